@@ -1,0 +1,101 @@
+"""Findings about a spec: one shape for every check, and the exceptions that carry them.
+
+* LlminfraError
+  + SpecError: the spec cannot be planned; carries every diagnostic found, not only the first.
+  + UsageError: the command was called in a way that cannot work (exit code 2).
+  + ToolError: a tool llminfra runs (Node, Terraform, Helm) is missing or failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a finding is; an ``ERROR`` stops the compilation."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One finding.
+
+    Attributes:
+        code: Stable rule id such as ``LLM_FIT_1``; ``llminfra explain CODE`` prints its page.
+        severity: Whether it stops the compilation.
+        path: Where in the spec, for example ``endpoints.chat.engine.max_model_len``.
+        message: What is wrong, one sentence.
+        found: The offending value as the user wrote it.
+        expected: What would work.
+        fix: What to change, as an instruction.
+        runtime_message: The text that the engine, AWS or Kubernetes would print later, for searching.
+        file: Spec file, when known.
+        line: 1-based line in ``file``, when known.
+    """
+
+    code: str
+    severity: Severity
+    path: str
+    message: str
+    found: str = ""
+    expected: str = ""
+    fix: str = ""
+    runtime_message: str | None = None
+    file: str | None = None
+    line: int | None = None
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Plain mapping for JSON output; the severity becomes its name."""
+        data = asdict(self)
+        data["severity"] = self.severity.value
+        return data
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        parts = [f"{where}{self.severity.value} {self.code} at {self.path or 'spec'}: {self.message}"]
+        if self.found:
+            parts.append(f"  found:    {self.found}")
+        if self.expected:
+            parts.append(f"  expected: {self.expected}")
+        if self.fix:
+            parts.append(f"  fix:      {self.fix}")
+        if self.runtime_message:
+            parts.append(f"  otherwise you would see: {self.runtime_message}")
+        return "\n".join(parts)
+
+
+class LlminfraError(Exception):
+    """Base of everything llminfra raises on purpose."""
+
+
+class SpecError(LlminfraError):
+    """The spec cannot work; ``diagnostics`` holds every finding.
+
+    Example:
+        >>> raise SpecError([Diagnostic(code="LLM_SPEC_1", severity=Severity.ERROR, path="region", message="unknown")])
+        Traceback (most recent call last):
+        ...
+        llminfra.diagnostics.SpecError: error LLM_SPEC_1 at region: unknown
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(str(item) for item in self.diagnostics))
+
+
+class UsageError(LlminfraError):
+    """The call itself is wrong: a missing file, a bad option, an extra that is not installed."""
+
+
+class ToolError(LlminfraError):
+    """A tool that llminfra runs is missing, too old, or failed; the message says which and what to do."""
+
+
+def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Only the findings that stop the compilation."""
+    return tuple(item for item in diagnostics if item.severity is Severity.ERROR)
