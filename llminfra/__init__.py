@@ -1,1 +1,79 @@
-"""llminfra."""
+"""llminfra: declare LLM serving on AWS in typed Python; compile it to Terraform and Helm with proof that it fits.
+
+Names load lazily, so that importing the package costs milliseconds and starts nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llminfra.diagnostics import Diagnostic as Diagnostic
+    from llminfra.diagnostics import LlminfraError as LlminfraError
+    from llminfra.diagnostics import Severity as Severity
+    from llminfra.diagnostics import SpecError as SpecError
+    from llminfra.spec.capacity import CapacityBlock as CapacityBlock
+    from llminfra.spec.capacity import OnDemand as OnDemand
+    from llminfra.spec.capacity import Reservation as Reservation
+    from llminfra.spec.capacity import Spot as Spot
+    from llminfra.spec.cluster import Cluster as Cluster
+    from llminfra.spec.cluster import SystemNodes as SystemNodes
+    from llminfra.spec.endpoint import Autoscaling as Autoscaling
+    from llminfra.spec.endpoint import Endpoint as Endpoint
+    from llminfra.spec.endpoint import Parallelism as Parallelism
+    from llminfra.spec.endpoint import Slo as Slo
+    from llminfra.spec.engine import VLLM as VLLM
+    from llminfra.spec.engine import Image as Image
+    from llminfra.spec.gpu_pool import GpuPool as GpuPool
+    from llminfra.spec.gpu_sharing import Mig as Mig
+    from llminfra.spec.gpu_sharing import TimeSlicing as TimeSlicing
+    from llminfra.spec.model import Model as Model
+    from llminfra.spec.network import ExistingNetwork as ExistingNetwork
+    from llminfra.spec.network import Network as Network
+    from llminfra.spec.observability import Observability as Observability
+    from llminfra.spec.platform import Platform as Platform
+    from llminfra.spec.secret import Secret as Secret
+    from llminfra.spec.state import LocalState as LocalState
+    from llminfra.spec.state import S3State as S3State
+    from llminfra.spec.storage import Lustre as Lustre
+    from llminfra.spec.storage import ModelBucket as ModelBucket
+    from llminfra.spec.waiver import Waiver as Waiver
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "llminfra.diagnostics": ("Diagnostic", "LlminfraError", "Severity", "SpecError"),
+    "llminfra.spec.capacity": ("CapacityBlock", "OnDemand", "Reservation", "Spot"),
+    "llminfra.spec.cluster": ("Cluster", "SystemNodes"),
+    "llminfra.spec.endpoint": ("Autoscaling", "Endpoint", "Parallelism", "Slo"),
+    "llminfra.spec.engine": ("VLLM", "Image"),
+    "llminfra.spec.gpu_pool": ("GpuPool",),
+    "llminfra.spec.gpu_sharing": ("Mig", "TimeSlicing"),
+    "llminfra.spec.model": ("Model",),
+    "llminfra.spec.network": ("ExistingNetwork", "Network"),
+    "llminfra.spec.observability": ("Observability",),
+    "llminfra.spec.platform": ("Platform",),
+    "llminfra.spec.secret": ("Secret",),
+    "llminfra.spec.state": ("LocalState", "S3State"),
+    "llminfra.spec.storage": ("Lustre", "ModelBucket"),
+    "llminfra.spec.waiver": ("Waiver",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604  # computed from the one table above
+    *sorted(_HOME_OF),
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module on first use."""
+    if (module := _HOME_OF.get(name)) is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

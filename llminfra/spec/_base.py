@@ -1,0 +1,135 @@
+"""What every declared object shares: frozen, typo-proof, and aware of the line that declared it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from llminfra.diagnostics import Diagnostic, SpecError
+from llminfra.spec._shape_errors import shape_diagnostics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
+
+
+def _plain_name(value: str) -> str:
+    if not re.fullmatch(NAME_PATTERN, value):
+        msg = (
+            "a name has 1 to 32 lower-case letters, digits and hyphens, starts with a letter and does not end with a "
+            "hyphen: it becomes part of AWS and Kubernetes names"
+        )
+        raise ValueError(msg)
+    return value
+
+
+Name = Annotated[str, AfterValidator(_plain_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
+"""Name of a declared object: a DNS label of at most 32 characters."""
+
+Item = TypeVar("Item")
+Many = Annotated[Sequence[Item], AfterValidator(tuple)]
+"""Several values: users may write a list, the declaration holds a tuple."""
+
+_collector: ContextVar[list[Diagnostic] | None] = ContextVar("llminfra_spec_collector", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[Diagnostic]]:
+    """Collect the shape errors of every object built inside the block instead of raising the first.
+
+    Yields:
+        The list that grows while the block runs. An object with errors is salvaged: invalid optional fields fall
+        back to their defaults and the object is marked ``broken``, so that the rest of the spec is still checked.
+    """
+    found: list[Diagnostic] = []
+    token = _collector.set(found)
+    try:
+        yield found
+    finally:
+        _collector.reset(token)
+
+
+class Spec(BaseModel):
+    """Base of all declared types.
+
+    ``extra="forbid"`` because a mistyped field must be an error, not a silently ignored wish; ``frozen`` because a
+    declaration that changes after it was planned would make the plan a lie.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, hide_input_in_errors=True
+    )
+    spec_section: ClassVar[str] = ""
+    """Plural under which objects of this kind appear in a spec path, for example ``pools``."""
+
+    _origin: tuple[str, int] | None = PrivateAttr(default=None)
+    _broken: bool = PrivateAttr(default=False)
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            origin = _declared_at()
+            found = shape_diagnostics(error, type(self), data, origin)
+            collector = _collector.get()
+            if collector is None:
+                raise SpecError(found) from None
+            collector.extend(found)
+            self._salvage(data, error)
+            self._broken = True
+            self._origin = origin
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Remember the declaring line."""
+        self._origin = _declared_at()
+
+    def _salvage(self, data: dict[str, Any], error: ValidationError) -> None:
+        bad = {str(item["loc"][0]) for item in error.errors(include_input=False) if item["loc"]}
+        good = {key: value for key, value in data.items() if key in type(self).model_fields and key not in bad}
+        try:
+            super().__init__(**good)
+        except ValidationError:
+            built = type(self).model_construct(**good)
+            object.__setattr__(self, "__dict__", built.__dict__)
+            object.__setattr__(self, "__pydantic_fields_set__", built.model_fields_set)
+            object.__setattr__(self, "__pydantic_extra__", None)
+            object.__setattr__(self, "__pydantic_private__", dict(built.__pydantic_private__ or {}))
+
+    @property
+    def origin(self) -> tuple[str, int] | None:
+        """File and 1-based line where the object was declared, when known."""
+        return self._origin
+
+    @property
+    def broken(self) -> bool:
+        """Whether the object had shape errors and only a salvaged part of it is here."""
+        return self._broken
+
+    def at(self, file: str, line: int) -> Self:
+        """Tell where the object was declared, for loaders of files other than Python."""
+        object.__setattr__(self, "_origin", (file, line))
+        return self
+
+
+_PACKAGE_DIR = str(Path(__file__).resolve().parent.parent)
+
+
+def _declared_at() -> tuple[str, int] | None:
+    """First frame outside llminfra and pydantic: the user's line."""
+    frame = sys._getframe(1)  # noqa: SLF001  # the documented way to find the caller without building a traceback
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((_PACKAGE_DIR, "<")) and f"{'/'}pydantic{'/'}" not in name.replace("\\", "/"):
+            return name, frame.f_lineno
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+    return None

@@ -1,0 +1,42 @@
+"""``Cluster``: the EKS cluster, and the few CPU nodes that its own controllers run on."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from llminfra.spec._base import Many, Spec
+from llminfra.spec.gpu_pool import NodeRange
+from llminfra.spec.network import Cidr
+
+
+class SystemNodes(Spec):
+    """CPU nodes for controllers, Prometheus and Grafana."""
+
+    instance_types: Annotated[Many[str], Field(min_length=1)] = ("m7i.xlarge",)
+    """EC2 instance types without GPUs."""
+    nodes: NodeRange = (2, 4)
+    """Fewest and most nodes."""
+
+
+class Cluster(Spec):
+    """An EKS cluster: private endpoint, secrets encrypted with its own KMS key, access entries, all logs."""
+
+    spec_section: ClassVar[str] = "cluster"
+
+    version: Annotated[str, Field(pattern=r"^1\.\d{2}$")] = "1.34"
+    """Kubernetes version, for example ``1.34``."""
+    identity: Literal["pod-identity", "irsa"] = "pod-identity"
+    """How pods get AWS roles; the OIDC provider for IRSA is always there."""
+    admin_role_arns: Many[Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::\d{12}:role/.+$")]] = ()
+    """IAM roles that get cluster-admin by an access entry; the roles that run Terraform must be among them."""
+    public_access_cidrs: Many[Cidr] = ()
+    """Blocks that may reach the API from the internet; empty keeps the endpoint private."""
+    system_nodes: SystemNodes = SystemNodes()
+    autoscaler: Literal["karpenter", "cluster-autoscaler"] = "karpenter"
+    """Who starts nodes of elastic pools."""
+    log_days: Annotated[int, Field(ge=1, le=3653)] = 365
+    """Days that control-plane logs are kept."""
+    deletion_protection: bool = True
+    """Whether EKS refuses to delete the cluster."""

@@ -1,0 +1,96 @@
+"""``Endpoint``: a model, served by an engine, somewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec.engine import Engine
+from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.model import Model
+from llminfra.spec.secret import Secret
+from llminfra.spec.storage import Lustre, ModelBucket
+
+
+class Parallelism(Spec):
+    """How one replica is spread over GPUs."""
+
+    tensor: Annotated[int, Field(ge=1)] = 1
+    """GPUs that share every layer (``--tensor-parallel-size``)."""
+    pipeline: Annotated[int, Field(ge=1)] = 1
+    """Groups of layers, one after the other (``--pipeline-parallel-size``)."""
+    data: Annotated[int, Field(ge=1)] = 1
+    """Copies of attention that share experts (``--data-parallel-size``)."""
+    expert: bool = False
+    """Whether experts are spread over all GPUs of the replica (``--enable-expert-parallel``)."""
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one replica."""
+        return self.tensor * self.pipeline * self.data
+
+
+class Autoscaling(Spec):
+    """Replicas that follow the engine's own queue."""
+
+    min: Annotated[int, Field(ge=0)] = 1
+    """Fewest replicas."""
+    max: Annotated[int, Field(ge=1)]
+    """Most replicas."""
+    waiting_per_replica: Annotated[int, Field(ge=1)] = 5
+    """Requests waiting per replica that start another one."""
+    cooldown_s: Annotated[int, Field(ge=60)] = 900
+    """Seconds without load before a replica is given up; longer than a cold start."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Autoscaling:
+        if self.min > self.max:
+            msg = f"min={self.min} is more than max={self.max}"
+            raise ValueError(msg)
+        return self
+
+
+class Slo(Spec):
+    """What callers were promised; the planner chooses hardware that keeps it by its estimate."""
+
+    time_to_first_token_ms: Annotated[float, Field(gt=0)] | None = None
+    """Time from request to first token for a prompt of ``prompt_tokens``, in milliseconds."""
+    time_per_output_token_ms: Annotated[float, Field(gt=0)] | None = None
+    """Time between output tokens at ``concurrency``, in milliseconds."""
+    prompt_tokens: Annotated[int, Field(ge=1)] = 1024
+    """Typical prompt length in tokens."""
+    output_tokens: Annotated[int, Field(ge=1)] = 256
+    """Typical answer length in tokens."""
+
+
+class Endpoint(Spec):
+    """An OpenAI-compatible address for one model.
+
+    On a ``GpuPool`` it becomes a Helm release with a Deployment (or a LeaderWorkerSet when larger than a node).
+    """
+
+    spec_section: ClassVar[str] = "endpoints"
+
+    name: Name
+    model: Model
+    engine: Engine
+    on: GpuPool
+    """Where it runs."""
+    replicas: Annotated[int, Field(ge=1)] | Autoscaling = 1
+    """Copies of the model, fixed or scaled."""
+    parallelism: Parallelism | None = None
+    """How a replica is spread over GPUs; ``None``: chosen by the planner."""
+    weights: ModelBucket | Lustre | None = None
+    """Where the weights are read from; ``None``: the fastest declared storage."""
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    """Requests of full context length that one replica must hold at once; ``None``: one."""
+    slo: Slo | None = None
+    """Latency targets."""
+    served_name: str | None = None
+    """Model name in the API; ``None``: the model's id."""
+    api_key: Secret | None = None
+    """Reference to the API key that callers present."""
+    allow_from_namespaces: Many[str] = ()
+    """Kubernetes namespaces whose pods may call it; its own namespace always may."""

@@ -1,0 +1,56 @@
+"""``Platform``: everything that is deployed together in one region of one account."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, TypeVar
+
+from pydantic import Field, PrivateAttr
+
+from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec.cluster import Cluster
+from llminfra.spec.endpoint import Endpoint
+from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.network import ExistingNetwork, Network
+from llminfra.spec.observability import Observability
+from llminfra.spec.state import LocalState, State
+from llminfra.spec.storage import Storage
+from llminfra.spec.waiver import Waiver
+
+Workload = TypeVar("Workload", bound=Endpoint)
+
+
+class Platform(Spec):
+    """A platform becomes Terraform stacks: network, cluster, storage, platform (Helm) and serving (endpoints)."""
+
+    spec_section: ClassVar[str] = "platforms"
+
+    name: Annotated[Name, Field(max_length=24)]
+    """Prefix of every AWS name (at most 24 characters)."""
+    region: str
+    """AWS region, for example ``us-east-1``."""
+    account_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    """AWS account that Terraform must run in; ``None``: any."""
+    network: Network | ExistingNetwork = Network()
+    cluster: Cluster = Cluster()
+    pools: Many[GpuPool] = ()
+    storage: Many[Storage] = ()
+    observability: Observability | None = Observability()
+    endpoints: Many[Endpoint] = ()
+    state: State = LocalState()
+    tags: dict[str, str] = {}
+    """Tags of every resource, besides those llminfra sets."""
+    budget_usd_per_month: Annotated[float, Field(gt=0)] | None = None
+    """What the platform may cost a month with every pool at its maximum, by the catalog's prices."""
+    waivers: Many[Waiver] = ()
+
+    _added: list[Endpoint] = PrivateAttr(default_factory=list)
+
+    def add(self, workload: Workload) -> Workload:
+        """Put a workload on the platform and return it."""
+        self._added.append(workload)
+        return workload
+
+    @property
+    def workloads(self) -> tuple[Endpoint, ...]:
+        """All endpoints, declared and added, in order."""
+        return (*self.endpoints, *self._added)

@@ -1,0 +1,34 @@
+"""Where Terraform keeps its state."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from llminfra.spec._base import Spec
+from llminfra.spec.storage import BUCKET_PATTERN
+
+
+class S3State(Spec):
+    """State in S3: encrypted, with native locking, one key per stack."""
+
+    kind: Literal["s3"] = "s3"
+    bucket: Annotated[str, Field(pattern=BUCKET_PATTERN)]
+    """Existing bucket, versioned and encrypted."""
+    region: str | None = None
+    """Region of the bucket; ``None``: the platform's."""
+    prefix: str = ""
+    """Key prefix; the key is ``<prefix>/<platform>/<stack>.tfstate``."""
+    kms_key_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:")] | None = None
+    """KMS key; ``None``: the bucket's default encryption key."""
+
+
+class LocalState(Spec):
+    """State in files beside the stacks: for demos and rehearsals."""
+
+    kind: Literal["local"] = "local"
+
+
+State = Annotated[S3State | LocalState, Field(discriminator="kind")]
+"""Any place for state."""

@@ -1,0 +1,48 @@
+"""Where model weights live: an S3 bucket, and a Lustre file system in front of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from llminfra.spec._base import Name, Spec
+
+BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+
+
+class ModelBucket(Spec):
+    """A versioned, KMS-encrypted S3 bucket with model weights under ``models/<id>/<revision>/``."""
+
+    spec_section: ClassVar[str] = "storage"
+    kind: Literal["bucket"] = "bucket"
+
+    name: Annotated[str, Field(pattern=BUCKET_PATTERN)]
+    """Bucket name, unique in all of AWS (3 to 63 characters)."""
+    existing: bool = False
+    """Whether the bucket is already there and only read."""
+    prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+$")] = "models"
+    """Key prefix under which models lie."""
+
+
+class Lustre(Spec):
+    """An FSx for Lustre file system (PERSISTENT_2, SSD), in one zone, optionally linked to a bucket."""
+
+    spec_section: ClassVar[str] = "storage"
+    kind: Literal["lustre"] = "lustre"
+
+    name: Name
+    capacity_gib: Annotated[int, Field(ge=1200)] = 4800
+    """Storage capacity in GiB: 1200, 2400, or a multiple of 2400."""
+    throughput_mbps_per_tib: Literal[125, 250, 500, 1000] = 500
+    """Baseline throughput in MB/s per TiB of capacity."""
+    source: ModelBucket | None = None
+    """Bucket whose objects appear as files, loaded on first read."""
+    zone: str | None = None
+    """Availability zone; ``None``: the zone of the pools that read it."""
+    efa: bool = False
+    """EFA-enabled file system: only for EFA pools, fixed at creation."""
+
+
+Storage = Annotated[ModelBucket | Lustre, Field(discriminator="kind")]
+"""Anything that holds weights."""
