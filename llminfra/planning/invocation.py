@@ -1,0 +1,69 @@
+"""How an engine is started and watched: what an engine adapter answers, and a Helm release or user data carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """An HTTP or exec probe; times in seconds."""
+
+    path: str | None
+    port: int
+    period_s: int
+    timeout_s: int
+    failure_threshold: int
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvFromSecret:
+    """An environment variable whose value comes from a secret: by reference only."""
+
+    name: str
+    secret_name: str
+    secret_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Where an engine's metrics are and what they are called (without rate or aggregation)."""
+
+    port: int
+    path: str
+    waiting: str | None
+    running: str | None
+    kv_usage: str | None
+    model_label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A container, fully determined.
+
+    ``cache_env`` maps environment variables to directories under the writable cache volume.
+    """
+
+    image_repository: str
+    image_tag: str | None
+    image_digest: str | None
+    image_gib: float
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    worker_args: tuple[str, ...]
+    env: dict[str, str]
+    cache_env: dict[str, str]
+    secret_env: tuple[EnvFromSecret, ...]
+    port: int
+    startup: Probe
+    readiness: Probe
+    liveness: Probe
+    worker_probe: Probe | None
+    metrics: Metrics | None
+    drain_flag_s: int
+    run_as_user: int
+    run_as_non_root: bool
+    added_capabilities: tuple[str, ...]
+    privileged: bool
+    model_cache_gib: int

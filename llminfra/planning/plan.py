@@ -1,0 +1,302 @@
+"""``Plan``: everything that was decided, frozen. Nothing to the right of it decides anything again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from llminfra.diagnostics import Diagnostic, errors
+
+if TYPE_CHECKING:
+    from llminfra.catalog.instances import InstanceType
+    from llminfra.planning.invocation import Invocation
+    from llminfra.planning.memory import FitResult
+    from llminfra.planning.nics import Nic
+    from llminfra.spec.endpoint import Endpoint, Parallelism
+    from llminfra.spec.gpu_pool import GpuPool
+    from llminfra.spec.platform import Platform
+    from llminfra.spec.storage import Lustre, ModelBucket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubnetPlan:
+    """One subnet; ``existing_id`` names one that is already there."""
+
+    zone: str
+    kind: Literal["private", "public"]
+    cidr: str
+    existing_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkPlan:
+    """The VPC: subnets per zone, NAT, and the VPC endpoints that private nodes need (service short names)."""
+
+    cidr: str
+    zones: tuple[str, ...]
+    subnets: tuple[SubnetPlan, ...]
+    nat: Literal["per-zone", "single", "none"]
+    gateway_endpoints: tuple[str, ...]
+    interface_endpoints: tuple[str, ...]
+    flow_logs_days: int
+    existing_vpc_id: str | None = None
+
+    def private(self, zone: str) -> SubnetPlan:
+        """The private subnet of a zone."""
+        return next(item for item in self.subnets if item.kind == "private" and item.zone == zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddonPlan:
+    """An EKS managed add-on; ``role_policy_arns`` are the AWS managed policies of its pod identity role, if any."""
+
+    name: str
+    version: str
+    before_compute: bool = False
+    service_account: str | None = None
+    role_policy_arns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemNodesPlan:
+    """The CPU node group for controllers."""
+
+    instance_types: tuple[str, ...]
+    min_nodes: int
+    max_nodes: int
+    ami_type: str
+    ami_release: str | None
+    root_volume_gib: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPlan:
+    """The EKS cluster."""
+
+    name: str
+    version: str
+    identity: Literal["pod-identity", "irsa"]
+    admin_role_arns: tuple[str, ...]
+    public_access_cidrs: tuple[str, ...]
+    log_days: int
+    deletion_protection: bool
+    autoscaler: Literal["karpenter", "cluster-autoscaler"]
+    system_nodes: SystemNodesPlan
+    addons: tuple[AddonPlan, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """A node taint in Kubernetes' own words (``NoSchedule``)."""
+
+    key: str
+    value: str
+    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPlan:
+    """A GPU pool after look-up: facts of its instance types, who starts nodes, interfaces, disk, labels and taints."""
+
+    name: str
+    spec: GpuPool
+    instance_types: tuple[InstanceType, ...]
+    provisioner: Literal["managed", "karpenter", "cluster-autoscaler"]
+    zones: tuple[str, ...]
+    min_nodes: int
+    max_nodes: int
+    capacity_types: tuple[Literal["reserved", "spot", "on-demand"], ...]
+    nics: tuple[Nic, ...]
+    efa_per_node: int
+    gpus_per_node: int
+    gpu: str
+    labels: dict[str, str]
+    taints: tuple[Taint, ...]
+    ami_type: str
+    ami_release: str
+    root_volume_gib: int
+    raid0: bool
+    max_pods: int
+    placement_group: bool
+    consolidate_after_s: int
+    usd_per_node_hour: float | None
+
+    @property
+    def main_type(self) -> InstanceType:
+        """The preferred instance type, which endpoints are planned for."""
+        return self.instance_types[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketPlan:
+    """The weights bucket."""
+
+    name: str
+    spec: ModelBucket
+    existing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LustrePlan:
+    """An FSx for Lustre file system, its zone and its link to a bucket."""
+
+    name: str
+    spec: Lustre
+    zone: str
+    capacity_gib: int
+    throughput_mbps_per_tib: int
+    source_bucket: str | None
+    source_prefix: str | None
+    efa: bool
+
+    @property
+    def throughput_mb_per_s(self) -> float:
+        """Baseline throughput of the whole file system in MB/s."""
+        return self.capacity_gib / 1024 * self.throughput_mbps_per_tib
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsPlan:
+    """Where an endpoint reads its weights from, and how fast.
+
+    ``model_argument`` is what the engine is told to load: an ``s3://`` URI, a path under ``mount_path``, or a Hub id.
+    """
+
+    kind: Literal["bucket", "lustre", "hub"]
+    storage: str | None
+    model_argument: str
+    mount_path: str | None
+    bytes_total: int
+    read_mb_per_s: float
+    read_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One phase of a cold start, in seconds, with how the number came about."""
+
+    name: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartupPlan:
+    """The cold start by phases, and the startup-probe budget that follows from it."""
+
+    phases: tuple[Phase, ...]
+    budget_s: int
+    advice: tuple[str, ...] = ()
+
+    @property
+    def estimate_s(self) -> float:
+        """Sum of the phases of a pod's start (without waiting for a node)."""
+        return sum(phase.seconds for phase in self.phases)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodResources:
+    """Requests of one pod (equal to its limits for GPU, EFA and memory)."""
+
+    gpus: int
+    efa: int
+    cpu_millis: int
+    memory_mib: int
+    shm_mib: int
+    ephemeral_gib: int
+    huge_pages_mib: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainPlan:
+    """How a pod leaves: preStop sleep, the engine's own drain, and the grace period above both (seconds)."""
+
+    pre_stop_s: int
+    engine_s: int
+    grace_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPlan:
+    """One endpoint, placed and sized."""
+
+    name: str
+    spec: Endpoint
+    namespace: str
+    service_account: str
+    pool: str
+    instance_type: str
+    model_id: str
+    revision: str | None
+    served_name: str
+    engine: str
+    engine_version: str
+    invocation: Invocation
+    parallelism: Parallelism
+    parallelism_why: str
+    nodes_per_replica: int
+    replicas_per_node: int
+    min_replicas: int
+    max_replicas: int
+    weights: WeightsPlan
+    fit: FitResult
+    resources: PodResources
+    startup: StartupPlan
+    drain: DrainPlan
+    rollout: Literal["surge", "recreate-one"]
+    candidates: tuple[str, ...] = ()
+    usd_per_replica_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostLine:
+    """What one thing costs in USD an hour, at its fewest and at its most; ``None``: no price for it in the catalog."""
+
+    spec_path: str
+    what: str
+    usd_per_hour_min: float | None
+    usd_per_hour_max: float | None
+    price_date: str | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaLine:
+    """An AWS quota that the spec needs, at the most."""
+
+    code: str
+    name: str
+    needed: float
+    default: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything llminfra decided for one platform."""
+
+    platform: Platform
+    network: NetworkPlan
+    cluster: ClusterPlan
+    pools: tuple[PoolPlan, ...]
+    buckets: tuple[BucketPlan, ...]
+    lustre: tuple[LustrePlan, ...]
+    endpoints: tuple[EndpointPlan, ...]
+    costs: tuple[CostLine, ...]
+    quotas: tuple[QuotaLine, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stops the compilation."""
+        return not errors(self.diagnostics)
+
+    def pool(self, name: str) -> PoolPlan:
+        """The planned pool of that name."""
+        return next(item for item in self.pools if item.name == name)
+
+    @property
+    def taints(self) -> tuple[Taint, ...]:
+        """Every distinct taint of the pools: what DaemonSets must tolerate."""
+        return tuple(dict.fromkeys(taint for pool in self.pools for taint in pool.taints))
