@@ -1,0 +1,158 @@
+"""EC2 instance types: every NVIDIA type a model can be served on, and the types that suit system nodes.
+
+Facts come from EC2's DescribeInstanceTypes (see ``data/instances.json`` for the exact source); where Karpenter's
+generated tables say more, they are merged in by ``scripts/catalog_instances.py``.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from typing import Literal
+
+from pydantic import Field
+
+from llminfra.catalog.datafile import Fact, read_data
+
+Architecture = Literal["amd64", "arm64"]
+
+
+class GpuOnInstance(Fact):
+    """The GPUs of an instance type.
+
+    Attributes:
+        device: Key of the GPU in the GPU catalog, such as ``h100-80gb``.
+        name: Name that EC2 reports, such as ``H100``.
+        count: GPUs per instance.
+        memory_mib: Memory of one GPU as EC2 reports it; the driver shows less (see the GPU catalog).
+    """
+
+    device: str
+    name: str
+    count: int = Field(ge=1)
+    memory_mib: int = Field(gt=0)
+
+
+class NetworkCard(Fact):
+    """One network card.
+
+    Attributes:
+        index: The card's index in a launch template.
+        max_interfaces: Interfaces the card takes, of all kinds together.
+        efa: Whether the card takes an ``efa`` or ``efa-only`` interface.
+        bandwidth_gbps: Baseline bandwidth of the card.
+    """
+
+    index: int = Field(ge=0)
+    max_interfaces: int = Field(ge=1)
+    efa: bool
+    bandwidth_gbps: float = Field(gt=0)
+
+
+class InstanceType(Fact):
+    """One EC2 instance type.
+
+    Attributes:
+        name: API name such as ``p5.48xlarge``.
+        vcpu: Virtual CPUs; EC2's vCPU quotas count these.
+        memory_mib: Host memory.
+        arch: Processor architecture in Kubernetes' words.
+        gpu: The GPUs, or ``None`` for a CPU type.
+        nvme_gb: Local NVMe in total, decimal gigabytes; 0 where the type has none.
+        nvme_disks: Number of local NVMe disks; RAID0 wants this.
+        network_gbps: Bandwidth the type sustains.
+        network_burst_gbps: Bandwidth EC2 advertises, "up to".
+        ebs_mbps: Maximum EBS bandwidth, megabits per second.
+        efa_interfaces: Most EFA interfaces the type takes; 0 where it has no EFA.
+        network_cards: The cards, by index.
+        max_pods: Pods that the VPC CNI's secondary-address mode can number: ENIs of the default card times
+            (addresses per ENI - 1) + 2.
+        ipv4_per_interface: IPv4 addresses one interface takes.
+    """
+
+    name: str
+    vcpu: int = Field(gt=0)
+    memory_mib: int = Field(gt=0)
+    arch: Architecture
+    gpu: GpuOnInstance | None = None
+    nvme_gb: int = Field(ge=0)
+    nvme_disks: int = Field(ge=0)
+    network_gbps: float = Field(gt=0)
+    network_burst_gbps: float = Field(gt=0)
+    ebs_mbps: int = Field(ge=0)
+    efa_interfaces: int = Field(ge=0)
+    network_cards: tuple[NetworkCard, ...] = Field(min_length=1)
+    max_pods: int = Field(gt=0)
+    ipv4_per_interface: int = Field(gt=0)
+
+    @property
+    def family(self) -> str:
+        """The part before the dot: ``p5`` of ``p5.48xlarge``."""
+        return self.name.partition(".")[0]
+
+    @property
+    def size(self) -> str:
+        """The part after the dot: ``48xlarge`` of ``p5.48xlarge``."""
+        return self.name.partition(".")[2]
+
+    def max_pods_with_efa_only_on_card_0(self) -> int:
+        """Pods when card 0 gives one interface to an ``efa-only`` device, which carries no addresses.
+
+        Source: aws/karpenter-provider-aws designs/efa-for-static-capacity.md, "Max Pods Calculation".
+        """
+        if not self.network_cards[0].efa:
+            return self.max_pods
+        return max(2, self.max_pods - (self.ipv4_per_interface - 1))
+
+
+def get(name: str) -> InstanceType | None:
+    """The instance type called ``name``, or ``None`` where the catalog lacks it (``excluded`` may say why)."""
+    return _instance_type(name) if name in read_data("instances.json")["types"] else None
+
+
+def names() -> tuple[str, ...]:
+    """Every name in the catalog, sorted."""
+    return tuple(sorted(read_data("instances.json")["types"]))
+
+
+@cache
+def all_gpu_types() -> tuple[InstanceType, ...]:
+    """Every type with whole NVIDIA GPUs that the catalog covers, by family and number of vCPUs."""
+    rows = read_data("instances.json")["types"]
+    found = [_instance_type(name) for name, row in rows.items() if row.get("gpu")]
+    return tuple(sorted(found, key=lambda item: (item.family, item.vcpu, item.name)))
+
+
+def suggest(name: str) -> tuple[str, ...]:
+    """Up to three catalog names close to ``name``, the closest first; empty where nothing is near."""
+    wanted = name.strip().lower().removeprefix("ml.")
+    known = names()
+    if wanted in known:
+        return (wanted,)
+    family = wanted.partition(".")[0]
+    siblings = [item for item in known if item.partition(".")[0] == family]
+    near = get_close_matches(wanted, siblings or known, n=3, cutoff=0.0 if siblings else 0.6)
+    return tuple(near)
+
+
+def excluded(name: str) -> str | None:
+    """Why a real EC2 GPU type is not in the catalog, or ``None`` for a name that EC2 does not know either."""
+    reason: str | None = read_data("instances.json")["excluded"].get(name)
+    return reason
+
+
+@cache
+def _instance_type(name: str) -> InstanceType:
+    row = dict(read_data("instances.json")["types"][name])
+    cards = tuple(
+        NetworkCard(index=index, max_interfaces=interfaces, efa=bool(efa), bandwidth_gbps=gbps)
+        for index, (interfaces, efa, gbps) in enumerate(_expand(row.pop("cards")))
+    )
+    return InstanceType(name=name, network_cards=cards, **row)
+
+
+def _expand(runs: list[list[float]]) -> list[tuple[int, bool, float]]:
+    """Run-length decoding of the cards: a p5.48xlarge has 32 equal ones."""
+    return [
+        (int(interfaces), bool(efa), float(gbps)) for count, interfaces, efa, gbps in runs for _ in range(int(count))
+    ]
