@@ -9,7 +9,7 @@ from llminfra.diagnostics import Diagnostic, errors
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
-    from llminfra.planning.invocation import Invocation
+    from llminfra.engines.invocation import Invocation
     from llminfra.planning.memory import FitResult
     from llminfra.planning.nics import Nic
     from llminfra.spec.endpoint import Endpoint, Parallelism

@@ -1,0 +1,1 @@
+"""One adapter per inference engine: container, arguments, environment, probes and metrics by engine version."""
