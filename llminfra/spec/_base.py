@@ -39,6 +39,7 @@ Many = Annotated[Sequence[Item], AfterValidator(tuple)]
 """Several values: users may write a list, the declaration holds a tuple."""
 
 _collector: ContextVar[list[Diagnostic] | None] = ContextVar("llminfra_spec_collector", default=None)
+_watcher: ContextVar[list[Spec] | None] = ContextVar("llminfra_spec_watcher", default=None)
 
 
 @contextmanager
@@ -57,15 +58,31 @@ def collecting() -> Iterator[list[Diagnostic]]:
         _collector.reset(token)
 
 
-class Spec(BaseModel):
+@contextmanager
+def watching() -> Iterator[list[Spec]]:
+    """Note every object that is declared inside the block, broken ones too.
+
+    Yields:
+        The list that grows while the block runs, in the order of declaration.
+    """
+    built: list[Spec] = []
+    token = _watcher.set(built)
+    try:
+        yield built
+    finally:
+        _watcher.reset(token)
+
+
+class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by their fields
     """Base of all declared types.
 
     ``extra="forbid"`` because a mistyped field must be an error, not a silently ignored wish; ``frozen`` because a
     declaration that changes after it was planned would make the plan a lie.
     """
 
+    # defer_build: a validator is compiled when its type is first used, which halves the import.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, hide_input_in_errors=True
+        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, defer_build=True
     )
     spec_section: ClassVar[str] = ""
     """Plural under which objects of this kind appear in a spec path, for example ``pools``."""
@@ -86,10 +103,18 @@ class Spec(BaseModel):
             self._salvage(data, error)
             self._broken = True
             self._origin = origin
+        if (watcher := _watcher.get()) is not None:
+            watcher.append(self)
 
     def model_post_init(self, _context: Any, /) -> None:
         """Remember the declaring line."""
         self._origin = _declared_at()
+
+    def __eq__(self, other: object) -> bool:
+        """Two declarations that say the same are equal, wherever they were made."""
+        if not isinstance(other, Spec):
+            return NotImplemented
+        return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def _salvage(self, data: dict[str, Any], error: ValidationError) -> None:
         bad = {str(item["loc"][0]) for item in error.errors(include_input=False) if item["loc"]}

@@ -24,7 +24,7 @@ class Model(Spec):
 
     spec_section: ClassVar[str] = "models"
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")]
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+$")]
     """Hugging Face id, for example ``Qwen/Qwen3-32B``."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     """Commit of the repository on the Hub (40 hexadecimal digits); ``None``: the one the catalog pins, if any."""

@@ -19,7 +19,7 @@ from llminfra.spec.waiver import Waiver
 Workload = TypeVar("Workload", bound=Endpoint)
 
 
-class Platform(Spec):
+class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their fields
     """A platform becomes Terraform stacks: network, cluster, storage, platform (Helm) and serving (endpoints)."""
 
     spec_section: ClassVar[str] = "platforms"
@@ -49,6 +49,13 @@ class Platform(Spec):
         """Put a workload on the platform and return it."""
         self._added.append(workload)
         return workload
+
+    def __eq__(self, other: object) -> bool:
+        """Endpoints count as the platform's however they came to it."""
+        if not isinstance(other, Platform):
+            return NotImplemented
+        mine, theirs = ({**item.__dict__, "endpoints": item.workloads} for item in (self, other))
+        return mine == theirs
 
     @property
     def workloads(self) -> tuple[Endpoint, ...]:
