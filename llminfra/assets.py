@@ -1,0 +1,38 @@
+"""Where the files that are not Python are: charts, dashboards, alert rules."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from llminfra.diagnostics import ToolError
+
+
+@cache
+def modules_dir() -> Path:
+    """The ``modules`` directory: beside the package in a checkout, ``llminfra/_modules`` in an installed wheel.
+
+    Raises:
+        ToolError: the installation has neither.
+    """
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "_modules", package.parent / "modules"):
+        if (candidate / "charts").is_dir():
+            return candidate
+    msg = f"no charts beside {package}: the installation is incomplete; reinstall llminfra"
+    raise ToolError(msg)
+
+
+def chart_dir(name: str) -> Path:
+    """The directory of an in-repo chart.
+
+    Raises:
+        ToolError: there is no chart of that name.
+    """
+    charts = modules_dir() / "charts"
+    path = charts / name
+    if not (path / "Chart.yaml").is_file():
+        known = ", ".join(sorted(item.parent.name for item in charts.glob("*/Chart.yaml")))
+        msg = f"no chart {name!r}; there are: {known}"
+        raise ToolError(msg)
+    return path

@@ -1,0 +1,53 @@
+"""Typed values of ``modules/charts/llm-server``."""
+
+from llminfra.charts.llm_server.container import Cache, Metrics, Probe, Probes, Resources, SecretEnv
+from llminfra.charts.llm_server.network import EgressRule, NetworkPolicy, ServiceMonitor
+from llminfra.charts.llm_server.pod import (
+    Disruption,
+    Drain,
+    Rollout,
+    Scheduling,
+    Security,
+    ServiceAccount,
+    TopologySpread,
+)
+from llminfra.charts.llm_server.scaling import Autoscaling, Fallback, PrometheusTrigger
+from llminfra.charts.llm_server.storage import (
+    ClaimVolume,
+    ExternalSecret,
+    ExternalSecretItem,
+    LustreVolume,
+    S3Volume,
+    Volume,
+)
+from llminfra.charts.llm_server.workload import Group, LlmServerValues
+
+__all__ = [
+    "Autoscaling",
+    "Cache",
+    "ClaimVolume",
+    "Disruption",
+    "Drain",
+    "EgressRule",
+    "ExternalSecret",
+    "ExternalSecretItem",
+    "Fallback",
+    "Group",
+    "LlmServerValues",
+    "LustreVolume",
+    "Metrics",
+    "NetworkPolicy",
+    "Probe",
+    "Probes",
+    "PrometheusTrigger",
+    "Resources",
+    "Rollout",
+    "S3Volume",
+    "Scheduling",
+    "SecretEnv",
+    "Security",
+    "ServiceAccount",
+    "ServiceMonitor",
+    "TopologySpread",
+    "Volume",
+]

@@ -1,0 +1,44 @@
+"""Who may talk to the endpoint, whom it may talk to, and who scrapes it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from llminfra.charts.values import ChartValues, Cidr, DnsLabel, Port
+
+
+class EgressRule(ChartValues):
+    """Allowed destinations: address ranges and TCP ports."""
+
+    cidrs: list[Cidr] = Field(min_length=1)
+    ports: list[Port] = Field(min_length=1)
+
+
+class NetworkPolicy(ChartValues):
+    """Deny by default, both directions; what is listed is allowed.
+
+    Pods of one endpoint always reach each other on every port (multi-node ranks choose theirs). The VPC CNI enforces
+    it only with ``enableNetworkPolicy`` in its add-on configuration. EFA traffic bypasses it: that is the security
+    group's job.
+    """
+
+    from_same_namespace: bool = True
+    from_namespaces: list[DnsLabel] = []
+    """Namespaces (gateways, applications) that may call the serving port."""
+    metrics_from_namespaces: list[DnsLabel] = []
+    """Namespaces whose Prometheus may scrape the metrics port."""
+    peer_endpoints: list[DnsLabel] = []
+    """Other endpoints of the namespace that exchange KV caches with this one, on every port, both directions."""
+    egress_dns: bool = True
+    egress_pod_identity: bool = True
+    """The EKS Pod Identity agent at 169.254.170.23 (and fd00:ec2::23), port 80."""
+    egress: list[EgressRule] = []
+
+
+class ServiceMonitor(ChartValues):
+    """Scraping by the Prometheus operator."""
+
+    labels: dict[str, str] = {}
+    """What the Prometheus selects by; empty where it selects every ServiceMonitor."""
+    interval_seconds: int = Field(default=15, ge=1)
+    scrape_timeout_seconds: int = Field(default=10, ge=1)

@@ -1,0 +1,45 @@
+{{/* Labels that never change: what selectors use. */}}
+{{- define "llm-server.selectorLabels" -}}
+app.kubernetes.io/name: llm-server
+app.kubernetes.io/instance: {{ .Values.name | quote }}
+{{- end }}
+
+{{/* Labels of pods: without the chart's version, so that a new chart alone does not restart a loaded model. */}}
+{{- define "llm-server.podLabels" -}}
+{{ include "llm-server.selectorLabels" . }}
+app.kubernetes.io/component: {{ .Values.engine | quote }}
+app.kubernetes.io/version: {{ .Values.engineVersion | quote }}
+{{- with .Values.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Labels of every object. */}}
+{{- define "llm-server.labels" -}}
+{{ include "llm-server.podLabels" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
+{{- end }}
+
+{{/* A LeaderWorkerSet owns a headless Service of its own name, so it cannot share the endpoint's. */}}
+{{- define "llm-server.workloadName" -}}
+{{- if .Values.group }}{{ .Values.name }}-lws{{ else }}{{ .Values.name }}{{ end }}
+{{- end }}
+
+{{/* Cluster-wide name of a PersistentVolume; takes (root, volume). */}}
+{{- define "llm-server.persistentVolumeName" -}}
+{{- $root := index . 0 }}{{ $volume := index . 1 -}}
+{{ $root.Release.Namespace }}-{{ $root.Values.name }}-{{ $volume.name }}
+{{- end }}
+
+{{/* Name of the claim behind a volume; takes (root, volume). */}}
+{{- define "llm-server.claimName" -}}
+{{- $root := index . 0 }}{{ $volume := index . 1 -}}
+{{- if eq $volume.kind "claim" }}{{ $volume.claimName }}{{ else }}{{ $root.Values.name }}-{{ $volume.name }}{{ end }}
+{{- end }}
+
+{{- define "llm-server.image" -}}
+{{- with .Values.image }}
+{{- .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
+{{- end }}
+{{- end }}
