@@ -1,0 +1,101 @@
+"""Prices with their date and source; what is not known is ``None``, never a guess.
+
+On-demand prices are AWS's list prices for Linux with shared tenancy, before discounts and taxes. Spot and
+capacity-block prices change by the day, so no packaged file can hold them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from pydantic import Field
+
+from llminfra.catalog.datafile import Fact, read_data
+
+#: Hours that AWS's own calculator counts for a month (365 * 24 / 12).
+HOURS_PER_MONTH = 730
+
+ServicePriceName = Literal[
+    "cloudwatch_logs_ingest_gb",
+    "ebs_gp3_gib_month",
+    "ebs_gp3_iops_month",
+    "ebs_gp3_mibps_month",
+    "eks_cluster_hour",
+    "eks_extended_support_cluster_hour",
+    "fsx_lustre_persistent_ssd_1000_gib_month",
+    "fsx_lustre_persistent_ssd_125_gib_month",
+    "fsx_lustre_persistent_ssd_250_gib_month",
+    "fsx_lustre_persistent_ssd_500_gib_month",
+    "kms_key_month",
+    "load_balancer_hour",
+    "nat_gateway_gb",
+    "nat_gateway_hour",
+    "s3_standard_gb_month",
+    "secret_month",
+    "vpc_endpoint_gb",
+    "vpc_endpoint_hour",
+]
+LustreThroughput = Literal[125, 250, 500, 1000]
+
+_LUSTRE: dict[int, ServicePriceName] = {
+    125: "fsx_lustre_persistent_ssd_125_gib_month",
+    250: "fsx_lustre_persistent_ssd_250_gib_month",
+    500: "fsx_lustre_persistent_ssd_500_gib_month",
+    1000: "fsx_lustre_persistent_ssd_1000_gib_month",
+}
+
+
+class Price(Fact):
+    """One price.
+
+    Attributes:
+        usd: US dollars per ``unit``.
+        unit: What one price buys, such as ``instance-hour`` or ``GiB-month``.
+        region: Where it holds.
+        date: Day the source states it for, ISO form.
+        source: Where it was read.
+        unverified: No first-hand source was read; a plan that uses it says so.
+    """
+
+    usd: float = Field(ge=0)
+    unit: str
+    region: str
+    date: str
+    source: str
+    unverified: bool = False
+
+
+@cache
+def on_demand_usd_per_hour(instance_type: str, region: str) -> Price | None:
+    """List price of one running instance, or ``None`` where it is not at hand.
+
+    ``None`` also for types that have no on-demand price, such as p5e.48xlarge.
+    """
+    data = read_data("prices.json")
+    usd = data["on_demand_usd_per_hour"].get(region, {}).get(instance_type)
+    if usd is None:
+        return None
+    return Price(usd=usd, unit="instance-hour", region=region, date=data["_date"], source=data["_source"])
+
+
+@cache
+def service_price(name: ServicePriceName, region: str) -> Price | None:
+    """Price of something other than an instance, or ``None`` where it is not at hand for the region."""
+    data = read_data("prices.json")
+    row = data["services"].get(region, {}).get(name)
+    if row is None:
+        return None
+    source = data["service_sources"][row["source"]]
+    return Price(usd=row["usd"], unit=row["unit"], region=region, **source)
+
+
+def lustre_usd_per_gib_month(throughput_mbps_per_tib: int, region: str) -> Price | None:
+    """FSx for Lustre, persistent SSD, by throughput class (125, 250, 500 or 1000 MB/s per TiB)."""
+    name = _LUSTRE.get(throughput_mbps_per_tib)
+    return None if name is None else service_price(name, region)
+
+
+def priced_regions() -> tuple[str, ...]:
+    """Regions whose on-demand instance prices are at hand."""
+    return tuple(read_data("prices.json")["on_demand_usd_per_hour"])

@@ -1,0 +1,65 @@
+"""EC2's vCPU quotas: which one an instance type counts against, on demand and as spot."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Literal
+
+from llminfra.catalog.datafile import Fact, read_data
+
+Purchase = Literal["on-demand", "spot"]
+
+
+class Quota(Fact):
+    """One quota of the service ``ec2``.
+
+    Attributes:
+        code: Code for ``aws service-quotas request-service-quota-increase --quota-code``.
+        name: Name in the Service Quotas console.
+        purchase: Whether it limits on-demand or spot instances.
+        families: Prefixes of the instance families it covers, such as ``p5``.
+        default_vcpus: Value of an account that never asked for more.
+        source: Where it was read.
+    """
+
+    code: str
+    name: str
+    purchase: Purchase
+    families: tuple[str, ...]
+    default_vcpus: int
+    source: str
+
+    def covers(self, instance_type: str) -> bool:
+        """Whether instances of this type count against the quota."""
+        letters, generation = _series(instance_type)
+        return letters in self.families or letters + generation in self.families
+
+
+@cache
+def all_quotas() -> tuple[Quota, ...]:
+    """Every vCPU quota in the catalog."""
+    data = read_data("quotas.json")
+    rows = [dict(row, families=tuple(row["families"].split())) for row in data["quotas"]]
+    return tuple(Quota(source=data["_source"], **row) for row in rows)
+
+
+def vcpu_quota(instance_type: str, purchase: Purchase) -> Quota | None:
+    """The quota an instance type counts against, or ``None`` where it is not known (spot P6).
+
+    Whether instances in a capacity block count is not stated by the sources read; a careful plan lists the quota.
+    """
+    found = [quota for quota in all_quotas() if quota.purchase == purchase and quota.covers(instance_type)]
+    return found[0] if len(found) == 1 else None
+
+
+def _series(instance_type: str) -> tuple[str, str]:
+    """Letters and generation of a type: ``("p", "5")`` of ``p5en.48xlarge``, ``("g", "6")`` of ``gr6.8xlarge``.
+
+    The ``gr`` variants are G instances with more memory.
+    """
+    match = re.match(r"([a-z]+?)(\d+)", instance_type.partition("-")[0])
+    if match is None:
+        return "", ""
+    letters = "g" if match[1] == "gr" else match[1]
+    return letters, match[2]

@@ -1,0 +1,107 @@
+"""AWS regions: zones, partitions, registry accounts, and which instance types are offered where.
+
+Zone IDs (``use1-az1``) are the same in every account, zone names (``us-east-1a``) are not: EC2 deals the letters out
+account by account. So which zone *name* offers a type cannot be known offline; the zone IDs can.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from llminfra.catalog.datafile import Fact, read_data
+
+
+class Region(Fact):
+    """One region.
+
+    Attributes:
+        name: API name such as ``us-east-1``.
+        long_name: Name people read, such as ``US East (N. Virginia)``.
+        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``: the second part of every ARN.
+        dns_suffix: End of the region's service names.
+        zone_ids: IDs of the availability zones, equal in every account.
+        zones: Zone names that one account sees; other accounts may have other letters.
+        zones_unverified: The letters in ``zones`` are counted from ``a``, not read from an account.
+        eks_addon_account: Account whose ECR serves the images of EKS add-ons here; ``None`` where not known.
+        dlc_account: Account whose ECR serves AWS Deep Learning Containers here; ``None`` where not known.
+    """
+
+    name: str
+    long_name: str
+    partition: str
+    dns_suffix: str
+    zone_ids: tuple[str, ...]
+    zones: tuple[str, ...]
+    zones_unverified: bool
+    eks_addon_account: str | None
+    dlc_account: str | None
+
+    @property
+    def eks_addon_registry(self) -> str | None:
+        """Registry host of the EKS add-on images in this region."""
+        return _registry(self.eks_addon_account, self)
+
+    @property
+    def dlc_registry(self) -> str | None:
+        """Registry host of the AWS Deep Learning Containers in this region."""
+        return _registry(self.dlc_account, self)
+
+
+def _registry(account: str | None, region: Region) -> str | None:
+    return f"{account}.dkr.ecr.{region.name}.{region.dns_suffix}" if account else None
+
+
+@cache
+def get(name: str) -> Region | None:
+    """The region called ``name``, or ``None``."""
+    row = read_data("regions.json")["regions"].get(name)
+    return None if row is None else Region(name=name, **row)
+
+
+def names() -> tuple[str, ...]:
+    """Every region name, sorted."""
+    return tuple(read_data("regions.json")["regions"])
+
+
+def suggest(name: str) -> tuple[str, ...]:
+    """Up to three region names close to ``name``."""
+    return tuple(get_close_matches(name.strip().lower(), names(), n=3, cutoff=0.6))
+
+
+def zones(region: str) -> tuple[str, ...]:
+    """Zone names an account typically sees in the region; empty for an unknown region."""
+    found = get(region)
+    return () if found is None else found.zones
+
+
+def region_of_zone(zone: str) -> str | None:
+    """The region that a zone name belongs to by its form; ``None`` where no known region fits."""
+    match = re.fullmatch(r"(?P<region>[a-z]+(?:-[a-z]+)+-\d+)[a-z]", zone)
+    if match is None or get(match["region"]) is None:
+        return None
+    return match["region"]
+
+
+def offered_in(instance_type: str) -> tuple[str, ...]:
+    """Regions known to offer the instance type, sorted.
+
+    Regions without recorded offerings (``has_offerings``) are absent: for them nothing is known.
+    """
+    recorded: dict[str, Any] = read_data("offerings.json")["regions"]
+    return tuple(name for name, row in recorded.items() if instance_type in row["types"])
+
+
+def has_offerings(region: str) -> bool:
+    """Whether the data records what this region offers; without it a missing type means nothing."""
+    return region in read_data("offerings.json")["regions"]
+
+
+def offered_zone_ids(instance_type: str, region: str) -> tuple[str, ...]:
+    """Zone IDs in the region that offer the instance type; empty where none does, or nothing is recorded."""
+    row = read_data("offerings.json")["regions"].get(region)
+    if row is None:
+        return ()
+    return tuple(row["zone_ids"][int(digit) - 1] for digit in row["types"].get(instance_type, ""))

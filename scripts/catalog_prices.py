@@ -1,0 +1,46 @@
+"""Write ``llminfra/catalog/data/prices.json``: on-demand prices of instances and of the services around them.
+
+Sources: ``scripts/data/karpenter_on_demand_usd.json`` (AWS's price list as Karpenter records it) and
+``scripts/data/service_prices.json`` (each price as infracost's golden files print it, or as said there).
+
+Run: ``python scripts/catalog_prices.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT_DATA = ROOT / "scripts" / "data"
+DATA = ROOT / "llminfra" / "catalog" / "data"
+
+
+def main() -> int:
+    """Build the file; returns the exit code."""
+    instances = json.loads((SCRIPT_DATA / "karpenter_on_demand_usd.json").read_text())
+    services = json.loads((SCRIPT_DATA / "service_prices.json").read_text())
+    catalog = json.loads((DATA / "instances.json").read_text())["types"]
+    on_demand = {
+        region: {name: usd for name, usd in sorted(prices.items()) if name in catalog}
+        for region, prices in instances["usd_per_hour"].items()
+    }
+    content: dict[str, Any] = {
+        "_source": instances["_source"],
+        "_date": instances["_date"],
+        "_note": "Prices of other regions are not at hand: look-ups there return nothing. Spot and capacity-block "
+        "prices change by the day and are not in this file.",
+        "on_demand_usd_per_hour": on_demand,
+        "services": {services["region"]: services["prices"]},
+        "service_sources": services["sources"],
+    }
+    text = json.dumps(content, indent=1)
+    (DATA / "prices.json").write_text(text + "\n")
+    print({region: len(prices) for region, prices in on_demand.items()}, len(services["prices"]), "service prices")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Write ``llminfra/catalog/data/regions.json``: regions, their zones, partitions and registry accounts.
+
+Sources: the global-infrastructure parameters and instance offerings recorded in the installed ``moto`` package,
+``botocore``'s partition data, and ``scripts/data/ecr_accounts.json``.
+
+Run: ``python scripts/catalog_regions.py`` (needs the development dependencies).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import moto.ec2
+import moto.ssm
+
+ROOT = Path(__file__).resolve().parent.parent
+OFFERINGS = Path(moto.ec2.__file__).parent / "resources" / "instance_type_offerings" / "availability-zone"
+REGIONS = Path(moto.ssm.__file__).parent / "resources" / "regions.json.gz"
+
+
+def main() -> int:
+    """Build the file; returns the exit code."""
+    with gzip.open(REGIONS) as stream:
+        known = json.load(stream)["aws"]["service"]["global-infrastructure"]["regions"]
+    accounts = json.loads((ROOT / "scripts" / "data" / "ecr_accounts.json").read_text())
+    suffixes = _dns_suffixes()
+    regions: dict[str, dict[str, Any]] = {}
+    for name, entry in sorted(known.items()):
+        seen = _zone_names(name)
+        ids = sorted(entry["availability-zones"])
+        partition = entry["partition"]["Value"]
+        if partition not in suffixes:  # younger than the installed botocore: its facts are not at hand
+            continue
+        regions[name] = {
+            "long_name": entry["longName"]["Value"],
+            "partition": partition,
+            "dns_suffix": suffixes[partition],
+            "zone_ids": ids,
+            "zones": seen or [f"{name}{letter}" for letter in "abcdef"[: len(ids)]],
+            "zones_unverified": not seen,
+            "eks_addon_account": accounts["eks_addons"].get(name),
+            "dlc_account": accounts["deep_learning_containers"].get(name),
+        }
+    content = {
+        "_source": {
+            "regions": f"AWS global-infrastructure parameters in PyPI moto {version('moto')}: "
+            "moto/ssm/resources/regions.json.gz",
+            "zones": f"EC2 DescribeInstanceTypeOfferings in PyPI moto {version('moto')}: "
+            "moto/ec2/resources/instance_type_offerings/availability-zone",
+            "partitions": f"PyPI botocore {version('botocore')}: botocore/data/partitions.json",
+            **accounts["_source"],
+        },
+        "_note": "zones: names one account sees; another account may see other letters, so a letter that is missing "
+        "here is a warning, not an error. zones_unverified: no account's names were at hand, letters counted from a.",
+        "regions": regions,
+    }
+    path = ROOT / "llminfra" / "catalog" / "data" / "regions.json"
+    head = json.dumps({key: value for key, value in content.items() if key != "regions"}, indent=1)[:-2]
+    body = [f"  {json.dumps(name)}: {json.dumps(row, ensure_ascii=False)}" for name, row in regions.items()]
+    path.write_text(head + ',\n "regions": {\n' + ",\n".join(body) + "\n }\n}\n")
+    print(f"{len(regions)} regions")
+    return 0
+
+
+def _dns_suffixes() -> dict[str, str]:
+    loader = botocore.session.get_session().get_component("data_loader")
+    partitions = loader.load_data("partitions")["partitions"]
+    return {item["id"]: item["outputs"]["dnsSuffix"] for item in partitions}
+
+
+def _zone_names(region: str) -> list[str]:
+    path = OFFERINGS / f"{region}.json.gz"
+    if not path.is_file():
+        return []
+    with gzip.open(path) as stream:
+        return sorted({row["Location"] for row in json.load(stream)})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
