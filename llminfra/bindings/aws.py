@@ -1,7 +1,7 @@
-"""The AWS provider, loaded name by name. The names are in `aws.pyi`, one line per submodule: add yours there."""
+"""The AWS provider, loaded class by class. `aws.pyi` is the table of its submodules: to add one, add its line there."""
 
-from llminfra.bindings._names import table_of
+from llminfra.bindings.names import provider_names
 
-_TABLE = table_of("cdktf_cdktf_provider_aws", __name__)
-__getattr__ = _TABLE.resolve
-__dir__ = _TABLE.names
+_NAMES = provider_names(__name__, "cdktf_cdktf_provider_aws")
+__getattr__ = _NAMES.resolve
+__dir__ = _NAMES.names

@@ -1,7 +1,7 @@
-"""CDKTF itself and the construct tree, loaded when a name is first used."""
+"""CDKTF itself and the construct tree, loaded when a class is first used."""
 
-from llminfra.bindings._names import core_names
+from llminfra.bindings.names import CoreNames
 
-_NAMES = core_names(__name__)
+_NAMES = CoreNames(__name__)
 __getattr__ = _NAMES.resolve
 __dir__ = _NAMES.names

@@ -1,7 +1,7 @@
-"""The Helm provider, loaded name by name. The names are in `helm.pyi`, one line per submodule."""
+"""The Helm provider, loaded class by class. `helm.pyi` is the table of its submodules."""
 
-from llminfra.bindings._names import table_of
+from llminfra.bindings.names import provider_names
 
-_TABLE = table_of("cdktf_cdktf_provider_helm", __name__)
-__getattr__ = _TABLE.resolve
-__dir__ = _TABLE.names
+_NAMES = provider_names(__name__, "cdktf_cdktf_provider_helm")
+__getattr__ = _NAMES.resolve
+__dir__ = _NAMES.names

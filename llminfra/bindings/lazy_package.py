@@ -1,0 +1,176 @@
+"""Imports the AWS provider package without its `__init__`, and its jsii assembly from a folder of ours.
+
+`cdktf_cdktf_provider_aws/__init__.py` imports all 2,212 submodules; the submodules themselves import only `._jsii`.
+The finder here answers the import of the package with an empty one whose submodules load when they are named, and lets
+`._jsii` find its archive in the cache. The installed files are read where they are; none is changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.resources.abc import Traversable, TraversableResources
+from pathlib import Path
+from types import ModuleType
+
+
+class SubmoduleNotLoadedError(ImportError):
+    """A provider submodule was asked for after the assembly had been loaded without it."""
+
+
+FIRST_ASSEMBLY = "constructs._jsii"
+"""Every CDKTF package depends on it, so its import is what starts the jsii kernel."""
+
+
+@dataclass(slots=True)
+class LazyPackageFinder(MetaPathFinder):
+    """Finder for one provider package, and for the module that starts the jsii kernel.
+
+    Attributes:
+        package: import name of the provider package.
+        folder: where it is installed.
+        submodules: the submodules that the assembly will have; grows until the assembly is loaded.
+        assembly_folder: finds or builds the trimmed assembly of some submodules and returns its folder.
+        kernel_environment: variables for the jsii kernel, which it reads when it starts.
+        loaded: the assembly is in the kernel and cannot change any more.
+    """
+
+    package: str
+    folder: Path
+    submodules: frozenset[str]
+    assembly_folder: Callable[[frozenset[str]], Path]
+    kernel_environment: Callable[[frozenset[str]], Mapping[str, str]]
+    loaded: bool = field(default=False)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of the package, its `_jsii`, or the first assembly; `None` for what is found the normal way.
+
+        Raises:
+            SubmoduleNotLoadedError: the submodule exists but the loaded assembly lacks it.
+        """
+        del target
+        if fullname == FIRST_ASSEMBLY:
+            return self._first_assembly(path)
+        if fullname == self.package:
+            origin = str(self.folder / "__init__.py")
+            spec = ModuleSpec(fullname, _EmptyPackageLoader(self), origin=origin, is_package=True)
+            spec.submodule_search_locations = [str(self.folder)]
+            return spec
+        if not fullname.startswith(f"{self.package}."):
+            return None
+        submodule = fullname.split(".")[1]
+        if fullname == f"{self.package}._jsii":
+            init = self.folder / "_jsii" / "__init__.py"
+            return importlib.util.spec_from_file_location(
+                fullname, init, loader=_AssemblyLoader(fullname, str(init), self), submodule_search_locations=[]
+            )
+        if submodule not in self.submodules and not submodule.startswith("_"):
+            self.extend({submodule} if (self.folder / submodule / "__init__.py").is_file() else set())
+        return None
+
+    def extend(self, submodules: set[str] | frozenset[str]) -> None:
+        """Adds submodules to the assembly that is about to be loaded.
+
+        Raises:
+            SubmoduleNotLoadedError: it is loaded already, and lacks one of them.
+        """
+        missing = submodules - self.submodules
+        if missing and self.loaded:
+            names = ", ".join(sorted(missing))
+            raise SubmoduleNotLoadedError(
+                f"the part of {self.package} that is loaded lacks {names}. Import it at the top of the spec file, or "
+                f"call llminfra.bindings.prepare([{', '.join(map(repr, sorted(missing)))}]) before the first use of "
+                "llminfra.bindings, or set LLMINFRA_BINDINGS=plain to load the whole provider (slow)."
+            )
+        self.submodules |= missing
+
+    def _first_assembly(self, path: Sequence[str] | None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(FIRST_ASSEMBLY, path)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _KernelStartLoader(FIRST_ASSEMBLY, spec.origin, self)
+        return spec
+
+
+@dataclass(frozen=True, slots=True)
+class _EmptyPackageLoader(Loader):
+    finder: LazyPackageFinder
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        del spec
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        finder = self.finder
+
+        def submodule(name: str) -> ModuleType:
+            if name.startswith("_") or not (finder.folder / name / "__init__.py").is_file():
+                raise AttributeError(f"module {finder.package!r} has no attribute {name!r}")
+            return importlib.import_module(f"{finder.package}.{name}")
+
+        module.__dict__["__getattr__"] = submodule
+        module.__dict__["__file__"] = str(finder.folder / "__init__.py")
+
+
+class _KernelStartLoader(SourceFileLoader):
+    """Runs the module that starts the kernel, with the kernel's variables set meanwhile and not longer."""
+
+    def __init__(self, fullname: str, path: str, finder: LazyPackageFinder) -> None:
+        super().__init__(fullname, path)
+        self._finder = finder
+
+    def exec_module(self, module: ModuleType) -> None:
+        with environment(self._finder.kernel_environment(self._finder.submodules)):
+            super().exec_module(module)
+
+
+class _AssemblyLoader(SourceFileLoader):
+    """Runs the provider's own `_jsii/__init__.py`, with the trimmed archive as its resource."""
+
+    def __init__(self, fullname: str, path: str, finder: LazyPackageFinder) -> None:
+        super().__init__(fullname, path)
+        self._finder = finder
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        self._finder.loaded = True
+
+    def get_resource_reader(self, name: str) -> TraversableResources:  # type: ignore[override]
+        del name
+        return _Folder(self._finder.assembly_folder(self._finder.submodules))
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder(TraversableResources):
+    path: Path
+
+    def files(self) -> Traversable:
+        return self.path
+
+
+def installed_finder(package: str) -> LazyPackageFinder | None:
+    """The finder of `package`, if this process has one."""
+    return next((f for f in sys.meta_path if isinstance(f, LazyPackageFinder) and f.package == package), None)
+
+
+@contextlib.contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
