@@ -1,0 +1,57 @@
+"""``ServingJob``: what the planner tells an engine adapter about one endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.engines.invocation import Invocation
+    from llminfra.spec.endpoint import Endpoint, Parallelism
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingJob:
+    """Everything an adapter needs, decided; lengths in tokens, times in seconds, memory in MiB."""
+
+    endpoint: Endpoint
+    release: EngineRelease
+    model_argument: str
+    from_object_storage: bool
+    served_name: str
+    revision: str | None
+    parallelism: Parallelism
+    nodes: int
+    max_model_len: int
+    max_num_seqs: int
+    gpu_memory_utilization: float
+    quantize_at_load: str | None
+    dtype: str
+    efa: bool
+    region: str
+    startup_budget_s: int
+    drain_s: int
+    pod_memory_mib: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOption:
+    """A flag or environment variable that the pinned version does not know."""
+
+    path: str
+    name: str
+    message: str
+    fix: str
+
+
+class EngineAdapter(Protocol):
+    """One inference engine."""
+
+    def invoke(self, job: ServingJob) -> Invocation:
+        """The container that serves the job."""
+        ...
+
+    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+        """What the user asked for that the pinned version does not know."""
+        ...

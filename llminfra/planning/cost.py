@@ -1,0 +1,141 @@
+"""What a platform costs an hour, thing by thing, at its fewest and at its most; prices with their date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import prices
+from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.planning.plan import CostLine
+
+if TYPE_CHECKING:
+    from llminfra.catalog.prices import Price
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.plan import ClusterPlan, LustrePlan, NetworkPlan, PoolPlan
+    from llminfra.spec.platform import Platform
+
+
+def plan_costs(
+    platform: Platform,
+    network: NetworkPlan,
+    cluster: ClusterPlan,
+    pools: tuple[PoolPlan, ...],
+    lustre: tuple[LustrePlan, ...],
+) -> tuple[CostLine, ...]:
+    """One line per thing that costs money by the hour."""
+    region = platform.region
+    lines = [_pool(pool, region) for pool in pools]
+    lines.append(
+        _line(
+            "cluster",
+            f"EKS control plane {cluster.version}",
+            prices.service_price("eks_cluster_hour", region),
+            1,
+            1,
+        )
+    )
+    system = cluster.system_nodes
+    lines.append(
+        _line(
+            "cluster.system_nodes",
+            f"{system.instance_types[0]} × {system.min_nodes}…{system.max_nodes}",
+            prices.on_demand_usd_per_hour(system.instance_types[0], region),
+            system.min_nodes,
+            system.max_nodes,
+        )
+    )
+    lines += [
+        _line(
+            f"storage.{item.name}",
+            f"FSx for Lustre {item.capacity_gib:,} GiB at {item.throughput_mbps_per_tib} MB/s per TiB",
+            prices.lustre_usd_per_gib_month(item.throughput_mbps_per_tib, region),
+            item.capacity_gib / HOURS_PER_MONTH,
+            item.capacity_gib / HOURS_PER_MONTH,
+        )
+        for item in lustre
+    ]
+    gateways = {"per-zone": len(network.zones), "single": 1, "none": 0}[network.nat]
+    if gateways:
+        price = prices.service_price("nat_gateway_hour", region)
+        lines.append(_line("network.nat", f"{gateways} NAT gateways, without traffic", price, gateways, gateways))
+    if network.interface_endpoints:
+        count = len(network.interface_endpoints) * len(network.zones)
+        what = f"{len(network.interface_endpoints)} interface endpoints in {len(network.zones)} zones, without traffic"
+        lines.append(_line("network", what, prices.service_price("vpc_endpoint_hour", region), count, count))
+    lines += _volumes(platform, cluster, pools)
+    return tuple(lines)
+
+
+def check_budget(platform: Platform, costs: tuple[CostLine, ...], findings: Findings) -> None:
+    """Report a platform that can cost more a month than it may."""
+    budget = platform.budget_usd_per_month
+    if budget is None:
+        return
+    most = sum(line.usd_per_hour_max or 0.0 for line in costs) * HOURS_PER_MONTH
+    if most > budget:
+        worst = max(costs, key=lambda line: line.usd_per_hour_max or 0.0)
+        findings.error(
+            "LLM_COST_1",
+            platform,
+            "budget_usd_per_month",
+            "with every pool at its maximum the platform costs more than its budget",
+            found=f"${most:,.0f} a month, of which ${(worst.usd_per_hour_max or 0) * HOURS_PER_MONTH:,.0f} for "
+            f"{worst.spec_path}",
+            expected=f"at most ${budget:,.0f}",
+            fix=f"lower the maximum of {worst.spec_path}, or raise budget_usd_per_month",
+        )
+
+
+def _pool(pool: PoolPlan, region: str) -> CostLine:
+    price = prices.on_demand_usd_per_hour(pool.main_type.name, region)
+    what = f"{pool.main_type.name} × {pool.min_nodes}…{pool.max_nodes}"
+    notes = {
+        "reserved": "at the on-demand price; a capacity block is paid in advance at its own price",
+        "spot": "at the on-demand price; spot costs less and changes by the day",
+        "on-demand": "",
+    }
+    line = _line(f"pools.{pool.name}", what, price, pool.min_nodes, pool.max_nodes, notes[pool.capacity_types[0]])
+    if price is None:
+        return CostLine(
+            spec_path=line.spec_path,
+            what=line.what,
+            usd_per_hour_min=None if pool.min_nodes else 0.0,
+            usd_per_hour_max=None,
+            price_date=None,
+            note=f"no on-demand price of {pool.main_type.name} in {region} is known",
+        )
+    return line
+
+
+def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ...]) -> list[CostLine]:
+    price = prices.service_price("ebs_gp3_gib_month", platform.region)
+    fewest = cluster.system_nodes.min_nodes * cluster.system_nodes.root_volume_gib
+    most = cluster.system_nodes.max_nodes * cluster.system_nodes.root_volume_gib
+    for pool in pools:
+        fewest += pool.min_nodes * pool.root_volume_gib
+        most += pool.max_nodes * pool.root_volume_gib
+    if platform.observability is not None:
+        fewest += platform.observability.storage_gib
+        most += platform.observability.storage_gib
+    what = f"gp3 volumes, {fewest:,}…{most:,} GiB"
+    return [_line("volumes", what, price, fewest / HOURS_PER_MONTH, most / HOURS_PER_MONTH)]
+
+
+def _line(path: str, what: str, price: Price | None, fewest: float, most: float, note: str = "") -> CostLine:
+    if price is None:
+        return CostLine(
+            spec_path=path,
+            what=what,
+            usd_per_hour_min=None,
+            usd_per_hour_max=None,
+            price_date=None,
+            note="no price for this in the catalog",
+        )
+    return CostLine(
+        spec_path=path,
+        what=what,
+        usd_per_hour_min=price.usd * fewest,
+        usd_per_hour_max=price.usd * most,
+        price_date=price.date,
+        note="; ".join(text for text in (note, "unverified price" if price.unverified else "") if text),
+    )

@@ -1,0 +1,151 @@
+"""Finds the spread of an endpoint over GPUs, or says why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llminfra.planning.memory import FitCase, divisibility_findings
+from llminfra.planning.parallelism import Candidate, candidates, choose, judge
+
+if TYPE_CHECKING:
+    from llminfra.catalog.models import ModelFacts
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.plan import PoolPlan
+    from llminfra.spec.endpoint import Endpoint, Parallelism
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """The chosen candidate, why it was chosen, and others that were looked at."""
+
+    chosen: Candidate
+    why: str
+    others: tuple[str, ...]
+
+
+def find_spread(
+    endpoint: Endpoint, facts: ModelFacts, case: FitCase, pool: PoolPlan, findings: Findings
+) -> Spread | None:
+    """The declared spread when it works, else the smallest that does; ``None`` leaves a finding."""
+    concurrency = endpoint.concurrency or 1
+    options = candidates(facts, case, pool)
+    if endpoint.parallelism is None:
+        chosen, others = choose(options, concurrency)
+        if chosen is None:
+            _no_fit(endpoint, facts, pool, options, concurrency, findings)
+            return None
+        return Spread(
+            chosen=chosen,
+            why=f"fewest GPUs that hold {concurrency} request{'s' if concurrency > 1 else ''} of full length",
+            others=tuple(option.describe() for option in others),
+        )
+    declared = judge(facts, case, pool, endpoint.parallelism)
+    if not _declared_works(endpoint, facts, case, pool, declared, findings):
+        return None
+    if declared.fit.fits is not True or declared.concurrency < concurrency:
+        _no_fit(endpoint, facts, pool, (declared, *options), concurrency, findings)
+        return None
+    others = [option for option in options if option.parallelism != endpoint.parallelism and option.meets(concurrency)]
+    return Spread(chosen=declared, why="as declared", others=tuple(option.describe() for option in others[:2]))
+
+
+def _declared_works(
+    endpoint: Endpoint, facts: ModelFacts, case: FitCase, pool: PoolPlan, declared: Candidate, findings: Findings
+) -> bool:
+    wanted: Parallelism = declared.parallelism
+    path = f"endpoints.{endpoint.name}.parallelism"
+    sized = case.model_copy(
+        update={
+            "tensor_parallel": wanted.tensor,
+            "pipeline_parallel": wanted.pipeline,
+            "data_parallel": wanted.data,
+            "expert_parallel": wanted.expert,
+        }
+    )
+    problems = divisibility_findings(facts, sized)
+    for problem in problems:
+        findings.error(
+            problem.code,
+            endpoint,
+            f"{path}.{problem.field}",
+            problem.message,
+            found=problem.found,
+            expected=problem.expected,
+            fix=problem.fix,
+            runtime_message=problem.runtime_message,
+        )
+    most = pool.gpus_per_node * pool.max_nodes
+    if wanted.gpus > most:
+        findings.error(
+            "LLM_FIT_6",
+            endpoint,
+            path,
+            f"one replica needs more GPUs than pool {pool.name!r} can ever have",
+            found=f"{wanted.gpus} GPUs",
+            expected=f"at most {most} ({pool.max_nodes} nodes of {pool.gpus_per_node})",
+            fix="lower the parallelism or raise the pool's maximum",
+            runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
+        )
+    elif wanted.gpus > pool.gpus_per_node and wanted.gpus % pool.gpus_per_node:
+        findings.error(
+            "LLM_FIT_11",
+            endpoint,
+            path,
+            "a replica larger than a node must fill whole nodes",
+            found=f"{wanted.gpus} GPUs on nodes of {pool.gpus_per_node}",
+            expected=f"a multiple of {pool.gpus_per_node}",
+            fix=f"use tensor={pool.gpus_per_node} and pipeline={-(-wanted.gpus // pool.gpus_per_node)}",
+        )
+    else:
+        return not problems
+    return False
+
+
+def _no_fit(
+    endpoint: Endpoint,
+    facts: ModelFacts,
+    pool: PoolPlan,
+    options: tuple[Candidate, ...],
+    concurrency: int,
+    findings: Findings,
+) -> None:
+    """Report the misfit of the largest (or the declared) option, and what would work."""
+    usable = [option for option in options if not option.problems] or list(options)
+    best = options[0] if endpoint.parallelism else max(usable, key=lambda option: option.concurrency)
+    works = next((option for option in options if option.meets(concurrency)), None)
+    path = f"endpoints.{endpoint.name}"
+    if best.problems:
+        findings.error(
+            "LLM_FIT_2",
+            endpoint,
+            path,
+            f"no spread over pool {pool.name!r} divides {facts.model_id} evenly",
+            found="; ".join(option.describe() for option in options),
+            expected="a tensor parallelism that divides the attention heads",
+            fix="use a pool whose GPU count fits the model",
+        )
+        return
+    starts = best.fit.fits is True
+    code = "LLM_FIT_12" if starts else best.fit.code or "LLM_FIT_1"
+    message = (
+        f"{facts.model_id} starts on pool {pool.name!r} but does not hold {concurrency} requests of full length"
+        if starts
+        else f"{facts.model_id} does not fit pool {pool.name!r}"
+    )
+    fixes = []
+    if works is not None:
+        fixes.append(f"use parallelism {works.describe().split(':')[0]}, or leave it to the planner")
+    if (length := best.fit.longest_model_len) is not None and length > 0:
+        fixes.append(f"set max_model_len to at most {length:,}")
+    fixes.append("quantize the model, or use a pool with more GPU memory")
+    findings.error(
+        code,
+        endpoint,
+        path,
+        message,
+        found="; ".join(option.describe() for option in ((best,) if endpoint.parallelism else usable)),
+        expected=works.describe() if works else "more GPU memory than this pool has",
+        fix="; or ".join(fixes),
+        runtime_message=best.fit.runtime_message,
+    )

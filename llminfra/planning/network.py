@@ -1,0 +1,267 @@
+"""The VPC: zones, subnets cut from the address block, and the endpoints that private nodes need."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import regions
+from llminfra.planning.plan import NetworkPlan, SubnetPlan
+from llminfra.spec.network import ExistingNetwork, Network
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.platform import Platform
+
+# Public subnets hold only NAT gateways: a /26 is more than enough and leaves the rest to pods.
+_PUBLIC_PREFIX = 26
+_SMALLEST_VPC, _LARGEST_VPC = 24, 16
+_SMALLEST_SUBNET = 28
+
+# Services that nodes and controllers of a private cluster call (Amazon EKS User Guide, "Deploy private clusters with
+# limited internet access"; the last group follows from what this platform uses).
+_ALWAYS = (
+    "autoscaling",
+    "ec2",
+    "ec2messages",
+    "ecr.api",
+    "ecr.dkr",
+    "eks",
+    "eks-auth",
+    "elasticloadbalancing",
+    "kms",
+    "logs",
+    "monitoring",
+    "ssm",
+    "ssmmessages",
+    "sts",
+)
+
+
+def plan_network(platform: Platform, findings: Findings) -> NetworkPlan:
+    """Decide zones, subnets and endpoints.
+
+    When the region or the blocks cannot work, the result is a placeholder that lets the other passes go on, so that
+    all findings come in one run; the errors are in ``findings``.
+    """
+    return _plan_network(platform, findings) or _placeholder(platform)
+
+
+def _placeholder(platform: Platform) -> NetworkPlan:
+    named = [zone for pool in platform.pools if not pool.broken for zone in pool.zones]
+    named += [item.zone for item in platform.storage if item.kind == "lustre" and not item.broken and item.zone]
+    return NetworkPlan(
+        cidr="",
+        zones=tuple(dict.fromkeys([*named, *regions.zones(platform.region)])) or ("unknown",),
+        subnets=(),
+        nat="none",
+        gateway_endpoints=(),
+        interface_endpoints=(),
+        flow_logs_days=0,
+    )
+
+
+def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
+    known = regions.zones(platform.region)
+    if not known:
+        findings.error(
+            "LLM_NET_22",
+            platform,
+            "region",
+            f"there is no AWS region {platform.region!r} in the catalog",
+            found=platform.region,
+            expected=", ".join(regions.suggest(platform.region)),
+            fix="name a region such as us-east-1",
+        )
+        return None
+    if platform.network.broken:
+        return None
+    if isinstance(platform.network, ExistingNetwork):
+        return _existing(platform, platform.network, known, findings)
+    return _new(platform, platform.network, known, findings)
+
+
+def endpoint_services(platform: Platform) -> tuple[str, ...]:
+    """Short names of the interface endpoints, sorted, for example ``ecr.api``."""
+    services = set(_ALWAYS)
+    if platform.cluster.autoscaler == "karpenter":
+        services.add("sqs")
+    if any(item.kind == "lustre" for item in platform.storage):
+        services.add("fsx")
+    if any(endpoint.model.token or endpoint.api_key for endpoint in platform.workloads if not endpoint.broken):
+        services.add("secretsmanager")
+    return tuple(sorted(services))
+
+
+def check_zone(zone: str, path: str, platform: Platform, findings: Findings, *, among: tuple[str, ...]) -> bool:
+    """Report a zone that is not among the given ones; true when it is fine."""
+    if zone in among:
+        return True
+    findings.error(
+        "LLM_NET_20",
+        platform,
+        path,
+        f"{zone!r} is not a zone of {platform.region}"
+        if zone not in regions.zones(platform.region)
+        else f"{zone!r} is not one of the network's zones",
+        found=zone,
+        expected=", ".join(among),
+        fix=f"use one of {', '.join(among)}" + ("" if zone.startswith(platform.region) else ", or change the region"),
+    )
+    return False
+
+
+def _existing(
+    platform: Platform, spec: ExistingNetwork, known: tuple[str, ...], findings: Findings
+) -> NetworkPlan | None:
+    good = [
+        check_zone(zone, f"network.private_subnet_ids.{zone}", platform, findings, among=known)
+        for zone in spec.private_subnet_ids
+    ]
+    if not all(good):
+        return None
+    if len(spec.private_subnet_ids) < 2:
+        findings.error(
+            "LLM_NET_23",
+            spec,
+            "network.private_subnet_ids",
+            "EKS needs subnets in at least two zones",
+            found=", ".join(spec.private_subnet_ids),
+            expected="two or more zones",
+            fix="add a private subnet in another zone",
+            runtime_message="Subnets specified must be in at least two different AZs",
+        )
+        return None
+    subnets = tuple(
+        SubnetPlan(zone=zone, kind="private", cidr="", existing_id=subnet_id)
+        for zone, subnet_id in sorted(spec.private_subnet_ids.items())
+    )
+    return NetworkPlan(
+        cidr=spec.cidr,
+        zones=tuple(item.zone for item in subnets),
+        subnets=subnets,
+        nat="none",
+        gateway_endpoints=(),
+        interface_endpoints=(),
+        flow_logs_days=0,
+        existing_vpc_id=spec.vpc_id,
+    )
+
+
+def _new(platform: Platform, spec: Network, known: tuple[str, ...], findings: Findings) -> NetworkPlan | None:
+    zones = tuple(spec.zones) or known[:3]
+    good = [
+        check_zone(zone, f"network.zones[{index}]", platform, findings, among=known)
+        for index, zone in enumerate(spec.zones)
+    ]
+    if len(set(zones)) < 2:
+        findings.error(
+            "LLM_NET_23",
+            spec,
+            "network.zones",
+            "EKS needs subnets in at least two zones",
+            found=", ".join(zones),
+            expected=f"two or more of {', '.join(known)}",
+            fix="add a zone",
+            runtime_message="Subnets specified must be in at least two different AZs",
+        )
+        return None
+    if not all(good):
+        return None
+    block = IPv4Network(spec.cidr)
+    if not _LARGEST_VPC <= block.prefixlen <= _SMALLEST_VPC:
+        findings.error(
+            "LLM_NET_24",
+            spec,
+            "network.cidr",
+            "the VPC's block is too small for a cluster or larger than AWS allows",
+            found=spec.cidr,
+            expected="a prefix from /16 to /24",
+            fix="use a /16, for example 10.20.0.0/16",
+            runtime_message="The CIDR is invalid (InvalidVpc.Range)" if block.prefixlen < _LARGEST_VPC else None,
+        )
+        return None
+    private, public = _cut(spec, block, len(zones))
+    subnets = tuple(
+        SubnetPlan(zone=zone, kind=kind, cidr=str(cidr))  # type: ignore[arg-type]  # the pairs below are literals
+        for kind, cidrs in (("private", private), ("public", public))
+        for zone, cidr in zip(zones, cidrs, strict=False)
+        if kind == "private" or spec.nat != "none"
+    )
+    if not _blocks_fit(spec, block, private, public, len(zones), findings):
+        return None
+    return NetworkPlan(
+        cidr=spec.cidr,
+        zones=zones,
+        subnets=subnets,
+        nat=spec.nat,
+        gateway_endpoints=("s3",),
+        interface_endpoints=endpoint_services(platform),
+        flow_logs_days=spec.flow_logs_days,
+    )
+
+
+def _cut(spec: Network, block: IPv4Network, zones: int) -> tuple[list[IPv4Network], list[IPv4Network]]:
+    """Give each zone an equal power-of-two share for pods; the last share is cut into small public subnets."""
+    share_bits = max(2, zones.bit_length())
+    shares = list(block.subnets(prefixlen_diff=share_bits))
+    private = [IPv4Network(item) for item in spec.private_subnets] or shares[:zones]
+    last = shares[-1]
+    public_prefix = min(_SMALLEST_SUBNET, max(_PUBLIC_PREFIX, last.prefixlen + share_bits))
+    public = [IPv4Network(item) for item in spec.public_subnets] or list(last.subnets(new_prefix=public_prefix))[:zones]
+    return private, public
+
+
+def _blocks_fit(
+    spec: Network,
+    block: IPv4Network,
+    private: list[IPv4Network],
+    public: list[IPv4Network],
+    zones: int,
+    findings: Findings,
+) -> bool:
+    fine = True
+    for field, given, cut in (
+        ("private_subnets", spec.private_subnets, private),
+        ("public_subnets", spec.public_subnets, public),
+    ):
+        if given and len(given) != zones:
+            fine = False
+            findings.error(
+                "LLM_NET_25",
+                spec,
+                f"network.{field}",
+                "there must be one block per zone",
+                found=f"{len(given)} blocks",
+                expected=f"{zones} blocks",
+                fix="give one block per zone, or none to have them cut from the VPC's block",
+            )
+        for index, item in enumerate(cut):
+            if not item.subnet_of(block):
+                fine = False
+                findings.error(
+                    "LLM_NET_21",
+                    spec,
+                    f"network.{field}[{index}]",
+                    "the subnet lies outside the VPC's block",
+                    found=str(item),
+                    expected=f"a block inside {block}",
+                    fix="move the subnet into the VPC's block",
+                    runtime_message="The CIDR is invalid (InvalidSubnet.Range)",
+                )
+    everything = sorted([*private, *public])
+    for one, other in pairwise(everything):
+        if one.overlaps(other):
+            fine = False
+            findings.error(
+                "LLM_NET_21",
+                spec,
+                "network",
+                "two subnets overlap",
+                found=f"{one} and {other}",
+                expected="disjoint blocks",
+                fix="move one of them",
+                runtime_message="The CIDR conflicts with another subnet (InvalidSubnet.Conflict)",
+            )
+    return fine

@@ -1,0 +1,52 @@
+"""Spec in, plan out: the passes in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.diagnostics import SpecError
+from llminfra.planning.cluster import plan_cluster
+from llminfra.planning.cost import check_budget, plan_costs
+from llminfra.planning.endpoints import plan_endpoints
+from llminfra.planning.findings import Findings
+from llminfra.planning.network import plan_network
+from llminfra.planning.plan import Plan
+from llminfra.planning.pools import plan_pools
+from llminfra.planning.quotas import plan_quotas
+from llminfra.planning.references import check_references
+from llminfra.planning.storage import plan_buckets, plan_lustre
+
+if TYPE_CHECKING:
+    from llminfra.spec.platform import Platform
+
+
+def plan_platform(platform: Platform) -> Plan:
+    """Decide everything about a platform.
+
+    Raises:
+        SpecError: Something cannot work; it carries every finding of the whole platform, warnings included.
+    """
+    findings = Findings()
+    check_references(platform, findings)
+    network = plan_network(platform, findings)
+    cluster = plan_cluster(platform, findings)
+    pools = plan_pools(platform, network, cluster, findings)
+    lustre = plan_lustre(platform, network, pools, findings)
+    endpoints = plan_endpoints(platform, pools, lustre, findings)
+    costs = plan_costs(platform, network, cluster, pools, lustre)
+    check_budget(platform, costs, findings)
+    if findings.any_errors:
+        raise SpecError(findings.items)
+    return Plan(
+        platform=platform,
+        network=network,
+        cluster=cluster,
+        pools=pools,
+        buckets=plan_buckets(platform),
+        lustre=lustre,
+        endpoints=endpoints,
+        costs=costs,
+        quotas=plan_quotas(pools),
+        diagnostics=tuple(findings.items),
+        tags={**platform.tags, "llminfra:platform": platform.name, "llminfra:managed-by": "llminfra"},
+    )

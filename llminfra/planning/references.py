@@ -1,0 +1,75 @@
+"""Names and references of a platform: unique names, and objects that belong to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llminfra.planning.findings import Findings
+    from llminfra.spec._base import Spec
+    from llminfra.spec.platform import Platform
+
+
+def check_references(platform: Platform, findings: Findings) -> None:
+    """Report duplicate names, and endpoints or file systems that point outside the platform."""
+    _unique("pools", platform.pools, findings)
+    _unique("storage", platform.storage, findings)
+    _unique("endpoints", platform.workloads, findings)
+    pool_names = [pool.name for pool in platform.pools if not pool.broken]
+    for endpoint in platform.workloads:
+        if endpoint.broken:
+            continue
+        if not any(endpoint.on is pool or endpoint.on == pool for pool in platform.pools):
+            findings.error(
+                "LLM_REF_1",
+                endpoint,
+                f"endpoints.{endpoint.name}.on",
+                "the endpoint runs on a pool that is not part of this platform",
+                found=f"pool {endpoint.on.name!r}",
+                expected=f"one of: {', '.join(pool_names) or 'no pool is declared'}",
+                fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
+            )
+        if endpoint.weights is not None and endpoint.weights not in platform.storage:
+            findings.error(
+                "LLM_REF_2",
+                endpoint,
+                f"endpoints.{endpoint.name}.weights",
+                "the weights lie on storage that is not part of this platform",
+                found=f"storage {endpoint.weights.name!r}",
+                expected=f"one of: {', '.join(item.name for item in platform.storage) or 'no storage is declared'}",
+                fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
+            )
+    for item in platform.storage:
+        if item.kind == "lustre" and item.source is not None and item.source not in platform.storage:
+            findings.error(
+                "LLM_REF_2",
+                item,
+                f"storage.{item.name}.source",
+                "the file system is linked to a bucket that is not part of this platform",
+                found=f"bucket {item.source.name!r}",
+                expected="a ModelBucket of the same platform",
+                fix="add the bucket to Platform(storage=[…]); existing=True if it is already there",
+            )
+
+
+def _unique(section: str, items: Iterable[Spec], findings: Findings) -> None:
+    named = [(str(getattr(item, "name", "")), item) for item in items]
+    counts = Counter(name for name, _ in named)
+    for name, item in named:
+        if name and counts[name] > 1:
+            first = next(other for other_name, other in named if other_name == name)
+            if item is first:
+                continue
+            where = f" (first declared at {first.origin[0]}:{first.origin[1]})" if first.origin else ""
+            findings.error(
+                "LLM_SPEC_4",
+                item,
+                f"{section}.{name}",
+                f"two {section} have the same name{where}",
+                found=name,
+                expected="a name of its own",
+                fix=f"rename one of the two {name!r}",
+            )

@@ -1,0 +1,75 @@
+"""Where an endpoint reads its weights from, and how fast that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.planning.facts import number
+from llminfra.planning.plan import WeightsPlan
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import LustrePlan, PoolPlan
+    from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.storage import ModelBucket, Storage
+
+LUSTRE_MOUNT = "/mnt/weights"
+_MB_PER_GBIT = 125.0
+
+
+def plan_weights(
+    endpoint: Endpoint,
+    pool: PoolPlan,
+    storage: tuple[Storage, ...],
+    lustre: tuple[LustrePlan, ...],
+    *,
+    revision: str | None,
+    bytes_total: int,
+) -> WeightsPlan:
+    """The declared storage, or else the fastest that the pool can reach: Lustre in its zone, a bucket, the Hub."""
+    chosen = endpoint.weights
+    reachable = [item for item in lustre if item.zone in pool.zones and len(pool.zones) == 1]
+    if chosen is None and reachable:
+        chosen = reachable[0].spec
+    if chosen is None:
+        chosen = next((item for item in storage if item.kind == "bucket"), None)
+    network_mb_per_s = pool.main_type.network_gbps * _MB_PER_GBIT
+    folder = f"{endpoint.model.id}/{revision or 'main'}"
+    if chosen is None:
+        return WeightsPlan(
+            kind="hub",
+            storage=None,
+            model_argument=endpoint.model.id,
+            mount_path=None,
+            bytes_total=bytes_total,
+            read_mb_per_s=min(number("cold_start", "hub_mb_per_s"), network_mb_per_s),
+            read_source="download from the Hugging Face Hub (assumed rate)",
+        )
+    if chosen.kind == "lustre":
+        plan = next((item for item in lustre if item.spec == chosen), None)
+        rate = plan.throughput_mb_per_s if plan else 0.0
+        client = min(number("cold_start", "lustre_client_mb_per_s"), network_mb_per_s)
+        prefix = f"{chosen.source.prefix}/" if chosen.source else ""
+        return WeightsPlan(
+            kind="lustre",
+            storage=chosen.name,
+            model_argument=f"{LUSTRE_MOUNT}/{prefix}{folder}",
+            mount_path=LUSTRE_MOUNT,
+            bytes_total=bytes_total,
+            read_mb_per_s=max(1.0, min(rate, client)),
+            read_source=f"FSx for Lustre baseline {rate:,.0f} MB/s, one client at most {client:,.0f} MB/s",
+        )
+    return _from_bucket(chosen, folder, bytes_total, network_mb_per_s)
+
+
+def _from_bucket(bucket: ModelBucket, folder: str, bytes_total: int, network_mb_per_s: float) -> WeightsPlan:
+    measured = number("cold_start", "object_storage_mb_per_s")
+    share = network_mb_per_s * number("cold_start", "object_storage_network_share")
+    return WeightsPlan(
+        kind="bucket",
+        storage=bucket.name,
+        model_argument=f"s3://{bucket.name}/{bucket.prefix}/{folder}",
+        mount_path=None,
+        bytes_total=bytes_total,
+        read_mb_per_s=min(measured, share),
+        read_source=f"S3 streaming measured at {measured:,.0f} MB/s, 60 % of this network is {share:,.0f} MB/s",
+    )
