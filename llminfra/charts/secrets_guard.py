@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-SECRET_ENV_PATTERN = (
+PROTECTED_ENV_PATTERN = (
     r"^(HF_TOKEN|HF_API_TOKEN|HUGGING_FACE_HUB_TOKEN|HUGGINGFACE_TOKEN|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|"
     r"WANDB_API_KEY|NGC_API_KEY|.*_API_KEY|.*_PASSWORD|.*_SECRET|.*_SECRET_KEY|.*_ACCESS_TOKEN|.*_AUTH_TOKEN)$"
 )
@@ -16,7 +16,7 @@ SECRET_FLAGS = ("--api-key", "--admin-api-key", "--hf-token", "--huggingface-tok
 
 # Formats: a Hugging Face token starts with hf_, an AWS access key id with AKIA or ASIA (20 characters in all).
 _SECRET_VALUE = re.compile(r"(\bhf_[A-Za-z0-9]{20,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY)")
-_SECRET_ENV = re.compile(SECRET_ENV_PATTERN)
+_SECRET_ENV = re.compile(PROTECTED_ENV_PATTERN)
 
 
 def literal_secrets(env: Mapping[str, str], args: Iterable[str]) -> list[str]:

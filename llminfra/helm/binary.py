@@ -32,8 +32,9 @@ def find_helm() -> Path:
 
 
 def run_helm(arguments: Sequence[str], *, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run Helm with its caches and configuration in a directory of its own, so that the user's plugins and
-    repositories change nothing and nothing of the user's is changed.
+    """Run Helm with caches and configuration of its own.
+
+    The user's plugins and repositories change nothing, and nothing of the user's is changed.
 
     Raises:
         ToolError: Helm is missing, cannot be started, or hangs.

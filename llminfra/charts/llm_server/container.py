@@ -6,12 +6,14 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from llminfra.charts.secrets_guard import SECRET_ENV_PATTERN
+from llminfra.charts.secrets_guard import PROTECTED_ENV_PATTERN
 from llminfra.charts.values import ENV_NAME_PATTERN, AbsolutePath, ChartValues, DnsLabel, EnvName, LateStr, Port
 
 PlainEnv = Annotated[
     dict[EnvName, str],
-    Field(json_schema_extra={"propertyNames": {"pattern": ENV_NAME_PATTERN, "not": {"pattern": SECRET_ENV_PATTERN}}}),
+    Field(
+        json_schema_extra={"propertyNames": {"pattern": ENV_NAME_PATTERN, "not": {"pattern": PROTECTED_ENV_PATTERN}}}
+    ),
 ]
 """Environment in plain text; names that belong to secrets are refused, by the chart's schema too."""
 

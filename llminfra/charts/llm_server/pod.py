@@ -14,8 +14,10 @@ Reason = Annotated[str, Field(min_length=10)]
 
 # Kubernetes Pod Security Standards, "baseline" and "restricted" (kubernetes.io/docs/concepts/security).
 _BASELINE_CAPABILITIES = frozenset(
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID "
-    "SYS_CHROOT".split()
+    {
+        *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"),
+        *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+    }
 )
 _RESTRICTED_CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
 

@@ -15,6 +15,8 @@ from llminfra.charts.llm_server.storage import ExternalSecret, Volume
 from llminfra.charts.secrets_guard import literal_secrets
 from llminfra.charts.values import ChartValues, EnvName, Port
 
+_SHM_PATH = "/dev/shm"  # noqa: S108  # a mount point in the container, not a file that we write
+
 
 class Group(ChartValues):
     """Several nodes per replica: a LeaderWorkerSet of one leader and ``size - 1`` headless workers.
@@ -47,7 +49,7 @@ class LlmServerValues(ChartValues):
     labels: dict[str, str] = {}
     """On every object and pod (team, cost centre)."""
     annotations: dict[str, str] = {}
-    """On the workload, not on pods: the arithmetic behind probes and sizes, so that a reworded note restarts nothing."""
+    """On the workload, not on pods: the arithmetic behind probes and sizes. A reworded note restarts nothing."""
     pod_annotations: dict[str, str] = {}
     image: Image
     image_pull_secrets: list[str] = []
@@ -119,7 +121,7 @@ class LlmServerValues(ChartValues):
         variables += [name for cache in self.caches for name in cache.env]
         for what, names in (
             ("volume name", [*volumes, "shm"]),
-            ("mount path", [*paths, "/dev/shm"]),
+            ("mount path", [*paths, _SHM_PATH]),
             ("environment variable", variables),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
