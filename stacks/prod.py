@@ -35,7 +35,7 @@ platform = Platform(
     name="acme-prod",
     region="us-east-1",
     network=Network(cidr="10.20.0.0/16", zones=["us-east-1a", "us-east-1b", "us-east-1c"]),
-    cluster=Cluster(version="1.34", admin_role_arns=["arn:aws:iam::111122223333:role/platform-admin"]),
+    cluster=Cluster(version="1.35", admin_role_arns=["arn:aws:iam::111122223333:role/platform-admin"]),
     pools=[h100, l40s],
     storage=[weights, lustre],
     observability=Observability(),

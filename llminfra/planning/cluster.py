@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import eks, instances
+from llminfra.planning.facts import numbers
 from llminfra.planning.plan import AddonPlan, ClusterPlan, SystemNodesPlan
 
 if TYPE_CHECKING:
@@ -12,14 +14,15 @@ if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
 
 _SYSTEM_ROOT_GIB = 50
+_SUPPORT_NOTICE = dt.timedelta(days=90)
 
 
-def plan_cluster(platform: Platform, findings: Findings) -> ClusterPlan:
+def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> ClusterPlan:
     """Decide the cluster; with an unknown version the newest stands in, so that the other passes can go on."""
     spec = platform.cluster
     version = spec.version
-    if eks.kubernetes_version(version) is None:
-        version = eks.versions()[-1]
+    if (release := eks.version(version)) is None or not release.creatable:
+        version = eks.default_version()
         findings.error(
             "LLM_CAP_26",
             spec,
@@ -27,8 +30,18 @@ def plan_cluster(platform: Platform, findings: Findings) -> ClusterPlan:
             "EKS does not offer this Kubernetes version, or llminfra does not know it",
             found=spec.version,
             expected=", ".join(eks.versions()),
-            fix=f"use {eks.versions()[-1]}",
+            fix=f"use {eks.default_version()}",
             runtime_message="unsupported Kubernetes version",
+        )
+    elif not release.in_standard_support(today + _SUPPORT_NOTICE):
+        findings.warning(
+            "LLM_CAP_32",
+            spec,
+            "cluster.version",
+            "standard support of this Kubernetes version ends within 90 days; then an hour costs six times as much",
+            found=f"{version}, standard support until {release.end_of_standard_support}",
+            expected=eks.default_version(),
+            fix=f"use {eks.default_version()}",
         )
     for index, name in enumerate(spec.system_nodes.instance_types):
         instance = instances.get(name)
@@ -43,7 +56,7 @@ def plan_cluster(platform: Platform, findings: Findings) -> ClusterPlan:
                 expected=", ".join(instances.suggest(name)),
                 fix="check the name",
             )
-        elif instance.arch != "x86_64":
+        elif instance.arch != "amd64":
             findings.error(
                 "LLM_CAP_27",
                 spec,
@@ -53,7 +66,6 @@ def plan_cluster(platform: Platform, findings: Findings) -> ClusterPlan:
                 expected="an x86_64 type such as m7i.xlarge",
                 fix="use an x86_64 instance type",
             )
-    uses_lustre = any(item.kind == "lustre" for item in platform.storage)
     return ClusterPlan(
         name=platform.name,
         version=version,
@@ -68,28 +80,25 @@ def plan_cluster(platform: Platform, findings: Findings) -> ClusterPlan:
             min_nodes=spec.system_nodes.nodes[0],
             max_nodes=spec.system_nodes.nodes[1],
             ami_type="AL2023_x86_64_STANDARD",
-            ami_release=eks.ami_release(version),
+            ami_release=release.ami_release if release else None,
             root_volume_gib=_SYSTEM_ROOT_GIB,
         ),
-        addons=_addons(version, uses_lustre=uses_lustre),
+        addons=_addons(version),
     )
 
 
-def _addons(version: str, *, uses_lustre: bool) -> tuple[AddonPlan, ...]:
-    wanted = ["vpc-cni", "eks-pod-identity-agent", "kube-proxy", "coredns", "aws-ebs-csi-driver"]
-    wanted += ["eks-node-monitoring-agent", "metrics-server"]
-    if uses_lustre:
-        wanted.append("aws-fsx-csi-driver")
+def _addons(kubernetes_version: str) -> tuple[AddonPlan, ...]:
     planned = []
-    for name in wanted:
-        addon = eks.addon(name, version)
-        planned.append(
-            AddonPlan(
-                name=name,
-                version=addon.version,
-                before_compute=addon.before_compute,
-                service_account=addon.service_account,
-                role_policy_arns=tuple(addon.role_policy_arns),
+    for row in numbers("addons")["addons"]:
+        pinned = eks.addon_version(row["name"], kubernetes_version)
+        if pinned is not None:
+            planned.append(
+                AddonPlan(
+                    name=row["name"],
+                    version=pinned,
+                    before_compute=row.get("before_compute", False),
+                    service_account=row.get("service_account"),
+                    role_policies=tuple(row.get("role_policies", ())),
+                )
             )
-        )
     return tuple(planned)

@@ -1,4 +1,4 @@
-"""What a platform costs an hour, thing by thing, at its fewest and at its most; prices with their date."""
+"""What a platform costs an hour, thing by thing, at rest and at its most; prices with their date."""
 
 from __future__ import annotations
 
@@ -88,18 +88,18 @@ def check_budget(platform: Platform, costs: tuple[CostLine, ...], findings: Find
 
 def _pool(pool: PoolPlan, region: str) -> CostLine:
     price = prices.on_demand_usd_per_hour(pool.main_type.name, region)
-    what = f"{pool.main_type.name} × {pool.min_nodes}…{pool.max_nodes}"
+    what = f"{pool.main_type.name} × {pool.desired_nodes}…{pool.max_nodes}"
     notes = {
         "reserved": "at the on-demand price; a capacity block is paid in advance at its own price",
         "spot": "at the on-demand price; spot costs less and changes by the day",
         "on-demand": "",
     }
-    line = _line(f"pools.{pool.name}", what, price, pool.min_nodes, pool.max_nodes, notes[pool.capacity_types[0]])
+    line = _line(f"pools.{pool.name}", what, price, pool.desired_nodes, pool.max_nodes, notes[pool.capacity_types[0]])
     if price is None:
         return CostLine(
             spec_path=line.spec_path,
             what=line.what,
-            usd_per_hour_min=None if pool.min_nodes else 0.0,
+            usd_per_hour_min=None if pool.desired_nodes else 0.0,
             usd_per_hour_max=None,
             price_date=None,
             note=f"no on-demand price of {pool.main_type.name} in {region} is known",
@@ -112,7 +112,7 @@ def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ..
     fewest = cluster.system_nodes.min_nodes * cluster.system_nodes.root_volume_gib
     most = cluster.system_nodes.max_nodes * cluster.system_nodes.root_volume_gib
     for pool in pools:
-        fewest += pool.min_nodes * pool.root_volume_gib
+        fewest += pool.desired_nodes * pool.root_volume_gib
         most += pool.max_nodes * pool.root_volume_gib
     if platform.observability is not None:
         fewest += platform.observability.storage_gib

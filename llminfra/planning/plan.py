@@ -48,13 +48,13 @@ class NetworkPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddonPlan:
-    """An EKS managed add-on; ``role_policy_arns`` are the AWS managed policies of its pod identity role, if any."""
+    """An EKS managed add-on; ``role_policies`` are the AWS managed policies (path and name) of its role, if any."""
 
     name: str
     version: str
     before_compute: bool = False
     service_account: str | None = None
-    role_policy_arns: tuple[str, ...] = ()
+    role_policies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,10 @@ class Taint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPlan:
-    """A GPU pool after look-up: facts of its instance types, who starts nodes, interfaces, disk, labels and taints."""
+    """A GPU pool after look-up: facts of its instance types, who starts nodes, interfaces, disk, labels and taints.
+
+    ``desired_nodes`` is the size at rest: what the fewest replicas need, or all of a capacity block, which is paid for.
+    """
 
     name: str
     spec: GpuPool
@@ -105,6 +108,7 @@ class PoolPlan:
     zones: tuple[str, ...]
     min_nodes: int
     max_nodes: int
+    desired_nodes: int
     capacity_types: tuple[Literal["reserved", "spot", "on-demand"], ...]
     nics: tuple[Nic, ...]
     efa_per_node: int

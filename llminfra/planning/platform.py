@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import SpecError
@@ -11,7 +12,7 @@ from llminfra.planning.endpoints import plan_endpoints
 from llminfra.planning.findings import Findings
 from llminfra.planning.network import plan_network
 from llminfra.planning.plan import Plan
-from llminfra.planning.pools import plan_pools
+from llminfra.planning.pools import plan_pools, settle
 from llminfra.planning.quotas import plan_quotas
 from llminfra.planning.references import check_references
 from llminfra.planning.storage import plan_buckets, plan_lustre
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
 
 
-def plan_platform(platform: Platform) -> Plan:
+def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     """Decide everything about a platform.
+
+    Args:
+        platform: The spec.
+        today: Day to judge ends of support by; ``None``: the day it is, UTC.
 
     Raises:
         SpecError: Something cannot work; it carries every finding of the whole platform, warnings included.
@@ -29,10 +34,11 @@ def plan_platform(platform: Platform) -> Plan:
     findings = Findings()
     check_references(platform, findings)
     network = plan_network(platform, findings)
-    cluster = plan_cluster(platform, findings)
+    cluster = plan_cluster(platform, findings, today or dt.datetime.now(tz=dt.UTC).date())
     pools = plan_pools(platform, network, cluster, findings)
     lustre = plan_lustre(platform, network, pools, findings)
     endpoints = plan_endpoints(platform, pools, lustre, findings)
+    pools = settle(pools, endpoints)
     costs = plan_costs(platform, network, cluster, pools, lustre)
     check_budget(platform, costs, findings)
     if findings.any_errors:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.catalog import eks, instances, prices, regions
 from llminfra.planning.network import check_zone
 from llminfra.planning.nics import Nic, nic_layout
-from llminfra.planning.plan import ClusterPlan, NetworkPlan, PoolPlan, Taint
+from llminfra.planning.plan import ClusterPlan, EndpointPlan, NetworkPlan, PoolPlan, Taint
 from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
 
 if TYPE_CHECKING:
@@ -33,6 +34,20 @@ def plan_pools(
     """Plan every pool that can be planned; the others leave findings."""
     planned = (_plan_pool(pool, platform, network, cluster, findings) for pool in platform.pools if not pool.broken)
     return tuple(pool for pool in planned if pool is not None)
+
+
+def settle(pools: tuple[PoolPlan, ...], endpoints: tuple[EndpointPlan, ...]) -> tuple[PoolPlan, ...]:
+    """Give every pool its size at rest, now that the endpoints are placed."""
+    settled = []
+    for pool in pools:
+        if pool.spec.capacity.kind == "capacity-block":
+            desired = pool.max_nodes
+        else:
+            here = [endpoint for endpoint in endpoints if endpoint.pool == pool.name]
+            gpus = sum(endpoint.min_replicas * endpoint.parallelism.gpus for endpoint in here)
+            desired = min(pool.max_nodes, max(pool.min_nodes, -(-gpus // pool.gpus_per_node)))
+        settled.append(replace(pool, desired_nodes=desired))
+    return tuple(settled)
 
 
 def _plan_pool(
@@ -72,6 +87,7 @@ def _plan_pool(
         zones=zones,
         min_nodes=pool.nodes[0],
         max_nodes=pool.nodes[1],
+        desired_nodes=pool.nodes[0],
         capacity_types=_capacity_types(pool),
         nics=nics,
         efa_per_node=sum(nic.interface_type in {"efa", "efa-only"} for nic in nics),
@@ -79,15 +95,23 @@ def _plan_pool(
         gpu=main.gpu.device,
         labels=labels,
         taints=(GPU_TAINT,),
-        ami_type="AL2023_ARM_64_NVIDIA" if main.arch == "arm64" else "AL2023_x86_64_NVIDIA",
-        ami_release=(pool.ami_release or eks.ami_release(cluster.version)).removeprefix("v"),
+        ami_type=eks.ami_for(main).ami_type,
+        ami_release=_ami_release(pool, cluster),
         root_volume_gib=pool.root_volume_gib or (_ROOT_GIB_WITH_NVME if raid0 else _ROOT_GIB_WITHOUT_NVME),
         raid0=raid0,
-        max_pods=min(item.max_pods_with_efa_only_on_card_0 if pool.efa else item.max_pods for item in types),
+        max_pods=min(eks.max_pods(item, prefix_delegation=True, efa=pool.efa) for item in types),
         placement_group=pool.efa and not reserved,
         consolidate_after_s=_CONSOLIDATE_AFTER_S,
         usd_per_node_hour=_price(main.name, platform.region),
     )
+
+
+def _ami_release(pool: GpuPool, cluster: ClusterPlan) -> str:
+    """Release version of the node group's AMI, for example ``1.35.6-20260714``."""
+    pinned = release.ami_release if (release := eks.version(cluster.version)) else None
+    if pool.ami_release is None or pinned is None:
+        return pinned or ""
+    return f"{pinned.rpartition('-')[0]}-{pool.ami_release.removeprefix('v')}"
 
 
 def _price(instance_type: str, region: str) -> float | None:

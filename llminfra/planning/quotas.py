@@ -9,24 +9,20 @@ from llminfra.catalog import quotas
 from llminfra.planning.plan import QuotaLine
 
 if TYPE_CHECKING:
-    from llminfra.catalog.quotas import Quota
+    from llminfra.catalog.quotas import Purchase, Quota
     from llminfra.planning.plan import PoolPlan
 
 
 def plan_quotas(pools: tuple[PoolPlan, ...]) -> tuple[QuotaLine, ...]:
-    """One line per vCPU quota, summed over the pools that draw on it; capacity blocks draw on none."""
+    """One line per vCPU quota, summed over the pools that draw on it."""
     needed: dict[str, float] = defaultdict(float)
     reasons: dict[str, list[str]] = defaultdict(list)
     known: dict[str, Quota] = {}
     for pool in pools:
         vcpus = max(item.vcpu for item in pool.instance_types) * pool.max_nodes
         for capacity in pool.capacity_types:
-            purchase = "spot" if capacity == "spot" else "on-demand"
-            quota = (
-                None
-                if pool.spec.capacity.kind == "capacity-block"
-                else quotas.vcpu_quota(pool.main_type.name, purchase)
-            )
+            purchase: Purchase = "spot" if capacity == "spot" else "on-demand"
+            quota = quotas.vcpu_quota(pool.main_type.name, purchase)
             if quota is None:
                 continue
             known[quota.code] = quota

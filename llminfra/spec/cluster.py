@@ -25,8 +25,8 @@ class Cluster(Spec):
 
     spec_section: ClassVar[str] = "cluster"
 
-    version: Annotated[str, Field(pattern=r"^1\.\d{2}$")] = "1.34"
-    """Kubernetes version, for example ``1.34``."""
+    version: Annotated[str, Field(pattern=r"^1\.\d{2}$")] = "1.35"
+    """Kubernetes version, for example ``1.35``."""
     identity: Literal["pod-identity", "irsa"] = "pod-identity"
     """How pods get AWS roles; the OIDC provider for IRSA is always there."""
     admin_role_arns: Many[Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::\d{12}:role/.+$")]] = ()
