@@ -1,0 +1,328 @@
+"""Inference engines, release by release: flags, environment, metrics, limits and images.
+
+Read from the releases themselves (``scripts/catalog_engines.py``: the argument parsers, environment tables and metric
+definitions of the published wheels), so that a flag of one version is never sent to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import Field
+
+from llminfra.catalog.datafile import Fact, read_data
+
+EngineName = Literal["djl-lmi", "mii", "sglang", "tgi", "trtllm", "vllm"]
+Platform = Literal["kubernetes", "sagemaker"]
+
+#: Suffixes that the Prometheus client adds to a metric's name, by its kind.
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "counter": ("_total", "_created"),
+    "gauge": ("",),
+    "histogram": ("_bucket", "_sum", "_count", "_created"),
+    "unknown": ("", "_total", "_bucket", "_sum", "_count"),
+}
+
+
+class EngineServer(Fact):
+    """How an engine listens.
+
+    Attributes:
+        port: Port it listens on unless told otherwise.
+        default_host: Address it binds to unless told otherwise; ``127.0.0.1`` is out of reach for a Service.
+        health_path: Answers 200 while the engine lives.
+        ready_path: Answers 200 when it takes requests; often the same.
+        probe_timeout_s: Seconds a probe must wait at least for an answer.
+        metrics_path: Path of the Prometheus metrics, or ``None`` where the engine has none.
+        metrics_port: Port of the metrics where it is another one.
+        metrics_flag: Flag without which there are no metrics, or ``None``.
+        model_label: Label that carries the served model's name, or ``None``.
+    """
+
+    port: int
+    default_host: str
+    health_path: str
+    ready_path: str
+    probe_timeout_s: int = 1
+    metrics_path: str | None
+    metrics_port: int | None = None
+    metrics_flag: str | None = None
+    model_label: str | None = None
+
+
+class EngineImage(Fact):
+    """One container image.
+
+    Attributes:
+        repository: Registry and repository.
+        tag: Tag of one release, never a floating one.
+        digest: ``sha256:…`` where it could be verified; a deployment should add it.
+        engine_version: The engine release inside.
+        cuda: CUDA version, such as ``13.0``; its major must not be above the node driver's.
+        efa: Whether libfabric and the NCCL plug-in for EFA are inside. Without them NCCL falls back to TCP, silently.
+        platform: Where the image's entry point is meant to run.
+        source: Where this was read.
+    """
+
+    repository: str
+    tag: str
+    digest: str | None = None
+    engine_version: str
+    cuda: str
+    efa: bool
+    platform: Platform = "kubernetes"
+    source: str
+
+    @property
+    def cuda_major(self) -> int:
+        """First number of ``cuda``."""
+        return int(self.cuda.partition(".")[0])
+
+    @property
+    def reference(self) -> str:
+        """What a pod spec names: by tag, and by digest too where it is known."""
+        return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+class EngineInfo(Fact):
+    """An engine as a whole.
+
+    Attributes:
+        name: Key of the engine.
+        status: ``maintained``, ``maintenance`` (fixes only) or ``dormant`` (no release for a year).
+        status_note: What the status means for a user; empty where all is well.
+        server: Ports and paths.
+        default_version: The release a spec gets that names none.
+        note: What to know about the data.
+        sources: Where each part of the file was read.
+    """
+
+    name: EngineName
+    status: Literal["maintained", "maintenance", "dormant"]
+    status_note: str = ""
+    server: EngineServer
+    default_version: str
+    note: str = ""
+    sources: dict[str, str] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRelease:
+    """One release of an engine; cheap to make, as it shares the engine's tables."""
+
+    engine: EngineName
+    version: str
+    info: EngineInfo
+    _index: int
+    _data: Mapping[str, Any]
+
+    def knows_flag(self, flag: str) -> bool:
+        """Whether the release's argument parser accepts the flag.
+
+        Takes ``--max-model-len``, ``--max_model_len``, ``--max-model-len=8192``, ``-tp``, ``--no-`` forms of on/off
+        flags and, for vLLM, dotted keys of JSON flags such as ``--kv-transfer-config.kv_role``.
+        """
+        name = _flag_name(flag)
+        if self._has("flags", name):
+            return True
+        if self._has("negatable", f"--{name.removeprefix('--no-')}") and name.startswith("--no-"):
+            return True
+        head, dot, _ = name.partition(".")
+        return bool(dot) and self.engine == "vllm" and self._has("flags", head)
+
+    def flags(self) -> tuple[str, ...]:
+        """Every flag of the release, sorted."""
+        return tuple(name for name in self._data["flags"] if self._has("flags", name))
+
+    def suggest_flag(self, flag: str) -> tuple[str, ...]:
+        """Up to three flags of this release that are spelled alike."""
+        return tuple(get_close_matches(_flag_name(flag), self.flags(), n=3, cutoff=0.6))
+
+    def added_in(self, flag: str) -> str | None:
+        """First known release that has the flag, or ``None`` where none has."""
+        spans = self._spans("flags", _flag_name(flag))
+        return self._versions[spans[0][0]] if spans else None
+
+    def removed_in(self, flag: str) -> str | None:
+        """First known release without the flag after one that had it, at or before this release."""
+        before = [last for _, last in self._spans("flags", _flag_name(flag)) if last < self._index]
+        if not before or self.knows_flag(flag):
+            return None
+        return self._versions[max(before) + 1]
+
+    def knows_env(self, name: str) -> bool:
+        """Whether the release reads the environment variable.
+
+        Only the engine's own variables are listed (``VLLM_…``); those of libraries below it are not.
+        """
+        if any(name.startswith(prefix) for prefix in self._data.get("env_prefixes", ())):
+            return True
+        return self._has("env", name)
+
+    def env_removed_in(self, name: str) -> str | None:
+        """First known release that no longer reads the variable, at or before this release."""
+        before = [last for _, last in self._spans("env", name) if last < self._index]
+        return None if not before or self.knows_env(name) else self._versions[max(before) + 1]
+
+    def knows_metric(self, name: str) -> bool:
+        """Whether the release exposes the time series by default, under exactly this name.
+
+        Takes names as Prometheus shows them: ``vllm:num_preemptions_total``, ``…_seconds_bucket``. Metrics that the
+        release shows only with ``--show-hidden-metrics-for-version`` are not known.
+        """
+        return any(
+            name == base + suffix or (kind == "counter" and base.endswith("_total") and name == base)
+            for base, kind in self._metrics(hidden=False)
+            for suffix in _SUFFIXES[kind]
+        )
+
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics as the release declares them (Prometheus adds ``_total``, ``_bucket`` and the like)."""
+        return tuple(base for base, _ in self._metrics(hidden=False))
+
+    def hidden_metrics(self) -> tuple[str, ...]:
+        """Metrics that exist only with ``--show-hidden-metrics-for-version``."""
+        return tuple(base for base, _ in self._metrics(hidden=True))
+
+    def quantizations(self) -> tuple[str, ...]:
+        """Values of the quantization flag, sorted."""
+        return tuple(name for name in self._data.get("quantizations", {}) if self._has("quantizations", name))
+
+    def min_compute_capability(self, quantization: str) -> int | None:
+        """Lowest compute capability times ten that the release's kernels take, such as 75 for a T4.
+
+        ``None`` where the release does not know the method or does not say. A method can start below its native
+        capability through a weight-only fallback: see ``note`` of the engine.
+        """
+        found = self._valued("min_capability", quantization)
+        return None if found is None else int(found)
+
+    @property
+    def gpu_memory_utilization(self) -> float | None:
+        """Share of GPU memory the release claims by default, or ``None`` where it has no such fixed default."""
+        found = self._setting("gpu_memory_utilization")
+        return None if found is None else float(found)
+
+    @property
+    def cuda(self) -> str | None:
+        """CUDA version the release's wheel and official image are built for."""
+        return self._setting("cuda")
+
+    @property
+    def cuda_major(self) -> int | None:
+        """First number of ``cuda``."""
+        return None if self.cuda is None else int(self.cuda.partition(".")[0])
+
+    @property
+    def torch(self) -> str | None:
+        """PyTorch version the release pins."""
+        return self._setting("torch")
+
+    def images(self) -> tuple[EngineImage, ...]:
+        """Every known image of this release: the official one first, then AWS Deep Learning Containers."""
+        found = []
+        official = self._data.get("official_image")
+        if official is not None and self.cuda is not None:
+            tag = official["tag"].format(version=self.version)
+            found.append(
+                EngineImage(
+                    repository=official["repository"],
+                    tag=tag,
+                    engine_version=self.version,
+                    cuda=self.cuda,
+                    efa=official["efa"],
+                    source=official["source"],
+                )
+            )
+        found.extend(
+            EngineImage(**row) for row in self._data.get("images", ()) if row["engine_version"] == self.version
+        )
+        return tuple(found)
+
+    def image(self, *, efa: bool = False, platform: Platform = "kubernetes") -> EngineImage | None:
+        """The image to use; with ``efa`` one that has the EFA userspace, or ``None`` where there is none."""
+        for item in self.images():
+            if item.platform == platform and (item.efa or not efa):
+                return item
+        return None
+
+    @property
+    def _versions(self) -> tuple[str, ...]:
+        return known_versions(self.engine)
+
+    def _has(self, table: str, name: str) -> bool:
+        return any(first <= self._index <= last for first, last in self._spans(table, name))
+
+    def _spans(self, table: str, name: str) -> list[tuple[int, int]]:
+        return _spans(self._data.get(table, {}).get(name, ""))
+
+    def _valued(self, table: str, name: str) -> str | None:
+        for value, text in self._data.get(table, {}).get(name, {}).items():
+            if any(first <= self._index <= last for first, last in _spans(text)):
+                found: str = value
+                return found
+        return None
+
+    def _setting(self, name: str) -> str | None:
+        return self._valued("settings", name)
+
+    def _metrics(self, *, hidden: bool) -> list[tuple[str, str]]:
+        table = self._data.get("hidden_metrics" if hidden else "metrics", {})
+        return [
+            (base, kind)
+            for base, kinds in table.items()
+            for kind, text in kinds.items()
+            if any(first <= self._index <= last for first, last in _spans(text))
+        ]
+
+
+@cache
+def engine_info(engine: EngineName) -> EngineInfo:
+    """Status, ports and sources of an engine."""
+    data = read_data(f"engines/{engine}.json")
+    return EngineInfo(name=engine, sources=data["_source"], **data["info"])
+
+
+@cache
+def known_versions(engine: EngineName) -> tuple[str, ...]:
+    """Every release in the catalog, oldest first."""
+    return tuple(read_data(f"engines/{engine}.json")["versions"])
+
+
+@cache
+def engine_release(engine: EngineName, version: str) -> EngineRelease | None:
+    """The release, or ``None`` where the catalog lacks it; ``v0.27.1`` and ``0.27.1`` are the same."""
+    wanted = version.removeprefix("v")
+    versions = known_versions(engine)
+    if wanted not in versions:
+        return None
+    data = read_data(f"engines/{engine}.json")
+    return EngineRelease(engine, wanted, engine_info(engine), versions.index(wanted), data)
+
+
+def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:
+    """Up to three known releases close to ``version``, the newest for a version that resembles none."""
+    versions = known_versions(engine)
+    near = get_close_matches(version.removeprefix("v"), versions, n=3, cutoff=0.6)
+    return tuple(near) or tuple(reversed(versions[-3:]))
+
+
+def _flag_name(flag: str) -> str:
+    """``--max_model_len=8192`` to ``--max-model-len``; keys after a dot keep their spelling."""
+    name = flag.partition("=")[0].strip()
+    head, dot, rest = name.partition(".")
+    return head.replace("_", "-") + dot + rest
+
+
+@cache
+def _spans(text: str) -> list[tuple[int, int]]:
+    """``"0-4,7"`` to ``[(0, 4), (7, 7)]``: positions in the list of versions."""
+    found = []
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        found.append((int(first), int(last or first)))
+    return found
