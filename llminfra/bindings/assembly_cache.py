@@ -25,6 +25,7 @@ FORMAT_VERSION = 1
 
 _MANIFEST = "manifest.json"
 _JSII_MARKER = ".jsii-runtime-package-cache"  # jsii touches it at every use
+_NEVER_READ = frozenset({".ts", ".md", ".map", ".txt", ".yml"})  # in npm packages; not worth a look at every start
 _UNUSED_AFTER_S = 60 * 24 * 3600
 _ABANDONED_AFTER_S = 3600
 _TOUCH_AFTER_S = 24 * 3600
@@ -36,14 +37,12 @@ class Inputs:
 
     package: str
     package_version: str
-    jsii_version: str
+    runtime_versions: tuple[str, ...]
     submodules: frozenset[str]
 
     def key(self) -> str:
         """Name of the entry: readable in front, exact behind."""
-        text = json.dumps(
-            [FORMAT_VERSION, self.package, self.package_version, self.jsii_version, *sorted(self.submodules)]
-        )
+        text = json.dumps([FORMAT_VERSION, self.runtime_versions, sorted(self.submodules)])
         return f"{self.package}-{self.package_version}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
@@ -96,10 +95,11 @@ def build(folder: Path, fill: Fill) -> Entry:
     """Fills an empty folder and seals it with a manifest."""
     entry = Entry(folder)
     fill(entry)
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    for path in files.values():
-        os.utime(path, (MTIME_S, MTIME_S))
-    sizes = {name: path.stat().st_size for name, path in files.items()}
+    sizes: dict[str, int] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix not in _NEVER_READ:
+            os.utime(path, (MTIME_S, MTIME_S))
+            sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
     manifest = {"format": FORMAT_VERSION, "files": sizes, "digest": _digest(sizes)}
     (folder / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     return entry

@@ -13,12 +13,16 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.resources.abc import Traversable, TraversableResources
 from pathlib import Path
 from types import ModuleType
+
+
+class UnknownSubmoduleError(LookupError):
+    """A submodule that the installed provider package does not have."""
 
 
 class SubmoduleNotLoadedError(ImportError):
@@ -27,6 +31,9 @@ class SubmoduleNotLoadedError(ImportError):
 
 FIRST_ASSEMBLY = "constructs._jsii"
 """Every CDKTF package depends on it, so its import is what starts the jsii kernel."""
+
+KernelSource = Callable[[frozenset[str]], tuple[Path, Mapping[str, str]]]
+"""Gives, for some submodules, the folder of an assembly with them and the variables that the kernel starts with."""
 
 
 @dataclass(slots=True)
@@ -37,17 +44,16 @@ class LazyPackageFinder(MetaPathFinder):
         package: import name of the provider package.
         folder: where it is installed.
         submodules: the submodules that the assembly will have; grows until the assembly is loaded.
-        assembly_folder: finds or builds the trimmed assembly of some submodules and returns its folder.
-        kernel_environment: variables for the jsii kernel, which it reads when it starts.
+        source: the trimmed assembly and the kernel's variables; asked when the kernel starts and when it loads.
         loaded: the assembly is in the kernel and cannot change any more.
     """
 
     package: str
     folder: Path
     submodules: frozenset[str]
-    assembly_folder: Callable[[frozenset[str]], Path]
-    kernel_environment: Callable[[frozenset[str]], Mapping[str, str]]
-    loaded: bool = field(default=False)
+    source: KernelSource
+    loaded: bool = False
+    _opened: tuple[frozenset[str], Path, Mapping[str, str]] | None = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -74,16 +80,29 @@ class LazyPackageFinder(MetaPathFinder):
                 fullname, init, loader=_AssemblyLoader(fullname, str(init), self), submodule_search_locations=[]
             )
         if submodule not in self.submodules and not submodule.startswith("_"):
-            self.extend({submodule} if (self.folder / submodule / "__init__.py").is_file() else set())
+            self.extend({submodule} if self.has(submodule) else set())
         return None
+
+    def has(self, submodule: str) -> bool:
+        """Whether the installed package has this submodule."""
+        return submodule.isidentifier() and (self.folder / submodule / "__init__.py").is_file()
+
+    def opened(self) -> tuple[Path, Mapping[str, str]]:
+        """What `source` gives for the submodules of now; the cache is checked once for each set of them."""
+        if self._opened is None or self._opened[0] != self.submodules:
+            self._opened = (self.submodules, *self.source(self.submodules))
+        return self._opened[1:]
 
     def extend(self, submodules: set[str] | frozenset[str]) -> None:
         """Adds submodules to the assembly that is about to be loaded.
 
         Raises:
             SubmoduleNotLoadedError: it is loaded already, and lacks one of them.
+            UnknownSubmoduleError: the installed package lacks one of them.
         """
         missing = submodules - self.submodules
+        if unknown := sorted(name for name in missing if not self.has(name)):
+            raise UnknownSubmoduleError(f"{self.package} has no submodule {', '.join(unknown)}")
         if missing and self.loaded:
             names = ", ".join(sorted(missing))
             raise SubmoduleNotLoadedError(
@@ -112,7 +131,7 @@ class _EmptyPackageLoader(Loader):
         finder = self.finder
 
         def submodule(name: str) -> ModuleType:
-            if name.startswith("_") or not (finder.folder / name / "__init__.py").is_file():
+            if name.startswith("_") or not finder.has(name):
                 raise AttributeError(f"module {finder.package!r} has no attribute {name!r}")
             return importlib.import_module(f"{finder.package}.{name}")
 
@@ -128,7 +147,8 @@ class _KernelStartLoader(SourceFileLoader):
         self._finder = finder
 
     def exec_module(self, module: ModuleType) -> None:
-        with environment(self._finder.kernel_environment(self._finder.submodules)):
+        _, variables = self._finder.opened()
+        with environment(variables):
             super().exec_module(module)
 
 
@@ -145,7 +165,7 @@ class _AssemblyLoader(SourceFileLoader):
 
     def get_resource_reader(self, name: str) -> TraversableResources:  # type: ignore[override]
         del name
-        return _Folder(self._finder.assembly_folder(self._finder.submodules))
+        return _Folder(self._finder.opened()[0])
 
 
 @dataclass(frozen=True, slots=True)

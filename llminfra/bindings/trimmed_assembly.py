@@ -28,10 +28,6 @@ _SOURCE_MAP = b"//# sourceMappingURL=data:"
 _UNUSED_AT_RUN_TIME = frozenset({"docs", "locationInModule", "symbolId"})
 
 
-class UnknownSubmoduleError(LookupError):
-    """A submodule that the installed provider package does not have."""
-
-
 def trim(archive: Path, submodules: Iterable[str]) -> bytes:
     """The same jsii package with only `submodules` in it, as a gzipped tar archive.
 
@@ -40,8 +36,7 @@ def trim(archive: Path, submodules: Iterable[str]) -> bytes:
         submodules: Python names of submodules, for example `s3_bucket`.
 
     Raises:
-        UnknownSubmoduleError: the package has no such submodule.
-        ValueError: the archive does not have the layout that jsii writes.
+        ValueError: a submodule is missing, or the archive does not have the layout that jsii writes.
     """
     wanted = {name.replace("_", "-") for name in submodules}
     sources: dict[str, bytes] = {}
@@ -57,7 +52,7 @@ def trim(archive: Path, submodules: Iterable[str]) -> bytes:
     missing = sorted(wanted - sources.keys())
     if missing:
         names = ", ".join(name.replace("-", "_") for name in missing)
-        raise UnknownSubmoduleError(f"{archive.name} has no submodule {names}")
+        raise ValueError(f"{archive.name} has no submodule {names}")
     if not assembly or "package.json" not in kept:
         raise ValueError(f"{archive.name} is not a jsii package: .jsii or package.json is missing")
     slim, namespaces = trim_assembly(assembly, wanted)

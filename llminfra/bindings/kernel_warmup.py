@@ -10,14 +10,11 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llminfra.bindings.node import Node
-
-PACKAGE_CACHE_VARIABLE = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
 _TIMEOUT_S = 120
 _INDEX_TIMEOUT_S = 20
 _INDEX_MANIFEST = ".jsii.runtime.v*.json"
@@ -52,8 +49,16 @@ def write_runtime(folder: Path) -> Path:
     return folder / EMBEDDED_FILES[ENTRYPOINT]
 
 
-def fill_package_cache(node: Node, entry_point: Path, packages: Path, assemblies: list[Assembly]) -> None:
+def fill_package_cache(
+    entry_point: Path, environment: Mapping[str, str], packages: Path, assemblies: Sequence[Assembly]
+) -> None:
     """Loads `assemblies` once, in order, which leaves each unpacked and indexed in `packages`.
+
+    Args:
+        entry_point: the kernel, see `write_runtime`.
+        environment: variables to set besides those of this process; names Node.js in `JSII_NODE`.
+        packages: the root of the package cache, which `environment` names too.
+        assemblies: dependencies first.
 
     Raises:
         JsiiRuntimeError: the kernel failed; the message holds what it said.
@@ -62,15 +67,15 @@ def fill_package_cache(node: Node, entry_point: Path, packages: Path, assemblies
         {"api": "load", "name": assembly.name, "version": assembly.version, "tarball": str(assembly.archive)}
         for assembly in assemblies
     ]
-    environment = {**os.environ, **node.environment(), PACKAGE_CACHE_VARIABLE: str(packages)}
-    environment.pop("JSII_RUNTIME_PACKAGE_CACHE", None)
+    node = environment["JSII_NODE"]
+    variables = {**os.environ, **environment, "JSII_RUNTIME_PACKAGE_CACHE": "enabled"}
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(  # noqa: S603
-                [node.path, entry_point], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment
+                [node, entry_point], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=variables
             )
         except OSError as error:
-            raise JsiiRuntimeError(f"the jsii kernel does not start on {node.path}: {error}") from error
+            raise JsiiRuntimeError(f"the jsii kernel does not start on {node}: {error}") from error
         watchdog = threading.Timer(_TIMEOUT_S, process.kill)
         watchdog.start()
         try:
@@ -87,7 +92,7 @@ def fill_package_cache(node: Node, entry_point: Path, packages: Path, assemblies
             said = [str(answer["error"]) for answer in answers if "error" in answer]
             said += errors.read().decode(errors="replace").splitlines()[-10:]
             raise JsiiRuntimeError(
-                f"the jsii kernel loaded {loaded} of {len(assemblies)} packages on {node.path}: "
+                f"the jsii kernel loaded {loaded} of {len(assemblies)} packages on {node}: "
                 f"{'; '.join(said) or 'no message'}"
             )
 

@@ -1,0 +1,44 @@
+// Starts the jsii kernel in this process. jsii's own entry point starts a second Node.js for it and relays every message
+// between the two; here the kernel reads and writes the pipes of the first one. Argument: the kernel's `program.js`.
+"use strict";
+
+const fs = require("fs");
+const Module = require("module");
+const { Writable } = require("stream");
+
+// The kernel talks on descriptor 3, which its own entry point would have opened: requests are on 0, answers go to 1.
+// Descriptor 3 cannot be a file that something else has opened, as Node.js holds it from its start.
+const KERNEL_DESCRIPTOR = 3;
+const { readSync, writeSync } = fs;
+fs.readSync = (descriptor, ...rest) => readSync(descriptor === KERNEL_DESCRIPTOR ? 0 : descriptor, ...rest);
+fs.writeSync = (descriptor, ...rest) => writeSync(descriptor === KERNEL_DESCRIPTOR ? 1 : descriptor, ...rest);
+
+// What a construct prints must not end up between the answers: jsii expects it on stderr, wrapped in JSON.
+for (const name of ["stdout", "stderr"]) {
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      writeSync(2, JSON.stringify({ [name]: Buffer.from(chunk).toString("base64") }) + "\n");
+      done();
+    },
+  });
+  Object.defineProperty(process, name, { configurable: true, enumerable: true, value: stream });
+}
+
+// cdktf loads `archiver` and the 290 files behind it to zip assets, which it does in a process of its own.
+const load = Module._load;
+Module._load = function (request, parent, isMain) {
+  if (request === "archiver" && /[\\/]cdktf[\\/]lib[\\/]/.test(parent?.filename ?? "")) {
+    return (...options) => load(request, parent, isMain)(...options);
+  }
+  return load(request, parent, isMain);
+};
+
+// `--preserve-symlinks` comes through NODE_OPTIONS, which processes started from here shall not inherit; the kernel looks
+// for it among the arguments.
+const before = process.env.LLMINFRA_NODE_OPTIONS ?? "";
+delete process.env.LLMINFRA_NODE_OPTIONS;
+if (before) process.env.NODE_OPTIONS = before;
+else delete process.env.NODE_OPTIONS;
+process.execArgv.push("--preserve-symlinks");
+
+require(process.env.LLMINFRA_JSII_PROGRAM);
