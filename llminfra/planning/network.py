@@ -203,13 +203,15 @@ def _new(platform: Platform, spec: Network, known: tuple[str, ...], findings: Fi
 
 
 def _cut(spec: Network, block: IPv4Network, zones: int) -> tuple[list[IPv4Network], list[IPv4Network]]:
-    """Give each zone an equal power-of-two share for pods; the last share is cut into small public subnets."""
-    share_bits = max(2, zones.bit_length())
-    shares = list(block.subnets(prefixlen_diff=share_bits))
+    """Give each zone an equal power-of-two share for pods; the shares left over hold small public subnets."""
+    shares = list(block.subnets(prefixlen_diff=max(2, zones.bit_length())))
     private = [IPv4Network(item) for item in spec.private_subnets] or shares[:zones]
-    last = shares[-1]
-    public_prefix = min(_SMALLEST_SUBNET, max(_PUBLIC_PREFIX, last.prefixlen + share_bits))
-    public = [IPv4Network(item) for item in spec.public_subnets] or list(last.subnets(new_prefix=public_prefix))[:zones]
+    spare = shares[zones:]
+    for prefix in range(max(_PUBLIC_PREFIX, spare[0].prefixlen), _SMALLEST_SUBNET + 1):
+        cut = [public for share in spare for public in share.subnets(new_prefix=prefix)]
+        if len(cut) >= zones:
+            break
+    public = [IPv4Network(item) for item in spec.public_subnets] or cut[:zones]
     return private, public
 
 
@@ -222,6 +224,17 @@ def _blocks_fit(
     findings: Findings,
 ) -> bool:
     fine = True
+    if len(public) < zones and not spec.public_subnets and spec.nat != "none":
+        fine = False
+        findings.error(
+            "LLM_NET_24",
+            spec,
+            "network.cidr",
+            f"the VPC's block is too small for {zones} zones with public subnets",
+            found=spec.cidr,
+            expected="a /23 or larger, or fewer zones",
+            fix="use a larger block, or nat='none'",
+        )
     for field, given, cut in (
         ("private_subnets", spec.private_subnets, private),
         ("public_subnets", spec.public_subnets, public),

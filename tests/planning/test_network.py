@@ -1,0 +1,94 @@
+from ipaddress import IPv4Network
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llminfra import ExistingNetwork, Lustre, Network, Platform
+from llminfra.planning.findings import Findings
+from llminfra.planning.network import plan_network
+
+
+def codes(platform: Platform) -> list[str]:
+    findings = Findings()
+    plan_network(platform, findings)
+    return [item.code for item in findings.items]
+
+
+@given(
+    prefix=st.integers(min_value=16, max_value=24),
+    zones=st.integers(min_value=2, max_value=6),
+    nat=st.sampled_from(["per-zone", "single", "none"]),
+)
+def test_any_vpc_is_cut_into_disjoint_subnets_inside_it(prefix: int, zones: int, nat: str) -> None:
+    letters = [f"us-east-1{letter}" for letter in "abcdef"[:zones]]
+    network = Network(cidr=f"10.64.0.0/{prefix}", zones=letters, nat=nat)
+    findings = Findings()
+    plan = plan_network(Platform(name="p", region="us-east-1", network=network), findings)
+    if prefix == 24 and zones == 6 and nat != "none":
+        assert [item.code for item in findings.items] == ["LLM_NET_24"]
+        return
+    assert findings.items == []
+    blocks = [IPv4Network(item.cidr) for item in plan.subnets]
+    assert len(blocks) == zones * (1 if nat == "none" else 2)
+    assert all(block.subnet_of(IPv4Network(network.cidr)) and block.prefixlen <= 28 for block in blocks)
+    assert not any(one.overlaps(other) for one, other in combinations(blocks, 2))
+    assert {item.zone for item in plan.subnets} == set(letters)
+
+
+def test_default_is_the_first_three_zones() -> None:
+    plan = plan_network(Platform(name="p", region="eu-central-1"), Findings())
+    assert plan.zones == ("eu-central-1a", "eu-central-1b", "eu-central-1c")
+
+
+def test_unknown_region_names_near_ones() -> None:
+    findings = Findings()
+    plan_network(Platform(name="p", region="us-esat-1"), findings)
+    assert [item.code for item in findings.items] == ["LLM_NET_22"]
+    assert "us-east-1" in findings.items[0].expected
+
+
+def test_zone_of_another_region() -> None:
+    network = Network(zones=["us-east-1a", "eu-west-1a"])
+    assert codes(Platform(name="p", region="us-east-1", network=network)) == ["LLM_NET_20"]
+
+
+def test_one_zone_is_not_enough_for_eks() -> None:
+    assert codes(Platform(name="p", region="us-east-1", network=Network(zones=["us-east-1a"]))) == ["LLM_NET_23"]
+
+
+def test_overlapping_subnets() -> None:
+    network = Network(
+        cidr="10.0.0.0/16",
+        zones=["us-east-1a", "us-east-1b"],
+        private_subnets=["10.0.0.0/17", "10.0.64.0/18"],
+    )
+    assert codes(Platform(name="p", region="us-east-1", network=network)) == ["LLM_NET_21"]
+
+
+def test_subnet_outside_the_vpc_and_wrong_count() -> None:
+    network = Network(cidr="10.0.0.0/16", zones=["us-east-1a", "us-east-1b"], private_subnets=["10.9.0.0/20"])
+    assert codes(Platform(name="p", region="us-east-1", network=network)) == ["LLM_NET_25", "LLM_NET_21"]
+
+
+def test_vpc_too_large_for_aws() -> None:
+    assert codes(Platform(name="p", region="us-east-1", network=Network(cidr="10.0.0.0/8"))) == ["LLM_NET_24"]
+
+
+def test_endpoints_follow_what_is_declared() -> None:
+    without = plan_network(Platform(name="p", region="us-east-1"), Findings())
+    with_lustre = plan_network(Platform(name="p", region="us-east-1", storage=[Lustre(name="w")]), Findings())
+    assert set(with_lustre.interface_endpoints) - set(without.interface_endpoints) == {"fsx"}
+    assert without.gateway_endpoints == ("s3",)
+    assert {"ecr.api", "ecr.dkr", "sts", "eks-auth"} <= set(without.interface_endpoints)
+
+
+def test_existing_network_is_read_not_cut() -> None:
+    network = ExistingNetwork(
+        vpc_id="vpc-0123456789abcdef0",
+        cidr="10.0.0.0/16",
+        private_subnet_ids={"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1"},
+    )
+    plan = plan_network(Platform(name="p", region="us-east-1", network=network), Findings())
+    assert plan.existing_vpc_id == "vpc-0123456789abcdef0"
+    assert [item.existing_id for item in plan.subnets] == ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]

@@ -1,0 +1,117 @@
+import datetime as dt
+
+import pytest
+
+from llminfra import CapacityBlock, Cluster, GpuPool, Network, OnDemand, Platform, Reservation, Spot
+from llminfra.planning.cluster import plan_cluster
+from llminfra.planning.findings import Findings
+from llminfra.planning.network import plan_network
+from llminfra.planning.plan import PoolPlan
+from llminfra.planning.pools import plan_pools
+
+BLOCK = CapacityBlock(reservation_id="cr-0123456789abcdef0")
+DAY = dt.date(2026, 11, 23)
+
+
+def plan(*pools: GpuPool, cluster: Cluster | None = None) -> tuple[tuple[PoolPlan, ...], Findings]:
+    platform = Platform(name="p", region="us-east-1", network=Network(), cluster=cluster or Cluster(), pools=pools)
+    findings = Findings()
+    network = plan_network(platform, findings)
+    planned = plan_pools(platform, network, plan_cluster(platform, findings, DAY), findings)
+    return planned, findings
+
+
+def codes(*pools: GpuPool) -> list[str]:
+    return [item.code for item in plan(*pools)[1].items]
+
+
+def test_p5_efa_pool_has_32_efa_interfaces_in_one_zone() -> None:
+    (pool,), findings = plan(
+        GpuPool(name="h100", instance_types=["p5.48xlarge"], efa=True, capacity=BLOCK, zones=["us-east-1b"])
+    )
+    assert findings.items == []
+    assert pool.efa_per_node == 32
+    assert pool.zones == ("us-east-1b",)
+    assert pool.provisioner == "managed"
+    assert pool.capacity_types == ("reserved",)
+    assert pool.raid0
+    assert not pool.placement_group, "a placement group breaks the launch into a reservation"
+
+
+def test_elastic_pool_is_karpenters_over_all_zones() -> None:
+    (pool,), _ = plan(GpuPool(name="l40s", instance_types=["g6e.12xlarge", "g6e.24xlarge"], capacity=Spot()))
+    assert pool.provisioner == "karpenter"
+    assert pool.capacity_types == ("spot", "on-demand")
+    assert pool.zones == ("us-east-1a", "us-east-1b", "us-east-1c")
+    assert pool.efa_per_node == 0
+    assert pool.taints[0].key == "nvidia.com/gpu"
+
+
+def test_cluster_autoscaler_takes_the_elastic_pools() -> None:
+    (pool,), _ = plan(
+        GpuPool(name="l4", instance_types=["g6.xlarge"]), cluster=Cluster(autoscaler="cluster-autoscaler")
+    )
+    assert pool.provisioner == "cluster-autoscaler"
+
+
+def test_efa_without_reservation_gets_a_placement_group() -> None:
+    (pool,), _ = plan(GpuPool(name="x", instance_types=["p5.48xlarge"], efa=True, capacity=OnDemand()))
+    assert pool.placement_group
+    assert pool.zones == ("us-east-1a",)
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        (GpuPool(name="x", instance_types=["p5.47xlarge"]), "LLM_CAP_20"),
+        (GpuPool(name="x", instance_types=["g6.xlarge"], efa=True), "LLM_CAP_21"),
+        (GpuPool(name="x", instance_types=["p5.48xlarge", "p5en.48xlarge"], efa=True), "LLM_CAP_22"),
+        (GpuPool(name="x", instance_types=["p5.48xlarge"], capacity=BLOCK), "LLM_CAP_23"),
+        (
+            GpuPool(name="x", instance_types=["p5.48xlarge"], efa=True, zones=["us-east-1a", "us-east-1b"]),
+            "LLM_CAP_24",
+        ),
+        (GpuPool(name="x", instance_types=["m7i.xlarge"]), "LLM_CAP_25"),
+        (GpuPool(name="x", instance_types=["g6.12xlarge", "g6e.12xlarge"]), "LLM_CAP_30"),
+        (GpuPool(name="x", instance_types=["g6.12xlarge"], zones=["us-east-1f"]), "LLM_NET_20"),
+        (
+            GpuPool(
+                name="x",
+                instance_types=["g6.12xlarge"],
+                provisioner="karpenter",
+                capacity=Reservation(resource_group_arn="arn:aws:resource-groups:us-east-1:111122223333:group/g"),
+            ),
+            "LLM_CAP_28",
+        ),
+    ],
+)
+def test_what_cannot_work_has_its_own_code(pool: GpuPool, expected: str) -> None:
+    assert codes(pool) == [expected]
+
+
+def test_all_pools_are_judged_in_one_run() -> None:
+    found = codes(
+        GpuPool(name="a", instance_types=["p5.47xlarge"]),
+        GpuPool(name="b", instance_types=["g6.xlarge"], efa=True),
+        GpuPool(name="c", instance_types=["m7i.xlarge"]),
+    )
+    assert found == ["LLM_CAP_20", "LLM_CAP_21", "LLM_CAP_25"]
+
+
+def test_findings_carry_the_declaring_line() -> None:
+    pool = GpuPool(name="x", instance_types=["p5.47xlarge"])
+    finding = plan(pool)[1].items[0]
+    assert finding.file == __file__
+    assert finding.line == pool.origin[1]
+    assert finding.path == "pools.x.instance_types[0]"
+    assert "p5.48xlarge" in finding.expected
+
+
+def test_support_end_is_a_warning_by_date() -> None:
+    platform = Platform(name="p", region="us-east-1", cluster=Cluster(version="1.34"))
+    findings = Findings()
+    plan_cluster(platform, findings, DAY)
+    assert [item.code for item in findings.items] == ["LLM_CAP_32"]
+    early = Findings()
+    plan_cluster(platform, early, dt.date(2026, 1, 1))
+    assert early.items == []
