@@ -48,7 +48,6 @@ class Invocation:
     image_repository: str
     image_tag: str | None
     image_digest: str | None
-    image_gib: float
     command: tuple[str, ...]
     args: tuple[str, ...]
     worker_args: tuple[str, ...]

@@ -44,16 +44,23 @@ class VllmAdapter:
     """Adapter for :class:`llminfra.spec.engine.VLLM`."""
 
     def invoke(self, job: ServingJob) -> Invocation:
-        """The ``vllm serve`` container of the job."""
+        """The ``vllm serve`` container of the job.
+
+        Raises:
+            LookupError: The job needs EFA, and neither the spec nor the catalog has an image with its userspace.
+        """
         engine = _engine(job)
         release = job.release
         image = engine.image
-        default = release.image_for(efa=job.efa)
+        default = release.image(efa=job.efa)
+        chosen = image or default
+        if chosen is None:
+            msg = f"vLLM {release.version} has no image with EFA userspace"
+            raise LookupError(msg)
         return Invocation(
-            image_repository=image.repository if image else default.repository,
-            image_tag=image.tag if image else default.tag,
-            image_digest=image.digest if image else default.digest,
-            image_gib=default.size_gib,
+            image_repository=chosen.repository,
+            image_tag=chosen.tag,
+            image_digest=chosen.digest,
             command=("vllm", "serve"),
             args=(*_common_args(job, engine), *_leader_args(job)),
             worker_args=(*_common_args(job, engine), *_worker_args()) if job.nodes > 1 else (),

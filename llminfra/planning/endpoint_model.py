@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog import models
 from llminfra.catalog.models import ModelFacts
+from llminfra.planning.memory import FitCase, estimate
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -37,8 +38,9 @@ def model_facts(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
 
 
 def checkpoint_bytes(facts: ModelFacts) -> int:
-    """Bytes of the checkpoint's weights, as they are read from storage."""
-    return facts.checkpoint_bytes
+    """Bytes of the checkpoint's weights as they are read from storage: one rank, as the checkpoint is quantized."""
+    weights_gib = estimate(facts, FitCase(model=facts.model_id, tensor_parallel=1)).weights_gib_per_gpu
+    return int((weights_gib or 0.0) * 2**30)
 
 
 def _from_file(endpoint: Endpoint, name: str, findings: Findings) -> ModelFacts | None:

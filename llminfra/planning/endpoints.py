@@ -9,6 +9,7 @@ from llminfra.catalog import engines as engine_catalog
 from llminfra.engines import adapter
 from llminfra.engines.job import ServingJob
 from llminfra.planning.endpoint_model import checkpoint_bytes, model_facts
+from llminfra.planning.facts import number
 from llminfra.planning.fitting import find_spread
 from llminfra.planning.memory import FitCase
 from llminfra.planning.plan import DrainPlan, EndpointPlan, LustrePlan, PoolPlan
@@ -31,6 +32,7 @@ _GRACE_MARGIN_S = 15
 # One batch of this many sequences is what vLLM itself defaults to on small GPUs; written out so that the memory
 # estimate and the engine agree.
 _DEFAULT_MAX_NUM_SEQS = 256
+_FALLBACK_UTILIZATION = 0.9
 # Caches, logs and compiled graphs; the image is on the node's own disk.
 _EPHEMERAL_GIB = 50
 
@@ -79,7 +81,7 @@ def _plan_endpoint(
             f"max_model_len (max_position_embeddings={longest})",
         )
         return None
-    utilization = engine.gpu_memory_utilization or release.default_gpu_memory_utilization
+    utilization = engine.gpu_memory_utilization or release.gpu_memory_utilization or _FALLBACK_UTILIZATION
     max_num_seqs = engine.max_num_seqs or _DEFAULT_MAX_NUM_SEQS
     max_model_len = engine.max_model_len or longest
     case = FitCase(
@@ -100,6 +102,11 @@ def _plan_endpoint(
     if spread is None:
         return None
     chosen = spread.chosen
+    if chosen.nodes > 1 and engine.image is None and release.image(efa=True) is None:
+        with_efa = _release_with_efa(endpoint, findings)
+        if with_efa is None:
+            return None
+        release = with_efa
     bytes_total = checkpoint_bytes(facts)
     revision = endpoint.model.revision or facts.revision
     weights = plan_weights(endpoint, pool, tuple(platform.storage), lustre, revision=revision, bytes_total=bytes_total)
@@ -111,7 +118,7 @@ def _plan_endpoint(
         weights,
         layers=facts.num_layers,
         gpus=chosen.parallelism.gpus,
-        image_gib=release.image_for(efa=multi_node).size_gib,
+        image_gib=number("cold_start", "image_gib"),
         eager=engine.enforce_eager,
     )
     served_name = endpoint.served_name or endpoint.model.id
@@ -180,7 +187,7 @@ def _plan_endpoint(
 
 def _release(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
     engine = endpoint.engine
-    version = engine.version or engine_catalog.default_version(engine.kind)
+    version = engine.version or engine_catalog.engine_info(engine.kind).default_version
     release = engine_catalog.engine_release(engine.kind, version)
     if release is None:
         known = engine_catalog.known_versions(engine.kind)
@@ -191,9 +198,30 @@ def _release(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
             f"the catalog does not know {engine.kind} {version}",
             found=version,
             expected=", ".join(known),
-            fix=f"use {engine_catalog.default_version(engine.kind)}",
+            fix=f"use {engine_catalog.engine_info(engine.kind).default_version}",
         )
     return release
+
+
+def _release_with_efa(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
+    """The newest release that has an image with EFA userspace, where the user left the version to the planner."""
+    kind = endpoint.engine.kind
+    releases = [engine_catalog.engine_release(kind, version) for version in engine_catalog.known_versions(kind)]
+    able = [release for release in releases if release is not None and release.image(efa=True) is not None]
+    if endpoint.engine.version is None and able:
+        return able[-1]
+    findings.error(
+        "LLM_FIT_14",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine",
+        "a replica over several nodes talks over EFA, and the image of this version has no EFA userspace: NCCL would "
+        "fall back to TCP without a word",
+        found=f"{kind} {endpoint.engine.version}",
+        expected="one of: " + ", ".join(release.version for release in able),
+        fix="use one of these versions, or name an own image with Image(…, efa=True)",
+        runtime_message="NET/OFI Unable to find a protocol that worked; NCCL INFO Using network Socket",
+    )
+    return None
 
 
 def _replicas(endpoint: Endpoint) -> tuple[int, int]:

@@ -127,7 +127,7 @@ def _no_fit(
         )
         return
     starts = best.fit.fits is True
-    code = "LLM_FIT_12" if starts else best.fit.code or "LLM_FIT_1"
+    code = "LLM_FIT_12" if starts else _code(best)
     message = (
         f"{facts.model_id} starts on pool {pool.name!r} but does not hold {concurrency} requests of full length"
         if starts
@@ -136,7 +136,7 @@ def _no_fit(
     fixes = []
     if works is not None:
         fixes.append(f"use parallelism {works.describe().split(':')[0]}, or leave it to the planner")
-    if (length := best.fit.longest_model_len) is not None and length > 0:
+    if (length := best.fit.estimated_max_len) is not None and length > 0:
         fixes.append(f"set max_model_len to at most {length:,}")
     fixes.append("quantize the model, or use a pool with more GPU memory")
     findings.error(
@@ -147,5 +147,11 @@ def _no_fit(
         found="; ".join(option.describe() for option in ((best,) if endpoint.parallelism else usable)),
         expected=works.describe() if works else "more GPU memory than this pool has",
         fix="; or ".join(fixes),
-        runtime_message=best.fit.runtime_message,
+        runtime_message=best.fit.engine_error,
     )
+
+
+def _code(option: Candidate) -> str:
+    """The misfit has one of two names: the weights are too large, or the cache is too small for the context."""
+    available = option.fit.kv_cache_memory_gib
+    return "LLM_FIT_9" if available is not None and available > 0 else "LLM_FIT_1"
