@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from llminfra.catalog import engines as engine_catalog
 from llminfra.engines import adapter
@@ -230,7 +230,7 @@ def _replicas(endpoint: Endpoint) -> tuple[int, int]:
     return endpoint.replicas, endpoint.replicas
 
 
-def _rollout(pool: PoolPlan, gpus: int, replicas: int) -> str:
+def _rollout(pool: PoolPlan, gpus: int, replicas: int) -> Literal["surge", "recreate-one"]:
     """Surge only where the pool can hold one replica more than the most; else one leaves before one comes."""
     return "surge" if pool.max_nodes * pool.gpus_per_node >= gpus * (replicas + 1) else "recreate-one"
 
