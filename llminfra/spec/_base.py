@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -89,6 +90,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
     _origin: tuple[str, int] | None = PrivateAttr(default=None)
     _broken: bool = PrivateAttr(default=False)
+    _unchecked: bool = PrivateAttr(default=False)
 
     def __init__(self, **data: Any) -> None:
         try:
@@ -117,16 +119,36 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def _salvage(self, data: dict[str, Any], error: ValidationError) -> None:
-        bad = {str(item["loc"][0]) for item in error.errors(include_input=False) if item["loc"]}
-        good = {key: value for key, value in data.items() if key in type(self).model_fields and key not in bad}
-        try:
-            super().__init__(**good)
-        except ValidationError:
-            built = type(self).model_construct(**good)
-            object.__setattr__(self, "__dict__", built.__dict__)
-            object.__setattr__(self, "__pydantic_fields_set__", built.model_fields_set)
-            object.__setattr__(self, "__pydantic_extra__", None)
-            object.__setattr__(self, "__pydantic_private__", dict(built.__pydantic_private__ or {}))
+        """Keep what is valid: without the bad items of a list, or else without the bad fields, or else unchecked."""
+        bad_fields: set[str] = set()
+        bad_items: set[tuple[str, int]] = set()
+        for item in error.errors(include_input=False, include_url=False):
+            match item["loc"]:
+                case (str(field), int(index), *_) if isinstance(data.get(field), list):
+                    bad_items.add((field, index))
+                case (field, *_):
+                    bad_fields.add(str(field))
+        known = {key: value for key, value in data.items() if key in type(self).model_fields}
+        good = {key: value for key, value in known.items() if key not in bad_fields}
+        pruned = {
+            key: [each for index, each in enumerate(value) if (key, index) not in bad_items]
+            if isinstance(value, list)
+            else value
+            for key, value in good.items()
+        }
+        listed = {field for field, _ in bad_items}
+        for attempt in (pruned, {key: value for key, value in good.items() if key not in listed}):
+            try:
+                super().__init__(**attempt)
+            except ValidationError:
+                continue
+            return
+        built = type(self).model_construct(**good)
+        object.__setattr__(self, "__dict__", built.__dict__)
+        object.__setattr__(self, "__pydantic_fields_set__", built.model_fields_set)
+        object.__setattr__(self, "__pydantic_extra__", None)
+        object.__setattr__(self, "__pydantic_private__", dict(built.__pydantic_private__ or {}))
+        self._unchecked = True
 
     @property
     def origin(self) -> tuple[str, int] | None:
@@ -138,13 +160,18 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         """Whether the object had shape errors and only a salvaged part of it is here."""
         return self._broken
 
+    @property
+    def unchecked(self) -> bool:
+        """Whether so much was wrong that fields may be missing or invalid; such an object cannot be planned."""
+        return self._unchecked
+
     def at(self, file: str, line: int) -> Self:
         """Tell where the object was declared, for loaders of files other than Python."""
-        object.__setattr__(self, "_origin", (file, line))
+        self._origin = (file, line)
         return self
 
 
-_PACKAGE_DIR = str(Path(__file__).resolve().parent.parent)
+_PACKAGE_DIR = f"{Path(__file__).resolve().parent.parent}{os.sep}"
 
 
 def _declared_at() -> tuple[str, int] | None:

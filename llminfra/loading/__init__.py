@@ -1,0 +1,1 @@
+"""Reading spec files, Python and YAML: from a path to platforms, with everything that was wrong on the way."""

@@ -1,0 +1,103 @@
+"""``load``: platforms from a spec file, whatever its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llminfra.diagnostics import Diagnostic, Severity, UsageError
+from llminfra.loading.loaded import Loaded
+from llminfra.loading.sound import sound_parts
+from llminfra.loading.whereabouts import absolute_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from llminfra.spec.platform import Platform
+
+_PYTHON = frozenset({".py"})
+_YAML = frozenset({".yaml", ".yml", ".json"})
+
+
+def load(path: Path) -> Loaded:
+    """Read one spec file.
+
+    Args:
+        path: A Python file, or YAML (``.yaml``, ``.yml``, ``.json``: JSON is YAML).
+
+    Returns:
+        Its platforms, and every error of the file itself: syntax, shapes, references.
+
+    Raises:
+        UsageError: there is no such file, or its name tells no format.
+    """
+    if path.is_dir():
+        msg = f"{path} is a directory; name a spec file in it"
+        raise UsageError(msg)
+    if not path.exists():
+        msg = f"there is no file {path}"
+        raise UsageError(msg)
+    suffix = path.suffix.lower()
+    if suffix in _PYTHON:
+        from llminfra.loading.python_file import load_python  # noqa: PLC0415  # a YAML spec needs none of it
+
+        platforms, diagnostics = load_python(path)
+    elif suffix in _YAML:
+        from llminfra.loading.yaml_file import load_yaml  # noqa: PLC0415  # a Python spec needs no YAML parser
+
+        platforms, diagnostics = load_yaml(path)
+    else:
+        msg = f"{path}: a spec is a Python file (.py) or YAML (.yaml, .yml, .json)"
+        raise UsageError(msg)
+    if not platforms and not diagnostics:
+        diagnostics = [_no_platform(path)]
+    return Loaded(sound_parts(platforms), tuple(absolute_paths(platforms, diagnostics)))
+
+
+def load_all(paths: Iterable[Path]) -> Loaded:
+    """Read several spec files; two platforms of one name among them are an error.
+
+    Raises:
+        UsageError: as in ``load``.
+    """
+    parts = [load(path) for path in dict.fromkeys(paths)]
+    platforms = tuple(platform for part in parts for platform in part.platforms)
+    diagnostics = [item for part in parts for item in part.diagnostics]
+    return Loaded(platforms, (*diagnostics, *_same_names(platforms)))
+
+
+def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
+    first: dict[str, Platform] = {}
+    for platform in platforms:
+        other = first.setdefault(platform.name, platform)
+        if other is platform:
+            continue
+        file, line = platform.origin or (None, None)
+        where = f" (first declared at {other.origin[0]}:{other.origin[1]})" if other.origin else ""
+        yield Diagnostic(
+            code="LLM_SPEC_4",
+            severity=Severity.ERROR,
+            path=f"platforms.{platform.name}",
+            message=f"two platforms have the same name{where}: their stacks would overwrite each other",
+            found=platform.name,
+            expected="a name of its own",
+            fix=f"rename one of the two {platform.name!r}",
+            file=file,
+            line=line,
+        )
+
+
+def _no_platform(path: Path) -> Diagnostic:
+    yaml = path.suffix.lower() in _YAML
+    return Diagnostic(
+        code="LLM_SPEC_7",
+        severity=Severity.ERROR,
+        path="",
+        message="the spec declares no Platform",
+        found="no platform",
+        expected="at least one Platform",
+        fix="add `platforms:` with a name and a region"
+        if yaml
+        else "build a llminfra.Platform(name=…, region=…) in it",
+        file=str(path),
+    )

@@ -1,0 +1,28 @@
+"""What reading a spec file gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llminfra.diagnostics import errors
+
+if TYPE_CHECKING:
+    from llminfra.diagnostics import Diagnostic
+    from llminfra.spec.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The platforms of a spec file, in the order of declaration, and what was wrong with the file.
+
+    With errors, ``platforms`` holds only what is sound enough to be planned, so that planning can add its findings.
+    """
+
+    platforms: tuple[Platform, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file has no error."""
+        return not errors(self.diagnostics)

@@ -1,0 +1,58 @@
+"""Where a broken object is used: ``VLLM.max_model_len`` becomes ``endpoints.chat.engine.max_model_len``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llminfra.spec._base import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from llminfra.diagnostics import Diagnostic
+    from llminfra.spec.platform import Platform
+
+
+def absolute_paths(platforms: Iterable[Platform], diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Replace the type's name at the start of a path by the place in the platform, where there is one."""
+    if not diagnostics:
+        return []
+    places = {
+        (_base(item), item.origin): path
+        for platform in platforms
+        for path, item in _walk(platform, "")
+        if item.broken and _base(item)
+    }
+    return [_moved(item, places) for item in diagnostics]
+
+
+def _base(item: Spec) -> str:
+    """How ``shape_diagnostics`` starts the paths of an object without a name; empty for one that has a name."""
+    return "" if isinstance(getattr(item, "name", None), str) else type(item).spec_section or type(item).__name__
+
+
+def _moved(item: Diagnostic, places: dict[tuple[str, tuple[str, int] | None], str]) -> Diagnostic:
+    base, dot, rest = item.path.partition(".")
+    origin = (item.file, item.line) if item.file is not None and item.line is not None else None
+    path = places.get((base, origin))
+    return item if path is None else replace(item, path=f"{path}{dot}{rest}" if path else rest)
+
+
+def _walk(item: Spec, path: str) -> Iterator[tuple[str, Spec]]:
+    yield path, item
+    values = dict(item.__dict__)
+    if "endpoints" in values:
+        values["endpoints"] = getattr(item, "workloads", values["endpoints"])
+    for field, value in values.items():
+        for key, each in _children(field, value):
+            yield from _walk(each, f"{path}.{key}" if path else key)
+
+
+def _children(field: str, value: object) -> Iterator[tuple[str, Spec]]:
+    if isinstance(value, Spec):
+        yield field, value
+    elif isinstance(value, tuple | list):
+        for index, each in enumerate(value):
+            if isinstance(each, Spec):
+                yield f"{field}.{getattr(each, 'name', index)}", each

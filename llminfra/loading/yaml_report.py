@@ -1,0 +1,125 @@
+"""Collecting what is wrong with a YAML spec, each finding with its path and line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from llminfra.diagnostics import Diagnostic, Severity
+from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
+from llminfra.spec._shape_errors import looks_like_credential
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(slots=True)
+class Report:
+    """The findings of one file, in order."""
+
+    file: str
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def add(
+        self, code: str, path: str, line: int, message: str, *, found: str = "", expected: str = "", fix: str = ""
+    ) -> None:
+        """Add an error."""
+        item = Diagnostic(
+            code=code,
+            severity=Severity.ERROR,
+            path=path,
+            message=message,
+            found=found,
+            expected=expected,
+            fix=fix,
+            file=self.file,
+            line=line,
+        )
+        if item not in self.found:
+            self.found.append(item)
+
+    def shape(self, path: str, tree: Tree, message: str, *, expected: str) -> None:
+        """A value of the wrong shape."""
+        self.add("LLM_SPEC_1", path, tree.line, message, found=show(tree), expected=expected, fix=f"write {expected}")
+
+    def repeated(self, tree: Map, path: str) -> None:
+        """Keys that stand twice in a mapping."""
+        for key, line in tree.repeated:
+            where = join(path, key)
+            first = tree.key_lines.get(key)
+            self.add(
+                "LLM_SPEC_4",
+                where,
+                line,
+                f"the key {key!r} stands here a second time (first at line {first})",
+                found=key,
+                expected="a key of its own",
+                fix="rename or remove one of the two",
+            )
+
+    def unknown_key(self, key: str, tree: Map, path: str, known: Iterable[str]) -> None:
+        """A key that nothing reads."""
+        names = sorted(known)
+        close = get_close_matches(key, names, n=1)
+        self.add(
+            "LLM_SPEC_2",
+            join(path, key),
+            tree.key_lines.get(key, tree.line),
+            f"there is no field {key!r} here",
+            found=key,
+            expected=", ".join(names),
+            fix=f"did you mean {close[0]!r}?" if close else "remove it, or see `llminfra schema`",
+        )
+
+    def missing_reference(self, path: str, tree: Scalar, section: str, known: Iterable[str]) -> None:
+        """A name that nothing declares."""
+        names = list(known)
+        close = get_close_matches(tree.text, names, n=1)
+        self.add(
+            "LLM_REF_3",
+            path,
+            tree.line,
+            f"nothing in `{section}` is called {show(tree)}",
+            found=show(tree),
+            expected=f"one of: {', '.join(names)}" if names else f"a name from `{section}`, which is empty",
+            fix=f"did you mean {close[0]!r}?" if close else f"declare it in `{section}`, or correct the name",
+        )
+
+    def moved(self, item: Diagnostic, base: str, path: str, tree: Map) -> None:
+        """A shape error of an object, told at its place in the file."""
+        rest = item.path.removeprefix(base).removeprefix(".")
+        where = ".".join(part for part in (path, rest) if part)
+        self.found.append(replace(item, path=where, file=self.file, line=line_of(tree, rest)))
+
+
+def line_of(tree: Tree, path: str) -> int:
+    """The line of the deepest part of ``path`` that the tree has."""
+    line = tree.line
+    for part in path.split(".") if path else ():
+        if isinstance(tree, Map) and part in tree.items:
+            line = tree.key_lines.get(part, line)
+            tree = tree.items[part]
+        elif isinstance(tree, Seq) and part.isdecimal() and int(part) < len(tree.items):
+            tree = tree.items[int(part)]
+            line = tree.line
+        else:
+            break
+    return line
+
+
+def join(path: str, key: str) -> str:
+    """A spec path one step deeper."""
+    return f"{path}.{key}" if path else key
+
+
+def show(tree: Tree) -> str:
+    """A value for a message: credentials hidden, long ones cut."""
+    if isinstance(tree, Map):
+        return f"a mapping with {', '.join(list(tree.items)[:5]) or 'no keys'}"
+    if isinstance(tree, Seq):
+        return f"a list of {len(tree.items)}"
+    if looks_like_credential(tree.text):
+        return "a literal with the shape of a token (not shown)"
+    text = "nothing" if tree.value is None else repr(tree.value)
+    return text if len(text) <= 120 else text[:117] + "…"

@@ -1,0 +1,179 @@
+"""YAML as a tree in which every value knows its line, with YAML 1.2's meaning of scalars.
+
+YAML 1.1 reads the key ``on`` as true and ``1.30`` as 1.3; both stand in every spec. Here only ``true`` and ``false``
+are booleans, and every scalar keeps its text, so that a field that wants text gets what the user wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import yaml
+
+_LARGEST = 100_000
+"""Values in one file after aliases are expanded: far above any real spec, far below what nested aliases can reach."""
+
+_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
+)
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+class TreeError(Exception):
+    """The file is not usable YAML; ``code`` tells a syntax error from a recursive alias."""
+
+    def __init__(self, code: str, message: str, line: int, found: str = "", fix: str = "", path: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.line, self.found, self.fix, self.path = code, message, line, found, fix, path
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A leaf: its value, and its text as written."""
+
+    line: int
+    value: str | int | float | bool | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """A list."""
+
+    line: int
+    items: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A mapping with text keys; ``repeated`` holds keys that were written twice, with their lines."""
+
+    line: int
+    items: dict[str, Tree]
+    key_lines: dict[str, int] = field(default_factory=dict)
+    repeated: tuple[tuple[str, int], ...] = ()
+
+    def without(self, *keys: str) -> Map:
+        """The mapping without some keys."""
+        return Map(self.line, {key: value for key, value in self.items.items() if key not in keys}, self.key_lines)
+
+
+Tree = Scalar | Seq | Map
+
+
+def parse(text: str) -> list[Tree]:
+    """The documents of a YAML text.
+
+    Raises:
+        TreeError: invalid YAML, a recursive alias, or aliases that expand to an unreasonable size.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        documents = list(yaml.compose_all(text, Loader=loader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        lines = text.splitlines()
+        found = lines[line - 1].strip() if line <= len(lines) else ""
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        raise TreeError(
+            "LLM_SPEC_5", f"the spec is not valid YAML: {what}", line, found, f"correct line {line}"
+        ) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise TreeError(
+            "LLM_SPEC_5",
+            "the spec has a character that YAML does not allow",
+            line,
+            f"U+{ord(str(text[error.position])):04X}",
+            "remove it",
+        ) from None
+    except RecursionError:
+        raise TreeError("LLM_SPEC_5", "the YAML is nested too deeply", 1, fix="flatten it") from None
+    converter = _Converter()
+    return [converter.convert(node, "") for node in documents if node is not None]
+
+
+class _Converter:
+    """Turns PyYAML's nodes into trees; counts them, and knows which ones it is inside of."""
+
+    def __init__(self) -> None:
+        self._inside: set[int] = set()
+        self._count = 0
+
+    def convert(self, node: yaml.Node, path: str) -> Tree:
+        line = node.start_mark.line + 1
+        self._count += 1
+        if self._count > _LARGEST:
+            raise TreeError(
+                "LLM_SPEC_5", f"the YAML expands to more than {_LARGEST} values", line, "nested aliases", "repeat less"
+            )
+        if node.tag not in _TAGS:
+            raise TreeError("LLM_SPEC_5", "tags have no meaning in a spec", line, node.tag, "remove the tag", path)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node, line)
+        if id(node) in self._inside:
+            raise TreeError(
+                "LLM_REF_4", "an alias contains itself", line, "a recursive YAML alias", "write the value out", path
+            )
+        self._inside.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                children = (
+                    self.convert(each, f"{path}.{index}" if path else str(index))
+                    for index, each in enumerate(node.value)
+                )
+                return Seq(line, tuple(children))
+            if isinstance(node, yaml.MappingNode):
+                return self._map(node, line, path)
+        finally:
+            self._inside.discard(id(node))
+        raise TreeError("LLM_SPEC_5", f"unknown YAML node {node.tag}", line)
+
+    def _map(self, node: yaml.MappingNode, line: int, path: str) -> Map:
+        own: dict[str, Tree] = {}
+        merged: dict[str, Tree] = {}
+        lines: dict[str, int] = {}
+        repeated: list[tuple[str, int]] = []
+        for key_node, value_node in node.value:
+            key_line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise TreeError("LLM_SPEC_5", "a key must be text", key_line, key_node.id, "use a plain key", path)
+            key = str(key_node.value)
+            where = f"{path}.{key}" if path else key
+            value = self.convert(value_node, where)
+            if key == "<<" and not key_node.style:
+                for base in value.items if isinstance(value, Seq) else (value,):
+                    if not isinstance(base, Map):
+                        raise TreeError(
+                            "LLM_SPEC_5", "`<<` merges mappings only", key_line, "", "alias a mapping", where
+                        )
+                    for name, each in base.items.items():
+                        merged.setdefault(name, each)
+                        lines.setdefault(name, base.key_lines.get(name, base.line))
+            elif key in own:
+                repeated.append((key, key_line))
+            else:
+                own[key] = value
+                lines[key] = key_line
+        return Map(line, {**merged, **own}, lines, tuple(repeated))
+
+
+def _scalar(node: yaml.ScalarNode, line: int) -> Scalar:
+    text = str(node.value)
+    if node.style:  # plain is None in Python and "" in libyaml
+        return Scalar(line, text, text)
+    if text in _NULL:
+        return Scalar(line, None, text)
+    if text in _BOOL:
+        return Scalar(line, _BOOL[text], text)
+    if _INT.fullmatch(text):
+        return Scalar(line, int(text), text) if len(text) < 100 else Scalar(line, text, text)
+    if _FLOAT.fullmatch(text):
+        return Scalar(line, float(text), text)
+    return Scalar(line, text, text)
