@@ -1,0 +1,50 @@
+"""What managed add-ons are told, by their own configuration schemas (``aws eks describe-addon-configuration``)."""
+
+from __future__ import annotations
+
+from llminfra.constructs.eks_addon import AddonSettings
+from llminfra.constructs.iam import Statement
+from llminfra.constructs.scope import Scope
+from llminfra.planning.plan import Plan
+
+
+def addon_settings(name: str, plan: Plan, scope: Scope) -> AddonSettings:
+    """Settings of an add-on; the empty ones for those that are right as they come."""
+    if name == "vpc-cni":
+        # Prefixes instead of single addresses: pods start faster and a node holds more of them. Network policies are
+        # what keeps strangers off an endpoint, and without this flag they are only decoration.
+        return AddonSettings(
+            configuration={
+                "enableNetworkPolicy": "true",
+                "env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"},
+            }
+        )
+    if name == "coredns":
+        return AddonSettings(configuration={"replicaCount": 2})
+    if name == "aws-fsx-csi-driver":
+        # Volumes are static: the controller only looks file systems up. Its node pods must run where GPU pods do.
+        return AddonSettings(
+            configuration={"node": {"tolerateAllTaints": True}},
+            inline={
+                "describe": [
+                    Statement(
+                        sid="LookUpFileSystems",
+                        actions=["fsx:DescribeFileSystems"],
+                        resources=[scope.arn("fsx", "file-system/*")],
+                    )
+                ]
+            },
+        )
+    if name == "eks-node-monitoring-agent":
+        return AddonSettings(
+            configuration={
+                "dcgmAgent": {
+                    "tolerations": [
+                        {"key": taint.key, "operator": "Exists", "effect": taint.effect} for taint in plan.taints
+                    ]
+                }
+            }
+            if plan.taints
+            else {}
+        )
+    return AddonSettings()

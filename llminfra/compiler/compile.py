@@ -1,0 +1,113 @@
+"""Compiles plans: builds every stack, checks what CDKTF wrote, and publishes it in one go."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llminfra.assets import chart_dir
+from llminfra.bindings.synth import open_app, synthesize
+from llminfra.compiler.publish import STACK_FILE, copy_chart, publish
+from llminfra.compiler.result import StackInfo, SynthResult
+from llminfra.compiler.stacks.cluster import cluster_stack
+from llminfra.compiler.stacks.network import network_stack
+from llminfra.compiler.stacks.platform import platform_stack
+from llminfra.compiler.stacks.serving import serving_stack
+from llminfra.compiler.stacks.storage import storage_stack
+from llminfra.diagnostics import SpecError, UsageError
+
+if TYPE_CHECKING:
+    from llminfra.bindings import core
+    from llminfra.compiler.stacks.common import Built
+    from llminfra.planning.plan import Plan
+
+
+def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
+    """Write ``stacks/<stack>/cdk.tf.json`` of every plan, the charts they install, and ``manifest.json``.
+
+    The same plans give the same bytes. Nothing in ``out_dir`` changes unless everything succeeds; local state, Terraform
+    working files and lock files there are left alone.
+
+    Args:
+        plans: Plans without errors, of platforms with different names.
+        out_dir: Folder for the result; made if need be.
+
+    Raises:
+        SpecError: A plan has errors.
+        UsageError: Two platforms have one name.
+        UncleanStackError: CDKTF wrote an empty block or an unresolved token: a bug in a construct.
+    """
+    _check(plans)
+    existed = out_dir.exists()
+    out_dir.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=".synth-", dir=out_dir))
+    try:
+        app = open_app(staged)
+        built = [(plan, stack) for plan in plans for stack in _build(app, plan)]
+        synthesize(app)
+        manifest = json.loads((staged / "manifest.json").read_text(encoding="utf-8"))
+        stacks = []
+        for (plan, stack), (name, entry) in zip(built, manifest["stacks"].items(), strict=True):
+            folder = staged / entry["workingDirectory"]
+            for chart in sorted(stack.charts):
+                copy_chart(chart_dir(chart), folder)
+            content = json.loads((folder / STACK_FILE).read_text(encoding="utf-8"))
+            stacks.append(
+                StackInfo(
+                    name=name,
+                    path=out_dir / entry["workingDirectory"],
+                    dependencies=tuple(entry["dependencies"]),
+                    platform=plan.platform.name,
+                    resources=_count(content),
+                )
+            )
+        publish(staged, out_dir, [item.name for item in stacks])
+    except BaseException:
+        if not existed:
+            shutil.rmtree(out_dir, ignore_errors=True)
+        raise
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return SynthResult(out_dir=out_dir, stacks=tuple(stacks), manifest=out_dir / "manifest.json")
+
+
+def _check(plans: Sequence[Plan]) -> None:
+    broken = [item for plan in plans for item in plan.diagnostics if not plan.ok]
+    if broken:
+        raise SpecError(broken)
+    twice = sorted(name for name, count in Counter(plan.platform.name for plan in plans).items() if count > 1)
+    if twice:
+        msg = f"more than one platform is called {', '.join(twice)}: stack names must differ; rename one or synth apart"
+        raise UsageError(msg)
+
+
+def _build(app: core.App, plan: Plan) -> list[Built]:
+    """All stacks of a platform, each depending on those whose outputs it reads or whose objects it needs."""
+    network = network_stack(app, plan)
+    cluster = cluster_stack(app, plan)
+    cluster.stack.add_dependency(network.stack)
+    built = [network, cluster]
+    if plan.buckets or plan.lustre:
+        storage = storage_stack(app, plan)
+        if plan.lustre:
+            storage.stack.add_dependency(network.stack)
+            storage.stack.add_dependency(cluster.stack)
+        built.append(storage)
+    base = platform_stack(app, plan)
+    base.stack.add_dependency(network.stack)
+    base.stack.add_dependency(cluster.stack)
+    if plan.endpoints:
+        serving = serving_stack(app, plan)
+        for earlier in (*built[1:], base):
+            serving.stack.add_dependency(earlier.stack)
+        return [*built, base, serving]
+    return [*built, base]
+
+
+def _count(content: dict[str, Any]) -> int:
+    return sum(len(resources) for resources in content.get("resource", {}).values())

@@ -1,0 +1,151 @@
+"""What one stack tells the others: named outputs, written on one side and read on the other by the same type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from llminfra.constructs.names import identifier
+from llminfra.constructs.state import Outputs
+from llminfra.planning.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkContract:
+    """Outputs of the network stack."""
+
+    vpc_id: str
+    private_subnet_ids: Mapping[str, str]
+
+    @classmethod
+    def read(cls, outputs: Outputs, plan: Plan) -> Self:
+        """Expressions for the outputs, in another stack."""
+        return cls(
+            vpc_id=outputs["vpc_id"],
+            private_subnet_ids={zone: outputs[f"private_subnet_{identifier(zone)}"] for zone in plan.network.zones},
+        )
+
+    def outputs(self) -> dict[str, str]:
+        """Values by output name."""
+        subnets = {f"private_subnet_{identifier(zone)}": id_ for zone, id_ in self.private_subnet_ids.items()}
+        return {"vpc_id": self.vpc_id, **subnets}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterContract:
+    """Outputs of the cluster stack. ``karpenter_*`` and ``efa_group_ids`` exist where the plan has such pools."""
+
+    name: str
+    endpoint: str
+    ca_certificate: str
+    oidc_provider_arn: str
+    oidc_issuer: str
+    node_group_id: str
+    key_arn: str
+    efa_group_ids: Mapping[str, str]
+    placement_groups: Mapping[str, str]
+    karpenter_node_role: str | None = None
+    karpenter_queue: str | None = None
+
+    @classmethod
+    def read(cls, outputs: Outputs, plan: Plan) -> Self:
+        """Expressions for the outputs, in another stack."""
+        karpenter = plan.cluster.autoscaler == "karpenter"
+        return cls(
+            name=outputs["cluster_name"],
+            endpoint=outputs["cluster_endpoint"],
+            ca_certificate=outputs["cluster_ca_certificate"],
+            oidc_provider_arn=outputs["oidc_provider_arn"],
+            oidc_issuer=outputs["oidc_issuer"],
+            node_group_id=outputs["node_security_group_id"],
+            key_arn=outputs["cluster_key_arn"],
+            efa_group_ids={
+                pool.name: outputs[f"efa_security_group_{identifier(pool.name)}"] for pool in plan.pools if pool.nics
+            },
+            placement_groups={
+                pool.name: outputs[f"placement_group_{identifier(pool.name)}"]
+                for pool in plan.pools
+                if pool.placement_group
+            },
+            karpenter_node_role=outputs["karpenter_node_role"] if karpenter else None,
+            karpenter_queue=outputs["karpenter_queue"] if karpenter else None,
+        )
+
+    def outputs(self) -> dict[str, str]:
+        """Values by output name."""
+        optional = {"karpenter_node_role": self.karpenter_node_role, "karpenter_queue": self.karpenter_queue}
+        return {
+            "cluster_name": self.name,
+            "cluster_endpoint": self.endpoint,
+            "cluster_ca_certificate": self.ca_certificate,
+            "oidc_provider_arn": self.oidc_provider_arn,
+            "oidc_issuer": self.oidc_issuer,
+            "node_security_group_id": self.node_group_id,
+            "cluster_key_arn": self.key_arn,
+            **{f"efa_security_group_{identifier(pool)}": id_ for pool, id_ in self.efa_group_ids.items()},
+            **{f"placement_group_{identifier(pool)}": name for pool, name in self.placement_groups.items()},
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketOutputs:
+    """A weights bucket; ``key_arn`` is known where llminfra made the bucket."""
+
+    name: str
+    arn: str
+    key_arn: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LustreOutputs:
+    """A Lustre file system, as a static persistent volume names it."""
+
+    id: str
+    dns_name: str
+    mount_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageContract:
+    """Outputs of the storage stack, by the names in the spec."""
+
+    buckets: Mapping[str, BucketOutputs]
+    lustre: Mapping[str, LustreOutputs]
+
+    @classmethod
+    def read(cls, outputs: Outputs, plan: Plan) -> Self:
+        """Expressions for the outputs, in another stack."""
+        return cls(
+            buckets={
+                item.name: BucketOutputs(
+                    name=outputs[f"bucket_{identifier(item.name)}"],
+                    arn=outputs[f"bucket_{identifier(item.name)}_arn"],
+                    key_arn=None if item.existing else outputs["storage_key_arn"],
+                )
+                for item in plan.buckets
+            },
+            lustre={
+                item.name: LustreOutputs(
+                    id=outputs[f"lustre_{identifier(item.name)}_id"],
+                    dns_name=outputs[f"lustre_{identifier(item.name)}_dns_name"],
+                    mount_name=outputs[f"lustre_{identifier(item.name)}_mount_name"],
+                )
+                for item in plan.lustre
+            },
+        )
+
+    def outputs(self) -> dict[str, str]:
+        """Values by output name."""
+        values: dict[str, str] = {}
+        for name, bucket in self.buckets.items():
+            values[f"bucket_{identifier(name)}"] = bucket.name
+            values[f"bucket_{identifier(name)}_arn"] = bucket.arn
+            if bucket.key_arn:
+                values["storage_key_arn"] = bucket.key_arn
+        for name, system in self.lustre.items():
+            stem = f"lustre_{identifier(name)}"
+            values |= {f"{stem}_id": system.id, f"{stem}_dns_name": system.dns_name}
+            values[f"{stem}_mount_name"] = system.mount_name
+        return values

@@ -1,0 +1,55 @@
+"""Moves a finished synthesis to where it belongs, so that a failed one leaves no trace."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+STACK_FILE = "cdk.tf.json"
+CHARTS = "charts"
+
+
+def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
+    """Move stacks and manifest from a folder inside ``out_dir`` into place.
+
+    What Terraform keeps in a stack's folder (``.terraform``, the lock file) stays. Folders of stacks that are no longer
+    there go, as they do with ``cdktf synth``, unless they hold a state file.
+
+    Args:
+        staged: Complete synthesis, on the same file system.
+        out_dir: Where it shall be.
+        names: Names of its stacks.
+    """
+    wanted = set(names)
+    stacks = out_dir / "stacks"
+    stacks.mkdir(exist_ok=True)
+    for name in sorted(wanted):
+        source, target = staged / "stacks" / name, stacks / name
+        target.mkdir(exist_ok=True)
+        if (target / CHARTS).exists():
+            (target / CHARTS).rename(source / "charts-before")
+        if (source / CHARTS).exists():
+            (source / CHARTS).rename(target / CHARTS)
+        (source / STACK_FILE).replace(target / STACK_FILE)
+    (staged / "manifest.json").replace(out_dir / "manifest.json")
+    for folder in stacks.iterdir():
+        if folder.is_dir() and folder.name not in wanted:
+            _remove_stale(folder)
+
+
+def copy_chart(chart: Path, stack_folder: Path) -> None:
+    """Copy an in-repo chart into a stack's folder, with the content only: no times, no permissions."""
+    target = stack_folder / CHARTS / chart.name
+    for source in sorted(chart.rglob("*")):
+        if source.is_file():
+            copy = target / source.relative_to(chart)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+
+
+def _remove_stale(folder: Path) -> None:
+    if any(folder.glob("*.tfstate*")):
+        (folder / STACK_FILE).unlink(missing_ok=True)
+        return
+    shutil.rmtree(folder)

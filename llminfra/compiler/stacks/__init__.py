@@ -1,0 +1,1 @@
+"""One module per stack: which constructs make it, from which parts of the plan."""

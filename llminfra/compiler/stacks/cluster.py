@@ -1,0 +1,176 @@
+"""The cluster stack: control plane, access, add-ons, system nodes, GPU pools, and what autoscalers need of AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.bindings import aws, core
+from llminfra.compiler.addon_settings import addon_settings
+from llminfra.compiler.contracts import ClusterContract, NetworkContract
+from llminfra.compiler.stacks.common import Built, open_stack, read
+from llminfra.compiler.stacks.gpu_pools import PoolContext, gpu_pool
+from llminfra.constructs.budget import budget
+from llminfra.constructs.cluster_access import cluster_admins, node_access
+from llminfra.constructs.eks_addon import eks_addon
+from llminfra.constructs.eks_cluster import Cluster, control_plane_log_group, eks_cluster
+from llminfra.constructs.iam import PodIdentity, Role, pod_role
+from llminfra.constructs.interruption_queue import interruption_queue
+from llminfra.constructs.karpenter_policies import karpenter_policies
+from llminfra.constructs.kms import Key, kms_key, used_by_budgets, used_by_log_groups
+from llminfra.constructs.launch_template import NodeTemplate, launch_template
+from llminfra.constructs.node_group import NodeGroup, node_group
+from llminfra.constructs.node_role import node_role
+from llminfra.constructs.node_security import node_security_group
+from llminfra.constructs.scope import Scope
+from llminfra.constructs.state import write_outputs
+from llminfra.planning.plan import Plan
+
+KARPENTER_NAMESPACE = "kube-system"
+KARPENTER_SERVICE_ACCOUNT = "karpenter"
+SYSTEM_POOL_LABEL = {"llminfra.io/pool": "system"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Karpenter:
+    node_role: str
+    queue: str
+
+
+def cluster_stack(app: core.App, plan: Plan) -> Built:
+    """Compile the cluster part of a plan."""
+    scope = open_stack(app, plan, "cluster")
+    network = NetworkContract.read(read(scope, plan, "network"), plan)
+    make = scope.under("cluster")
+    key = _key(scope, plan)
+    cluster = eks_cluster(make, plan.cluster, subnet_ids=list(network.private_subnet_ids.values()), key=key)
+    cluster_admins(make, cluster_name=cluster.name, role_arns=plan.cluster.admin_role_arns)
+    nodes = node_security_group(
+        make, vpc_id=network.vpc_id, vpc_cidr=plan.network.cidr, cluster_group_id=cluster.security_group_id
+    )
+    own_cni_role = any(item.name == "vpc-cni" and item.role_policies for item in plan.cluster.addons)
+    instance_role = node_role(make, "node", with_cni_policy=not own_cni_role)
+    identity = PodIdentity(
+        kind=plan.cluster.identity,
+        cluster_name=plan.cluster.name,
+        oidc_provider_arn=cluster.oidc_provider_arn,
+        oidc_issuer=_without_scheme(cluster.oidc_issuer),
+    )
+    first = [
+        eks_addon(make, item, addon_settings(item.name, plan, scope), cluster_name=cluster.name, identity=identity)
+        for item in plan.cluster.addons
+        if item.before_compute
+    ]
+    before_nodes: list[core.TerraformElement] = [*first, *instance_role.ready]
+    system = _system_nodes(scope, plan, cluster, instance_role, network, nodes, before_nodes)
+    for item in plan.cluster.addons:
+        if not item.before_compute:
+            settings = addon_settings(item.name, plan, scope)
+            eks_addon(make, item, settings, cluster_name=cluster.name, identity=identity, after=[system])
+    context = PoolContext(
+        scope=scope,
+        plan=plan,
+        cluster_name=cluster.name,
+        role_arn=instance_role.arn,
+        network=network,
+        node_group_id=nodes,
+        after=tuple(before_nodes),
+    )
+    pools = {pool.name: gpu_pool(context, pool) for pool in plan.pools}
+    karpenter = _karpenter(scope, plan, cluster, identity, own_cni_role=own_cni_role)
+    if plan.platform.budget_usd_per_month is not None:
+        budget(scope.under("budget_usd_per_month"), usd_per_month=plan.platform.budget_usd_per_month, key=key)
+    contract = ClusterContract(
+        name=cluster.name,
+        endpoint=cluster.resource.endpoint,
+        ca_certificate=cluster.resource.certificate_authority.get(0).data,
+        oidc_provider_arn=cluster.oidc_provider_arn,
+        oidc_issuer=identity.oidc_issuer,
+        node_group_id=nodes,
+        key_arn=key.arn,
+        efa_group_ids={name: pool.efa_group_id for name, pool in pools.items() if pool.efa_group_id},
+        placement_groups={name: pool.placement_group for name, pool in pools.items() if pool.placement_group},
+        karpenter_node_role=karpenter.node_role if karpenter else None,
+        karpenter_queue=karpenter.queue if karpenter else None,
+    )
+    write_outputs(scope.stack, contract.outputs())
+    scope.finish()
+    return Built("cluster", scope.stack)
+
+
+def _without_scheme(issuer: str) -> str:
+    return core.Fn.replace(issuer, "https://", "")
+
+
+def _key(scope: Scope, plan: Plan) -> Key:
+    statements = [used_by_log_groups(scope, control_plane_log_group(plan.cluster))]
+    if plan.platform.budget_usd_per_month is not None:
+        statements.append(used_by_budgets(scope))
+    return kms_key(
+        scope.under("cluster"), "cluster", purpose="Kubernetes secrets, control plane logs", statements=statements
+    )
+
+
+def _system_nodes(
+    scope: Scope,
+    plan: Plan,
+    cluster: Cluster,
+    role: Role,
+    network: NetworkContract,
+    node_group_id: str,
+    after: list[core.TerraformElement],
+) -> aws.EksNodeGroup:
+    make = scope.under("cluster.system_nodes")
+    nodes = plan.cluster.system_nodes
+    template = launch_template(
+        make,
+        NodeTemplate(
+            id="system",
+            root_volume_gib=nodes.root_volume_gib,
+            security_group_ids=[node_group_id],
+            tags=scope.tags,
+        ),
+    )
+    return node_group(
+        make,
+        NodeGroup(
+            id="system",
+            subnet_ids=list(network.private_subnet_ids.values()),
+            instance_types=nodes.instance_types,
+            capacity_type="ON_DEMAND",
+            ami_type=nodes.ami_type,
+            release=nodes.ami_release,
+            min_nodes=nodes.min_nodes,
+            max_nodes=nodes.max_nodes,
+            first_nodes=max(1, nodes.min_nodes),
+            labels=SYSTEM_POOL_LABEL,
+        ),
+        cluster_name=cluster.name,
+        kubernetes_version=plan.cluster.version,
+        role_arn=role.arn,
+        template=template,
+        after=after,
+    )
+
+
+def _karpenter(
+    scope: Scope, plan: Plan, cluster: Cluster, identity: PodIdentity, *, own_cni_role: bool
+) -> _Karpenter | None:
+    """Role of Karpenter's nodes with its access entry, the interruption queue, and the controller's role."""
+    if plan.cluster.autoscaler != "karpenter":
+        return None
+    make = scope.under("cluster.autoscaler")
+    role = node_role(make, "karpenter-node", with_cni_policy=not own_cni_role)
+    node_access(make, "karpenter-node", cluster_name=cluster.name, role_arn=role.arn)
+    queue = interruption_queue(make)
+    pod_role(
+        make,
+        "karpenter",
+        identity=identity,
+        namespace=KARPENTER_NAMESPACE,
+        service_account=KARPENTER_SERVICE_ACCOUNT,
+        description=f"{scope.platform}: Karpenter controller",
+        inline=karpenter_policies(
+            scope, cluster_name=plan.cluster.name, node_role_arn=role.arn, queue_arn=queue.arn
+        ),
+    )
+    return _Karpenter(node_role=role.name, queue=queue.name)

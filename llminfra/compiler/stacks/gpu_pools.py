@@ -1,0 +1,118 @@
+"""GPU pools in the cluster stack: managed node groups, and the AWS side of Karpenter's pools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.bindings import aws, core
+from llminfra.compiler.contracts import NetworkContract
+from llminfra.constructs.autoscaler_tags import node_template_tags, tag_autoscaling_group
+from llminfra.constructs.launch_template import NodeTemplate, launch_template
+from llminfra.constructs.node_group import NodeGroup, node_group
+from llminfra.constructs.node_security import efa_security_group
+from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.user_data import node_config_user_data
+from llminfra.planning.plan import Plan, PoolPlan
+from llminfra.spec.capacity import CapacityBlock, Spot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolContext:
+    """What all pools share."""
+
+    scope: Scope
+    plan: Plan
+    cluster_name: str
+    role_arn: str
+    network: NetworkContract
+    node_group_id: str
+    after: tuple[core.TerraformElement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolResources:
+    """What other stacks need to know of a pool."""
+
+    efa_group_id: str | None
+    placement_group: str | None
+
+
+def gpu_pool(context: PoolContext, pool: PoolPlan) -> PoolResources:
+    """Security and placement of a pool, and its node group unless Karpenter starts the nodes."""
+    make = context.scope.under(f"pools.{pool.name}")
+    efa_group_id = efa_security_group(make, f"pool-{pool.name}", vpc_id=context.network.vpc_id) if pool.efa_per_node else None
+    placement = (
+        make(
+            aws.PlacementGroup,
+            f"pool-{pool.name}",
+            name=context.scope.name(f"pool-{pool.name}"),
+            strategy="cluster",
+            tags={"Name": context.scope.name(f"pool-{pool.name}")},
+        ).name
+        if pool.placement_group
+        else None
+    )
+    if pool.provisioner != "karpenter":
+        _managed(make, context, pool, efa_group_id, placement)
+    return PoolResources(efa_group_id, placement)
+
+
+def _managed(
+    make: Maker, context: PoolContext, pool: PoolPlan, efa_group_id: str | None, placement: str | None
+) -> None:
+    block = isinstance(pool.spec.capacity, CapacityBlock)
+    names = [item.name for item in pool.instance_types]
+    template = launch_template(
+        make,
+        NodeTemplate(
+            id=f"pool-{pool.name}",
+            root_volume_gib=pool.root_volume_gib,
+            security_group_ids=[context.node_group_id, *([efa_group_id] if efa_group_id else [])],
+            nics=pool.nics,
+            user_data=node_config_user_data(raid0=pool.raid0, max_pods=pool.max_pods),
+            # EKS takes the type of a capacity block from the template only (EKS User Guide, capacity-blocks-mng).
+            instance_type=names[0] if block else None,
+            capacity=pool.spec.capacity,
+            placement_group=placement,
+            tags=context.scope.tags,
+        ),
+    )
+    group = node_group(
+        make,
+        NodeGroup(
+            id=f"pool-{pool.name}",
+            subnet_ids=[context.network.private_subnet_ids[zone] for zone in pool.zones],
+            instance_types=[] if block else names,
+            capacity_type=_capacity_type(pool),
+            ami_type=pool.ami_type,
+            release=pool.ami_release,
+            min_nodes=pool.min_nodes,
+            max_nodes=pool.max_nodes,
+            first_nodes=pool.desired_nodes,
+            labels=pool.labels,
+            taints=pool.taints,
+        ),
+        cluster_name=context.cluster_name,
+        kubernetes_version=context.plan.cluster.version,
+        role_arn=context.role_arn,
+        template=template,
+        after=context.after,
+    )
+    if context.plan.cluster.autoscaler == "cluster-autoscaler":
+        resources = {
+            "nvidia.com/gpu": str(pool.gpus_per_node),
+            "ephemeral-storage": f"{_ephemeral_gib(pool)}Gi",
+            **({"vpc.amazonaws.com/efa": str(pool.efa_per_node)} if pool.efa_per_node else {}),
+        }
+        tag_autoscaling_group(make, f"pool-{pool.name}", group, node_template_tags(pool.labels, pool.taints, resources))
+
+
+def _capacity_type(pool: PoolPlan) -> str:
+    if isinstance(pool.spec.capacity, CapacityBlock):
+        return "CAPACITY_BLOCK"
+    return "SPOT" if isinstance(pool.spec.capacity, Spot) else "ON_DEMAND"
+
+
+def _ephemeral_gib(pool: PoolPlan) -> int:
+    """What pods may write: the array of NVMe disks where there is one, else the root volume."""
+    return int(min(item.nvme_gb for item in pool.instance_types) * 1e9 / 2**30) if pool.raid0 else pool.root_volume_gib

@@ -1,0 +1,33 @@
+"""The network stack: VPC, endpoints, flow logs."""
+
+from __future__ import annotations
+
+from llminfra.bindings import core
+from llminfra.compiler.contracts import NetworkContract
+from llminfra.compiler.stacks.common import Built, open_stack
+from llminfra.constructs.flow_logs import flow_log_group_name, flow_logs
+from llminfra.constructs.kms import kms_key, used_by_log_groups
+from llminfra.constructs.state import write_outputs
+from llminfra.constructs.vpc import existing_vpc, vpc
+from llminfra.constructs.vpc_endpoints import vpc_endpoints
+from llminfra.planning.plan import Plan
+
+
+def network_stack(app: core.App, plan: Plan) -> Built:
+    """Compile the network part of a plan."""
+    scope = open_stack(app, plan, "network")
+    make = scope.under("network")
+    network = plan.network
+    if network.existing_vpc_id:
+        created = existing_vpc(make, network)
+    else:
+        created = vpc(make, network)
+        vpc_endpoints(make, network, created)
+        if network.flow_logs_days:
+            logs = used_by_log_groups(scope, flow_log_group_name(scope))
+            key = kms_key(make, "network", purpose="network logs", statements=[logs])
+            flow_logs(make, vpc_id=created.id, days=network.flow_logs_days, key=key)
+    contract = NetworkContract(vpc_id=created.id, private_subnet_ids=created.private_subnet_ids)
+    write_outputs(scope.stack, contract.outputs())
+    scope.finish()
+    return Built("network", scope.stack)

@@ -1,0 +1,68 @@
+"""The storage stack: weights buckets, Lustre file systems, their key."""
+
+from __future__ import annotations
+
+from llminfra.bindings import core
+from llminfra.compiler.contracts import (
+    BucketOutputs,
+    ClusterContract,
+    LustreOutputs,
+    NetworkContract,
+    StorageContract,
+)
+from llminfra.compiler.stacks.common import Built, open_stack, read
+from llminfra.constructs.kms import kms_key, used_by_fsx_for_bucket, used_by_log_groups
+from llminfra.constructs.lustre import lustre, lustre_log_group
+from llminfra.constructs.names import identifier
+from llminfra.constructs.state import write_outputs
+from llminfra.constructs.weights_bucket import WeightsBucket, existing_bucket, weights_bucket
+from llminfra.planning.plan import Plan
+
+
+def storage_stack(app: core.App, plan: Plan) -> Built:
+    """Compile the storage part of a plan; the plan has a bucket or a file system."""
+    scope = open_stack(app, plan, "storage")
+    statements = []
+    if plan.lustre:
+        statements.append(used_by_log_groups(scope, *(lustre_log_group(scope, item.name) for item in plan.lustre)))
+    if any(item.source_bucket for item in plan.lustre):
+        statements.append(used_by_fsx_for_bucket(scope))
+    key = kms_key(scope.under("storage"), "storage", purpose="model weights", statements=statements)
+    buckets: dict[str, WeightsBucket] = {}
+    for item in plan.buckets:
+        make = scope.under(f"storage.{item.name}")
+        id_ = f"bucket-{identifier(item.name)}"
+        buckets[item.name] = existing_bucket(make, id_, item) if item.existing else weights_bucket(make, id_, item, key)
+    systems = {}
+    if plan.lustre:
+        network = NetworkContract.read(read(scope, plan, "network"), plan)
+        cluster = ClusterContract.read(read(scope, plan, "cluster"), plan)
+        systems = {
+            item.name: lustre(
+                scope.under(f"storage.{item.name}"),
+                item,
+                vpc_id=network.vpc_id,
+                subnet_id=network.private_subnet_ids[item.zone],
+                client_group_id=cluster.node_group_id,
+                key=key,
+                bucket=buckets[item.source_bucket] if item.source_bucket else None,
+            )
+            for item in plan.lustre
+        }
+    contract = StorageContract(
+        buckets={
+            item.name: BucketOutputs(
+                name=buckets[item.name].name,
+                arn=buckets[item.name].arn,
+                key_arn=None if item.existing else key.arn,
+            )
+            for item in plan.buckets
+        },
+        lustre={
+            name: LustreOutputs(id=system.id, dns_name=system.dns_name, mount_name=system.mount_name)
+            for name, system in systems.items()
+        },
+    )
+    write_outputs(scope.stack, contract.outputs())
+    scope.finish()
+    return Built("storage", scope.stack)

@@ -1,0 +1,1 @@
+"""CDKTF building blocks, one AWS or Helm concept per file. The compiler is their only caller."""

@@ -1,0 +1,192 @@
+"""IAM as policy documents only, so that every statement can be read and checked before anything is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llminfra.bindings import aws
+from llminfra.constructs.scope import Maker
+
+Test = Literal["StringEquals", "StringLike", "ArnLike", "ArnEquals", "Bool", "ForAllValues:StringEquals",
+               "StringEqualsIfExists", "NumericLessThan"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement of a policy.
+
+    Attributes:
+        sid: Name of the statement, letters and digits.
+        actions: Actions such as ``s3:GetObject``.
+        resources: ARNs; none in a trust policy.
+        principals: Identifiers by kind (``Service``, ``AWS``, ``Federated``).
+        conditions: Values by test and variable.
+        effect: ``Allow`` or ``Deny``.
+    """
+
+    sid: str
+    actions: Sequence[str]
+    resources: Sequence[str] = ()
+    principals: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    conditions: Sequence[tuple[Test, str, Sequence[str]]] = ()
+    effect: Literal["Allow", "Deny"] = "Allow"
+
+
+def policy_document(make: Maker, id_: str, statements: Sequence[Statement]) -> str:
+    """A policy document; returns the expression of its JSON."""
+    return make(aws.DataAwsIamPolicyDocument, id_, statement=[_statement(item) for item in statements]).json
+
+
+def _statement(item: Statement) -> aws.DataAwsIamPolicyDocumentStatement:
+    return aws.DataAwsIamPolicyDocumentStatement(
+        sid=item.sid,
+        effect=item.effect,
+        actions=list(item.actions),
+        resources=list(item.resources) or None,
+        principals=[
+            aws.DataAwsIamPolicyDocumentStatementPrincipals(type=kind, identifiers=list(identifiers))
+            for kind, identifiers in item.principals.items()
+        ]
+        or None,
+        condition=[
+            aws.DataAwsIamPolicyDocumentStatementCondition(test=test, variable=variable, values=list(values))
+            for test, variable, values in item.conditions
+        ]
+        or None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role, and what must exist before its permissions hold."""
+
+    arn: str
+    name: str
+    ready: tuple[aws.IamRole | aws.IamRolePolicy | aws.IamRolePolicyAttachment, ...]
+
+
+def role(
+    make: Maker,
+    id_: str,
+    *,
+    trust: Statement,
+    description: str,
+    managed: Sequence[str] = (),
+    inline: Mapping[str, Sequence[Statement]] | None = None,
+) -> Role:
+    """A role with AWS managed policies (by ARN) and inline policies (by name)."""
+    scope = make.scope
+    created = make(
+        aws.IamRole,
+        id_,
+        name=scope.iam_name(id_),
+        description=description,
+        assume_role_policy=policy_document(make, f"{id_}-trust", [trust]),
+        max_session_duration=3600,
+    )
+    ready: list[aws.IamRole | aws.IamRolePolicy | aws.IamRolePolicyAttachment] = [created]
+    name = created.name
+    for arn in managed:
+        ready.append(
+            make(aws.IamRolePolicyAttachment, f"{id_}-{arn.rpartition('/')[2]}", role=name, policy_arn=arn)
+        )
+    for policy, statements in (inline or {}).items():
+        document = policy_document(make, f"{id_}-{policy}", statements)
+        ready.append(make(aws.IamRolePolicy, f"{id_}-{policy}", name=policy, role=name, policy=document))
+    return Role(arn=created.arn, name=name, ready=tuple(ready))
+
+
+def trusts_service(service: str, *conditions: tuple[Test, str, Sequence[str]]) -> Statement:
+    """Trust of an AWS service."""
+    return Statement(
+        sid="AssumedByService", actions=["sts:AssumeRole"], principals={"Service": [service]}, conditions=conditions
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodIdentity:
+    """How pods of one cluster get roles.
+
+    Attributes:
+        kind: EKS Pod Identity, or IAM roles for service accounts (OIDC federation).
+        cluster_name: Name of the cluster.
+        oidc_provider_arn: ARN of the cluster's OIDC provider.
+        oidc_issuer: Issuer without ``https://``.
+    """
+
+    kind: Literal["pod-identity", "irsa"]
+    cluster_name: str
+    oidc_provider_arn: str
+    oidc_issuer: str
+
+
+def trusts_pod(make: Maker, identity: PodIdentity, namespace: str, service_account: str) -> Statement:
+    """Trust of one Kubernetes service account of one cluster.
+
+    Pod Identity sets the request tags itself (Amazon EKS User Guide, "Create IAM role with trust policy required by
+    EKS Pod Identity"), so that another account of the cluster cannot borrow the role by an association of its own.
+    """
+    if identity.kind == "irsa":
+        return Statement(
+            sid="AssumedByServiceAccount",
+            actions=["sts:AssumeRoleWithWebIdentity"],
+            principals={"Federated": [identity.oidc_provider_arn]},
+            conditions=[
+                ("StringEquals", f"{identity.oidc_issuer}:aud", ["sts.amazonaws.com"]),
+                (
+                    "StringEquals",
+                    f"{identity.oidc_issuer}:sub",
+                    [f"system:serviceaccount:{namespace}:{service_account}"],
+                ),
+            ],
+        )
+    return Statement(
+        sid="AssumedByServiceAccount",
+        actions=["sts:AssumeRole", "sts:TagSession"],
+        principals={"Service": ["pods.eks.amazonaws.com"]},
+        conditions=[
+            ("StringEquals", "aws:SourceAccount", [make.scope.account_id]),
+            ("StringEquals", "aws:RequestTag/eks-cluster-name", [identity.cluster_name]),
+            ("StringEquals", "aws:RequestTag/kubernetes-namespace", [namespace]),
+            ("StringEquals", "aws:RequestTag/kubernetes-service-account", [service_account]),
+        ],
+    )
+
+
+def pod_role(
+    make: Maker,
+    id_: str,
+    *,
+    identity: PodIdentity,
+    namespace: str,
+    service_account: str,
+    description: str,
+    managed: Sequence[str] = (),
+    inline: Mapping[str, Sequence[Statement]] | None = None,
+    associate: bool = True,
+) -> Role:
+    """A role for the pods of one service account.
+
+    With Pod Identity the association is created too, unless ``associate`` is false because an EKS add-on makes its own;
+    with IRSA the caller annotates the service account with the role's ARN.
+    """
+    created = role(
+        make,
+        id_,
+        trust=trusts_pod(make, identity, namespace, service_account),
+        description=description,
+        managed=managed,
+        inline=inline,
+    )
+    if associate and identity.kind == "pod-identity":
+        make(
+            aws.EksPodIdentityAssociation,
+            id_,
+            cluster_name=identity.cluster_name,
+            namespace=namespace,
+            service_account=service_account,
+            role_arn=created.arn,
+        )
+    return created

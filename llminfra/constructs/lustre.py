@@ -1,0 +1,144 @@
+"""FSx for Lustre in one zone, with the weights bucket behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.bindings import aws
+from llminfra.constructs.kms import Key
+from llminfra.constructs.log_group import log_group
+from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.security_group import ALL_PROTOCOLS, Rule, add_rule, security_group
+from llminfra.constructs.weights_bucket import WeightsBucket
+from llminfra.planning.plan import LustrePlan
+
+_VERSION = "2.15"  # the AL2023 client cannot mount 2.10 and 2.12 (kubernetes-sigs/aws-fsx-csi-driver#437)
+_LOG_DAYS = 365
+# One stripe per GiB of a file, so that a safetensors shard spreads over several disks.
+_CHUNK_MIB = 1024
+# Lustre network and its reserved ports (FSx for Lustre User Guide, "File system access control with Amazon VPC").
+_PORTS = ((988, 988), (1018, 1023))
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """What a static persistent volume needs."""
+
+    id: str
+    dns_name: str
+    mount_name: str
+
+
+def lustre_log_group(scope: Scope, name: str) -> str:
+    """Name of a file system's log group; FSx accepts only names under ``/aws/fsx/``."""
+    return f"/aws/fsx/{scope.platform}/{name}"
+
+
+def lustre(
+    make: Maker,
+    plan: LustrePlan,
+    *,
+    vpc_id: str,
+    subnet_id: str,
+    client_group_id: str,
+    key: Key,
+    bucket: WeightsBucket | None,
+) -> FileSystem:
+    """Create a PERSISTENT_2 SSD file system, and link it to the bucket.
+
+    It has no backups: FSx refuses them with a data repository, and the bucket is the original.
+    """
+    scope = make.scope
+    id_ = f"lustre-{plan.name}"
+    group = security_group(make, id_, vpc_id=vpc_id, why=f"Lustre file system {plan.name}")
+    _open_ports(make, id_, group, client_group_id)
+    if plan.efa:
+        for direction in ("in", "out"):
+            add_rule(
+                make,
+                group,
+                Rule(
+                    id=f"{id_}-efa-{direction}",
+                    direction="in" if direction == "in" else "out",
+                    why="EFA of the file system",
+                    protocol=ALL_PROTOCOLS,
+                    peer_group=group,
+                ),
+            )
+    logs = log_group(make, id_, name=lustre_log_group(scope, plan.name), days=_LOG_DAYS, key=key)
+    system = make(
+        aws.FsxLustreFileSystem,
+        id_,
+        deployment_type="PERSISTENT_2",
+        storage_type="SSD",
+        storage_capacity=plan.capacity_gib,
+        per_unit_storage_throughput=plan.throughput_mbps_per_tib,
+        file_system_type_version=_VERSION,
+        metadata_configuration=aws.FsxLustreFileSystemMetadataConfiguration(mode="AUTOMATIC"),
+        efa_enabled=True if plan.efa else None,
+        subnet_ids=[subnet_id],
+        security_group_ids=[group],
+        kms_key_id=key.arn,
+        log_configuration=aws.FsxLustreFileSystemLogConfiguration(destination=logs.arn, level="WARN_ERROR"),
+        automatic_backup_retention_days=0,
+        skip_final_backup=True,
+        tags={"Name": scope.name(id_)},
+    )
+    if bucket is not None:
+        prefix = f"/{plan.source_prefix.strip('/')}" if plan.source_prefix else ""
+        make(
+            aws.FsxDataRepositoryAssociation,
+            id_,
+            file_system_id=system.id,
+            file_system_path=prefix or "/",
+            data_repository_path=f"s3://{bucket.name}{prefix}",
+            batch_import_meta_data_on_create=True,
+            imported_file_chunk_size=_CHUNK_MIB,
+            s3=aws.FsxDataRepositoryAssociationS3(
+                auto_import_policy=aws.FsxDataRepositoryAssociationS3AutoImportPolicy(
+                    events=["NEW", "CHANGED", "DELETED"]
+                )
+            ),
+            tags={"Name": scope.name(id_)},
+            depends_on=list(bucket.ready) or None,
+        )
+    return FileSystem(id=system.id, dns_name=system.dns_name, mount_name=system.mount_name)
+
+
+def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> None:
+    """Lustre ports between servers, and between servers and nodes; servers call clients back for their locks."""
+    for low, high in _PORTS:
+        for peer, group_id in (("self", group), ("nodes", client_group_id)):
+            add_rule(
+                make,
+                group,
+                Rule(
+                    id=f"{id_}-{peer}-{low}",
+                    direction="in",
+                    why=f"Lustre from {'its own servers' if peer == 'self' else 'nodes'}",
+                    ports=(low, high),
+                    peer_group=group_id,
+                ),
+            )
+            add_rule(
+                make,
+                group,
+                Rule(
+                    id=f"{id_}-{peer}-{low}-out",
+                    direction="out",
+                    why=f"Lustre to {'its own servers' if peer == 'self' else 'nodes'}",
+                    ports=(low, high),
+                    peer_group=group_id,
+                ),
+            )
+        add_rule(
+            make,
+            client_group_id,
+            Rule(
+                id=f"{id_}-callback-{low}",
+                direction="in",
+                why=f"Lustre servers of {make.scope.platform} to clients",
+                ports=(low, high),
+                peer_group=group,
+            ),
+        )

@@ -1,0 +1,60 @@
+"""Names and ARNs that are known before anything exists."""
+
+from __future__ import annotations
+
+import hashlib
+
+IAM_NAME_LIMIT = 64
+"""Characters of an IAM role name (AWS IAM quotas)."""
+
+
+def bounded(name: str, limit: int) -> str:
+    """The name itself, or its start and a hash of the whole where it is longer than the limit.
+
+    Example:
+        >>> bounded("acme-prod-endpoint", 64)
+        'acme-prod-endpoint'
+        >>> bounded("a-name-that-is-too-long", 16)
+        'a-name--b4a45e83'
+    """
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9]}-{digest}"
+
+
+def partition(region: str) -> str:
+    """AWS partition of a region: ``aws``, ``aws-us-gov`` or ``aws-cn``.
+
+    Example:
+        >>> partition("us-gov-west-1")
+        'aws-us-gov'
+    """
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws-cn" if region.startswith("cn-") else "aws"
+
+
+def dns_suffix(region: str) -> str:
+    """Domain of service principals in the region's partition."""
+    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+
+
+def identifier(text: str) -> str:
+    """Letters, digits and underscores only: a name for a Terraform output that needs no quotes.
+
+    Example:
+        >>> identifier("us-east-1a")
+        'us_east_1a'
+    """
+    return "".join(c if c.isalnum() else "_" for c in text)
+
+
+def literal(text: str) -> str:
+    """The text with Terraform's template markers escaped, for values that users write freely.
+
+    Example:
+        >>> literal("cost-${centre}")
+        'cost-$${centre}'
+    """
+    return text.replace("${", "$${").replace("%{", "%%{")

@@ -1,0 +1,88 @@
+"""Security groups of nodes."""
+
+from __future__ import annotations
+
+from llminfra.constructs.scope import Maker
+from llminfra.constructs.security_group import ALL_PROTOCOLS, Rule, add_rule, security_group
+
+
+def node_security_group(make: Maker, *, vpc_id: str, vpc_cidr: str, cluster_group_id: str) -> str:
+    """The group of every node.
+
+    The control plane reaches kubelet and webhooks, which listen where their chart says, so that any unprivileged port
+    is open to it. Nodes reach each other, the VPC (endpoints, file systems, DNS) and HTTPS outside; returns the id.
+    """
+    group = security_group(make, "nodes", vpc_id=vpc_id, why="Kubernetes nodes")
+    rules = [
+        Rule(
+            id="nodes-from-nodes",
+            direction="in",
+            why="Nodes and pods among themselves",
+            protocol=ALL_PROTOCOLS,
+            peer_group=group,
+        ),
+        Rule(
+            id="nodes-from-control-plane",
+            direction="in",
+            why="Control plane to kubelet and webhooks",
+            ports=(1025, 65535),
+            peer_group=cluster_group_id,
+        ),
+        Rule(
+            id="nodes-from-control-plane-https",
+            direction="in",
+            why="Control plane to services on 443",
+            ports=(443, 443),
+            peer_group=cluster_group_id,
+        ),
+        Rule(
+            id="nodes-to-vpc",
+            direction="out",
+            why="Nodes, control plane, VPC endpoints, file systems and DNS",
+            protocol=ALL_PROTOCOLS,
+            cidr=vpc_cidr,
+        ),
+        Rule(
+            id="nodes-to-https",
+            direction="out",
+            why="Image registries and AWS services without a VPC endpoint",
+            ports=(443, 443),
+            cidr="0.0.0.0/0",
+        ),
+    ]
+    for rule in rules:
+        add_rule(make, group, rule)
+    add_rule(
+        make,
+        cluster_group_id,
+        Rule(
+            id="control-plane-from-nodes",
+            direction="in",
+            why="Nodes and pods to the Kubernetes API",
+            ports=(443, 443),
+            peer_group=group,
+        ),
+    )
+    return group
+
+
+def efa_security_group(make: Maker, id_: str, *, vpc_id: str) -> str:
+    """The group of one EFA pool: everything from and to itself.
+
+    EFA bypasses the kernel and works only between interfaces whose group names itself in both directions; a rule for
+    an address range does not count (Amazon EC2 User Guide, "Get started with EFA", step 1).
+    """
+    group = security_group(make, f"{id_}-efa", vpc_id=vpc_id, why="EFA among the nodes of one pool")
+    for direction in ("in", "out"):
+        add_rule(
+            make,
+            group,
+            Rule(
+                id=f"{id_}-efa-{direction}",
+                direction="in" if direction == "in" else "out",
+                why="EFA among the nodes of the pool",
+                protocol=ALL_PROTOCOLS,
+                peer_group=group,
+            ),
+        )
+    return group

@@ -1,0 +1,114 @@
+"""The S3 bucket of model weights: versioned, under an own key, closed to the public and to plain HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.bindings import aws
+from llminfra.constructs.iam import Statement, policy_document
+from llminfra.constructs.kms import Key
+from llminfra.constructs.scope import Maker
+from llminfra.planning.plan import BucketPlan
+
+_KEEP_OLD_VERSIONS_DAYS = 90
+_KEEP_PARTS_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsBucket:
+    """A bucket, and what must exist before others use it."""
+
+    name: str
+    arn: str
+    ready: tuple[aws.S3BucketPolicy, ...] = ()
+
+
+def weights_bucket(make: Maker, id_: str, plan: BucketPlan, key: Key) -> WeightsBucket:
+    """Create a bucket.
+
+    Reads are audited by CloudTrail's data events, which an account has or has not as a whole: S3's own access logs
+    cannot be written to a bucket with a KMS key.
+    """
+    bucket = make(aws.S3Bucket, id_, bucket=plan.name, force_destroy=False, tags={"Name": plan.name})
+    name, arn = bucket.bucket, bucket.arn
+    make(
+        aws.S3BucketOwnershipControls,
+        id_,
+        bucket=name,
+        rule=aws.S3BucketOwnershipControlsRule(object_ownership="BucketOwnerEnforced"),
+    )
+    closed = make(
+        aws.S3BucketPublicAccessBlock,
+        id_,
+        bucket=name,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+    )
+    versioning = make(
+        aws.S3BucketVersioningA,
+        id_,
+        bucket=name,
+        versioning_configuration=aws.S3BucketVersioningVersioningConfiguration(status="Enabled"),
+    )
+    make(
+        aws.S3BucketServerSideEncryptionConfigurationA,
+        id_,
+        bucket=name,
+        rule=[
+            aws.S3BucketServerSideEncryptionConfigurationRuleA(
+                bucket_key_enabled=True,
+                apply_server_side_encryption_by_default=(
+                    aws.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
+                        sse_algorithm="aws:kms", kms_master_key_id=key.arn
+                    )
+                ),
+            )
+        ],
+    )
+    make(
+        aws.S3BucketLifecycleConfiguration,
+        id_,
+        bucket=name,
+        rule=[
+            aws.S3BucketLifecycleConfigurationRule(
+                id="unfinished-uploads-and-old-versions",
+                status="Enabled",
+                filter=[aws.S3BucketLifecycleConfigurationRuleFilter(prefix="")],
+                abort_incomplete_multipart_upload=[
+                    aws.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload(
+                        days_after_initiation=_KEEP_PARTS_DAYS
+                    )
+                ],
+                noncurrent_version_expiration=[
+                    aws.S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
+                        noncurrent_days=_KEEP_OLD_VERSIONS_DAYS
+                    )
+                ],
+            )
+        ],
+        depends_on=[versioning],
+    )
+    document = policy_document(
+        make,
+        f"{id_}-bucket",
+        [
+            Statement(
+                sid="DenyWithoutTls",
+                effect="Deny",
+                actions=["s3:*"],
+                resources=[arn, f"{arn}/*"],
+                principals={"AWS": ["*"]},
+                conditions=[("Bool", "aws:SecureTransport", ["false"])],
+            )
+        ],
+    )
+    policy = make(aws.S3BucketPolicy, id_, bucket=name, policy=document, depends_on=[closed])
+    return WeightsBucket(name=name, arn=arn, ready=(policy,))
+
+
+def existing_bucket(make: Maker, id_: str, plan: BucketPlan) -> WeightsBucket:
+    """Look up a bucket; fails at plan time when it is not there or not readable."""
+    found = make(aws.DataAwsS3Bucket, id_, bucket=plan.name)
+    return WeightsBucket(name=found.bucket, arn=found.arn)
