@@ -1,0 +1,68 @@
+"""Recognizing credentials in text: by the shape their issuers give them, by the name they stand under, by entropy."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+
+# Shapes by issuer. Prefixes: GitHub docs "token formats"; AWS IAM "unique identifiers" (AKIA, ASIA); Hugging Face
+# user access tokens (hf_); Slack token types (xox.-); RFC 7519 (JWT: two base64url JSON objects); RFC 7468 (PEM).
+_SHAPES = {
+    "a Hugging Face token": r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{20,}",
+    "an AWS access key id": r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Z0-9])",
+    "a GitHub token": r"(?<![A-Za-z0-9])(?:gh[oprsu]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})",
+    "an OpenAI or Anthropic style key": r"(?<![A-Za-z0-9_-])sk-(?:proj-|ant-)?[A-Za-z0-9_-]*\d[A-Za-z0-9_-]{19,}",
+    "an NVIDIA NGC key": r"(?<![A-Za-z0-9])nvapi-[A-Za-z0-9_-]{40,}",
+    "a Slack token": r"(?<![A-Za-z0-9])xox[abeprs]-[A-Za-z0-9-]{10,}",
+    "a JSON web token": r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+",
+    "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+}
+_SHAPE = re.compile("|".join(f"(?P<s{index}>{shape})" for index, shape in enumerate(_SHAPES.values())))
+_KINDS = tuple(_SHAPES)
+
+_SECRET_WORDS = re.compile(
+    r"(^|[_\-.])(token|password|passwd|secret|api_?key|access_?key|private_?key|credentials?)($|[_\-.])", re.IGNORECASE
+)
+# Names that hold a reference to a secret, or a setting about one, and not the secret itself.
+_REFERENCE_WORDS = re.compile(
+    r"(name|ref|arn|id|path|file|key_?ref|store|role|type|url|host|issuer|ttl|expir\w*|http_tokens)$", re.IGNORECASE
+)
+_CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_=-])")
+_LEAST_BITS = 4.3
+"""Bits per character from which a run of 32 or more characters looks random; English and identifiers stay below 4."""
+
+
+def credential_kind(text: str) -> str | None:
+    """What kind of credential the text contains by its shape, for example ``a Hugging Face token``."""
+    match = _SHAPE.search(text)
+    return None if match is None or match.lastgroup is None else _KINDS[int(match.lastgroup[1:])]
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a key or variable of that name holds a secret (``HF_TOKEN``), not a reference to one (``token_arn``)."""
+    last = name.rpartition(".")[2]
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last)
+    return _SECRET_WORDS.search(spaced) is not None and _REFERENCE_WORDS.search(spaced) is None
+
+
+def looks_random(text: str) -> bool:
+    """Whether the text holds a run that only a generator makes: long, of mixed case and digits, of high entropy."""
+    for run in _CANDIDATE.findall(text):
+        classes = (any(c.islower() for c in run), any(c.isupper() for c in run), any(c.isdigit() for c in run))
+        if all(classes) and "/" not in run.strip("/") and entropy_bits(run) >= _LEAST_BITS:
+            return True
+    return False
+
+
+def entropy_bits(text: str) -> float:
+    """Shannon entropy in bits per character."""
+    if not text:
+        return 0.0
+    size = len(text)
+    return -sum(count / size * math.log2(count / size) for count in Counter(text).values())
+
+
+def is_reference(text: str) -> bool:
+    """Whether a value is filled in by Terraform or Kubernetes at run time, or empty."""
+    return not text or text.startswith(("${", "$(", "arn:"))

@@ -1,0 +1,75 @@
+"""Pages of the findings that the policy check itself makes: waivers, broken rules, and changes to what is there."""
+
+from __future__ import annotations
+
+from llminfra.diagnostics import Severity
+from llminfra.rules.rule import LooksAt, emitted
+
+_SHOW = "HashiCorp Terraform documentation: JSON output format, resource_changes"
+_CHANGE = LooksAt.CHANGE
+
+RULES = (
+    emitted(
+        "LLM_RULE_1",
+        "Every rule runs to its end",
+        why="A rule that ends in an exception has checked nothing, and nothing must not look like approval.",
+        fix="correct the rule's function; its code and the exception are in the finding",
+        source=("llminfra: a failed check is a finding",),
+    ),
+    emitted(
+        "LLM_WAIVER_1",
+        "No waiver has expired",
+        why="A risk was accepted until a date. After it, someone must look again.",
+        fix="remove the waiver and fix the finding, or have its owner extend it",
+        source=("llminfra: waivers have an end",),
+    ),
+    emitted(
+        "LLM_WAIVER_2",
+        "Every waiver waives something",
+        why="A waiver that matches nothing hides the next finding of its kind, which nobody has accepted.",
+        fix="remove it, or correct its rule and scope",
+        source=("llminfra: waivers are part of the declaration",),
+    ),
+    emitted(
+        "LLM_WAIVER_3",
+        "A waiver names a rule that exists",
+        why="A mistyped code waives nothing.",
+        fix="correct the code; `llminfra explain --list` shows all",
+        source=("llminfra: one registry of rules",),
+    ),
+    emitted(
+        "LLM_WAIVER_4",
+        "Waivers are reviewed within a year",
+        severity=Severity.WARNING,
+        why="An acceptance for many years is a decision that nobody revisits.",
+        fix="set an expiry within 366 days",
+        source=("ISO/IEC 27001:2022, 6.1.3: risk acceptance is reviewed",),
+    ),
+    emitted(
+        "LLM_GUARD_1",
+        "An apply does not destroy what holds data or cannot be had again",
+        looks_at=_CHANGE,
+        why="A bucket of weights, a file system, a KMS key, a cluster: destroying one of them is an outage of hours or "
+        "for ever.",
+        fix="find out why Terraform wants to destroy it; where it is meant, waive this rule for the address",
+        source=(_SHOW,),
+    ),
+    emitted(
+        "LLM_GUARD_2",
+        "An apply does not replace what holds data or cannot be had again",
+        looks_at=_CHANGE,
+        why="A replacement is a destroy first. The finding names the argument that forces it.",
+        fix="undo the change of the argument, or migrate first and waive this rule for the address",
+        source=(_SHOW,),
+    ),
+    emitted(
+        "LLM_GUARD_3",
+        "An apply does not replace nodes that serve",
+        severity=Severity.WARNING,
+        looks_at=_CHANGE,
+        why="A replaced node group takes its replicas with it, and on a full reservation the new one finds no "
+        "capacity.",
+        fix="apply it in a maintenance window, one pool at a time",
+        source=(_SHOW, "terraform-aws-modules/terraform-aws-eks#2508"),
+    ),
+)

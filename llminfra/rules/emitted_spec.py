@@ -1,0 +1,95 @@
+"""Pages of the findings that loading a spec makes: shape, names, references, syntax."""
+
+from __future__ import annotations
+
+from llminfra.rules.rule import emitted
+
+_PYDANTIC = "pydantic: validation with extra=forbid"
+_NAMES = "Kubernetes documentation: object names and IDs; AWS IAM and EKS naming limits"
+
+RULES = (
+    emitted(
+        "LLM_SPEC_1",
+        "A field has a value of the right type and range",
+        why="A value of the wrong shape would become a wrong resource, or an error of Terraform far from its cause.",
+        fix="change the value to what the finding names under `expected`",
+        source=(_PYDANTIC,),
+    ),
+    emitted(
+        "LLM_SPEC_2",
+        "Every field is one that the type has",
+        why="A mistyped field would otherwise be a wish that nobody hears, such as effa=True.",
+        fix="correct the name; the finding suggests the nearest",
+        source=(_PYDANTIC,),
+    ),
+    emitted(
+        "LLM_SPEC_3",
+        "Fields without a default are given",
+        why="llminfra fills in what a careful team would choose, and does not guess what only you know.",
+        fix="add the field",
+        source=(_PYDANTIC,),
+    ),
+    emitted(
+        "LLM_SPEC_4",
+        "Names are unique among objects of a kind",
+        why="Names become addresses in Terraform and Kubernetes: the second object would replace the first.",
+        fix="rename one of the two",
+        source=(_NAMES,),
+    ),
+    emitted(
+        "LLM_SPEC_5",
+        "The spec file can be read",
+        why="A file with a syntax error declares nothing that could be checked.",
+        fix="correct the line that the finding names",
+        source=("Python language reference; YAML 1.2 specification",),
+    ),
+    emitted(
+        "LLM_SPEC_6",
+        "The spec file runs to its end",
+        why="An exception in the middle of a Python spec leaves half a platform.",
+        fix="correct the line, or install the module that is missing",
+        source=("Python language reference: exceptions",),
+    ),
+    emitted(
+        "LLM_SPEC_7",
+        "The spec declares a platform",
+        why="A file without a Platform would synthesize nothing and look like success.",
+        fix="build a llminfra.Platform in the file",
+        source=("llminfra: a spec is every Platform that a file builds",),
+    ),
+    emitted(
+        "LLM_SEC_1",
+        "Credentials are named, never written",
+        why="A token in the spec is a token in git, in the Terraform state and in the Helm values, and it stays there.",
+        fix="store the value in AWS Secrets Manager, rotate it, and name it with Secret(name=…)",
+        source=("OWASP LLM02:2025 sensitive information disclosure", "vllm-project/production-stack#14"),
+    ),
+    emitted(
+        "LLM_REF_1",
+        "An endpoint runs on a pool of its own platform",
+        why="Another platform's pool is another cluster: the pod would wait for nodes that never come.",
+        fix="add the pool to the platform, or name one of its pools",
+        source=("llminfra: a platform is one cluster in one region",),
+    ),
+    emitted(
+        "LLM_REF_2",
+        "Weights lie on storage of the same platform",
+        why="llminfra grants access and mounts only what the platform declares.",
+        fix="add the storage to the platform; existing=True where it is already there",
+        source=("llminfra: a platform is one cluster in one region",),
+    ),
+    emitted(
+        "LLM_REF_3",
+        "A name in a YAML spec refers to something declared",
+        why="YAML has names where Python has objects; a name without an object would be nothing.",
+        fix="declare the object, or correct the name",
+        source=("llminfra: YAML specs refer by name",),
+    ),
+    emitted(
+        "LLM_REF_4",
+        "References do not go in a circle",
+        why="An object that is defined by itself has no value.",
+        fix="let one of them stand on its own",
+        source=("YAML 1.2 specification: aliases; llminfra: extends",),
+    ),
+)

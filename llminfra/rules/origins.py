@@ -1,0 +1,39 @@
+"""Where in the user's file a spec path was declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from llminfra.spec._base import Spec
+
+if TYPE_CHECKING:
+    from llminfra.spec.platform import Platform
+
+
+def origin_of(platform: Platform, path: str) -> tuple[str, int] | None:
+    """File and line of the innermost declared object on the path; the platform's own where nothing matches."""
+    found = platform.origin
+    parts = path.split(".") if path else []
+    value: Any = platform
+    while parts and isinstance(value, Spec):
+        value, parts = _step(value, parts)
+        if isinstance(value, Spec) and value.origin is not None:
+            found = value.origin
+    return found
+
+
+def _step(value: Spec, parts: list[str]) -> tuple[Any, list[str]]:
+    """Follow one name; a list of named objects takes the names that follow (bucket names have dots)."""
+    name, rest = parts[0], parts[1:]
+    if name in ("platform", "platforms") and hasattr(value, "workloads"):
+        return value, rest[1:] if rest[:1] == [getattr(value, "name", None)] else rest
+    held = getattr(value, "workloads", None) if name == "endpoints" else getattr(value, name, None)
+    if isinstance(held, Iterable) and not isinstance(held, str | dict):
+        for item in held:
+            key = getattr(item, "name", None) or getattr(item, "rule", None)
+            size = len(str(key).split(".")) if key else 0
+            if size and rest[:size] == str(key).split("."):
+                return item, rest[size:]
+        return None, []
+    return held, rest

@@ -1,0 +1,100 @@
+"""A rule's page (what, why, fix, source) and the list of all: ``llminfra explain`` and ``docs/rules``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from llminfra.diagnostics import UsageError
+from llminfra.rules.registry import by_code, rules
+from llminfra.rules.rule import LooksAt, Rule
+
+_AREAS: Mapping[str, str] = {
+    "BED": "Bedrock",
+    "CAP": "Capacity and nodes",
+    "COST": "Cost",
+    "FIT": "Models on GPUs",
+    "GUARD": "Changes to what is there",
+    "NET": "Network and EFA",
+    "OBS": "Observability",
+    "REF": "References",
+    "RULE": "Rules themselves",
+    "SEC": "Identity and secrets",
+    "SPEC": "The spec",
+    "SRV": "Serving",
+    "STO": "Storage",
+    "TF": "Terraform",
+    "WAIVER": "Waivers",
+}
+_READS = {
+    LooksAt.SPEC: "the spec",
+    LooksAt.PLAN: "the plan",
+    LooksAt.TERRAFORM: "the synthesized Terraform",
+    LooksAt.KUBERNETES: "rendered Kubernetes objects",
+    LooksAt.CHANGE: "a saved Terraform plan (`llminfra check --plan FILE`)",
+}
+
+
+def explain(code: str, more: Iterable[Rule] = ()) -> str:
+    """The page of a rule, in Markdown.
+
+    Args:
+        code: The rule's code, in any case.
+        more: Rules of an application.
+
+    Raises:
+        UsageError: There is no such rule; the message names the nearest.
+    """
+    known = {**by_code(), **{item.code: item for item in more}}
+    found = known.get(code.upper())
+    if found is None:
+        near = get_close_matches(code.upper(), known, n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else "; `llminfra explain --list` shows all"
+        msg = f"there is no rule {code!r}{hint}"
+        raise UsageError(msg)
+    return page(found)
+
+
+def listing(more: Iterable[Rule] = ()) -> tuple[str, ...]:
+    """All rules, one a line, code first."""
+    return tuple(f"{rule.code} {rule.severity.value}: {rule.title}" for rule in (*rules(), *more))
+
+
+def area(rule: Rule) -> str:
+    """The area of a code: ``Network and EFA`` of ``LLM_NET_1``."""
+    word = rule.code.split("_")[1] if rule.code.count("_") > 1 else rule.code
+    return _AREAS.get(word, word)
+
+
+def page(rule: Rule) -> str:
+    """A rule's page, in Markdown."""
+    lines = [
+        f"# {rule.code}: {rule.title}",
+        "",
+        f"Severity **{rule.severity.value}**. Looks at {_READS[rule.looks_at]}. Since {rule.since}.",
+        "",
+        "## Why",
+        "",
+        rule.why,
+        "",
+        "## Fix",
+        "",
+        rule.fix[0].upper() + rule.fix[1:] + ("" if rule.fix.endswith(".") else "."),
+    ]
+    if rule.source:
+        lines += ["", "## Source", "", *(f"- {item}" for item in rule.source)]
+    return "\n".join([*lines, ""])
+
+
+def index() -> str:
+    """The table of contents of ``docs/rules``, in Markdown."""
+    lines = ["# Rules", "", f"{len(rules())} rules. `llminfra explain CODE` prints a page.", ""]
+    current = ""
+    for rule in rules():
+        if area(rule) != current:
+            current = area(rule)
+            lines += ["", f"## {current}", "", "| rule | severity | what must hold | looks at |", "|---|---|---|---|"]
+        lines.append(
+            f"| [{rule.code}]({rule.code}.md) | {rule.severity.value} | {rule.title} | {rule.looks_at.value} |"
+        )
+    return "\n".join([*lines, ""])

@@ -1,0 +1,67 @@
+"""The registry: every rule that llminfra has, in one explicit tuple.
+
+A rule is here because its module is listed below and lists it, not because something was imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from llminfra.rules import (
+    capacity,
+    efa,
+    emitted_fit,
+    emitted_plan,
+    emitted_policy,
+    emitted_spec,
+    identity,
+    literals,
+    models,
+    network,
+    nodes,
+    pods,
+    scaling,
+    serving,
+    state,
+    storage,
+    traffic,
+)
+from llminfra.rules.rule import Rule
+
+_MODULES = (
+    emitted_spec,
+    emitted_plan,
+    emitted_fit,
+    capacity,
+    serving,
+    models,
+    efa,
+    nodes,
+    network,
+    storage,
+    identity,
+    literals,
+    state,
+    pods,
+    traffic,
+    scaling,
+    emitted_policy,
+)
+
+
+def _order(rule: Rule) -> tuple[str, int]:
+    area, _, number = rule.code.rpartition("_")
+    return area, int(number)
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule of llminfra, by area and number."""
+    return tuple(sorted((rule for module in _MODULES for rule in module.RULES), key=_order))
+
+
+@cache
+def by_code() -> Mapping[str, Rule]:
+    """Rules by code."""
+    return {rule.code: rule for rule in rules()}
