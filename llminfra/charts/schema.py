@@ -18,11 +18,11 @@ _DIALECT = "http://json-schema.org/draft-07/schema#"
 def values_schema(values: type[ChartValues]) -> dict[str, Any]:
     """The JSON schema that Helm checks values against; the same type always gives the same schema."""
     schema = values.model_json_schema(by_alias=True)
-    types = {item.__name__: item for item in _reachable(values)}
-    for title, part in [(values.__name__, schema), *schema.get("$defs", {}).items()]:
-        for name, text in _attribute_docstrings(types[title]).items():
-            field = types[title].model_fields[name]
-            part["properties"][field.alias or to_camel(name)].setdefault("description", text)
+    parts = {**schema.get("$defs", {}), values.__name__: schema}
+    for item in _reachable(values):
+        for name, text in _attribute_docstrings(item).items():
+            key = item.model_fields[name].alias or to_camel(name)
+            parts[item.__name__]["properties"][key]["description"] = text
     return {"$schema": _DIALECT, "$comment": f"Generated from {values.__module__}.{values.__qualname__}.", **schema}
 
 

@@ -1,0 +1,76 @@
+"""Values of the chart ``llm-observability``: alert rules and dashboards."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from llminfra.charts.values import ChartValues, DnsLabel
+
+MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+# A ConfigMap is at most 1 MiB (kubernetes.io/docs/concepts/configuration/configmap).
+_CONFIG_MAP_BYTES = 1024 * 1024
+
+
+class AlertRule(ChartValues):
+    """A Prometheus alert; every alert says what happened and where the runbook is."""
+
+    alert: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*$")
+    expr: str = Field(min_length=1)
+    for_seconds: int = Field(ge=0)
+    severity: Literal["info", "warning", "critical"]
+    summary: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    runbook_url: str = Field(pattern=r"^https://")
+    labels: dict[LabelName, str] = {}
+
+
+class RecordingRule(ChartValues):
+    """A Prometheus recording rule."""
+
+    record: MetricName
+    expr: str = Field(min_length=1)
+    labels: dict[LabelName, str] = {}
+
+
+class RuleGroup(ChartValues):
+    """Rules that are evaluated together."""
+
+    name: str = Field(pattern=r"^[a-z0-9][-a-z0-9.]*$")
+    interval_seconds: int | None = Field(default=None, ge=1)
+    recording: list[RecordingRule] = []
+    alerts: list[AlertRule] = []
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.recording and not self.alerts:
+            msg = f"rule group {self.name} has no rules"
+            raise ValueError(msg)
+        return self
+
+
+class LlmObservabilityValues(ChartValues):
+    """PrometheusRules and Grafana dashboards."""
+
+    labels: dict[str, str] = {}
+    """On every object."""
+    rule_labels: dict[str, str] = {}
+    """What the Prometheus selects rules by; empty where it selects all."""
+    rule_groups: list[RuleGroup] = []
+    dashboards: dict[DnsLabel, dict[str, JsonValue]] = {}
+    """Name to Grafana dashboard (the JSON model). One ConfigMap each, found by Grafana's sidecar."""
+    dashboard_label: str = "grafana_dashboard"
+    """Label that the sidecar looks for (kube-prometheus-stack ``grafana.sidecar.dashboards.label``)."""
+    dashboard_folder: str | None = None
+
+    @model_validator(mode="after")
+    def _dashboards_fit(self) -> Self:
+        for name, dashboard in self.dashboards.items():
+            if (size := len(json.dumps(dashboard))) > _CONFIG_MAP_BYTES - 4096:
+                msg = f"dashboard {name} has {size} bytes: a ConfigMap holds 1 MiB"
+                raise ValueError(msg)
+        return self

@@ -1,0 +1,26 @@
+"""Which values type belongs to which chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from llminfra.charts.cluster_base import ClusterBaseValues
+from llminfra.charts.cluster_secrets import ClusterSecretsValues
+from llminfra.charts.karpenter_pools import KarpenterPoolsValues
+from llminfra.charts.llm_observability import LlmObservabilityValues
+from llminfra.charts.llm_server import LlmServerValues
+from llminfra.charts.values import ChartValues
+from llminfra.charts.weights_copy import WeightsCopyValues
+
+IN_REPO_CHARTS: Mapping[str, type[ChartValues]] = MappingProxyType(
+    {
+        "cluster-base": ClusterBaseValues,
+        "cluster-secrets": ClusterSecretsValues,
+        "karpenter-pools": KarpenterPoolsValues,
+        "llm-observability": LlmObservabilityValues,
+        "llm-server": LlmServerValues,
+        "weights-copy": WeightsCopyValues,
+    }
+)
+"""Chart in ``modules/charts`` to the type of its values."""

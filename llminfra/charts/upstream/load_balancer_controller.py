@@ -1,0 +1,34 @@
+"""Values of ``aws-load-balancer-controller`` 3.5.
+
+Source: kubernetes-sigs/aws-load-balancer-controller:helm/aws-load-balancer-controller/values.yaml. Pods cannot reach
+the instance metadata with hop limit 1, so region and VPC are given (aws/eks-charts#1127).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llminfra.charts.kubernetes import ResourceRequirements, Toleration, small_resources
+from llminfra.charts.upstream._shared import ControllerServiceAccount, ServiceMonitorToggle
+from llminfra.charts.values import ChartValues, LateStr
+
+
+class LoadBalancerControllerValues(ChartValues):
+    """Internal load balancers unless a Service or Ingress says otherwise."""
+
+    cluster_name: LateStr
+    region: LateStr
+    vpc_id: LateStr
+    service_account: ControllerServiceAccount = ControllerServiceAccount(name="aws-load-balancer-controller")
+    replica_count: int = Field(default=2, ge=1)
+    default_load_balancer_scheme: Literal["internal", "internet-facing"] = "internal"
+    default_target_type: Literal["ip", "instance"] = "ip"
+    enable_service_mutator_webhook: bool = False
+    """Off: otherwise no Service can be created while the controller is down."""
+    default_tags: dict[str, str] = {}
+    resources: ResourceRequirements = small_resources("100m", "256Mi")
+    tolerations: list[Toleration] = []
+    node_selector: dict[str, str] = {}
+    service_monitor: ServiceMonitorToggle = ServiceMonitorToggle()

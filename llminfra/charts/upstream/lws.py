@@ -1,0 +1,37 @@
+"""Values of ``lws`` (LeaderWorkerSet) 0.10.
+
+Source: kubernetes-sigs/lws:charts/lws/values.yaml: the chart's own image tag is the branch ``main``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llminfra.charts.kubernetes import ResourceRequirements, Toleration, small_resources
+from llminfra.charts.values import ChartValues
+
+
+class LwsManagerImage(ChartValues):
+    """``image.manager``."""
+
+    repository: str = "registry.k8s.io/lws/lws"
+    tag: str = Field(pattern=r"^v[0-9]+\.[0-9]+\.[0-9]+$")
+    pull_policy: Literal["IfNotPresent", "Always"] = "IfNotPresent"
+
+
+class LwsImage(ChartValues):
+    """``image``."""
+
+    manager: LwsManagerImage
+
+
+class LwsValues(ChartValues):
+    """The controller of LeaderWorkerSets, on the system nodes."""
+
+    image: LwsImage
+    replica_count: int = Field(default=2, ge=1)
+    resources: ResourceRequirements = small_resources("500m", "1Gi")
+    tolerations: list[Toleration] = []
+    node_selector: dict[str, str] = {}
