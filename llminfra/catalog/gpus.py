@@ -1,0 +1,98 @@
+"""GPU devices: memory as the driver reports it, bandwidth, compute by dtype, links, compute capability."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from types import MappingProxyType
+
+from llminfra.catalog.datafile import Fact, read_data
+
+
+class Gpu(Fact):
+    """One device.
+
+    Attributes:
+        name: Catalog key, for example ``h100-80gb``.
+        product: NVIDIA's product name.
+        memory_gib: Total that ``torch.cuda.mem_get_info`` reports; drivers differ by some tenths.
+        memory_source: Where the figure was read; says so when it is derived.
+        bandwidth_gbps: Memory bandwidth in 10^9 bytes per second.
+        tflops: Dense tensor throughput in 10^12 operations per second by dtype (no sparsity).
+        nvlink_gbps: Bidirectional NVLink bandwidth of one GPU in 10^9 bytes per second, 0 without.
+        pcie_gbps: Host link bandwidth, one direction, 10^9 bytes per second.
+        compute_capability: For example ``9.0``.
+        unified_memory: Shares its memory with the CPU; start-up figures do not apply.
+        spec_source: Where bandwidth and throughput were read.
+        aliases: Other names, lower case.
+    """
+
+    name: str
+    product: str
+    memory_gib: float
+    memory_source: str
+    bandwidth_gbps: float
+    tflops: dict[str, float]
+    nvlink_gbps: float = 0
+    pcie_gbps: float = 0
+    compute_capability: str
+    unified_memory: bool = False
+    spec_source: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def capability(self) -> int:
+        """Compute capability times ten, for example 90."""
+        major, _, minor = self.compute_capability.partition(".")
+        return int(major) * 10 + int(minor or 0)
+
+    def supports(self, dtype: str) -> bool:
+        """Whether the tensor cores have ``dtype`` (``bf16``, ``fp8``, ``fp4``, ``int8``)."""
+        return self.tflops.get(dtype, 0) > 0
+
+
+@cache
+def gpus() -> MappingProxyType[str, Gpu]:
+    """Every device by catalog key."""
+    rows = read_data("gpus.json")["gpus"]
+    return MappingProxyType({name: Gpu(name=name, **row) for name, row in rows.items()})
+
+
+def find_gpu(text: str) -> Gpu | None:
+    """The device that ``text`` names: a key, an alias, an EC2 accelerator name or a product string."""
+    wanted = _normal(text)
+    if not wanted:
+        return None
+    table = gpus()
+    if wanted in table:
+        return table[wanted]
+    for gpu in table.values():
+        if wanted in gpu.aliases:
+            return gpu
+    candidates = [
+        (len(name), gpu)
+        for gpu in table.values()
+        for name in (gpu.name, *gpu.aliases)
+        if wanted.startswith(name) or f"-{name}" in f"-{wanted}"
+    ]
+    if not candidates:
+        return None
+    length, best = max(candidates, key=lambda item: item[0])
+    stated = _stated_gb(wanted)
+    if stated is not None and not _same_size(best.memory_gib, stated):
+        return None
+    return best if length else None
+
+
+def _normal(text: str) -> str:
+    lowered = text.lower().replace("nvidia", " ").replace("geforce", " ").replace("tesla", " ")
+    return re.sub(r"-+", "-", re.sub(r"[^a-z0-9.]+", "-", lowered)).strip("-")
+
+
+def _stated_gb(text: str) -> int | None:
+    found = re.search(r"(?<![0-9])(\d{2,3})-?gb?(?![a-z])", text)
+    return int(found.group(1)) if found else None
+
+
+def _same_size(memory_gib: float, stated_gb: int) -> bool:
+    return stated_gb * 0.88 <= memory_gib <= stated_gb * 1.03

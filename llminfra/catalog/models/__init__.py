@@ -1,0 +1,58 @@
+"""Model architectures: the catalog, and the reading of any ``config.json``."""
+
+from llminfra.catalog.models.config_reader import ModelConfigError
+from llminfra.catalog.models.facts import (
+    Attention,
+    DenseMlp,
+    EncoderFacts,
+    GatedDeltaNet,
+    Indexer,
+    KimiDelta,
+    Layer,
+    LightningAttention,
+    Mamba1,
+    Mamba2,
+    Mla,
+    ModelFacts,
+    Moe,
+    QkNorm,
+    ShortConv,
+)
+from llminfra.catalog.models.lookup import catalog_config, known_models, load_model, suggest
+from llminfra.catalog.models.quantization import (
+    QuantFacts,
+    QuantRule,
+    WeightFormat,
+    WeightScheme,
+    parse_quantization_config,
+    quantization_from_name,
+)
+
+__all__ = [
+    "Attention",
+    "DenseMlp",
+    "EncoderFacts",
+    "GatedDeltaNet",
+    "Indexer",
+    "KimiDelta",
+    "Layer",
+    "LightningAttention",
+    "Mamba1",
+    "Mamba2",
+    "Mla",
+    "ModelConfigError",
+    "ModelFacts",
+    "Moe",
+    "QkNorm",
+    "QuantFacts",
+    "QuantRule",
+    "ShortConv",
+    "WeightFormat",
+    "WeightScheme",
+    "catalog_config",
+    "known_models",
+    "load_model",
+    "parse_quantization_config",
+    "quantization_from_name",
+    "suggest",
+]

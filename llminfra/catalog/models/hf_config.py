@@ -1,0 +1,188 @@
+"""``config.json`` to `ModelFacts`: finds the text model, its layers, head, encoders and quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
+from llminfra.catalog.models.facts import EncoderFacts, Layer, ModelFacts
+from llminfra.catalog.models.hf_encoders import encoders_from
+from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
+from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config
+
+_TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")
+# Served as poolers although the config names a causal model; engines then drop the head.
+_EMBEDDING_NAMES = ("embedding", "-embed-", "reranker", "reward")
+_EMBEDDING_ARCHITECTURES = ("ForSequenceClassification", "ForRewardModel", "EmbeddingModel", "ForTokenClassification")
+
+
+def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFacts:
+    """See `ModelFacts.from_hf_config`."""
+    top = ConfigReader.of(config, model_id)
+    text = _text_reader(top)
+    if not text.model_type and not text.has("hidden_size"):
+        raise ModelConfigError(f"config.json of {model_id} has neither model_type nor hidden_size")
+    hidden = text.integer("hidden_size", "n_embd", "d_model", "dim")
+    layers = decoder_layers(text)
+    architectures = config.get("architectures") or text.values.get("architectures") or []
+    architecture = str(architectures[0]) if architectures else ""
+    rope_rows, rope_dim, longest = _rope(text, layers)
+    return ModelFacts(
+        model_id=model_id,
+        architecture=architecture,
+        model_type=text.model_type,
+        hidden_size=hidden,
+        vocab_size=text.integer("vocab_size", "padded_vocab_size", default=0) or top.integer("vocab_size"),
+        layers=layers,
+        mtp_layers=mtp_layers(text),
+        tie_word_embeddings=_tied(top, text),
+        dtype=_dtype(top, text),
+        max_position_embeddings=longest,
+        rope_rows=rope_rows,
+        rope_dim=rope_dim,
+        learned_positions=_learned_positions(text),
+        embedding_dim=_embedding_dim(text, hidden),
+        embed_norms=2 if text.model_type in {"bloom"} else 1,
+        head_bias=text.model_type in {"phi", "phi-msft", "gptj", "codegen"},
+        extra_params=_extra_params(text, hidden),
+        extra_vocab_params=_per_layer_vocab(text),
+        ssm_state_bytes=_ssm_bytes(text),
+        generative=not (
+            any(mark in architecture for mark in _EMBEDDING_ARCHITECTURES)
+            or any(mark in model_id.lower() for mark in _EMBEDDING_NAMES)
+        ),
+        encoders=_encoders(top, text, hidden),
+        quantization=_quantization(top, text),
+    )
+
+
+def _text_reader(top: ConfigReader) -> ConfigReader:
+    for key in _TEXT_KEYS:
+        nested = top.values.get(key)
+        if not isinstance(nested, Mapping):
+            continue
+        kind = nested.get("model_type") or (top.defaults.get("sub_configs") or {}).get(key)
+        reader = ConfigReader.of(nested, top.model_id, str(kind) if kind else f"{top.model_type}_text")
+        if key == "thinker_config":
+            return _text_reader(reader)
+        return reader
+    return top
+
+
+def _tied(top: ConfigReader, text: ConfigReader) -> bool:
+    for reader in (text, top):
+        if reader.has("tie_word_embeddings"):
+            return bool(reader.values["tie_word_embeddings"])
+    default = text.defaults.get("tie_word_embeddings")
+    if default is None:
+        return text.model_type not in _UNTIED_BY_DEFAULT
+    return bool(default)
+
+
+# Remote-code configs set it themselves or inherit the transformers base default, which is True; these do not.
+_UNTIED_BY_DEFAULT = frozenset(
+    {"", "qwen", "baichuan", "chatglm", "internlm", "internlm2", "internlm3", "mpt_untied", "kimi_linear", "kimi_k2",
+     "kimi_k25", "minimax_m2", "mimo", "mimo_v2_flash", "deepseek", "deepseek_v2", "deepseek_v3", "deepseek_v32",
+     "deepseek_v4", "glm_moe_dsa", "step3p7", "exaone", "Yi", "phi3small", "phi-msft", "orion", "nemotron_h",
+     "nemotron-nas", "bailing_moe", "bailing_moe_v2", "ernie4_5_moe", "dots1", "pangu", "grok-1", "minimax_text_01",
+     "llama"}
+)  # fmt: skip
+
+
+def _dtype(top: ConfigReader, text: ConfigReader) -> str:
+    for reader in (text, top):
+        for key in ("dtype", "torch_dtype"):
+            value = reader.values.get(key)
+            if isinstance(value, str):
+                return value.removeprefix("torch.")
+    return "bfloat16"
+
+
+def _quantization(top: ConfigReader, text: ConfigReader) -> QuantFacts | None:
+    for reader in (top, text):
+        for key in ("quantization_config", "compression_config"):
+            value = reader.values.get(key)
+            if isinstance(value, Mapping) and (parsed := parse_quantization_config(value)):
+                return parsed
+    return None
+
+
+def _rope(text: ConfigReader, layers: tuple[Layer, ...]) -> tuple[int, int, int]:
+    """Rows and width of the cached rotary table, and the longest context the config allows.
+
+    vLLM keeps one table of ``max_position_embeddings`` rows (yarn: the original length times the factor; llama3
+    scaling: unchanged) by the rotary width, in the model's dtype: ``vllm/model_executor/layers/rotary_embedding``.
+    """
+    rows = text.integer(
+        "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", default=2048
+    )
+    longest = rows
+    parameters = text.values.get("rope_scaling") or text.values.get("rope_parameters")
+    scaling = parameters if isinstance(parameters, Mapping) else {}
+    if any(isinstance(item, Mapping) for item in scaling.values()):
+        scaling = next(item for item in scaling.values() if isinstance(item, Mapping))
+    kind = str(scaling.get("rope_type") or scaling.get("type") or "default")
+    factor = scaling.get("factor")
+    original = scaling.get("original_max_position_embeddings") or text.values.get("original_max_position_embeddings")
+    if isinstance(factor, int | float) and kind in {"yarn", "deepseek_yarn", "linear", "dynamic"}:
+        base = int(original) if original else rows
+        rows = int(base * factor)
+        longest = max(longest, rows) if original else rows
+    return rows, _rope_dim(text, scaling, layers), longest
+
+
+def _rope_dim(text: ConfigReader, scaling: Mapping[str, Any], layers: tuple[Layer, ...]) -> int:
+    if text.flag("alibi") or text.model_type in {"opt", "mpt", "bloom", "gpt2", "gpt_bigcode", "mamba", "mamba2"}:
+        return 0
+    if text.has("qk_rope_head_dim"):
+        return text.integer("qk_rope_head_dim")
+    head_dim = next(
+        (mixer.head_dim for layer in layers if (mixer := layer.mixer) is not None and hasattr(mixer, "kv_heads")), 0
+    )
+    partial = text.get("partial_rotary_factor", "rotary_pct")
+    if partial is None:
+        partial = scaling.get("partial_rotary_factor")
+    return int(head_dim * float(partial)) if partial is not None else head_dim
+
+
+def _ssm_bytes(text: ConfigReader) -> int:
+    name = text.get("mamba_ssm_cache_dtype", "mamba_ssm_dtype")
+    return {"float32": 4, "float16": 2, "bfloat16": 2}.get(str(name), 0)
+
+
+def _learned_positions(text: ConfigReader) -> int:
+    if text.model_type == "opt":
+        return text.integer("max_position_embeddings") + 2
+    if text.model_type in {"gpt2", "gpt_bigcode"}:
+        return text.integer("n_positions", default=1024)
+    return 0
+
+
+def _embedding_dim(text: ConfigReader, hidden: int) -> int | None:
+    projected = text.get("word_embed_proj_dim")
+    return int(projected) if isinstance(projected, int) and projected != hidden else None
+
+
+def _per_layer_vocab(text: ConfigReader) -> int:
+    width = text.integer("hidden_size_per_layer_input", default=0)
+    if not width:
+        return 0
+    rows = text.integer("vocab_size_per_layer_input", default=text.integer("vocab_size"))
+    return rows * width * text.integer("num_hidden_layers")
+
+
+def _extra_params(text: ConfigReader, hidden: int) -> int:
+    width = text.integer("hidden_size_per_layer_input", default=0)
+    total = 0
+    if width:
+        layers = text.integer("num_hidden_layers")
+        total += layers * width * hidden + width
+    streams = text.integer("altup_num_inputs", default=0)
+    if streams > 1:
+        total += 2 * (streams - 1) * hidden * hidden
+    return total
+
+
+def _encoders(top: ConfigReader, text: ConfigReader, hidden: int) -> tuple[EncoderFacts, ...]:
+    return encoders_from(top, hidden)

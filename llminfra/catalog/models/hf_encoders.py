@@ -1,0 +1,258 @@
+"""Vision and audio towers: parameter counts from their configs.
+
+Only counts are kept, split into what engines shard by tensor parallelism (attention and feed-forward matrices) and
+what every rank holds. Shapes follow transformers 5.22.2 and ``vllm/model_executor/models`` 0.33.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llminfra.catalog.models.config_reader import ConfigReader
+from llminfra.catalog.models.facts import EncoderFacts
+
+
+def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ...]:
+    """Towers that the config declares, in the order vision, audio."""
+    if top.sub("thinker_config") is not None:
+        inner = top.sub("thinker_config")
+        return encoders_from(inner, text_hidden) if inner is not None else ()
+    found = []
+    vision = top.sub("vision_config", "vit_config", "vision_tower_config")
+    if vision is not None:
+        found.append(_vision(top, vision, text_hidden))
+    elif top.model_type == "phi3_v" or (top.has("img_processor") and top.model_type == "phi3"):
+        found.append(_clip_large(text_hidden))
+    audio = top.sub("audio_config")
+    if audio is not None and audio.values:
+        found.append(_audio(audio, text_hidden))
+    return tuple(found)
+
+
+def _block(hidden: int, intermediate: int, *, gated: bool, bias: bool = True, kv_ratio: float = 1.0) -> tuple[int, int]:
+    """Sharded and replicated parameters of one transformer block."""
+    attention = int(hidden * hidden * (2 + 2 * kv_ratio)) + (3 * hidden if bias else 0)
+    mlp = (3 if gated else 2) * hidden * intermediate + ((2 if gated else 1) * intermediate if bias else 0)
+    replicated = 4 * hidden + (2 * hidden if bias else 0)
+    return attention + mlp, replicated
+
+
+def _vision(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    kind = vision.model_type or f"{top.model_type}_vision"
+    builder = next((item for prefix, item in _VISION.items() if _matches(prefix, top.model_type, kind)), _plain_vit)
+    return builder(top, vision, text_hidden)
+
+
+def _matches(prefix: str, top_type: str, kind: str) -> bool:
+    return kind.startswith(prefix) or top_type.startswith(prefix)
+
+
+def _qwen2_vl(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    gated = top.model_type not in {"qwen2_vl"}
+    hidden = vision.integer("embed_dim", default=0) if not gated else 0
+    hidden = hidden or vision.integer("hidden_size", default=1280)
+    width = (
+        vision.integer("intermediate_size", default=3420)
+        if gated
+        else int(hidden * float(vision.get("mlp_ratio") or 4))
+    )
+    depth = vision.integer("depth", default=32)
+    merge = vision.integer("spatial_merge_size", default=2) ** 2
+    sharded, replicated = _block(hidden, width, gated=gated)
+    patch = (
+        3
+        * vision.integer("temporal_patch_size", default=2)
+        * vision.integer("patch_size", "spatial_patch_size", default=14) ** 2
+    )
+    merger = (hidden * merge) ** 2 + hidden * merge * text_hidden
+    return EncoderFacts(
+        kind="qwen2_vl",
+        sharded_params=depth * sharded + merger,
+        replicated_params=depth * replicated + patch * hidden,
+        max_tokens=16384,
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=merge,
+    )
+
+
+def _qwen3_vl(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    hidden = vision.integer("hidden_size", default=1152)
+    width = vision.integer("intermediate_size", default=4304)
+    depth = vision.integer("depth", default=27)
+    merge = vision.integer("spatial_merge_size", default=2) ** 2
+    sharded, replicated = _block(hidden, width, gated=False)
+    out = vision.integer("out_hidden_size", default=text_hidden)
+    mergers = 1 + len(vision.get("deepstack_visual_indexes") or [])
+    patch = 3 * vision.integer("temporal_patch_size", default=2) * vision.integer("patch_size", default=16) ** 2
+    positions = vision.integer("num_position_embeddings", default=2304) * hidden
+    return EncoderFacts(
+        kind="qwen3_vl",
+        sharded_params=depth * sharded + mergers * ((hidden * merge) ** 2 + hidden * merge * out),
+        replicated_params=depth * replicated + patch * hidden + positions,
+        max_tokens=16384,
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=merge,
+    )
+
+
+def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """SigLIP, CLIP, InternViT and unknown towers: a standard ViT with an MLP projector."""
+    hidden = vision.integer("hidden_size", "embed_dim", "vt_hidden_size", default=1152)
+    width = vision.integer("intermediate_size", "vt_intermediate_size", default=4 * hidden)
+    depth = vision.integer("num_hidden_layers", "depth", "vt_num_hidden_layers", default=24)
+    sharded, replicated = _block(hidden, width, gated=False)
+    patch = vision.integer("patch_size", default=14)
+    image = vision.integer("image_size", "init_pos_emb_height", default=336)
+    positions = (image // max(1, patch)) ** 2 if image > patch else image * image
+    channels = vision.integer("num_channels", "in_channels", default=3)
+    projector, tokens = _projector(top, hidden, text_hidden, positions)
+    return EncoderFacts(
+        kind=vision.model_type or "vit",
+        sharded_params=depth * sharded + projector,
+        replicated_params=depth * replicated + channels * patch * patch * hidden + positions * hidden,
+        max_tokens=tokens,
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=max(1, positions // tokens) if tokens else 1,
+    )
+
+
+def _projector(top: ConfigReader, hidden: int, text_hidden: int, positions: int) -> tuple[int, int | None]:
+    kind = top.model_type
+    if kind.startswith("gemma3"):
+        return hidden * text_hidden, 256
+    if kind.startswith("internvl"):
+        return 4 * hidden * text_hidden + text_hidden * text_hidden, positions // 4 * 13
+    if kind.startswith("idefics3") or kind.startswith("smolvlm"):
+        return hidden * 9 * text_hidden, None
+    if kind.startswith("kimi"):
+        return (4 * hidden) ** 2 + 4 * hidden * text_hidden, None
+    return hidden * text_hidden + text_hidden * text_hidden, positions
+
+
+def _pixtral(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    hidden = vision.integer("hidden_size", default=1024)
+    width = vision.integer("intermediate_size", default=4096)
+    depth = vision.integer("num_hidden_layers", default=24)
+    merge = top.integer("spatial_merge_size", default=2) ** 2
+    sharded, replicated = _block(hidden, width, gated=True, bias=False)
+    patch = vision.integer("patch_size", default=14)
+    image = vision.integer("image_size", default=1540)
+    projector = hidden * hidden * merge + hidden * text_hidden + text_hidden * text_hidden
+    return EncoderFacts(
+        kind="pixtral",
+        sharded_params=depth * sharded + projector,
+        replicated_params=depth * replicated + 3 * patch * patch * hidden,
+        max_tokens=(image // patch) ** 2 // merge,
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=merge,
+    )
+
+
+def _mllama(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    hidden = vision.integer("hidden_size", default=1280)
+    width = vision.integer("intermediate_size", default=5120)
+    depth = vision.integer("num_hidden_layers", default=32) + vision.integer("num_global_layers", default=8)
+    sharded, replicated = _block(hidden, width, gated=False, bias=False)
+    image, patch = vision.integer("image_size", default=560), vision.integer("patch_size", default=14)
+    tiles = vision.integer("max_num_tiles", default=4)
+    patches = (image // patch) ** 2 + 1
+    ratios = 1 + len(vision.values.get("supported_aspect_ratios") or [0] * 8)
+    tables = patches * hidden + ratios * tiles * patches * hidden + 2 * ratios * tiles * hidden
+    out = vision.integer("vision_output_dim", default=7680)
+    return EncoderFacts(
+        kind="mllama",
+        sharded_params=depth * sharded,
+        replicated_params=depth * replicated + 3 * patch * patch * hidden + tables + out * text_hidden + text_hidden,
+        max_tokens=tiles * patches,
+        hidden=hidden,
+        intermediate=width,
+    )
+
+
+def _llama4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    hidden = vision.integer("hidden_size", default=1408)
+    width = vision.integer("intermediate_size", default=5632)
+    depth = vision.integer("num_hidden_layers", default=34)
+    sharded, replicated = _block(hidden, width, gated=False)
+    out = vision.integer("vision_output_dim", "projector_output_dim", default=4096)
+    projector_in = vision.integer("projector_input_dim", default=4096)
+    patches = (vision.integer("image_size", default=336) // vision.integer("patch_size", default=14)) ** 2
+    return EncoderFacts(
+        kind="llama4",
+        sharded_params=depth * sharded + 4 * hidden * projector_in + projector_in * out + out * text_hidden,
+        replicated_params=depth * replicated + 588 * hidden + (patches + 2) * hidden,
+        max_tokens=patches // 4 * 17,
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=4,
+    )
+
+
+def _gemma4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """VLLM runs this tower through transformers, unsharded."""
+    hidden = vision.integer("hidden_size", default=1152)
+    width = vision.integer("intermediate_size", default=4304)
+    depth = vision.integer("num_hidden_layers", default=27)
+    sharded, replicated = _block(hidden, width, gated=True, bias=False)
+    patch = vision.integer("patch_size", default=16)
+    positions = vision.integer("position_embedding_size", default=10240)
+    total = depth * (sharded + replicated) + 3 * patch * patch * hidden + 2 * positions * hidden
+    return EncoderFacts(
+        kind="gemma4_vision",
+        sharded_params=0,
+        replicated_params=total + hidden * text_hidden,
+        max_tokens=vision.integer("default_output_length", default=280),
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=vision.integer("pooling_kernel_size", default=3) ** 2,
+    )
+
+
+def _clip_large(text_hidden: int) -> EncoderFacts:
+    """CLIP ViT-L/14 at 336 pixels, the fixed tower of Phi-3-vision."""
+    sharded, replicated = _block(1024, 4096, gated=False)
+    projector = 4 * 1024 * text_hidden + text_hidden * text_hidden
+    return EncoderFacts(
+        kind="clip",
+        sharded_params=23 * sharded + projector,
+        replicated_params=23 * replicated + (577 + 588) * 1024,
+        max_tokens=2509,
+        hidden=1024,
+        intermediate=4096,
+    )
+
+
+def _audio(audio: ConfigReader, text_hidden: int) -> EncoderFacts:
+    hidden = audio.integer("d_model", "hidden_size", default=1280)
+    width = audio.integer("encoder_ffn_dim", "intermediate_size", default=4 * hidden)
+    depth = audio.integer("encoder_layers", "num_hidden_layers", "conf_num_hidden_layers", default=32)
+    sharded, replicated = _block(hidden, width, gated=False)
+    mels = audio.integer("num_mel_bins", default=128)
+    convolution = 3 * mels * hidden + 3 * hidden * hidden
+    return EncoderFacts(
+        kind=audio.model_type or "audio",
+        sharded_params=depth * sharded,
+        replicated_params=depth * replicated + convolution + 1500 * hidden + hidden * text_hidden,
+        max_tokens=750,
+        hidden=hidden,
+        intermediate=width,
+    )
+
+
+_Builder = Callable[[ConfigReader, ConfigReader, int], EncoderFacts]
+_VISION: dict[str, _Builder] = {
+    "qwen3_vl": _qwen3_vl,
+    "qwen3_5": _qwen3_vl,
+    "qwen3_omni": _qwen3_vl,
+    "qwen2_vl": _qwen2_vl,
+    "qwen2_5": _qwen2_vl,
+    "mllama": _mllama,
+    "llama4": _llama4,
+    "pixtral": _pixtral,
+    "mistral3": _pixtral,
+    "gemma4": _gemma4,
+}

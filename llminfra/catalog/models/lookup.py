@@ -1,0 +1,74 @@
+"""Finding a model in the packaged catalog; one family file is parsed per look-up."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from llminfra.catalog.datafile import read_data
+from llminfra.catalog.models.facts import ModelFacts
+
+
+def known_models() -> tuple[str, ...]:
+    """Every model id of the catalog, sorted."""
+    return tuple(sorted(read_data("models/index.json")["models"]))
+
+
+def load_model(model_id: str) -> ModelFacts | None:
+    """Facts of a catalog model; None when the catalog lacks it. Case does not matter."""
+    index = read_data("models/index.json")["models"]
+    if model_id not in index:
+        lowered = model_id.lower()
+        found = next((name for name in index if name.lower() == lowered), None)
+        if found is None:
+            return None
+        model_id = found
+    return _load(model_id)
+
+
+def suggest(model_id: str, *, limit: int = 5) -> list[str]:
+    """Catalog ids that look like ``model_id``, best first."""
+    names = known_models()
+    by_lower = {name.lower(): name for name in names}
+    wanted = model_id.lower()
+    close = difflib.get_close_matches(wanted, by_lower, n=limit, cutoff=0.5)
+    base = wanted.rsplit("/", 1)[-1]
+    close += [low for low in by_lower if base and base in low and low not in close]
+    return [by_lower[item] for item in close][:limit]
+
+
+def catalog_config(model_id: str) -> dict[str, Any] | None:
+    """The stored ``config.json`` keys of a catalog model, variants resolved; None when unknown."""
+    index = read_data("models/index.json")["models"]
+    return _entry(model_id)[0] if model_id in index else None
+
+
+@lru_cache(maxsize=256)
+def _load(model_id: str) -> ModelFacts:
+    config, entry = _entry(model_id)
+    facts = ModelFacts.from_hf_config(config, model_id=model_id)
+    return replace(
+        facts,
+        gated=entry.get("gated"),
+        revision=entry.get("revision"),
+        source=entry.get("source"),
+        verified=bool(entry.get("verified", True)),
+    )
+
+
+def _entry(model_id: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Config and metadata; a variant takes its base's config with its own changes."""
+    family = read_data("models/index.json")["models"][model_id]
+    entry: dict[str, Any] = read_data(f"models/{family}.json")["models"][model_id]
+    base = entry.get("same_as")
+    if base is None:
+        return dict(entry["config"]), entry
+    config, base_entry = _entry(base)
+    config = config | dict(entry.get("changes") or {})
+    if "quantization_config" in entry:
+        config["quantization_config"] = entry["quantization_config"]
+    merged = {"source": base_entry.get("source"), "verified": base_entry.get("verified", True)} | entry
+    return config, merged

@@ -1,0 +1,17 @@
+"""Memory at start-up: weights, cache, overheads and the engine's verdict."""
+
+from llminfra.planning.memory.case import FitCase, FitResult
+from llminfra.planning.memory.divisibility import ShapeFinding, divisibility_findings
+from llminfra.planning.memory.estimate import estimate, fit_case
+from llminfra.planning.memory.lines import fit_jsonl, fit_line
+
+__all__ = [
+    "FitCase",
+    "FitResult",
+    "ShapeFinding",
+    "divisibility_findings",
+    "estimate",
+    "fit_case",
+    "fit_jsonl",
+    "fit_line",
+]

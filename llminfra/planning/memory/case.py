@@ -1,0 +1,120 @@
+"""One serving configuration whose memory is asked for, and the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _none_when_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+OptionalText = Annotated[str | None, BeforeValidator(_none_when_empty)]
+
+
+class FitCase(BaseModel):
+    """Inputs of one start-up; None means the engine's default.
+
+    Keys that are not inputs are ignored, because rows of measured start-ups carry what was measured beside what was
+    set. Names follow those rows.
+
+    Attributes:
+        model: Hugging Face id or any name when ``config`` is given.
+        config_ref: Catalog id whose architecture the model shares, for fine-tunes and quantized copies.
+        config: A ``config.json`` object; wins over the catalog.
+        engine: ``vllm``, ``sglang``, ``tgi`` or ``deepspeed``.
+        engine_version: As the engine prints it, for example ``0.11.0``.
+        gpu: Device name such as ``H100-80GB``.
+        gpus_total: GPUs of one replica; used when no parallelism is given.
+        gpu_memory_utilization: Share of the device that the engine may use (``mem_fraction_static`` for SGLang).
+        kv_cache_dtype: ``auto`` or ``fp8`` and its variants.
+        total_gpu_gib: What the driver reports, when known; wins over the catalog's figure for ``gpu``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    id: str | None = None
+    model: str = ""
+    config_ref: OptionalText = None
+    config: dict[str, Any] | None = None
+    engine: str = "vllm"
+    engine_version: OptionalText = None
+    gpu: OptionalText = None
+    gpus_total: Annotated[int, Field(ge=1)] | None = None
+    tensor_parallel: Annotated[int, Field(ge=1)] | None = None
+    pipeline_parallel: Annotated[int, Field(ge=1)] | None = None
+    data_parallel: Annotated[int, Field(ge=1)] | None = None
+    expert_parallel: bool | Annotated[int, Field(ge=1)] | None = None
+    decode_context_parallel: Annotated[int, Field(ge=1)] | None = None
+    dtype: OptionalText = None
+    quantization: OptionalText = None
+    kv_cache_dtype: OptionalText = None
+    max_model_len: Annotated[int, Field(ge=1)] | None = None
+    max_num_seqs: Annotated[int, Field(ge=1)] | None = None
+    max_num_batched_tokens: Annotated[int, Field(ge=1)] | None = None
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] | None = None
+    enforce_eager: bool | None = None
+    block_size: Annotated[int, Field(ge=1)] | None = None
+    total_gpu_gib: Annotated[float, Field(gt=0)] | None = None
+    speculative_tokens: Annotated[int, Field(ge=0)] | None = None
+    enable_prefix_caching: bool | None = None
+
+
+class FitResult(BaseModel):
+    """What the engine would find at start-up, per GPU.
+
+    Attributes:
+        fits: True starts, False does not, None when the device is not known.
+        reason: ``CODE: sentence``; for failures followed by the engine's own words.
+        engine_error: The text that the engine would print, None when it starts.
+        weights_gib_per_gpu: Largest rank.
+        kv_bytes_per_token_per_gpu: Cache bytes behind one reported token.
+        kv_cache_memory_gib: Memory left for the cache; negative when the weights alone exceed the budget.
+        kv_cache_tokens: Tokens as the engine reports them.
+        max_concurrency: Requests of ``max_model_len`` that fit at once.
+        kv_needed_gib: Cache for one request of ``max_model_len``.
+        estimated_max_len: Longest context that would start, when the asked one does not.
+        non_torch_gib: CUDA context beyond the first allocation, NCCL buffers and libraries.
+        activation_peak_gib: Peak of the profiling run above the weights.
+        cuda_graph_gib: Captured graphs; inside the budget only in engine versions that reserve for them.
+        total_gpu_gib: What the driver reports.
+        budget_gib: ``total_gpu_gib`` times the utilization.
+        explain: One line per figure: its value and where it comes from.
+        error: Why the case could not be computed at all; every figure is None then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    id: str | None = None
+    model: str = ""
+    fits: bool | None = None
+    reason: str = ""
+    engine_error: str | None = None
+    weights_gib_per_gpu: float | None = None
+    kv_bytes_per_token_per_gpu: float | None = None
+    kv_cache_memory_gib: float | None = None
+    kv_cache_tokens: int | None = None
+    max_concurrency: float | None = None
+    kv_needed_gib: float | None = None
+    estimated_max_len: int | None = None
+    non_torch_gib: float | None = None
+    activation_peak_gib: float | None = None
+    cuda_graph_gib: float | None = None
+    total_gpu_gib: float | None = None
+    budget_gib: float | None = None
+    gpu_memory_utilization: float | None = None
+    tensor_parallel: int | None = None
+    pipeline_parallel: int | None = None
+    max_model_len: int | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    block_size: int | None = None
+    kv_cache_dtype: str | None = None
+    quantization: str | None = None
+    engine: str | None = None
+    engine_version: str | None = None
+    explain: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    error: str | None = None

@@ -1,0 +1,139 @@
+"""Shapes that a parallel layout cannot split: the checks that engines make before they load anything.
+
+Sources: vllm/config/model.py (heads), vllm/model_executor/layers/quantization/utils/{marlin_utils,fp8_utils}.py
+(groups and blocks), read in 0.8.5 to 0.33.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.catalog.models.facts import Attention, Mla, ModelFacts
+from llminfra.catalog.models.quantization import QuantFacts, WeightFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeFinding:
+    """A layout that does not divide.
+
+    Attributes:
+        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_6``.
+        fatal: The engine refuses to start; False means it works with waste.
+        message: What does not divide.
+        runtime_message: The engine's words.
+    """
+
+    code: str
+    fatal: bool
+    message: str
+    runtime_message: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+def divisibility_findings(
+    facts: ModelFacts, tp: int, pp: int = 1, *, ep: int = 1, quant: QuantFacts | None = None
+) -> tuple[ShapeFinding, ...]:
+    """Everything about ``facts`` that ``tp``, ``pp`` and ``ep`` do not divide; empty when the layout works.
+
+    Args:
+        facts: The model.
+        tp: Tensor-parallel ranks.
+        pp: Pipeline stages.
+        ep: Expert-parallel ranks, 1 for none.
+        quant: Quantization in force; the checkpoint's own by default.
+    """
+    quant = quant if quant is not None else facts.quantization
+    found = [*_heads(facts, tp), *_pipeline(facts, pp)]
+    if ep > 1:
+        found += _experts(facts, ep)
+    if quant is not None and tp > 1:
+        found += _groups(facts, quant, tp, ep)
+    return tuple(found)
+
+
+def _heads(facts: ModelFacts, tp: int) -> list[ShapeFinding]:
+    found: list[ShapeFinding] = []
+    seen: set[tuple[int, int]] = set()
+    for mixer in facts.attentions:
+        kv = mixer.kv_heads if isinstance(mixer, Attention) else 1
+        if (mixer.heads, kv) in seen:
+            continue
+        seen.add((mixer.heads, kv))
+        if mixer.heads % tp:
+            found.append(
+                ShapeFinding(
+                    "LLM_SHAPE_1",
+                    True,
+                    f"{mixer.heads} attention heads do not divide by tensor parallel size {tp}",
+                    f"Total number of attention heads ({mixer.heads}) must be divisible by tensor parallel size ({tp}).",
+                )
+            )
+        if isinstance(mixer, Mla):
+            continue
+        if kv % tp and tp % kv:
+            found.append(
+                ShapeFinding(
+                    "LLM_SHAPE_2", True, f"{kv} key-value heads and tensor parallel size {tp} divide neither way"
+                )
+            )
+        elif tp > kv:
+            found.append(
+                ShapeFinding(
+                    "LLM_SHAPE_3",
+                    False,
+                    f"{kv} key-value heads on {tp} ranks: each head is stored {tp // kv} times",
+                )
+            )
+    return found
+
+
+def _pipeline(facts: ModelFacts, pp: int) -> list[ShapeFinding]:
+    if pp > max(1, facts.num_layers):
+        return [ShapeFinding("LLM_SHAPE_4", True, f"{facts.num_layers} layers on {pp} pipeline stages")]
+    return []
+
+
+def _experts(facts: ModelFacts, ep: int) -> list[ShapeFinding]:
+    if not facts.is_moe:
+        return [ShapeFinding("LLM_SHAPE_5", True, "expert parallelism on a model without experts")]
+    if facts.num_experts % ep:
+        return [
+            ShapeFinding(
+                "LLM_SHAPE_5", False, f"{facts.num_experts} experts do not divide by {ep} expert-parallel ranks"
+            )
+        ]
+    return []
+
+
+def _groups(facts: ModelFacts, quant: QuantFacts, tp: int, ep: int) -> list[ShapeFinding]:
+    widths = {"intermediate_size": facts.intermediate_size}
+    if ep == 1:
+        widths["moe_intermediate_size"] = facts.moe_intermediate_size
+    found = []
+    for rule in quant.rules:
+        scheme = rule.scheme
+        if scheme.block is not None:
+            unit, what = scheme.block[1], "weight block"
+        elif scheme.group > 0 and scheme.format in {WeightFormat.INT4, WeightFormat.INT8}:
+            unit, what = scheme.group, "quantization group"
+        else:
+            continue
+        for name, width in widths.items():
+            if width and (width % tp or (width // tp) % unit):
+                engine = (
+                    f"The input_size_per_partition = {width // tp} is not divisible by weight quantization block_k = "
+                    f"{unit}."
+                    if scheme.block is not None
+                    else f"Weight input_size_per_partition = {width // tp} is not divisible by group_size = {unit}."
+                )
+                found.append(
+                    ShapeFinding(
+                        "LLM_SHAPE_6",
+                        True,
+                        f"{name} {width} over {tp} ranks is {width / tp:g}, no multiple of the {what} {unit}",
+                        engine,
+                    )
+                )
+    return list(dict.fromkeys(found))

@@ -1,0 +1,168 @@
+"""From free memory to blocks, tokens and concurrency: the engine's grouping of cache layers.
+
+vLLM's hybrid manager splits layers of different growth into groups of equal layer count that share one pool of pages;
+a token then costs a page slice in every group. Without the manager every attention layer is treated as full attention.
+Sources: ``vllm/v1/core/kv_cache_utils.py`` 0.8.5-0.29.0 and ``kv_cache_planning.py`` 0.33.0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
+from llminfra.planning.memory.weights import cdiv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePlan:
+    """How the cache is laid out.
+
+    Attributes:
+        block_size: Tokens in a page of the attention layers, after the engine raised it for recurrent layers.
+        groups: One spec and the number of layers per group.
+        bytes_per_block: Pool bytes behind one block id.
+        states: Recurrent states that a request holds.
+        by_concurrency: Tokens are reported as concurrency times the context length (0.21 and later).
+    """
+
+    block_size: int
+    groups: tuple[tuple[CacheSpec, int], ...]
+    bytes_per_block: int
+    states: int = 1
+    by_concurrency: bool = False
+
+    def blocks(self, available_bytes: float) -> int:
+        """Block ids that fit."""
+        if self.bytes_per_block <= 0:
+            return 0
+        return max(0, int(available_bytes // self.bytes_per_block))
+
+    def blocks_per_request(self, length: int, batched: int) -> int:
+        """Block ids that one request of ``length`` tokens may hold."""
+        return sum(spec.pages(length, batched, self.block_size, self.states) for spec, _ in self.groups)
+
+    def needed_bytes(self, length: int, batched: int) -> int:
+        """Cache bytes for one request of ``length`` tokens."""
+        return self.blocks_per_request(length, batched) * self.bytes_per_block
+
+    def concurrency(self, blocks: int, length: int, batched: int) -> float:
+        """Requests of ``length`` tokens that fit at once."""
+        per_request = self.blocks_per_request(length, batched)
+        return blocks / per_request if per_request else 0.0
+
+    def tokens(self, blocks: int, length: int, batched: int) -> int:
+        """Tokens as the engine prints them."""
+        if not self.groups:
+            return 0
+        if self.by_concurrency:
+            return int(self.concurrency(blocks, length, batched) * length)
+        smallest = min(spec.block or self.block_size for spec, _ in self.groups)
+        return blocks // len(self.groups) * smallest
+
+    def bytes_per_token(self, length: int, batched: int) -> float:
+        """Cache bytes behind one printed token."""
+        if not self.groups:
+            return 0.0
+        if self.by_concurrency:
+            return self.needed_bytes(length, batched) / length
+        smallest = min(spec.block or self.block_size for spec, _ in self.groups)
+        return self.bytes_per_block * len(self.groups) / smallest
+
+    def longest(self, available_bytes: float, limit: int, batched: int) -> int:
+        """Longest request that fits, at most ``limit`` tokens; 0 when none does."""
+        if self.needed_bytes(1, batched) > available_bytes:
+            return 0
+        low, high = 1, limit
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.needed_bytes(middle, batched) <= available_bytes:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
+def plan_cache(
+    specs: Sequence[CacheSpec],
+    *,
+    block_size: int,
+    hybrid_manager: bool,
+    by_concurrency: bool,
+    group_slack: float = 1.25,
+    alignment: int = 16,
+    states: int = 1,
+) -> CachePlan:
+    """Lay out the caches of all layers.
+
+    Args:
+        specs: One per layer with a cache.
+        block_size: Tokens per page that the engine starts from.
+        hybrid_manager: Window layers free what left the window.
+        by_concurrency: See `CachePlan`.
+        group_slack: Layer counts within this ratio are padded to one group each instead of being split.
+        alignment: Attention block sizes are multiples of this when raised for recurrent states.
+        states: Recurrent states per request.
+    """
+    cached = [spec for spec in specs if spec.kind is not CacheKind.CROSS and spec.token_bytes > 0]
+    if not hybrid_manager:
+        cached = _all_full(cached)
+    cached, block_size = _align_states(cached, block_size, alignment)
+    kinds = {(spec.kind, spec.span) for spec in cached}
+    if len(kinds) <= 1:
+        total = sum(spec.page_bytes(block_size) for spec in cached)
+        groups = ((replace(cached[0], token_bytes=0, padded_page=total), len(cached)),) if cached else ()
+        return CachePlan(
+            block_size=block_size, groups=groups, bytes_per_block=total, states=states, by_concurrency=by_concurrency
+        )
+    cached = _unify_pages(cached, block_size)
+    counts = Counter(cached)
+    fewest, most = min(counts.values()), max(counts.values())
+    size = most if most < fewest * group_slack else fewest
+    groups = tuple((spec, size) for spec, count in counts.items() for _ in range(cdiv(count, size)))
+    page = max(spec.page_bytes(block_size) for spec in cached)
+    return CachePlan(
+        block_size=block_size,
+        groups=groups,
+        bytes_per_block=page * size,
+        states=states,
+        by_concurrency=by_concurrency,
+    )
+
+
+def _all_full(specs: list[CacheSpec]) -> list[CacheSpec]:
+    if any(spec.kind is CacheKind.FULL for spec in specs):
+        return [
+            replace(spec, kind=CacheKind.FULL, span=0) if spec.kind in {CacheKind.WINDOW, CacheKind.CHUNK} else spec
+            for spec in specs
+        ]
+    return specs
+
+
+def _align_states(specs: list[CacheSpec], block_size: int, alignment: int) -> tuple[list[CacheSpec], int]:
+    """Raise the block size until an attention page holds a recurrent state; pad the states to that page."""
+    states = [spec for spec in specs if spec.kind is CacheKind.STATE]
+    attention = [spec for spec in specs if spec.kind is not CacheKind.STATE]
+    if not states or not attention:
+        return specs, block_size
+    token = max(spec.token_bytes for spec in attention)
+    largest = max(spec.token_bytes for spec in states)
+    block_size = max(block_size, alignment * cdiv(largest, alignment * token))
+    page = block_size * token
+    return [replace(spec, padded_page=page) if spec.kind is CacheKind.STATE else spec for spec in specs], block_size
+
+
+def _unify_pages(specs: list[CacheSpec], block_size: int) -> list[CacheSpec]:
+    """Equal page bytes: smaller layers get more tokens per page, or padding where sizes do not divide."""
+    largest = max(spec.page_bytes(block_size) for spec in specs)
+    unified = []
+    for spec in specs:
+        page = spec.page_bytes(block_size)
+        if page == largest:
+            unified.append(spec)
+        elif spec.kind is not CacheKind.STATE and largest % page == 0:
+            unified.append(replace(spec, block=(spec.block or block_size) * (largest // page)))
+        else:
+            unified.append(replace(spec, padded_page=largest))
+    return unified

@@ -1,0 +1,162 @@
+"""Key-value cache of each layer: bytes of one page and what one request needs.
+
+Mirrors the specs of vLLM's V1 engine (``vllm/v1/kv_cache_interface.py``, 0.8.5 to 0.33.0): full attention, latent
+attention, sliding window, chunked local attention and recurrent state. A page holds ``block_size`` tokens of one layer;
+recurrent layers hold one state per request in a page as large as an attention page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from llminfra.catalog.models.facts import (
+    Attention,
+    GatedDeltaNet,
+    KimiDelta,
+    LightningAttention,
+    Mamba1,
+    Mamba2,
+    Mixer,
+    Mla,
+    ModelFacts,
+    ShortConv,
+)
+from llminfra.planning.memory.weights import cdiv, kv_heads_per_rank
+
+
+class CacheKind(StrEnum):
+    """How a layer's cache grows with the context."""
+
+    FULL = "full"
+    WINDOW = "window"
+    CHUNK = "chunk"
+    STATE = "state"
+    CROSS = "cross"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSpec:
+    """Cache of one layer on one rank.
+
+    Attributes:
+        kind: Growth.
+        token_bytes: Bytes per token; for recurrent layers, of the whole state.
+        span: Window or chunk length in tokens, 0 otherwise.
+        block: Tokens in a page; 0 means the engine's block size.
+        padded_page: Bytes of a page after padding, 0 for none.
+    """
+
+    kind: CacheKind
+    token_bytes: int
+    span: int = 0
+    block: int = 0
+    padded_page: int = 0
+
+    def page_bytes(self, block_size: int) -> int:
+        """Bytes of one page."""
+        if self.padded_page:
+            return self.padded_page
+        return self.token_bytes if self.kind is CacheKind.STATE else self.token_bytes * (self.block or block_size)
+
+    def pages(self, length: int, batched: int, block_size: int, states: int) -> int:
+        """Pages that one request of ``length`` tokens needs at most."""
+        block = self.block or block_size
+        if self.kind is CacheKind.STATE:
+            return states
+        if self.kind is CacheKind.WINDOW:
+            return cdiv(min(self.span - 1 + batched, length), block) + 1
+        if self.kind is CacheKind.CHUNK:
+            return cdiv(min(self.span + batched, length), block)
+        return cdiv(length, block)
+
+
+FP8_INDEXER_SCALE_BYTES = 4
+"""Each 128-wide fp8 indexer key carries one fp32 scale (DeepseekV32IndexerCache, vllm 0.11+)."""
+FP8_SPARSE_LATENT_BYTES = 656
+"""Bytes per token of ``fp8_ds_mla``: 512 fp8 values, 4 fp32 scales, 64 bf16 rope values (flashmla_sparse.py)."""
+
+
+def cache_specs(
+    facts: ModelFacts, *, tp: int, kv_bytes: int, state_bytes: int, context_ranks: int = 1, with_mtp: bool = False
+) -> tuple[CacheSpec, ...]:
+    """Cache of every decoder layer that keeps one, in layer order.
+
+    Args:
+        facts: The model.
+        tp: Tensor-parallel ranks.
+        kv_bytes: Bytes of one cached element (2, or 1 for fp8).
+        state_bytes: Bytes of one element of the convolution state.
+        context_ranks: Decode-context-parallel ranks, which share out the tokens of replicated heads.
+        with_mtp: Add the cache of MTP layers.
+    """
+    specs: list[CacheSpec] = []
+    layers = facts.layers + (facts.mtp_layers if with_mtp else ())
+    for layer in layers:
+        for mixer in (layer.mixer, layer.second_mixer):
+            if mixer is not None:
+                specs += mixer_cache(mixer, facts, tp=tp, kv_bytes=kv_bytes, state_bytes=state_bytes)
+    if context_ranks > 1:
+        return tuple(
+            CacheSpec(kind=spec.kind, token_bytes=cdiv(spec.token_bytes, context_ranks), span=spec.span)
+            if spec.kind is CacheKind.FULL
+            else spec
+            for spec in specs
+        )
+    return tuple(specs)
+
+
+def mixer_cache(mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: int, state_bytes: int) -> list[CacheSpec]:
+    """Caches of one mixer: none, one, or two when it has an indexer."""
+    match mixer:
+        case Attention():
+            if mixer.shares_cache:
+                return []
+            token = kv_heads_per_rank(mixer.kv_heads, tp) * (mixer.head_dim + mixer.v_head_dim) * kv_bytes
+            if mixer.cross:
+                return [CacheSpec(kind=CacheKind.CROSS, token_bytes=token)]
+            if mixer.window:
+                return [CacheSpec(kind=CacheKind.WINDOW, token_bytes=token, span=mixer.window)]
+            if mixer.chunk:
+                return [CacheSpec(kind=CacheKind.CHUNK, token_bytes=token, span=mixer.chunk)]
+            return [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
+        case Mla():
+            latent = mixer.latent_dim * kv_bytes
+            if mixer.indexer is not None and kv_bytes == 1:
+                latent = FP8_SPARSE_LATENT_BYTES
+            found = [CacheSpec(kind=CacheKind.FULL, token_bytes=latent)]
+            if mixer.indexer is not None:
+                scales = FP8_INDEXER_SCALE_BYTES * cdiv(mixer.indexer.head_dim, 128)
+                found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=mixer.indexer.head_dim + scales))
+            return found
+        case _:
+            state = state_size_bytes(mixer, facts, tp=tp, state_bytes=state_bytes)
+            return [CacheSpec(kind=CacheKind.STATE, token_bytes=state)]
+
+
+def state_size_bytes(mixer: Mixer, facts: ModelFacts, *, tp: int, state_bytes: int) -> int:
+    """Bytes of one recurrent state (``MambaStateShapeCalculator``, vllm/model_executor/layers/mamba/mamba_utils.py)."""
+    ssm = facts.ssm_state_bytes or state_bytes
+    match mixer:
+        case Mamba1():
+            inner = cdiv(mixer.inner, tp)
+            return inner * (mixer.conv_kernel - 1) * state_bytes + inner * mixer.state * ssm
+        case Mamba2():
+            groups = mixer.groups if mixer.groups % tp == 0 else tp
+            conv = cdiv(mixer.inner + 2 * groups * mixer.state, tp)
+            heads = cdiv(mixer.heads, tp)
+            return conv * (mixer.conv_kernel - 1) * state_bytes + heads * mixer.head_dim * mixer.state * ssm
+        case GatedDeltaNet():
+            conv = cdiv(2 * mixer.key_heads * mixer.key_dim + mixer.value_heads * mixer.value_dim, tp)
+            heads = cdiv(mixer.value_heads, tp)
+            return conv * (mixer.conv_kernel - 1) * state_bytes + heads * mixer.key_dim * mixer.value_dim * ssm
+        case KimiDelta():
+            heads = cdiv(mixer.heads, tp)
+            conv = 3 * heads * mixer.head_dim * (mixer.conv_kernel - 1) * state_bytes
+            return conv + heads * mixer.head_dim * mixer.head_dim * 4
+        case ShortConv():
+            return cdiv(mixer.dim, tp) * (mixer.conv_kernel - 1) * state_bytes
+        case LightningAttention():
+            return cdiv(mixer.heads, tp) * mixer.head_dim * mixer.head_dim * 4
+        case _:
+            return 0

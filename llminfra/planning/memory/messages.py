@@ -1,0 +1,41 @@
+"""The engine's own words for a start-up that fails for memory, by version, so that users find them by searching."""
+
+from __future__ import annotations
+
+from llminfra.planning.memory.engine_profile import EngineProfile
+
+_DOCS = "See https://docs.vllm.ai/en/latest/configuration/conserving_memory/ for more details."
+
+
+def no_blocks(profile: EngineProfile) -> str:
+    """Nothing is left for the cache."""
+    text = "No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine."
+    return f"{text} {_DOCS}" if profile.version >= (0, 11, 1) else text
+
+
+def too_long(
+    profile: EngineProfile, length: int, needed_gib: float, available_gib: float, estimate: int, tokens: int
+) -> str:
+    """One request of ``length`` tokens needs more cache than there is."""
+    if profile.scheduler == "v0":
+        return (
+            f"The model's max seq len ({length}) is larger than the maximum number of tokens that can be stored in "
+            f"KV cache ({tokens}). Try increasing `gpu_memory_utilization` or decreasing `max_model_len` when "
+            "initializing the engine."
+        )
+    guess = f"Based on the available memory, the estimated maximum model length is {estimate}. " if estimate > 0 else ""
+    whose = "model's" if profile.version >= (0, 29, 0) else "models's"
+    text = (
+        f"To serve at least one request with the {whose} max seq len ({length}), ({needed_gib:.2f} GiB KV cache is "
+        f"needed, which is larger than the available KV cache memory ({available_gib:.2f} GiB). {guess}Try increasing "
+        "`gpu_memory_utilization` or decreasing `max_model_len` when initializing the engine."
+    )
+    return f"{text} {_DOCS}" if profile.version >= (0, 11, 1) else text
+
+
+def out_of_memory(total_gib: float) -> str:
+    """The weights do not fit the device."""
+    return (
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate … GPU 0 has a total capacity of "
+        f"{total_gib:.2f} GiB"
+    )

@@ -1,0 +1,36 @@
+"""Memory that is neither weights, cache nor activations: libraries, NCCL, captured graphs."""
+
+from __future__ import annotations
+
+from llminfra.catalog.gpus import Gpu
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
+from llminfra.planning.memory.settings import Settings
+
+GIB = 2**30
+
+
+def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
+    """CUDA context where it counts, library workspaces, and NCCL buffers for several ranks."""
+    table = engine_data()["overheads"]
+    total: float = table["libraries_gib"]
+    if profile.context_in_non_torch:
+        total += table["cuda_context_gib"]
+    ranks = settings.tp * settings.pp
+    if ranks > 1:
+        linked = gpu is not None and gpu.nvlink_gbps > 0
+        total += table["nccl_gib_nvlink" if linked else "nccl_gib_pcie"]
+    return total
+
+
+def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:
+    """Captured graphs: a pool for the largest capture and a little for each captured size and layer."""
+    if settings.eager:
+        return 0.0
+    table = engine_data()["overheads"]
+    largest = min(512, 2 * settings.max_num_seqs) if profile.scheduler == "v1" else 256
+    sizes = 3 + largest // 8
+    per_layer = table["graph_mib_per_layer_and_size"] / 1024
+    layers = facts.num_layers / settings.pp
+    pool = largest * facts.hidden_size * table["graph_pool_bytes_per_token_and_hidden"] / GIB
+    return float(sizes * layers * per_layer + pool)
