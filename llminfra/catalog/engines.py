@@ -19,6 +19,9 @@ from llminfra.catalog.datafile import Fact, read_data
 EngineName = Literal["djl-lmi", "mii", "sglang", "tgi", "trtllm", "vllm"]
 Platform = Literal["kubernetes", "sagemaker"]
 
+#: Engines whose argument parser takes an unambiguous beginning of a flag (argparse's ``allow_abbrev``).
+_ABBREVIATING = frozenset({"mii", "sglang"})
+
 #: Suffixes that the Prometheus client adds to a metric's name, by its kind.
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "counter": ("_total", "_created"),
@@ -123,16 +126,21 @@ class EngineRelease:
     def knows_flag(self, flag: str) -> bool:
         """Whether the release's argument parser accepts the flag.
 
-        Takes ``--max-model-len``, ``--max_model_len``, ``--max-model-len=8192``, ``-tp``, ``--no-`` forms of on/off
-        flags and, for vLLM, dotted keys of JSON flags such as ``--kv-transfer-config.kv_role``.
+        Takes ``--max-model-len``, ``--max-model-len=8192``, ``-tp`` and ``--no-`` forms of on/off flags. vLLM also
+        takes underscores and dotted keys of JSON flags (``--kv-transfer-config.kv_role``), and Python's plain parser
+        an unambiguous beginning (SGLang's ``--tp`` for ``--tp-size``).
         """
-        name = _flag_name(flag)
+        name = self._flag_name(flag)
         if self._has("flags", name):
             return True
         if self._has("negatable", f"--{name.removeprefix('--no-')}") and name.startswith("--no-"):
             return True
-        head, dot, _ = name.partition(".")
-        return bool(dot) and self.engine == "vllm" and self._has("flags", head)
+        if self.engine == "vllm":
+            head, dot, _ = name.partition(".")
+            return bool(dot) and self._has("flags", head)
+        if self.engine in _ABBREVIATING and name.startswith("--") and len(name) > 3:
+            return sum(known.startswith(name) for known in self.flags()) == 1
+        return False
 
     def flags(self) -> tuple[str, ...]:
         """Every flag of the release, sorted."""
@@ -140,16 +148,16 @@ class EngineRelease:
 
     def suggest_flag(self, flag: str) -> tuple[str, ...]:
         """Up to three flags of this release that are spelled alike."""
-        return tuple(get_close_matches(_flag_name(flag), self.flags(), n=3, cutoff=0.6))
+        return tuple(get_close_matches(self._flag_name(flag), self.flags(), n=3, cutoff=0.6))
 
     def added_in(self, flag: str) -> str | None:
         """First known release that has the flag, or ``None`` where none has."""
-        spans = self._spans("flags", _flag_name(flag))
+        spans = self._spans("flags", self._flag_name(flag))
         return self._versions[spans[0][0]] if spans else None
 
     def removed_in(self, flag: str) -> str | None:
         """First known release without the flag after one that had it, at or before this release."""
-        before = [last for _, last in self._spans("flags", _flag_name(flag)) if last < self._index]
+        before = [last for _, last in self._spans("flags", self._flag_name(flag)) if last < self._index]
         if not before or self.knows_flag(flag):
             return None
         return self._versions[max(before) + 1]
@@ -250,6 +258,14 @@ class EngineRelease:
                 return item
         return None
 
+    def _flag_name(self, flag: str) -> str:
+        """``--max_model_len=8192`` to ``--max-model-len``; keys after a dot keep their spelling."""
+        name = flag.partition("=")[0].strip()
+        if self.engine != "vllm":
+            return name
+        head, dot, rest = name.partition(".")
+        return head.replace("_", "-") + dot + rest
+
     @property
     def _versions(self) -> tuple[str, ...]:
         return known_versions(self.engine)
@@ -309,13 +325,6 @@ def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:
     versions = known_versions(engine)
     near = get_close_matches(version.removeprefix("v"), versions, n=3, cutoff=0.6)
     return tuple(near) or tuple(reversed(versions[-3:]))
-
-
-def _flag_name(flag: str) -> str:
-    """``--max_model_len=8192`` to ``--max-model-len``; keys after a dot keep their spelling."""
-    name = flag.partition("=")[0].strip()
-    head, dot, rest = name.partition(".")
-    return head.replace("_", "-") + dot + rest
 
 
 @cache
