@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.yaml_inheritance import inherit
-from llminfra.loading.yaml_platform import build_platform
+from llminfra.loading.yaml_platform import NOTES, build_platform
 from llminfra.loading.yaml_report import Report
 from llminfra.loading.yaml_tree import Map, Seq, Tree, TreeError, parse
 
@@ -39,7 +39,7 @@ def _document(document: Tree, report: Report) -> list[Platform]:
         report.shape("", document, "a spec is a mapping", expected="a platform, or `platforms:`")
         return []
     report.repeated(document, "")
-    content = document.without(*(key for key in document.items if key.startswith("x-")))
+    content = document.without(*(key for key in document.items if key.startswith(NOTES)))
     if "platforms" not in content.items:
         platform = build_platform(content, "", report) if content.items else None
         return [platform] if platform else []

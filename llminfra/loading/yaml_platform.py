@@ -9,6 +9,8 @@ from llminfra.loading.yaml_tree import Map
 from llminfra.loading.yaml_types import section_names
 from llminfra.spec.platform import Platform
 
+NOTES = "x-"
+"""Start of keys that nothing reads: a place for anchors and for other tools."""
 MODELS = "models"
 """Section that YAML has beside the fields of ``Platform``: models that endpoints name instead of repeating them."""
 
@@ -26,6 +28,6 @@ def build_platform(tree: Map, path: str, report: Report) -> Platform | None:
             values[name] = builder.section(name)
     if MODELS in sections:
         builder.section(MODELS)
-    rest = tree.without(*sections)
+    rest = tree.without(*sections, *(key for key in tree.items if key.startswith(NOTES)))
     built = builder.build(Platform, Map(rest.line, rest.items, tree.key_lines, tree.repeated), path, values)
     return built if isinstance(built, Platform) else None

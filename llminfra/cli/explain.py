@@ -1,0 +1,41 @@
+"""``llminfra explain``: why a rule exists, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from llminfra.cli.options import AsJson
+from llminfra.diagnostics import UsageError
+
+
+def explain(
+    code: Annotated[str | None, typer.Argument(metavar="RULE", help="Code of a rule, such as LLM_FIT_1.")] = None,
+    everything: Annotated[bool, typer.Option("--list", help="List all rules, one a line, code first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a rule's page: what, why, fix, source."""
+    from llminfra.cli.extras import need  # noqa: PLC0415  # loaded when the command runs
+    from llminfra.cli.output import write_json  # noqa: PLC0415
+
+    rules = need("llminfra.rules.registry", "explain").rules()
+    if everything == (code is not None):
+        msg = "name one rule, or pass --list"
+        raise UsageError(msg)
+    if everything:
+        if as_json:
+            from llminfra.cli.rule_page import plain_rule  # noqa: PLC0415
+
+            write_json([plain_rule(rule) for rule in rules])
+            return
+        for rule in rules:
+            typer.echo(f"{rule.code:<16} {rule.severity.value:<8} {rule.title}")
+        return
+    from llminfra.cli.rule_page import find_rule, plain_rule, print_rule  # noqa: PLC0415
+
+    rule = find_rule(str(code), rules)
+    if as_json:
+        write_json(plain_rule(rule))
+    else:
+        print_rule(rule)

@@ -1,0 +1,53 @@
+"""One GPU's memory as a bar: what weights, overheads and the KV cache take, and what is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from llminfra.planning.memory import FitResult
+
+PARTS = (("weights", "blue"), ("other", "magenta"), ("KV cache", "green"), ("unused", "bright_black"))
+_GLYPHS = {"weights": "█", "other": "▓", "KV cache": "▒", "unused": "░"}
+
+
+def shares(result: FitResult) -> dict[str, float] | None:
+    """GiB per GPU by part, summing up to the device; ``None`` where the device or the weights are unknown."""
+    total, weights = result.total_gpu_gib, result.weights_gib_per_gpu
+    if not total or weights is None:
+        return None
+    other = sum(part or 0.0 for part in (result.non_torch_gib, result.activation_peak_gib, result.cuda_graph_gib))
+    cache = max(0.0, result.kv_cache_memory_gib or 0.0)
+    return {"weights": weights, "other": other, "KV cache": cache, "unused": max(0.0, total - weights - other - cache)}
+
+
+def memory_bar(result: FitResult, width: int) -> Text:
+    """The bar; parts differ by glyph too, so that it reads without colour. Empty where nothing is known."""
+    parts = shares(result)
+    bar = Text()
+    if parts is None:
+        return bar
+    total = max(sum(parts.values()), 1e-9)
+    cells, position, filled = dict.fromkeys(parts, 0), 0.0, 0
+    for name, size in parts.items():
+        position += size / total * width
+        cells[name] = round(position) - filled
+        filled = round(position)
+    for name, style in PARTS:
+        bar.append(_GLYPHS[name] * cells[name], style)
+    return bar
+
+
+def legend(result: FitResult) -> Text:
+    """The bar's parts in GiB."""
+    parts = shares(result)
+    text = Text()
+    for name, style in PARTS if parts else ():
+        size = (parts or {})[name]
+        text.append(f"{_GLYPHS[name]} ", style)
+        text.append(f"{name} {size:.1f}  ")
+    if parts:
+        text.append(f"of {result.total_gpu_gib:.1f} GiB")
+    return text

@@ -1,0 +1,52 @@
+"""A plan as plain data: dataclasses and facts become mappings, declared objects the YAML form they came from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from llminfra.loading.dump import plain_platform, plain_spec
+from llminfra.spec._base import Spec
+from llminfra.spec.platform import Platform
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The whole plan; declarations (``spec`` of pools and endpoints) stand once, under ``platform``."""
+    data = _plain(plan)
+    for section in ("pools", "buckets", "lustre", "endpoints"):
+        for item in data[section]:
+            item.pop("spec", None)
+    for item, endpoint in zip(data["endpoints"], plan.endpoints, strict=True):
+        item["startup"]["estimate_s"] = endpoint.startup.estimate_s
+    return {"name": plan.platform.name, "region": plan.platform.region, **data}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Platform):
+        return plain_platform(value, defaults=True)
+    if isinstance(value, Spec):
+        return plain_spec(value, defaults=True)
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return sorted(_plain(each) for each in value)
+    if isinstance(value, Path | dt.date):
+        return str(value)
+    return value

@@ -1,0 +1,197 @@
+"""What ``llminfra plan`` prints: one page for people, from 80 columns up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from llminfra.cli.findings import STYLES, summary
+from llminfra.cli.memory_bar import legend, memory_bar
+from llminfra.cli.plan_cost import cost_section
+from llminfra.cli.words import count, dot, duration, money, span, zones
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import EndpointPlan, LustrePlan, Plan, PoolPlan
+
+_CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
+
+
+def plan_view(plan: Plan, width: int) -> RenderableType:
+    """The whole plan, section by section."""
+    names = [item.name for section in (plan.pools, plan.endpoints) for item in section]
+    label = min(max([len(name) for name in names], default=4), 16)
+    bar = max(20, width - label - 4)
+    parts: list[RenderableType] = [_head(plan)]
+    if plan.pools:
+        parts += [_title("GPU pools"), _rows(label, [_pool(item, plan.platform.region) for item in plan.pools])]
+    if plan.endpoints:
+        parts += [_title("Endpoints"), _rows(label, [_endpoint(item, bar) for item in plan.endpoints])]
+    if plan.buckets or plan.lustre:
+        parts += [_title("Storage"), _storage(plan)]
+    parts += [_title("Cost"), cost_section(plan)]
+    if plan.quotas:
+        parts += [_title("AWS quotas, with every pool at its maximum"), _quotas(plan)]
+    if plan.diagnostics:
+        parts += [_title("Findings"), *_findings(plan)]
+    return Group(*parts, Text())
+
+
+def _title(text: str) -> RenderableType:
+    return Group(Text(), Text(text, style="bold underline"))
+
+
+def _head(plan: Plan) -> RenderableType:
+    network, cluster, region = plan.network, plan.cluster, plan.platform.region
+    nat = {"per-zone": "NAT in each zone", "single": "one NAT gateway", "none": "no NAT: closed network"}[network.nat]
+    endpoints = len(network.interface_endpoints) + len(network.gateway_endpoints)
+    system = cluster.system_nodes
+    vpc = network.existing_vpc_id or f"VPC {network.cidr}"
+    where = dot(vpc, f"zones {zones(network.zones, region)}")
+    private = "private API" if not cluster.public_access_cidrs else "public API"
+    nodes = f"{system.instance_types[0]} × {span(system.min_nodes, system.max_nodes)} for controllers"
+    return Group(
+        Rule(Text.assemble((plan.platform.name, "bold cyan"), f"  {region}"), align="left", style="cyan"),
+        Text(where if network.existing_vpc_id else dot(where, nat, count(endpoints, "VPC endpoint"))),
+        Text(dot(f"EKS {cluster.version}", private, nodes, cluster.autoscaler)),
+    )
+
+
+def _rows(label: int, rows: list[tuple[str, RenderableType, str]]) -> RenderableType:
+    """Name, what it is, and what it costs: bodies may have several lines, which span the price's column."""
+    table = Table.grid(padding=(0, 1, 0, 1), expand=True)
+    table.add_column(width=label, style="bold", overflow="fold")
+    table.add_column(ratio=1)
+    for name, body, _ in rows:
+        table.add_row(name, body)
+    return table
+
+
+def _first_line(text: Text, price: str) -> RenderableType:
+    line = Table.grid(expand=True)
+    line.add_column(ratio=1, overflow="fold")
+    line.add_column(justify="right", no_wrap=True)
+    line.add_row(text, Text(price, style="green"))
+    return line
+
+
+def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType, str]:
+    others = len(pool.instance_types) - 1
+    types = f"{pool.main_type.name}{f' or {others} more' if others else ''} × {span(pool.min_nodes, pool.max_nodes)}"
+    capacity = _CAPACITY[pool.spec.capacity.kind]
+    if pool.spec.capacity.kind == "spot" and "on-demand" in pool.capacity_types:
+        capacity = "spot, else on demand"
+    price = money(pool.usd_per_node_hour, "no price known", " /h a node")
+    fabric = f"EFA {count(pool.efa_per_node, 'interface')} a node" if pool.efa_per_node else "no EFA"
+    disk = f"{pool.root_volume_gib} GiB root"
+    local = f"{pool.main_type.nvme_gb:,} GB NVMe" if pool.raid0 else ""
+    body = Group(
+        _first_line(Text(types), price),
+        Text(
+            dot(
+                f"{pool.gpus_per_node} × {pool.gpu}",
+                fabric,
+                capacity,
+                f"zones {zones(pool.zones, region)}",
+                f"{pool.provisioner} nodes",
+                disk,
+                local,
+            ),
+            style="dim",
+        ),
+    )
+    return pool.name, body, price
+
+
+def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType, str]:
+    fit, parallel = item.fit, item.parallelism
+    precision = fit.quantization or item.spec.model.quantization or item.spec.model.dtype
+    precision = "bf16" if precision in ("auto", "bfloat16") else precision
+    spread = [f"TP {parallel.tensor}"]
+    spread += [f"{key} {size}" for key, size in (("PP", parallel.pipeline), ("DP", parallel.data)) if size > 1]
+    spread += ["experts spread"] if parallel.expert else []
+    replicas = f"{span(item.min_replicas, item.max_replicas)} {'replica' if item.max_replicas == 1 else 'replicas'}"
+    if item.nodes_per_replica > 1:
+        replicas += f" of {item.nodes_per_replica} nodes"
+    elif item.replicas_per_node > 1:
+        replicas += f", {item.replicas_per_node} fit a node"
+    price = money(item.usd_per_replica_hour, "", " /h a replica")
+    lines: list[RenderableType] = [
+        _first_line(Text.assemble(item.model_id, ("  " + precision, "cyan")), price),
+        Text(dot(f"on {item.pool}", " × ".join(spread), replicas, f"{item.engine} {item.engine_version}")),
+        Text(f"{item.parallelism_why}", style="dim"),
+        memory_bar(fit, bar),
+        legend(fit),
+    ]
+    if fit.kv_cache_tokens is not None and fit.max_model_len:
+        lines.append(
+            Text.assemble(
+                "KV cache of ",
+                (f"{fit.kv_cache_tokens:,}", "bold"),
+                " tokens: ",
+                (f"{fit.max_concurrency or 0:.1f}", "bold"),
+                f" requests of {fit.max_model_len:,} tokens at once",
+            )
+        )
+    phases = ", ".join(f"{phase.name} {duration(phase.seconds)}" for phase in item.startup.phases if phase.seconds >= 1)
+    lines.append(
+        Text.assemble(
+            "cold start ",
+            (duration(item.startup.estimate_s), "bold"),
+            (f" ({phases}); the probe waits {duration(item.startup.budget_s)}", "dim"),
+        )
+    )
+    lines += [Text(f"tip: {advice}", style="dim italic") for advice in item.startup.advice]
+    lines += [Text(f"or: {candidate}", style="dim") for candidate in item.candidates]
+    return item.name, Group(*lines), price
+
+
+def _storage(plan: Plan) -> RenderableType:
+    table = Table.grid(padding=(0, 1, 0, 1))
+    table.add_column(style="bold", overflow="fold")
+    table.add_column()
+    for bucket in plan.buckets:
+        table.add_row(bucket.name, "S3 bucket, already there" if bucket.existing else "S3 bucket, versioned, KMS key")
+    for item in plan.lustre:
+        table.add_row(item.name, _lustre(item, plan.platform.region))
+    return table
+
+
+def _lustre(item: LustrePlan, region: str) -> str:
+    return dot(
+        f"FSx for Lustre, {item.capacity_gib:,} GiB",
+        f"{item.throughput_mb_per_s:,.0f} MB/s",
+        f"zone {zones((item.zone,), region)}",
+        "EFA" if item.efa else "",
+        f"linked to {item.source_bucket}" if item.source_bucket else "",
+    )
+
+
+def _quotas(plan: Plan) -> RenderableType:
+    table = Table.grid(padding=(0, 1, 0, 1), expand=True)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(justify="right", no_wrap=True)
+    for quota in plan.quotas:
+        short = quota.default is None or quota.needed > quota.default
+        default = "unknown" if quota.default is None else f"{quota.default:,.0f}"
+        needed = Text(f"{quota.needed:,.0f}, default {default}", style="yellow" if short else "")
+        table.add_row(quota.code, quota.name, needed)
+    return table
+
+
+def _findings(plan: Plan) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for item in plan.diagnostics:
+        where = f"  {item.file}:{item.line}" if item.file and item.line else ""
+        found = f" (found {item.found})" if item.found else ""
+        parts.append(
+            Text.assemble((f" {item.severity.value} {item.code}", STYLES[item.severity]), f"  {item.path}{where}")
+        )
+        parts.append(Text(f"   {item.message}{found}"))
+        if item.fix:
+            parts.append(Text(f"   fix: {item.fix}", style="green"))
+    return [*parts, Text(f" {summary(plan.diagnostics)}", style="dim")]

@@ -1,0 +1,65 @@
+"""A rule as a page on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from llminfra.cli.findings import STYLES
+from llminfra.cli.output import stdout_console
+from llminfra.diagnostics import UsageError
+
+if TYPE_CHECKING:
+    from llminfra.rules.rule import Rule
+
+
+def find_rule(code: str, rules: Sequence[Rule]) -> Rule:
+    """The rule with a code, in any case and with hyphens or underscores.
+
+    Raises:
+        UsageError: There is no such rule; the message names close ones.
+    """
+    wanted = code.upper().replace("-", "_")
+    for rule in rules:
+        if rule.code == wanted:
+            return rule
+    close = get_close_matches(wanted, [rule.code for rule in rules], n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`llminfra explain --list` has all rules"
+    msg = f"there is no rule {code!r}; {hint}"
+    raise UsageError(msg)
+
+
+def plain_rule(rule: Rule) -> dict[str, Any]:
+    """A rule as plain data."""
+    return {
+        "code": rule.code,
+        "title": rule.title,
+        "severity": rule.severity.value,
+        "looks_at": str(rule.looks_at.value),
+        "why": rule.why,
+        "fix": rule.fix,
+        "source": list(rule.source),
+        "since": rule.since,
+    }
+
+
+def print_rule(rule: Rule) -> None:
+    """Print what, why, fix and source."""
+    from rich.padding import Padding  # noqa: PLC0415  # only pages need it
+    from rich.text import Text  # noqa: PLC0415
+
+    console = stdout_console()
+    console.print(Text.assemble((rule.code, STYLES[rule.severity]), "  ", (rule.title, "bold")))
+    console.print(
+        Text(f"{rule.severity.value}; looks at: {rule.looks_at.value}; since llminfra {rule.since}", style="dim")
+    )
+    for label, text in (("Why", rule.why), ("Fix", rule.fix)):
+        console.print()
+        console.print(Text(label, style="bold"))
+        console.print(Padding(Text(" ".join(text.split())), (0, 0, 0, 2)))
+    if rule.source:
+        console.print()
+        console.print(Text("Source", style="bold"))
+        for source in rule.source:
+            console.print(Padding(Text(source, style="dim"), (0, 0, 0, 2)), soft_wrap=True)

@@ -1,0 +1,62 @@
+"""From the SPEC arguments to plans: loading and planning, with every finding of both in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llminfra.diagnostics import Diagnostic, Severity, SpecError, errors
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+
+
+def plan_specs(paths: Sequence[Path]) -> tuple[Plan, ...]:
+    """Load and plan every platform of every spec.
+
+    Raises:
+        SpecError: A file or a platform has errors; it carries the findings of all of them.
+        UsageError: A file is missing, or no spec.
+    """
+    from llminfra.loading.load import load_all  # noqa: PLC0415  # `llminfra --help` loads no pydantic
+    from llminfra.planning import plan_platform  # noqa: PLC0415
+
+    loaded = load_all(paths)
+    found: list[Diagnostic] = list(loaded.diagnostics)
+    plans = []
+    for platform in loaded.platforms:
+        several = len(loaded.platforms) > 1
+        try:
+            plan = plan_platform(platform)
+        except SpecError as error:
+            found += _of(error.diagnostics, platform.name if several else "")
+        else:
+            found += _of(plan.diagnostics, platform.name if several else "")
+            plans.append(plan)
+    if errors(found):
+        raise SpecError(_without_consequences(_unique(found), loaded.diagnostics))
+    return tuple(plans)
+
+
+def _of(diagnostics: Sequence[Diagnostic], platform: str) -> list[Diagnostic]:
+    """Findings of one of several platforms carry its name in their path."""
+    if not platform:
+        return list(diagnostics)
+    start = f"platforms.{platform}"
+    return [
+        item if item.path.startswith(start) else replace(item, path=f"{start}.{item.path}" if item.path else start)
+        for item in diagnostics
+    ]
+
+
+def _unique(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    return list(dict.fromkeys(found))
+
+
+def _without_consequences(found: Sequence[Diagnostic], loading: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """After a file failed, warnings about the half of it that was read would mislead."""
+    if not errors(loading):
+        return list(found)
+    return [item for item in found if item.severity is Severity.ERROR or item in loading]

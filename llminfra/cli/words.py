@@ -1,0 +1,46 @@
+"""Numbers and lists as people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def span(least: int, most: int) -> str:
+    """``0…4``, or one number where both are equal."""
+    return str(least) if least == most else f"{least}…{most}"
+
+
+def dot(*parts: str) -> str:
+    """The parts that are not empty, with dots between."""
+    return " · ".join(part for part in parts if part)
+
+
+def count(number: int, noun: str) -> str:
+    """``1 node``, ``2 nodes``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    parts = [
+        f"{hours} h" if hours else "",
+        f"{minutes} min" if minutes else "",
+        f"{rest} s" if rest and not hours else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def money(usd: float | None, unknown: str, unit: str = "") -> str:
+    """``$1,234.56`` with a unit, or the word for an unknown price."""
+    return unknown if usd is None else f"${usd:,.2f}{unit}"
+
+
+def zones(names: Sequence[str], region: str) -> str:
+    """Zones of one region, short after the first: ``us-east-1a b c``."""
+    if not names or not all(name.startswith(region) for name in names):
+        return " ".join(names)
+    return " ".join([names[0], *(name.removeprefix(region) for name in names[1:])])
