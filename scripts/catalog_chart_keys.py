@@ -6,7 +6,8 @@
 line ``name repository@commit date path`` for each.
 
 Format: a tree of keys. ``{...}`` is a mapping with known keys, ``0`` a scalar, ``1`` a place for anything (an empty or
-null default, a list, or a mapping whose keys are the user's own, such as node labels).
+null default, a list, or a mapping whose keys are the user's own, such as node
+labels or the requests and limits of a container).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ OPEN_MAPPINGS = {"extraArgs"}
 def key_tree(values: Any) -> Any:
     """The tree of keys of one ``values.yaml``."""
     if isinstance(values, dict) and values:
-        if any("/" in str(key) for key in values):
+        if any("/" in str(key) for key in values) or set(values) <= {"requests", "limits"}:
             return 1
         return {str(key): 1 if key in OPEN_MAPPINGS else key_tree(value) for key, value in sorted(values.items())}
     return 1 if values is None or isinstance(values, dict | list) else 0

@@ -27,7 +27,8 @@ class Security(ChartValues):
 
     run_as_user: int = Field(default=1000, ge=0)
     run_as_group: int = Field(default=1000, ge=0)
-    fs_group: int | None = Field(default=1000, ge=0)
+    fs_group: int | None = Field(default=None, ge=0)
+    """For volumes that belong to root, such as a fresh EBS volume; emptyDirs are writable without."""
     run_as_root_reason: Reason | None = None
     """Needed for user 0."""
     capabilities: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z_]+$")], Reason] = {}

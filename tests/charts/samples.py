@@ -1,0 +1,387 @@
+"""Complete values that the chart tests share: realistic endpoints, written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llminfra.charts.cluster_base import ClusterBaseValues, Gp3StorageClass, Namespace, PriorityClass
+from llminfra.charts.cluster_secrets import ClusterSecretsValues
+from llminfra.charts.karpenter_pools import (
+    BlockDevice,
+    DisruptionBudget,
+    KarpenterPool,
+    KarpenterPoolsValues,
+    NodeNetworkInterface,
+    PoolDisruption,
+    PoolTaint,
+)
+from llminfra.charts.kubernetes import Image, tolerate
+from llminfra.charts.llm_observability import AlertRule, LlmObservabilityValues, RecordingRule, RuleGroup
+from llminfra.charts.llm_server import (
+    Autoscaling,
+    Cache,
+    Disruption,
+    Drain,
+    EgressRule,
+    ExternalSecret,
+    ExternalSecretItem,
+    Fallback,
+    Group,
+    LlmServerValues,
+    LustreVolume,
+    Metrics,
+    NetworkPolicy,
+    Probe,
+    Probes,
+    PrometheusTrigger,
+    Resources,
+    Rollout,
+    S3Volume,
+    Scheduling,
+    SecretEnv,
+    Security,
+    ServiceAccount,
+    ServiceMonitor,
+    TopologySpread,
+)
+from llminfra.charts.values import ChartValues
+from llminfra.charts.weights_copy import CopyResources, WeightsCopyValues
+
+VPC_CIDR = "10.20.0.0/16"
+ROLE_ARN = "arn:aws:iam::111122223333:role/acme-chat"
+
+HTTP_PROBES = Probes(
+    startup=Probe(path="/health", period_seconds=10, timeout_seconds=5, failure_threshold=90),
+    readiness=Probe(path="/health", period_seconds=5, timeout_seconds=5, failure_threshold=3),
+    liveness=Probe(path="/health", period_seconds=10, timeout_seconds=5, failure_threshold=6),
+)
+CACHE = Cache(
+    name="cache",
+    mount_path="/var/cache/llm",
+    size_gib=40,
+    env={
+        "FLASHINFER_WORKSPACE_BASE": "flashinfer",
+        "HF_HOME": "huggingface",
+        "HOME": "",
+        "TORCHINDUCTOR_CACHE_DIR": "inductor",
+        "TRITON_CACHE_DIR": "triton",
+        "VLLM_CACHE_ROOT": "vllm",
+        "XDG_CACHE_HOME": "xdg",
+    },
+)
+TMP = Cache(name="tmp", mount_path="/tmp", size_gib=10)
+ARITHMETIC = {"llminfra/startup-budget": "900 s = 2 x (70 GiB / 1.2 GiB/s + 180 s compile) + margin"}
+
+
+def single_node() -> LlmServerValues:
+    """An 8B model on one L4, weights streamed from S3."""
+    return LlmServerValues(
+        name="chat",
+        engine="vllm",
+        engine_version="0.33.0",
+        served_model_name="chat",
+        labels={"team": "search"},
+        annotations=ARITHMETIC,
+        image=Image(repository="vllm/vllm-openai", tag="v0.33.0"),
+        command=["vllm", "serve", "s3://acme-llm-weights/qwen3-8b/"],
+        args=["--host", "0.0.0.0", "--port", "8000", "--load-format", "runai_streamer", "--shutdown-timeout", "60"],
+        env={"VLLM_NO_USAGE_STATS": "1", "AWS_DEFAULT_REGION": "us-east-1"},
+        port=8000,
+        metrics=Metrics(port=8000),
+        resources=Resources(cpu_millis=6000, memory_mib=24576, ephemeral_storage_gib=80, gpus=1),
+        shm_mib=1024,
+        caches=[CACHE, TMP],
+        probes=HTTP_PROBES,
+        drain=Drain(pre_stop_sleep_seconds=15, engine_drain_seconds=60, termination_grace_period_seconds=90),
+        rollout=Rollout(progress_deadline_seconds=1200),
+        scheduling=Scheduling(
+            node_selector={"llminfra/pool": "l4"},
+            tolerations=[tolerate("nvidia.com/gpu", "true", "NoSchedule")],
+        ),
+        service_account=ServiceAccount(name="chat"),
+        network_policy=NetworkPolicy(
+            metrics_from_namespaces=["monitoring"], egress=[EgressRule(cidrs=[VPC_CIDR], ports=[443])]
+        ),
+    )
+
+
+def autoscaled() -> LlmServerValues:
+    """A 70B model on eight H100: everything that a single-node endpoint can have."""
+    return single_node().replace(
+        image=Image(repository="vllm/vllm-openai", tag="v0.33.0", digest=f"sha256:{'ab' * 32}"),
+        image_pull_secrets=["registry"],
+        secret_env=[SecretEnv(name="HF_TOKEN", secret_name="hf-token", secret_key="token")],
+        field_env={"VLLM_HOST_IP": "status.podIP"},
+        metrics=Metrics(port=9090),
+        resources=Resources(cpu_millis=180_500, memory_mib=1_900_000, ephemeral_storage_gib=400, gpus=8),
+        shm_mib=1_048_576,
+        volumes=[
+            LustreVolume(
+                name="weights",
+                mount_path="/models",
+                file_system_id="fs-0123456789abcdef0",
+                dns_name="fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com",
+                mount_name="abcdefgh",
+                capacity_gib=4800,
+            ),
+            S3Volume(
+                name="adapters",
+                mount_path="/adapters",
+                bucket="acme-llm-weights",
+                region="us-east-1",
+                prefix="adapters/",
+                cache_gib=20,
+            ),
+        ],
+        scheduling=Scheduling(
+            node_selector={"llminfra/pool": "h100"},
+            tolerations=[tolerate("nvidia.com/gpu", "true", "NoSchedule")],
+            topology_spread=[TopologySpread(topology_key="kubernetes.io/hostname")],
+            priority_class_name="llm-serving",
+        ),
+        security=Security(fs_group=1000),
+        service_account=ServiceAccount(name="chat", role_arn=ROLE_ARN),
+        disruption=Disruption(max_unavailable=1),
+        service_monitor=ServiceMonitor(labels={"release": "monitoring"}),
+        autoscaling=Autoscaling(
+            min_replicas=1,
+            max_replicas=4,
+            fallback=Fallback(replicas=2, behavior="currentReplicasIfHigher"),
+            triggers=[
+                PrometheusTrigger(
+                    name="queue",
+                    server_address="http://prometheus-operated.monitoring.svc:9090",
+                    query='sum(vllm:num_requests_waiting{namespace="llm",model_name="chat"})',
+                    threshold=8,
+                )
+            ],
+        ),
+        external_secrets=[
+            ExternalSecret(
+                name="hf-token",
+                store_name="aws-secrets-manager",
+                data=[ExternalSecretItem(secret_key="token", remote_key="acme/hf-token", remote_property="token")],
+            ),
+        ],
+    )
+
+
+def multi_node() -> LlmServerValues:
+    """DeepSeek-R1 on two p5.48xlarge over EFA, by vLLM's own multi-node."""
+    dial_leader = [
+        "python3",
+        "-c",
+        "import os,socket; socket.create_connection((os.environ['LWS_LEADER_ADDRESS'],29500),5).close()",
+    ]
+    return LlmServerValues(
+        name="r1",
+        engine="vllm",
+        engine_version="0.27.1",
+        served_model_name="r1",
+        image=Image(repository="public.ecr.aws/deep-learning-containers/vllm", tag="0.27-gpu-py312-ec2"),
+        command=["vllm", "serve", "/models/deepseek-r1"],
+        args=[
+            *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "2", "--nnodes", "$(LWS_GROUP_SIZE)"),
+            *("--node-rank", "0", "--master-addr", "$(LWS_LEADER_ADDRESS)"),
+        ],
+        env={"FI_PROVIDER": "efa", "NCCL_SOCKET_IFNAME": "eth0"},
+        field_env={"VLLM_HOST_IP": "status.podIP"},
+        port=8000,
+        metrics=Metrics(port=8000),
+        replicas=1,
+        group=Group(
+            size=2,
+            worker_command=["vllm", "serve", "/models/deepseek-r1"],
+            worker_args=[
+                *("--tensor-parallel-size", "8", "--pipeline-parallel-size", "2", "--nnodes", "$(LWS_GROUP_SIZE)"),
+                *("--node-rank", "$(LWS_WORKER_INDEX)", "--master-addr", "$(LWS_LEADER_ADDRESS)", "--headless"),
+            ],
+            worker_probes=Probes(
+                startup=Probe(command=dial_leader, period_seconds=10, timeout_seconds=6, failure_threshold=180),
+                liveness=Probe(command=dial_leader, period_seconds=10, timeout_seconds=6, failure_threshold=6),
+            ),
+            exclusive_topology_key="topology.kubernetes.io/zone",
+        ),
+        resources=Resources(
+            cpu_millis=180_000,
+            memory_mib=1_900_000,
+            ephemeral_storage_gib=400,
+            gpus=8,
+            efa_interfaces=32,
+            huge_pages_mib=5120,
+        ),
+        shm_mib=65_536,
+        caches=[CACHE],
+        volumes=[
+            LustreVolume(
+                name="weights",
+                mount_path="/models",
+                file_system_id="fs-0123456789abcdef0",
+                dns_name="fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com",
+                mount_name="abcdefgh",
+                capacity_gib=4800,
+            )
+        ],
+        probes=Probes(
+            startup=Probe(path="/health", period_seconds=10, timeout_seconds=5, failure_threshold=270),
+            readiness=Probe(path="/health", period_seconds=5, timeout_seconds=5, failure_threshold=3),
+            liveness=Probe(path="/health", period_seconds=10, timeout_seconds=5, failure_threshold=6),
+        ),
+        drain=Drain(pre_stop_sleep_seconds=15, engine_drain_seconds=60, termination_grace_period_seconds=120),
+        rollout=Rollout(progress_deadline_seconds=3600),
+        scheduling=Scheduling(
+            node_selector={"llminfra/pool": "h100"},
+            tolerations=[
+                tolerate("nvidia.com/gpu", "true", "NoSchedule"),
+                tolerate("vpc.amazonaws.com/efa", None, "NoSchedule"),
+            ],
+        ),
+        security=Security(
+            run_as_user=0,
+            run_as_group=0,
+            run_as_root_reason="a capability added to a non-root user has no effect without ambient capabilities",
+            capabilities={"IPC_LOCK": "NCCL over EFA locks the memory that the network card reads"},
+        ),
+        service_account=ServiceAccount(name="r1"),
+        network_policy=NetworkPolicy(metrics_from_namespaces=["monitoring"]),
+        disruption=Disruption(max_unavailable=1),
+        service_monitor=ServiceMonitor(),
+    )
+
+
+LLM_SERVER: dict[str, Callable[[], ChartValues]] = {
+    "single-node": single_node,
+    "autoscaled": autoscaled,
+    "multi-node": multi_node,
+}
+
+
+def karpenter_pools() -> KarpenterPoolsValues:
+    """A spot-first L40S pool, and p5 on a capacity block with every EFA card."""
+    common: dict[str, Any] = {
+        "role": "acme-nodes",
+        "security_group_ids": ["sg-0123456789abcdef0"],
+        "ami_alias": "al2023@v20260801",
+        "block_devices": [BlockDevice(size_gib=200, iops=6000, throughput_mib_per_second=500, root_volume=True)],
+        "raid0": True,
+    }
+    p5_cards = [NodeNetworkInterface(network_card_index=0, device_index=0, interface_type="interface")]
+    p5_cards += [NodeNetworkInterface(network_card_index=0, device_index=1, interface_type="efa-only")]
+    p5_cards += [
+        NodeNetworkInterface(network_card_index=card, device_index=0, interface_type="efa-only")
+        for card in range(1, 32)
+    ]
+    return KarpenterPoolsValues(
+        pools=[
+            KarpenterPool(
+                name="l40s",
+                labels={"llminfra/pool": "l40s", "nvidia.com/gpu.present": "true"},
+                taints=[PoolTaint(key="nvidia.com/gpu", value="true", effect="NoSchedule")],
+                instance_types=["g6e.12xlarge", "g6e.24xlarge"],
+                zones=["us-east-1a", "us-east-1b"],
+                capacity_types=["spot", "on-demand"],
+                limits={"nodes": 8, "nvidia.com/gpu": 32},
+                subnet_ids=["subnet-0a", "subnet-0b"],
+                disruption=PoolDisruption(
+                    budgets=[
+                        DisruptionBudget(nodes="1"),
+                        DisruptionBudget(nodes="0", reasons=["Drifted"], schedule="0 8 * * mon-fri", duration="10h"),
+                    ]
+                ),
+                **common,
+            ),
+            KarpenterPool(
+                name="h100",
+                labels={"llminfra/pool": "h100", "nvidia.com/gpu.present": "true"},
+                taints=[PoolTaint(key="nvidia.com/gpu", value="true", effect="NoSchedule")],
+                startup_taints=[PoolTaint(key="fsx.csi.aws.com/agent-not-ready", effect="NoExecute")],
+                instance_types=["p5.48xlarge"],
+                zones=["us-east-1a"],
+                capacity_types=["reserved"],
+                capacity_reservation_ids=["cr-0123456789abcdef0"],
+                limits={"nodes": 4},
+                weight=50,
+                subnet_ids=["subnet-0a"],
+                network_interfaces=p5_cards,
+                max_pods=100,
+                tags={"team": "search"},
+                **common,
+            ),
+        ]
+    )
+
+
+def cluster_base() -> ClusterBaseValues:
+    """Namespaces of every level, priorities, storage."""
+    return ClusterBaseValues(
+        namespaces=[
+            Namespace(name="llm", default_deny_ingress=True),
+            Namespace(name="llm-efa", pod_security="privileged", reason="NCCL over EFA needs IPC_LOCK"),
+            Namespace(name="gpu-system", pod_security="privileged", reason="device plugins need host devices"),
+        ],
+        priority_classes=[
+            PriorityClass(name="llm-serving", value=100_000, description="Endpoints that people wait for")
+        ],
+        storage_classes=[Gp3StorageClass(kms_key_id="arn:aws:kms:us-east-1:111122223333:key/abc")],
+    )
+
+
+def cluster_secrets() -> ClusterSecretsValues:
+    """The store, for one namespace."""
+    return ClusterSecretsValues(region="us-east-1", namespaces=["llm"])
+
+
+def llm_observability() -> LlmObservabilityValues:
+    """A rule group with a recording rule and an alert whose text Helm must leave alone, and a dashboard."""
+    return LlmObservabilityValues(
+        rule_groups=[
+            RuleGroup(
+                name="llm-endpoints",
+                interval_seconds=30,
+                recording=[
+                    RecordingRule(record="llm:queue:sum", expr="sum by (model_name) (vllm:num_requests_waiting)")
+                ],
+                alerts=[
+                    AlertRule(
+                        alert="LlmQueueGrows",
+                        expr='llm:queue:sum{model_name="chat"} > 10',
+                        for_seconds=300,
+                        severity="warning",
+                        summary="Requests wait for {{ $labels.model_name }}",
+                        description='{{ $value | humanize }} requests wait; "why": see the runbook',
+                        runbook_url="https://example.com/runbooks/queue",
+                    )
+                ],
+            )
+        ],
+        dashboards={"fleet": {"title": "Fleet", "uid": "fleet", "panels": [{"title": "{{model_name}} 100%"}]}},
+        dashboard_folder="LLM",
+    )
+
+
+def weights_copy() -> WeightsCopyValues:
+    """A gated model."""
+    return WeightsCopyValues(
+        name="llama-70b",
+        image=Image(repository="vllm/vllm-openai", tag="v0.33.0"),
+        model_id="meta-llama/Llama-3.3-70B-Instruct",
+        revision="6f6073b423013f6a7d4d9f39144961bfbfbc386b",
+        bucket="acme-llm-weights",
+        prefix="llama-3.3-70b/",
+        region="us-east-1",
+        token=SecretEnv(name="HF_TOKEN", secret_name="hf-token", secret_key="token"),
+        resources=CopyResources(scratch_gib=30),
+        service_account=ServiceAccount(name="weights-copy"),
+    )
+
+
+IN_REPO: dict[str, dict[str, Callable[[], ChartValues]]] = {
+    "cluster-base": {"full": cluster_base},
+    "cluster-secrets": {"full": cluster_secrets},
+    "karpenter-pools": {"full": karpenter_pools},
+    "llm-observability": {"full": llm_observability},
+    "llm-server": LLM_SERVER,
+    "weights-copy": {"full": weights_copy},
+}
+CASES = [(chart, name) for chart, samples in IN_REPO.items() for name in samples]

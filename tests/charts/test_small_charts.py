@@ -1,0 +1,84 @@
+"""cluster-base, cluster-secrets and llm-observability."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from llminfra.charts.cluster_base import Namespace
+from llminfra.charts.llm_observability import AlertRule, RuleGroup
+from tests.charts.conftest import Render
+from tests.charts.objects import of_kind, one
+from tests.charts.samples import cluster_base, cluster_secrets, llm_observability
+
+
+def test_namespaces_enforce_pod_security(render_chart: Render) -> None:
+    found = {
+        item["metadata"]["name"]: item["metadata"]
+        for item in of_kind(render_chart("cluster-base", cluster_base()), "Namespace")
+    }
+    assert found["llm"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert found["llm-efa"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert "IPC_LOCK" in found["llm-efa"]["annotations"]["llminfra/waiver.pod-security"]
+    assert found["llm-efa"]["labels"]["pod-security.kubernetes.io/audit"] == "restricted"
+    assert found["llm"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_only_the_named_namespaces_deny_by_default(render_chart: Render) -> None:
+    policies = of_kind(render_chart("cluster-base", cluster_base()), "NetworkPolicy")
+    assert [item["metadata"]["namespace"] for item in policies] == ["llm"]
+    assert policies[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+
+
+def test_a_looser_level_needs_a_reason() -> None:
+    with pytest.raises(ValidationError, match="reason"):
+        Namespace(name="llm", pod_security="baseline")
+    with pytest.raises(ValidationError, match="reason"):
+        Namespace(name="llm", reason="because I can do so")
+
+
+def test_volumes_are_encrypted_and_made_where_the_pod_is(render_chart: Render) -> None:
+    storage = one(render_chart("cluster-base", cluster_base()), "StorageClass")
+    assert storage["parameters"]["encrypted"] == "true"
+    assert storage["parameters"]["kmsKeyId"].startswith("arn:aws:kms:")
+    assert storage["volumeBindingMode"] == "WaitForFirstConsumer"
+
+
+def test_the_store_is_for_named_namespaces_and_holds_no_credential(render_chart: Render) -> None:
+    spec = one(render_chart("cluster-secrets", cluster_secrets()), "ClusterSecretStore")["spec"]
+    assert spec["conditions"] == [{"namespaces": ["llm"]}]
+    assert spec["provider"] == {"aws": {"service": "SecretsManager", "region": "us-east-1"}}
+
+
+def test_alert_texts_are_left_to_prometheus(render_chart: Render) -> None:
+    """Helm's own braces and those of Prometheus look the same."""
+    rules = one(render_chart("llm-observability", llm_observability()), "PrometheusRule")["spec"]["groups"][0]["rules"]
+    assert rules[0] == {"record": "llm:queue:sum", "expr": "sum by (model_name) (vllm:num_requests_waiting)"}
+    assert rules[1]["annotations"]["summary"] == "Requests wait for {{ $labels.model_name }}"
+    assert rules[1]["annotations"]["description"] == '{{ $value | humanize }} requests wait; "why": see the runbook'
+    assert rules[1]["for"] == "300s"
+    assert rules[1]["labels"] == {"severity": "warning"}
+
+
+def test_dashboards_reach_grafana_unchanged(render_chart: Render) -> None:
+    values = llm_observability()
+    config = one(render_chart("llm-observability", values), "ConfigMap")
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert config["metadata"]["annotations"] == {"grafana_folder": "LLM"}
+    assert json.loads(config["data"]["fleet.json"]) == values.dashboards["fleet"]
+
+
+def test_a_dashboard_larger_than_a_config_map() -> None:
+    with pytest.raises(ValidationError, match="1 MiB"):
+        llm_observability().replace(dashboards={"fleet": {"title": "x" * 2_000_000}})
+
+
+def test_every_alert_has_a_runbook() -> None:
+    with pytest.raises(ValidationError, match="runbookUrl"):
+        AlertRule.model_validate(
+            {"alert": "X", "expr": "1", "for_seconds": 0, "severity": "info", "summary": "s", "description": "d"}
+        )
+    with pytest.raises(ValidationError, match="no rules"):
+        RuleGroup(name="empty")

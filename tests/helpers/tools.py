@@ -1,0 +1,35 @@
+"""Binaries that some tests need: skip with the reason where one is missing, fail in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from llminfra.diagnostics import ToolError
+from llminfra.helm.binary import find_helm
+
+
+def require_helm() -> Path:
+    """The Helm binary."""
+    try:
+        return find_helm()
+    except ToolError as error:
+        _missing(str(error))
+
+
+def require_terraform() -> Path:
+    """The Terraform binary, or OpenTofu's."""
+    found = shutil.which("terraform") or shutil.which("tofu")
+    if found is None:
+        _missing("neither terraform nor tofu is on PATH")
+    return Path(found)
+
+
+def _missing(reason: str) -> NoReturn:
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(f"{reason} (CI must have it)")
+    pytest.skip(reason)
