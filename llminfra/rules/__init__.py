@@ -1,12 +1,10 @@
 """Rules: one registry of what llminfra refuses or warns about, on the plan, Terraform JSON and Kubernetes objects.
 
-``rules()`` lists them, ``run_plan``, ``run_terraform`` and ``run_kubernetes`` check, ``rule`` declares a new one, and
-``explain`` prints a rule's page.
+``rules()`` lists them, ``run_plan``, ``run_terraform`` and ``run_kubernetes`` check, and ``rule`` declares a new one.
 """
 
 from __future__ import annotations
 
-from llminfra.rules.pages import explain, listing
 from llminfra.rules.registry import by_code, rules
 from llminfra.rules.rule import Hit, LooksAt, Rule, rule
 from llminfra.rules.run import Finding, run_kubernetes, run_plan, run_terraform
@@ -17,8 +15,6 @@ __all__ = [
     "LooksAt",
     "Rule",
     "by_code",
-    "explain",
-    "listing",
     "rule",
     "rules",
     "run_kubernetes",

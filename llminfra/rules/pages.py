@@ -1,12 +1,10 @@
-"""A rule's page (what, why, fix, source) and the list of all: ``llminfra explain`` and ``docs/rules``."""
+"""A rule's page (what, why, fix, source) and the table of all, in Markdown, for ``docs/rules``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 
-from llminfra.diagnostics import UsageError
-from llminfra.rules.registry import by_code, rules
+from llminfra.rules.registry import rules
 from llminfra.rules.rule import LooksAt, Rule
 
 _AREAS: Mapping[str, str] = {
@@ -33,31 +31,6 @@ _READS = {
     LooksAt.KUBERNETES: "rendered Kubernetes objects",
     LooksAt.CHANGE: "a saved Terraform plan (`llminfra check --plan FILE`)",
 }
-
-
-def explain(code: str, more: Iterable[Rule] = ()) -> str:
-    """The page of a rule, in Markdown.
-
-    Args:
-        code: The rule's code, in any case.
-        more: Rules of an application.
-
-    Raises:
-        UsageError: There is no such rule; the message names the nearest.
-    """
-    known = {**by_code(), **{item.code: item for item in more}}
-    found = known.get(code.upper())
-    if found is None:
-        near = get_close_matches(code.upper(), known, n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else "; `llminfra explain --list` shows all"
-        msg = f"there is no rule {code!r}{hint}"
-        raise UsageError(msg)
-    return page(found)
-
-
-def listing(more: Iterable[Rule] = ()) -> tuple[str, ...]:
-    """All rules, one a line, code first."""
-    return tuple(f"{rule.code} {rule.severity.value}: {rule.title}" for rule in (*rules(), *more))
 
 
 def area(rule: Rule) -> str:

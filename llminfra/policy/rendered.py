@@ -1,0 +1,121 @@
+"""Kubernetes objects of the synthesized Helm releases, rendered from the charts that lie beside the stacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from llminfra.diagnostics import ToolError
+from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects
+
+if TYPE_CHECKING:
+    from llminfra.rules.terraform_view import Block, Stacks
+
+_RENDERERS = 4
+# Definitions are upstream's, hold no workloads, and are larger than everything else together.
+_SKIPPED_KINDS = frozenset({"CustomResourceDefinition"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Objects of all releases whose charts are there, and one sentence for each release that is not."""
+
+    objects: KubernetesObjects
+    not_run: tuple[str, ...]
+
+
+def render_releases(stacks: Stacks, synth_dir: Path) -> Rendered:
+    """Render every release of a chart in the synthesized folder.
+
+    Upstream charts are fetched at apply time; their values are checked in the Terraform, their objects are not.
+    """
+    local: list[tuple[Block, Path]] = []
+    upstream: list[str] = []
+    for release in stacks.resources("helm_release"):
+        folder = (synth_dir / release.file).parent / str(release.get("chart") or "")
+        if not release.get("repository") and (folder / "Chart.yaml").is_file():
+            local.append((release, folder))
+        else:
+            upstream.append(str(release.get("name") or release.name))
+    not_run = []
+    if upstream:
+        names = ", ".join(sorted(set(upstream)))
+        not_run.append(f"Kubernetes objects of upstream charts ({names}): the charts are fetched at apply time")
+    found: list[KubernetesObject] = []
+    try:
+        with ThreadPoolExecutor(_RENDERERS) as pool:
+            for items in pool.map(lambda pair: list(_render(*pair)), local):
+                found += items
+    except ToolError as error:
+        return Rendered(KubernetesObjects(()), (*not_run, f"Kubernetes rules: {error}"))
+    return Rendered(KubernetesObjects(tuple(found)), tuple(not_run))
+
+
+def write_objects(objects: KubernetesObjects, folder: Path) -> dict[str, KubernetesObject]:
+    """Write each object to a file of its own, for checkov; the result tells which file is which object."""
+    written = {}
+    for index, item in enumerate(objects):
+        path = folder / f"{index:04}.json"
+        path.write_text(json.dumps(item.body), encoding="utf-8")
+        written[str(path)] = item
+    return written
+
+
+def release_values(release: Block) -> dict[str, Any]:
+    """The values of a release, merged as Helm merges them: later documents win, mappings are merged.
+
+    Raises:
+        ToolError: Values that are neither JSON nor YAML.
+    """
+    merged: dict[str, Any] = {}
+    for text in release.strings("values"):
+        try:
+            document = json.loads(text)
+        except ValueError:
+            try:
+                document = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                msg = f"values of release {release.name} are not YAML: {error}"
+                raise ToolError(msg) from None
+        if isinstance(document, dict):
+            _merge(merged, _unescaped(document))
+    return merged
+
+
+def _render(release: Block, chart: Path) -> Iterator[KubernetesObject]:
+    from llminfra.helm.render import render  # noqa: PLC0415  # the Helm extra may be missing
+
+    namespace = str(release.get("namespace") or "default")
+    name = str(release.get("name") or release.name)
+    for body in render(chart, release_values(release), release=name, namespace=namespace):
+        if body.get("kind") in _SKIPPED_KINDS:
+            continue
+        metadata = body.setdefault("metadata", {})
+        if isinstance(metadata, dict):
+            metadata.setdefault("namespace", namespace)
+        yield KubernetesObject(
+            body=body, spec_path=release.spec_path, stack=release.stack, release=name, file=release.file
+        )
+
+
+def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _unescaped(value: Any) -> Any:
+    """Text as Helm gets it: Terraform turns ``$${`` into ``${``."""
+    if isinstance(value, dict):
+        return {_unescaped(key): _unescaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unescaped(item) for item in value]
+    return value.replace("$${", "${").replace("%%{", "%{") if isinstance(value, str) else value
