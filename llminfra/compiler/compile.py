@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
     """Write ``stacks/<stack>/cdk.tf.json`` of every plan, the charts they install, and ``manifest.json``.
 
-    The same plans give the same bytes. Nothing in ``out_dir`` changes unless everything succeeds; local state, Terraform
-    working files and lock files there are left alone.
+    The same plans give the same bytes. Nothing in ``out_dir`` changes unless everything succeeds; local state,
+    Terraform's working files and lock files there are left alone.
 
     Args:
         plans: Plans without errors, of platforms with different names.

@@ -47,6 +47,7 @@ class ClusterContract:
     placement_groups: Mapping[str, str]
     karpenter_node_role: str | None = None
     karpenter_queue: str | None = None
+    karpenter_role_arn: str | None = None
 
     @classmethod
     def read(cls, outputs: Outputs, plan: Plan) -> Self:
@@ -70,11 +71,16 @@ class ClusterContract:
             },
             karpenter_node_role=outputs["karpenter_node_role"] if karpenter else None,
             karpenter_queue=outputs["karpenter_queue"] if karpenter else None,
+            karpenter_role_arn=outputs["karpenter_role_arn"] if karpenter else None,
         )
 
     def outputs(self) -> dict[str, str]:
         """Values by output name."""
-        optional = {"karpenter_node_role": self.karpenter_node_role, "karpenter_queue": self.karpenter_queue}
+        optional = {
+            "karpenter_node_role": self.karpenter_node_role,
+            "karpenter_queue": self.karpenter_queue,
+            "karpenter_role_arn": self.karpenter_role_arn,
+        }
         return {
             "cluster_name": self.name,
             "cluster_endpoint": self.endpoint,

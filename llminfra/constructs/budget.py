@@ -44,9 +44,7 @@ def budget(make: Maker, *, usd_per_month: float, key: Key) -> str:
         time_unit="MONTHLY",
         limit_amount=f"{usd_per_month:.2f}",
         limit_unit="USD",
-        cost_filter=[
-            aws.BudgetsBudgetCostFilter(name="TagKeyValue", values=[f"user:{PLATFORM_TAG}${scope.platform}"])
-        ],
+        cost_filter=[aws.BudgetsBudgetCostFilter(name="TagKeyValue", values=[f"user:{PLATFORM_TAG}${scope.platform}"])],
         notification=[
             aws.BudgetsBudgetNotification(
                 comparison_operator="GREATER_THAN",

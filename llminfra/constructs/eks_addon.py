@@ -56,9 +56,7 @@ def eks_addon(
         if identity.kind == "irsa":
             irsa_role = role.arn
         else:
-            association = [
-                aws.EksAddonPodIdentityAssociation(role_arn=role.arn, service_account=plan.service_account)
-            ]
+            association = [aws.EksAddonPodIdentityAssociation(role_arn=role.arn, service_account=plan.service_account)]
     return make(
         aws.EksAddon,
         plan.name,

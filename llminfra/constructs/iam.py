@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from llminfra.bindings import aws
+from llminfra.bindings import aws, core
 from llminfra.constructs.scope import Maker
 
 Test = Literal["StringEquals", "StringLike", "ArnLike", "ArnEquals", "Bool", "ForAllValues:StringEquals",
@@ -64,7 +64,7 @@ class Role:
 
     arn: str
     name: str
-    ready: tuple[aws.IamRole | aws.IamRolePolicy | aws.IamRolePolicyAttachment, ...]
+    ready: tuple[core.TerraformElement, ...]
 
 
 def role(
@@ -86,12 +86,12 @@ def role(
         assume_role_policy=policy_document(make, f"{id_}-trust", [trust]),
         max_session_duration=3600,
     )
-    ready: list[aws.IamRole | aws.IamRolePolicy | aws.IamRolePolicyAttachment] = [created]
+    ready: list[core.TerraformElement] = [created]
     name = created.name
-    for arn in managed:
-        ready.append(
-            make(aws.IamRolePolicyAttachment, f"{id_}-{arn.rpartition('/')[2]}", role=name, policy_arn=arn)
-        )
+    ready += [
+        make(aws.IamRolePolicyAttachment, f"{id_}-{arn.rpartition('/')[2]}", role=name, policy_arn=arn)
+        for arn in managed
+    ]
     for policy, statements in (inline or {}).items():
         document = policy_document(make, f"{id_}-{policy}", statements)
         ready.append(make(aws.IamRolePolicy, f"{id_}-{policy}", name=policy, role=name, policy=document))
@@ -180,13 +180,14 @@ def pod_role(
         managed=managed,
         inline=inline,
     )
-    if associate and identity.kind == "pod-identity":
-        make(
-            aws.EksPodIdentityAssociation,
-            id_,
-            cluster_name=identity.cluster_name,
-            namespace=namespace,
-            service_account=service_account,
-            role_arn=created.arn,
-        )
-    return created
+    if not associate or identity.kind == "irsa":
+        return created
+    association = make(
+        aws.EksPodIdentityAssociation,
+        id_,
+        cluster_name=identity.cluster_name,
+        namespace=namespace,
+        service_account=service_account,
+        role_arn=created.arn,
+    )
+    return replace(created, ready=(*created.ready, association))

@@ -178,5 +178,7 @@ def _discovery(scope: Scope) -> list[Statement]:
             actions=["ssm:GetParameter"],
             resources=[scope.arn("ssm", "parameter/aws/service/*", account=False)],
         ),
-        Statement(sid="ReadPricesAndProfiles", actions=["pricing:GetProducts", "iam:ListInstanceProfiles"], resources=["*"]),
+        Statement(
+            sid="ReadPricesAndProfiles", actions=["pricing:GetProducts", "iam:ListInstanceProfiles"], resources=["*"]
+        ),
     ]

@@ -56,7 +56,11 @@ def used_by_log_groups(scope: Scope, *names: str) -> Statement:
         actions=_USE,
         principals={"Service": [f"logs.{scope.region}.amazonaws.com"]},
         conditions=[
-            ("ArnLike", "kms:EncryptionContext:aws:logs:arn", [scope.arn("logs", f"log-group:{name}") for name in names])
+            (
+                "ArnLike",
+                "kms:EncryptionContext:aws:logs:arn",
+                [scope.arn("logs", f"log-group:{name}") for name in names],
+            )
         ],
     )
 

@@ -57,7 +57,10 @@ def launch_template(make: Maker, template: NodeTemplate) -> aws.LaunchTemplate:
         user_data=template.user_data,
         block_device_mappings=[_root_volume(template.root_volume_gib)],
         metadata_options=aws.LaunchTemplateMetadataOptions(
-            http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1, instance_metadata_tags="disabled"
+            http_endpoint="enabled",
+            http_tokens="required",
+            http_put_response_hop_limit=1,
+            instance_metadata_tags="disabled",
         ),
         monitoring=aws.LaunchTemplateMonitoring(enabled=True),
         network_interfaces=[_interface(nic, template.security_group_ids) for nic in template.nics] or None,

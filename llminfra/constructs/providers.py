@@ -25,7 +25,9 @@ def provider_version(package: str) -> str:
     try:
         return _PROVIDER_OF_BINDINGS[package][installed]
     except KeyError:
-        msg = f"{package} {installed} is installed; llminfra was tested with {', '.join(_PROVIDER_OF_BINDINGS[package])}"
+        msg = (
+            f"{package} {installed} is installed; llminfra was tested with {', '.join(_PROVIDER_OF_BINDINGS[package])}"
+        )
         raise LookupError(msg) from None
 
 

@@ -114,4 +114,4 @@ class Scope:
 @cache
 def _terraform_type(kind: type) -> tuple[str, str]:
     terraform_type: str = kind.TF_RESOURCE_TYPE  # type: ignore[attr-defined]  # every generated class has it
-    return ("data" if kind.__name__.startswith("DataAws") else "resource"), terraform_type
+    return ("data" if kind.__name__.startswith("Data") else "resource"), terraform_type

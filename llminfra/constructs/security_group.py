@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
 
-ALL_PROTOCOLS = "-1"
+ALL_PROTOCOLS: Final = "-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ import json
 _BOUNDARY = "llminfra-node-config"
 
 
-def node_config_user_data(*, raid0: bool, max_pods: int | None, fast_image_pull: bool = False) -> str | None:
-    """MIME document with a NodeConfig, base64; ``None`` where there is nothing to say.
+def node_config(*, raid0: bool = False, max_pods: int | None = None, fast_image_pull: bool = False) -> str | None:
+    """A NodeConfig as text; ``None`` where there is nothing to say.
 
     Args:
         raid0: Join the NVMe disks to one array for images, pods and logs.
@@ -27,7 +27,12 @@ def node_config_user_data(*, raid0: bool, max_pods: int | None, fast_image_pull:
         spec["featureGates"] = {"FastImagePull": True}
     if not spec:
         return None
-    config = {"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}
+    # JSON is YAML, and nodeadm reads YAML.
+    return json.dumps({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}, indent=2)
+
+
+def mime_user_data(config: str) -> str:
+    """A NodeConfig as the MIME document that managed node groups want, base64."""
     lines = [
         "MIME-Version: 1.0",
         f'Content-Type: multipart/mixed; boundary="{_BOUNDARY}"',
@@ -35,7 +40,7 @@ def node_config_user_data(*, raid0: bool, max_pods: int | None, fast_image_pull:
         f"--{_BOUNDARY}",
         "Content-Type: application/node.eks.aws",
         "",
-        json.dumps(config, indent=2),  # JSON is YAML, and nodeadm reads YAML
+        config,
         f"--{_BOUNDARY}--",
         "",
     ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from llminfra.bindings import aws, core
 from llminfra.compiler.addon_settings import addon_settings
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
+from llminfra.compiler.releases.karpenter import SERVICE_ACCOUNT
+from llminfra.compiler.releases.names import KUBE_SYSTEM, POOL_LABEL
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.gpu_pools import PoolContext, gpu_pool
 from llminfra.constructs.budget import budget
@@ -25,15 +27,14 @@ from llminfra.constructs.scope import Scope
 from llminfra.constructs.state import write_outputs
 from llminfra.planning.plan import Plan
 
-KARPENTER_NAMESPACE = "kube-system"
-KARPENTER_SERVICE_ACCOUNT = "karpenter"
-SYSTEM_POOL_LABEL = {"llminfra.io/pool": "system"}
+_SYSTEM_LABELS = {POOL_LABEL: "system"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Karpenter:
     node_role: str
     queue: str
+    role_arn: str
 
 
 def cluster_stack(app: core.App, plan: Plan) -> Built:
@@ -91,6 +92,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         placement_groups={name: pool.placement_group for name, pool in pools.items() if pool.placement_group},
         karpenter_node_role=karpenter.node_role if karpenter else None,
         karpenter_queue=karpenter.queue if karpenter else None,
+        karpenter_role_arn=karpenter.role_arn if karpenter else None,
     )
     write_outputs(scope.stack, contract.outputs())
     scope.finish()
@@ -142,7 +144,7 @@ def _system_nodes(
             min_nodes=nodes.min_nodes,
             max_nodes=nodes.max_nodes,
             first_nodes=max(1, nodes.min_nodes),
-            labels=SYSTEM_POOL_LABEL,
+            labels=_SYSTEM_LABELS,
         ),
         cluster_name=cluster.name,
         kubernetes_version=plan.cluster.version,
@@ -162,15 +164,13 @@ def _karpenter(
     role = node_role(make, "karpenter-node", with_cni_policy=not own_cni_role)
     node_access(make, "karpenter-node", cluster_name=cluster.name, role_arn=role.arn)
     queue = interruption_queue(make)
-    pod_role(
+    controller = pod_role(
         make,
         "karpenter",
         identity=identity,
-        namespace=KARPENTER_NAMESPACE,
-        service_account=KARPENTER_SERVICE_ACCOUNT,
+        namespace=KUBE_SYSTEM,
+        service_account=SERVICE_ACCOUNT,
         description=f"{scope.platform}: Karpenter controller",
-        inline=karpenter_policies(
-            scope, cluster_name=plan.cluster.name, node_role_arn=role.arn, queue_arn=queue.arn
-        ),
+        inline=karpenter_policies(scope, cluster_name=plan.cluster.name, node_role_arn=role.arn, queue_arn=queue.arn),
     )
-    return _Karpenter(node_role=role.name, queue=queue.name)
+    return _Karpenter(node_role=role.name, queue=queue.name, role_arn=controller.arn)

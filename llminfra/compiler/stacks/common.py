@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from llminfra.bindings import aws, core
+from llminfra.compiler.contracts import ClusterContract
 from llminfra.constructs.iam import PodIdentity
 from llminfra.constructs.names import literal
 from llminfra.constructs.providers import aws_provider, require_versions
 from llminfra.constructs.scope import Scope
 from llminfra.constructs.state import Outputs, StateLocation, read_outputs, set_backend
-from llminfra.compiler.contracts import ClusterContract
 from llminfra.planning.plan import Plan
 
 StackKind = Literal["network", "cluster", "storage", "platform", "serving"]

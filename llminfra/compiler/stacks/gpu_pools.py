@@ -11,7 +11,7 @@ from llminfra.constructs.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.node_group import NodeGroup, node_group
 from llminfra.constructs.node_security import efa_security_group
 from llminfra.constructs.scope import Maker, Scope
-from llminfra.constructs.user_data import node_config_user_data
+from llminfra.constructs.user_data import mime_user_data, node_config
 from llminfra.planning.plan import Plan, PoolPlan
 from llminfra.spec.capacity import CapacityBlock, Spot
 
@@ -40,7 +40,9 @@ class PoolResources:
 def gpu_pool(context: PoolContext, pool: PoolPlan) -> PoolResources:
     """Security and placement of a pool, and its node group unless Karpenter starts the nodes."""
     make = context.scope.under(f"pools.{pool.name}")
-    efa_group_id = efa_security_group(make, f"pool-{pool.name}", vpc_id=context.network.vpc_id) if pool.efa_per_node else None
+    efa_group_id = (
+        efa_security_group(make, f"pool-{pool.name}", vpc_id=context.network.vpc_id) if pool.efa_per_node else None
+    )
     placement = (
         make(
             aws.PlacementGroup,
@@ -62,6 +64,7 @@ def _managed(
 ) -> None:
     block = isinstance(pool.spec.capacity, CapacityBlock)
     names = [item.name for item in pool.instance_types]
+    config = node_config(raid0=pool.raid0, max_pods=pool.max_pods, fast_image_pull=pool.raid0)
     template = launch_template(
         make,
         NodeTemplate(
@@ -69,7 +72,7 @@ def _managed(
             root_volume_gib=pool.root_volume_gib,
             security_group_ids=[context.node_group_id, *([efa_group_id] if efa_group_id else [])],
             nics=pool.nics,
-            user_data=node_config_user_data(raid0=pool.raid0, max_pods=pool.max_pods),
+            user_data=mime_user_data(config) if config else None,
             # EKS takes the type of a capacity block from the template only (EKS User Guide, capacity-blocks-mng).
             instance_type=names[0] if block else None,
             capacity=pool.spec.capacity,

@@ -1,0 +1,1 @@
+"""From the plan to the typed values of each chart, one file per chart."""

@@ -1,0 +1,79 @@
+"""Small controllers: KEDA, External Secrets, LeaderWorkerSet, the Lustre CSI driver, the Cluster Autoscaler."""
+
+from __future__ import annotations
+
+from llminfra.charts.cluster_secrets import ClusterSecretsValues
+from llminfra.charts.pins import chart_pin
+from llminfra.charts.upstream import (
+    AutoDiscovery,
+    AutoscalerRbac,
+    ClusterAutoscalerValues,
+    ControllerServiceAccount,
+    ExternalSecretsValues,
+    FsxController,
+    FsxCsiDriverValues,
+    KedaValues,
+    LwsImage,
+    LwsManagerImage,
+    LwsValues,
+    ServiceMonitorToggle,
+    irsa,
+)
+from llminfra.charts.upstream.cluster_autoscaler import AutoscalerServiceMonitor
+from llminfra.charts.upstream.keda import KedaMetrics, KedaPrometheus
+from llminfra.compiler.contracts import ClusterContract
+from llminfra.compiler.releases.names import MONITORING, SECRET_STORE
+from llminfra.compiler.releases.needs import Needs
+from llminfra.planning.plan import Plan
+
+EXTERNAL_SECRETS_ACCOUNT = "external-secrets"
+FSX_ACCOUNT = "fsx-csi-controller-sa"
+AUTOSCALER_ACCOUNT = "cluster-autoscaler"
+
+
+def keda_values(needs: Needs, cluster: ClusterContract) -> KedaValues:
+    """KEDA needs no AWS role: it asks Prometheus."""
+    metrics = KedaMetrics(enabled=needs.monitoring, service_monitor=ServiceMonitorToggle(enabled=needs.monitoring))
+    return KedaValues(cluster_name=cluster.name, prometheus=KedaPrometheus(operator=metrics, metric_server=metrics))
+
+
+def external_secrets_values(needs: Needs, role_arn: str | None) -> ExternalSecretsValues:
+    """The controller that reads AWS Secrets Manager."""
+    return ExternalSecretsValues(
+        service_account=ControllerServiceAccount(name=EXTERNAL_SECRETS_ACCOUNT, annotations=irsa(role_arn)),
+        service_monitor=ServiceMonitorToggle(enabled=needs.monitoring),
+    )
+
+
+def cluster_secrets_values(plan: Plan) -> ClusterSecretsValues:
+    """The store, open to the namespaces of endpoints only."""
+    return ClusterSecretsValues(
+        name=SECRET_STORE,
+        region=plan.platform.region,
+        namespaces=sorted({item.namespace for item in plan.endpoints}),
+    )
+
+
+def lws_values() -> LwsValues:
+    """The controller of multi-node replicas."""
+    return LwsValues(image=LwsImage(manager=LwsManagerImage(tag=chart_pin("lws").app_version)))
+
+
+def fsx_csi_values(plan: Plan, role_arn: str | None) -> FsxCsiDriverValues:
+    """Mounts Lustre; its node part tolerates every taint."""
+    account = ControllerServiceAccount(name=FSX_ACCOUNT, annotations=irsa(role_arn))
+    return FsxCsiDriverValues(controller=FsxController(region=plan.platform.region, service_account=account))
+
+
+def cluster_autoscaler_values(
+    plan: Plan, needs: Needs, cluster: ClusterContract, role_arn: str | None
+) -> ClusterAutoscalerValues:
+    """Finds the groups of this cluster by their tags."""
+    return ClusterAutoscalerValues(
+        auto_discovery=AutoDiscovery(cluster_name=cluster.name),
+        aws_region=plan.platform.region,
+        rbac=AutoscalerRbac(
+            service_account=ControllerServiceAccount(name=AUTOSCALER_ACCOUNT, annotations=irsa(role_arn))
+        ),
+        service_monitor=AutoscalerServiceMonitor(enabled=needs.monitoring, namespace=MONITORING),
+    )

@@ -1,0 +1,251 @@
+"""One endpoint as values of the chart ``llm-server``."""
+
+from __future__ import annotations
+
+from llminfra.charts.kubernetes import Image, tolerate
+from llminfra.charts.llm_server import (
+    Autoscaling,
+    Cache,
+    Disruption,
+    Drain,
+    EgressRule,
+    ExternalSecret,
+    ExternalSecretItem,
+    Fallback,
+    Group,
+    LlmServerValues,
+    LustreVolume,
+    Metrics,
+    NetworkPolicy,
+    Probe,
+    Probes,
+    PrometheusTrigger,
+    Resources,
+    Rollout,
+    Scheduling,
+    SecretEnv,
+    ServiceAccount,
+    ServiceMonitor,
+    TopologySpread,
+    Volume,
+)
+from llminfra.compiler.contracts import StorageContract
+from llminfra.compiler.releases.names import MONITORING, POOL_LABEL, PROMETHEUS_URL, SECRET_STORE, SERVING_PRIORITY
+from llminfra.compiler.releases.needs import scales
+from llminfra.compiler.releases.security import pod_security
+from llminfra.engines import invocation as engines
+from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
+from llminfra.spec import endpoint as spec
+
+_CACHE_PATH = "/var/cache/llm"
+_HTTPS = EgressRule(cidrs=["0.0.0.0/0"], ports=[443])
+# A rollout counts as failed only well after the slowest pod could have started on a new node.
+_ROLLOUT_MARGIN_S = 900
+_LONGEST_STABILIZATION_S = 3600
+_POLL_S = 15
+
+
+def llm_server_values(
+    endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None, role_arn: str | None
+) -> LlmServerValues:
+    """Values of one endpoint.
+
+    Args:
+        endpoint: The endpoint.
+        plan: The plan it belongs to.
+        storage: Outputs of the storage stack, where the plan has storage.
+        role_arn: Role for IRSA; ``None`` with EKS Pod Identity.
+    """
+    call = endpoint.invocation
+    pool = plan.pool(endpoint.pool)
+    observed = plan.platform.observability is not None
+    return LlmServerValues(
+        name=endpoint.name,
+        engine=endpoint.engine,
+        engine_version=endpoint.engine_version,
+        served_model_name=endpoint.served_name,
+        annotations=_arithmetic(endpoint),
+        image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
+        command=list(call.command),
+        args=list(call.args),
+        env=call.env,
+        secret_env=[
+            SecretEnv(name=item.name, secret_name=_secret_name(endpoint), secret_key=item.name)
+            for item in call.secret_env
+        ],
+        port=call.port,
+        metrics=Metrics(port=call.metrics.port, path=call.metrics.path) if call.metrics else None,
+        replicas=endpoint.min_replicas,
+        group=_group(endpoint),
+        resources=_resources(endpoint),
+        shm_mib=endpoint.resources.shm_mib,
+        caches=_caches(endpoint),
+        volumes=_volumes(endpoint, plan, storage),
+        probes=Probes(startup=_probe(call.startup), readiness=_probe(call.readiness), liveness=_probe(call.liveness)),
+        drain=Drain(
+            pre_stop_sleep_seconds=endpoint.drain.pre_stop_s,
+            engine_drain_seconds=endpoint.drain.engine_s,
+            termination_grace_period_seconds=endpoint.drain.grace_s,
+        ),
+        rollout=_rollout(endpoint),
+        scheduling=_scheduling(pool),
+        security=pod_security(call),
+        service_account=ServiceAccount(name=endpoint.service_account, role_arn=role_arn),
+        network_policy=_network_policy(endpoint, observed=observed),
+        disruption=Disruption(max_unavailable=1),
+        service_monitor=ServiceMonitor() if observed and call.metrics else None,
+        autoscaling=_autoscaling(endpoint) if scales(endpoint, plan) else None,
+        external_secrets=_external_secrets(endpoint),
+    )
+
+
+def _arithmetic(endpoint: EndpointPlan) -> dict[str, str]:
+    """Why the numbers are what they are, for whoever looks at the object in the cluster."""
+    return {
+        "llminfra.io/parallelism": endpoint.parallelism_why,
+        "llminfra.io/startup-budget": f"{endpoint.startup.budget_s} s for an estimate of "
+        f"{endpoint.startup.estimate_s:.0f} s",
+    }
+
+
+def _secret_name(endpoint: EndpointPlan) -> str:
+    return f"{endpoint.name}-secrets"
+
+
+def _external_secrets(endpoint: EndpointPlan) -> list[ExternalSecret]:
+    if not endpoint.invocation.secret_env:
+        return []
+    data = [
+        ExternalSecretItem(secret_key=item.name, remote_key=item.secret_name, remote_property=item.secret_key)
+        for item in endpoint.invocation.secret_env
+    ]
+    return [ExternalSecret(name=_secret_name(endpoint), store_name=SECRET_STORE, data=data)]
+
+
+def _probe(probe: engines.Probe) -> Probe:
+    return Probe(
+        path=probe.path,
+        port=probe.port if probe.path else None,
+        command=list(probe.command),
+        period_seconds=probe.period_s,
+        timeout_seconds=probe.timeout_s,
+        failure_threshold=probe.failure_threshold,
+    )
+
+
+def _group(endpoint: EndpointPlan) -> Group | None:
+    call = endpoint.invocation
+    if endpoint.nodes_per_replica == 1:
+        return None
+    if call.worker_probe is None:
+        msg = f"endpoint {endpoint.name}: the plan spans nodes but its workers have no probe"
+        raise ValueError(msg)
+    probe = _probe(call.worker_probe)
+    # Workers may wait for the leader as long as it may take to start.
+    startup = probe.model_copy(update={"failure_threshold": -(-endpoint.startup.budget_s // probe.period_seconds)})
+    return Group(
+        size=endpoint.nodes_per_replica,
+        worker_command=list(call.command),
+        worker_args=list(call.worker_args),
+        worker_probes=Probes(startup=startup, liveness=probe),
+    )
+
+
+def _resources(endpoint: EndpointPlan) -> Resources:
+    pod = endpoint.resources
+    return Resources(
+        cpu_millis=pod.cpu_millis,
+        memory_mib=pod.memory_mib,
+        ephemeral_storage_gib=pod.ephemeral_gib,
+        gpus=pod.gpus,
+        efa_interfaces=pod.efa,
+        huge_pages_mib=pod.huge_pages_mib,
+    )
+
+
+def _caches(endpoint: EndpointPlan) -> list[Cache]:
+    call = endpoint.invocation
+    if not call.cache_env:
+        return []
+    # What is left of the ephemeral storage is for logs and the container's own layer.
+    size_gib = max(1, endpoint.resources.ephemeral_gib * 4 // 5)
+    return [Cache(name="cache", mount_path=_CACHE_PATH, size_gib=size_gib, env=call.cache_env)]
+
+
+def _volumes(endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None) -> list[Volume]:
+    weights = endpoint.weights
+    if weights.kind != "lustre" or weights.storage is None or weights.mount_path is None or storage is None:
+        return []
+    system = storage.lustre[weights.storage]
+    planned = next(item for item in plan.lustre if item.name == weights.storage)
+    return [
+        LustreVolume(
+            name="weights",
+            mount_path=weights.mount_path,
+            file_system_id=system.id,
+            dns_name=system.dns_name,
+            mount_name=system.mount_name,
+            capacity_gib=planned.capacity_gib,
+        )
+    ]
+
+
+def _rollout(endpoint: EndpointPlan) -> Rollout:
+    surge = endpoint.rollout == "surge"
+    startup_s = endpoint.invocation.startup.period_s * endpoint.invocation.startup.failure_threshold
+    return Rollout(
+        max_surge=1 if surge else 0,
+        max_unavailable=0 if surge else 1,
+        progress_deadline_seconds=max(startup_s, endpoint.startup.budget_s) + _ROLLOUT_MARGIN_S,
+    )
+
+
+def _scheduling(pool: PoolPlan) -> Scheduling:
+    spread = [TopologySpread(topology_key="topology.kubernetes.io/zone")] if len(pool.zones) > 1 else []
+    return Scheduling(
+        node_selector={POOL_LABEL: pool.name},
+        tolerations=[tolerate(taint.key, taint.value, taint.effect) for taint in pool.taints],
+        topology_spread=spread,
+        priority_class_name=SERVING_PRIORITY,
+    )
+
+
+def _network_policy(endpoint: EndpointPlan, *, observed: bool) -> NetworkPolicy:
+    """Callers that are declared, Prometheus, and HTTPS out only where weights come over the network.
+
+    S3's addresses behind a gateway endpoint are public ones, which a NetworkPolicy can name only all together; Lustre
+    is mounted by the node, not by the pod.
+    """
+    return NetworkPolicy(
+        from_namespaces=list(endpoint.spec.allow_from_namespaces),
+        metrics_from_namespaces=[MONITORING] if observed else [],
+        egress=[] if endpoint.weights.kind == "lustre" else [_HTTPS],
+    )
+
+
+def _autoscaling(endpoint: EndpointPlan) -> Autoscaling | None:
+    metrics, declared = endpoint.invocation.metrics, endpoint.spec.replicas
+    if metrics is None or metrics.waiting is None or not isinstance(declared, spec.Autoscaling):
+        return None
+    labels = f'namespace="{endpoint.namespace}",{metrics.model_label}="{endpoint.served_name}"'
+    return Autoscaling(
+        min_replicas=endpoint.min_replicas,
+        max_replicas=endpoint.max_replicas,
+        polling_interval_seconds=_POLL_S,
+        cooldown_seconds=declared.cooldown_s,
+        scale_down_stabilization_seconds=min(declared.cooldown_s, _LONGEST_STABILIZATION_S),
+        scale_up_period_seconds=60,
+        fallback=Fallback(
+            replicas=max(1, endpoint.min_replicas),
+            # A Prometheus that is down says nothing about load: never give replicas up because of it.
+            behavior="currentReplicasIfHigher",
+        ),
+        triggers=[
+            PrometheusTrigger(
+                name="waiting",
+                server_address=PROMETHEUS_URL,
+                query=f"sum({metrics.waiting}{{{labels}}})",
+                threshold=declared.waiting_per_replica,
+            )
+        ],
+    )

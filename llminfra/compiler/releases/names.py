@@ -1,0 +1,21 @@
+"""Namespaces, release names and addresses that several charts must agree on."""
+
+from __future__ import annotations
+
+KUBE_SYSTEM = "kube-system"
+MONITORING = "monitoring"
+KEDA = "keda"
+EXTERNAL_SECRETS = "external-secrets"
+LWS = "lws-system"
+
+STORAGE_CLASS = "gp3"
+SECRET_STORE = "aws-secrets-manager"  # noqa: S105  # name of a store, not a secret
+SERVING_PRIORITY = "llm-serving"
+
+POOL_LABEL = "llminfra.io/pool"
+GPU_LABEL = "nvidia.com/gpu.present"
+EFA_LABEL = "vpc.amazonaws.com/efa.present"
+
+MONITORING_RELEASE = "kube-prometheus-stack"
+PROMETHEUS_URL = f"http://{MONITORING_RELEASE}-prometheus.{MONITORING}.svc:9090"
+"""Service of the Prometheus operator chart: ``<release>-prometheus`` (chart template ``prometheus/service.yaml``)."""

@@ -1,0 +1,57 @@
+"""Which cluster-wide parts a plan needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
+from llminfra.spec.endpoint import Autoscaling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """Cluster-wide parts, each there only when something uses it."""
+
+    monitoring: bool
+    keda: bool
+    external_secrets: bool
+    lws: bool
+    fsx_csi: bool
+    karpenter: bool
+    cluster_autoscaler: bool
+    karpenter_pools: tuple[PoolPlan, ...]
+    efa_pools: tuple[PoolPlan, ...]
+
+
+def needs_of(plan: Plan) -> Needs:
+    """What this plan needs."""
+    addons = {item.name for item in plan.cluster.addons}
+    return Needs(
+        monitoring=plan.platform.observability is not None,
+        keda=any(scales(item, plan) for item in plan.endpoints),
+        external_secrets=bool(secret_names(plan)),
+        lws=any(item.nodes_per_replica > 1 for item in plan.endpoints),
+        fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in addons,
+        karpenter=plan.cluster.autoscaler == "karpenter",
+        cluster_autoscaler=plan.cluster.autoscaler == "cluster-autoscaler",
+        karpenter_pools=tuple(item for item in plan.pools if item.provisioner == "karpenter"),
+        efa_pools=tuple(item for item in plan.pools if item.efa_per_node),
+    )
+
+
+def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
+    """Whether KEDA scales the endpoint: it needs room to scale, a metric, and a Prometheus that has it."""
+    metrics = endpoint.invocation.metrics
+    return (
+        isinstance(endpoint.spec.replicas, Autoscaling)
+        and endpoint.max_replicas > endpoint.min_replicas
+        and metrics is not None
+        and metrics.waiting is not None
+        and plan.platform.observability is not None
+    )
+
+
+def secret_names(plan: Plan) -> tuple[str, ...]:
+    """Names of all secrets that pods read, sorted."""
+    declared = [item for endpoint in plan.endpoints for item in (endpoint.spec.model.token, endpoint.spec.api_key)]
+    return tuple(sorted({item.name for item in declared if item is not None}))

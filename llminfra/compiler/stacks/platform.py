@@ -1,0 +1,225 @@
+"""The platform stack: everything that is installed once per cluster, in the order in which it can work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from llminfra.assets import chart_dir
+from llminfra.bindings import core
+from llminfra.charts.pins import chart_pin
+from llminfra.charts.values import ChartValues
+from llminfra.compiler.contracts import ClusterContract, NetworkContract
+from llminfra.compiler.releases.cluster_base import cluster_base_values
+from llminfra.compiler.releases.controllers import (
+    AUTOSCALER_ACCOUNT,
+    EXTERNAL_SECRETS_ACCOUNT,
+    FSX_ACCOUNT,
+    cluster_autoscaler_values,
+    cluster_secrets_values,
+    external_secrets_values,
+    fsx_csi_values,
+    keda_values,
+    lws_values,
+)
+from llminfra.compiler.releases.gpu_agents import (
+    dcgm_exporter_values,
+    efa_device_plugin_values,
+    nvidia_device_plugin_values,
+)
+from llminfra.compiler.releases.karpenter import karpenter_pools_values, karpenter_values
+from llminfra.compiler.releases.monitoring import monitoring_values
+from llminfra.compiler.releases.names import EXTERNAL_SECRETS, KEDA, KUBE_SYSTEM, LWS, MONITORING, MONITORING_RELEASE
+from llminfra.compiler.releases.needs import Needs, needs_of, secret_names
+from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
+from llminfra.constructs.cluster_autoscaler_policy import cluster_autoscaler_policies
+from llminfra.constructs.helm_release import HelmRelease, LocalChart, chart_digest, helm_release
+from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
+from llminfra.constructs.providers import helm_provider
+from llminfra.constructs.scope import Maker, Scope
+from llminfra.planning.plan import Plan
+
+_MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes
+
+
+@dataclass(frozen=True, slots=True)
+class _Releases:
+    """The releases so far, and which of our charts they use."""
+
+    scope: Scope
+    identity: PodIdentity
+    charts: set[str] = field(default_factory=set)
+
+    def install(
+        self,
+        spec_path: str,
+        chart: str,
+        namespace: str,
+        values: ChartValues | None,
+        *after: core.TerraformElement | None,
+        timeout_s: int = 900,
+    ) -> core.TerraformElement:
+        """Install an upstream chart by its pin, or one of ours from the stack's folder."""
+        release = HelmRelease(
+            id=chart,
+            namespace=namespace,
+            chart=local_chart(chart, self.charts) if chart in OWN_CHARTS else chart_pin(chart),
+            values=values,
+            timeout_s=timeout_s,
+            after=[item for item in after if item is not None],
+        )
+        return helm_release(self.scope.under(spec_path), release)
+
+    def role(self, make: Maker, id_: str, namespace: str, account: str, inline: dict[str, Sequence[Statement]]) -> Role:
+        """A role for a controller's service account."""
+        return pod_role(
+            make,
+            id_,
+            identity=self.identity,
+            namespace=namespace,
+            service_account=account,
+            description=f"{self.scope.platform}: {id_}",
+            inline=inline,
+        )
+
+    def irsa(self, role: Role) -> str | None:
+        """What the service account must carry."""
+        return role.arn if self.identity.kind == "irsa" else None
+
+
+OWN_CHARTS = frozenset({"cluster-base", "cluster-secrets", "karpenter-pools", "llm-observability", "llm-server"})
+
+
+def local_chart(name: str, used: set[str]) -> LocalChart:
+    """One of our charts; notes that it must travel with the stack."""
+    used.add(name)
+    return LocalChart(name, chart_digest(chart_dir(name)))
+
+
+def platform_stack(app: core.App, plan: Plan) -> Built:
+    """Compile the cluster-wide Helm releases of a plan."""
+    scope = open_stack(app, plan, "platform", with_helm=True)
+    network = NetworkContract.read(read(scope, plan, "network"), plan)
+    cluster = ClusterContract.read(read(scope, plan, "cluster"), plan)
+    helm_provider(
+        scope.stack,
+        region=plan.platform.region,
+        cluster_name=cluster.name,
+        endpoint=cluster.endpoint,
+        ca_certificate=cluster.ca_certificate,
+    )
+    needs = needs_of(plan)
+    releases = _Releases(scope, pod_identity(plan, cluster))
+    base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan, needs))
+    monitoring = _monitoring(releases, plan, base)
+    _autoscaler(releases, plan, needs, network, cluster, base, monitoring)
+    _gpu_agents(releases, plan, needs, base, monitoring)
+    _controllers(releases, plan, needs, cluster, base, monitoring)
+    scope.finish()
+    return Built("platform", scope.stack, frozenset(releases.charts))
+
+
+def _monitoring(releases: _Releases, plan: Plan, base: core.TerraformElement) -> core.TerraformElement | None:
+    observability = plan.platform.observability
+    if observability is None:
+        return None
+    values = monitoring_values(plan, observability)
+    return releases.install(
+        "observability", MONITORING_RELEASE, MONITORING, values, base, timeout_s=_MONITORING_TIMEOUT_S
+    )
+
+
+def _autoscaler(
+    releases: _Releases,
+    plan: Plan,
+    needs: Needs,
+    network: NetworkContract,
+    cluster: ClusterContract,
+    base: core.TerraformElement,
+    monitoring: core.TerraformElement | None,
+) -> None:
+    path = "cluster.autoscaler"
+    if needs.karpenter:
+        crds = releases.install(path, "karpenter-crd", KUBE_SYSTEM, None, base)
+        values = karpenter_values(plan, needs, cluster)
+        controller = releases.install(path, "karpenter", KUBE_SYSTEM, values, crds, monitoring)
+        if needs.karpenter_pools:
+            pools = karpenter_pools_values(plan, needs, network, cluster)
+            releases.install("pools", "karpenter-pools", KUBE_SYSTEM, pools, controller)
+    if needs.cluster_autoscaler:
+        role = releases.role(
+            releases.scope.under(path),
+            "cluster-autoscaler",
+            KUBE_SYSTEM,
+            AUTOSCALER_ACCOUNT,
+            cluster_autoscaler_policies(releases.scope, cluster_name=plan.cluster.name),
+        )
+        autoscaler = cluster_autoscaler_values(plan, needs, cluster, releases.irsa(role))
+        releases.install(path, "cluster-autoscaler", KUBE_SYSTEM, autoscaler, base, monitoring, *role.ready)
+
+
+def _gpu_agents(
+    releases: _Releases,
+    plan: Plan,
+    needs: Needs,
+    base: core.TerraformElement,
+    monitoring: core.TerraformElement | None,
+) -> None:
+    if not plan.pools:
+        return
+    releases.install("pools", "nvidia-device-plugin", KUBE_SYSTEM, nvidia_device_plugin_values(plan), base)
+    if needs.efa_pools:
+        values = efa_device_plugin_values(plan, needs)
+        releases.install("pools", "aws-efa-k8s-device-plugin", KUBE_SYSTEM, values, base)
+    if needs.monitoring:
+        exporter = dcgm_exporter_values(plan, needs)
+        releases.install("observability", "dcgm-exporter", MONITORING, exporter, base, monitoring)
+
+
+def _controllers(
+    releases: _Releases,
+    plan: Plan,
+    needs: Needs,
+    cluster: ClusterContract,
+    base: core.TerraformElement,
+    monitoring: core.TerraformElement | None,
+) -> None:
+    scope = releases.scope
+    if needs.keda:
+        releases.install("endpoints", "keda", KEDA, keda_values(needs, cluster), base, monitoring)
+    if needs.lws:
+        releases.install("endpoints", "lws", LWS, lws_values(), base)
+    if needs.fsx_csi:
+        describe = Statement(
+            sid="LookUpFileSystems",
+            actions=["fsx:DescribeFileSystems"],
+            resources=[scope.arn("fsx", "file-system/*")],
+        )
+        role = releases.role(scope.under("storage"), "fsx-csi", KUBE_SYSTEM, FSX_ACCOUNT, {"describe": [describe]})
+        values = fsx_csi_values(plan, releases.irsa(role))
+        releases.install("storage", "aws-fsx-csi-driver", KUBE_SYSTEM, values, base, *role.ready)
+    if needs.external_secrets:
+        # Secrets Manager ends every name with a hyphen and six characters.
+        secrets = [scope.arn("secretsmanager", f"secret:{name}-??????") for name in secret_names(plan)]
+        reading = Statement(
+            sid="ReadDeclaredSecrets",
+            actions=["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+            resources=secrets,
+        )
+        role = releases.role(
+            scope.under("endpoints"),
+            "external-secrets",
+            EXTERNAL_SECRETS,
+            EXTERNAL_SECRETS_ACCOUNT,
+            {"read": [reading]},
+        )
+        operator = releases.install(
+            "endpoints",
+            "external-secrets",
+            EXTERNAL_SECRETS,
+            external_secrets_values(needs, releases.irsa(role)),
+            base,
+            monitoring,
+            *role.ready,
+        )
+        releases.install("endpoints", "cluster-secrets", KUBE_SYSTEM, cluster_secrets_values(plan), operator)

@@ -1,0 +1,113 @@
+"""The serving stack: a role and a release for each endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llminfra.bindings import core
+from llminfra.compiler.contracts import BucketOutputs, ClusterContract, StorageContract
+from llminfra.compiler.releases.llm_server import llm_server_values
+from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
+from llminfra.compiler.stacks.platform import local_chart
+from llminfra.constructs.helm_release import HelmRelease, helm_release
+from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
+from llminfra.constructs.providers import helm_provider
+from llminfra.constructs.scope import Scope
+from llminfra.planning.plan import EndpointPlan, Plan
+from llminfra.spec.capacity import CapacityBlock
+
+# Time for a node to come and for its first image, on top of what the pod itself may take.
+_NODE_AND_IMAGE_S = 1800
+
+
+def serving_stack(app: core.App, plan: Plan) -> Built:
+    """Compile the endpoints of a plan."""
+    scope = open_stack(app, plan, "serving", with_helm=True)
+    cluster = ClusterContract.read(read(scope, plan, "cluster"), plan)
+    stored = bool(plan.buckets or plan.lustre)
+    storage = StorageContract.read(read(scope, plan, "storage"), plan) if stored else None
+    helm_provider(
+        scope.stack,
+        region=plan.platform.region,
+        cluster_name=cluster.name,
+        endpoint=cluster.endpoint,
+        ca_certificate=cluster.ca_certificate,
+    )
+    identity = pod_identity(plan, cluster)
+    charts: set[str] = set()
+    for endpoint in plan.endpoints:
+        make = scope.under(f"endpoints.{endpoint.name}")
+        role = _role(scope, plan, endpoint, storage, identity)
+        role_arn = role.arn if role and identity.kind == "irsa" else None
+        helm_release(
+            make,
+            HelmRelease(
+                id=endpoint.name,
+                namespace=endpoint.namespace,
+                chart=local_chart("llm-server", charts),
+                values=llm_server_values(endpoint, plan, storage, role_arn),
+                timeout_s=timeout_s(endpoint),
+                wait=waits(endpoint, plan),
+                after=role.ready if role else (),
+            ),
+        )
+    scope.finish()
+    return Built("serving", scope.stack, frozenset(charts))
+
+
+def timeout_s(endpoint: EndpointPlan) -> int:
+    """How long Helm waits: a node, an image, and one start after the other where pods are replaced one by one."""
+    in_turn = 1 if endpoint.rollout == "surge" else max(1, endpoint.min_replicas)
+    return _NODE_AND_IMAGE_S + in_turn * (endpoint.startup.budget_s + endpoint.drain.grace_s)
+
+
+def waits(endpoint: EndpointPlan, plan: Plan) -> bool:
+    """Whether an apply waits for the endpoint: not for machines that come when a capacity block begins."""
+    return not isinstance(plan.pool(endpoint.pool).spec.capacity, CapacityBlock) and endpoint.min_replicas > 0
+
+
+def _role(
+    scope: Scope,
+    plan: Plan,
+    endpoint: EndpointPlan,
+    storage: StorageContract | None,
+    identity: PodIdentity,
+) -> Role | None:
+    """A role that reads the endpoint's own model and nothing else; none where weights come from Lustre or the Hub."""
+    weights = endpoint.weights
+    if weights.kind != "bucket" or weights.storage is None or storage is None:
+        return None
+    bucket = storage.buckets[weights.storage]
+    key = weights.model_argument.removeprefix(f"s3://{weights.storage}/").strip("/")
+    return pod_role(
+        scope.under(f"endpoints.{endpoint.name}"),
+        f"endpoint-{endpoint.name}",
+        identity=identity,
+        namespace=endpoint.namespace,
+        service_account=endpoint.service_account,
+        description=f"{plan.platform.name}: endpoint {endpoint.name} reads its weights",
+        inline={"weights": reads_weights(bucket, key, scope)},
+    )
+
+
+def reads_weights(bucket: BucketOutputs, prefix: str, scope: Scope) -> Sequence[Statement]:
+    """List and read one prefix, and decrypt through S3 only."""
+    statements = [
+        Statement(sid="ReadWeights", actions=["s3:GetObject"], resources=[f"{bucket.arn}/{prefix}/*"]),
+        Statement(
+            sid="ListWeights",
+            actions=["s3:ListBucket"],
+            resources=[bucket.arn],
+            conditions=[("StringLike", "s3:prefix", [prefix, f"{prefix}/*"])],
+        ),
+    ]
+    if bucket.key_arn:
+        statements.append(
+            Statement(
+                sid="DecryptWeights",
+                actions=["kms:Decrypt"],
+                resources=[bucket.key_arn],
+                conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
+            )
+        )
+    return statements
