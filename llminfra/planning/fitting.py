@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llminfra.planning.memory import FitCase, divisibility_findings
 from llminfra.planning.parallelism import Candidate, candidates, choose, judge
 
 if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
+    from llminfra.planning.memory import FitCase
     from llminfra.planning.plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint, Parallelism
 
@@ -41,38 +41,34 @@ def find_spread(
             others=tuple(option.describe() for option in others),
         )
     declared = judge(facts, case, pool, endpoint.parallelism)
-    if not _declared_works(endpoint, facts, case, pool, declared, findings):
+    if not _declared_works(endpoint, pool, declared, options, findings):
         return None
     if declared.fit.fits is not True or declared.concurrency < concurrency:
         _no_fit(endpoint, facts, pool, (declared, *options), concurrency, findings)
         return None
-    others = [option for option in options if option.parallelism != endpoint.parallelism and option.meets(concurrency)]
-    return Spread(chosen=declared, why="as declared", others=tuple(option.describe() for option in others[:2]))
+    rest = [option for option in options if option.parallelism != endpoint.parallelism and option.meets(concurrency)]
+    return Spread(chosen=declared, why="as declared", others=tuple(option.describe() for option in rest[:2]))
 
 
 def _declared_works(
-    endpoint: Endpoint, facts: ModelFacts, case: FitCase, pool: PoolPlan, declared: Candidate, findings: Findings
+    endpoint: Endpoint, pool: PoolPlan, declared: Candidate, options: tuple[Candidate, ...], findings: Findings
 ) -> bool:
     wanted: Parallelism = declared.parallelism
     path = f"endpoints.{endpoint.name}.parallelism"
-    sized = case.model_copy(
-        update={
-            "tensor_parallel": wanted.tensor,
-            "pipeline_parallel": wanted.pipeline,
-            "data_parallel": wanted.data,
-            "expert_parallel": wanted.expert,
-        }
-    )
-    problems = divisibility_findings(facts, sized)
-    for problem in problems:
+    for problem in declared.problems:
+        shape = f"tensor={wanted.tensor}, pipeline={wanted.pipeline}"
+        good = next((option.parallelism.tensor for option in options if not option.problems), None)
         findings.error(
             problem.code,
             endpoint,
-            f"{path}.{problem.field}",
+            path,
             problem.message,
-            found=problem.found,
-            expected=problem.expected,
-            fix=problem.fix,
+            found=shape,
+            expected="tensor="
+            + ", ".join(
+                str(option.parallelism.tensor) for option in options if not option.problems and option.nodes == 1
+            ),
+            fix=f"set tensor={good}, or leave parallelism to the planner" if good else "use another pool",
             runtime_message=problem.runtime_message,
         )
     most = pool.gpus_per_node * pool.max_nodes
@@ -98,7 +94,7 @@ def _declared_works(
             fix=f"use tensor={pool.gpus_per_node} and pipeline={-(-wanted.gpus // pool.gpus_per_node)}",
         )
     else:
-        return not problems
+        return not declared.problems
     return False
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llminfra.planning.memory import FitCase, FitResult, divisibility_findings, estimate
+from llminfra.planning.memory import FitCase, FitResult, ShapeFinding, divisibility_findings, estimate
+from llminfra.planning.memory.settings import quantization
 from llminfra.spec.endpoint import Parallelism
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Candidate:
     nodes: int
     fit: FitResult
     concurrency: float
-    problems: tuple[str, ...]
+    problems: tuple[ShapeFinding, ...]
     usd_per_hour: float | None
 
     def meets(self, concurrency: int) -> bool:
@@ -33,9 +34,9 @@ class Candidate:
         shape = f"TP {self.parallelism.tensor}" + (f" × PP {self.parallelism.pipeline}" if self.nodes > 1 else "")
         price = "" if self.usd_per_hour is None else f", ${self.usd_per_hour:,.2f}/h a replica"
         if self.problems:
-            return f"{shape}: {self.problems[0]}"
+            return f"{shape}: {self.problems[0].message}"
         if self.fit.fits is not True:
-            return f"{shape}: {self.fit.reason}"
+            return f"{shape}: {self.fit.reason.partition(': ')[2] or self.fit.reason}"
         return f"{shape}: {self.concurrency:.1f} requests of full length at once{price}"
 
 
@@ -63,6 +64,13 @@ def judge(facts: ModelFacts, case: FitCase, pool: PoolPlan, parallelism: Paralle
         }
     )
     fit = estimate(facts, sized)
+    shapes = divisibility_findings(
+        facts,
+        parallelism.tensor,
+        parallelism.pipeline,
+        ep=parallelism.tensor * parallelism.data if parallelism.expert else 1,
+        quant=quantization(facts, sized),
+    )
     gpus = parallelism.gpus
     price = pool.usd_per_node_hour
     return Candidate(
@@ -70,7 +78,7 @@ def judge(facts: ModelFacts, case: FitCase, pool: PoolPlan, parallelism: Paralle
         nodes=max(1, -(-gpus // pool.gpus_per_node)),
         fit=fit,
         concurrency=fit.max_concurrency or 0.0,
-        problems=tuple(item.message for item in divisibility_findings(facts, sized)),
+        problems=tuple(item for item in shapes if item.fatal),
         usd_per_hour=None if price is None else price * gpus / pool.gpus_per_node,
     )
 
