@@ -31,10 +31,8 @@ _DEFS = "#/$defs/"
 
 def json_schema() -> dict[str, Any]:
     """The schema of a YAML spec: one platform, or ``platforms`` as a list or a mapping by name."""
-    pydantic = Platform.model_json_schema(ref_template=f"{_DEFS}{{model}}")
-    raw = {**pydantic.pop("$defs", {}), "Platform": pydantic}
     types = {cls.__name__: cls for cls in _reachable(Platform, {})}
-    defs = {name: _definition(types[name], raw[name]) for name in sorted(types)}
+    defs = {name: _definition(types[name], types[name].model_json_schema()) for name in sorted(types)}
     platforms = {"type": "array", "minItems": 1, "items": {"$ref": f"{_DEFS}Platform", "required": ["name", "region"]}}
     by_name = {
         "type": "object",
@@ -84,8 +82,8 @@ def _definition(cls: type[Spec], raw: dict[str, Any]) -> dict[str, Any]:
         schema = {key: value for key, value in raw["properties"][name].items() if key != "title"}
         in_section = cls is Platform and name in section_names()
         schema = _section(name) if in_section else _yaml_form(info.annotation, schema)
-        if name in docs:
-            schema["description"] = docs[name]
+        if text := docs.get(name) or _types_doc(info.annotation):
+            schema["description"] = text
         properties[name] = schema
     if cls is Platform:
         properties["models"] = {**_section("models"), "description": "Models that endpoints refer to by name."}
@@ -157,7 +155,7 @@ def _yaml_form(annotation: Any, schema: dict[str, Any]) -> dict[str, Any]:
         if section_of(cls) == "models":
             forms.append({"type": "string", "description": "Name of an item of `models`."})
         forms.append(ref)
-    forms += [each for each in schema.get("anyOf", ()) if "$ref" not in each and each.get("type") not in ("null", None)]
+    forms += [each for each in schema.get("anyOf", ()) if each.get("type") not in ("null", "object", None)]
     if allows_none(annotation):
         forms.append({"type": "null"})
     return {**(forms[0] if len(forms) == 1 else {"anyOf": forms}), **kept}
@@ -170,6 +168,12 @@ def _field_docs(cls: type[Spec]) -> dict[str, str]:
         if issubclass(each, Spec):
             docs.update(_module_docs(each.__module__).get(each.__name__, {}))
     return docs
+
+
+def _types_doc(annotation: Any) -> str:
+    """For a field without text of its own: the first sentence of each type it takes."""
+    docs = [inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0] for cls in _specs_within(annotation)]
+    return " Or: ".join(" ".join(doc.split()) for doc in docs)
 
 
 @cache

@@ -41,7 +41,8 @@ def load(path: Path) -> Loaded:
     if suffix in _PYTHON:
         from llminfra.loading.python_file import load_python  # noqa: PLC0415  # a YAML spec needs none of it
 
-        platforms, diagnostics = load_python(path)
+        platforms, found = load_python(path)
+        diagnostics = absolute_paths(platforms, found)
     elif suffix in _YAML:
         from llminfra.loading.yaml_file import load_yaml  # noqa: PLC0415  # a Python spec needs no YAML parser
 
@@ -51,7 +52,7 @@ def load(path: Path) -> Loaded:
         raise UsageError(msg)
     if not platforms and not diagnostics:
         diagnostics = [_no_platform(path)]
-    return Loaded(sound_parts(platforms), tuple(absolute_paths(platforms, diagnostics)))
+    return Loaded(sound_parts(platforms), tuple(diagnostics))
 
 
 def load_all(paths: Iterable[Path]) -> Loaded:

@@ -28,8 +28,8 @@ def absolute_paths(platforms: Iterable[Platform], diagnostics: Sequence[Diagnost
 
 
 def _base(item: Spec) -> str:
-    """How ``shape_diagnostics`` starts the paths of an object without a name; empty for one that has a name."""
-    return "" if isinstance(getattr(item, "name", None), str) else type(item).spec_section or type(item).__name__
+    """How ``shape_diagnostics`` starts the paths of an object without a name; empty for types that have names."""
+    return "" if "name" in type(item).model_fields else type(item).spec_section or type(item).__name__
 
 
 def _moved(item: Diagnostic, places: dict[tuple[str, tuple[str, int] | None], str]) -> Diagnostic:

@@ -14,6 +14,9 @@ import yaml
 _LARGEST = 100_000
 """Values in one file after aliases are expanded: far above any real spec, far below what nested aliases can reach."""
 
+_DEEPEST = 40
+"""Levels of nesting: specs have about eight."""
+
 _TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
@@ -96,7 +99,7 @@ def parse(text: str) -> list[Tree]:
     except RecursionError:
         raise TreeError("LLM_SPEC_5", "the YAML is nested too deeply", 1, fix="flatten it") from None
     converter = _Converter()
-    return [converter.convert(node, "") for node in documents if node is not None]
+    return [converter.convert(node, "", 0) for node in documents if node is not None]
 
 
 class _Converter:
@@ -106,13 +109,15 @@ class _Converter:
         self._inside: set[int] = set()
         self._count = 0
 
-    def convert(self, node: yaml.Node, path: str) -> Tree:
+    def convert(self, node: yaml.Node, path: str, depth: int) -> Tree:
         line = node.start_mark.line + 1
         self._count += 1
         if self._count > _LARGEST:
             raise TreeError(
                 "LLM_SPEC_5", f"the YAML expands to more than {_LARGEST} values", line, "nested aliases", "repeat less"
             )
+        if depth > _DEEPEST:
+            raise TreeError("LLM_SPEC_5", "the YAML is nested too deeply", line, f"{depth} levels", "flatten it", path)
         if node.tag not in _TAGS:
             raise TreeError("LLM_SPEC_5", "tags have no meaning in a spec", line, node.tag, "remove the tag", path)
         if isinstance(node, yaml.ScalarNode):
@@ -125,17 +130,17 @@ class _Converter:
         try:
             if isinstance(node, yaml.SequenceNode):
                 children = (
-                    self.convert(each, f"{path}.{index}" if path else str(index))
+                    self.convert(each, f"{path}.{index}" if path else str(index), depth + 1)
                     for index, each in enumerate(node.value)
                 )
                 return Seq(line, tuple(children))
             if isinstance(node, yaml.MappingNode):
-                return self._map(node, line, path)
+                return self._map(node, line, path, depth)
         finally:
             self._inside.discard(id(node))
         raise TreeError("LLM_SPEC_5", f"unknown YAML node {node.tag}", line)
 
-    def _map(self, node: yaml.MappingNode, line: int, path: str) -> Map:
+    def _map(self, node: yaml.MappingNode, line: int, path: str, depth: int) -> Map:
         own: dict[str, Tree] = {}
         merged: dict[str, Tree] = {}
         lines: dict[str, int] = {}
@@ -146,7 +151,7 @@ class _Converter:
                 raise TreeError("LLM_SPEC_5", "a key must be text", key_line, key_node.id, "use a plain key", path)
             key = str(key_node.value)
             where = f"{path}.{key}" if path else key
-            value = self.convert(value_node, where)
+            value = self.convert(value_node, where, depth + 1)
             if key == "<<" and not key_node.style:
                 for base in value.items if isinstance(value, Seq) else (value,):
                     if not isinstance(base, Map):

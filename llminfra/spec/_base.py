@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PrivateAttr, ValidationError
+from pydantic_core.core_schema import CoreSchema, no_info_wrap_validator_function
 
 from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.spec._shape_errors import shape_diagnostics
@@ -107,6 +108,13 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
             self._origin = origin
         if (watcher := _watcher.get()) is not None:
             watcher.append(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Take objects as they are: their checks ran when they were built, and a broken one was reported then."""
+        return no_info_wrap_validator_function(
+            lambda value, inner: value if isinstance(value, cls) else inner(value), handler(source)
+        )
 
     def model_post_init(self, _context: Any, /) -> None:
         """Remember the declaring line."""

@@ -1,0 +1,193 @@
+"""A Python spec runs in isolation, and whatever goes wrong in it is a finding with its line."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from llminfra.diagnostics import UsageError
+from llminfra.loading.load import load, load_all
+
+MINIMAL = """
+from llminfra import Platform
+platform = Platform(name="one", region="us-east-1")
+"""
+
+
+def spec(folder: Path, text: str, name: str = "spec.py") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def codes(path: Path) -> list[tuple[str, int | None]]:
+    return [(item.code, item.line) for item in load(path).diagnostics]
+
+
+def test_platform_at_module_level(tmp_path: Path) -> None:
+    loaded = load(spec(tmp_path, MINIMAL))
+    assert [item.name for item in loaded.platforms] == ["one"]
+    assert loaded.ok
+    assert loaded.platforms[0].origin == (str(tmp_path / "spec.py"), 3)
+
+
+def test_every_platform_counts_wherever_it_is_built(tmp_path: Path) -> None:
+    text = """
+from llminfra import Platform
+def make(name): return Platform(name=name, region="us-east-1")
+made = [make("a"), make("b")]
+make("c")
+d = made[0].model_copy(update={"name": "d"})
+again = d
+"""
+    assert [item.name for item in load(spec(tmp_path, text)).platforms] == ["a", "b", "c", "d"]
+
+
+def test_neighbours_can_be_imported_and_are_forgotten(tmp_path: Path) -> None:
+    for folder, region in (("x", "us-east-1"), ("y", "eu-west-1")):
+        (tmp_path / folder).mkdir()
+        spec(tmp_path / folder, f"REGION = {region!r}\n", "shared_settings.py")
+        spec(
+            tmp_path / folder,
+            "from shared_settings import REGION\nfrom llminfra import Platform\n"
+            f"Platform(name={folder!r}, region=REGION)\n",
+        )
+    before = list(sys.path)
+    loaded = load_all([tmp_path / "x" / "spec.py", tmp_path / "y" / "spec.py"])
+    assert [item.region for item in loaded.platforms] == ["us-east-1", "eu-west-1"]
+    assert sys.path == before
+    assert "shared_settings" not in sys.modules
+    assert "llminfra_spec" not in sys.modules
+
+
+def test_spec_in_a_package_imports_by_the_package_name(tmp_path: Path) -> None:
+    package = tmp_path / "my_stacks"
+    package.mkdir()
+    spec(package, "", "__init__.py")
+    spec(package, "NAME = 'packaged'\n", "common.py")
+    text = "from my_stacks.common import NAME\nfrom llminfra import Platform\nPlatform(name=NAME, region='us-east-1')\n"
+    assert [item.name for item in load(spec(package, text)).platforms] == ["packaged"]
+
+
+def test_a_dataclass_in_a_spec_finds_its_module(tmp_path: Path) -> None:
+    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n"
+    assert load(spec(tmp_path, text + MINIMAL)).ok
+
+
+def test_prints_of_a_spec_do_not_reach_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load(spec(tmp_path, MINIMAL + "print('hello')\n"))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "hello\n"
+
+
+def test_no_bytecode_is_left_beside_the_spec(tmp_path: Path) -> None:
+    spec(tmp_path, "X = 1\n", "neighbour.py")
+    load(spec(tmp_path, "import neighbour\n" + MINIMAL))
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["neighbour.py", "spec.py"]
+
+
+def test_shape_errors_of_all_objects_come_in_one_run(tmp_path: Path) -> None:
+    text = """
+from llminfra import VLLM, Endpoint, GpuPool, Model, Platform
+pool = GpuPool(name="gpu", instance_types=["g6.xlarge"], node=(0, 1))
+endpoint = Endpoint(
+    name="chat",
+    model=Model(id="Qwen/Qwen3-8B", token="hf_abcdefghijklmnop"),
+    engine=VLLM(max_model_len=0),
+    on=pool,
+)
+Platform(name="Upper", region="us-east-1", pools=[pool], endpoints=[endpoint])
+"""
+    loaded = load(spec(tmp_path, text))
+    assert [(item.code, item.path, item.line) for item in loaded.diagnostics] == [
+        ("LLM_SPEC_2", "pools.gpu.node", 3),
+        ("LLM_SEC_1", "endpoints.chat.model.token", 6),
+        ("LLM_SPEC_1", "endpoints.chat.engine.max_model_len", 7),
+        ("LLM_SPEC_1", "platforms.Upper.name", 10),
+    ]
+    assert all(item.fix for item in loaded.diagnostics)
+    assert not any("hf_abcdefghijklmnop" in str(item) for item in loaded.diagnostics)
+
+
+def test_what_is_sound_is_kept_for_planning(tmp_path: Path) -> None:
+    text = """
+from llminfra import VLLM, Endpoint, GpuPool, Model, Platform
+good = GpuPool(name="good", instance_types=["g6.xlarge"], root_volume_gib=1)
+bad = GpuPool(name="bad", nodes=(0, 1))
+def endpoint(name, on): return Endpoint(name=name, model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(), on=on)
+both = [endpoint("a", good), endpoint("b", bad)]
+platform = Platform(name="p", region="us-east-1", pools=[good, bad], endpoints=both)
+platform.add(endpoint("c", bad))
+platform.add(endpoint("d", good))
+"""
+    loaded = load(spec(tmp_path, text))
+    assert [item.code for item in loaded.diagnostics] == ["LLM_SPEC_1", "LLM_SPEC_3"]
+    assert [item.name for item in loaded.platforms[0].pools] == ["good"]
+    assert [item.name for item in loaded.platforms[0].workloads] == ["a", "d"]
+
+
+def test_syntax_error_has_its_line(tmp_path: Path) -> None:
+    path = spec(tmp_path, "x = 1\nplatform = Platform(\n")
+    (found,) = load(path).diagnostics
+    assert (found.code, found.file, found.line) == ("LLM_SPEC_5", str(path), 2)
+    assert found.found == "platform = Platform("
+
+
+def test_syntax_error_in_an_imported_neighbour_names_that_file(tmp_path: Path) -> None:
+    other = spec(tmp_path, "def f(:\n", "broken_neighbour.py")
+    (found,) = load(spec(tmp_path, "import broken_neighbour\n")).diagnostics
+    assert (found.code, found.file, found.line) == ("LLM_SPEC_5", str(other), 1)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"x = '\x00'\n"])
+def test_bytes_that_are_no_source_are_a_syntax_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "spec.py"
+    path.write_bytes(content)
+    assert [item.code for item in load(path).diagnostics] == ["LLM_SPEC_5"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "undefined_name",
+        "import no_such_module_at_all",
+        "1 / 0",
+        "raise SystemExit(3)",
+        "open('missing')",
+        "assert False",
+    ],
+)
+def test_an_exception_is_a_finding_at_the_users_line(tmp_path: Path, line: str) -> None:
+    path = spec(tmp_path, f"{MINIMAL}\ndef f():\n    {line}\n\nf()\n")
+    loaded = load(path)
+    assert [(item.code, item.file, item.line) for item in loaded.diagnostics] == [("LLM_SPEC_6", str(path), 6)]
+    assert loaded.diagnostics[0].found == line
+
+
+def test_shape_errors_before_an_exception_are_kept(tmp_path: Path) -> None:
+    text = "from llminfra import Model\nModel(id='nothing')\nboom\n"
+    assert codes(spec(tmp_path, text)) == [("LLM_SPEC_1", 2), ("LLM_SPEC_6", 3)]
+
+
+def test_a_spec_without_platform_is_an_error(tmp_path: Path) -> None:
+    assert codes(spec(tmp_path, "x = 1\n")) == [("LLM_SPEC_7", None)]
+
+
+def test_two_platforms_of_one_name_are_an_error(tmp_path: Path) -> None:
+    first, second = spec(tmp_path, MINIMAL, "a.py"), spec(tmp_path, MINIMAL, "b.py")
+    (found,) = load_all([first, second]).diagnostics
+    assert (found.code, found.path, found.file) == ("LLM_SPEC_4", "platforms.one", str(second))
+    assert str(first) in found.message
+
+
+def test_the_same_file_twice_counts_once(tmp_path: Path) -> None:
+    path = spec(tmp_path, MINIMAL)
+    assert len(load_all([path, path]).platforms) == 1
+
+
+@pytest.mark.parametrize("name", ["missing.py", ".", "spec.txt"])
+def test_what_is_no_spec_file_is_a_usage_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "spec.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(UsageError, match="file"):
+        load(tmp_path / name)
