@@ -1,0 +1,198 @@
+import datetime as dt
+
+import pytest
+
+from llminfra import (
+    VLLM,
+    Autoscaling,
+    CapacityBlock,
+    Diagnostic,
+    Endpoint,
+    GpuPool,
+    Image,
+    Model,
+    ModelBucket,
+    Parallelism,
+    Platform,
+    Secret,
+    SpecError,
+)
+from llminfra.planning import plan_platform
+from llminfra.planning.plan import Plan
+
+DAY = dt.date(2026, 11, 23)
+L40S = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 8))
+H100 = GpuPool(
+    name="h100",
+    instance_types=["p5.48xlarge"],
+    nodes=(0, 2),
+    efa=True,
+    capacity=CapacityBlock(reservation_id="cr-0123456789abcdef0"),
+    zones=["us-east-1b"],
+)
+QWEN = Model(id="Qwen/Qwen3-32B")
+
+
+def platform(*endpoints: Endpoint, pools: tuple[GpuPool, ...] = (L40S, H100), bucket: bool = True) -> Platform:
+    storage = [ModelBucket(name="acme-weights")] if bucket else []
+    return Platform(name="p", region="us-east-1", pools=pools, storage=storage, endpoints=endpoints)
+
+
+def planned(*endpoints: Endpoint, **options: object) -> Plan:
+    return plan_platform(platform(*endpoints, **options), today=DAY)
+
+
+def refused(*endpoints: Endpoint, **options: object) -> list[Diagnostic]:
+    with pytest.raises(SpecError) as caught:
+        planned(*endpoints, **options)
+    return list(caught.value.diagnostics)
+
+
+def test_tensor_parallelism_is_the_smallest_that_fits() -> None:
+    plan = planned(Endpoint(name="a", model=QWEN, engine=VLLM(max_model_len=16_384), on=L40S))
+    (endpoint,) = plan.endpoints
+    assert endpoint.parallelism.tensor == 2, "61 GiB of bf16 weights need two GPUs of 44 GiB"
+    assert endpoint.replicas_per_node == 2
+    assert endpoint.fit.fits is True
+    assert endpoint.fit.kv_cache_tokens is not None
+    assert endpoint.fit.kv_cache_tokens >= 16_384
+    assert any(line.startswith("TP 1") for line in endpoint.candidates)
+
+
+def test_concurrency_asks_for_more_gpus() -> None:
+    plan = planned(
+        Endpoint(name="a", model=QWEN, engine=VLLM(max_model_len=16_384), on=L40S, concurrency=16),
+    )
+    assert plan.endpoints[0].parallelism.tensor == 4
+
+
+def test_model_that_does_not_fit_quotes_the_engine() -> None:
+    small = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 1))
+    (finding,) = refused(Endpoint(name="a", model=QWEN, engine=VLLM(), on=small), pools=(small,))
+    assert finding.code == "LLM_FIT_1"
+    assert finding.path == "endpoints.a"
+    assert finding.runtime_message
+
+
+def test_context_too_long_for_the_cache_names_a_length_that_works() -> None:
+    one = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 1))
+    model = Model(id="Qwen/Qwen3-8B")
+    (finding,) = refused(Endpoint(name="a", model=model, engine=VLLM(max_model_len=40_000), on=one), pools=(one,))
+    assert finding.code == "LLM_FIT_9"
+    assert "max_model_len" in finding.fix
+    length = int(finding.fix.split("at most ")[1].split(";")[0].replace(",", ""))
+    fixed = planned(Endpoint(name="a", model=model, engine=VLLM(max_model_len=length), on=one), pools=(one,))
+    assert fixed.endpoints[0].fit.fits is True
+
+
+def test_heads_not_divisible_by_declared_tensor_parallelism() -> None:
+    endpoint = Endpoint(name="a", model=QWEN, engine=VLLM(), on=H100, parallelism=Parallelism(tensor=7))
+    found = refused(endpoint)
+    assert found[0].code == "LLM_SHAPE_1"
+    assert "must be divisible by tensor parallel size" in (found[0].runtime_message or "")
+
+
+def test_unknown_model_names_three_ways_out() -> None:
+    (finding,) = refused(Endpoint(name="a", model=Model(id="Qwen/Qwen3-32"), engine=VLLM(), on=L40S))
+    assert finding.code == "LLM_FIT_3"
+    assert "Qwen/Qwen3-32B" in finding.expected
+    assert "config" in finding.fix
+    assert "Hub" in finding.fix
+
+
+def test_context_beyond_the_model() -> None:
+    (finding,) = refused(Endpoint(name="a", model=QWEN, engine=VLLM(max_model_len=400_000), on=H100))
+    assert finding.code == "LLM_FIT_4"
+
+
+def test_unknown_version_flag_and_variable() -> None:
+    (version,) = refused(Endpoint(name="a", model=QWEN, engine=VLLM(version="9.9.9"), on=H100))
+    assert version.code == "LLM_FIT_8"
+    options = refused(
+        Endpoint(
+            name="a",
+            model=QWEN,
+            engine=VLLM(extra_args=["--swap-space=4", "--max-lora=2"], env={"VLLM_USE_V1": "1"}, max_model_len=8192),
+            on=H100,
+        )
+    )
+    assert [item.code for item in options] == ["LLM_FIT_7"] * 3
+    assert "removed" in options[0].message
+
+
+def test_more_replicas_than_the_pool_can_hold() -> None:
+    engine = VLLM(max_model_len=8192)
+    (finding,) = refused(Endpoint(name="a", model=QWEN, engine=engine, on=L40S, replicas=17))
+    assert finding.code == "LLM_FIT_6"
+    plan = planned(Endpoint(name="a", model=QWEN, engine=engine, on=L40S, replicas=Autoscaling(min=1, max=20)))
+    assert [item.code for item in plan.diagnostics] == ["LLM_FIT_10"]
+
+
+def test_every_emitted_flag_is_known_to_the_pinned_version() -> None:
+    from llminfra.catalog.engines import engine_release
+
+    model = Model(id="Qwen/Qwen3-32B", quantization="fp8")
+    engine = VLLM(max_model_len=8192, kv_cache_dtype="fp8", prefix_caching=False, max_num_batched_tokens=4096)
+    (endpoint,) = planned(Endpoint(name="a", model=model, engine=engine, on=H100)).endpoints
+    release = engine_release("vllm", endpoint.engine_version)
+    assert release is not None
+    flags = [item for item in endpoint.invocation.args if item.startswith("--")]
+    assert flags
+    assert [flag for flag in flags if not release.knows_flag(flag)] == []
+    variables = [name for name in endpoint.invocation.env if name.startswith("VLLM_")]
+    assert [name for name in variables if not release.knows_env(name)] == []
+
+
+def test_replica_over_two_nodes_gets_an_image_with_efa() -> None:
+    model = Model(id="meta-llama/Llama-3.1-405B-Instruct")
+    (endpoint,) = planned(Endpoint(name="a", model=model, engine=VLLM(max_model_len=8192), on=H100)).endpoints
+    assert endpoint.nodes_per_replica == 2
+    assert (endpoint.parallelism.tensor, endpoint.parallelism.pipeline) == (8, 2)
+    assert endpoint.resources.efa == 32
+    assert "deep-learning-containers" in endpoint.invocation.image_repository
+    assert "--headless" in endpoint.invocation.worker_args
+    assert endpoint.invocation.added_capabilities == ("IPC_LOCK",)
+
+
+def test_version_without_efa_image_is_refused_across_nodes() -> None:
+    model = Model(id="meta-llama/Llama-3.1-405B-Instruct")
+    engine = VLLM(max_model_len=8192, version="0.33.0")
+    (finding,) = refused(Endpoint(name="a", model=model, engine=engine, on=H100))
+    assert finding.code == "LLM_FIT_14"
+    own = VLLM(max_model_len=8192, version="0.33.0", image=Image(repository="acme/vllm-efa", tag="v0.33.0", efa=True))
+    assert planned(Endpoint(name="a", model=model, engine=own, on=H100)).endpoints[0].nodes_per_replica == 2
+
+
+def test_secrets_reach_the_pod_by_reference_only_where_needed() -> None:
+    model = Model(id="Qwen/Qwen3-32B", token=Secret(name="acme/hf", key="token"))
+    endpoint = Endpoint(
+        name="a", model=model, engine=VLLM(max_model_len=8192), on=H100, api_key=Secret(name="acme/key")
+    )
+    (streamed,) = planned(endpoint).endpoints
+    assert [item.name for item in streamed.invocation.secret_env] == ["VLLM_API_KEY"]
+    (from_hub,) = planned(endpoint, bucket=False).endpoints
+    assert [item.name for item in from_hub.invocation.secret_env] == ["HF_TOKEN", "VLLM_API_KEY"]
+    assert from_hub.weights.kind == "hub"
+
+
+def test_probe_budget_covers_the_estimate_twice_over() -> None:
+    (endpoint,) = planned(Endpoint(name="a", model=QWEN, engine=VLLM(max_model_len=8192), on=L40S)).endpoints
+    in_pod = sum(phase.seconds for phase in endpoint.startup.phases if phase.name not in {"node", "image"})
+    assert endpoint.startup.budget_s >= 2 * in_pod or endpoint.startup.budget_s >= 600
+    startup = endpoint.invocation.startup
+    assert startup.period_s * startup.failure_threshold >= endpoint.startup.budget_s
+    assert endpoint.drain.grace_s > endpoint.drain.pre_stop_s + endpoint.drain.engine_s
+
+
+def test_rollout_waits_where_no_gpu_is_spare() -> None:
+    full = planned(Endpoint(name="a", model=QWEN, engine=VLLM(max_model_len=8192), on=L40S, replicas=16))
+    roomy = planned(Endpoint(name="a", model=QWEN, engine=VLLM(max_model_len=8192), on=L40S, replicas=2))
+    assert full.endpoints[0].rollout == "recreate-one"
+    assert roomy.endpoints[0].rollout == "surge"
+
+
+def test_budget_is_a_rule() -> None:
+    spec = Platform(name="p", region="us-east-1", pools=[H100], budget_usd_per_month=1000)
+    with pytest.raises(SpecError) as caught:
+        plan_platform(spec, today=DAY)
+    assert [item.code for item in caught.value.diagnostics] == ["LLM_COST_1"]
