@@ -40,8 +40,12 @@ DEVICES = {
     ("B200", 183359): "b200",
     ("B300", 275040): "b300",
     ("GB200", 188416): "gb200",
-    ("RTX PRO 4500", 32768): "rtx-pro-4500",
     ("RTX PRO Server 6000", 98304): "rtx-pro-6000",
+}
+# Families that are left out for another reason than their GPU.
+EXCLUDED = {
+    "g7": "its RTX PRO 4500 needs NVIDIA driver 595, and the EKS images that llminfra pins have 580 "
+    "(awslabs/amazon-eks-ami doc/usage/g7-ami.md)",
 }
 # General node types for system pools: the families of the last generations, without special disks or networks.
 SYSTEM_FAMILIES = [
@@ -88,7 +92,20 @@ ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 def main() -> int:
-    """Build both files; returns the exit code."""
+    """Write both files; returns the exit code."""
+    texts = render()
+    for path, text in texts.items():
+        path.write_text(text)
+    print(", ".join(f"{path.name}: {len(text) // 1024} KiB" for path, text in texts.items()))
+    return 0
+
+
+def render() -> dict[Path, str]:
+    """Text of each file.
+
+    Raises:
+        ValueError: the sources contradict each other.
+    """
     raw = _load(MOTO / "instance_types.json.gz")
     karpenter = json.loads(KARPENTER.read_text())
     types, excluded = {}, {}
@@ -101,17 +118,17 @@ def main() -> int:
             excluded[name] = reason
     problems = _disagreements(types, karpenter["types"])
     if problems:
-        print("\n".join(problems), file=sys.stderr)
-        return 1
+        raise ValueError("\n".join(problems))
     source = (
         f"EC2 DescribeInstanceTypes as recorded in PyPI moto {version('moto')}: "
         "moto/ec2/resources/instance_types.json.gz; checked against " + karpenter["_source"]
     )
     note = "cards: runs of [count, max interfaces, EFA capable, baseline Gbps], by card index."
-    _write(DATA / "instances.json", {"_source": source, "_note": note, "excluded": excluded, "types": types})
-    _write(DATA / "offerings.json", _offerings(set(types)))
-    print(f"{len(types)} types ({sum('gpu' in row for row in types.values())} with GPUs), {len(excluded)} left out")
-    return 0
+    content = {"_source": source, "_note": note, "excluded": excluded, "types": types}
+    return {
+        DATA / "instances.json": _lines(content),
+        DATA / "offerings.json": _lines(_offerings(set(types))),
+    }
 
 
 def _load(path: Path) -> Any:
@@ -124,6 +141,8 @@ def _why_not(name: str, entry: dict[str, Any]) -> str | None:
     family, _, size = name.partition(".")
     if "GpuInfo" not in entry:
         return None if family in SYSTEM_FAMILIES and size in SYSTEM_SIZES else "not a GPU or system node type"
+    if family in EXCLUDED:
+        return EXCLUDED[family]
     gpu = entry["GpuInfo"]["Gpus"][0]
     if gpu["Manufacturer"] != "NVIDIA":
         return f"{gpu['Manufacturer']} {gpu['Name']}: llminfra plans for NVIDIA GPUs"
@@ -244,11 +263,10 @@ def _offerings(types: set[str]) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _lines(content: dict[str, Any]) -> str:
     """One line per instance type: small, and a change reads well in a diff."""
     text = json.dumps(content, separators=(",", ":"))
-    text = re.sub(r'(?<=[\[{},])(?="[a-z0-9-]+(?:\.[a-z0-9-]+)?":\{)', "\n", text)
-    path.write_text(text + "\n")
+    return re.sub(r'(?<=[\[{},])(?="[a-z0-9-]+(?:\.[a-z0-9-]+)?":\{)', "\n", text) + "\n"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,14 @@ DATA = ROOT / "llminfra" / "catalog" / "data"
 
 
 def main() -> int:
-    """Build the file; returns the exit code."""
+    """Write the file; returns the exit code."""
+    for path, text in render().items():
+        path.write_text(text)
+    return 0
+
+
+def render() -> dict[Path, str]:
+    """Text of the file."""
     instances = json.loads((SCRIPT_DATA / "karpenter_on_demand_usd.json").read_text())
     services = json.loads((SCRIPT_DATA / "service_prices.json").read_text())
     catalog = json.loads((DATA / "instances.json").read_text())["types"]
@@ -36,10 +43,7 @@ def main() -> int:
         "services": {services["region"]: services["prices"]},
         "service_sources": services["sources"],
     }
-    text = json.dumps(content, indent=1)
-    (DATA / "prices.json").write_text(text + "\n")
-    print({region: len(prices) for region, prices in on_demand.items()}, len(services["prices"]), "service prices")
-    return 0
+    return {DATA / "prices.json": json.dumps(content, indent=1) + "\n"}
 
 
 if __name__ == "__main__":

@@ -25,7 +25,14 @@ REGIONS = Path(moto.ssm.__file__).parent / "resources" / "regions.json.gz"
 
 
 def main() -> int:
-    """Build the file; returns the exit code."""
+    """Write the file; returns the exit code."""
+    for path, text in render().items():
+        path.write_text(text)
+    return 0
+
+
+def render() -> dict[Path, str]:
+    """Text of the file."""
     with gzip.open(REGIONS) as stream:
         known = json.load(stream)["aws"]["service"]["global-infrastructure"]["regions"]
     accounts = json.loads((ROOT / "scripts" / "data" / "ecr_accounts.json").read_text())
@@ -63,9 +70,7 @@ def main() -> int:
     path = ROOT / "llminfra" / "catalog" / "data" / "regions.json"
     head = json.dumps({key: value for key, value in content.items() if key != "regions"}, indent=1)[:-2]
     body = [f"  {json.dumps(name)}: {json.dumps(row, ensure_ascii=False)}" for name, row in regions.items()]
-    path.write_text(head + ',\n "regions": {\n' + ",\n".join(body) + "\n }\n}\n")
-    print(f"{len(regions)} regions")
-    return 0
+    return {path: head + ',\n "regions": {\n' + ",\n".join(body) + "\n }\n}\n"}
 
 
 def _dns_suffixes() -> dict[str, str]:

@@ -1,0 +1,71 @@
+import datetime as dt
+from typing import get_args
+
+import pytest
+
+from llminfra.catalog import instances, prices
+from llminfra.catalog.datafile import read_data
+
+
+def test_p5_in_us_east_1():
+    price = prices.on_demand_usd_per_hour("p5.48xlarge", "us-east-1")
+    assert price is not None
+    assert (price.usd, price.region, price.unit, price.date) == (55.04, "us-east-1", "instance-hour", "2026-07-20")
+    assert "karpenter" in price.source
+    assert not price.unverified
+
+
+def test_an_unknown_region_or_type_has_no_price():
+    assert prices.on_demand_usd_per_hour("p5.48xlarge", "eu-west-1") is None
+    assert prices.on_demand_usd_per_hour("p5e.48xlarge", "us-east-1") is None
+    assert prices.service_price("nat_gateway_hour", "eu-west-1") is None
+
+
+def test_every_gpu_type_but_one_is_priced_in_us_east_1():
+    missing = [
+        item.name for item in instances.all_gpu_types() if prices.on_demand_usd_per_hour(item.name, "us-east-1") is None
+    ]
+    assert missing == ["p5e.48xlarge"]
+
+
+def test_only_catalog_types_are_priced():
+    for region in prices.priced_regions():
+        assert set(read_data("prices.json")["on_demand_usd_per_hour"][region]) <= set(instances.names())
+
+
+def test_larger_sizes_of_a_family_cost_more():
+    def usd(name: str) -> float:
+        price = prices.on_demand_usd_per_hour(name, "us-east-1")
+        assert price is not None
+        return price.usd
+
+    assert usd("g6e.xlarge") < usd("g6e.12xlarge") < usd("g6e.48xlarge") < usd("p5.48xlarge") < usd("p6-b300.48xlarge")
+
+
+@pytest.mark.parametrize("name", get_args(prices.ServicePriceName))
+def test_every_service_price_has_a_source_and_a_date(name: prices.ServicePriceName):
+    price = prices.service_price(name, "us-east-1")
+    assert price is not None
+    assert price.usd > 0
+    assert len(price.source) > 20
+    assert dt.date(2022, 1, 1) < dt.date.fromisoformat(price.date) < dt.date(2027, 1, 1)
+
+
+def test_the_file_has_no_price_without_a_name_in_the_type():
+    assert set(read_data("prices.json")["services"]["us-east-1"]) == set(get_args(prices.ServicePriceName))
+
+
+@pytest.mark.parametrize(("throughput", "usd"), [(125, 0.145), (250, 0.21), (500, 0.34), (1000, 0.60)])
+def test_lustre_prices_are_marked_unverified(throughput: int, usd: float):
+    price = prices.lustre_usd_per_gib_month(throughput, "us-east-1")
+    assert price is not None
+    assert price.usd == usd
+    assert price.unverified
+
+
+def test_lustre_has_no_other_throughput():
+    assert prices.lustre_usd_per_gib_month(300, "us-east-1") is None
+
+
+def test_month():
+    assert prices.HOURS_PER_MONTH == 365 * 24 / 12

@@ -1,0 +1,77 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llminfra.catalog import instances, regions
+
+
+def test_us_east_1():
+    found = regions.get("us-east-1")
+    assert found is not None
+    assert found.long_name == "US East (N. Virginia)"
+    assert (found.partition, found.dns_suffix) == ("aws", "amazonaws.com")
+    assert found.zones == tuple(f"us-east-1{letter}" for letter in "abcdef")
+    assert found.zone_ids == tuple(f"use1-az{number}" for number in range(1, 7))
+    assert found.eks_addon_registry == "602401143452.dkr.ecr.us-east-1.amazonaws.com"
+    assert found.dlc_registry == "763104351884.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "partition", "suffix"),
+    [("cn-north-1", "aws-cn", "amazonaws.com.cn"), ("us-gov-west-1", "aws-us-gov", "amazonaws.com")],
+)
+def test_other_partitions(name: str, partition: str, suffix: str):
+    found = regions.get(name)
+    assert found is not None
+    assert (found.partition, found.dns_suffix, found.zones_unverified) == (partition, suffix, True)
+
+
+def test_zones_belong_to_their_region():
+    for name in regions.names():
+        found = regions.get(name)
+        assert found is not None
+        assert 2 <= len(found.zones) <= len(found.zone_ids)
+        assert {regions.region_of_zone(zone) for zone in found.zones} == {name}
+
+
+@pytest.mark.parametrize("zone", ["us-east-9a", "us-east-1", "us-east-1aa", "use1-az1", "", "us-east-1A", "a"])
+def test_what_is_no_zone_has_no_region(zone: str):
+    assert regions.region_of_zone(zone) is None
+
+
+def test_a_zone_letter_of_another_account_still_belongs_to_its_region():
+    assert "ap-northeast-1b" not in regions.zones("ap-northeast-1")
+    assert regions.region_of_zone("ap-northeast-1b") == "ap-northeast-1"
+
+
+def test_unknown_region():
+    assert regions.get("eu-west-9") is None
+    assert regions.zones("eu-west-9") == ()
+    assert "eu-west-1" in regions.suggest("eu-west-9")
+
+
+def test_offerings_are_by_zone_id():
+    assert "us-east-1" in regions.offered_in("p5.48xlarge")
+    assert "ca-west-1" not in regions.offered_in("p5.48xlarge")
+    found = regions.offered_zone_ids("p5.48xlarge", "us-east-1")
+    region = regions.get("us-east-1")
+    assert region is not None
+    assert found
+    assert set(found) <= set(region.zone_ids)
+
+
+def test_a_region_without_records_says_so():
+    assert regions.has_offerings("us-east-1")
+    assert not regions.has_offerings("mx-central-1")
+    assert regions.offered_zone_ids("m7i.large", "mx-central-1") == ()
+
+
+def test_most_types_are_offered_somewhere():
+    nowhere = [name for name in instances.names() if not regions.offered_in(name)]
+    assert len(nowhere) < 12, nowhere
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_safe(text: str):
+    assert regions.get(text) is None or text in regions.names()
+    assert regions.region_of_zone(text) is None or text[:-1] in regions.names()
