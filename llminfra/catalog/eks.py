@@ -157,8 +157,8 @@ def control_plane_log_types() -> tuple[str, ...]:
 def max_pods(instance: InstanceType, *, prefix_delegation: bool = False, efa: bool = False) -> int:
     """Pods that EKS lets a node of this type run.
 
-    By the secondary addresses of its interfaces, or with prefix delegation by 16 times as many, up to EKS's
-    recommended ceiling: 110 up to 30 vCPUs, 250 above (awslabs/amazon-eks-ami max-pods-calculator.sh).
+    By the secondary addresses of its interfaces, or with prefix delegation by 16 times as many, up to the limit of
+    managed node groups: 110 below 30 vCPUs, else 250 (Amazon EKS User Guide, create-managed-node-group).
 
     Args:
         instance: The instance type.
@@ -169,5 +169,5 @@ def max_pods(instance: InstanceType, *, prefix_delegation: bool = False, efa: bo
     if not prefix_delegation:
         return addresses
     ceiling = read_data("eks.json")["max_pods_ceiling"]
-    limit: int = ceiling["up_to_30_vcpus"] if instance.vcpu <= 30 else ceiling["above"]
+    limit: int = ceiling["below_30_vcpus"] if instance.vcpu < 30 else ceiling["from_30_vcpus"]
     return min((addresses - 2) * 16 + 2, limit)
