@@ -27,6 +27,10 @@ SUBCHARTS = {
     "kube-prometheus-stack": ("grafana", "kube-state-metrics", "prometheus-node-exporter"),
 }
 
+# Keys that the templates render although values.yaml does not list them.
+# kubernetes-sigs/lws:charts/lws/templates/manager/deployment.yaml renders podSecurityContext whole.
+MORE_KEYS: dict[str, Any] = {"lws": {"podSecurityContext": {"seccompProfile": {"type": 0}}}}
+
 # Mappings with defaults whose keys are nevertheless the user's own: flags of the program.
 OPEN_MAPPINGS = {"extraArgs"}
 
@@ -62,6 +66,7 @@ def main(charts: Path) -> None:
         for part in SUBCHARTS.get(name, ()):
             part_tree = key_tree(yaml.safe_load((charts / part / "values.yaml").read_text()))
             tree[part] = merged(tree.get(part), part_tree)
+        tree = merged(tree, MORE_KEYS.get(name))
         data = {
             "_source": f"{repository}:{path}/values.yaml",
             "date": date,

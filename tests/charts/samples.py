@@ -71,7 +71,7 @@ CACHE = Cache(
     },
 )
 TMP = Cache(name="tmp", mount_path="/tmp", size_gib=10)
-ARITHMETIC = {"llminfra/startup-budget": "900 s = 2 x (70 GiB / 1.2 GiB/s + 180 s compile) + margin"}
+ARITHMETIC = {"llminfra.io/startup-budget": "900 s = 2 x (70 GiB / 1.2 GiB/s + 180 s compile) + margin"}
 
 
 def single_node() -> LlmServerValues:
@@ -96,7 +96,7 @@ def single_node() -> LlmServerValues:
         drain=Drain(pre_stop_sleep_seconds=15, engine_drain_seconds=60, termination_grace_period_seconds=90),
         rollout=Rollout(progress_deadline_seconds=1200),
         scheduling=Scheduling(
-            node_selector={"llminfra/pool": "l4"},
+            node_selector={"llminfra.io/pool": "l4"},
             tolerations=[tolerate("nvidia.com/gpu", "true", "NoSchedule")],
         ),
         service_account=ServiceAccount(name="chat"),
@@ -135,7 +135,7 @@ def autoscaled() -> LlmServerValues:
             ),
         ],
         scheduling=Scheduling(
-            node_selector={"llminfra/pool": "h100"},
+            node_selector={"llminfra.io/pool": "h100"},
             tolerations=[tolerate("nvidia.com/gpu", "true", "NoSchedule")],
             topology_spread=[TopologySpread(topology_key="kubernetes.io/hostname")],
             priority_class_name="llm-serving",
@@ -231,7 +231,7 @@ def multi_node() -> LlmServerValues:
         drain=Drain(pre_stop_sleep_seconds=15, engine_drain_seconds=60, termination_grace_period_seconds=120),
         rollout=Rollout(progress_deadline_seconds=3600),
         scheduling=Scheduling(
-            node_selector={"llminfra/pool": "h100"},
+            node_selector={"llminfra.io/pool": "h100"},
             tolerations=[
                 tolerate("nvidia.com/gpu", "true", "NoSchedule"),
                 tolerate("vpc.amazonaws.com/efa", None, "NoSchedule"),
@@ -276,7 +276,7 @@ def karpenter_pools() -> KarpenterPoolsValues:
         pools=[
             KarpenterPool(
                 name="l40s",
-                labels={"llminfra/pool": "l40s", "nvidia.com/gpu.present": "true"},
+                labels={"llminfra.io/pool": "l40s", "nvidia.com/gpu.present": "true"},
                 taints=[PoolTaint(key="nvidia.com/gpu", value="true", effect="NoSchedule")],
                 instance_types=["g6e.12xlarge", "g6e.24xlarge"],
                 zones=["us-east-1a", "us-east-1b"],
@@ -293,7 +293,7 @@ def karpenter_pools() -> KarpenterPoolsValues:
             ),
             KarpenterPool(
                 name="h100",
-                labels={"llminfra/pool": "h100", "nvidia.com/gpu.present": "true"},
+                labels={"llminfra.io/pool": "h100", "nvidia.com/gpu.present": "true"},
                 taints=[PoolTaint(key="nvidia.com/gpu", value="true", effect="NoSchedule")],
                 startup_taints=[PoolTaint(key="fsx.csi.aws.com/agent-not-ready", effect="NoExecute")],
                 instance_types=["p5.48xlarge"],

@@ -104,8 +104,8 @@ def test_privileges_are_recorded_with_their_reason(render_chart: Render) -> None
     assert values.pod_security_level == "privileged"
     objects = render_chart("llm-server", values)
     notes = one(objects, "LeaderWorkerSet")["metadata"]["annotations"]
-    assert "locks the memory" in notes["llminfra/waiver.ipc-lock"]
-    assert "ambient" in notes["llminfra/waiver.run-as-root"]
+    assert "locks the memory" in notes["llminfra.io/waiver.ipc-lock"]
+    assert "ambient" in notes["llminfra.io/waiver.run-as-root"]
     for spec in pod_specs(objects):
         assert engine(spec)["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["IPC_LOCK"]}
 
@@ -116,7 +116,7 @@ def test_privileged_container(render_chart: Render) -> None:
     context = engine(pod_specs(objects)[0])["securityContext"]
     assert context["privileged"] is True
     assert "allowPrivilegeEscalation" not in context
-    assert "llminfra/waiver.privileged" in one(objects, "Deployment")["metadata"]["annotations"]
+    assert "llminfra.io/waiver.privileged" in one(objects, "Deployment")["metadata"]["annotations"]
 
 
 def test_root_needs_a_reason() -> None:
@@ -386,7 +386,7 @@ def test_volumes_are_static_and_nobody_else_can_claim_them(render_chart: Render)
 def test_a_chart_upgrade_alone_restarts_nothing(render_chart: Render) -> None:
     template = one(render_chart("llm-server", single_node()), "Deployment")["spec"]["template"]
     assert not any("chart" in key for key in template["metadata"]["labels"])
-    reworded = single_node().replace(annotations={"llminfra/startup-budget": "other words"})
+    reworded = single_node().replace(annotations={"llminfra.io/startup-budget": "other words"})
     assert one(render_chart("llm-server", reworded), "Deployment")["spec"]["template"] == template
 
 
@@ -400,7 +400,7 @@ def test_tolerations_of_the_pool(render_chart: Render) -> None:
     assert spec["tolerations"] == [
         {"key": "nvidia.com/gpu", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
     ]
-    assert spec["nodeSelector"] == {"llminfra/pool": "l4"}
+    assert spec["nodeSelector"] == {"llminfra.io/pool": "l4"}
 
 
 @pytest.mark.parametrize("name", ["on", "no", "yes", "y", "null", "true", "e1", "off"])

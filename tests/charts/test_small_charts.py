@@ -21,7 +21,7 @@ def test_namespaces_enforce_pod_security(render_chart: Render) -> None:
     }
     assert found["llm"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert found["llm-efa"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
-    assert "IPC_LOCK" in found["llm-efa"]["annotations"]["llminfra/waiver.pod-security"]
+    assert "IPC_LOCK" in found["llm-efa"]["annotations"]["llminfra.io/waiver.pod-security"]
     assert found["llm-efa"]["labels"]["pod-security.kubernetes.io/audit"] == "restricted"
     assert found["llm"]["annotations"]["helm.sh/resource-policy"] == "keep"
 

@@ -16,7 +16,7 @@ from llminfra.charts.values import ChartValues
 
 TAINTS = [tolerate("nvidia.com/gpu", "true", "NoSchedule"), tolerate("vpc.amazonaws.com/efa", None, "NoSchedule")]
 GPU_NODES = {"nvidia.com/gpu.present": "true"}
-SYSTEM_NODES = {"node_selector": {"llminfra/pool": "system"}, "tolerations": [Toleration(key="CriticalAddonsOnly")]}
+SYSTEM_NODES = {"node_selector": {"llminfra.io/pool": "system"}, "tolerations": [Toleration(key="CriticalAddonsOnly")]}
 
 
 def _monitoring() -> up.KubePrometheusStackValues:
@@ -36,7 +36,7 @@ def _monitoring() -> up.KubePrometheusStackValues:
         alertmanager=up.Alertmanager(alertmanager_spec=up.AlertmanagerSpec(storage=up.claim(10, None), **SYSTEM_NODES)),
         grafana=up.Grafana(admin=up.GrafanaAdmin(existing_secret="grafana-admin"), **SYSTEM_NODES),
         node_exporter=up.NodeExporter(tolerations=TAINTS),
-        kube_state_metrics=up.KubeStateMetrics(metric_labels_allowlist=["nodes=[llminfra/pool]"]),
+        kube_state_metrics=up.KubeStateMetrics(metric_labels_allowlist=["nodes=[llminfra.io/pool]"]),
         prometheus_operator=up.PrometheusOperator(**SYSTEM_NODES),
     )
 
@@ -150,7 +150,7 @@ def test_no_targets_that_eks_hides() -> None:
     assert not any(values["defaultRules"]["rules"].values())  # type: ignore[index,call-overload,union-attr]
 
 
-def test_grafana_has_no_known_password() -> None:
+def test_grafanas_password_comes_from_a_secret() -> None:
     grafana = _monitoring().to_values()["grafana"]
     assert grafana["admin"]["existingSecret"] == "grafana-admin"  # type: ignore[index,call-overload]
     assert "adminPassword" not in grafana  # type: ignore[operator]
@@ -179,6 +179,11 @@ def test_dcgm_has_memory_for_eight_gpus_and_one_privilege() -> None:
     assert context["capabilities"] == {"add": ["SYS_ADMIN"], "drop": ["ALL"]}  # type: ignore[index,call-overload]
     assert context["allowPrivilegeEscalation"] is False  # type: ignore[index,call-overload]
     assert values["serviceMonitor"]["honorLabels"] is True  # type: ignore[index,call-overload]
+
+
+def test_lws_runs_in_a_restricted_namespace() -> None:
+    context = FULL["lws"]().to_values()["podSecurityContext"]
+    assert context == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 def test_lws_is_not_the_branch_main() -> None:

@@ -164,7 +164,7 @@ def test_the_job_is_restricted_and_names_its_model(render_chart: Render) -> None
     objects = render_chart("weights-copy", weights_copy())
     job = one(objects, "Job")
     spec = job["spec"]["template"]["spec"]
-    assert job["metadata"]["annotations"]["llminfra/model"].endswith(f"@{REVISION}")
+    assert job["metadata"]["annotations"]["llminfra.io/model"].endswith(f"@{REVISION}")
     assert spec["securityContext"]["runAsNonRoot"] is True
     container = spec["containers"][0]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True

@@ -27,6 +27,8 @@ class NetworkPolicy(ChartValues):
     """Namespaces (gateways, applications) that may call the serving port."""
     metrics_from_namespaces: list[DnsLabel] = []
     """Namespaces whose Prometheus may scrape the metrics port."""
+    metrics_pod_labels: dict[str, str] = {"app.kubernetes.io/name": "prometheus"}
+    """Pods of those namespaces that scrape: what the Prometheus operator labels its pods with."""
     peer_endpoints: list[DnsLabel] = []
     """Other endpoints of the namespace that exchange KV caches with this one, on every port, both directions."""
     egress_dns: bool = True

@@ -1,8 +1,8 @@
 """Values of ``kube-prometheus-stack`` 88: Prometheus, Alertmanager, Grafana and their exporters.
 
-Source: prometheus-community/helm-charts:charts/kube-prometheus-stack/values.yaml and its sub-charts. Three defaults
-bite: objects without the release's label are ignored (``*SelectorNilUsesHelmValues``), Prometheus has no disk
-(``storageSpec: {}``), and Grafana's password is known.
+Source: prometheus-community/helm-charts:charts/kube-prometheus-stack/values.yaml and its sub-charts. Two defaults
+bite: objects without the release's label are ignored (``*SelectorNilUsesHelmValues``), and Prometheus has no disk
+(``storageSpec: {}``).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Alertmanager(ChartValues):
 
 
 class GrafanaAdmin(ChartValues):
-    """``grafana.admin``: the password comes from a Secret that exists already."""
+    """``grafana.admin``: the password comes from a Secret that exists already; without, the chart makes one up."""
 
     existing_secret: LateStr
     user_key: str = "admin-user"

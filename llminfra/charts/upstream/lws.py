@@ -27,11 +27,25 @@ class LwsImage(ChartValues):
     manager: LwsManagerImage
 
 
+class SeccompProfile(ChartValues):
+    """``seccompProfile``."""
+
+    type: Literal["RuntimeDefault"] = "RuntimeDefault"
+
+
+class LwsPodSecurity(ChartValues):
+    """``podSecurityContext``; without the seccomp profile a restricted namespace refuses the controller."""
+
+    run_as_non_root: bool = True
+    seccomp_profile: SeccompProfile = SeccompProfile()
+
+
 class LwsValues(ChartValues):
     """The controller of LeaderWorkerSets, on the system nodes."""
 
     image: LwsImage
     replica_count: int = Field(default=2, ge=1)
+    pod_security_context: LwsPodSecurity = LwsPodSecurity()
     resources: ResourceRequirements = small_resources("500m", "1Gi")
     tolerations: list[Toleration] = []
     node_selector: dict[str, str] = {}

@@ -73,7 +73,7 @@ probes is the same for both, so that EFA, memory and security never differ betwe
 metadata:
   labels:
     {{- include "llm-server.podLabels" $root | nindent 4 }}
-    llminfra/role: {{ $role }}
+    llminfra.io/role: {{ $role }}
   annotations:
     kubectl.kubernetes.io/default-container: engine
     {{- if $values.scheduling.doNotDisrupt }}
@@ -117,7 +117,7 @@ spec:
       labelSelector:
         matchLabels:
           {{- include "llm-server.selectorLabels" $root | nindent 10 }}
-          llminfra/role: {{ $role }}
+          llminfra.io/role: {{ $role }}
       {{- if not $values.group }}
       matchLabelKeys:
         - pod-template-hash
