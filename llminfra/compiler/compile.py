@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.assets import chart_dir
 from llminfra.bindings.synth import open_app, synthesize
-from llminfra.compiler.publish import STACK_FILE, copy_chart, publish
+from llminfra.compiler.publish import STACK_FILE, VERSIONS_FILE, copy_chart, publish
 from llminfra.compiler.result import StackInfo, SynthResult
 from llminfra.compiler.stacks.cluster import cluster_stack
+from llminfra.compiler.stacks.common import stack_name
 from llminfra.compiler.stacks.network import network_stack
 from llminfra.compiler.stacks.platform import platform_stack
 from llminfra.compiler.stacks.serving import serving_stack
 from llminfra.compiler.stacks.storage import storage_stack
+from llminfra.constructs.providers import versions_file
 from llminfra.diagnostics import SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -50,10 +52,13 @@ def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
         app = open_app(staged)
         built = [(plan, stack) for plan in plans for stack in _build(app, plan)]
         synthesize(app)
-        manifest = json.loads((staged / "manifest.json").read_text(encoding="utf-8"))
+        manifest = _in_order_of_apply(staged / "manifest.json", [stack_name(plan, stack.kind) for plan, stack in built])
         stacks = []
-        for (plan, stack), (name, entry) in zip(built, manifest["stacks"].items(), strict=True):
+        for plan, stack in built:
+            name = stack_name(plan, stack.kind)
+            entry = manifest["stacks"][name]
             folder = staged / entry["workingDirectory"]
+            (folder / VERSIONS_FILE).write_text(versions_file(), encoding="utf-8")
             for chart in sorted(stack.charts):
                 copy_chart(chart_dir(chart), folder)
             content = json.loads((folder / STACK_FILE).read_text(encoding="utf-8"))
@@ -107,6 +112,14 @@ def _build(app: core.App, plan: Plan) -> list[Built]:
             serving.stack.add_dependency(earlier.stack)
         return [*built, base, serving]
     return [*built, base]
+
+
+def _in_order_of_apply(file: Path, names: Sequence[str]) -> dict[str, Any]:
+    """CDKTF sorts its manifest by name; people and pipelines want to apply the stacks as they stand there."""
+    manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    manifest["stacks"] = {name: manifest["stacks"][name] for name in names}
+    file.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return manifest
 
 
 def _count(content: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 STACK_FILE = "cdk.tf.json"
+VERSIONS_FILE = "versions.tf"
 CHARTS = "charts"
 
 
@@ -31,7 +32,8 @@ def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
             (target / CHARTS).rename(source / "charts-before")
         if (source / CHARTS).exists():
             (source / CHARTS).rename(target / CHARTS)
-        (source / STACK_FILE).replace(target / STACK_FILE)
+        for file in (VERSIONS_FILE, STACK_FILE):
+            (source / file).replace(target / file)
     (staged / "manifest.json").replace(out_dir / "manifest.json")
     for folder in stacks.iterdir():
         if folder.is_dir() and folder.name not in wanted:
@@ -50,6 +52,7 @@ def copy_chart(chart: Path, stack_folder: Path) -> None:
 
 def _remove_stale(folder: Path) -> None:
     if any(folder.glob("*.tfstate*")):
-        (folder / STACK_FILE).unlink(missing_ok=True)
+        for file in (VERSIONS_FILE, STACK_FILE):
+            (folder / file).unlink(missing_ok=True)
         return
     shutil.rmtree(folder)

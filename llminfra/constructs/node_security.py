@@ -5,12 +5,23 @@ from __future__ import annotations
 from llminfra.constructs.scope import Maker
 from llminfra.constructs.security_group import ALL_PROTOCOLS, Rule, add_rule, security_group
 
+# terraform-aws-modules/terraform-aws-eks v21.19.0 node_groups.tf (recommended rules), and the ports in the templates of
+# the pinned charts.
+_FROM_CONTROL_PLANE = (
+    (443, 443, "Control plane to services on 443"),
+    (4443, 4443, "Control plane to webhooks on 4443"),
+    (6443, 6443, "Control plane to the metrics API of KEDA"),
+    (8443, 8443, "Control plane to webhooks on 8443"),
+    (9443, 9443, "Control plane to webhooks on 9443"),
+    (10250, 10251, "Control plane to kubelet, metrics-server and webhooks"),
+)
+
 
 def node_security_group(make: Maker, *, vpc_id: str, vpc_cidr: str, cluster_group_id: str) -> str:
     """The group of every node.
 
-    The control plane reaches kubelet and webhooks, which listen where their chart says, so that any unprivileged port
-    is open to it. Nodes reach each other, the VPC (endpoints, file systems, DNS) and HTTPS outside; returns the id.
+    The control plane reaches kubelet, webhooks and aggregated APIs on the ports that charts use for them. Nodes reach
+    each other, the VPC (endpoints, file systems, DNS) and HTTPS outside; returns the id.
     """
     group = security_group(make, "nodes", vpc_id=vpc_id, why="Kubernetes nodes")
     rules = [
@@ -21,19 +32,15 @@ def node_security_group(make: Maker, *, vpc_id: str, vpc_cidr: str, cluster_grou
             protocol=ALL_PROTOCOLS,
             peer_group=group,
         ),
-        Rule(
-            id="nodes-from-control-plane",
-            direction="in",
-            why="Control plane to kubelet and webhooks",
-            ports=(1025, 65535),
-            peer_group=cluster_group_id,
-        ),
-        Rule(
-            id="nodes-from-control-plane-https",
-            direction="in",
-            why="Control plane to services on 443",
-            ports=(443, 443),
-            peer_group=cluster_group_id,
+        *(
+            Rule(
+                id=f"nodes-from-control-plane-{low}",
+                direction="in",
+                why=why,
+                ports=(low, high),
+                peer_group=cluster_group_id,
+            )
+            for low, high, why in _FROM_CONTROL_PLANE
         ),
         Rule(
             id="nodes-to-vpc",

@@ -27,7 +27,8 @@ def weights_bucket(make: Maker, id_: str, plan: BucketPlan, key: Key) -> Weights
     """Create a bucket.
 
     Reads are audited by CloudTrail's data events, which an account has or has not as a whole: S3's own access logs
-    cannot be written to a bucket with a KMS key.
+    cannot be written to a bucket with a KMS key. Event notifications are left to FSx, which puts its own on a bucket
+    that a file system is linked to; a Terraform resource would take them away.
     """
     bucket = make(aws.S3Bucket, id_, bucket=plan.name, force_destroy=False, tags={"Name": plan.name})
     name, arn = bucket.bucket, bucket.arn
