@@ -26,6 +26,8 @@ FORMAT_VERSION = 1
 _MANIFEST = "manifest.json"
 _JSII_MARKER = ".jsii-runtime-package-cache"  # jsii touches it at every use
 _NEVER_READ = frozenset({".ts", ".md", ".map", ".txt", ".yml"})  # in npm packages; not worth a look at every start
+_READABLE_FOLDER = 0o755
+_WRITABLE_BY_OTHERS = 0o022
 _UNUSED_AFTER_S = 60 * 24 * 3600
 _ABANDONED_AFTER_S = 3600
 _TOUCH_AFTER_S = 24 * 3600
@@ -95,9 +97,12 @@ def build(folder: Path, fill: Fill) -> Entry:
     """Fills an empty folder and seals it with a manifest."""
     entry = Entry(folder)
     fill(entry)
+    folder.chmod(_READABLE_FOLDER)
     sizes: dict[str, int] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix not in _NEVER_READ:
+        if path.is_dir():
+            path.chmod(_READABLE_FOLDER)  # jsii makes private ones; an image may be built by another user
+        elif path.is_file() and path.suffix not in _NEVER_READ:
             os.utime(path, (MTIME_S, MTIME_S))
             sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
     manifest = {"format": FORMAT_VERSION, "files": sizes, "digest": _digest(sizes)}
@@ -106,8 +111,10 @@ def build(folder: Path, fill: Fill) -> Entry:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether every file of the entry is there, with its size and the modification time that it was sealed with."""
+    """Whether the entry is ours and every file is there, with its size and the time that it was sealed with."""
     try:
+        if not _is_trusted(folder.stat()):
+            return False
         manifest = json.loads((folder / _MANIFEST).read_bytes())
         files = manifest["files"]
         if manifest["format"] != FORMAT_VERSION or manifest["digest"] != _digest(files):
@@ -115,6 +122,13 @@ def is_whole(folder: Path) -> bool:
         return all(_is_untouched(os.path.join(folder, name), size) for name, size in files.items())  # noqa: PTH118
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _is_trusted(status: os.stat_result) -> bool:
+    """Whether nobody else could have written what we are about to run; Windows keeps user caches apart by itself."""
+    if os.name != "posix":
+        return True
+    return status.st_uid in {0, os.getuid()} and not status.st_mode & _WRITABLE_BY_OTHERS
 
 
 def _is_untouched(path: str, size: int) -> bool:

@@ -100,6 +100,16 @@ def test_what_jsii_touches_and_what_nobody_reads_is_not_damage(tmp_path, fill):
     assert is_whole(entry.folder)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_an_entry_that_others_could_have_written_is_not_used(tmp_path, fill):
+    entry = find_or_build(tmp_path, INPUTS, fill)
+    entry.folder.chmod(0o775)
+    assert not is_whole(entry.folder)
+    find_or_build(tmp_path, INPUTS, fill)
+    assert fill.count == 2
+    assert is_whole(entry.folder)
+
+
 def test_a_build_that_fails_leaves_nothing_behind(tmp_path):
     def fail(entry: Entry) -> None:
         (entry.folder / "half").write_text("half")

@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -152,4 +153,11 @@ def test_jsii_keeps_its_own_entry_point_for_debugging(run, expected, tmp_path):
     result = run(APPS / "buckets.py", tmp_path, JSII_DEBUG_TIMING="1")
     assert result.returncode == 0
     assert "loadAssemblyFromPath" in result.stdout
+    assert stack_of(tmp_path).read_bytes() == expected.read_bytes()
+
+
+def test_an_app_can_be_built_inside_a_test(cache, expected, tmp_path, monkeypatch):
+    monkeypatch.setenv("LLMINFRA_CACHE_DIR", str(cache))
+    monkeypatch.setattr("sys.argv", ["buckets.py", str(tmp_path)])
+    runpy.run_path(str(APPS / "buckets.py"))
     assert stack_of(tmp_path).read_bytes() == expected.read_bytes()
