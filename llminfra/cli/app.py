@@ -1,0 +1,30 @@
+"""The commands of the program, one file each."""
+
+from __future__ import annotations
+
+import typer
+
+from llminfra.cli import explain, fit, plan, schema, synth
+
+app = typer.Typer(
+    name="llminfra",
+    help="Declare LLM serving on AWS in typed Python: proof that it fits, Terraform, Helm releases, a policy report.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("plan")(plan.plan)
+app.command("synth")(synth.synth)
+app.command("fit")(fit.fit)
+app.command("explain")(explain.explain)
+app.command("schema")(schema.schema)
+
+
+@app.callback(invoke_without_command=True)
+def _common(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+    if version:
+        from llminfra import __version__  # noqa: PLC0415  # only for this option
+
+        typer.echo(f"llminfra {__version__}")
+        raise typer.Exit
