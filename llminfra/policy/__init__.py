@@ -7,7 +7,20 @@ a real Terraform plan; ``propose_fixes`` turns mechanical fixes into a diff of t
 from __future__ import annotations
 
 from llminfra.policy.baseline import dump_baseline
+from llminfra.policy.change import check_plan_file
 from llminfra.policy.check import check, preload
+from llminfra.policy.fixes import Proposal, propose_fixes
 from llminfra.policy.report import EngineRun, PolicyFinding, PolicyReport, Status
 
-__all__ = ["EngineRun", "PolicyFinding", "PolicyReport", "Status", "check", "dump_baseline", "preload"]
+__all__ = [
+    "EngineRun",
+    "PolicyFinding",
+    "PolicyReport",
+    "Proposal",
+    "Status",
+    "check",
+    "check_plan_file",
+    "dump_baseline",
+    "preload",
+    "propose_fixes",
+]

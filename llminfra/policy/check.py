@@ -144,6 +144,24 @@ def _own(
         )
         for item in placed
     ]
+    refusal = by_code()["LLM_SRV_34"]
+    found += [
+        PolicyFinding(
+            rule=refusal.code,
+            title=refusal.title,
+            severity=refusal.severity,
+            message=f"Helm does not render release {release.name}",
+            spec_path=release.spec_path,
+            stack=release.stack,
+            address=release.address,
+            found=reason,
+            expected="values that the chart's schema allows",
+            fix=refusal.fix,
+            runtime_message=reason,
+            synth_file=release.file,
+        )
+        for release, reason in rendered.refused
+    ]
     return found
 
 

@@ -1,9 +1,9 @@
 """Runs checkov in a process of its own: imports it, says so, waits for one request, answers, and ends.
 
-This file is a script and imports nothing of llminfra, so that it runs under any Python that has checkov, for example
-one in another virtual environment (``LLMINFRA_CHECKOV_PYTHON``): checkov pins many libraries that an application may
-need in other versions. A process also keeps checkov's global registries, logging, environment and warnings out of ours,
-and its import (seconds) runs beside synth instead of in turns with it.
+This file is a script and imports nothing of llminfra but ``checkov_mends.py`` beside it, so that it runs under any
+Python that has checkov, for example one in another virtual environment (``LLMINFRA_CHECKOV_PYTHON``): checkov pins many
+libraries that an application may need in other versions. A process also keeps checkov's global registries, logging,
+environment and warnings out of ours, and its import (seconds) runs beside synth instead of in turns with it.
 
 Protocol, one JSON document a line: ready line out, request in, answer out. Everything that checkov prints itself goes
 to standard error. Network calls fail at once: offline, checkov asks its vendor for guidelines and severities, which
@@ -13,12 +13,14 @@ llminfra does not use.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import logging
 import os
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
 # Set before checkov is imported: it reads them then.
@@ -41,6 +43,7 @@ def main() -> int:
         for module in ("kubernetes", "secrets", "terraform_json"):
             importlib.import_module(f"checkov.{module}.runner")
         version = importlib.import_module("checkov.version").version
+        _mends().mend()
     except ImportError as error:
         _say(answers, {"ready": False, "reason": f"{type(error).__name__}: {error}"})
         return 1
@@ -75,30 +78,7 @@ def _terraform(files: list[str], request: dict[str, Any]) -> Any:
     from checkov.runner_filter import RunnerFilter  # noqa: PLC0415
     from checkov.terraform_json.runner import TerraformJsonRunner  # noqa: PLC0415
 
-    class AddressedRunner(TerraformJsonRunner):  # type: ignore[misc,unused-ignore]  # checkov is an extra and may be missing
-        """Names findings by their Terraform address.
-
-        checkov 3.3 builds ``resource.<label>`` in ``run_block``, so that ``aws_sqs_queue.a`` and ``aws_sns_topic.a``
-        are one.
-        """
-
-        def run_block(self, entities: list[dict[str, Any]], *args: Any, **kwargs: Any) -> None:
-            report, block_type = kwargs["report"], kwargs["block_type"]
-            for entity in entities:
-                before = len(report.failed_checks)
-                super().run_block([entity], *args, **kwargs)
-                kind = next(iter(entity))
-                inner = entity[kind]
-                if block_type == "resource":
-                    address = f"{kind}.{next(iter(inner))}"
-                elif block_type == "data":
-                    address = f"data.{kind}.{next(iter(inner))}"
-                else:
-                    address = f"{block_type}.{kind}"
-                for record in report.failed_checks[before:]:
-                    record.resource = address
-
-    runner = AddressedRunner()
+    runner = TerraformJsonRunner()
     return runner.run(
         root_folder=None,
         files=files,
@@ -128,6 +108,18 @@ def _secrets(files: list[str], request: dict[str, Any]) -> Any:  # noqa: ARG001 
         files=list(files),
         runner_filter=RunnerFilter(framework=["secrets"], show_progress_bar=False),
     )
+
+
+def _mends() -> Any:
+    """``checkov_mends.py`` beside this file; not as a module of llminfra, which this Python need not have."""
+    path = Path(__file__).with_name("checkov_mends.py")
+    spec = importlib.util.spec_from_file_location("llminfra_checkov_mends", path)
+    if spec is None or spec.loader is None:
+        msg = f"cannot load {path.name}"
+        raise ImportError(msg)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _record(framework: str, record: Any) -> dict[str, Any]:

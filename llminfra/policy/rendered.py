@@ -24,9 +24,16 @@ _SKIPPED_KINDS = frozenset({"CustomResourceDefinition"})
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Objects of all releases whose charts are there, and one sentence for each release that is not."""
+    """Objects of all releases whose charts are there.
+
+    Attributes:
+        objects: What the charts render to.
+        refused: Releases whose values the chart does not take, with Helm's message.
+        not_run: One sentence for what could not be rendered.
+    """
 
     objects: KubernetesObjects
+    refused: tuple[tuple[Block, str], ...]
     not_run: tuple[str, ...]
 
 
@@ -47,14 +54,22 @@ def render_releases(stacks: Stacks, synth_dir: Path) -> Rendered:
     if upstream:
         names = ", ".join(sorted(set(upstream)))
         not_run.append(f"Kubernetes objects of upstream charts ({names}): the charts are fetched at apply time")
-    found: list[KubernetesObject] = []
     try:
-        with ThreadPoolExecutor(_RENDERERS) as pool:
-            for items in pool.map(lambda pair: list(_render(*pair)), local):
-                found += items
+        from llminfra.helm.binary import find_helm  # noqa: PLC0415  # the Helm extra may be missing
+
+        if local:
+            find_helm()
     except ToolError as error:
-        return Rendered(KubernetesObjects(()), (*not_run, f"Kubernetes rules: {error}"))
-    return Rendered(KubernetesObjects(tuple(found)), tuple(not_run))
+        return Rendered(KubernetesObjects(()), (), (*not_run, f"Kubernetes rules: {error}"))
+    found: list[KubernetesObject] = []
+    refused: list[tuple[Block, str]] = []
+    with ThreadPoolExecutor(_RENDERERS) as pool:
+        for (release, _), result in zip(local, pool.map(lambda pair: _try_render(*pair), local), strict=True):
+            if isinstance(result, ToolError):
+                refused.append((release, str(result)))
+            else:
+                found += result
+    return Rendered(KubernetesObjects(tuple(found)), tuple(refused), tuple(not_run))
 
 
 def write_objects(objects: KubernetesObjects, folder: Path) -> dict[str, KubernetesObject]:
@@ -86,6 +101,13 @@ def release_values(release: Block) -> dict[str, Any]:
         if isinstance(document, dict):
             _merge(merged, _unescaped(document))
     return merged
+
+
+def _try_render(release: Block, chart: Path) -> list[KubernetesObject] | ToolError:
+    try:
+        return list(_render(release, chart))
+    except ToolError as error:
+        return error
 
 
 def _render(release: Block, chart: Path) -> Iterator[KubernetesObject]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 
 # Shapes by issuer. Prefixes: GitHub docs "token formats"; AWS IAM "unique identifiers" (AKIA, ASIA); Hugging Face
 # user access tokens (hf_); Slack token types (xox.-); RFC 7519 (JWT: two base64url JSON objects); RFC 7468 (PEM).
@@ -32,6 +33,9 @@ _CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Z
 _LEAST_BITS = 4.3
 """Bits per character from which a run of 32 or more characters looks random; English and identifiers stay below 4."""
 
+_LEAST_CHANGES = 0.45
+"""Share of neighbours of different class: 0.62 in random letters and digits, below 0.35 in CamelCase names."""
+
 
 def credential_kind(text: str) -> str | None:
     """What kind of credential the text contains by its shape, for example ``a Hugging Face token``."""
@@ -50,9 +54,15 @@ def looks_random(text: str) -> bool:
     """Whether the text holds a run that only a generator makes: long, of mixed case and digits, of high entropy."""
     for run in _CANDIDATE.findall(text):
         classes = (any(c.islower() for c in run), any(c.isupper() for c in run), any(c.isdigit() for c in run))
-        if all(classes) and "/" not in run.strip("/") and entropy_bits(run) >= _LEAST_BITS:
+        if all(classes) and entropy_bits(run) >= _LEAST_BITS and _changes(run) >= _LEAST_CHANGES:
             return True
     return False
+
+
+def _changes(run: str) -> float:
+    """Share of neighbours of different class: upper case, lower case, digit, other."""
+    classes = [(c.isupper(), c.islower(), c.isdigit()) for c in run]
+    return sum(a != b for a, b in pairwise(classes)) / (len(run) - 1)
 
 
 def entropy_bits(text: str) -> float:

@@ -17,6 +17,14 @@ RULES = (
         source=("llminfra: a failed check is a finding",),
     ),
     emitted(
+        "LLM_SRV_34",
+        "Charts accept the values of their releases",
+        looks_at=LooksAt.KUBERNETES,
+        why="Helm refuses values that the chart's schema does not allow, and the apply ends there, halfway.",
+        fix="correct the value that Helm names; where you did not override anything, report it as a bug of llminfra",
+        source=("Helm documentation: schema files",),
+    ),
+    emitted(
         "LLM_WAIVER_1",
         "No waiver has expired",
         why="A risk was accepted until a date. After it, someone must look again.",
@@ -64,7 +72,7 @@ RULES = (
     ),
     emitted(
         "LLM_GUARD_3",
-        "An apply does not replace nodes that serve",
+        "An apply does not take away or replace what serves",
         severity=Severity.WARNING,
         looks_at=_CHANGE,
         why="A replaced node group takes its replicas with it, and on a full reservation the new one finds no "

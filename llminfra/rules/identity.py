@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
 from llminfra.rules.rule import Hit, rule
-from llminfra.rules.terraform_view import Block, Nested, Stacks
+from llminfra.rules.terraform_view import Block, Nested, Stacks, references
 
 _IAM_TYPES = ("aws_iam_policy", "aws_iam_role_policy", "aws_iam_role", "aws_iam_user_policy", "aws_iam_group_policy")
 # Attribute that names a customer-managed key, by resource type; without it AWS uses a key that it shares.
@@ -94,16 +94,35 @@ def pod_trust_is_narrow(stacks: Stacks) -> Iterator[Hit]:
     source=("aws/aws-eks-best-practices latest/bpg/aiml/aiml_security.adoc", "CKV_AWS_158, CKV_AWS_190, CKV_AWS_184"),
 )
 def kms_everywhere(stacks: Stacks) -> Iterator[Hit]:
-    """The key attribute of every type that has one."""
+    """The key attribute of every type that has one; notices of AWS to a queue are not data of ours."""
     for kind, attribute in _KMS_ATTRIBUTES.items():
         for item in stacks.resources(kind):
-            if not item.get(attribute):
+            if not item.get(attribute) and not _only_notices(stacks, item):
                 yield Hit(
                     on=item,
                     message="data is stored without a customer-managed key",
                     found=f"no {attribute}",
                     expected=f"{attribute} = the platform's key",
                 )
+
+
+def _only_notices(stacks: Stacks, queue: Block) -> bool:
+    """Whether the queue is encrypted by SQS itself and only EventBridge may send to it."""
+    if queue.type != "aws_sqs_queue" or queue.get("sqs_managed_sse_enabled") is not True:
+        return False
+    senders = [
+        principal
+        for policy in stacks.resources("aws_sqs_queue_policy")
+        if policy.stack == queue.stack and queue.address in references(policy.get("queue_url"))
+        for document in [stacks.resolve(policy, policy.get("policy"))]
+        if document is not None
+        for statement in _allowed(document)
+        for principal in statement.blocks("principals")
+    ]
+    return bool(senders) and all(
+        item.get("type") == "Service" and set(item.strings("identifiers")) == {"events.amazonaws.com"}
+        for item in senders
+    )
 
 
 @rule(

@@ -77,7 +77,7 @@ def no_literal_secrets(stacks: Stacks) -> Iterator[Hit]:
             if block.type == "helm_release":
                 continue
             for path, text in walk_strings(block.body):
-                if is_reference(text) or credential_kind(text):
+                if path.startswith("depends_on") or is_reference(text) or credential_kind(text):
                     continue
                 if names_a_secret(path) or (looks_random(text) and not _is_text_in_base64(text)):
                     yield Hit(
@@ -146,9 +146,10 @@ def _entries(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 def _is_text_in_base64(text: str) -> bool:
     try:
-        return base64.b64decode(text, validate=True).decode("utf-8").isprintable() or "\n" in text
+        decoded = base64.b64decode(text, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return False
+    return all(character.isprintable() or character.isspace() for character in decoded)
 
 
 RULES = (no_credential_shapes, no_literal_secrets, no_secrets_in_values)

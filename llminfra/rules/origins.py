@@ -23,6 +23,15 @@ def origin_of(platform: Platform, path: str) -> tuple[str, int] | None:
     return found
 
 
+def object_at(platform: Platform, path: str) -> Spec | None:
+    """The declared object at a spec path, ``None`` where the path names none; the empty path is the platform."""
+    parts = path.split(".") if path else []
+    value: Any = platform
+    while parts and isinstance(value, Spec):
+        value, parts = _step(value, parts)
+    return value if isinstance(value, Spec) and not parts else None
+
+
 def _step(value: Spec, parts: list[str]) -> tuple[Any, list[str]]:
     """Follow one name; a list of named objects takes the names that follow (bucket names have dots)."""
     name, rest = parts[0], parts[1:]

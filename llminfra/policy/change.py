@@ -1,0 +1,126 @@
+"""Guards on a real plan: what ``terraform show -json`` says an apply would destroy or replace."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llminfra.diagnostics import UsageError
+from llminfra.policy.report import PolicyFinding, PolicyReport, ordered
+from llminfra.policy.waivers import apply_waivers
+from llminfra.rules import LooksAt, by_code
+
+if TYPE_CHECKING:
+    from llminfra.spec.platform import Platform
+
+# Resources that hold data, that everything depends on, or that AWS does not give back at once.
+_PRECIOUS = frozenset(
+    {
+        "aws_s3_bucket",
+        "aws_fsx_lustre_file_system",
+        "aws_fsx_data_repository_association",
+        "aws_efs_file_system",
+        "aws_kms_key",
+        "aws_eks_cluster",
+        "aws_vpc",
+        "aws_subnet",
+        "aws_dynamodb_table",
+        "aws_secretsmanager_secret",
+        "aws_db_instance",
+        "aws_ec2_capacity_reservation",
+        "aws_ec2_capacity_block_reservation",
+        "aws_iam_openid_connect_provider",
+        "aws_sagemaker_endpoint",
+        "aws_cloudwatch_log_group",
+    }
+)
+_SERVING = frozenset(
+    {"aws_eks_node_group", "aws_launch_template", "helm_release", "aws_sagemaker_endpoint_configuration"}
+)
+_TAKEN_AWAY = frozenset({"aws_eks_node_group", "helm_release"})
+
+
+def check_plan_file(path: Path, platforms: Sequence[Platform] = (), *, today: dt.date | None = None) -> PolicyReport:
+    """Judge the changes of a saved plan.
+
+    Args:
+        path: Output of ``terraform show -json PLANFILE``.
+        platforms: Platforms whose waivers apply, scope by resource address.
+        today: Day to judge waivers by; ``None``: the day it is, UTC.
+
+    Raises:
+        UsageError: The file is missing or is not such output.
+    """
+    findings = list(_findings(_changes(path)))
+    guards = {item.code for item in by_code().values() if item.looks_at is LooksAt.CHANGE}
+    accepted = apply_waivers(
+        findings,
+        platforms,
+        today=today or dt.datetime.now(tz=dt.UTC).date(),
+        # A plan file is one stack of one moment: a waiver for another one is not unused.
+        judged=lambda _code: False,
+        known=lambda _code: True,
+    )
+    return PolicyReport(findings=ordered(item for item in accepted if item.rule in guards), rules_run=len(guards))
+
+
+def _changes(path: Path) -> list[Mapping[str, Any]]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror}"
+        raise UsageError(msg) from None
+    except ValueError:
+        msg = f"{path} is not JSON: make it with `terraform show -json PLANFILE > {path.name}`"
+        raise UsageError(msg) from None
+    changes = document.get("resource_changes") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or "format_version" not in document or not isinstance(changes or [], list):
+        msg = f"{path} is not the output of `terraform show -json`: it has no format_version"
+        raise UsageError(msg)
+    if "terraform_version" in document and "resource_changes" not in document and "planned_values" not in document:
+        msg = f"{path} shows a state, not a plan: make it with `terraform show -json PLANFILE`"
+        raise UsageError(msg)
+    return [item for item in changes or [] if isinstance(item, Mapping)]
+
+
+def _findings(changes: list[Mapping[str, Any]]) -> Iterator[PolicyFinding]:
+    for item in changes:
+        change = item.get("change")
+        actions = change.get("actions") if isinstance(change, Mapping) else None
+        if not isinstance(change, Mapping) or not isinstance(actions, list) or "delete" not in actions:
+            continue
+        if item.get("mode") == "data":
+            continue
+        kind, address = str(item.get("type")), str(item.get("address"))
+        replaced = "create" in actions
+        because = _forced_by(change)
+        if kind in _PRECIOUS:
+            code = "LLM_GUARD_2" if replaced else "LLM_GUARD_1"
+        elif kind in _TAKEN_AWAY or (kind in _SERVING and replaced):
+            code = "LLM_GUARD_3"
+        else:
+            continue
+        rule = by_code()[code]
+        verb = "replaces" if replaced else "destroys"
+        yield PolicyFinding(
+            rule=code,
+            title=rule.title,
+            severity=rule.severity,
+            message=f"the apply {verb} {address}",
+            address=address,
+            found=because or " then ".join(actions),
+            expected="an update in place",
+            fix=rule.fix,
+        )
+
+
+def _forced_by(change: Mapping[str, Any]) -> str:
+    """Arguments that force a replacement, as Terraform names them in ``replace_paths``."""
+    paths = change.get("replace_paths")
+    if not isinstance(paths, list):
+        return ""
+    names = [".".join(str(part) for part in route) for route in paths if isinstance(route, list)]
+    return f"forced by {', '.join(names)}" if names else ""
