@@ -110,9 +110,9 @@ def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
         write_json(result.model_dump(mode="json"))
     else:
         from llminfra.cli.fit_view import fit_view  # noqa: PLC0415  # rich only for people
-        from llminfra.cli.output import stdout_console  # noqa: PLC0415
+        from llminfra.cli.output import print_result, stdout_console  # noqa: PLC0415
 
         console = stdout_console()
-        console.print(fit_view(result, console.width))
+        print_result(fit_view(result, console.width), console)
     if result.error or result.fits is False:
         raise typer.Exit(1)

@@ -9,8 +9,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
 
-PARTS = (("weights", "blue"), ("other", "magenta"), ("KV cache", "green"), ("unused", "bright_black"))
-_GLYPHS = {"weights": "█", "other": "▓", "KV cache": "▒", "unused": "░"}
+PARTS = (("weights", "blue"), ("other", "magenta"), ("KV cache", "green"), ("free", "bright_black"))
+_GLYPHS = {"weights": "█", "other": "▓", "KV cache": "▒", "free": "░"}
 
 
 def shares(result: FitResult) -> dict[str, float] | None:
@@ -20,7 +20,7 @@ def shares(result: FitResult) -> dict[str, float] | None:
         return None
     other = sum(part or 0.0 for part in (result.non_torch_gib, result.activation_peak_gib, result.cuda_graph_gib))
     cache = max(0.0, result.kv_cache_memory_gib or 0.0)
-    return {"weights": weights, "other": other, "KV cache": cache, "unused": max(0.0, total - weights - other - cache)}
+    return {"weights": weights, "other": other, "KV cache": cache, "free": max(0.0, total - weights - other - cache)}
 
 
 def memory_bar(result: FitResult, width: int) -> Text:
@@ -47,7 +47,7 @@ def legend(result: FitResult) -> Text:
     for name, style in PARTS if parts else ():
         size = (parts or {})[name]
         text.append(f"{_GLYPHS[name]} ", style)
-        text.append(f"{name} {size:.1f}  ")
+        text.append(f"{name} {size:.1f} ")
     if parts:
         text.append(f"of {result.total_gpu_gib:.1f} GiB")
     return text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 _PIPE_WIDTH = 100
 _WIDEST = 120
@@ -34,6 +34,16 @@ def _console(stream: Any) -> Console:
     console = Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False)
     console.width = min(console.width, _WIDEST)
     return console
+
+
+def print_result(view: RenderableType, console: Console) -> None:
+    """Print a result; in a pipe without the blanks that fill up columns."""
+    if console.is_terminal:
+        console.print(view)
+        return
+    with console.capture() as capture:
+        console.print(view)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
 def write_json(value: object) -> None:

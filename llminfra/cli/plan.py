@@ -9,7 +9,7 @@ from llminfra.cli.options import AsJson, Specs
 def plan(specs: Specs, as_json: AsJson = False) -> None:
     """Show fit, parallelism, placement, network cards, cold starts, quotas and cost of every platform."""
     with json_failures(as_json):
-        from llminfra.cli.output import stdout_console, write_json  # noqa: PLC0415  # loaded when the command runs
+        from llminfra.cli.output import print_result, stdout_console, write_json  # noqa: PLC0415  # loaded when the command runs
         from llminfra.cli.specs import plan_specs  # noqa: PLC0415
 
         plans = plan_specs(specs)
@@ -23,4 +23,4 @@ def plan(specs: Specs, as_json: AsJson = False) -> None:
 
         console = stdout_console()
         for each in plans:
-            console.print(plan_view(each, console.width))
+            print_result(plan_view(each, console.width), console)

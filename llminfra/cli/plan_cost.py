@@ -17,28 +17,31 @@ if TYPE_CHECKING:
 
 def cost_section(plan: Plan) -> RenderableType:
     """A row per thing that costs money by the hour, the total, and what the figures rest on."""
-    table = Table(box=box.SIMPLE_HEAD, expand=True, show_footer=True, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("USD", Text("total", style="bold"), ratio=1)
+    table = Table(box=box.HORIZONTALS, show_edge=False, expand=True, show_footer=True, header_style="dim")
+    table.add_column("", Text("total", style="bold"), ratio=1)
+    totals = _total(plan, most=False), _total(plan, most=True)
     for title, figure in (
-        ("/h at rest", _total(plan, most=False)),
-        ("/h at most", _total(plan, most=True)),
-        ("/month at rest", _total(plan, most=False) * HOURS_PER_MONTH),
-        ("at most", _total(plan, most=True) * HOURS_PER_MONTH),
+        ("$ an hour\nat rest", f"{totals[0]:,.2f}"),
+        ("\nat most", f"{totals[1]:,.2f}"),
+        ("$ a month\nat rest", f"{totals[0] * HOURS_PER_MONTH:,.0f}"),
+        ("\nat most", f"{totals[1] * HOURS_PER_MONTH:,.0f}"),
     ):
-        footer = f"{figure:,.2f}" if title.startswith("/h") else f"{figure:,.0f}"
-        table.add_column(title, Text(footer, style="bold green"), justify="right", no_wrap=True)
+        table.add_column(title, Text(figure, style="bold green"), justify="right", no_wrap=True)
     notes: dict[str, int] = {}
     for line in sorted(plan.costs, key=lambda item: -(item.usd_per_hour_max or 0.0)):
         mark = ""
         if line.note:
             mark = f" [{notes.setdefault(line.note, len(notes) + 1)}]"
-        what = Text.assemble((f"{line.spec_path} ", "bold"), line.what, (mark, "dim"))
+        what = Text.assemble((line.spec_path, "bold"), (f"  {line.what}{mark}", "dim"))
         table.add_row(what, *_figures(line))
     dates = sorted({line.price_date for line in plan.costs if line.price_date})
-    dated = f"prices of {' and '.join(dates)}" if dates else "no prices known"
-    lines = [f"[{number}] {note}" for note, number in notes.items()]
-    lines.append(f"{dated}; a month has {HOURS_PER_MONTH:g} hours; requests, traffic and logs come on top")
-    return Group(table, *(Text(f" {line}", style="dim") for line in lines))
+    dated = f"prices of {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else "no prices known"
+    below = Table.grid(padding=(0, 1, 0, 1))
+    for note, number in notes.items():
+        below.add_row(Text(f"[{number}]", style="dim"), Text(note, style="dim"))
+    basis = f"{dated}; a month has {HOURS_PER_MONTH:g} hours; requests, traffic and logs come on top"
+    below.add_row(Text("–", style="dim", justify="right"), Text(basis, style="dim"))
+    return Group(table, below)
 
 
 def _figures(line: CostLine) -> tuple[str, str, str, str]:

@@ -24,7 +24,7 @@ def plan_view(plan: Plan, width: int) -> RenderableType:
     """The whole plan, section by section."""
     names = [item.name for section in (plan.pools, plan.endpoints) for item in section]
     label = min(max([len(name) for name in names], default=4), 16)
-    bar = max(20, width - label - 4)
+    bar = max(20, width - label - 2)
     parts: list[RenderableType] = [_head(plan)]
     if plan.pools:
         parts += [_title("GPU pools"), _rows(label, [_pool(item, plan.platform.region) for item in plan.pools])]
@@ -50,7 +50,7 @@ def _head(plan: Plan) -> RenderableType:
     endpoints = len(network.interface_endpoints) + len(network.gateway_endpoints)
     system = cluster.system_nodes
     vpc = network.existing_vpc_id or f"VPC {network.cidr}"
-    where = dot(vpc, f"zones {zones(network.zones, region)}")
+    where = dot(vpc, zones(network.zones, region))
     private = "private API" if not cluster.public_access_cidrs else "public API"
     nodes = f"{system.instance_types[0]} × {span(system.min_nodes, system.max_nodes)} for controllers"
     return Group(
@@ -60,13 +60,13 @@ def _head(plan: Plan) -> RenderableType:
     )
 
 
-def _rows(label: int, rows: list[tuple[str, RenderableType, str]]) -> RenderableType:
-    """Name, what it is, and what it costs: bodies may have several lines, which span the price's column."""
-    table = Table.grid(padding=(0, 1, 0, 1), expand=True)
+def _rows(label: int, rows: list[tuple[str, RenderableType]]) -> RenderableType:
+    """Names on the left, what they are on the right."""
+    table = Table.grid(padding=(0, 0, 0, 1), expand=True)
     table.add_column(width=label, style="bold", overflow="fold")
     table.add_column(ratio=1)
-    for name, body, _ in rows:
-        table.add_row(name, body)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -78,24 +78,24 @@ def _first_line(text: Text, price: str) -> RenderableType:
     return line
 
 
-def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType, str]:
+def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
     others = len(pool.instance_types) - 1
     types = f"{pool.main_type.name}{f' or {others} more' if others else ''} × {span(pool.min_nodes, pool.max_nodes)}"
     capacity = _CAPACITY[pool.spec.capacity.kind]
     if pool.spec.capacity.kind == "spot" and "on-demand" in pool.capacity_types:
         capacity = "spot, else on demand"
     price = money(pool.usd_per_node_hour, "no price known", " /h a node")
-    fabric = f"EFA {count(pool.efa_per_node, 'interface')} a node" if pool.efa_per_node else "no EFA"
+    fabric = f"{pool.efa_per_node} EFA cards" if pool.efa_per_node else "no EFA"
     disk = f"{pool.root_volume_gib} GiB root"
     local = f"{pool.main_type.nvme_gb:,} GB NVMe" if pool.raid0 else ""
     body = Group(
         _first_line(Text(types), price),
         Text(
             dot(
-                f"{pool.gpus_per_node} × {pool.gpu}",
+                f"{pool.gpus_per_node} × {pool.gpu.upper()}",
                 fabric,
                 capacity,
-                f"zones {zones(pool.zones, region)}",
+                zones(pool.zones, region),
                 f"{pool.provisioner} nodes",
                 disk,
                 local,
@@ -103,10 +103,10 @@ def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType, str]:
             style="dim",
         ),
     )
-    return pool.name, body, price
+    return pool.name, body
 
 
-def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType, str]:
+def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
     fit, parallel = item.fit, item.parallelism
     precision = fit.quantization or item.spec.model.quantization or item.spec.model.dtype
     precision = "bf16" if precision in ("auto", "bfloat16") else precision
@@ -122,7 +122,7 @@ def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType, str]:
     lines: list[RenderableType] = [
         _first_line(Text.assemble(item.model_id, ("  " + precision, "cyan")), price),
         Text(dot(f"on {item.pool}", " × ".join(spread), replicas, f"{item.engine} {item.engine_version}")),
-        Text(f"{item.parallelism_why}", style="dim"),
+        _note("why", item.parallelism_why),
         memory_bar(fit, bar),
         legend(fit),
     ]
@@ -136,21 +136,30 @@ def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType, str]:
                 f" requests of {fit.max_model_len:,} tokens at once",
             )
         )
-    phases = ", ".join(f"{phase.name} {duration(phase.seconds)}" for phase in item.startup.phases if phase.seconds >= 1)
     lines.append(
         Text.assemble(
             "cold start ",
             (duration(item.startup.estimate_s), "bold"),
-            (f" ({phases}); the probe waits {duration(item.startup.budget_s)}", "dim"),
+            f"; probe waits {duration(item.startup.budget_s)}",
         )
     )
-    lines += [Text(f"tip: {advice}", style="dim italic") for advice in item.startup.advice]
-    lines += [Text(f"or: {candidate}", style="dim") for candidate in item.candidates]
-    return item.name, Group(*lines), price
+    phases = [f"{phase.name} {duration(phase.seconds)}" for phase in item.startup.phases if phase.seconds >= 1]
+    lines.append(Text(dot(*phases), style="dim"))
+    lines += [_note("tip", advice) for advice in item.startup.advice]
+    lines += [_note("or", candidate) for candidate in item.candidates]
+    return item.name, Group(*lines)
+
+
+def _note(label: str, text: str) -> RenderableType:
+    line = Table.grid(padding=(0, 1, 0, 0))
+    line.add_column(width=3, style="dim italic")
+    line.add_column(style="dim")
+    line.add_row(label, text)
+    return line
 
 
 def _storage(plan: Plan) -> RenderableType:
-    table = Table.grid(padding=(0, 1, 0, 1))
+    table = Table.grid(padding=(0, 0, 0, 1))
     table.add_column(style="bold", overflow="fold")
     table.add_column()
     for bucket in plan.buckets:
@@ -164,7 +173,7 @@ def _lustre(item: LustrePlan, region: str) -> str:
     return dot(
         f"FSx for Lustre, {item.capacity_gib:,} GiB",
         f"{item.throughput_mb_per_s:,.0f} MB/s",
-        f"zone {zones((item.zone,), region)}",
+        zones((item.zone,), region),
         "EFA" if item.efa else "",
         f"linked to {item.source_bucket}" if item.source_bucket else "",
     )

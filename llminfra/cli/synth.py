@@ -22,7 +22,7 @@ def synth(
     """Write the Terraform stacks of every platform, and the charts they install."""
     with json_failures(as_json):
         from llminfra.cli.extras import need  # noqa: PLC0415  # heavy modules load inside the command
-        from llminfra.cli.output import stdout_console, working_on, write_json  # noqa: PLC0415
+        from llminfra.cli.output import print_result, stdout_console, working_on, write_json  # noqa: PLC0415
         from llminfra.cli.specs import plan_specs  # noqa: PLC0415
 
         plans = plan_specs(specs)
@@ -52,4 +52,4 @@ def synth(
             return
         from llminfra.cli.synth_table import synth_table  # noqa: PLC0415  # rich only for people
 
-        stdout_console().print(synth_table(result))
+        print_result(synth_table(result), stdout_console())

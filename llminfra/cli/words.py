@@ -40,7 +40,6 @@ def money(usd: float | None, unknown: str, unit: str = "") -> str:
 
 
 def zones(names: Sequence[str], region: str) -> str:
-    """Zones of one region, short after the first: ``us-east-1a b c``."""
-    if not names or not all(name.startswith(region) for name in names):
-        return " ".join(names)
-    return " ".join([names[0], *(name.removeprefix(region) for name in names[1:])])
+    """Zones of a region that the reader knows: ``zone b``, ``zones a b c``; in full where one is of another kind."""
+    short = [name.removeprefix(region).removeprefix("-") for name in names]
+    return f"{'zone' if len(short) == 1 else 'zones'} {' '.join(short)}" if short else ""
