@@ -23,8 +23,16 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint as Endpoint
     from llminfra.spec.endpoint import Parallelism as Parallelism
     from llminfra.spec.endpoint import Slo as Slo
-    from llminfra.spec.engine import VLLM as VLLM
-    from llminfra.spec.engine import Image as Image
+    from llminfra.spec.engines.base import Image as Image
+    from llminfra.spec.engines.custom import CustomMetrics as CustomMetrics
+    from llminfra.spec.engines.custom import CustomServer as CustomServer
+    from llminfra.spec.engines.custom import HttpProbe as HttpProbe
+    from llminfra.spec.engines.deepspeed import DeepSpeedMII as DeepSpeedMII
+    from llminfra.spec.engines.deepspeed import DJLServing as DJLServing
+    from llminfra.spec.engines.sglang import SGLang as SGLang
+    from llminfra.spec.engines.tensorrt_llm import TensorRTLLM as TensorRTLLM
+    from llminfra.spec.engines.tgi import TGI as TGI
+    from llminfra.spec.engines.vllm import VLLM as VLLM
     from llminfra.spec.gpu_pool import GpuPool as GpuPool
     from llminfra.spec.gpu_sharing import Mig as Mig
     from llminfra.spec.gpu_sharing import TimeSlicing as TimeSlicing
@@ -47,7 +55,13 @@ _HOMES = {
     "llminfra.spec.capacity": ("CapacityBlock", "OnDemand", "Reservation", "Spot"),
     "llminfra.spec.cluster": ("Cluster", "SystemNodes"),
     "llminfra.spec.endpoint": ("Autoscaling", "Endpoint", "Parallelism", "Slo"),
-    "llminfra.spec.engine": ("VLLM", "Image"),
+    "llminfra.spec.engines.base": ("Image",),
+    "llminfra.spec.engines.custom": ("CustomMetrics", "CustomServer", "HttpProbe"),
+    "llminfra.spec.engines.deepspeed": ("DJLServing", "DeepSpeedMII"),
+    "llminfra.spec.engines.sglang": ("SGLang",),
+    "llminfra.spec.engines.tensorrt_llm": ("TensorRTLLM",),
+    "llminfra.spec.engines.tgi": ("TGI",),
+    "llminfra.spec.engines.vllm": ("VLLM",),
     "llminfra.spec.gpu_pool": ("GpuPool",),
     "llminfra.spec.gpu_sharing": ("Mig", "TimeSlicing"),
     "llminfra.spec.model": ("Model",),

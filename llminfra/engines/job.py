@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingJob:
-    """Everything an adapter needs, decided; lengths in tokens, times in seconds, memory in MiB."""
+    """Everything an adapter needs, decided; lengths in tokens, times in seconds, memory in MiB.
+
+    ``release`` is ``None`` for servers that the catalog cannot know.
+    """
 
     endpoint: Endpoint
-    release: EngineRelease
+    release: EngineRelease | None
     model_argument: str
     from_object_storage: bool
     served_name: str
@@ -33,6 +36,11 @@ class ServingJob:
     startup_budget_s: int
     drain_s: int
     pod_memory_mib: int
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether the engine downloads the model from the Hugging Face Hub itself."""
+        return not self.from_object_storage and not self.model_argument.startswith("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

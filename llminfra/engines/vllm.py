@@ -1,9 +1,9 @@
 """vLLM's OpenAI-compatible server, by version.
 
-Sources: vLLM command line and environment as recorded per version in ``catalog/data/engines/vllm.json``; probes and
-drain after vllm-project/vllm#43208 (``--shutdown-timeout``, default 0 aborts running requests) and
-vllm-project/vllm#17386 (liveness probes that kill a loading pod); service links after vllm-project/vllm#34199; the
-streaming loader after run-ai/runai-model-streamer docs/src/env-vars.md.
+Sources: flags and environment per version as recorded in ``catalog/data/engines/vllm.json``; drain after
+vllm-project/vllm#43208 (``--shutdown-timeout``, whose default 0 aborts running requests); liveness after
+vllm-project/vllm#17386 (probes that kill a loading pod); workers' probe after defilantech/LLMKube#1782; the streaming
+loader after run-ai/runai-model-streamer docs/src/env-vars.md.
 """
 
 from __future__ import annotations
@@ -11,69 +11,58 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from llminfra.engines.invocation import EnvFromSecret, Invocation, Metrics, Probe
-from llminfra.engines.job import ServingJob, UnknownOption
-from llminfra.spec.engine import VLLM
+from llminfra.engines.invocation import Invocation, Metrics, Probe
+from llminfra.engines.shared import (
+    LIBRARY_CACHES,
+    RUN_AS_USER,
+    STARTUP_PERIOD_S,
+    efa_env,
+    image_of,
+    secret_env,
+    startup_failures,
+    unknown_options,
+)
+from llminfra.spec.engines.vllm import VLLM
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.engines.job import ServingJob, UnknownOption
 
 PORT = 8000
 MASTER_PORT = 29501
-# The user that the image's files allow; a high id that owns nothing on the node.
-RUN_AS_USER = 10001
-_STARTUP_PERIOD_S = 10
 _STREAM_CONCURRENCY = 16
 # Share of the pod's memory that the streamer may buffer: the rest is for the process, /dev/shm and page cache.
 _STREAM_MEMORY_SHARE = 0.25
 
-# Every cache that vLLM and its libraries write, so that the container runs as any user (llm-d/llm-d#1430,
-# vllm-project/vllm#38552, vllm-project/vllm#9118).
-CACHE_ENV = {
-    "HOME": "home",
-    "HF_HOME": "huggingface",
-    "VLLM_CACHE_ROOT": "vllm",
-    "TORCHINDUCTOR_CACHE_DIR": "inductor",
-    "TRITON_CACHE_DIR": "triton",
-    "XDG_CACHE_HOME": "xdg",
-    "FLASHINFER_WORKSPACE_BASE": "flashinfer",
-}
-
 
 class VllmAdapter:
-    """Adapter for :class:`llminfra.spec.engine.VLLM`."""
+    """Adapter for :class:`llminfra.spec.engines.vllm.VLLM`."""
 
     def invoke(self, job: ServingJob) -> Invocation:
         """The ``vllm serve`` container of the job.
 
         Raises:
-            LookupError: The job needs EFA, and neither the spec nor the catalog has an image with its userspace.
+            NoImageError: The job needs EFA, and neither the spec nor the catalog has an image with its userspace.
         """
-        engine = _engine(job)
-        release = job.release
-        image = engine.image
-        default = release.image(efa=job.efa)
-        chosen = image or default
-        if chosen is None:
-            msg = f"vLLM {release.version} has no image with EFA userspace"
-            raise LookupError(msg)
+        engine, release = _engine(job)
+        repository, tag, digest = image_of(job, engine)
         return Invocation(
-            image_repository=chosen.repository,
-            image_tag=chosen.tag,
-            image_digest=chosen.digest,
+            image_repository=repository,
+            image_tag=tag,
+            image_digest=digest,
             command=("vllm", "serve"),
-            args=(*_common_args(job, engine), *_leader_args(job)),
-            worker_args=(*_common_args(job, engine), *_worker_args()) if job.nodes > 1 else (),
+            args=(*_common_args(job, engine, release), *_leader_args(job)),
+            worker_args=(*_common_args(job, engine, release), *_WORKER_ARGS) if job.nodes > 1 else (),
             env=_env(job, engine),
-            cache_env=dict(CACHE_ENV),
-            secret_env=_secret_env(job),
+            cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm"},
+            secret_env=secret_env(job, api_key="VLLM_API_KEY"),
             port=PORT,
             startup=Probe(
                 path="/health",
                 port=PORT,
-                period_s=_STARTUP_PERIOD_S,
+                period_s=STARTUP_PERIOD_S,
                 timeout_s=5,
-                failure_threshold=-(-job.startup_budget_s // _STARTUP_PERIOD_S),
+                failure_threshold=startup_failures(job),
             ),
             readiness=Probe(path="/health", port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
             liveness=Probe(path="/health", port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
@@ -89,47 +78,19 @@ class VllmAdapter:
 
     def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` and ``VLLM_*`` variables in ``env`` that the version lacks."""
-        engine, release = _engine(job), job.release
-        base = f"endpoints.{job.endpoint.name}.engine"
-        found = []
-        for index, argument in enumerate(engine.extra_args):
-            if not argument.startswith("--"):
-                continue
-            flag = argument.split("=", 1)[0]
-            if not release.knows_flag(flag):
-                removed = release.removed_in(flag)
-                found.append(
-                    UnknownOption(
-                        path=f"{base}.extra_args[{index}]",
-                        name=flag,
-                        message=f"vLLM {release.version} does not know the flag {flag}"
-                        + (f"; it was removed by {removed}" if removed else ""),
-                        fix="remove it, or pin a version that has it",
-                    )
-                )
-        found += [
-            UnknownOption(
-                path=f"{base}.env.{name}",
-                name=name,
-                message=f"vLLM {release.version} does not know the variable {name}",
-                fix="remove it, or pin a version that has it",
-            )
-            for name in engine.env
-            if name.startswith("VLLM_") and not release.knows_env(name)
-        ]
-        return tuple(found)
+        engine, release = _engine(job)
+        return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="VLLM_")
 
 
-def _engine(job: ServingJob) -> VLLM:
+def _engine(job: ServingJob) -> tuple[VLLM, EngineRelease]:
     engine = job.endpoint.engine
-    if not isinstance(engine, VLLM):
+    if not isinstance(engine, VLLM) or job.release is None:
         msg = f"the vLLM adapter was given {type(engine).__name__}"
         raise TypeError(msg)
-    return engine
+    return engine, job.release
 
 
-def _common_args(job: ServingJob, engine: VLLM) -> list[str]:
-    release = job.release
+def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[str]:
     args = [
         job.model_argument,
         "--host=0.0.0.0",
@@ -163,7 +124,7 @@ def _common_args(job: ServingJob, engine: VLLM) -> list[str]:
     if job.from_object_storage:
         loader = json.dumps({"distributed": job.parallelism.tensor > 1, "concurrency": _STREAM_CONCURRENCY})
         args += ["--load-format=runai_streamer", f"--model-loader-extra-config={loader}"]
-    elif job.revision and not job.model_argument.startswith("/"):
+    elif job.revision and job.from_hub:
         args.append(f"--revision={job.revision}")
     if release.knows_flag("--shutdown-timeout"):
         args.append(f"--shutdown-timeout={job.drain_s}")
@@ -172,25 +133,12 @@ def _common_args(job: ServingJob, engine: VLLM) -> list[str]:
     return [*args, *engine.extra_args]
 
 
+_RENDEZVOUS = ("--nnodes=$(LWS_GROUP_SIZE)", "--master-addr=$(LWS_LEADER_ADDRESS)", f"--master-port={MASTER_PORT}")
+_WORKER_ARGS = (*_RENDEZVOUS, "--node-rank=$(LWS_WORKER_INDEX)", "--headless")
+
+
 def _leader_args(job: ServingJob) -> tuple[str, ...]:
-    if job.nodes == 1:
-        return ()
-    return (
-        "--nnodes=$(LWS_GROUP_SIZE)",
-        "--node-rank=0",
-        "--master-addr=$(LWS_LEADER_ADDRESS)",
-        f"--master-port={MASTER_PORT}",
-    )
-
-
-def _worker_args() -> tuple[str, ...]:
-    return (
-        "--nnodes=$(LWS_GROUP_SIZE)",
-        "--node-rank=$(LWS_WORKER_INDEX)",
-        "--master-addr=$(LWS_LEADER_ADDRESS)",
-        f"--master-port={MASTER_PORT}",
-        "--headless",
-    )
+    return (*_RENDEZVOUS, "--node-rank=0") if job.nodes > 1 else ()
 
 
 def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
@@ -198,37 +146,24 @@ def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
     if job.from_object_storage:
         limit = int(job.pod_memory_mib * 2**20 * _STREAM_MEMORY_SHARE)
         env |= {"RUNAI_STREAMER_MEMORY_LIMIT": str(limit), "AWS_DEFAULT_REGION": job.region}
-    if job.model_argument.startswith("/"):
+    elif not job.from_hub:
         env["HF_HUB_OFFLINE"] = "1"
     if job.nodes > 1:
         env["VLLM_ENGINE_READY_TIMEOUT_S"] = str(job.startup_budget_s)
-    if job.efa:
-        env |= {"FI_PROVIDER": "efa", "FI_EFA_USE_HUGE_PAGE": "0", "NCCL_SOCKET_IFNAME": "eth0"}
-        env |= {"GLOO_SOCKET_IFNAME": "eth0"}
-    return env | engine.env
-
-
-def _secret_env(job: ServingJob) -> tuple[EnvFromSecret, ...]:
-    refs = []
-    needs_hub = not job.from_object_storage and not job.model_argument.startswith("/")
-    if (token := job.endpoint.model.token) and needs_hub:
-        refs.append(EnvFromSecret(name="HF_TOKEN", secret_name=token.name, secret_key=token.key))
-    if key := job.endpoint.api_key:
-        refs.append(EnvFromSecret(name="VLLM_API_KEY", secret_name=key.name, secret_key=key.key))
-    return tuple(refs)
+    return env | efa_env(job) | engine.env
 
 
 def _worker_probe(job: ServingJob) -> Probe:
-    # Headless workers answer no HTTP; a rank whose leader is gone must restart (defilantech/LLMKube#1782).
+    # Headless workers answer no HTTP; a rank whose leader is gone must restart.
     dial = (
         f"import os,socket;socket.create_connection((os.environ['LWS_LEADER_ADDRESS'],{MASTER_PORT}),timeout=5).close()"
     )
     return Probe(
         path=None,
         port=MASTER_PORT,
-        period_s=_STARTUP_PERIOD_S,
+        period_s=STARTUP_PERIOD_S,
         timeout_s=10,
-        failure_threshold=-(-job.startup_budget_s // _STARTUP_PERIOD_S),
+        failure_threshold=startup_failures(job),
         command=("python3", "-c", dial),
     )
 

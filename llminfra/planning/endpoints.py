@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
-from llminfra.catalog import engines as engine_catalog
 from llminfra.engines import adapter
 from llminfra.engines.job import ServingJob
 from llminfra.planning.endpoint_model import checkpoint_bytes, model_facts
+from llminfra.planning.engine_release import find_release, release_with_efa
+from llminfra.planning.engine_settings import engine_settings
 from llminfra.planning.facts import number
 from llminfra.planning.fitting import find_spread
 from llminfra.planning.memory import FitCase
@@ -19,7 +20,6 @@ from llminfra.planning.weights import plan_weights
 from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
-    from llminfra.catalog.engines import EngineRelease
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
@@ -29,10 +29,6 @@ NAMESPACE = "llm-serving"
 _PRE_STOP_S = 15
 _DRAIN_S = 120
 _GRACE_MARGIN_S = 15
-# One batch of this many sequences is what vLLM itself defaults to on small GPUs; written out so that the memory
-# estimate and the engine agree.
-_DEFAULT_MAX_NUM_SEQS = 256
-_FALLBACK_UTILIZATION = 0.9
 # Caches, logs and compiled graphs; the image is on the node's own disk.
 _EPHEMERAL_GIB = 50
 
@@ -62,10 +58,11 @@ def _plan_endpoint(
     findings: Findings,
 ) -> EndpointPlan | None:
     facts = model_facts(endpoint, findings)
-    release = _release(endpoint, findings)
-    if facts is None or release is None or pool is None:
+    known = len(findings.items)
+    release = find_release(endpoint, findings)
+    if facts is None or pool is None or any(item.code == "LLM_FIT_8" for item in findings.items[known:]):
         return None
-    engine = endpoint.engine
+    engine = engine_settings(endpoint.engine, release)
     path = f"endpoints.{endpoint.name}"
     longest = facts.max_position_embeddings
     if engine.max_model_len and longest and engine.max_model_len > longest:
@@ -81,35 +78,40 @@ def _plan_endpoint(
             f"max_model_len (max_position_embeddings={longest})",
         )
         return None
-    utilization = engine.gpu_memory_utilization or release.gpu_memory_utilization or _FALLBACK_UTILIZATION
-    max_num_seqs = engine.max_num_seqs or _DEFAULT_MAX_NUM_SEQS
     max_model_len = engine.max_model_len or longest
     case = FitCase(
         model=facts.model_id,
         engine=engine.kind,
-        engine_version=release.version,
+        engine_version=engine.memory_version,
         gpu=pool.gpu,
         dtype=None if endpoint.model.dtype == "auto" else endpoint.model.dtype,
         quantization=endpoint.model.quantization,
-        kv_cache_dtype=None if engine.kv_cache_dtype == "auto" else engine.kv_cache_dtype,
+        kv_cache_dtype=engine.kv_cache_dtype,
         max_model_len=max_model_len,
-        max_num_seqs=max_num_seqs,
+        max_num_seqs=engine.max_num_seqs,
         max_num_batched_tokens=engine.max_num_batched_tokens,
-        gpu_memory_utilization=utilization,
+        gpu_memory_utilization=engine.gpu_memory_utilization,
         enforce_eager=engine.enforce_eager,
     )
-    spread = find_spread(endpoint, facts, case, pool, findings)
+    spread = find_spread(endpoint, facts, case, pool, findings, engine)
     if spread is None:
         return None
     chosen = spread.chosen
-    if chosen.nodes > 1 and engine.image is None and release.image(efa=True) is None:
-        with_efa = _release_with_efa(endpoint, findings)
-        if with_efa is None:
+    if chosen.nodes > 1 and engine.image is None and release is not None and release.image(efa=True) is None:
+        release = release_with_efa(endpoint, findings)
+        if release is None:
             return None
-        release = with_efa
     bytes_total = checkpoint_bytes(facts)
     revision = endpoint.model.revision or facts.revision
-    weights = plan_weights(endpoint, pool, tuple(platform.storage), lustre, revision=revision, bytes_total=bytes_total)
+    weights = plan_weights(
+        endpoint,
+        pool,
+        tuple(platform.storage),
+        lustre,
+        revision=revision,
+        bytes_total=bytes_total,
+        streams=engine.reads_object_storage,
+    )
     multi_node = chosen.nodes > 1
     resources = pod_resources(
         pool, chosen.parallelism.gpus // chosen.nodes, efa=multi_node, ephemeral_gib=_EPHEMERAL_GIB
@@ -133,8 +135,8 @@ def _plan_endpoint(
         parallelism=chosen.parallelism,
         nodes=chosen.nodes,
         max_model_len=max_model_len,
-        max_num_seqs=max_num_seqs,
-        gpu_memory_utilization=utilization,
+        max_num_seqs=engine.max_num_seqs,
+        gpu_memory_utilization=engine.gpu_memory_utilization,
         quantize_at_load=endpoint.model.quantization if facts.quantization is None else None,
         dtype=endpoint.model.dtype,
         efa=multi_node and pool.efa_per_node > 0,
@@ -151,8 +153,9 @@ def _plan_endpoint(
             unknown.message,
             found=unknown.name,
             fix=unknown.fix,
-            expected=f"an option of {engine.kind} {release.version}",
+            expected=f"an option of {engine.kind} {release.version if release else ''}".strip(),
         )
+    invocation = engine_adapter.invoke(job)
     least, most = _replicas(endpoint)
     replicas_per_node = max(1, pool.gpus_per_node // chosen.parallelism.gpus) if chosen.nodes == 1 else 0
     return EndpointPlan(
@@ -166,8 +169,8 @@ def _plan_endpoint(
         revision=revision,
         served_name=served_name,
         engine=engine.kind,
-        engine_version=release.version,
-        invocation=engine_adapter.invoke(job),
+        engine_version=release.version if release else (engine.image.tag or "" if engine.image else ""),
+        invocation=invocation,
         parallelism=chosen.parallelism,
         parallelism_why=spread.why,
         nodes_per_replica=chosen.nodes,
@@ -178,50 +181,15 @@ def _plan_endpoint(
         fit=chosen.fit,
         resources=resources,
         startup=startup,
-        drain=DrainPlan(pre_stop_s=_PRE_STOP_S, engine_s=_DRAIN_S, grace_s=_PRE_STOP_S + _DRAIN_S + _GRACE_MARGIN_S),
+        drain=DrainPlan(
+            pre_stop_s=_PRE_STOP_S,
+            engine_s=invocation.drain_flag_s,
+            grace_s=_PRE_STOP_S + invocation.drain_flag_s + _GRACE_MARGIN_S,
+        ),
         rollout=_rollout(pool, chosen.parallelism.gpus, most),
         candidates=spread.others,
         usd_per_replica_hour=chosen.usd_per_hour,
     )
-
-
-def _release(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
-    engine = endpoint.engine
-    version = engine.version or engine_catalog.engine_info(engine.kind).default_version
-    release = engine_catalog.engine_release(engine.kind, version)
-    if release is None:
-        known = engine_catalog.known_versions(engine.kind)
-        findings.error(
-            "LLM_FIT_8",
-            endpoint,
-            f"endpoints.{endpoint.name}.engine.version",
-            f"the catalog does not know {engine.kind} {version}",
-            found=version,
-            expected=", ".join(known),
-            fix=f"use {engine_catalog.engine_info(engine.kind).default_version}",
-        )
-    return release
-
-
-def _release_with_efa(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
-    """The newest release that has an image with EFA userspace, where the user left the version to the planner."""
-    kind = endpoint.engine.kind
-    releases = [engine_catalog.engine_release(kind, version) for version in engine_catalog.known_versions(kind)]
-    able = [release for release in releases if release is not None and release.image(efa=True) is not None]
-    if endpoint.engine.version is None and able:
-        return able[-1]
-    findings.error(
-        "LLM_FIT_14",
-        endpoint,
-        f"endpoints.{endpoint.name}.engine",
-        "a replica over several nodes talks over EFA, and the image of this version has no EFA userspace: NCCL would "
-        "fall back to TCP without a word",
-        found=f"{kind} {endpoint.engine.version}",
-        expected="one of: " + ", ".join(release.version for release in able),
-        fix="use one of these versions, or name an own image with Image(…, efa=True)",
-        runtime_message="NET/OFI Unable to find a protocol that worked; NCCL INFO Using network Socket",
-    )
-    return None
 
 
 def _replicas(endpoint: Endpoint) -> tuple[int, int]:

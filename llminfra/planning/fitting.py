@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llminfra.planning.parallelism import Candidate, candidates, choose, judge
+from llminfra.spec.endpoint import Parallelism
 
 if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
+    from llminfra.planning.engine_settings import EngineSettings
     from llminfra.planning.findings import Findings
     from llminfra.planning.memory import FitCase
     from llminfra.planning.plan import PoolPlan
-    from llminfra.spec.endpoint import Endpoint, Parallelism
+    from llminfra.spec.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +27,15 @@ class Spread:
 
 
 def find_spread(
-    endpoint: Endpoint, facts: ModelFacts, case: FitCase, pool: PoolPlan, findings: Findings
+    endpoint: Endpoint, facts: ModelFacts, case: FitCase, pool: PoolPlan, findings: Findings, engine: EngineSettings
 ) -> Spread | None:
     """The declared spread when it works, else the smallest that does; ``None`` leaves a finding."""
     concurrency = endpoint.concurrency or 1
-    options = candidates(facts, case, pool)
+    options = tuple(option for option in candidates(facts, case, pool) if option.nodes == 1 or engine.spans_nodes)
+    if not engine.judged:
+        wanted = endpoint.parallelism or Parallelism()
+        why = "as declared; what the server does with the memory is its own business"
+        return Spread(chosen=judge(facts, case, pool, wanted), why=why, others=())
     if endpoint.parallelism is None:
         chosen, others = choose(options, concurrency)
         if chosen is None:
@@ -41,7 +47,7 @@ def find_spread(
             others=tuple(option.describe() for option in others),
         )
     declared = judge(facts, case, pool, endpoint.parallelism)
-    if not _declared_works(endpoint, pool, declared, options, findings):
+    if not _declared_works(endpoint, pool, declared, options, findings, engine):
         return None
     if declared.fit.fits is not True or declared.concurrency < concurrency:
         _no_fit(endpoint, facts, pool, (declared, *options), concurrency, findings)
@@ -51,9 +57,14 @@ def find_spread(
 
 
 def _declared_works(
-    endpoint: Endpoint, pool: PoolPlan, declared: Candidate, options: tuple[Candidate, ...], findings: Findings
+    endpoint: Endpoint,
+    pool: PoolPlan,
+    declared: Candidate,
+    options: tuple[Candidate, ...],
+    findings: Findings,
+    engine: EngineSettings,
 ) -> bool:
-    wanted: Parallelism = declared.parallelism
+    wanted = declared.parallelism
     path = f"endpoints.{endpoint.name}.parallelism"
     for problem in declared.problems:
         shape = f"tensor={wanted.tensor}, pipeline={wanted.pipeline}"
@@ -72,7 +83,17 @@ def _declared_works(
             runtime_message=problem.runtime_message,
         )
     most = pool.gpus_per_node * pool.max_nodes
-    if wanted.gpus > most:
+    if declared.nodes > 1 and not engine.spans_nodes:
+        findings.error(
+            "LLM_FIT_16",
+            endpoint,
+            path,
+            f"{engine.kind} does not span nodes here",
+            found=f"{wanted.gpus} GPUs on nodes of {pool.gpus_per_node}",
+            expected=f"at most {pool.gpus_per_node} GPUs a replica",
+            fix="use VLLM(…) or SGLang(…) for a replica larger than a node",
+        )
+    elif wanted.gpus > most:
         findings.error(
             "LLM_FIT_6",
             endpoint,

@@ -164,9 +164,10 @@ class WeightsPlan:
     """Where an endpoint reads its weights from, and how fast.
 
     ``model_argument`` is what the engine is told to load: an ``s3://`` URI, a path under ``mount_path``, or a Hub id.
+    ``bucket`` is streamed by the engine, ``mountpoint`` is the bucket as files through Mountpoint for S3.
     """
 
-    kind: Literal["bucket", "lustre", "hub"]
+    kind: Literal["bucket", "mountpoint", "lustre", "hub"]
     storage: str | None
     model_argument: str
     mount_path: str | None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.storage import ModelBucket, Storage
 
-LUSTRE_MOUNT = "/mnt/weights"
+WEIGHTS_MOUNT = "/mnt/weights"
 _MB_PER_GBIT = 125.0
 
 
@@ -24,8 +24,12 @@ def plan_weights(
     *,
     revision: str | None,
     bytes_total: int,
+    streams: bool,
 ) -> WeightsPlan:
-    """The declared storage, or else the fastest that the pool can reach: Lustre in its zone, a bucket, the Hub."""
+    """The declared storage, or else the fastest that the pool can reach: Lustre in its zone, a bucket, the Hub.
+
+    An engine that does not read object storage itself (``streams`` is false) sees the bucket through Mountpoint for S3.
+    """
     chosen = endpoint.weights
     reachable = [item for item in lustre if item.zone in pool.zones and len(pool.zones) == 1]
     if chosen is None and reachable:
@@ -52,18 +56,31 @@ def plan_weights(
         return WeightsPlan(
             kind="lustre",
             storage=chosen.name,
-            model_argument=f"{LUSTRE_MOUNT}/{prefix}{folder}",
-            mount_path=LUSTRE_MOUNT,
+            model_argument=f"{WEIGHTS_MOUNT}/{prefix}{folder}",
+            mount_path=WEIGHTS_MOUNT,
             bytes_total=bytes_total,
             read_mb_per_s=max(1.0, min(rate, client)),
             read_source=f"FSx for Lustre baseline {rate:,.0f} MB/s, one client at most {client:,.0f} MB/s",
         )
-    return _from_bucket(chosen, folder, bytes_total, network_mb_per_s)
+    return _from_bucket(chosen, folder, bytes_total, network_mb_per_s, streams=streams)
 
 
-def _from_bucket(bucket: ModelBucket, folder: str, bytes_total: int, network_mb_per_s: float) -> WeightsPlan:
+def _from_bucket(
+    bucket: ModelBucket, folder: str, bytes_total: int, network_mb_per_s: float, *, streams: bool
+) -> WeightsPlan:
     measured = number("cold_start", "object_storage_mb_per_s")
     share = network_mb_per_s * number("cold_start", "object_storage_network_share")
+    if not streams:
+        mounted = min(number("cold_start", "mountpoint_mb_per_s"), share)
+        return WeightsPlan(
+            kind="mountpoint",
+            storage=bucket.name,
+            model_argument=f"{WEIGHTS_MOUNT}/{bucket.prefix}/{folder}",
+            mount_path=WEIGHTS_MOUNT,
+            bytes_total=bytes_total,
+            read_mb_per_s=mounted,
+            read_source=f"Mountpoint for S3, assumed {mounted:,.0f} MB/s for one reader",
+        )
     return WeightsPlan(
         kind="bucket",
         storage=bucket.name,

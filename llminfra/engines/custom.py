@@ -1,0 +1,91 @@
+"""A server of the user's own: their image and arguments, llminfra's probes, resources and network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.engines.invocation import Invocation, Metrics, Probe
+from llminfra.engines.shared import LIBRARY_CACHES, STARTUP_PERIOD_S, secret_env, startup_failures
+from llminfra.spec.engines.custom import CustomServer
+
+if TYPE_CHECKING:
+    from llminfra.engines.job import ServingJob, UnknownOption
+
+
+class CustomAdapter:
+    """Adapter for :class:`llminfra.spec.engines.custom.CustomServer`."""
+
+    def invoke(self, job: ServingJob) -> Invocation:
+        """The user's container, with its placeholders filled in."""
+        server = job.endpoint.engine
+        if not isinstance(server, CustomServer):
+            msg = f"the custom adapter was given {type(server).__name__}"
+            raise TypeError(msg)
+        return Invocation(
+            image_repository=server.image.repository,
+            image_tag=server.image.tag,
+            image_digest=server.image.digest,
+            command=tuple(_filled(item, job, server) for item in server.command),
+            args=tuple(_filled(item, job, server) for item in server.args),
+            worker_args=(),
+            env=dict(server.env),
+            cache_env=dict(LIBRARY_CACHES),
+            secret_env=secret_env(job, api_key="API_KEY"),
+            port=server.port,
+            startup=Probe(
+                path=server.ready.path,
+                port=server.port,
+                period_s=STARTUP_PERIOD_S,
+                timeout_s=server.ready.timeout_s,
+                failure_threshold=startup_failures(job),
+            ),
+            readiness=Probe(
+                path=server.ready.path,
+                port=server.port,
+                period_s=server.ready.period_s,
+                timeout_s=server.ready.timeout_s,
+                failure_threshold=3,
+            ),
+            liveness=Probe(
+                path=server.live.path,
+                port=server.port,
+                period_s=server.live.period_s,
+                timeout_s=server.live.timeout_s,
+                failure_threshold=6,
+            ),
+            worker_probe=None,
+            metrics=Metrics(
+                port=server.metrics.port or server.port,
+                path=server.metrics.path,
+                waiting=server.metrics.waiting,
+                running=None,
+                kv_usage=None,
+                model_label=server.metrics.model_label,
+            )
+            if server.metrics
+            else None,
+            drain_flag_s=server.drain_s,
+            run_as_user=server.run_as_user,
+            run_as_non_root=True,
+            added_capabilities=(),
+            privileged=False,
+            model_cache_gib=0,
+        )
+
+    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+        """Nothing is known about the server's options."""
+        del job
+        return ()
+
+
+def _filled(text: str, job: ServingJob, server: CustomServer) -> str:
+    """Plain replacement, not ``str.format``: arguments may hold JSON."""
+    values = {
+        "{model}": job.model_argument,
+        "{served_name}": job.served_name,
+        "{gpus}": str(job.parallelism.gpus),
+        "{port}": str(server.port),
+    }
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text

@@ -1,0 +1,160 @@
+"""DeepSpeed: MII's OpenAI-compatible server in an image that the user names, and DJL Serving's LMI container.
+
+Sources: deepspeedai/DeepSpeed-MII mii/config.py and mii/entrypoints/openai_api_server.py (dormant since 2025);
+deepjavalibrary/djl-serving serving/docs/lmi (``OPTION_*`` variables; vLLM inside, by its asynchronous entry point).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.engines.invocation import Invocation, Probe
+from llminfra.engines.shared import (
+    LIBRARY_CACHES,
+    RUN_AS_USER,
+    STARTUP_PERIOD_S,
+    image_of,
+    secret_env,
+    startup_failures,
+    unknown_options,
+)
+from llminfra.spec.engines.deepspeed import DeepSpeedMII, DJLServing
+
+if TYPE_CHECKING:
+    from llminfra.engines.job import ServingJob, UnknownOption
+
+MII_PORT = 8000
+DJL_PORT = 8080
+
+
+class MiiAdapter:
+    """Adapter for :class:`llminfra.spec.engines.deepspeed.DeepSpeedMII`."""
+
+    def invoke(self, job: ServingJob) -> Invocation:
+        """The OpenAI server's container; it has no metrics, so nothing can scale it but GPU metrics."""
+        engine = job.endpoint.engine
+        if not isinstance(engine, DeepSpeedMII):
+            msg = f"the MII adapter was given {type(engine).__name__}"
+            raise TypeError(msg)
+        args = [
+            f"--model={job.model_argument}",
+            "--host=0.0.0.0",
+            f"--port={MII_PORT}",
+            f"--tensor-parallel={job.parallelism.tensor}",
+            f"--max-length={job.max_model_len}",
+        ]
+        return Invocation(
+            image_repository=engine.image.repository,
+            image_tag=engine.image.tag,
+            image_digest=engine.image.digest,
+            command=("python3", "-m", "mii.entrypoints.openai_api_server"),
+            args=(*args, *engine.extra_args),
+            worker_args=(),
+            env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
+            cache_env=dict(LIBRARY_CACHES),
+            secret_env=secret_env(job, api_key=None),
+            port=MII_PORT,
+            startup=_probe("/health", MII_PORT, STARTUP_PERIOD_S, startup_failures(job)),
+            readiness=_probe("/health", MII_PORT, 5, 3),
+            liveness=_probe("/health", MII_PORT, 10, 6),
+            worker_probe=None,
+            metrics=None,
+            drain_flag_s=job.drain_s,
+            run_as_user=RUN_AS_USER,
+            run_as_non_root=True,
+            added_capabilities=(),
+            privileged=False,
+            model_cache_gib=0,
+        )
+
+    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+        """Flags in ``extra_args`` that the server lacks."""
+        engine = job.endpoint.engine
+        if not isinstance(engine, DeepSpeedMII) or job.release is None:
+            return ()
+        return unknown_options(job, job.release, tuple(engine.extra_args), {}, own_env="MII_")
+
+
+class DjlAdapter:
+    """Adapter for :class:`llminfra.spec.engines.deepspeed.DJLServing`."""
+
+    def invoke(self, job: ServingJob) -> Invocation:
+        """The LMI container, set up by environment alone.
+
+        Raises:
+            NoImageError: The catalog has no image for the version.
+        """
+        engine = job.endpoint.engine
+        if not isinstance(engine, DJLServing):
+            msg = f"the DJL adapter was given {type(engine).__name__}"
+            raise TypeError(msg)
+        repository, tag, digest = image_of(job, engine)
+        return Invocation(
+            image_repository=_in_region(repository, job.region),
+            image_tag=tag,
+            image_digest=digest,
+            command=(),
+            args=tuple(engine.extra_args),
+            worker_args=(),
+            env=_djl_env(job, engine),
+            cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm", "DJL_CACHE_DIR": "djl"},
+            secret_env=secret_env(job, api_key=None),
+            port=DJL_PORT,
+            startup=_probe("/ping", DJL_PORT, STARTUP_PERIOD_S, startup_failures(job)),
+            readiness=_probe("/ping", DJL_PORT, 5, 3),
+            liveness=_probe("/ping", DJL_PORT, 10, 6),
+            worker_probe=None,
+            metrics=None,
+            drain_flag_s=job.drain_s,
+            run_as_user=RUN_AS_USER,
+            run_as_non_root=True,
+            added_capabilities=(),
+            privileged=False,
+            model_cache_gib=0,
+        )
+
+    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+        """Nothing can be unknown: ``OPTION_*`` variables are passed to vLLM by name."""
+        del job
+        return ()
+
+
+def _djl_env(job: ServingJob, engine: DJLServing) -> dict[str, str]:
+    env = {
+        "HF_MODEL_ID": job.model_argument,
+        "TENSOR_PARALLEL_DEGREE": str(job.parallelism.tensor),
+        "OPTION_ROLLING_BATCH": "disable",
+        "SERVING_FAIL_FAST": "true",
+        "OPTION_MAX_MODEL_LEN": str(job.max_model_len),
+        "OPTION_MAX_ROLLING_BATCH_SIZE": str(job.max_num_seqs),
+        "OPTION_GPU_MEMORY_UTILIZATION": f"{job.gpu_memory_utilization:g}",
+        "OPTION_MODEL_LOADING_TIMEOUT": str(job.startup_budget_s),
+        "OPTION_ENTRYPOINT": "djl_python.lmi_vllm.vllm_async_service",
+        "OPTION_ASYNC_MODE": "true",
+    }
+    if job.quantize_at_load:
+        env["OPTION_QUANTIZE"] = job.quantize_at_load
+    if job.dtype != "auto":
+        env["OPTION_DTYPE"] = job.dtype
+    if job.endpoint.model.trust_remote_code:
+        env["OPTION_TRUST_REMOTE_CODE"] = "true"
+    if job.revision and job.from_hub:
+        env["OPTION_REVISION"] = job.revision
+    if job.from_object_storage:
+        env["AWS_DEFAULT_REGION"] = job.region
+    return env | engine.env
+
+
+def _in_region(repository: str, region: str) -> str:
+    """AWS's container registries are per region; the account is the same where it is us-west-2's."""
+    from llminfra.catalog import regions  # noqa: PLC0415  # only this engine's images are in a regional registry
+
+    home = regions.get(region)
+    registry, slash, name = repository.partition("/")
+    if home is None or home.dlc_registry is None or ".ecr." not in registry:
+        return repository
+    return f"{home.dlc_registry}{slash}{name}"
+
+
+def _probe(path: str, port: int, period_s: int, failures: int) -> Probe:
+    return Probe(path=path, port=port, period_s=period_s, timeout_s=5, failure_threshold=failures)

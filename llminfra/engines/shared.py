@@ -1,0 +1,115 @@
+"""What adapters share: the image, secrets by reference, caches, EFA variables, unknown options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.engines.invocation import EnvFromSecret
+from llminfra.engines.job import UnknownOption
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.engines.job import ServingJob
+    from llminfra.spec.engines.base import LlmEngine
+
+# A high id that owns nothing on the node.
+RUN_AS_USER = 10001
+STARTUP_PERIOD_S = 10
+
+# Every cache that an engine and its libraries write, so that the container runs as any user (llm-d/llm-d#1430,
+# vllm-project/vllm#38552, vllm-project/vllm#9118).
+LIBRARY_CACHES = {
+    "HOME": "home",
+    "HF_HOME": "huggingface",
+    "TORCHINDUCTOR_CACHE_DIR": "inductor",
+    "TRITON_CACHE_DIR": "triton",
+    "XDG_CACHE_HOME": "xdg",
+    "FLASHINFER_WORKSPACE_BASE": "flashinfer",
+}
+
+
+class NoImageError(LookupError):
+    """Neither the spec nor the catalog has an image that can run the job."""
+
+
+def image_of(job: ServingJob, engine: LlmEngine) -> tuple[str, str | None, str | None]:
+    """Repository, tag and digest: the user's image, else the release's.
+
+    Raises:
+        NoImageError: There is none (with EFA userspace, where the job needs it).
+    """
+    if engine.image is not None:
+        return engine.image.repository, engine.image.tag, engine.image.digest
+    found = job.release.image(efa=job.efa) if job.release else None
+    if found is None:
+        msg = f"{engine.__class__.__name__} has no image" + (" with EFA userspace" if job.efa else "")
+        raise NoImageError(msg)
+    return found.repository, found.tag, found.digest
+
+
+def startup_failures(job: ServingJob) -> int:
+    """Failures of the startup probe that make up the budget."""
+    return -(-job.startup_budget_s // STARTUP_PERIOD_S)
+
+
+def secret_env(job: ServingJob, *, api_key: str | None) -> tuple[EnvFromSecret, ...]:
+    """The Hub token where the engine downloads the model itself, and the API key under the engine's own name."""
+    refs = []
+    if (token := job.endpoint.model.token) and job.from_hub:
+        refs.append(EnvFromSecret(name="HF_TOKEN", secret_name=token.name, secret_key=token.key))
+    if (key := job.endpoint.api_key) and api_key:
+        refs.append(EnvFromSecret(name=api_key, secret_name=key.name, secret_key=key.key))
+    return tuple(refs)
+
+
+def efa_env(job: ServingJob) -> dict[str, str]:
+    """Libfabric and NCCL over EFA; no huge pages, which costs under 5 % and spares a reservation on every node.
+
+    Source: ai-dynamo/aiconfigurator src/aiconfigurator/generator/facts/transport.yaml (huge pages, shared memory);
+    awslabs/awsome-distributed-training 1.architectures/efa-cheatsheet.md (interface names).
+    """
+    if not job.efa:
+        return {}
+    return {
+        "FI_PROVIDER": "efa",
+        "FI_EFA_USE_HUGE_PAGE": "0",
+        "FI_EFA_ENABLE_SHM_TRANSFER": "0",
+        "NCCL_SOCKET_IFNAME": "eth0",
+        "GLOO_SOCKET_IFNAME": "eth0",
+    }
+
+
+def unknown_options(
+    job: ServingJob, release: EngineRelease, arguments: Sequence[str], env: Mapping[str, str], *, own_env: str
+) -> tuple[UnknownOption, ...]:
+    """Flags among ``arguments`` and ``own_env``-prefixed variables that the release does not know."""
+    base = f"endpoints.{job.endpoint.name}.engine"
+    found = []
+    for index, argument in enumerate(arguments):
+        if not argument.startswith("-") or release.knows_flag(argument):
+            continue
+        flag = argument.partition("=")[0]
+        removed, close = release.removed_in(flag), release.suggest_flag(flag)
+        found.append(
+            UnknownOption(
+                path=f"{base}.extra_args[{index}]",
+                name=flag,
+                message=f"{release.engine} {release.version} does not know the flag {flag}"
+                + (f"; it was removed in {removed}" if removed else ""),
+                fix=f"did you mean {close[0]}?" if close else "remove it, or pin a version that has it",
+            )
+        )
+    found += [
+        UnknownOption(
+            path=f"{base}.env.{name}",
+            name=name,
+            message=f"{release.engine} {release.version} does not know the variable {name}"
+            + (f"; it was removed in {removed}" if (removed := release.env_removed_in(name)) else ""),
+            fix="remove it, or pin a version that has it",
+        )
+        for name in env
+        if name.startswith(own_env) and not release.knows_env(name)
+    ]
+    return tuple(found)

@@ -1,0 +1,108 @@
+"""TensorRT-LLM's ``trtllm-serve`` with the PyTorch backend, in an image that the user names.
+
+Sources: options as recorded in ``catalog/data/engines/trtllm.json``, read at one commit of the main branch, where they
+keep their underscores; the engine-build path is gone
+(nvidia.github.io/TensorRT-LLM/legacy/tensorrt-backend-removal.html).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.engines.invocation import Invocation, Metrics, Probe
+from llminfra.engines.shared import (
+    LIBRARY_CACHES,
+    RUN_AS_USER,
+    STARTUP_PERIOD_S,
+    secret_env,
+    startup_failures,
+    unknown_options,
+)
+from llminfra.spec.engines.tensorrt_llm import TensorRTLLM
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.engines.job import ServingJob, UnknownOption
+
+PORT = 8000
+
+
+class TensorRtLlmAdapter:
+    """Adapter for :class:`llminfra.spec.engines.tensorrt_llm.TensorRTLLM`."""
+
+    def invoke(self, job: ServingJob) -> Invocation:
+        """The ``trtllm-serve`` container of the job."""
+        engine, release = _engine(job)
+        server = release.info.server
+        return Invocation(
+            image_repository=engine.image.repository,
+            image_tag=engine.image.tag,
+            image_digest=engine.image.digest,
+            command=("trtllm-serve", "serve"),
+            args=tuple(_args(job, engine)),
+            worker_args=(),
+            env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
+            cache_env=dict(LIBRARY_CACHES),
+            secret_env=secret_env(job, api_key=None),
+            port=PORT,
+            startup=Probe(
+                path=server.health_path,
+                port=PORT,
+                period_s=STARTUP_PERIOD_S,
+                timeout_s=5,
+                failure_threshold=startup_failures(job),
+            ),
+            readiness=Probe(path=server.ready_path, port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
+            liveness=Probe(path=server.health_path, port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
+            worker_probe=None,
+            metrics=Metrics(
+                port=PORT,
+                path=server.metrics_path or "/prometheus/metrics",
+                waiting="trtllm_num_requests_waiting",
+                running=None,
+                kv_usage="trtllm_kv_cache_utilization",
+                model_label="model_name",
+            ),
+            drain_flag_s=job.drain_s,
+            run_as_user=RUN_AS_USER,
+            run_as_non_root=True,
+            added_capabilities=(),
+            privileged=False,
+            model_cache_gib=0,
+        )
+
+    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+        """Options in ``extra_args`` and ``TRTLLM_*`` variables that the recorded commit lacks."""
+        engine, release = _engine(job)
+        return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="TRTLLM_")
+
+
+def _engine(job: ServingJob) -> tuple[TensorRTLLM, EngineRelease]:
+    engine = job.endpoint.engine
+    if not isinstance(engine, TensorRTLLM) or job.release is None:
+        msg = f"the TensorRT-LLM adapter was given {type(engine).__name__}"
+        raise TypeError(msg)
+    return engine, job.release
+
+
+def _args(job: ServingJob, engine: TensorRTLLM) -> list[str]:
+    args = [
+        job.model_argument,
+        "--host=0.0.0.0",
+        f"--port={PORT}",
+        "--backend=pytorch",
+        f"--tp_size={job.parallelism.tensor}",
+        f"--pp_size={job.parallelism.pipeline}",
+        f"--max_seq_len={job.max_model_len}",
+        f"--max_batch_size={job.max_num_seqs}",
+        f"--kv_cache_free_gpu_memory_fraction={job.gpu_memory_utilization:g}",
+    ]
+    if engine.max_num_batched_tokens:
+        args.append(f"--max_num_tokens={engine.max_num_batched_tokens}")
+    if job.parallelism.expert:
+        args.append(f"--ep_size={job.parallelism.tensor}")
+    if job.endpoint.model.trust_remote_code:
+        args.append("--trust_remote_code")
+    if job.revision and job.from_hub:
+        args.append(f"--revision={job.revision}")
+    return [*args, *engine.extra_args]

@@ -1,0 +1,113 @@
+"""Text Generation Inference, by version: in maintenance mode, one node, no pipeline parallelism.
+
+Sources: flags as recorded in ``catalog/data/engines/tgi.json`` (huggingface/text-generation-inference
+docs/source/reference/launcher.md); the image listens on port 80, which needs no privilege in a pod's own network
+namespace, but llminfra moves it to 8080; it cannot run as a non-root user since 3.1
+(huggingface/text-generation-inference#3082).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.engines.invocation import Invocation, Metrics, Probe
+from llminfra.engines.shared import STARTUP_PERIOD_S, image_of, secret_env, startup_failures, unknown_options
+from llminfra.spec.engines.tgi import TGI
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.engines.job import ServingJob, UnknownOption
+
+PORT = 8080
+
+
+class TgiAdapter:
+    """Adapter for :class:`llminfra.spec.engines.tgi.TGI`."""
+
+    def invoke(self, job: ServingJob) -> Invocation:
+        """The launcher's container.
+
+        Raises:
+            NoImageError: The job spans nodes, which TGI cannot.
+        """
+        engine, release = _engine(job)
+        repository, tag, digest = image_of(job, engine)
+        server = release.info.server
+        return Invocation(
+            image_repository=repository,
+            image_tag=tag,
+            image_digest=digest,
+            command=("text-generation-launcher",),
+            args=tuple(_args(job, engine)),
+            worker_args=(),
+            env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
+            cache_env={"HF_HOME": "huggingface", "TRITON_CACHE_DIR": "triton"},
+            secret_env=secret_env(job, api_key="API_KEY"),
+            port=PORT,
+            startup=Probe(
+                path=server.health_path,
+                port=PORT,
+                period_s=STARTUP_PERIOD_S,
+                timeout_s=5,
+                failure_threshold=startup_failures(job),
+            ),
+            readiness=Probe(path=server.ready_path, port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
+            liveness=Probe(path=server.health_path, port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
+            worker_probe=None,
+            metrics=Metrics(
+                port=PORT,
+                path=server.metrics_path or "/metrics",
+                waiting="tgi_queue_size",
+                running="tgi_batch_current_size",
+                kv_usage=None,
+                model_label="",
+            ),
+            drain_flag_s=job.drain_s,
+            run_as_user=0,
+            run_as_non_root=False,
+            added_capabilities=(),
+            privileged=False,
+            model_cache_gib=0,
+        )
+
+    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+        """Flags in ``extra_args`` that the version lacks."""
+        engine, release = _engine(job)
+        return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="TGI_")
+
+
+def _engine(job: ServingJob) -> tuple[TGI, EngineRelease]:
+    engine = job.endpoint.engine
+    if not isinstance(engine, TGI) or job.release is None:
+        msg = f"the TGI adapter was given {type(engine).__name__}"
+        raise TypeError(msg)
+    return engine, job.release
+
+
+def _args(job: ServingJob, engine: TGI) -> list[str]:
+    args = [
+        f"--model-id={job.model_argument}",
+        "--hostname=0.0.0.0",
+        f"--port={PORT}",
+        f"--num-shard={job.parallelism.tensor}",
+        f"--max-input-tokens={job.max_model_len - 1}",
+        f"--max-total-tokens={job.max_model_len}",
+        f"--max-concurrent-requests={job.max_num_seqs}",
+        f"--cuda-memory-fraction={job.gpu_memory_utilization:g}",
+        f"--graceful-termination-timeout={job.drain_s}",
+    ]
+    if engine.max_num_batched_tokens:
+        args.append(f"--max-batch-prefill-tokens={engine.max_num_batched_tokens}")
+    if job.quantize_at_load:
+        args.append(f"--quantize={job.quantize_at_load}")
+    if job.dtype != "auto":
+        args.append(f"--dtype={job.dtype}")
+    if engine.kv_cache_dtype != "auto":
+        args.append(f"--kv-cache-dtype={'fp8_e4m3fn' if engine.kv_cache_dtype == 'fp8' else engine.kv_cache_dtype}")
+    if engine.enforce_eager:
+        args.append("--cuda-graphs=0")
+    if job.endpoint.model.trust_remote_code:
+        args.append("--trust-remote-code")
+    if job.revision and job.from_hub:
+        args.append(f"--revision={job.revision}")
+    return [*args, *engine.extra_args]

@@ -1,0 +1,67 @@
+"""Which release of an engine an endpoint runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import engines as catalog
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.endpoint import Endpoint
+
+
+def find_release(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
+    """The declared release or the pinned one; ``None`` for custom servers, and with a finding where it is unknown."""
+    engine = endpoint.engine
+    if engine.kind == "custom":
+        return None
+    info = catalog.engine_info(engine.kind)
+    version = engine.version or info.default_version
+    release = catalog.engine_release(engine.kind, version)
+    path = f"endpoints.{endpoint.name}.engine"
+    if release is None:
+        findings.error(
+            "LLM_FIT_8",
+            endpoint,
+            f"{path}.version",
+            f"the catalog does not know {engine.kind} {version}",
+            found=version,
+            expected=", ".join(catalog.suggest_version(engine.kind, version)),
+            fix=f"use {info.default_version}",
+        )
+    if info.status != "maintained":
+        findings.warning(
+            "LLM_SRV_20",
+            endpoint,
+            path,
+            info.status_note,
+            found=f"{engine.kind} ({info.status})",
+            expected="an engine that is maintained: vLLM or SGLang",
+            fix="use VLLM(…) or SGLang(…); the other settings keep their names",
+        )
+    return release
+
+
+def release_with_efa(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
+    """The newest release that has an image with EFA userspace, where the user left the version to the planner."""
+    engine = endpoint.engine
+    if engine.kind == "custom":
+        return None
+    releases = [catalog.engine_release(engine.kind, version) for version in catalog.known_versions(engine.kind)]
+    able = [release for release in releases if release is not None and release.image(efa=True) is not None]
+    if engine.version is None and able:
+        return able[-1]
+    findings.error(
+        "LLM_FIT_14",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine",
+        "a replica over several nodes talks over EFA, and the image of this version has no EFA userspace: NCCL would "
+        "fall back to TCP without a word",
+        found=f"{engine.kind} {engine.version}",
+        expected="one of: " + ", ".join(release.version for release in able),
+        fix="use one of these versions, or name an own image with Image(…, efa=True)",
+        runtime_message="NET/OFI Unable to find a protocol that worked; NCCL INFO Using network Socket",
+    )
+    return None

@@ -1,0 +1,77 @@
+"""An engine as the planner sees it: the same questions for every engine, answered by its spec and the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llminfra.spec.engines.custom import CustomServer
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.spec.engine import Engine
+    from llminfra.spec.engines.base import Image
+
+# vLLM and SGLang have the Run:ai streamer; DJL Serving fetches from S3 before it starts its engine.
+_READS_OBJECT_STORAGE = frozenset({"vllm", "sglang", "djl-lmi"})
+_SPANS_NODES = frozenset({"vllm", "sglang"})
+# Engines whose memory is not vLLM's are judged by the vLLM rules that reserve the most.
+_FALLBACK_UTILIZATION = 0.9
+# Written out, so that the memory estimate and the engine agree; vLLM's own default on small GPUs.
+_DEFAULT_MAX_NUM_SEQS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What decides memory and placement.
+
+    ``memory_version`` is the vLLM version whose memory rules apply; ``None`` takes the most careful ones.
+    ``judged`` is false for servers whose memory nobody can know.
+    """
+
+    kind: str
+    image: Image | None
+    max_model_len: int | None
+    max_num_seqs: int
+    max_num_batched_tokens: int | None
+    gpu_memory_utilization: float
+    kv_cache_dtype: str | None
+    enforce_eager: bool
+    memory_version: str | None
+    judged: bool
+    reads_object_storage: bool
+    spans_nodes: bool
+
+
+def engine_settings(engine: Engine, release: EngineRelease | None) -> EngineSettings:
+    """The settings of a declared engine at a release."""
+    if isinstance(engine, CustomServer):
+        return EngineSettings(
+            kind=engine.kind,
+            image=engine.image,
+            max_model_len=engine.max_model_len,
+            max_num_seqs=_DEFAULT_MAX_NUM_SEQS,
+            max_num_batched_tokens=None,
+            gpu_memory_utilization=_FALLBACK_UTILIZATION,
+            kv_cache_dtype=None,
+            enforce_eager=True,
+            memory_version=None,
+            judged=False,
+            reads_object_storage=False,
+            spans_nodes=False,
+        )
+    default = release.gpu_memory_utilization if release else None
+    return EngineSettings(
+        kind=engine.kind,
+        image=engine.image,
+        max_model_len=engine.max_model_len,
+        max_num_seqs=engine.max_num_seqs or _DEFAULT_MAX_NUM_SEQS,
+        max_num_batched_tokens=engine.max_num_batched_tokens,
+        gpu_memory_utilization=engine.gpu_memory_utilization or default or _FALLBACK_UTILIZATION,
+        kv_cache_dtype=None if engine.kv_cache_dtype == "auto" else engine.kv_cache_dtype,
+        enforce_eager=engine.enforce_eager,
+        memory_version=release.version if release and engine.kind == "vllm" else None,
+        judged=True,
+        reads_object_storage=engine.kind in _READS_OBJECT_STORAGE,
+        spans_nodes=engine.kind in _SPANS_NODES,
+    )

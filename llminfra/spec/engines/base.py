@@ -1,0 +1,56 @@
+"""What engines have in common: an image, a version, and the settings that decide memory."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from llminfra.spec._base import Many, Spec
+
+
+def _pinned(value: str) -> str:
+    if value in {"latest", "main", "master", "nightly", "edge", "dev"}:
+        msg = f"the tag {value!r} moves: what was tested is not what will run; name a release"
+        raise ValueError(msg)
+    return value
+
+
+class Image(Spec):
+    """A container image, pinned by tag or digest."""
+
+    repository: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:-]*$")]
+    """Repository without tag, for example ``vllm/vllm-openai``."""
+    tag: Annotated[str, Field(pattern=r"^[\w][\w.-]{0,127}$"), AfterValidator(_pinned)] | None = None
+    """Tag of a release."""
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    """Content digest; wins over the tag."""
+    efa: bool = False
+    """Whether the image has the EFA userspace (libfabric and the NCCL plug-in)."""
+
+
+class LlmEngine(Spec):
+    """Settings that every LLM engine has, under one name; each adapter writes its engine's own flags."""
+
+    version: str | None = None
+    """Engine version; ``None``: the one llminfra pins."""
+    image: Image | None = None
+    """Own image; ``None``: the official one for the version (or one with EFA userspace where needed)."""
+    max_model_len: Annotated[int, Field(ge=1)] | None = None
+    """Context length in tokens, prompt and output together; ``None``: the model's own."""
+    max_num_seqs: Annotated[int, Field(ge=1)] | None = None
+    """Most sequences in one batch; ``None``: 256."""
+    max_num_batched_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens in one scheduler step; ``None``: the engine's default."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of GPU memory the engine may take; ``None``: the version's default, always written out."""
+    kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] = "auto"
+    """Type of the KV cache."""
+    prefix_caching: bool = True
+    """Whether prompts that start alike share their KV cache."""
+    enforce_eager: bool = False
+    """Whether CUDA graphs are left out (less memory, slower decode)."""
+    extra_args: Many[str] = ()
+    """Further command-line arguments; each flag must be known to the version."""
+    env: dict[str, str] = {}
+    """Further environment variables; the engine's own must be known to the version; never a secret."""

@@ -1,0 +1,68 @@
+"""A server of one's own."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from llminfra.spec._base import Many, Spec
+from llminfra.spec.engines.base import Image
+
+
+class HttpProbe(Spec):
+    """An HTTP health check."""
+
+    path: Annotated[str, Field(pattern=r"^/")] = "/health"
+    """Path that answers 200."""
+    period_s: Annotated[int, Field(ge=1)] = 10
+    """Seconds between two checks."""
+    timeout_s: Annotated[int, Field(ge=1)] = 5
+    """Seconds a check waits for an answer."""
+
+
+class CustomMetrics(Spec):
+    """Prometheus metrics of a server."""
+
+    path: Annotated[str, Field(pattern=r"^/")] = "/metrics"
+    """Path of the metrics."""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Port of the metrics; ``None``: the server's."""
+    waiting: str | None = None
+    """Name of the gauge of waiting requests, which autoscaling follows."""
+    model_label: str = "model_name"
+    """Label that carries the model's name."""
+
+
+class CustomServer(Spec):
+    """Any container that serves a model over HTTP.
+
+    llminfra owns probes, GPUs, memory, identity and the network around it; what it loads is its own business, so the
+    plan shows the weights' size and makes no promise about the rest.
+    """
+
+    kind: Literal["custom"] = "custom"
+    spec_section: ClassVar[str] = "engines"
+
+    image: Image
+    """The container image."""
+    command: Many[str] = ()
+    """Entry point; empty: the image's. ``{model}`` stands for where the weights are."""
+    args: Many[str] = ()
+    """Arguments; ``{model}``, ``{served_name}``, ``{gpus}`` and ``{port}`` are filled in."""
+    port: Annotated[int, Field(ge=1024, le=65535)] = 8000
+    """Port of the HTTP server."""
+    env: dict[str, str] = {}
+    """Environment variables; never a secret."""
+    ready: HttpProbe = HttpProbe()
+    """Answers 200 when it takes requests."""
+    live: HttpProbe = HttpProbe()
+    """Answers 200 while it lives."""
+    metrics: CustomMetrics | None = None
+    """Where its metrics are; without them there is no autoscaling."""
+    run_as_user: Annotated[int, Field(ge=1)] = 10001
+    """User id of the process; never root."""
+    drain_s: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Seconds it needs to finish running requests after SIGTERM."""
+    max_model_len: Annotated[int, Field(ge=1)] | None = None
+    """Context length in tokens, for the plan."""

@@ -1,0 +1,19 @@
+"""TensorRT-LLM."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from llminfra.spec.engines.base import Image, LlmEngine
+
+
+class TensorRTLLM(LlmEngine):
+    """NVIDIA TensorRT-LLM's OpenAI-compatible server, ``trtllm-serve`` with the PyTorch backend.
+
+    ``max_model_len`` becomes ``--max_seq_len``, ``max_num_seqs`` ``--max_batch_size``, ``gpu_memory_utilization`` the
+    share of what is free after the weights, ``--kv_cache_free_gpu_memory_fraction``.
+    """
+
+    kind: Literal["trtllm"] = "trtllm"
+    image: Image
+    """Image with ``trtllm-serve``, for example ``nvcr.io/nvidia/tensorrt-llm/release``: llminfra pins none."""

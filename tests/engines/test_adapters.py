@@ -1,0 +1,164 @@
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from llminfra import (
+    TGI,
+    VLLM,
+    CustomMetrics,
+    CustomServer,
+    DeepSpeedMII,
+    DJLServing,
+    Endpoint,
+    GpuPool,
+    HttpProbe,
+    Image,
+    Lustre,
+    Model,
+    ModelBucket,
+    OnDemand,
+    Parallelism,
+    Platform,
+    Secret,
+    SGLang,
+    SpecError,
+    TensorRTLLM,
+)
+from llminfra.catalog.engines import engine_release
+from llminfra.planning import plan_platform
+from llminfra.planning.plan import EndpointPlan
+
+DAY = dt.date(2026, 11, 23)
+H100 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), efa=True, capacity=OnDemand())
+OWN = Image(repository="acme/server", tag="v1")
+LLM_ENGINES = [
+    VLLM(max_model_len=8192),
+    SGLang(max_model_len=8192),
+    TGI(max_model_len=8192),
+    TensorRTLLM(max_model_len=8192, image=OWN),
+    DeepSpeedMII(max_model_len=8192, image=OWN),
+]
+
+
+def plan(engine: Any, **options: Any) -> EndpointPlan:
+    storage = options.pop("storage", (ModelBucket(name="acme-weights"),))
+    model = options.pop("model", Model(id="Qwen/Qwen3-32B", token=Secret(name="acme/hf")))
+    endpoint = Endpoint(name="a", model=model, engine=engine, on=H100, api_key=Secret(name="acme/key"), **options)
+    spec = Platform(name="p", region="us-east-1", pools=[H100], storage=storage, endpoints=[endpoint])
+    return plan_platform(spec, today=DAY).endpoints[0]
+
+
+@pytest.mark.parametrize("engine", LLM_ENGINES, ids=lambda engine: engine.kind)
+@pytest.mark.parametrize("storage", [(), (ModelBucket(name="acme-weights"),), (Lustre(name="w"),)], ids=len)
+def test_every_emitted_flag_is_known_to_the_pinned_release(engine: Any, storage: Any) -> None:
+    planned = plan(engine, storage=storage)
+    release = engine_release(planned.engine, planned.engine_version)
+    assert release is not None
+    flags = [item for item in planned.invocation.args if item.startswith("--")]
+    assert len(flags) >= 4
+    assert [flag for flag in flags if not release.knows_flag(flag)] == []
+
+
+@pytest.mark.parametrize("engine", LLM_ENGINES, ids=lambda engine: engine.kind)
+def test_every_watched_metric_is_known_to_the_pinned_release(engine: Any) -> None:
+    planned = plan(engine)
+    release = engine_release(planned.engine, planned.engine_version)
+    metrics = planned.invocation.metrics
+    if planned.engine == "mii":
+        assert metrics is None
+        return
+    assert release is not None
+    assert metrics is not None
+    names = [name for name in (metrics.waiting, metrics.running, metrics.kv_usage) if name]
+    assert names
+    assert [name for name in names if not release.knows_metric(name)] == []
+
+
+@pytest.mark.parametrize("engine", LLM_ENGINES, ids=lambda engine: engine.kind)
+def test_engine_listens_where_its_probes_look(engine: Any) -> None:
+    invocation = plan(engine).invocation
+    arguments = " ".join(invocation.args)
+    assert f"port={invocation.port}" in arguments
+    assert "0.0.0.0" in arguments
+    assert {invocation.startup.port, invocation.readiness.port, invocation.liveness.port} == {invocation.port}
+
+
+def test_engines_that_cannot_stream_see_the_bucket_as_files() -> None:
+    assert plan(TGI(max_model_len=8192)).weights.kind == "mountpoint"
+    assert plan(TGI(max_model_len=8192)).invocation.args[0].startswith("--model-id=/mnt/weights/models/Qwen/")
+    assert plan(VLLM(max_model_len=8192)).weights.kind == "bucket"
+
+
+def test_hub_token_only_where_the_engine_downloads() -> None:
+    for engine in LLM_ENGINES:
+        names = [item.name for item in plan(engine, storage=()).invocation.secret_env]
+        assert "HF_TOKEN" in names
+        assert "HF_TOKEN" not in [item.name for item in plan(engine).invocation.secret_env]
+
+
+def test_sglang_health_check_waits_for_a_generation() -> None:
+    invocation = plan(SGLang(max_model_len=8192)).invocation
+    assert invocation.liveness.timeout_s >= 25
+    assert invocation.startup.timeout_s >= 25
+    assert invocation.readiness.path == "/ready"
+    assert "--enable-metrics" in invocation.args
+    assert "--api-key=$(SGLANG_API_KEY)" in invocation.args
+
+
+def test_sglang_over_two_nodes() -> None:
+    planned = plan(SGLang(max_model_len=8192), model=Model(id="meta-llama/Llama-3.1-405B-Instruct"))
+    assert planned.nodes_per_replica == 2
+    assert "--dist-init-addr=$(LWS_LEADER_ADDRESS):20000" in planned.invocation.args
+    assert "--node-rank=$(LWS_WORKER_INDEX)" in planned.invocation.worker_args
+    assert "deep-learning-containers/sglang" in planned.invocation.image_repository
+
+
+@pytest.mark.parametrize("engine", [TGI(max_model_len=8192), DJLServing(max_model_len=8192)], ids=["tgi", "djl"])
+def test_engines_of_one_node_refuse_two(engine: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        plan(engine, parallelism=Parallelism(tensor=8, pipeline=2))
+    assert [item.code for item in caught.value.diagnostics if item.severity == "error"] == ["LLM_FIT_16"]
+
+
+@pytest.mark.parametrize(("engine", "word"), [(TGI(), "maintenance"), (DeepSpeedMII(image=OWN), "no release")])
+def test_engines_without_a_future_warn(engine: Any, word: str) -> None:
+    endpoint = Endpoint(name="a", model=Model(id="Qwen/Qwen3-32B"), engine=engine, on=H100)
+    spec = Platform(name="p", region="us-east-1", pools=[H100], endpoints=[endpoint])
+    warnings = [item for item in plan_platform(spec, today=DAY).diagnostics if item.code == "LLM_SRV_20"]
+    assert len(warnings) == 1
+    assert word in warnings[0].message
+
+
+def test_djl_takes_environment_and_the_registry_of_its_region() -> None:
+    invocation = plan(DJLServing(max_model_len=8192)).invocation
+    assert invocation.env["OPTION_MAX_MODEL_LEN"] == "8192"
+    assert invocation.env["HF_MODEL_ID"].startswith("s3://acme-weights/")
+    assert invocation.image_repository.endswith(".dkr.ecr.us-east-1.amazonaws.com/djl-inference")
+
+
+def test_custom_server_gets_its_placeholders_and_no_promise() -> None:
+    server = CustomServer(
+        image=OWN,
+        command=["serve"],
+        args=["--model={model}", '--extra={"port": {port}}', "--gpus={gpus}"],
+        port=9000,
+        ready=HttpProbe(path="/ready"),
+        live=HttpProbe(path="/live", timeout_s=9),
+        metrics=CustomMetrics(waiting="queue_length"),
+        drain_s=30,
+    )
+    planned = plan(server, parallelism=Parallelism(tensor=4))
+    invocation = planned.invocation
+    assert invocation.args[0].startswith("--model=/mnt/weights/models/Qwen/Qwen3-32B")
+    assert invocation.args[1:] == ('--extra={"port": 9000}', "--gpus=4")
+    assert invocation.readiness.path == "/ready"
+    assert invocation.liveness.timeout_s == 9
+    assert planned.resources.gpus == 4
+    assert planned.drain.engine_s == 30
+
+
+def test_moving_tags_are_refused() -> None:
+    with pytest.raises(SpecError) as caught:
+        Image(repository="vllm/vllm-openai", tag="latest")
+    assert "latest" in str(caught.value)
