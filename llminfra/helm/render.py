@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ KubernetesObject = dict[str, Any]
 """One manifest, parsed."""
 
 DEFAULT_KUBE_VERSION = "1.34"
+_NOT_PLAIN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def render(
@@ -55,7 +57,7 @@ def render_text(
     """Like ``render``, as the YAML text that Helm prints."""
     arguments = ["template", release, str(chart_dir), "--namespace", namespace, "--kube-version", kube_version]
     arguments += [f"--api-versions={item}" for item in api_versions]
-    done = run_helm([*arguments, "--include-crds", "--values", "-"], stdin=json.dumps(values))
+    done = run_helm([*arguments, "--include-crds", "--values", "-"], stdin=values_text(values))
     if done.returncode:
         msg = f"helm cannot render {chart_dir.name} as {namespace}/{release}: {_reason(done.stderr, chart_dir)}"
         raise ToolError(msg)
@@ -70,12 +72,21 @@ def lint(chart_dir: Path, values: Mapping[str, Any], *, kube_version: str = DEFA
     """
     done = run_helm(
         ["lint", str(chart_dir), "--strict", "--quiet", "--kube-version", kube_version, "--values", "-"],
-        stdin=json.dumps(values),
+        stdin=values_text(values),
     )
     if not done.returncode:
         return []
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
     return [line for line in lines if line and not line.startswith(("==>", "[INFO]"))]
+
+
+def values_text(values: Mapping[str, Any]) -> str:
+    """Values as JSON that is YAML too.
+
+    JSON's surrogate pairs are no YAML, so letters stay as they are; what YAML takes for a line break or a control
+    character is escaped.
+    """
+    return _NOT_PLAIN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(values, ensure_ascii=False))
 
 
 def parse_manifests(text: str) -> list[KubernetesObject]:
@@ -86,9 +97,8 @@ def parse_manifests(text: str) -> list[KubernetesObject]:
     """
     import yaml  # noqa: PLC0415  # only needed where something is rendered
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        documents = list(yaml.load_all(text, Loader=loader))
+        documents = list(yaml.load_all(text, Loader=_loader()))  # a safe loader, see there
     except yaml.YAMLError as error:
         msg = f"the rendered manifests are not YAML: {error}"
         raise ToolError(msg) from error
@@ -101,6 +111,18 @@ def parse_manifests(text: str) -> list[KubernetesObject]:
             raise ToolError(msg)
         found.extend(document["items"] if document["kind"] == "List" else [document])
     return found
+
+
+@cache
+def _loader() -> Any:
+    """A safe loader that reads YAML as Kubernetes does: dates and a lone ``=`` are text."""
+    import yaml  # noqa: PLC0415  # only needed where something is rendered
+
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = type("KubernetesLoader", (base,), {})
+    for tag in ("value", "timestamp"):
+        loader.add_constructor(f"tag:yaml.org,2002:{tag}", base.construct_yaml_str)  # type: ignore[attr-defined]
+    return loader
 
 
 def _reason(stderr: str, chart_dir: Path) -> str:

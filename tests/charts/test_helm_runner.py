@@ -89,7 +89,7 @@ def test_lint_reports_what_is_wrong(tmp_path: Path) -> None:
 
 def test_values_with_every_kind_of_text_survive() -> None:
     require_helm()
-    hard = "üñí \"quoted\" 'single' {{ .Values }} $(VAR) ${late} #no: yes\\n\ttab"
+    hard = "üñí 𐀀 \u2028 \ufeff \"quoted\" 'single' {{ .Values }} $(VAR) ${late} #no: yes\\n\ttab"
     values = single_node().replace(env={"HARD": hard}).to_values()
     deployment = render(chart_dir("llm-server"), values, release="r", namespace="llm")[-1]
     env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
@@ -99,6 +99,10 @@ def test_values_with_every_kind_of_text_survive() -> None:
 def test_manifests_are_parsed() -> None:
     text = "---\n---\nkind: A\n---\nkind: List\nitems:\n- kind: B\n- kind: C\n"
     assert [item["kind"] for item in parse_manifests(text)] == ["A", "B", "C"]
+
+
+def test_yaml_is_read_as_kubernetes_reads_it() -> None:
+    assert parse_manifests("kind: A\nargs: [=, 2026-01-01]\n") == [{"kind": "A", "args": ["=", "2026-01-01"]}]
 
 
 @pytest.mark.parametrize("text", ["a: [", "just text", "- a", "kind: 1"])

@@ -18,6 +18,7 @@ from llminfra.charts.llm_server import (
     Resources,
     Rollout,
     Security,
+    ServiceMonitor,
 )
 from llminfra.diagnostics import ToolError
 from llminfra.helm.render import render
@@ -262,7 +263,7 @@ def test_autoscaler_of_a_group(render_chart: Render) -> None:
 
 
 def test_scale_to_zero_needs_a_metric_that_exists_at_zero() -> None:
-    triggers = autoscaled().autoscaling.triggers  # type: ignore[union-attr]
+    triggers = autoscaled().autoscaling.triggers
     with pytest.raises(ValidationError, match="nothing could wake"):
         Autoscaling(min_replicas=0, max_replicas=2, fallback=Fallback(replicas=1), triggers=triggers)
     waking = [triggers[0].replace(wakes_from_zero=True)]
@@ -288,6 +289,20 @@ def test_network_policy_without_callers_still_denies(render_chart: Render) -> No
     assert len(spec["ingress"]) == 1
     own = spec["ingress"][0]["from"]
     assert own == [{"podSelector": spec["podSelector"]}]
+
+
+def test_a_load_balancer_reaches_pods_by_address(render_chart: Render) -> None:
+    policy = single_node().network_policy.replace(from_cidrs=["10.20.0.0/16"], from_same_namespace=False)
+    spec = one(render_chart("llm-server", single_node().replace(network_policy=policy)), "NetworkPolicy")["spec"]
+    assert spec["ingress"][1] == {
+        "from": [{"ipBlock": {"cidr": "10.20.0.0/16"}}],
+        "ports": [{"port": 8000, "protocol": "TCP"}],
+    }
+
+
+def test_a_scrape_longer_than_its_interval() -> None:
+    with pytest.raises(ValidationError, match="refuses the whole monitor"):
+        ServiceMonitor(interval_seconds=5, scrape_timeout_seconds=10)
 
 
 def test_prefill_and_decode_reach_each_other(render_chart: Render) -> None:

@@ -131,7 +131,7 @@ def test_subcharts_are_known_under_their_name() -> None:
 
 
 def test_prometheus_selects_everything_and_keeps_its_data() -> None:
-    spec = _monitoring().to_values()["prometheus"]["prometheusSpec"]  # type: ignore[index,call-overload]
+    spec = _monitoring().to_values()["prometheus"]["prometheusSpec"]
     selectors = {key: value for key, value in spec.items() if key.endswith("SelectorNilUsesHelmValues")}
     assert len(selectors) == 5
     assert not any(selectors.values())
@@ -147,19 +147,19 @@ def test_no_targets_that_eks_hides() -> None:
     values = _monitoring().to_values()
     for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy"):
         assert values[part] == {"enabled": False}
-    assert not any(values["defaultRules"]["rules"].values())  # type: ignore[index,call-overload,union-attr]
+    assert not any(values["defaultRules"]["rules"].values())
 
 
 def test_grafanas_password_comes_from_a_secret() -> None:
     grafana = _monitoring().to_values()["grafana"]
-    assert grafana["admin"]["existingSecret"] == "grafana-admin"  # type: ignore[index,call-overload]
-    assert "adminPassword" not in grafana  # type: ignore[operator]
+    assert grafana["admin"]["existingSecret"] == "grafana-admin"
+    assert "adminPassword" not in grafana
 
 
 @pytest.mark.parametrize("chart", ["dcgm-exporter", "nvidia-device-plugin", "aws-efa-k8s-device-plugin"])
 def test_gpu_daemon_sets_tolerate_every_taint_of_the_pools(chart: str) -> None:
     values = FULL[chart]().to_values()
-    assert [item["key"] for item in values["tolerations"]] == [  # type: ignore[union-attr,index,call-overload]
+    assert [item["key"] for item in values["tolerations"]] == [
         "nvidia.com/gpu",
         "vpc.amazonaws.com/efa",
     ]
@@ -174,11 +174,11 @@ def test_the_device_plugin_leaves_efa_its_devices() -> None:
 
 def test_dcgm_has_memory_for_eight_gpus_and_one_privilege() -> None:
     values = FULL["dcgm-exporter"]().to_values()
-    assert values["resources"]["limits"]["memory"] == "1Gi"  # type: ignore[index,call-overload]
+    assert values["resources"]["limits"]["memory"] == "1Gi"
     context = values["securityContext"]
-    assert context["capabilities"] == {"add": ["SYS_ADMIN"], "drop": ["ALL"]}  # type: ignore[index,call-overload]
-    assert context["allowPrivilegeEscalation"] is False  # type: ignore[index,call-overload]
-    assert values["serviceMonitor"]["honorLabels"] is True  # type: ignore[index,call-overload]
+    assert context["capabilities"] == {"add": ["SYS_ADMIN"], "drop": ["ALL"]}
+    assert context["allowPrivilegeEscalation"] is False
+    assert values["serviceMonitor"]["honorLabels"] is True
 
 
 def test_lws_runs_in_a_restricted_namespace() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from llminfra.charts.values import ChartValues, Cidr, DnsLabel, Port
 
@@ -25,6 +27,8 @@ class NetworkPolicy(ChartValues):
     from_same_namespace: bool = True
     from_namespaces: list[DnsLabel] = []
     """Namespaces (gateways, applications) that may call the serving port."""
+    from_cidrs: list[Cidr] = []
+    """Address ranges that may call the serving port: a load balancer that targets pods by address."""
     metrics_from_namespaces: list[DnsLabel] = []
     """Namespaces whose Prometheus may scrape the metrics port."""
     metrics_pod_labels: dict[str, str] = {"app.kubernetes.io/name": "prometheus"}
@@ -44,3 +48,13 @@ class ServiceMonitor(ChartValues):
     """What the Prometheus selects by; empty where it selects every ServiceMonitor."""
     interval_seconds: int = Field(default=15, ge=1)
     scrape_timeout_seconds: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _timeout_fits(self) -> Self:
+        if self.scrape_timeout_seconds > self.interval_seconds:
+            msg = (
+                f"scrape timeout of {self.scrape_timeout_seconds} s is longer than the interval of "
+                f"{self.interval_seconds} s: Prometheus refuses the whole monitor"
+            )
+            raise ValueError(msg)
+        return self
