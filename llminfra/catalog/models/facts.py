@@ -228,6 +228,7 @@ class EncoderFacts:
         hidden: Width of the tower.
         intermediate: Width of its feed-forward part.
         patch_merge: Patches that become one text token.
+        gated: Three feed-forward matrices per block instead of two.
     """
 
     kind: str
@@ -237,6 +238,7 @@ class EncoderFacts:
     hidden: int = 0
     intermediate: int = 0
     patch_merge: int = 1
+    gated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
-from llminfra.catalog.models.facts import EncoderFacts, Layer, ModelFacts
+from llminfra.catalog.models.facts import Attention, Layer, ModelFacts
 from llminfra.catalog.models.hf_encoders import encoders_from
 from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
 from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config
@@ -43,7 +43,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         rope_dim=rope_dim,
         learned_positions=_learned_positions(text),
         embedding_dim=_embedding_dim(text, hidden),
-        embed_norms=2 if text.model_type in {"bloom"} else 1,
+        embed_norms=2 if text.model_type == "bloom" else 1,
         head_bias=text.model_type in {"phi", "phi-msft", "gptj", "codegen"},
         extra_params=_extra_params(text, hidden),
         extra_vocab_params=_per_layer_vocab(text),
@@ -52,7 +52,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
             any(mark in architecture for mark in _EMBEDDING_ARCHITECTURES)
             or any(mark in model_id.lower() for mark in _EMBEDDING_NAMES)
         ),
-        encoders=_encoders(top, text, hidden),
+        encoders=encoders_from(top, hidden),
         quantization=_quantization(top, text),
     )
 
@@ -137,9 +137,7 @@ def _rope_dim(text: ConfigReader, scaling: Mapping[str, Any], layers: tuple[Laye
         return 0
     if text.has("qk_rope_head_dim"):
         return text.integer("qk_rope_head_dim")
-    head_dim = next(
-        (mixer.head_dim for layer in layers if (mixer := layer.mixer) is not None and hasattr(mixer, "kv_heads")), 0
-    )
+    head_dim = next((mixer.head_dim for layer in layers if isinstance(mixer := layer.mixer, Attention)), 0)
     partial = text.get("partial_rotary_factor", "rotary_pct")
     if partial is None:
         partial = scaling.get("partial_rotary_factor")
@@ -182,7 +180,3 @@ def _extra_params(text: ConfigReader, hidden: int) -> int:
     if streams > 1:
         total += 2 * (streams - 1) * hidden * hidden
     return total
-
-
-def _encoders(top: ConfigReader, text: ConfigReader, hidden: int) -> tuple[EncoderFacts, ...]:
-    return encoders_from(top, hidden)

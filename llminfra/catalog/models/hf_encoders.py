@@ -12,6 +12,10 @@ from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
 
 
+GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)
+"""MobileNet-v5 and the audio conformer of Gemma 3n, unsharded: the published total less the decoder's parameters."""
+
+
 def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ...]:
     """Towers that the config declares, in the order vision, audio."""
     if top.sub("thinker_config") is not None:
@@ -19,6 +23,8 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
         return encoders_from(inner, text_hidden) if inner is not None else ()
     found = []
     vision = top.sub("vision_config", "vit_config", "vision_tower_config")
+    if top.model_type == "gemma3n":
+        return (GEMMA3N_TOWERS,)
     if vision is not None:
         found.append(_vision(top, vision, text_hidden))
     elif top.model_type == "phi3_v" or (top.has("img_processor") and top.model_type == "phi3"):
@@ -48,7 +54,7 @@ def _matches(prefix: str, top_type: str, kind: str) -> bool:
 
 
 def _qwen2_vl(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
-    gated = top.model_type not in {"qwen2_vl"}
+    gated = top.model_type != "qwen2_vl"
     hidden = vision.integer("embed_dim", default=0) if not gated else 0
     hidden = hidden or vision.integer("hidden_size", default=1280)
     width = (
@@ -67,6 +73,7 @@ def _qwen2_vl(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enco
     merger = (hidden * merge) ** 2 + hidden * merge * text_hidden
     return EncoderFacts(
         kind="qwen2_vl",
+        gated=gated,
         sharded_params=depth * sharded + merger,
         replicated_params=depth * replicated + patch * hidden,
         max_tokens=16384,
@@ -102,7 +109,8 @@ def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     hidden = vision.integer("hidden_size", "embed_dim", "vt_hidden_size", default=1152)
     width = vision.integer("intermediate_size", "vt_intermediate_size", default=4 * hidden)
     depth = vision.integer("num_hidden_layers", "depth", "vt_num_hidden_layers", default=24)
-    sharded, replicated = _block(hidden, width, gated=False)
+    gated = top.model_type == "dots_ocr"
+    sharded, replicated = _block(hidden, width, gated=gated)
     patch = vision.integer("patch_size", default=14)
     image = vision.integer("image_size", "init_pos_emb_height", default=336)
     positions = (image // max(1, patch)) ** 2 if image > patch else image * image
@@ -110,6 +118,7 @@ def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     projector, tokens = _projector(top, hidden, text_hidden, positions)
     return EncoderFacts(
         kind=vision.model_type or "vit",
+        gated=gated,
         sharded_params=depth * sharded + projector,
         replicated_params=depth * replicated + channels * patch * patch * hidden + positions * hidden,
         max_tokens=tokens,
@@ -125,7 +134,7 @@ def _projector(top: ConfigReader, hidden: int, text_hidden: int, positions: int)
         return hidden * text_hidden, 256
     if kind.startswith("internvl"):
         return 4 * hidden * text_hidden + text_hidden * text_hidden, positions // 4 * 13
-    if kind.startswith("idefics3") or kind.startswith("smolvlm"):
+    if kind.startswith(("idefics3", "smolvlm")):
         return hidden * 9 * text_hidden, None
     if kind.startswith("kimi"):
         return (4 * hidden) ** 2 + 4 * hidden * text_hidden, None
@@ -143,6 +152,7 @@ def _pixtral(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     projector = hidden * hidden * merge + hidden * text_hidden + text_hidden * text_hidden
     return EncoderFacts(
         kind="pixtral",
+        gated=True,
         sharded_params=depth * sharded + projector,
         replicated_params=depth * replicated + 3 * patch * patch * hidden,
         max_tokens=(image // patch) ** 2 // merge,
@@ -203,6 +213,7 @@ def _gemma4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     total = depth * (sharded + replicated) + 3 * patch * patch * hidden + 2 * positions * hidden
     return EncoderFacts(
         kind="gemma4_vision",
+        gated=True,
         sharded_params=0,
         replicated_params=total + hidden * text_hidden,
         max_tokens=vision.integer("default_output_length", default=280),

@@ -140,7 +140,7 @@ def _attention(text: ConfigReader, *, window: int | None = None, **changes: Any)
         "v_head_dim": head_dim,
         "window": window,
         "qkv_bias": _qkv_bias(text),
-        "out_bias": text.model_type in _ALL_BIAS_TYPES or text.model_type in {"gpt_oss"},
+        "out_bias": text.model_type in _ALL_BIAS_TYPES or text.model_type == "gpt_oss",
         "qk_norm": _qk_norm(text),
     }
     return Attention(**(values | changes))
@@ -251,9 +251,20 @@ def _moe(text: ConfigReader) -> Moe | None:
         bias=kind == "gpt_oss",
         shared_intermediate=_shared_width(text, width),
         shared_gate=kind in {"qwen2_moe", "qwen3_next", "qwen3_5_moe", "qwen3_5_moe_text"},
-        router_bias=bool(text.get("topk_method") == "noaux_tc" or text.flag("use_routing_bias", "moe_router_enable_expert_bias")
-                         or kind in {"glm4_moe", "glm_moe_dsa", "kimi_linear", "minimax_m2", "gpt_oss"}),
-    )  # fmt: skip
+        router_bias=_has_router_bias(text),
+        latent=text.integer("routed_expert_hidden_size", default=0) or None,
+    )
+
+
+_ROUTER_BIAS_TYPES = frozenset({"glm4_moe", "glm_moe_dsa", "kimi_linear", "minimax_m2", "gpt_oss"})
+
+
+def _has_router_bias(text: ConfigReader) -> bool:
+    return (
+        text.get("topk_method") == "noaux_tc"
+        or text.flag("use_routing_bias", "moe_router_enable_expert_bias")
+        or text.model_type in _ROUTER_BIAS_TYPES
+    )
 
 
 def _shared_width(text: ConfigReader, width: int) -> int:
@@ -268,7 +279,7 @@ def _shared_width(text: ConfigReader, width: int) -> int:
     return int(shared) * width if isinstance(shared, int | float) and shared else 0
 
 
-def _is_moe_layer(text: ConfigReader, index: int, count: int) -> bool:
+def _is_moe_layer(text: ConfigReader, index: int) -> bool:
     types = text.values.get("mlp_layer_types")
     if isinstance(types, list) and len(types) > index:
         return str(types[index]) != "dense"
@@ -308,7 +319,7 @@ def _transformer(text: ConfigReader) -> tuple[Layer, ...]:
     layers = []
     for index in range(count):
         mixer: Attention | Mla = mla if mla is not None else _attention(text, window=windows[index])
-        experts = moe if moe is not None and _is_moe_layer(text, index, count) else None
+        experts = moe if moe is not None and _is_moe_layer(text, index) else None
         layers.append(Layer(mixer=mixer, moe=experts, mlp=None if experts else mlp, norms=norms))
     return _shared(layers)
 
@@ -432,7 +443,7 @@ def _qwen3_next(text: ConfigReader) -> tuple[Layer, ...]:
     mlp = _mlp(text) if moe is None or text.get("mlp_only_layers") else None
     layers = []
     for index in range(count):
-        sparse = moe is not None and _is_moe_layer(text, index, count)
+        sparse = moe is not None and _is_moe_layer(text, index)
         layers.append(
             Layer(
                 mixer=full if types[index] == "full_attention" else linear,
@@ -458,7 +469,7 @@ def _kimi_linear(text: ConfigReader) -> tuple[Layer, ...]:
     moe = _moe(text)
     layers = []
     for index in range(count):
-        sparse = moe is not None and _is_moe_layer(text, index, count)
+        sparse = moe is not None and _is_moe_layer(text, index)
         mixer = mla if index in full else delta
         layers.append(Layer(mixer=mixer, moe=moe if sparse else None, mlp=None if sparse else _mlp(text)))
     return _shared(layers)
@@ -674,7 +685,7 @@ def _mimo_v2(text: ConfigReader) -> tuple[Layer, ...]:
             v_head_dim=text.integer(f"{prefix}v_head_dim", "v_head_dim", default=head_dim),
             sinks=local,
         )
-        sparse = moe is not None and _is_moe_layer(text, index, count)
+        sparse = moe is not None and _is_moe_layer(text, index)
         layers.append(Layer(mixer=mixer, moe=moe if sparse else None, mlp=None if sparse else _mlp(text)))
     return _shared(layers)
 

@@ -90,12 +90,12 @@ _MXFP8 = WeightScheme(format=WeightFormat.MXFP8, bits=8, group=32)
 _MXFP4 = WeightScheme(format=WeightFormat.MXFP4, bits=4, group=32)
 _NF4 = WeightScheme(format=WeightFormat.BNB_NF4, bits=4, group=64)
 _DEFAULT_IGNORE = ("lm_head",)
-# modules_to_not_convert in AutoAWQ configs are substrings, not names.
-_SUBSTRING_METHODS = frozenset({"awq", "gptq", "bitsandbytes", "auto-round"})
+# What published NVFP4 copies of hybrid models leave in 16 bit (nvidia/Qwen3.5-*-NVFP4, hf_quant_config.json).
+_FOUR_BIT_IGNORE = ("lm_head", "*linear_attn*")
 
 
 def parse_quantization_config(config: Mapping[str, Any]) -> QuantFacts | None:
-    """Read a ``quantization_config`` object (or a ModelOpt ``hf_quant_config.json``); None when it quantizes nothing."""
+    """Read a ``quantization_config`` object or a ModelOpt ``hf_quant_config.json``; None when it quantizes nothing."""
     method = str(config.get("quant_method") or "").lower().replace("_", "-")
     algo = config.get("quant_algo") or (config.get("quantization") or {}).get("quant_algo")
     if method.startswith("modelopt") or "producer" in config or (algo and not method):
@@ -135,7 +135,7 @@ def quantization_from_name(text: str) -> QuantFacts | None:
     if "mxfp4" in joined:
         return QuantFacts(method="mxfp4", rules=(QuantRule(scheme=_experts(_MXFP4)),), ignore=_DEFAULT_IGNORE)
     if "nvfp4" in joined or "fp4" in joined:
-        return QuantFacts(method="modelopt_fp4", rules=(QuantRule(scheme=_NVFP4),), ignore=_DEFAULT_IGNORE)
+        return QuantFacts(method="modelopt_fp4", rules=(QuantRule(scheme=_NVFP4),), ignore=_FOUR_BIT_IGNORE)
     if "mxfp8" in joined:
         return QuantFacts(method="mxfp8", rules=(QuantRule(scheme=_MXFP8),), ignore=_DEFAULT_IGNORE)
     if any(word in joined for word in ("bitsandbytes", "bnb", "nf4")):

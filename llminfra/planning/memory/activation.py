@@ -44,6 +44,7 @@ def activation_peak(
     ep: int,
     sampler: str,
     element: int = 2,
+    images_per_sequence: bool = False,
 ) -> ActivationPeak:
     """Peak of the profiling run on one rank.
 
@@ -55,6 +56,7 @@ def activation_peak(
         ep: Expert-parallel ranks, 1 for none.
         sampler: Key of `SAMPLER_BYTES`.
         element: Bytes of one activation.
+        images_per_sequence: The V0 engine profiles one image per sequence where text and image tokens are apart.
     """
     stream = tokens * facts.hidden_size * element
     distinct = {id(layer): layer for layer in facts.layers}.values()
@@ -62,7 +64,8 @@ def activation_peak(
     forward = 2 * stream + widest
     sequences = min(sequences, tokens)
     logits = sequences * facts.vocab_size * SAMPLER_BYTES[sampler] if facts.generative else 0
-    encoder = max((encoder_peak(item, facts, tokens, tp, element) for item in facts.encoders), default=0.0)
+    images = sequences if images_per_sequence and any(is_cross(layer) for layer in facts.layers) else 0
+    encoder = max((encoder_peak(item, facts, tokens, tp, element, images) for item in facts.encoders), default=0.0)
     return ActivationPeak(forward=forward, sampler=stream + logits, encoder=encoder)
 
 
@@ -100,14 +103,24 @@ def _layer_peak(layer: Layer, facts: ModelFacts, tokens: int, tp: int, ep: int, 
     return max(peak, float(attention))
 
 
-def encoder_peak(encoder: EncoderFacts, facts: ModelFacts, tokens: int, tp: int, element: int) -> float:
-    """Peak of encoding the largest image that the batch budget admits, with its cached output."""
+def is_cross(layer: Layer) -> bool:
+    """Whether the layer attends to encoder output kept apart from the text (Llama 3.2 Vision)."""
+    return isinstance(layer.mixer, Attention) and layer.mixer.cross
+
+
+def encoder_peak(
+    encoder: EncoderFacts, facts: ModelFacts, tokens: int, tp: int, element: int, images: int = 0
+) -> float:
+    """Peak of encoding the largest images that the batch budget admits, with their cached output.
+
+    ``images`` overrides how many are encoded at once.
+    """
     if not encoder.max_tokens:
         return 0.0
     budget = max(tokens, encoder.max_tokens)
-    items = max(1, budget // encoder.max_tokens)
+    items = images or max(1, budget // encoder.max_tokens)
     text_tokens = items * encoder.max_tokens
     patches = text_tokens * encoder.patch_merge
     width = cdiv(encoder.intermediate, tp) if encoder.sharded_params else encoder.intermediate
-    live = patches * (4 * encoder.hidden + 3 * width) * element
+    live = patches * (4 * encoder.hidden + (3 if encoder.gated else 2) * width) * element
     return float(live + 2 * text_tokens * facts.hidden_size * element)

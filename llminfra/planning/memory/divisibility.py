@@ -67,7 +67,8 @@ def _heads(facts: ModelFacts, tp: int) -> list[ShapeFinding]:
                     "LLM_SHAPE_1",
                     True,
                     f"{mixer.heads} attention heads do not divide by tensor parallel size {tp}",
-                    f"Total number of attention heads ({mixer.heads}) must be divisible by tensor parallel size ({tp}).",
+                    f"Total number of attention heads ({mixer.heads}) must be divisible by tensor parallel size "
+                    f"({tp}).",
                 )
             )
         if isinstance(mixer, Mla):

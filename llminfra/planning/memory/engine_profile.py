@@ -10,7 +10,10 @@ from importlib.resources import files
 from typing import Any
 
 ASSUMED_VLLM = "0.11.0"
-"""Version assumed when a case names none: its rules reserve the most memory, so the verdict errs to the safe side."""
+ASSUMED_RELEASE = (0, 11, 0)
+"""Assumed when a case names no release: of the V1 releases its rules reserve the most memory."""
+LAST_V0 = (0, 7, 3)
+"""Last release whose default engine is V0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +27,14 @@ class EngineProfile:
         sampler: ``sort``, ``triton`` or ``flashinfer``: decides the sampler's peak.
         hybrid_manager: Window layers are grouped apart and freed.
         chunked_hybrid: The same for chunked local attention.
-        max_num_seqs: Default number of sequences, 0 when it depends on the device.
+        default_sequences: Default of ``max_num_seqs``, 0 when it depends on the device.
+        large_batch_by_name: The large token default goes by device name instead of size.
         chunked_prefill: Prompts are cut to ``max_num_batched_tokens``.
         a100_small_batch: A100 gets the small batch defaults.
         large_batch_from_gib: Device size from which 16384 tokens are the default, 0 for never.
+        counts_non_torch: The peak includes what PyTorch does not allocate.
+        parallel_reserve_gib: Allocator cache that the profiling run leaves on each of several ranks.
+        checks_length: The engine refuses a context longer than the cache.
         context_in_non_torch: The CUDA context counts as non-torch memory, because the baseline is taken at zero.
         reserves_cuda_graphs: The budget includes an estimate for captured graphs.
         tokens_by_concurrency: Printed tokens are concurrency times context length.
@@ -41,10 +48,14 @@ class EngineProfile:
     sampler: str = "sort"
     hybrid_manager: bool = False
     chunked_hybrid: bool = False
-    max_num_seqs: int = 0
+    default_sequences: int = 0
+    large_batch_by_name: bool = False
     chunked_prefill: bool = True
     a100_small_batch: bool = False
     large_batch_from_gib: int = 0
+    counts_non_torch: bool = True
+    parallel_reserve_gib: float = 0.0
+    checks_length: bool = True
     context_in_non_torch: bool = False
     reserves_cuda_graphs: bool = False
     tokens_by_concurrency: bool = False
@@ -76,24 +87,31 @@ def parse_version(text: str | None) -> tuple[int, ...] | None:
 _DATED = re.compile(r"(20\d\d)-(\d\d)")
 # First release of a month, for versions that only a date tells (PyPI upload dates).
 _BY_DATE = (
-    ((2023, 6), "0.1.0"), ((2023, 9), "0.2.0"), ((2024, 2), "0.3.0"), ((2024, 4), "0.4.0"), ((2024, 6), "0.5.0"),
+    ((2023, 6), "0.1.0"), ((2023, 9), "0.2.0"), ((2023, 12), "0.2.4"), ((2024, 1), "0.2.7"), ((2024, 2), "0.3.0"), ((2024, 4), "0.4.0"), ((2024, 6), "0.5.0"),
     ((2024, 9), "0.6.0"), ((2024, 12), "0.6.4"), ((2025, 1), "0.6.6"), ((2025, 2), "0.7.2"), ((2025, 3), "0.8.0"),
     ((2025, 5), "0.8.5"), ((2025, 6), "0.9.0"), ((2025, 7), "0.9.2"), ((2025, 8), "0.10.0"), ((2025, 9), "0.10.2"),
     ((2025, 10), "0.11.0"), ((2025, 12), "0.12.0"), ((2026, 1), "0.14.0"), ((2026, 3), "0.17.0"),
 )  # fmt: skip
 
 
-def resolve_version(text: str | None) -> tuple[tuple[int, ...], bool]:
-    """Release numbers and whether they were given rather than assumed."""
+def resolve_version(text: str | None) -> tuple[int, ...] | None:
+    """Release numbers of a version string; of a date in it, the release of that month; None when neither is there."""
     numbers = parse_version(text)
     if numbers is not None:
-        return numbers, True
+        return numbers
     dated = _DATED.search(text or "")
-    if dated:
-        month = (int(dated.group(1)), int(dated.group(2)))
-        release = next((name for start, name in reversed(_BY_DATE) if start <= month), _BY_DATE[0][1])
-        return parse_version(release) or (0, 0, 0), True
-    return parse_version(ASSUMED_VLLM) or (0, 0, 0), False
+    if dated is None:
+        return None
+    month = (int(dated.group(1)), int(dated.group(2)))
+    release = next((name for start, name in reversed(_BY_DATE) if start <= month), _BY_DATE[0][1])
+    return parse_version(release)
+
+
+@cache
+def first_release(architecture: str) -> tuple[int, ...]:
+    """First release that knows the architecture; (0, 0, 0) for those older than the releases read."""
+    found = engine_data()["architecture_since"]["vllm"].get(architecture)
+    return parse_version(found) or (0, 0, 0)
 
 
 @cache
@@ -105,6 +123,4 @@ def vllm_profile(version: tuple[int, ...]) -> EngineProfile:
         start = tuple(int(part) for part in entry["from"].split("."))
         if start <= version:
             values |= {key: value for key, value in entry.items() if key in names}
-    if values.get("scheduler") == "v1":
-        values.pop("max_num_seqs", None)
     return EngineProfile(version=version, **values)

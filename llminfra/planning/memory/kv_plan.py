@@ -105,16 +105,27 @@ def plan_cache(
         alignment: Attention block sizes are multiples of this when raised for recurrent states.
         states: Recurrent states per request.
     """
-    cached = [spec for spec in specs if spec.kind is not CacheKind.CROSS and spec.token_bytes > 0]
+    # Cross-attention layers hold encoder tokens, but V0, the only engine that serves them, gives them equal pages.
+    cached = [
+        replace(spec, kind=CacheKind.FULL) if spec.kind is CacheKind.CROSS else spec
+        for spec in specs
+        if spec.token_bytes > 0
+    ]
     if not hybrid_manager:
         cached = _all_full(cached)
     cached, block_size = _align_states(cached, block_size, alignment)
     kinds = {(spec.kind, spec.span) for spec in cached}
     if len(kinds) <= 1:
         total = sum(spec.page_bytes(block_size) for spec in cached)
-        groups = ((replace(cached[0], token_bytes=0, padded_page=total), len(cached)),) if cached else ()
+        one: list[tuple[CacheSpec, int]] = []
+        if cached:
+            one.append((replace(cached[0], token_bytes=0, padded_page=total), len(cached)))
         return CachePlan(
-            block_size=block_size, groups=groups, bytes_per_block=total, states=states, by_concurrency=by_concurrency
+            block_size=block_size,
+            groups=tuple(one),
+            bytes_per_block=total,
+            states=states,
+            by_concurrency=by_concurrency,
         )
     cached = _unify_pages(cached, block_size)
     counts = Counter(cached)

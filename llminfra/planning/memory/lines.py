@@ -28,18 +28,16 @@ def fit_line(line: str) -> FitResult:
         text = f"a case is a JSON object, got {type(data).__name__}"
         return FitResult(reason=f"LLM_FIT_9: {text}", error=text)
     name, identity = data.get("model"), data.get("id")
-    known = {
-        "model": name if isinstance(name, str) else "",
-        "id": identity if isinstance(identity, str) else None,
-    }
+    model = name if isinstance(name, str) else ""
+    row = identity if isinstance(identity, str) else None
     try:
         case = FitCase.model_validate(data)
     except ValidationError as error:
         text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        return FitResult(**known, reason=f"LLM_FIT_9: {text}", error=text)
+        return FitResult(id=row, model=model, reason=f"LLM_FIT_9: {text}", error=text)
     try:
         return fit_case(case)
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         # A config.json of a shape nobody foresaw must not stop the lines after it.
         text = f"cannot compute: {type(error).__name__}: {error}"
-        return FitResult(**known, reason=f"LLM_FIT_9: {text}", error=text)
+        return FitResult(id=row, model=model, reason=f"LLM_FIT_9: {text}", error=text)

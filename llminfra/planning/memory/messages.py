@@ -9,7 +9,10 @@ _DOCS = "See https://docs.vllm.ai/en/latest/configuration/conserving_memory/ for
 
 def no_blocks(profile: EngineProfile) -> str:
     """Nothing is left for the cache."""
-    text = "No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine."
+    text = (
+        "No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the "
+        "engine."
+    )
     return f"{text} {_DOCS}" if profile.version >= (0, 11, 1) else text
 
 
@@ -39,3 +42,24 @@ def out_of_memory(total_gib: float) -> str:
         "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate … GPU 0 has a total capacity of "
         f"{total_gib:.2f} GiB"
     )
+
+
+def not_free(free_gib: float, total_gib: float, utilization: float, limit_gib: float) -> str:
+    """The utilization asks for more than is free when the engine starts."""
+    return (
+        f"Free memory on device ({free_gib:.2f}/{total_gib:.2f} GiB) on startup is less than desired GPU memory "
+        f"utilization ({utilization}, {limit_gib:.2f} GiB). Decrease GPU memory utilization or reduce GPU memory used "
+        "by other processes."
+    )
+
+
+def sglang_no_memory(fraction: float) -> str:
+    """SGLang finds no room for the cache."""
+    return (
+        "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current value: "
+        f"self.server_args.mem_fraction_static={fraction}"
+    )
+
+
+TGI_NO_MEMORY = "Not enough memory to handle … prefill tokens. You need to decrease `--max-batch-prefill-tokens`"
+"""router warm-up error of Text Generation Inference (server/text_generation_server/models/flash_causal_lm.py)."""

@@ -8,19 +8,28 @@ from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.settings import Settings
 
 GIB = 2**30
+NVLINK_FABRIC_GBPS = 300
+"""From here on NVLink is a board fabric; the 112 GB/s bridge of workstation cards is left unused by default."""
 
 
 def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
     """CUDA context where it counts, library workspaces, and NCCL buffers for several ranks."""
+    if not profile.counts_non_torch:
+        return 0.0
     table = engine_data()["overheads"]
-    total: float = table["libraries_gib"]
-    if profile.context_in_non_torch:
-        total += table["cuda_context_gib"]
+    context = table["cuda_context_gib"] if profile.context_in_non_torch else 0.0
+    reserve = profile.parallel_reserve_gib if settings.tp * settings.pp > 1 else 0.0
+    return float(table["libraries_gib"] + context + nccl_gib(settings, gpu) + reserve)
+
+
+def nccl_gib(settings: Settings, gpu: Gpu | None) -> float:
+    """Communicator buffers of one rank: more channels and peers with more ranks."""
     ranks = settings.tp * settings.pp
-    if ranks > 1:
-        linked = gpu is not None and gpu.nvlink_gbps > 0
-        total += table["nccl_gib_nvlink" if linked else "nccl_gib_pcie"]
-    return total
+    if ranks <= 1:
+        return 0.0
+    linked = gpu is None or gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS
+    rows = engine_data()["overheads"]["nccl_gib_nvlink" if linked else "nccl_gib_pcie"]
+    return float(next(row["gib"] for row in rows if ranks <= row["up_to_ranks"]))
 
 
 def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:

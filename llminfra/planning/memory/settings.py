@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from llminfra.catalog.gpus import Gpu
@@ -57,7 +58,7 @@ def resolve(
     dtype = _dtype(facts, case, gpu)
     quant = quantization(facts, case)
     kv_dtype = _kv_dtype(case, quant)
-    length = case.max_model_len or facts.max_position_embeddings or 2048
+    length = case.max_model_len or _named_length(facts, case) or facts.max_position_embeddings or 2048
     if case.max_model_len is None:
         notes.append(f"max_model_len {length}: the model's own limit")
     sequences, tokens = _batch(case, facts, profile, gpu, total_gib, length)
@@ -99,11 +100,19 @@ def quantization(facts: ModelFacts, case: FitCase) -> QuantFacts | None:
     return None
 
 
+def _named_length(facts: ModelFacts, case: FitCase) -> int | None:
+    """Context that a fine-tune of another model's architecture states in its name, such as ``-16k``."""
+    if case.config is not None or not case.config_ref or case.model == facts.model_id:
+        return None
+    found = re.search(r"[-_](\d{1,4})k(?![a-z0-9])", case.model.lower())
+    return int(found.group(1)) * 1024 if found else None
+
+
 def _dtype(facts: ModelFacts, case: FitCase, gpu: Gpu | None) -> str:
     name = (case.dtype or "auto").lower().removeprefix("torch.")
     if name in {"half", "fp16"}:
         name = "float16"
-    elif name in {"bf16"}:
+    elif name == "bf16":
         name = "bfloat16"
     if name == "auto":
         # Engines load float32 checkpoints in 16 bit.
@@ -130,7 +139,7 @@ def _batch(
     case: FitCase, facts: ModelFacts, profile: EngineProfile, gpu: Gpu | None, total_gib: float | None, length: int
 ) -> tuple[int, int]:
     if profile.scheduler == "v0":
-        sequences = case.max_num_seqs or 256
+        sequences = case.max_num_seqs or profile.default_sequences
         if case.max_num_batched_tokens:
             return sequences, case.max_num_batched_tokens
         # Prompts are not cut below 32K of context; above, chunked prefill starts by default (0.4.3 to 0.7).
@@ -138,9 +147,13 @@ def _batch(
         tokens = 2048 if chunked and profile.version >= (0, 6, 4) else 512 if chunked else max(length, 2048)
         return sequences, tokens
     large = total_gib is not None and total_gib >= LARGE_BATCH_FROM_GIB
-    if large and profile.a100_small_batch and gpu is not None and "a100" in gpu.name:
+    name = gpu.name if gpu is not None else ""
+    if large and profile.a100_small_batch and "a100" in name:
         large = False
-    sequences = case.max_num_seqs or (LARGE_BATCH_SEQUENCES if large else SMALL_BATCH_SEQUENCES)
+    many = LARGE_BATCH_SEQUENCES if large else SMALL_BATCH_SEQUENCES
+    sequences = case.max_num_seqs or profile.default_sequences or many
+    if profile.large_batch_by_name:
+        large = "h100" in name or "h200" in name
     tokens = case.max_num_batched_tokens or (LARGE_BATCH_TOKENS if large else SMALL_BATCH_TOKENS)
     largest = profile.large_batch_from_gib
     if case.max_num_batched_tokens is None and largest and total_gib is not None and total_gib >= largest:

@@ -152,8 +152,8 @@ def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int) -> float:
         case WeightFormat.MXFP4 | WeightFormat.MXFP8:
             return elements / 32
         case WeightFormat.BNB_NF4:
-            # One fp32 absmax per 64 weights; nested absmax is expanded at load.
-            return elements / 64 * 4
+            # One absmax per 64 weights, itself quantized to 8 bit, and an fp32 scale per 256 of those.
+            return elements / 64 * (1 + 4 / 256)
         case WeightFormat.BNB_INT8:
             return 4 * outputs
     if scheme.block is not None:
@@ -337,10 +337,10 @@ def _mlp_parts(mlp: DenseMlp, hidden: int, tp: int) -> Iterator[Part]:
     if mlp.gated:
         names = ("mlp.gate_proj", "mlp.gate_up_proj", "feed_forward.w1", "mlp.w2")
         yield Matrix(Kind.MLP, names, width, hidden, bias=mlp.bias, fused="gate_up")
-    names = ("mlp.up_proj", "mlp.gate_up_proj", "feed_forward.w3", "mixer.up_proj", "mlp.w1")
-    yield Matrix(Kind.MLP, names, width, hidden, bias=mlp.bias, fused="gate_up")
-    names = ("mlp.down_proj", "feed_forward.w2", "mixer.down_proj", "mlp.c_proj")
-    yield Matrix(Kind.MLP, names, hidden, width, bias=mlp.bias)
+    up = ("mlp.up_proj", "mlp.gate_up_proj", "feed_forward.w3", "mixer.up_proj", "mlp.w1")
+    yield Matrix(Kind.MLP, up, width, hidden, bias=mlp.bias, fused="gate_up")
+    down = ("mlp.down_proj", "feed_forward.w2", "mixer.down_proj", "mlp.c_proj")
+    yield Matrix(Kind.MLP, down, hidden, width, bias=mlp.bias)
 
 
 def _moe_parts(moe: Moe, hidden: int, shards: Shards) -> Iterator[Part]:
@@ -448,8 +448,9 @@ def _layer_bytes_cached(
         if quant is not None and part.quantizable:
             scheme = scheme_for(quant, part.names, index, experts=part.kind is Kind.EXPERTS)
         if scheme is not None and scheme.format is WeightFormat.MXFP4 and part.kind is Kind.EXPERTS:
-            part = _padded_expert(part, hidden, shards.capability)
-        stored, side = matrix_bytes(part, scheme, size)
+            stored, side = matrix_bytes(_padded_expert(part, hidden, shards.capability), scheme, size)
+        else:
+            stored, side = matrix_bytes(part, scheme, size)
         total.add(part.kind, side)
         key = (part.kind, part.fused or part.names[0])
         fused[key] = fused.get(key, 0.0) + stored

@@ -1,0 +1,203 @@
+"""What is left for the cache, and whether the engine starts: vLLM's arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.catalog.gpus import Gpu
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.planning.memory import messages
+from llminfra.planning.memory.activation import ActivationPeak, activation_peak
+from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
+from llminfra.planning.memory.kv_plan import CachePlan
+from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
+from llminfra.planning.memory.overhead import GIB, cuda_graph_gib, non_torch_gib
+from llminfra.planning.memory.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the engine starts.
+
+    Attributes:
+        fits: It does.
+        code: ``LLM_FIT_0`` when it does; see the functions for the others.
+        text: One sentence.
+        engine_error: What the engine would print, None when it starts.
+    """
+
+    fits: bool
+    code: str
+    text: str
+    engine_error: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """Code and sentence."""
+        return f"{self.code}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Memory of one rank, in GiB.
+
+    Attributes:
+        total: What the driver reports.
+        limit: What the engine may use.
+        weights: Largest rank.
+        activation: Peak of the profiling run.
+        non_torch: Libraries, NCCL.
+        graphs: Captured graphs.
+        available: Left for the cache.
+        tokens: As the engine prints them.
+        concurrency: Requests of the context length.
+        longest: Longest request that fits.
+        verdict: Whether it starts.
+        explain: Lines for the reader.
+    """
+
+    total: float
+    limit: float
+    weights: float
+    activation: float
+    non_torch: float
+    graphs: float
+    available: float
+    tokens: int
+    concurrency: float
+    longest: int
+    verdict: Verdict
+    explain: tuple[str, ...]
+
+
+def vllm_budget(
+    facts: ModelFacts,
+    profile: EngineProfile,
+    settings: Settings,
+    plan: CachePlan,
+    weights_gib: float,
+    total_gib: float,
+    gpu: Gpu | None,
+) -> Budget:
+    """Cache memory as vLLM's profiling run finds it."""
+    length, batched = settings.max_model_len, settings.max_num_batched_tokens
+    peak = activation_peak(
+        facts,
+        tokens=batched,
+        sequences=settings.max_num_seqs,
+        tp=settings.tp,
+        ep=settings.ep,
+        sampler=profile.sampler,
+        images_per_sequence=profile.scheduler == "v0",
+    )
+    other = non_torch_gib(profile, settings, gpu)
+    graphs = cuda_graph_gib(facts, profile, settings)
+    limit = total_gib * settings.utilization
+    activation = peak.total / GIB
+    available = limit - weights_gib - activation - other - (graphs if profile.reserves_cuda_graphs else 0.0)
+    blocks = plan.blocks(available * GIB)
+    usable = available - (plan.bytes_per_block / GIB if profile.null_block else 0.0)
+    longest = plan.longest(usable * GIB, length, batched)
+    tokens = plan.tokens(blocks, length, batched)
+    pool = state_pool_gib(facts, profile, settings)
+    return Budget(
+        total=total_gib,
+        limit=limit,
+        weights=weights_gib,
+        activation=activation,
+        non_torch=other,
+        graphs=graphs,
+        available=available,
+        tokens=tokens,
+        concurrency=plan.concurrency(blocks, length, batched),
+        longest=longest,
+        verdict=_vllm_verdict(
+            profile, settings, plan, total_gib, limit, weights_gib, available, usable, longest, tokens, graphs, pool
+        ),
+        explain=_explain(profile, settings, peak, total_gib, limit, other, graphs, available, pool),
+    )
+
+
+def state_pool_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:
+    """Recurrent states that engines before 0.10.2 keep outside the cache: one per sequence, for every layer."""
+    if not facts.is_hybrid or profile.version >= (0, 10, 2):
+        return 0.0
+    specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)
+    states = sum(spec.token_bytes for spec in specs if spec.kind is CacheKind.STATE)
+    return states * settings.max_num_seqs / GIB
+
+
+def _vllm_verdict(
+    profile: EngineProfile,
+    settings: Settings,
+    plan: CachePlan,
+    total: float,
+    limit: float,
+    weights: float,
+    available: float,
+    usable: float,
+    longest: int,
+    tokens: int,
+    graphs: float,
+    pool: float,
+) -> Verdict:
+    length = settings.max_model_len
+    needed = plan.needed_bytes(length, settings.max_num_batched_tokens) / GIB
+    context = engine_data()["overheads"]["cuda_context_gib"]
+    if weights > total - context:
+        text = f"the weights take {weights:.2f} GiB of the {total:.2f} GiB that the GPU has"
+        return Verdict(fits=False, code="LLM_FIT_1", text=text, engine_error=messages.out_of_memory(total))
+    if available <= 0:
+        text = f"nothing is left for the cache: {-available:.2f} GiB too little after weights and activations"
+        return Verdict(fits=False, code="LLM_FIT_2", text=text, engine_error=messages.no_blocks(profile))
+    if plan.groups and profile.checks_length and needed > usable:
+        text = f"one request of {length} tokens needs {needed:.2f} GiB of cache and {usable:.2f} GiB are left"
+        if longest:
+            text += f"; up to {longest} tokens would start"
+        error = messages.too_long(profile, length, needed, available, longest, tokens)
+        return Verdict(fits=False, code="LLM_FIT_3", text=text, engine_error=error)
+    if limit > total - context and profile.version >= (0, 9, 1):
+        text = (
+            f"gpu_memory_utilization {settings.utilization} asks for {limit:.2f} GiB and the CUDA context leaves less"
+        )
+        error = messages.not_free(total - context, total, settings.utilization, limit)
+        return Verdict(fits=False, code="LLM_FIT_4", text=text, engine_error=error)
+    beside = context + pool + (0.0 if profile.reserves_cuda_graphs else graphs)
+    if limit + beside > total:
+        text = (
+            f"graphs, CUDA context and recurrent states take {beside:.2f} GiB beside the budget of {limit:.2f} GiB,"
+            f" and the GPU has {total:.2f} GiB"
+        )
+        return Verdict(fits=False, code="LLM_FIT_5", text=text, engine_error=messages.out_of_memory(total))
+    return Verdict(fits=True, code="LLM_FIT_0", text=f"starts with {available:.2f} GiB of cache, {tokens} tokens")
+
+
+def _explain(
+    profile: EngineProfile,
+    settings: Settings,
+    peak: ActivationPeak,
+    total: float,
+    limit: float,
+    other: float,
+    graphs: float,
+    available: float,
+    pool: float,
+) -> tuple[str, ...]:
+    context = ", CUDA context" if profile.context_in_non_torch else ""
+    nccl = ", NCCL" if settings.tp * settings.pp > 1 else ""
+    where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
+    phases = (
+        f"activation peak {peak.total / GIB:.2f} GiB: the largest of forward {peak.forward / GIB:.2f}"
+        f" ({settings.max_num_batched_tokens} tokens), sampler {peak.sampler / GIB:.2f}"
+        f" ({settings.max_num_seqs} sequences, {profile.sampler}), encoder {peak.encoder / GIB:.2f}"
+    )
+    lines = [
+        f"budget {limit:.2f} GiB: {total:.2f} GiB that the driver reports x {settings.utilization}",
+        phases,
+        f"non-torch {other:.2f} GiB: libraries{context}{nccl}",
+        f"CUDA graphs {graphs:.2f} GiB, {where}",
+        f"cache {available:.2f} GiB: the budget less all of these",
+    ]
+    if pool:
+        lines.append(f"recurrent states {pool:.2f} GiB for {settings.max_num_seqs} sequences, outside the budget")
+    return tuple(lines)
