@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,12 @@ def test_require_helm_fails_in_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             outcomes[ci] = type(error).__name__
     assert outcomes == {"true": "Failed", "": "Skipped"}
     assert os.environ["PATH"] == str(tmp_path)
+
+
+def test_importing_the_helm_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, llminfra.helm.binary, llminfra.helm.render, llminfra.helm.validate, llminfra.assets;"
+        "print(sorted({'yaml', 'jsonschema', 'kubernetes_validate', 'cdktf'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
