@@ -1,0 +1,160 @@
+"""EKS clusters and node groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llminfra.rehearsal.aws.network_interfaces import check_node_layout
+from llminfra.rehearsal.aws.scene import Scene, Subject
+from llminfra.rehearsal.provider.contract import Problem
+from llminfra.rehearsal.provider.values import UNKNOWN
+
+# AWS's name prefixes that EKS reserves for its own node labels (EKS API reference, CreateNodegroup).
+_GPU_AMIS = ("NVIDIA", "GPU")
+
+
+def check_cluster(subject: Subject) -> Iterator[Problem]:
+    """A Kubernetes version that EKS does not have, or a service range that it refuses."""
+    if subject.type_name != "aws_eks_cluster":
+        return
+    version = subject.text("version")
+    if version:
+        from llminfra.catalog.datafile import read_data  # noqa: PLC0415  pydantic, only where needed
+
+        known = sorted(read_data("eks.json")["versions"], key=lambda text: [int(part) for part in text.split(".")])
+        if version not in known:
+            yield Problem(
+                f"InvalidParameterException: unsupported Kubernetes version {version}",
+                f"known versions: {', '.join(known)}",
+                ("version",),
+            )
+    for index, vpc in enumerate(subject.items("vpc_config")):
+        if not isinstance(vpc, dict):
+            continue
+        private, public = vpc.get("endpoint_private_access"), vpc.get("endpoint_public_access")
+        if private is False and public is False:
+            yield Problem(
+                "InvalidParameterException: Private and public endpoint access cannot be false",
+                "",
+                ("vpc_config", index),
+            )
+        subnets = vpc.get("subnet_ids")
+        if isinstance(subnets, list) and UNKNOWN not in subnets and len(subnets) < 2:
+            yield Problem(
+                "InvalidParameterException: Subnets specified must be in at least two different AZs",
+                f"{len(subnets)} subnet given",
+                ("vpc_config", index, "subnet_ids"),
+            )
+
+
+def check_node_group(subject: Subject) -> Iterator[Problem]:
+    """Sizes, and settings that a launch template excludes."""
+    if subject.type_name != "aws_eks_node_group":
+        return
+    for index, scaling in enumerate(subject.items("scaling_config")):
+        if not isinstance(scaling, dict):
+            continue
+        low, want, high = (scaling.get(name) for name in ("min_size", "desired_size", "max_size"))
+        path = ("scaling_config", index)
+        if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+            yield Problem(
+                f"InvalidParameterException: Minimum capacity {low:g} can't be greater than maximum size {high:g}",
+                "",
+                path,
+            )
+        elif (
+            isinstance(low, int | float)
+            and isinstance(high, int | float)
+            and isinstance(want, int | float)
+            and not low <= want <= high
+        ):
+            yield Problem(
+                f"InvalidParameterException: desired capacity {want:g} must be between minimum {low:g} and maximum {high:g}",
+                "",
+                path,
+            )
+        if isinstance(high, int | float) and high < 1:
+            yield Problem("InvalidParameterException: maximum size must be at least 1", "", path)
+    if subject.items("launch_template"):
+        for name in ("disk_size", "remote_access"):
+            value = subject.state.get(name)
+            if value not in (None, UNKNOWN, 0, []):
+                yield Problem(
+                    f"InvalidParameterException: {name} cannot be specified along with a launch template",
+                    "set it in the launch template",
+                    (name,),
+                )
+    yield from _check_ami_type(subject)
+
+
+def _check_ami_type(subject: Subject) -> Iterator[Problem]:
+    ami, types = subject.text("ami_type"), [item for item in subject.items("instance_types") if isinstance(item, str)]
+    if not ami or ami == "CUSTOM" or not types:
+        return
+    from llminfra.catalog import instances  # noqa: PLC0415
+
+    for name in types:
+        facts = instances.get(name)
+        if facts is None:
+            continue
+        arm = "ARM_64" in ami
+        if arm != (facts.arch == "arm64"):
+            yield Problem(
+                f"InvalidParameterException: {name} is {facts.arch}, which {ami} does not support", "", ("ami_type",)
+            )
+        if facts.gpu and not any(mark in ami for mark in _GPU_AMIS):
+            yield Problem(
+                f"{ami} has no NVIDIA driver, but {name} has GPUs",
+                "EKS starts the node; its GPUs stay invisible to pods",
+                ("ami_type",),
+                "warning",
+            )
+
+
+def check_subnets(scene: Scene, subject: Subject) -> Iterator[Problem]:
+    """The control plane needs subnets in two zones."""
+    if subject.type_name != "aws_eks_cluster":
+        return
+    for index, vpc in enumerate(subject.items("vpc_config")):
+        subnets = [scene.find(("aws_subnet",), "id", item) for item in (vpc.get("subnet_ids") or [])]
+        zones = {item.attributes.get("availability_zone") for item in subnets if item is not None}
+        networks = {item.attributes.get("vpc_id") for item in subnets if item is not None}
+        if len(subnets) > 1 and len(zones - {None}) == 1:
+            yield Problem(
+                "InvalidParameterException: Subnets specified must be in at least two different AZs",
+                f"all are in {next(iter(zones))}",
+                ("vpc_config", index, "subnet_ids"),
+            )
+        if len(networks - {None}) > 1:
+            yield Problem(
+                "InvalidParameterException: Subnets must be in the same VPC",
+                f"they are in {', '.join(sorted(map(str, networks)))}",
+                ("vpc_config", index, "subnet_ids"),
+            )
+
+
+def check_launch_template(scene: Scene, subject: Subject) -> Iterator[Problem]:
+    """A node group's launch template: its version exists, and its interfaces fit the instance types."""
+    if subject.type_name != "aws_eks_node_group":
+        return
+    for index, item in enumerate(subject.items("launch_template")):
+        found = scene.find(("aws_launch_template",), "id", str(item.get("id") or ""))
+        if found is None:
+            continue
+        version = str(item.get("version") or "")
+        latest = int(found.attributes.get("latest_version") or 1)
+        if version.isdigit() and not 1 <= int(version) <= latest:
+            yield Problem(
+                "InvalidLaunchTemplateId.VersionNotFound: Could not find the specified version "
+                f"{version} for the launch template with ID {found.key}.",
+                f"latest version is {latest}",
+                ("launch_template", index, "version"),
+            )
+        yield from check_node_layout(scene, subject, found.attributes)
+        own_type = found.attributes.get("instance_type")
+        if own_type and subject.items("instance_types"):
+            yield Problem(
+                "InvalidParameterException: Instance types cannot be given both in the node group and in its launch template",
+                f"the launch template has {own_type}",
+                ("instance_types",),
+            )
