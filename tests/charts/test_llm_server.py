@@ -94,10 +94,17 @@ def test_caches_are_writable_for_a_user_that_is_not_root(render_chart: Render) -
     spec = pod_specs(render_chart("llm-server", autoscaled()))[0]
     env = env_of(engine(spec))
     assert env["HOME"]["value"] == "/var/cache/llm"
+    assert env["USER"]["value"] == "vllm"
     for name in ("HF_HOME", "VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "XDG_CACHE_HOME"):
         assert env[name]["value"].startswith("/var/cache/llm/")
     assert spec["securityContext"]["fsGroup"] == 1000
     assert spec["securityContext"]["fsGroupChangePolicy"] == "OnRootMismatch"
+
+
+def test_the_user_name_can_be_given(render_chart: Render) -> None:
+    values = single_node().replace(env={"USER": "me"})
+    container = engine(pod_specs(render_chart("llm-server", values))[0])
+    assert [item["value"] for item in container["env"] if item["name"] == "USER"] == ["me"]
 
 
 def test_privileges_are_recorded_with_their_reason(render_chart: Render) -> None:

@@ -35,7 +35,6 @@ def _monitoring() -> up.KubePrometheusStackValues:
         ),
         alertmanager=up.Alertmanager(alertmanager_spec=up.AlertmanagerSpec(storage=up.claim(10, None), **SYSTEM_NODES)),
         grafana=up.Grafana(admin=up.GrafanaAdmin(existing_secret="grafana-admin"), **SYSTEM_NODES),
-        node_exporter=up.NodeExporter(tolerations=TAINTS),
         kube_state_metrics=up.KubeStateMetrics(metric_labels_allowlist=["nodes=[llminfra.io/pool]"]),
         prometheus_operator=up.PrometheusOperator(**SYSTEM_NODES),
     )
@@ -141,6 +140,14 @@ def test_prometheus_selects_everything_and_keeps_its_data() -> None:
         "storageClassName": "gp3",
         "resources": {"requests": {"storage": "100Gi"}},
     }
+
+
+def test_the_node_exporter_is_on_every_node() -> None:
+    exporter = _monitoring().to_values()["prometheus-node-exporter"]
+    assert exporter["tolerations"] == [
+        {"operator": "Exists", "effect": "NoSchedule"},
+        {"operator": "Exists", "effect": "NoExecute"},
+    ]
 
 
 def test_no_targets_that_eks_hides() -> None:

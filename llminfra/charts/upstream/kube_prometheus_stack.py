@@ -168,9 +168,9 @@ class DefaultRules(ChartValues):
 
 
 class NodeExporter(ChartValues):
-    """``prometheus-node-exporter``: a DaemonSet, so it needs the pools' tolerations."""
+    """``prometheus-node-exporter``: a DaemonSet that belongs on every node, whatever its taints."""
 
-    tolerations: list[Toleration]
+    tolerations: list[Toleration] = [Toleration(effect="NoSchedule"), Toleration(effect="NoExecute")]
     resources: ResourceRequirements = small_resources("50m", "128Mi")
 
 
@@ -198,7 +198,7 @@ class KubePrometheusStackValues(ChartValues):
     prometheus: Prometheus
     alertmanager: Alertmanager
     grafana: Grafana
-    node_exporter: NodeExporter = Field(alias="prometheus-node-exporter")
+    node_exporter: NodeExporter = Field(default=NodeExporter(), alias="prometheus-node-exporter")
     kube_state_metrics: KubeStateMetrics = Field(default=KubeStateMetrics(), alias="kube-state-metrics")
     prometheus_operator: PrometheusOperator = PrometheusOperator()
     default_rules: DefaultRules = DefaultRules()

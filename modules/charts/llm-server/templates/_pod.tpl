@@ -34,6 +34,11 @@ hugepages-2Mi: {{ int64 .hugePagesMib }}Mi
 {{- end }}
 
 {{- define "llm-server.env" -}}
+{{- /* A user without an entry in /etc/passwd has no name, which Python's getpass and so PyTorch's caches ask for. */}}
+{{- if not (hasKey .Values.env "USER") }}
+- name: "USER"
+  value: {{ .Values.engine | quote }}
+{{- end }}
 {{- range $name, $value := .Values.env }}
 - name: {{ $name | quote }}
   value: {{ $value | quote }}
