@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import ToolError
+from llminfra.rules.helm_values import release_values
 from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects
 
 if TYPE_CHECKING:
@@ -19,6 +18,21 @@ if TYPE_CHECKING:
 
 _RENDERERS = 4
 # Definitions are upstream's, hold no workloads, and are larger than everything else together.
+_POOL_KINDS = frozenset({"NodePool", "EC2NodeClass"})
+_CLUSTER_WIDE = _POOL_KINDS | {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ClusterSecretStore",
+    "CSIDriver",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "PersistentVolume",
+    "PriorityClass",
+    "RuntimeClass",
+    "StorageClass",
+    "ValidatingWebhookConfiguration",
+}
 _SKIPPED_KINDS = frozenset({"CustomResourceDefinition"})
 
 
@@ -82,27 +96,6 @@ def write_objects(objects: KubernetesObjects, folder: Path) -> dict[str, Kuberne
     return written
 
 
-def release_values(release: Block) -> dict[str, Any]:
-    """The values of a release, merged as Helm merges them: later documents win, mappings are merged.
-
-    Raises:
-        ToolError: Values that are neither JSON nor YAML.
-    """
-    merged: dict[str, Any] = {}
-    for text in release.strings("values"):
-        try:
-            document = json.loads(text)
-        except ValueError:
-            try:
-                document = yaml.safe_load(text)
-            except yaml.YAMLError as error:
-                msg = f"values of release {release.name} are not YAML: {error}"
-                raise ToolError(msg) from None
-        if isinstance(document, dict):
-            _merge(merged, _unescaped(document))
-    return merged
-
-
 def _try_render(release: Block, chart: Path) -> list[KubernetesObject] | ToolError:
     try:
         return list(_render(release, chart))
@@ -118,26 +111,14 @@ def _render(release: Block, chart: Path) -> Iterator[KubernetesObject]:
     for body in render(chart, release_values(release), release=name, namespace=namespace):
         if body.get("kind") in _SKIPPED_KINDS:
             continue
-        metadata = body.setdefault("metadata", {})
-        if isinstance(metadata, dict):
+        kind, metadata = body.get("kind"), body.setdefault("metadata", {})
+        if isinstance(metadata, dict) and kind not in _CLUSTER_WIDE:
             metadata.setdefault("namespace", namespace)
+        own = release.spec_path == "pools" and kind in _POOL_KINDS
         yield KubernetesObject(
-            body=body, spec_path=release.spec_path, stack=release.stack, release=name, file=release.file
+            body=body,
+            spec_path=f"pools.{metadata.get('name')}" if own else release.spec_path,
+            stack=release.stack,
+            release=name,
+            file=release.file,
         )
-
-
-def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
-    for key, value in other.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
-def _unescaped(value: Any) -> Any:
-    """Text as Helm gets it: Terraform turns ``$${`` into ``${``."""
-    if isinstance(value, dict):
-        return {_unescaped(key): _unescaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_unescaped(item) for item in value]
-    return value.replace("$${", "${").replace("%%{", "%{") if isinstance(value, str) else value

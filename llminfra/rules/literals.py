@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from llminfra.diagnostics import Severity
 from llminfra.rules.credentials import credential_kind, is_reference, looks_random, names_a_secret
+from llminfra.rules.helm_values import parse_values
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import Block, Stacks, walk_strings
 
@@ -120,14 +118,7 @@ def no_secrets_in_values(stacks: Stacks) -> Iterator[Hit]:
 
 def _values(text: str) -> Iterator[tuple[str, str]]:
     """Entries of values in YAML or JSON; an environment entry reads as its name."""
-    try:
-        document: Any = json.loads(text)
-    except ValueError:
-        try:
-            document = yaml.safe_load(text)
-        except yaml.YAMLError:
-            return
-    yield from _entries(document, "")
+    yield from _entries(parse_values(text), "")
 
 
 def _entries(value: Any, path: str) -> Iterator[tuple[str, str]]:

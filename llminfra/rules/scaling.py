@@ -1,4 +1,4 @@
-"""Rules on rendered autoscaling, node pools, metrics and the DaemonSets of GPU nodes."""
+"""Rules on rendered autoscaling, node pools and metrics."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import walk_strings
 
 _GPU_TAINT = "nvidia.com/gpu"
-_GPU_AGENTS = re.compile(
-    r"(dcgm-exporter|nvidia-device-plugin|efa-(k8s-)?device-plugin|k8s-device-plugin|fsx-csi-node)"
-)
 # Names that vLLM no longer has, and what replaced them: vllm/v1/metrics/loggers.py across the releases named.
 _DEAD_METRICS = {
     "vllm:gpu_cache_usage_perc": "vllm:kv_cache_usage_perc (renamed, last seen in 0.11.2)",
@@ -111,38 +108,6 @@ def metrics_exist(objects: KubernetesObjects) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_OBS_3",
-    title="Agents of GPU nodes tolerate the taint of GPU nodes",
-    severity=Severity.ERROR,
-    looks_at="kubernetes",
-    why="Kubernetes adds the toleration to pods that ask for GPUs, not to DaemonSets: without it there is no device "
-    "plugin, no metric, no file system on the nodes that need them.",
-    fix="tolerate nvidia.com/gpu in the values of the chart",
-    source=("NVIDIA/dcgm-exporter#731", "aws-samples/aws-efa-eks pull request 3", "aws/containers-roadmap#2567"),
-)
-def agents_tolerate(objects: KubernetesObjects) -> Iterator[Hit]:
-    """Tolerations of the DaemonSets that GPU nodes need."""
-    for item in objects.of_kind("DaemonSet"):
-        if not _GPU_AGENTS.search(item.name):
-            continue
-        if not any(_tolerates_gpu(pod.spec.get("tolerations")) for pod in item.pods):
-            yield Hit(
-                on=item,
-                message="the DaemonSet does not land on tainted GPU nodes",
-                found="no toleration of nvidia.com/gpu",
-                expected="key nvidia.com/gpu",
-                runtime_message="DESIRED 0",
-            )
-
-
-def _tolerates_gpu(tolerations: object) -> bool:
-    return any(
-        item.get("key") == _GPU_TAINT or (item.get("key") is None and item.get("operator") == "Exists")
-        for item in mappings(tolerations)
-    )
-
-
-@rule(
     code="LLM_OBS_4",
     title="Prometheus scrapes every model server",
     severity=Severity.WARNING,
@@ -176,29 +141,6 @@ def engines_scraped(objects: KubernetesObjects) -> Iterator[Hit]:
                 message="no monitor selects the engine's metrics",
                 found="neither ServiceMonitor nor PodMonitor",
                 expected="one of them",
-            )
-
-
-@rule(
-    code="LLM_OBS_8",
-    title="Prometheus keeps its data over a restart",
-    severity=Severity.WARNING,
-    looks_at="kubernetes",
-    why="kube-prometheus-stack stores into an emptyDir by default: a node upgrade erases the history that one needs "
-    "the "
-    "day after.",
-    fix="keep storageSpec in the values",
-    source=("prometheus-community/helm-charts kube-prometheus-stack values: prometheusSpec.storageSpec",),
-)
-def metrics_persist(objects: KubernetesObjects) -> Iterator[Hit]:
-    """``storage`` of Prometheus objects."""
-    for item in objects.of_kind("Prometheus"):
-        if not dig(item.spec, "storage", "volumeClaimTemplate"):
-            yield Hit(
-                on=item,
-                message="metrics are lost with the pod",
-                found="no storage.volumeClaimTemplate",
-                expected="a volume claim",
             )
 
 
@@ -294,9 +236,7 @@ RULES = (
     scale_on_queue,
     missing_metric_noticed,
     metrics_exist,
-    agents_tolerate,
     engines_scraped,
-    metrics_persist,
     karpenter_gentle,
     karpenter_tainted,
     node_class_safe,

@@ -1,0 +1,74 @@
+"""Variants of the production platform: the one that passes, and ones that break a single rule."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from llminfra import Platform
+from llminfra.loading.load import load
+from llminfra.planning.plan import Plan
+from llminfra.planning.platform import plan_platform
+
+ROOT = Path(__file__).resolve().parents[2]
+Document = dict[str, Any]
+Documents = dict[str, Document]
+
+
+@cache
+def prod() -> Platform:
+    """The platform of ``stacks/prod.py``."""
+    (platform,) = load(ROOT / "stacks/prod.py").platforms
+    return platform
+
+
+@cache
+def prod_plan() -> Plan:
+    """Its plan."""
+    return plan_platform(prod())
+
+
+def changed(
+    pools: Mapping[str, Mapping[str, object]] | None = None,
+    endpoints: Mapping[str, Mapping[str, object]] | None = None,
+    **platform: object,
+) -> Platform:
+    """The production platform with other fields in named pools, endpoints, and in itself."""
+    base = prod()
+    new_pools = {pool.name: pool.model_copy(update=dict((pools or {}).get(pool.name, {}))) for pool in base.pools}
+    workloads = [
+        item.model_copy(update={"on": new_pools[item.on.name], **(endpoints or {}).get(item.name, {})})
+        for item in base.workloads
+    ]
+    fields: dict[str, Any] = {name: getattr(base, name) for name in type(base).model_fields}
+    fields |= {"pools": list(new_pools.values()), "endpoints": workloads, **platform}
+    return Platform(**fields)
+
+
+def engine(name: str, **fields: object) -> dict[str, dict[str, object]]:
+    """Endpoint changes: other fields of one engine."""
+    held = next(item for item in prod().workloads if item.name == name)
+    return {name: {"engine": held.engine.model_copy(update=fields)}}
+
+
+def model(name: str, **fields: object) -> dict[str, dict[str, object]]:
+    """Endpoint changes: other fields of one model."""
+    held = next(item for item in prod().workloads if item.name == name)
+    return {name: {"model": held.model.model_copy(update=fields)}}
+
+
+def read_documents(folder: Path) -> Documents:
+    """Stack kind to its JSON."""
+    return {
+        path.parent.name.rpartition("-")[2]: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("stacks/*/cdk.tf.json"))
+    }
+
+
+def deep_copy(documents: Documents) -> Documents:
+    """A copy to break."""
+    return copy.deepcopy(documents)
