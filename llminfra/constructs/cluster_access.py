@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from llminfra.bindings import aws
@@ -10,7 +11,10 @@ from llminfra.constructs.scope import Maker
 
 def cluster_admins(make: Maker, *, cluster_name: str, role_arns: Sequence[str]) -> None:
     """Make roles cluster-admin; where none is declared, the role that applies this stack."""
-    admins = {f"admin-{arn.rpartition('/')[2]}": arn for arn in role_arns}
+    # By name and hash: the same role name may exist in two accounts, and no address may move when an admin is added.
+    admins = {
+        f"admin-{arn.rpartition('/')[2]}-{hashlib.sha256(arn.encode()).hexdigest()[:6]}": arn for arn in role_arns
+    }
     if not admins:
         caller = make(aws.DataAwsCallerIdentity, "applier")
         session = make(aws.DataAwsIamSessionContext, "applier", arn=caller.arn)

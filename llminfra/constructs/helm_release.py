@@ -18,7 +18,7 @@ from llminfra.constructs.scope import Maker
 
 # What Terraform fills in: a CDKTF token of this stack, or an output of another one. Any other "${" is text of a chart
 # (Grafana variables, shell) or of a user, and must reach Helm as it is.
-_LATE = re.compile(r"\$\{(?:TfToken\[[^\]]+\]|data\.terraform_remote_state\.\w+\.outputs\.\w+)\}")
+_LATE = re.compile(r"\$\{(?:TfToken\[[^\]]+\]|data\.terraform_remote_state\.\w+\.outputs\.[\w-]+)\}")
 _HISTORY = 5
 
 

@@ -41,13 +41,15 @@ def dns_suffix(region: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """Letters, digits and underscores only: a name for a Terraform output that needs no quotes.
+    """A Terraform identifier: an output of that name is read without quotes.
+
+    Hyphens may stay, so that two names which differ only by punctuation keep apart.
 
     Example:
-        >>> identifier("us-east-1a")
-        'us_east_1a'
+        >>> identifier("acme.llm-weights")
+        'acme_llm-weights'
     """
-    return "".join(c if c.isalnum() else "_" for c in text)
+    return "".join(c if c.isalnum() or c == "-" else "_" for c in text)
 
 
 def literal(text: str) -> str:

@@ -189,6 +189,7 @@ def invocation(**changes: Any) -> Invocation:
         args=("--port=8000",),
         worker_args=(),
         env={"VLLM_NO_USAGE_STATS": "1"},
+        field_env={},
         cache_env={"HF_HOME": "huggingface"},
         secret_env=(),
         port=8000,
@@ -245,9 +246,7 @@ def endpoint_plan(spec: Endpoint, **changes: Any) -> EndpointPlan:
             read_source="measured",
         ),
         fit=cast("Any", None),
-        resources=PodResources(
-            gpus=4, efa=0, cpu_millis=40_000, memory_mib=300_000, shm_mib=16_384, ephemeral_gib=50
-        ),
+        resources=PodResources(gpus=4, efa=0, cpu_millis=40_000, memory_mib=300_000, shm_mib=16_384, ephemeral_gib=50),
         startup=StartupPlan(phases=(Phase(name="weights", seconds=22.0, why="65 GB"),), budget_s=600),
         drain=DrainPlan(pre_stop_s=15, engine_s=120, grace_s=150),
         rollout="recreate-one",
@@ -267,9 +266,7 @@ def assistant(**changes: Any) -> EndpointPlan:
         allow_from_namespaces=["apps"],
     )
     secret = EnvFromSecret(name="HF_TOKEN", secret_name="acme/hf-token", secret_key=None)
-    return endpoint_plan(
-        spec, **{"max_replicas": 6, "invocation": invocation(secret_env=(secret,)), **changes}
-    )
+    return endpoint_plan(spec, **{"max_replicas": 6, "invocation": invocation(secret_env=(secret,)), **changes})
 
 
 def chat(**changes: Any) -> EndpointPlan:

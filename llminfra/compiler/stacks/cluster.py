@@ -52,7 +52,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
     instance_role = node_role(make, "node", with_cni_policy=not own_cni_role)
     identity = PodIdentity(
         kind=plan.cluster.identity,
-        cluster_name=plan.cluster.name,
+        cluster_name=cluster.name,  # the reference: an association waits for the cluster
         oidc_provider_arn=cluster.oidc_provider_arn,
         oidc_issuer=_without_scheme(cluster.oidc_issuer),
     )

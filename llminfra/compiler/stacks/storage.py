@@ -11,9 +11,10 @@ from llminfra.compiler.contracts import (
     StorageContract,
 )
 from llminfra.compiler.stacks.common import Built, open_stack, read
-from llminfra.constructs.kms import kms_key, used_by_fsx_for_bucket, used_by_log_groups
-from llminfra.constructs.lustre import lustre, lustre_log_group
+from llminfra.constructs.kms import Key, kms_key, used_by_fsx_for_bucket, used_by_log_groups
+from llminfra.constructs.lustre import FileSystem, lustre, lustre_log_group
 from llminfra.constructs.names import identifier
+from llminfra.constructs.scope import Scope
 from llminfra.constructs.state import write_outputs
 from llminfra.constructs.weights_bucket import WeightsBucket, existing_bucket, weights_bucket
 from llminfra.planning.plan import Plan
@@ -22,39 +23,23 @@ from llminfra.planning.plan import Plan
 def storage_stack(app: core.App, plan: Plan) -> Built:
     """Compile the storage part of a plan; the plan has a bucket or a file system."""
     scope = open_stack(app, plan, "storage")
-    statements = []
-    if plan.lustre:
-        statements.append(used_by_log_groups(scope, *(lustre_log_group(scope, item.name) for item in plan.lustre)))
-    if any(item.source_bucket for item in plan.lustre):
-        statements.append(used_by_fsx_for_bucket(scope))
-    key = kms_key(scope.under("storage"), "storage", purpose="model weights", statements=statements)
+    # Buckets that were there before have keys of their own.
+    key = _key(scope, plan) if plan.lustre or not all(item.existing for item in plan.buckets) else None
     buckets: dict[str, WeightsBucket] = {}
     for item in plan.buckets:
         make = scope.under(f"storage.{item.name}")
         id_ = f"bucket-{identifier(item.name)}"
-        buckets[item.name] = existing_bucket(make, id_, item) if item.existing else weights_bucket(make, id_, item, key)
-    systems = {}
-    if plan.lustre:
-        network = NetworkContract.read(read(scope, plan, "network"), plan)
-        cluster = ClusterContract.read(read(scope, plan, "cluster"), plan)
-        systems = {
-            item.name: lustre(
-                scope.under(f"storage.{item.name}"),
-                item,
-                vpc_id=network.vpc_id,
-                subnet_id=network.private_subnet_ids[item.zone],
-                client_group_id=cluster.node_group_id,
-                key=key,
-                bucket=buckets[item.source_bucket] if item.source_bucket else None,
-            )
-            for item in plan.lustre
-        }
+        if item.existing or key is None:
+            buckets[item.name] = existing_bucket(make, id_, item)
+        else:
+            buckets[item.name] = weights_bucket(make, id_, item, key)
+    systems = _lustre(scope, plan, key, buckets) if key else {}
     contract = StorageContract(
         buckets={
             item.name: BucketOutputs(
                 name=buckets[item.name].name,
                 arn=buckets[item.name].arn,
-                key_arn=None if item.existing else key.arn,
+                key_arn=None if item.existing or key is None else key.arn,
             )
             for item in plan.buckets
         },
@@ -66,3 +51,31 @@ def storage_stack(app: core.App, plan: Plan) -> Built:
     write_outputs(scope.stack, contract.outputs())
     scope.finish()
     return Built("storage", scope.stack)
+
+
+def _key(scope: Scope, plan: Plan) -> Key:
+    statements = []
+    if plan.lustre:
+        statements.append(used_by_log_groups(scope, *(lustre_log_group(scope, item.name) for item in plan.lustre)))
+    if any(item.source_bucket for item in plan.lustre):
+        statements.append(used_by_fsx_for_bucket(scope))
+    return kms_key(scope.under("storage"), "storage", purpose="model weights", statements=statements)
+
+
+def _lustre(scope: Scope, plan: Plan, key: Key, buckets: dict[str, WeightsBucket]) -> dict[str, FileSystem]:
+    if not plan.lustre:
+        return {}
+    network = NetworkContract.read(read(scope, plan, "network"), plan)
+    cluster = ClusterContract.read(read(scope, plan, "cluster"), plan)
+    return {
+        item.name: lustre(
+            scope.under(f"storage.{item.name}"),
+            item,
+            vpc_id=network.vpc_id,
+            subnet_id=network.private_subnet_ids[item.zone],
+            client_group_id=cluster.node_group_id,
+            key=key,
+            bucket=buckets[item.source_bucket] if item.source_bucket else None,
+        )
+        for item in plan.lustre
+    }

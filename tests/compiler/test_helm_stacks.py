@@ -1,0 +1,264 @@
+"""Platform and serving: which releases are there, in which order, with which values."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from llminfra import VLLM, CapacityBlock, Endpoint, Model
+from llminfra.charts.pins import chart_pin, unknown_keys
+from llminfra.charts.registry import IN_REPO_CHARTS
+from llminfra.compiler.stacks.serving import timeout_s
+from llminfra.engines.invocation import Probe
+from llminfra.planning.plan import NetworkPlan
+from tests.compiler import plans
+
+
+@pytest.fixture(scope="module")
+def releases(stacks):
+    return stacks["platform"]["resource"]["helm_release"]
+
+
+@pytest.fixture(scope="module")
+def endpoints(stacks):
+    return stacks["serving"]["resource"]["helm_release"]
+
+
+def _values(release):
+    (text,) = release["values"]
+    return json.loads(text)
+
+
+def test_every_upstream_chart_is_at_its_pin(releases):
+    for name, release in releases.items():
+        if name in IN_REPO_CHARTS:
+            assert release["chart"] == f"./charts/{name}"
+            assert "repository" not in release
+        else:
+            pin = chart_pin(name)
+            assert (release["repository"], release["version"]) == (pin.repository, pin.version)
+
+
+def test_every_value_is_known_to_its_chart(releases):
+    for name, release in releases.items():
+        if name not in IN_REPO_CHARTS and "values" in release:
+            assert unknown_keys(name, _values(release)) == ()
+
+
+def test_what_is_installed_follows_from_the_plan(releases):
+    assert set(releases) == {
+        *("cluster-base", "kube-prometheus-stack", "karpenter-crd", "karpenter", "karpenter-pools"),
+        *("nvidia-device-plugin", "aws-efa-k8s-device-plugin", "dcgm-exporter", "keda"),
+        *("aws-fsx-csi-driver", "external-secrets", "cluster-secrets"),
+    }
+
+
+def test_nothing_that_nobody_needs_is_installed(synth):
+    plan = plans.plan(
+        platform=plans.platform_spec(observability=None), pools=(plans.l40s_pool(),), buckets=(), lustre=()
+    )
+    stacks = synth(plan)
+    assert set(stacks["platform"]["resource"]["helm_release"]) == {
+        *("cluster-base", "karpenter-crd", "karpenter", "karpenter-pools", "nvidia-device-plugin"),
+    }
+    assert "serving" not in stacks
+
+
+def test_order_follows_crds_namespaces_and_identities(releases):
+    assert releases["karpenter-pools"]["depends_on"] == ["helm_release.karpenter"]
+    assert "helm_release.karpenter-crd" in releases["karpenter"]["depends_on"]
+    assert "helm_release.kube-prometheus-stack" in releases["karpenter"]["depends_on"]
+    assert "aws_eks_pod_identity_association.external-secrets" in releases["external-secrets"]["depends_on"]
+    assert releases["cluster-secrets"]["depends_on"] == ["helm_release.external-secrets"]
+    for name, release in releases.items():
+        assert name == "cluster-base" or release["depends_on"]
+
+
+def test_daemonsets_tolerate_the_taints_of_the_pools(releases):
+    wanted = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
+    for name in ("nvidia-device-plugin", "aws-efa-k8s-device-plugin", "dcgm-exporter"):
+        assert wanted in _values(releases[name])["tolerations"]
+    assert wanted in _values(releases["kube-prometheus-stack"])["prometheus-node-exporter"]["tolerations"]
+
+
+def test_the_device_plugin_leaves_efa_alone(releases):
+    assert _values(releases["nvidia-device-plugin"])["mofedEnabled"] is False
+
+
+def test_the_efa_plugin_comes_from_the_regions_registry(releases):
+    image = _values(releases["aws-efa-k8s-device-plugin"])["image"]
+    assert image["repository"] == "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/aws-efa-k8s-device-plugin"
+
+
+def test_karpenter_pools_name_subnets_groups_and_a_pinned_image(releases):
+    (pool,) = _values(releases["karpenter-pools"])["pools"]
+    assert pool["name"] == "l40s"
+    assert pool["amiAlias"] == "al2023@v20260714"
+    assert pool["subnetIds"] == [
+        "${data.terraform_remote_state.network.outputs.private_subnet_us-east-1a}",
+        "${data.terraform_remote_state.network.outputs.private_subnet_us-east-1b}",
+    ]
+    assert pool["role"] == "${data.terraform_remote_state.cluster.outputs.karpenter_node_role}"
+    assert pool["capacityTypes"] == ["spot", "on-demand"]
+    assert pool["limits"] == {"nodes": 8, "nvidia.com/gpu": 32}
+    assert pool["disruption"]["consolidationPolicy"] == "WhenEmpty"
+    assert json.loads(pool["userData"])["spec"]["featureGates"] == {"FastImagePull": True}
+
+
+def test_a_karpenter_pool_with_efa_has_cards_groups_and_reservations(synth):
+    pool = replace(plans.h100_pool(), provisioner="karpenter")
+    release = synth(plans.plan(pools=(pool,), buckets=(), lustre=()))["platform"]["resource"]["helm_release"]
+    (values,) = _values(release["karpenter-pools"])["pools"]
+    assert len(values["networkInterfaces"]) == 33
+    assert values["capacityReservationIds"] == ["cr-0123456789abcdef0"]
+    assert values["securityGroupIds"][1] == "${data.terraform_remote_state.cluster.outputs.efa_security_group_h100}"
+
+
+def test_karpenter_asks_for_no_prices_in_a_closed_network(synth):
+    network: NetworkPlan = plans.network_plan(
+        nat="none", subnets=tuple(item for item in plans.network_plan().subnets if item.kind == "private")
+    )
+    release = synth(plans.plan(network=network, buckets=(), lustre=()))["platform"]["resource"]["helm_release"]
+    assert _values(release["karpenter"])["settings"]["isolatedVPC"] is True
+
+
+def test_with_irsa_service_accounts_carry_roles(synth):
+    plan = plans.plan(plans.assistant(), cluster=plans.cluster_plan(identity="irsa"))
+    stacks = synth(plan)
+    releases = stacks["platform"]["resource"]["helm_release"]
+    annotations = _values(releases["external-secrets"])["serviceAccount"]["annotations"]
+    assert annotations == {"eks.amazonaws.com/role-arn": "${aws_iam_role.external-secrets.arn}"}
+    karpenter = _values(releases["karpenter"])["serviceAccount"]["annotations"]
+    assert karpenter == {
+        "eks.amazonaws.com/role-arn": "${data.terraform_remote_state.cluster.outputs.karpenter_role_arn}"
+    }
+    endpoint = _values(stacks["serving"]["resource"]["helm_release"]["assistant"])
+    assert endpoint["serviceAccount"]["roleArn"] == "${aws_iam_role.endpoint-assistant.arn}"
+    assert "aws_eks_pod_identity_association" not in stacks["serving"]["resource"]
+
+
+def test_the_cluster_autoscaler_replaces_karpenter(synth):
+    pool = replace(plans.h100_pool(), provisioner="cluster-autoscaler")
+    plan = plans.plan(pools=(pool,), cluster=plans.cluster_plan(autoscaler="cluster-autoscaler"), buckets=(), lustre=())
+    platform = synth(plan)["platform"]
+    assert "karpenter" not in platform["resource"]["helm_release"]
+    release = platform["resource"]["helm_release"]["cluster-autoscaler"]
+    assert unknown_keys("cluster-autoscaler", _values(release)) == ()
+    resize = platform["data"]["aws_iam_policy_document"]["cluster-autoscaler-resize"]["statement"][0]
+    assert resize["condition"][0]["variable"] == "aws:ResourceTag/k8s.io/cluster-autoscaler/acme"
+
+
+def test_external_secrets_reads_only_what_is_declared(stacks):
+    (statement,) = stacks["platform"]["data"]["aws_iam_policy_document"]["external-secrets-read"]["statement"]
+    assert statement["actions"] == ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
+    assert statement["resources"] == [
+        "arn:aws:secretsmanager:us-east-1:${data.aws_caller_identity.account.account_id}:secret:acme/hf-token-??????"
+    ]
+
+
+def test_an_endpoint_reads_its_own_model_and_nothing_else(stacks):
+    document = stacks["serving"]["data"]["aws_iam_policy_document"]["endpoint-assistant-weights"]["statement"]
+    read, listing, decrypt = document
+    assert read["actions"] == ["s3:GetObject"]
+    (resource,) = read["resources"]
+    assert resource.endswith(f"/models/Qwen/Qwen3-32B/{'0' * 40}/*")
+    assert listing["condition"][0]["variable"] == "s3:prefix"
+    assert decrypt["actions"] == ["kms:Decrypt"]
+    assert decrypt["resources"] == ["${data.terraform_remote_state.storage.outputs.storage_key_arn}"]
+
+
+def test_an_endpoint_on_lustre_has_a_volume_and_no_role(stacks, endpoints):
+    assert "endpoint-chat" not in stacks["serving"]["resource"]["aws_iam_role"]
+    (volume,) = _values(endpoints["chat"])["volumes"]
+    assert volume["fileSystemId"] == "${data.terraform_remote_state.storage.outputs.lustre_fast_id}"
+    assert _values(endpoints["chat"])["networkPolicy"]["egress"] == []
+
+
+def test_secrets_are_references(endpoints):
+    values = _values(endpoints["assistant"])
+    assert values["secretEnv"] == [
+        {"name": "HF_TOKEN", "optional": False, "secretName": "assistant-secrets", "secretKey": "HF_TOKEN"}
+    ]
+    (secret,) = values["externalSecrets"]
+    assert secret["storeName"] == "aws-secrets-manager"
+    assert secret["data"] == [{"secretKey": "HF_TOKEN", "remoteKey": "acme/hf-token"}]
+    assert "HF_TOKEN" not in values["env"]
+
+
+def test_scaling_asks_prometheus_for_the_engines_own_queue(endpoints):
+    scaling = _values(endpoints["assistant"])["autoscaling"]
+    (trigger,) = scaling["triggers"]
+    assert trigger["query"] == ('sum(vllm:num_requests_waiting{namespace="llm-serving",model_name="Qwen/Qwen3-32B"})')
+    assert (scaling["minReplicas"], scaling["maxReplicas"]) == (1, 6)
+    assert scaling["fallback"]["replicas"] == 1
+    assert "autoscaling" not in _values(endpoints["chat"])
+
+
+def test_pods_go_to_their_pool_and_tolerate_its_taints(endpoints):
+    scheduling = _values(endpoints["chat"])["scheduling"]
+    assert scheduling["nodeSelector"] == {"llminfra.io/pool": "h100"}
+    assert scheduling["tolerations"][0]["key"] == "nvidia.com/gpu"
+
+
+def test_helm_waits_longer_than_the_startup_budget(endpoints):
+    budget = plans.assistant().startup.budget_s
+    assert endpoints["assistant"]["timeout"] > budget
+    assert endpoints["assistant"]["wait"] is True
+
+
+def test_pods_that_start_in_turn_get_time_each():
+    one, four = timeout_s(plans.assistant(min_replicas=1)), timeout_s(plans.assistant(min_replicas=4))
+    assert four - one == 3 * (600 + 150)
+    assert timeout_s(plans.assistant(min_replicas=4, rollout="surge")) == one
+
+
+def test_an_apply_does_not_wait_for_a_capacity_block(endpoints):
+    assert isinstance(plans.H100.capacity, CapacityBlock)
+    assert endpoints["chat"]["wait"] is False
+
+
+def test_a_rollout_without_spare_gpus_takes_one_away_first(synth, endpoints):
+    assert _values(endpoints["chat"])["rollout"]["maxSurge"] == 0
+    assert _values(endpoints["chat"])["rollout"]["maxUnavailable"] == 1
+    surge = synth(plans.plan(plans.chat(rollout="surge")))["serving"]["resource"]["helm_release"]["chat"]
+    assert (_values(surge)["rollout"]["maxSurge"], _values(surge)["rollout"]["maxUnavailable"]) == (1, 0)
+
+
+def test_a_replica_over_two_nodes_is_a_group_with_probed_workers(synth):
+    worker = Probe(path=None, port=29501, period_s=10, timeout_s=10, failure_threshold=6, command=("true",))
+    call = plans.invocation(worker_probe=worker, worker_args=("--headless",), added_capabilities=("IPC_LOCK",))
+    resources = replace(plans.chat().resources, efa=32, gpus=8)
+    plan = plans.plan(plans.chat(nodes_per_replica=2, invocation=call, resources=resources))
+    stacks = synth(plan)
+    values = _values(stacks["serving"]["resource"]["helm_release"]["chat"])
+    assert values["group"]["size"] == 2
+    assert values["group"]["workerArgs"] == ["--headless"]
+    assert values["group"]["workerProbes"]["startup"]["failureThreshold"] == 60
+    assert values["resources"]["efaInterfaces"] == 32
+    assert list(values["security"]["capabilities"]) == ["IPC_LOCK"]
+    releases = stacks["platform"]["resource"]["helm_release"]
+    assert "lws" in releases
+    namespaces = {item["name"]: item for item in _values(releases["cluster-base"])["namespaces"]}
+    assert namespaces["llm-serving"]["podSecurity"] == "privileged"
+    assert "chat" in namespaces["llm-serving"]["reason"]
+
+
+def test_serving_namespaces_are_restricted_and_deny_by_default(releases):
+    namespaces = {item["name"]: item for item in _values(releases["cluster-base"])["namespaces"]}
+    assert namespaces["llm-serving"]["podSecurity"] == "restricted"
+    assert namespaces["llm-serving"]["defaultDenyIngress"] is True
+
+
+def test_text_that_looks_like_terraform_reaches_helm_unchanged(synth):
+    spec = Endpoint(name="odd", model=Model(id="Qwen/Qwen3-32B"), engine=VLLM(), on=plans.L40S)
+    call = plans.invocation(env={"GREETING": "${HOME} and %{if}"})
+    stack = synth(plans.plan(plans.endpoint_plan(spec, invocation=call)))["serving"]
+    (text,) = stack["resource"]["helm_release"]["odd"]["values"]
+    assert "$${HOME} and %%{if}" in text
+
+
+def test_an_endpoint_may_be_called_like_our_own_things(synth):
+    spec = Endpoint(name="cluster", model=Model(id="Qwen/Qwen3-32B"), engine=VLLM(), on=plans.L40S)
+    stack = synth(plans.plan(plans.endpoint_plan(spec)))["serving"]
+    assert stack["resource"]["helm_release"]["cluster"]["name"] == "cluster"
+    assert stack["data"]["terraform_remote_state"]["cluster"]["backend"] == "local"
