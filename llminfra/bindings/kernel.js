@@ -29,12 +29,14 @@ for (const name of ["stdout", "stderr"]) {
   Object.defineProperty(process, name, { configurable: true, enumerable: true, value: stream });
 }
 
-// cdktf loads `archiver` and the 290 files behind it to zip assets, which it does in a process of its own.
+// Two things that cdktf does and a synthesis does not need. It loads `archiver` and the 290 files behind it to zip assets,
+// which it does in a process of its own. And each token keeps the whole JavaScript stack that made it, a tenth of the
+// time, for error messages; those frames are of cdktf and jsii, as the caller is in Python.
 const load = Module._load;
 Module._load = function (request, parent, isMain) {
-  if (request === "archiver" && /[\\/]cdktf[\\/]lib[\\/]/.test(parent?.filename ?? "")) {
-    return (...options) => load(request, parent, isMain)(...options);
-  }
+  const fromCdktf = /[\\/]cdktf[\\/]lib[\\/]/.test(parent?.filename ?? "");
+  if (fromCdktf && request === "archiver") return (...options) => load(request, parent, isMain)(...options);
+  if (fromCdktf && request.endsWith("/stack-trace")) return { captureStackTrace: () => [] };
   return load(request, parent, isMain);
 };
 

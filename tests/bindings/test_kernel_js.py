@@ -75,3 +75,18 @@ def test_only_cdktf_gets_its_archiver_late(tmp_path):
     """
     result = run_kernel(tmp_path, program, NODE_OPTIONS="--preserve-symlinks")
     assert json.loads(result.stdout) == {"before": False, "made": "zipped tar", "same": "zipped zip"}
+
+
+def test_tokens_of_cdktf_keep_no_stack_and_others_do(tmp_path):
+    for owner in ("cdktf", "other"):
+        lib = tmp_path / "node_modules" / owner / "lib"
+        lib.mkdir(parents=True)
+        (lib / "index.js").write_text("exports.stack = require('./stack-trace').captureStackTrace();")
+        (lib / "stack-trace.js").write_text("exports.captureStackTrace = () => ['a frame'];")
+        (lib.parent / "package.json").write_text(json.dumps({"name": owner, "main": "lib/index.js"}))
+    program = """
+    const stacks = [require("cdktf").stack, require("other").stack];
+    require("fs").writeSync(3, JSON.stringify(stacks) + "\\n");
+    """
+    result = run_kernel(tmp_path, program, NODE_OPTIONS="--preserve-symlinks")
+    assert json.loads(result.stdout) == [[], ["a frame"]]
