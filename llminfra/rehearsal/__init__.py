@@ -3,6 +3,7 @@
 ``rehearse`` runs the whole cycle, ``rehearse_change`` plans a new spec over an applied old one.
 """
 
+from llminfra.rehearsal.change import rehearse_change
 from llminfra.rehearsal.cycle import rehearse
 from llminfra.rehearsal.faults import FaultPlan
 from llminfra.rehearsal.report import (
@@ -28,4 +29,5 @@ __all__ = [
     "World",
     "WorldObject",
     "rehearse",
+    "rehearse_change",
 ]

@@ -203,6 +203,8 @@ def zone_id(zone: str) -> str:
 def generic_value(path: Path, kind: Any, namer: Namer) -> Any:
     """A value of the right type for a computed attribute that no table describes."""
     if kind == "string":
+        if len(path) > 1:
+            return ""  # what the provider stores for an unset argument of a block
         return _generic_text(str(path[-1]), namer)
     if kind == "number":
         return 0

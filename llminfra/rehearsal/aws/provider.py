@@ -71,19 +71,19 @@ class AwsProvider:
         place = self._place(session, proposed)
         if prior is None:
             state = self._common(block, plan_create(block, proposed), place)
-            return Planned(state, (), tuple(rules.config_problems(Subject(type_name, state))))
+            return Planned(state, (), tuple(rules.config_problems(Subject(type_name, config))))
         if normal(self._common(block, deepcopy(proposed), place)) == normal(prior):
             return Planned(prior)
         changed = plan_update(block, prior, proposed, recomputed.attributes(type_name, prior, proposed))
         state = self._common(block, changed, place)
         replace = replacements(prior, state, immutable_attributes(type_name, block), lambda path: _unset(config, path))
-        return Planned(state, replace, tuple(rules.config_problems(Subject(type_name, state))))
+        return Planned(state, replace, tuple(rules.config_problems(Subject(type_name, config))))
 
-    def create(self, session: Session, type_name: str, planned: State) -> Applied:
+    def create(self, session: Session, type_name: str, planned: State, config: State) -> Applied:
         """Create one resource in the world."""
         scene = self._scene(session, planned)
         subject = Subject(type_name, planned)
-        problems = [*rules.config_problems(subject), *rules.world_problems(scene, subject)]
+        problems = [*rules.config_problems(Subject(type_name, config)), *rules.world_problems(scene, subject)]
         if any(item.severity == "error" for item in problems):
             return Applied(None, tuple(problems))
         if refused := self.faults.before("create", type_name):
@@ -106,11 +106,13 @@ class AwsProvider:
             return Applied(state, tuple(problems), key)
         return Applied(None, (Problem("no free id", f"{type_name}: {_SALTS} equal resources"),))
 
-    def update(self, session: Session, type_name: str, key: str, prior: State, planned: State) -> Applied:
+    def update(
+        self, session: Session, type_name: str, key: str, prior: State, planned: State, config: State
+    ) -> Applied:
         """Change one resource in place."""
         scene = self._scene(session, planned)
         subject = Subject(type_name, planned)
-        problems = [*rules.config_problems(subject), *rules.world_problems(scene, subject)]
+        problems = [*rules.config_problems(Subject(type_name, config)), *rules.world_problems(scene, subject)]
         if any(item.severity == "error" for item in problems):
             return Applied(prior, tuple(problems), key)
         if refused := self.faults.before("update", type_name):

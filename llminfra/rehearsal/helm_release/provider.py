@@ -115,12 +115,16 @@ class HelmProvider:
         replace = replacements(prior, state, _IMMUTABLE, lambda name: config.get(name) is None)
         return Planned(self._known(state), replace, tuple(self._chart_problems(state)))
 
-    def create(self, session: Session, type_name: str, planned: State) -> Applied:
+    def create(self, session: Session, type_name: str, planned: State, config: State) -> Applied:
         """Install a release."""
+        del config
         return self._install(session, type_name, planned, revision=1)
 
-    def update(self, session: Session, type_name: str, key: str, prior: State, planned: State) -> Applied:
+    def update(
+        self, session: Session, type_name: str, key: str, prior: State, planned: State, config: State
+    ) -> Applied:
         """Upgrade a release."""
+        del config
         before = prior.get("metadata") or {}
         applied = self._install(session, type_name, planned, revision=int(before.get("revision") or 1) + 1)
         return applied if applied.state is not None else Applied(prior, applied.problems, key)

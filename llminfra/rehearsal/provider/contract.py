@@ -77,10 +77,12 @@ class SimulatedProvider(Protocol):
     ) -> Planned:
         """Plan a create, an update or a delete."""
 
-    def create(self, session: Session, type_name: str, planned: State) -> Applied:
+    def create(self, session: Session, type_name: str, planned: State, config: State) -> Applied:
         """Create what was planned."""
 
-    def update(self, session: Session, type_name: str, key: str, prior: State, planned: State) -> Applied:
+    def update(
+        self, session: Session, type_name: str, key: str, prior: State, planned: State, config: State
+    ) -> Applied:
         """Change in place."""
 
     def delete(self, session: Session, type_name: str, key: str, prior: State) -> Sequence[Problem]:

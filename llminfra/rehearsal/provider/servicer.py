@@ -128,9 +128,9 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
             remains = prior if any(item.severity == "error" for item in problems) else None
             applied = Applied(remains, tuple(problems), key)
         elif prior is None:
-            applied = self._provider.create(session, name, planned)
+            applied = self._provider.create(session, name, planned, decode(request.config))
         else:
-            applied = self._provider.update(session, name, key, prior, planned)
+            applied = self._provider.update(session, name, key, prior, planned, decode(request.config))
         return pb.ApplyResourceChange.Response(
             new_state=encode(applied.state),
             private=_private(applied.key or key),

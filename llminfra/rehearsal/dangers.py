@@ -1,0 +1,64 @@
+"""Changes that lose data, or capacity that may not come back: a person should look twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_DATA: Mapping[str, str] = {
+    "aws_fsx_lustre_file_system": "the file system and what was not exported to S3",
+    "aws_fsx_openzfs_file_system": "the file system and its volumes",
+    "aws_efs_file_system": "the file system",
+    "aws_s3_bucket": "the bucket (S3 refuses while it holds objects, and gives the name to anybody afterwards)",
+    "aws_dynamodb_table": "the table",
+    "aws_ebs_volume": "the volume",
+    "aws_prometheus_workspace": "the metrics in the workspace",
+    "aws_secretsmanager_secret": "the secret (its name is blocked while it waits for deletion)",
+    "aws_kms_key": "the key: whatever it encrypted cannot be read once the waiting time is over",
+    "aws_ecr_repository": "the images in the repository",
+    "aws_cloudwatch_log_group": "the logs",
+    "aws_backup_vault": "the backups",
+}
+_GONE = ("replace", "delete")
+
+
+def danger(type_name: str, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Why the change is dangerous, or an empty string."""
+    if action not in _GONE:
+        return _dangerous_update(type_name, before, after) if action == "update" else ""
+    verb = "replacing" if action == "replace" else "destroying"
+    if type_name in _DATA:
+        return f"{verb} it loses {_DATA[type_name]}"
+    if type_name == "aws_eks_cluster":
+        return f"{verb} the cluster takes every workload down, and the endpoint and OIDC issuer change"
+    if type_name == "aws_vpc":
+        return f"{verb} the VPC takes everything inside it along"
+    if type_name in ("aws_ec2_capacity_reservation", "aws_ec2_capacity_block_reservation"):
+        return f"{verb} the reservation gives the capacity back; it may not be available again"
+    if type_name == "aws_eks_node_group":
+        if before.get("capacity_type") == "CAPACITY_BLOCK":
+            return f"{verb} a node group on a capacity block stops its GPUs; the block's end does not move"
+        return f"{verb} the node group drains and stops its nodes; GPU capacity may not be there for the new ones"
+    if type_name in ("aws_lb", "aws_sagemaker_endpoint"):
+        return f"{verb} it interrupts requests, and its address changes"
+    return ""
+
+
+def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if type_name == "aws_eks_cluster" and before.get("version") != after.get("version"):
+        old, new = str(before.get("version")), str(after.get("version"))
+        if _minor(new) < _minor(old):
+            return f"EKS cannot go back from {old} to {new}: the apply fails"
+        if _minor(new) > _minor(old) + 1:
+            return f"EKS upgrades one minor version at a time: {old} to {new} fails"
+        return f"a control plane upgrade from {old} to {new} cannot be undone"
+    if type_name == "aws_fsx_lustre_file_system":
+        old_gib, new_gib = before.get("storage_capacity"), after.get("storage_capacity")
+        if isinstance(old_gib, int | float) and isinstance(new_gib, int | float) and new_gib < old_gib:
+            return "FSx cannot shrink a file system: the apply fails"
+    return ""
+
+
+def _minor(version: str) -> int:
+    tail = version.partition(".")[2]
+    return int(tail) if tail.isdigit() else 0
