@@ -1,0 +1,180 @@
+"""Prints how far the performance estimate is from published figures: ``python benchmarks/performance/run.py``.
+
+``--rows`` prints every figure, ``--markdown`` the table of ``docs/performance.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llminfra.catalog.gpus import find_gpu
+from llminfra.catalog.models import load_model
+from llminfra.planning.memory import FitCase, estimate
+from llminfra.planning.memory.settings import quantization
+from llminfra.planning.performance import Load, replica
+from llminfra.spec.endpoint import Parallelism
+
+DATA = Path(__file__).parent / "data" / "published.json"
+FIELDS = ("ttft_ms", "tpot_ms", "output_tokens_per_s")
+TITLES = {"ttft_ms": "time to first token", "tpot_ms": "time per output token", "output_tokens_per_s": "throughput"}
+# Full load of trtllm-bench: its largest batch, and about this share of memory for weights and cache.
+FULL_LOAD_SEQUENCES = 2048
+FULL_LOAD_MEMORY = 0.93
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One published figure and its estimate."""
+
+    series: dict[str, Any]
+    shape: str
+    field: str
+    published: float
+    estimated: float
+
+    @property
+    def ratio(self) -> float:
+        """Estimate by published."""
+        return self.estimated / self.published
+
+    @property
+    def factor(self) -> float:
+        """How far off, either way: 1 is exact."""
+        return max(self.ratio, 1 / self.ratio)
+
+
+def figures() -> Iterator[Figure]:
+    """Every published figure with its estimate."""
+    for series in json.loads(DATA.read_text(encoding="utf-8"))["series"]:
+        yield from _series(series)
+
+
+def _series(series: dict[str, Any]) -> Iterator[Figure]:
+    facts, gpu = load_model(series["model"]), find_gpu(series["gpu"])
+    if facts is None or gpu is None:
+        msg = f"unknown model or GPU in {series}"
+        raise LookupError(msg)
+    spread = Parallelism(
+        tensor=series["tensor"],
+        pipeline=series.get("pipeline", 1),
+        data=series.get("data", 1),
+        expert=series.get("expert", False),
+    )
+    case = FitCase(
+        model=facts.model_id,
+        gpu=gpu.name,
+        quantization=series.get("quantization"),
+        kv_cache_dtype=series.get("kv_cache_dtype"),
+        tensor_parallel=spread.tensor,
+        pipeline_parallel=spread.pipeline,
+        data_parallel=spread.data,
+        expert_parallel=spread.expert,
+        gpu_memory_utilization=FULL_LOAD_MEMORY,
+        max_num_seqs=256,
+        max_num_batched_tokens=8192,
+    )
+    for prompt, output, callers, *published in series["points"]:
+        fit = estimate(facts, case.model_copy(update={"max_model_len": prompt + output}))
+        asked = replica(
+            facts,
+            gpu,
+            spread,
+            quant=quantization(facts, case),
+            kv_bytes=1 if (case.kv_cache_dtype or "").startswith("fp8") else 2,
+            max_num_seqs=FULL_LOAD_SEQUENCES,
+            cache_tokens=None if callers else fit.kv_cache_tokens,
+        )
+        load = Load(prompt_tokens=prompt, output_tokens=output, concurrency=callers or 1_000_000)
+        if callers is None:
+            load = Load(prompt_tokens=prompt, output_tokens=output, concurrency=math.floor(asked.most_running(load)))
+        found = asked.estimate(load)
+        for field, value in zip(FIELDS, published, strict=True):
+            if value is None:
+                continue
+            guess = getattr(found, field)
+            if field == "output_tokens_per_s" and series.get("per_gpu"):
+                guess /= spread.gpus
+            yield Figure(
+                series=series,
+                shape=f"{prompt}/{output} x {callers or 'full'}",
+                field=field,
+                published=value,
+                estimated=guess,
+            )
+
+
+def summary(rows: Iterable[Figure]) -> dict[str, float]:
+    """Median ratio, median and 80th percentile factor, and the shares within 1.25, 1.5 and 2."""
+    found = list(rows)
+    factors = sorted(item.factor for item in found)
+    return {
+        "figures": len(found),
+        "median_ratio": statistics.median(item.ratio for item in found),
+        "median_factor": statistics.median(factors),
+        "p80_factor": factors[math.ceil(0.8 * len(factors)) - 1],
+        "within_1.25": sum(item <= 1.25 for item in factors) / len(found),
+        "within_1.5": sum(item <= 1.5 for item in factors) / len(found),
+        "within_2": sum(item <= 2 for item in factors) / len(found),
+    }
+
+
+def _line(name: str, rows: list[Figure]) -> str:
+    item = summary(rows)
+    return (
+        f"| {name} | {item['figures']:.0f} | {item['median_ratio']:.2f} | {item['median_factor']:.2f} "
+        f"| {item['p80_factor']:.2f} | {item['within_1.25']:.0%} | {item['within_1.5']:.0%} | {item['within_2']:.0%} |"
+    )
+
+
+def tables(found: list[Figure]) -> str:
+    """The tables of ``docs/performance.md``, in Markdown."""
+    head = "| {} | figures | median estimate / published | median factor | 80 % within | 1.25x | 1.5x | 2x |"
+    rule = "|---|---:|---:|---:|---:|---:|---:|---:|"
+    unseen = [item for item in found if not item.series.get("calibration")]
+    fitted = [item for item in found if item.series.get("calibration")]
+    lines = [head.format("figures not fitted to"), rule]
+    lines += [_line(TITLES[field], [item for item in unseen if item.field == field]) for field in FIELDS]
+    lines += [_line("all not fitted to", unseen), _line("fitted to", fitted), ""]
+    lines += [head.format("series (T: fitted to)"), rule]
+    seen: dict[str, list[Figure]] = {}
+    for item in found:
+        row = item.series
+        spread = f"{row.get('quantization') or 'as stored'}, TP {row['tensor']}" + (
+            f", DP {row['data']}" if row.get("data", 1) > 1 else ""
+        )
+        mark = " (T)" if row.get("calibration") else ""
+        name = f"{row['source']}: {row['model'].partition('/')[2]}, {row['gpu']}, {spread}, {TITLES[item.field]}{mark}"
+        seen.setdefault(name, []).append(item)
+    return "\n".join([*lines, *(_line(name, rows) for name, rows in seen.items()), ""])
+
+
+def main() -> None:
+    """Print the error."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", action="store_true", help="every figure")
+    parser.add_argument("--json", action="store_true", help="the summary for programs")
+    options = parser.parse_args()
+    found = list(figures())
+    if options.json:
+        unseen = [item for item in found if not item.series.get("calibration")]
+        print(json.dumps({"all": summary(found), "unseen": summary(unseen)}, indent=1))
+        return
+    if options.rows:
+        for item in found:
+            row = item.series
+            print(
+                f"{item.ratio:5.2f}  {item.field:20} {item.published:10,.1f} {item.estimated:10,.1f}  "
+                f"{item.shape:22} {row['model'].partition('/')[2]} {row['gpu']} TP {row['tensor']} ({row['source']})"
+            )
+    print(tables(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Achieved shares of peak and fixed times, from ``data/efficiency.json``; each with its source beside it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factors:
+    """Shares of peak (0 to 1) and times in seconds; the data file says what each one is and where it comes from."""
+
+    bandwidth_dense: float
+    bandwidth_experts: float
+    bandwidth_cache: float
+    compute_16bit: float
+    compute_8bit: float
+    compute_4bit: float
+    compute_experts: float
+    compute_dequantize: float
+    nvlink_share: float
+    pcie_share: float
+    efa_share: float
+    nvlink_latency_s: float
+    pcie_latency_s: float
+    efa_latency_s: float
+    layer_overhead_s: float
+    layer_overhead_eager_s: float
+    moe_layer_overhead_s: float
+    step_overhead_s: float
+    request_step_overhead_s: float
+    request_overhead_s: float
+    ttft_burst: float
+    spread: float
+
+
+@cache
+def factors() -> Factors:
+    """The packaged factors."""
+    text = files("llminfra.planning.performance").joinpath("data", "efficiency.json").read_text(encoding="utf-8")
+    rows = json.loads(text)
+    return Factors(**{item.name: float(rows[item.name]["value"]) for item in fields(Factors)})

@@ -1,0 +1,248 @@
+"""What one GPU computes and reads: operations and bytes of one token, from the shapes of the memory model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from llminfra.catalog.gpus import Gpu
+from llminfra.catalog.models import Attention, Layer, Mla, ModelFacts, QuantFacts, WeightFormat, WeightScheme
+from llminfra.planning.memory.kv_specs import CacheKind, mixer_cache
+from llminfra.planning.memory.module_names import scheme_for
+from llminfra.planning.memory.weights import Kind, Matrix, Shards, cdiv, layer_parts, padded_vocab, rank_weights
+
+_OPERATIONS_PER_WEIGHT = 2  # one multiplication and one addition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixWork:
+    """Matrix products that run at one speed.
+
+    Attributes:
+        dtype: Type the products are computed in, a key of ``Gpu.tflops``.
+        widened: Weights are narrower and widened on the way.
+        experts: Products of routed experts.
+        operations: Operations per token on this rank.
+    """
+
+    dtype: str
+    widened: bool
+    experts: bool
+    operations: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionWork:
+    """Equal attention layers of one rank.
+
+    Attributes:
+        layers: How many.
+        prefill_operations: Operations per pair of query token and earlier token, in prefill.
+        decode_operations: The same in decode; latent attention computes on the latent vectors there.
+        cache_bytes: Bytes read per earlier token and layer.
+        span: Tokens that are looked at, 0 for all.
+    """
+
+    layers: int
+    prefill_operations: float
+    decode_operations: float
+    cache_bytes: float
+    span: int
+
+    def seen(self, context: float) -> float:
+        """Earlier tokens that one query looks at."""
+        return min(context, self.span) if self.span else context
+
+    def prefill_pairs(self, tokens: int) -> float:
+        """Pairs of a prompt of ``tokens``: each token looks at itself and what came before, within the span."""
+        span = min(tokens, self.span) if self.span else tokens
+        return span * (span + 1) / 2 + (tokens - span) * span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertWeights:
+    """Routed experts of one rank: how many there are in all, how many a token uses, and their bytes on this rank."""
+
+    experts: int
+    top_k: int
+    rank_bytes: float
+
+    def touched_bytes(self, tokens: float) -> float:
+        """Bytes read for ``tokens`` tokens whose experts are drawn evenly."""
+        return self.rank_bytes * (1 - (1 - self.top_k / self.experts) ** tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankWork:
+    """Work of the fullest rank of one pipeline stage.
+
+    Attributes:
+        layers: Decoder layers of the stage.
+        weight_bytes: Weights read in every step, routed experts left out.
+        experts: Routed experts, by kind of layer.
+        matrices: Matrix products per token.
+        head_operations: Operations of the output head per sampled token.
+        attention: Attention layers, by kind.
+        state_bytes: Recurrent state read and written per request and step.
+        moe_layers: Layers with routed experts.
+    """
+
+    layers: int
+    weight_bytes: float
+    experts: tuple[ExpertWeights, ...]
+    matrices: tuple[MatrixWork, ...]
+    head_operations: float
+    attention: tuple[AttentionWork, ...]
+    state_bytes: float
+    moe_layers: int
+
+
+def rank_work(
+    facts: ModelFacts, quant: QuantFacts | None, shards: Shards, gpu: Gpu, *, dtype: str, kv_bytes: int
+) -> RankWork:
+    """Work of one rank.
+
+    Args:
+        facts: The model.
+        quant: Quantization in force.
+        shards: How the model is spread.
+        gpu: Decides which types are computed natively.
+        dtype: Type of unquantized weights.
+        kv_bytes: Bytes of one cached element.
+    """
+    stages = rank_weights(facts, quant, shards, dtype=dtype)
+    by_kind = max(stages, key=lambda item: item.total).by_kind
+    head_kind = Kind.EMBEDDING if facts.tie_word_embeddings else Kind.HEAD
+    weight_bytes = sum(by_kind.get(kind, 0.0) for kind in (Kind.ATTENTION, Kind.MLP, head_kind))
+    kinds = {layer: count / shards.pp for layer, count in Counter(facts.layers).items()}
+    rows, width = padded_vocab(facts.vocab_size, shards.tp), facts.embedding_dim or facts.hidden_size
+    return RankWork(
+        layers=cdiv(facts.num_layers, shards.pp),
+        weight_bytes=weight_bytes,
+        experts=_experts(kinds, by_kind.get(Kind.EXPERTS, 0.0)),
+        matrices=_matrices(kinds, facts, quant, shards, gpu),
+        head_operations=float(_OPERATIONS_PER_WEIGHT * rows * width) if facts.generative else 0.0,
+        attention=tuple(_attention(kinds, facts, shards.tp, kv_bytes)),
+        state_bytes=_state_bytes(kinds, facts, shards.tp, kv_bytes),
+        moe_layers=round(sum(count for layer, count in kinds.items() if layer.moe)),
+    )
+
+
+def computed_in(scheme: WeightScheme | None, gpu: Gpu) -> tuple[str, bool]:
+    """The type that products with such weights are computed in, and whether the weights are widened for it.
+
+    W8A8 kernels exist for FP8 from 8.9 and for INT8 with one scale per channel; FP4 from 10.0; MXFP4 experts are
+    multiplied with FP8 activations there. Everything else is widened to 16 bit (Marlin and Machete kernels).
+    """
+    wide = "bf16" if gpu.supports("bf16") else "fp16"
+    if scheme is None:
+        return wide, False
+    match scheme.format:
+        case WeightFormat.FP8 if gpu.supports("fp8"):
+            return "fp8", False
+        case WeightFormat.MXFP8 | WeightFormat.MXFP4 if gpu.supports("fp4"):
+            return "fp8", False
+        case WeightFormat.NVFP4 if gpu.supports("fp4"):
+            return "fp4", False
+        case WeightFormat.INT8 if scheme.group == 0 and gpu.supports("int8") and gpu.capability < 103:
+            return "int8", False
+        case _:
+            return wide, True
+
+
+def _experts(kinds: dict[Layer, float], total: float) -> tuple[ExpertWeights, ...]:
+    """Expert bytes shared out over the kinds of expert layers by their number of parameters."""
+    sizes = {
+        layer: count * layer.moe.experts * layer.moe.intermediate * (3 if layer.moe.gated else 2)
+        for layer, count in kinds.items()
+        if layer.moe
+    }
+    whole = sum(sizes.values())
+    merged: dict[tuple[int, int], float] = {}
+    for layer, size in sizes.items():
+        if layer.moe is not None:
+            key = (layer.moe.experts, layer.moe.top_k)
+            merged[key] = merged.get(key, 0.0) + total * size / whole
+    return tuple(
+        ExpertWeights(experts=experts, top_k=top_k, rank_bytes=amount) for (experts, top_k), amount in merged.items()
+    )
+
+
+def _matrices(
+    kinds: dict[Layer, float], facts: ModelFacts, quant: QuantFacts | None, shards: Shards, gpu: Gpu
+) -> tuple[MatrixWork, ...]:
+    totals: dict[tuple[str, bool, bool], float] = {}
+    for layer, count in kinds.items():
+        for part in layer_parts(layer, facts.hidden_size, shards):
+            if not isinstance(part, Matrix):
+                continue
+            routed = part.kind is Kind.EXPERTS
+            scheme = None
+            if quant is not None and part.quantizable:
+                scheme = scheme_for(quant, part.names, -1, experts=routed)
+            share = float(part.count)
+            if routed and layer.moe is not None:
+                # A token uses top_k of all experts; a rank sees its share of them.
+                share = layer.moe.top_k * part.count / layer.moe.experts
+            key = (*computed_in(scheme, gpu), routed)
+            work = _OPERATIONS_PER_WEIGHT * part.outputs * part.inputs * share * count
+            totals[key] = totals.get(key, 0.0) + work
+    return tuple(
+        MatrixWork(dtype=dtype, widened=widened, experts=routed, operations=work)
+        for (dtype, widened, routed), work in totals.items()
+    )
+
+
+def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: int) -> Iterator[AttentionWork]:
+    for layer, count in kinds.items():
+        for mixer in (layer.mixer, layer.second_mixer):
+            if isinstance(mixer, Attention) and not mixer.cross:
+                heads = cdiv(mixer.heads, tp)
+                work = float(_OPERATIONS_PER_WEIGHT * heads * (mixer.head_dim + mixer.v_head_dim))
+                # A layer that shares a cache still reads the one it shares.
+                kv_heads = max(1, cdiv(mixer.kv_heads, tp))
+                read = kv_heads * (mixer.head_dim + mixer.v_head_dim) * kv_bytes
+                yield AttentionWork(
+                    layers=round(count) or 1,
+                    prefill_operations=work,
+                    decode_operations=work,
+                    cache_bytes=float(read),
+                    span=mixer.window or mixer.chunk or 0,
+                )
+            elif isinstance(mixer, Mla):
+                yield from _latent(mixer, facts, round(count) or 1, tp, kv_bytes)
+
+
+def _latent(mixer: Mla, facts: ModelFacts, layers: int, tp: int, kv_bytes: int) -> Iterator[AttentionWork]:
+    heads = cdiv(mixer.heads, tp)
+    specs = mixer_cache(mixer, facts, tp=tp, kv_bytes=kv_bytes, state_bytes=2)
+    wide = mixer.qk_nope_head_dim + mixer.qk_rope_head_dim + mixer.v_head_dim
+    yield AttentionWork(
+        layers=layers,
+        prefill_operations=float(_OPERATIONS_PER_WEIGHT * heads * wide),
+        decode_operations=float(_OPERATIONS_PER_WEIGHT * heads * (mixer.latent_dim + mixer.kv_lora_rank)),
+        cache_bytes=float(specs[0].token_bytes),
+        span=mixer.indexer.top_k if mixer.indexer else 0,
+    )
+    if mixer.indexer is not None:
+        work = float(_OPERATIONS_PER_WEIGHT * mixer.indexer.heads * mixer.indexer.head_dim)
+        yield AttentionWork(
+            layers=layers,
+            prefill_operations=work,
+            decode_operations=work,
+            cache_bytes=float(specs[1].token_bytes),
+            span=0,
+        )
+
+
+def _state_bytes(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: int) -> float:
+    total = 0.0
+    for layer, count in kinds.items():
+        for mixer in (layer.mixer, layer.second_mixer):
+            if mixer is None:
+                continue
+            for spec in mixer_cache(mixer, facts, tp=tp, kv_bytes=kv_bytes, state_bytes=2):
+                if spec.kind is CacheKind.STATE:
+                    total += 2 * spec.token_bytes * count  # read and written back
+    return total
