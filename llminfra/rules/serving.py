@@ -18,15 +18,19 @@ _COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"
 
 
 def argument(endpoint: EndpointPlan, flag: str) -> str | None:
-    """Value of a flag in the engine's arguments: empty for a bare flag, ``None`` where it is not given."""
+    """Value of a flag in the engine's arguments: empty for a bare flag, ``None`` where it is not given.
+
+    The last one counts, as with argparse.
+    """
+    found = None
     arguments = endpoint.invocation.args
     for index, item in enumerate(arguments):
         if item == flag:
             following = arguments[index + 1] if index + 1 < len(arguments) else ""
-            return "" if following.startswith("--") else following
-        if item.startswith(f"{flag}="):
-            return item.partition("=")[2]
-    return None
+            found = "" if following.startswith("--") else following
+        elif item.startswith(f"{flag}="):
+            found = item.partition("=")[2]
+    return found
 
 
 def _path(endpoint: EndpointPlan, field: str = "") -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from llminfra import Platform
+from llminfra import GpuPool, Platform
 from llminfra.loading.load import load
 from llminfra.planning.plan import Plan
 from llminfra.planning.platform import plan_platform
@@ -35,9 +35,10 @@ def prod_plan() -> Plan:
 def changed(
     pools: Mapping[str, Mapping[str, object]] | None = None,
     endpoints: Mapping[str, Mapping[str, object]] | None = None,
+    pools_more: tuple[GpuPool, ...] = (),
     **platform: object,
 ) -> Platform:
-    """The production platform with other fields in named pools, endpoints, and in itself."""
+    """The production platform with other fields in named pools, endpoints, and in itself, and with more pools."""
     base = prod()
     new_pools = {pool.name: pool.model_copy(update=dict((pools or {}).get(pool.name, {}))) for pool in base.pools}
     workloads = [
@@ -45,7 +46,7 @@ def changed(
         for item in base.workloads
     ]
     fields: dict[str, Any] = {name: getattr(base, name) for name in type(base).model_fields}
-    fields |= {"pools": list(new_pools.values()), "endpoints": workloads, **platform}
+    fields |= {"pools": [*new_pools.values(), *pools_more], "endpoints": workloads, **platform}
     return Platform(**fields)
 
 

@@ -1,0 +1,192 @@
+"""Every rule on Kubernetes objects: what production renders passes, and breaking it fires one rule and no other."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from llminfra.rules import LooksAt, rules, run_kubernetes
+from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects
+
+pytestmark = pytest.mark.helm
+
+Objects = list[KubernetesObject]
+Body = dict[str, Any]
+
+
+def pick(objects: Objects, kind: str, name: str = "chat") -> Body:
+    """The manifest of one object."""
+    return next(item.body for item in objects if item.kind == kind and item.name == name)  # type: ignore[return-value]
+
+
+def drop(objects: Objects, kind: str, name: str = "chat") -> None:
+    objects[:] = [item for item in objects if (item.kind, item.name) != (kind, name)]
+
+
+def add(objects: Objects, body: Body) -> None:
+    objects.append(KubernetesObject(body=body, spec_path="endpoints.chat", stack="acme-prod-serving", release="chat"))
+
+
+def pod(objects: Objects) -> Body:
+    template: Body = pick(objects, "Deployment")["spec"]["template"]["spec"]
+    return template
+
+
+def container(objects: Objects) -> Body:
+    first: Body = pod(objects)["containers"][0]
+    return first
+
+
+def srv_1(o: Objects) -> None:
+    container(o)["image"] = "vllm/vllm-openai:latest"
+
+
+def srv_4(o: Objects) -> None:
+    for volume in pod(o)["volumes"]:
+        if volume.get("emptyDir", {}).get("medium") == "Memory":
+            del volume["emptyDir"]["medium"]
+
+
+def srv_5(o: Objects) -> None:
+    pick(o, "Service")["spec"]["type"] = "LoadBalancer"
+
+
+def srv_9(o: Objects) -> None:
+    pick(o, "ScaledObject")["spec"]["triggers"] = [{"type": "cpu", "metadata": {"value": "60"}}]
+
+
+def srv_16(o: Objects) -> None:
+    del pod(o)["enableServiceLinks"]
+
+
+def srv_17(o: Objects) -> None:
+    del container(o)["startupProbe"]
+
+
+def srv_18(o: Objects) -> None:
+    drop(o, "PodDisruptionBudget")
+
+
+def srv_19(o: Objects) -> None:
+    drop(o, "NetworkPolicy")
+    drop(o, "NetworkPolicy", "default-deny-ingress")
+
+
+def srv_21(o: Objects) -> None:
+    container(o)["securityContext"]["privileged"] = True
+
+
+def srv_22(o: Objects) -> None:
+    pod(o)["volumes"].append({"name": "infiniband", "hostPath": {"path": "/dev/infiniband"}})
+
+
+def srv_23(o: Objects) -> None:
+    pod(o)["volumes"].append({"name": "scratch", "emptyDir": {}})
+
+
+def srv_33(o: Objects) -> None:
+    pick(o, "NetworkPolicy")["spec"]["ingress"].append({"ports": [{"port": 8000}]})
+
+
+def sec_9(o: Objects) -> None:
+    container(o)["env"].append({"name": "HF_TOKEN", "value": "not-a-real-one"})
+
+
+def sec_12(o: Objects) -> None:
+    add(o, {"kind": "Secret", "metadata": {"name": "key"}, "stringData": {"key": "x"}})
+
+
+def cap_8(o: Objects) -> None:
+    pick(o, "NodePool", "l40s")["spec"]["disruption"]["consolidationPolicy"] = "WhenEmptyOrUnderutilized"
+
+
+def cap_11(o: Objects) -> None:
+    container(o)["resources"]["requests"]["memory"] = "1Gi"
+
+
+def cap_14(o: Objects) -> None:
+    pick(o, "NodePool", "l40s")["spec"]["template"]["spec"]["taints"] = []
+
+
+def cap_16(o: Objects) -> None:
+    pick(o, "EC2NodeClass", "l40s")["spec"]["amiSelectorTerms"] = [{"alias": "al2023@latest"}]
+
+
+def obs_4(o: Objects) -> None:
+    drop(o, "ServiceMonitor")
+
+
+def obs_5(o: Objects) -> None:
+    trigger = pick(o, "ScaledObject")["spec"]["triggers"][0]
+    trigger["metadata"]["query"] = "avg(vllm:gpu_cache_usage_perc)"
+
+
+def obs_6(o: Objects) -> None:
+    del pick(o, "ScaledObject")["spec"]["triggers"][0]["metadata"]["ignoreNullValues"]
+
+
+MUTANTS: dict[str, Callable[[Objects], None]] = {
+    "LLM_SRV_1": srv_1,
+    "LLM_SRV_4": srv_4,
+    "LLM_SRV_5": srv_5,
+    "LLM_SRV_9": srv_9,
+    "LLM_SRV_16": srv_16,
+    "LLM_SRV_17": srv_17,
+    "LLM_SRV_18": srv_18,
+    "LLM_SRV_19": srv_19,
+    "LLM_SRV_21": srv_21,
+    "LLM_SRV_22": srv_22,
+    "LLM_SRV_23": srv_23,
+    "LLM_SRV_33": srv_33,
+    "LLM_SEC_9": sec_9,
+    "LLM_SEC_12": sec_12,
+    "LLM_CAP_8": cap_8,
+    "LLM_CAP_11": cap_11,
+    "LLM_CAP_14": cap_14,
+    "LLM_CAP_16": cap_16,
+    "LLM_OBS_4": obs_4,
+    "LLM_OBS_5": obs_5,
+    "LLM_OBS_6": obs_6,
+}
+
+
+def broken(objects: KubernetesObjects, code: str) -> KubernetesObjects:
+    copies = [replace(item, body=copy.deepcopy(item.body)) for item in objects]
+    MUTANTS[code](copies)
+    return KubernetesObjects(tuple(copies))
+
+
+def test_production_passes_every_rule(objects: KubernetesObjects) -> None:
+    assert len(objects.gpu_workloads) == 2
+    assert run_kubernetes(objects) == ()
+
+
+@pytest.mark.parametrize("code", MUTANTS)
+def test_exactly_this_rule_kills_its_mutant(objects: KubernetesObjects, code: str) -> None:
+    assert {item.diagnostic.code for item in run_kubernetes(broken(objects, code))} == {code}
+
+
+def test_every_rule_on_kubernetes_has_a_mutant() -> None:
+    codes = {item.code for item in rules() if item.looks_at is LooksAt.KUBERNETES and item.check is not None}
+    assert codes == set(MUTANTS)
+
+
+@pytest.mark.parametrize("code", MUTANTS)
+def test_a_finding_says_where_and_what(objects: KubernetesObjects, code: str) -> None:
+    for item in run_kubernetes(broken(objects, code)):
+        assert item.diagnostic.message
+        assert item.diagnostic.found
+        assert item.diagnostic.expected
+        assert item.diagnostic.fix
+        assert item.diagnostic.path
+        assert item.stack.startswith("acme-prod-")
+        assert item.address.count(".") == 2
+
+
+def test_pools_of_karpenter_are_pools_of_the_spec(objects: KubernetesObjects) -> None:
+    (finding,) = run_kubernetes(broken(objects, "LLM_CAP_14"))
+    assert finding.diagnostic.path == "pools.l40s"

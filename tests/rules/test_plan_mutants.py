@@ -1,0 +1,237 @@
+"""Every rule on the plan: production passes, and breaking the spec in its way fires it and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from llminfra import Autoscaling, Image, Network, Secret, Spot, TimeSlicing
+from llminfra.engines.invocation import Probe
+from llminfra.planning.plan import EndpointPlan, Plan, SubnetPlan
+from llminfra.planning.platform import plan_platform
+from llminfra.rules import LooksAt, rules, run_plan
+from tests.rules.platforms import ROOT, changed, engine, model, prod, prod_plan
+
+SECRET = "hf_" + "abcdEFGH1234ijklMNOP5678qrstUVWX"
+
+
+def planned(plan: Plan, name: str, **fields: object) -> Plan:
+    """The plan with other fields in one endpoint: for what no spec leads to."""
+    return replace(
+        plan, endpoints=tuple(replace(item, **fields) if item.name == name else item for item in plan.endpoints)
+    )
+
+
+def pooled(plan: Plan, name: str, **fields: object) -> Plan:
+    """The plan with other fields in one pool."""
+    return replace(plan, pools=tuple(replace(item, **fields) if item.name == name else item for item in plan.pools))
+
+
+def chat(plan: Plan) -> EndpointPlan:
+    return next(item for item in plan.endpoints if item.name == "chat")
+
+
+def from_spec(**changes: object) -> Callable[[], Plan]:
+    """A mutant that a user could write."""
+    return lambda: plan_platform(changed(**changes))  # type: ignore[arg-type]
+
+
+def cap_3() -> Plan:
+    # The planner gives a replica several nodes only where there is EFA, and such a pool may not be spot by default.
+    plan = planned(prod_plan(), "chat", nodes_per_replica=2)
+    return pooled(plan, "h100", capacity_types=("spot",))
+
+
+def cap_15() -> Plan:
+    return pooled(prod_plan(), "l40s", consolidate_after_s=300)
+
+
+def cap_18() -> Plan:
+    spare = prod().pools[1].model_copy(update={"name": "spare", "nodes": (1, 2)})
+    return plan_platform(changed(pools_more=(spare,)))
+
+
+def net_13() -> Plan:
+    plan = prod_plan()
+    small = tuple(
+        SubnetPlan(zone=item.zone, kind=item.kind, cidr="10.20.0.0/26") if item.kind == "private" else item
+        for item in plan.network.subnets
+    )
+    return replace(plan, network=replace(plan.network, subnets=small))
+
+
+def srv_3() -> Plan:
+    plan = prod_plan()
+    return planned(plan, "chat", resources=replace(chat(plan).resources, gpus=9))
+
+
+def srv_6() -> Plan:
+    plan = prod_plan()
+    call = chat(plan).invocation
+    kept = tuple(item for item in call.args if not item.startswith("--max-num-seqs"))
+    return planned(plan, "chat", invocation=replace(call, args=kept))
+
+
+def srv_8() -> Plan:
+    plan = prod_plan()
+    call = chat(plan).invocation
+    hasty = Probe(path="/health", port=8000, period_s=10, timeout_s=1, failure_threshold=3)
+    return planned(plan, "chat", invocation=replace(call, startup=hasty))
+
+
+def srv_10() -> Plan:
+    return planned(prod_plan(), "chat", engine="tgi", engine_version="3.3.7")
+
+
+def srv_13() -> Plan:
+    plan = prod_plan()
+    return planned(plan, "chat", drain=replace(chat(plan).drain, grace_s=30))
+
+
+def srv_20() -> Plan:
+    return planned(prod_plan(), "assistant", rollout="surge", min_replicas=1_000)
+
+
+def srv_24() -> Plan:
+    plan = prod_plan()
+    held = chat(plan)
+    spec = held.spec.model_copy(
+        update={"engine": held.spec.engine.model_copy(update={"image": Image(repository="acme/vllm", tag="1.0.0")})}
+    )
+    return planned(plan, "chat", spec=spec, resources=replace(held.resources, efa=32))
+
+
+def sto_8() -> Plan:
+    return pooled(prod_plan(), "l40s", raid0=False, root_volume_gib=40)
+
+
+def sto_10() -> Plan:
+    plan = prod_plan()
+    weights = replace(chat(plan).weights, kind="hub", storage=None, mount_path=None)
+    return planned(plan, "chat", weights=weights)
+
+
+def srv_2() -> Plan:
+    return planned(prod_plan(), "chat", revision=None)
+
+
+def unfiltered(name: str, **engine_fields: object) -> Callable[[], Plan]:
+    """A mutant with flags or variables that the version may not know: LLM_FIT_7 refuses those before any rule runs."""
+
+    def make() -> Plan:
+        plan = prod_plan()
+        held = next(item for item in plan.endpoints if item.name == name)
+        call = held.invocation
+        env = {**call.env, **engine_fields.get("env", {})}  # type: ignore[dict-item]
+        args = (*call.args, *engine_fields.get("args", ()))  # type: ignore[misc]
+        return planned(plan, name, invocation=replace(call, env=env, args=args))
+
+    return make
+
+
+MUTANTS: dict[str, Callable[[], Plan]] = {
+    "LLM_CAP_3": cap_3,
+    "LLM_CAP_7": from_spec(budget_usd_per_month=None),
+    "LLM_CAP_10": from_spec(
+        pools={"l40s": {"sharing": TimeSlicing(replicas=2, tenants=["search", "support"])}},
+    ),
+    "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
+    "LLM_CAP_15": cap_15,
+    "LLM_CAP_18": cap_18,
+    "LLM_NET_12": from_spec(
+        network=Network(cidr="10.20.0.0/16", zones=["us-east-1a", "us-east-1b", "us-east-1c"], flow_logs_days=0)
+    ),
+    "LLM_NET_13": net_13,
+    "LLM_NET_14": from_spec(pools={"h100": {"nodes": (0, 1)}}),
+    "LLM_OBS_1": from_spec(observability=None),
+    "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
+    "LLM_SRV_2": srv_2,
+    "LLM_SRV_3": srv_3,
+    "LLM_SRV_6": srv_6,
+    "LLM_SRV_8": srv_8,
+    "LLM_SRV_10": srv_10,
+    "LLM_SRV_11": from_spec(endpoints=model("chat", trust_remote_code=True)),
+    "LLM_SRV_12": unfiltered("assistant", args=("--load-format=pt",)),
+    "LLM_SRV_13": srv_13,
+    "LLM_SRV_14": from_spec(endpoints={"assistant": {"replicas": 1}}),
+    "LLM_SRV_20": srv_20,
+    "LLM_SRV_24": srv_24,
+    "LLM_SRV_25": from_spec(endpoints=engine("assistant", extra_args=("--enable-log-requests",))),
+    "LLM_SRV_26": unfiltered("assistant", env={"VLLM_SERVER_DEV_MODE": "1"}),
+    "LLM_SRV_27": unfiltered("assistant", env={"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}),
+    "LLM_SRV_28": unfiltered("assistant", env={"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"}),
+    "LLM_SRV_29": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=0, max=6)}}),
+    "LLM_SRV_30": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=1, max=6, cooldown_s=60)}}),
+    "LLM_SRV_31": from_spec(endpoints={"assistant": {"served_name": "meta-llama/Llama-3.3-70B-Instruct"}}),
+    "LLM_SRV_32": from_spec(endpoints={"assistant": {"allow_from_namespaces": ("web",)}}),
+    "LLM_STO_8": sto_8,
+    "LLM_STO_10": sto_10,
+}
+
+
+def fired(plan: Plan) -> set[str]:
+    return {item.code for item in run_plan(plan)}
+
+
+def test_production_passes_every_rule() -> None:
+    assert run_plan(prod_plan()) == ()
+
+
+@pytest.mark.parametrize("code", MUTANTS)
+def test_exactly_this_rule_kills_its_mutant(code: str) -> None:
+    assert fired(MUTANTS[code]()) == {code}
+
+
+def test_every_rule_on_the_plan_has_a_mutant() -> None:
+    codes = {item.code for item in rules() if item.looks_at is LooksAt.PLAN and item.check is not None}
+    assert codes == set(MUTANTS)
+
+
+@pytest.mark.parametrize("code", MUTANTS)
+def test_a_finding_says_where_and_what(code: str) -> None:
+    for item in run_plan(MUTANTS[code]()):
+        assert item.path
+        assert item.message
+        assert item.found
+        assert item.expected
+        assert item.fix
+        assert item.file is not None
+        assert item.file.endswith(".py")
+        assert item.line
+
+
+def test_a_finding_points_at_the_object_in_the_spec_file() -> None:
+    (finding,) = run_plan(cap_15())
+    declared = (ROOT / "stacks/prod.py").read_text(encoding="utf-8").splitlines()
+    assert finding.file == str(ROOT / "stacks/prod.py")
+    assert 'GpuPool(name="l40s"' in declared[(finding.line or 0) - 1]
+
+
+def test_a_key_lets_other_namespaces_call() -> None:
+    plan = plan_platform(
+        changed(endpoints={"assistant": {"allow_from_namespaces": ("web",), "api_key": Secret(name="acme/key")}})
+    )
+    assert fired(plan) == set()
+
+
+def test_one_tenant_may_slice_its_gpus() -> None:
+    plan = plan_platform(changed(pools={"l40s": {"sharing": TimeSlicing(replicas=2, tenants=["search"])}}))
+    assert fired(plan) == set()
+
+
+@pytest.mark.parametrize("flag", ["--api-key=abc", "--hf-token=abc"])
+def test_secret_flags_are_refused_whatever_their_value(flag: str) -> None:
+    assert fired(unfiltered("assistant", args=(flag,))()) == {"LLM_SEC_11"}
+
+
+def test_a_token_in_the_environment_is_found_by_its_shape() -> None:
+    found = run_plan(unfiltered("assistant", env={"GREETING": SECRET})())
+    assert {item.code for item in found} == {"LLM_SEC_11"}
+    assert SECRET not in str(found[0])
+
+
+@pytest.mark.parametrize("value", ["0", "", "false"])
+def test_switches_that_are_off_are_fine(value: str) -> None:
+    assert fired(unfiltered("assistant", env={"VLLM_SERVER_DEV_MODE": value})()) == set()
