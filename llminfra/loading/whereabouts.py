@@ -22,7 +22,7 @@ def absolute_paths(platforms: Iterable[Platform], diagnostics: Sequence[Diagnost
         (_base(item), item.origin): path
         for platform in platforms
         for path, item in _walk(platform, "")
-        if item.broken and _base(item)
+        if item.reported and _base(item)
     }
     return [_moved(item, places) for item in diagnostics]
 

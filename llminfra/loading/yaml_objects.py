@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from llminfra.loading.yaml_report import Report, join, line_of, show
@@ -116,6 +117,9 @@ class Builder:
         sections = dict.fromkeys(section for cls in specs if (section := section_of(cls)))
         if sections and isinstance(tree.value, str | int | float):
             return self._reference(list(sections), specs, tree, path)
+        if specs and isinstance(tree.value, str) and all(kind_of(cls) for cls in specs):
+            self._no_such_kind(tree, path, tree.line, [str(kind_of(cls)) for cls in specs])
+            return _UNRESOLVED
         return tree.text if wants_text(annotation, tree.text) else tree.value
 
     def _reference(self, sections: list[str], specs: tuple[type[Spec], ...], tree: Scalar, path: str) -> object:
@@ -144,15 +148,7 @@ class Builder:
         if label is not None and kinds:
             if isinstance(label, Scalar) and label.text in kinds:
                 return kinds[label.text]
-            self._report.add(
-                "LLM_SPEC_1",
-                join(path, "kind"),
-                line_of(tree, "kind"),
-                "there is no such kind",
-                found=show(label),
-                expected=" or ".join(kinds),
-                fix=f"write one of: {', '.join(kinds)}",
-            )
+            self._no_such_kind(label, join(path, "kind"), line_of(tree, "kind"), list(kinds))
             return None
         without = [cls for cls in classes if kind_of(cls) is None]
         if len(classes) == 1:
@@ -169,6 +165,18 @@ class Builder:
             fix=f"add kind: {next(iter(kinds))}",
         )
         return None
+
+    def _no_such_kind(self, label: Tree, path: str, line: int, kinds: list[str]) -> None:
+        close = get_close_matches(label.text, kinds, n=1) if isinstance(label, Scalar) else []
+        self._report.add(
+            "LLM_SPEC_1",
+            path,
+            line,
+            "there is no such kind",
+            found=show(label),
+            expected=" or ".join(kinds),
+            fix=f"did you mean {close[0]!r}?" if close else f"write one of: {', '.join(kinds)}",
+        )
 
 
 def _base(cls: type[Spec], values: Mapping[str, object]) -> str:

@@ -49,11 +49,15 @@ def plan_network(platform: Platform, findings: Findings) -> NetworkPlan:
 
 
 def _placeholder(platform: Platform) -> NetworkPlan:
-    named = [zone for pool in platform.pools if not pool.broken for zone in pool.zones]
-    named += [item.zone for item in platform.storage if item.kind == "lustre" and not item.broken and item.zone]
+    known = regions.zones(platform.region)
+    if not known:  # then no zone can be judged: take every one that is named
+        known = tuple(zone for pool in platform.pools if not pool.broken for zone in pool.zones)
+        known += tuple(
+            item.zone for item in platform.storage if item.kind == "lustre" and not item.broken and item.zone
+        )
     return NetworkPlan(
         cidr="",
-        zones=tuple(dict.fromkeys([*named, *regions.zones(platform.region)])) or ("unknown",),
+        zones=tuple(dict.fromkeys(known)) or ("unknown",),
         subnets=(),
         nat="none",
         gateway_endpoints=(),

@@ -91,6 +91,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
     _origin: tuple[str, int] | None = PrivateAttr(default=None)
     _broken: bool = PrivateAttr(default=False)
+    _reported: bool = PrivateAttr(default=False)
     _unchecked: bool = PrivateAttr(default=False)
 
     def __init__(self, **data: Any) -> None:
@@ -104,7 +105,8 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
                 raise SpecError(found) from None
             collector.extend(found)
             self._salvage(data, error)
-            self._broken = True
+            self._reported = True
+            self._broken = any(item.code != _CREDENTIAL for item in found)
             self._origin = origin
         if (watcher := _watcher.get()) is not None:
             watcher.append(self)
@@ -165,8 +167,16 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
     @property
     def broken(self) -> bool:
-        """Whether the object had shape errors and only a salvaged part of it is here."""
+        """Whether shape errors left only a salvaged part, of which findings would mislead: a wish may be missing.
+
+        A refused credential is no such wish: the rest of the object means what it says.
+        """
         return self._broken
+
+    @property
+    def reported(self) -> bool:
+        """Whether the object had any shape error."""
+        return self._reported
 
     @property
     def unchecked(self) -> bool:
@@ -179,6 +189,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         return self
 
 
+_CREDENTIAL = "LLM_SEC_1"
 _PACKAGE_DIR = f"{Path(__file__).resolve().parent.parent}{os.sep}"
 
 

@@ -69,7 +69,7 @@ endpoints:
     replicas: {min: 1, max: 4}
   small:
     model: llama
-    engine: {version: 0.10}
+    engine: {kind: vllm, version: 0.10}
     on: l40s
     replicas: 2
     parallelism: {tensor: 4}
@@ -264,7 +264,7 @@ def test_every_error_of_a_file_comes_in_one_run(tmp_path: Path) -> None:
         "models:\n"
         "  m: {id: Qwen/Qwen3-8B, token: hf_abcdefghijklmnop}\n"
         "endpoints:\n"
-        "  a: {model: m, engine: {max_model_len: -1}, on: cpu}\n"
+        "  a: {model: m, engine: {kind: vllm, max_model_len: -1}, on: cpu}\n"
         "  b: {model: n, engine: vlm, on: gpu}\n"
     )
     diagnostics = found(tmp_path, text)
