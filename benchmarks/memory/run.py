@@ -112,12 +112,16 @@ def docs_table(scores: Sequence[Score]) -> str:
     """Markdown: the figures, then every row."""
     lines = ["| figure | reached | target | rows |", "|---|---|---|---|"]
     lines += [f"| {item.name} | {item.reached:.1%} | {item.target:.0%} | {item.rows} |" for item in figures(scores)]
-    lines += [
-        "",
-        "| start-up | engine | GPU | weights GiB: planned / measured | cache bytes per token | cache tokens |"
-        " starts: planned / measured |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    columns = (
+        "start-up",
+        "engine",
+        "GPU",
+        "weights GiB: planned / measured",
+        "cache bytes per token",
+        "cache tokens",
+        "starts: planned / measured",
+    )
+    lines += ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for item in scores:
         row, result = item.row, item.result
         name = f"[{row['id']}]({row['source_url']})" if row.get("source_url") else row["id"]

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
 
-
 GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)
 """MobileNet-v5 and the audio conformer of Gemma 3n, unsharded: the published total less the decoder's parameters."""
 

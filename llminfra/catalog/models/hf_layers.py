@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llminfra.catalog.models.config_reader import ConfigReader
+from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import (
     Attention,
     DenseMlp,
@@ -26,10 +26,7 @@ from llminfra.catalog.models.facts import (
     ShortConv,
 )
 
-_MLA_TYPES = frozenset(
-    {"deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "kimi_k25", "glm_moe_dsa", "minicpm3", "longcat_flash",
-     "glm4_moe_lite", "deepseek_vl_v2", "pangu_ultra_moe", "mistral4", "mistral_large_3", "axk1", "youtu"}
-)  # fmt: skip
+MOST_LAYERS = 10_000
 # Queries, keys and values have biases although the config has no key that says so.
 _QKV_BIAS_TYPES = frozenset({"qwen", "qwen2", "qwen2_moe", "qwen2_vl", "qwen2_5_vl", "qwen2_vl_text", "qwen2_5_vl_text",
                              "qwen2_5_omni_text", "qwen2_audio", "chatglm", "glm4v_text", "dots_ocr"})  # fmt: skip
@@ -66,7 +63,7 @@ def decoder_layers(text: ConfigReader) -> tuple[Layer, ...]:
 def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
     """Multi-token-prediction layers that the checkpoint carries; engines load them only to speculate."""
     count = text.integer("num_nextn_predict_layers", "mtp_num_hidden_layers", default=0)
-    if count <= 0:
+    if not 0 < count <= MOST_LAYERS:
         return ()
     full = [layer for layer in decoder_layers(text) if isinstance(layer.mixer, Attention | Mla)]
     if not full:
@@ -85,8 +82,15 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
 
 
 def layer_count(text: ConfigReader) -> int:
-    """Number of decoder layers."""
-    return text.integer("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    """Number of decoder layers.
+
+    Raises:
+        ModelConfigError: the count is missing or absurd.
+    """
+    count = text.integer("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    if not 0 <= count <= MOST_LAYERS:
+        raise ModelConfigError(f"config.json of {text.model_id}: num_hidden_layers {count} is not a layer count")
+    return count
 
 
 def _heads(text: ConfigReader) -> tuple[int, int, int]:

@@ -33,13 +33,10 @@ def nccl_gib(settings: Settings, gpu: Gpu | None) -> float:
 
 
 def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:
-    """Captured graphs: a pool for the largest capture and a little for each captured size and layer."""
+    """Captured graphs: a little for each layer and captured batch size (1, 2, 4, then every 8 up to the largest)."""
     if settings.eager:
         return 0.0
-    table = engine_data()["overheads"]
     largest = min(512, 2 * settings.max_num_seqs) if profile.scheduler == "v1" else 256
     sizes = 3 + largest // 8
-    per_layer = table["graph_mib_per_layer_and_size"] / 1024
-    layers = facts.num_layers / settings.pp
-    pool = largest * facts.hidden_size * table["graph_pool_bytes_per_token_and_hidden"] / GIB
-    return float(sizes * layers * per_layer + pool)
+    per_layer = engine_data()["overheads"]["graph_mib_per_layer_and_size"] / 1024
+    return float(sizes * facts.num_layers / settings.pp * per_layer)

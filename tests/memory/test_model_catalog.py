@@ -1,0 +1,142 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llminfra.catalog.datafile import read_data
+from llminfra.catalog.gpus import find_gpu, gpus
+from llminfra.catalog.models import ModelConfigError, ModelFacts, catalog_config, known_models, load_model, suggest
+
+KEYS = {"config", "same_as", "changes", "quantization_config", "source", "revision", "gated", "verified"}
+
+
+def test_every_model_loads_and_has_the_shapes_that_memory_needs():
+    names = known_models()
+    assert len(names) >= 80
+    for name in names:
+        facts = load_model(name)
+        assert facts.model_id == name
+        assert facts.layers, name
+        assert facts.hidden_size > 0, name
+        assert facts.vocab_size > 1000, name
+        assert facts.architecture, name
+
+
+def test_every_entry_says_where_it_was_read_or_that_it_was_not():
+    for family in {*read_data("models/index.json")["models"].values()}:
+        for name, entry in read_data(f"models/{family}.json")["models"].items():
+            facts = load_model(name)
+            assert facts.source or not facts.verified, name
+            assert set(entry) <= {
+                "config",
+                "same_as",
+                "changes",
+                "quantization_config",
+                "source",
+                "revision",
+                "gated",
+                "verified",
+            }
+
+
+def test_many_entries_were_read_from_a_source():
+    assert sum(load_model(name).verified for name in known_models()) >= 300
+
+
+def test_popular_models_are_there():
+    for name in (
+        "meta-llama/Llama-3.3-70B-Instruct", "meta-llama/Llama-4-Scout-17B-16E-Instruct", "Qwen/Qwen3-32B",
+        "Qwen/Qwen3-Next-80B-A3B-Instruct", "Qwen/Qwen3.5-27B", "deepseek-ai/DeepSeek-V3.2", "openai/gpt-oss-120b",
+        "mistralai/Mistral-Small-3.2-24B-Instruct-2506", "google/gemma-3-27b-it", "microsoft/phi-4", "zai-org/GLM-4.6",
+        "moonshotai/Kimi-K2-Thinking", "MiniMaxAI/MiniMax-M2", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16",
+        "CohereLabs/c4ai-command-a-03-2025", "tiiuae/Falcon-H1-34B-Instruct", "allenai/Olmo-3-32B-Think",
+        "ibm-granite/granite-4.0-h-small", "RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic",
+    ):  # fmt: skip
+        assert name in known_models(), name
+
+
+def test_lookup_ignores_case_and_unknown_is_none():
+    assert load_model("QWEN/qwen3-8b").model_id == "Qwen/Qwen3-8B"
+    assert load_model("nobody/nothing") is None
+    assert catalog_config("nobody/nothing") is None
+
+
+def test_suggestions():
+    assert suggest("meta-llama/Llama-3.1-8B-Instrct")[0] == "meta-llama/Llama-3.1-8B-Instruct"
+    assert "openai/gpt-oss-20b" in suggest("gpt-oss-20b")
+
+
+@given(st.text(max_size=40))
+def test_suggestions_never_fail(text):
+    assert all(name in known_models() for name in suggest(text))
+
+
+def test_variants_take_their_base_and_their_own_quantization():
+    base, variant = load_model("Qwen/Qwen2.5-7B-Instruct"), load_model("Qwen/Qwen2.5-7B-Instruct-AWQ")
+    assert variant.layers == base.layers
+    assert base.quantization is None
+    assert variant.quantization.method == "awq"
+    assert variant.source == base.source
+
+
+def test_equal_layers_are_one_object():
+    assert len({id(layer) for layer in load_model("meta-llama/Llama-3.1-405B-Instruct").layers}) == 1
+
+
+def test_missing_keys_take_the_defaults_of_the_config_class():
+    text = {"model_type": "gemma3_text", "hidden_size": 2560, "num_hidden_layers": 34, "intermediate_size": 10240}
+    tower = {"model_type": "siglip_vision_model", "hidden_size": 1152, "intermediate_size": 4304,
+             "num_hidden_layers": 27, "image_size": 896, "patch_size": 14}  # fmt: skip
+    config = {"model_type": "gemma3", "text_config": text, "vision_config": tower}
+    facts = ModelFacts.from_hf_config(config, model_id="x")
+    assert (facts.num_attention_heads, facts.num_key_value_heads, facts.head_dim) == (8, 4, 256)
+    assert facts.vocab_size == 262208
+    assert facts.tie_word_embeddings
+    assert sum(mixer.window is None for mixer in facts.attentions) == 5
+
+
+@pytest.mark.parametrize("config", [{}, {"model_type": "llama"}, {"hidden_size": 64}, {"text_config": {}}])
+def test_a_config_without_shapes_names_what_is_missing(config):
+    if config.get("model_type") == "llama":
+        assert ModelFacts.from_hf_config(config, model_id="x").hidden_size == 4096
+        return
+    with pytest.raises(ModelConfigError, match="x"):
+        ModelFacts.from_hf_config(config, model_id="x")
+
+
+def test_an_absurd_layer_count_is_refused():
+    with pytest.raises(ModelConfigError, match="num_hidden_layers"):
+        ModelFacts.from_hf_config({"model_type": "llama", "num_hidden_layers": 2**40}, model_id="x")
+
+
+def test_gpus_have_sources_and_sane_figures():
+    for name, gpu in gpus().items():
+        assert gpu.memory_source, name
+        assert gpu.spec_source, name
+        assert 5 < gpu.memory_gib < 300, name
+        assert gpu.capability >= 70, name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("H100-80GB", "h100-80gb"),
+        ("NVIDIA A100-SXM4-40GB", "a100-40gb"),
+        ("A100-80GB", "a100-80gb"),
+        ("l40s", "l40s-48gb"),
+        ("rtx-pro-server-6000", "rtx-pro-6000-blackwell-96gb"),
+        ("NVIDIA GeForce RTX 4090", "rtx-4090-24gb"),
+        ("B200-180GB", "b200-180gb"),
+    ],
+)
+def test_gpu_names(text, name):
+    assert find_gpu(text).name == name
+
+
+@pytest.mark.parametrize("text", ["", "MI300X-192GB", "RTX-4090-48GB (modified)", "Gaudi3", "AMD Strix Halo"])
+def test_devices_that_are_not_in_the_catalog(text):
+    assert find_gpu(text) is None
+
+
+def test_driver_memory_is_below_the_name():
+    assert gpus()["h100-80gb"].memory_gib == pytest.approx(79.2, abs=0.2)
+    assert gpus()["t4-16gb"].memory_gib < 15

@@ -1,0 +1,166 @@
+import pytest
+
+from llminfra.planning.memory import FitCase, fit_case
+
+
+def fit(**case):
+    return fit_case(FitCase(**case))
+
+
+LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
+
+
+def test_no_gpu_gives_arithmetic_and_no_verdict():
+    result = fit(model=LLAMA)
+    assert result.fits is None
+    assert result.weights_gib_per_gpu == pytest.approx(14.99, abs=0.01)
+    assert result.kv_bytes_per_token_per_gpu == 131072
+    assert result.kv_cache_memory_gib is None
+
+
+def test_weights_larger_than_the_device():
+    result = fit(model="meta-llama/Llama-3.1-70B-Instruct", gpu="A100-80GB", engine_version="0.11.0")
+    assert result.fits is False
+    assert result.reason.startswith("LLM_FIT_1")
+    assert "CUDA out of memory" in result.engine_error
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("0.7.3", "larger than the maximum number of tokens that can be stored in KV cache"),
+        ("0.11.0", "To serve at least one request with the models's max seq len (131072)"),
+        ("0.33.0", "To serve at least one request with the model's max seq len (131072)"),
+    ],
+)
+def test_context_too_long_in_the_words_of_the_release(version, words):
+    result = fit(model=LLAMA, gpu="A10G", engine_version=version, max_model_len=131072, max_num_batched_tokens=2048)
+    assert result.reason.startswith("LLM_FIT_3")
+    assert words in result.engine_error
+    assert 0 < result.estimated_max_len < 131072
+
+
+def test_estimated_length_starts():
+    first = fit(model=LLAMA, gpu="A10G", engine_version="0.11.0", max_model_len=131072)
+    second = fit(model=LLAMA, gpu="A10G", engine_version="0.11.0", max_model_len=first.estimated_max_len)
+    assert first.fits is False
+    assert second.fits is True
+
+
+def test_nothing_left_for_the_cache():
+    result = fit(model=LLAMA, gpu="L4", engine_version="0.11.0", gpu_memory_utilization=0.65)
+    assert result.reason.startswith("LLM_FIT_2")
+    assert "No available memory for the cache blocks" in result.engine_error
+
+
+def test_utilization_that_leaves_no_room_for_the_context():
+    result = fit(model=LLAMA, gpu="H100", engine_version="0.19.0", gpu_memory_utilization=0.999)
+    assert result.reason.startswith("LLM_FIT_4")
+    assert "is less than desired GPU memory utilization (0.999" in result.engine_error
+
+
+def test_graphs_beside_the_budget_can_be_too_much():
+    result = fit(model="Qwen/Qwen2.5-32B-Instruct", gpu="RTX-4090", tensor_parallel=4, engine_version="0.11.0",
+                 gpu_memory_utilization=0.96, max_model_len=4096)  # fmt: skip
+    assert result.reason.startswith("LLM_FIT_5")
+    eager = fit(model="Qwen/Qwen2.5-32B-Instruct", gpu="RTX-4090", tensor_parallel=4, engine_version="0.11.0",
+                gpu_memory_utilization=0.96, max_model_len=4096, enforce_eager=True)  # fmt: skip
+    assert eager.fits is True
+
+
+def test_graphs_are_inside_the_budget_since_020():
+    before = fit(model=LLAMA, gpu="H100", engine_version="0.19.0", gpu_memory_utilization=0.9)
+    after = fit(model=LLAMA, gpu="H100", engine_version="0.20.0", gpu_memory_utilization=0.9)
+    assert before.kv_cache_memory_gib - after.kv_cache_memory_gib == pytest.approx(after.cuda_graph_gib, abs=0.01)
+
+
+def test_default_utilization_changed_in_020():
+    assert fit(model=LLAMA, engine_version="0.19.0").gpu_memory_utilization == 0.9
+    assert fit(model=LLAMA, engine_version="0.20.0").gpu_memory_utilization == 0.92
+
+
+@pytest.mark.parametrize(
+    ("gpu", "version", "tokens", "sequences"),
+    [
+        ("H100", "0.11.0", 8192, 1024),
+        ("A100-80GB", "0.11.0", 2048, 256),
+        ("A100-80GB", "0.8.5", 8192, 1024),
+        ("L4", "0.11.0", 2048, 256),
+        ("L4", "0.8.3", 2048, 1024),
+        ("B200", "0.33.0", 16384, 1024),
+    ],
+)
+def test_batch_defaults_by_device_and_release(gpu, version, tokens, sequences):
+    result = fit(model=LLAMA, gpu=gpu, engine_version=version)
+    assert (result.max_num_batched_tokens, result.max_num_seqs) == (tokens, sequences)
+
+
+def test_unnamed_release_gives_the_tightest_answer():
+    unnamed = fit(model=LLAMA, gpu="RTX-3090", max_model_len=29000)
+    named = [
+        fit(model=LLAMA, gpu="RTX-3090", max_model_len=29000, engine_version=version) for version in ("0.7.3", "0.11.0")
+    ]
+    assert unnamed.kv_cache_memory_gib == min(item.kv_cache_memory_gib for item in named)
+    assert any("assumed" in line for line in unnamed.explain)
+
+
+def test_architecture_newer_than_the_assumed_release_moves_it():
+    result = fit(model="google/gemma-4-31B-it", gpu="H100")
+    assert any("0.19.0 assumed" in line for line in result.explain)
+
+
+def test_driver_memory_of_the_case_wins():
+    result = fit(model=LLAMA, gpu="H100", total_gpu_gib=40.0, engine_version="0.11.0")
+    assert result.total_gpu_gib == 40.0
+    assert result.budget_gib == pytest.approx(36.0)
+
+
+def test_unknown_model_names_the_three_ways_and_close_names():
+    result = fit(model="meta-llama/Llama-3.1-8B-Instuct", gpu="H100")
+    assert result.fits is None
+    for words in ("catalog model", "config_ref", "config.json", "meta-llama/Llama-3.1-8B-Instruct"):
+        assert words in result.error
+
+
+def test_config_of_the_case_wins_over_the_catalog():
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 1024,
+              "intermediate_size": 4096, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 2,
+              "vocab_size": 32000, "max_position_embeddings": 4096}  # fmt: skip
+    result = fit(model=LLAMA, config=config)
+    assert result.kv_bytes_per_token_per_gpu == 4 * 2 * 128 * 2 * 2
+
+
+def test_sglang_fraction_and_error():
+    rows = fit(model="Qwen/Qwen3-235B-A22B-FP8", gpu="H100", engine="sglang", gpus_total=4, gpu_memory_utilization=0.93)
+    assert rows.kv_cache_tokens == pytest.approx(367404, rel=0.05)
+    default = fit(model=LLAMA, gpu="H100", engine="sglang", engine_version="0.5.5")
+    assert default.budget_gib / default.total_gpu_gib == pytest.approx(0.832, abs=0.01)
+    full = fit(model="meta-llama/Llama-3.1-70B-Instruct", gpu="H100", engine="sglang", engine_version="0.5.5")
+    assert "--mem-fraction-static" in full.engine_error
+
+
+def test_tgi_takes_what_the_warm_up_leaves():
+    result = fit(model=LLAMA, gpu="A10G", engine="tgi", engine_version="3.3.0")
+    assert result.fits is True
+    assert 30_000 < result.kv_cache_tokens < 60_000
+
+
+def test_mixed_findings_are_listed():
+    result = fit(model="Qwen/Qwen3-235B-A22B-FP8", gpu="H100", tensor_parallel=8, engine_version="0.11.0")
+    assert any(item.startswith("LLM_SHAPE_6") for item in result.findings)
+
+
+def test_every_figure_has_a_line_saying_where_it_comes_from():
+    lines = "\n".join(fit(model=LLAMA, gpu="H100", engine_version="0.11.0").explain)
+    for word in (
+        "model:",
+        "engine",
+        "weights",
+        "cache",
+        "GPU",
+        "budget",
+        "activation peak",
+        "non-torch",
+        "CUDA graphs",
+    ):
+        assert word in lines

@@ -1,0 +1,140 @@
+import pytest
+
+from llminfra.catalog.models import load_model, quantization_from_name
+from llminfra.planning.memory.weights import (
+    Kind,
+    Matrix,
+    Shards,
+    Vector,
+    allocated_bytes,
+    layer_parts,
+    matrix_bytes,
+    padded_vocab,
+    pipeline_ranges,
+    rank_weights,
+)
+
+MIB = 2**20
+GIB = 2**30
+
+# Billions of parameters as the model cards or safetensors metadata on the Hub state them.
+PUBLISHED = {
+    "meta-llama/Llama-3.2-11B-Vision-Instruct": 10.67,
+    "google/gemma-3-27b-it": 27.43,
+    "google/gemma-3-4b-it": 4.30,
+    "Qwen/Qwen2.5-VL-7B-Instruct": 8.29,
+    "Qwen/Qwen2.5-VL-72B-Instruct": 73.41,
+    "Qwen/Qwen2.5-Omni-7B": 8.93,
+    "Qwen/Qwen3-VL-30B-A3B-Instruct": 31.07,
+    "Qwen/Qwen3-Next-80B-A3B-Instruct": 79.67,
+    "Qwen/Qwen3.5-397B-A17B": 396.8,
+    "mistralai/Mistral-Small-3.1-24B-Instruct-2503": 24.01,
+    "mistralai/Mixtral-8x7B-v0.1": 46.70,
+    "zai-org/GLM-4.5": 352.8,
+    "zai-org/GLM-4.5-Air": 106.85,
+    "moonshotai/Kimi-K2-Instruct": 1026.4,
+    "moonshotai/Kimi-Linear-48B-A3B-Instruct": 49.12,
+    "MiniMaxAI/MiniMax-M1-80k": 456.1,
+    "MiniMaxAI/MiniMax-M2": 228.7,
+    "nvidia/NVIDIA-Nemotron-Nano-9B-v2": 8.89,
+    "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16": 31.58,
+    "nvidia/Llama-3_3-Nemotron-Super-49B-v1": 49.87,
+    "ibm-granite/granite-4.0-h-small": 32.2,
+    "tiiuae/Falcon-H1-34B-Instruct": 33.64,
+    "ai21labs/AI21-Jamba-1.5-Mini": 51.57,
+    "LiquidAI/LFM2-8B-A1B": 8.34,
+    "openai/gpt-oss-120b": 116.8,
+    "meta-llama/Llama-4-Maverick-17B-128E-Instruct": 401.6,
+    "deepseek-ai/DeepSeek-R1": 671.0,
+    "deepseek-ai/DeepSeek-V2": 235.7,
+    "CohereLabs/c4ai-command-a-03-2025": 111.06,
+    "tencent/Hunyuan-A13B-Instruct": 80.4,
+    "databricks/dbrx-instruct": 131.6,
+    "bigcode/starcoder2-15b": 15.96,
+}
+
+
+def parameters(model_id):
+    facts = load_model(model_id)
+    total = facts.vocab_size * facts.hidden_size * (1 if facts.tie_word_embeddings else 2)
+    total += facts.extra_params + facts.extra_vocab_params
+    total += sum(item.sharded_params + item.replicated_params for item in facts.encoders)
+    for layer in facts.layers:
+        for part in layer_parts(layer, facts.hidden_size, Shards()):
+            if isinstance(part, Matrix):
+                total += part.outputs * part.inputs * part.count
+            elif part.bytes_each != 2:  # 2: engine-made copies of kv_b_proj, not parameters
+                total += part.elements
+    return total
+
+
+@pytest.mark.parametrize(("model_id", "billions"), PUBLISHED.items())
+def test_shapes_add_up_to_the_published_parameter_count(model_id, billions):
+    assert parameters(model_id) / 1e9 == pytest.approx(billions, rel=0.004)
+
+
+def test_small_tensors_are_exact_and_large_ones_keep_a_rest_of_up_to_one_mib():
+    assert allocated_bytes(3 * MIB) == 3 * MIB
+    assert allocated_bytes(259 * MIB) == 260 * MIB
+    assert allocated_bytes(258.5 * MIB) == 258.5 * MIB
+    assert allocated_bytes(260 * MIB) == 260 * MIB
+
+
+def test_vocabulary_is_padded_to_64_rows_then_cut():
+    assert padded_vocab(49155, 1) == 49216
+    assert padded_vocab(151936, 8) == 18992
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_per_weight"),
+    [("fp8", 1.0), ("nvfp4", 0.5625), ("mxfp4", 0.53125), ("awq", 0.5 + 2 / 128 + 0.5 / 128), ("gptq", 0.5 + 2 / 128)],
+)
+def test_bytes_per_weight_of_a_scheme(name, bytes_per_weight):
+    scheme = quantization_from_name(name).rules[0].scheme
+    stored, side = matrix_bytes(Matrix(Kind.MLP, ("mlp.up_proj",), 4096, 4096), scheme, 2)
+    assert (stored + side) / 4096**2 == pytest.approx(bytes_per_weight, rel=1e-4)
+
+
+def test_pipeline_remainder_goes_before_the_last_stage():
+    assert [len(item) for item in pipeline_ranges(30, 4)] == [7, 8, 8, 7]
+    assert [len(item) for item in pipeline_ranges(61, 4)] == [15, 15, 16, 15]
+    assert [len(item) for item in pipeline_ranges(64, 1)] == [64]
+
+
+def test_tied_embedding_is_on_both_ends_of_a_pipeline():
+    facts = load_model("meta-llama/Llama-3.2-1B-Instruct")
+    first, last = rank_weights(facts, None, Shards(pp=2), dtype="bfloat16")
+    assert first.by_kind[Kind.EMBEDDING] == last.by_kind[Kind.EMBEDDING]
+    assert Kind.HEAD not in last.by_kind
+
+
+def test_expert_parallelism_deals_out_whole_experts():
+    facts = load_model("Qwen/Qwen3-30B-A3B")
+    cut = rank_weights(facts, None, Shards(tp=8), dtype="bfloat16")[0]
+    dealt = rank_weights(facts, None, Shards(tp=8, ep=8), dtype="bfloat16")[0]
+    assert dealt.by_kind[Kind.EXPERTS] == pytest.approx(cut.by_kind[Kind.EXPERTS], rel=0.01)
+    wide = rank_weights(facts, None, Shards(tp=1, ep=16), dtype="bfloat16")[0]
+    assert wide.by_kind[Kind.EXPERTS] == pytest.approx(dealt.by_kind[Kind.EXPERTS] / 2, rel=0.01)
+    assert wide.by_kind[Kind.ATTENTION] > 7 * dealt.by_kind[Kind.ATTENTION] / 2
+
+
+def test_mtp_layers_weigh_only_when_asked_for():
+    facts = load_model("deepseek-ai/DeepSeek-R1")
+    plain = rank_weights(facts, facts.quantization, Shards(tp=8), dtype="bfloat16")[0].total
+    drafted = rank_weights(facts, facts.quantization, Shards(tp=8), dtype="bfloat16", with_mtp=True)[0].total
+    assert 1.0 < (drafted - plain) / GIB < 2.0
+
+
+def test_ignored_modules_stay_in_sixteen_bit():
+    plain = load_model("Qwen/Qwen3.5-122B-A10B")
+    quantized = load_model("nvidia/Qwen3.5-122B-A10B-NVFP4")
+    full = rank_weights(plain, None, Shards(), dtype="bfloat16")[0].by_kind
+    small = rank_weights(quantized, quantized.quantization, Shards(), dtype="bfloat16")[0].by_kind
+    assert small[Kind.EXPERTS] / full[Kind.EXPERTS] == pytest.approx(0.5625 / 2, rel=0.001)
+    assert small[Kind.HEAD] == full[Kind.HEAD]
+    assert small[Kind.ATTENTION] > 0.75 * full[Kind.ATTENTION]
+
+
+def test_vectors_are_replicated():
+    parts = list(layer_parts(load_model("Qwen/Qwen3-8B").layers[0], 4096, Shards(tp=4)))
+    assert sum(part.elements for part in parts if isinstance(part, Vector)) == 2 * 4096 + 2 * 128
