@@ -29,6 +29,7 @@ class CustomAdapter:
             args=tuple(_filled(item, job, server) for item in server.args),
             worker_args=(),
             env=dict(server.env),
+            field_env={},
             cache_env=dict(LIBRARY_CACHES),
             secret_env=secret_env(job, api_key="API_KEY"),
             port=server.port,

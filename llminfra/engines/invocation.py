@@ -42,7 +42,8 @@ class Metrics:
 class Invocation:
     """A container, fully determined.
 
-    ``cache_env`` maps environment variables to directories under the writable cache volume.
+    ``field_env`` maps environment variables to fields of the pod (``status.podIP``); ``cache_env`` maps them to
+    directories under the writable cache volume.
     """
 
     image_repository: str
@@ -52,6 +53,7 @@ class Invocation:
     args: tuple[str, ...]
     worker_args: tuple[str, ...]
     env: dict[str, str]
+    field_env: dict[str, str]
     cache_env: dict[str, str]
     secret_env: tuple[EnvFromSecret, ...]
     port: int

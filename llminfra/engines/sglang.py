@@ -52,6 +52,7 @@ class SglangAdapter:
             args=(*args, *_rank(job, "0")),
             worker_args=(*args, *_rank(job, "$(LWS_WORKER_INDEX)")) if job.nodes > 1 else (),
             env=_env(job, engine),
+            field_env={},
             cache_env=dict(LIBRARY_CACHES),
             # SGLang takes its key only as a flag; the chart expands the variable from the secret.
             secret_env=secret_env(job, api_key="SGLANG_API_KEY"),

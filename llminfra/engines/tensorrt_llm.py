@@ -42,6 +42,7 @@ class TensorRtLlmAdapter:
             args=tuple(_args(job, engine)),
             worker_args=(),
             env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
+            field_env={},
             cache_env=dict(LIBRARY_CACHES),
             secret_env=secret_env(job, api_key=None),
             port=PORT,

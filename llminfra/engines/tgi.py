@@ -41,6 +41,7 @@ class TgiAdapter:
             args=tuple(_args(job, engine)),
             worker_args=(),
             env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
+            field_env={},
             cache_env={"HF_HOME": "huggingface", "TRITON_CACHE_DIR": "triton"},
             secret_env=secret_env(job, api_key="API_KEY"),
             port=PORT,

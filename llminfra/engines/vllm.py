@@ -54,6 +54,7 @@ class VllmAdapter:
             args=(*_common_args(job, engine, release), *_leader_args(job)),
             worker_args=(*_common_args(job, engine, release), *_WORKER_ARGS) if job.nodes > 1 else (),
             env=_env(job, engine),
+            field_env={"VLLM_HOST_IP": "status.podIP"} if job.nodes > 1 else {},
             cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm"},
             secret_env=secret_env(job, api_key="VLLM_API_KEY"),
             port=PORT,

@@ -164,12 +164,14 @@ class WeightsPlan:
     """Where an endpoint reads its weights from, and how fast.
 
     ``model_argument`` is what the engine is told to load: an ``s3://`` URI, a path under ``mount_path``, or a Hub id.
-    ``bucket`` is streamed by the engine, ``mountpoint`` is the bucket as files through Mountpoint for S3.
+    ``bucket`` is streamed by the engine, ``mountpoint`` is the bucket as files through Mountpoint for S3. ``key`` is
+    the model's prefix in the bucket, without a slash at its end.
     """
 
     kind: Literal["bucket", "mountpoint", "lustre", "hub"]
     storage: str | None
     model_argument: str
+    key: str | None
     mount_path: str | None
     bytes_total: int
     read_mb_per_s: float

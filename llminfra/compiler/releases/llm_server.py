@@ -22,6 +22,7 @@ from llminfra.charts.llm_server import (
     PrometheusTrigger,
     Resources,
     Rollout,
+    S3Volume,
     Scheduling,
     SecretEnv,
     ServiceAccount,
@@ -69,6 +70,7 @@ def llm_server_values(
         command=list(call.command),
         args=list(call.args),
         env=call.env,
+        field_env=call.field_env,
         secret_env=[
             SecretEnv(name=item.name, secret_name=_secret_name(endpoint), secret_key=item.name)
             for item in call.secret_env
@@ -174,6 +176,16 @@ def _caches(endpoint: EndpointPlan) -> list[Cache]:
 
 def _volumes(endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None) -> list[Volume]:
     weights = endpoint.weights
+    if weights.kind == "mountpoint" and weights.storage and weights.mount_path and weights.key:
+        return [
+            S3Volume(
+                name="weights",
+                mount_path=weights.mount_path,
+                bucket=weights.storage,
+                region=plan.platform.region,
+                prefix=f"{weights.key}/",
+            )
+        ]
     if weights.kind != "lustre" or weights.storage is None or weights.mount_path is None or storage is None:
         return []
     system = storage.lustre[weights.storage]
@@ -227,7 +239,11 @@ def _autoscaling(endpoint: EndpointPlan) -> Autoscaling | None:
     metrics, declared = endpoint.invocation.metrics, endpoint.spec.replicas
     if metrics is None or metrics.waiting is None or not isinstance(declared, spec.Autoscaling):
         return None
-    labels = f'namespace="{endpoint.namespace}",{metrics.model_label}="{endpoint.served_name}"'
+    labels = f'namespace="{endpoint.namespace}"'
+    # Metrics without a label for the model are told apart by the Service that they are scraped from.
+    labels += (
+        f',{metrics.model_label}="{endpoint.served_name}"' if metrics.model_label else f',service="{endpoint.name}"'
+    )
     return Autoscaling(
         min_replicas=endpoint.min_replicas,
         max_replicas=endpoint.max_replicas,

@@ -17,6 +17,7 @@ class Needs:
     external_secrets: bool
     lws: bool
     fsx_csi: bool
+    mountpoint_csi: bool
     karpenter: bool
     cluster_autoscaler: bool
     karpenter_pools: tuple[PoolPlan, ...]
@@ -32,6 +33,7 @@ def needs_of(plan: Plan) -> Needs:
         external_secrets=bool(secret_names(plan)),
         lws=any(item.nodes_per_replica > 1 for item in plan.endpoints),
         fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in addons,
+        mountpoint_csi=any(item.weights.kind == "mountpoint" for item in plan.endpoints),
         karpenter=plan.cluster.autoscaler == "karpenter",
         cluster_autoscaler=plan.cluster.autoscaler == "cluster-autoscaler",
         karpenter_pools=tuple(item for item in plan.pools if item.provisioner == "karpenter"),

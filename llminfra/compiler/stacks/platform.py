@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from llminfra.assets import chart_dir
 from llminfra.bindings import core
 from llminfra.charts.pins import chart_pin
+from llminfra.charts.upstream import MountpointCsiDriverValues
 from llminfra.charts.values import ChartValues
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.releases.cluster_base import cluster_base_values
@@ -198,6 +199,8 @@ def _controllers(
         role = releases.role(scope.under("storage"), "fsx-csi", KUBE_SYSTEM, FSX_ACCOUNT, {"describe": [describe]})
         values = fsx_csi_values(plan, releases.irsa(role))
         releases.install("storage", "aws-fsx-csi-driver", KUBE_SYSTEM, values, base, *role.ready)
+    if needs.mountpoint_csi:
+        releases.install("storage", "aws-mountpoint-s3-csi-driver", KUBE_SYSTEM, MountpointCsiDriverValues(), base)
     if needs.external_secrets:
         # Secrets Manager ends every name with a hyphen and six characters.
         secrets = [scope.arn("secretsmanager", f"secret:{name}-??????") for name in secret_names(plan)]

@@ -75,10 +75,9 @@ def _role(
 ) -> Role | None:
     """A role that reads the endpoint's own model and nothing else; none where weights come from Lustre or the Hub."""
     weights = endpoint.weights
-    if weights.kind != "bucket" or weights.storage is None or storage is None:
+    if weights.kind not in {"bucket", "mountpoint"} or not weights.storage or not weights.key or storage is None:
         return None
     bucket = storage.buckets[weights.storage]
-    key = weights.model_argument.removeprefix(f"s3://{weights.storage}/").strip("/")
     return pod_role(
         scope.under(f"endpoints.{endpoint.name}"),
         f"endpoint-{endpoint.name}",
@@ -86,7 +85,7 @@ def _role(
         namespace=endpoint.namespace,
         service_account=endpoint.service_account,
         description=f"{plan.platform.name}: endpoint {endpoint.name} reads its weights",
-        inline={"weights": reads_weights(bucket, key, scope)},
+        inline={"weights": reads_weights(bucket, weights.key, scope)},
     )
 
 
