@@ -21,7 +21,7 @@ class Verdict:
 
     Attributes:
         fits: It does.
-        code: ``LLM_FIT_0`` when it does; see the functions for the others.
+        code: ``LLM_MEM_0`` when it does; see the functions for the others.
         text: One sentence.
         engine_error: What the engine would print, None when it starts.
     """
@@ -146,30 +146,30 @@ def _vllm_verdict(
     context = engine_data()["overheads"]["cuda_context_gib"]
     if weights > total - context:
         text = f"the weights take {weights:.2f} GiB of the {total:.2f} GiB that the GPU has"
-        return Verdict(fits=False, code="LLM_FIT_1", text=text, engine_error=messages.out_of_memory(total))
+        return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total))
     if available <= 0:
         text = f"nothing is left for the cache: {-available:.2f} GiB too little after weights and activations"
-        return Verdict(fits=False, code="LLM_FIT_2", text=text, engine_error=messages.no_blocks(profile))
+        return Verdict(fits=False, code="LLM_MEM_2", text=text, engine_error=messages.no_blocks(profile))
     if plan.groups and profile.checks_length and needed > usable:
         text = f"one request of {length} tokens needs {needed:.2f} GiB of cache and {usable:.2f} GiB are left"
         if longest:
             text += f"; up to {longest} tokens would start"
         error = messages.too_long(profile, length, needed, available, longest, tokens)
-        return Verdict(fits=False, code="LLM_FIT_3", text=text, engine_error=error)
+        return Verdict(fits=False, code="LLM_MEM_3", text=text, engine_error=error)
     if limit > total - context and profile.version >= (0, 9, 1):
         text = (
             f"gpu_memory_utilization {settings.utilization} asks for {limit:.2f} GiB and the CUDA context leaves less"
         )
         error = messages.not_free(total - context, total, settings.utilization, limit)
-        return Verdict(fits=False, code="LLM_FIT_4", text=text, engine_error=error)
+        return Verdict(fits=False, code="LLM_MEM_4", text=text, engine_error=error)
     beside = context + pool + (0.0 if profile.reserves_cuda_graphs else graphs)
     if limit + beside > total:
         text = (
             f"graphs, CUDA context and recurrent states take {beside:.2f} GiB beside the budget of {limit:.2f} GiB,"
             f" and the GPU has {total:.2f} GiB"
         )
-        return Verdict(fits=False, code="LLM_FIT_5", text=text, engine_error=messages.out_of_memory(total))
-    return Verdict(fits=True, code="LLM_FIT_0", text=f"starts with {available:.2f} GiB of cache, {tokens} tokens")
+        return Verdict(fits=False, code="LLM_MEM_5", text=text, engine_error=messages.out_of_memory(total))
+    return Verdict(fits=True, code="LLM_MEM_0", text=f"starts with {available:.2f} GiB of cache, {tokens} tokens")
 
 
 def _explain(

@@ -67,13 +67,13 @@ def sglang_budget(
     if tokens <= 0:
         verdict = Verdict(
             fits=False,
-            code="LLM_FIT_2",
+            code="LLM_MEM_2",
             text=f"nothing is left for the cache: {-available:.2f} GiB too little after the weights",
             engine_error=messages.sglang_no_memory(fraction),
         )
     else:
         verdict = Verdict(
-            fits=True, code="LLM_FIT_0", text=f"starts with {available:.2f} GiB of cache, {tokens} tokens"
+            fits=True, code="LLM_MEM_0", text=f"starts with {available:.2f} GiB of cache, {tokens} tokens"
         )
     return Budget(
         total=total_gib,
@@ -128,20 +128,20 @@ def tgi_budget(
     if tokens <= 0:
         verdict = Verdict(
             fits=False,
-            code="LLM_FIT_2",
+            code="LLM_MEM_2",
             text=f"nothing is left for the cache: {-available:.2f} GiB too little after weights and warm-up",
             engine_error=messages.TGI_NO_MEMORY,
         )
     elif case.max_model_len and tokens < length:
         verdict = Verdict(
             fits=False,
-            code="LLM_FIT_3",
+            code="LLM_MEM_3",
             text=f"one request of {length} tokens does not fit the cache of {tokens} tokens",
             engine_error=messages.TGI_NO_MEMORY,
         )
     else:
         verdict = Verdict(
-            fits=True, code="LLM_FIT_0", text=f"starts with {available:.2f} GiB of cache, {tokens} tokens"
+            fits=True, code="LLM_MEM_0", text=f"starts with {available:.2f} GiB of cache, {tokens} tokens"
         )
     return Budget(
         total=total_gib,

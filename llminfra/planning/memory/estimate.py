@@ -21,7 +21,7 @@ from llminfra.planning.memory.engine_profile import (
 from llminfra.planning.memory.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.kv_specs import cache_specs
 from llminfra.planning.memory.overhead import GIB
-from llminfra.planning.memory.settings import MLA_BLOCK_SIZE, Settings, resolve
+from llminfra.planning.memory.settings import MLA_BLOCK_SIZE, Settings, clean_id, resolve
 from llminfra.planning.memory.weights import Shards, WeightBytes, pipeline_ranges, rank_weights
 
 KERNEL_BLOCK = 16
@@ -50,7 +50,7 @@ def facts_for(case: FitCase) -> ModelFacts | None:
     """Facts of the case's model: its own config, the catalog entry, or the entry it refers to."""
     if case.config is not None:
         return ModelFacts.from_hf_config(case.config, model_id=case.model or "config.json")
-    return load_model(case.model) or (load_model(case.config_ref) if case.config_ref else None)
+    return load_model(clean_id(case.model)) or (load_model(case.config_ref) if case.config_ref else None)
 
 
 def estimate(facts: ModelFacts, case: FitCase) -> FitResult:
@@ -82,7 +82,13 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     gpu = find_gpu(case.gpu) if case.gpu else None
     total = case.total_gpu_gib or (gpu.memory_gib if gpu else None)
     settings = resolve(facts, case, profile, gpu, total)
-    shards = Shards(tp=settings.tp, pp=settings.pp, ep=settings.ep, capability=gpu.capability if gpu else 0)
+    shards = Shards(
+        tp=settings.tp,
+        pp=settings.pp,
+        ep=settings.ep,
+        moe_tp=settings.moe_tp,
+        capability=gpu.capability if gpu else 0,
+    )
     stages = rank_weights(facts, settings.quant, shards, dtype=settings.dtype, with_mtp=settings.with_mtp)
     weights = max(stages, key=lambda item: item.total)
     plan = cache_plan(facts, profile, settings)
@@ -92,7 +98,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     result = FitResult(
         id=case.id,
         model=case.model or facts.model_id,
-        reason="LLM_FIT_0: no GPU is named, so only weights and cache bytes per token are known",
+        reason="LLM_MEM_0: no GPU is named, so only weights and cache bytes per token are known",
         weights_gib_per_gpu=round(weights.total / GIB, 4),
         kv_bytes_per_token_per_gpu=round(plan.bytes_per_token(length, batched), 2),
         kv_needed_gib=round(plan.needed_bytes(length, batched) / GIB, 4),

@@ -78,7 +78,7 @@ FP8_SPARSE_LATENT_BYTES = 656
 
 
 def cache_specs(
-    facts: ModelFacts, *, tp: int, kv_bytes: int, state_bytes: int, context_ranks: int = 1, with_mtp: bool = False
+    facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int, context_ranks: int = 1, with_mtp: bool = False
 ) -> tuple[CacheSpec, ...]:
     """Cache of every decoder layer that keeps one, in layer order.
 
@@ -106,13 +106,14 @@ def cache_specs(
     return tuple(specs)
 
 
-def mixer_cache(mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: int, state_bytes: int) -> list[CacheSpec]:
+def mixer_cache(mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int) -> list[CacheSpec]:
     """Caches of one mixer: none, one, or two when it has an indexer."""
     match mixer:
         case Attention():
             if mixer.shares_cache:
                 return []
-            token = kv_heads_per_rank(mixer.kv_heads, tp) * (mixer.head_dim + mixer.v_head_dim) * kv_bytes
+            heads = kv_heads_per_rank(mixer.kv_heads, tp)
+            token = round(heads * (mixer.head_dim + mixer.v_head_dim) * kv_bytes)
             if mixer.cross:
                 return [CacheSpec(kind=CacheKind.CROSS, token_bytes=token)]
             if mixer.window:
@@ -121,7 +122,7 @@ def mixer_cache(mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: int, stat
                 return [CacheSpec(kind=CacheKind.CHUNK, token_bytes=token, span=mixer.chunk)]
             return [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
         case Mla():
-            latent = mixer.latent_dim * kv_bytes
+            latent = round(mixer.latent_dim * kv_bytes)
             if mixer.indexer is not None and kv_bytes == 1:
                 latent = FP8_SPARSE_LATENT_BYTES
             found = [CacheSpec(kind=CacheKind.FULL, token_bytes=latent)]

@@ -29,7 +29,8 @@ class Settings:
     dtype: str
     quant: QuantFacts | None
     kv_cache_dtype: str
-    kv_element_bytes: int
+    kv_element_bytes: float
+    moe_tp: int
     utilization: float
     max_model_len: int
     max_num_seqs: int
@@ -71,7 +72,8 @@ def resolve(
         dtype=dtype,
         quant=quant,
         kv_cache_dtype=kv_dtype,
-        kv_element_bytes=1 if kv_dtype.startswith(("fp8", "int8")) else 4 if dtype == "float32" else 2,
+        kv_element_bytes=kv_element_bytes(kv_dtype, dtype, facts.head_dim),
+        moe_tp=tp if ep > 1 else tp * dp,
         utilization=case.gpu_memory_utilization or profile.gpu_memory_utilization,
         max_model_len=length,
         max_num_seqs=sequences,
@@ -84,25 +86,57 @@ def resolve(
 
 
 def quantization(facts: ModelFacts, case: FitCase) -> QuantFacts | None:
-    """The checkpoint's quantization, else what the case's name or the model's name says."""
-    if facts.quantization is not None:
-        return facts.quantization
-    if case.quantization:
-        named = quantization_from_name(case.quantization)
-        if named is not None:
-            return named
-        if case.quantization.strip().lower() in {"compressed-tensors", "modelopt"}:
-            return quantization_from_name(case.model)
-        return None
-    if case.config is None and case.config_ref and case.model and case.config_ref != case.model:
-        # A quantized copy of a known architecture says so in its name.
-        return quantization_from_name(case.model.rsplit("/", 1)[-1])
-    return None
+    """Quantization in force.
+
+    The checkpoint's own wins. Where the case only refers to the architecture of another model, what it or its name
+    says wins, because the other model's quantization says nothing about this checkpoint.
+    """
+    own = facts.quantization
+    stated = quantization_from_name(case.quantization) if case.quantization else None
+    if stated is None and (case.quantization or "").strip().lower() in {"compressed-tensors", "modelopt"}:
+        stated = quantization_from_name(base_name(case.model))
+    if not refers(facts, case):
+        return own or stated
+    if stated is None and not case.quantization:
+        name = base_name(case.model)
+        stated = quantization_from_name(name)
+        if stated is None and _SIXTEEN_BIT.search(name.lower()):
+            return None
+    if own is not None and (stated is None or _formats(own) & _formats(stated)):
+        return own
+    return stated
+
+
+_SIXTEEN_BIT = re.compile(r"(?<![a-z0-9])(bf16|fp16|bfloat16|float16)(?![a-z0-9])")
+
+
+def _formats(quant: QuantFacts) -> set[str]:
+    return {rule.scheme.format.value for rule in quant.rules}
+
+
+def base_name(model: str) -> str:
+    """Repository name without owner and without remarks behind it."""
+    return clean_id(model).rsplit("/", 1)[-1]
+
+
+def clean_id(model: str) -> str:
+    """First word: logs and threads put remarks such as ``(variant not stated)`` behind an id."""
+    return model.split(maxsplit=1)[0] if model.strip() else ""
+
+
+def refers(facts: ModelFacts, case: FitCase) -> bool:
+    """Whether ``facts`` are those of another model that the case names by ``config_ref``."""
+    return (
+        case.config is None
+        and case.config_ref is not None
+        and bool(case.model)
+        and facts.model_id.lower() != clean_id(case.model).lower()
+    )
 
 
 def _named_length(facts: ModelFacts, case: FitCase) -> int | None:
     """Context that a fine-tune of another model's architecture states in its name, such as ``-16k``."""
-    if case.config is not None or not case.config_ref or case.model == facts.model_id:
+    if not refers(facts, case):
         return None
     found = re.search(r"[-_](\d{1,4})k(?![a-z0-9])", case.model.lower())
     return int(found.group(1)) * 1024 if found else None
@@ -127,6 +161,18 @@ def _kv_dtype(case: FitCase, quant: QuantFacts | None) -> str:
     if name == "auto" and quant is not None and quant.kv_cache_fp8 and quant.method != "fp8":
         return "fp8"
     return name
+
+
+def kv_element_bytes(name: str, dtype: str, head_dim: int) -> float:
+    """Bytes of one cached element, scales included (``vllm/v1/kv_cache_interface.py`` 0.33.0)."""
+    if name.startswith("nvfp4"):
+        return 0.5 + 1 / 16
+    scale = 4 / head_dim if name.endswith("per_token_head") and head_dim else 0.0
+    if name.startswith("int4"):
+        return 0.5 + scale
+    if name.startswith(("fp8", "int8")):
+        return 1 + scale
+    return 4 if dtype == "float32" else 2
 
 
 def _expert_ranks(facts: ModelFacts, case: FitCase, tp: int, dp: int) -> int:

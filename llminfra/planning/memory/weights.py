@@ -91,13 +91,15 @@ class Shards:
     Attributes:
         tp: Tensor-parallel ranks.
         pp: Pipeline stages.
-        ep: Ranks that share the routed experts out whole; 1 cuts experts by ``tp`` instead.
+        ep: Ranks that share the routed experts out whole; 1 cuts experts by ``moe_tp`` instead.
+        moe_tp: Ranks that cut the experts; 0 for ``tp``. Data-parallel ranks of one engine join in.
         capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
     """
 
     tp: int = 1
     pp: int = 1
     ep: int = 1
+    moe_tp: int = 0
     capability: int = 0
 
 
@@ -348,7 +350,7 @@ def _moe_parts(moe: Moe, hidden: int, shards: Shards) -> Iterator[Part]:
     if shards.ep > 1:
         experts = cdiv(experts, shards.ep)
     else:
-        width = cdiv(width, shards.tp)
+        width = cdiv(width, shards.moe_tp or shards.tp)
     inner = moe.latent or hidden
     gate = ("mlp.gate", "mlp.router", "block_sparse_moe.gate", "mixer.gate", "feed_forward.router", "router")
     yield Matrix(Kind.MLP, gate, moe.experts, hidden, bias=moe.bias, quantizable=False)
