@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from llminfra.cli import explain, fit, plan, schema, synth
+from llminfra.cli import check, explain, fit, plan, rehearse, render, schema, synth
 
 app = typer.Typer(
     name="llminfra",
@@ -16,6 +16,9 @@ app = typer.Typer(
 )
 app.command("plan")(plan.plan)
 app.command("synth")(synth.synth)
+app.command("check")(check.check)
+app.command("render")(render.render)
+app.command("rehearse")(rehearse.rehearse)
 app.command("fit")(fit.fit)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)

@@ -1,0 +1,40 @@
+"""``llminfra render``: the Kubernetes objects that the in-repo charts become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llminfra.cli.options import Specs
+
+
+def render(
+    specs: Specs,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Folder: STACK/RELEASE.yaml; default: stdout.", show_default=False),
+    ] = None,
+) -> None:
+    """Render every Kubernetes object of llminfra's own charts by Helm; upstream charts are fetched at apply time."""
+    import sys  # noqa: PLC0415  # loaded when the command runs
+
+    from llminfra.cli.releases import render_releases  # noqa: PLC0415
+    from llminfra.cli.scratch import synthesized  # noqa: PLC0415
+    from llminfra.cli.specs import plan_specs  # noqa: PLC0415
+
+    plans = plan_specs(specs)
+    with synthesized(plans, "render") as folder:
+        rendered = render_releases(folder, plans)
+    if out is None:
+        for release in rendered.releases:
+            sys.stdout.write(f"# {release.stack}: {release.name}\n{release.text.strip()}\n")
+    else:
+        for release in rendered.releases:
+            path = out / release.stack / f"{release.name}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{release.text.strip()}\n", encoding="utf-8")
+            typer.echo(str(path))
+    if rendered.upstream:
+        typer.echo(f"not rendered, fetched at apply time: {', '.join(rendered.upstream)}", err=True)
