@@ -68,12 +68,12 @@ def test_cache_tokens_of_fully_stated_starts_are_within_five_percent(name):
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("rtx3090-qwen25-7b-u060-fail", "LLM_FIT_2"),
-        ("rtx3090-qwen25-7b-u065-fail", "LLM_FIT_3"),
-        ("rtx3090-llama31-8b-u070-fail", "LLM_FIT_3"),
-        ("gh27508-h100-gptoss120b-default", "LLM_FIT_2"),
-        ("gh9630-h100nvl-llama32-11b-vision", "LLM_FIT_2"),
-        ("gh23230-l40s-nemotron-nano-9b-v2", "LLM_FIT_5"),
+        ("rtx3090-qwen25-7b-u060-fail", "LLM_MEM_2"),
+        ("rtx3090-qwen25-7b-u065-fail", "LLM_MEM_3"),
+        ("rtx3090-llama31-8b-u070-fail", "LLM_MEM_3"),
+        ("gh27508-h100-gptoss120b-default", "LLM_MEM_2"),
+        ("gh9630-h100nvl-llama32-11b-vision", "LLM_MEM_2"),
+        ("gh23230-l40s-nemotron-nano-9b-v2", "LLM_MEM_5"),
     ],
 )
 def test_failed_starts_fail_for_the_measured_reason(name, code):

@@ -21,7 +21,7 @@ def test_no_gpu_gives_arithmetic_and_no_verdict():
 def test_weights_larger_than_the_device():
     result = fit(model="meta-llama/Llama-3.1-70B-Instruct", gpu="A100-80GB", engine_version="0.11.0")
     assert result.fits is False
-    assert result.reason.startswith("LLM_FIT_1")
+    assert result.reason.startswith("LLM_MEM_1")
     assert "CUDA out of memory" in result.engine_error
 
 
@@ -35,7 +35,7 @@ def test_weights_larger_than_the_device():
 )
 def test_context_too_long_in_the_words_of_the_release(version, words):
     result = fit(model=LLAMA, gpu="A10G", engine_version=version, max_model_len=131072, max_num_batched_tokens=2048)
-    assert result.reason.startswith("LLM_FIT_3")
+    assert result.reason.startswith("LLM_MEM_3")
     assert words in result.engine_error
     assert 0 < result.estimated_max_len < 131072
 
@@ -49,20 +49,20 @@ def test_estimated_length_starts():
 
 def test_nothing_left_for_the_cache():
     result = fit(model=LLAMA, gpu="L4", engine_version="0.11.0", gpu_memory_utilization=0.65)
-    assert result.reason.startswith("LLM_FIT_2")
+    assert result.reason.startswith("LLM_MEM_2")
     assert "No available memory for the cache blocks" in result.engine_error
 
 
 def test_utilization_that_leaves_no_room_for_the_context():
     result = fit(model=LLAMA, gpu="H100", engine_version="0.19.0", gpu_memory_utilization=0.999)
-    assert result.reason.startswith("LLM_FIT_4")
+    assert result.reason.startswith("LLM_MEM_4")
     assert "is less than desired GPU memory utilization (0.999" in result.engine_error
 
 
 def test_graphs_beside_the_budget_can_be_too_much():
     result = fit(model="Qwen/Qwen2.5-32B-Instruct", gpu="RTX-4090", tensor_parallel=4, engine_version="0.11.0",
                  gpu_memory_utilization=0.96, max_model_len=4096)  # fmt: skip
-    assert result.reason.startswith("LLM_FIT_5")
+    assert result.reason.startswith("LLM_MEM_5")
     eager = fit(model="Qwen/Qwen2.5-32B-Instruct", gpu="RTX-4090", tensor_parallel=4, engine_version="0.11.0",
                 gpu_memory_utilization=0.96, max_model_len=4096, enforce_eager=True)  # fmt: skip
     assert eager.fits is True
