@@ -276,8 +276,8 @@ def chat(**changes: Any) -> EndpointPlan:
     weights = WeightsPlan(
         kind="lustre",
         storage="fast",
-        model_argument="/mnt/weights/models/meta-llama/Llama-3.3-70B-Instruct/main",
-        key="models/meta-llama/Llama-3.3-70B-Instruct/main",
+        model_argument=f"/mnt/weights/models/meta-llama/Llama-3.3-70B-Instruct/{'0' * 40}",
+        key=f"models/meta-llama/Llama-3.3-70B-Instruct/{'0' * 40}",
         mount_path="/mnt/weights",
         bytes_total=141_000_000_000,
         read_mb_per_s=2343.0,

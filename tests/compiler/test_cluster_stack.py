@@ -126,9 +126,14 @@ def test_roles_of_pods_are_bound_to_one_service_account(stacks):
     trust = stacks["cluster"]["data"]["aws_iam_policy_document"]["karpenter-trust"]["statement"][0]
     conditions = {item["variable"]: item["values"] for item in trust["condition"]}
     assert trust["principals"] == [{"type": "Service", "identifiers": ["pods.eks.amazonaws.com"]}]
-    assert conditions["aws:RequestTag/eks-cluster-name"] == ["acme"]
+    assert conditions["aws:RequestTag/eks-cluster-name"] == ["${aws_eks_cluster.cluster.name}"]
     assert conditions["aws:RequestTag/kubernetes-namespace"] == ["kube-system"]
     assert conditions["aws:RequestTag/kubernetes-service-account"] == ["karpenter"]
+
+
+def test_an_association_waits_for_the_cluster(cluster):
+    association = cluster["aws_eks_pod_identity_association"]["karpenter"]
+    assert association["cluster_name"] == "${aws_eks_cluster.cluster.name}"
 
 
 def test_irsa_trusts_one_service_account_of_the_clusters_issuer(synth):

@@ -243,6 +243,61 @@ def test_a_replica_over_two_nodes_is_a_group_with_probed_workers(synth):
     assert "chat" in namespaces["llm-serving"]["reason"]
 
 
+def test_weights_are_copied_before_the_endpoint_that_reads_them(stacks, endpoints):
+    (name,) = (item for item in endpoints if item.startswith("copy-qwen3"))
+    release = endpoints[name]
+    assert f"helm_release.{name}" in endpoints["assistant"]["depends_on"]
+    assert release["wait_for_jobs"] is True
+    values = _values(release)
+    assert values["modelId"] == "Qwen/Qwen3-32B"
+    assert values["prefix"] == f"models/Qwen/Qwen3-32B/{'0' * 40}/"
+    assert values["nodeSelector"] == {"llminfra.io/pool": "system"}
+    assert release["timeout"] > values["activeDeadlineSeconds"]
+    assert values["token"]["secretName"] == values["externalSecrets"][0]["name"]
+    write = stacks["serving"]["data"]["aws_iam_policy_document"][f"{name}-weights"]["statement"][0]
+    assert write["resources"][0].endswith(f"/models/Qwen/Qwen3-32B/{'0' * 40}/*")
+    assert "s3:DeleteObject" not in write["actions"]
+
+
+def test_weights_behind_lustre_are_copied_into_its_bucket(endpoints):
+    (name,) = (item for item in endpoints if item.startswith("copy-llama"))
+    assert f"helm_release.{name}" in endpoints["chat"]["depends_on"]
+    assert _values(endpoints[name])["bucket"] == "acme-weights"
+
+
+def test_endpoints_of_one_model_share_a_copy(synth):
+    plan = plans.plan(plans.assistant(), plans.assistant(name="second", service_account="second"))
+    releases = synth(plan)["serving"]["resource"]["helm_release"]
+    assert len([item for item in releases if item.startswith("copy-")]) == 1
+
+
+def test_one_model_in_two_buckets_is_copied_twice(synth):
+    other = plans.BucketPlan(
+        name="acme-other", spec=plans.WEIGHTS.model_copy(update={"name": "acme-other"}), existing=False
+    )
+    second = plans.assistant(
+        name="second", service_account="second", weights=replace(plans.assistant().weights, storage="acme-other")
+    )
+    plan = plans.plan(plans.assistant(), second)
+    releases = synth(replace(plan, buckets=(*plan.buckets, other)))["serving"]["resource"]["helm_release"]
+    copies = {_values(release)["bucket"]: name for name, release in releases.items() if name.startswith("copy-")}
+    assert set(copies) == {"acme-weights", "acme-other"}
+    assert f"helm_release.{copies['acme-other']}" in releases["second"]["depends_on"]
+
+
+@pytest.mark.parametrize("why", ["existing bucket", "no commit", "closed network"])
+def test_nothing_is_copied_where_it_cannot_or_must_not_be(synth, why):
+    endpoint = plans.assistant(revision=None) if why == "no commit" else plans.assistant()
+    plan = plans.plan(endpoint, lustre=())
+    if why == "existing bucket":
+        plan = replace(plan, buckets=tuple(replace(item, existing=True) for item in plan.buckets))
+    if why == "closed network":
+        private = tuple(item for item in plan.network.subnets if item.kind == "private")
+        plan = replace(plan, network=plans.network_plan(nat="none", subnets=private))
+    releases = synth(plan)["serving"]["resource"]["helm_release"]
+    assert set(releases) == {"assistant"}
+
+
 def test_serving_namespaces_are_restricted_and_deny_by_default(releases):
     namespaces = {item["name"]: item for item in _values(releases["cluster-base"])["namespaces"]}
     assert namespaces["llm-serving"]["podSecurity"] == "restricted"

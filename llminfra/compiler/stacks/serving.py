@@ -1,4 +1,4 @@
-"""The serving stack: a role and a release for each endpoint."""
+"""The serving stack: a role and a release for each endpoint, after the Jobs that fetch their weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from llminfra.bindings import core
 from llminfra.compiler.contracts import BucketOutputs, ClusterContract, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
+from llminfra.compiler.releases.weights_copy import WeightsCopy, weights_copies, weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.platform import local_chart
 from llminfra.constructs.helm_release import HelmRelease, helm_release
@@ -18,6 +19,7 @@ from llminfra.spec.capacity import CapacityBlock
 
 # Time for a node to come and for its first image, on top of what the pod itself may take.
 _NODE_AND_IMAGE_S = 1800
+_JOB_MARGIN_S = 300
 
 
 def serving_stack(app: core.App, plan: Plan) -> Built:
@@ -35,10 +37,17 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
     )
     identity = pod_identity(plan, cluster)
     charts: set[str] = set()
+    copies = weights_copies(plan) if storage else {}
+    copied = {
+        copy.name: _copy(scope, plan, copy, storage, identity, charts)
+        for copy in {item.name: item for item in copies.values()}.values()
+        if storage
+    }
     for endpoint in plan.endpoints:
         make = scope.under(f"endpoints.{endpoint.name}")
         role = _role(scope, plan, endpoint, storage, identity)
         role_arn = role.arn if role and identity.kind == "irsa" else None
+        weights = [copied[copies[endpoint.name].name]] if endpoint.name in copies else []
         helm_release(
             make,
             HelmRelease(
@@ -48,11 +57,44 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
                 values=llm_server_values(endpoint, plan, storage, role_arn),
                 timeout_s=timeout_s(endpoint),
                 wait=waits(endpoint, plan),
-                after=role.ready if role else (),
+                after=[*(role.ready if role else ()), *weights],
             ),
         )
     scope.finish()
     return Built("serving", scope.stack, frozenset(charts))
+
+
+def _copy(
+    scope: Scope,
+    plan: Plan,
+    copy: WeightsCopy,
+    storage: StorageContract,
+    identity: PodIdentity,
+    charts: set[str],
+) -> core.TerraformElement:
+    """A Job that fills one prefix of a bucket, with a role that writes there and nowhere else."""
+    make = scope.under(f"endpoints.{copy.endpoint.name}.model")
+    role = pod_role(
+        make,
+        copy.name,
+        identity=identity,
+        namespace=copy.endpoint.namespace,
+        service_account=copy.name,
+        description=f"{plan.platform.name}: copies {copy.endpoint.model_id} into {copy.bucket}",
+        inline={"weights": writes_weights(storage.buckets[copy.bucket], copy.key, scope)},
+    )
+    return helm_release(
+        make,
+        HelmRelease(
+            id=copy.name,
+            namespace=copy.endpoint.namespace,
+            chart=local_chart("weights-copy", charts),
+            values=weights_copy_values(copy, plan, role.arn if identity.kind == "irsa" else None),
+            timeout_s=copy.timeout_s + _JOB_MARGIN_S,
+            wait_for_jobs=True,
+            after=role.ready,
+        ),
+    )
 
 
 def timeout_s(endpoint: EndpointPlan) -> int:
@@ -105,6 +147,31 @@ def reads_weights(bucket: BucketOutputs, prefix: str, scope: Scope) -> Sequence[
             Statement(
                 sid="DecryptWeights",
                 actions=["kms:Decrypt"],
+                resources=[bucket.key_arn],
+                conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
+            )
+        )
+    return statements
+
+
+def writes_weights(bucket: BucketOutputs, prefix: str, scope: Scope) -> Sequence[Statement]:
+    """Write one prefix and the note beside it that it is complete, and encrypt through S3 only.
+
+    Listing is not bound to the prefix: without it, S3 answers "forbidden" for a file that is not there yet.
+    """
+    statements = [
+        Statement(
+            sid="WriteWeights",
+            actions=["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            resources=[f"{bucket.arn}/{prefix}/*", f"{bucket.arn}/{prefix}.complete.json"],
+        ),
+        Statement(sid="SeeWhatIsThere", actions=["s3:ListBucket"], resources=[bucket.arn]),
+    ]
+    if bucket.key_arn:
+        statements.append(
+            Statement(
+                sid="EncryptWeights",
+                actions=["kms:GenerateDataKey", "kms:Decrypt"],
                 resources=[bucket.key_arn],
                 conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
             )

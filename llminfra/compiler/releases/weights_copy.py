@@ -1,0 +1,103 @@
+"""Jobs that copy models from the Hub into buckets, one for each model that a bucket must hold."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from llminfra.charts.kubernetes import Image
+from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, SecretEnv, Security, ServiceAccount
+from llminfra.charts.weights_copy import CopyResources, WeightsCopyValues
+from llminfra.compiler.releases.names import POOL_LABEL, SECRET_STORE
+from llminfra.constructs.names import bounded
+from llminfra.planning.plan import EndpointPlan, Plan
+
+_NAME_LIMIT = 40
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_TOKEN = "HF_TOKEN"  # noqa: S105  # name of a variable
+# The Hub takes files of up to 50 GB, but safetensors shards of 5 GB and less are the rule; the system nodes' root
+# volume must hold it beside the image.
+_SCRATCH_GIB = 15
+# Far below what a NAT gateway gives, so that only a copy that hangs runs out of time.
+_SLOWEST_MB_PER_S = 50
+_IMAGE_PULL_S = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCopy:
+    """One model in one bucket; ``endpoint`` is one of those that read it."""
+
+    name: str
+    bucket: str
+    key: str
+    revision: str
+    endpoint: EndpointPlan
+
+    @property
+    def timeout_s(self) -> int:
+        """How long the Job may take."""
+        return _IMAGE_PULL_S + int(self.endpoint.weights.bytes_total / 1e6 / _SLOWEST_MB_PER_S)
+
+
+def weights_copies(plan: Plan) -> dict[str, WeightsCopy]:
+    """The copy that each endpoint waits for, by endpoint.
+
+    There is none for a bucket that llminfra only reads, for a model without a pinned commit, and in a network without
+    a way to the Hub: there, weights come by other means.
+    """
+    if plan.network.nat == "none" and plan.network.existing_vpc_id is None:
+        return {}
+    own = {item.name for item in plan.buckets if not item.existing}
+    copies: dict[str, WeightsCopy] = {}
+    for endpoint in plan.endpoints:
+        bucket, key, revision = _bucket(endpoint, plan), endpoint.weights.key, endpoint.revision
+        if bucket in own and bucket and key and revision and _COMMIT.fullmatch(revision):
+            name = bounded(f"copy-{endpoint.spec.model.slug}-{revision[:7]}", _NAME_LIMIT)
+            others = {copy.bucket for copy in copies.values() if copy.name == name}
+            if others - {bucket}:
+                name = bounded(f"{name}-{hashlib.sha256(bucket.encode()).hexdigest()[:6]}", _NAME_LIMIT)
+            copies[endpoint.name] = WeightsCopy(name, bucket, key, revision, endpoint)
+    return copies
+
+
+def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> WeightsCopyValues:
+    """The Job runs on the system nodes, in the engine's image, which has what it needs."""
+    call, token = copy.endpoint.invocation, copy.endpoint.spec.model.token
+    secret_name = f"{copy.name}-token"
+    return WeightsCopyValues(
+        name=copy.name,
+        image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
+        model_id=copy.endpoint.model_id,
+        revision=copy.revision,
+        bucket=copy.bucket,
+        prefix=f"{copy.key}/",
+        region=plan.platform.region,
+        token=SecretEnv(name=_TOKEN, secret_name=secret_name, secret_key=_TOKEN) if token else None,
+        external_secrets=[
+            ExternalSecret(
+                name=secret_name,
+                store_name=SECRET_STORE,
+                data=[ExternalSecretItem(secret_key=_TOKEN, remote_key=token.name, remote_property=token.key)],
+            )
+        ]
+        if token
+        else [],
+        resources=CopyResources(cpu_millis=500, memory_mib=2048, scratch_gib=_SCRATCH_GIB),
+        active_deadline_seconds=copy.timeout_s,
+        service_account=ServiceAccount(name=copy.name, role_arn=role_arn),
+        node_selector={POOL_LABEL: "system"},
+        security=Security(
+            run_as_user=call.run_as_user or 10001,
+            run_as_group=call.run_as_user or 10001,
+            fs_group=call.run_as_user or 10001,
+            read_only_root_filesystem=True,
+        ),
+    )
+
+
+def _bucket(endpoint: EndpointPlan, plan: Plan) -> str | None:
+    weights = endpoint.weights
+    if weights.kind == "lustre":
+        return next((item.source_bucket for item in plan.lustre if item.name == weights.storage), None)
+    return weights.storage
