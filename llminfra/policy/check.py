@@ -144,7 +144,7 @@ def _own(
         )
         for item in placed
     ]
-    refusal = by_code()["LLM_SRV_34"]
+    refusal = by_code()["LLM_SRV_54"]
     found += [
         PolicyFinding(
             rule=refusal.code,

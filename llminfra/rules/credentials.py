@@ -29,6 +29,10 @@ _SECRET_WORDS = re.compile(
 _REFERENCE_WORDS = re.compile(
     r"(name|ref|arn|id|path|file|key_?ref|store|role|type|url|host|issuer|ttl|expir\w*|http_tokens)$", re.IGNORECASE
 )
+# Keys of Kubernetes manifests and values that name an entry of a Secret.
+_KUBERNETES_REFERENCES = frozenset(
+    {"secretKey", "secretKeyRef", "secretRef", "existingSecret", "passwordKey", "tokenKey"}
+)
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_=-])")
 _LEAST_BITS = 4.3
 """Bits per character from which a run of 32 or more characters looks random; English and identifiers stay below 4."""
@@ -46,6 +50,8 @@ def credential_kind(text: str) -> str | None:
 def names_a_secret(name: str) -> bool:
     """Whether a key or variable of that name holds a secret (``HF_TOKEN``), not a reference to one (``token_arn``)."""
     last = name.rpartition(".")[2]
+    if last in _KUBERNETES_REFERENCES:
+        return False
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last)
     return _SECRET_WORDS.search(spaced) is not None and _REFERENCE_WORDS.search(spaced) is None
 

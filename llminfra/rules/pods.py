@@ -131,7 +131,7 @@ def probes(objects: KubernetesObjects) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_21",
+    code="LLM_SRV_41",
     title="Containers stay inside their sandbox",
     severity=Severity.ERROR,
     looks_at="kubernetes",
@@ -154,7 +154,7 @@ def sandboxed(objects: KubernetesObjects) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_22",
+    code="LLM_SRV_42",
     title="EFA devices come from the device plugin, not from a host path",
     severity=Severity.ERROR,
     looks_at="kubernetes",
@@ -177,7 +177,7 @@ def no_device_paths(objects: KubernetesObjects) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_23",
+    code="LLM_SRV_43",
     title="Scratch space is bounded",
     severity=Severity.WARNING,
     looks_at="kubernetes",

@@ -121,29 +121,6 @@ def startup_waits(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_10",
-    title="The engine is maintained",
-    severity=Severity.WARNING,
-    looks_at="plan",
-    why="Text Generation Inference is in maintenance mode since 2025-12-11 and DeepSpeed-MII had its last release in "
-    "March 2025: no new models, and no fixes for what is found in them.",
-    fix="use VLLM or SGLang; TGI's own README says the same",
-    source=("huggingface/text-generation-inference README, commit 34988476", "deepspeedai/DeepSpeed-MII releases"),
-)
-def engine_maintained(plan: Plan) -> Iterator[Hit]:
-    """Engines that get no new work."""
-    dormant = {"tgi": "is in maintenance mode", "mii": "is dormant", "deepspeed-mii": "is dormant"}
-    for endpoint in plan.endpoints:
-        if state := dormant.get(endpoint.engine):
-            yield Hit(
-                path=_path(endpoint, "engine"),
-                message=f"{endpoint.engine} {state}",
-                found=f"{endpoint.engine} {endpoint.engine_version}",
-                expected="vllm or sglang",
-            )
-
-
-@rule(
     code="LLM_SRV_13",
     title="A pod has time to finish its requests before it is killed",
     severity=Severity.ERROR,
@@ -193,7 +170,7 @@ def spot_drain(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_20",
+    code="LLM_SRV_40",
     title="A rollout does not wait for GPUs that the pool does not have",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -226,7 +203,7 @@ def rollout_has_room(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_24",
+    code="LLM_SRV_44",
     title="An endpoint on EFA uses an image that has the EFA userspace",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -254,7 +231,7 @@ def efa_image(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_29",
+    code="LLM_SRV_49",
     title="An endpoint that scales to zero can be woken",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -277,7 +254,7 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_30",
+    code="LLM_SRV_50",
     title="A replica is not given up sooner than a new one could start",
     severity=Severity.WARNING,
     looks_at="plan",
@@ -301,7 +278,7 @@ def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_31",
+    code="LLM_SRV_51",
     title="Two endpoints do not answer to one model name",
     severity=Severity.WARNING,
     looks_at="plan",
@@ -324,7 +301,7 @@ def served_names_differ(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_32",
+    code="LLM_SRV_52",
     title="An endpoint that other namespaces may call wants an API key",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -349,7 +326,6 @@ RULES = (
     pod_fits_node,
     requests_bounded,
     startup_waits,
-    engine_maintained,
     drain_fits_grace,
     spot_drain,
     rollout_has_room,

@@ -76,19 +76,19 @@ def srv_19(o: Objects) -> None:
     drop(o, "NetworkPolicy", "default-deny-ingress")
 
 
-def srv_21(o: Objects) -> None:
+def srv_41(o: Objects) -> None:
     container(o)["securityContext"]["privileged"] = True
 
 
-def srv_22(o: Objects) -> None:
+def srv_42(o: Objects) -> None:
     pod(o)["volumes"].append({"name": "infiniband", "hostPath": {"path": "/dev/infiniband"}})
 
 
-def srv_23(o: Objects) -> None:
+def srv_43(o: Objects) -> None:
     pod(o)["volumes"].append({"name": "scratch", "emptyDir": {}})
 
 
-def srv_33(o: Objects) -> None:
+def srv_53(o: Objects) -> None:
     pick(o, "NetworkPolicy")["spec"]["ingress"].append({"ports": [{"port": 8000}]})
 
 
@@ -138,10 +138,10 @@ MUTANTS: dict[str, Callable[[Objects], None]] = {
     "LLM_SRV_17": srv_17,
     "LLM_SRV_18": srv_18,
     "LLM_SRV_19": srv_19,
-    "LLM_SRV_21": srv_21,
-    "LLM_SRV_22": srv_22,
-    "LLM_SRV_23": srv_23,
-    "LLM_SRV_33": srv_33,
+    "LLM_SRV_41": srv_41,
+    "LLM_SRV_42": srv_42,
+    "LLM_SRV_43": srv_43,
+    "LLM_SRV_53": srv_53,
     "LLM_SEC_9": sec_9,
     "LLM_SEC_12": sec_12,
     "LLM_CAP_8": cap_8,

@@ -81,20 +81,16 @@ def srv_8() -> Plan:
     return planned(plan, "chat", invocation=replace(call, startup=hasty))
 
 
-def srv_10() -> Plan:
-    return planned(prod_plan(), "chat", engine="tgi", engine_version="3.3.7")
-
-
 def srv_13() -> Plan:
     plan = prod_plan()
     return planned(plan, "chat", drain=replace(chat(plan).drain, grace_s=30))
 
 
-def srv_20() -> Plan:
+def srv_40() -> Plan:
     return planned(prod_plan(), "assistant", rollout="surge", min_replicas=1_000)
 
 
-def srv_24() -> Plan:
+def srv_44() -> Plan:
     plan = prod_plan()
     held = chat(plan)
     spec = held.spec.model_copy(
@@ -151,21 +147,20 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_3": srv_3,
     "LLM_SRV_6": srv_6,
     "LLM_SRV_8": srv_8,
-    "LLM_SRV_10": srv_10,
     "LLM_SRV_11": from_spec(endpoints=model("chat", trust_remote_code=True)),
     "LLM_SRV_12": unfiltered("assistant", args=("--load-format=pt",)),
     "LLM_SRV_13": srv_13,
     "LLM_SRV_14": from_spec(endpoints={"assistant": {"replicas": 1}}),
-    "LLM_SRV_20": srv_20,
-    "LLM_SRV_24": srv_24,
-    "LLM_SRV_25": from_spec(endpoints=engine("assistant", extra_args=("--enable-log-requests",))),
-    "LLM_SRV_26": unfiltered("assistant", env={"VLLM_SERVER_DEV_MODE": "1"}),
-    "LLM_SRV_27": unfiltered("assistant", env={"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}),
-    "LLM_SRV_28": unfiltered("assistant", env={"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"}),
-    "LLM_SRV_29": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=0, max=6)}}),
-    "LLM_SRV_30": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=1, max=6, cooldown_s=60)}}),
-    "LLM_SRV_31": from_spec(endpoints={"assistant": {"served_name": "meta-llama/Llama-3.3-70B-Instruct"}}),
-    "LLM_SRV_32": from_spec(endpoints={"assistant": {"allow_from_namespaces": ("web",)}}),
+    "LLM_SRV_40": srv_40,
+    "LLM_SRV_44": srv_44,
+    "LLM_SRV_45": from_spec(endpoints=engine("assistant", extra_args=("--enable-log-requests",))),
+    "LLM_SRV_46": unfiltered("assistant", env={"VLLM_SERVER_DEV_MODE": "1"}),
+    "LLM_SRV_47": unfiltered("assistant", env={"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}),
+    "LLM_SRV_48": unfiltered("assistant", env={"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"}),
+    "LLM_SRV_49": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=0, max=6)}}),
+    "LLM_SRV_50": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=1, max=6, cooldown_s=60)}}),
+    "LLM_SRV_51": from_spec(endpoints={"assistant": {"served_name": "meta-llama/Llama-3.3-70B-Instruct"}}),
+    "LLM_SRV_52": from_spec(endpoints={"assistant": {"allow_from_namespaces": ("web",)}}),
     "LLM_STO_8": sto_8,
     "LLM_STO_10": sto_10,
 }

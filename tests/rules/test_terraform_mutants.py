@@ -50,10 +50,10 @@ def h100_group(documents: Documents) -> Any:
     return resource(documents, "cluster", "aws_eks_node_group", "pool-h100")
 
 
-def statement(documents: Documents, stack: str, ending: str) -> Any:
-    """First statement of the policy document whose name ends so."""
-    held = documents[stack]["data"]["aws_iam_policy_document"]
-    body = next(body for name, body in held.items() if name.endswith(ending))
+def endpoint_statement(documents: Documents) -> Any:
+    """First statement of an endpoint's own policy document."""
+    held = documents["serving"]["data"]["aws_iam_policy_document"]
+    body = next(body for body in held.values() if body["//"]["llminfra"]["spec_path"] == "endpoints.assistant")
     first = body["statement"]
     return first[0] if isinstance(first, list) else first
 
@@ -176,7 +176,7 @@ def sto_3(d: Documents) -> None:
 
 
 def sto_4(d: Documents) -> None:
-    statement(d, "serving", "weights")["actions"] = ["s3:GetObject", "s3:PutObject"]
+    endpoint_statement(d)["actions"] = ["s3:GetObject", "s3:PutObject"]
 
 
 def sto_5(d: Documents) -> None:
@@ -211,7 +211,7 @@ def sec_3(d: Documents) -> None:
 
 
 def sec_4(d: Documents) -> None:
-    statement(d, "serving", "weights")["actions"] = ["fsx:*"]
+    endpoint_statement(d)["actions"] = ["fsx:*"]
 
 
 def sec_5(d: Documents) -> None:
