@@ -25,7 +25,7 @@ def rehearsal_view(report: RehearsalReport) -> RenderableType:
     table.add_column("stack", style="bold", overflow="fold")
     table.add_column("resources", justify="right")
     for step in _STEPS:
-        table.add_column(step, justify="right", no_wrap=step != "second plan")
+        table.add_column("re-plan" if step == "second plan" else step, justify="right", no_wrap=True)
     for stack in report.stacks:
         steps: dict[str, Step] = {step.name: step for step in stack.steps}
         table.add_row(stack.name, str(stack.resources), *(_cell(steps.get(name)) for name in _STEPS))

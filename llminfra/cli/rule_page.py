@@ -62,4 +62,4 @@ def print_rule(rule: Rule) -> None:
         console.print()
         console.print(Text("Source", style="bold"))
         for source in rule.source:
-            console.print(Padding(Text(source, style="dim"), (0, 0, 0, 2)), soft_wrap=True)
+            console.print(Text(f"  {source}", style="dim"), soft_wrap=True)  # addresses stay whole

@@ -1,0 +1,146 @@
+"""``llminfra plan``: a page for people, data for programs, and neither Node nor CDKTF."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from llminfra.cli.plan_view import plan_view
+from llminfra.cli.specs import plan_specs
+from tests.cli.run import Run
+from tests.cli.specs import GOOD, write
+
+ROOT = Path(__file__).resolve().parents[2]
+STACKS = [ROOT / "stacks" / "prod.py", ROOT / "stacks" / "dev.py"]
+
+
+def test_the_page_names_what_was_decided(workdir: Path, run: Run) -> None:
+    result = run("plan", write(workdir, GOOD))
+    assert result.code == 0
+    assert result.err == ""
+    for text in (
+        "good",
+        "us-east-1",
+        "gpu",
+        "g6.2xlarge",
+        "1 × L4",
+        "Qwen/Qwen3-8B",
+        "fp8",
+        "TP 1",
+        "GiB",
+        "cold start",
+    ):
+        assert text in result.out, text
+    assert "total" in result.out
+    assert "prices of 20" in result.out
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
+def test_no_line_is_wider_than_the_terminal(path: Path, width: int) -> None:
+    (plan,) = plan_specs([path])
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(plan_view(plan, width))
+    lines = capture.get().splitlines()
+    assert len(lines) > 30
+    assert max(len(line) for line in lines) <= width
+
+
+def test_pipes_get_no_colour_and_no_trailing_blanks(workdir: Path, run: Run) -> None:
+    result = run("plan", write(workdir, GOOD))
+    assert "\x1b" not in result.out
+    assert not any(line.endswith(" ") for line in result.out.splitlines())
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
+def test_json_holds_the_whole_plan(path: Path, run: Run) -> None:
+    result = run("plan", path, "--json")
+    assert result.code == 0
+    document = json.loads(result.out)
+    assert document["ok"] is True
+    (data,) = document["plans"]
+    (plan,) = plan_specs([path])
+    assert data["name"] == plan.platform.name
+    assert [item["name"] for item in data["pools"]] == [item.name for item in plan.pools]
+    assert data["pools"][0]["instance_types"][0]["name"] == plan.pools[0].main_type.name
+    for item, endpoint in zip(data["endpoints"], plan.endpoints, strict=True):
+        assert item["fit"]["kv_cache_tokens"] == endpoint.fit.kv_cache_tokens
+        assert item["startup"]["estimate_s"] == pytest.approx(endpoint.startup.estimate_s)
+        assert item["invocation"]["args"] == list(endpoint.invocation.args)
+    assert [item["usd_per_hour_max"] for item in data["costs"]] == [item.usd_per_hour_max for item in plan.costs]
+    assert set(data["platform"]["endpoints"]) == {item.name for item in plan.endpoints}
+    assert document["diagnostics"] == [item.to_dict() for item in plan.diagnostics]
+
+
+def test_json_is_the_same_from_run_to_run(run: Run) -> None:
+    assert run("plan", *STACKS, "--json").out == run("plan", *STACKS, "--json").out
+
+
+def test_several_specs_give_several_plans(run: Run) -> None:
+    document = json.loads(run("plan", *STACKS, "--json").out)
+    assert [item["name"] for item in document["plans"]] == ["acme-prod", "acme-dev"]
+
+
+def test_the_same_spec_in_yaml_gives_the_same_plan(workdir: Path, run: Run) -> None:
+    text = (
+        "name: good\nregion: us-east-1\npools:\n  gpu: {instance_types: [g6.2xlarge]}\n"
+        "models:\n  qwen: {id: Qwen/Qwen3-8B, quantization: fp8}\n"
+        "endpoints:\n  chat: {model: qwen, engine: {kind: vllm, max_model_len: 8192}, on: gpu}\n"
+    )
+    python, yaml = write(workdir, GOOD), write(workdir, text, "spec.yaml")
+    (first,), (second,) = plan_specs([python]), plan_specs([yaml])
+    assert first.platform == second.platform
+    one, two = (json.loads(run("plan", path, "--json").out)["plans"] for path in (python, yaml))
+    assert one == two
+
+
+def test_plan_needs_neither_cdktf_nor_node(workdir: Path) -> None:
+    code = (
+        "import sys; from llminfra.cli.main import main; code = main(['plan', sys.argv[1]]);"
+        "heavy = [name for name in ('cdktf', 'jsii', 'constructs', 'checkov', 'yaml') if name in sys.modules];"
+        "sys.exit(f'loaded: {heavy}' if heavy else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(write(workdir, GOOD))],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": "", "PYTHONPATH": str(ROOT)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Qwen/Qwen3-8B" in done.stdout
+
+
+def test_an_ascii_terminal_gets_no_traceback(workdir: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from llminfra.cli.main import main; sys.exit(main())", "plan", "spec.py"],
+        capture_output=True,
+        check=False,
+        cwd=write(workdir, GOOD).parent,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
+def test_a_closed_pipe_is_no_traceback(workdir: Path) -> None:
+    write(workdir, GOOD)
+    command = (
+        f"{sys.executable} -c 'import sys; from llminfra.cli.main import main; sys.exit(main())' plan spec.py | head -1"
+    )
+    done = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=workdir,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.startswith("good")
+    assert "Traceback" not in done.stderr
