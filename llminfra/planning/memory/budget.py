@@ -11,7 +11,7 @@ from llminfra.planning.memory.activation import ActivationPeak, activation_peak
 from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.kv_plan import CachePlan
 from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
-from llminfra.planning.memory.overhead import GIB, cuda_graph_gib, non_torch_gib
+from llminfra.planning.memory.overhead import GIB, cuda_graph_gib, nccl_gib, non_torch_gib
 from llminfra.planning.memory.settings import Settings
 
 
@@ -112,7 +112,19 @@ def vllm_budget(
         concurrency=plan.concurrency(blocks, length, batched),
         longest=longest,
         verdict=_vllm_verdict(
-            profile, settings, plan, total_gib, limit, weights_gib, available, usable, longest, tokens, graphs, pool
+            profile,
+            settings,
+            plan,
+            total_gib,
+            limit,
+            weights_gib,
+            available,
+            usable,
+            longest,
+            tokens,
+            graphs,
+            pool,
+            nccl_gib(settings, gpu) if profile.nccl_before_baseline else 0.0,
         ),
         explain=_explain(profile, settings, peak, total_gib, limit, other, graphs, available, pool),
     )
@@ -140,10 +152,11 @@ def _vllm_verdict(
     tokens: int,
     graphs: float,
     pool: float,
+    communicators: float,
 ) -> Verdict:
     length = settings.max_model_len
     needed = plan.needed_bytes(length, settings.max_num_batched_tokens) / GIB
-    context = engine_data()["overheads"]["cuda_context_gib"]
+    context = engine_data()["overheads"]["cuda_context_gib"] + communicators
     if weights > total - context:
         text = f"the weights take {weights:.2f} GiB of the {total:.2f} GiB that the GPU has"
         return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total))

@@ -9,8 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-ASSUMED_VLLM = "0.11.0"
-ASSUMED_RELEASE = (0, 11, 0)
+ASSUMED_VLLM = "0.10.2"
+ASSUMED_RELEASE = (0, 10, 2)
 """Assumed when a case names no release: of the V1 releases its rules reserve the most memory."""
 LAST_V0 = (0, 7, 3)
 """Last release whose default engine is V0."""
@@ -36,6 +36,7 @@ class EngineProfile:
         parallel_reserve_gib: Allocator cache that the profiling run leaves on each of several ranks.
         checks_length: The engine refuses a context longer than the cache.
         context_in_non_torch: The CUDA context counts as non-torch memory, because the baseline is taken at zero.
+        nccl_before_baseline: Communicators are made before memory is first looked at.
         reserves_cuda_graphs: The budget includes an estimate for captured graphs.
         tokens_by_concurrency: Printed tokens are concurrency times context length.
         group_slack: See `kv_plan.plan_cache`.
@@ -57,6 +58,7 @@ class EngineProfile:
     parallel_reserve_gib: float = 0.0
     checks_length: bool = True
     context_in_non_torch: bool = False
+    nccl_before_baseline: bool = False
     reserves_cuda_graphs: bool = False
     tokens_by_concurrency: bool = False
     group_slack: float = 1.0

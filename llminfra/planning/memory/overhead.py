@@ -9,7 +9,9 @@ from llminfra.planning.memory.settings import Settings
 
 GIB = 2**30
 NVLINK_FABRIC_GBPS = 300
-"""From here on NVLink is a board fabric; the 112 GB/s bridge of workstation cards is left unused by default."""
+"""From here on NVLink is a board fabric, not the bridge of workstation cards."""
+FABRIC_CAPABILITY = 90
+"""From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it."""
 
 
 def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
@@ -18,18 +20,24 @@ def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -
         return 0.0
     table = engine_data()["overheads"]
     context = table["cuda_context_gib"] if profile.context_in_non_torch else 0.0
-    reserve = profile.parallel_reserve_gib if settings.tp * settings.pp > 1 else 0.0
-    return float(table["libraries_gib"] + context + nccl_gib(settings, gpu) + reserve)
+    ranks = settings.tp * settings.pp
+    if ranks == 1:
+        return float(table["libraries_gib"] + context)
+    nccl = nccl_gib(settings, gpu)
+    if profile.nccl_before_baseline:
+        nccl = min(nccl, table["nccl_gib_after_baseline_fabric"])
+    return float(table["libraries_gib"] + context + nccl + profile.parallel_reserve_gib)
 
 
 def nccl_gib(settings: Settings, gpu: Gpu | None) -> float:
-    """Communicator buffers of one rank: more channels and peers with more ranks."""
+    """Communicator buffers of one rank: large where the switch reduces, small elsewhere."""
     ranks = settings.tp * settings.pp
-    if ranks <= 1:
+    if ranks == 1:
         return 0.0
-    linked = gpu is None or gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS
-    rows = engine_data()["overheads"]["nccl_gib_nvlink" if linked else "nccl_gib_pcie"]
-    return float(next(row["gib"] for row in rows if ranks <= row["up_to_ranks"]))
+    table = engine_data()["overheads"]
+    if gpu is not None and not (gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and gpu.capability >= FABRIC_CAPABILITY):
+        return float(table["nccl_gib_other"])
+    return float(next(row["gib"] for row in table["nccl_gib_fabric"] if ranks <= row["up_to_ranks"]))
 
 
 def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:
