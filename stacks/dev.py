@@ -9,24 +9,15 @@ weights = ModelBucket(name="acme-dev-llm-weights")
 
 # Findings that a development platform lives with.
 ACCEPTED = {
-    (
-        "CKV_AWS_18",
-        "storage.*",
-    ): "CloudTrail data events record every access to weights; access logs would repeat them.",
-    (
-        "CKV_AWS_144",
-        "storage.*",
-    ): "Weights are copies of published checkpoints at a pinned commit; they can be uploaded anew.",
+    ("CKV_AWS_18", "storage.*"): "CloudTrail data events record every access; access logs would repeat them.",
+    ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",
     ("CKV_AWS_338", "*"): "Logs of development are of use for a month at most, and hold no data of customers.",
     ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",
     ("CKV_K8S_11", "endpoints.*"): "A CPU limit throttles tokenization; the request guarantees each pod its share.",
     ("CKV_K8S_15", "endpoints.*"): "Images are pinned by release; pulling 10 GB again would slow every scale-up.",
     ("CKV_K8S_22", "endpoints.*"): "CUDA libraries write outside the cache volumes; the user has no privileges at all.",
     ("CKV_K8S_43", "endpoints.*"): "Release tags of vLLM do not move; digests come with our own image mirror.",
-    (
-        "LLM_SRV_14",
-        "endpoints.small",
-    ): "One spot replica is all that development pays for; testers repeat a lost request.",
+    ("LLM_SRV_14", "endpoints.small"): "One spot replica is all development pays for; testers repeat a request.",
 }
 
 platform = Platform(

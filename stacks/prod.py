@@ -36,14 +36,8 @@ lustre = Lustre(name="weights", capacity_gib=4800, throughput_mbps_per_tib=500, 
 
 # Findings of checkov that we live with: what each would cost, and who answers for it. None outlives its date.
 ACCEPTED = {
-    (
-        "CKV_AWS_18",
-        "storage.*",
-    ): "CloudTrail data events record every access to weights; access logs would repeat them.",
-    (
-        "CKV_AWS_144",
-        "storage.*",
-    ): "Weights are copies of published checkpoints at a pinned commit; they can be uploaded anew.",
+    ("CKV_AWS_18", "storage.*"): "CloudTrail data events record every access; access logs would repeat them.",
+    ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",
     ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",
     ("CKV_K8S_11", "endpoints.*"): "A CPU limit throttles tokenization; the request guarantees each pod its share.",
     ("CKV_K8S_15", "endpoints.*"): "Images are pinned by release; pulling 10 GB again would slow every scale-up.",

@@ -34,11 +34,12 @@ _KUBERNETES_REFERENCES = frozenset(
     {"secretKey", "secretKeyRef", "secretRef", "existingSecret", "passwordKey", "tokenKey"}
 )
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_=-])")
-_LEAST_BITS = 4.3
-"""Bits per character from which a run of 32 or more characters looks random; English and identifiers stay below 4."""
+_SEGMENT = re.compile(r"[A-Za-z0-9+]{20,}")
+_LEAST_BITS = 3.6
+"""Bits per character of 20 random letters and digits are 4.0 on average; words repeat their letters."""
 
-_LEAST_CHANGES = 0.45
-"""Share of neighbours of different class: 0.62 in random letters and digits, below 0.35 in CamelCase names."""
+_LEAST_CHANGES = 0.42
+"""Share of neighbours of different class: 0.62 in random letters and digits, below 0.4 in CamelCase names."""
 
 
 def credential_kind(text: str) -> str | None:
@@ -57,12 +58,16 @@ def names_a_secret(name: str) -> bool:
 
 
 def looks_random(text: str) -> bool:
-    """Whether the text holds a run that only a generator makes: long, of mixed case and digits, of high entropy."""
-    for run in _CANDIDATE.findall(text):
-        classes = (any(c.islower() for c in run), any(c.isupper() for c in run), any(c.isdigit() for c in run))
-        if all(classes) and entropy_bits(run) >= _LEAST_BITS and _changes(run) >= _LEAST_CHANGES:
-            return True
-    return False
+    """Whether the text holds a run that only a generator makes: 32 characters or more, mixed at random.
+
+    Separators split names (``Llama-3.3-70B-Instruct-FP8``) into short pieces, and keys into long ones.
+    """
+    return any(_is_random(piece) for run in _CANDIDATE.findall(text) for piece in _SEGMENT.findall(run))
+
+
+def _is_random(piece: str) -> bool:
+    classes = (any(c.islower() for c in piece), any(c.isupper() for c in piece), any(c.isdigit() for c in piece))
+    return all(classes) and entropy_bits(piece) >= _LEAST_BITS and _changes(piece) >= _LEAST_CHANGES
 
 
 def _changes(run: str) -> float:

@@ -38,7 +38,7 @@ def _step(value: Spec, parts: list[str]) -> tuple[Any, list[str]]:
     if name in ("platform", "platforms") and hasattr(value, "workloads"):
         return value, rest[1:] if rest[:1] == [getattr(value, "name", None)] else rest
     held = getattr(value, "workloads", None) if name == "endpoints" else getattr(value, name, None)
-    if isinstance(held, Iterable) and not isinstance(held, str | dict):
+    if isinstance(held, Iterable) and not isinstance(held, str | dict | Spec):
         for item in held:
             key = getattr(item, "name", None) or getattr(item, "rule", None)
             size = len(str(key).split(".")) if key else 0

@@ -1,0 +1,163 @@
+"""Pages of the findings that planning makes about latency targets, devices, drivers and what else a start needs."""
+
+from __future__ import annotations
+
+from llminfra.diagnostics import Severity
+from llminfra.rules.rule import LooksAt, emitted
+
+_PLAN = LooksAt.PLAN
+_CAPABILITY = "vllm-project/vllm vllm/model_executor/layers/quantization: get_min_capability"
+
+RULES = (
+    emitted(
+        "LLM_FIT_20",
+        "The latency targets are in reach",
+        looks_at=_PLAN,
+        why="The estimate misses a target of Slo by more than its own uncertainty: no tuning closes such a gap. The "
+        "estimate is a roofline; docs/performance.md shows how far it is from published figures.",
+        fix="use the spread or the GPUs that the finding names, quantize the model, or lower concurrency",
+        source=("benchmarks/performance: error of the estimate against published figures",),
+    ),
+    emitted(
+        "LLM_FIT_21",
+        "The latency targets are kept with certainty",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="The estimate is above a target of Slo, but within its own uncertainty: it may be kept or not.",
+        fix="measure it with the engine's benchmark before you promise it, or take the faster option of the finding",
+        source=("benchmarks/performance: error of the estimate against published figures",),
+    ),
+    emitted(
+        "LLM_FIT_22",
+        "The engine's release has the quantization",
+        looks_at=_PLAN,
+        why="Methods come and go between releases: vLLM dropped GGUF, bitsandbytes, DeepSpeedFP, AQLM and others.",
+        fix="use a method that the finding lists, or a release that has it",
+        source=("vllm-project/vllm releases: QuantizationMethods",),
+    ),
+    emitted(
+        "LLM_FIT_23",
+        "A checkpoint is quantized as the spec says",
+        looks_at=_PLAN,
+        why="AWQ, GPTQ, compressed-tensors, MXFP4 and NVFP4 weights carry scales that are made in advance; an engine "
+        "cannot make them from plain weights while loading.",
+        fix="name a repository with such weights, or use quantization='fp8', which is made while loading",
+        source=("vllm-project/vllm vllm/model_executor/model_loader/weight_utils.py: get_quant_config",),
+    ),
+    emitted(
+        "LLM_FIT_24",
+        "The GPU computes in the type of the weights",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Below 8.9 FP8 weights, and below 10.0 NVFP4 weights, are widened to 16 bit for every product: they take "
+        "less memory but no less time.",
+        fix="accept it, or use GPUs with native support",
+        source=("vllm-project/vllm#4327", _CAPABILITY),
+    ),
+    emitted(
+        "LLM_FIT_25",
+        "The GPU has the declared dtype",
+        looks_at=_PLAN,
+        why="GPUs before Ampere have no bfloat16; the engine stops at start-up.",
+        fix="set Model(dtype='float16')",
+        source=("vllm-project/vllm#1282", "vllm-project/vllm vllm/platforms/cuda.py: check_if_supports_dtype"),
+    ),
+    emitted(
+        "LLM_FIT_26",
+        "The GPU has the checkpoint's dtype",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="A bfloat16 checkpoint on a GPU before Ampere is served in float16, whose range is smaller; older releases "
+        "refuse it.",
+        fix="set Model(dtype='float16') to say that this is meant",
+        source=("vllm-project/vllm#1282", "vllm-project/vllm vllm/platforms/cuda.py"),
+    ),
+    emitted(
+        "LLM_FIT_27",
+        "The CUDA version of the image has code for the GPU",
+        looks_at=_PLAN,
+        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100.",
+        fix="use a newer GPU, or a release of the engine with CUDA 12",
+        source=("CUDA Toolkit 13.0 release notes",),
+    ),
+    emitted(
+        "LLM_FIT_28",
+        "The GPU takes an FP8 cache",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Attention backends of GPUs before 8.9 differ in whether they take an FP8 cache.",
+        fix="leave kv_cache_dtype at 'auto', or try it on one node first",
+        source=("vllm-project/vllm vllm/v1/attention/backends", "vllm-project/vllm#32838"),
+    ),
+    emitted(
+        "LLM_FIT_29",
+        "The image's CUDA is not above the driver's",
+        looks_at=_PLAN,
+        why="A container brings its CUDA and borrows the node's driver; a driver of an older major refuses it.",
+        fix="use an engine version built for the driver's CUDA, or a newer node image",
+        source=("vllm-project/vllm#21979", "defilantech/LLMKube#1424"),
+    ),
+    emitted(
+        "LLM_FIT_30",
+        "The driver of a pinned node image is known",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="An older node image than the one llminfra pins may have an older driver than the engine's CUDA needs.",
+        fix="leave ami_release to llminfra, or check the driver in the AMI's release notes",
+        source=("vllm-project/vllm#5635", "awslabs/amazon-eks-ami releases"),
+    ),
+    emitted(
+        "LLM_FIT_31",
+        "The pod has host memory for loading",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Each rank is a process with gigabytes of its own, loading buffers come on top, and shared memory counts "
+        "too: the kernel kills a pod that goes beyond.",
+        fix="use an instance type with more memory a GPU",
+        source=("vllm-project/vllm#28923", "vllm-project/vllm#1395", "vllm-project/vllm#3035"),
+    ),
+    emitted(
+        "LLM_FIT_32",
+        "Tensor parallelism over many GPUs has NVLink",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="On G instances all-reduces go through host memory: slow, and on hosts without peer access they were seen "
+        "to hang.",
+        fix="quantize so that fewer GPUs do, or use P instances",
+        source=("vllm-project/vllm#8058", "vllm-project/vllm#51513"),
+    ),
+    emitted(
+        "LLM_FIT_33",
+        "Experts over several nodes have a safe EFA version",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="EFA 1.47 with endpoints of both kinds deadlocks in the warm-up of expert parallelism; 1.49 does not.",
+        fix="use one image with EFA 1.49 or later on every node",
+        source=("ai-dynamo/dynamo#12105", "aws/aws-ofi-nccl#584"),
+    ),
+    emitted(
+        "LLM_FIT_34",
+        "Ranks are started by the engine itself",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Ray waits for ever for a placement group that the nodes cannot fill, and says so once.",
+        fix="remove --distributed-executor-backend=ray",
+        source=("vllm-project/vllm#13388", "vllm-project/aibrix#927"),
+    ),
+    emitted(
+        "LLM_FIT_35",
+        "LoRA limits are ones that the engine takes",
+        looks_at=_PLAN,
+        why="vLLM has kernels for certain ranks only, and wants room in host memory for every adapter in use.",
+        fix="use the value that the finding names",
+        source=("vllm-project/vllm#2847", "vllm-project/vllm vllm/config/lora.py"),
+    ),
+    emitted(
+        "LLM_FIT_36",
+        "A gated model that is read from the Hub has a token",
+        looks_at=_PLAN,
+        why="The Hub refuses the download, and the pod restarts for ever.",
+        fix="set Model(token=Secret(name=…)), or copy the model into a ModelBucket",
+        source=("Hugging Face documentation: gated models",),
+    ),
+)
