@@ -14,6 +14,7 @@ from llminfra.planning.facts import number
 from llminfra.planning.fitting import find_spread
 from llminfra.planning.memory import FitCase
 from llminfra.planning.plan import DrainPlan, EndpointPlan, LustrePlan, PoolPlan
+from llminfra.planning.preflight import check_device, check_start
 from llminfra.planning.resources import pod_resources
 from llminfra.planning.startup import plan_startup
 from llminfra.planning.weights import plan_weights
@@ -61,6 +62,8 @@ def _plan_endpoint(
     known = len(findings.items)
     release = find_release(endpoint, findings)
     if facts is None or pool is None or any(item.code == "LLM_FIT_8" for item in findings.items[known:]):
+        return None
+    if not check_device(endpoint, facts, pool, release, findings):
         return None
     engine = engine_settings(endpoint.engine, release)
     path = f"endpoints.{endpoint.name}"
@@ -116,6 +119,7 @@ def _plan_endpoint(
     resources = pod_resources(
         pool, chosen.parallelism.gpus // chosen.nodes, efa=multi_node, ephemeral_gib=_EPHEMERAL_GIB
     )
+    check_start(endpoint, facts, pool, chosen, weights, resources, findings)
     startup = plan_startup(
         weights,
         layers=facts.num_layers,
@@ -189,6 +193,8 @@ def _plan_endpoint(
         rollout=_rollout(pool, chosen.parallelism.gpus, most),
         candidates=spread.others,
         usd_per_replica_hour=chosen.usd_per_hour,
+        performance=chosen.performance,
+        usd_per_million_tokens=chosen.usd_per_million_tokens,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llminfra.planning.parallelism import Candidate, candidates, choose, judge
+from llminfra.planning.parallelism import Candidate, Promise, candidates, choose, judge
 from llminfra.spec.endpoint import Parallelism
 
 if TYPE_CHECKING:
@@ -29,31 +29,85 @@ class Spread:
 def find_spread(
     endpoint: Endpoint, facts: ModelFacts, case: FitCase, pool: PoolPlan, findings: Findings, engine: EngineSettings
 ) -> Spread | None:
-    """The declared spread when it works, else the smallest that does; ``None`` leaves a finding."""
-    concurrency = endpoint.concurrency or 1
-    options = tuple(option for option in candidates(facts, case, pool) if option.nodes == 1 or engine.spans_nodes)
+    """The declared spread when it works, else the cheapest that keeps the promise; ``None`` leaves a finding."""
+    promise = Promise.of(endpoint)
     if not engine.judged:
         wanted = endpoint.parallelism or Parallelism()
         why = "as declared; what the server does with the memory is its own business"
-        return Spread(chosen=judge(facts, case, pool, wanted), why=why, others=())
+        return Spread(chosen=judge(facts, case, pool, wanted, promise=promise), why=why, others=())
+    options = candidates(
+        facts, case, pool, promise=promise, spans_nodes=engine.spans_nodes, copies=engine.kind == "vllm"
+    )
     if endpoint.parallelism is None:
-        chosen, others = choose(options, concurrency)
-        if chosen is None:
-            _no_fit(endpoint, facts, pool, options, concurrency, findings)
+        choice = choose(options, promise)
+        if choice.chosen is None:
+            _no_fit(endpoint, facts, pool, options, promise.concurrency, findings)
+            return None
+        if not choice.keeps_slo and not _slo_in_reach(endpoint, pool, choice.chosen, findings):
             return None
         return Spread(
-            chosen=chosen,
-            why=f"fewest GPUs that hold {concurrency} request{'s' if concurrency > 1 else ''} of full length",
-            others=tuple(option.describe() for option in others),
+            chosen=choice.chosen,
+            why=_why(promise, choice.chosen, keeps_slo=choice.keeps_slo),
+            others=tuple(option.describe() for option in choice.others),
         )
-    declared = judge(facts, case, pool, endpoint.parallelism)
+    declared = judge(facts, case, pool, endpoint.parallelism, promise=promise)
     if not _declared_works(endpoint, pool, declared, options, findings, engine):
         return None
-    if declared.fit.fits is not True or declared.concurrency < concurrency:
-        _no_fit(endpoint, facts, pool, (declared, *options), concurrency, findings)
+    if not declared.meets(promise.concurrency):
+        _no_fit(endpoint, facts, pool, (declared, *options), promise.concurrency, findings)
         return None
-    rest = [option for option in options if option.parallelism != endpoint.parallelism and option.meets(concurrency)]
+    if declared.miss(promise.slo) > 1 and not _slo_in_reach(endpoint, pool, declared, findings, options):
+        return None
+    rest = [
+        option for option in options if option.parallelism != endpoint.parallelism and option.meets(promise.concurrency)
+    ]
     return Spread(chosen=declared, why="as declared", others=tuple(option.describe() for option in rest[:2]))
+
+
+def _why(promise: Promise, chosen: Candidate, *, keeps_slo: bool) -> str:
+    what = f"fewest GPUs that hold {promise.concurrency} request{'s' if promise.concurrency > 1 else ''} of full length"
+    if promise.slo is None or chosen.performance is None:
+        return what
+    figures = f"{chosen.performance.ttft_ms:,.0f} ms to the first token, {chosen.performance.tpot_ms:,.0f} ms a token"
+    if keeps_slo:
+        return f"{what} and keep the latency targets ({figures}, estimated)"
+    return f"nearest to the latency targets among those that hold {promise.concurrency} ({figures}, estimated)"
+
+
+def _slo_in_reach(
+    endpoint: Endpoint, pool: PoolPlan, nearest: Candidate, findings: Findings, options: tuple[Candidate, ...] = ()
+) -> bool:
+    """Report targets that the estimate misses: an error only where it misses by more than its own uncertainty."""
+    slo, found = endpoint.slo, nearest.performance
+    if slo is None or found is None:
+        return True
+    miss = nearest.miss(slo)
+    faster = next(
+        (option for option in options if option.meets(endpoint.concurrency or 1) and option.miss(slo) <= 1), None
+    )
+    targets = {
+        "time_to_first_token_ms": (slo.time_to_first_token_ms, found.ttft_ms),
+        "time_per_output_token_ms": (slo.time_per_output_token_ms, found.tpot_ms),
+    }
+    missed = {name: pair for name, pair in targets.items() if pair[0] and pair[1] > pair[0]}
+    measured = ", ".join(f"{name} {value:,.0f}" for name, (_, value) in missed.items())
+    fix = f"use {faster.shape}; or " if faster else ""
+    fix += "use a pool with faster GPUs, quantize the model, or lower concurrency"
+    if found.queued:
+        fix += f"; or add replicas: {found.queued:.0f} of {endpoint.concurrency} callers wait for a place"
+    report = findings.error if miss > found.spread else findings.warning
+    report(
+        "LLM_FIT_20" if miss > found.spread else "LLM_FIT_21",
+        endpoint,
+        f"endpoints.{endpoint.name}.slo",
+        f"no spread over pool {pool.name!r} keeps the latency targets; the nearest is {nearest.shape}"
+        if endpoint.parallelism is None
+        else f"{nearest.shape} does not keep the latency targets",
+        found=f"{measured} (estimated within a factor of {found.spread:g}; {found.explain[1]})",
+        expected=", ".join(f"{name} at most {wanted:,.0f}" for name, (wanted, _) in missed.items()),
+        fix=fix,
+    )
+    return miss <= found.spread
 
 
 def _declared_works(

@@ -162,16 +162,22 @@ class Replica:
         )
         if machine.pipeline > 1:
             wires += f", {machine.pipeline} stages over {machine.stage_link.name}"
-        return (
+        prefill = (
             f"prefill of {load.prompt_tokens:,} tokens {alone * 1e3:.0f} ms on {gpu.product}, at "
-            f"{known.compute_16bit:.0%} of the 16-bit or {known.compute_8bit:.0%} of the 8-bit peak",
+            f"{known.compute_16bit:.0%} of the 16-bit or {known.compute_8bit:.0%} of the 8-bit peak"
+        )
+        decode = (
             f"decode step with {running:.0f} requests {step.total_s * 1e3:.1f} ms, bound by {step.bound}: weights "
             f"{step.weights_s * 1e3:.1f}, arithmetic {step.compute_s * 1e3:.1f}, cache {step.cache_s * 1e3:.1f}, "
-            f"{wires} {step.wires_s * 1e3:.1f}, overhead {step.overhead_s * 1e3:.1f}",
+            f"{wires} {step.wires_s * 1e3:.1f}, overhead {step.overhead_s * 1e3:.1f}"
+        )
+        read = (
             f"a step reads {(self.work.weight_bytes + touched) / 1e9:.1f} GB of weights per GPU at "
             f"{known.bandwidth_dense:.0%} of {gpu.bandwidth_gbps:,.0f} GB/s"
-            + (f", of that {touched / 1e9:.1f} GB experts at {known.bandwidth_experts:.0%}" if touched else ""),
         )
+        if touched:
+            read += f", of that {touched / 1e9:.1f} GB experts at {known.bandwidth_experts:.0%}"
+        return prefill, decode, read
 
 
 def replica(

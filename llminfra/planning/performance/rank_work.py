@@ -70,7 +70,8 @@ class ExpertWeights:
 
     def touched_bytes(self, tokens: float) -> float:
         """Bytes read for ``tokens`` tokens whose experts are drawn evenly."""
-        return self.rank_bytes * (1 - (1 - self.top_k / self.experts) ** tokens)
+        untouched = float((1 - self.top_k / self.experts) ** tokens)
+        return self.rank_bytes * (1 - untouched)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
