@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from llminfra.bindings import aws
 from llminfra.constructs.kms import Key
@@ -41,30 +43,33 @@ def lustre(
     vpc_id: str,
     subnet_id: str,
     client_group_id: str,
+    efa_group_ids: Mapping[str, str],
     key: Key,
     bucket: WeightsBucket | None,
 ) -> FileSystem:
     """Create a PERSISTENT_2 SSD file system, and link it to the bucket.
 
     It has no backups: FSx refuses them with a data repository, and the bucket is the original.
+
+    Args:
+        make: Maker of the resources.
+        plan: The file system.
+        vpc_id: VPC of the clients.
+        subnet_id: Its one subnet.
+        client_group_id: Security group of every node.
+        efa_group_ids: Security groups of EFA pools by pool, for an EFA file system.
+        key: Key of the data at rest.
+        bucket: Bucket behind it.
     """
     scope = make.scope
     id_ = f"lustre-{plan.name}"
     group = security_group(make, id_, vpc_id=vpc_id, why=f"Lustre file system {plan.name}")
     _open_ports(make, id_, group, client_group_id)
     if plan.efa:
-        for direction in ("in", "out"):
-            add_rule(
-                make,
-                group,
-                Rule(
-                    id=f"{id_}-efa-{direction}",
-                    direction="in" if direction == "in" else "out",
-                    why="EFA of the file system",
-                    protocol=ALL_PROTOCOLS,
-                    peer_group=group,
-                ),
-            )
+        _open_efa(make, id_, group, group, "itself")
+        for pool, pool_group in efa_group_ids.items():
+            _open_efa(make, f"{id_}-{pool}", group, pool_group, f"pool {pool}")
+            _open_efa(make, f"{id_}-from-{pool}", pool_group, group, f"file system {plan.name}")
     logs = log_group(make, id_, name=lustre_log_group(scope, plan.name), days=_LOG_DAYS, key=key)
     system = make(
         aws.FsxLustreFileSystem,
@@ -103,6 +108,20 @@ def lustre(
             depends_on=list(bucket.ready) or None,
         )
     return FileSystem(id=system.id, dns_name=system.dns_name, mount_name=system.mount_name)
+
+
+def _open_efa(make: Maker, id_: str, group: str, peer: str, who: str) -> None:
+    """Everything between two groups, as EFA wants it (FSx for Lustre User Guide, "EFA-enabled file systems")."""
+    directions: tuple[Literal["in", "out"], ...] = ("in", "out")
+    for direction in directions:
+        rule = Rule(
+            id=f"{id_}-efa-{direction}",
+            direction=direction,
+            why=f"EFA {'from' if direction == 'in' else 'to'} {who}",
+            protocol=ALL_PROTOCOLS,
+            peer_group=peer,
+        )
+        add_rule(make, group, rule)
 
 
 def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from llminfra.constructs.scope import Maker
 from llminfra.constructs.security_group import ALL_PROTOCOLS, Rule, add_rule, security_group
 
@@ -80,16 +82,14 @@ def efa_security_group(make: Maker, id_: str, *, vpc_id: str) -> str:
     an address range does not count (Amazon EC2 User Guide, "Get started with EFA", step 1).
     """
     group = security_group(make, f"{id_}-efa", vpc_id=vpc_id, why="EFA among the nodes of one pool")
-    for direction in ("in", "out"):
-        add_rule(
-            make,
-            group,
-            Rule(
-                id=f"{id_}-efa-{direction}",
-                direction="in" if direction == "in" else "out",
-                why="EFA among the nodes of the pool",
-                protocol=ALL_PROTOCOLS,
-                peer_group=group,
-            ),
+    directions: tuple[Literal["in", "out"], ...] = ("in", "out")
+    for direction in directions:
+        rule = Rule(
+            id=f"{id_}-efa-{direction}",
+            direction=direction,
+            why="EFA among the nodes of the pool",
+            protocol=ALL_PROTOCOLS,
+            peer_group=group,
         )
+        add_rule(make, group, rule)
     return group

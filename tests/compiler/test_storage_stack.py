@@ -103,8 +103,13 @@ def test_an_efa_file_system_has_an_efa_group(synth):
     storage = synth(plans.plan(lustre=lustre))["storage"]["resource"]
     assert storage["aws_fsx_lustre_file_system"]["lustre-fast"]["efa_enabled"] is True
     for direction, suffix in (("ingress", "in"), ("egress", "out")):
-        rule = storage[f"aws_vpc_security_group_{direction}_rule"][f"lustre-fast-efa-{suffix}"]
-        assert rule["ip_protocol"] == "-1"
+        rules = storage[f"aws_vpc_security_group_{direction}_rule"]
+        itself, pool = rules[f"lustre-fast-efa-{suffix}"], rules[f"lustre-fast-h100-efa-{suffix}"]
+        assert itself["ip_protocol"] == pool["ip_protocol"] == "-1"
+        assert itself["referenced_security_group_id"] == itself["security_group_id"]
+        group = "${data.terraform_remote_state.cluster.outputs.efa_security_group_h100}"
+        assert pool["referenced_security_group_id"] == group
+        assert rules[f"lustre-fast-from-h100-efa-{suffix}"]["security_group_id"] == group
 
 
 def test_an_existing_bucket_is_only_read(synth):

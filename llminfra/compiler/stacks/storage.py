@@ -74,6 +74,11 @@ def _lustre(scope: Scope, plan: Plan, key: Key, buckets: dict[str, WeightsBucket
             vpc_id=network.vpc_id,
             subnet_id=network.private_subnet_ids[item.zone],
             client_group_id=cluster.node_group_id,
+            efa_group_ids={
+                pool.name: cluster.efa_group_ids[pool.name]
+                for pool in plan.pools
+                if pool.name in cluster.efa_group_ids and item.zone in pool.zones
+            },
             key=key,
             bucket=buckets[item.source_bucket] if item.source_bucket else None,
         )
