@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.spec.platform import Platform
 
-_SYSTEM_ROOT_GIB = 50
+# The images of the controllers, and once in a while an engine image of 10 GB (25 GB unpacked) for a copy of weights.
+_SYSTEM_ROOT_GIB = 100
 _SUPPORT_NOTICE = dt.timedelta(days=90)
 
 
