@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
     from llminfra.planning.memory import FitResult
     from llminfra.planning.nics import Nic
+    from llminfra.planning.performance import PerformanceEstimate
     from llminfra.spec.endpoint import Endpoint, Parallelism
     from llminfra.spec.gpu_pool import GpuPool
     from llminfra.spec.platform import Platform
@@ -253,6 +254,8 @@ class EndpointPlan:
     rollout: Literal["surge", "recreate-one"]
     candidates: tuple[str, ...] = ()
     usd_per_replica_hour: float | None = None
+    performance: PerformanceEstimate | None = None
+    usd_per_million_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
