@@ -126,6 +126,8 @@ def _plan_endpoint(
         gpus=chosen.parallelism.gpus,
         image_gib=number("cold_start", "image_gib"),
         eager=engine.enforce_eager,
+        instance=pool.main_type,
+        lustre=lustre,
     )
     served_name = endpoint.served_name or endpoint.model.id
     engine_adapter = adapter(engine.kind)

@@ -189,12 +189,28 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadChoice:
+    """A place to read the weights from: how long it takes, and what it asks for; ``chosen`` marks the planned one."""
+
+    kind: Literal["hub", "bucket", "lustre", "ebs", "nvme"]
+    what: str
+    mb_per_s: float
+    seconds: float
+    needs: str
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartupPlan:
-    """The cold start by phases, and the startup-probe budget that follows from it."""
+    """The cold start by phases, and the startup-probe budget that follows from it.
+
+    ``choices`` compares the places that weights can come from, fastest first.
+    """
 
     phases: tuple[Phase, ...]
     budget_s: int
     advice: tuple[str, ...] = ()
+    choices: tuple[LoadChoice, ...] = ()
 
     @property
     def estimate_s(self) -> float:

@@ -1,4 +1,4 @@
-"""Pages of the findings that planning makes about latency targets, devices, drivers and what else a start needs."""
+"""Pages of the findings that planning makes about devices, drivers and what else a start needs."""
 
 from __future__ import annotations
 
@@ -9,24 +9,6 @@ _PLAN = LooksAt.PLAN
 _CAPABILITY = "vllm-project/vllm vllm/model_executor/layers/quantization: get_min_capability"
 
 RULES = (
-    emitted(
-        "LLM_FIT_20",
-        "The latency targets are in reach",
-        looks_at=_PLAN,
-        why="The estimate misses a target of Slo by more than its own uncertainty: no tuning closes such a gap. The "
-        "estimate is a roofline; docs/performance.md shows how far it is from published figures.",
-        fix="use the spread or the GPUs that the finding names, quantize the model, or lower concurrency",
-        source=("benchmarks/performance: error of the estimate against published figures",),
-    ),
-    emitted(
-        "LLM_FIT_21",
-        "The latency targets are kept with certainty",
-        severity=Severity.WARNING,
-        looks_at=_PLAN,
-        why="The estimate is above a target of Slo, but within its own uncertainty: it may be kept or not.",
-        fix="measure it with the engine's benchmark before you promise it, or take the faster option of the finding",
-        source=("benchmarks/performance: error of the estimate against published figures",),
-    ),
     emitted(
         "LLM_FIT_22",
         "The engine's release has the quantization",

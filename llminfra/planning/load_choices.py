@@ -1,0 +1,87 @@
+"""The places that weights can be read from, how fast each is on an instance type, and what it asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from llminfra.planning.facts import number
+from llminfra.planning.plan import LoadChoice
+
+if TYPE_CHECKING:
+    from llminfra.catalog.instances import InstanceType
+    from llminfra.planning.plan import LustrePlan, WeightsPlan
+
+_FILE = "cold_start"
+_MB_PER_GBIT = 125.0
+_GIB_PER_TIB = 1024
+_BEST_CLASS = 1000  # MB/s per TiB, the highest class of PERSISTENT_2
+Kind = Literal["hub", "bucket", "lustre", "ebs", "nvme"]
+
+
+def load_choices(
+    weights: WeightsPlan, instance: InstanceType, lustre: tuple[LustrePlan, ...]
+) -> tuple[LoadChoice, ...]:
+    """Every place for the weights on this instance type, fastest first; the planned one is marked."""
+    network = instance.network_gbps * _MB_PER_GBIT
+    gigabytes = weights.bytes_total / 1e9
+    found = [
+        _choice("hub", "the Hugging Face Hub", min(number(_FILE, "hub_mb_per_s"), network), "nothing", weights),
+        _choice(
+            "bucket",
+            "streaming from S3",
+            min(number(_FILE, "object_storage_mb_per_s"), network * number(_FILE, "object_storage_network_share")),
+            "a ModelBucket, and an engine that streams (vLLM, SGLang)",
+            weights,
+        ),
+        _lustre(weights, network, lustre),
+        _choice(
+            "ebs",
+            "an EBS snapshot with the weights",
+            min(number(_FILE, "ebs_gp3_mb_per_s"), instance.ebs_mbps / 8),
+            "a volume made of a snapshot with fast restore, gp3 at 1,000 MiB/s",
+            weights,
+        ),
+    ]
+    if instance.nvme_disks and instance.nvme_gb >= gigabytes:
+        found.append(
+            _choice(
+                "nvme",
+                "local NVMe, on a node that has loaded the model before",
+                number(_FILE, "nvme_mb_per_s_per_disk") * instance.nvme_disks,
+                "a node that stays; a new one starts empty",
+                weights,
+            )
+        )
+    return tuple(sorted(found, key=lambda choice: choice.seconds))
+
+
+def _choice(kind: Kind, what: str, rate: float, needs: str, weights: WeightsPlan) -> LoadChoice:
+    chosen = kind == weights.kind
+    rate = weights.read_mb_per_s if chosen else max(rate, 1.0)
+    return LoadChoice(
+        kind=kind,
+        what=what,
+        mb_per_s=rate,
+        seconds=weights.bytes_total / 1e6 / rate,
+        needs="as planned" if chosen else needs,
+        chosen=chosen,
+    )
+
+
+def _lustre(weights: WeightsPlan, network: float, lustre: tuple[LustrePlan, ...]) -> LoadChoice:
+    """The planned file system, or the smallest that one client cannot outrun."""
+    client = min(number(_FILE, "lustre_client_mb_per_s"), network)
+    step = int(number(_FILE, "lustre_step_gib"))
+    capacity = max(step, -(-int(weights.bytes_total / 2**30) // step) * step)
+    while capacity / _GIB_PER_TIB * _BEST_CLASS < client:
+        capacity += step
+    there = max((item.throughput_mb_per_s for item in lustre), default=0.0)
+    if weights.kind != "lustre" and there >= client:
+        return _choice("lustre", "FSx for Lustre", client, "weights=… with the file system that is declared", weights)
+    return _choice(
+        "lustre",
+        "FSx for Lustre",
+        client,
+        f"a Lustre file system in the pool's zone, capacity_gib={capacity}, throughput_mbps_per_tib={_BEST_CLASS}",
+        weights,
+    )
