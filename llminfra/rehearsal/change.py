@@ -93,7 +93,12 @@ def _prepare_over(stacks: Collection[Stack], root: Path) -> tuple[Prepared, ...]
 
 
 def _change(
-    session: Session, old: Collection[Stack], before: Collection[Prepared], staged: Collection[Prepared], *, plan_only: bool
+    session: Session,
+    old: Collection[Stack],
+    before: Collection[Prepared],
+    staged: Collection[Prepared],
+    *,
+    plan_only: bool,
 ) -> tuple[list[Change], list[Finding], bool | None]:
     changes: list[Change] = []
     findings: list[Finding] = []
@@ -160,4 +165,3 @@ def _destroyed_stacks(gone: Collection[Prepared]) -> list[Change]:
                     )
                 )
     return found
-

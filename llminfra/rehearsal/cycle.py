@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.attach import attached
 from llminfra.rehearsal.faults import FaultPlan
 from llminfra.rehearsal.mirror import build_mirror
@@ -48,7 +49,8 @@ def rehearse(
         binary: Terraform or OpenTofu; ``None``: found on ``PATH``.
         validate_only: Stop after ``validate``.
         faults: Faults to inject; every step is repeated until it goes through.
-        existing: What the account holds already.
+        existing: What the account holds already; ``None``: what the stacks look up by a literal id or name, which the
+            report then lists as not proved.
         on_event: Called with progress, from several threads.
 
     Raises:
@@ -66,6 +68,10 @@ def rehearse(
             leftovers = [] if validate_only else _leftovers(runs, session)
             count = session.world.count("fault")
             not_proved += _not_rendered(session)
+            if existing is None:
+                not_proved += [
+                    f"{x.type_name} {x.id} is assumed to exist: a stack reads it" for x in assumed_objects(stacks)
+                ]
     reports = [run.report() for run in runs]
     if leftovers:
         reports[-1] = replace(reports[-1], findings=(*reports[-1].findings, *leftovers))
@@ -152,7 +158,8 @@ def open_session(
 ) -> Iterator[Session]:
     """Mirror, world and provider process for one rehearsal."""
     stacks = [item.stack for item in prepared]
-    existing = existing or World(account_id=_account(stacks))
+    if existing is None:
+        existing = World(assumed_objects(stacks), _account(stacks))
     settings = Settings(
         world=root / "world.sqlite",
         databases={name: cache.database(cache.PACKAGES[name]) for name in SIMULATED},
@@ -173,9 +180,9 @@ def open_session(
         cleanup.callback(world.close)
         attachments: dict[str, str] = {}
         # A fault may end the provider process, which Terraform must then have started itself.
-        if faults is None or "death" not in faults.kinds:
+        if faults is None or not {"death", "kill"} & set(faults.kinds):
             attachments = cleanup.enter_context(attached(SIMULATED, path, root / "providers.log"))
-        yield Session(tool, configuration, attachments, world, on_event)
+        yield Session(tool, configuration, attachments, world, on_event, one_by_one=faults is not None)
 
 
 def _types(stacks: Collection[Stack], section: str) -> dict[str, tuple[str, ...]]:

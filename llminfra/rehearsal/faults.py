@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -14,8 +15,8 @@ from typing import Any, Final, Literal
 from llminfra.rehearsal.provider.contract import Problem
 from llminfra.rehearsal.world import WorldStore
 
-FaultKind = Literal["error", "throttle", "timeout", "death"]
-FAULT_KINDS: Final[tuple[FaultKind, ...]] = ("error", "throttle", "timeout", "death")
+FaultKind = Literal["error", "throttle", "timeout", "death", "kill"]
+FAULT_KINDS: Final[tuple[FaultKind, ...]] = ("error", "throttle", "timeout", "death", "kill")
 DEATH_EXIT_CODE: Final = 137
 
 
@@ -27,7 +28,8 @@ class FaultPlan:
         seed: Start of the random draw; the same seed and stacks give the same faults.
         rate: Share of provider calls (create, update, delete, data read) that are hit, 0 to 1.
         kinds: What may happen to them: ``error`` (the service refuses), ``throttle`` (its retries run out), ``timeout``
-            (the object is made, the wait for it ends in an error), ``death`` (the provider process dies before the call).
+            (the object is made, the wait for it ends in an error), ``death`` (the provider process dies before the call),
+            ``kill`` (Terraform itself is killed in the middle of the step).
         limit: Most faults in one rehearsal.
     """
 
@@ -55,8 +57,10 @@ class FaultInjector:
 
     def before(self, kind: str, type_name: str) -> Problem | None:
         """A refusal of the call, or ``None``; may end the process."""
-        fault = self._draw(kind, type_name, ("error", "throttle", "death"))
-        if fault == "death":
+        fault = self._draw(kind, type_name, ("error", "throttle", "death", "kill"))
+        if fault == "kill":
+            os.kill(os.getppid(), signal.SIGKILL)
+        if fault in ("death", "kill"):
             os._exit(DEATH_EXIT_CODE)
         if fault == "throttle":
             return Problem(

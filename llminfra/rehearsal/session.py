@@ -22,13 +22,14 @@ _DONE = {"create": "created", "update": "changed", "delete": "destroyed", "read"
 
 @dataclass(slots=True)
 class Session:
-    """What all stacks of a rehearsal share."""
+    """What all stacks of a rehearsal share; ``one_by_one`` turns Terraform's parallelism off."""
 
     binary: Binary
     configuration: Path
     attachments: Mapping[str, str]
     world: WorldStore
     on_event: Callable[[Event], None] | None
+    one_by_one: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def emit(self, event: Event) -> None:
@@ -49,6 +50,9 @@ class Session:
         variables = {"TF_CLI_CONFIG_FILE": str(self.configuration)}
         if attached and prepared.stack.name in self.attachments:
             variables["TF_REATTACH_PROVIDERS"] = self.attachments[prepared.stack.name]
+        if self.one_by_one and arguments[0] in ("plan", "apply", "destroy"):
+            # The same order of calls every time, so that a seed means the same faults.
+            arguments = [arguments[0], "-parallelism=1", *arguments[1:]]
         return run(self.binary, arguments, prepared.directory, variables, on_message)
 
 
@@ -168,6 +172,8 @@ class StackRun:
             self.changes = done.changes
         if not ok and not final:
             return False
+        if attempts > 1:
+            self._steps = [step for step in self._steps if step.name != name]
         # Warnings repeat at every step: the first mention stays.
         seen = {(item.severity, item.summary, item.detail, item.address) for item in self._findings}
         self._findings += [x for x in findings if (x.severity, x.summary, x.detail, x.address) not in seen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from llminfra.rehearsal.aws.scene import Place, Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
 from llminfra.rehearsal.world import Stored
 
+_ASSUMED_ROLE = re.compile(
+    r"^arn:(?P<partition>aws[a-z-]*):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/(?P<session>.+)$"
+)
 Answer = tuple[dict[str, Any], list[Problem]]
 
 
@@ -49,6 +53,18 @@ def _caller_identity(scene: Scene, subject: Subject) -> Answer:
     account = scene.place.account
     arn = f"arn:{scene.place.partition}:sts::{account}:assumed-role/rehearsal/llminfra"
     return {"account_id": account, "arn": arn, "user_id": "AROAREHEARSAL0000000:llminfra", "id": account}, []
+
+
+def _session_context(scene: Scene, subject: Subject) -> Answer:
+    """The role behind an assumed-role session; any other principal is its own issuer."""
+    del scene
+    arn = subject.text("arn")
+    match = _ASSUMED_ROLE.match(arn)
+    if match is None:
+        return {"issuer_arn": arn, "issuer_id": "", "issuer_name": "", "session_name": "", "id": arn}, []
+    role = f"arn:{match['partition']}:iam::{match['account']}:role/{match['role']}"
+    issuer = {"issuer_arn": role, "issuer_id": "AROAREHEARSAL0000000", "issuer_name": match["role"]}
+    return {**issuer, "session_name": match["session"], "id": arn}, []
 
 
 def _partition(scene: Scene, subject: Subject) -> Answer:
@@ -102,7 +118,7 @@ def _managed_policy(scene: Scene, subject: Subject) -> Answer:
     found = scene.find(("aws_iam_policy",), "arn" if arn else "name", arn or name)
     if found is not None:
         return _attributes(found), []
-    if arn and f":iam::{'aws'}:policy/" not in arn:
+    if arn and ":iam::aws:policy/" not in arn:
         return {}, [Problem("reading IAM Policy: no matching IAM Policy found", f"arn {arn} does not exist here")]
     arn = arn or f"arn:{scene.place.partition}:iam::aws:policy/{name}"
     return {"arn": arn, "name": arn.rpartition("/")[2], "id": arn, "path": "/", "policy": "{}"}, []
@@ -279,6 +295,7 @@ def _service_quota(scene: Scene, subject: Subject) -> Answer:
 
 _HANDLERS: Mapping[str, Callable[[Scene, Subject], Answer]] = {
     "aws_caller_identity": _caller_identity,
+    "aws_iam_session_context": _session_context,
     "aws_partition": _partition,
     "aws_region": _region,
     "aws_availability_zones": _availability_zones,

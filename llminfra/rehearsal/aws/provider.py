@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llminfra.rehearsal.aws import data_sources, deletion, recomputed, rules, side_effects
-from llminfra.rehearsal.aws.identity import Namer, generic_value, identity_of
+from llminfra.rehearsal.aws.identity import Namer, generic_value, identities, identity_of
 from llminfra.rehearsal.aws.immutable import immutable_attributes
 from llminfra.rehearsal.aws.scene import Place, Scene, Subject
 from llminfra.rehearsal.faults import FaultInjector
@@ -130,6 +130,7 @@ class AwsProvider:
     def delete(self, session: Session, type_name: str, key: str, prior: State) -> Sequence[Problem]:
         """Remove one resource, unless something that AWS protects still needs it."""
         scene = self._scene(session, prior)
+        key = key or self._key(type_name, prior)
         problems = tuple(deletion.problems(scene, Subject(type_name, prior), key))
         if problems:
             return problems
@@ -144,6 +145,7 @@ class AwsProvider:
     def read(self, session: Session, type_name: str, key: str, state: State) -> Applied:
         """The state Terraform knows, or what the world holds where somebody changed it, or nothing where it is gone."""
         del session
+        key = key or self._key(type_name, state)
         found = self.world.get(type_name, key)
         if found is None:
             return Applied(None)
@@ -176,6 +178,16 @@ class AwsProvider:
                 return Applied(shape(self.schema.resources[type_name], found.attributes), (), found.key)
         detail = f"no {type_name} {identifier!r} in the simulated world"
         return Applied(None, (Problem("Cannot import non-existent remote object", detail),))
+
+    def _key(self, type_name: str, state: State) -> str:
+        """The key of a tainted resource: Terraform drops a provider's private data when a create ends in an error."""
+        for found in self.world.all(type_name):
+            mine = [name for name in ("id", "arn") if state.get(name)]
+            if mine and all(found.attributes.get(name) == state[name] for name in mine):
+                return found.key
+            if not mine and normal(found.attributes) == normal(_stored(state)):
+                return found.key
+        return ""
 
     def _place(self, session: Session, state: Mapping[str, Any]) -> Place:
         place: Place = session.values.get("place") or Place(self.region, self.account)
@@ -214,13 +226,23 @@ class AwsProvider:
         namer = Namer(scene, type_name, state)
         for name, attribute in block.attributes.items():
             if attribute.computed and state.get(name) is None:
-                if name == "id":
-                    state[name] = namer.random("hex", 17)
-                else:
-                    state[name] = generic_value((name,), attribute.value_type(), namer)
+                state[name] = _data_value(name, attribute.value_type(), namer, type_name)
             elif attribute.computed:
                 state[name] = _conform(state[name], attribute.value_type())
         return state
+
+
+def _data_value(name: str, kind: Any, namer: Namer, type_name: str) -> Any:
+    """A data source's value that the world does not hold: as the resource of the same name would have it."""
+    if name == "id":
+        return namer.random("hex", 17)
+    if type_name in identities():
+        if name == "arn":
+            return namer.arn()
+        value = namer.value(name)
+        if value is not UNKNOWN:
+            return _conform(value, kind)
+    return generic_value((name,), kind, namer)
 
 
 def _conform(value: Any, kind: Any) -> Any:

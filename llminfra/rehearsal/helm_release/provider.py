@@ -131,7 +131,7 @@ class HelmProvider:
 
     def delete(self, session: Session, type_name: str, key: str, prior: State) -> Sequence[Problem]:
         """Uninstall a release."""
-        del session, prior
+        key = key or self._key_of(session, prior)
         if refused := self.faults.before("delete", type_name):
             return (refused,)
         self.world.remove(type_name, key, "")
@@ -141,7 +141,7 @@ class HelmProvider:
 
     def read(self, session: Session, type_name: str, key: str, state: State) -> Applied:
         """The release as it is."""
-        del session
+        key = key or self._key_of(session, state)
         found = self.world.get(type_name, key)
         if found is None:
             return Applied(None)
@@ -196,7 +196,7 @@ class HelmProvider:
             return Applied(None, (*problems, refused))
         state = self._filled(deepcopy(planned), rendered, revision)
         name, namespace = str(state["name"]), str(state["namespace"])
-        key = f"{session.values.get('host') or ''}|{namespace}/{name}"
+        key = self._key_of(session, state)
         if revision == 1:
             try:
                 self.world.add(type_name, key, "", state)
@@ -211,6 +211,10 @@ class HelmProvider:
         if late := self.faults.after(verb, type_name):
             return Applied(state, (*problems, late), key)
         return Applied(state, tuple(problems), key)
+
+    def _key_of(self, session: Session, state: State) -> str:
+        """Cluster, namespace and name: what makes a release one of a kind."""
+        return f"{session.values.get('host') or ''}|{state.get('namespace')}/{state.get('name')}"
 
     def _cluster(self, session: Session) -> tuple[Mapping[str, Any] | None, list[Problem]]:
         """The simulated cluster that the provider points to."""
