@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llminfra.cli.options import Specs
 from llminfra.diagnostics import Severity, SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +34,9 @@ class FailOn(StrEnum):
 
 
 def check(
-    specs: Specs,
+    specs: Annotated[
+        list[Path] | None, typer.Argument(metavar="SPEC…", help="Spec files; --plan does without.")
+    ] = None,
     output: Annotated[Format, typer.Option("--format", help="Form of the report.")] = Format.TABLE,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the report; default: stdout.")] = None,
@@ -49,7 +50,8 @@ def check(
         Path | None, typer.Option(help="Write all open findings as a baseline, and pass.", dir_okay=False)
     ] = None,
     plan_file: Annotated[
-        Path | None, typer.Option(help="Judge this output of `terraform show -json PLAN` instead.", dir_okay=False)
+        Path | None,
+        typer.Option("--plan", help="Judge this output of `terraform show -json PLANFILE` instead.", dir_okay=False),
     ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Print mechanical fixes as a diff of the spec.")] = False,
 ) -> None:
@@ -61,7 +63,10 @@ def check(
     form = Format.JSON if as_json else output
     policy = need("llminfra.policy", "check", "policy")
     try:
-        plans = plan_specs(specs)
+        if not specs and plan_file is None:
+            msg = "name a spec to check, or a plan with --plan"
+            raise UsageError(msg)
+        plans = plan_specs(specs) if specs else []
     except SpecError as error:
         if form is Format.TABLE:
             raise

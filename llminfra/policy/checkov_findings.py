@@ -58,7 +58,7 @@ def _on_object(record: CheckovRecord, item: KubernetesObject) -> PolicyFinding:
         stack=item.stack,
         address=item.address,
         found=f"release {item.release}" if item.release else "",
-        fix=_fix(record.check, item.address),
+        fix=_fix(record.check, item.spec_path or item.address),
         synth_file=item.file,
     )
 
@@ -75,7 +75,7 @@ def _on_stack(record: CheckovRecord, stack: Stack | None) -> PolicyFinding:
         spec_path=block.spec_path if block else "",
         stack=stack.name if stack else "",
         address=address or (f"line {record.line}" if record.framework == "secrets" else ""),
-        fix=_fix(record.check, address or "*"),
+        fix=_fix(record.check, (block.spec_path if block else "") or address or "*"),
         synth_file=stack.file if stack else record.file,
         synth_line=record.line or None,
     )

@@ -80,7 +80,9 @@ def _object(item: PolicyFinding) -> str:
 def _group(platform: str, title: str, items: list[PolicyFinding]) -> Group:
     alike: dict[tuple[str, str, str, Status], list[PolicyFinding]] = {}
     for item in items:
-        alike.setdefault((item.rule, item.message, item.found, item.status), []).append(item)
+        # What was found matters where something is to be done; accepted findings of a kind stand once.
+        found = item.found if item.status is Status.OPEN else ""
+        alike.setdefault((item.rule, item.message, found, item.status), []).append(item)
     first = next((item for item in items if item.file), None)
     return Group(
         platform=platform,
