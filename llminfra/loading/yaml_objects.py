@@ -19,6 +19,7 @@ from llminfra.loading.yaml_types import (
     wants_text,
 )
 from llminfra.spec._base import Spec, collecting
+from llminfra.spec._shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -182,7 +183,7 @@ class Builder:
 def _base(cls: type[Spec], values: Mapping[str, object]) -> str:
     """The path that ``shape_diagnostics`` starts with."""
     section, name = cls.spec_section or cls.__name__, values.get("name")
-    return f"{section}.{name}" if isinstance(name, str) else section
+    return f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
 
 
 def _known(cls: type[Spec]) -> list[str]:

@@ -88,13 +88,11 @@ def parse(text: str) -> list[Tree]:
             "LLM_SPEC_5", f"the spec is not valid YAML: {what}", line, found, f"correct line {line}"
         ) from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
+        # The parser's position counts bytes or characters, by its implementation: look for the character instead.
+        code = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or " ")
+        line = text.count("\n", 0, max(0, text.find(chr(code)))) + 1
         raise TreeError(
-            "LLM_SPEC_5",
-            "the spec has a character that YAML does not allow",
-            line,
-            f"U+{ord(str(text[error.position])):04X}",
-            "remove it",
+            "LLM_SPEC_5", "the spec has a character that YAML does not allow", line, f"U+{code:04X}", "remove it"
         ) from None
     except RecursionError:
         raise TreeError("LLM_SPEC_5", "the YAML is nested too deeply", 1, fix="flatten it") from None

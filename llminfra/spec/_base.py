@@ -11,7 +11,16 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+)
 from pydantic_core.core_schema import CoreSchema, no_info_wrap_validator_function
 
 from llminfra.diagnostics import Diagnostic, SpecError
@@ -41,6 +50,8 @@ Many = Annotated[Sequence[Item], AfterValidator(tuple)]
 """Several values: users may write a list, the declaration holds a tuple."""
 
 _collector: ContextVar[list[Diagnostic] | None] = ContextVar("llminfra_spec_collector", default=None)
+# True between a call of a type and the validation of its own data: the data of nested objects comes after.
+_initializing: ContextVar[bool] = ContextVar("llminfra_spec_initializing", default=False)
 _watcher: ContextVar[list[Spec] | None] = ContextVar("llminfra_spec_watcher", default=None)
 
 
@@ -95,15 +106,22 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
     _unchecked: bool = PrivateAttr(default=False)
 
     def __init__(self, **data: Any) -> None:
+        if _collector.get() is not None:
+            self._declare(data)
+            return
+        with collecting() as found:  # parts that are given as dictionaries are declared in here, too
+            self._declare(data)
+        if found:
+            raise SpecError(found)
+
+    def _declare(self, data: dict[str, Any]) -> None:
         try:
-            super().__init__(**data)
+            self._initialize(data)
         except ValidationError as error:
             origin = _declared_at()
             found = shape_diagnostics(error, type(self), data, origin)
-            collector = _collector.get()
-            if collector is None:
-                raise SpecError(found) from None
-            collector.extend(found)
+            if (collector := _collector.get()) is not None:
+                collector.extend(found)
             self._salvage(data, error)
             self._reported = True
             self._broken = any(item.code != _CREDENTIAL for item in found)
@@ -113,10 +131,29 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Take objects as they are: their checks ran when they were built, and a broken one was reported then."""
-        return no_info_wrap_validator_function(
-            lambda value, inner: value if isinstance(value, cls) else inner(value), handler(source)
-        )
+        """Take objects as they are: their checks ran when they were built, and a broken one was reported then.
+
+        A dictionary in the place of an object is built like any object; pydantic alone would run its checks once more
+        on what was salvaged.
+        """
+
+        def take(value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
+            if isinstance(value, cls):
+                return value
+            if _initializing.get():
+                _initializing.set(False)
+            elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
+                return cls(**value)
+            return inner(value)
+
+        return no_info_wrap_validator_function(take, handler(source))
+
+    def _initialize(self, data: dict[str, Any]) -> None:
+        token = _initializing.set(True)
+        try:
+            super().__init__(**data)
+        finally:
+            _initializing.reset(token)
 
     def model_post_init(self, _context: Any, /) -> None:
         """Remember the declaring line."""
@@ -149,7 +186,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         listed = {field for field, _ in bad_items}
         for attempt in (pruned, {key: value for key, value in good.items() if key not in listed}):
             try:
-                super().__init__(**attempt)
+                self._initialize(attempt)
             except ValidationError:
                 continue
             return

@@ -30,7 +30,7 @@ def shape_diagnostics(
     """One diagnostic per pydantic error, with the path starting at the object's section and name."""
     section = getattr(cls, "spec_section", "") or cls.__name__
     name = data.get("name")
-    base = f"{section}.{name}" if isinstance(name, str) else section
+    base = f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
     found = []
     seen: set[tuple[str, str]] = set()
     for item in error.errors(include_url=False, include_input=True):
@@ -49,9 +49,10 @@ def _one(item: ErrorDetails, cls: type[BaseModel], base: str, origin: tuple[str,
     field = loc[0] if loc else ""
     code, message, found, expected, fix = "LLM_SPEC_1", item["msg"], _show(value), "", ""
     if kind == "extra_forbidden":
-        code, known = "LLM_SPEC_2", sorted(cls.model_fields)
-        close = difflib.get_close_matches(loc[-1], known, n=3)
-        message = f"{cls.__name__} has no field {loc[-1]!r}"
+        code, known, name = "LLM_SPEC_2", sorted(cls.model_fields), str(item["loc"][-1])
+        close = difflib.get_close_matches(name, known, n=3)
+        message = f"{cls.__name__} has no field {name!r}"
+        path = f"{base}.{name}"
         expected = ", ".join(known)
         fix = f"did you mean {close[0]!r}?" if close else "remove it, or see `llminfra schema`"
     elif kind == "missing":
