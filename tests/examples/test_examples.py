@@ -1,0 +1,53 @@
+"""Every example is a golden: what it compiles to stands beside it, and its objects are valid Kubernetes."""
+
+import datetime as dt
+import re
+from pathlib import Path
+
+import pytest
+
+from llminfra.compiler import compile_platforms
+from llminfra.loading.load import load
+from llminfra.planning import plan_platform
+from llminfra.planning.plan import Plan
+from tests.helpers.golden import assert_golden
+
+ROOT = Path(__file__).parents[2]
+TODAY = dt.date(2026, 11, 23)
+EXAMPLES = sorted([*ROOT.glob("examples/*/platform.py"), *ROOT.glob("examples/*/platform.yaml")])
+
+
+def plans_of(spec: Path) -> list[Plan]:
+    loaded = load(spec)
+    assert loaded.ok, loaded
+    return [plan_platform(platform, today=TODAY) for platform in loaded.platforms]
+
+
+def without_digests(text: str) -> str:
+    """Digests of charts: the charts have goldens of their own."""
+    return re.sub(r'("description": "[a-z-]+) [0-9a-f]{12}"', r'\1 <digest>"', text)
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)
+def test_example_compiles_to_its_golden(spec: Path, tmp_path: Path) -> None:
+    result = compile_platforms(plans_of(spec), tmp_path / "out")
+    assert [stack.name for stack in result.stacks]
+    expected = {f"{stack.name}.tf.json" for stack in result.stacks}
+    for stack in result.stacks:
+        text = (tmp_path / "out" / "stacks" / stack.name / "cdk.tf.json").read_text(encoding="utf-8")
+        assert_golden(spec.parent / "expected" / f"{stack.name}.tf.json", without_digests(text))
+    assert {item.name for item in (spec.parent / "expected").iterdir()} == expected
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("examples/**/*.py")), ids=lambda file: file.parent.name)
+def test_example_says_what_it_shows(file: Path) -> None:
+    first = file.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith('"""')
+    assert first.endswith('."""')
+    assert len(first) > 30
+
+
+def test_every_example_is_in_the_index() -> None:
+    index = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    missing = [spec.parent.name for spec in EXAMPLES if f"]({spec.parent.name}/{spec.name})" not in index]
+    assert missing == []
