@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llminfra.constructs.eks_addon import AddonSettings
-from llminfra.constructs.iam import Statement
+from llminfra.constructs.fsx_csi_policy import looks_up_file_systems
 from llminfra.constructs.scope import Scope
 from llminfra.planning.plan import Plan
 
@@ -25,15 +25,7 @@ def addon_settings(name: str, plan: Plan, scope: Scope) -> AddonSettings:
         # Volumes are static: the controller only looks file systems up. Its node pods must run where GPU pods do.
         return AddonSettings(
             configuration={"node": {"tolerateAllTaints": True}},
-            inline={
-                "describe": [
-                    Statement(
-                        sid="LookUpFileSystems",
-                        actions=["fsx:DescribeFileSystems"],
-                        resources=[scope.arn("fsx", "file-system/*")],
-                    )
-                ]
-            },
+            inline={"describe": [looks_up_file_systems(scope)]},
         )
     if name == "eks-node-monitoring-agent":
         return AddonSettings(

@@ -34,6 +34,7 @@ from llminfra.compiler.releases.names import EXTERNAL_SECRETS, KEDA, KUBE_SYSTEM
 from llminfra.compiler.releases.needs import Needs, needs_of, secret_names
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.constructs.cluster_autoscaler_policy import cluster_autoscaler_policies
+from llminfra.constructs.fsx_csi_policy import looks_up_file_systems
 from llminfra.constructs.helm_release import HelmRelease, LocalChart, chart_digest, helm_release
 from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
 from llminfra.constructs.providers import helm_provider
@@ -191,11 +192,7 @@ def _controllers(
     if needs.lws:
         releases.install("endpoints", "lws", LWS, lws_values(), base)
     if needs.fsx_csi:
-        describe = Statement(
-            sid="LookUpFileSystems",
-            actions=["fsx:DescribeFileSystems"],
-            resources=[scope.arn("fsx", "file-system/*")],
-        )
+        describe = looks_up_file_systems(scope)
         role = releases.role(scope.under("storage"), "fsx-csi", KUBE_SYSTEM, FSX_ACCOUNT, {"describe": [describe]})
         values = fsx_csi_values(plan, releases.irsa(role))
         releases.install("storage", "aws-fsx-csi-driver", KUBE_SYSTEM, values, base, *role.ready)
