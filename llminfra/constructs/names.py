@@ -15,7 +15,7 @@ def bounded(name: str, limit: int) -> str:
         >>> bounded("acme-prod-endpoint", 64)
         'acme-prod-endpoint'
         >>> bounded("a-name-that-is-too-long", 16)
-        'a-name--b4a45e83'
+        'a-name--c8400ded'
     """
     if len(name) <= limit:
         return name

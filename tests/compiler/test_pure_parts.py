@@ -1,6 +1,7 @@
 """Names, retention, user data, node-template tags, values: no CDKTF needed."""
 
 import base64
+import doctest
 import json
 import re
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from llminfra.charts.llm_server import SecretEnv
 from llminfra.charts.values import ChartValues
+from llminfra.constructs import log_group, names
 from llminfra.constructs.autoscaler_tags import node_template_tags
 from llminfra.constructs.helm_release import chart_digest, dump_values
 from llminfra.constructs.log_group import RETENTION_DAYS, retention
@@ -113,3 +115,10 @@ def test_a_charts_digest_follows_names_and_contents(tmp_path):
     second = chart_digest(tmp_path)
     file.rename(tmp_path / "templates" / "c.yaml")
     assert len({first, second, chart_digest(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize("module", [names, log_group])
+def test_examples_in_docstrings_are_true(module):
+    result = doctest.testmod(module)
+    assert result.attempted
+    assert not result.failed
