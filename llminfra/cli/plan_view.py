@@ -29,7 +29,7 @@ def plan_view(plan: Plan, width: int) -> RenderableType:
     if plan.pools:
         parts += [_title("GPU pools"), _rows(label, [_pool(item, plan.platform.region) for item in plan.pools])]
     if plan.endpoints:
-        parts += [_title("Endpoints"), _rows(label, [_endpoint(item, bar) for item in plan.endpoints])]
+        parts += [_title("Endpoints"), _rows(label, [_endpoint(item, bar) for item in plan.endpoints], spaced=True)]
     if plan.buckets or plan.lustre:
         parts += [_title("Storage"), _storage(plan)]
     parts += [_title("Cost"), cost_section(plan)]
@@ -60,12 +60,14 @@ def _head(plan: Plan) -> RenderableType:
     )
 
 
-def _rows(label: int, rows: list[tuple[str, RenderableType]]) -> RenderableType:
+def _rows(label: int, rows: list[tuple[str, RenderableType]], *, spaced: bool = False) -> RenderableType:
     """Names on the left, what they are on the right."""
     table = Table.grid(padding=(0, 0, 0, 1), expand=True)
     table.add_column(width=label, style="bold", overflow="fold")
     table.add_column(ratio=1)
-    for row in rows:
+    for index, row in enumerate(rows):
+        if index and spaced:
+            table.add_row()
         table.add_row(*row)
     return table
 
@@ -136,6 +138,11 @@ def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
                 f" requests of {fit.max_model_len:,} tokens at once",
             )
         )
+    if item.performance is not None:
+        speed = item.performance
+        latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each"
+        full = money(item.usd_per_million_tokens, "", " per million tokens when full")
+        lines.append(Text(dot(latency, full)))
     lines.append(
         Text.assemble(
             "cold start ",
