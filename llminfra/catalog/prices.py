@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from llminfra.catalog.datafile import Fact, read_data
+from llminfra.catalog.price_file import Kind, refreshed
 
 #: Hours that AWS's own calculator counts for a month (365 * 24 / 12).
 HOURS_PER_MONTH = 730
@@ -66,12 +67,27 @@ class Price(Fact):
     unverified: bool = False
 
 
-@cache
 def on_demand_usd_per_hour(instance_type: str, region: str) -> Price | None:
     """List price of one running instance, or ``None`` where it is not at hand.
 
-    ``None`` also for types that have no on-demand price, such as p5e.48xlarge.
+    ``None`` also for types that have no on-demand price, such as p5e.48xlarge. A file of refreshed prices
+    (:mod:`llminfra.catalog.price_file`) wins over the packaged ones.
     """
+    return refreshed_usd_per_hour(instance_type, region, "on-demand") or _packaged(instance_type, region)
+
+
+def refreshed_usd_per_hour(instance_type: str, region: str, kind: Kind) -> Price | None:
+    """Price by way to buy, from a file of refreshed prices alone: no packaged file holds prices that move."""
+    found = refreshed(instance_type, region, kind)
+    if found is None:
+        return None
+    price, date = found
+    source = f"{price.source}; {price.note}" if price.note else price.source
+    return Price(usd=price.usd_per_hour, unit="instance-hour", region=region, date=date, source=source)
+
+
+@cache
+def _packaged(instance_type: str, region: str) -> Price | None:
     data = read_data("prices.json")
     usd = data["on_demand_usd_per_hour"].get(region, {}).get(instance_type)
     if usd is None:

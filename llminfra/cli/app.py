@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from llminfra.cli import check, explain, fit, plan, rehearse, render, schema, synth
+from llminfra.cli import catalog, check, explain, fit, model, plan, rehearse, render, schema, synth
 
 app = typer.Typer(
     name="llminfra",
@@ -22,6 +22,8 @@ app.command("rehearse")(rehearse.rehearse)
 app.command("fit")(fit.fit)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
+app.add_typer(model.app)
+app.add_typer(catalog.app)
 
 
 @app.callback(invoke_without_command=True)

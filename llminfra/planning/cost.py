@@ -9,6 +9,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.plan import CostLine
 
 if TYPE_CHECKING:
+    from llminfra.catalog.price_file import Kind
     from llminfra.catalog.prices import Price
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan import ClusterPlan, LustrePlan, NetworkPlan, PoolPlan
@@ -86,15 +87,26 @@ def check_budget(platform: Platform, costs: tuple[CostLine, ...], findings: Find
         )
 
 
+_KINDS: dict[str, Kind] = {"capacity-block": "capacity-block", "spot": "spot"}
+
+
 def _pool(pool: PoolPlan, region: str) -> CostLine:
-    price = prices.on_demand_usd_per_hour(pool.main_type.name, region)
-    what = f"{pool.main_type.name} × {pool.desired_nodes}…{pool.max_nodes}"
-    notes = {
-        "reserved": "at the on-demand price; a capacity block is paid in advance at its own price",
-        "spot": "at the on-demand price; spot costs less and changes by the day",
-        "on-demand": "",
-    }
-    line = _line(f"pools.{pool.name}", what, price, pool.desired_nodes, pool.max_nodes, notes[pool.capacity_types[0]])
+    """Nodes at the price they are bought at, where that is known; else at the on-demand price, which is said."""
+    name = pool.main_type.name
+    what = f"{name} × {pool.desired_nodes}…{pool.max_nodes}"
+    bought = pool.spec.capacity.kind
+    listed = prices.on_demand_usd_per_hour(name, region)
+    own = prices.refreshed_usd_per_hour(name, region, _KINDS[bought]) if bought in _KINDS else None
+    price, note = own or listed, ""
+    if own is not None:
+        note = f"{bought} price: {own.source}"
+    elif bought == "capacity-block":
+        note = "at the on-demand price; a capacity block is paid in advance at its own price"
+    elif bought == "spot":
+        note = "at the on-demand price; spot costs less and changes by the day"
+    elif bought == "reservation":
+        note = "at the on-demand price, which a reservation costs whether it is used or not"
+    line = _line(f"pools.{pool.name}", what, price, pool.desired_nodes, pool.max_nodes, note)
     if price is None:
         return CostLine(
             spec_path=line.spec_path,
@@ -102,7 +114,7 @@ def _pool(pool: PoolPlan, region: str) -> CostLine:
             usd_per_hour_min=None if pool.desired_nodes else 0.0,
             usd_per_hour_max=None,
             price_date=None,
-            note=f"no on-demand price of {pool.main_type.name} in {region} is known",
+            note=f"no on-demand price of {name} in {region} is known",
         )
     return line
 

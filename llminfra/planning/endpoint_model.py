@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog import models
-from llminfra.catalog.models import ModelFacts
+from llminfra.catalog.models import ModelConfigError, ModelFacts
+from llminfra.planning.checkpoint import CheckpointFile, describe_checkpoint
 from llminfra.planning.memory import FitCase, estimate
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
+
+# Engines pad, repack and keep a few tensors beside the checkpoint's.
+_SIZE_TOLERANCE = 0.05
 
 
 def model_facts(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
@@ -37,19 +42,50 @@ def model_facts(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
     return facts
 
 
-def checkpoint_bytes(facts: ModelFacts) -> int:
-    """Bytes of the checkpoint's weights as they are read from storage: one rank, as the checkpoint is quantized."""
+def checkpoint_bytes(endpoint: Endpoint, facts: ModelFacts, findings: Findings) -> int:
+    """Bytes of the checkpoint as they are read from storage: stated by a file beside the spec, else computed.
+
+    Where both are known and differ, the memory model does not know all of the model's shapes, and a finding says so.
+    """
     weights_gib = estimate(facts, FitCase(model=facts.model_id, tensor_parallel=1)).weights_gib_per_gpu
-    return int((weights_gib or 0.0) * 2**30)
+    computed = int((weights_gib or 0.0) * 2**30)
+    if endpoint.model.config is None:
+        return computed
+    stated = _described(_config_file(endpoint, endpoint.model.config))
+    if stated.weights_bytes is None:
+        return computed
+    if abs(computed / stated.weights_bytes - 1) > _SIZE_TOLERANCE:
+        findings.warning(
+            "LLM_FIT_37",
+            endpoint,
+            f"endpoints.{endpoint.name}.model.config",
+            "the weights are not as large as their config.json suggests, so the memory estimate is off by as much",
+            found=f"{computed / 1e9:,.1f} GB computed, {stated.weights_bytes / 1e9:,.1f} GB stated by {stated.source}",
+            expected=f"a difference of at most {_SIZE_TOLERANCE:.0%}",
+            fix="check that config.json and weights belong together; leave room in gpu_memory_utilization",
+        )
+    return stated.weights_bytes
+
+
+def _config_file(endpoint: Endpoint, name: str) -> Path:
+    folder = Path(endpoint.model.origin[0]).parent if endpoint.model.origin else Path()
+    return folder / name
+
+
+def _described(file: Path) -> CheckpointFile:
+    try:
+        config: Any = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return CheckpointFile()
+    return describe_checkpoint(file, config) if isinstance(config, dict) else CheckpointFile()
 
 
 def _from_file(endpoint: Endpoint, name: str, findings: Findings) -> ModelFacts | None:
-    folder = Path(endpoint.model.origin[0]).parent if endpoint.model.origin else Path()
-    file = folder / name
+    file = _config_file(endpoint, name)
     try:
         config: Any = json.loads(file.read_text(encoding="utf-8"))
-        return ModelFacts.from_hf_config(config, model_id=endpoint.model.id)
-    except (OSError, ValueError) as error:
+        facts = ModelFacts.from_hf_config(config, model_id=endpoint.model.id)
+    except (OSError, ValueError, ModelConfigError, AttributeError, TypeError) as error:
         findings.error(
             "LLM_FIT_13",
             endpoint,
@@ -60,3 +96,5 @@ def _from_file(endpoint: Endpoint, name: str, findings: Findings) -> ModelFacts 
             fix="download config.json of the model's repository and name its path, relative to the spec file",
         )
         return None
+    stated = describe_checkpoint(file, config)
+    return replace(facts, revision=stated.revision, gated=stated.gated, source=stated.source or str(file))

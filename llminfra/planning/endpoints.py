@@ -104,7 +104,7 @@ def _plan_endpoint(
         release = release_with_efa(endpoint, findings)
         if release is None:
             return None
-    bytes_total = checkpoint_bytes(facts)
+    bytes_total = checkpoint_bytes(endpoint, facts, findings)
     revision = endpoint.model.revision or facts.revision
     weights = plan_weights(
         endpoint,

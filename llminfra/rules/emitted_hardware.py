@@ -142,4 +142,14 @@ RULES = (
         fix="set Model(token=Secret(name=…)), or copy the model into a ModelBucket",
         source=("Hugging Face documentation: gated models",),
     ),
+    emitted(
+        "LLM_FIT_37",
+        "The checkpoint is as large as its config.json says",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="The safetensors headers state exact bytes. Where the sum of the shapes in config.json differs, the model "
+        "has parts that the memory model does not know, or the files do not belong together.",
+        fix="check that config.json and weights belong together; leave room in gpu_memory_utilization",
+        source=("Hugging Face safetensors format: data_offsets",),
+    ),
 )

@@ -1,0 +1,58 @@
+"""``llminfra catalog refresh``: today's prices from AWS, into a file that plans can be made with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="catalog", help="Facts that plans are made with.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Facts that plans are made with."""
+
+
+@app.command("refresh")
+def refresh(
+    region: Annotated[str, typer.Option(help="AWS region of the prices.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")] = Path("prices.json"),
+    types: Annotated[list[str] | None, typer.Option("--type", help="Instance type; all GPU types without it.")] = None,
+) -> None:
+    """Ask AWS for on-demand, reserved, savings-plan, spot and capacity-block prices.
+
+    Uses the credentials of the environment, as the AWS command line does. Set LLMINFRA_PRICES to the file to plan with
+    it.
+    """
+    from llminfra.catalog.price_file import VARIABLE  # noqa: PLC0415  # loaded when the command runs
+    from llminfra.catalog.refresh import PRICE_LIST_REGION, refresh_prices  # noqa: PLC0415
+    from llminfra.cli.extras import need  # noqa: PLC0415
+    from llminfra.cli.output import working_on  # noqa: PLC0415
+    from llminfra.diagnostics import ToolError, UsageError  # noqa: PLC0415
+
+    boto3 = need("boto3", "catalog refresh", "aws")
+    refused = need("botocore.exceptions", "catalog refresh", "aws")
+    try:
+        with working_on(f"asking AWS for prices in {region}"):
+            found, problems = refresh_prices(
+                region,
+                pricing=boto3.client("pricing", region_name=PRICE_LIST_REGION),
+                ec2=boto3.client("ec2", region_name=region),
+                savings_plans=boto3.client("savingsplans", region_name=PRICE_LIST_REGION),
+                instance_types=types,
+                refusals=(refused.ClientError,),
+            )
+    except refused.BotoCoreError as error:
+        msg = f"AWS cannot be asked: {error}"
+        raise ToolError(msg) from None
+    for problem in problems:
+        typer.echo(f"not asked: {problem}", err=True)
+    try:
+        output.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write {output}: {error}"
+        raise UsageError(msg) from None
+    typer.echo(f"{output}: prices of {len(found.prices)} instance types in {region} on {found.date}")
+    typer.echo(f"export {VARIABLE}={output.resolve()}")

@@ -1,0 +1,122 @@
+"""Costs seen from elsewhere: by Terraform stack, by endpoint, and the same pool bought in other ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from llminfra.catalog import prices
+from llminfra.catalog.price_file import Kind
+from llminfra.catalog.prices import HOURS_PER_MONTH
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import CostLine, EndpointPlan, Plan, PoolPlan
+
+Stack = Literal["network", "cluster", "storage", "platform", "serving"]
+# What a line's spec path begins with, to the stack that makes it. Volumes of Prometheus are part of the same line as
+# those of nodes.
+_STACKS: tuple[tuple[str, Stack], ...] = (
+    ("network", "network"),
+    ("storage", "storage"),
+    ("observability", "platform"),
+    ("endpoints", "serving"),
+    ("", "cluster"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRange:
+    """US dollars an hour at rest and at most; ``unpriced`` names what the catalog has no price for."""
+
+    usd_per_hour_min: float
+    usd_per_hour_max: float
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def usd_per_month_max(self) -> float:
+        """At most, in a month."""
+        return self.usd_per_hour_max * HOURS_PER_MONTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointCost:
+    """An endpoint's share of its pool's nodes; not on top of them.
+
+    Attributes:
+        name: The endpoint.
+        usd_per_hour_min: With the fewest replicas; ``None``: no price.
+        usd_per_hour_max: With the most replicas.
+        usd_per_month_max: With the most replicas for a whole month.
+        usd_per_million_tokens: Output tokens at full load, estimated.
+    """
+
+    name: str
+    usd_per_hour_min: float | None
+    usd_per_hour_max: float | None
+    usd_per_month_max: float | None
+    usd_per_million_tokens: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseOption:
+    """One way to buy a node of a pool; ``None`` where no source states the price."""
+
+    kind: Kind
+    usd_per_hour: float | None
+    price_date: str | None
+    source: str
+
+
+def costs_by_stack(costs: tuple[CostLine, ...]) -> dict[Stack, CostRange]:
+    """Every stack that costs money, in the order of their making."""
+    found: dict[Stack, list[CostLine]] = {}
+    for line in costs:
+        stack = next(stack for start, stack in _STACKS if line.spec_path.startswith(start))
+        found.setdefault(stack, []).append(line)
+    return {stack: _range(found[stack]) for stack in get_args(Stack) if stack in found}
+
+
+def _range(lines: list[CostLine]) -> CostRange:
+    return CostRange(
+        usd_per_hour_min=sum(line.usd_per_hour_min or 0.0 for line in lines),
+        usd_per_hour_max=sum(line.usd_per_hour_max or 0.0 for line in lines),
+        unpriced=tuple(line.spec_path for line in lines if line.usd_per_hour_max is None),
+    )
+
+
+def endpoint_costs(plan: Plan) -> tuple[EndpointCost, ...]:
+    """The share of every endpoint in its pool."""
+    return tuple(_endpoint(item) for item in plan.endpoints)
+
+
+def _endpoint(item: EndpointPlan) -> EndpointCost:
+    each = item.usd_per_replica_hour
+    most = None if each is None else each * item.max_replicas
+    return EndpointCost(
+        name=item.name,
+        usd_per_hour_min=None if each is None else each * item.min_replicas,
+        usd_per_hour_max=most,
+        usd_per_month_max=None if most is None else most * HOURS_PER_MONTH,
+        usd_per_million_tokens=item.usd_per_million_tokens,
+    )
+
+
+def purchase_options(pool: PoolPlan, region: str) -> tuple[PurchaseOption, ...]:
+    """A node of the pool in every way it can be bought; only sourced prices, never a guessed discount."""
+    name = pool.main_type.name
+    found = []
+    for kind in get_args(Kind):
+        price = (
+            prices.on_demand_usd_per_hour(name, region)
+            if kind == "on-demand"
+            else prices.refreshed_usd_per_hour(name, region, kind)
+        )
+        found.append(
+            PurchaseOption(
+                kind=kind,
+                usd_per_hour=price.usd if price else None,
+                price_date=price.date if price else None,
+                source=price.source if price else "not in the catalog: run `llminfra catalog refresh`",
+            )
+        )
+    return tuple(found)
