@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from llminfra.policy.baseline import dump_baseline
 from llminfra.policy.change import check_plan_file
-from llminfra.policy.check import check, preload
+from llminfra.policy.checker import check, preload
 from llminfra.policy.fixes import Proposal, propose_fixes
 from llminfra.policy.report import EngineRun, PolicyFinding, PolicyReport, Status
 

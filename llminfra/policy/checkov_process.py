@@ -137,6 +137,11 @@ class CheckovProcess:
             run_s=float(answer["run_s"]),
         )
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
     def close(self) -> None:
         """End the process, whatever it does; safe to call again."""
         for stream in (self._process.stdin, self._process.stdout):
@@ -167,7 +172,8 @@ class CheckovProcess:
             self._fail("ended before it was asked")
 
     def _read(self) -> dict[str, Any]:
-        line = self._process.stdout.readline() if self._process.stdout else b""
+        stream = self._process.stdout
+        line = b"" if stream is None or stream.closed else stream.readline()
         try:
             document: object = json.loads(line)
         except ValueError:
@@ -179,7 +185,9 @@ class CheckovProcess:
     def _fail(self, what: str) -> NoReturn:
         self._process.kill()
         code = self._process.wait()
-        self._log.seek(0)
-        tail = self._log.read().decode("utf-8", "replace").strip().splitlines()[-3:]
+        tail: list[str] = []
+        if not self._log.closed:
+            self._log.seek(0)
+            tail = self._log.read().decode("utf-8", "replace").strip().splitlines()[-3:]
         msg = f"checkov's process {what} (exit code {code})" + (f": {' / '.join(tail)}" if tail else "")
         raise ToolError(msg)
