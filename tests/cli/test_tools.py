@@ -1,0 +1,101 @@
+"""The commands that run tools, as a user runs them: in a process of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.specs import GOOD, write
+from tests.helpers.tools import require_helm, require_terraform
+
+ROOT = Path(__file__).resolve().parents[2]
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(workdir: Path) -> Call:
+    """Runs the program in a folder with a good spec."""
+    write(workdir, GOOD)
+
+    def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        program = "import sys; from llminfra.cli.main import main; sys.exit(main())"
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=workdir,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            timeout=300,
+        )
+
+    return run
+
+
+def test_synth_writes_stacks_and_says_so(workdir: Path, call: Call) -> None:
+    done = call("synth", "spec.py", "-o", "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "good-network" in done.stdout
+    manifest = json.loads((workdir / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert "good-serving" in manifest["stacks"]
+    for entry in manifest["stacks"].values():
+        assert (workdir / "out" / entry["synthesizedStackPath"]).is_file()
+
+
+def test_synth_as_json_into_the_folder_that_cdktf_names(workdir: Path, call: Call) -> None:
+    done = call("synth", "spec.py", "--json", CDKTF_OUTDIR="elsewhere")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert document["ok"] is True
+    assert document["out_dir"] == "elsewhere"
+    assert all((workdir / item["path"] / "cdk.tf.json").is_file() for item in document["stacks"])
+    assert not (workdir / "cdktf.out").exists()
+
+
+def test_check_reports_and_leaves_nothing_behind(workdir: Path, call: Call) -> None:
+    done = call("check", "spec.py", "--rules-only", "--json", "--fail-on", "never")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert document["rules_run"] > 20
+    assert sorted(item.name for item in workdir.iterdir()) == ["spec.py"]
+
+
+def test_check_for_people_and_as_a_file_agree(workdir: Path, call: Call) -> None:
+    assert call("check", "spec.py", "--rules-only", "--fail-on", "never", "-o", "report.txt").stdout == ""
+    text = (workdir / "report.txt").read_text(encoding="utf-8")
+    assert "rules of llminfra ran" in text
+    assert "checkov: left out by request" in text
+
+
+@pytest.mark.helm
+def test_render_prints_every_object(workdir: Path, call: Call) -> None:
+    require_helm()
+    done = call("render", "spec.py")
+    assert done.returncode == 0, done.stderr
+    kinds = {item["kind"] for item in yaml.safe_load_all(done.stdout) if item}
+    assert {"Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget"} <= kinds
+    assert "not rendered" in done.stderr
+    assert call("render", "spec.py", "-o", "objects").returncode == 0
+    files = list((workdir / "objects").rglob("*.yaml"))
+    assert workdir / "objects" / "good-serving" / "chat.yaml" in files
+    written = {item["kind"] for path in files for item in yaml.safe_load_all(path.read_text("utf-8")) if item}
+    assert written == kinds
+
+
+@pytest.mark.terraform
+def test_rehearse_validates_with_the_real_terraform(workdir: Path, call: Call) -> None:
+    require_terraform()
+    done = call("rehearse", "spec.py", "--validate-only", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert document["ok"] is True
+    assert [step["name"] for step in document["stacks"][0]["steps"]][:2] == ["init", "validate"]
+    people = call("rehearse", "spec.py", "--validate-only", "--stack", "good-network")
+    assert people.returncode == 0
+    assert "good-network" in people.stdout
+    assert sorted(item.name for item in workdir.iterdir()) == ["spec.py"]
