@@ -35,12 +35,21 @@ def fit(
     jsonl: Annotated[
         Path | None, typer.Option(help="Read one case a line (- for stdin), write one result a line.", allow_dash=True)
     ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Without --gpu: requests of full length that a replica must hold.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="Without --gpu: region of the prices; us-east-1.")] = None,
+    prompt_tokens: Annotated[int | None, typer.Option(min=1, help="Without --gpu: typical prompt; 1024.")] = None,
+    output_tokens: Annotated[int | None, typer.Option(min=1, help="Without --gpu: typical answer; 256.")] = None,
+    sort: Annotated[str | None, typer.Option(help="Without --gpu: by price of instance, replica or tokens.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute the memory of one serving configuration per GPU: weights, KV cache, concurrency.
 
-    Exits with 1 when the configuration does not fit.
+    Without --gpu, list every instance type with the fewest GPUs that hold the model, its speed and its price. Exits
+    with 1 when the configuration does not fit, or nothing does.
     """
+    wishes = (concurrency, region, prompt_tokens, output_tokens, sort)
     given = {
         "gpu": gpu,
         "tensor_parallel": tp,
@@ -61,7 +70,7 @@ def fit(
     }
     given = {name: value for name, value in given.items() if value is not None}
     if jsonl is not None:
-        if model is not None or given or config is not None:
+        if model is not None or given or config is not None or any(item is not None for item in wishes):
             msg = "--jsonl takes everything from its lines; leave out MODEL and the other options"
             raise UsageError(msg)
         _stream(jsonl)
@@ -69,7 +78,60 @@ def fit(
     if model is None and config is None:
         msg = "name a MODEL, or pass --config or --jsonl"
         raise UsageError(msg)
-    _one({"model": model or str(config), **given}, config, as_json)
+    case: dict[str, object] = {"model": model or str(config), **given}
+    if not {"gpu", "tensor_parallel", "pipeline_parallel", "data_parallel", "expert_parallel"} & set(given):
+        _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort)
+        return
+    if any(item is not None for item in wishes):
+        msg = "--concurrency, --region, --prompt-tokens, --output-tokens and --sort choose among instance types; leave "
+        msg += "out --gpu and the parallel sizes"
+        raise UsageError(msg)
+    _one(case, config, as_json)
+
+
+def _list(
+    case: dict[str, object],
+    config: Path | None,
+    as_json: bool,
+    concurrency: int,
+    region: str | None,
+    prompt_tokens: int | None,
+    output_tokens: int | None,
+    sort: str | None,
+) -> None:
+    from llminfra.cli.fit_options import find_options, options_view, plain_options  # noqa: PLC0415  # when it runs
+    from llminfra.cli.output import print_result, stdout_console, write_json  # noqa: PLC0415
+
+    _add_config(case, config)
+    where = region or "us-east-1"
+    options = find_options(
+        case,
+        region=where,
+        concurrency=concurrency,
+        prompt_tokens=prompt_tokens or 1024,
+        output_tokens=output_tokens or 256,
+        sort_by=sort or "replica",
+    )
+    if as_json:
+        write_json(plain_options(options))
+    else:
+        console = stdout_console()
+        view = options_view(str(case["model"]), options, region=where, concurrency=concurrency, width=console.width)
+        print_result(view, console)
+    if not any(option.fits for option in options):
+        raise typer.Exit(1)
+
+
+def _add_config(case: dict[str, object], config: Path | None) -> None:
+    import json  # noqa: PLC0415  # loaded when the command runs
+
+    if config is None:
+        return
+    try:
+        case["config"] = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"cannot read {config}: {error}"
+        raise UsageError(msg) from None
 
 
 def _stream(path: Path) -> None:
@@ -97,12 +159,7 @@ def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
 
     from llminfra.planning.memory import fit_line  # noqa: PLC0415
 
-    if config is not None:
-        try:
-            given["config"] = json.loads(config.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            msg = f"cannot read {config}: {error}"
-            raise UsageError(msg) from None
+    _add_config(given, config)
     result = fit_line(json.dumps(given))
     if as_json:
         from llminfra.cli.output import write_json  # noqa: PLC0415

@@ -192,7 +192,7 @@ class Phase:
 class LoadChoice:
     """A place to read the weights from: how long it takes, and what it asks for; ``chosen`` marks the planned one."""
 
-    kind: Literal["hub", "bucket", "lustre", "ebs", "nvme"]
+    kind: Literal["hub", "bucket", "lustre", "ebs", "nvme", "mountpoint"]
     what: str
     mb_per_s: float
     seconds: float

@@ -1,0 +1,140 @@
+"""``llminfra fit MODEL`` without a GPU: every instance type that could hold the model, as a table or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from llminfra.diagnostics import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from llminfra.planning.selection import Option, SortBy
+
+SORTS = ("instance", "replica", "tokens")
+_WIDE = 96
+
+
+def find_options(
+    given: dict[str, object],
+    *,
+    region: str,
+    concurrency: int,
+    prompt_tokens: int,
+    output_tokens: int,
+    sort_by: str,
+) -> tuple[Option, ...]:
+    """Options for one case, in the order asked for.
+
+    Raises:
+        UsageError: The model is unknown, or an option is wrong.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415  # loaded when the command runs
+
+    from llminfra.catalog import regions  # noqa: PLC0415
+    from llminfra.catalog.engines import engine_info, engine_release  # noqa: PLC0415
+    from llminfra.planning.memory import FitCase  # noqa: PLC0415
+    from llminfra.planning.memory.estimate import facts_for, fit_case  # noqa: PLC0415
+    from llminfra.planning.performance import Load  # noqa: PLC0415
+    from llminfra.planning.selection import list_options  # noqa: PLC0415
+
+    if sort_by not in SORTS:
+        msg = f"--sort is one of {', '.join(SORTS)}, got {sort_by!r}"
+        raise UsageError(msg)
+    if regions.get(region) is None:
+        close = ", ".join(regions.suggest(region)) or "us-east-1"
+        msg = f"no region is called {region!r}; did you mean {close}?"
+        raise UsageError(msg)
+    try:
+        case = FitCase.model_validate(given)
+    except ValidationError as error:
+        msg = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise UsageError(msg) from None
+    release = None
+    if case.engine == "vllm":
+        version = case.engine_version or engine_info("vllm").default_version
+        release = engine_release("vllm", version)
+        case = case.model_copy(update={"engine_version": version})
+    facts = facts_for(case)
+    if facts is None:
+        raise UsageError(fit_case(case).error or f"unknown model {case.model!r}")
+    sort: SortBy = "instance" if sort_by == "instance" else "tokens" if sort_by == "tokens" else "replica"
+    load = Load(prompt_tokens=prompt_tokens, output_tokens=output_tokens)
+    return list_options(facts, case, region, concurrency=concurrency, load=load, release=release, sort_by=sort)
+
+
+def plain_options(options: tuple[Option, ...]) -> list[dict[str, Any]]:
+    """For JSON; the spread as its sizes."""
+    rows = []
+    for option in options:
+        row = {name: value for name, value in asdict(option).items() if name != "parallelism"}
+        row["parallelism"] = None if option.parallelism is None else option.parallelism.model_dump()
+        row["explain"] = list(option.explain)
+        rows.append(row)
+    return rows
+
+
+def options_view(
+    model: str, options: tuple[Option, ...], *, region: str, concurrency: int, width: int
+) -> RenderableType:
+    """The table of those that fit, and a line about each kind of GPU that does not."""
+    from rich import box  # noqa: PLC0415  # rich only for people
+    from rich.console import Group  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    good = [option for option in options if option.fits]
+    columns: list[tuple[str, bool, Callable[[Option], str]]] = [
+        ("instance", True, lambda item: item.instance_type + ("" if item.offered is not False else " *")),
+        ("GPUs", True, lambda item: f"{item.gpus} × {_short(item.gpu)}"),
+        ("TP", False, _spread),
+        ("held", False, lambda item: _figure(item.max_concurrency, 1)),
+        ("ms/token", False, lambda item: _figure(item.tpot_ms, 0)),
+        ("$/h", False, lambda item: _figure(item.usd_per_hour, 2)),
+        ("replica", False, lambda item: _figure(item.usd_per_replica_hour, 2)),
+        ("$/M tokens", False, lambda item: _figure(item.usd_per_million_tokens, 2)),
+    ]
+    if width >= _WIDE:
+        columns.insert(4, ("spare GiB", False, lambda item: _figure(item.headroom_gib, 1)))
+        columns.insert(5, ("first ms", False, lambda item: _figure(item.ttft_ms, 0)))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim")
+    for title, text, _ in columns:
+        table.add_column(title, justify="left" if text else "right", no_wrap=True)
+    for option in good:
+        table.add_row(*(show(option) for _, _, show in columns))
+    lines: list[RenderableType] = [
+        Text.assemble(
+            (model, "bold"),
+            f" in {region}, {concurrency} request{'s' if concurrency > 1 else ''} of full length at once",
+        ),
+        table if good else Text("no instance type holds it", style="bold red"),
+    ]
+    reasons = dict.fromkeys(
+        f"{option.gpus} × {_short(option.gpu)}: {option.reason}" for option in options if not option.fits
+    )
+    if reasons:
+        lines += [Text("does not fit:", style="dim"), *(Text(f"  {reason}", style="dim") for reason in reasons)]
+    lines.append(
+        Text("latency and tokens are estimates, mostly within a factor of 1.5 (docs/performance.md)", style="dim")
+    )
+    if any(option.offered is False for option in good):
+        lines.append(Text(f"* not offered in {region}", style="dim"))
+    return Group(*lines)
+
+
+def _short(gpu: str) -> str:
+    """``l40s`` of ``l40s-48gb``; the size stays where a device comes in two."""
+    name, _, size = gpu.rpartition("-")
+    name = name.replace("-blackwell", "")
+    return f"{name} {size}" if name in {"a100", "v100"} else name
+
+
+def _spread(option: Option) -> str:
+    spread = option.parallelism
+    return "" if spread is None else f"{spread.tensor}{' EP' if spread.expert else ''}"
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "?" if value is None else f"{value:,.{digits}f}"
