@@ -164,3 +164,14 @@ def test_every_figure_has_a_line_saying_where_it_comes_from():
         "CUDA graphs",
     ):
         assert word in lines
+
+
+@pytest.mark.parametrize(("version", "expanded"), [("0.10.2", 0.0), ("0.11.0", 0.5)])
+def test_latent_attention_expands_its_context_while_profiling(version, expanded):
+    """64K tokens x 16 heads x (128 + 128) x 2 bytes are 0.5 GiB; 32 tokens of context need next to nothing."""
+    case = {"model": "deepseek-ai/DeepSeek-V2-Lite", "engine_version": version, "gpu": "H100", "tensor_parallel": 1}
+    peaks = [
+        fit(**case, max_model_len=length, max_num_seqs=1, max_num_batched_tokens=1).activation_peak_gib
+        for length in (32, 163840)
+    ]
+    assert peaks[1] - peaks[0] == pytest.approx(expanded, rel=0.05)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llminfra.catalog.models.facts import Attention, EncoderFacts, GatedDeltaNet, Layer, Mamba2, Mla, ModelFacts
+from llminfra.planning.memory.engine_profile import EngineProfile
+from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.weights import cdiv, kv_heads_per_rank
 
 SAMPLER_BYTES = {"sort": 38, "triton": 14, "flashinfer": 14}
@@ -42,9 +44,10 @@ def activation_peak(
     sequences: int,
     tp: int,
     ep: int,
-    sampler: str,
+    profile: EngineProfile,
+    length: int,
+    block: int = 16,
     element: int = 2,
-    images_per_sequence: bool = False,
 ) -> ActivationPeak:
     """Peak of the profiling run on one rank.
 
@@ -54,22 +57,48 @@ def activation_peak(
         sequences: ``max_num_seqs``.
         tp: Tensor-parallel ranks.
         ep: Expert-parallel ranks, 1 for none.
-        sampler: Key of `SAMPLER_BYTES`.
+        profile: Rules of the engine version.
+        length: ``max_model_len``.
+        block: ``block_size``.
         element: Bytes of one activation.
-        images_per_sequence: The V0 engine profiles one image per sequence where text and image tokens are apart.
     """
     stream = tokens * facts.hidden_size * element
     distinct = {id(layer): layer for layer in facts.layers}.values()
-    widest = max((_layer_peak(layer, facts, tokens, tp, ep, element) for layer in distinct), default=0.0)
+    context = 0
+    if profile.mla_context_tokens:
+        wanted = max(8 * length, 4 * sequences * block)
+        context = max(min(wanted, profile.mla_context_tokens), sequences * block)
+    widest = 0.0
+    for layer in distinct:
+        experts, mixer = (
+            _mlp_peak(layer, facts, tokens, tp, ep, element),
+            _mixer_peak(layer, facts, tokens, tp, element),
+        )
+        if isinstance(layer.mixer, Mla):
+            heads = cdiv(layer.mixer.heads, tp)
+            mixer += context * heads * (layer.mixer.qk_nope_head_dim + layer.mixer.v_head_dim) * element
+            if layer.mixer.indexer is not None:
+                # The workspace manager keeps one buffer for experts and sparse attention alike.
+                mixer += max(experts, _sparse_workspace(layer.mixer, profile, length)) + profile.sparse_logits_gib * GIB
+        widest = max(widest, experts, mixer)
     forward = 2 * stream + widest
     sequences = min(sequences, tokens)
-    logits = sequences * facts.vocab_size * SAMPLER_BYTES[sampler] if facts.generative else 0
-    images = sequences if images_per_sequence and any(is_cross(layer) for layer in facts.layers) else 0
+    logits = sequences * facts.vocab_size * SAMPLER_BYTES[profile.sampler] if facts.generative else 0
+    # The V0 engine profiles one image per sequence where text and image tokens are apart.
+    apart = profile.scheduler == "v0" and any(is_cross(layer) for layer in facts.layers)
+    images = sequences if apart else 0
     encoder = max((encoder_peak(item, facts, tokens, tp, element, images) for item in facts.encoders), default=0.0)
     return ActivationPeak(forward=forward, sampler=stream + logits, encoder=encoder)
 
 
-def _layer_peak(layer: Layer, facts: ModelFacts, tokens: int, tp: int, ep: int, element: int) -> float:
+def _sparse_workspace(mixer: Mla, profile: EngineProfile, length: int) -> float:
+    factor = profile.sparse_workspace_factor
+    if profile.sparse_workspace_long_factor and length > 256 * 1024:
+        factor = profile.sparse_workspace_long_factor
+    return float(factor * length * mixer.latent_dim * 2)
+
+
+def _mlp_peak(layer: Layer, facts: ModelFacts, tokens: int, tp: int, ep: int, element: int) -> float:
     hidden = facts.hidden_size
     peak = 0.0
     if layer.mlp is not None:
@@ -84,6 +113,10 @@ def _layer_peak(layer: Layer, facts: ModelFacts, tokens: int, tp: int, ep: int, 
         work = rows * (max(gate_up, moe.latent or hidden) + width) * element
         shared = tokens * cdiv(moe.shared_intermediate, tp) * 3 * element
         peak = max(peak, work + tokens * hidden * element + shared + tokens * moe.experts * 4)
+    return float(peak)
+
+
+def _mixer_peak(layer: Layer, facts: ModelFacts, tokens: int, tp: int, element: int) -> float:
     mixer = layer.mixer
     if isinstance(mixer, Attention):
         query = cdiv(mixer.heads, tp) * mixer.head_dim
@@ -99,8 +132,8 @@ def _layer_peak(layer: Layer, facts: ModelFacts, tokens: int, tp: int, ep: int, 
     elif isinstance(mixer, Mamba2):
         attention = tokens * cdiv(2 * mixer.inner, tp) * 3 * element
     else:
-        attention = tokens * cdiv(2 * hidden, tp) * 3 * element
-    return max(peak, float(attention))
+        attention = tokens * cdiv(2 * facts.hidden_size, tp) * 3 * element
+    return float(attention)
 
 
 def is_cross(layer: Layer) -> bool:

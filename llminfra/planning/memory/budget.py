@@ -87,8 +87,9 @@ def vllm_budget(
         sequences=settings.max_num_seqs,
         tp=settings.tp,
         ep=settings.ep,
-        sampler=profile.sampler,
-        images_per_sequence=profile.scheduler == "v0",
+        profile=profile,
+        length=length,
+        block=settings.block_size,
     )
     other = non_torch_gib(profile, settings, gpu)
     graphs = cuda_graph_gib(facts, profile, settings)

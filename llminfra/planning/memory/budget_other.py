@@ -116,7 +116,13 @@ def tgi_budget(
     fraction = case.gpu_memory_utilization or 1.0
     tokens_in_prefill = case.max_num_batched_tokens or TGI_PREFILL_TOKENS
     peak = activation_peak(
-        facts, tokens=tokens_in_prefill, sequences=1, tp=settings.tp, ep=settings.ep, sampler=profile.sampler
+        facts,
+        tokens=tokens_in_prefill,
+        sequences=1,
+        tp=settings.tp,
+        ep=settings.ep,
+        profile=profile,
+        length=settings.max_model_len,
     )
     other = engine_data()["overheads"]["cuda_context_gib"] + nccl_gib(settings, gpu)
     limit = total_gib * fraction

@@ -40,6 +40,10 @@ class EngineProfile:
         reserves_cuda_graphs: The budget includes an estimate for captured graphs.
         tokens_by_concurrency: Printed tokens are concurrency times context length.
         group_slack: See `kv_plan.plan_cache`.
+        mla_context_tokens: Most context tokens whose keys and values the run of a latent-attention model expands.
+        sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
+            ``sparse_workspace_long_factor`` unless 0.
+        sparse_logits_gib: What the run sets aside for the indexer's scores.
         null_block: One block is held back before the admission check.
     """
 
@@ -63,6 +67,10 @@ class EngineProfile:
     tokens_by_concurrency: bool = False
     group_slack: float = 1.0
     null_block: bool = False
+    mla_context_tokens: int = 0
+    sparse_workspace_factor: int = 5
+    sparse_workspace_long_factor: int = 0
+    sparse_logits_gib: float = 0.0
 
 
 @cache

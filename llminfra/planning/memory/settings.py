@@ -59,9 +59,13 @@ def resolve(
     dtype = _dtype(facts, case, gpu)
     quant = quantization(facts, case)
     kv_dtype = _kv_dtype(case, quant)
-    length = case.max_model_len or _named_length(facts, case) or facts.max_position_embeddings or 2048
+    named = _named_length(facts, case)
+    length = case.max_model_len or named or facts.max_position_embeddings or 2048
     if case.max_model_len is None:
-        notes.append(f"max_model_len {length}: the model's own limit")
+        origin = (
+            "the model's name" if named else "the model's own limit" if facts.max_position_embeddings else "assumed"
+        )
+        notes.append(f"max_model_len {length}: {origin}")
     sequences, tokens = _batch(case, facts, profile, gpu, total_gib, length)
     block = case.block_size or (MLA_BLOCK_SIZE if facts.uses_mla and profile.scheduler == "v1" else BLOCK_SIZE)
     return Settings(
