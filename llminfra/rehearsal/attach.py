@@ -18,7 +18,7 @@ _MODULE = "llminfra.rehearsal.provider.serve"
 
 @contextmanager
 def attached(names: Sequence[str], settings: Path, log: Path) -> Iterator[dict[str, str]]:
-    """Run the providers; yields the value of ``TF_REATTACH_PROVIDERS`` per stack.
+    """Run the providers; yields the value of ``TF_REATTACH_PROVIDERS`` per stack directory.
 
     Raises:
         ToolError: the process did not start; the message holds its output.
@@ -41,7 +41,7 @@ def attached(names: Sequence[str], settings: Path, log: Path) -> Iterator[dict[s
             if not line.startswith("{"):
                 process.wait(timeout=10)
                 raise ToolError(f"the simulated providers did not start: {log.read_text(encoding='utf-8').strip()}")
-            yield {stack: json.dumps(value) for stack, value in json.loads(line).items()}
+            yield {folder: json.dumps(value) for folder, value in json.loads(line).items()}
         finally:
             process.stdin.close()
             try:

@@ -12,13 +12,54 @@ from llminfra.rehearsal.report import Finding
 
 # Arguments of the S3 backend in Terraform 1.11 (developer.hashicorp.com/terraform/language/backend/s3).
 _S3_ARGUMENTS = frozenset(
-    """access_key acl allowed_account_ids assume_role assume_role_with_web_identity bucket custom_ca_bundle
-    dynamodb_endpoint dynamodb_table ec2_metadata_service_endpoint ec2_metadata_service_endpoint_mode encrypt endpoint
-    endpoints forbidden_account_ids force_path_style http_proxy https_proxy iam_endpoint insecure key kms_key_id
-    max_retries no_proxy profile region retry_mode secret_key shared_config_files shared_credentials_file
-    shared_credentials_files skip_credentials_validation skip_metadata_api_check skip_region_validation
-    skip_requesting_account_id skip_s3_checksum sse_customer_key sts_endpoint sts_region token use_dualstack_endpoint
-    use_fips_endpoint use_legacy_workflow use_lockfile use_path_style workspace_key_prefix""".split()
+    [
+        "access_key",
+        "acl",
+        "allowed_account_ids",
+        "assume_role",
+        "assume_role_with_web_identity",
+        "bucket",
+        "custom_ca_bundle",
+        "dynamodb_endpoint",
+        "dynamodb_table",
+        "ec2_metadata_service_endpoint",
+        "ec2_metadata_service_endpoint_mode",
+        "encrypt",
+        "endpoint",
+        "endpoints",
+        "forbidden_account_ids",
+        "force_path_style",
+        "http_proxy",
+        "https_proxy",
+        "iam_endpoint",
+        "insecure",
+        "key",
+        "kms_key_id",
+        "max_retries",
+        "no_proxy",
+        "profile",
+        "region",
+        "retry_mode",
+        "secret_key",
+        "shared_config_files",
+        "shared_credentials_file",
+        "shared_credentials_files",
+        "skip_credentials_validation",
+        "skip_metadata_api_check",
+        "skip_region_validation",
+        "skip_requesting_account_id",
+        "skip_s3_checksum",
+        "sse_customer_key",
+        "sts_endpoint",
+        "sts_region",
+        "token",
+        "use_dualstack_endpoint",
+        "use_fips_endpoint",
+        "use_legacy_workflow",
+        "use_lockfile",
+        "use_path_style",
+        "workspace_key_prefix",
+    ]
 )
 _S3_REQUIRED = ("bucket", "key", "region")
 _BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
@@ -52,13 +93,15 @@ def backend_findings(stack: str, content: Mapping[str, Any]) -> tuple[Finding, .
         for name in _S3_REQUIRED
         if not config.get(name)
     ]
-    for name in sorted(set(config) - _S3_ARGUMENTS):
-        findings.append(_finding(stack, "error", f'Unsupported argument: backend "s3" has no {name!r}', ""))
-    for name in _SECRETS:
-        if config.get(name):
-            findings.append(
-                _finding(stack, "error", f'backend "s3" holds a secret in {name!r}', "use a role or a profile")
-            )
+    findings += [
+        _finding(stack, "error", f'Unsupported argument: backend "s3" has no {name!r}', "")
+        for name in sorted(set(config) - _S3_ARGUMENTS)
+    ]
+    findings += [
+        _finding(stack, "error", f'backend "s3" holds a secret in {name!r}', "use a role or a profile")
+        for name in _SECRETS
+        if config.get(name)
+    ]
     for name, value in sorted(config.items()):
         if isinstance(value, str) and "${" in value:
             detail = f"{name} = {value!r}"

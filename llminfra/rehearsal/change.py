@@ -62,7 +62,7 @@ def rehearse_change(
         staged = _prepare_over(new, root)
         with open_session(tool, [*before, *staged], root, None, existing, on_event) as session:
             runs = [StackRun(session, item) for item in before]
-            ready = all([run.init() and run.validate() and run.apply() for run in runs])
+            ready = all(run.init() and run.validate() and run.apply() for run in runs)
             findings = [item for run in runs for item in run.report().findings]
             changes: list[Change] = []
             converged: bool | None = None
@@ -161,7 +161,7 @@ def _destroyed_stacks(gone: Collection[Prepared]) -> list[Change]:
                         address=address,
                         action="delete",
                         spec_path=item.stack.spec_path(address),
-                        danger="the new spec has no such stack: it stays in AWS, and on the bill, until it is destroyed",
+                        danger="the new spec has no such stack: it stays in AWS and on the bill until it is destroyed",
                     )
                 )
     return found

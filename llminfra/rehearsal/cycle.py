@@ -16,8 +16,9 @@ from llminfra.rehearsal.attach import attached
 from llminfra.rehearsal.faults import FaultPlan
 from llminfra.rehearsal.mirror import build_mirror
 from llminfra.rehearsal.provider.settings import Settings
-from llminfra.rehearsal.report import Event, Finding, RehearsalReport, StackReport
+from llminfra.rehearsal.report import Event, Finding, RehearsalReport
 from llminfra.rehearsal.schema import cache
+from llminfra.rehearsal.schema.package import PACKAGES
 from llminfra.rehearsal.session import Session, StackRun
 from llminfra.rehearsal.stacks import Prepared, Stack, prepare, provider_blocks, read_stacks
 from llminfra.rehearsal.suggestions import with_similar_types
@@ -162,12 +163,12 @@ def open_session(
         existing = World(assumed_objects(stacks), _account(stacks))
     settings = Settings(
         world=root / "world.sqlite",
-        databases={name: cache.database(cache.PACKAGES[name]) for name in SIMULATED},
+        databases={name: cache.database(PACKAGES[name]) for name in SIMULATED},
         resources=_types(stacks, "resource"),
         data_sources=_types(stacks, "data"),
         account=existing.account_id,
         region=_region(stacks),
-        directories={item.stack.name: str(item.directory) for item in prepared},
+        directories=tuple(str(item.directory) for item in prepared),
         faults=faults.to_dict() if faults else None,
     )
     path = root / "settings.json"

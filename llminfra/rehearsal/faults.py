@@ -28,8 +28,8 @@ class FaultPlan:
         seed: Start of the random draw; the same seed and stacks give the same faults.
         rate: Share of provider calls (create, update, delete, data read) that are hit, 0 to 1.
         kinds: What may happen to them: ``error`` (the service refuses), ``throttle`` (its retries run out), ``timeout``
-            (the object is made, the wait for it ends in an error), ``death`` (the provider process dies before the call),
-            ``kill`` (Terraform itself is killed in the middle of the step).
+            (the object is made, the wait for it ends in an error), ``death`` (the provider process dies before the
+            call), ``kill`` (Terraform itself is killed in the middle of the step).
         limit: Most faults in one rehearsal.
     """
 

@@ -48,8 +48,9 @@ class Session:
     ) -> Run:
         """Run a command with the mirror and, after ``init``, with the running providers."""
         variables = {"TF_CLI_CONFIG_FILE": str(self.configuration)}
-        if attached and prepared.stack.name in self.attachments:
-            variables["TF_REATTACH_PROVIDERS"] = self.attachments[prepared.stack.name]
+        directory = str(prepared.directory)
+        if attached and directory in self.attachments:
+            variables["TF_REATTACH_PROVIDERS"] = self.attachments[directory]
         if self.one_by_one and arguments[0] in ("plan", "apply", "destroy"):
             # The same order of calls every time, so that a seed means the same faults.
             arguments = [arguments[0], "-parallelism=1", *arguments[1:]]

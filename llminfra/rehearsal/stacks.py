@@ -53,7 +53,7 @@ class Stack:
 
     def spec_path(self, address: str) -> str:
         """The place in the spec that caused a resource: what the compiler noted, or the construct path."""
-        parts = address.split("[")[0].split(".")
+        parts = address.split("[", maxsplit=1)[0].split(".")
         section = "data" if parts[0] == "data" else "resource"
         parts = parts[1:] if section == "data" else parts
         if len(parts) < 2:

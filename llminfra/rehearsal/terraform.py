@@ -122,7 +122,12 @@ def run(
     assert process.stdout is not None  # noqa: S101  asked for above
     lines: list[str] = []
     expired = threading.Event()
-    watch = threading.Timer(_TIMEOUT_S, lambda: (expired.set(), process.kill()))
+
+    def end() -> None:
+        expired.set()
+        process.kill()
+
+    watch = threading.Timer(_TIMEOUT_S, end)
     watch.start()
     try:
         for line in process.stdout:

@@ -62,7 +62,7 @@ class World:
                 "region",
             }:
                 raise UsageError(
-                    f"existing world: objects[{index}] needs type and id, and may have attributes and region; got {item!r}"
+                    f"existing world: objects[{index}] needs type and id, may have attributes and region; got {item!r}"
                 )
             objects.append(
                 WorldObject(item["type"], item["id"], dict(item.get("attributes", {})), item.get("region", ""))
@@ -186,7 +186,7 @@ class WorldStore:
         if not type_names:
             return self._select("", ())
         marks = ", ".join("?" * len(type_names))
-        return self._select(f"where type in ({marks})", type_names)  # noqa: S608  only question marks are inserted
+        return self._select(f"where type in ({marks})", type_names)
 
     def record(self, kind: str, type_name: str, key: str, outcome: str) -> int:
         """Note a call; returns its number."""

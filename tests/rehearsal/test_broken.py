@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from llminfra.rehearsal import rehearse
-
 from tests.rehearsal.synthesis import Stacks, write_synthesis
 
 pytestmark = pytest.mark.terraform
@@ -265,7 +264,7 @@ CASES = (
         "validate",
         "aws_vpc.main",
     ),
-    Broken("no such region", region, r"invalid AWS Region: us-east-9", "plan"),
+    Broken("no such region", region, r"invalid AWS Region: us-east-9", "validate"),
     Broken("provider version that is not there", required_version, r"5\.0\.0", "init"),
     Broken(
         "subnet outside the VPC",
@@ -322,17 +321,15 @@ CASES = (
         "IAM action without a service",
         bad_statement,
         r"MalformedPolicyDocument.*must be prefaced by a vendor",
-        "apply",
+        "plan",
         "aws_iam_role_policy.weights",
     ),
-    Broken(
-        "trust without a principal", no_principal, r"Missing required field Principal", "apply", "aws_iam_role.node"
-    ),
+    Broken("trust without a principal", no_principal, r"Missing required field Principal", "plan", "aws_iam_role.node"),
     Broken(
         "policy too big",
         big_policy,
         r"Maximum policy size of 10240 bytes exceeded",
-        "apply",
+        "plan",
         "aws_iam_role_policy.weights",
     ),
     Broken(

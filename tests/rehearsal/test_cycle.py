@@ -11,7 +11,6 @@ import pytest
 from llminfra.diagnostics import ToolError, UsageError
 from llminfra.rehearsal import Event, FaultPlan, World, WorldObject, rehearse
 from llminfra.rehearsal.world import WorldStore
-
 from tests.rehearsal.synthesis import Stacks, write_synthesis
 
 pytestmark = pytest.mark.terraform
@@ -106,7 +105,7 @@ def test_a_missing_binary_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_not_a_synthesis(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="manifest.json"):
+    with pytest.raises(UsageError, match=r"manifest\.json"):
         rehearse(tmp_path)
 
 

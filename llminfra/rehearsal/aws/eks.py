@@ -69,7 +69,7 @@ def check_node_group(subject: Subject) -> Iterator[Problem]:
             and not low <= want <= high
         ):
             yield Problem(
-                f"InvalidParameterException: desired capacity {want:g} must be between minimum {low:g} and maximum {high:g}",
+                f"InvalidParameterException: desired capacity {want:g} must be between {low:g} and {high:g}",
                 "",
                 path,
             )
@@ -154,7 +154,7 @@ def check_launch_template(scene: Scene, subject: Subject) -> Iterator[Problem]:
         own_type = found.attributes.get("instance_type")
         if own_type and subject.items("instance_types"):
             yield Problem(
-                "InvalidParameterException: Instance types cannot be given both in the node group and in its launch template",
+                "InvalidParameterException: instance types are given in the node group and in its launch template",
                 f"the launch template has {own_type}",
                 ("instance_types",),
             )

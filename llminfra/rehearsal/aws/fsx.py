@@ -87,13 +87,14 @@ def _check_features(subject: Subject, deployment: str) -> Iterator[Problem]:
                 )
     for index, item in enumerate(subject.items("metadata_configuration")):
         iops = item.get("iops") if isinstance(item, dict) else None
-        if isinstance(iops, int | float) and iops and iops not in _METADATA_IOPS:
-            if iops % _METADATA_STEP or iops > _METADATA_MAX:
-                yield Problem(
-                    f"BadRequest: metadata IOPS {iops:g} is not valid",
-                    f"valid: 1500, 3000, 6000, or a multiple of {_METADATA_STEP} up to {_METADATA_MAX}",
-                    ("metadata_configuration", index, "iops"),
-                )
+        if not isinstance(iops, int | float) or not iops or iops in _METADATA_IOPS:
+            continue
+        if iops % _METADATA_STEP or iops > _METADATA_MAX:
+            yield Problem(
+                f"BadRequest: metadata IOPS {iops:g} is not valid",
+                f"valid: 1500, 3000, 6000, or a multiple of {_METADATA_STEP} up to {_METADATA_MAX}",
+                ("metadata_configuration", index, "iops"),
+            )
 
 
 def _check_association(subject: Subject) -> Iterator[Problem]:

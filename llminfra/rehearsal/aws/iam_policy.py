@@ -1,4 +1,7 @@
-"""IAM policies: grammar and size (IAM User Guide, "Grammar of the IAM JSON policy language" and "IAM and STS quotas")."""
+"""IAM policies: grammar and size.
+
+Source: IAM User Guide, "Grammar of the IAM JSON policy language" and "IAM and AWS STS quotas".
+"""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ class Namer:
 
 
 def zone_id(zone: str) -> str:
-    """An availability zone's id such as ``use1-az1`` for its name; the letter's order is one account's, not every one's."""
+    """An availability zone's id such as ``use1-az1`` for its name; letters differ from account to account."""
     region, letter = zone[:-1], zone[-1:] or "a"
     parts = region.split("-")
     area = "".join(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from llminfra.rehearsal.aws.scene import Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
 from llminfra.rehearsal.provider.values import UNKNOWN
+
+_KINDS: Mapping[str, Literal["interface", "efa", "efa-only"]] = {
+    "interface": "interface",
+    "efa": "efa",
+    "efa-only": "efa-only",
+}
 
 
 def interfaces_problems(interfaces: list[Any], instance_type: str) -> Iterator[str]:
@@ -20,8 +26,8 @@ def interfaces_problems(interfaces: list[Any], instance_type: str) -> Iterator[s
     for item in interfaces:
         if not isinstance(item, dict) or UNKNOWN in (item.get("network_card_index"), item.get("device_index")):
             return
-        kind = item.get("interface_type") or "interface"
-        if kind in ("interface", "efa", "efa-only"):
+        kind = _KINDS.get(item.get("interface_type") or "interface")
+        if kind is not None:
             nics.append(Nic(int(item.get("network_card_index") or 0), int(item.get("device_index") or 0), kind))
     if facts is not None and nics:
         yield from check_layout(nics, facts)
@@ -38,8 +44,8 @@ def check_layout(subject: Subject) -> Iterator[Problem]:
             yield Problem(summary, "", ("network_interfaces",))
     if interfaces and subject.items("vpc_security_group_ids"):
         yield Problem(
-            "InvalidParameterCombination: Network interfaces and an instance-level security groups may not be specified "
-            "on the same request",
+            "InvalidParameterCombination: Network interfaces and an instance-level security groups may not be "
+            "specified on the same request",
             "put the security groups on each network interface",
             ("vpc_security_group_ids",),
         )

@@ -33,10 +33,10 @@ def render(subject: Subject) -> tuple[dict[str, Any], list[Problem]]:
             merged.append(statement)
     own = [_statement(item) for item in subject.items("statement") if isinstance(item, dict)]
     own_ids = [item["Sid"] for item in own if item.get("Sid")]
-    for sid in sorted({item for item in own_ids if own_ids.count(item) > 1}):
-        problems.append(
-            Problem(f"duplicate Sid ({sid})", "Remove the Sid or ensure the Sid is unique.", ("statement",))
-        )
+    problems.extend(
+        Problem(f"duplicate Sid ({sid})", "Remove the Sid or ensure the Sid is unique.", ("statement",))
+        for sid in sorted({item for item in own_ids if own_ids.count(item) > 1})
+    )
     merged = _replace(merged, own)
     for text in overrides:
         merged = _replace(merged, _statements(text, "override_policy_documents", problems))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from llminfra.rehearsal.aws.scene import Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
 
-# Type -> (default quota per region, its name). AWS General Reference / Service Quotas, service pages "Endpoints and quotas".
+# Type -> (default quota per region, its name). AWS General Reference, "Endpoints and quotas" of each service.
 _DEFAULTS: Mapping[str, tuple[int, str]] = {
     "aws_vpc": (5, "VPCs per Region (L-F678F1CE)"),
     "aws_eip": (5, "EC2-VPC Elastic IPs (L-0263D0A3)"),

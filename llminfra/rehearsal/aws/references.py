@@ -12,7 +12,7 @@ from typing import Any
 
 from llminfra.rehearsal.aws.scene import Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
-from llminfra.rehearsal.provider.values import UNKNOWN, Path
+from llminfra.rehearsal.provider.values import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,6 @@ def check_shapes(subject: Subject) -> Iterator[Problem]:
 
 def check_exist(scene: Scene, subject: Subject) -> Iterator[Problem]:
     """References to something that does not exist in the simulated world."""
-    if subject.state is UNKNOWN:
-        return
     for path, value in leaves(subject.state):
         found = reference_of(subject.type_name, path)
         if found is None or found.outside or (found.exempt and found.exempt.search(value)):

@@ -108,15 +108,15 @@ def check_known_keys(state: State) -> Rendered:
                 "warning",
             )
         )
-    for index, document in enumerate(value_documents(state)):
-        for path in unknown_keys(chart, document):
-            problems.append(
-                Problem(
-                    f"chart {chart} {pinned} has no value {path!r}",
-                    "Helm would ignore it without a word; see the chart's values.yaml",
-                    ("values", index),
-                )
-            )
+    problems.extend(
+        Problem(
+            f"chart {chart} {pinned} has no value {path!r}",
+            "Helm would ignore it without a word; see the chart's values.yaml",
+            ("values", index),
+        )
+        for index, document in enumerate(value_documents(state))
+        for path in unknown_keys(chart, document)
+    )
     return Rendered("", tuple(problems), False, wanted or pinned, str(keys.get("app_version", "")))
 
 
@@ -124,7 +124,7 @@ def value_documents(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The parsed ``values`` documents that are known."""
     import yaml  # noqa: PLC0415  only where values are read
 
-    found = []
+    found: list[Mapping[str, Any]] = []
     for text in state.get("values") or []:
         if isinstance(text, str):
             parsed = yaml.safe_load(text)

@@ -184,10 +184,7 @@ class HelmProvider:
             return Applied(None, tuple(problems))
         kube_version = str((cluster or {}).get("version") or _DEFAULT_KUBE_VERSION)
         path = charts.local_chart(planned, self.directory)
-        if path is not None:
-            rendered = charts.render(planned, path, kube_version)
-        else:
-            rendered = charts.check_known_keys(planned)
+        rendered = charts.render(planned, path, kube_version) if path else charts.check_known_keys(planned)
         problems = [*_config_problems(planned), *rendered.problems, *self._namespace_problems(planned, cluster)]
         if any(item.severity == "error" for item in problems):
             return Applied(None, tuple(problems))

@@ -58,7 +58,9 @@ class Session:
 class SimulatedProvider(Protocol):
     """A provider without its cloud."""
 
-    schema: ProviderSchema
+    @property
+    def schema(self) -> ProviderSchema:
+        """What it serves."""
 
     def validate_provider(self, config: State) -> Sequence[Problem]:
         """Problems of the provider block."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from copy import deepcopy
 from typing import Any
 
+from llminfra.rehearsal.provider.contract import Problem
 from llminfra.rehearsal.provider.values import UNKNOWN, Path, State, find, normal
 from llminfra.rehearsal.schema.model import Attribute, Block
 
@@ -49,7 +50,7 @@ def replacements(
 
 
 def _absent(values: list[Any]) -> bool:
-    return all(value is None or value == [] or value == "" for value in values)
+    return all(value is None or value in ([], "") for value in values)
 
 
 def _terraform_path(places: list[tuple[Path, Any]], dotted: str) -> Path:
@@ -81,6 +82,23 @@ def _open_attribute(attribute: Attribute, value: Any) -> Any:
         if isinstance(value, dict) and attribute.nested.nesting == "single":
             return _open_computed(inner, value)
     return value
+
+
+def unconfigurable(block: Block, config: State, prefix: Path = ()) -> Iterator[Problem]:
+    """Values for attributes that only the provider may set: the provider SDK refuses them in these words."""
+    for name, attribute in block.attributes.items():
+        if attribute.computed and not (attribute.optional or attribute.required) and config.get(name) is not None:
+            yield Problem(
+                "Value for unconfigurable attribute",
+                f'Can\'t configure a value for "{name}": its value will be decided automatically based on the result '
+                "of applying this configuration.",
+                (*prefix, name),
+            )
+    for name, nested in block.blocks.items():
+        value = config.get(name)
+        for index, item in enumerate(value if isinstance(value, list) else []):
+            if isinstance(item, dict):
+                yield from unconfigurable(nested.block, item, (*prefix, name, index))
 
 
 def fill_unknown(block: Block, state: State, fill: Callable[[Path, Any], Any], prefix: Path = ()) -> State:

@@ -2,7 +2,8 @@
 
 Terraform starts ``python -m llminfra.rehearsal.provider.serve aws`` through the executable in the mirror: go-plugin's
 handshake over mutual TLS. With ``--attach`` one process serves all named providers for many Terraform runs; it prints
-the values of ``TF_REATTACH_PROVIDERS``, by stack, as one line of JSON. Loopback TCP tells instances apart by their connection.
+the values of ``TF_REATTACH_PROVIDERS``, by directory, as one line of JSON. Over loopback TCP, instances (aliases) are
+told apart by their connection.
 """
 
 from __future__ import annotations
@@ -55,15 +56,13 @@ def main(arguments: list[str]) -> int:
     path = os.environ.get(SETTINGS_VARIABLE)
     names = [item for item in arguments if not item.startswith("-")]
     if not path or not names:
-        print(
-            f"a simulated provider is started by `llminfra rehearse`; {SETTINGS_VARIABLE} is not set", file=sys.stderr
-        )  # noqa: T201
+        sys.stderr.write(f"a simulated provider is started by `llminfra rehearse`; {SETTINGS_VARIABLE} is not set\n")
         return 1
     settings = Settings.read(Path(path))
     if "--attach" in arguments:
         return _attach(names, settings)
     if _COOKIE not in os.environ:
-        print("this is a Terraform provider plugin; Terraform starts it", file=sys.stderr)  # noqa: T201
+        sys.stderr.write("this is a Terraform provider plugin; Terraform starts it\n")
         return 1
     return _plugin(names[0], settings)
 
@@ -106,9 +105,9 @@ def _attach(names: list[str], settings: Settings) -> int:
 
     shared = {name: start(name, Path.cwd()) for name in names if name not in _PER_STACK}
     answer: dict[str, dict[str, Any]] = {}
-    for stack, directory in settings.directories.items():
+    for directory in settings.directories:
         own = {name: start(name, Path(directory)) for name in names if name in _PER_STACK}
-        answer[stack] = {
+        answer[directory] = {
             f"{registry}/hashicorp/{name}": _reattach(port)
             for registry in REGISTRIES
             for name, port in {**shared, **own}.items()
@@ -116,11 +115,16 @@ def _attach(names: list[str], settings: Settings) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     print(json.dumps(answer), flush=True)  # noqa: T201  read by the rehearsal
     # The parent holds the other end of standard input: when it goes away, so do we.
-    threading.Thread(target=lambda: (sys.stdin.read(), stopped.set()), daemon=True).start()
+    threading.Thread(target=_wait_for_parent, args=(stopped,), daemon=True).start()
     stopped.wait()
     for server in servers:
         server.stop(grace=0.1)
     return 0
+
+
+def _wait_for_parent(stopped: threading.Event) -> None:
+    sys.stdin.read()
+    stopped.set()
 
 
 def _reattach(port: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tf.gen import tfplugin_pb2 as pb
 from tf.gen import tfplugin_pb2_grpc as rpc
 
 from llminfra.rehearsal.provider.contract import Applied, Problem, Session, SimulatedProvider
+from llminfra.rehearsal.provider.planning import unconfigurable
 from llminfra.rehearsal.provider.values import Path, decode, encode
 from llminfra.rehearsal.schema.wire import schema_message
 
@@ -84,14 +85,18 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
     def ValidateResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A resource block, before any plan."""
         del context
-        problems = self._provider.validate_resource(request.type_name, decode(request.config))
+        name, config = request.type_name, decode(request.config)
+        refused = unconfigurable(self._provider.schema.resources[name], config)
+        problems = [*refused, *self._provider.validate_resource(name, config)]
         return pb.ValidateResourceConfig.Response(diagnostics=_diagnostics(problems))
 
     @_reported
     def ValidateDataResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A data block."""
         del context
-        problems = self._provider.validate_data(request.type_name, decode(request.config))
+        name, config = request.type_name, decode(request.config)
+        refused = unconfigurable(self._provider.schema.data_sources[name], config)
+        problems = [*refused, *self._provider.validate_data(name, config)]
         return pb.ValidateDataResourceConfig.Response(diagnostics=_diagnostics(problems))
 
     @_reported

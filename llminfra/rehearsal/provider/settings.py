@@ -22,7 +22,7 @@ class Settings:
         data_sources: Data source types to serve, per provider.
         account: Account id that the provider reports.
         region: Region of a provider block without one.
-        directories: Working directory per stack: a chart's path is relative to it.
+        directories: Working directories of the stacks: a chart's path is relative to its stack's.
         faults: Fault plan in JSON form, or ``None``.
     """
 
@@ -32,7 +32,7 @@ class Settings:
     data_sources: dict[str, tuple[str, ...]]
     account: str
     region: str
-    directories: dict[str, str]
+    directories: tuple[str, ...]
     faults: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:
@@ -60,6 +60,6 @@ class Settings:
             data_sources={name: tuple(items) for name, items in data["data_sources"].items()},
             account=data["account"],
             region=data["region"],
-            directories=data["directories"],
+            directories=tuple(data["directories"]),
             faults=data["faults"],
         )

@@ -43,9 +43,8 @@ class ProviderPackage:
         """
         spec = importlib.util.find_spec(self.python_package)  # finds the package without running it
         if spec is None or spec.origin is None:
-            raise ToolError(
-                f"the package of the {self.name} provider is missing: pip install {self.python_package.replace('_', '-')}"
-            )
+            project = self.python_package.replace("_", "-")
+            raise ToolError(f"the package of the {self.name} provider is missing: pip install {project}")
         found = sorted((Path(spec.origin).parent / "_jsii").glob("*.jsii.tgz"))
         if len(found) != 1:
             raise ToolError(f"{self.python_package} holds {len(found)} jsii assemblies, expected one: reinstall it")

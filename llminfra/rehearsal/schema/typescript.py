@@ -135,7 +135,9 @@ def read_module(text: str, module: str, *, nested_attributes: bool = False) -> M
         raise SchemaError(f"{module}: expected one resource, data source or provider, found {len(found)}")
     name, kind = found[0]
     version = _VERSION.search(text)
-    block = _Reader(source, module, nested_attributes).block(name, f"{name}Config", own_hcl=True)
+    # A resource of its own may be called `...Config`; then the generator names this interface `...ConfigA`.
+    interface = next((item for item in (f"{name}ConfigA", f"{name}Config") if item in source.interfaces), "")
+    block = _Reader(source, module, nested_attributes).block(name, interface, own_hcl=True)
     if kind == "provider":
         # CDKTF adds the meta-argument `alias` as if it were an attribute.
         block = Block({key: item for key, item in block.attributes.items() if key != "alias"}, block.blocks)
@@ -204,8 +206,8 @@ class _Reader:
             raise SchemaError(f"{self.module}: block {name} is not written as a block")
         if nested is None:  # a provider's own blocks have an interface, but no class
             block = self._interface_block(hcl.storage.removesuffix("List"))
-            nesting = "set" if hcl.type == "set" else "list" if hcl.type == "list" else "single"
-            return NestedBlock(nesting=nesting, block=block, min_items=int(required))
+            alone: Nesting = "set" if hcl.type == "set" else "list" if hcl.type == "list" else "single"
+            return NestedBlock(nesting=alone, block=block, min_items=int(required))
         struct, nesting, single = self._struct(nested)
         if hcl.type in ("list", "set"):
             nesting = "set" if hcl.type == "set" else "list"
@@ -260,17 +262,27 @@ class _Reader:
 
     def _attribute(self, match: re.Match[str], section: str, hcl: _Hcl | None) -> Attribute:
         name = match["name"]
-        flags = {key: match[key] == "true" for key in ("required", "optional", "computed")}
         sensitive = bool(_SENSITIVE.search(name))
+
+        def attribute(kind: TerraformType | None, inside: NestedObject | None = None) -> Attribute:
+            return Attribute(
+                kind,
+                required=match["required"] == "true",
+                optional=match["optional"] == "true",
+                computed=match["computed"] == "true",
+                sensitive=sensitive,
+                nested=inside,
+            )
+
         nested = _NESTED.search(section)
         if nested is None and hcl is not None and hcl.storage.removesuffix("List") in self.source.interfaces:
             # A provider's own object attributes have an interface, but no class.
             nesting: Nesting = "single" if hcl.type == "struct" else "set" if hcl.type == "set" else "list"
             described = NestedObject(nesting, self._interface_block(hcl.storage.removesuffix("List")).attributes)
-            return Attribute(None, sensitive=sensitive, nested=described, **flags)
+            return attribute(None, described)
         if nested is None or nested["class"] in _CDKTF_MAPS:
             kind = _CDKTF_MAPS[nested["class"]] if nested else self._simple_type(name, section, hcl)
-            return Attribute(kind, sensitive=sensitive, **flags)
+            return attribute(kind)
         struct, nesting, _ = self._struct(nested)
         if hcl is not None and hcl.type in ("list", "set"):
             nesting = "set" if hcl.type == "set" else "list"
@@ -279,8 +291,8 @@ class _Reader:
             raise SchemaError(f"{self.module}: attribute {name} holds blocks {sorted(inner.blocks)}")
         described = NestedObject(nesting, inner.attributes)
         if self.nested_attributes:
-            return Attribute(None, sensitive=sensitive, nested=described, **flags)
-        return Attribute(described.value_type(), sensitive=sensitive, **flags)
+            return attribute(None, described)
+        return attribute(described.value_type())
 
     def _simple_type(self, name: str, section: str, hcl: _Hcl | None) -> TerraformType:
         if hcl is not None:

@@ -1,0 +1,104 @@
+"""Changing a platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llminfra.rehearsal import Change, rehearse_change
+from llminfra.rehearsal.dangers import danger
+from tests.rehearsal.synthesis import Stacks, write_synthesis
+
+
+def _changed(stacks: Stacks) -> None:
+    cluster = stacks["cluster"]["resource"]
+    cluster["aws_eks_cluster"]["main"]["version"] = "1.35"
+    cluster["aws_fsx_lustre_file_system"]["weights"]["storage_type"] = "HDD"
+    cluster["aws_fsx_lustre_file_system"]["weights"]["deployment_type"] = "PERSISTENT_1"
+    cluster["aws_fsx_lustre_file_system"]["weights"]["per_unit_storage_throughput"] = 40
+    cluster["aws_fsx_lustre_file_system"]["weights"]["storage_capacity"] = 5400
+    cluster["aws_launch_template"]["gpu"]["metadata_options"]["http_put_response_hop_limit"] = 2
+    del stacks["network"]["resource"]["aws_s3_bucket_versioning"]
+    stacks["serving"]["resource"]["helm_release"]["web"]["values"] = ["replicas: 3\n"]
+
+
+@pytest.mark.terraform
+def test_changes_come_with_spec_path_cause_and_danger(tmp_path: Path) -> None:
+    old = write_synthesis(tmp_path / "old")
+    report = rehearse_change(old, write_synthesis(tmp_path / "new", _changed))
+    assert report.ok, [str(item) for item in report.findings]
+    assert report.converged is True
+    changes = {item.address: item for item in report.changes}
+    assert {address: item.action for address, item in changes.items()} == {
+        "aws_s3_bucket_versioning.weights": "delete",
+        "aws_eks_cluster.main": "update",
+        "aws_eks_node_group.gpu": "update",
+        "aws_fsx_lustre_file_system.weights": "replace",
+        "aws_launch_template.gpu": "update",
+        "helm_release.web": "update",
+    }
+    lustre = changes["aws_fsx_lustre_file_system.weights"]
+    assert lustre.spec_path == "storage.weights"
+    assert lustre.because == ("deployment_type", "storage_type")
+    assert "loses the file system" in lustre.danger
+    assert {item.address for item in report.dangerous} == {
+        "aws_eks_cluster.main",
+        "aws_fsx_lustre_file_system.weights",
+    }
+
+
+@pytest.mark.terraform
+def test_the_same_spec_changes_nothing(tmp_path: Path) -> None:
+    old, new = write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new")
+    report = rehearse_change(old, new)
+    assert report.ok, [str(item) for item in report.findings]
+    assert report.changes == ()
+
+
+@pytest.mark.terraform
+def test_a_new_name_replaces_the_cluster(tmp_path: Path) -> None:
+    def rename(stacks: Stacks) -> None:
+        stacks["cluster"]["resource"]["aws_eks_cluster"]["main"]["name"] = "demo-2"
+
+    old, new = write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", rename)
+    report = rehearse_change(old, new, only=["cluster"])
+    changes = {item.address: item for item in report.changes}
+    assert changes["aws_eks_cluster.main"].action == "replace"
+    assert changes["aws_eks_cluster.main"].because == ("name",)
+    assert changes["aws_eks_node_group.gpu"].action == "replace"
+    assert all(item.danger for item in changes.values())
+
+
+@pytest.mark.terraform
+def test_a_stack_that_the_new_spec_lacks_stays_in_aws(tmp_path: Path) -> None:
+    def drop(stacks: Stacks) -> None:
+        del stacks["serving"]
+
+    report = rehearse_change(write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", drop))
+    left = [item for item in report.changes if item.stack == "serving"]
+    assert {item.address for item in left} == {"helm_release.keda", "helm_release.web"}
+    assert all("stays in AWS" in item.danger for item in left)
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "before", "after", "expected"),
+    [
+        ("aws_eks_node_group", "replace", {"capacity_type": "CAPACITY_BLOCK"}, {}, "capacity block"),
+        ("aws_eks_cluster", "update", {"version": "1.34"}, {"version": "1.33"}, "cannot go back"),
+        ("aws_eks_cluster", "update", {"version": "1.33"}, {"version": "1.35"}, "one minor version at a time"),
+        ("aws_fsx_lustre_file_system", "update", {"storage_capacity": 4800}, {"storage_capacity": 2400}, "shrink"),
+        ("aws_kms_key", "delete", {}, {}, "cannot be read"),
+        ("aws_iam_role", "delete", {}, {}, ""),
+        ("aws_eks_cluster", "create", {}, {}, ""),
+    ],
+)
+def test_dangers(kind: str, action: str, before: dict[str, Any], after: dict[str, Any], expected: str) -> None:
+    found = danger(kind, action, before, after)
+    assert expected in found
+    assert bool(found) == bool(expected)
+
+
+def test_a_change_without_danger_is_quiet() -> None:
+    assert Change(stack="a", address="b", action="update").danger == ""
