@@ -80,8 +80,7 @@ def options_view(
     model: str, options: tuple[Option, ...], *, region: str, concurrency: int, width: int
 ) -> RenderableType:
     """The table of those that fit, and a line about each kind of GPU that does not."""
-    from rich import box  # noqa: PLC0415  # rich only for people
-    from rich.console import Group  # noqa: PLC0415
+    from rich.console import Group  # noqa: PLC0415  # rich only for people
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -99,7 +98,7 @@ def options_view(
     if width >= _WIDE:
         columns.insert(4, ("spare GiB", False, lambda item: _figure(item.headroom_gib, 1)))
         columns.insert(5, ("first ms", False, lambda item: _figure(item.ttft_ms, 0)))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
     for title, text, _ in columns:
         table.add_column(title, justify="left" if text else "right", no_wrap=True)
     for option in good:
@@ -127,7 +126,7 @@ def options_view(
 def _short(gpu: str) -> str:
     """``l40s`` of ``l40s-48gb``; the size stays where a device comes in two."""
     name, _, size = gpu.rpartition("-")
-    name = name.replace("-blackwell", "")
+    name = name.replace("-blackwell", "").replace("rtx-pro-", "rtx-")
     return f"{name} {size}" if name in {"a100", "v100"} else name
 
 
