@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from llminfra.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -18,7 +16,8 @@ def json_failures(as_json: bool) -> Iterator[None]:
     """With ``--json``, tell a failed spec on stdout as ``{"ok": false, "diagnostics": […]}`` and exit with 1.
 
     Raises:
-        SpecError: the spec failed, and JSON was not asked for.
+        SpecError: The spec failed, and JSON was not asked for.
+        SystemExit: The spec failed, and that was told in JSON.
     """
     try:
         yield
@@ -28,4 +27,4 @@ def json_failures(as_json: bool) -> Iterator[None]:
         from llminfra.cli.output import write_json  # noqa: PLC0415  # only on failure
 
         write_json({"ok": False, "diagnostics": [item.to_dict() for item in error.diagnostics]})
-        raise typer.Exit(1) from None
+        raise SystemExit(1) from None

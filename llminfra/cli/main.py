@@ -6,8 +6,11 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
+
+_JSON = "--json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,10 +24,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         _prepare_process()
-    from llminfra.cli.app import app  # noqa: PLC0415  # after the process is prepared
-
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="llminfra")
+        if _is_plain_plan(words):
+            from llminfra.cli.print_plans import print_plans  # noqa: PLC0415  # after the process is prepared
+
+            print_plans([Path(word) for word in words[1:] if word != _JSON], as_json=_JSON in words)
+        else:
+            from llminfra.cli.app import app  # noqa: PLC0415
+
+            app(args=words, prog_name="llminfra")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("llminfra: interrupted\n")
+        return 130
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except SpecError as error:
@@ -39,6 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"llminfra: {error}\n")
         return 1
     return 0
+
+
+def _is_plain_plan(words: Sequence[str]) -> bool:
+    """Whether the call is ``plan SPEC… [--json]``.
+
+    It is what people wait for most often, and typer's own import would be a fifth of it.
+    """
+    return (
+        words[:1] == ["plan"]
+        and any(word != _JSON for word in words[1:])
+        and all(word == _JSON or not word.startswith("-") for word in words[1:])
+    )
 
 
 def _prepare_process() -> None:

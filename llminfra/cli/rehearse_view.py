@@ -21,8 +21,8 @@ _ACTIONS = {"create": "green", "update": "yellow", "replace": "bold red", "delet
 
 def rehearsal_view(report: RehearsalReport) -> RenderableType:
     """A row per stack and a column per step."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    table.add_column("stack", style="bold", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
+    table.add_column("stack", style="bold", no_wrap=True)
     table.add_column("resources", justify="right")
     for step in _STEPS:
         table.add_column("re-plan" if step == "second plan" else step, justify="right", no_wrap=True)

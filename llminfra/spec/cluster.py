@@ -25,11 +25,11 @@ class Cluster(Spec):
 
     spec_section: ClassVar[str] = "cluster"
 
-    version: Annotated[str, Field(pattern=r"^1\.\d{2}$")] = "1.35"
+    version: Annotated[str, Field(pattern=r"^1\.[0-9]{2}$")] = "1.35"
     """Kubernetes version, for example ``1.35``."""
     identity: Literal["pod-identity", "irsa"] = "pod-identity"
     """How pods get AWS roles; the OIDC provider for IRSA is always there."""
-    admin_role_arns: Many[Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::\d{12}:role/.+$")]] = ()
+    admin_role_arns: Many[Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$")]] = ()
     """IAM roles that get cluster-admin by an access entry; the roles that run Terraform must be among them."""
     public_access_cidrs: Many[Cidr] = ()
     """Blocks that may reach the API from the internet; empty keeps the endpoint private."""

@@ -46,7 +46,7 @@ class GpuPool(Spec):
     """Who starts nodes: a managed node group (fixed gangs, capacity blocks) or Karpenter (elastic)."""
     root_volume_gib: Annotated[int, Field(ge=20, le=16384)] | None = None
     """Size of the encrypted gp3 root volume; ``None``: large enough for the images of the engines placed here."""
-    ami_release: Annotated[str, Field(pattern=r"^v?\d{8}$")] | None = None
+    ami_release: Annotated[str, Field(pattern=r"^v?[0-9]{8}$")] | None = None
     """Release date of the EKS AMI, for example ``20261102``; ``None``: the one llminfra pins."""
     labels: dict[str, str] = {}
     """Further node labels."""

@@ -13,7 +13,7 @@ class Mig(Spec):
     """NVIDIA Multi-Instance GPU: partitions with their own memory and fault isolation."""
 
     kind: Literal["mig"] = "mig"
-    profile: Annotated[str, Field(pattern=r"^\d+g\.\d+gb$")]
+    profile: Annotated[str, Field(pattern=r"^[0-9]+g\.[0-9]+gb$")]
     """MIG profile of every GPU in the pool, for example ``3g.40gb``."""
     tenants: Annotated[Many[Name], Field(min_length=1)]
     """Who shares the pool."""

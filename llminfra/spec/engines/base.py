@@ -21,7 +21,7 @@ class Image(Spec):
 
     repository: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:-]*$")]
     """Repository without tag, for example ``vllm/vllm-openai``."""
-    tag: Annotated[str, Field(pattern=r"^[\w][\w.-]{0,127}$"), AfterValidator(_pinned)] | None = None
+    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"), AfterValidator(_pinned)] | None = None
     """Tag of a release."""
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     """Content digest; wins over the tag."""
