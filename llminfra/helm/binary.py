@@ -65,4 +65,6 @@ def _hermetic_environment(home: Path) -> dict[str, str]:
     environment["HELM_DATA_HOME"] = str(home / "data")
     environment["HELM_PLUGINS"] = str(home / "plugins")
     environment["KUBECONFIG"] = str(home / "kubeconfig")
+    # A run takes some 60 ms, a fifth of it in Go's garbage collector, which has nothing to gain in that time.
+    environment.setdefault("GOGC", "off")
     return environment

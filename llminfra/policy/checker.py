@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,8 +80,12 @@ def check(
         started = time.perf_counter()
         active = (*rules(), *extra)
         titles = {item.code: item for item in active}
-        rendered = render_releases(stacks, synth_dir)
-        found = _own(plans, stacks, rendered, active, titles)
+        # Helm's processes run beside the rules that do not wait for them.
+        with ThreadPoolExecutor(1) as pool:
+            rendering = pool.submit(render_releases, stacks, synth_dir)
+            found = _on_plans_and_stacks(plans, stacks, active, titles)
+            rendered = rendering.result()
+        found += _on_objects(rendered, active, titles)
         own_run = EngineRun(
             engine="llminfra",
             version=__version__,
@@ -126,26 +131,20 @@ def check(
     )
 
 
-def _own(
-    plans: Sequence[Plan], stacks: Stacks, rendered: Rendered, active: Sequence[Rule], titles: dict[str, Rule]
+def _on_plans_and_stacks(
+    plans: Sequence[Plan], stacks: Stacks, active: Sequence[Rule], titles: dict[str, Rule]
 ) -> list[PolicyFinding]:
     found = [
         _from_diagnostic(item, titles, platform=plan.platform.name)
         for plan in plans
         for item in (*plan.diagnostics, *run_plan(plan, active))
     ]
-    placed: Iterable[Finding] = (*run_terraform(stacks, active), *run_kubernetes(rendered.objects, active))
-    found += [
-        replace(
-            _from_diagnostic(item.diagnostic, titles),
-            stack=item.stack,
-            address=item.address,
-            synth_file=item.synth_file,
-        )
-        for item in placed
-    ]
+    return found + [_from_finding(item, titles) for item in run_terraform(stacks, active)]
+
+
+def _on_objects(rendered: Rendered, active: Sequence[Rule], titles: dict[str, Rule]) -> list[PolicyFinding]:
     refusal = by_code()["LLM_SRV_54"]
-    found += [
+    refused = [
         PolicyFinding(
             rule=refusal.code,
             title=refusal.title,
@@ -162,7 +161,16 @@ def _own(
         )
         for release, reason in rendered.refused
     ]
-    return found
+    return [_from_finding(item, titles) for item in run_kubernetes(rendered.objects, active)] + refused
+
+
+def _from_finding(item: Finding, titles: dict[str, Rule]) -> PolicyFinding:
+    return replace(
+        _from_diagnostic(item.diagnostic, titles),
+        stack=item.stack,
+        address=item.address,
+        synth_file=item.synth_file,
+    )
 
 
 def _from_diagnostic(item: Diagnostic, titles: dict[str, Rule], *, platform: str = "") -> PolicyFinding:
