@@ -144,8 +144,8 @@ def _yaml_form(annotation: Any, schema: dict[str, Any]) -> dict[str, Any]:
         forms.append({"type": "string", "description": f"Name of an item of {sections}."})
     inline = [cls for cls in specs if cls not in references]
     kinds = [kind for cls in inline if (kind := kind_of(cls))]
-    if kinds:
-        forms.append({"enum": kinds, "description": "A kind with nothing but defaults."})
+    if words := [kind for cls in inline if (kind := kind_of(cls)) and not _required(cls)]:
+        forms.append({"enum": words, "description": "A kind with nothing but defaults."})
     for cls in inline:
         ref: dict[str, Any] = {"$ref": f"{_DEFS}{cls.__name__}"}
         needs = _required(cls) if section_of(cls) else []

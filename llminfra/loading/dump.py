@@ -35,11 +35,16 @@ def plain_platform(platform: Platform, *, defaults: bool = False) -> dict[str, A
 
 
 def plain_spec(item: Spec, *, defaults: bool = False) -> dict[str, Any]:
-    """A declared object as plain data; what is declared in a section of the platform is named, not repeated."""
+    """A declared object as plain data; what is declared in a section of the platform is named, not repeated.
+
+    What was given is written even where it is the default, because giving it may mean something: a cluster that is
+    named is there.
+    """
     data = {}
     for name, info in type(item).model_fields.items():
         value = getattr(item, name)
-        if defaults or name == "kind" or info.is_required() or value != info.get_default(call_default_factory=True):
+        given = name in item.model_fields_set or info.is_required() or name == "kind"
+        if defaults or given or value != info.get_default(call_default_factory=True):
             data[name] = _plain(value, defaults=defaults)
     return data
 

@@ -95,13 +95,14 @@ class Builder:
             built = [self._value(inner, each, f"{path}.{index}") for index, each in enumerate(tree.items)]
             return _UNRESOLVED if _UNRESOLVED in built else built
         if specs:
-            section = section_of(specs[0])
-            if all(section_of(cls) == section for cls in specs) and section in section_names():
+            inline = tuple(cls for cls in specs if section_of(cls) not in section_names())
+            if not inline:
+                section = section_of(specs[0])
                 self._report.shape(
                     path, tree, f"this names an item of `{section}`", expected=f"the name of an item of `{section}`"
                 )
                 return _UNRESOLVED
-            cls = self._choose(specs, tree, path)
+            cls = self._choose(inline, tree, path)
             return _UNRESOLVED if cls is None else self.build(cls, tree, path)
         inner = value_type(annotation)
         self._report.repeated(tree, path)
