@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def plan_json(plan: Plan) -> dict[str, Any]:
     """The whole plan; declarations (``spec`` of pools and endpoints) stand once, under ``platform``."""
     data = _plain(plan)
-    for section in ("pools", "buckets", "lustre", "endpoints"):
-        for item in data[section]:
-            item.pop("spec", None)
+    for section in data.values():
+        for item in section if isinstance(section, list) else ():
+            if isinstance(item, dict):
+                item.pop("spec", None)
     for item, endpoint in zip(data["endpoints"], plan.endpoints, strict=True):
         item["startup"]["estimate_s"] = endpoint.startup.estimate_s
     return {"name": plan.platform.name, "region": plan.platform.region, **data}

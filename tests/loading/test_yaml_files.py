@@ -282,6 +282,22 @@ def test_every_error_of_a_file_comes_in_one_run(tmp_path: Path) -> None:
     assert all(item.fix for item in diagnostics)
 
 
+def test_an_endpoint_runs_on_a_pool_by_name_or_on_a_target_of_a_kind(tmp_path: Path) -> None:
+    text = BASE + (
+        "pools:\n  gpu: {instance_types: [g6.xlarge]}\n"
+        "endpoints:\n"
+        "  a: {model: {id: Qwen/Qwen3-8B}, engine: vllm, on: gpu}\n"
+        "  b: {model: {id: Qwen/Qwen3-8B}, engine: vllm, on: {kind: sagemaker, instance_type: ml.g6.2xlarge}}\n"
+    )
+    loaded = load(write(tmp_path, text))
+    assert not loaded.diagnostics
+    first, second = loaded.platforms[0].workloads
+    assert first.on is loaded.platforms[0].pools[0]
+    assert second.on.kind == "sagemaker"
+    wrong = text.replace("{kind: sagemaker, instance_type", "{instance_types")
+    assert [(item.code, item.path) for item in found(tmp_path, wrong)] == [("LLM_SPEC_3", "endpoints.b.on.kind")]
+
+
 def test_a_near_miss_is_suggested(tmp_path: Path) -> None:
     text = BASE + "pools:\n  gpu: {instance_types: [g6.xlarge]}\n" + ENDPOINT.replace("on: gpu", "on: gpus")
     (item,) = found(tmp_path, text)
