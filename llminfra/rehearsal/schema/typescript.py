@@ -16,7 +16,7 @@ from typing import Literal
 from llminfra.rehearsal.schema.model import Attribute, Block, NestedBlock, NestedObject, Nesting, TerraformType
 
 _CLASS = re.compile(r"^export class (\w+) extends cdktf\.(\w+) \{$", re.MULTILINE)
-_INTERFACE = re.compile(r"^export interface (\w+)(?: extends [\w.]+)? \{$", re.MULTILINE)
+_INTERFACE = re.compile(r"^export interface (\w+)(?: extends ([\w.]+))? \{$", re.MULTILINE)
 _ATTRIBUTE = re.compile(
     r"^  // (?P<name>\w+) - computed: (?P<computed>\w+), optional: (?P<optional>\w+), required: (?P<required>\w+)$",
     re.MULTILINE,
@@ -89,11 +89,12 @@ class _Hcl:
 
 @dataclass(slots=True)
 class _Source:
-    """The pieces of one module, by struct name."""
+    """The pieces of one module, by struct name; ``own`` are the interfaces of whole resources."""
 
     classes: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     interfaces: dict[str, str] = field(default_factory=dict)
+    own: list[str] = field(default_factory=list)
     block_docs: dict[str, frozenset[str]] = field(default_factory=dict)
     hcl: dict[str, dict[str, _Hcl]] = field(default_factory=dict)
 
@@ -135,8 +136,8 @@ def read_module(text: str, module: str, *, nested_attributes: bool = False) -> M
         raise SchemaError(f"{module}: expected one resource, data source or provider, found {len(found)}")
     name, kind = found[0]
     version = _VERSION.search(text)
-    # A resource of its own may be called `...Config`; then the generator names this interface `...ConfigA`.
-    interface = next((item for item in (f"{name}ConfigA", f"{name}Config") if item in source.interfaces), "")
+    # Where the package has another `...Config` already, the generator names this interface `...ConfigA`.
+    interface = next((item for item in source.own if item in (f"{name}ConfigA", f"{name}Config")), f"{name}Config")
     block = _Reader(source, module, nested_attributes).block(name, interface, own_hcl=True)
     if kind == "provider":
         # CDKTF adds the meta-argument `alias` as if it were an attribute.
@@ -155,6 +156,8 @@ def _split(text: str) -> _Source:
         source.kinds[match[1]] = match[2]
         source.classes[match[1]] = _body(text, match.end())
     for match in _INTERFACE.finditer(text):
+        if match[2] == "cdktf.TerraformMetaArguments":
+            source.own.append(match[1])
         source.interfaces[match[1]] = _body(text, match.end())
         source.block_docs[match[1]] = frozenset(_BLOCK_DOC.findall(source.interfaces[match[1]]))
     for match in _HCL_STRUCT.finditer(text):
