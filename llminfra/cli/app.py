@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from llminfra.cli import catalog, check, explain, fit, model, plan, rehearse, render, schema, synth
+from llminfra.cli import catalog, check, explain, fit, init, model, plan, rehearse, render, schema, synth
 
 app = typer.Typer(
     name="llminfra",
@@ -22,6 +22,7 @@ app.command("rehearse")(rehearse.rehearse)
 app.command("fit")(fit.fit)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
+app.command("init")(init.init)
 app.add_typer(model.app)
 app.add_typer(catalog.app)
 

@@ -14,7 +14,7 @@ from tests.helpers.golden import assert_golden
 
 ROOT = Path(__file__).parents[2]
 TODAY = dt.date(2026, 11, 23)
-EXAMPLES = sorted([*ROOT.glob("examples/*/platform.py"), *ROOT.glob("examples/*/platform.yaml")])
+EXAMPLES = sorted([*ROOT.glob("examples/*/spec.py"), *ROOT.glob("examples/*/spec.yaml")])
 
 
 def plans_of(spec: Path) -> list[Plan]:

@@ -1,0 +1,20 @@
+"""``llminfra init``: a ready application repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
+    name: Annotated[str | None, typer.Option(help="Name of the platform; default: the folder's.")] = None,
+) -> None:
+    """Write a ready application repository: spec, cdktf.json, pipeline, tests."""
+    from llminfra.starter import write_starter  # noqa: PLC0415  # only for this command
+
+    for path in write_starter(folder, name):
+        typer.echo(str(path))
+    typer.echo(f"\nnext: llminfra plan {folder / 'spec.py'}")
