@@ -1,0 +1,35 @@
+"""Every platform of this repository goes through the whole cycle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llminfra.rehearsal import rehearse
+
+_ROOT = Path(__file__).resolve().parents[2]
+_SPECS = sorted([*(_ROOT / "stacks").glob("*.py"), *(_ROOT / "examples").glob("*/spec.*")])
+_MAIN = "import sys; from llminfra.cli.main import main; sys.exit(main())"
+
+
+def test_there_are_platforms_to_rehearse() -> None:
+    assert {path.name for path in _SPECS} >= {"prod.py", "spec.py", "spec.yaml"}
+
+
+@pytest.mark.terraform
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", _SPECS, ids=lambda path: path.relative_to(_ROOT).as_posix())
+def test_platform_applies_idempotently_and_leaves_nothing(tmp_path: Path, spec: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", _MAIN, "synth", str(spec), "-o", str(out)]
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    report = rehearse(out)
+    assert report.ok, "\n".join(map(str, report.errors))
+    for stack in report.stacks:
+        steps = {step.name: step for step in stack.steps}
+        assert steps["second plan"].ok, stack.name
+        assert steps["destroy"].removed == steps["apply"].added > 0
