@@ -1,0 +1,41 @@
+"""``AsyncEndpoint``: a queue in front of an endpoint, for requests whose answers may come later."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from llminfra.spec._base import Name, Spec
+from llminfra.spec.endpoint import Endpoint
+
+
+class AsyncEndpoint(Spec):
+    """Requests by SQS, answers in S3, a notice by SNS.
+
+    It becomes an encrypted queue with a dead-letter queue, an AWS Lambda function in the private subnets that calls
+    the endpoint, a bucket of answers, a topic that tells of each answer, and alarms on what is stuck.
+    """
+
+    spec_section: ClassVar[str] = "async_endpoints"
+
+    name: Name
+    behind: Endpoint
+    """The endpoint that answers: on ``Ec2`` or ``SageMaker``, or on a pool whose Service has an ``address``."""
+    address: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")] | None = None
+    """URL under which the VPC reaches an endpoint on a GPU pool, for example an internal load balancer of your own;
+    ``None``: the endpoint's own address, which EC2 and SageMaker have and a cluster-internal Service has not."""
+    request_timeout_s: Annotated[int, Field(ge=1, le=840)] = 300
+    """Seconds that one request may take; Lambda allows 900 for everything."""
+    max_concurrency: Annotated[int, Field(ge=2, le=1000)] = 8
+    """Requests at once; about what the endpoint holds in one batch."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 5
+    """Times that a request is tried before it goes to the dead-letter queue."""
+    retention_days: Annotated[int, Field(ge=1, le=14)] = 4
+    """Days that a request may wait in the queue."""
+    results_days: Annotated[int, Field(ge=1)] = 30
+    """Days that answers are kept."""
+    log_days: Annotated[int, Field(ge=1)] = 365
+    """Days that the function's logs are kept; they hold no prompts and no answers."""
+    trace: bool = True
+    """Whether AWS X-Ray traces the function."""

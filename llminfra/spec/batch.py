@@ -1,0 +1,89 @@
+"""``BatchInference``: offline inference over files, on AWS Batch."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec.endpoint import Parallelism
+from llminfra.spec.engine import Engine
+from llminfra.spec.model import Model
+from llminfra.spec.storage import ModelBucket
+
+S3_PREFIX = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+/?$"
+KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$"
+
+
+class BatchQueue(Spec):
+    """GPU instances that AWS Batch starts for jobs and gives back after them.
+
+    It becomes managed compute environments, spot first and then on demand, and a job queue over them.
+    """
+
+    instance_types: Annotated[Many[str], Field(min_length=1, max_length=20)]
+    """EC2 instance types with the same GPUs, for example ``["g6e.12xlarge", "g6e.24xlarge"]``."""
+    max_instances: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Most instances at once; none run without jobs."""
+    spot: bool = True
+    """Whether spot instances come first."""
+    on_demand: bool = True
+    """Whether jobs run on demand, alone or where spot has no capacity."""
+    zones: Many[str] = ()
+    """Availability zones whose private subnets are used; empty: all of the network."""
+    root_volume_gib: Annotated[int, Field(ge=50, le=16384)] | None = None
+    """Size of the encrypted gp3 volume; ``None``: large enough for the image and what the engine writes."""
+
+    @model_validator(mode="after")
+    def _buys_something(self) -> BatchQueue:
+        if not (self.spot or self.on_demand):
+            msg = "spot=False and on_demand=False leave no way to get an instance"
+            raise ValueError(msg)
+        return self
+
+
+class BatchInference(Spec):
+    """A model over every line of the files under an S3 prefix (OpenAI batch format), on AWS Batch.
+
+    The job starts the engine beside the runner, works shard by shard, and continues where it was interrupted.
+    """
+
+    spec_section: ClassVar[str] = "batches"
+
+    name: Name
+    model: Model
+    engine: Engine
+    input: Annotated[str, Field(pattern=S3_PREFIX)]
+    """Prefix of ``.jsonl`` files in an existing bucket, for example ``s3://acme-batch/in/``."""
+    output: Annotated[str, Field(pattern=S3_PREFIX)]
+    """Prefix for results in an existing bucket."""
+    on: BatchQueue
+    input_kms_key_arn: Annotated[str, Field(pattern=KMS_KEY)] | None = None
+    """Key that encrypts the input, where it is a customer-managed one."""
+    output_kms_key_arn: Annotated[str, Field(pattern=KMS_KEY)] | None = None
+    """Key that encrypts the output bucket, where it is a customer-managed one."""
+    parallelism: Parallelism | None = None
+    """How the model is spread over GPUs; ``None``: chosen by the planner."""
+    weights: ModelBucket | None = None
+    """Bucket of the weights; ``None``: the first declared one, else the Hugging Face Hub."""
+    jobs: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Jobs that share the files among them (an array job); each loads the model once."""
+    concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Requests in flight to one engine."""
+    attempts: Annotated[int, Field(ge=1, le=10)] = 5
+    """Times that a job is started, interruptions included."""
+    timeout_s: Annotated[int, Field(ge=60)] = 86_400
+    """Seconds that one attempt may run before AWS Batch ends it."""
+    schedule: Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")] | None = None
+    """When EventBridge submits the job (UTC), for example ``cron(0 2 * * ? *)``; ``None``: by hand or by a pipeline."""
+    log_days: Annotated[int, Field(ge=1)] = 365
+    """Days that logs are kept."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> BatchInference:
+        source, target = (f"{value.rstrip('/')}/" for value in (self.input, self.output))
+        if source.startswith(target) or target.startswith(source):
+            msg = f"input {self.input} and output {self.output} lie in one another: results would become input"
+            raise ValueError(msg)
+        return self

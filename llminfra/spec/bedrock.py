@@ -1,0 +1,125 @@
+"""``Bedrock``: models that Amazon Bedrock hosts, with cost tags, guardrail, logs and narrow access."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from llminfra.spec._base import Many, Name, Spec
+
+Strength = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
+BEDROCK_MODEL = r"^[a-z0-9-]+\.[a-z0-9.-]+(:[0-9]+)?$"
+
+
+class BedrockModel(Spec):
+    """One foundation model, called through an application inference profile that carries the platform's tags."""
+
+    spec_section: ClassVar[str] = "bedrock.models"
+
+    name: Name
+    """Short name that applications use."""
+    id: Annotated[str, Field(pattern=BEDROCK_MODEL)]
+    """Model id without a geography, for example ``anthropic.claude-sonnet-4-5-20250929-v1:0``."""
+    routing: Literal["region", "geography", "global"] = "geography"
+    """Whether Bedrock may answer from the platform's region alone, from its geography, or from anywhere."""
+
+
+class Topic(Spec):
+    """A subject that the guardrail refuses."""
+
+    name: Annotated[str, Field(pattern=r"^[0-9a-zA-Z][0-9a-zA-Z _!?.-]{0,99}$")]
+    definition: Annotated[str, Field(min_length=1, max_length=200)]
+    """What belongs to the subject, in one sentence."""
+    examples: Annotated[Many[Annotated[str, Field(max_length=100)]], Field(max_length=5)] = ()
+
+
+class Guardrail(Spec):
+    """What may go to a model and what may come back; a version of it is published with every change."""
+
+    hate: Strength = "HIGH"
+    insults: Strength = "HIGH"
+    sexual: Strength = "HIGH"
+    violence: Strength = "HIGH"
+    misconduct: Strength = "HIGH"
+    prompt_attack: Strength = "HIGH"
+    """How strictly attempts to override instructions are filtered (input only)."""
+    blocked_topics: Annotated[Many[Topic], Field(max_length=30)] = ()
+    blocked_words: Annotated[Many[Annotated[str, Field(max_length=100)]], Field(max_length=10_000)] = ()
+    anonymize: Many[str] = ("EMAIL", "PHONE")
+    """Kinds of personal data that are masked, by Bedrock's names."""
+    block: Many[str] = ("AWS_SECRET_KEY", "CREDIT_DEBIT_CARD_NUMBER", "PASSWORD")
+    """Kinds of personal data that stop a request or an answer."""
+    blocked_input_message: Annotated[str, Field(min_length=1, max_length=500)] = "This request cannot be processed."
+    blocked_output_message: Annotated[str, Field(min_length=1, max_length=500)] = "This answer cannot be shown."
+
+
+class ProvisionedThroughput(Spec):
+    """Model units that are bought by the hour, used or not."""
+
+    model: BedrockModel
+    units: Annotated[int, Field(ge=1)] = 1
+    commitment: Literal["none", "1-month", "6-months"] = "none"
+    """How long they are bought for; a commitment cannot be ended early, whatever Terraform says."""
+
+
+class InvocationLogging(Spec):
+    """Every request and answer in CloudWatch Logs: one setting for the whole account and region."""
+
+    kind: Literal["create"] = "create"
+    days: Annotated[int, Field(ge=1)] = 365
+    """Days that they are kept; they hold prompts and answers."""
+
+
+class PodAccess(Spec):
+    """A Kubernetes service account of the platform's cluster whose pods may call the models."""
+
+    kind: Literal["pod"] = "pod"
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    service_account: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+    models: Many[BedrockModel] = ()
+    """Models it may call; empty: all of them."""
+
+
+class RoleAccess(Spec):
+    """An existing IAM role, for example of a Lambda function, that may call the models."""
+
+    kind: Literal["role"] = "role"
+    role_name: Annotated[str, Field(pattern=r"^[\w+=,.@-]{1,64}$")]
+    models: Many[BedrockModel] = ()
+    """Models it may call; empty: all of them."""
+
+
+Access = Annotated[PodAccess | RoleAccess, Field(discriminator="kind")]
+
+
+class Bedrock(Spec):
+    """Commercial and open models without hosting.
+
+    It becomes application inference profiles with cost tags, a guardrail with a version, invocation logging, the
+    ``bedrock-runtime`` VPC endpoint, and roles that name each model in each region a request may reach.
+    """
+
+    spec_section: ClassVar[str] = "bedrock"
+
+    models: Annotated[Many[BedrockModel], Field(min_length=1)]
+    guardrail: Guardrail | None = Guardrail()
+    """``None``: no guardrail; otherwise callers must name it in every request."""
+    logging: InvocationLogging | Literal["existing"] = "existing"
+    """Turn invocation logging on, or leave the account's own setting alone: there is one in a region, and the last
+    platform that writes it wins."""
+    throughput: Many[ProvisionedThroughput] = ()
+    access: Many[Access] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Bedrock:
+        names = [item.name for item in self.models]
+        if len(set(names)) < len(names):
+            msg = "two models have the same name"
+            raise ValueError(msg)
+        used = [item.model for item in self.throughput] + [model for item in self.access for model in item.models]
+        for model in used:
+            if model not in self.models:
+                msg = f"{model.name!r} is used but not among models=[…]"
+                raise ValueError(msg)
+        return self
