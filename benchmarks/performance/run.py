@@ -1,6 +1,6 @@
 """Prints how far the performance estimate is from published figures: ``python benchmarks/performance/run.py``.
 
-``--rows`` prints every figure, ``--markdown`` the table of ``docs/performance.md``.
+``--rows`` prints every figure, ``--page`` writes the tables into ``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from llminfra.planning.performance import Load, replica
 from llminfra.spec.endpoint import Parallelism
 
 DATA = Path(__file__).parent / "data" / "published.json"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "performance.md"
+FACTORS = ROOT / "llminfra" / "planning" / "performance" / "data" / "efficiency.json"
 FIELDS = ("ttft_ms", "tpot_ms", "output_tokens_per_s")
 TITLES = {"ttft_ms": "time to first token", "tpot_ms": "time per output token", "output_tokens_per_s": "throughput"}
 # Full load of trtllm-bench: its largest batch, and about this share of memory for weights and cache.
@@ -160,6 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", action="store_true", help="every figure")
     parser.add_argument("--json", action="store_true", help="the summary for programs")
+    parser.add_argument("--page", action="store_true", help="write the tables into docs/performance.md")
     options = parser.parse_args()
     found = list(figures())
     if options.json:
@@ -173,7 +177,35 @@ def main() -> None:
                 f"{item.ratio:5.2f}  {item.field:20} {item.published:10,.1f} {item.estimated:10,.1f}  "
                 f"{item.shape:22} {row['model'].partition('/')[2]} {row['gpu']} TP {row['tensor']} ({row['source']})"
             )
+    if options.page:
+        _write_page(found)
+        return
     print(tables(found))
+
+
+def _write_page(found: list[Figure]) -> None:
+    """Replace what stands between the marks of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    text = _between(text, "benchmark", tables(found))
+    rows = json.loads(FACTORS.read_text(encoding="utf-8"))
+    lines = ["| factor | value | what it is | from |", "|---|---:|---|---|"]
+    lines += [
+        f"| `{name}` | {row['value']:g} | {row['note']} | {row['_source']} |"
+        for name, row in rows.items()
+        if not name.startswith("_")
+    ]
+    text = _between(text, "factors", "\n".join([*lines, ""]))
+    sources = json.loads(DATA.read_text(encoding="utf-8"))["sources"]
+    lines = [f"- **{name}**: {row['what']} ({row['date']}; {row['source']})" for name, row in sources.items()]
+    PAGE.write_text(_between(text, "sources", "\n".join([*lines, ""])), encoding="utf-8")
+    print(f"wrote {PAGE.name}")
+
+
+def _between(text: str, mark: str, content: str) -> str:
+    start, end = f"<!-- {mark} -->\n", "<!-- end -->"
+    head, _, rest = text.partition(start)
+    _, _, tail = rest.partition(end)
+    return f"{head}{start}{content}{end}{tail}"
 
 
 if __name__ == "__main__":

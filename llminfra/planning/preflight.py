@@ -8,6 +8,7 @@ from llminfra.catalog import eks
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.facts import numbers
 from llminfra.planning.gpu_support import driver_problem, gpu_problems
+from llminfra.planning.memory import divisibility_findings
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -84,7 +85,8 @@ def check_start(
     _check_access(endpoint, facts, weights, findings)
     _check_host_memory(endpoint, weights, resources, findings)
     _check_wires(endpoint, pool, chosen, findings)
-    _check_arguments(endpoint, findings)
+    _check_shapes(endpoint, facts, chosen, findings)
+    _check_arguments(endpoint, pool, findings)
 
 
 def _check_own_ami(endpoint: Endpoint, pool: PoolPlan, release: EngineRelease | None, findings: Findings) -> None:
@@ -181,7 +183,28 @@ def _check_wires(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, findings
         )
 
 
-def _check_arguments(endpoint: Endpoint, findings: Findings) -> None:
+def _check_shapes(endpoint: Endpoint, facts: ModelFacts, chosen: Candidate, findings: Findings) -> None:
+    """Waste in a spread that the user declared; the planner's own choice was weighed against others."""
+    spread = chosen.parallelism
+    if endpoint.parallelism is None:
+        return
+    shapes = divisibility_findings(
+        facts, spread.tensor, spread.pipeline, ep=spread.tensor * spread.data if spread.expert else 1
+    )
+    for item in shapes:
+        if not item.fatal:
+            findings.warning(
+                item.code,
+                endpoint,
+                f"endpoints.{endpoint.name}.parallelism",
+                item.message,
+                found=chosen.shape,
+                expected="a spread that divides evenly",
+                fix="use fewer GPUs a replica and more replicas, or leave parallelism to the planner",
+            )
+
+
+def _check_arguments(endpoint: Endpoint, pool: PoolPlan, findings: Findings) -> None:
     given = _flags(tuple(getattr(endpoint.engine, "extra_args", ())))
     path = f"endpoints.{endpoint.name}.engine.extra_args"
     if given.get("--distributed-executor-backend") == "ray":
@@ -194,6 +217,18 @@ def _check_arguments(endpoint: Endpoint, findings: Findings) -> None:
             expected="the engine's own processes (mp)",
             fix="remove the argument: llminfra starts every rank itself",
             runtime_message="Waiting for creating a placement group; No available node types can fulfill the request",
+        )
+    transfer = given.get("--kv-transfer-config", "")
+    if "NixlConnector" in transfer and "LIBFABRIC" not in transfer and pool.efa_per_node:
+        findings.error(
+            "LLM_FIT_38",
+            endpoint,
+            path,
+            "NIXL moves the cache by UCX unless it is told otherwise, and UCX has no EFA: it falls back to TCP",
+            found="NixlConnector without the LIBFABRIC back end",
+            expected='"kv_connector_extra_config": {"backends": ["LIBFABRIC"]}',
+            fix="name the LIBFABRIC back end in --kv-transfer-config, and use an image that has NIXL's plug-in for it",
+            runtime_message="NIXL is available; Initialized NIXL agent with UCX backend",
         )
     _check_lora(endpoint, path, given, findings)
 

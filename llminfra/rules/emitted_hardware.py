@@ -152,4 +152,12 @@ RULES = (
         fix="check that config.json and weights belong together; leave room in gpu_memory_utilization",
         source=("Hugging Face safetensors format: data_offsets",),
     ),
+    emitted(
+        "LLM_FIT_38",
+        "NIXL uses EFA where there is EFA",
+        looks_at=_PLAN,
+        why="NIXL's default back end, UCX, does not speak EFA and moves the cache over TCP without a word.",
+        fix="name the LIBFABRIC back end in --kv-transfer-config, and use an image that has NIXL's plug-in for it",
+        source=("ai-dynamo/nixl#909", "ai-dynamo/dynamo#4185"),
+    ),
 )

@@ -176,7 +176,7 @@ def hub(socket_enabled: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     )
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": held}))
     held.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield held
     server.shutdown()

@@ -1,0 +1,101 @@
+"""The error of the estimate against published figures: measured by the benchmark, bounded here, shown on the page."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from llminfra.planning.performance.factors import factors
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "benchmarks/performance/run.py"
+PAGE = ROOT / "docs/performance.md"
+
+
+@cache
+def benchmark() -> ModuleType:
+    place = importlib.util.spec_from_file_location("performance_benchmark", SCRIPT)
+    assert place is not None
+    assert place.loader is not None
+    module = importlib.util.module_from_spec(place)
+    sys.modules[place.name] = module
+    place.loader.exec_module(module)
+    return module
+
+
+@cache
+def figures() -> list[object]:
+    return list(benchmark().figures())
+
+
+def unseen(field: str | None = None) -> list[object]:
+    return [
+        item
+        for item in figures()
+        if not item.series.get("calibration") and field in {None, item.field}  # type: ignore[attr-defined]
+    ]
+
+
+def test_throughput_is_within_half_for_most_figures_that_nothing_was_fitted_to() -> None:
+    found = benchmark().summary(unseen("output_tokens_per_s"))
+    assert found["figures"] > 100
+    assert found["within_1.5"] > 0.8
+    assert found["within_2"] > 0.95
+    assert 0.8 < found["median_ratio"] < 1.25
+
+
+def test_the_stated_spread_covers_most_figures() -> None:
+    found = benchmark().summary(unseen())
+    assert found["p80_factor"] <= factors().spread + 0.05
+
+
+def test_time_per_output_token_is_within_twice() -> None:
+    assert benchmark().summary(unseen("tpot_ms"))["within_2"] >= 0.9
+
+
+def test_every_series_has_a_source_with_address_and_date() -> None:
+    data = json.loads((ROOT / "benchmarks/performance/data/published.json").read_text())
+    assert {series["source"] for series in data["series"]} == set(data["sources"])
+    for source in data["sources"].values():
+        assert source["source"].startswith(("https://", "github.com/"))
+        assert source["date"]
+    devices = {series["gpu"] for series in data["series"]}
+    assert len(devices) >= 7
+    assert sum("calibration" not in series for series in data["series"]) > len(data["series"]) / 2
+
+
+def test_the_page_shows_what_the_benchmark_prints() -> None:
+    """Up to what a change of the memory model moves; ``run.py --page`` writes it anew."""
+    (shown,) = re.findall(r"<!-- benchmark -->\n(.*?)<!-- end -->", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    printed = benchmark().tables(figures())
+    for stated, found in zip(_rows(shown), _rows(printed), strict=True):
+        assert stated[:2] == found[:2], "the same series with as many figures"
+        assert float(stated[2]) == pytest.approx(float(found[2]), rel=0.15), stated[0]
+
+
+def _rows(text: str) -> list[list[str]]:
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return [line for line in lines if line[1] != "figures"]
+
+
+def test_every_factor_of_the_page_is_the_data_files() -> None:
+    rows = json.loads((ROOT / "llminfra/planning/performance/data/efficiency.json").read_text())
+    text = PAGE.read_text(encoding="utf-8")
+    for name, row in rows.items():
+        if not name.startswith("_"):
+            assert row["_source"]
+            assert f"| `{name}` | {row['value']:g} |" in text, name
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_error() -> None:
+    done = subprocess.run([sys.executable, str(SCRIPT), "--json"], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert json.loads(done.stdout)["all"]["figures"] == len(figures())

@@ -1,0 +1,163 @@
+"""Every instance type as a home for a model."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from llminfra.catalog.engines import EngineRelease, engine_release
+from llminfra.catalog.instances import all_gpu_types
+from llminfra.catalog.models import ModelFacts, load_model
+from llminfra.cli.main import main
+from llminfra.planning.memory import FitCase
+from llminfra.planning.performance import Load
+from llminfra.planning.selection import Option, SortBy, list_options
+
+LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
+
+
+def facts(name: str) -> ModelFacts:
+    found = load_model(name)
+    assert found is not None
+    return found
+
+
+def release() -> EngineRelease:
+    found = engine_release("vllm", "0.27.1")
+    assert found is not None
+    return found
+
+
+def listed(
+    name: str = LLAMA, *, sort_by: SortBy = "replica", concurrency: int = 8, **case: object
+) -> tuple[Option, ...]:
+    asked = FitCase.model_validate({"model": name, "engine_version": "0.27.1", "max_model_len": 8192, **case})
+    return list_options(facts(name), asked, "us-east-1", concurrency=concurrency, release=release(), sort_by=sort_by)
+
+
+def one(options: tuple[Option, ...], name: str) -> Option:
+    return next(item for item in options if item.instance_type == name)
+
+
+def test_every_gpu_type_is_listed_once() -> None:
+    assert sorted(item.instance_type for item in listed()) == sorted(item.name for item in all_gpu_types())
+
+
+def test_those_that_fit_come_first_by_price() -> None:
+    options = listed()
+    fits = [item.fits for item in options]
+    assert fits == sorted(fits, reverse=True)
+    priced = [item.usd_per_replica_hour for item in options if item.fits and item.usd_per_replica_hour is not None]
+    assert priced == sorted(priced)
+    assert len(priced) > 5
+
+
+@pytest.mark.parametrize(("sort_by", "figure"), [("instance", "usd_per_hour"), ("tokens", "usd_per_million_tokens")])
+def test_other_orders(sort_by: SortBy, figure: str) -> None:
+    values = [getattr(item, figure) for item in listed(sort_by=sort_by) if item.fits and item.usd_per_hour is not None]
+    assert values == sorted(values)
+
+
+def test_unpriced_types_come_last_among_those_that_fit() -> None:
+    good = [item for item in listed() if item.fits]
+    assert good[-1].instance_type == "p5e.48xlarge"
+    assert good[-1].usd_per_hour is None
+    assert good[-1].tokens_per_s is not None, "speed does not need a price"
+
+
+def test_the_smallest_spread_that_holds_the_requests() -> None:
+    few, many = one(listed(concurrency=1), "p5.48xlarge"), one(listed(concurrency=40), "p5.48xlarge")
+    assert few.parallelism is not None
+    assert many.parallelism is not None
+    assert few.parallelism.tensor in {2, 4}
+    assert many.parallelism.tensor > few.parallelism.tensor
+    assert few.replicas == 8 // few.parallelism.tensor
+    assert (few.headroom_gib or 0) > 0
+    assert few.usd_per_replica_hour == pytest.approx((few.usd_per_hour or 0) / few.replicas)
+
+
+def test_price_of_tokens_is_hours_by_tokens() -> None:
+    item = one(listed(), "p5.48xlarge")
+    assert item.full_load_tokens_per_s is not None
+    hour = item.full_load_tokens_per_s * 3600 * item.replicas
+    assert item.usd_per_million_tokens == pytest.approx((item.usd_per_hour or 0) / hour * 1e6)
+
+
+def test_why_a_type_does_not_fit() -> None:
+    options = listed()
+    assert "weights take" in one(options, "g6.xlarge").reason
+    assert "has no code for" in one(options, "p3dn.24xlarge").reason, "CUDA 13 and Volta"
+    assert all(item.reason for item in options if not item.fits)
+    assert "requests of full length" in one(listed("Qwen/Qwen3-8B", concurrency=60), "g6.xlarge").reason
+
+
+def test_experts_are_dealt_out_where_cutting_them_does_not_divide() -> None:
+    options = listed("Qwen/Qwen3-235B-A22B-FP8", concurrency=1)
+    item = one(options, "p4d.24xlarge")
+    assert item.parallelism is not None
+    assert (item.parallelism.tensor, item.parallelism.expert) == (8, True), "1536 / 8 is no multiple of the block 128"
+
+
+def test_a_model_without_a_home() -> None:
+    options = listed("meta-llama/Llama-3.1-405B-Instruct", concurrency=1, max_model_len=131_072)
+    assert one(options, "p5.48xlarge").fits is False
+
+
+def test_requests_are_cut_to_the_context() -> None:
+    found = list_options(
+        facts("Qwen/Qwen3-8B"),
+        FitCase(model="Qwen/Qwen3-8B", max_model_len=512),
+        "us-east-1",
+        load=Load(prompt_tokens=100_000, output_tokens=100_000),
+    )
+    assert found[0].fits
+    assert "prefill of 256 tokens" in found[0].explain[0]
+
+
+def test_unknown_region_has_no_prices_but_speeds() -> None:
+    found = list_options(facts("Qwen/Qwen3-8B"), FitCase(model="Qwen/Qwen3-8B", max_model_len=4096), "eu-central-2")
+    assert all(item.usd_per_hour is None for item in found)
+    assert any(item.fits and item.tokens_per_s for item in found)
+
+
+@pytest.mark.parametrize("name", [LLAMA, "deepseek-ai/DeepSeek-R1-0528", "Qwen/Qwen3-235B-A22B-FP8"])
+def test_a_listing_is_quick(name: str) -> None:
+    started = time.process_time()
+    listed(name)
+    assert time.process_time() - started < 2, "a fraction of a second on an idle machine"
+
+
+def test_command_lists_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "Qwen/Qwen3-32B", "--max-model-len", "16384", "--concurrency", "4"]) == 0
+    out = capsys.readouterr().out
+    assert "g6e.12xlarge" in out
+    assert "does not fit:" in out
+    assert "estimates" in out
+
+
+def test_command_lists_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "Qwen/Qwen3-32B", "--max-model-len", "16384", "--sort", "tokens", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == len(all_gpu_types())
+    assert rows[0]["fits"] is True
+    assert rows[0]["parallelism"]["tensor"] >= 1
+    assert rows[0]["usd_per_million_tokens"] > 0
+
+
+def test_command_exits_with_1_where_nothing_holds_it() -> None:
+    assert main(["fit", "Qwen/Qwen3-32B", "--max-model-len", "16384", "--concurrency", "100000"]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit", "Qwen/Qwen3-32B", "--sort", "colour"),
+        ("fit", "Qwen/Qwen3-32B", "--region", "us-east-99"),
+        ("fit", "acme/unknown"),
+        ("fit", "Qwen/Qwen3-32B", "--gpu", "L4", "--concurrency", "4"),
+    ],
+)
+def test_wrong_calls_are_usage_errors(arguments: tuple[str, ...]) -> None:
+    assert main(list(arguments)) == 2
