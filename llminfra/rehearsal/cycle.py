@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
+from llminfra.diagnostics import ToolError
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.attach import attached
 from llminfra.rehearsal.faults import FaultPlan
@@ -157,7 +159,13 @@ def open_session(
     existing: World | None,
     on_event: Callable[[Event], None] | None,
 ) -> Iterator[Session]:
-    """Mirror, world and provider process for one rehearsal."""
+    """Mirror, world and provider process for one rehearsal.
+
+    Raises:
+        ToolError: the package that speaks Terraform's plugin protocol, or one that holds the schemas, is missing.
+    """
+    if find_spec("tf") is None:
+        raise ToolError("simulated providers need an extra: run `pip install 'llminfra[rehearse]'`")
     stacks = [item.stack for item in prepared]
     if existing is None:
         existing = World(assumed_objects(stacks), _account(stacks))

@@ -16,7 +16,7 @@ import sys
 import threading
 from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from tf.gen import grpc_controller_pb2 as controller_pb
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
     if _COOKIE not in os.environ:
         sys.stderr.write("this is a Terraform provider plugin; Terraform starts it\n")
         return 1
-    return _plugin(names[0], settings)
+    _plugin(names[0], settings)
 
 
 def _server(name: str, settings: Settings, directory: Path, stopped: threading.Event) -> grpc.Server:
@@ -75,7 +75,7 @@ def _server(name: str, settings: Settings, directory: Path, stopped: threading.E
     return server
 
 
-def _plugin(name: str, settings: Settings) -> int:
+def _plugin(name: str, settings: Settings) -> NoReturn:
     """One provider for one Terraform run."""
     from llminfra.rehearsal.provider.tls import credentials  # noqa: PLC0415  TLS is needed here only
 
@@ -87,8 +87,9 @@ def _plugin(name: str, settings: Settings) -> int:
     certificate = base64.b64encode(chain).decode().rstrip("=")
     print(f"1|6|tcp|127.0.0.1:{port}|grpc|{certificate}", flush=True)  # noqa: T201  go-plugin's handshake
     stopped.wait()
-    server.stop(grace=0.1).wait()
-    return 0
+    server.stop(grace=0.1).wait(timeout=1)
+    sys.stdout.flush()
+    os._exit(0)  # gRPC's threads would hold the interpreter, and Terraform waits for the process to end
 
 
 def _attach(names: list[str], settings: Settings) -> int:
