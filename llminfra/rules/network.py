@@ -194,7 +194,33 @@ def nodes_in_private_subnets(stacks: Stacks) -> Iterator[Hit]:
                 )
 
 
+@rule(
+    code="LLM_NET_17",
+    title="No security group of ours carries the cluster's ownership tag",
+    severity=Severity.ERROR,
+    looks_at="terraform",
+    why="EKS tags its own group. Controllers expect exactly one tagged group on a node and stop at the second, so that "
+    "no load balancer is ever made.",
+    fix="drop the tag kubernetes.io/cluster/<name> from the group",
+    source=("kubernetes-sigs/aws-load-balancer-controller#2231", "terraform-aws-modules/terraform-aws-eks#3333"),
+)
+def one_owned_group(stacks: Stacks) -> Iterator[Hit]:
+    """Ownership tags on security groups."""
+    for group in stacks.resources("aws_security_group"):
+        for tags in group.blocks("tags"):
+            owned = [key for key in tags.body if str(key).startswith("kubernetes.io/cluster/")]
+            if owned:
+                yield Hit(
+                    on=group,
+                    message="nodes would carry two groups with the cluster's tag",
+                    found=owned[0],
+                    expected="no such tag",
+                    runtime_message="expect exactly one securityGroup tagged with kubernetes.io/cluster/...",
+                )
+
+
 RULES = (
+    one_owned_group,
     endpoints_for_private_nodes,
     prefix_delegation,
     api_not_public,

@@ -233,7 +233,40 @@ def whole_gpus(objects: KubernetesObjects) -> Iterator[Hit]:
                     )
 
 
+@rule(
+    code="LLM_SRV_15",
+    title="An engine without root writes its caches to a volume",
+    severity=Severity.ERROR,
+    looks_at="kubernetes",
+    why="Engines and their compilers write below HOME; the home of an image belongs to root, and the container stops "
+    "at its first cache.",
+    fix="point HOME, or the cache variables, to a mounted volume",
+    source=("llm-d/llm-d#1430", "vllm-project/vllm#9118", "vllm-project/vllm#38552"),
+)
+def caches_writable(objects: KubernetesObjects) -> Iterator[Hit]:
+    """``HOME`` or ``XDG_CACHE_HOME`` of GPU containers that do not run as root."""
+    for item, pod in objects.gpu_workloads:
+        for container in _served(pod):
+            own = dig(container.body, "securityContext", "runAsNonRoot")
+            unprivileged = own if own is not None else dig(pod.spec, "securityContext", "runAsNonRoot")
+            mounts = [str(m.get("mountPath")).rstrip("/") for m in mappings(container.body.get("volumeMounts"))]
+            homes = [str(dig(container.environment.get(name), "value") or "") for name in ("HOME", "XDG_CACHE_HOME")]
+            if unprivileged is True and not any(_below(home, mounts) for home in homes):
+                yield Hit(
+                    on=item,
+                    message=f"container {container.name} has no cache that its user may write",
+                    found=f"HOME {homes[0] or 'unset'}, mounts {', '.join(mounts) or 'none'}",
+                    expected="HOME below a mounted volume",
+                    runtime_message="PermissionError: [Errno 13] Permission denied: '/.cache'",
+                )
+
+
+def _below(path: str, mounts: list[str]) -> bool:
+    return any(path == mount or path.startswith(f"{mount}/") for mount in mounts if mount)
+
+
 RULES = (
+    caches_writable,
     images_pinned,
     shared_memory,
     no_service_links,

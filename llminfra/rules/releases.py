@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
@@ -10,6 +11,9 @@ from llminfra.rules.kubernetes_view import dig, mappings
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import Block, Stacks
 
+_EXPORTER_MIB = 1024
+_QUANTITY = re.compile(r"^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T|)$")
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _GPU_TAINT = "nvidia.com/gpu"
 # Where each chart takes the tolerations of the pods that GPU nodes need (values.yaml of the charts).
 _TOLERATIONS = {
@@ -146,4 +150,36 @@ def device_plugin_without_mofed(stacks: Stacks) -> Iterator[Hit]:
         )
 
 
-RULES = (agents_tolerate, metrics_persist, monitors_selected, device_plugin_without_mofed)
+@rule(
+    code="LLM_OBS_9",
+    title="The DCGM exporter has memory for nodes with eight GPUs",
+    severity=Severity.WARNING,
+    looks_at="terraform",
+    why="With the chart's 512 MiB the exporter is killed on large nodes, and their GPUs vanish from dashboards and "
+    "alerts.",
+    fix="limit it to 1 GiB or more",
+    source=("pytorch/ci-infra#799", "aws-observability/helm-charts#61"),
+)
+def exporter_has_memory(stacks: Stacks) -> Iterator[Hit]:
+    """Memory limit of the exporter."""
+    for release in stacks.resources("helm_release"):
+        if _chart(release) != "dcgm-exporter":
+            continue
+        limit = dig(release_values(release), "resources", "limits", "memory")
+        if quantity_mib(limit) < _EXPORTER_MIB:
+            yield Hit(
+                on=release,
+                message="the DCGM exporter runs out of memory on nodes with eight GPUs",
+                found=str(limit or "512Mi, the chart's default"),
+                expected="1Gi or more",
+                runtime_message="OOMKilled, exit code 137",
+            )
+
+
+def quantity_mib(value: object) -> float:
+    """A Kubernetes memory quantity in MiB; 0 where it is none."""
+    match = _QUANTITY.match(str(value or ""))
+    return float(match[1]) * _UNITS[match[2]] / 2**20 if match else 0.0
+
+
+RULES = (exporter_has_memory, agents_tolerate, metrics_persist, monitors_selected, device_plugin_without_mofed)

@@ -322,7 +322,85 @@ def callers_present_a_key(plan: Plan) -> Iterator[Hit]:
             )
 
 
+@rule(
+    code="LLM_SRV_55",
+    title="A pod's memory holds its shared memory and the loader's buffer",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="Shared memory and the loader's buffer count against the pod's memory: what does not fit ends the pod "
+    "while it loads, and the next one too.",
+    fix="lower RUNAI_STREAMER_MEMORY_LIMIT, or use a type with more memory per GPU",
+    source=("run-ai/runai-model-streamer#34", "vllm-project/vllm#28923"),
+)
+def memory_holds_buffers(plan: Plan) -> Iterator[Hit]:
+    """Memory against /dev/shm and the streamer's limit."""
+    for endpoint in plan.endpoints:
+        limit = endpoint.invocation.env.get("RUNAI_STREAMER_MEMORY_LIMIT", "")
+        buffer_mib = int(limit) // 2**20 if limit.isdigit() else 0
+        asked = endpoint.resources
+        if asked.shm_mib + buffer_mib >= asked.memory_mib:
+            yield Hit(
+                path=_path(endpoint),
+                message=f"{asked.memory_mib:,} MiB do not hold {asked.shm_mib:,} MiB of /dev/shm and {buffer_mib:,} "
+                f"MiB "
+                "of buffer beside the engine",
+                found=f"{asked.memory_mib:,} MiB",
+                expected=f"more than {asked.shm_mib + buffer_mib:,} MiB",
+                runtime_message="OOMKilled, exit code 137",
+            )
+
+
+@rule(
+    code="LLM_SRV_56",
+    title="Replicas over several nodes use vLLM's own launcher, not Ray",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="vLLM's images no longer bring Ray, and its placement groups wait for ever when a GPU is missing; the built-in "
+    "launcher fails and is restarted.",
+    fix="drop --distributed-executor-backend=ray",
+    source=("vllm-project/vllm#13388", "vllm-project/vllm docs/serving/parallelism_scaling.md"),
+)
+def no_ray(plan: Plan) -> Iterator[Hit]:
+    """``--distributed-executor-backend=ray``."""
+    for endpoint in plan.endpoints:
+        if argument(endpoint, "--distributed-executor-backend") == "ray":
+            yield Hit(
+                path=_path(endpoint, "engine.extra_args"),
+                message="the replica is started by Ray",
+                found="--distributed-executor-backend=ray",
+                expected="mp, the default",
+                runtime_message="No available node types can fulfill resource request",
+            )
+
+
+@rule(
+    code="LLM_SRV_57",
+    title="The S3 loader finds the pod's credentials",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="AWS_EC2_METADATA_DISABLED or a custom endpoint, copied from a guide for MinIO, makes the loader fail against "
+    "real S3 after the node has booted.",
+    fix="remove the variable; Pod Identity needs no setting",
+    source=("run-ai/runai-model-streamer#46", "vllm-project/vllm#12311"),
+)
+def loader_finds_credentials(plan: Plan) -> Iterator[Hit]:
+    """Variables that keep the loader from real S3, on endpoints that read from a bucket."""
+    for endpoint in plan.endpoints:
+        names = ("AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "RUNAI_STREAMER_S3_ENDPOINT")
+        given = [name for name in names if endpoint.invocation.env.get(name)]
+        if endpoint.weights.kind == "bucket" and given:
+            yield Hit(
+                path=_path(endpoint, f"engine.env.{given[0]}"),
+                message=f"{', '.join(given)} keeps the loader from S3",
+                found=f"{given[0]}={endpoint.invocation.env[given[0]]}",
+                expected="not set",
+            )
+
+
 RULES = (
+    memory_holds_buffers,
+    no_ray,
+    loader_finds_credentials,
     pod_fits_node,
     requests_bounded,
     startup_waits,

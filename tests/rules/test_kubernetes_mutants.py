@@ -59,6 +59,10 @@ def srv_9(o: Objects) -> None:
     pick(o, "ScaledObject")["spec"]["triggers"] = [{"type": "cpu", "metadata": {"value": "60"}}]
 
 
+def srv_15(o: Objects) -> None:
+    container(o)["env"] = [item for item in container(o)["env"] if item["name"] not in ("HOME", "XDG_CACHE_HOME")]
+
+
 def srv_16(o: Objects) -> None:
     del pod(o)["enableServiceLinks"]
 
@@ -134,6 +138,7 @@ MUTANTS: dict[str, Callable[[Objects], None]] = {
     "LLM_SRV_4": srv_4,
     "LLM_SRV_5": srv_5,
     "LLM_SRV_9": srv_9,
+    "LLM_SRV_15": srv_15,
     "LLM_SRV_16": srv_16,
     "LLM_SRV_17": srv_17,
     "LLM_SRV_18": srv_18,

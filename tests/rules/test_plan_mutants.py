@@ -161,6 +161,9 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_50": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=1, max=6, cooldown_s=60)}}),
     "LLM_SRV_51": from_spec(endpoints={"assistant": {"served_name": "meta-llama/Llama-3.3-70B-Instruct"}}),
     "LLM_SRV_52": from_spec(endpoints={"assistant": {"allow_from_namespaces": ("web",)}}),
+    "LLM_SRV_55": unfiltered("assistant", env={"RUNAI_STREAMER_MEMORY_LIMIT": str(10**13)}),
+    "LLM_SRV_56": unfiltered("assistant", args=("--distributed-executor-backend", "ray")),
+    "LLM_SRV_57": unfiltered("assistant", env={"AWS_EC2_METADATA_DISABLED": "true"}),
     "LLM_STO_8": sto_8,
     "LLM_STO_10": sto_10,
 }

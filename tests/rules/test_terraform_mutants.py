@@ -124,6 +124,10 @@ def net_16(d: Documents) -> None:
     resource(d, "cluster", "aws_eks_node_group", "system")["subnet_ids"] = ["${aws_subnet.public.id}"]
 
 
+def net_17(d: Documents) -> None:
+    resource(d, "cluster", "aws_security_group", "nodes")["tags"] = {"kubernetes.io/cluster/acme-prod": "owned"}
+
+
 def cap_1(d: Documents) -> None:
     h100_group(d)["capacity_type"] = "ON_DEMAND"
 
@@ -273,6 +277,12 @@ def obs_8(d: Documents) -> None:
     set_values(d, "kube-prometheus-stack", values)
 
 
+def obs_9(d: Documents) -> None:
+    values = values_of(d, "dcgm-exporter")
+    values["resources"]["limits"]["memory"] = "512Mi"
+    set_values(d, "dcgm-exporter", values)
+
+
 def tf_1(d: Documents) -> None:
     add(d, "platform", "aws_eks_cluster", "again", resource(d, "cluster", "aws_eks_cluster"))
     d["platform"]["provider"]["helm"] = [{"kubernetes": {"host": "${aws_eks_cluster.again.endpoint}"}}]
@@ -313,6 +323,7 @@ MUTANTS: dict[str, Break] = {
     "LLM_NET_11": net_11,
     "LLM_NET_15": net_15,
     "LLM_NET_16": net_16,
+    "LLM_NET_17": net_17,
     "LLM_CAP_1": cap_1,
     "LLM_CAP_2": cap_2,
     "LLM_CAP_4": cap_4,
@@ -345,6 +356,7 @@ MUTANTS: dict[str, Break] = {
     "LLM_OBS_3": obs_3,
     "LLM_OBS_7": obs_7,
     "LLM_OBS_8": obs_8,
+    "LLM_OBS_9": obs_9,
     "LLM_TF_1": tf_1,
     "LLM_TF_2": tf_2,
     "LLM_TF_3": tf_3,
