@@ -13,12 +13,27 @@ if TYPE_CHECKING:
     from llminfra.diagnostics import LlminfraError as LlminfraError
     from llminfra.diagnostics import Severity as Severity
     from llminfra.diagnostics import SpecError as SpecError
+    from llminfra.spec.alert_receiver import PagerDutyAlerts as PagerDutyAlerts
+    from llminfra.spec.alert_receiver import SlackAlerts as SlackAlerts
+    from llminfra.spec.alert_receiver import SnsAlerts as SnsAlerts
+    from llminfra.spec.async_endpoint import AsyncEndpoint as AsyncEndpoint
+    from llminfra.spec.batch import BatchInference as BatchInference
+    from llminfra.spec.batch import BatchQueue as BatchQueue
+    from llminfra.spec.bedrock import Bedrock as Bedrock
+    from llminfra.spec.bedrock import BedrockModel as BedrockModel
+    from llminfra.spec.bedrock import Guardrail as Guardrail
+    from llminfra.spec.bedrock import InvocationLogging as InvocationLogging
+    from llminfra.spec.bedrock import PodAccess as PodAccess
+    from llminfra.spec.bedrock import ProvisionedThroughput as ProvisionedThroughput
+    from llminfra.spec.bedrock import RoleAccess as RoleAccess
+    from llminfra.spec.bedrock import Topic as Topic
     from llminfra.spec.capacity import CapacityBlock as CapacityBlock
     from llminfra.spec.capacity import OnDemand as OnDemand
     from llminfra.spec.capacity import Reservation as Reservation
     from llminfra.spec.capacity import Spot as Spot
     from llminfra.spec.cluster import Cluster as Cluster
     from llminfra.spec.cluster import SystemNodes as SystemNodes
+    from llminfra.spec.ec2 import Ec2 as Ec2
     from llminfra.spec.endpoint import Autoscaling as Autoscaling
     from llminfra.spec.endpoint import Endpoint as Endpoint
     from llminfra.spec.endpoint import Parallelism as Parallelism
@@ -41,6 +56,8 @@ if TYPE_CHECKING:
     from llminfra.spec.network import Network as Network
     from llminfra.spec.observability import Observability as Observability
     from llminfra.spec.platform import Platform as Platform
+    from llminfra.spec.sagemaker import SageMaker as SageMaker
+    from llminfra.spec.sagemaker import SageMakerAsync as SageMakerAsync
     from llminfra.spec.secret import Secret as Secret
     from llminfra.spec.state import LocalState as LocalState
     from llminfra.spec.state import S3State as S3State
@@ -52,8 +69,22 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "llminfra.diagnostics": ("Diagnostic", "LlminfraError", "Severity", "SpecError"),
+    "llminfra.spec.alert_receiver": ("PagerDutyAlerts", "SlackAlerts", "SnsAlerts"),
+    "llminfra.spec.async_endpoint": ("AsyncEndpoint",),
+    "llminfra.spec.batch": ("BatchInference", "BatchQueue"),
+    "llminfra.spec.bedrock": (
+        "Bedrock",
+        "BedrockModel",
+        "Guardrail",
+        "InvocationLogging",
+        "PodAccess",
+        "ProvisionedThroughput",
+        "RoleAccess",
+        "Topic",
+    ),
     "llminfra.spec.capacity": ("CapacityBlock", "OnDemand", "Reservation", "Spot"),
     "llminfra.spec.cluster": ("Cluster", "SystemNodes"),
+    "llminfra.spec.ec2": ("Ec2",),
     "llminfra.spec.endpoint": ("Autoscaling", "Endpoint", "Parallelism", "Slo"),
     "llminfra.spec.engines.base": ("Image",),
     "llminfra.spec.engines.custom": ("CustomMetrics", "CustomServer", "HttpProbe"),
@@ -68,6 +99,7 @@ _HOMES = {
     "llminfra.spec.network": ("ExistingNetwork", "Network"),
     "llminfra.spec.observability": ("Observability",),
     "llminfra.spec.platform": ("Platform",),
+    "llminfra.spec.sagemaker": ("SageMaker", "SageMakerAsync"),
     "llminfra.spec.secret": ("Secret",),
     "llminfra.spec.state": ("LocalState", "S3State"),
     "llminfra.spec.storage": ("Lustre", "ModelBucket"),

@@ -26,6 +26,10 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         for item in section if isinstance(section, list) else ():
             if isinstance(item, dict):
                 item.pop("spec", None)
+    for section in ("ec2", "sagemaker"):
+        for item in data[section]:
+            item["serving"].pop("spec", None)
+            item.pop("on", None)
     for item, endpoint in zip(data["endpoints"], plan.endpoints, strict=True):
         item["startup"]["estimate_s"] = endpoint.startup.estimate_s
     return {"name": plan.platform.name, "region": plan.platform.region, **data}

@@ -15,7 +15,7 @@ from llminfra.cli.plan_cost import cost_section
 from llminfra.cli.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import EndpointPlan, LustrePlan, Plan, PoolPlan
+    from llminfra.planning.plan import ClusterPlan, EndpointPlan, LustrePlan, Plan, PoolPlan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
@@ -48,16 +48,20 @@ def _head(plan: Plan) -> RenderableType:
     network, cluster, region = plan.network, plan.cluster, plan.platform.region
     nat = {"per-zone": "NAT in each zone", "single": "one NAT gateway", "none": "no NAT: closed network"}[network.nat]
     endpoints = len(network.interface_endpoints) + len(network.gateway_endpoints)
-    system = cluster.system_nodes
     vpc = network.existing_vpc_id or f"VPC {network.cidr}"
     where = dot(vpc, zones(network.zones, region))
-    private = "private API" if not cluster.public_access_cidrs else "public API"
-    nodes = f"{system.instance_types[0]} × {span(system.min_nodes, system.max_nodes)} for controllers"
     return Group(
         Rule(Text.assemble((plan.platform.name, "bold cyan"), f"  {region}"), align="left", style="cyan"),
         Text(where if network.existing_vpc_id else dot(where, nat, count(endpoints, "VPC endpoint"))),
-        Text(dot(f"EKS {cluster.version}", private, nodes, cluster.autoscaler)),
+        Text("no EKS cluster" if cluster is None else _cluster(cluster)),
     )
+
+
+def _cluster(cluster: ClusterPlan) -> str:
+    system = cluster.system_nodes
+    private = "private API" if not cluster.public_access_cidrs else "public API"
+    nodes = f"{system.instance_types[0]} × {span(system.min_nodes, system.max_nodes)} for controllers"
+    return dot(f"EKS {cluster.version}", private, nodes, cluster.autoscaler)
 
 
 def _rows(label: int, rows: list[tuple[str, RenderableType]], *, spaced: bool = False) -> RenderableType:

@@ -42,7 +42,7 @@ def render_releases(folder: Path, plans: Sequence[Plan]) -> RenderedReleases:
     helm = need("llminfra.helm.render", "render", "helm")
     values = need("llminfra.rules.helm_values", "render")
     stacks = need("llminfra.rules.terraform_view", "render").read_synth_dir(folder)
-    versions = {plan.platform.name: plan.cluster.version for plan in plans}
+    versions = {plan.platform.name: plan.eks.version for plan in plans if plan.cluster is not None}
     local, upstream = [], []
     for release in stacks.resources("helm_release"):
         chart = (folder / release.file).parent / str(release.get("chart") or "")

@@ -99,24 +99,34 @@ def _check(plans: Sequence[Plan]) -> None:
 def _build(app: core.App, plan: Plan) -> list[Built]:
     """All stacks of a platform, each depending on those whose outputs it reads or whose objects it needs."""
     network = network_stack(app, plan)
-    cluster = cluster_stack(app, plan)
-    cluster.stack.add_dependency(network.stack)
-    built = [network, cluster]
+    built = [network]
+    if plan.cluster is not None:
+        cluster = cluster_stack(app, plan)
+        cluster.stack.add_dependency(network.stack)
+        built.append(cluster)
     if plan.buckets or plan.lustre:
         storage = storage_stack(app, plan)
         if plan.lustre:
-            storage.stack.add_dependency(network.stack)
-            storage.stack.add_dependency(cluster.stack)
+            for earlier in built:
+                storage.stack.add_dependency(earlier.stack)
         built.append(storage)
+    if plan.cluster is not None:
+        built += _on_cluster(app, plan, built)
+    return built
+
+
+def _on_cluster(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Built]:
+    """What Helm installs: the platform's releases, then endpoints."""
     base = platform_stack(app, plan)
-    base.stack.add_dependency(network.stack)
-    base.stack.add_dependency(cluster.stack)
-    if plan.endpoints:
-        serving = serving_stack(app, plan)
-        for earlier in (*built[1:], base):
-            serving.stack.add_dependency(earlier.stack)
-        return [*built, base, serving]
-    return [*built, base]
+    for earlier in built:
+        if earlier.kind in {"network", "cluster"}:
+            base.stack.add_dependency(earlier.stack)
+    if not plan.endpoints:
+        return [base]
+    serving = serving_stack(app, plan)
+    for earlier in (*built[1:], base):
+        serving.stack.add_dependency(earlier.stack)
+    return [base, serving]
 
 
 def _in_order_of_apply(file: Path, names: Sequence[str]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class ClusterContract:
     @classmethod
     def read(cls, outputs: Outputs, plan: Plan) -> Self:
         """Expressions for the outputs, in another stack."""
-        karpenter = plan.cluster.autoscaler == "karpenter"
+        karpenter = plan.eks.autoscaler == "karpenter"
         return cls(
             name=outputs["cluster_name"],
             endpoint=outputs["cluster_endpoint"],

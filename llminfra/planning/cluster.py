@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import eks, instances
 from llminfra.planning.facts import numbers
 from llminfra.planning.plan import AddonPlan, ClusterPlan, SystemNodesPlan
+from llminfra.spec.cluster import Cluster
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -20,7 +21,7 @@ _SUPPORT_NOTICE = dt.timedelta(days=90)
 
 def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> ClusterPlan:
     """Decide the cluster; with an unknown version the newest stands in, so that the other passes can go on."""
-    spec = platform.cluster
+    spec = platform.cluster or Cluster()
     version = spec.version
     if (release := eks.version(version)) is None or not release.creatable:
         version = eks.default_version()

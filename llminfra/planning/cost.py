@@ -19,34 +19,17 @@ if TYPE_CHECKING:
 def plan_costs(
     platform: Platform,
     network: NetworkPlan,
-    cluster: ClusterPlan,
+    cluster: ClusterPlan | None,
     pools: tuple[PoolPlan, ...],
     lustre: tuple[LustrePlan, ...],
 ) -> tuple[CostLine, ...]:
     """One line per thing that costs money by the hour."""
     region = platform.region
     lines = [_pool(pool, region) for pool in pools]
-    lines.append(
-        _line(
-            "cluster",
-            f"EKS control plane {cluster.version}",
-            prices.service_price("eks_cluster_hour", region),
-            1,
-            1,
-        )
-    )
-    system = cluster.system_nodes
-    lines.append(
-        _line(
-            "cluster.system_nodes",
-            f"{system.instance_types[0]} × {system.min_nodes}…{system.max_nodes}",
-            prices.on_demand_usd_per_hour(system.instance_types[0], region),
-            system.min_nodes,
-            system.max_nodes,
-        )
-    )
+    if cluster is not None:
+        lines += _cluster(cluster, region)
     lines += [
-        _line(
+        cost_line(
             f"storage.{item.name}",
             f"FSx for Lustre {item.capacity_gib:,} GiB at {item.throughput_mbps_per_tib} MB/s per TiB",
             prices.lustre_usd_per_gib_month(item.throughput_mbps_per_tib, region),
@@ -58,12 +41,13 @@ def plan_costs(
     gateways = {"per-zone": len(network.zones), "single": 1, "none": 0}[network.nat]
     if gateways:
         price = prices.service_price("nat_gateway_hour", region)
-        lines.append(_line("network.nat", f"{gateways} NAT gateways, without traffic", price, gateways, gateways))
+        lines.append(cost_line("network.nat", f"{gateways} NAT gateways, without traffic", price, gateways, gateways))
     if network.interface_endpoints:
         count = len(network.interface_endpoints) * len(network.zones)
         what = f"{len(network.interface_endpoints)} interface endpoints in {len(network.zones)} zones, without traffic"
-        lines.append(_line("network", what, prices.service_price("vpc_endpoint_hour", region), count, count))
-    lines += _volumes(platform, cluster, pools)
+        lines.append(cost_line("network", what, prices.service_price("vpc_endpoint_hour", region), count, count))
+    if cluster is not None:
+        lines.append(_volumes(platform, cluster, pools))
     return tuple(lines)
 
 
@@ -106,7 +90,7 @@ def _pool(pool: PoolPlan, region: str) -> CostLine:
         note = "at the on-demand price; spot costs less and changes by the day"
     elif bought == "reservation":
         note = "at the on-demand price, which a reservation costs whether it is used or not"
-    line = _line(f"pools.{pool.name}", what, price, pool.desired_nodes, pool.max_nodes, note)
+    line = cost_line(f"pools.{pool.name}", what, price, pool.desired_nodes, pool.max_nodes, note)
     if price is None:
         return CostLine(
             spec_path=line.spec_path,
@@ -119,7 +103,27 @@ def _pool(pool: PoolPlan, region: str) -> CostLine:
     return line
 
 
-def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ...]) -> list[CostLine]:
+def _cluster(cluster: ClusterPlan, region: str) -> list[CostLine]:
+    system = cluster.system_nodes
+    return [
+        cost_line(
+            "cluster",
+            f"EKS control plane {cluster.version}",
+            prices.service_price("eks_cluster_hour", region),
+            1,
+            1,
+        ),
+        cost_line(
+            "cluster.system_nodes",
+            f"{system.instance_types[0]} × {system.min_nodes}…{system.max_nodes}",
+            prices.on_demand_usd_per_hour(system.instance_types[0], region),
+            system.min_nodes,
+            system.max_nodes,
+        ),
+    ]
+
+
+def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ...]) -> CostLine:
     price = prices.service_price("ebs_gp3_gib_month", platform.region)
     fewest = cluster.system_nodes.min_nodes * cluster.system_nodes.root_volume_gib
     most = cluster.system_nodes.max_nodes * cluster.system_nodes.root_volume_gib
@@ -130,10 +134,11 @@ def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ..
         fewest += platform.observability.storage_gib
         most += platform.observability.storage_gib
     what = f"gp3 volumes, {fewest:,}…{most:,} GiB"
-    return [_line("volumes", what, price, fewest / HOURS_PER_MONTH, most / HOURS_PER_MONTH)]
+    return cost_line("volumes", what, price, fewest / HOURS_PER_MONTH, most / HOURS_PER_MONTH)
 
 
-def _line(path: str, what: str, price: Price | None, fewest: float, most: float, note: str = "") -> CostLine:
+def cost_line(path: str, what: str, price: Price | None, fewest: float, most: float, note: str = "") -> CostLine:
+    """A line from the price of one thing and how many of it there are."""
     if price is None:
         return CostLine(
             spec_path=path,

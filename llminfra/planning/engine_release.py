@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import engines as catalog
+from llminfra.catalog import sagemaker
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -65,3 +66,27 @@ def release_with_efa(endpoint: Endpoint, findings: Findings) -> EngineRelease | 
         runtime_message="NET/OFI Unable to find a protocol that worked; NCCL INFO Using network Socket",
     )
     return None
+
+
+def release_for_sagemaker(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
+    """The declared release, else the pinned one, else the newest that has an image for SageMaker."""
+    engine = endpoint.engine
+    release = find_release(endpoint, findings)
+    if release is None or engine.kind == "custom" or engine.image is not None:
+        return release
+    if sagemaker.image(release) is not None:
+        return release
+    releases = [catalog.engine_release(engine.kind, version) for version in catalog.known_versions(engine.kind)]
+    able = [item for item in releases if item is not None and sagemaker.image(item) is not None]
+    if engine.version is None and able:
+        return able[-1]
+    findings.error(
+        "LLM_SRV_42",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine",
+        "AWS publishes no SageMaker image of this engine",
+        found=f"{engine.kind} {release.version}",
+        expected="one of: " + ", ".join(item.version for item in able[-3:]) if able else "VLLM, DJLServing or TGI",
+        fix="use one of these, or name an image in ECR with Image(…)",
+    )
+    return release

@@ -15,7 +15,7 @@ _FILE = "cold_start"
 _MB_PER_GBIT = 125.0
 _GIB_PER_TIB = 1024
 _BEST_CLASS = 1000  # MB/s per TiB, the highest class of PERSISTENT_2
-Kind = Literal["hub", "bucket", "lustre", "ebs", "nvme", "mountpoint"]
+Kind = Literal["hub", "bucket", "lustre", "ebs", "nvme", "mountpoint", "copied"]
 
 
 def load_choices(
@@ -44,6 +44,8 @@ def load_choices(
     ]
     if weights.kind == "mountpoint":
         found.append(_choice("mountpoint", "Mountpoint for S3", weights.read_mb_per_s, "as planned", weights))
+    if weights.kind == "copied":
+        found.append(_choice("copied", "a copy on the instance's disk", weights.read_mb_per_s, "as planned", weights))
     if instance.nvme_disks and instance.nvme_gb >= gigabytes:
         found.append(
             _choice(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import regions
 from llminfra.planning.plan import NetworkPlan, SubnetPlan
 from llminfra.spec.network import ExistingNetwork, Network
+from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -89,10 +90,16 @@ def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
 def endpoint_services(platform: Platform) -> tuple[str, ...]:
     """Short names of the interface endpoints, sorted, for example ``ecr.api``."""
     services = set(_ALWAYS)
-    if platform.cluster.autoscaler == "karpenter":
+    if platform.cluster is None or not platform.needs_cluster:
+        services -= {"eks", "eks-auth"}
+    elif platform.cluster.autoscaler == "karpenter":
         services.add("sqs")
+    if any(isinstance(item.on, SageMaker | SageMakerAsync) for item in platform.workloads if not item.broken):
+        services |= {"sagemaker.api", "sagemaker.runtime"}
     if any(item.kind == "lustre" for item in platform.storage):
         services.add("fsx")
+    if platform.observability is not None and platform.observability.prometheus == "managed":
+        services.add("aps-workspaces")
     if any(endpoint.model.token or endpoint.api_key for endpoint in platform.workloads if not endpoint.broken):
         services.add("secretsmanager")
     return tuple(sorted(services))

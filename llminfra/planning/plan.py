@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
     from llminfra.planning.nics import Nic
     from llminfra.planning.performance import PerformanceEstimate
+    from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan
     from llminfra.spec.endpoint import Endpoint, Parallelism
     from llminfra.spec.gpu_pool import GpuPool
     from llminfra.spec.platform import Platform
@@ -165,11 +166,12 @@ class WeightsPlan:
     """Where an endpoint reads its weights from, and how fast.
 
     ``model_argument`` is what the engine is told to load: an ``s3://`` URI, a path under ``mount_path``, or a Hub id.
-    ``bucket`` is streamed by the engine, ``mountpoint`` is the bucket as files through Mountpoint for S3. ``key`` is
-    the model's prefix in the bucket, without a slash at its end.
+    ``bucket`` is streamed by the engine, ``mountpoint`` is the bucket as files through Mountpoint for S3, ``copied`` is
+    a copy on the instance's own disk that is made before the engine starts. ``key`` is the model's prefix in the
+    bucket, without a slash at its end.
     """
 
-    kind: Literal["bucket", "mountpoint", "lustre", "hub"]
+    kind: Literal["bucket", "mountpoint", "lustre", "hub", "copied"]
     storage: str | None
     model_argument: str
     key: str | None
@@ -192,7 +194,7 @@ class Phase:
 class LoadChoice:
     """A place to read the weights from: how long it takes, and what it asks for; ``chosen`` marks the planned one."""
 
-    kind: Literal["hub", "bucket", "lustre", "ebs", "nvme", "mountpoint"]
+    kind: Literal["hub", "bucket", "lustre", "ebs", "nvme", "mountpoint", "copied"]
     what: str
     mb_per_s: float
     seconds: float
@@ -303,7 +305,7 @@ class Plan:
 
     platform: Platform
     network: NetworkPlan
-    cluster: ClusterPlan
+    cluster: ClusterPlan | None
     pools: tuple[PoolPlan, ...]
     buckets: tuple[BucketPlan, ...]
     lustre: tuple[LustrePlan, ...]
@@ -312,6 +314,20 @@ class Plan:
     quotas: tuple[QuotaLine, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+    ec2: tuple[Ec2EndpointPlan, ...] = ()
+    sagemaker: tuple[SageMakerEndpointPlan, ...] = ()
+
+    @property
+    def eks(self) -> ClusterPlan:
+        """The cluster, for whoever works on a platform that has one.
+
+        Raises:
+            LookupError: The platform has no cluster.
+        """
+        if self.cluster is None:
+            msg = f"platform {self.platform.name!r} has no cluster"
+            raise LookupError(msg)
+        return self.cluster
 
     @property
     def ok(self) -> bool:

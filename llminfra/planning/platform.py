@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.diagnostics import SpecError
 from llminfra.planning.cluster import plan_cluster
 from llminfra.planning.cost import check_budget, plan_costs
+from llminfra.planning.ec2 import plan_ec2
 from llminfra.planning.endpoints import plan_endpoints
 from llminfra.planning.findings import Findings
 from llminfra.planning.network import plan_network
@@ -15,9 +16,12 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.pools import plan_pools, settle
 from llminfra.planning.quotas import plan_quotas
 from llminfra.planning.references import check_references
+from llminfra.planning.sagemaker import plan_sagemaker
 from llminfra.planning.storage import plan_buckets, plan_lustre
+from llminfra.planning.target_cost import target_costs
 
 if TYPE_CHECKING:
+    from llminfra.planning.plan import PoolPlan
     from llminfra.spec.platform import Platform
 
 
@@ -34,12 +38,17 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     findings = Findings()
     check_references(platform, findings)
     network = plan_network(platform, findings)
-    cluster = plan_cluster(platform, findings, today or dt.datetime.now(tz=dt.UTC).date())
-    pools = plan_pools(platform, network, cluster, findings)
+    cluster = None
+    pools: tuple[PoolPlan, ...] = ()
+    if platform.needs_cluster:
+        cluster = plan_cluster(platform, findings, today or dt.datetime.now(tz=dt.UTC).date())
+        pools = plan_pools(platform, network, cluster, findings)
     lustre = plan_lustre(platform, network, pools, findings)
     endpoints = plan_endpoints(platform, pools, lustre, findings)
     pools = settle(pools, endpoints)
-    costs = plan_costs(platform, network, cluster, pools, lustre)
+    ec2 = plan_ec2(platform, network, findings)
+    sagemaker = plan_sagemaker(platform, network, findings)
+    costs = (*plan_costs(platform, network, cluster, pools, lustre), *target_costs(platform, ec2, sagemaker))
     check_budget(platform, costs, findings)
     if findings.any_errors:
         raise SpecError(findings.items)
@@ -52,7 +61,9 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         lustre=lustre,
         endpoints=endpoints,
         costs=costs,
-        quotas=plan_quotas(pools),
+        quotas=plan_quotas(pools, ec2, sagemaker),
         diagnostics=tuple(findings.items),
         tags={**platform.tags, "llminfra:platform": platform.name, "llminfra:managed-by": "llminfra"},
+        ec2=ec2,
+        sagemaker=sagemaker,
     )

@@ -60,7 +60,7 @@ def _plan_pool(
     main = types[0]
     assert main.gpu is not None  # noqa: S101  # _instance_types lets only GPU types through
     nics: tuple[Nic, ...] = nic_layout(main, pool.efa_layout) if pool.efa else ()
-    provisioner = _provisioner(pool, platform)
+    provisioner = _provisioner(pool, cluster)
     if provisioner == "karpenter" and isinstance(pool.capacity, Reservation) and pool.capacity.resource_group_arn:
         findings.error(
             "LLM_CAP_28",
@@ -266,13 +266,13 @@ def _zones(pool: GpuPool, platform: Platform, network: NetworkPlan, findings: Fi
     return network.zones[:1] if pool.efa or reserved else network.zones
 
 
-def _provisioner(pool: GpuPool, platform: Platform) -> Literal["managed", "karpenter", "cluster-autoscaler"]:
+def _provisioner(pool: GpuPool, cluster: ClusterPlan) -> Literal["managed", "karpenter", "cluster-autoscaler"]:
     if pool.provisioner == "managed":
         return "managed"
     if pool.provisioner == "karpenter":
         return "karpenter"
     fixed = pool.efa or isinstance(pool.capacity, Reservation | CapacityBlock)
-    return "managed" if fixed else platform.cluster.autoscaler
+    return "managed" if fixed else cluster.autoscaler
 
 
 def _capacity_types(pool: GpuPool) -> tuple[Literal["reserved", "spot", "on-demand"], ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from llminfra.spec.gpu_pool import GpuPool
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,13 +24,14 @@ def check_references(platform: Platform, findings: Findings) -> None:
     for endpoint in platform.workloads:
         if endpoint.broken:
             continue
-        if not any(endpoint.on is pool or endpoint.on == pool for pool in platform.pools):
+        on = endpoint.on
+        if isinstance(on, GpuPool) and not any(on is pool or on == pool for pool in platform.pools):
             findings.error(
                 "LLM_REF_1",
                 endpoint,
                 f"endpoints.{endpoint.name}.on",
                 "the endpoint runs on a pool that is not part of this platform",
-                found=f"pool {endpoint.on.name!r}",
+                found=f"pool {on.name!r}",
                 expected=f"one of: {', '.join(pool_names) or 'no pool is declared'}",
                 fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
             )
@@ -42,7 +45,27 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 expected=f"one of: {', '.join(item.name for item in platform.storage) or 'no storage is declared'}",
                 fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
             )
+    if platform.cluster is None and platform.pools:
+        findings.error(
+            "LLM_REF_5",
+            platform.pools[0],
+            f"pools.{platform.pools[0].name}",
+            "a GPU pool is part of an EKS cluster, and the platform is declared without one",
+            found="cluster=None",
+            expected="a cluster, or no pools",
+            fix="leave cluster out, or run the endpoints on Ec2(…) or SageMaker(…)",
+        )
     for item in platform.storage:
+        if item.kind == "lustre" and not platform.needs_cluster:
+            findings.error(
+                "LLM_REF_6",
+                item,
+                f"storage.{item.name}",
+                "a Lustre file system is for pods of a cluster, and this platform has none",
+                found="Lustre without a cluster",
+                expected="a ModelBucket",
+                fix="remove the file system, or add a GpuPool",
+            )
         if item.kind == "lustre" and item.source is not None and item.source not in platform.storage:
             findings.error(
                 "LLM_REF_2",

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.network import check_zone
 from llminfra.planning.plan import BucketPlan, LustrePlan, NetworkPlan, PoolPlan
+from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
+    from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
     from llminfra.spec.storage import Lustre
 
@@ -57,7 +59,7 @@ def _plan_one(
         )
         return None
     readers = [endpoint for endpoint in platform.workloads if not endpoint.broken and endpoint.weights == spec]
-    reader_pools = [pool for pool in pools if pool.name in {endpoint.on.name for endpoint in readers}]
+    reader_pools = [pool for pool in pools if pool.name in _pool_names(readers)]
     zone = spec.zone or next((pool.zones[0] for pool in reader_pools or pools), network.zones[0])
     if not check_zone(zone, f"{path}.zone", platform, findings, among=network.zones):
         return None
@@ -82,3 +84,7 @@ def _plan_one(
         source_prefix=spec.source.prefix if spec.source else None,
         efa=spec.efa,
     )
+
+
+def _pool_names(readers: list[Endpoint]) -> set[str]:
+    return {endpoint.on.name for endpoint in readers if isinstance(endpoint.on, GpuPool)}

@@ -8,10 +8,10 @@ from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
 from llminfra.spec.engine import Engine
-from llminfra.spec.gpu_pool import GpuPool
 from llminfra.spec.model import Model
 from llminfra.spec.secret import Secret
 from llminfra.spec.storage import Lustre, ModelBucket
+from llminfra.spec.target import Target
 
 
 class Parallelism(Spec):
@@ -68,7 +68,8 @@ class Slo(Spec):
 class Endpoint(Spec):
     """An OpenAI-compatible address for one model.
 
-    On a ``GpuPool`` it becomes a Helm release with a Deployment (or a LeaderWorkerSet when larger than a node).
+    On a ``GpuPool`` it becomes a Helm release with a Deployment (or a LeaderWorkerSet when larger than a node); on
+    ``Ec2`` an Auto Scaling group behind a load balancer; on ``SageMaker`` and ``SageMakerAsync`` a SageMaker endpoint.
     """
 
     spec_section: ClassVar[str] = "endpoints"
@@ -76,8 +77,8 @@ class Endpoint(Spec):
     name: Name
     model: Model
     engine: Engine
-    on: GpuPool
-    """Where it runs."""
+    on: Target
+    """Where it runs; moving a model is a change of this field alone."""
     replicas: Annotated[int, Field(ge=1)] | Autoscaling = 1
     """Copies of the model, fixed or scaled."""
     parallelism: Parallelism | None = None

@@ -7,6 +7,9 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import Field, PrivateAttr
 
 from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec.async_endpoint import AsyncEndpoint
+from llminfra.spec.batch import BatchInference
+from llminfra.spec.bedrock import Bedrock
 from llminfra.spec.cluster import Cluster
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.gpu_pool import GpuPool
@@ -16,7 +19,7 @@ from llminfra.spec.state import LocalState, State
 from llminfra.spec.storage import Storage
 from llminfra.spec.waiver import Waiver
 
-Workload = TypeVar("Workload", bound=Endpoint)
+Workload = TypeVar("Workload", bound=Endpoint | AsyncEndpoint | BatchInference)
 
 
 class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their fields
@@ -28,14 +31,21 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     """Prefix of every AWS name (at most 24 characters)."""
     region: str
     """AWS region, for example ``us-east-1``."""
-    account_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """AWS account that Terraform must run in; ``None``: any."""
     network: Network | ExistingNetwork = Network()
-    cluster: Cluster = Cluster()
+    cluster: Cluster | None = Cluster()
+    """The EKS cluster; ``None`` for no cluster. Unless it is named there is none where no endpoint needs one."""
     pools: Many[GpuPool] = ()
     storage: Many[Storage] = ()
     observability: Observability | None = Observability()
     endpoints: Many[Endpoint] = ()
+    async_endpoints: Many[AsyncEndpoint] = ()
+    """Queues in front of endpoints, for answers that may come later."""
+    batches: Many[BatchInference] = ()
+    """Offline inference over files, on AWS Batch."""
+    bedrock: Bedrock | None = None
+    """Models that Amazon Bedrock hosts."""
     state: State = LocalState()
     tags: dict[str, str] = {}
     """Tags of every resource, besides those llminfra sets."""
@@ -47,7 +57,11 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
 
     def add(self, workload: Workload) -> Workload:
         """Put a workload on the platform and return it."""
-        self._added.append(workload)
+        if isinstance(workload, Endpoint):
+            self._added.append(workload)
+        else:
+            section = type(workload).spec_section
+            self.__dict__[section] = (*getattr(self, section), workload)
         return workload
 
     def __eq__(self, other: object) -> bool:
@@ -56,6 +70,17 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
             return NotImplemented
         mine, theirs = ({**item.__dict__, "endpoints": item.workloads} for item in (self, other))
         return mine == theirs
+
+    @property
+    def needs_cluster(self) -> bool:
+        """Whether there is an EKS cluster: named, or needed by a pool, or nothing else is declared."""
+        if self.cluster is None:
+            return False
+        elsewhere = any(not isinstance(item.on, GpuPool) for item in self.workloads if not item.broken)
+        if self.batches or self.bedrock is not None:
+            pods = self.bedrock is not None and any(item.kind == "pod" for item in self.bedrock.access)
+            elsewhere = elsewhere or not (self.workloads or pods)
+        return "cluster" in self.model_fields_set or bool(self.pools) or not elsewhere
 
     @property
     def workloads(self) -> tuple[Endpoint, ...]:

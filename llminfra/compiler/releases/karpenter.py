@@ -38,7 +38,7 @@ def karpenter_values(plan: Plan, needs: Needs, cluster: ClusterContract) -> Karp
         ),
         service_account=ControllerServiceAccount(
             name=SERVICE_ACCOUNT,
-            annotations=irsa(cluster.karpenter_role_arn if plan.cluster.identity == "irsa" else None),
+            annotations=irsa(cluster.karpenter_role_arn if plan.eks.identity == "irsa" else None),
         ),
         service_monitor=ServiceMonitorToggle(enabled=needs.monitoring),
     )

@@ -32,7 +32,7 @@ def monitoring_values(plan: Plan, observability: Observability) -> KubePrometheu
                 retention=f"{observability.retention_days}d",
                 retention_size=f"{size_gb}GB",
                 storage_spec=claim(observability.storage_gib, STORAGE_CLASS),
-                external_labels={"cluster": plan.cluster.name, "region": plan.platform.region},
+                external_labels={"cluster": plan.eks.name, "region": plan.platform.region},
             )
         ),
         alertmanager=Alertmanager(alertmanager_spec=AlertmanagerSpec(storage=claim(_ALERTMANAGER_GIB, STORAGE_CLASS))),

@@ -26,7 +26,7 @@ class Needs:
 
 def needs_of(plan: Plan) -> Needs:
     """What this plan needs."""
-    addons = {item.name for item in plan.cluster.addons}
+    addons = {item.name for item in plan.eks.addons}
     return Needs(
         monitoring=plan.platform.observability is not None,
         keda=any(scales(item, plan) for item in plan.endpoints),
@@ -34,8 +34,8 @@ def needs_of(plan: Plan) -> Needs:
         lws=any(item.nodes_per_replica > 1 for item in plan.endpoints),
         fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in addons,
         mountpoint_csi=any(item.weights.kind == "mountpoint" for item in plan.endpoints),
-        karpenter=plan.cluster.autoscaler == "karpenter",
-        cluster_autoscaler=plan.cluster.autoscaler == "cluster-autoscaler",
+        karpenter=plan.eks.autoscaler == "karpenter",
+        cluster_autoscaler=plan.eks.autoscaler == "cluster-autoscaler",
         karpenter_pools=tuple(item for item in plan.pools if item.provisioner == "karpenter"),
         efa_pools=tuple(item for item in plan.pools if item.efa_per_node),
     )

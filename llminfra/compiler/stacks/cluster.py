@@ -43,27 +43,27 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
     network = NetworkContract.read(read(scope, plan, "network"), plan)
     make = scope.under("cluster")
     key = _key(scope, plan)
-    cluster = eks_cluster(make, plan.cluster, subnet_ids=list(network.private_subnet_ids.values()), key=key)
-    cluster_admins(make, cluster_name=cluster.name, role_arns=plan.cluster.admin_role_arns)
+    cluster = eks_cluster(make, plan.eks, subnet_ids=list(network.private_subnet_ids.values()), key=key)
+    cluster_admins(make, cluster_name=cluster.name, role_arns=plan.eks.admin_role_arns)
     nodes = node_security_group(
         make, vpc_id=network.vpc_id, vpc_cidr=plan.network.cidr, cluster_group_id=cluster.security_group_id
     )
-    own_cni_role = any(item.name == "vpc-cni" and item.role_policies for item in plan.cluster.addons)
+    own_cni_role = any(item.name == "vpc-cni" and item.role_policies for item in plan.eks.addons)
     instance_role = node_role(make, "node", with_cni_policy=not own_cni_role)
     identity = PodIdentity(
-        kind=plan.cluster.identity,
+        kind=plan.eks.identity,
         cluster_name=cluster.name,  # the reference: an association waits for the cluster
         oidc_provider_arn=cluster.oidc_provider_arn,
         oidc_issuer=_without_scheme(cluster.oidc_issuer),
     )
     first = [
         eks_addon(make, item, addon_settings(item.name, plan, scope), cluster_name=cluster.name, identity=identity)
-        for item in plan.cluster.addons
+        for item in plan.eks.addons
         if item.before_compute
     ]
     before_nodes: list[core.TerraformElement] = [*first, *instance_role.ready]
     system = _system_nodes(scope, plan, cluster, instance_role, network, nodes, before_nodes)
-    for item in plan.cluster.addons:
+    for item in plan.eks.addons:
         if not item.before_compute:
             settings = addon_settings(item.name, plan, scope)
             eks_addon(make, item, settings, cluster_name=cluster.name, identity=identity, after=[system])
@@ -104,7 +104,7 @@ def _without_scheme(issuer: str) -> str:
 
 
 def _key(scope: Scope, plan: Plan) -> Key:
-    statements = [used_by_log_groups(scope, control_plane_log_group(plan.cluster))]
+    statements = [used_by_log_groups(scope, control_plane_log_group(plan.eks))]
     if plan.platform.budget_usd_per_month is not None:
         statements.append(used_by_budgets(scope))
     return kms_key(
@@ -122,7 +122,7 @@ def _system_nodes(
     after: list[core.TerraformElement],
 ) -> aws.EksNodeGroup:
     make = scope.under("cluster.system_nodes")
-    nodes = plan.cluster.system_nodes
+    nodes = plan.eks.system_nodes
     template = launch_template(
         make,
         NodeTemplate(
@@ -147,7 +147,7 @@ def _system_nodes(
             labels=_SYSTEM_LABELS,
         ),
         cluster_name=cluster.name,
-        kubernetes_version=plan.cluster.version,
+        kubernetes_version=plan.eks.version,
         role_arn=role.arn,
         template=template,
         after=after,
@@ -158,7 +158,7 @@ def _karpenter(
     scope: Scope, plan: Plan, cluster: Cluster, identity: PodIdentity, *, own_cni_role: bool
 ) -> _Karpenter | None:
     """Role of Karpenter's nodes with its access entry, the interruption queue, and the controller's role."""
-    if plan.cluster.autoscaler != "karpenter":
+    if plan.eks.autoscaler != "karpenter":
         return None
     make = scope.under("cluster.autoscaler")
     role = node_role(make, "karpenter-node", with_cni_policy=not own_cni_role)
@@ -171,6 +171,6 @@ def _karpenter(
         namespace=KUBE_SYSTEM,
         service_account=SERVICE_ACCOUNT,
         description=f"{scope.platform}: Karpenter controller",
-        inline=karpenter_policies(scope, cluster_name=plan.cluster.name, node_role_arn=role.arn, queue_arn=queue.arn),
+        inline=karpenter_policies(scope, cluster_name=plan.eks.name, node_role_arn=role.arn, queue_arn=queue.arn),
     )
     return _Karpenter(node_role=role.name, queue=queue.name, role_arn=controller.arn)

@@ -62,8 +62,8 @@ def read(scope: Scope, plan: Plan, kind: StackKind) -> Outputs:
 def pod_identity(plan: Plan, cluster: ClusterContract) -> PodIdentity:
     """How pods get roles, from outside the cluster stack."""
     return PodIdentity(
-        kind=plan.cluster.identity,
-        cluster_name=plan.cluster.name,
+        kind=plan.eks.identity,
+        cluster_name=plan.eks.name,
         oidc_provider_arn=cluster.oidc_provider_arn,
         oidc_issuer=cluster.oidc_issuer,
     )

@@ -96,12 +96,12 @@ def _managed(
             taints=pool.taints,
         ),
         cluster_name=context.cluster_name,
-        kubernetes_version=context.plan.cluster.version,
+        kubernetes_version=context.plan.eks.version,
         role_arn=context.role_arn,
         template=template,
         after=context.after,
     )
-    if context.plan.cluster.autoscaler == "cluster-autoscaler":
+    if context.plan.eks.autoscaler == "cluster-autoscaler":
         resources = {
             "nvidia.com/gpu": str(pool.gpus_per_node),
             "ephemeral-storage": f"{_ephemeral_gib(pool)}Gi",

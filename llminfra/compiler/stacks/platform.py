@@ -154,7 +154,7 @@ def _autoscaler(
             "cluster-autoscaler",
             KUBE_SYSTEM,
             AUTOSCALER_ACCOUNT,
-            cluster_autoscaler_policies(releases.scope, cluster_name=plan.cluster.name),
+            cluster_autoscaler_policies(releases.scope, cluster_name=plan.eks.name),
         )
         autoscaler = cluster_autoscaler_values(plan, needs, cluster, releases.irsa(role))
         releases.install(path, "cluster-autoscaler", KUBE_SYSTEM, autoscaler, base, monitoring, *role.ready)

@@ -1,0 +1,121 @@
+"""Endpoints on EC2 instances of their own: image, disks, patience, and who may call."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import prices
+from llminfra.catalog.ec2_images import machine_image
+from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
+from llminfra.planning.serving import plan_serving
+from llminfra.planning.serving_plan import Ec2EndpointPlan, ServingPlan
+from llminfra.spec.ec2 import Ec2
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.plan import NetworkPlan, PoolPlan
+    from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.platform import Platform
+
+# The image of an engine is 15 to 20 GB, packed and unpacked, beside the system's 75 GiB; weights need room only where
+# there is no local NVMe.
+_ROOT_GIB = 150
+_WEIGHTS_MARGIN = 1.2
+# An instance is given up after this many times its planned start.
+_PATIENCE = 2
+
+
+def plan_ec2(platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[Ec2EndpointPlan, ...]:
+    """Plan every endpoint on EC2 that can be planned; the others leave findings."""
+    planned = [
+        _plan(endpoint, endpoint.on, platform, network, findings)
+        for endpoint in platform.workloads
+        if not endpoint.broken
+        and isinstance(endpoint.on, Ec2)
+        and not (endpoint.on.broken or endpoint.model.broken or endpoint.engine.broken)
+    ]
+    return tuple(item for item in planned if item is not None)
+
+
+def _plan(
+    endpoint: Endpoint, on: Ec2, platform: Platform, network: NetworkPlan, findings: Findings
+) -> Ec2EndpointPlan | None:
+    price = prices.on_demand_usd_per_hour(on.instance_type, platform.region)
+    pool = machine(endpoint, on.instance_type, platform, findings, usd_per_hour=price.usd if price else None)
+    zones = zones_of(endpoint, tuple(on.zones), platform, network, findings)
+    if pool is None or zones is None or not one_machine(endpoint, pool, findings):
+        return None
+    image = machine_image("x86_64" if pool.main_type.arch == "amd64" else "arm64")
+    if image is None and on.ami_id is None:
+        findings.error(
+            "LLM_CAP_43",
+            on,
+            f"endpoints.{endpoint.name}.on.instance_type",
+            "llminfra pins a machine image for x86_64 only",
+            found=f"{on.instance_type} ({pool.main_type.arch})",
+            expected="an x86_64 type, or ami_id=… with Docker and the NVIDIA container toolkit",
+            fix="use another instance type or name an image",
+        )
+        return None
+    if len(zones) < 2 and not on.zones:
+        zones = network.zones
+    serving = plan_serving(endpoint, pool, platform, (), findings, place="ec2")
+    if serving is None:
+        return None
+    report_idle_gpus(endpoint, pool, serving, findings)
+    _check_scaling(endpoint, serving, findings)
+    serving = whole_instance(serving, pool)
+    seconds = {phase.name: phase.seconds for phase in serving.startup.phases}
+    in_all = seconds["node"] + seconds["image"] + serving.startup.budget_s / _PATIENCE
+    weights_gib = math.ceil(serving.weights.bytes_total / 2**30 * _WEIGHTS_MARGIN)
+    return Ec2EndpointPlan(
+        serving=serving,
+        on=on,
+        instance=pool.main_type,
+        zones=zones,
+        ami_name=image.name if image else "",
+        root_volume_gib=on.root_volume_gib or _ROOT_GIB + (0 if pool.raid0 else weights_gib),
+        raid0=pool.raid0,
+        grace_s=math.ceil(in_all * _PATIENCE / 60) * 60,
+        drain_s=serving.drain.grace_s,
+        allow_from_cidrs=tuple(on.allow_from_cidrs) or (network.cidr,),
+        usd_per_instance_hour=pool.usd_per_node_hour,
+    )
+
+
+def whole_instance(serving: ServingPlan, pool: PoolPlan) -> ServingPlan:
+    """The same with the price of the whole instance, since nothing else runs on it."""
+    share = pool.gpus_per_node / serving.parallelism.gpus
+    tokens = serving.usd_per_million_tokens
+    return replace(
+        serving,
+        usd_per_replica_hour=pool.usd_per_node_hour,
+        usd_per_million_tokens=None if tokens is None else tokens * share,
+    )
+
+
+def _check_scaling(endpoint: Endpoint, serving: ServingPlan, findings: Findings) -> None:
+    if serving.min_replicas == 0:
+        findings.error(
+            "LLM_SRV_43",
+            endpoint,
+            f"endpoints.{endpoint.name}.replicas",
+            "an Auto Scaling group behind a load balancer cannot come back from zero: no instance is left that could "
+            "report a queue",
+            found="min=0",
+            expected="min=1",
+            fix="set min=1; to pay nothing at rest use a GpuPool or SageMakerAsync",
+        )
+    metrics = serving.invocation.metrics
+    if serving.max_replicas > serving.min_replicas and (metrics is None or metrics.waiting is None):
+        findings.error(
+            "LLM_SRV_44",
+            endpoint,
+            f"endpoints.{endpoint.name}.replicas",
+            f"{serving.engine} reports no queue, and instances are scaled on its length",
+            found=f"min={serving.min_replicas}, max={serving.max_replicas}",
+            expected="a fixed number of replicas, or an engine with metrics",
+            fix="use VLLM(…), or replicas=N",
+        )

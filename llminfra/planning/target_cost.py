@@ -1,0 +1,45 @@
+"""What endpoints outside the cluster cost an hour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import prices
+from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.planning.cost import cost_line
+from llminfra.planning.plan import CostLine
+
+if TYPE_CHECKING:
+    from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan
+    from llminfra.spec.platform import Platform
+
+
+def target_costs(
+    platform: Platform, ec2: tuple[Ec2EndpointPlan, ...], sagemaker: tuple[SageMakerEndpointPlan, ...]
+) -> tuple[CostLine, ...]:
+    """Instances and load balancers of EC2 endpoints; instances of SageMaker endpoints, whose prices are not at hand."""
+    lines: list[CostLine] = []
+    for item in ec2:
+        serving, path = item.serving, f"endpoints.{item.name}"
+        price = prices.on_demand_usd_per_hour(item.instance.name, platform.region)
+        what = f"{item.instance.name} × {serving.min_replicas}…{serving.max_replicas}"
+        note = "at the on-demand price" if item.on.capacity.kind != "on-demand" else ""
+        lines.append(cost_line(path, what, price, serving.min_replicas, serving.max_replicas, note))
+        balancer = prices.service_price("load_balancer_hour", platform.region)
+        lines.append(cost_line(path, "internal load balancer, without traffic", balancer, 1, 1))
+        volume = prices.service_price("ebs_gp3_gib_month", platform.region)
+        least, most = (count * item.root_volume_gib for count in (serving.min_replicas, serving.max_replicas))
+        what = f"gp3 volumes, {least:,}…{most:,} GiB"
+        lines.append(cost_line(path, what, volume, least / HOURS_PER_MONTH, most / HOURS_PER_MONTH))
+    lines += [
+        CostLine(
+            spec_path=f"endpoints.{item.name}",
+            what=f"{item.on.instance_type} × {item.serving.min_replicas}…{item.serving.max_replicas}",
+            usd_per_hour_min=None if item.serving.min_replicas else 0.0,
+            usd_per_hour_max=None,
+            price_date=None,
+            note="no price of ml. instance types is in the catalog: SageMaker has prices of its own",
+        )
+        for item in sagemaker
+    ]
+    return tuple(lines)

@@ -1,0 +1,44 @@
+"""``Ec2``: an endpoint on EC2 instances of its own, without Kubernetes."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from llminfra.spec._base import Many, Spec
+from llminfra.spec.capacity import OnDemand, Reservation
+
+ARN = r"^arn:aws[a-z-]*:"
+
+
+class Ec2(Spec):
+    """EC2 instances behind an internal load balancer with TLS.
+
+    It becomes a launch template, an Auto Scaling group whose instances run the engine's container under systemd, and
+    an Application Load Balancer. Nobody logs in by SSH: AWS Systems Manager is the only way in.
+    """
+
+    spec_section: ClassVar[str] = "on"
+    kind: Literal["ec2"] = "ec2"
+
+    instance_type: str
+    """EC2 instance type with NVIDIA GPUs, for example ``g6e.12xlarge``."""
+    domain_name: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
+    """Name that callers use and that the certificate is for, for example ``chat.llm.example.com``."""
+    certificate_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+$")]
+    """ARN of the certificate in AWS Certificate Manager, in the platform's region."""
+    hosted_zone_id: Annotated[str, Field(pattern=r"^Z[A-Z0-9]+$")] | None = None
+    """Route 53 zone in which ``domain_name`` is made; ``None``: the name is made elsewhere."""
+    capacity: Annotated[OnDemand | Reservation, Field(discriminator="kind")] = OnDemand()
+    """On demand, or a targeted capacity reservation."""
+    zones: Many[str] = ()
+    """Availability zones of the instances; empty: all of the network."""
+    allow_from_cidrs: Many[str] = ()
+    """Address blocks that may call the load balancer; empty: the VPC's own."""
+    ami_id: Annotated[str, Field(pattern=r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$")] | None = None
+    """Machine image; ``None``: the Deep Learning AMI that llminfra pins."""
+    root_volume_gib: Annotated[int, Field(ge=75, le=16384)] | None = None
+    """Size of the encrypted gp3 root volume; ``None``: large enough for the engine's image."""
+    log_days: Annotated[int, Field(ge=1)] = 365
+    """Days to keep logs of the engine and the instances."""
