@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _FILE = "gpu_support"
 # Share of the pod's memory that the object-storage streamer may fill (llminfra/engines/vllm.py sets its limit).
 _STREAM_SHARE = 0.25
+# ModelOpt states its scales in hf_quant_config.json, which a config.json alone does not show.
+_SCALES_BESIDE_CONFIG = frozenset({"modelopt", "nvfp4"})
 # Custom all-reduce needs peer access; without NVLink vLLM uses it on two GPUs at most.
 _MOST_PCIE_RANKS = 2
 
@@ -51,6 +53,8 @@ def check_device(
             kv_cache_dtype=None if cache == "auto" else cache,
         )
     )
+    if model.config is not None and model.quantization in _SCALES_BESIDE_CONFIG:
+        problems = [item for item in problems if item.code != "LLM_FIT_23"]
     driver = eks.nvidia_driver()
     # The CUDA of an image of one's own is not known.
     cuda = release.cuda_major if release is not None and engine.image is None else None

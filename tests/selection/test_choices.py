@@ -1,0 +1,148 @@
+"""What the planner chooses for an endpoint, and how it says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from llminfra import (
+    VLLM,
+    Diagnostic,
+    Endpoint,
+    GpuPool,
+    Model,
+    ModelBucket,
+    Parallelism,
+    Platform,
+    Secret,
+    SGLang,
+    Slo,
+    SpecError,
+)
+from llminfra.planning import plan_platform
+from llminfra.planning.plan import EndpointPlan
+
+DAY = dt.date(2026, 11, 23)
+L40S = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 8))
+P5 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4))
+P5EN = GpuPool(name="h200", instance_types=["p5en.48xlarge"], nodes=(0, 4))
+LLAMA = Model(id="meta-llama/Llama-3.3-70B-Instruct", quantization="fp8", token=Secret(name="hf"))
+SHORT = VLLM(max_model_len=8192)
+
+
+def platform(pool: GpuPool, **fields: object) -> Platform:
+    given = {"name": "a", "model": LLAMA, "engine": SHORT, "on": pool, **fields}
+    return Platform(
+        name="p",
+        region="us-east-1",
+        pools=[pool],
+        storage=[ModelBucket(name="acme-weights")],
+        endpoints=[Endpoint(**given)],  # type: ignore[arg-type]
+    )
+
+
+def planned(pool: GpuPool, **fields: object) -> EndpointPlan:
+    (endpoint,) = plan_platform(platform(pool, **fields), today=DAY).endpoints
+    return endpoint
+
+
+def findings(pool: GpuPool, **fields: object) -> dict[str, Diagnostic]:
+    try:
+        found = plan_platform(platform(pool, **fields), today=DAY).diagnostics
+    except SpecError as error:
+        found = error.diagnostics
+    return {item.code: item for item in found}
+
+
+def test_without_targets_the_fewest_gpus() -> None:
+    endpoint = planned(P5)
+    assert endpoint.parallelism == Parallelism(tensor=2)
+    assert endpoint.performance is not None
+    assert endpoint.performance.tpot_ms > 10
+    assert endpoint.usd_per_million_tokens is not None
+    assert 0.5 < endpoint.usd_per_million_tokens < 10
+    assert any("per million output tokens" in line for line in endpoint.candidates)
+
+
+def test_targets_take_more_gpus() -> None:
+    endpoint = planned(P5, slo=Slo(time_per_output_token_ms=12))
+    assert endpoint.parallelism.tensor > 2
+    assert endpoint.performance is not None
+    assert endpoint.performance.tpot_ms <= 12
+    assert "keep the latency targets" in endpoint.parallelism_why
+    assert endpoint.candidates[0].startswith("TP 2"), "the cheaper one that is too slow"
+
+
+def test_first_token_target_of_long_prompts() -> None:
+    slow = planned(P5, slo=Slo(time_to_first_token_ms=5000, prompt_tokens=7000))
+    quick = planned(P5, slo=Slo(time_to_first_token_ms=500, prompt_tokens=7000))
+    assert quick.parallelism.tensor > slow.parallelism.tensor
+
+
+def test_more_callers_need_more_gpus_for_the_same_target() -> None:
+    slo = Slo(time_per_output_token_ms=25)
+    assert planned(P5, slo=slo, concurrency=24).parallelism.tensor > planned(P5, slo=slo).parallelism.tensor
+
+
+def test_a_target_out_of_reach_names_the_nearest() -> None:
+    item = findings(P5, slo=Slo(time_per_output_token_ms=1))["LLM_FIT_20"]
+    assert item.severity.value == "error"
+    assert item.path == "endpoints.a.slo"
+    assert "the nearest is TP 8" in item.message
+    assert "time_per_output_token_ms at most 1" in item.expected
+    assert "bound by" in item.found
+
+
+def test_a_target_within_the_uncertainty_is_a_warning() -> None:
+    fastest = planned(P5, parallelism=Parallelism(tensor=8)).performance
+    assert fastest is not None
+    item = findings(P5, slo=Slo(time_per_output_token_ms=fastest.tpot_ms / 1.2))["LLM_FIT_21"]
+    assert item.severity.value == "warning"
+
+
+def test_a_declared_spread_that_is_too_slow_is_told_of_a_faster_one() -> None:
+    found = findings(P5, parallelism=Parallelism(tensor=2), slo=Slo(time_per_output_token_ms=9))
+    (item,) = (found[code] for code in ("LLM_FIT_20", "LLM_FIT_21") if code in found)
+    assert "TP 2 does not keep" in item.message
+    assert "use TP" in item.fix
+
+
+def test_copies_of_attention_for_many_requests_of_a_latent_model() -> None:
+    """Eight copies of the attention hold eight times the requests; tensor parallelism holds no more than one GPU."""
+    model = Model(id="deepseek-ai/DeepSeek-R1-0528")
+    few = planned(P5EN, model=model)
+    assert (few.parallelism.tensor, few.parallelism.data) == (8, 1), "the plainest of equal price"
+    many = planned(P5EN, model=model, concurrency=200)
+    assert many.parallelism == Parallelism(tensor=1, data=8, expert=True)
+    assert any(argument == "--data-parallel-size=8" for argument in many.invocation.args)
+
+
+def test_other_engines_get_no_copies() -> None:
+    model = Model(id="deepseek-ai/DeepSeek-R1-0528")
+    assert "LLM_FIT_12" in findings(P5EN, model=model, engine=SGLang(max_model_len=8192), concurrency=200)
+
+
+def test_experts_are_spread_where_cutting_them_does_not_divide() -> None:
+    pool = GpuPool(name="a100", instance_types=["p4d.24xlarge"], nodes=(0, 2))
+    endpoint = planned(pool, model=Model(id="Qwen/Qwen3-235B-A22B-FP8"))
+    assert (endpoint.parallelism.tensor, endpoint.parallelism.expert) == (8, True)
+
+
+def test_stages_inside_a_node_where_heads_do_not_divide() -> None:
+    """28 heads on eight T4: four ranks hold too few requests, eight do not divide, stages of fewer ranks do."""
+    pool = GpuPool(name="t4", instance_types=["g4dn.metal"], nodes=(0, 2))
+    model = Model(id="Qwen/Qwen2.5-7B-Instruct", dtype="float16")
+    endpoint = planned(pool, model=model, engine=VLLM(max_model_len=32_768), concurrency=20)
+    assert endpoint.parallelism.pipeline > 1
+    assert endpoint.nodes_per_replica == 1
+    assert (endpoint.fit.max_concurrency or 0) >= 20
+
+
+@pytest.mark.parametrize("device", [L40S, P5])
+def test_every_endpoint_has_figures_of_price_and_speed(device: GpuPool) -> None:
+    endpoint = planned(device)
+    assert endpoint.performance is not None
+    assert endpoint.performance.explain
+    assert endpoint.performance.assumptions
+    assert endpoint.usd_per_million_tokens is not None
