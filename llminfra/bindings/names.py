@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from llminfra.bindings.runtime import prepare
 from llminfra.bindings.table import candidates, submodules_of
+from llminfra.bindings.type_hints import remember_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,9 @@ class ProviderNames:
         if not name.startswith("_"):
             prepare()
             for submodule in candidates(name, self.submodules):
-                found = getattr(importlib.import_module(f"{self.package}.{submodule}"), name, None)
+                generated = importlib.import_module(f"{self.package}.{submodule}")
+                remember_hints(generated)
+                found = getattr(generated, name, None)
                 if isinstance(found, type):
                     return found
         stub = self.module.rpartition(".")[2]

@@ -57,8 +57,8 @@ def check(
 ) -> None:
     """Check a spec and what it becomes; exit with 1 on a finding that nobody accepted."""
     from llminfra.cli.extras import need  # noqa: PLC0415  # heavy modules load inside the command
+    from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
     from llminfra.cli.scratch import synthesized  # noqa: PLC0415
-    from llminfra.cli.specs import plan_specs  # noqa: PLC0415
 
     form = Format.JSON if as_json else output
     policy = need("llminfra.policy", "check", "policy")
@@ -66,7 +66,7 @@ def check(
         if not specs and plan_file is None:
             msg = "name a spec to check, or a plan with --plan"
             raise UsageError(msg)
-        plans = plan_specs(specs) if specs else []
+        plans = plan_for_synthesis(specs) if specs else []
     except SpecError as error:
         if form is Format.TABLE:
             raise

@@ -37,10 +37,10 @@ def rehearse(
     """Init, validate, plan, apply, plan again and destroy every stack, offline, with the real Terraform."""
     from llminfra.cli.extras import need  # noqa: PLC0415  # heavy modules load inside the command
     from llminfra.cli.output import print_result, stdout_console, write_json  # noqa: PLC0415
+    from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
     from llminfra.cli.progress import rehearsal_progress  # noqa: PLC0415
     from llminfra.cli.rehearse_view import change_view, rehearsal_view  # noqa: PLC0415
     from llminfra.cli.scratch import synthesized  # noqa: PLC0415
-    from llminfra.cli.specs import plan_specs  # noqa: PLC0415
 
     if then is not None and (faults or validate_only):
         msg = "--then goes with neither --faults nor --validate-only"
@@ -48,8 +48,8 @@ def rehearse(
     with json_failures(as_json):
         rehearsal = need("llminfra.rehearsal", "rehearse", "rehearse")
         world = _world(existing)
-        plans = plan_specs(specs)
-        after = plan_specs([then]) if then is not None else ()
+        plans = plan_for_synthesis(specs)
+        after = plan_for_synthesis([then]) if then is not None else ()
         common = {"only": stack or (), "keep": keep, "binary": binary, "existing": world}
         with synthesized(plans, "rehearse") as old:
             if then is None:

@@ -20,11 +20,11 @@ def render(
     """Render every Kubernetes object of llminfra's own charts by Helm; upstream charts are fetched at apply time."""
     import sys  # noqa: PLC0415  # loaded when the command runs
 
+    from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
     from llminfra.cli.releases import render_releases  # noqa: PLC0415
     from llminfra.cli.scratch import synthesized  # noqa: PLC0415
-    from llminfra.cli.specs import plan_specs  # noqa: PLC0415
 
-    plans = plan_specs(specs)
+    plans = plan_for_synthesis(specs)
     with synthesized(plans, "render") as folder:
         rendered = render_releases(folder, plans)
     if out is None:

@@ -23,9 +23,9 @@ def synth(
     with json_failures(as_json):
         from llminfra.cli.extras import need  # noqa: PLC0415  # heavy modules load inside the command
         from llminfra.cli.output import print_result, stdout_console, working_on, write_json  # noqa: PLC0415
-        from llminfra.cli.specs import plan_specs  # noqa: PLC0415
+        from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
 
-        plans = plan_specs(specs)
+        plans = plan_for_synthesis(specs)
         # cdktf-cli tells its app by this variable where to write.
         folder = out or Path(os.environ.get("CDKTF_OUTDIR") or "cdktf.out")
         with working_on("synthesizing"):

@@ -1,0 +1,36 @@
+"""Starts Node.js and loads CDKTF while the caller still reads and plans its specs: half a second that costs no time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
+
+from llminfra.bindings.runtime import Progress, prepare
+
+
+def head_start(extra_submodules: Iterable[str] = (), progress: Progress | None = None) -> Callable[[], None]:
+    """Begin loading CDKTF and the providers in the background.
+
+    The jsii kernel answers one caller at a time: between this call and the returned one nothing else may touch
+    ``cdktf``, a provider, or the classes in ``llminfra.bindings``.
+
+    Args:
+        extra_submodules: AWS submodules besides those in ``aws.pyi``.
+        progress: Is told, in a sentence, of work that takes seconds.
+
+    Returns:
+        A function that waits until loading is done. It raises nothing: what went wrong shows when CDKTF is used.
+    """
+    prepare(extra_submodules, progress)
+
+    def load() -> None:
+        from llminfra.bindings import aws, core, helm  # noqa: PLC0415  # the point is to do it here
+
+        # Whatever fails here fails again, with its message, where CDKTF is used.
+        with contextlib.suppress(Exception):
+            _ = (core.App, aws.Vpc, helm.Release)
+
+    thread = threading.Thread(target=load, name="llminfra-head-start", daemon=True)
+    thread.start()
+    return thread.join
