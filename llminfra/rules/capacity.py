@@ -140,7 +140,7 @@ def no_idle_pool(plan: Plan) -> Iterator[Hit]:
 @rule(
     code="LLM_CAP_7",
     title="Every platform has a budget",
-    severity=Severity.WARNING,
+    severity=Severity.INFO,
     looks_at="plan",
     why="One p5.48xlarge costs as much a day as a laptop. Autoscaling under load, or under attack, goes to the maximum "
     "of every pool; a budget makes that maximum a decision.",

@@ -53,7 +53,7 @@ def _load(model_id: str) -> ModelFacts:
     return replace(
         facts,
         gated=entry.get("gated"),
-        revision=entry.get("revision"),
+        revision=entry.get("revision") or read_data("models/revisions.json")["revisions"].get(model_id),
         source=entry.get("source"),
         verified=bool(entry.get("verified", True)),
     )
