@@ -48,18 +48,25 @@ def aws_env(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return env
 
 
-@pytest.fixture
-def client(aws_env: dict[str, str]) -> Iterator[Callable[..., Any]]:
-    """Makes boto3 clients that are closed at the end."""
-    made = []
+@pytest.fixture(scope="session")
+def client(aws_url: str) -> Iterator[Callable[[str], Any]]:
+    """Gives boto3 clients, one a service: making them is what takes time."""
+    made: dict[str, Any] = {}
 
-    def make(service: str, **options: Any) -> Any:
-        config = Config(retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=20)
-        made.append(boto3.client(service, **{"config": config, **options}))
-        return made[-1]
+    def give(service: str) -> Any:
+        if service not in made:
+            made[service] = boto3.client(
+                service,
+                endpoint_url=aws_url,
+                region_name="us-east-1",
+                aws_access_key_id="testing",
+                aws_secret_access_key="testing",
+                config=Config(retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=20),
+            )
+        return made[service]
 
-    yield make
-    for item in made:
+    yield give
+    for item in made.values():
         item.close()
 
 

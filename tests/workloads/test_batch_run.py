@@ -270,7 +270,7 @@ def test_a_single_object_and_an_output_below_the_input(
 
 
 def test_the_key_of_the_endpoint_comes_from_secrets_manager(
-    run: Callable[..., int], settings: Settings, bucket: Bucket, model: FakeOpenAi, client: Callable[..., Any]
+    run: Callable[..., int], settings: Settings, bucket: Bucket, model: FakeOpenAi, client: Callable[[str], Any]
 ) -> None:
     name = f"key-{bucket.name}"
     client("secretsmanager").create_secret(Name=name, SecretString='{"api_key": "s3cr3t"}')

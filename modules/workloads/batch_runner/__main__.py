@@ -32,7 +32,7 @@ from .store import InputChangedError, Store, error_code
 HOPELESS = frozenset(
     {"AccessDenied", "AccessDeniedException", "NoSuchBucket", "PermanentRedirect", "ResourceNotFoundException"}
 )
-CLIENT = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=60)
+CLIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=60)
 
 
 def api_key(secret_name: str) -> str:
