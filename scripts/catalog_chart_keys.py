@@ -29,7 +29,11 @@ SUBCHARTS = {
 
 # Keys that the templates render although values.yaml does not list them.
 # kubernetes-sigs/lws:charts/lws/templates/manager/deployment.yaml renders podSecurityContext whole.
-MORE_KEYS: dict[str, Any] = {"lws": {"podSecurityContext": {"seccompProfile": {"type": 0}}}}
+# NVIDIA/dcgm-exporter:deployment/templates/metrics-configmap.yaml renders customMetrics, a comment in values.yaml.
+MORE_KEYS: dict[str, Any] = {
+    "lws": {"podSecurityContext": {"seccompProfile": {"type": 0}}},
+    "dcgm-exporter": {"customMetrics": 0},
+}
 
 # Mappings with defaults whose keys are nevertheless the user's own: flags of the program.
 OPEN_MAPPINGS = {"extraArgs"}

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from llminfra.charts.llm_server.storage import ExternalSecret
 from llminfra.charts.values import ChartValues, DnsLabel
 
 MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
@@ -25,7 +26,7 @@ class AlertRule(ChartValues):
     severity: Literal["info", "warning", "critical"]
     summary: str = Field(min_length=1)
     description: str = Field(min_length=1)
-    runbook_url: str = Field(pattern=r"^https://")
+    runbook_url: str = Field(pattern=r"^(https://|docs/runbooks/)")
     labels: dict[LabelName, str] = {}
 
 
@@ -66,6 +67,8 @@ class LlmObservabilityValues(ChartValues):
     dashboard_label: str = "grafana_dashboard"
     """Label that the sidecar looks for (kube-prometheus-stack ``grafana.sidecar.dashboards.label``)."""
     dashboard_folder: str | None = None
+    external_secrets: list[ExternalSecret] = []
+    """Credentials of alert receivers, as Secrets that Alertmanager mounts."""
 
     @model_validator(mode="after")
     def _dashboards_fit(self) -> Self:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import regions
 from llminfra.planning.plan import NetworkPlan, SubnetPlan
+from llminfra.planning.targets.services import target_services
 from llminfra.spec.network import ExistingNetwork, Network
 from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
 
@@ -102,6 +103,7 @@ def endpoint_services(platform: Platform) -> tuple[str, ...]:
         services.add("aps-workspaces")
     if any(endpoint.model.token or endpoint.api_key for endpoint in platform.workloads if not endpoint.broken):
         services.add("secretsmanager")
+    services |= target_services(platform)
     return tuple(sorted(services))
 
 

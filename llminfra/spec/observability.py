@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from llminfra.spec._base import Spec
+from llminfra.spec._base import Many, Spec
+from llminfra.spec.alert_receiver import AlertReceiver
 
 
 class Observability(Spec):
-    """Prometheus, Grafana and the DCGM exporter, in the cluster."""
+    """Prometheus, Grafana, the DCGM exporter, alerts and dashboards.
+
+    Prometheus always runs in the cluster: it scrapes, evaluates rules and feeds autoscaling. ``prometheus="managed"``
+    keeps the history in Amazon Managed Service for Prometheus instead of on the cluster's volume.
+    """
 
     spec_section: ClassVar[str] = "observability"
 
+    prometheus: Literal["in-cluster", "managed"] = "in-cluster"
+    """Where metrics are kept."""
+    grafana: Literal["in-cluster", "managed", "none"] = "in-cluster"
+    """Who shows dashboards; ``managed`` is Amazon Managed Grafana, which needs ``prometheus="managed"``."""
+    grafana_admin_groups: Many[Annotated[str, Field(pattern=r"^([0-9a-f]{10}-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]] = ()  # fmt: skip  # noqa: E501
+    """IAM Identity Center groups (ids) that administer Amazon Managed Grafana."""
     retention_days: Annotated[int, Field(ge=1, le=400)] = 15
     """Days that metrics are kept."""
     storage_gib: Annotated[int, Field(ge=10)] = 100
     """Size of Prometheus's volume."""
-    grafana: bool = True
-    """Whether Grafana is installed, with llminfra's dashboards."""
+    receivers: Many[AlertReceiver] = ()
+    """Who hears of alerts; without any they are seen in Alertmanager and on the dashboards only."""
+    runbook_base_url: Annotated[str, Field(pattern=r"^https://\S+$")] | None = None
+    """Where ``docs/runbooks`` is published; ``None``: alerts name the path in the repository."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Observability:
+        if self.grafana == "managed" and self.prometheus != "managed":
+            msg = 'grafana="managed" reads Amazon Managed Prometheus: it needs prometheus="managed"'
+            raise ValueError(msg)
+        if self.grafana_admin_groups and self.grafana != "managed":
+            msg = 'grafana_admin_groups needs grafana="managed"'
+            raise ValueError(msg)
+        return self

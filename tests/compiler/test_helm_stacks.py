@@ -49,7 +49,7 @@ def test_what_is_installed_follows_from_the_plan(releases):
     assert set(releases) == {
         *("cluster-base", "kube-prometheus-stack", "karpenter-crd", "karpenter", "karpenter-pools"),
         *("nvidia-device-plugin", "aws-efa-k8s-device-plugin", "dcgm-exporter", "keda"),
-        *("aws-fsx-csi-driver", "external-secrets", "cluster-secrets"),
+        *("aws-fsx-csi-driver", "external-secrets", "cluster-secrets", "llm-observability"),
     }
 
 
@@ -78,7 +78,8 @@ def test_daemonsets_tolerate_the_taints_of_the_pools(releases):
     wanted = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
     for name in ("nvidia-device-plugin", "aws-efa-k8s-device-plugin", "dcgm-exporter"):
         assert wanted in _values(releases[name])["tolerations"]
-    assert wanted in _values(releases["kube-prometheus-stack"])["prometheus-node-exporter"]["tolerations"]
+    everything = [{"operator": "Exists", "effect": effect} for effect in ("NoSchedule", "NoExecute")]
+    assert _values(releases["kube-prometheus-stack"])["prometheus-node-exporter"]["tolerations"] == everything
 
 
 def test_the_device_plugin_leaves_efa_alone(releases):

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from llminfra.charts.values import ChartValues
+
+
+class Relabeling(ChartValues):
+    """One ``relabelings`` entry of a ServiceMonitor endpoint."""
+
+    action: Literal["replace", "labeldrop"] = "replace"
+    source_labels: list[str] | None = None
+    target_label: str | None = None
+    regex: str | None = None
 
 
 class ServiceMonitorToggle(ChartValues):

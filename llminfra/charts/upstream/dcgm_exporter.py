@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from llminfra.charts.kubernetes import ResourceList, ResourceRequirements, Toleration
+from llminfra.charts.upstream._shared import Relabeling
 from llminfra.charts.values import ChartValues
 
 
@@ -29,12 +30,20 @@ class DcgmSecurityContext(ChartValues):
 
 
 class DcgmServiceMonitor(ChartValues):
-    """``serviceMonitor``; ``honorLabels`` keeps the pod and namespace of the GPU's user, not of the exporter."""
+    """``serviceMonitor``: pod, namespace and container are those of the GPU's user, and of nobody on a free GPU.
+
+    The exporter names the node ``Hostname`` up to 4.8.2 and ``hostname`` after (NVIDIA/dcgm-exporter#655): the scrape
+    adds ``node``, which stays.
+    """
 
     enabled: bool = True
     interval: str = "15s"
     honor_labels: bool = True
     additional_labels: dict[str, str] = {}
+    relabelings: list[Relabeling] = [
+        Relabeling(source_labels=["__meta_kubernetes_pod_node_name"], target_label="node"),
+        Relabeling(action="labeldrop", regex="pod|namespace|container|service|endpoint"),
+    ]
 
 
 class DcgmKubernetes(ChartValues):
@@ -57,4 +66,6 @@ class DcgmExporterValues(ChartValues):
     )
     security_context: DcgmSecurityContext = DcgmSecurityContext()
     kubernetes: DcgmKubernetes = DcgmKubernetes()
+    custom_metrics: str | None = None
+    """The whole counters file; the chart's own collects neither ECC errors nor XID counts."""
     priority_class_name: str = "system-node-critical"

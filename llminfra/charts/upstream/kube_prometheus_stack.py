@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from llminfra.charts.kubernetes import ResourceList, ResourceRequirements, Toleration, small_resources
-from llminfra.charts.upstream._shared import ClaimStorage
+from llminfra.charts.upstream._shared import ClaimStorage, Relabeling
 from llminfra.charts.values import ChartValues, LateStr
 
 
@@ -68,9 +68,18 @@ class AlertmanagerSpec(ChartValues):
     """``alertmanager.alertmanagerSpec``."""
 
     storage: ClaimStorage
+    secrets: list[str] = []
+    """Secrets in its namespace, mounted under ``/etc/alertmanager/secrets/<name>``."""
     replicas: int = Field(default=2, ge=1)
     node_selector: dict[str, str] = {}
     tolerations: list[Toleration] = []
+
+
+class AlertmanagerServiceAccount(ChartValues):
+    """``alertmanager.serviceAccount``; IAM names it where alerts go to SNS."""
+
+    name: str = "alertmanager"
+    annotations: dict[str, str] = {}
 
 
 class Alertmanager(ChartValues):
@@ -78,6 +87,9 @@ class Alertmanager(ChartValues):
 
     enabled: bool = True
     alertmanager_spec: AlertmanagerSpec | None = None
+    service_account: AlertmanagerServiceAccount = AlertmanagerServiceAccount()
+    config: dict[str, JsonValue] | None = None
+    """Alertmanager's own configuration; ``None`` keeps the chart's, which tells nobody."""
 
 
 class GrafanaAdmin(ChartValues):
@@ -167,11 +179,54 @@ class DefaultRules(ChartValues):
     rules: ControlPlaneRules = ControlPlaneRules()
 
 
+class NodeMonitor(ChartValues):
+    """``prometheus-node-exporter.prometheus.monitor``: metrics carry the node's name, not only its address."""
+
+    relabelings: list[Relabeling] = [Relabeling(source_labels=["__meta_kubernetes_pod_node_name"], target_label="node")]
+
+
+class NodePrometheus(ChartValues):
+    """``prometheus-node-exporter.prometheus``."""
+
+    monitor: NodeMonitor = NodeMonitor()
+
+
+class SidecarSecurityContext(ChartValues):
+    """Nothing but reading."""
+
+    allow_privilege_escalation: bool = False
+    read_only_root_filesystem: bool = True
+    capabilities: dict[str, list[str]] = {"drop": ["ALL"]}
+
+
+class Sidecar(ChartValues):
+    """A container beside the node exporter; the chart mounts ``sidecarVolumeMount`` into both."""
+
+    name: str
+    image: str
+    command: list[str]
+    security_context: SidecarSecurityContext = SidecarSecurityContext()
+    resources: ResourceRequirements = small_resources("10m", "32Mi")
+
+
+class SidecarVolumeMount(ChartValues):
+    """``sidecarVolumeMount``: an ``emptyDir`` that sidecars write and the exporter reads."""
+
+    name: str
+    mount_path: str
+    read_only: bool = False
+
+
 class NodeExporter(ChartValues):
     """``prometheus-node-exporter``: a DaemonSet that belongs on every node, whatever its taints."""
 
     tolerations: list[Toleration] = [Toleration(effect="NoSchedule"), Toleration(effect="NoExecute")]
     resources: ResourceRequirements = small_resources("50m", "128Mi")
+    prometheus: NodePrometheus = NodePrometheus()
+    extra_args: list[str] | None = None
+    """Replaces the chart's own arguments; ``None`` keeps them."""
+    sidecars: list[Sidecar] = []
+    sidecar_volume_mount: list[SidecarVolumeMount] = []
 
 
 class KubeStateMetrics(ChartValues):

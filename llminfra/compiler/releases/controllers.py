@@ -22,8 +22,9 @@ from llminfra.charts.upstream import (
 from llminfra.charts.upstream.cluster_autoscaler import AutoscalerServiceMonitor
 from llminfra.charts.upstream.keda import KedaMetrics, KedaPrometheus
 from llminfra.compiler.contracts import ClusterContract
+from llminfra.compiler.releases.alerting import credential
 from llminfra.compiler.releases.names import MONITORING, SECRET_STORE
-from llminfra.compiler.releases.needs import Needs
+from llminfra.compiler.releases.needs import Needs, alert_receivers
 from llminfra.planning.plan import Plan
 
 EXTERNAL_SECRETS_ACCOUNT = "external-secrets"
@@ -46,11 +47,12 @@ def external_secrets_values(needs: Needs, role_arn: str | None) -> ExternalSecre
 
 
 def cluster_secrets_values(plan: Plan) -> ClusterSecretsValues:
-    """The store, open to the namespaces of endpoints only."""
+    """The store, open to the namespaces of endpoints, and to Alertmanager's where receivers need credentials."""
+    alerting = {MONITORING} if any(credential(item) for item in alert_receivers(plan)) else set()
     return ClusterSecretsValues(
         name=SECRET_STORE,
         region=plan.platform.region,
-        namespaces=sorted({item.namespace for item in plan.endpoints}),
+        namespaces=sorted({item.namespace for item in plan.endpoints} | alerting),
     )
 
 

@@ -14,6 +14,7 @@ from llminfra.charts.upstream import (
 from llminfra.compiler.releases.names import EFA_LABEL, GPU_LABEL
 from llminfra.compiler.releases.needs import Needs
 from llminfra.compiler.releases.tolerations import tolerations_of
+from llminfra.observability.metric_tables import dcgm_counters
 from llminfra.planning.plan import Plan
 
 _GPU_NODES = {GPU_LABEL: "true"}
@@ -43,4 +44,5 @@ def dcgm_exporter_values(plan: Plan, needs: Needs) -> DcgmExporterValues:
         tolerations=tolerations_of(plan.pools),
         node_selector=_GPU_NODES,
         service_monitor=DcgmServiceMonitor(enabled=needs.monitoring),
+        custom_metrics=dcgm_counters(),
     )

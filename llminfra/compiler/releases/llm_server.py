@@ -35,6 +35,7 @@ from llminfra.compiler.releases.names import MONITORING, POOL_LABEL, PROMETHEUS_
 from llminfra.compiler.releases.needs import scales
 from llminfra.compiler.releases.security import pod_security
 from llminfra.engines import invocation as engines
+from llminfra.observability.promql import selector
 from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
 from llminfra.spec import endpoint as spec
 
@@ -239,11 +240,9 @@ def _autoscaling(endpoint: EndpointPlan) -> Autoscaling | None:
     metrics, declared = endpoint.invocation.metrics, endpoint.spec.replicas
     if metrics is None or metrics.waiting is None or not isinstance(declared, spec.Autoscaling):
         return None
-    labels = f'namespace="{endpoint.namespace}"'
     # Metrics without a label for the model are told apart by the Service that they are scraped from.
-    labels += (
-        f',{metrics.model_label}="{endpoint.served_name}"' if metrics.model_label else f',service="{endpoint.name}"'
-    )
+    named = {metrics.model_label: endpoint.served_name} if metrics.model_label else {"service": endpoint.name}
+    waiting = selector(metrics.waiting, {"namespace": endpoint.namespace, **named})
     return Autoscaling(
         min_replicas=endpoint.min_replicas,
         max_replicas=endpoint.max_replicas,
@@ -260,7 +259,7 @@ def _autoscaling(endpoint: EndpointPlan) -> Autoscaling | None:
             PrometheusTrigger(
                 name="waiting",
                 server_address=PROMETHEUS_URL,
-                query=f"sum({metrics.waiting}{{{labels}}})",
+                query=f"sum({waiting})",
                 threshold=declared.waiting_per_replica,
             )
         ],

@@ -1,7 +1,12 @@
-"""kube-prometheus-stack: Prometheus, Alertmanager and Grafana on the system nodes."""
+"""kube-prometheus-stack on the system nodes, and the rules and dashboards of the plan."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from llminfra.assets import modules_dir
+from llminfra.catalog.datafile import read_data
+from llminfra.charts.llm_observability import LlmObservabilityValues
 from llminfra.charts.upstream import (
     Alertmanager,
     AlertmanagerSpec,
@@ -10,37 +15,104 @@ from llminfra.charts.upstream import (
     KubeStateMetrics,
     NodeExporter,
     Prometheus,
+    PrometheusServiceAccount,
     PrometheusSpec,
+    RemoteWrite,
+    Sigv4,
     claim,
+    irsa,
 )
+from llminfra.charts.upstream.kube_prometheus_stack import AlertmanagerServiceAccount, Sidecar, SidecarVolumeMount
+from llminfra.compiler.releases.alerting import ALERTMANAGER_ACCOUNT, alert_secrets, alertmanager_config
 from llminfra.compiler.releases.names import POOL_LABEL, STORAGE_CLASS
-from llminfra.compiler.releases.tolerations import tolerations_of
-from llminfra.planning.plan import Plan
-from llminfra.spec.observability import Observability
+from llminfra.compiler.releases.needs import Needs, scales
+from llminfra.observability import dashboards_of, rule_groups
+from llminfra.observability.dashboards import FOLDER
 
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+    from llminfra.spec.observability import Observability
+
+PROMETHEUS_ACCOUNT = "prometheus"
 _ALERTMANAGER_GIB = 10
 # Prometheus drops old blocks before its volume is full.
 _RETENTION_SHARE = 0.85
+# What the cluster keeps itself where Amazon Managed Prometheus keeps the rest: enough for rules over a day, and for
+# an outage of the network.
+_LOCAL_DAYS = 2
+_TEXTFILES = "/run/prometheus"
 
 
-def monitoring_values(plan: Plan, observability: Observability) -> KubePrometheusStackValues:
-    """Monitoring that keeps metrics as long as declared, and no more than its volume holds."""
+def monitoring_values(
+    plan: Plan,
+    observability: Observability,
+    needs: Needs,
+    *,
+    remote_write_url: str | None = None,
+    prometheus_role: str | None = None,
+    alertmanager_role: str | None = None,
+) -> KubePrometheusStackValues:
+    """Monitoring that keeps metrics as long as declared, and no more than its volume holds.
+
+    Args:
+        plan: The plan.
+        observability: What is declared.
+        needs: What the plan needs.
+        remote_write_url: Where Amazon Managed Prometheus takes samples.
+        prometheus_role: Role of Prometheus for IRSA.
+        alertmanager_role: Role of Alertmanager for IRSA.
+    """
     size_gb = int(observability.storage_gib * 2**30 / 1e9 * _RETENTION_SHARE)
+    days = observability.retention_days
+    region = plan.platform.region
+    secrets = [item.name for item in alert_secrets(observability.receivers)]
     return KubePrometheusStackValues(
         prometheus=Prometheus(
             prometheus_spec=PrometheusSpec(
-                retention=f"{observability.retention_days}d",
+                retention=f"{min(days, _LOCAL_DAYS) if remote_write_url else days}d",
                 retention_size=f"{size_gb}GB",
                 storage_spec=claim(observability.storage_gib, STORAGE_CLASS),
-                external_labels={"cluster": plan.eks.name, "region": plan.platform.region},
-            )
+                external_labels={"cluster": plan.eks.name, "region": region},
+                remote_write=[RemoteWrite(url=remote_write_url, sigv4=Sigv4(region=region))]
+                if remote_write_url
+                else [],
+            ),
+            service_account=PrometheusServiceAccount(name=PROMETHEUS_ACCOUNT, annotations=irsa(prometheus_role)),
         ),
-        alertmanager=Alertmanager(alertmanager_spec=AlertmanagerSpec(storage=claim(_ALERTMANAGER_GIB, STORAGE_CLASS))),
-        grafana=Grafana(enabled=observability.grafana),
-        node_exporter=NodeExporter(tolerations=tolerations_of(plan.pools)),
+        alertmanager=Alertmanager(
+            alertmanager_spec=AlertmanagerSpec(storage=claim(_ALERTMANAGER_GIB, STORAGE_CLASS), secrets=secrets),
+            service_account=AlertmanagerServiceAccount(name=ALERTMANAGER_ACCOUNT, annotations=irsa(alertmanager_role)),
+            config=alertmanager_config(observability.receivers, region=region),
+        ),
+        grafana=Grafana(enabled=observability.grafana == "in-cluster"),
+        node_exporter=_node_exporter(efa=bool(needs.efa_pools)),
         kube_state_metrics=KubeStateMetrics(
             metric_labels_allowlist=[
                 f"nodes=[{POOL_LABEL},node.kubernetes.io/instance-type,karpenter.sh/capacity-type]"
             ]
         ),
+    )
+
+
+def _node_exporter(*, efa: bool) -> NodeExporter:
+    """On every node; where there is EFA with a sidecar that reads its counters, which the exporter itself does not."""
+    if not efa:
+        return NodeExporter()
+    facts = read_data("charts/node_exporter.json")
+    script = (modules_dir() / "exporters" / "efa_counters.sh").read_text(encoding="utf-8")
+    return NodeExporter(
+        extra_args=[*facts["stack_arguments"], f"--collector.textfile.directory={_TEXTFILES}"],
+        sidecars=[Sidecar(name="efa-counters", image=facts["image_with_shell"], command=["/bin/sh", "-c", script])],
+        sidecar_volume_mount=[SidecarVolumeMount(name="textfiles", mount_path=_TEXTFILES)],
+    )
+
+
+def observability_values(plan: Plan, observability: Observability) -> LlmObservabilityValues:
+    """Rules for what is deployed, dashboards for what is there to see, and the credentials of receivers."""
+    scaled = {item.name for item in plan.endpoints if scales(item, plan)}
+    return LlmObservabilityValues(
+        rule_groups=rule_groups(plan, scaled=scaled, base_url=observability.runbook_base_url),
+        dashboards=dashboards_of(plan) if observability.grafana == "in-cluster" else {},
+        dashboard_folder=FOLDER,
+        external_secrets=alert_secrets(observability.receivers),
     )

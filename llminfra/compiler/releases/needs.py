@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llminfra.compiler.releases.alerting import credential
 from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
+from llminfra.spec.alert_receiver import AlertReceiver
 from llminfra.spec.endpoint import Autoscaling
 
 
@@ -56,4 +59,11 @@ def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
 def secret_names(plan: Plan) -> tuple[str, ...]:
     """Names of all secrets that pods read, sorted."""
     declared = [item for endpoint in plan.endpoints for item in (endpoint.spec.model.token, endpoint.spec.api_key)]
+    declared += [credential(item) for item in alert_receivers(plan)]
     return tuple(sorted({item.name for item in declared if item is not None}))
+
+
+def alert_receivers(plan: Plan) -> Sequence[AlertReceiver]:
+    """Who hears of alerts."""
+    observability = plan.platform.observability
+    return () if observability is None else observability.receivers

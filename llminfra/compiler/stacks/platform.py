@@ -11,6 +11,7 @@ from llminfra.charts.pins import chart_pin
 from llminfra.charts.upstream import MountpointCsiDriverValues
 from llminfra.charts.values import ChartValues
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
+from llminfra.compiler.releases.alerting import ALERTMANAGER_ACCOUNT, topics
 from llminfra.compiler.releases.cluster_base import cluster_base_values
 from llminfra.compiler.releases.controllers import (
     AUTOSCALER_ACCOUNT,
@@ -29,16 +30,19 @@ from llminfra.compiler.releases.gpu_agents import (
     nvidia_device_plugin_values,
 )
 from llminfra.compiler.releases.karpenter import karpenter_pools_values, karpenter_values
-from llminfra.compiler.releases.monitoring import monitoring_values
+from llminfra.compiler.releases.monitoring import PROMETHEUS_ACCOUNT, monitoring_values, observability_values
 from llminfra.compiler.releases.names import EXTERNAL_SECRETS, KEDA, KUBE_SYSTEM, LWS, MONITORING, MONITORING_RELEASE
 from llminfra.compiler.releases.needs import Needs, needs_of, secret_names
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.constructs.cluster_autoscaler_policy import cluster_autoscaler_policies
 from llminfra.constructs.fsx_csi_policy import looks_up_file_systems
+from llminfra.constructs.grafana_workspace import grafana_workspace
 from llminfra.constructs.helm_release import HelmRelease, LocalChart, chart_digest, helm_release
 from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
+from llminfra.constructs.prometheus_workspace import prometheus_workspace, writes_metrics
 from llminfra.constructs.providers import helm_provider
 from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.state import write_outputs
 from llminfra.planning.plan import Plan
 
 _MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes
@@ -113,22 +117,69 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
     needs = needs_of(plan)
     releases = _Releases(scope, pod_identity(plan, cluster))
     base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan, needs))
-    monitoring = _monitoring(releases, plan, base)
+    monitoring = _monitoring(releases, plan, needs, cluster, base)
     _autoscaler(releases, plan, needs, network, cluster, base, monitoring)
     _gpu_agents(releases, plan, needs, base, monitoring)
-    _controllers(releases, plan, needs, cluster, base, monitoring)
+    store = _controllers(releases, plan, needs, cluster, base, monitoring)
+    _rules(releases, plan, monitoring, store)
     scope.finish()
     return Built("platform", scope.stack, frozenset(releases.charts))
 
 
-def _monitoring(releases: _Releases, plan: Plan, base: core.TerraformElement) -> core.TerraformElement | None:
+def _monitoring(
+    releases: _Releases, plan: Plan, needs: Needs, cluster: ClusterContract, base: core.TerraformElement
+) -> core.TerraformElement | None:
     observability = plan.platform.observability
     if observability is None:
         return None
-    values = monitoring_values(plan, observability)
-    return releases.install(
-        "observability", MONITORING_RELEASE, MONITORING, values, base, timeout_s=_MONITORING_TIMEOUT_S
+    make = releases.scope.under("observability")
+    ready: list[core.TerraformElement] = []
+    prometheus_role = alertmanager_role = url = None
+    if observability.prometheus == "managed":
+        workspace = prometheus_workspace(make, key_arn=cluster.key_arn, days=observability.retention_days)
+        writer = releases.role(
+            make, "prometheus", MONITORING, PROMETHEUS_ACCOUNT, {"write": [writes_metrics(workspace)]}
+        )
+        outputs = {"prometheus_endpoint": workspace.endpoint}
+        if observability.grafana == "managed":
+            outputs["grafana_endpoint"] = grafana_workspace(
+                make, prometheus=workspace, admin_groups=observability.grafana_admin_groups
+            )
+        write_outputs(releases.scope.stack, outputs)
+        url, prometheus_role = workspace.remote_write_url, releases.irsa(writer)
+        ready += [*workspace.ready, *writer.ready]
+    if published := topics(observability.receivers):
+        publishing = Statement(sid="PublishAlerts", actions=["sns:Publish"], resources=published)
+        publisher = releases.role(make, "alertmanager", MONITORING, ALERTMANAGER_ACCOUNT, {"publish": [publishing]})
+        alertmanager_role = releases.irsa(publisher)
+        ready += publisher.ready
+    values = monitoring_values(
+        plan,
+        observability,
+        needs,
+        remote_write_url=url,
+        prometheus_role=prometheus_role,
+        alertmanager_role=alertmanager_role,
     )
+    return releases.install(
+        "observability", MONITORING_RELEASE, MONITORING, values, base, *ready, timeout_s=_MONITORING_TIMEOUT_S
+    )
+
+
+def _rules(
+    releases: _Releases,
+    plan: Plan,
+    monitoring: core.TerraformElement | None,
+    store: core.TerraformElement | None,
+) -> None:
+    """After the operator, whose CRDs the rules are, and the store that the receivers' credentials come from."""
+    observability = plan.platform.observability
+    if observability is None:
+        return
+    values = observability_values(plan, observability)
+    if values.rule_groups or values.dashboards or values.external_secrets:
+        after = store if values.external_secrets else None
+        releases.install("observability", "llm-observability", MONITORING, values, monitoring, after)
 
 
 def _autoscaler(
@@ -185,7 +236,8 @@ def _controllers(
     cluster: ClusterContract,
     base: core.TerraformElement,
     monitoring: core.TerraformElement | None,
-) -> None:
+) -> core.TerraformElement | None:
+    """Install what the plan needs; returns the secret store, if there is one."""
     scope = releases.scope
     if needs.keda:
         releases.install("endpoints", "keda", KEDA, keda_values(needs, cluster), base, monitoring)
@@ -222,4 +274,5 @@ def _controllers(
             monitoring,
             *role.ready,
         )
-        releases.install("endpoints", "cluster-secrets", KUBE_SYSTEM, cluster_secrets_values(plan), operator)
+        return releases.install("endpoints", "cluster-secrets", KUBE_SYSTEM, cluster_secrets_values(plan), operator)
+    return None

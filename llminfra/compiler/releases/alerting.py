@@ -1,0 +1,97 @@
+"""Who hears of alerts: Alertmanager's routes and receivers, with credentials in files that it mounts."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem
+from llminfra.compiler.releases.names import SECRET_STORE
+from llminfra.spec.alert_receiver import PagerDutyAlerts, SlackAlerts, SnsAlerts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import JsonValue
+
+    from llminfra.spec.alert_receiver import AlertReceiver, AlertSeverity
+    from llminfra.spec.secret import Secret
+
+ALERTMANAGER_ACCOUNT = "alertmanager"
+# Where the Prometheus operator mounts ``alertmanagerSpec.secrets``.
+_MOUNT = "/etc/alertmanager/secrets"
+_KEY = "value"
+_SEVERITIES: tuple[AlertSeverity, ...] = ("info", "warning", "critical")
+
+
+def alertmanager_config(receivers: Sequence[AlertReceiver], *, region: str) -> dict[str, JsonValue] | None:
+    """Routes and receivers; every receiver hears of its severities, whoever else does. ``None`` without receivers."""
+    if not receivers:
+        return None
+    names = [f"{item.kind}-{index}" for index, item in enumerate(receivers)]
+    routes: list[JsonValue] = [{"receiver": "null", "matchers": ['alertname =~ "Watchdog|InfoInhibitor"']}]
+    routes += [
+        {"receiver": name, "matchers": [f'severity =~ "{"|".join(_at_least(item.at_least))}"'], "continue": True}
+        for name, item in zip(names, receivers, strict=True)
+    ]
+    return {
+        "route": {
+            "receiver": "null",
+            "group_by": ["namespace", "alertname", "endpoint"],
+            "group_wait": "30s",
+            "group_interval": "5m",
+            "repeat_interval": "12h",
+            "routes": routes,
+        },
+        "receivers": [
+            {"name": "null"},
+            *({"name": name, **_receiver(item, region)} for name, item in zip(names, receivers, strict=True)),
+        ],
+    }
+
+
+def alert_secrets(receivers: Sequence[AlertReceiver]) -> list[ExternalSecret]:
+    """The credentials that receivers need, as Secrets beside Alertmanager."""
+    declared = [item for receiver in receivers if (item := credential(receiver)) is not None]
+    return [
+        ExternalSecret(
+            name=_mounted(item),
+            store_name=SECRET_STORE,
+            data=[ExternalSecretItem(secret_key=_KEY, remote_key=item.name, remote_property=item.key)],
+        )
+        for item in dict.fromkeys(declared)
+    ]
+
+
+def topics(receivers: Sequence[AlertReceiver]) -> list[str]:
+    """ARNs of the SNS topics that Alertmanager publishes to."""
+    return list(dict.fromkeys(item.topic_arn for item in receivers if isinstance(item, SnsAlerts)))
+
+
+def credential(receiver: AlertReceiver) -> Secret | None:
+    """The secret that a receiver needs, if any."""
+    if isinstance(receiver, SlackAlerts):
+        return receiver.webhook
+    return receiver.routing_key if isinstance(receiver, PagerDutyAlerts) else None
+
+
+def _at_least(lowest: AlertSeverity) -> Sequence[AlertSeverity]:
+    return _SEVERITIES[_SEVERITIES.index(lowest) :]
+
+
+def _receiver(receiver: AlertReceiver, region: str) -> dict[str, JsonValue]:
+    if isinstance(receiver, SnsAlerts):
+        topic_region = receiver.topic_arn.split(":")[3] or region
+        sns: JsonValue = [{"topic_arn": receiver.topic_arn, "sigv4": {"region": topic_region}, "send_resolved": True}]
+        return {"sns_configs": sns}
+    if isinstance(receiver, SlackAlerts):
+        file = f"{_MOUNT}/{_mounted(receiver.webhook)}/{_KEY}"
+        return {"slack_configs": [{"api_url_file": file, "channel": receiver.channel, "send_resolved": True}]}
+    file = f"{_MOUNT}/{_mounted(receiver.routing_key)}/{_KEY}"
+    return {"pagerduty_configs": [{"routing_key_file": file, "send_resolved": True}]}
+
+
+def _mounted(secret: Secret) -> str:
+    """A Kubernetes name for a secret of Secrets Manager, whose names know more characters."""
+    digest = hashlib.sha256(f"{secret.name}\0{secret.key or ''}".encode()).hexdigest()[:10]
+    return f"alert-receiver-{digest}"

@@ -1,0 +1,181 @@
+"""Alerts of one endpoint: what its callers feel, and what is about to make them feel it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.observability.alerts.make import Alerts
+from llminfra.observability.endpoint_series import identity, pods, record_labels, recorded, scraped
+from llminfra.observability.promql import number, selector
+from llminfra.observability.signals import signals_of
+from llminfra.spec.endpoint import Autoscaling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llminfra.charts.llm_observability import AlertRule
+    from llminfra.observability.signals import Signal
+    from llminfra.planning.plan import EndpointPlan
+
+_KV_FULL = 0.9
+_FAILED_SHARE = 0.05
+_PREEMPTED_SHARE = 0.05
+# A node may have to come before a pod can start (EC2, kubelet, device plugin), and the image be pulled.
+_NEW_NODE_S = 900
+_RESTARTS_PER_HOUR = 2
+
+
+def endpoint_alerts(endpoint: EndpointPlan, *, base_url: str | None, scaled: bool) -> list[AlertRule]:
+    """Alerts of the endpoint: of its pods always, of the engine as far as its release says something."""
+    labels = {key: value for key, value in record_labels(endpoint).items() if key != "engine"}
+    make = Alerts(base_url, labels)
+    signals = signals_of(endpoint)
+    return [
+        *_pods(endpoint, make),
+        *_engine(endpoint, make, signals),
+        *_promises(endpoint, make, signals),
+        *(_scaling(endpoint, make, signals) if scaled else ()),
+    ]
+
+
+def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
+    budget = endpoint.startup.budget_s
+    ready = pods(endpoint, "kube_pod_status_ready", condition="true")
+    if endpoint.min_replicas:
+        yield make(
+            "LlmEndpointDown",
+            "critical",
+            f"(sum({ready}) or vector(0)) == 0",
+            for_s=300,
+            summary=f"No pod of {endpoint.name} is ready",
+            description=f"Callers of {endpoint.name} get no answer. A cold start may take up to {budget} s.",
+        )
+    started = pods(endpoint, "kube_pod_start_time")
+    running = pods(endpoint, "kube_pod_status_phase", phase="Running")
+    unready = pods(endpoint, "kube_pod_status_ready", condition="false")
+    old = f"time() - max by (namespace, pod) ({started}) > {budget}"
+    yield make(
+        "LlmPodStuckLoading",
+        "warning",
+        f"max by (namespace, pod) ({unready}) == 1 and on (namespace, pod) ({old}) "
+        f"and on (namespace, pod) {running} == 1",
+        for_s=max(120, endpoint.drain.grace_s),
+        summary="Pod {{ $labels.pod }} is not ready after its start-up budget",
+        description=f"A start is estimated at {endpoint.startup.estimate_s:.0f} s and allowed {budget} s.",
+    )
+    restarts = pods(endpoint, "kube_pod_container_status_restarts_total")
+    yield make(
+        "LlmPodRestarts",
+        "warning",
+        f"sum by (namespace, pod) (increase({restarts}[1h])) > {_RESTARTS_PER_HOUR}",
+        for_s=0,
+        summary="Pod {{ $labels.pod }} restarts again and again",
+        description="{{ $value | humanize }} restarts within the hour: every one costs a full load of the model.",
+    )
+    killed = pods(endpoint, "kube_pod_container_status_last_terminated_reason", reason="OOMKilled")
+    yield make(
+        "LlmPodOutOfMemory",
+        "warning",
+        f"sum by (namespace, pod) (increase({restarts}[15m])) > 0 "
+        f"and on (namespace, pod) max by (namespace, pod) ({killed}) == 1",
+        for_s=0,
+        summary="Pod {{ $labels.pod }} was killed for memory",
+        description=f"Its limit is {endpoint.resources.memory_mib} MiB of host memory (not GPU memory).",
+    )
+
+
+def _engine(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) -> Iterator[AlertRule]:
+    first = next((signals[name] for name in ("requests_waiting", "requests_running") if name in signals), None)
+    if first is not None and endpoint.min_replicas:
+        yield make(
+            "LlmMetricsMissing",
+            "warning",
+            f"absent({selector(first.metric, scraped(endpoint))})",
+            for_s=endpoint.startup.budget_s + _NEW_NODE_S,
+            summary=f"{endpoint.name} has no metrics",
+            description=f"{first.metric} is missing: no replica is up, it is not scraped, or the engine renamed it. "
+            "Autoscaling and the other alerts of this endpoint are blind.",
+        )
+    waiting = f"sum({recorded(endpoint, 'requests_waiting', 'gauge')})"
+    if "kv_cache_usage" in signals and "requests_waiting" in signals:
+        usage = f"max({recorded(endpoint, 'kv_cache_usage', 'ratio')})"
+        yield make(
+            "LlmKvCacheFull",
+            "warning",
+            f"{usage} > {_KV_FULL} and {waiting} > 0",
+            for_s=300,
+            summary=f"KV cache of {endpoint.name} is full and requests wait",
+            description="{{ $value | humanizePercentage }} of the KV cache is used: more load only queues.",
+        )
+    finished = recorded(endpoint, "requests_finished", "counter")
+    if "preemptions" in signals and "requests_finished" in signals:
+        rate = recorded(endpoint, "preemptions", "counter")
+        yield make(
+            "LlmPreemptions",
+            "warning",
+            f"sum({rate}) / (sum({finished}) > 0) > {_PREEMPTED_SHARE}",
+            for_s=600,
+            summary=f"{endpoint.name} preempts requests",
+            description="{{ $value | humanizePercentage }} as many preemptions as finished requests: the engine "
+            "throws KV cache away and computes it again.",
+        )
+    if "requests_failed" in signals and "requests_finished" in signals:
+        rate = recorded(endpoint, "requests_failed", "counter")
+        yield make(
+            "LlmRequestsFail",
+            "critical",
+            f"sum({rate}) / (sum({finished}) > 0) > {_FAILED_SHARE}",
+            for_s=300,
+            summary=f"Requests to {endpoint.name} fail",
+            description="{{ $value | humanizePercentage }} of requests failed or were given up by their callers.",
+        )
+
+
+def _promises(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) -> Iterator[AlertRule]:
+    """The declared targets, at the 99th percentile; nothing is promised where none is declared."""
+    slo = endpoint.spec.slo
+    if slo is None:
+        return
+    targets = (
+        ("LlmTimeToFirstTokenSlow", "time_to_first_token_seconds", "first token", slo.time_to_first_token_ms),
+        ("LlmTokensSlow", "inter_token_latency_seconds", "next token", slo.time_per_output_token_ms),
+    )
+    for alert, signal, what, target_ms in targets:
+        if target_ms is None or signal not in signals:
+            continue
+        buckets = recorded(endpoint, signal, "histogram")
+        yield make(
+            alert,
+            "warning",
+            f"histogram_quantile(0.99, sum by (le) ({buckets})) > {number(target_ms / 1000)}",
+            for_s=600,
+            summary=f"{endpoint.name} is slower than promised",
+            description=f"One request in a hundred waits {{{{ $value | humanizeDuration }}}} for its {what}; "
+            f"{target_ms:g} ms were promised.",
+        )
+
+
+def _scaling(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) -> Iterator[AlertRule]:
+    scaled = {"namespace": endpoint.namespace, "scaledObject": endpoint.name}
+    yield make(
+        "LlmScalerFails",
+        "warning",
+        f"sum(increase({selector('keda_scaler_detail_errors_total', scaled)}[15m])) > 0",
+        for_s=900,
+        summary=f"KEDA cannot read the load of {endpoint.name}",
+        description="It keeps the replicas it has; load that grows now finds nobody new.",
+    )
+    declared = endpoint.spec.replicas
+    if "requests_waiting" in signals and isinstance(declared, Autoscaling):
+        target = {"namespace": endpoint.namespace, "horizontalpodautoscaler": f"keda-hpa-{endpoint.name}"}
+        replicas = f"max({selector('kube_horizontalpodautoscaler_status_desired_replicas', target)})"
+        limit = declared.waiting_per_replica * endpoint.max_replicas
+        yield make(
+            "LlmAtMostReplicas",
+            "warning",
+            f"sum({selector('pod:llm_requests_waiting:sum', identity(endpoint))}) > {limit} "
+            f"and on () {replicas} >= {endpoint.max_replicas}",
+            for_s=900,
+            summary=f"{endpoint.name} needs more than its {endpoint.max_replicas} replicas",
+            description="{{ $value | humanize }} requests wait and no replica may be added.",
+        )

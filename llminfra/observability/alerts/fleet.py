@@ -1,0 +1,101 @@
+"""Alerts of the fleet: pods without a node, nodes that do not come, limits, and money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.observability.alerts.make import Alerts
+from llminfra.observability.promql import number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llminfra.charts.llm_observability import AlertRule
+    from llminfra.planning.plan import Plan
+
+_NEAR_LIMIT = 0.9
+
+
+def fleet_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
+    """Alerts that no single endpoint or GPU causes."""
+    make = Alerts(base_url)
+    karpenter = plan.eks.autoscaler == "karpenter"
+    return [*_nodes(make), *(_karpenter(make) if karpenter else ()), *_money(plan, make)]
+
+
+def _nodes(make: Alerts) -> Iterator[AlertRule]:
+    wants = 'kube_pod_container_resource_requests{resource="nvidia_com_gpu"} > 0'
+    yield make(
+        "GpuPodPending",
+        "warning",
+        'max by (namespace, pod) (kube_pod_status_phase{phase="Pending"}) == 1 '
+        f"and on (namespace, pod) max by (namespace, pod) ({wants})",
+        for_s=1200,
+        summary="{{ $labels.namespace }}/{{ $labels.pod }} waits for a GPU",
+        description="No node for 20 minutes: no capacity, a quota or limit, or a capacity block that has not begun.",
+    )
+    yield make(
+        "GpuNodeNotReady",
+        "warning",
+        'kube_node_status_condition{condition="Ready", status="true"} == 0 '
+        "and on (node) max by (node) (node:llm_pool:info)",
+        for_s=600,
+        summary="GPU node {{ $labels.node }} is not ready",
+        description="Its GPUs are paid for and serve nobody.",
+    )
+
+
+def _karpenter(make: Alerts) -> Iterator[AlertRule]:
+    yield make(
+        "KarpenterNoCapacity",
+        "warning",
+        'sum by (method) (increase(karpenter_cloudprovider_errors_total{error="InsufficientCapacityError"}[30m])) > 0',
+        for_s=900,
+        summary="EC2 has no capacity for what Karpenter asks",
+        description="More instance types, more zones, or a reservation are the ways out.",
+    )
+    yield make(
+        "KarpenterErrors",
+        "warning",
+        "sum by (controller, method, error) "
+        '(increase(karpenter_cloudprovider_errors_total{error!="InsufficientCapacityError", '
+        'error!="NodeClaimNotFoundError"}[15m])) > 0',
+        for_s=900,
+        summary="Karpenter's calls to AWS fail ({{ $labels.method }} {{ $labels.error }})",
+        description="Nodes may neither come nor go: look at the controller's log and at its role.",
+    )
+    yield make(
+        "KarpenterNearLimit",
+        "info",
+        "max by (nodepool, resource_type) (karpenter_nodepools_usage) "
+        f"/ on (nodepool, resource_type) (max by (nodepool, resource_type) (karpenter_nodepools_limit) > 0) "
+        f"> {_NEAR_LIMIT}",
+        for_s=900,
+        summary="Pool {{ $labels.nodepool }} is near its limit of {{ $labels.resource_type }}",
+        description="{{ $value | humanizePercentage }} of the limit is used; replicas beyond it stay pending.",
+    )
+    yield make(
+        "KarpenterDown",
+        "critical",
+        'absent(up{job="karpenter"} == 1)',
+        for_s=900,
+        summary="Karpenter is down",
+        description="No node comes or goes until it is back.",
+    )
+
+
+def _money(plan: Plan, make: Alerts) -> Iterator[AlertRule]:
+    budget = plan.platform.budget_usd_per_month
+    if budget is None or all(pool.usd_per_node_hour is None for pool in plan.pools):
+        return
+    hourly = number(budget / HOURS_PER_MONTH)
+    yield make(
+        "BudgetBurn",
+        "warning",
+        f"avg_over_time(platform:llm_cost_usd_per_hour:sum[1d]) > {hourly}",
+        for_s=3600,
+        summary="The platform burns more than its budget",
+        description=f"${{{{ $value | humanize }}}} an hour over the last day, by list prices; "
+        f"${budget:,.0f} a month are ${hourly} an hour.",
+    )

@@ -1,0 +1,38 @@
+"""The shipped dashboards: JSON that ``scripts/dashboards.py`` builds, chosen by what the plan has."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from llminfra.assets import modules_dir
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+
+FLEET, ENDPOINT, GPU, EFA = "llm-fleet", "llm-endpoint", "llm-gpu", "llm-efa"
+NAMES = (FLEET, ENDPOINT, GPU, EFA)
+FOLDER = "LLM"
+
+
+def dashboards_of(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Name to dashboard: what the plan has something to show on."""
+    wanted = []
+    if plan.pools:
+        wanted += [FLEET, GPU]
+    if plan.endpoints:
+        wanted.append(ENDPOINT)
+    if any(pool.efa_per_node for pool in plan.pools):
+        wanted.append(EFA)
+    return {name: read_dashboard(name) for name in wanted}
+
+
+def read_dashboard(name: str) -> dict[str, Any]:
+    """One shipped dashboard.
+
+    Raises:
+        FileNotFoundError: There is none of that name.
+    """
+    file = modules_dir() / "dashboards" / f"{name}.json"
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,111 @@
+"""Recording rules: one name for each signal of each endpoint, and the fleet with its cost by pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import prices
+from llminfra.charts.llm_observability import RecordingRule
+from llminfra.observability.endpoint_series import pods, record_labels, record_name, scraped
+from llminfra.observability.promql import number, selector
+from llminfra.observability.signals import Signal, signals_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llminfra.planning.plan import EndpointPlan, Plan
+
+POOL_LABEL = "label_llminfra_io_pool"
+TYPE_LABEL = "label_node_kubernetes_io_instance_type"
+GPU = {"resource": "nvidia_com_gpu"}
+
+
+def endpoint_recordings(endpoint: EndpointPlan, plan: Plan) -> list[RecordingRule]:
+    """Every signal that the endpoint's engine exposes, and what the endpoint costs."""
+    labels = record_labels(endpoint)
+    rules = [
+        RecordingRule(record=record_name(item.name, item.kind), expr=_expression(item, endpoint), labels=labels)
+        for item in signals_of(endpoint).values()
+    ]
+    pool = plan.pool(endpoint.pool)
+    held = pods(endpoint, "kube_pod_container_resource_requests", **GPU)
+    gpus = f"sum({held} and on (namespace, pod) {pods(endpoint, 'kube_pod_status_phase', phase='Running')} == 1)"
+    rules.append(RecordingRule(record="endpoint:llm_gpus:sum", expr=gpus, labels=labels))
+    if pool.usd_per_node_hour is not None and pool.gpus_per_node:
+        price = number(pool.usd_per_node_hour / pool.gpus_per_node)
+        rules.append(
+            RecordingRule(record="endpoint:llm_cost_usd_per_hour:sum", expr=f"({gpus}) * {price}", labels=labels)
+        )
+    return rules
+
+
+def _expression(signal: Signal, endpoint: EndpointPlan) -> str:
+    series = selector(signal.metric, scraped(endpoint), signal.like)
+    if signal.kind == "gauge":
+        return f"sum by (pod) ({series})"
+    if signal.kind == "ratio":
+        return f"max by (pod) ({series})"
+    if signal.kind == "histogram":
+        return f"sum by (le) (rate({selector(signal.metric + '_bucket', scraped(endpoint), signal.like)}[5m]))"
+    rate = f"sum(rate({series}[5m]))"
+    if signal.minus is None:
+        return rate
+    return f"clamp_min({rate} - sum(rate({selector(signal.minus, scraped(endpoint))}[5m])), 0)"
+
+
+def fleet_recordings(plan: Plan) -> list[RecordingRule]:
+    """GPUs of each pool: how many, how many are held by pods, how busy they are, and what they cost by list price.
+
+    There are no costs where the catalog has no price of any instance type; a type without one counts as nothing.
+    """
+    labels = f'kube_node_labels{{{POOL_LABEL}!=""}}'
+    pool = f'label_replace({labels}, "pool", "$1", "{POOL_LABEL}", "(.+)")'
+    node = f'max by (node, pool, instance_type) (label_replace({pool}, "instance_type", "$1", "{TYPE_LABEL}", "(.+)"))'
+    info = "on (node) group_left (pool) node:llm_pool:info"
+    active = 'max by (namespace, pod) (kube_pod_status_phase{phase=~"Pending|Running"}) == 1'
+    held = f"{selector('kube_pod_container_resource_requests', GPU)} * on (namespace, pod) group_left () ({active})"
+    rules = [
+        RecordingRule(record="node:llm_pool:info", expr=node),
+        RecordingRule(record="pool:llm_nodes:count", expr="count by (pool) (node:llm_pool:info)"),
+        RecordingRule(
+            record="pool:llm_gpus:sum",
+            expr=f"sum by (pool) ({selector('kube_node_status_allocatable', GPU)} * {info})",
+        ),
+        RecordingRule(
+            record="pool:llm_gpus_held:sum",
+            expr=f"sum by (pool) (sum by (node) ({held}) * {info}) or pool:llm_gpus:sum * 0",
+        ),
+        RecordingRule(
+            record="pool:llm_gpu_utilization:avg", expr=f"avg by (pool) (DCGM_FI_DEV_GPU_UTIL * {info}) / 100"
+        ),
+    ]
+    priced = list(_prices(plan))
+    if not priced:
+        return rules
+    cost = "sum by (pool) (node:llm_pool:info * on (instance_type) group_left () instance_type:llm_usd_per_hour:price)"
+    free = "(1 - pool:llm_gpus_held:sum / (pool:llm_gpus:sum > 0))"
+    other = sum(line.usd_per_hour_min or 0.0 for line in plan.costs if not line.spec_path.startswith("pools."))
+    rules += [
+        *priced,
+        RecordingRule(record="platform:llm_other_usd_per_hour:price", expr=f"vector({number(other)})"),
+        RecordingRule(record="pool:llm_cost_usd_per_hour:sum", expr=cost),
+        RecordingRule(record="pool:llm_idle_cost_usd_per_hour:sum", expr=f"pool:llm_cost_usd_per_hour:sum * {free}"),
+        RecordingRule(
+            record="platform:llm_cost_usd_per_hour:sum",
+            expr="(sum(pool:llm_cost_usd_per_hour:sum) or vector(0)) + platform:llm_other_usd_per_hour:price",
+        ),
+    ]
+    return rules
+
+
+def _prices(plan: Plan) -> Iterator[RecordingRule]:
+    """Prices as series, so that a dashboard multiplies by what the plan was made with."""
+    names = dict.fromkeys(item.name for pool in plan.pools for item in pool.instance_types)
+    for name in names:
+        price = prices.on_demand_usd_per_hour(name, plan.platform.region)
+        if price is not None:
+            yield RecordingRule(
+                record="instance_type:llm_usd_per_hour:price",
+                expr=f"vector({number(price.usd)})",
+                labels={"instance_type": name},
+            )

@@ -1,0 +1,47 @@
+"""All rules of a plan, in groups: one for each endpoint, and the fleet, its GPUs and EFA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.charts.llm_observability import RuleGroup
+from llminfra.observability.alerts.efa import efa_alerts, silent_fabric_alert
+from llminfra.observability.alerts.endpoint import endpoint_alerts
+from llminfra.observability.alerts.fleet import fleet_alerts
+from llminfra.observability.alerts.gpu import gpu_alerts
+from llminfra.observability.recording import endpoint_recordings, fleet_recordings
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from llminfra.planning.plan import Plan
+
+
+def rule_groups(plan: Plan, *, scaled: AbstractSet[str], base_url: str | None = None) -> list[RuleGroup]:
+    """Recording rules and alerts of a plan.
+
+    Args:
+        plan: The plan.
+        scaled: Names of the endpoints that KEDA scales.
+        base_url: Where ``docs/runbooks`` is published; ``None`` gives the paths in the repository.
+    """
+    if not plan.pools:
+        return []
+    groups = [
+        RuleGroup(name="llm-fleet", recording=fleet_recordings(plan), alerts=fleet_alerts(plan, base_url=base_url)),
+        RuleGroup(name="llm-gpus", alerts=gpu_alerts(base_url=base_url)),
+    ]
+    if any(pool.efa_per_node for pool in plan.pools):
+        groups.append(RuleGroup(name="llm-efa", alerts=efa_alerts(base_url=base_url)))
+    groups += [
+        RuleGroup(
+            name=f"llm-endpoint-{item.name}",
+            recording=endpoint_recordings(item, plan),
+            alerts=[
+                *endpoint_alerts(item, base_url=base_url, scaled=item.name in scaled),
+                *silent_fabric_alert(item, base_url=base_url),
+            ],
+        )
+        for item in plan.endpoints
+    ]
+    return groups

@@ -1,0 +1,84 @@
+"""What an engine tells about itself, under one name whatever the engine and its release call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from llminfra.catalog.datafile import read_data
+from llminfra.catalog.engines import EngineName, EngineRelease, engine_release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llminfra.planning.plan import EndpointPlan
+
+Kind = Literal["gauge", "ratio", "counter", "histogram"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A signal and the series that carries it.
+
+    Attributes:
+        name: llminfra's name, such as ``requests_waiting``.
+        kind: ``gauge`` (a number of things), ``ratio`` (0 to 1), ``counter`` or ``histogram``.
+        metric: Name of the series; of a histogram without ``_bucket``.
+        like: Labels and the regular expressions that they must match.
+        minus: A counter to take away.
+    """
+
+    name: str
+    kind: Kind
+    metric: str
+    like: Mapping[str, str] = field(default_factory=dict)
+    minus: str | None = None
+
+
+def release_of(endpoint: EndpointPlan) -> EngineRelease | None:
+    """The release in the catalog that the endpoint runs, or ``None`` for a server of the user's own."""
+    names = read_data("metrics/engine_labels.json")["engines"]
+    if endpoint.engine not in names:
+        return None
+    return engine_release(cast("EngineName", endpoint.engine), endpoint.engine_version)
+
+
+def signals_of(endpoint: EndpointPlan) -> dict[str, Signal]:
+    """Signals that the endpoint's engine exposes, by name; for a custom server what the spec says of it."""
+    if endpoint.invocation.metrics is None:
+        return {}
+    release = release_of(endpoint)
+    return _declared(endpoint) if release is None else release_signals(release)
+
+
+def release_signals(release: EngineRelease) -> dict[str, Signal]:
+    """Signals that a release exposes: for each the first of its series that the release knows."""
+    found = {}
+    for name, row in read_data("metrics/engine_signals.json")["signals"].items():
+        for candidate in row.get(release.engine, ()):
+            signal = _signal(name, row["kind"], candidate)
+            if all(release.knows_metric(series) for series in _series(signal)):
+                found[name] = signal
+                break
+    return found
+
+
+def _declared(endpoint: EndpointPlan) -> dict[str, Signal]:
+    metrics = endpoint.invocation.metrics
+    if metrics is None:
+        return {}
+    said: dict[str, tuple[Kind, str | None]] = {
+        "requests_running": ("gauge", metrics.running),
+        "requests_waiting": ("gauge", metrics.waiting),
+        "kv_cache_usage": ("ratio", metrics.kv_usage),
+    }
+    return {name: Signal(name=name, kind=kind, metric=metric) for name, (kind, metric) in said.items() if metric}
+
+
+def _signal(name: str, kind: Kind, row: dict[str, Any]) -> Signal:
+    return Signal(name=name, kind=kind, metric=row["metric"], like=row.get("matchers", {}), minus=row.get("minus"))
+
+
+def _series(signal: Signal) -> tuple[str, ...]:
+    base = f"{signal.metric}_bucket" if signal.kind == "histogram" else signal.metric
+    return (base, signal.minus) if signal.minus else (base,)

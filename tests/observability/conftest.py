@@ -1,0 +1,120 @@
+"""Plans by hand, of every engine that has metrics."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from llminfra import VLLM, Autoscaling, Endpoint, Model, Observability, Slo
+from llminfra.compiler.releases.needs import scales
+from llminfra.catalog.engines import engine_release
+from llminfra.engines.invocation import Metrics
+from llminfra.loading.load import load
+from llminfra.observability import rule_groups
+from llminfra.observability.signals import release_signals
+from llminfra.planning import plan_platform
+from llminfra.planning.plan import CostLine, EndpointPlan, Plan
+from tests.compiler import plans
+
+
+def endpoint(name: str, engine: str, version: str, **changes: object) -> EndpointPlan:
+    """An endpoint of an engine, with promises and autoscaling, so that every rule has its turn."""
+    spec = Endpoint(
+        name=name,
+        model=Model(id="Qwen/Qwen3-32B"),
+        engine=VLLM(),
+        on=plans.L40S,
+        replicas=Autoscaling(min=1, max=6),
+        slo=Slo(time_to_first_token_ms=500, time_per_output_token_ms=50),
+    )
+    return plans.endpoint_plan(
+        spec,
+        **{
+            "engine": engine,
+            "engine_version": version,
+            "served_name": 'qwen "3" \\ 32B',
+            "max_replicas": 6,
+            "invocation": plans.invocation(),
+            **changes,
+        },
+    )
+
+
+def metrics(engine: str, version: str) -> Metrics:
+    """Metrics of a release by its own names; TGI has no model label."""
+    release = engine_release(engine, version)
+    assert release is not None
+    names = {name: item.metric for name, item in release_signals(release).items()}
+    return Metrics(
+        port=8000,
+        path="/metrics",
+        waiting=names.get("requests_waiting"),
+        running=names.get("requests_running"),
+        kv_usage=names.get("kv_cache_usage"),
+        model_label="" if engine == "tgi" else "model_name",
+    )
+
+
+ENGINES = (
+    ("vllm", "0.33.0"),
+    ("vllm", "0.30.0"),
+    ("vllm", "0.10.1"),
+    ("vllm", "0.8.5"),
+    ("sglang", "0.5.23"),
+    ("sglang", "0.5.2"),
+    ("tgi", "3.3.7"),
+    ("trtllm", "main-00209af1"),
+)
+
+
+@pytest.fixture(scope="session")
+def full_plan() -> Plan:
+    """Every engine, a server of the user's own, and one that spans nodes over EFA, on two pools with a budget."""
+    own = Metrics(port=9000, path="/m", waiting="my_queue", running=None, kv_usage=None, model_label="")
+    call = plans.invocation()
+    call = replace(call, worker_probe=call.startup)
+    wide = endpoint("wide", "vllm", "0.30.0", pool="h100", nodes_per_replica=2, invocation=call)
+    wide = replace(wide, resources=replace(wide.resources, efa=32))
+    made = [
+        *(
+            endpoint(
+                f"{engine}-{index}",
+                engine,
+                version,
+                invocation=plans.invocation(metrics=metrics(engine, version)),
+            )
+            for index, (engine, version) in enumerate(ENGINES)
+        ),
+        endpoint("own", "custom", "1", invocation=plans.invocation(metrics=own)),
+        endpoint("silent", "mii", "0.3.3", invocation=plans.invocation(metrics=None)),
+        wide,
+    ]
+    spec = plans.platform_spec(budget_usd_per_month=50_000, observability=Observability())
+    cost = CostLine(
+        spec_path="cluster", what="EKS", usd_per_hour_min=0.1, usd_per_hour_max=0.1, price_date="2026-11-01"
+    )
+    return plans.plan(*made, platform=spec, costs=(cost,))
+
+
+@pytest.fixture(scope="session")
+def groups(full_plan: Plan):
+    """All rules of the plan."""
+    scaled = {item.name for item in full_plan.endpoints if scales(item, full_plan)}
+    return rule_groups(full_plan, scaled=scaled)
+
+
+ROOT = Path(__file__).parents[2]
+SPECS = sorted([*ROOT.glob("examples/*/spec.*"), *ROOT.glob("stacks/*.py")])
+
+
+@pytest.fixture(scope="session")
+def shipped_plans() -> list[Plan]:
+    """Plans of every example and of this repository's own platforms."""
+    found = []
+    for spec in SPECS:
+        found += [plan_platform(item, today=dt.date(2026, 11, 23)) for item in load(spec).platforms]
+    assert len(found) >= len(SPECS)
+    return [item for item in found if item.ok]
