@@ -12,7 +12,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, EndpointPlan, Plan, PoolPlan
 
-Stack = Literal["network", "cluster", "storage", "platform", "serving"]
+Stack = Literal["network", "cluster", "storage", "platform", "serving", "batch", "bedrock"]
 # What a line's spec path begins with, to the stack that makes it. Volumes of Prometheus are part of the same line as
 # those of nodes.
 _STACKS: tuple[tuple[str, Stack], ...] = (
@@ -20,6 +20,8 @@ _STACKS: tuple[tuple[str, Stack], ...] = (
     ("storage", "storage"),
     ("observability", "platform"),
     ("endpoints", "serving"),
+    ("batches", "batch"),
+    ("bedrock", "bedrock"),
     ("", "cluster"),
 )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llminfra.planning.nics import Nic
     from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan
+    from llminfra.planning.targets.plans import AsyncPlan, BatchPlan, BedrockPlan
     from llminfra.spec.endpoint import Endpoint, Parallelism
     from llminfra.spec.gpu_pool import GpuPool
     from llminfra.spec.platform import Platform
@@ -316,6 +317,9 @@ class Plan:
     tags: dict[str, str] = field(default_factory=dict)
     ec2: tuple[Ec2EndpointPlan, ...] = ()
     sagemaker: tuple[SageMakerEndpointPlan, ...] = ()
+    async_endpoints: tuple[AsyncPlan, ...] = ()
+    batches: tuple[BatchPlan, ...] = ()
+    bedrock: BedrockPlan | None = None
 
     @property
     def eks(self) -> ClusterPlan:

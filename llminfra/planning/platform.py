@@ -19,6 +19,9 @@ from llminfra.planning.references import check_references
 from llminfra.planning.sagemaker import plan_sagemaker
 from llminfra.planning.storage import plan_buckets, plan_lustre
 from llminfra.planning.target_cost import target_costs
+from llminfra.planning.targets.async_endpoint import plan_async
+from llminfra.planning.targets.batch import batch_costs, plan_batches
+from llminfra.planning.targets.bedrock import bedrock_costs, plan_bedrock
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import PoolPlan
@@ -48,7 +51,15 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     pools = settle(pools, endpoints)
     ec2 = plan_ec2(platform, network, findings)
     sagemaker = plan_sagemaker(platform, network, findings)
-    costs = (*plan_costs(platform, network, cluster, pools, lustre), *target_costs(platform, ec2, sagemaker))
+    async_endpoints = plan_async(platform, findings)
+    batches = plan_batches(platform, network, findings)
+    bedrock = plan_bedrock(platform, findings)
+    costs = (
+        *plan_costs(platform, network, cluster, pools, lustre),
+        *target_costs(platform, ec2, sagemaker),
+        *batch_costs(platform, batches),
+        *bedrock_costs(bedrock),
+    )
     check_budget(platform, costs, findings)
     if findings.any_errors:
         raise SpecError(findings.items)
@@ -66,4 +77,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         tags={**platform.tags, "llminfra:platform": platform.name, "llminfra:managed-by": "llminfra"},
         ec2=ec2,
         sagemaker=sagemaker,
+        async_endpoints=async_endpoints,
+        batches=batches,
+        bedrock=bedrock,
     )

@@ -1,0 +1,106 @@
+"""Models of Amazon Bedrock: where they run, and through which system-defined inference profiles they are called."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+
+from pydantic import Field
+
+from llminfra.catalog.datafile import Fact, read_data
+
+_FILE = "bedrock.json"
+
+
+class Profile(Fact):
+    """A system-defined inference profile: by source region, the regions that may answer a request.
+
+    Attributes:
+        id: Id of the profile, for example ``us.amazon.nova-pro-v1:0``.
+        destinations: Destination regions by source region.
+    """
+
+    id: str
+    destinations: dict[str, tuple[str, ...]]
+
+
+class Route(Fact):
+    """Where requests from one region go.
+
+    Attributes:
+        profile: Id of the system-defined inference profile.
+        destinations: Regions that may answer.
+    """
+
+    profile: str
+    destinations: tuple[str, ...]
+
+
+class BedrockModelFacts(Fact):
+    """A foundation model.
+
+    Attributes:
+        id: Model id, without a geography.
+        regions: Regions where it can be called on demand by itself.
+        profiles: Its profiles, those of a geography first.
+        source: Where this was read.
+        unverified: No first-hand source was read.
+    """
+
+    id: str
+    regions: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = Field(default=())
+    source: str
+    unverified: bool = False
+
+    def route(self, region: str, *, everywhere: bool) -> Route | None:
+        """The profile for requests from a region: the global one, or that of the region's geography."""
+        for item in self.profiles:
+            if item.id.startswith("global.") == everywhere and region in item.destinations:
+                return Route(profile=item.id, destinations=item.destinations[region])
+        return None
+
+    def ways(self, region: str) -> tuple[str, ...]:
+        """Ways to call the model from a region, as ``BedrockModel.routing`` names them."""
+        ways = {
+            "region": region in self.regions,
+            "geography": self.route(region, everywhere=False) is not None,
+            "global": self.route(region, everywhere=True) is not None,
+        }
+        return tuple(f"routing={name!r}" for name, there in ways.items() if there)
+
+
+def model(id_: str) -> BedrockModelFacts | None:
+    """Facts of a model, or ``None`` where the catalog lacks it."""
+    return _models().get(id_)
+
+
+def names() -> tuple[str, ...]:
+    """Ids of all models, sorted."""
+    return tuple(sorted(_models()))
+
+
+def suggest(id_: str) -> tuple[str, ...]:
+    """Ids that look like the given one; a geography before an id is left out."""
+    bare = id_.partition(".")[2] if id_.partition(".")[0] in {"us", "eu", "apac", "jp", "au", "global"} else id_
+    return (bare,) if bare in _models() else tuple(get_close_matches(bare, names(), n=3))
+
+
+@cache
+def _models() -> dict[str, BedrockModelFacts]:
+    data = read_data(_FILE)
+    sets: dict[str, dict[str, tuple[str, ...]]] = {
+        name: {source: tuple(targets) for source, targets in row.items()} for name, row in data["routes"].items()
+    }
+    return {
+        id_: BedrockModelFacts(
+            id=id_,
+            regions=tuple(row["regions"]),
+            profiles=tuple(
+                Profile(id=f"{prefix}.{id_}", destinations=sets[route]) for prefix, route in row["profiles"].items()
+            ),
+            source=data["sources"][row["source"]],
+            unverified=row.get("unverified", False),
+        )
+        for id_, row in data["models"].items()
+    }

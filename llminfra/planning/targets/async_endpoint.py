@@ -1,0 +1,126 @@
+"""Queues in front of endpoints: whether the consumer can reach the endpoint, and times that add up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from llminfra.planning.targets.plans import AsyncPlan
+from llminfra.spec.ec2 import Ec2
+from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.sagemaker import SageMakerAsync
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.async_endpoint import AsyncEndpoint
+    from llminfra.spec.platform import Platform
+
+# Import of boto3, the claim, the write of the answer and its notice come on top of the request.
+_FUNCTION_MARGIN_S = 60
+# AWS Lambda Developer Guide, "Using Lambda with Amazon SQS": at least six times the function's timeout.
+_VISIBILITY_FACTOR = 6
+# Amazon SageMaker AI API Reference, InvokeEndpoint: a container must answer within 60 seconds.
+SAGEMAKER_ANSWER_S = 60
+# boto3 and a body of some MiB; a function gets a full vCPU at 1,769 MiB, and this one waits.
+_MEMORY_MIB = 512
+
+
+def plan_async(platform: Platform, findings: Findings) -> tuple[AsyncPlan, ...]:
+    """Plan every queue that can be planned; the others leave findings."""
+    planned = [_plan(item, platform, findings) for item in platform.async_endpoints if not item.broken]
+    return tuple(item for item in planned if item is not None)
+
+
+def _plan(item: AsyncEndpoint, platform: Platform, findings: Findings) -> AsyncPlan | None:
+    path = f"async_endpoints.{item.name}"
+    endpoint = item.behind
+    if endpoint.broken or endpoint.on.broken:
+        return None
+    if not any(endpoint is other or endpoint == other for other in platform.workloads):
+        names = ", ".join(other.name for other in platform.workloads)
+        findings.error(
+            "LLM_ASY_1",
+            item,
+            f"{path}.behind",
+            "the queue stands in front of an endpoint that is not part of this platform",
+            found=f"endpoint {endpoint.name!r}",
+            expected=f"one of: {names}" if names else "an endpoint of the same platform",
+            fix=f"add the endpoint to Platform(endpoints=[…]) of {platform.name!r}",
+        )
+        return None
+    on = endpoint.on
+    if isinstance(on, SageMakerAsync):
+        findings.error(
+            "LLM_ASY_3",
+            item,
+            f"{path}.behind",
+            "SageMakerAsync has a queue of its own, with results in S3 and notices by SNS",
+            found=f"endpoint {endpoint.name!r} on SageMakerAsync",
+            expected="an endpoint on Ec2, SageMaker or a GpuPool",
+            fix="send requests to the endpoint itself by InvokeEndpointAsync, or put it on SageMaker(…)",
+        )
+        return None
+    if isinstance(on, GpuPool) and item.address is None:
+        findings.error(
+            "LLM_ASY_2",
+            item,
+            f"{path}.address",
+            "the endpoint's Service has an address inside the cluster only, which a Lambda function cannot reach; "
+            "consumers inside the cluster, scaled by KEDA, are not compiled yet",
+            found=f"endpoint {endpoint.name!r} on pool {on.name!r}",
+            expected="the URL of an internal load balancer in front of the Service",
+            fix="set address='https://…' of a load balancer of your own, or put the endpoint on Ec2 or SageMaker",
+        )
+        return None
+    if not isinstance(on, GpuPool) and item.address is not None:
+        findings.error(
+            "LLM_ASY_4",
+            item,
+            f"{path}.address",
+            "the endpoint has an address of its own, which the consumer finds itself",
+            found=item.address,
+            expected="no address",
+            fix="remove address=…",
+        )
+        return None
+    url = f"https://{on.domain_name}" if isinstance(on, Ec2) else item.address
+    _check_times(item, path, sagemaker=url is None, findings=findings)
+    if url is not None and url.startswith("http://") and endpoint.api_key is not None:
+        findings.error(
+            "LLM_ASY_6",
+            item,
+            f"{path}.address",
+            "the API key would go over the network in plain text",
+            found=url,
+            expected="https://…",
+            fix="terminate TLS at the load balancer",
+        )
+    parts = urlsplit(url or "https://sagemaker")
+    function_timeout_s = item.request_timeout_s + _FUNCTION_MARGIN_S
+    return AsyncPlan(
+        name=item.name,
+        spec=item,
+        behind=endpoint.name,
+        served_name=endpoint.served_name or endpoint.model.id,
+        calls="sagemaker" if url is None else "http",
+        url=url,
+        port=parts.port or (80 if parts.scheme == "http" else 443),
+        api_key_secret=endpoint.api_key.name if endpoint.api_key else None,
+        function_timeout_s=function_timeout_s,
+        visibility_s=_VISIBILITY_FACTOR * function_timeout_s,
+        memory_mib=_MEMORY_MIB,
+    )
+
+
+def _check_times(item: AsyncEndpoint, path: str, *, sagemaker: bool, findings: Findings) -> None:
+    if sagemaker and item.request_timeout_s > SAGEMAKER_ANSWER_S:
+        findings.error(
+            "LLM_ASY_5",
+            item,
+            f"{path}.request_timeout_s",
+            "a SageMaker real-time endpoint must answer within a minute",
+            found=f"{item.request_timeout_s} s",
+            expected=f"at most {SAGEMAKER_ANSWER_S}",
+            fix=f"set request_timeout_s={SAGEMAKER_ANSWER_S}; for longer answers use SageMakerAsync or Ec2",
+            runtime_message="ModelError: Your invocation timed out while waiting for a response from container",
+        )

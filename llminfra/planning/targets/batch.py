@@ -1,0 +1,182 @@
+"""Offline jobs on AWS Batch: the model fits the instances, and a job has an instance to itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import prices
+from llminfra.planning.cost import cost_line
+from llminfra.planning.findings import Findings
+from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
+from llminfra.planning.serving import plan_serving
+from llminfra.planning.targets.plans import BatchPlan
+from llminfra.spec.endpoint import Endpoint
+from llminfra.spec.gpu_pool import GpuPool
+
+if TYPE_CHECKING:
+    from llminfra.diagnostics import Diagnostic
+    from llminfra.planning.plan import CostLine, NetworkPlan, PoolPlan
+    from llminfra.spec.batch import BatchInference
+    from llminfra.spec.platform import Platform
+
+# The engine's image is 15 to 20 GB, packed and unpacked, beside the system's 30 GiB; weights from the Hub lie in the
+# container's file system.
+_ROOT_GIB = 120
+_WEIGHTS_MARGIN = 1.2
+# EC2 gives two minutes' notice of a spot interruption; the rest is for writing what is done.
+_SPOT_DRAIN_S = 90
+
+
+def plan_batches(platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[BatchPlan, ...]:
+    """Plan every batch that can be planned; the others leave findings."""
+    planned = [_plan(item, platform, network, findings) for item in platform.batches if _sound(item)]
+    return tuple(item for item in planned if item is not None)
+
+
+def batch_costs(platform: Platform, batches: tuple[BatchPlan, ...]) -> tuple[CostLine, ...]:
+    """Nothing without jobs; at most, every instance at the on-demand price."""
+    return tuple(
+        cost_line(
+            f"batches.{item.name}",
+            f"{item.machine.main_type.name} × 0…{item.spec.on.max_instances}, while jobs run",
+            prices.on_demand_usd_per_hour(item.machine.main_type.name, platform.region),
+            0,
+            item.spec.on.max_instances,
+            "at the on-demand price; spot costs less and changes by the day" if item.spec.on.spot else "",
+        )
+        for item in batches
+    )
+
+
+def _sound(item: BatchInference) -> bool:
+    return not (item.broken or item.on.broken or item.model.broken or item.engine.broken)
+
+
+def _plan(item: BatchInference, platform: Platform, network: NetworkPlan, findings: Findings) -> BatchPlan | None:
+    """Judge the batch as an endpoint with one replica, and tell what is found under the batch's own path."""
+    _check_references(item, platform, findings)
+    endpoint = Endpoint(
+        name=item.name,
+        model=item.model,
+        engine=item.engine,
+        on=GpuPool(name=item.name, instance_types=item.on.instance_types),
+        parallelism=item.parallelism,
+        weights=item.weights,
+    )
+    if item.origin:
+        endpoint.at(*item.origin)
+        endpoint.on.at(*(item.on.origin or item.origin))
+    own = Findings()
+    plan = _judge(item, endpoint, platform, network, own)
+    for each in own.items:
+        found = _moved(each, item.name)
+        if found not in findings.items:
+            findings.items.append(found)
+    return plan
+
+
+def _moved(found: Diagnostic, name: str) -> Diagnostic:
+    """The finding at the place where the batch was declared; the first match wins."""
+    moves = {
+        f"endpoints.{name}.on.instance_type": f"batches.{name}.on.instance_types",
+        f"endpoints.{name}": f"batches.{name}",
+        f"pools.{name}": f"batches.{name}.on",
+    }
+    for old, new in moves.items():
+        if found.path == old or found.path.startswith((f"{old}.", f"{old}[")):
+            return replace(found, path=new + found.path.removeprefix(old))
+    return found
+
+
+def _judge(
+    item: BatchInference, endpoint: Endpoint, platform: Platform, network: NetworkPlan, findings: Findings
+) -> BatchPlan | None:
+    pool = _machine(item, endpoint, platform, findings)
+    zones = zones_of(endpoint, tuple(item.on.zones), platform, network, findings)
+    if pool is None or zones is None or not one_machine(endpoint, pool, findings):
+        return None
+    if item.engine.kind != "vllm":
+        findings.error(
+            "LLM_BAT_3",
+            item,
+            f"endpoints.{item.name}.engine",
+            "the batch runner starts vLLM; other engines have not been tried with it",
+            found=item.engine.kind,
+            expected="VLLM(…)",
+            fix="use VLLM(…)",
+        )
+        return None
+    serving = plan_serving(endpoint, pool, platform, (), findings)
+    if serving is None:
+        return None
+    report_idle_gpus(endpoint, pool, serving, findings)
+    weights_gib = math.ceil(serving.weights.bytes_total / 2**30 * _WEIGHTS_MARGIN)
+    smallest = min(pool.instance_types, key=lambda each: (each.vcpu, each.memory_mib))
+    return BatchPlan(
+        name=item.name,
+        spec=item,
+        serving=serving,
+        machine=pool,
+        zones=zones,
+        root_volume_gib=item.on.root_volume_gib or _ROOT_GIB + (weights_gib if serving.weights.kind == "hub" else 0),
+        vcpus=smallest.vcpu,
+        memory_mib=_memory_mib(pool, serving.resources.memory_mib, serving.parallelism.gpus),
+        gpus=pool.gpus_per_node,
+        max_vcpus=item.on.max_instances * max(each.vcpu for each in pool.instance_types),
+        start_timeout_s=serving.startup.budget_s,
+        drain_s=_SPOT_DRAIN_S,
+    )
+
+
+def _memory_mib(pool: PoolPlan, share_mib: int, gpus: int) -> int:
+    """Memory of the whole instance, of which the planner gave the replica's part."""
+    return share_mib * pool.gpus_per_node // gpus
+
+
+def _machine(item: BatchInference, endpoint: Endpoint, platform: Platform, findings: Findings) -> PoolPlan | None:
+    """All instance types as one pool; they have the same GPUs."""
+    pools = []
+    for name in item.on.instance_types:
+        price = prices.on_demand_usd_per_hour(name, platform.region)
+        pools.append(machine(endpoint, name, platform, findings, usd_per_hour=price.usd if price else None))
+    known = [pool for pool in pools if pool is not None]
+    if len(known) < len(pools):
+        return None
+    if len({(pool.gpu, pool.gpus_per_node, pool.main_type.arch) for pool in known}) > 1:
+        findings.error(
+            "LLM_BAT_1",
+            item,
+            f"endpoints.{item.name}.on.instance_types",
+            "the types of a queue must have the same GPUs and architecture: one job definition serves them all",
+            found=", ".join(f"{pool.name} ({pool.gpus_per_node} × {pool.gpu})" for pool in known),
+            expected="types that differ in CPU, memory and disk only",
+            fix="declare a BatchInference for each kind of GPU",
+        )
+        return None
+    return replace(known[0], instance_types=tuple(pool.main_type for pool in known))
+
+
+def _check_references(item: BatchInference, platform: Platform, findings: Findings) -> None:
+    if item.weights is not None and item.weights not in platform.storage:
+        findings.error(
+            "LLM_REF_2",
+            item,
+            f"batches.{item.name}.weights",
+            "the weights lie on storage that is not part of this platform",
+            found=f"storage {item.weights.name!r}",
+            expected=f"one of: {', '.join(each.name for each in platform.storage) or 'no storage is declared'}",
+            fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
+        )
+    most = item.on.max_instances
+    if item.jobs > 1 and most > item.jobs:
+        findings.warning(
+            "LLM_BAT_2",
+            item,
+            f"batches.{item.name}.on.max_instances",
+            "a job has an instance to itself: more instances than jobs are never started",
+            found=f"max_instances={most} for {item.jobs} jobs",
+            expected=f"at most {item.jobs}",
+            fix=f"set max_instances={item.jobs} or raise jobs",
+        )

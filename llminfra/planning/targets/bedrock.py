@@ -1,0 +1,115 @@
+"""Models that Bedrock hosts: where each request may go, and whether callers can be given roles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import bedrock
+from llminfra.planning.plan import CostLine
+from llminfra.planning.targets.plans import BedrockModelPlan, BedrockPlan
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.bedrock import Bedrock, BedrockModel
+    from llminfra.spec.platform import Platform
+
+
+def plan_bedrock(platform: Platform, findings: Findings) -> BedrockPlan | None:
+    """Plan the platform's Bedrock, where it has one; models that cannot be planned leave findings."""
+    spec = platform.bedrock
+    if spec is None or spec.broken:
+        return None
+    models = [_model(item, platform, findings) for item in spec.models if not item.broken]
+    pods = tuple(item for item in spec.access if item.kind == "pod")
+    if pods and not platform.needs_cluster:
+        findings.error(
+            "LLM_BED_3",
+            spec,
+            "bedrock.access",
+            "a service account belongs to a cluster, and the platform has none",
+            found=", ".join(f"{item.namespace}/{item.service_account}" for item in pods),
+            expected="RoleAccess(…), or a cluster",
+            fix="give cluster=Cluster(), or name the callers' roles by RoleAccess(role_name=…)",
+        )
+    _check_throughput(spec, findings)
+    return BedrockPlan(
+        spec=spec,
+        models=tuple(item for item in models if item is not None),
+        pods=pods,
+        roles=tuple(item for item in spec.access if item.kind == "role"),
+    )
+
+
+def bedrock_costs(plan: BedrockPlan | None) -> tuple[CostLine, ...]:
+    """Provisioned throughput has no public price list; tokens are paid by use."""
+    if plan is None:
+        return ()
+    return tuple(
+        CostLine(
+            spec_path="bedrock.throughput",
+            what=f"{item.units} model units of {item.model.name}",
+            usd_per_hour_min=None,
+            usd_per_hour_max=None,
+            price_date=None,
+            note="AWS tells prices of model units on request only",
+        )
+        for item in plan.spec.throughput
+    )
+
+
+def _model(item: BedrockModel, platform: Platform, findings: Findings) -> BedrockModelPlan | None:
+    path = f"bedrock.models.{item.name}"
+    known = bedrock.model(item.id)
+    if known is None:
+        close = bedrock.suggest(item.id)
+        findings.error(
+            "LLM_BED_1",
+            item,
+            f"{path}.id",
+            "the catalog does not know where requests for this model may go, so no role can be narrow enough",
+            found=item.id,
+            expected=", ".join(close) if close else ", ".join(bedrock.names()),
+            fix="use a model of the catalog, without a geography such as us. before its id",
+        )
+        return None
+    if item.routing == "region":
+        if platform.region in known.regions:
+            return BedrockModelPlan(name=item.name, spec=item, profile=None, regions=(platform.region,))
+        where = ", ".join(known.regions) or "no region: it is called through profiles only"
+        _unreachable(item, path, platform, findings, expected=where)
+        return None
+    found = known.route(platform.region, everywhere=item.routing == "global")
+    if found is None:
+        _unreachable(
+            item, path, platform, findings, expected=", ".join(known.ways(platform.region)) or "another region"
+        )
+        return None
+    others = tuple(region for region in found.destinations if region != platform.region)
+    return BedrockModelPlan(name=item.name, spec=item, profile=found.profile, regions=(platform.region, *others))
+
+
+def _unreachable(item: BedrockModel, path: str, platform: Platform, findings: Findings, *, expected: str) -> None:
+    findings.error(
+        "LLM_BED_2",
+        item,
+        f"{path}.routing",
+        f"{item.id} cannot be called in this way from {platform.region}, as far as the catalog knows",
+        found=f"routing={item.routing!r} in {platform.region}",
+        expected=expected,
+        fix="choose a routing that the finding lists, or another region",
+        runtime_message="ValidationException: The provided model identifier is invalid.",
+    )
+
+
+def _check_throughput(spec: Bedrock, findings: Findings) -> None:
+    for item in spec.throughput:
+        if item.model.routing != "region":
+            findings.error(
+                "LLM_BED_4",
+                item,
+                "bedrock.throughput",
+                "provisioned throughput belongs to one region; inference profiles over several regions cannot use it",
+                found=f"{item.model.name} with routing={item.model.routing!r}",
+                expected="routing='region'",
+                fix="set routing='region' for the model, or drop its throughput",
+            )

@@ -1,0 +1,108 @@
+"""What is decided about queues, batch jobs and Bedrock, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.serving_plan import ServingPlan
+    from llminfra.spec.async_endpoint import AsyncEndpoint
+    from llminfra.spec.batch import BatchInference
+    from llminfra.spec.bedrock import Bedrock, BedrockModel, PodAccess, RoleAccess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncPlan:
+    """A queue in front of an endpoint.
+
+    Attributes:
+        name: Name of the queue.
+        spec: The declaration.
+        behind: Name of the endpoint that answers.
+        served_name: Model name in the API.
+        calls: How the function reaches it: by HTTP, or through SageMaker's runtime.
+        url: Address of an HTTP endpoint, without a path.
+        port: TCP port of the address.
+        api_key_secret: Name of the secret with the API key.
+        function_timeout_s: Seconds of one invocation; above the request's, for the result and a slow start.
+        visibility_s: Seconds that a message stays hidden once it is taken.
+        memory_mib: Memory of the function.
+    """
+
+    name: str
+    spec: AsyncEndpoint
+    behind: str
+    served_name: str
+    calls: Literal["http", "sagemaker"]
+    url: str | None
+    port: int
+    api_key_secret: str | None
+    function_timeout_s: int
+    visibility_s: int
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """Offline inference on AWS Batch; one job has an instance to itself.
+
+    Attributes:
+        name: Name of the job.
+        spec: The declaration.
+        serving: Model, engine and container, as for an endpoint.
+        machine: The instance types as a pool without Kubernetes.
+        zones: Where instances may start.
+        root_volume_gib: Volume in GiB.
+        vcpus: vCPUs that a job asks for.
+        memory_mib: Memory that a job asks for.
+        gpus: GPUs that a job asks for: all of the instance.
+        max_vcpus: Bound of a compute environment.
+        start_timeout_s: Seconds that the engine may take until it answers.
+        drain_s: Seconds from the notice of an interruption until requests in flight are given up.
+    """
+
+    name: str
+    spec: BatchInference
+    serving: ServingPlan
+    machine: PoolPlan
+    zones: tuple[str, ...]
+    root_volume_gib: int
+    vcpus: int
+    memory_mib: int
+    gpus: int
+    max_vcpus: int
+    start_timeout_s: int
+    drain_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BedrockModelPlan:
+    """One model and everywhere that a request for it may be answered.
+
+    Attributes:
+        name: Short name.
+        spec: The declaration.
+        profile: Id of the system-defined profile; ``None``: the model in its own region.
+        regions: Regions whose foundation model callers must be allowed to use, the platform's own first.
+    """
+
+    name: str
+    spec: BedrockModel
+    profile: str | None
+    regions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BedrockPlan:
+    """Models that Bedrock hosts, and who may call them."""
+
+    spec: Bedrock
+    models: tuple[BedrockModelPlan, ...]
+    pods: tuple[PodAccess, ...]
+    roles: tuple[RoleAccess, ...]
+
+    def of(self, access: PodAccess | RoleAccess) -> tuple[BedrockModelPlan, ...]:
+        """The models that an access names; all where it names none."""
+        return tuple(item for item in self.models if not access.models or item.spec in access.models)

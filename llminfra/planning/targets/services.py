@@ -1,0 +1,21 @@
+"""AWS services that queues, batch jobs and Bedrock callers reach from private subnets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llminfra.spec.platform import Platform
+
+
+def target_services(platform: Platform) -> set[str]:
+    """Short names of interface endpoints."""
+    services: set[str] = set()
+    if platform.async_endpoints:
+        services |= {"sns", "sqs"}  # the function publishes, and gives messages back early
+    if platform.batches:
+        # Amazon ECS Developer Guide, "Amazon ECS interface VPC endpoints": the container agent needs these three.
+        services |= {"ecs", "ecs-agent", "ecs-telemetry"}
+    if platform.bedrock is not None:
+        services.add("bedrock-runtime")
+    return services
