@@ -20,8 +20,11 @@ from llminfra.compiler.stacks.network import network_stack
 from llminfra.compiler.stacks.platform import platform_stack
 from llminfra.compiler.stacks.serving import serving_stack
 from llminfra.compiler.stacks.storage import storage_stack
+from llminfra.compiler.stacks.targets import target_stacks
 from llminfra.constructs.providers import versions_file
+from llminfra.constructs.workload_archive import WORKLOADS
 from llminfra.diagnostics import SpecError, UsageError
+from llminfra.workloads import package
 
 if TYPE_CHECKING:
     from llminfra.bindings import core
@@ -61,6 +64,8 @@ def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
             (folder / VERSIONS_FILE).write_text(versions_file(), encoding="utf-8")
             for chart in sorted(stack.charts):
                 copy_chart(chart_dir(chart), folder)
+            for workload in sorted(stack.workloads):
+                package(workload, folder / WORKLOADS)
             content = json.loads((folder / STACK_FILE).read_text(encoding="utf-8"))
             stacks.append(
                 StackInfo(
@@ -112,6 +117,7 @@ def _build(app: core.App, plan: Plan) -> list[Built]:
         built.append(storage)
     if plan.cluster is not None:
         built += _on_cluster(app, plan, built)
+    built += target_stacks(app, plan, built)
     return built
 
 

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from llminfra.constructs.workload_archive import WORKLOADS
+
 STACK_FILE = "cdk.tf.json"
 VERSIONS_FILE = "versions.tf"
 CHARTS = "charts"
@@ -28,16 +30,17 @@ def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
     for name in sorted(wanted):
         source, target = staged / "stacks" / name, stacks / name
         target.mkdir(exist_ok=True)
-        if (target / CHARTS).exists():
-            (target / CHARTS).rename(source / "charts-before")
-        if (source / CHARTS).exists():
-            (source / CHARTS).rename(target / CHARTS)
+        for folder in (CHARTS, WORKLOADS):
+            if (target / folder).exists():
+                (target / folder).rename(source / f"{folder}-before")
+            if (source / folder).exists():
+                (source / folder).rename(target / folder)
         for file in (VERSIONS_FILE, STACK_FILE):
             (source / file).replace(target / file)
     (staged / "manifest.json").replace(out_dir / "manifest.json")
-    for folder in stacks.iterdir():
-        if folder.is_dir() and folder.name not in wanted:
-            _remove_stale(folder)
+    for stale in stacks.iterdir():
+        if stale.is_dir() and stale.name not in wanted:
+            _remove_stale(stale)
 
 
 def copy_chart(chart: Path, stack_folder: Path) -> None:

@@ -14,16 +14,21 @@ from llminfra.constructs.scope import Scope
 from llminfra.constructs.state import Outputs, StateLocation, read_outputs, set_backend
 from llminfra.planning.plan import Plan
 
-StackKind = Literal["network", "cluster", "storage", "platform", "serving"]
+StackKind = Literal["network", "cluster", "storage", "platform", "serving", "async", "batch", "bedrock"]
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A finished stack; ``charts`` are the in-repo charts that its releases install from its own folder."""
+    """A finished stack.
+
+    ``charts`` are the in-repo charts that its releases install from its own folder, ``workloads`` the code that its
+    functions and jobs run from there.
+    """
 
     kind: StackKind
     stack: core.TerraformStack
     charts: frozenset[str] = field(default=frozenset())
+    workloads: frozenset[str] = field(default=frozenset())
 
 
 def stack_name(plan: Plan, kind: StackKind) -> str:

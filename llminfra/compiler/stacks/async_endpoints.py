@@ -1,0 +1,270 @@
+"""The async stack: queues in front of endpoints, the functions that empty them, and where answers go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.bindings import aws, core
+from llminfra.compiler.contracts import NetworkContract
+from llminfra.compiler.stacks.common import Built, open_stack, read
+from llminfra.constructs.iam import Role, Statement, policy_document, role, trusts_service
+from llminfra.constructs.kms import Key, kms_key, used_by_log_groups
+from llminfra.constructs.lambda_function import Function, consume_queue, lambda_function
+from llminfra.constructs.log_group import log_group
+from llminfra.constructs.names import identifier
+from llminfra.constructs.private_bucket import PrivateBucket, private_bucket
+from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.security_group import Rule, add_rule, security_group
+from llminfra.constructs.sns_topic import Alarm, alarm, sns_topic, used_by_publishers
+from llminfra.constructs.sqs_queue import Queue, sqs_queue
+from llminfra.constructs.state import write_outputs
+from llminfra.planning.plan import Plan
+from llminfra.planning.targets.plans import AsyncPlan
+
+WORKLOAD = "async_consumer"
+_HANDLER = "async_consumer.handler.handle"
+# A queue that has waited for half of its retention will lose requests before anybody has looked at it twice.
+_AGE_SHARE = 0.5
+_HTTPS = 443
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all queues of the platform use."""
+
+    key: Key
+    bucket: PrivateBucket
+    alarms: str
+    network: NetworkContract
+
+
+def async_stack(app: core.App, plan: Plan) -> Built:
+    """Compile the queues of a plan."""
+    scope = open_stack(app, plan, "async")
+    network = NetworkContract.read(read(scope, plan, "network"), plan)
+    make = scope.under("async_endpoints")
+    key = kms_key(
+        make,
+        "async",
+        purpose="requests and answers of delayed inference",
+        statements=[
+            used_by_log_groups(scope, *(_log_group_name(scope, item) for item in plan.async_endpoints)),
+            used_by_publishers(scope, "cloudwatch.amazonaws.com"),
+        ],
+    )
+    bucket = private_bucket(
+        make,
+        "async",
+        name=f"{scope.platform}-async-{scope.account_id}-{scope.region}",
+        key=key,
+        days_by_prefix={f"{item.name}/": item.spec.results_days for item in plan.async_endpoints},
+    )
+    alarms = sns_topic(make, "async-alarms", key=key, publishers=["cloudwatch.amazonaws.com"])
+    shared = _Shared(key, bucket, alarms, network)
+    outputs = {"bucket": bucket.name, "alarm_topic_arn": alarms}
+    for item in plan.async_endpoints:
+        outputs |= _queue(scope, item, shared)
+    write_outputs(scope.stack, outputs)
+    scope.finish()
+    return Built("async", scope.stack, workloads=frozenset({WORKLOAD}))
+
+
+def _queue(scope: Scope, item: AsyncPlan, shared: _Shared) -> dict[str, str]:
+    """A queue, its consumer, topic and alarms; the outputs that callers need."""
+    make = scope.under(f"async_endpoints.{item.name}")
+    id_ = f"async-{item.name}"
+    spec = item.spec
+    queue = sqs_queue(
+        make,
+        id_,
+        key=shared.key,
+        visibility_s=item.visibility_s,
+        attempts=spec.attempts,
+        retention_days=spec.retention_days,
+    )
+    topic = sns_topic(make, f"{id_}-answers", key=shared.key)
+    logs = log_group(make, id_, name=_log_group_name(scope, item), days=spec.log_days, key=shared.key)
+    function = lambda_function(
+        make,
+        Function(
+            id=id_,
+            why=f"Answers the requests in {queue.name} through endpoint {item.behind}",
+            workload=WORKLOAD,
+            handler=_HANDLER,
+            environment=_environment(scope, item, shared, queue, topic),
+            timeout_s=item.function_timeout_s,
+            memory_mib=item.memory_mib,
+            concurrency=spec.max_concurrency,
+            log_group=logs.name,
+            trace=spec.trace,
+            subnet_ids=list(shared.network.private_subnet_ids.values()),
+            security_group_id=_security_group(make, id_, item, shared.network.vpc_id),
+        ),
+        role=_role(make, id_, item, shared, queue, topic),
+        key=shared.key,
+        after=[logs, *shared.bucket.ready],
+    )
+    consume_queue(make, id_, queue_arn=queue.arn, function=function, concurrency=spec.max_concurrency)
+    for each in _alarms(id_, item, queue, scope):
+        alarm(make, shared.alarms, each)
+    stem = identifier(item.name)
+    return {
+        f"{stem}_queue_url": queue.url,
+        f"{stem}_dead_letter_queue_arn": queue.dead_letter_arn,
+        f"{stem}_topic_arn": topic,
+        f"{stem}_results": f"s3://{shared.bucket.name}/{item.name}/results/",
+        f"{stem}_caller_policy_arn": _caller_policy(make, id_, item, shared, queue),
+    }
+
+
+def _log_group_name(scope: Scope, item: AsyncPlan) -> str:
+    return f"/aws/lambda/{scope.name(f'async-{item.name}')}"
+
+
+def sagemaker_name(scope: Scope, endpoint: str) -> str:
+    """Name of an endpoint of the platform in SageMaker."""
+    return scope.name(endpoint)
+
+
+def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, topic: str) -> dict[str, str]:
+    """The consumer's settings, without those whose default is meant."""
+    target = {"ASYNC_ENDPOINT_URL": item.url} if item.url else {}
+    if item.calls == "sagemaker":
+        target = {"ASYNC_SAGEMAKER_ENDPOINT": sagemaker_name(scope, item.behind)}
+    key = {"ASYNC_API_KEY_SECRET": item.api_key_secret} if item.api_key_secret else {}
+    return {
+        **target,
+        **key,
+        "ASYNC_BODY_BUCKET": shared.bucket.name,
+        "ASYNC_BODY_PREFIX": f"{item.name}/bodies/",
+        "ASYNC_CONCURRENCY": "1",
+        "ASYNC_QUEUE_URL": queue.url,
+        "ASYNC_REQUEST_TIMEOUT_S": str(item.spec.request_timeout_s),
+        "ASYNC_RESULT_BUCKET": shared.bucket.name,
+        "ASYNC_RESULT_PREFIX": f"{item.name}/",
+        "ASYNC_TOPIC_ARN": topic,
+    }
+
+
+def _security_group(make: Maker, id_: str, item: AsyncPlan, vpc_id: str) -> str:
+    group = security_group(make, id_, vpc_id=vpc_id, why=f"Consumer of queue {item.name}")
+    for port in sorted({_HTTPS, item.port}):
+        add_rule(
+            make,
+            group,
+            Rule(
+                id=f"{id_}-out-{port}",
+                direction="out",
+                why="The endpoint and AWS services" if port == item.port else "AWS services",
+                ports=(port, port),
+                cidr="0.0.0.0/0",
+            ),
+        )
+    return group
+
+
+def _role(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue, topic: str) -> Role:
+    """A role that takes from one queue, writes below one prefix, tells one topic, and calls one endpoint."""
+    scope = make.scope
+    prefix = f"{shared.bucket.arn}/{item.name}"
+    statements = [
+        Statement(
+            sid="TakeRequests",
+            actions=[
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:ChangeMessageVisibility",
+                "sqs:GetQueueAttributes",
+            ],
+            resources=[queue.arn],
+        ),
+        Statement(
+            sid="ClaimAndAnswer",
+            actions=["s3:GetObject", "s3:PutObject"],
+            resources=[f"{prefix}/ledger/*", f"{prefix}/results/*"],
+        ),
+        Statement(sid="ReadBodies", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=[f"{prefix}/bodies/*"]),
+        Statement(
+            # Without it S3 answers "forbidden" for an object that is not there yet.
+            sid="SeeWhatIsThere",
+            actions=["s3:ListBucket"],
+            resources=[shared.bucket.arn],
+            conditions=[("StringLike", "s3:prefix", [f"{item.name}/*"])],
+        ),
+        Statement(sid="TellTopic", actions=["sns:Publish"], resources=[topic]),
+        Statement(sid="UseKey", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[shared.key.arn]),
+    ]
+    if item.calls == "sagemaker":
+        arn = scope.arn("sagemaker", f"endpoint/{sagemaker_name(scope, item.behind)}")
+        statements.append(Statement(sid="CallEndpoint", actions=["sagemaker:InvokeEndpoint"], resources=[arn]))
+    if item.api_key_secret:
+        # Secrets Manager puts a hyphen and six characters behind the name.
+        arn = scope.arn("secretsmanager", f"secret:{item.api_key_secret}-??????")
+        statements.append(Statement(sid="ReadApiKey", actions=["secretsmanager:GetSecretValue"], resources=[arn]))
+    managed = ["service-role/AWSLambdaVPCAccessExecutionRole"]
+    if item.spec.trace:
+        managed.append("AWSXRayDaemonWriteAccess")
+    return role(
+        make,
+        id_,
+        trust=trusts_service("lambda.amazonaws.com"),
+        description=f"{scope.platform}: consumer of queue {item.name}",
+        managed=[scope.managed_policy(name) for name in managed],
+        inline={"consumer": statements},
+    )
+
+
+def _caller_policy(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue) -> str:
+    """A policy for the roles of applications: send requests, put large bodies, read answers."""
+    scope = make.scope
+    prefix = f"{shared.bucket.arn}/{item.name}"
+    document = policy_document(
+        make,
+        f"{id_}-callers",
+        [
+            Statement(sid="SendRequests", actions=["sqs:SendMessage", "sqs:GetQueueUrl"], resources=[queue.arn]),
+            Statement(sid="PutBodies", actions=["s3:PutObject"], resources=[f"{prefix}/bodies/*"]),
+            Statement(sid="ReadAnswers", actions=["s3:GetObject"], resources=[f"{prefix}/results/*"]),
+            Statement(sid="UseKey", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[shared.key.arn]),
+        ],
+    )
+    return make(
+        aws.IamPolicy,
+        f"{id_}-callers",
+        name=scope.iam_name(f"{id_}-callers"),
+        description=f"{scope.platform}: sends requests to queue {item.name} and reads its answers",
+        policy=document,
+    ).arn
+
+
+def _alarms(id_: str, item: AsyncPlan, queue: Queue, scope: Scope) -> tuple[Alarm, ...]:
+    waits_s = int(item.spec.retention_days * 86_400 * _AGE_SHARE)
+    return (
+        Alarm(
+            id=f"{id_}-dead",
+            why=f"Requests of {item.name} failed {item.spec.attempts} times and lie in the dead-letter queue",
+            namespace="AWS/SQS",
+            metric="ApproximateNumberOfMessagesVisible",
+            dimensions={"QueueName": queue.dead_letter_name},
+            statistic="Maximum",
+            above=0,
+        ),
+        Alarm(
+            id=f"{id_}-age",
+            why=f"Requests of {item.name} have waited for half of the time after which they are lost",
+            namespace="AWS/SQS",
+            metric="ApproximateAgeOfOldestMessage",
+            dimensions={"QueueName": queue.name},
+            statistic="Maximum",
+            above=waits_s,
+        ),
+        Alarm(
+            id=f"{id_}-errors",
+            why=f"The consumer of {item.name} cannot run: settings, permissions or network",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            dimensions={"FunctionName": scope.name(id_)},
+            statistic="Sum",
+            above=5,
+        ),
+    )

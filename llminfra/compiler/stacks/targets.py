@@ -1,0 +1,25 @@
+"""Stacks beside endpoints: queues, batch jobs and Bedrock, where the plan has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llminfra.bindings import core
+from llminfra.compiler.stacks.async_endpoints import async_stack
+from llminfra.compiler.stacks.common import Built
+from llminfra.planning.plan import Plan
+
+
+def target_stacks(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Built]:
+    """Compile them; each comes after the stacks that it reads, and queues after the endpoints that they call."""
+    found = []
+    if plan.async_endpoints:
+        found.append(_after(async_stack(app, plan), built, skip={"storage", "platform"}))
+    return found
+
+
+def _after(stack: Built, built: Sequence[Built], *, skip: set[str]) -> Built:
+    for earlier in built:
+        if earlier.kind not in skip:
+            stack.stack.add_dependency(earlier.stack)
+    return stack

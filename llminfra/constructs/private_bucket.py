@@ -1,0 +1,111 @@
+"""An S3 bucket for what workloads write: encrypted, versioned, closed, and emptied by age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llminfra.bindings import aws, core
+from llminfra.constructs.iam import Statement, policy_document
+from llminfra.constructs.kms import Key
+from llminfra.constructs.scope import Maker
+
+_KEEP_OLD_VERSIONS_DAYS = 7
+_KEEP_PARTS_DAYS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateBucket:
+    """A bucket, and what must exist before others use it."""
+
+    name: str
+    arn: str
+    ready: tuple[core.TerraformElement, ...]
+
+
+def private_bucket(make: Maker, id_: str, *, name: str, key: Key, days_by_prefix: Mapping[str, int]) -> PrivateBucket:
+    """Create a bucket whose objects expire by prefix (days); ``name`` is unique in all of AWS."""
+    bucket = make(aws.S3Bucket, id_, bucket=name, force_destroy=False)
+    name, arn = bucket.bucket, bucket.arn
+    make(
+        aws.S3BucketOwnershipControls,
+        id_,
+        bucket=name,
+        rule=aws.S3BucketOwnershipControlsRule(object_ownership="BucketOwnerEnforced"),
+    )
+    closed = make(
+        aws.S3BucketPublicAccessBlock,
+        id_,
+        bucket=name,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+    )
+    versioning = make(
+        aws.S3BucketVersioningA,
+        id_,
+        bucket=name,
+        versioning_configuration=aws.S3BucketVersioningVersioningConfiguration(status="Enabled"),
+    )
+    encryption = make(
+        aws.S3BucketServerSideEncryptionConfigurationA,
+        id_,
+        bucket=name,
+        rule=[
+            aws.S3BucketServerSideEncryptionConfigurationRuleA(
+                bucket_key_enabled=True,
+                apply_server_side_encryption_by_default=(
+                    aws.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
+                        sse_algorithm="aws:kms", kms_master_key_id=key.arn
+                    )
+                ),
+            )
+        ],
+    )
+    make(
+        aws.S3BucketLifecycleConfiguration,
+        id_,
+        bucket=name,
+        rule=[_rest(), *(_expiry(prefix, days) for prefix, days in days_by_prefix.items())],
+        depends_on=[versioning],
+    )
+    document = policy_document(
+        make,
+        f"{id_}-bucket",
+        [
+            Statement(
+                sid="DenyWithoutTls",
+                effect="Deny",
+                actions=["s3:*"],
+                resources=[arn, f"{arn}/*"],
+                principals={"AWS": ["*"]},
+                conditions=[("Bool", "aws:SecureTransport", ["false"])],
+            )
+        ],
+    )
+    policy = make(aws.S3BucketPolicy, id_, bucket=name, policy=document, depends_on=[closed])
+    return PrivateBucket(name=name, arn=arn, ready=(policy, encryption))
+
+
+def _rest() -> aws.S3BucketLifecycleConfigurationRule:
+    return aws.S3BucketLifecycleConfigurationRule(
+        id="unfinished-uploads-and-old-versions",
+        status="Enabled",
+        filter=[aws.S3BucketLifecycleConfigurationRuleFilter(prefix="")],
+        abort_incomplete_multipart_upload=[
+            aws.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload(days_after_initiation=_KEEP_PARTS_DAYS)
+        ],
+        noncurrent_version_expiration=[
+            aws.S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(noncurrent_days=_KEEP_OLD_VERSIONS_DAYS)
+        ],
+    )
+
+
+def _expiry(prefix: str, days: int) -> aws.S3BucketLifecycleConfigurationRule:
+    return aws.S3BucketLifecycleConfigurationRule(
+        id=f"expire-{prefix.strip('/').replace('/', '-')}",
+        status="Enabled",
+        filter=[aws.S3BucketLifecycleConfigurationRuleFilter(prefix=prefix)],
+        expiration=[aws.S3BucketLifecycleConfigurationRuleExpiration(days=days)],
+    )
