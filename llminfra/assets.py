@@ -36,3 +36,16 @@ def chart_dir(name: str) -> Path:
         msg = f"no chart {name!r}; there are: {known}"
         raise ToolError(msg)
     return path
+
+
+def user_data_dir() -> Path:
+    """The directory of the scripts and units that instances without Kubernetes run.
+
+    Raises:
+        ToolError: the installation has none.
+    """
+    path = modules_dir() / "userdata"
+    if not path.is_dir():
+        msg = f"no user data beside {modules_dir()}: the installation is incomplete; reinstall llminfra"
+        raise ToolError(msg)
+    return path

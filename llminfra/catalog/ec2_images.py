@@ -40,3 +40,9 @@ def owner() -> str:
     """Alias of the account that publishes the images."""
     name: str = read_data("ec2_images.json")["owner"]
     return name
+
+
+def dcgm_exporter() -> str:
+    """Image of the exporter of GPU metrics."""
+    name: str = read_data("ec2_images.json")["dcgm_exporter"]["image"]
+    return name

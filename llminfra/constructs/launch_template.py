@@ -26,6 +26,8 @@ class NodeTemplate:
         instance_type: Only where EKS wants it here (capacity blocks).
         capacity: How instances are bought, where that concerns the template.
         placement_group: Name of a placement group.
+        image_id: Machine image, where no node group chooses it.
+        instance_profile_arn: Profile of the instances, where no node group makes it.
         tags: Tags of instances, their volumes and interfaces: EC2 does not hand down those of the template.
     """
 
@@ -37,6 +39,8 @@ class NodeTemplate:
     instance_type: str | None = None
     capacity: Capacity | None = None
     placement_group: str | None = None
+    image_id: str | None = None
+    instance_profile_arn: str | None = None
     tags: Mapping[str, str]
 
 
@@ -53,6 +57,10 @@ def launch_template(make: Maker, template: NodeTemplate) -> aws.LaunchTemplate:
         name=name,
         update_default_version=True,
         instance_type=template.instance_type,
+        image_id=template.image_id,
+        iam_instance_profile=aws.LaunchTemplateIamInstanceProfile(arn=template.instance_profile_arn)
+        if template.instance_profile_arn
+        else None,
         ebs_optimized="true",
         user_data=template.user_data,
         block_device_mappings=[_root_volume(template.root_volume_gib)],

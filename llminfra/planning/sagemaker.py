@@ -11,6 +11,7 @@ from llminfra.planning.machines import machine, one_machine, report_idle_gpus, z
 from llminfra.planning.sagemaker_environment import container_environment
 from llminfra.planning.serving import plan_serving
 from llminfra.planning.serving_plan import SageMakerEndpointPlan, ServingPlan
+from llminfra.spec.endpoint import Slo
 from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _PATIENCE = 2
 _WEIGHTS_MARGIN = 1.2
 _VOLUME_BASE_GIB = 64
+_FEWEST_PLACES = 4
 
 
 def plan_sagemaker(platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[SageMakerEndpointPlan, ...]:
@@ -77,6 +79,7 @@ def _plan(
         network_isolation=copied,
         startup_timeout_s=_within("startup_timeout_s", serving.startup.budget_s),
         download_timeout_s=_download_timeout(serving) if copied else None,
+        concurrent_requests=_concurrent(endpoint, serving),
         volume_gib=None
         if pool.raid0
         else _within("volume_gib", math.ceil(weights_gib * _WEIGHTS_MARGIN) + _VOLUME_BASE_GIB),
@@ -87,6 +90,15 @@ def _plan(
 def _download_timeout(serving: ServingPlan) -> int:
     seconds = serving.weights.bytes_total / 1e6 / serving.weights.read_mb_per_s * _PATIENCE
     return _within("download_timeout_s", max(600, math.ceil(seconds / 60) * 60))
+
+
+def _concurrent(endpoint: Endpoint, serving: ServingPlan) -> int:
+    """Typical requests that fit the KV cache at once, at most as many as the engine starts."""
+    slo = endpoint.slo or Slo()
+    places = serving.fit.max_num_seqs or _FEWEST_PLACES
+    tokens = serving.fit.kv_cache_tokens
+    fitting = places if tokens is None else int(tokens / (slo.prompt_tokens + slo.output_tokens))
+    return max(1, min(places, fitting))
 
 
 def _within(what: sagemaker.Limit, value: int) -> int:

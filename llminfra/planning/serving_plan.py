@@ -99,6 +99,7 @@ class SageMakerEndpointPlan:
         network_isolation: Whether the container has no network at all: SageMaker copies the weights itself.
         startup_timeout_s: ``ContainerStartupHealthCheckTimeoutInSeconds``.
         download_timeout_s: ``ModelDataDownloadTimeoutInSeconds``; ``None`` where SageMaker downloads nothing.
+        concurrent_requests: Typical requests that one instance runs at once.
         volume_gib: Size of the volume, for types without local NVMe.
         usd_per_instance_hour: Price of the ``ml.`` type; ``None``: no source.
     """
@@ -112,6 +113,7 @@ class SageMakerEndpointPlan:
     network_isolation: bool
     startup_timeout_s: int
     download_timeout_s: int | None
+    concurrent_requests: int
     volume_gib: int | None
     usd_per_instance_hour: float | None
 

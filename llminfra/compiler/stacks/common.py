@@ -14,7 +14,9 @@ from llminfra.constructs.scope import Scope
 from llminfra.constructs.state import Outputs, StateLocation, read_outputs, set_backend
 from llminfra.planning.plan import Plan
 
-StackKind = Literal["network", "cluster", "storage", "platform", "serving", "async", "batch", "bedrock"]
+StackKind = Literal[
+    "network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "async", "batch", "bedrock"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Stacks beside endpoints: queues, batch jobs and Bedrock, where the plan has them."""
+"""Stacks beside the cluster: endpoints on EC2 and SageMaker, queues, batch jobs and Bedrock, where they are planned."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from llminfra.bindings import core
 from llminfra.compiler.stacks.async_endpoints import async_stack
 from llminfra.compiler.stacks.common import Built
+from llminfra.compiler.stacks.ec2 import ec2_stack
+from llminfra.compiler.stacks.sagemaker import sagemaker_stack
 from llminfra.planning.plan import Plan
 
 
 def target_stacks(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Built]:
     """Compile them; each comes after the stacks that it reads, and queues after the endpoints that they call."""
-    found = []
+    found: list[Built] = []
+    for make, wanted in ((ec2_stack, plan.ec2), (sagemaker_stack, plan.sagemaker)):
+        if wanted:
+            found.append(_after(make(app, plan), built, skip={"cluster", "platform", "serving"}))
     if plan.async_endpoints:
-        found.append(_after(async_stack(app, plan), built, skip={"storage", "platform"}))
+        found.append(_after(async_stack(app, plan), [*built, *found], skip={"storage", "platform"}))
     return found
 
 

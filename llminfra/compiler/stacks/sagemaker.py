@@ -1,0 +1,261 @@
+"""The SageMaker stack: real-time and asynchronous endpoints, each with a role of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llminfra.bindings import aws, core
+from llminfra.compiler.contracts import NetworkContract, StorageContract
+from llminfra.compiler.stacks.common import Built, open_stack, read
+from llminfra.compiler.stacks.serving import reads_weights
+from llminfra.constructs.endpoint_contract import endpoint_contract
+from llminfra.constructs.iam import Role, Statement, role, trusts_service
+from llminfra.constructs.kms import Key, kms_key
+from llminfra.constructs.sagemaker_endpoint import (
+    AsyncOutput,
+    HostedModel,
+    Variant,
+    VariantScaling,
+    endpoint,
+    hosted_model,
+    scale_on_backlog,
+    scale_on_requests,
+)
+from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.security_group import Rule, add_rule, security_group
+from llminfra.planning.contract import contract, endpoint_name
+from llminfra.planning.plan import Plan
+from llminfra.planning.serving_plan import SageMakerEndpointPlan
+from llminfra.spec.endpoint import Autoscaling
+from llminfra.spec.sagemaker import SageMakerAsync
+
+
+def sagemaker_stack(app: core.App, plan: Plan) -> Built:
+    """Compile the endpoints of a plan that run on SageMaker."""
+    scope = open_stack(app, plan, "sagemaker")
+    network = NetworkContract.read(read(scope, plan, "network"), plan)
+    storage = StorageContract.read(read(scope, plan, "storage"), plan) if plan.buckets else None
+    key = None
+    if any(isinstance(item.on, SageMakerAsync) or _wants_key(item) for item in plan.sagemaker):
+        key = kms_key(scope.under("endpoints"), "sagemaker", purpose="volumes and topics of SageMaker endpoints")
+    for item in plan.sagemaker:
+        _endpoint(scope, plan, item, network, storage, key)
+    scope.finish()
+    return Built("sagemaker", scope.stack)
+
+
+def _wants_key(item: SageMakerEndpointPlan) -> bool:
+    """Types with local NVMe encrypt it themselves and refuse a key."""
+    return item.volume_gib is not None and item.on.kms_key_arn is None
+
+
+def _endpoint(
+    scope: Scope,
+    plan: Plan,
+    item: SageMakerEndpointPlan,
+    network: NetworkContract,
+    storage: StorageContract | None,
+    key: Key | None,
+) -> None:
+    make = scope.under(f"endpoints.{item.name}")
+    weights = item.serving.weights
+    bucket = storage.buckets[weights.storage] if storage and weights.kind == "copied" and weights.storage else None
+    topics = _topics(make, item, key) if isinstance(item.on, SageMakerAsync) and key else None
+    identity = _role(make, plan, item, storage, topics, key)
+    model = hosted_model(
+        make,
+        item.name,
+        HostedModel(
+            image_uri=item.image_uri,
+            environment=item.environment,
+            weights_uri=f"s3://{bucket.name}/{weights.key}/" if bucket else None,
+            role_arn=identity.arn,
+            network_isolation=item.network_isolation,
+            subnet_ids=[network.private_subnet_ids[zone] for zone in item.zones],
+            security_group_id=_group(make, item, network),
+        ),
+        after=identity.ready,
+    )
+    name = endpoint_name(plan, item.name)
+    served = endpoint(
+        make,
+        item.name,
+        name=name,
+        model=model,
+        variant=Variant(
+            instance_type=item.on.instance_type,
+            # Zero comes by scaling: a configuration starts with one.
+            instances=max(1, item.serving.min_replicas),
+            startup_timeout_s=item.startup_timeout_s,
+            download_timeout_s=item.download_timeout_s,
+            inference_ami_version=item.inference_ami_version,
+            volume_gib=item.volume_gib,
+            kms_key_arn=None if item.volume_gib is None else item.on.kms_key_arn or (key.arn if key else None),
+        ),
+        asynchronous=_output(item, topics),
+    )
+    _scaling(make, item, served, name)
+    endpoint_contract(make, item.name, contract(item, plan))
+
+
+def _output(item: SageMakerEndpointPlan, topics: tuple[str, str] | None) -> AsyncOutput | None:
+    if not isinstance(item.on, SageMakerAsync) or topics is None:
+        return None
+    return AsyncOutput(
+        s3_uri=item.on.output,
+        kms_key_arn=item.on.output_kms_key_arn,
+        success_topic_arn=topics[0],
+        error_topic_arn=topics[1],
+        concurrent=item.concurrent_requests,
+    )
+
+
+def _topics(make: Maker, item: SageMakerEndpointPlan, key: Key) -> tuple[str, str]:
+    names = {result: f"{item.name}-{result}" for result in ("answered", "failed")}
+    success, error = (
+        make(
+            aws.SnsTopic,
+            names[result],
+            name=make.scope.name(names[result]),
+            kms_master_key_id=key.arn,
+            depends_on=[key.policy],
+        ).arn
+        for result in ("answered", "failed")
+    )
+    return success, error
+
+
+def _scaling(make: Maker, item: SageMakerEndpointPlan, served: aws.SagemakerEndpoint, name: str) -> None:
+    replicas = item.serving.spec.replicas
+    if not isinstance(replicas, Autoscaling):
+        return
+    if isinstance(item.on, SageMakerAsync):
+        scaling = VariantScaling(
+            fewest=replicas.min,
+            most=replicas.max,
+            target=float(item.on.backlog_per_instance),
+            cooldown_s=replicas.cooldown_s,
+        )
+        scale_on_backlog(make, item.name, served, name, scaling)
+        return
+    scaling = VariantScaling(
+        fewest=replicas.min,
+        most=replicas.max,
+        target=float(item.concurrent_requests + replicas.waiting_per_replica),
+        cooldown_s=replicas.cooldown_s,
+    )
+    scale_on_requests(make, item.name, served, scaling)
+
+
+def _group(make: Maker, item: SageMakerEndpointPlan, network: NetworkContract) -> str:
+    """Containers take nothing in: SageMaker brings requests by a way of its own."""
+    group = security_group(make, item.name, vpc_id=network.vpc_id, why=f"Containers of {item.name}")
+    why = "Weights from S3, and AWS services"
+    rule = Rule(id=f"{item.name}-https", direction="out", why=why, ports=(443, 443), cidr="0.0.0.0/0")
+    add_rule(make, group, rule)
+    return group
+
+
+def _role(
+    make: Maker,
+    plan: Plan,
+    item: SageMakerEndpointPlan,
+    storage: StorageContract | None,
+    topics: tuple[str, str] | None,
+    key: Key | None,
+) -> Role:
+    """The execution role: image, own model, own logs and metrics, interfaces in the VPC; for async, answers."""
+    scope = make.scope
+    inline: dict[str, Sequence[Statement]] = {"container": _container(scope, plan, item)}
+    weights = item.serving.weights
+    if storage and weights.kind == "copied" and weights.storage and weights.key:
+        inline["weights"] = reads_weights(storage.buckets[weights.storage], weights.key, scope)
+    if isinstance(item.on, SageMakerAsync) and topics and key:
+        inline["answers"] = _answers(scope, item.on, topics, key)
+    return role(
+        make,
+        f"sagemaker-{item.name}",
+        trust=trusts_service("sagemaker.amazonaws.com", ("StringEquals", "aws:SourceAccount", [scope.account_id])),
+        description=f"{plan.platform.name}: containers of endpoint {item.name}",
+        inline=inline,
+    )
+
+
+def _container(scope: Scope, plan: Plan, item: SageMakerEndpointPlan) -> list[Statement]:
+    logs = scope.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{endpoint_name(plan, item.name)}")
+    host, _, path = item.image_uri.partition("/")
+    parts = host.split(".")
+    repository = path.partition("@")[0].partition(":")[0]
+    return [
+        Statement(
+            sid="WriteLogs",
+            actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+            resources=[logs, f"{logs}:*"],
+        ),
+        Statement(
+            sid="WriteMetrics",
+            actions=["cloudwatch:PutMetricData"],
+            resources=["*"],
+            conditions=[("StringLike", "cloudwatch:namespace", ["/aws/sagemaker/*", "AWS/SageMaker"])],
+        ),
+        Statement(sid="EcrLogin", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+        Statement(
+            sid="PullImage",
+            actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            resources=[f"arn:{scope.partition}:ecr:{parts[3]}:{parts[0]}:repository/{repository}"],
+        ),
+        # SageMaker AI Developer Guide, "Give SageMaker AI hosted endpoints access to resources in your VPC".
+        Statement(
+            sid="InterfacesInVpc",
+            actions=[
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+            ],
+            resources=[
+                scope.arn("ec2", "network-interface/*"),
+                scope.arn("ec2", "subnet/*"),
+                scope.arn("ec2", "security-group/*"),
+            ],
+        ),
+        Statement(
+            sid="SeeVpc",
+            actions=[
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            resources=["*"],
+        ),
+    ]
+
+
+def _answers(scope: Scope, on: SageMakerAsync, topics: tuple[str, str], key: Key) -> list[Statement]:
+    bucket, _, prefix = on.output.removeprefix("s3://").partition("/")
+    source = on.input_bucket or bucket
+    arn = f"arn:{scope.partition}:s3:::"
+    statements = [
+        Statement(sid="WriteAnswers", actions=["s3:PutObject"], resources=[f"{arn}{bucket}/{prefix}*"]),
+        Statement(sid="ReadRequests", actions=["s3:GetObject"], resources=[f"{arn}{source}/*"]),
+        Statement(sid="SeeBuckets", actions=["s3:ListBucket"], resources=sorted({f"{arn}{bucket}", f"{arn}{source}"})),
+        Statement(sid="Tell", actions=["sns:Publish"], resources=list(topics)),
+        Statement(
+            sid="EncryptTopics",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[key.arn],
+            conditions=[("StringEquals", "kms:ViaService", [f"sns.{scope.region}.amazonaws.com"])],
+        ),
+    ]
+    if on.output_kms_key_arn:
+        statements.append(
+            Statement(
+                sid="EncryptAnswers",
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=[on.output_kms_key_arn],
+                conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
+            )
+        )
+    return statements

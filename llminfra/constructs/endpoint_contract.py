@@ -1,0 +1,20 @@
+"""The SSM parameter that tells applications how to call an endpoint."""
+
+from __future__ import annotations
+
+from llminfra.bindings import aws
+from llminfra.constructs.names import literal
+from llminfra.constructs.scope import Maker
+from llminfra.planning.contract import Contract, parameter_name
+
+
+def endpoint_contract(make: Maker, name: str, contract: Contract) -> aws.SsmParameter:
+    """A plain parameter: it names a secret and holds none."""
+    return make(
+        aws.SsmParameter,
+        f"contract-{name}",
+        name=parameter_name(make.scope.platform, name),
+        description=f"How to call {name}: address, protocol, auth, model",
+        type="String",
+        insecure_value=literal(contract.as_json()),
+    )

@@ -1,0 +1,304 @@
+"""A SageMaker model, its endpoint configuration, the endpoint, and how it scales.
+
+Sources: SageMaker AI Developer Guide, "Deploy uncompressed models", "Autoscale an asynchronous endpoint", "Auto scaling
+prerequisites"; Terraform AWS provider, ``aws_sagemaker_endpoint_configuration`` (a new configuration must exist before
+the old one goes, since the endpoint names it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from llminfra.bindings import aws, core
+from llminfra.constructs.names import bounded
+from llminfra.constructs.scope import Maker
+
+VARIANT = "main"
+# The provider adds 26 characters, and SageMaker takes 63.
+_PREFIX_LIMIT = 37
+_LONGEST_UPDATE_S = 7200
+_WATCHED_S = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedModel:
+    """What the container is.
+
+    Attributes:
+        image_uri: Image in the region's ECR.
+        environment: Variables of the container.
+        weights_uri: ``s3://`` prefix that SageMaker copies to the instance, with a slash at its end.
+        role_arn: Execution role.
+        network_isolation: No network for the container at all.
+        subnet_ids: Subnets of its interfaces.
+        security_group_id: Their group.
+    """
+
+    image_uri: str
+    environment: Mapping[str, str]
+    weights_uri: str | None
+    role_arn: str
+    network_isolation: bool
+    subnet_ids: Sequence[str]
+    security_group_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """The machines: time-outs in seconds, the volume in GiB (none for types with local NVMe)."""
+
+    instance_type: str
+    instances: int
+    startup_timeout_s: int
+    download_timeout_s: int | None
+    inference_ami_version: str | None
+    volume_gib: int | None
+    kms_key_arn: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncOutput:
+    """Where answers go, who hears of them, and how many requests one instance works on."""
+
+    s3_uri: str
+    kms_key_arn: str | None
+    success_topic_arn: str
+    error_topic_arn: str
+    concurrent: int
+
+
+def hosted_model(
+    make: Maker, id_: str, model: HostedModel, after: Sequence[core.TerraformElement]
+) -> aws.SagemakerModel:
+    """A model without a name of its own, so that a changed one can stand beside the old one."""
+    source = None
+    if model.weights_uri is not None:
+        source = aws.SagemakerModelPrimaryContainerModelDataSource(
+            s3_data_source=[
+                aws.SagemakerModelPrimaryContainerModelDataSourceS3DataSource(
+                    s3_uri=model.weights_uri, s3_data_type="S3Prefix", compression_type="None"
+                )
+            ]
+        )
+    return make(
+        aws.SagemakerModel,
+        id_,
+        execution_role_arn=model.role_arn,
+        enable_network_isolation=model.network_isolation,
+        primary_container=aws.SagemakerModelPrimaryContainer(
+            image=model.image_uri, environment=dict(model.environment), model_data_source=source
+        ),
+        vpc_config=aws.SagemakerModelVpcConfig(
+            subnets=list(model.subnet_ids), security_group_ids=[model.security_group_id]
+        ),
+        depends_on=list(after),
+        lifecycle=core.TerraformResourceLifecycle(create_before_destroy=True),
+    )
+
+
+def endpoint(
+    make: Maker,
+    id_: str,
+    *,
+    name: str,
+    model: aws.SagemakerModel,
+    variant: Variant,
+    asynchronous: AsyncOutput | None = None,
+) -> aws.SagemakerEndpoint:
+    """The configuration and the endpoint; a real-time endpoint goes back to the old one when it answers with errors."""
+    configuration = make(
+        aws.SagemakerEndpointConfiguration,
+        id_,
+        name_prefix=bounded(name, _PREFIX_LIMIT - 1) + "-",
+        kms_key_arn=variant.kms_key_arn,
+        production_variants=[
+            aws.SagemakerEndpointConfigurationProductionVariants(
+                variant_name=VARIANT,
+                model_name=model.name,
+                instance_type=variant.instance_type,
+                initial_instance_count=variant.instances,
+                initial_variant_weight=1,
+                container_startup_health_check_timeout_in_seconds=variant.startup_timeout_s,
+                model_data_download_timeout_in_seconds=variant.download_timeout_s,
+                inference_ami_version=variant.inference_ami_version,
+                volume_size_in_gb=variant.volume_gib,
+                routing_config=[
+                    aws.SagemakerEndpointConfigurationProductionVariantsRoutingConfig(
+                        routing_strategy="LEAST_OUTSTANDING_REQUESTS"
+                    )
+                ],
+            )
+        ],
+        async_inference_config=_async_config(asynchronous) if asynchronous else None,
+        lifecycle=core.TerraformResourceLifecycle(create_before_destroy=True),
+    )
+    deployment = None if asynchronous else _deployment(make, id_, name)
+    return make(
+        aws.SagemakerEndpoint, id_, name=name, endpoint_config_name=configuration.name, deployment_config=deployment
+    )
+
+
+def _async_config(output: AsyncOutput) -> aws.SagemakerEndpointConfigurationAsyncInferenceConfig:
+    return aws.SagemakerEndpointConfigurationAsyncInferenceConfig(
+        client_config=aws.SagemakerEndpointConfigurationAsyncInferenceConfigClientConfig(
+            max_concurrent_invocations_per_instance=output.concurrent
+        ),
+        output_config=aws.SagemakerEndpointConfigurationAsyncInferenceConfigOutputConfig(
+            s3_output_path=output.s3_uri,
+            s3_failure_path=f"{output.s3_uri}-failed",
+            kms_key_id=output.kms_key_arn,
+            notification_config=aws.SagemakerEndpointConfigurationAsyncInferenceConfigOutputConfigNotificationConfig(
+                success_topic=output.success_topic_arn, error_topic=output.error_topic_arn
+            ),
+        ),
+    )
+
+
+def _deployment(make: Maker, id_: str, name: str) -> aws.SagemakerEndpointDeploymentConfig:
+    alarm = make(
+        aws.CloudwatchMetricAlarm,
+        f"{id_}-errors",
+        alarm_name=f"{name}-errors",
+        alarm_description=f"{name} answers with errors: a deployment goes back",
+        namespace="AWS/SageMaker",
+        metric_name="Invocation5XXErrors",
+        dimensions={"EndpointName": name, "VariantName": VARIANT},
+        statistic="Sum",
+        period=60,
+        evaluation_periods=2,
+        threshold=5,
+        comparison_operator="GreaterThanThreshold",
+        treat_missing_data="notBreaching",
+    )
+    return aws.SagemakerEndpointDeploymentConfig(
+        auto_rollback_configuration=aws.SagemakerEndpointDeploymentConfigAutoRollbackConfiguration(
+            alarms=[aws.SagemakerEndpointDeploymentConfigAutoRollbackConfigurationAlarms(alarm_name=alarm.alarm_name)]
+        ),
+        blue_green_update_policy=aws.SagemakerEndpointDeploymentConfigBlueGreenUpdatePolicy(
+            maximum_execution_timeout_in_seconds=_LONGEST_UPDATE_S,
+            termination_wait_in_seconds=_WATCHED_S,
+            traffic_routing_configuration=(
+                aws.SagemakerEndpointDeploymentConfigBlueGreenUpdatePolicyTrafficRoutingConfiguration(
+                    type="ALL_AT_ONCE", wait_interval_in_seconds=_WATCHED_S
+                )
+            ),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantScaling:
+    """Fewest and most instances, and the load of one that scaling aims at."""
+
+    fewest: int
+    most: int
+    target: float
+    cooldown_s: int
+
+
+def scale_on_requests(make: Maker, id_: str, served: aws.SagemakerEndpoint, scaling: VariantScaling) -> None:
+    """Real time: requests that a model has at once, running and waiting, measured every ten seconds."""
+    target = _target(make, id_, served, scaling)
+    make(
+        aws.AppautoscalingPolicy,
+        id_,
+        name=f"{id_}-requests",
+        policy_type="TargetTrackingScaling",
+        resource_id=target.resource_id,
+        scalable_dimension=target.scalable_dimension,
+        service_namespace=target.service_namespace,
+        target_tracking_scaling_policy_configuration=aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
+            target_value=scaling.target,
+            scale_in_cooldown=scaling.cooldown_s,
+            scale_out_cooldown=60,
+            predefined_metric_specification=(
+                aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(
+                    predefined_metric_type="SageMakerVariantConcurrentRequestsPerModelHighResolution"
+                )
+            ),
+        ),
+    )
+
+
+def scale_on_backlog(make: Maker, id_: str, served: aws.SagemakerEndpoint, name: str, scaling: VariantScaling) -> None:
+    """Asynchronous: the backlog per instance, and a step that wakes the endpoint from zero.
+
+    Without instances there is no backlog per instance, so that target tracking alone never leaves zero.
+    """
+    target = _target(make, id_, served, scaling)
+    place = {
+        "resource_id": target.resource_id,
+        "scalable_dimension": target.scalable_dimension,
+        "service_namespace": target.service_namespace,
+    }
+    make(
+        aws.AppautoscalingPolicy,
+        id_,
+        name=f"{id_}-backlog",
+        policy_type="TargetTrackingScaling",
+        **place,
+        target_tracking_scaling_policy_configuration=aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
+            target_value=scaling.target,
+            scale_in_cooldown=scaling.cooldown_s,
+            scale_out_cooldown=60,
+            customized_metric_specification=(
+                aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecification(
+                    namespace="AWS/SageMaker",
+                    metric_name="ApproximateBacklogSizePerInstance",
+                    statistic="Average",
+                    dimensions=[
+                        aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationDimensions(
+                            name="EndpointName", value=name
+                        )
+                    ],
+                )
+            ),
+        ),
+    )
+    wake = make(
+        aws.AppautoscalingPolicy,
+        f"{id_}-wake",
+        name=f"{id_}-wake",
+        policy_type="StepScaling",
+        **place,
+        step_scaling_policy_configuration=aws.AppautoscalingPolicyStepScalingPolicyConfiguration(
+            adjustment_type="ChangeInCapacity",
+            metric_aggregation_type="Average",
+            cooldown=scaling.cooldown_s,
+            step_adjustment=[
+                aws.AppautoscalingPolicyStepScalingPolicyConfigurationStepAdjustment(
+                    metric_interval_lower_bound="0", scaling_adjustment=1
+                )
+            ],
+        ),
+    )
+    make(
+        aws.CloudwatchMetricAlarm,
+        f"{id_}-wake",
+        alarm_name=f"{name}-wake",
+        alarm_description=f"{name} has requests and no instance",
+        namespace="AWS/SageMaker",
+        metric_name="HasBacklogWithoutCapacity",
+        dimensions={"EndpointName": name},
+        statistic="Average",
+        period=60,
+        evaluation_periods=2,
+        datapoints_to_alarm=2,
+        threshold=1,
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        treat_missing_data="missing",
+        alarm_actions=[wake.arn],
+    )
+
+
+def _target(make: Maker, id_: str, served: aws.SagemakerEndpoint, scaling: VariantScaling) -> aws.AppautoscalingTarget:
+    return make(
+        aws.AppautoscalingTarget,
+        id_,
+        min_capacity=scaling.fewest,
+        max_capacity=scaling.most,
+        resource_id=f"endpoint/{served.name}/variant/{VARIANT}",
+        scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+        service_namespace="sagemaker",
+    )

@@ -1,0 +1,116 @@
+"""The contract between an endpoint and applications: one shape, wherever the endpoint runs.
+
+An application that reads its contract at start-up need not know the target, and moving the model changes the parameter
+and nothing in the application.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from llminfra.catalog import regions
+from llminfra.planning.plan import EndpointPlan
+from llminfra.planning.serving_plan import Ec2EndpointPlan
+from llminfra.spec.sagemaker import SageMakerAsync
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+    from llminfra.planning.serving_plan import SageMakerEndpointPlan
+    from llminfra.spec.secret import Secret
+
+Protocol = Literal["openai", "sagemaker", "sagemaker-async"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How callers prove who they are: an API key by the name of its secret, a signature by IAM, or not at all."""
+
+    kind: Literal["none", "bearer", "sigv4"]
+    secret: str | None = None
+    key: str | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What an application needs to call a model.
+
+    Attributes:
+        version: Version of this shape.
+        target: ``eks``, ``ec2``, ``sagemaker`` or ``sagemaker-async``.
+        protocol: ``openai``: paths of the OpenAI API under ``address``; ``sagemaker``: the same JSON body, posted to
+            ``address`` itself; ``sagemaker-async``: ``address`` takes the S3 location of such a body.
+        address: URL.
+        region: AWS region.
+        model: Model name of the API.
+        auth: How to prove who calls.
+        output: Where answers are written, for asynchronous targets.
+    """
+
+    target: str
+    protocol: Protocol
+    address: str
+    region: str
+    model: str
+    auth: Auth
+    output: str | None = None
+    version: int = 1
+
+    def as_json(self) -> str:
+        """Value of the parameter: the same keys for every target."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def parameter_name(platform: str, endpoint: str) -> str:
+    """Name of the SSM parameter that holds the contract."""
+    return f"/llminfra/{platform}/endpoints/{endpoint}"
+
+
+def contract(item: EndpointPlan | Ec2EndpointPlan | SageMakerEndpointPlan, plan: Plan) -> Contract:
+    """The contract of a planned endpoint."""
+    region = plan.platform.region
+    if isinstance(item, EndpointPlan):
+        return Contract(
+            target="eks",
+            protocol="openai",
+            address=f"http://{item.name}.{item.namespace}.svc.cluster.local:{item.invocation.port}/v1",
+            region=region,
+            model=item.served_name,
+            auth=_bearer(item.spec.api_key),
+        )
+    if isinstance(item, Ec2EndpointPlan):
+        return Contract(
+            target="ec2",
+            protocol="openai",
+            address=f"https://{item.on.domain_name}/v1",
+            region=region,
+            model=item.serving.served_name,
+            auth=_bearer(item.serving.spec.api_key),
+        )
+    delayed = isinstance(item.on, SageMakerAsync)
+    return Contract(
+        target=item.on.kind,
+        protocol="sagemaker-async" if delayed else "sagemaker",
+        address=f"https://runtime.sagemaker.{region}.{_suffix(region)}/endpoints/{endpoint_name(plan, item.name)}/"
+        + ("async-invocations" if delayed else "invocations"),
+        region=region,
+        model=item.serving.served_name,
+        auth=Auth(kind="sigv4", service="sagemaker"),
+        output=item.on.output if isinstance(item.on, SageMakerAsync) else None,
+    )
+
+
+def endpoint_name(plan: Plan, name: str) -> str:
+    """Name of a SageMaker endpoint (at most 63 characters: a platform has 24, an endpoint 32)."""
+    return f"{plan.platform.name}-{name}"
+
+
+def _bearer(secret: Secret | None) -> Auth:
+    return Auth(kind="none") if secret is None else Auth(kind="bearer", secret=secret.name, key=secret.key)
+
+
+def _suffix(region: str) -> str:
+    found = regions.get(region)
+    return found.dns_suffix if found else "amazonaws.com"

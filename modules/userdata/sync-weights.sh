@@ -1,0 +1,21 @@
+#!/bin/bash
+# Copies the model from S3 to the local disk; does nothing where the engine gets it elsewhere.
+set -euo pipefail
+# shellcheck source=/dev/null
+. /etc/llminfra/instance.env
+
+if [[ -z "$WEIGHTS_BUCKET" ]]; then
+  exit 0
+fi
+target="$LOCAL_DIR/weights/$WEIGHTS_KEY"
+if [[ -e "$target.complete" ]]; then
+  exit 0
+fi
+mkdir -p "$target"
+aws configure set default.s3.preferred_transfer_client crt
+aws s3 sync "s3://$WEIGHTS_BUCKET/$WEIGHTS_KEY/" "$target/" --region "$REGION" --only-show-errors
+if [[ ! -e "$target/config.json" ]]; then
+  echo "s3://$WEIGHTS_BUCKET/$WEIGHTS_KEY/ has no config.json: copy the model there first" >&2
+  exit 1
+fi
+touch "$target.complete"
