@@ -143,7 +143,7 @@ def _on_plans_and_stacks(
 
 
 def _on_objects(rendered: Rendered, active: Sequence[Rule], titles: dict[str, Rule]) -> list[PolicyFinding]:
-    refusal = by_code()["LLM_SRV_54"]
+    refusal = by_code()["LLM_SRV_74"]
     refused = [
         PolicyFinding(
             rule=refusal.code,

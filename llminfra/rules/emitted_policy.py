@@ -17,7 +17,7 @@ RULES = (
         source=("llminfra: a failed check is a finding",),
     ),
     emitted(
-        "LLM_SRV_54",
+        "LLM_SRV_74",
         "Charts accept the values of their releases",
         looks_at=LooksAt.KUBERNETES,
         why="Helm refuses values that the chart's schema does not allow, and the apply ends there, halfway.",

@@ -202,7 +202,7 @@ def cluster_secrets_encrypted(stacks: Stacks) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_BED_1",
+    code="LLM_BED_10",
     title="Bedrock models are invoked by name",
     severity=Severity.ERROR,
     looks_at="terraform",

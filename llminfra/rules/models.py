@@ -113,7 +113,7 @@ def weights_are_ours(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_45",
+    code="LLM_SRV_65",
     title="Prompts and answers are not logged",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -145,7 +145,7 @@ def prompts_not_logged(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_46",
+    code="LLM_SRV_66",
     title="No development switches in a deployed engine",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -169,7 +169,7 @@ def no_development_mode(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_47",
+    code="LLM_SRV_67",
     title="Adapters are not loaded at run time by whoever asks",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -191,7 +191,7 @@ def no_runtime_lora(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_48",
+    code="LLM_SRV_68",
     title="The context length is one that the model was made for",
     severity=Severity.WARNING,
     looks_at="plan",

@@ -131,7 +131,7 @@ def probes(objects: KubernetesObjects) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_41",
+    code="LLM_SRV_61",
     title="Containers stay inside their sandbox",
     severity=Severity.ERROR,
     looks_at="kubernetes",
@@ -154,7 +154,7 @@ def sandboxed(objects: KubernetesObjects) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_42",
+    code="LLM_SRV_62",
     title="EFA devices come from the device plugin, not from a host path",
     severity=Severity.ERROR,
     looks_at="kubernetes",
@@ -177,7 +177,7 @@ def no_device_paths(objects: KubernetesObjects) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_43",
+    code="LLM_SRV_63",
     title="Scratch space is bounded",
     severity=Severity.WARNING,
     looks_at="kubernetes",

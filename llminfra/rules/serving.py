@@ -170,7 +170,7 @@ def spot_drain(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_40",
+    code="LLM_SRV_60",
     title="A rollout does not wait for GPUs that the pool does not have",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -203,7 +203,7 @@ def rollout_has_room(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_44",
+    code="LLM_SRV_64",
     title="An endpoint on EFA uses an image that has the EFA userspace",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -231,7 +231,7 @@ def efa_image(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_49",
+    code="LLM_SRV_69",
     title="An endpoint that scales to zero can be woken",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -254,7 +254,7 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_50",
+    code="LLM_SRV_70",
     title="A replica is not given up sooner than a new one could start",
     severity=Severity.WARNING,
     looks_at="plan",
@@ -278,7 +278,7 @@ def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_51",
+    code="LLM_SRV_71",
     title="Two endpoints do not answer to one model name",
     severity=Severity.WARNING,
     looks_at="plan",
@@ -301,7 +301,7 @@ def served_names_differ(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_52",
+    code="LLM_SRV_72",
     title="An endpoint that other namespaces may call wants an API key",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -323,7 +323,7 @@ def callers_present_a_key(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_55",
+    code="LLM_SRV_75",
     title="A pod's memory holds its shared memory and the loader's buffer",
     severity=Severity.ERROR,
     looks_at="plan",
@@ -351,7 +351,7 @@ def memory_holds_buffers(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_56",
+    code="LLM_SRV_76",
     title="Replicas over several nodes use vLLM's own launcher, not Ray",
     severity=Severity.WARNING,
     looks_at="plan",
@@ -374,7 +374,7 @@ def no_ray(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_57",
+    code="LLM_SRV_77",
     title="The S3 loader finds the pod's credentials",
     severity=Severity.ERROR,
     looks_at="plan",

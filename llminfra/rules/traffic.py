@@ -77,7 +77,7 @@ def has_network_policy(objects: KubernetesObjects) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_53",
+    code="LLM_SRV_73",
     title="Network policies of model servers name their callers",
     severity=Severity.ERROR,
     looks_at="kubernetes",

@@ -82,7 +82,7 @@ def test_values_that_a_chart_refuses_are_a_finding(synth_dir: Path, tmp_path: Pa
     document["resource"]["helm_release"]["chat"]["values"] = ['{"replicas": "many", "nothing": 1}']
     file.write_text(json.dumps(document), encoding="utf-8")
     report = check([prod_plan()], folder, use_checkov=False, today=TODAY)
-    (item,) = (item for item in report.open if item.rule == "LLM_SRV_54")
+    (item,) = (item for item in report.open if item.rule == "LLM_SRV_74")
     assert item.spec_path == "endpoints.chat"
     assert "helm cannot render" in item.found
 

@@ -81,8 +81,8 @@ def test_the_diff_applies_and_ends_every_finding(tmp_path: Path, monkeypatch: py
         "LLM_NET_12",
         "LLM_OBS_1",
         "LLM_SRV_11",
-        "LLM_SRV_49",
-        "LLM_SRV_50",
+        "LLM_SRV_69",
+        "LLM_SRV_70",
     }
     for _ in range(2):
         report, plan = findings(spec)

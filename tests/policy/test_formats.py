@@ -20,7 +20,7 @@ from tests.policy.findings import finding, report, waived
 SCHEMA = json.loads((Path(__file__).parent / "data" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
 FULL = report(
     finding(),
-    finding("LLM_SRV_40", severity=Severity.WARNING, spec_path="endpoints.chat.replicas", address="", stack=""),
+    finding("LLM_SRV_60", severity=Severity.WARNING, spec_path="endpoints.chat.replicas", address="", stack=""),
     finding("CKV_K8S_15", engine="checkov", severity=Severity.INFO, file=None, line=None, synth_file="a b/cdk.tf.json"),
     finding("LLM_TF_2", spec_path="", address="", stack="", file=None, line=None),
     finding("LLM_NET_2", status=Status.BASELINE),

@@ -150,7 +150,7 @@ def test_trust_of_service_accounts(condition: list[dict[str, Any]], codes: set[s
         ({"actions": ["kms:*"], "principals": [{"type": "AWS", "identifiers": ["root"]}], "resources": ["*"]}, set()),
         ({"actions": ["kms:*"], "resources": ["*"]}, {"LLM_SEC_4"}),
         ({"actions": ["bedrock:InvokeModel"], "resources": ["arn:aws:bedrock:us-east-1::foundation-model/x"]}, set()),
-        ({"actions": ["bedrock:InvokeModel"], "resources": ["arn:aws:bedrock:*::foundation-model/*"]}, {"LLM_BED_1"}),
+        ({"actions": ["bedrock:InvokeModel"], "resources": ["arn:aws:bedrock:*::foundation-model/*"]}, {"LLM_BED_10"}),
     ],
 )
 def test_statements(statement: dict[str, Any], codes: set[str]) -> None:
@@ -294,7 +294,7 @@ def test_image_pins(image: str, pinned: bool) -> None:
 @pytest.mark.parametrize(
     ("spec", "codes"),
     [
-        ({"hostNetwork": True}, {"LLM_SRV_41"}),
+        ({"hostNetwork": True}, {"LLM_SRV_61"}),
         ({"securityContext": {"runAsNonRoot": True}}, {"LLM_SRV_15"}),
         ({"securityContext": {"runAsNonRoot": False}}, set()),
         (
@@ -307,7 +307,7 @@ def test_image_pins(image: str, pinned: bool) -> None:
             },
             set(),
         ),
-        ({"volumes": [{"name": "v", "emptyDir": None}]}, {"LLM_SRV_43"}),
+        ({"volumes": [{"name": "v", "emptyDir": None}]}, {"LLM_SRV_63"}),
         ({"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}]}, set()),
         (
             {"container": {"env": [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}}]}},

@@ -80,19 +80,19 @@ def srv_19(o: Objects) -> None:
     drop(o, "NetworkPolicy", "default-deny-ingress")
 
 
-def srv_41(o: Objects) -> None:
+def srv_61(o: Objects) -> None:
     container(o)["securityContext"]["privileged"] = True
 
 
-def srv_42(o: Objects) -> None:
+def srv_62(o: Objects) -> None:
     pod(o)["volumes"].append({"name": "infiniband", "hostPath": {"path": "/dev/infiniband"}})
 
 
-def srv_43(o: Objects) -> None:
+def srv_63(o: Objects) -> None:
     pod(o)["volumes"].append({"name": "scratch", "emptyDir": {}})
 
 
-def srv_53(o: Objects) -> None:
+def srv_73(o: Objects) -> None:
     pick(o, "NetworkPolicy")["spec"]["ingress"].append({"ports": [{"port": 8000}]})
 
 
@@ -143,10 +143,10 @@ MUTANTS: dict[str, Callable[[Objects], None]] = {
     "LLM_SRV_17": srv_17,
     "LLM_SRV_18": srv_18,
     "LLM_SRV_19": srv_19,
-    "LLM_SRV_41": srv_41,
-    "LLM_SRV_42": srv_42,
-    "LLM_SRV_43": srv_43,
-    "LLM_SRV_53": srv_53,
+    "LLM_SRV_61": srv_61,
+    "LLM_SRV_62": srv_62,
+    "LLM_SRV_63": srv_63,
+    "LLM_SRV_73": srv_73,
     "LLM_SEC_9": sec_9,
     "LLM_SEC_12": sec_12,
     "LLM_CAP_8": cap_8,

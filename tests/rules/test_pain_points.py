@@ -101,7 +101,7 @@ def no_efa_image() -> set[str]:
         VLLM(version="0.28.0", max_model_len=8192),
         parallelism=Parallelism(tensor=8, pipeline=2),
     )
-    return found | fired_on_plan("LLM_SRV_44")
+    return found | fired_on_plan("LLM_SRV_64")
 
 
 def expert_deadlock() -> set[str]:
@@ -182,7 +182,7 @@ def driver() -> set[str]:
 
 
 def too_long() -> set[str]:
-    return told(L40S, Model(id="Qwen/Qwen3-8B"), VLLM(max_model_len=1_000_000)) | fired_on_plan("LLM_SRV_48")
+    return told(L40S, Model(id="Qwen/Qwen3-8B"), VLLM(max_model_len=1_000_000)) | fired_on_plan("LLM_SRV_68")
 
 
 def fired_on_plan(code: str) -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from llminfra import Autoscaling, Image, Network, Secret, Spot, TimeSlicing
+from llminfra import Autoscaling, Image, Network, Secret, Spot
 from llminfra.engines.invocation import Probe
 from llminfra.planning.plan import EndpointPlan, Plan, SubnetPlan
 from llminfra.planning.platform import plan_platform
@@ -86,11 +86,11 @@ def srv_13() -> Plan:
     return planned(plan, "chat", drain=replace(chat(plan).drain, grace_s=30))
 
 
-def srv_40() -> Plan:
+def srv_60() -> Plan:
     return planned(prod_plan(), "assistant", rollout="surge", min_replicas=1_000)
 
 
-def srv_44() -> Plan:
+def srv_64() -> Plan:
     plan = prod_plan()
     held = chat(plan)
     spec = held.spec.model_copy(
@@ -130,9 +130,6 @@ def unfiltered(name: str, **engine_fields: object) -> Callable[[], Plan]:
 MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_3": cap_3,
     "LLM_CAP_7": from_spec(budget_usd_per_month=None),
-    "LLM_CAP_10": from_spec(
-        pools={"l40s": {"sharing": TimeSlicing(replicas=2, tenants=["search", "support"])}},
-    ),
     "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
     "LLM_CAP_15": cap_15,
     "LLM_CAP_18": cap_18,
@@ -151,19 +148,19 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_12": unfiltered("assistant", args=("--load-format=pt",)),
     "LLM_SRV_13": srv_13,
     "LLM_SRV_14": from_spec(endpoints={"assistant": {"replicas": 1}}),
-    "LLM_SRV_40": srv_40,
-    "LLM_SRV_44": srv_44,
-    "LLM_SRV_45": from_spec(endpoints=engine("assistant", extra_args=("--enable-log-requests",))),
-    "LLM_SRV_46": unfiltered("assistant", env={"VLLM_SERVER_DEV_MODE": "1"}),
-    "LLM_SRV_47": unfiltered("assistant", env={"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}),
-    "LLM_SRV_48": unfiltered("assistant", env={"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"}),
-    "LLM_SRV_49": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=0, max=6)}}),
-    "LLM_SRV_50": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=1, max=6, cooldown_s=60)}}),
-    "LLM_SRV_51": from_spec(endpoints={"assistant": {"served_name": "meta-llama/Llama-3.3-70B-Instruct"}}),
-    "LLM_SRV_52": from_spec(endpoints={"assistant": {"allow_from_namespaces": ("web",)}}),
-    "LLM_SRV_55": unfiltered("assistant", env={"RUNAI_STREAMER_MEMORY_LIMIT": str(10**13)}),
-    "LLM_SRV_56": unfiltered("assistant", args=("--distributed-executor-backend", "ray")),
-    "LLM_SRV_57": unfiltered("assistant", env={"AWS_EC2_METADATA_DISABLED": "true"}),
+    "LLM_SRV_60": srv_60,
+    "LLM_SRV_64": srv_64,
+    "LLM_SRV_65": from_spec(endpoints=engine("assistant", extra_args=("--enable-log-requests",))),
+    "LLM_SRV_66": unfiltered("assistant", env={"VLLM_SERVER_DEV_MODE": "1"}),
+    "LLM_SRV_67": unfiltered("assistant", env={"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}),
+    "LLM_SRV_68": unfiltered("assistant", env={"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"}),
+    "LLM_SRV_69": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=0, max=6)}}),
+    "LLM_SRV_70": from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=1, max=6, cooldown_s=60)}}),
+    "LLM_SRV_71": from_spec(endpoints={"assistant": {"served_name": "meta-llama/Llama-3.3-70B-Instruct"}}),
+    "LLM_SRV_72": from_spec(endpoints={"assistant": {"allow_from_namespaces": ("web",)}}),
+    "LLM_SRV_75": unfiltered("assistant", env={"RUNAI_STREAMER_MEMORY_LIMIT": str(10**13)}),
+    "LLM_SRV_76": unfiltered("assistant", args=("--distributed-executor-backend", "ray")),
+    "LLM_SRV_77": unfiltered("assistant", env={"AWS_EC2_METADATA_DISABLED": "true"}),
     "LLM_STO_8": sto_8,
     "LLM_STO_10": sto_10,
 }
@@ -211,11 +208,6 @@ def test_a_key_lets_other_namespaces_call() -> None:
     plan = plan_platform(
         changed(endpoints={"assistant": {"allow_from_namespaces": ("web",), "api_key": Secret(name="acme/key")}})
     )
-    assert fired(plan) == set()
-
-
-def test_one_tenant_may_slice_its_gpus() -> None:
-    plan = plan_platform(changed(pools={"l40s": {"sharing": TimeSlicing(replicas=2, tenants=["search"])}}))
     assert fired(plan) == set()
 
 

@@ -252,7 +252,7 @@ def srv_7(d: Documents) -> None:
     set_values(d, "dcgm-exporter", {**values, "extraEnv": [{"name": "GRAFANA_PASSWORD", "value": "hunter2"}]})
 
 
-def bed_1(d: Documents) -> None:
+def bed_10(d: Documents) -> None:
     body = {"statement": [{"actions": ["bedrock:InvokeModel"], "resources": ["*"]}]}
     add(d, "serving", "aws_iam_policy_document", "bedrock", body, mode="data")
 
@@ -351,7 +351,7 @@ MUTANTS: dict[str, Break] = {
     "LLM_SEC_8": sec_8,
     "LLM_SEC_10": sec_10,
     "LLM_SRV_7": srv_7,
-    "LLM_BED_1": bed_1,
+    "LLM_BED_10": bed_10,
     "LLM_OBS_2": obs_2,
     "LLM_OBS_3": obs_3,
     "LLM_OBS_7": obs_7,
