@@ -4,10 +4,10 @@ from llminfra import VLLM, AsyncEndpoint, Ec2, Endpoint, Model, ModelBucket, Pla
 
 chat = Endpoint(
     name="chat",
-    model=Model(id="Qwen/Qwen3-32B"),
-    engine=VLLM(max_model_len=16_384, max_num_seqs=64),
+    model=Model(id="Qwen/Qwen3-8B"),
+    engine=VLLM(max_model_len=16_384, max_num_seqs=128),
     on=Ec2(
-        instance_type="g6e.12xlarge",
+        instance_type="g6e.2xlarge",
         domain_name="chat.llm.example.com",
         certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
     ),

@@ -8,6 +8,8 @@ from llminfra.rules.registry import rules
 from llminfra.rules.rule import LooksAt, Rule
 
 _AREAS: Mapping[str, str] = {
+    "ASY": "Delayed inference",
+    "BAT": "AWS Batch",
     "BED": "Bedrock",
     "CAP": "Capacity and nodes",
     "COST": "Cost",

@@ -131,7 +131,9 @@ def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, t
     target = {"ASYNC_ENDPOINT_URL": item.url} if item.url else {}
     if item.calls == "sagemaker":
         target = {"ASYNC_SAGEMAKER_ENDPOINT": sagemaker_name(scope, item.behind)}
-    key = {"ASYNC_API_KEY_SECRET": item.api_key_secret} if item.api_key_secret else {}
+    # Secrets Manager takes an ARN without the six characters at its end, too.
+    secret = scope.arn("secretsmanager", f"secret:{item.api_key_secret}")
+    key = {"ASYNC_API_KEY_SECRET": secret} if item.api_key_secret else {}
     return {
         **target,
         **key,

@@ -23,6 +23,8 @@ _VISIBILITY_FACTOR = 6
 SAGEMAKER_ANSWER_S = 60
 # boto3 and a body of some MiB; a function gets a full vCPU at 1,769 MiB, and this one waits.
 _MEMORY_MIB = 512
+SECRET_KEY = "api_key"
+"""Key of a JSON secret under which the workloads look for an API key."""
 
 
 def plan_async(platform: Platform, findings: Findings) -> tuple[AsyncPlan, ...]:
@@ -94,6 +96,16 @@ def _plan(item: AsyncEndpoint, platform: Platform, findings: Findings) -> AsyncP
             found=url,
             expected="https://…",
             fix="terminate TLS at the load balancer",
+        )
+    if endpoint.api_key is not None and endpoint.api_key.key not in {None, SECRET_KEY}:
+        findings.error(
+            "LLM_ASY_7",
+            item,
+            f"{path}.behind",
+            "the consumer reads the whole secret as the API key, or one key of a JSON secret",
+            found=f"key {endpoint.api_key.key!r} of {endpoint.api_key.name}",
+            expected=f"no key, or {SECRET_KEY!r}",
+            fix=f"store the API key under {SECRET_KEY!r}",
         )
     parts = urlsplit(url or "https://sagemaker")
     function_timeout_s = item.request_timeout_s + _FUNCTION_MARGIN_S

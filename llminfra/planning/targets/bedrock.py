@@ -23,7 +23,7 @@ def plan_bedrock(platform: Platform, findings: Findings) -> BedrockPlan | None:
     pods = tuple(item for item in spec.access if item.kind == "pod")
     if pods and not platform.needs_cluster:
         findings.error(
-            "LLM_BED_3",
+            "LLM_BED_4",
             spec,
             "bedrock.access",
             "a service account belongs to a cluster, and the platform has none",
@@ -63,7 +63,7 @@ def _model(item: BedrockModel, platform: Platform, findings: Findings) -> Bedroc
     if known is None:
         close = bedrock.suggest(item.id)
         findings.error(
-            "LLM_BED_1",
+            "LLM_BED_2",
             item,
             f"{path}.id",
             "the catalog does not know where requests for this model may go, so no role can be narrow enough",
@@ -90,7 +90,7 @@ def _model(item: BedrockModel, platform: Platform, findings: Findings) -> Bedroc
 
 def _unreachable(item: BedrockModel, path: str, platform: Platform, findings: Findings, *, expected: str) -> None:
     findings.error(
-        "LLM_BED_2",
+        "LLM_BED_3",
         item,
         f"{path}.routing",
         f"{item.id} cannot be called in this way from {platform.region}, as far as the catalog knows",
@@ -105,7 +105,7 @@ def _check_throughput(spec: Bedrock, findings: Findings) -> None:
     for item in spec.throughput:
         if item.model.routing != "region":
             findings.error(
-                "LLM_BED_4",
+                "LLM_BED_5",
                 item,
                 "bedrock.throughput",
                 "provisioned throughput belongs to one region; inference profiles over several regions cannot use it",

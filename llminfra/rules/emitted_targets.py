@@ -1,0 +1,129 @@
+"""Pages of the findings that planning makes about queues, batch jobs and Bedrock."""
+
+from __future__ import annotations
+
+from llminfra.diagnostics import Severity
+from llminfra.rules.rule import LooksAt, emitted
+
+_PLAN = LooksAt.PLAN
+_CRIS = "Amazon Bedrock User Guide: Increase throughput with cross-Region inference"
+
+RULES = (
+    emitted(
+        "LLM_ASY_1",
+        "A queue stands in front of an endpoint of the same platform",
+        looks_at=_PLAN,
+        why="Its consumer needs the endpoint's address and the right to call it, which only the platform knows.",
+        fix="add the endpoint to the platform",
+        source=("AWS IAM User Guide: grant least privilege",),
+    ),
+    emitted(
+        "LLM_ASY_2",
+        "The consumer of a queue can reach the endpoint",
+        looks_at=_PLAN,
+        why="A Kubernetes Service of type ClusterIP has no address outside the cluster, so that every call of a Lambda "
+        "function would time out and every request would end in the dead-letter queue.",
+        fix="give the address of an internal load balancer, or use an endpoint on Ec2 or SageMaker",
+        source=("Kubernetes documentation: Service, type ClusterIP",),
+    ),
+    emitted(
+        "LLM_ASY_3",
+        "A queue does not stand in front of another queue",
+        looks_at=_PLAN,
+        why="SageMaker's asynchronous endpoints queue requests themselves; the consumer would be done before the "
+        "answer is there.",
+        fix="call the endpoint by InvokeEndpointAsync",
+        source=("Amazon SageMaker AI Developer Guide: Asynchronous inference",),
+    ),
+    emitted(
+        "LLM_ASY_4",
+        "Only endpoints of the cluster are given an address",
+        looks_at=_PLAN,
+        why="An address beside the endpoint's own would let requests go somewhere else than the plan says.",
+        fix="remove address=…",
+        source=("llminfra: AsyncEndpoint.address",),
+    ),
+    emitted(
+        "LLM_ASY_5",
+        "A queue allows an answer no more time than its endpoint does",
+        looks_at=_PLAN,
+        why="SageMaker ends a real-time invocation after 60 seconds: longer answers would be tried again and again.",
+        fix="lower request_timeout_s, or use SageMakerAsync or Ec2",
+        source=("Amazon SageMaker AI API Reference: InvokeEndpoint",),
+    ),
+    emitted(
+        "LLM_ASY_6",
+        "API keys of consumers travel under TLS",
+        looks_at=_PLAN,
+        why="Whoever reads traffic of the VPC could call the endpoint.",
+        fix="terminate TLS at the load balancer, and use https://",
+        source=("AWS Well-Architected Framework: SEC09-BP02 Enforce encryption in transit",),
+    ),
+    emitted(
+        "LLM_ASY_7",
+        "The API key lies where the consumer looks for it",
+        looks_at=_PLAN,
+        why="The consumer takes a secret as a whole, or the key api_key of a JSON secret; any other text would be "
+        "refused by the endpoint, request after request.",
+        fix="store the API key under api_key",
+        source=("AWS Secrets Manager User Guide: secret values",),
+    ),
+    emitted(
+        "LLM_BAT_1",
+        "All instance types of a batch have the same GPUs",
+        looks_at=_PLAN,
+        why="One job definition asks for one number of GPUs and one spread of the model.",
+        fix="declare a BatchInference for each kind of GPU",
+        source=("AWS Batch User Guide: job definition parameters, resourceRequirements",),
+    ),
+    emitted(
+        "LLM_BAT_2",
+        "A batch has no more instances than jobs",
+        looks_at=_PLAN,
+        severity=Severity.WARNING,
+        why="A job has an instance to itself; instances without a job are never started, and the plan would count "
+        "them.",
+        fix="lower max_instances or raise jobs",
+        source=("AWS Batch User Guide: array jobs",),
+    ),
+    emitted(
+        "LLM_BAT_3",
+        "Batches run on an engine that the runner knows",
+        looks_at=_PLAN,
+        why="The runner starts the engine, waits for it and drains it; only vLLM's behaviour was tested with it.",
+        fix="use VLLM(…)",
+        source=("vLLM documentation: OpenAI-compatible server",),
+    ),
+    emitted(
+        "LLM_BED_2",
+        "The catalog knows the Bedrock model",
+        looks_at=_PLAN,
+        why="A role must name the model in every region that may answer, and a guess would be too narrow or too wide.",
+        fix="use a model of the catalog",
+        source=(_CRIS,),
+    ),
+    emitted(
+        "LLM_BED_3",
+        "The Bedrock model can be called from the region in the declared way",
+        looks_at=_PLAN,
+        why="Many models are called through inference profiles only, and a profile belongs to a geography.",
+        fix="choose a routing that the finding lists, or another region",
+        source=(_CRIS,),
+    ),
+    emitted(
+        "LLM_BED_4",
+        "Service accounts with access to Bedrock have a cluster",
+        looks_at=_PLAN,
+        why="IRSA and Pod Identity trust a cluster; without one the role could be assumed by nobody.",
+        fix="give the platform a cluster, or name existing roles by RoleAccess",
+        source=("Amazon EKS User Guide: EKS Pod Identity",),
+    ),
+    emitted(
+        "LLM_BED_5",
+        "Provisioned throughput belongs to a model in one region",
+        looks_at=_PLAN,
+        why="Inference profiles do not support it: the model units would be paid for and never used.",
+        fix="set routing='region'",
+        source=(_CRIS,),
+    ),
+)
