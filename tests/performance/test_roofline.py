@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llminfra.catalog.gpus import Gpu, find_gpu
@@ -149,6 +149,7 @@ def test_explanation_has_every_part() -> None:
         assert word in text
 
 
+@settings(deadline=None)
 @given(shape=SHAPES, few=st.integers(1, 200), more=st.integers(0, 200))
 def test_more_callers_never_make_anyone_faster(shape: tuple[int, int], few: int, more: int) -> None:
     asked = replica(model(LLAMA_8B), gpu("h100"), Parallelism(), quant=None, max_num_seqs=512)
@@ -158,6 +159,7 @@ def test_more_callers_never_make_anyone_faster(shape: tuple[int, int], few: int,
     assert second.output_tokens_per_s >= first.output_tokens_per_s * 0.95
 
 
+@settings(deadline=None)
 @given(prompt=st.integers(1, 100_000), longer=st.integers(0, 30_000))
 def test_longer_prompts_take_longer(prompt: int, longer: int) -> None:
     asked = replica(model(LLAMA_8B), gpu("l40s"), Parallelism(), quant=None)
@@ -167,6 +169,7 @@ def test_longer_prompts_take_longer(prompt: int, longer: int) -> None:
     assert second.tpot_ms >= first.tpot_ms
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from(
         [

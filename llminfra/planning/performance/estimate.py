@@ -134,7 +134,9 @@ class Replica:
         tpot = step.total_s + others * each / load.output_tokens
         decoding = load.output_tokens * tpot
         pending = others * each / (each + decoding)
-        first = known.request_overhead_s + alone + (known.ttft_burst * (together - 1) + pending) * each
+        # No prompt waits for more than all others.
+        ahead = min(others, known.ttft_burst * (together - 1) + pending)
+        first = known.request_overhead_s + alone + ahead * each
         if running > 1:
             first += step.total_s / 2  # a new prompt waits for the step that is under way
         cycle = first + max(0, load.output_tokens - 1) * tpot
