@@ -19,4 +19,6 @@ platform = Platform(
     storage=[ModelBucket(name="acme-reserved-weights")],
 )
 platform.add(Endpoint(name="steady", model=model, engine=VLLM(max_model_len=16_384), on=reserved, replicas=4))
-platform.add(Endpoint(name="burst", model=model, engine=VLLM(max_model_len=16_384), on=elastic))
+platform.add(
+    Endpoint(name="burst", served_name="qwen3-32b-burst", model=model, engine=VLLM(max_model_len=16_384), on=elastic)
+)

@@ -33,4 +33,13 @@ platform.add(
         parallelism=Parallelism(tensor=8, pipeline=2),
     )
 )
-platform.add(Endpoint(name="r1-small", model=r1, engine=VLLM(max_model_len=32_768), on=h100, weights=weights))
+platform.add(
+    Endpoint(
+        name="r1-small",
+        served_name="deepseek-r1-small",
+        model=r1,
+        engine=VLLM(max_model_len=32_768),
+        on=h100,
+        weights=weights,
+    )
+)

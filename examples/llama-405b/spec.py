@@ -26,6 +26,7 @@ platform.add(Endpoint(name="one-node", model=llama, engine=VLLM(max_model_len=32
 platform.add(
     Endpoint(
         name="two-nodes",
+        served_name="llama-405b-two-nodes",
         model=llama,
         engine=VLLM(max_model_len=65_536),
         on=two,
