@@ -59,10 +59,13 @@ def gpus() -> MappingProxyType[str, Gpu]:
 
 
 def find_gpu(text: str) -> Gpu | None:
-    """The device that ``text`` names: a key, an alias, an EC2 accelerator name or a product string."""
+    """The device that ``text`` names: a key, an alias, an EC2 name, a product string, or one with a MIG profile."""
     wanted = _normal(text)
     if not wanted:
         return None
+    whole, of, profile = wanted.partition("-mig-")
+    if of:
+        return _slice(whole, profile)
     table = gpus()
     if wanted in table:
         return table[wanted]
@@ -82,6 +85,14 @@ def find_gpu(text: str) -> Gpu | None:
     if stated is not None and not _same_size(best.memory_gib, stated):
         return None
     return best if length else None
+
+
+def _slice(whole: str, profile: str) -> Gpu | None:
+    from llminfra.catalog.mig import mig_profiles, slice_of  # noqa: PLC0415  # it builds on this module
+
+    gpu = find_gpu(whole)
+    found = mig_profiles(gpu.name).get(profile) if gpu else None
+    return slice_of(gpu, found) if gpu and found else None
 
 
 def _normal(text: str) -> str:

@@ -90,11 +90,6 @@ def _check(plans: Sequence[Plan]) -> None:
     broken = [item for plan in plans for item in plan.diagnostics if not plan.ok]
     if broken:
         raise SpecError(broken)
-    shared = [pool.name for plan in plans for pool in plan.pools if pool.spec.sharing is not None]
-    if shared:
-        # Better nothing than a pool whose tenants believe in an isolation that is not there.
-        msg = f"GPU sharing of pool {', '.join(shared)}: MIG and time slicing can be declared but not compiled yet"
-        raise UsageError(msg)
     twice = sorted(name for name, count in Counter(plan.platform.name for plan in plans).items() if count > 1)
     if twice:
         msg = f"more than one platform is called {', '.join(twice)}: stack names must differ; rename one or synth apart"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
+from collections.abc import Mapping
+
+from llminfra.assets import modules_dir
 
 _BOUNDARY = "llminfra-node-config"
 
@@ -31,16 +35,30 @@ def node_config(*, raid0: bool = False, max_pods: int | None = None, fast_image_
     return json.dumps({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}, indent=2)
 
 
-def mime_user_data(config: str) -> str:
-    """A NodeConfig as the MIME document that managed node groups want, base64."""
+def boot_script(name: str, settings: Mapping[str, str]) -> str:
+    """A script of ``modules/nodes`` that runs at this boot and every later one, with its settings.
+
+    cloud-init runs it, and nodeadm starts the kubelet only after cloud-init
+    (awslabs/amazon-eks-ami nodeadm-run.service: ``After=nodeadm-config.service cloud-final.service``).
+    """
+    path = f"/var/lib/cloud/scripts/per-boot/llminfra-{name}"
+    body = (modules_dir() / "nodes" / name).read_text(encoding="utf-8")
+    first, _, rest = body.partition("\n")
+    exports = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in sorted(settings.items()))
+    return f"#!/bin/bash\ncat >{path} <<'LLMINFRA'\n{first}\n{exports}{rest}LLMINFRA\nchmod 0755 {path}\nexec {path}\n"
+
+
+def mime_user_data(config: str, script: str | None = None) -> str:
+    """A NodeConfig, and a script if there is one, as the MIME document that managed node groups want, base64."""
+    parts = [
+        ("application/node.eks.aws", config),
+        *([('text/x-shellscript; charset="us-ascii"', script)] if script else []),
+    ]
     lines = [
         "MIME-Version: 1.0",
         f'Content-Type: multipart/mixed; boundary="{_BOUNDARY}"',
         "",
-        f"--{_BOUNDARY}",
-        "Content-Type: application/node.eks.aws",
-        "",
-        config,
+        *(line for kind, text in parts for line in (f"--{_BOUNDARY}", f"Content-Type: {kind}", "", text)),
         f"--{_BOUNDARY}--",
         "",
     ]

@@ -127,6 +127,8 @@ def candidates(
         copies: Whether the engine runs copies of attention that share experts.
     """
     wanted = promise or Promise()
+    if pool.spec.sharing is not None:
+        return (judge(facts, case, pool, Parallelism(), promise=wanted),)
     found = [judge(facts, case, pool, shape, promise=wanted) for shape in _inside(facts, pool, copies=copies)]
     if not any(option.meets(wanted.concurrency) for option in found) and spans_nodes:
         found += [judge(facts, case, pool, shape, promise=wanted) for shape in _staged(pool)]

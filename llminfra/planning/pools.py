@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.catalog import eks, instances, prices, regions
+from llminfra.planning.gpu_shares import plan_shares
 from llminfra.planning.network import check_zone
 from llminfra.planning.nics import Nic, nic_layout
 from llminfra.planning.plan import ClusterPlan, EndpointPlan, NetworkPlan, PoolPlan, Taint
@@ -59,6 +60,9 @@ def _plan_pool(
         return None
     main = types[0]
     assert main.gpu is not None  # noqa: S101  # _instance_types lets only GPU types through
+    shares = plan_shares(pool, main, main.gpu, findings)
+    if shares is None:
+        return None
     nics: tuple[Nic, ...] = nic_layout(main, pool.efa_layout) if pool.efa else ()
     provisioner = _provisioner(pool, cluster)
     if provisioner == "karpenter" and isinstance(pool.capacity, Reservation) and pool.capacity.resource_group_arn:
@@ -76,6 +80,7 @@ def _plan_pool(
         POOL_LABEL: pool.name,
         "nvidia.com/gpu.present": "true",
         **({"vpc.amazonaws.com/efa.present": "true"} if pool.efa else {}),
+        **shares.labels,
         **pool.labels,
     }
     reserved = isinstance(pool.capacity, Reservation | CapacityBlock)
@@ -91,8 +96,8 @@ def _plan_pool(
         capacity_types=_capacity_types(pool),
         nics=nics,
         efa_per_node=sum(nic.interface_type in {"efa", "efa-only"} for nic in nics),
-        gpus_per_node=main.gpu.count,
-        gpu=main.gpu.device,
+        gpus_per_node=shares.per_node,
+        gpu=shares.device,
         labels=labels,
         taints=(GPU_TAINT,),
         ami_type=eks.ami_for(main).ami_type,
@@ -272,7 +277,9 @@ def _provisioner(pool: GpuPool, cluster: ClusterPlan) -> Literal["managed", "kar
     if pool.provisioner == "karpenter":
         return "karpenter"
     fixed = pool.efa or isinstance(pool.capacity, Reservation | CapacityBlock)
-    return "managed" if fixed else cluster.autoscaler
+    # Karpenter does not know how many shares a node will have; the Cluster Autoscaler reads it from a tag.
+    shared = pool.sharing is not None and cluster.autoscaler == "karpenter"
+    return "managed" if fixed or shared else cluster.autoscaler
 
 
 def _capacity_types(pool: GpuPool) -> tuple[Literal["reserved", "spot", "on-demand"], ...]:

@@ -12,6 +12,7 @@ from llminfra.planning.engine_release import find_release, release_for_sagemaker
 from llminfra.planning.engine_settings import engine_settings
 from llminfra.planning.facts import number
 from llminfra.planning.fitting import find_spread
+from llminfra.planning.gpu_shares import shared_settings
 from llminfra.planning.memory import FitCase
 from llminfra.planning.plan import DrainPlan, LustrePlan, PoolPlan
 from llminfra.planning.preflight import check_device, check_start
@@ -65,7 +66,10 @@ def plan_serving(
         return None
     if not check_device(endpoint, facts, pool, release, findings):
         return None
-    engine = engine_settings(endpoint.engine, release)
+    settings = shared_settings(endpoint, engine_settings(endpoint.engine, release), pool, findings)
+    if settings is None:
+        return None
+    engine = settings
     path = f"endpoints.{endpoint.name}"
     longest = facts.max_position_embeddings
     if engine.max_model_len and longest and engine.max_model_len > longest:

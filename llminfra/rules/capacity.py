@@ -10,7 +10,6 @@ from llminfra.diagnostics import Severity
 from llminfra.planning.facts import number
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.capacity import Spot
-from llminfra.spec.gpu_sharing import TimeSlicing
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan, PoolPlan
@@ -41,29 +40,6 @@ def no_gangs_on_spot(plan: Plan) -> Iterator[Hit]:
                 message=f"a replica spans {endpoint.nodes_per_replica} spot nodes of pool {pool.name}",
                 found="spot",
                 expected="on-demand or reserved capacity",
-            )
-
-
-@rule(
-    code="LLM_CAP_10",
-    title="GPUs are not time-sliced between tenants",
-    severity=Severity.ERROR,
-    looks_at="plan",
-    why="Time slicing isolates no memory: a process can read what another left in GPU memory, and one tenant's "
-    "out-of-memory ends the other's server.",
-    fix="use Mig(…) for several tenants, or one pool for each",
-    source=("NVIDIA GPU Operator documentation: time-slicing GPUs, limitations", "aws-eks-best-practices aiml_compute"),
-)
-def no_time_slicing_between_tenants(plan: Plan) -> Iterator[Hit]:
-    """Time slicing with more than one tenant."""
-    for pool in plan.pools:
-        sharing = pool.spec.sharing
-        if isinstance(sharing, TimeSlicing) and len(set(sharing.tenants)) > 1:
-            yield Hit(
-                path=f"pools.{pool.name}.sharing",
-                message=f"{len(set(sharing.tenants))} tenants share GPU memory without isolation",
-                found=", ".join(sharing.tenants),
-                expected="one tenant",
             )
 
 
@@ -289,7 +265,6 @@ def disk_holds_images(plan: Plan) -> Iterator[Hit]:
 
 RULES = (
     no_gangs_on_spot,
-    no_time_slicing_between_tenants,
     spot_has_fallback,
     consolidation_waits,
     no_idle_pool,

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import llminfra.compiler.compile as compile_module
-from llminfra import Mig
 from llminfra.bindings.synth import UncleanStackError
 from llminfra.compiler import compile_platforms
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, UsageError
@@ -93,13 +92,6 @@ def test_a_plan_with_errors_is_refused(tmp_path):
     with pytest.raises(SpecError, match="LLM_FIT_1"):
         compile_platforms([replace(plans.plan(), diagnostics=(error,))], tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_gpu_sharing_is_refused_and_not_ignored(tmp_path):
-    spec = plans.L40S.model_copy(update={"sharing": Mig(profile="3g.40gb", tenants=("one", "two"))})
-    plan = plans.plan(pools=(replace(plans.l40s_pool(), spec=spec),), buckets=(), lustre=())
-    with pytest.raises(UsageError, match="l40s"):
-        compile_platforms([plan], tmp_path / "out")
 
 
 def test_a_failure_leaves_the_folder_as_it_was(tmp_path, monkeypatch):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from llminfra.catalog.datafile import read_data
 from llminfra.charts.pins import chart_pin
 from llminfra.charts.upstream import (
     DcgmExporterValues,
     DcgmServiceMonitor,
+    DevicePluginConfig,
     EfaDevicePluginValues,
     EfaImage,
     NvidiaDevicePluginValues,
@@ -15,14 +18,47 @@ from llminfra.compiler.releases.names import EFA_LABEL, GPU_LABEL
 from llminfra.compiler.releases.needs import Needs
 from llminfra.compiler.releases.tolerations import tolerations_of
 from llminfra.observability.metric_tables import dcgm_counters
+from llminfra.planning.gpu_shares import CONFIG_LABEL
 from llminfra.planning.plan import Plan
+from llminfra.spec.gpu_sharing import Mig, TimeSlicing
 
 _GPU_NODES = {GPU_LABEL: "true"}
+_WHOLE = "whole"
+_WHOLE_FLAGS: dict[str, object] = {"flags": {"migStrategy": "none"}}
 
 
 def nvidia_device_plugin_values(plan: Plan) -> NvidiaDevicePluginValues:
-    """Whole GPUs, on every GPU pool."""
-    return NvidiaDevicePluginValues(tolerations=tolerations_of(plan.pools), node_selector=_GPU_NODES)
+    """Whole GPUs on every GPU pool; where pools share GPUs, each node takes its configuration by its label."""
+    configs = _sharing_configs(plan)
+    return NvidiaDevicePluginValues(
+        tolerations=tolerations_of(plan.pools),
+        node_selector=_GPU_NODES,
+        mig_strategy=None if configs else "none",
+        config=DevicePluginConfig(map={_WHOLE: _config(_WHOLE_FLAGS), **configs}, default=_WHOLE) if configs else None,
+    )
+
+
+def _sharing_configs(plan: Plan) -> dict[str, str]:
+    """Configurations of the device plugin by the name that nodes carry in their label.
+
+    Source: NVIDIA/k8s-device-plugin README.md, "Configuration Option Details" and "Shared Access to GPUs".
+    """
+    found: dict[str, str] = {}
+    for pool in plan.pools:
+        name = pool.labels.get(CONFIG_LABEL)
+        match pool.spec.sharing:
+            case Mig() if name:
+                found[name] = _config({"flags": {"migStrategy": "single"}})
+            case TimeSlicing(replicas=replicas) if name:
+                slices = {"name": "nvidia.com/gpu", "replicas": replicas}
+                sharing = {"timeSlicing": {"failRequestsGreaterThanOne": True, "resources": [slices]}}
+                found[name] = _config({**_WHOLE_FLAGS, "sharing": sharing})
+    return dict(sorted(found.items()))
+
+
+def _config(content: dict[str, object]) -> str:
+    # JSON is YAML, and the plugin reads YAML.
+    return json.dumps({"version": "v1", **content})
 
 
 def efa_device_plugin_values(plan: Plan, needs: Needs) -> EfaDevicePluginValues:

@@ -11,9 +11,10 @@ from llminfra.constructs.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.node_group import NodeGroup, node_group
 from llminfra.constructs.node_security import efa_security_group
 from llminfra.constructs.scope import Maker, Scope
-from llminfra.constructs.user_data import mime_user_data, node_config
+from llminfra.constructs.user_data import boot_script, mime_user_data, node_config
 from llminfra.planning.plan import Plan, PoolPlan
 from llminfra.spec.capacity import CapacityBlock, Spot
+from llminfra.spec.gpu_sharing import Mig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def _managed(
             root_volume_gib=pool.root_volume_gib,
             security_group_ids=[context.node_group_id, *([efa_group_id] if efa_group_id else [])],
             nics=pool.nics,
-            user_data=mime_user_data(config) if config else None,
+            user_data=mime_user_data(config, _boot_script(pool)) if config else None,
             # EKS takes the type of a capacity block from the template only (EKS User Guide, capacity-blocks-mng).
             instance_type=names[0] if block else None,
             capacity=pool.spec.capacity,
@@ -108,6 +109,13 @@ def _managed(
             **({"vpc.amazonaws.com/efa": str(pool.efa_per_node)} if pool.efa_per_node else {}),
         }
         tag_autoscaling_group(make, f"pool-{pool.name}", group, node_template_tags(pool.labels, pool.taints, resources))
+
+
+def _boot_script(pool: PoolPlan) -> str | None:
+    sharing, gpu = pool.spec.sharing, pool.main_type.gpu
+    if not isinstance(sharing, Mig) or gpu is None:
+        return None
+    return boot_script("mig.sh", {"MIG_PROFILE": sharing.profile, "MIG_SLICES": str(pool.gpus_per_node // gpu.count)})
 
 
 def _capacity_type(pool: PoolPlan) -> str:
