@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 from batch_runner.endpoint import Endpoint, Unfinished
 from batch_runner.http_client import HttpClient
 from batch_runner.lines import Request, answered
-from batch_runner.plan import cut, split_lines
+from batch_runner.plan import FilePlan, cut, plan_run, split_lines
 from batch_runner.run import Run
 from batch_runner.settings import Settings, read_settings
 from batch_runner.stop import Stop, StoppedError
@@ -25,20 +26,32 @@ from tests.workloads.memory_store import Killed, MemoryBucket, MemoryStore
 class Answers(Endpoint):
     """Answers every line at once; after so many it asks for the end, as SIGTERM would."""
 
-    def __init__(self, given: Settings, stop: Stop, stop_after: int | None = None) -> None:
+    def __init__(
+        self,
+        given: Settings,
+        stop: Stop,
+        stop_after: int | None = None,
+        *,
+        first: Callable[[], object] = lambda: None,
+        bad: str = "bad",
+    ) -> None:
         super().__init__(HttpClient("http://127.0.0.1:9"), given, stop)
         self._left = stop_after
+        self._first: list[Callable[[], object]] = [first]
+        self._bad = bad
 
     def wait_for_start(self) -> bool:
         return True
 
     def send(self, file_id: str, line: int, request: Request) -> dict[str, Any] | Unfinished:
+        if self._first:
+            self._first.pop()()
         if self._left is not None:
             self._left -= 1
             if self._left < 0:
                 self._stop.request("SIGTERM", 10)
                 return Unfinished(lost_server=False)
-        status = 400 if "bad" in request.custom_id else 200
+        status = 400 if self._bad in request.custom_id else 200
         return answered(file_id, line, request.custom_id, status, "r", {"usage": {"prompt_tokens": 1}})
 
 
@@ -126,6 +139,53 @@ def test_several_processes_on_the_same_shards_at_once(kills: list[int | None]) -
         thread.join()
     assert attempt(objects, env)
     assert_exactly_once(objects, names)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_two_processes_that_saw_different_answers_agree(after: bool) -> None:
+    """One begins, then another has the same shard from its begin to its death, then the first goes on."""
+    kill_at = 0
+    died = True
+    while died:
+        kill_at += 1
+        objects, env = make(NAMES[:5], BATCH_CONCURRENCY="1")
+        ends: list[bool] = []
+
+        def other(objects: MemoryBucket = objects, env: Settings = env, ends: list[bool] = ends) -> None:
+            ends.append(attempt(objects, env, kill_at, after=after))  # noqa: B023
+
+        stop = Stop()
+        store = cast("Store", MemoryStore(objects))
+        answers = Answers(env, stop, first=other, bad="c")  # what fails for the other succeeds here, and vice versa
+        Run(env, store, store, stop, lambda _died, answers=answers: answers).run()
+        both = [item["custom_id"] for item in (*objects.lines(".output.jsonl"), *objects.lines(".errors.jsonl"))]
+        assert sorted(both) == sorted(NAMES[:5])
+        assert objects.overwritten == []
+        died = not ends[0]
+    assert kill_at > 6
+
+
+def test_children_that_list_different_files_agree() -> None:
+    objects, env = make(["a"], BATCH_RUN_ID="job")
+
+    class Late(MemoryStore):
+        """Between its listing and its writing, another child sees one more file, and is first to write."""
+
+        raced = False
+
+        def list(self, prefix: str) -> Iterator[dict[str, Any]]:
+            found = list(super().list(prefix))
+            if not self.raced:
+                self.raced = True
+                objects.objects["in/late.jsonl"] = batch_file(["b"]).encode()
+                other = cast("Store", MemoryStore(objects))
+                seen.append(plan_run(other, other, env, lambda: None))
+            yield from found
+
+    seen: list[list[FilePlan]] = []
+    late = cast("Store", Late(objects))
+    assert [plan.file.key for plan in plan_run(late, late, env, lambda: None)] == ["in/a.jsonl", "in/late.jsonl"]
+    assert plan_run(late, late, env, lambda: None) == seen[0]
 
 
 @given(data=st.lists(st.sampled_from([b"a", b"\n", b"bcd", b"\r\n", b" "])).map(b"".join), sizes=st.integers(1, 7))

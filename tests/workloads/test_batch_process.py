@@ -67,7 +67,7 @@ def free_port() -> int:
 
 
 def test_killed_at_random_and_started_again_until_done(start: Start, bucket: Bucket, model: FakeOpenAi) -> None:
-    names = [f"n{number}" for number in range(120)]
+    names = [f"n{number}" for number in range(80)]
     bucket.put("in/a.jsonl", batch_file(names, {"n7": {"status": 400}}))
     env = batch_env(bucket, model.url)
     model.delay_s = 0.05
@@ -75,7 +75,7 @@ def test_killed_at_random_and_started_again_until_done(start: Start, bucket: Buc
     for _ in range(3):
         before = sum(model.answered.values())
         process = start(env)
-        more = random.randint(1, 35)
+        more = random.randint(1, 22)
         wait_until(lambda: sum(model.answered.values()) >= before + more or process.poll() is not None)  # noqa: B023
         process.send_signal(signal.SIGKILL)
         codes.append(finish(process)[0])
@@ -83,9 +83,9 @@ def test_killed_at_random_and_started_again_until_done(start: Start, bucket: Buc
     code, metrics, log = finish(start(env))
     assert code == exit_codes.DONE, log
     assert_answered_once(bucket, names, {"n7": "400"})
-    assert metrics["lines"] == 120
+    assert metrics["lines"] == 80
     # A death costs what was in flight and not yet in a part: 8 threads and 3 lines at most, each time.
-    assert sum(model.answered.values()) <= 119 + 3 * (8 + 8 + 4)
+    assert sum(model.answered.values()) <= 79 + 3 * (8 + 8 + 4)
 
 
 def test_sigterm_drains(start: Start, bucket: Bucket, model: FakeOpenAi) -> None:

@@ -32,7 +32,7 @@ class Worker:
         """Work; the number of messages that were done with."""
         settings = self._settings
         done = 0
-        idle_since = last_beat = time.monotonic()
+        idle_since, last_beat = time.monotonic(), float("-inf")
         was_healthy = True
         executor = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="message")
         beats = threading.Event()

@@ -55,6 +55,8 @@ def run_batch(settings: Settings, stop: Stop) -> int:
 
     settings = replace(settings, server_command=tuple(fill_in(settings.server_command, settings)))
     with closing(boto3.client("s3", config=CLIENT)) as s3:
+        if "IfNoneMatch" not in s3.meta.service_model.operation_model("PutObject").input_shape.members:
+            raise SettingsError(f"boto3 {boto3.__version__} is too old: conditional writes came with 1.36")
         source, target = Store(s3, settings.input.bucket), Store(s3, settings.output.bucket)
         run = Run(settings, source, target, stop, make_endpoint)
         code, reason = judge(run.run)
