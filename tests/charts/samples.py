@@ -357,6 +357,13 @@ def llm_observability() -> LlmObservabilityValues:
         ],
         dashboards={"fleet": {"title": "Fleet", "uid": "fleet", "panels": [{"title": "{{model_name}} 100%"}]}},
         dashboard_folder="LLM",
+        external_secrets=[
+            ExternalSecret(
+                name="alert-receiver-slack",
+                store_name="aws-secrets-manager",
+                data=[ExternalSecretItem(secret_key="value", remote_key="acme/slack", remote_property="url")],
+            )
+        ],
     )
 
 

@@ -29,6 +29,14 @@ def require_terraform() -> Path:
     return Path(found)
 
 
+def require_promtool() -> Path:
+    """Prometheus' own tool (Debian package ``prometheus``)."""
+    found = shutil.which("promtool")
+    if found is None:
+        _missing("promtool is not on PATH")
+    return Path(found)
+
+
 def _missing(reason: str) -> NoReturn:
     if os.environ.get("CI", "").lower() in {"1", "true"}:
         pytest.fail(f"{reason} (CI must have it)")

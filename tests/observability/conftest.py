@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from llminfra import VLLM, Autoscaling, Endpoint, Model, Observability, Slo
-from llminfra.compiler.releases.needs import scales
 from llminfra.catalog.engines import engine_release
+from llminfra.compiler.releases.needs import scales
 from llminfra.engines.invocation import Metrics
 from llminfra.loading.load import load
 from llminfra.observability import rule_groups
