@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
     if _COOKIE not in os.environ:
         sys.stderr.write("this is a Terraform provider plugin; Terraform starts it\n")
         return 1
-    _plugin(names[0], settings)
+    return _plugin(names[0], settings)
 
 
 def _server(name: str, settings: Settings, directory: Path, stopped: threading.Event) -> grpc.Server:
@@ -92,7 +92,7 @@ def _plugin(name: str, settings: Settings) -> NoReturn:
     os._exit(0)  # gRPC's threads would hold the interpreter, and Terraform waits for the process to end
 
 
-def _attach(names: list[str], settings: Settings) -> int:
+def _attach(names: list[str], settings: Settings) -> NoReturn:
     """All providers for many Terraform runs, until told to stop; charts are relative to each stack's directory."""
     stopped = threading.Event()
     servers: list[grpc.Server] = []
@@ -120,7 +120,8 @@ def _attach(names: list[str], settings: Settings) -> int:
     stopped.wait()
     for server in servers:
         server.stop(grace=0.1)
-    return 0
+    sys.stdout.flush()
+    os._exit(0)  # a call that hangs must not keep the process
 
 
 def _wait_for_parent(stopped: threading.Event) -> None:
