@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from llminfra.bindings import core
 from llminfra.compiler.stacks.async_endpoints import async_stack
+from llminfra.compiler.stacks.batch import batch_stack
 from llminfra.compiler.stacks.common import Built
 from llminfra.compiler.stacks.ec2 import ec2_stack
 from llminfra.compiler.stacks.sagemaker import sagemaker_stack
@@ -20,6 +21,9 @@ def target_stacks(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Bui
             found.append(_after(make(app, plan), built, skip={"cluster", "platform", "serving"}))
     if plan.async_endpoints:
         found.append(_after(async_stack(app, plan), [*built, *found], skip={"storage", "platform"}))
+    if plan.batches:
+        skip = {"platform", "serving"} if plan.buckets or plan.lustre else {"storage", "platform", "serving"}
+        found.append(_after(batch_stack(app, plan), built, skip=skip | {"cluster"}))
     return found
 
 

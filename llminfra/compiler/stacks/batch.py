@@ -1,0 +1,283 @@
+"""The batch stack: offline inference on AWS Batch, its runner, its schedule, and who hears of failures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from llminfra.bindings import aws, core
+from llminfra.compiler.contracts import NetworkContract, StorageContract
+from llminfra.compiler.stacks.common import Built, open_stack, read
+from llminfra.compiler.stacks.serving import reads_weights
+from llminfra.constructs.batch_compute import BatchCompute, batch_queue
+from llminfra.constructs.batch_events import batch_failures, batch_schedule
+from llminfra.constructs.batch_job import BatchJob, batch_job
+from llminfra.constructs.iam import Role, Statement, role, trusts_service
+from llminfra.constructs.kms import Key, kms_key, used_by_log_groups
+from llminfra.constructs.log_group import log_group
+from llminfra.constructs.names import identifier
+from llminfra.constructs.private_bucket import private_bucket
+from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.sns_topic import sns_topic, used_by_publishers
+from llminfra.constructs.state import write_outputs
+from llminfra.constructs.workload_archive import archive_path
+from llminfra.planning.plan import Plan
+from llminfra.planning.targets.plans import BatchPlan
+from llminfra.workloads import bootstrap_command
+
+WORKLOAD = "batch_runner"
+_CACHE = "/tmp/llminfra"  # noqa: S108  # in the container of one job, which is alone on its instance
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all batches of the platform use; ``bucket`` holds the runner's archive at ``key`` with digest ``sha256``."""
+
+    encryption: Key
+    network: NetworkContract
+    storage: StorageContract | None
+    alarms: str
+    bucket: str
+    bucket_arn: str
+    key: str
+    sha256: str
+
+
+def batch_stack(app: core.App, plan: Plan) -> Built:
+    """Compile the batches of a plan."""
+    scope = open_stack(app, plan, "batch")
+    stored = bool(plan.buckets or plan.lustre)
+    shared = _shared(
+        scope,
+        plan,
+        NetworkContract.read(read(scope, plan, "network"), plan),
+        StorageContract.read(read(scope, plan, "storage"), plan) if stored else None,
+    )
+    outputs = {"alarm_topic_arn": shared.alarms}
+    for item in plan.batches:
+        outputs |= _batch(scope, item, shared)
+    write_outputs(scope.stack, outputs)
+    scope.finish()
+    return Built("batch", scope.stack, workloads=frozenset({WORKLOAD}))
+
+
+def _shared(scope: Scope, plan: Plan, network: NetworkContract, storage: StorageContract | None) -> _Shared:
+    make = scope.under("batches")
+    key = kms_key(
+        make,
+        "batch",
+        purpose="logs, code and alarms of batch jobs",
+        statements=[
+            used_by_log_groups(scope, *(_log_group_name(scope, item) for item in plan.batches)),
+            used_by_publishers(scope, "cloudwatch.amazonaws.com"),
+        ],
+    )
+    bucket = private_bucket(
+        make, "batch", name=f"{scope.platform}-batch-{scope.account_id}-{scope.region}", key=key, days_by_prefix={}
+    )
+    archive = archive_path(WORKLOAD)
+    digest = f'${{filesha256("{archive}")}}'
+    # The digest is in the key, so that jobs that were submitted before an update find what they were made for.
+    code = make(
+        aws.S3Object,
+        "batch-runner",
+        bucket=bucket.name,
+        key=f"{WORKLOAD}/{digest}.zip",
+        source=archive,
+        source_hash=digest,
+        server_side_encryption="aws:kms",
+        kms_key_id=key.arn,
+        bucket_key_enabled=True,
+        depends_on=[*bucket.ready, key.policy],
+    )
+    alarms = sns_topic(make, "batch-alarms", key=key, publishers=["cloudwatch.amazonaws.com"])
+    return _Shared(
+        encryption=key,
+        network=network,
+        storage=storage,
+        alarms=alarms,
+        bucket=bucket.name,
+        bucket_arn=bucket.arn,
+        key=code.key,
+        sha256=code.source_hash,
+    )
+
+
+def _batch(scope: Scope, item: BatchPlan, shared: _Shared) -> dict[str, str]:
+    make = scope.under(f"batches.{item.name}")
+    id_ = f"batch-{item.name}"
+    on = item.spec.on
+    queue = batch_queue(
+        make,
+        BatchCompute(
+            id=id_,
+            instance_types=[each.name for each in item.machine.instance_types],
+            max_vcpus=item.max_vcpus,
+            spot=on.spot,
+            on_demand=on.on_demand,
+            root_volume_gib=item.root_volume_gib,
+            subnet_ids=[shared.network.private_subnet_ids[zone] for zone in item.zones],
+            vpc_id=shared.network.vpc_id,
+        ),
+    )
+    logs = log_group(make, id_, name=_log_group_name(scope, item), days=item.spec.log_days, key=shared.encryption)
+    secrets = _secrets(make, id_, item)
+    invocation = item.serving.invocation
+    image = invocation.image_repository
+    image += f"@{invocation.image_digest}" if invocation.image_digest else f":{invocation.image_tag}"
+    job = batch_job(
+        make,
+        BatchJob(
+            id=id_,
+            image=image,
+            command=bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256),
+            environment=_environment(item),
+            secrets={name: each.value_from for name, each in secrets.items()},
+            vcpus=item.vcpus,
+            memory_mib=item.memory_mib,
+            gpus=item.gpus,
+            shm_mib=item.serving.resources.shm_mib,
+            user=f"{invocation.run_as_user}:{invocation.run_as_user}",
+            attempts=item.spec.attempts,
+            timeout_s=item.spec.timeout_s,
+            log_group=logs.name,
+        ),
+        job_role=_job_role(make, id_, item, shared),
+        execution_role=_execution_role(make, id_, logs.arn, [each.arn for each in secrets.values()]),
+    )
+    if item.spec.schedule:
+        batch_schedule(make, id_, expression=item.spec.schedule, queue=queue, job=job, jobs=item.spec.jobs)
+    failures = batch_failures(make, id_, queue=queue, alarm_topic_arn=shared.alarms)
+    stem = identifier(item.name)
+    return {
+        f"{stem}_job_queue_arn": queue.arn,
+        f"{stem}_job_definition_arn": job.arn,
+        f"{stem}_failures_queue_arn": failures,
+    }
+
+
+def _log_group_name(scope: Scope, item: BatchPlan) -> str:
+    return f"/llminfra/{scope.platform}/batch/{item.name}"
+
+
+def _environment(item: BatchPlan) -> dict[str, str]:
+    """The engine's variables and the runner's settings, without those whose default is meant."""
+    invocation, spec = item.serving.invocation, item.spec
+    return {
+        **invocation.env,
+        **{name: f"{_CACHE}/{folder}" for name, folder in invocation.cache_env.items()},
+        "BATCH_NAME": item.name,
+        "BATCH_INPUT": spec.input,
+        "BATCH_OUTPUT": spec.output,
+        "BATCH_SERVER_COMMAND": json.dumps([*invocation.command, *invocation.args]),
+        "BATCH_ENDPOINT_URL": f"http://127.0.0.1:{invocation.port}",
+        "BATCH_HEALTH_PATH": invocation.startup.path or "/health",
+        "BATCH_START_TIMEOUT_S": str(item.start_timeout_s),
+        "BATCH_CONCURRENCY": str(spec.concurrency),
+        "BATCH_WATCH_SPOT": "true" if spec.on.spot else "false",
+        "BATCH_SPOT_DRAIN_TIMEOUT_S": str(item.drain_s),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """A secret: its ARN, and how a container definition names it or a key in it."""
+
+    arn: str
+    value_from: str
+
+
+def _secrets(make: Maker, id_: str, item: BatchPlan) -> dict[str, _Secret]:
+    """The engine's secrets by variable; ECS wants whole ARNs, which only a look-up knows."""
+    found = {}
+    for each in item.serving.invocation.secret_env:
+        arn = make(aws.DataAwsSecretsmanagerSecret, f"{id_}-{identifier(each.name)}", name=each.secret_name).arn
+        found[each.name] = _Secret(arn, f"{arn}:{each.secret_key}::" if each.secret_key else arn)
+    return found
+
+
+def _s3(uri: str) -> tuple[str, str]:
+    """Bucket, and prefix with a slash at its end."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    return bucket, f"{prefix.rstrip('/')}/"
+
+
+def _job_role(make: Maker, id_: str, item: BatchPlan, shared: _Shared) -> Role:
+    """A role that reads one prefix, writes another, and loads one model and the runner's code."""
+    scope = make.scope
+    (source, source_prefix), (target, target_prefix) = _s3(item.spec.input), _s3(item.spec.output)
+    bucket_arn = f"arn:{scope.partition}:s3:::"
+    statements = [
+        Statement(sid="ReadInput", actions=["s3:GetObject"], resources=[f"{bucket_arn}{source}/{source_prefix}*"]),
+        Statement(
+            sid="WriteOutput",
+            actions=["s3:GetObject", "s3:PutObject"],
+            resources=[f"{bucket_arn}{target}/{target_prefix}*"],
+        ),
+        Statement(
+            sid="ListInput",
+            actions=["s3:ListBucket"],
+            resources=[f"{bucket_arn}{source}"],
+            conditions=[("StringLike", "s3:prefix", [f"{source_prefix}*"])],
+        ),
+        Statement(
+            sid="ListOutput",
+            actions=["s3:ListBucket"],
+            resources=[f"{bucket_arn}{target}"],
+            conditions=[("StringLike", "s3:prefix", [f"{target_prefix}*"])],
+        ),
+        Statement(sid="ReadCode", actions=["s3:GetObject"], resources=[f"{shared.bucket_arn}/{WORKLOAD}/*"]),
+        Statement(sid="DecryptCode", actions=["kms:Decrypt"], resources=[shared.encryption.arn]),
+    ]
+    keys: tuple[tuple[str, str | None, list[str]], ...] = (
+        ("InputKey", item.spec.input_kms_key_arn, ["kms:Decrypt"]),
+        ("OutputKey", item.spec.output_kms_key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
+    )
+    statements += [
+        Statement(
+            sid=sid,
+            actions=actions,
+            resources=[arn],
+            conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
+        )
+        for sid, arn, actions in keys
+        if arn
+    ]
+    weights = item.serving.weights
+    inline = {"job": statements}
+    if weights.kind == "bucket" and weights.storage and weights.key and shared.storage:
+        inline["weights"] = list(reads_weights(shared.storage.buckets[weights.storage], weights.key, scope))
+    return role(
+        make,
+        f"{id_}-job",
+        trust=trusts_service("ecs-tasks.amazonaws.com", ("StringEquals", "aws:SourceAccount", [scope.account_id])),
+        description=f"{scope.platform}: batch job {item.name}",
+        inline=inline,
+    )
+
+
+def _execution_role(make: Maker, id_: str, log_group_arn: str, secret_arns: list[str]) -> Role:
+    """A role by which ECS starts the container: logs, and secrets where there are some."""
+    scope = make.scope
+    statements = [
+        Statement(
+            sid="WriteLogs",
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[f"{log_group_arn}:*"],
+        )
+    ]
+    if secret_arns:
+        statements.append(
+            Statement(
+                sid="ReadSecrets",
+                actions=["secretsmanager:GetSecretValue"],
+                resources=secret_arns,
+            )
+        )
+    return role(
+        make,
+        f"{id_}-execution",
+        trust=trusts_service("ecs-tasks.amazonaws.com", ("StringEquals", "aws:SourceAccount", [scope.account_id])),
+        description=f"{scope.platform}: starts containers of {id_}",
+        inline={"start": statements},
+    )
