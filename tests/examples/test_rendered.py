@@ -1,0 +1,41 @@
+"""The Kubernetes objects of every example are what the API server of its version takes."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from llminfra.cli.releases import render_releases
+from llminfra.compiler import compile_platforms
+from llminfra.helm.validate import validate_objects
+from tests.examples.test_examples import EXAMPLES, plans_of
+
+_ALWAYS = {"cluster-base"}
+# What only AWS knows is a reference until Terraform applies; the API server sees ids.
+_IDS = {"security_group": "sg-0123456789abcdef0", "subnet": "subnet-0123456789abcdef0"}
+
+
+def applied(text: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        return next((known for part, known in _IDS.items() if part in match[0]), match[0])
+
+    return re.sub(r"\$\{[^}]*\}", value, text)
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)
+def test_objects_of_an_example_are_valid(spec: Path, tmp_path: Path) -> None:
+    plans = plans_of(spec)
+    versions = {plan.eks.version for plan in plans if plan.cluster is not None}
+    compile_platforms(plans, tmp_path / "out")
+    rendered = render_releases(tmp_path / "out", plans)
+    assert bool(rendered.releases) == bool(versions)
+    if not versions:
+        return
+    (version,) = versions
+    names = {release.name for release in rendered.releases}
+    assert names >= _ALWAYS | {endpoint.name for plan in plans for endpoint in plan.endpoints}
+    for release in rendered.releases:
+        objects = [item for item in yaml.safe_load_all(applied(release.text)) if item]
+        assert objects, release.name
+        assert [str(item) for item in validate_objects(objects, version)] == []
