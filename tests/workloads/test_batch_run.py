@@ -148,16 +148,16 @@ def test_faults_are_retried_or_recorded(
         "n1": {"status": 429, "times": 1, "retry_after": 0},
         "n2": {"disconnect": True, "times": 2},
         "n3": {"text": "no json", "times": 1},
-        "n4": {"delay_s": 1, "times": 1},
+        "n4": {"delay_s": 4, "times": 1},
         "n5": {"status": 400},
         "n6": {"status": 503},
         "n7": {"disconnect": True},
-        "n8": {"delay_s": 1},
+        "n8": {"delay_s": 4},
         "n9": {"text": "no json"},
         "n10": {"text": "<html>", "status": 404},
     }
     bucket.put("in/a.jsonl", batch_file(NAMES, faults))
-    assert run(replace(settings, request_timeout_s=0.3)) == exit_codes.DONE
+    assert run(replace(settings, request_timeout_s=0.8)) == exit_codes.DONE
     failed = {
         "n5": "400",
         "n6": "503",
