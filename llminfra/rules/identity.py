@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llminfra.catalog import instances
 from llminfra.diagnostics import Severity
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import Block, Nested, Stacks, references
@@ -97,13 +98,25 @@ def kms_everywhere(stacks: Stacks) -> Iterator[Hit]:
     """The key attribute of every type that has one; notices of AWS to a queue are not data of ours."""
     for kind, attribute in _KMS_ATTRIBUTES.items():
         for item in stacks.resources(kind):
-            if not item.get(attribute) and not _only_notices(stacks, item):
+            if not item.get(attribute) and not _only_notices(stacks, item) and not _local_disks(item):
                 yield Hit(
                     on=item,
                     message="data is stored without a customer-managed key",
                     found=f"no {attribute}",
                     expected=f"{attribute} = the platform's key",
                 )
+
+
+def _local_disks(configuration: Block) -> bool:
+    """Whether all instances have local NVMe, which is encrypted by the machine: SageMaker refuses a key for them.
+
+    SageMaker API Reference, CreateEndpointConfig KmsKeyId.
+    """
+    if configuration.type != "aws_sagemaker_endpoint_configuration":
+        return False
+    names = [str(item.get("instance_type")) for item in configuration.blocks("production_variants")]
+    found = [instances.get(name.removeprefix("ml.")) for name in names]
+    return bool(found) and all(item is not None and item.nvme_gb > 0 for item in found)
 
 
 def _only_notices(stacks: Stacks, queue: Block) -> bool:

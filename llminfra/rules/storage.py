@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from llminfra.diagnostics import Severity
 from llminfra.rules.rule import Hit, rule
@@ -10,6 +11,7 @@ from llminfra.rules.terraform_view import Block, Stacks, references
 
 _STORAGE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_storage.adoc"
 _LUSTRE_PORTS = ((988, 988), (1018, 1023))
+_BUCKET_ARN = re.compile(r"^arn:[a-z-]+:s3:::(?P<bucket>[a-z0-9.-]+)/")
 _WRITES = ("s3:put", "s3:delete", "s3:*", "s3:abort", "s3:restore", "s3:replicate")
 
 
@@ -140,13 +142,21 @@ def serving_reads_only(stacks: Stacks) -> Iterator[Hit]:
             if str(statement.get("effect") or "Allow") != "Allow":
                 continue
             writes = [item for item in statement.strings("actions") if item == "*" or item.lower().startswith(_WRITES)]
-            if writes:
+            if writes and not _elsewhere(statement.strings("resources"), stacks):
                 yield Hit(
                     on=document,
                     message="the role of the endpoint may change objects in S3",
                     found=", ".join(writes),
                     expected="s3:GetObject, s3:ListBucket",
                 )
+
+
+def _elsewhere(resources: Sequence[str], stacks: Stacks) -> bool:
+    """Whether every resource is in a bucket by name that holds no weights: answers of an asynchronous endpoint."""
+    ours = {str(bucket.get("bucket")) for bucket in stacks.resources("aws_s3_bucket")}
+    ours |= {str(bucket.get("bucket")) for bucket in stacks.data("aws_s3_bucket")}
+    named = [_BUCKET_ARN.match(item) for item in resources]
+    return bool(named) and all(match is not None and match["bucket"] not in ours for match in named)
 
 
 @rule(

@@ -1,0 +1,33 @@
+"""An asynchronous SageMaker endpoint: requests and answers in S3, notices by SNS, no instance while nothing waits."""
+
+import datetime as dt
+
+from llminfra import Autoscaling, DJLServing, Endpoint, Model, ModelBucket, Platform, SageMakerAsync, Waiver
+
+ACCEPTED = {
+    ("CKV_AWS_18", "storage.*"): "CloudTrail data events record every access; access logs would repeat them.",
+    ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",
+    ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",
+    ("CKV2_AWS_34", "endpoints.*"): "The contract names a secret and holds none.",
+    ("CKV2_AWS_5", "endpoints.*"): "The group is on the interfaces of the model's containers.",
+    ("CKV_AWS_98", "endpoints.*"): "The instance type encrypts its local NVMe itself and refuses a key.",
+}
+
+platform = Platform(
+    name="sagemaker-async",
+    region="us-east-1",
+    storage=[ModelBucket(name="acme-async-weights")],
+    endpoints=[
+        Endpoint(
+            name="summaries",
+            model=Model(id="Qwen/Qwen3-8B"),
+            engine=DJLServing(max_model_len=32_768),
+            on=SageMakerAsync(instance_type="ml.g6e.2xlarge", output="s3://acme-async-answers/summaries"),
+            replicas=Autoscaling(min=0, max=4),
+        )
+    ],
+    waivers=[
+        Waiver(rule=rule, scope=scope, reason=reason, owner="platform-security", expires=dt.date(2027, 6, 30))
+        for (rule, scope), reason in ACCEPTED.items()
+    ],
+)

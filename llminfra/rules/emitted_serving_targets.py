@@ -1,0 +1,141 @@
+"""Pages of the findings that planning makes about endpoints on EC2 and SageMaker, and platforms without a cluster."""
+
+from __future__ import annotations
+
+from llminfra.diagnostics import Severity
+from llminfra.rules.rule import LooksAt, emitted
+
+_PLAN = LooksAt.PLAN
+_SAGEMAKER = "SageMaker AI Developer Guide"
+_SCALING = "Amazon EC2 Auto Scaling User Guide"
+
+RULES = (
+    emitted(
+        "LLM_REF_5",
+        "GPU pools belong to a platform with a cluster",
+        looks_at=_PLAN,
+        why="A pool is nodes of an EKS cluster; with cluster=None there is nothing that they could join.",
+        fix="leave cluster out of the platform, or run the endpoints on Ec2(…) or SageMaker(…)",
+        source=("llminfra: GpuPool",),
+    ),
+    emitted(
+        "LLM_REF_6",
+        "Lustre file systems belong to a platform with a cluster",
+        looks_at=_PLAN,
+        why="Pods mount the file system through its CSI driver; endpoints outside the cluster copy weights from S3.",
+        fix="remove the file system, or add a GpuPool",
+        source=("kubernetes-sigs/aws-fsx-csi-driver docs/README.md",),
+    ),
+    emitted(
+        "LLM_CAP_40",
+        "An endpoint's instance type exists and has NVIDIA GPUs",
+        looks_at=_PLAN,
+        why="An unknown type fails after the network already stands, and an engine without GPU never answers.",
+        fix="use a GPU instance type that exists",
+        source=("EC2 DescribeInstanceTypes, as in moto's data",),
+    ),
+    emitted(
+        "LLM_CAP_41",
+        "A replica outside the cluster fits one instance",
+        looks_at=_PLAN,
+        why="Ranks on several instances must find each other, start together and share an EFA fabric; on EKS that is a "
+        "LeaderWorkerSet, and neither an Auto Scaling group nor a SageMaker variant has anything like it.",
+        fix="use a larger instance type, quantize, or run it on a GpuPool with efa=True",
+        source=("kubernetes-sigs/lws", f"{_SAGEMAKER}: production variants"),
+    ),
+    emitted(
+        "LLM_CAP_42",
+        "A replica uses all GPUs of an instance of its own",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Outside the cluster nothing else runs on the instance: GPUs that the replica leaves are paid for idle.",
+        fix="use a smaller type of the same GPU, or spread the replica over all of them",
+        source=("Amazon EC2 pricing is by the instance",),
+    ),
+    emitted(
+        "LLM_CAP_43",
+        "There is a pinned machine image for the processor architecture",
+        looks_at=_PLAN,
+        why="An image found by 'latest' changes under a running fleet, so llminfra starts none that it does not pin.",
+        fix="use an x86_64 type, or name an image with ami_id=…",
+        source=("AWS Deep Learning AMIs developer guide: release notes",),
+    ),
+    emitted(
+        "LLM_CAP_44",
+        "SageMaker hosts on the instance family",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="SageMaker offers fewer families than EC2, and each region fewer still.",
+        fix="check SageMaker's instance types in the region, or use another family",
+        source=("SageMaker API Reference: ProductionVariant InstanceType",),
+    ),
+    emitted(
+        "LLM_SRV_42",
+        "The engine has an image for SageMaker",
+        looks_at=_PLAN,
+        why="SageMaker calls /ping and /invocations on port 8080; an engine's plain image answers neither.",
+        fix="use VLLM(…), DJLServing(…) or TGI(…), or an image of your own in ECR",
+        source=(f"{_SAGEMAKER}: custom inference code with hosting services", "aws/deep-learning-containers docs"),
+    ),
+    emitted(
+        "LLM_SRV_43",
+        "An EC2 endpoint keeps one instance",
+        looks_at=_PLAN,
+        why="Requests wait in the engine's queue; with no engine nothing counts them, so the group never comes back.",
+        fix="set min=1, or use a GpuPool or SageMakerAsync(…), which start from zero",
+        source=(f"{_SCALING}: target tracking scaling policies",),
+    ),
+    emitted(
+        "LLM_SRV_44",
+        "An EC2 endpoint that scales has an engine that reports its queue",
+        looks_at=_PLAN,
+        why="GPU use says busy long before requests wait; the queue is the honest sign, and not all engines show it.",
+        fix="use VLLM(…), SGLang(…) or TGI(…), or a fixed number of replicas",
+        source=(f"{_SCALING}: target tracking with custom metrics",),
+    ),
+    emitted(
+        "LLM_SRV_45",
+        "SageMaker's image lies in ECR of the region",
+        looks_at=_PLAN,
+        why="SageMaker pulls from private ECR only, in the endpoint's region; CreateModel refuses anything else.",
+        fix="copy the image to ECR in the region",
+        source=("SageMaker API Reference: ContainerDefinition Image",),
+    ),
+    emitted(
+        "LLM_SRV_46",
+        "A real-time SageMaker endpoint keeps one instance",
+        looks_at=_PLAN,
+        why="Variants without inference components have at least one instance; the Terraform AWS provider has no such "
+        "components.",
+        fix="set min=1, or use SageMakerAsync(…), or a GpuPool",
+        source=(
+            f"{_SAGEMAKER}: scale an endpoint to zero instances",
+            "hashicorp/terraform-provider-aws#35226",
+        ),
+    ),
+    emitted(
+        "LLM_SEC_40",
+        "No Hub token in a SageMaker model",
+        looks_at=_PLAN,
+        why="A SageMaker container has plain variables only: a token would stand in the state and in DescribeModel.",
+        fix="copy the gated model into a ModelBucket once",
+        source=("SageMaker API Reference: ContainerDefinition Environment",),
+    ),
+    emitted(
+        "LLM_SEC_41",
+        "API keys are for targets that check them",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="SageMaker lets callers in by IAM; a key beside it suggests a protection that is not there.",
+        fix="leave api_key out and grant sagemaker:InvokeEndpoint to callers",
+        source=(f"{_SAGEMAKER}: identity-based policies",),
+    ),
+    emitted(
+        "LLM_STO_22",
+        "Endpoints outside the cluster read weights from a bucket",
+        looks_at=_PLAN,
+        why="Instances and SageMaker copy from S3 to their own disk before the engine starts; neither mounts Lustre.",
+        fix="name a ModelBucket, for example the one that the file system is linked to",
+        source=(f"{_SAGEMAKER}: deploy uncompressed models",),
+    ),
+)
