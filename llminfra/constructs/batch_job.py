@@ -1,10 +1,11 @@
-"""A job definition of AWS Batch: one container with all GPUs of its instance."""
+"""A job definition of AWS Batch: the engine's container and the runner's on one instance."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Role
@@ -22,34 +23,51 @@ _ON_EXIT: tuple[tuple[str, str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container of a job.
+
+    Attributes:
+        name: Name in the job.
+        image: Image with tag or digest.
+        command: What follows the image's entry point, which AWS Batch has no way to replace.
+        environment: Variables.
+        secrets: ARNs of secrets by variable.
+        vcpus: vCPUs.
+        memory_mib: Memory.
+        gpus: GPUs; 0 for none.
+        shm_mib: Size of ``/dev/shm``; 0 for Docker's own.
+        essential: Whether the job ends when it ends, with its exit code.
+        after: Containers that start before.
+    """
+
+    name: str
+    image: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    vcpus: int
+    memory_mib: int
+    gpus: int = 0
+    shm_mib: int = 0
+    essential: bool = True
+    after: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJob:
-    """A container job.
+    """A job of several containers on one instance.
 
     Attributes:
         id: Name without the platform.
-        image: Image with tag or digest.
-        command: Command, as it replaces the image's entry point.
-        environment: Variables.
-        secrets: ARNs of secrets by variable.
-        vcpus: vCPUs of the job.
-        memory_mib: Memory of the job.
-        gpus: GPUs of the job.
-        shm_mib: Size of ``/dev/shm``.
-        user: User and group in the container.
+        containers: Containers; they share the instance's network.
+        user: User and group in all of them.
         attempts: Times that it is started.
         timeout_s: Seconds of one attempt.
         log_group: Name of the log group.
     """
 
     id: str
-    image: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    secrets: Mapping[str, str]
-    vcpus: int
-    memory_mib: int
-    gpus: int
-    shm_mib: int
+    containers: Sequence[Container]
     user: str
     attempts: int
     timeout_s: int
@@ -59,38 +77,13 @@ class BatchJob:
 def batch_job(make: Maker, item: BatchJob, *, job_role: Role, execution_role: Role) -> aws.BatchJobDefinition:
     """Create a job definition.
 
-    A container of AWS Batch has the instance's network, so that two of them would fight for the engine's port; that a
-    job asks for every GPU keeps it alone.
+    Containers of AWS Batch have the instance's network, so that two jobs there would fight for the engine's port; that
+    a job asks for every GPU keeps it alone.
     """
-    properties = {
-        "image": item.image,
-        "command": list(item.command),
-        "environment": [{"name": name, "value": value} for name, value in sorted(item.environment.items())],
-        "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(item.secrets.items())],
+    task = {
+        "containers": [_container(make, item, each) for each in item.containers],
         "executionRoleArn": execution_role.arn,
-        "jobRoleArn": job_role.arn,
-        "resourceRequirements": [
-            {"type": "GPU", "value": str(item.gpus)},
-            {"type": "MEMORY", "value": str(item.memory_mib)},
-            {"type": "VCPU", "value": str(item.vcpus)},
-        ],
-        "linuxParameters": {"initProcessEnabled": True, "sharedMemorySize": item.shm_mib},
-        # Page-locked memory without bound: transfers between host and GPU, and NCCL, ask for it.
-        "ulimits": [
-            {"name": "memlock", "softLimit": -1, "hardLimit": -1},
-            {"name": "nofile", "softLimit": 65536, "hardLimit": 65536},
-        ],
-        "user": item.user,
-        "privileged": False,
-        "readonlyRootFilesystem": False,
-        "logConfiguration": {
-            "logDriver": "awslogs",
-            "options": {
-                "awslogs-group": item.log_group,
-                "awslogs-region": make.scope.region,
-                "awslogs-stream-prefix": item.id,
-            },
-        },
+        "taskRoleArn": job_role.arn,
     }
     return make(
         aws.BatchJobDefinition,
@@ -99,14 +92,49 @@ def batch_job(make: Maker, item: BatchJob, *, job_role: Role, execution_role: Ro
         type="container",
         platform_capabilities=["EC2"],
         propagate_tags=True,
-        container_properties=json.dumps(properties),
+        ecs_properties=json.dumps({"taskProperties": [task]}),
         retry_strategy=aws.BatchJobDefinitionRetryStrategy(
             attempts=item.attempts,
             evaluate_on_exit=[
-                aws.BatchJobDefinitionRetryStrategyEvaluateOnExit(**{field: value}, action=action)
-                for field, value, action in _ON_EXIT
+                aws.BatchJobDefinitionRetryStrategyEvaluateOnExit(**{test: value}, action=action)
+                for test, value, action in _ON_EXIT
             ],
         ),
         timeout=aws.BatchJobDefinitionTimeout(attempt_duration_seconds=item.timeout_s),
         depends_on=[*job_role.ready, *execution_role.ready],
     )
+
+
+def _container(make: Maker, job: BatchJob, item: Container) -> dict[str, Any]:
+    resources = {"VCPU": item.vcpus, "MEMORY": item.memory_mib, **({"GPU": item.gpus} if item.gpus else {})}
+    linux: dict[str, Any] = {"initProcessEnabled": True}
+    if item.shm_mib:
+        linux["sharedMemorySize"] = item.shm_mib
+    body = {
+        "name": item.name,
+        "image": item.image,
+        "command": list(item.command),
+        "environment": [{"name": name, "value": value} for name, value in sorted(item.environment.items())],
+        "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(item.secrets.items())],
+        "dependsOn": [{"containerName": name, "condition": "START"} for name in item.after],
+        "essential": item.essential,
+        "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in sorted(resources.items())],
+        "linuxParameters": linux,
+        # Page-locked memory without bound: transfers between host and GPU, and NCCL, ask for it.
+        "ulimits": [
+            {"name": "memlock", "softLimit": -1, "hardLimit": -1},
+            {"name": "nofile", "softLimit": 65536, "hardLimit": 65536},
+        ],
+        "user": job.user,
+        "privileged": False,
+        "readonlyRootFilesystem": False,
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": job.log_group,
+                "awslogs-region": make.scope.region,
+                "awslogs-stream-prefix": item.name,
+            },
+        },
+    }
+    return {name: value for name, value in body.items() if value != []}

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from llminfra.spec._base import Many, Name, Spec
 from llminfra.spec.endpoint import Parallelism
 from llminfra.spec.engine import Engine
+from llminfra.spec.engines.base import Image
 from llminfra.spec.model import Model
 from llminfra.spec.storage import ModelBucket
 
@@ -75,6 +76,9 @@ class BatchInference(Spec):
     """Times that a job is started, interruptions included."""
     timeout_s: Annotated[int, Field(ge=60)] = 86_400
     """Seconds that one attempt may run before AWS Batch ends it."""
+    runner_image: Image | None = None
+    """Image with Python 3.11, boto3 and no entry point for the runner; ``None``: the official Python image, in which
+    pinned packages are installed from PyPI when a job starts."""
     schedule: Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")] | None = None
     """When EventBridge submits the job (UTC), for example ``cron(0 2 * * ? *)``; ``None``: by hand or by a pipeline."""
     log_days: Annotated[int, Field(ge=1)] = 365

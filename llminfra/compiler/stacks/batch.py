@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
+from llminfra.catalog.batch_runner import runner_container
 from llminfra.compiler.contracts import NetworkContract, StorageContract
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.batch_compute import BatchCompute, batch_queue
 from llminfra.constructs.batch_events import batch_failures, batch_schedule
-from llminfra.constructs.batch_job import BatchJob, batch_job
+from llminfra.constructs.batch_job import BatchJob, Container, batch_job
 from llminfra.constructs.iam import Role, Statement, role, trusts_service
 from llminfra.constructs.kms import Key, kms_key, used_by_log_groups
 from llminfra.constructs.log_group import log_group
@@ -26,6 +26,14 @@ from llminfra.planning.targets.plans import BatchPlan
 from llminfra.workloads import bootstrap_command
 
 WORKLOAD = "batch_runner"
+_ENGINE = "engine"
+_INSTALL = """\
+set -eu
+printf '%s\\n' "$RUNNER_REQUIREMENTS" >/tmp/requirements.txt
+python3 -m pip install --quiet --no-cache-dir --require-hashes --target /tmp/site -r /tmp/requirements.txt
+export PYTHONPATH=/tmp/site
+exec "$@"
+"""
 _CACHE = "/tmp/llminfra"  # noqa: S108  # in the container of one job, which is alone on its instance
 
 
@@ -122,22 +130,15 @@ def _batch(scope: Scope, item: BatchPlan, shared: _Shared) -> dict[str, str]:
     )
     logs = log_group(make, id_, name=_log_group_name(scope, item), days=item.spec.log_days, key=shared.encryption)
     secrets = _secrets(make, id_, item)
-    invocation = item.serving.invocation
-    image = invocation.image_repository
-    image += f"@{invocation.image_digest}" if invocation.image_digest else f":{invocation.image_tag}"
     job = batch_job(
         make,
         BatchJob(
             id=id_,
-            image=image,
-            command=bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256),
-            environment=_environment(item),
-            secrets={name: each.value_from for name, each in secrets.items()},
-            vcpus=item.vcpus,
-            memory_mib=item.memory_mib,
-            gpus=item.gpus,
-            shm_mib=item.serving.resources.shm_mib,
-            user=f"{invocation.run_as_user}:{invocation.run_as_user}",
+            containers=[
+                _engine(item, {name: each.value_from for name, each in secrets.items()}),
+                _runner(item, shared, scope.region),
+            ],
+            user=f"{item.serving.invocation.run_as_user}:{item.serving.invocation.run_as_user}",
             attempts=item.spec.attempts,
             timeout_s=item.spec.timeout_s,
             log_group=logs.name,
@@ -160,16 +161,39 @@ def _log_group_name(scope: Scope, item: BatchPlan) -> str:
     return f"/llminfra/{scope.platform}/batch/{item.name}"
 
 
-def _environment(item: BatchPlan) -> dict[str, str]:
-    """The engine's variables and the runner's settings, without those whose default is meant."""
-    invocation, spec = item.serving.invocation, item.spec
-    return {
-        **invocation.env,
-        **{name: f"{_CACHE}/{folder}" for name, folder in invocation.cache_env.items()},
+def _engine(item: BatchPlan, secrets: dict[str, str]) -> Container:
+    """The engine's own image, which starts the server. The job goes on without it until the runner gives up."""
+    invocation = item.serving.invocation
+    image = invocation.image_repository
+    image += f"@{invocation.image_digest}" if invocation.image_digest else f":{invocation.image_tag}"
+    runner = runner_container()
+    return Container(
+        name=_ENGINE,
+        image=image,
+        # ``vllm serve`` is the entry point of vLLM's image (vllm-project/vllm docker/Dockerfile, stage vllm-openai).
+        command=invocation.args,
+        environment={
+            **invocation.env,
+            **{name: f"{_CACHE}/{folder}" for name, folder in invocation.cache_env.items()},
+        },
+        secrets=secrets,
+        vcpus=item.vcpus - runner.vcpus,
+        memory_mib=item.memory_mib - runner.memory_mib,
+        gpus=item.gpus,
+        shm_mib=item.serving.resources.shm_mib,
+        essential=False,
+    )
+
+
+def _runner(item: BatchPlan, shared: _Shared, region: str) -> Container:
+    """The runner, with its settings, without those whose default is meant."""
+    invocation, spec, runner = item.serving.invocation, item.spec, runner_container()
+    command = bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256)
+    environment = {
+        "AWS_DEFAULT_REGION": region,
         "BATCH_NAME": item.name,
         "BATCH_INPUT": spec.input,
         "BATCH_OUTPUT": spec.output,
-        "BATCH_SERVER_COMMAND": json.dumps([*invocation.command, *invocation.args]),
         "BATCH_ENDPOINT_URL": f"http://127.0.0.1:{invocation.port}",
         "BATCH_HEALTH_PATH": invocation.startup.path or "/health",
         "BATCH_START_TIMEOUT_S": str(item.start_timeout_s),
@@ -177,6 +201,22 @@ def _environment(item: BatchPlan) -> dict[str, str]:
         "BATCH_WATCH_SPOT": "true" if spec.on.spot else "false",
         "BATCH_SPOT_DRAIN_TIMEOUT_S": str(item.drain_s),
     }
+    image = runner.image
+    if spec.runner_image is not None:
+        own = spec.runner_image
+        image = own.repository + (f"@{own.digest}" if own.digest else f":{own.tag}")
+    else:
+        environment["RUNNER_REQUIREMENTS"] = "\n".join(runner.requirements)
+        command = ["sh", "-c", _INSTALL, "sh", *command]
+    return Container(
+        name="runner",
+        image=image,
+        command=command,
+        environment=environment,
+        vcpus=runner.vcpus,
+        memory_mib=runner.memory_mib,
+        after=[_ENGINE],
+    )
 
 
 @dataclass(frozen=True, slots=True)
