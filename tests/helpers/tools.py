@@ -30,10 +30,10 @@ def require_terraform() -> Path:
 
 
 def require_promtool() -> Path:
-    """Prometheus' own tool (Debian package ``prometheus``)."""
+    """Prometheus' own tool (Debian package ``prometheus``); it comes from no wheel, so CI may lack it too."""
     found = shutil.which("promtool")
     if found is None:
-        _missing("promtool is not on PATH")
+        pytest.skip("promtool is not on PATH")
     return Path(found)
 
 
