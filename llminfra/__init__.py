@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from llminfra.spec.gpu_pool import GpuPool as GpuPool
     from llminfra.spec.gpu_sharing import Mig as Mig
     from llminfra.spec.gpu_sharing import TimeSlicing as TimeSlicing
+    from llminfra.spec.lora import LoraAdapter as LoraAdapter
     from llminfra.spec.model import Model as Model
     from llminfra.spec.network import ExistingNetwork as ExistingNetwork
     from llminfra.spec.network import Network as Network
@@ -95,6 +96,7 @@ _HOMES = {
     "llminfra.spec.engines.vllm": ("VLLM",),
     "llminfra.spec.gpu_pool": ("GpuPool",),
     "llminfra.spec.gpu_sharing": ("Mig", "TimeSlicing"),
+    "llminfra.spec.lora": ("LoraAdapter",),
     "llminfra.spec.model": ("Model",),
     "llminfra.spec.network": ("ExistingNetwork", "Network"),
     "llminfra.spec.observability": ("Observability",),

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A LoRA adapter as the engine sees it: its name in the API, its folder, its rank."""
+
+    name: str
+    path: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServingJob:
     """Everything an adapter needs, decided; lengths in tokens, times in seconds, memory in MiB.
 
@@ -36,6 +45,7 @@ class ServingJob:
     startup_budget_s: int
     drain_s: int
     pod_memory_mib: int
+    adapters: tuple[Adapter, ...] = ()
 
     @property
     def from_hub(self) -> bool:

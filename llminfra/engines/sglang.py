@@ -128,6 +128,14 @@ def _args(job: ServingJob, engine: SGLang) -> list[str]:
         args.append("--load-format=runai_streamer")
     elif job.revision and job.from_hub:
         args.append(f"--revision={job.revision}")
+    if job.adapters:
+        args += [
+            "--enable-lora",
+            f"--max-loras-per-batch={len(job.adapters)}",
+            f"--max-lora-rank={max(item.rank for item in job.adapters)}",
+            "--lora-paths",
+            *(f"{item.name}={item.path}" for item in job.adapters),
+        ]
     if job.endpoint.api_key is not None:
         args.append("--api-key=$(SGLANG_API_KEY)")
     return [*args, *engine.extra_args]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PORT = 8000
 MASTER_PORT = 29501
+# vllm-project/vllm vllm/config/lora.py: MaxLoRARanks (releases before 0.12 lack 1, and the oldest 320 and 512).
+_LORA_RANKS = (8, 16, 32, 64, 128, 256, 512)
 _STREAM_CONCURRENCY = 16
 # Share of the pod's memory that the streamer may buffer: the rest is for the process, /dev/shm and page cache.
 _STREAM_MEMORY_SHARE = 0.25
@@ -127,11 +129,27 @@ def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[
         args += ["--load-format=runai_streamer", f"--model-loader-extra-config={loader}"]
     elif job.revision and job.from_hub:
         args.append(f"--revision={job.revision}")
+    args += _lora_args(job)
     if release.knows_flag("--shutdown-timeout"):
         args.append(f"--shutdown-timeout={job.drain_s}")
     if release.knows_flag("--disable-access-log-for-endpoints"):
         args.append("--disable-access-log-for-endpoints=/health,/metrics,/ping")
     return [*args, *engine.extra_args]
+
+
+def _lora_args(job: ServingJob) -> list[str]:
+    """Static adapters, all of them ready on the GPU: the rank that vLLM allocates is one of a list."""
+    if not job.adapters:
+        return []
+    most, count = max(item.rank for item in job.adapters), len(job.adapters)
+    return [
+        "--enable-lora",
+        f"--max-loras={count}",
+        f"--max-cpu-loras={count}",
+        f"--max-lora-rank={next(rank for rank in _LORA_RANKS if rank >= most)}",
+        "--lora-modules",
+        *(f"{item.name}={item.path}" for item in job.adapters),
+    ]
 
 
 _RENDEZVOUS = ("--nnodes=$(LWS_GROUP_SIZE)", "--master-addr=$(LWS_LEADER_ADDRESS)", f"--master-port={MASTER_PORT}")

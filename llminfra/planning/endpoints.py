@@ -82,6 +82,7 @@ def _plan_endpoint(
         usd_per_replica_hour=serving.usd_per_replica_hour,
         performance=serving.performance,
         usd_per_million_tokens=serving.usd_per_million_tokens,
+        adapters=serving.adapters,
     )
 
 

@@ -183,6 +183,22 @@ class WeightsPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterPlan:
+    """A LoRA adapter: where it lies, and where the pod sees it.
+
+    ``model_id`` and ``revision`` name it on the Hub where it is copied from there. ``key`` has no slash at its end.
+    """
+
+    name: str
+    rank: int
+    bucket: str
+    key: str
+    mount_path: str
+    model_id: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """One phase of a cold start, in seconds, with how the number came about."""
 
@@ -275,6 +291,7 @@ class EndpointPlan:
     usd_per_replica_hour: float | None = None
     performance: PerformanceEstimate | None = None
     usd_per_million_tokens: float | None = None
+    adapters: tuple[AdapterPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

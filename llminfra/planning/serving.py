@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from llminfra.catalog.gpus import find_gpu
 from llminfra.engines import adapter
-from llminfra.engines.job import ServingJob
+from llminfra.engines.job import Adapter, ServingJob
+from llminfra.planning.adapters import adapters_gib, plan_adapters
 from llminfra.planning.copied_weights import copied_weights
 from llminfra.planning.endpoint_model import checkpoint_bytes, model_facts
 from llminfra.planning.engine_release import find_release, release_for_sagemaker, release_with_efa
@@ -100,6 +102,13 @@ def plan_serving(
         gpu_memory_utilization=engine.gpu_memory_utilization,
         enforce_eager=engine.enforce_eager,
     )
+    adapters = plan_adapters(endpoint, platform, findings, place=place)
+    if adapters is None:
+        return None
+    if adapters and (device := find_gpu(pool.gpu)) is not None:
+        # Whatever share of the GPU the engine takes, this much of it is not for the cache.
+        left = device.memory_gib - adapters_gib(facts, adapters) / engine.gpu_memory_utilization
+        case = case.model_copy(update={"total_gpu_gib": round(max(left, 0.1), 3)})
     spread = find_spread(endpoint, facts, case, pool, findings, engine)
     if spread is None:
         return None
@@ -165,6 +174,7 @@ def plan_serving(
         startup_budget_s=startup.budget_s,
         drain_s=_DRAIN_S,
         pod_memory_mib=resources.memory_mib,
+        adapters=tuple(Adapter(name=item.name, path=item.mount_path, rank=item.rank) for item in adapters),
     )
     for unknown in engine_adapter.unknown_options(job):
         findings.error(
@@ -206,6 +216,7 @@ def plan_serving(
         usd_per_replica_hour=chosen.usd_per_hour,
         performance=chosen.performance,
         usd_per_million_tokens=chosen.usd_per_million_tokens,
+        adapters=adapters,
     )
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
     from llminfra.planning.memory import FitResult
     from llminfra.planning.performance import PerformanceEstimate
-    from llminfra.planning.plan import DrainPlan, PodResources, StartupPlan, WeightsPlan
+    from llminfra.planning.plan import AdapterPlan, DrainPlan, PodResources, StartupPlan, WeightsPlan
     from llminfra.spec.ec2 import Ec2
     from llminfra.spec.endpoint import Endpoint, Parallelism
     from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
@@ -47,6 +47,7 @@ class ServingPlan:
     usd_per_replica_hour: float | None
     performance: PerformanceEstimate | None
     usd_per_million_tokens: float | None
+    adapters: tuple[AdapterPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

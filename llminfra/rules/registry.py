@@ -41,6 +41,7 @@ _MODULES = (
     emitted_fit,
     emitted_hardware,
     emitted_sharing,
+    emitted_adapters,
     emitted_targets,
     emitted_serving_targets,
     capacity,

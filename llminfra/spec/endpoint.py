@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
 from llminfra.spec.engine import Engine
+from llminfra.spec.lora import LoraAdapter
 from llminfra.spec.model import Model
 from llminfra.spec.secret import Secret
 from llminfra.spec.storage import Lustre, ModelBucket
@@ -93,5 +94,7 @@ class Endpoint(Spec):
     """Model name in the API; ``None``: the model's id."""
     api_key: Secret | None = None
     """Reference to the API key that callers present."""
+    adapters: Annotated[Many[LoraAdapter], Field(max_length=32)] = ()
+    """LoRA adapters of the model, each served under its own name."""
     allow_from_namespaces: Many[str] = ()
     """Kubernetes namespaces whose pods may call it; its own namespace always may."""

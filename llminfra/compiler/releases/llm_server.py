@@ -36,7 +36,7 @@ from llminfra.compiler.releases.needs import scales
 from llminfra.compiler.releases.security import pod_security
 from llminfra.engines import invocation as engines
 from llminfra.observability.promql import selector
-from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
+from llminfra.planning.plan import AdapterPlan, EndpointPlan, Plan, PoolPlan
 from llminfra.spec import endpoint as spec
 
 _CACHE_PATH = "/var/cache/llm"
@@ -176,6 +176,20 @@ def _caches(endpoint: EndpointPlan) -> list[Cache]:
 
 
 def _volumes(endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None) -> list[Volume]:
+    return [*_weights_volumes(endpoint, plan, storage), *(_adapter_volume(item, plan) for item in endpoint.adapters)]
+
+
+def _adapter_volume(adapter: AdapterPlan, plan: Plan) -> Volume:
+    return S3Volume(
+        name=f"adapter-{adapter.name}",
+        mount_path=adapter.mount_path,
+        bucket=adapter.bucket,
+        region=plan.platform.region,
+        prefix=f"{adapter.key}/",
+    )
+
+
+def _weights_volumes(endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None) -> list[Volume]:
     weights = endpoint.weights
     if weights.kind == "mountpoint" and weights.storage and weights.mount_path and weights.key:
         return [

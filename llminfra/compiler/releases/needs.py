@@ -36,7 +36,7 @@ def needs_of(plan: Plan) -> Needs:
         external_secrets=bool(secret_names(plan)),
         lws=any(item.nodes_per_replica > 1 for item in plan.endpoints),
         fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in addons,
-        mountpoint_csi=any(item.weights.kind == "mountpoint" for item in plan.endpoints),
+        mountpoint_csi=any(item.weights.kind == "mountpoint" or item.adapters for item in plan.endpoints),
         karpenter=plan.eks.autoscaler == "karpenter",
         cluster_autoscaler=plan.eks.autoscaler == "cluster-autoscaler",
         karpenter_pools=tuple(item for item in plan.pools if item.provisioner == "karpenter"),

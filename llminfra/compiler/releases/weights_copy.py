@@ -11,7 +11,7 @@ from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, Secre
 from llminfra.charts.weights_copy import CopyResources, WeightsCopyValues
 from llminfra.compiler.releases.names import POOL_LABEL, SECRET_STORE
 from llminfra.constructs.names import bounded
-from llminfra.planning.plan import EndpointPlan, Plan
+from llminfra.planning.plan import AdapterPlan, EndpointPlan, Plan
 
 _NAME_LIMIT = 40
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -33,6 +33,7 @@ class WeightsCopy:
     key: str
     revision: str
     endpoint: EndpointPlan
+    model_id: str
 
     @property
     def timeout_s(self) -> int:
@@ -57,8 +58,34 @@ def weights_copies(plan: Plan) -> dict[str, WeightsCopy]:
             others = {copy.bucket for copy in copies.values() if copy.name == name}
             if others - {bucket}:
                 name = bounded(f"{name}-{hashlib.sha256(bucket.encode()).hexdigest()[:6]}", _NAME_LIMIT)
-            copies[endpoint.name] = WeightsCopy(name, bucket, key, revision, endpoint)
+            copies[endpoint.name] = WeightsCopy(name, bucket, key, revision, endpoint, endpoint.model_id)
     return copies
+
+
+def adapter_copies(plan: Plan) -> dict[str, tuple[WeightsCopy, ...]]:
+    """Copies of the adapters that each endpoint serves and that come from the Hub, by endpoint.
+
+    There is none for adapters that lie in their bucket already, nor where :func:`weights_copies` has none.
+    """
+    if plan.network.nat == "none" and plan.network.existing_vpc_id is None:
+        return {}
+    own = {item.name for item in plan.buckets if not item.existing}
+    found: dict[str, tuple[WeightsCopy, ...]] = {}
+    for endpoint in plan.endpoints:
+        copies = tuple(
+            WeightsCopy(_adapter_job(item), item.bucket, item.key, item.revision, endpoint, item.model_id)
+            for item in endpoint.adapters
+            if item.model_id and item.revision and item.bucket in own
+        )
+        if copies:
+            found[endpoint.name] = copies
+    return found
+
+
+def _adapter_job(adapter: AdapterPlan) -> str:
+    """One Job for one adapter in one bucket, whoever serves it."""
+    place = hashlib.sha256(f"{adapter.bucket}/{adapter.key}".encode()).hexdigest()[:8]
+    return bounded(f"copy-adapter-{place}", _NAME_LIMIT)
 
 
 def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> WeightsCopyValues:
@@ -68,7 +95,7 @@ def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> 
     return WeightsCopyValues(
         name=copy.name,
         image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
-        model_id=copy.endpoint.model_id,
+        model_id=copy.model_id,
         revision=copy.revision,
         bucket=copy.bucket,
         prefix=f"{copy.key}/",

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from llminfra.bindings import core
 from llminfra.compiler.contracts import BucketOutputs, ClusterContract, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
-from llminfra.compiler.releases.weights_copy import WeightsCopy, weights_copies, weights_copy_values
+from llminfra.compiler.releases.weights_copy import WeightsCopy, adapter_copies, weights_copies, weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.platform import local_chart
+from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.helm_release import HelmRelease, helm_release
 from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
 from llminfra.constructs.providers import helm_provider
 from llminfra.constructs.scope import Scope
+from llminfra.planning.contract import contract
 from llminfra.planning.plan import EndpointPlan, Plan
 from llminfra.spec.capacity import CapacityBlock
 
@@ -38,9 +40,11 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
     identity = pod_identity(plan, cluster)
     charts: set[str] = set()
     copies = weights_copies(plan) if storage else {}
+    adapters = adapter_copies(plan) if storage else {}
+    jobs = [*copies.values(), *(item for each in adapters.values() for item in each)]
     copied = {
         copy.name: _copy(scope, plan, copy, storage, identity, charts)
-        for copy in {item.name: item for item in copies.values()}.values()
+        for copy in {item.name: item for item in jobs}.values()
         if storage
     }
     for endpoint in plan.endpoints:
@@ -48,6 +52,7 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
         role = _role(scope, plan, endpoint, storage, identity)
         role_arn = role.arn if role and identity.kind == "irsa" else None
         weights = [copied[copies[endpoint.name].name]] if endpoint.name in copies else []
+        weights += [copied[item.name] for item in adapters.get(endpoint.name, ())]
         helm_release(
             make,
             HelmRelease(
@@ -60,6 +65,7 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
                 after=[*(role.ready if role else ()), *weights],
             ),
         )
+        endpoint_contract(make, endpoint.name, contract(endpoint, plan))
     scope.finish()
     return Built("serving", scope.stack, frozenset(charts))
 
@@ -80,7 +86,7 @@ def _copy(
         identity=identity,
         namespace=copy.endpoint.namespace,
         service_account=copy.name,
-        description=f"{plan.platform.name}: copies {copy.endpoint.model_id} into {copy.bucket}",
+        description=f"{plan.platform.name}: copies {copy.model_id} into {copy.bucket}",
         inline={"weights": writes_weights(storage.buckets[copy.bucket], copy.key, scope)},
     )
     return helm_release(
@@ -115,11 +121,17 @@ def _role(
     storage: StorageContract | None,
     identity: PodIdentity,
 ) -> Role | None:
-    """A role that reads the endpoint's own model and nothing else; none where weights come from Lustre or the Hub."""
+    """A role that reads the endpoint's own model and adapters and nothing else; none where neither comes from S3."""
     weights = endpoint.weights
-    if weights.kind not in {"bucket", "mountpoint"} or not weights.storage or not weights.key or storage is None:
+    if storage is None:
         return None
-    bucket = storage.buckets[weights.storage]
+    inline: dict[str, Sequence[Statement]] = {}
+    if weights.kind in {"bucket", "mountpoint"} and weights.storage and weights.key:
+        inline["weights"] = reads_weights(storage.buckets[weights.storage], weights.key, scope)
+    for adapter in endpoint.adapters:
+        inline[f"adapter-{adapter.name}"] = reads_weights(storage.buckets[adapter.bucket], adapter.key, scope)
+    if not inline:
+        return None
     return pod_role(
         scope.under(f"endpoints.{endpoint.name}"),
         f"endpoint-{endpoint.name}",
@@ -127,7 +139,7 @@ def _role(
         namespace=endpoint.namespace,
         service_account=endpoint.service_account,
         description=f"{plan.platform.name}: endpoint {endpoint.name} reads its weights",
-        inline={"weights": reads_weights(bucket, weights.key, scope)},
+        inline=inline,
     )
 
 

@@ -1,0 +1,42 @@
+"""``LoraAdapter``: a fine-tune that is served beside its base model, under a name of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from llminfra.spec._base import Name, Spec
+from llminfra.spec.storage import ModelBucket
+
+
+class LoraAdapter(Spec):
+    """A LoRA adapter in a bucket; callers choose it by ``model=<name>``.
+
+    Either ``key`` says where it lies, or ``id`` and ``revision`` say what is copied there from the Hub.
+    """
+
+    spec_section: ClassVar[str] = "adapters"
+
+    name: Name
+    """Model name in the API."""
+    bucket: ModelBucket
+    """Bucket of the platform that holds it."""
+    rank: Annotated[int, Field(ge=1, le=512)]
+    """Rank, ``r`` in ``adapter_config.json``; engines reserve memory for the largest."""
+    key: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+$")] | None = None
+    """Prefix in the bucket with ``adapter_config.json`` directly under it, for example ``adapters/sql/v3``."""
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+$")] | None = None
+    """Hugging Face id; it is copied to ``<bucket prefix>/<id>/<revision>``."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """Commit of the repository on the Hub."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> LoraAdapter:
+        if (self.key is None) == (self.id is None):
+            msg = "an adapter lies under key=… of its bucket, or is copied there from the Hub by id=… and revision=…"
+            raise ValueError(msg)
+        if (self.id is None) != (self.revision is None):
+            msg = "id and revision go together: an adapter without a commit is another one tomorrow"
+            raise ValueError(msg)
+        return self

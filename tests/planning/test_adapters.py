@@ -1,0 +1,156 @@
+"""LoRA adapters: flags by engine, memory, mounts, identity, copies from the Hub, and what is refused."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from llminfra import (
+    TGI,
+    VLLM,
+    Endpoint,
+    GpuPool,
+    LoraAdapter,
+    Model,
+    ModelBucket,
+    Network,
+    Platform,
+    SGLang,
+    SpecError,
+)
+from llminfra.catalog.engines import engine_release
+from llminfra.compiler import compile_platforms
+from llminfra.compiler.releases.llm_server import llm_server_values
+from llminfra.compiler.releases.needs import needs_of
+from llminfra.compiler.releases.weights_copy import adapter_copies
+from llminfra.planning import plan_platform
+from llminfra.planning.plan import Plan
+
+DAY = dt.date(2026, 11, 23)
+BUCKET = ModelBucket(name="acme-weights")
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+SQL = LoraAdapter(name="sql", bucket=BUCKET, key="adapters/sql", rank=20)
+LEGAL = LoraAdapter(name="legal", bucket=BUCKET, id="acme/legal", revision=COMMIT, rank=8)
+POOL = GpuPool(name="l40s", instance_types=["g6e.2xlarge"], nodes=(1, 2))
+
+
+def plan(*adapters, engine=None, bucket=BUCKET, model="Qwen/Qwen3-8B", **changes) -> Plan:
+    endpoint = Endpoint(
+        name="chat", model=Model(id=model), engine=engine or VLLM(max_model_len=8192), on=POOL, adapters=adapters
+    )
+    storage = [bucket] if bucket else []
+    return plan_platform(
+        Platform(name="p", region="us-east-1", pools=[POOL], storage=storage, endpoints=[endpoint], **changes),
+        today=DAY,
+    )
+
+
+def codes(*adapters, **changes) -> set[str]:
+    with pytest.raises(SpecError) as caught:
+        plan(*adapters, **changes)
+    return {item.code for item in caught.value.diagnostics if item.severity.value == "error"}
+
+
+def test_vllm_gets_static_adapters_and_the_next_rank_of_its_list() -> None:
+    args = plan(SQL, LEGAL).endpoints[0].invocation.args
+    start = args.index("--enable-lora")
+    assert args[start : start + 7] == (
+        "--enable-lora",
+        "--max-loras=2",
+        "--max-cpu-loras=2",
+        "--max-lora-rank=32",
+        "--lora-modules",
+        "sql=/mnt/adapters/sql",
+        "legal=/mnt/adapters/legal",
+    )
+    assert args[start + 7].startswith("--"), "another flag ends the list of modules"
+
+
+def test_sglang_gets_its_own_flags() -> None:
+    args = plan(SQL, LEGAL, engine=SGLang(max_model_len=8192)).endpoints[0].invocation.args
+    start = args.index("--enable-lora")
+    assert args[start + 1 :] == (
+        "--max-loras-per-batch=2",
+        "--max-lora-rank=20",
+        "--lora-paths",
+        "sql=/mnt/adapters/sql",
+        "legal=/mnt/adapters/legal",
+    )
+
+
+def test_every_adapter_flag_is_known_to_the_release() -> None:
+
+    for engine in (VLLM(max_model_len=8192), SGLang(max_model_len=8192)):
+        endpoint = plan(SQL, engine=engine).endpoints[0]
+        release = engine_release(endpoint.engine, endpoint.engine_version)
+        assert release is not None
+        assert all(release.knows_flag(item) for item in endpoint.invocation.args if item.startswith("--"))
+
+
+def test_no_adapters_no_flags() -> None:
+    assert not any("lora" in item for item in plan().endpoints[0].invocation.args)
+
+
+def test_adapters_take_memory_from_the_cache() -> None:
+    without, one, three = (
+        plan(*adapters).endpoints[0].fit.kv_cache_memory_gib
+        for adapters in ((), (SQL,), (SQL, LEGAL, LEGAL.model_copy(update={"name": "third"})))
+    )
+    # Rank 20 of Qwen3-8B: 36 layers, 7 matrices, input and output widths of 75,776 together, 2 bytes each.
+    assert without - one == pytest.approx(20 * 36 * 75_776 * 2 / 2**30, rel=0.05)
+    assert without - three == pytest.approx(3 * (without - one), rel=0.05)
+
+
+def test_each_adapter_is_mounted_from_its_prefix() -> None:
+    planned = plan(SQL, LEGAL)
+    volumes = llm_server_values(planned.endpoints[0], planned, None, None).to_values()["volumes"]
+    assert [(item["name"], item["mountPath"], item["bucket"], item["prefix"]) for item in volumes] == [
+        ("adapter-sql", "/mnt/adapters/sql", "acme-weights", "adapters/sql/"),
+        ("adapter-legal", "/mnt/adapters/legal", "acme-weights", f"models/acme/legal/{COMMIT}/"),
+    ]
+    assert needs_of(planned).mountpoint_csi
+    assert not needs_of(plan()).mountpoint_csi
+
+
+def test_only_adapters_of_the_hub_are_copied_and_only_where_it_is_reached() -> None:
+    planned = plan(SQL, LEGAL)
+    ((copy,),) = adapter_copies(planned).values()
+    assert (copy.model_id, copy.revision, copy.bucket) == ("acme/legal", COMMIT, "acme-weights")
+    assert adapter_copies(plan(SQL)) == {}
+    assert adapter_copies(plan(LEGAL, network=Network(nat="none"))) == {}
+    other = ModelBucket(name="acme-weights", existing=True)
+    assert adapter_copies(plan(LEGAL.model_copy(update={"bucket": other}), bucket=other)) == {}
+
+
+def test_the_role_reads_each_adapter_and_the_job_comes_first(tmp_path) -> None:
+    compile_platforms([plan(SQL, LEGAL)], tmp_path / "out")
+    stack = json.loads((tmp_path / "out/stacks/p-serving/cdk.tf.json").read_text())
+    text = json.dumps(stack["data"]["aws_iam_policy_document"])
+    assert "/adapters/sql/*" in text
+    assert f"/models/acme/legal/{COMMIT}/*" in text
+    releases = stack["resource"]["helm_release"]
+    jobs = [name for name in releases if name.startswith("copy-adapter-")]
+    assert len(jobs) == 1
+    assert f"helm_release.{jobs[0]}" in releases["chat"]["depends_on"]
+
+
+@pytest.mark.parametrize(
+    ("code", "adapters", "changes"),
+    [
+        ("LLM_FIT_39", (SQL,), {"engine": TGI(max_model_len=8192)}),
+        ("LLM_FIT_40", (SQL, SQL), {}),
+        ("LLM_REF_2", (SQL,), {"bucket": None}),
+        ("LLM_FIT_1", tuple(SQL.model_copy(update={"name": f"a{n}", "rank": 512}) for n in range(20)), {}),
+    ],
+)
+def test_what_cannot_work_is_refused(code, adapters, changes) -> None:
+    assert codes(*adapters, **changes) == {code}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{}, {"key": "a", "id": "acme/x", "revision": COMMIT}, {"id": "acme/x"}, {"key": "a/"}, {"key": "a", "rank": 0}],
+)
+def test_an_adapter_has_one_source(wrong) -> None:
+    with pytest.raises(SpecError):
+        LoraAdapter(**{"name": "x", "bucket": BUCKET, "rank": 8, **wrong})
