@@ -39,6 +39,7 @@ ACCEPTED = {
     ("CKV_AWS_18", "storage.*"): "CloudTrail data events record every access; access logs would repeat them.",
     ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",
     ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",
+    ("CKV2_AWS_34", "endpoints.*"): "The contract of an endpoint names a secret and holds none.",
     ("CKV_K8S_11", "endpoints.*"): "A CPU limit throttles tokenization; the request guarantees each pod its share.",
     ("CKV_K8S_15", "endpoints.*"): "Images are pinned by release; pulling 10 GB again would slow every scale-up.",
     ("CKV_K8S_22", "endpoints.*"): "CUDA libraries write outside the cache volumes; the user has no privileges at all.",
