@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from llminfra.bindings import core
 from llminfra.compiler.stacks.async_endpoints import async_stack
 from llminfra.compiler.stacks.batch import batch_stack
+from llminfra.compiler.stacks.bedrock import bedrock_stack
 from llminfra.compiler.stacks.common import Built
 from llminfra.compiler.stacks.ec2 import ec2_stack
 from llminfra.compiler.stacks.sagemaker import sagemaker_stack
@@ -18,17 +19,18 @@ def target_stacks(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Bui
     found: list[Built] = []
     for make, wanted in ((ec2_stack, plan.ec2), (sagemaker_stack, plan.sagemaker)):
         if wanted:
-            found.append(_after(make(app, plan), built, skip={"cluster", "platform", "serving"}))
+            found.append(_after(make(app, plan), built, {"network", "storage"}))
     if plan.async_endpoints:
-        found.append(_after(async_stack(app, plan), [*built, *found], skip={"storage", "platform"}))
+        found.append(_after(async_stack(app, plan), [*built, *found], {"network", "serving", "ec2", "sagemaker"}))
     if plan.batches:
-        skip = {"platform", "serving"} if plan.buckets or plan.lustre else {"storage", "platform", "serving"}
-        found.append(_after(batch_stack(app, plan), built, skip=skip | {"cluster"}))
+        found.append(_after(batch_stack(app, plan), built, {"network", "storage"}))
+    if plan.bedrock is not None:
+        found.append(_after(bedrock_stack(app, plan, plan.bedrock), built, {"cluster"} if plan.bedrock.pods else set()))
     return found
 
 
-def _after(stack: Built, built: Sequence[Built], *, skip: set[str]) -> Built:
+def _after(stack: Built, built: Sequence[Built], kinds: set[str]) -> Built:
     for earlier in built:
-        if earlier.kind not in skip:
+        if earlier.kind in kinds:
             stack.stack.add_dependency(earlier.stack)
     return stack
