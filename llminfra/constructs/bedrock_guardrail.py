@@ -52,8 +52,8 @@ def bedrock_guardrail(make: Maker, spec: Guardrail, key: Key) -> GuardrailOutput
         guardrail_arn=guardrail.guardrail_arn,
         description="Published by Terraform",
         skip_destroy=True,
-        # A version is a copy: every change of the guardrail needs a new one.
-        lifecycle=core.TerraformResourceLifecycle(replace_triggered_by=[guardrail.fqn]),
+        # A version is a copy: every change of the guardrail needs a new one. Terraform wants the address itself.
+        lifecycle=core.TerraformResourceLifecycle(replace_triggered_by=["aws_bedrock_guardrail.guardrail"]),
     )
     return GuardrailOutputs(id=guardrail.guardrail_id, arn=guardrail.guardrail_arn, version=version.version)
 

@@ -18,6 +18,7 @@ from llminfra.constructs.security_group import Rule, add_rule, security_group
 from llminfra.constructs.sns_topic import Alarm, alarm, sns_topic, used_by_publishers
 from llminfra.constructs.sqs_queue import Queue, sqs_queue
 from llminfra.constructs.state import write_outputs
+from llminfra.planning.contract import endpoint_name
 from llminfra.planning.plan import Plan
 from llminfra.planning.targets.plans import AsyncPlan
 
@@ -36,6 +37,7 @@ class _Shared:
     bucket: PrivateBucket
     alarms: str
     network: NetworkContract
+    plan: Plan
 
 
 def async_stack(app: core.App, plan: Plan) -> Built:
@@ -60,7 +62,7 @@ def async_stack(app: core.App, plan: Plan) -> Built:
         days_by_prefix={f"{item.name}/": item.spec.results_days for item in plan.async_endpoints},
     )
     alarms = sns_topic(make, "async-alarms", key=key, publishers=["cloudwatch.amazonaws.com"])
-    shared = _Shared(key, bucket, alarms, network)
+    shared = _Shared(key, bucket, alarms, network, plan)
     outputs = {"bucket": bucket.name, "alarm_topic_arn": alarms}
     for item in plan.async_endpoints:
         outputs |= _queue(scope, item, shared)
@@ -121,16 +123,11 @@ def _log_group_name(scope: Scope, item: AsyncPlan) -> str:
     return f"/aws/lambda/{scope.name(f'async-{item.name}')}"
 
 
-def sagemaker_name(scope: Scope, endpoint: str) -> str:
-    """Name of an endpoint of the platform in SageMaker."""
-    return scope.name(endpoint)
-
-
 def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, topic: str) -> dict[str, str]:
     """The consumer's settings, without those whose default is meant."""
     target = {"ASYNC_ENDPOINT_URL": item.url} if item.url else {}
     if item.calls == "sagemaker":
-        target = {"ASYNC_SAGEMAKER_ENDPOINT": sagemaker_name(scope, item.behind)}
+        target = {"ASYNC_SAGEMAKER_ENDPOINT": endpoint_name(shared.plan, item.behind)}
     # Secrets Manager takes an ARN without the six characters at its end, too.
     secret = scope.arn("secretsmanager", f"secret:{item.api_key_secret}")
     key = {"ASYNC_API_KEY_SECRET": secret} if item.api_key_secret else {}
@@ -197,7 +194,7 @@ def _role(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue,
         Statement(sid="UseKey", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[shared.key.arn]),
     ]
     if item.calls == "sagemaker":
-        arn = scope.arn("sagemaker", f"endpoint/{sagemaker_name(scope, item.behind)}")
+        arn = scope.arn("sagemaker", f"endpoint/{endpoint_name(shared.plan, item.behind)}")
         statements.append(Statement(sid="CallEndpoint", actions=["sagemaker:InvokeEndpoint"], resources=[arn]))
     if item.api_key_secret:
         # Secrets Manager puts a hyphen and six characters behind the name.

@@ -119,7 +119,9 @@ def _access(
     if isinstance(access, RoleAccess):
         id_ = f"bedrock-{identifier(access.role_name)}"
         document = policy_document(make, id_, statements)
-        make(aws.IamRolePolicy, id_, name=scope.name("bedrock"), role=access.role_name, policy=document)
+        # The look-up fails at plan time where the role is not there.
+        existing = make(aws.DataAwsIamRole, id_, name=access.role_name)
+        make(aws.IamRolePolicy, id_, name=scope.name("bedrock"), role=existing.name, policy=document)
         return {}
     if identity is None:
         return {}  # planning has refused it
