@@ -12,6 +12,7 @@ from rich.text import Text
 from llminfra.cli.findings import STYLES, summary
 from llminfra.cli.memory_bar import legend, memory_bar
 from llminfra.cli.plan_cost import cost_section
+from llminfra.cli.plan_targets import target_rows
 from llminfra.cli.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservati
 
 def plan_view(plan: Plan, width: int) -> RenderableType:
     """The whole plan, section by section."""
-    names = [item.name for section in (plan.pools, plan.endpoints) for item in section]
+    names = [item.name for section in (plan.pools, plan.endpoints, plan.ec2, plan.sagemaker) for item in section]
     label = min(max([len(name) for name in names], default=4), 16)
     bar = max(20, width - label - 2)
     parts: list[RenderableType] = [_head(plan)]
@@ -30,6 +31,8 @@ def plan_view(plan: Plan, width: int) -> RenderableType:
         parts += [_title("GPU pools"), _rows(label, [_pool(item, plan.platform.region) for item in plan.pools])]
     if plan.endpoints:
         parts += [_title("Endpoints"), _rows(label, [_endpoint(item, bar) for item in plan.endpoints], spaced=True)]
+    if elsewhere := target_rows(plan, bar):
+        parts += [_title("Endpoints outside the cluster"), _rows(label, elsewhere, spaced=True)]
     if plan.buckets or plan.lustre:
         parts += [_title("Storage"), _storage(plan)]
     parts += [_title("Cost"), cost_section(plan)]

@@ -59,7 +59,7 @@ def copied_weights(
     key = f"{bucket.prefix}/{endpoint.model.id}/{revision or 'main'}"
     disks = number("cold_start", "nvme_mb_per_s_per_disk") * instance.nvme_disks
     disk = disks or min(number("cold_start", "ebs_gp3_mb_per_s"), instance.ebs_mbps / 8)
-    what = f"{instance.nvme_disks} NVMe disks" if disks else "a gp3 volume"
+    what = f"local NVMe ({instance.nvme_disks})" if disks else "a gp3 volume"
     rate = min(
         number("cold_start", "object_storage_mb_per_s"),
         network * number("cold_start", "object_storage_network_share"),

@@ -2,7 +2,7 @@
 # Waits for the Auto Scaling group to take the instance, lets the engine finish its requests, then says so.
 set -euo pipefail
 # shellcheck source=/dev/null
-. /etc/llminfra/instance.env
+. "${LLMINFRA_ETC:=/etc/llminfra}/instance.env"
 
 metadata() {
   local token

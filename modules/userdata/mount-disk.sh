@@ -2,7 +2,7 @@
 # Makes one fast directory, LOCAL_DIR: all local NVMe disks joined, or a directory of the root volume.
 set -euo pipefail
 # shellcheck source=/dev/null
-. /etc/llminfra/instance.env
+. "${LLMINFRA_ETC:=/etc/llminfra}/instance.env"
 
 mkdir -p "$LOCAL_DIR"
 if mountpoint -q "$LOCAL_DIR"; then

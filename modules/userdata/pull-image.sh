@@ -2,7 +2,7 @@
 # Pulls an image, with a login where it lies in ECR.
 set -euo pipefail
 # shellcheck source=/dev/null
-. /etc/llminfra/instance.env
+. "${LLMINFRA_ETC:=/etc/llminfra}/instance.env"
 
 image=$1
 registry=${image%%/*}

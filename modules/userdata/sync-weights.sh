@@ -2,7 +2,7 @@
 # Copies the model from S3 to the local disk; does nothing where the engine gets it elsewhere.
 set -euo pipefail
 # shellcheck source=/dev/null
-. /etc/llminfra/instance.env
+. "${LLMINFRA_ETC:=/etc/llminfra}/instance.env"
 
 if [[ -z "$WEIGHTS_BUCKET" ]]; then
   exit 0

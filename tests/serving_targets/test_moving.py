@@ -1,0 +1,192 @@
+"""Moving a model is a change of ``on=``: what the engine is told and what applications read stay the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from llminfra import TGI, ModelBucket, Platform, Secret
+from llminfra.loading.load import load
+from llminfra.planning.contract import contract, parameter_name
+from llminfra.planning.plan import EndpointPlan
+from tests.serving_targets.platforms import POOL, TARGETS, ec2, endpoint, findings, plan, platform
+
+# What says where the model lies and who looks after the process differs by target, everything else must not.
+_WHERE = ("/weights", "/opt/ml", "s3://", "--load-format", "--model-loader-extra-config")
+
+
+def _only(on: Any, **changes: Any) -> Any:
+    planned = plan(endpoint(on, **changes))
+    items = [*planned.endpoints, *planned.ec2, *planned.sagemaker]
+    assert len(items) == 1
+    return planned, items[0]
+
+
+def _invocation(item: Any) -> Any:
+    return item.invocation if isinstance(item, EndpointPlan) else item.serving.invocation
+
+
+def test_one_model_moves_through_all_targets() -> None:
+    args = {}
+    contracts = {}
+    for name, on in TARGETS.items():
+        planned, item = _only(on)
+        args[name] = [arg for arg in _invocation(item).args if not arg.startswith(_WHERE)]
+        contracts[name] = json.loads(contract(item, planned).as_json())
+        assert contracts[name]["target"] == name
+    assert len(args["eks"]) > 5
+    assert args["ec2"] == args["sagemaker"] == args["sagemaker-async"] == args["eks"]
+    assert len({tuple(sorted(each)) for each in contracts.values()}) == 1
+    assert {each["model"] for each in contracts.values()} == {"Qwen/Qwen3-8B"}
+    assert len({each["address"] for each in contracts.values()}) == len(TARGETS)
+
+
+def test_fit_and_spread_do_not_depend_on_who_starts_the_machine() -> None:
+    found = {name: _only(on)[1] for name, on in TARGETS.items()}
+    spreads = {
+        item.parallelism if isinstance(item, EndpointPlan) else item.serving.parallelism for item in found.values()
+    }
+    caches = {
+        (item.fit if isinstance(item, EndpointPlan) else item.serving.fit).kv_cache_tokens for item in found.values()
+    }
+    assert len(spreads) == len(caches) == 1
+    assert caches != {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "auth"),
+    [
+        ("eks", "http://chat.llm-serving.svc.cluster.local:8000/v1", "bearer"),
+        ("ec2", "https://chat.llm.example.com/v1", "bearer"),
+        ("sagemaker", "https://runtime.sagemaker.us-east-1.amazonaws.com/endpoints/acme-chat/invocations", "sigv4"),
+        (
+            "sagemaker-async",
+            "https://runtime.sagemaker.us-east-1.amazonaws.com/endpoints/acme-chat/async-invocations",
+            "sigv4",
+        ),
+    ],
+)
+def test_contract_names_address_and_proof(name: str, address: str, auth: str) -> None:
+    planned, item = _only(TARGETS[name], api_key=Secret(name="acme/key", key="token"))
+    found = contract(item, planned)
+    assert found.address == address
+    assert found.auth.kind == auth
+    assert found.auth.secret == ("acme/key" if auth == "bearer" else None)
+    assert found.output == ("s3://acme-answers/chat" if name == "sagemaker-async" else None)
+    assert parameter_name("acme", "chat") == "/llminfra/acme/endpoints/chat"
+
+
+def test_a_platform_without_pools_has_no_cluster() -> None:
+    planned = plan(endpoint(ec2()))
+    assert planned.cluster is None
+    assert not any(line.spec_path.startswith("cluster") for line in planned.costs)
+    assert not {"eks", "eks-auth"} & set(planned.network.interface_endpoints)
+    with pytest.raises(LookupError, match="acme"):
+        _ = planned.eks
+
+
+def test_a_named_cluster_and_an_empty_platform_stay_as_they_were() -> None:
+    from llminfra import Cluster
+
+    assert plan(endpoint(ec2()), cluster=Cluster()).cluster is not None
+    assert platform().needs_cluster
+    assert not platform(cluster=None).needs_cluster
+    both = plan(endpoint(POOL), endpoint(ec2(), name="other"))
+    assert both.cluster is not None
+    assert [item.name for item in both.endpoints] == ["chat"]
+    assert [item.name for item in both.ec2] == ["other"]
+
+
+def test_yaml_names_a_target_by_kind(tmp_path: Any) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(
+        "name: acme\nregion: us-east-1\nstorage:\n  acme-weights: {kind: bucket}\n"
+        "endpoints:\n  chat:\n    model: {id: Qwen/Qwen3-8B}\n    engine: {kind: vllm, max_model_len: 16384}\n"
+        "    on: {kind: sagemaker, instance_type: ml.g6e.2xlarge}\n",
+        encoding="utf-8",
+    )
+    loaded = load(file)
+    assert loaded.ok, loaded
+    assert loaded.platforms == [platform(endpoint(TARGETS["sagemaker"]))] or loaded.platforms == (
+        platform(endpoint(TARGETS["sagemaker"])),
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "spec"),
+    [
+        ("LLM_CAP_40", lambda: findings(endpoint(ec2(instance_type="g6e.3xlarge")))),
+        ("LLM_CAP_40", lambda: findings(endpoint(ec2(instance_type="m7i.xlarge")))),
+        ("LLM_CAP_41", lambda: findings(endpoint(ec2(), parallelism={"tensor": 8}))),
+        ("LLM_CAP_42", lambda: findings(endpoint(ec2(instance_type="g6e.12xlarge")))),
+        ("LLM_SRV_43", lambda: findings(endpoint(ec2(), replicas={"min": 0, "max": 2}))),
+        ("LLM_SRV_46", lambda: findings(endpoint(TARGETS["sagemaker"], replicas={"min": 0, "max": 2}))),
+        ("LLM_SRV_42", lambda: findings(endpoint(TARGETS["sagemaker"], engine=TGI(version="3.3.7")))),
+        (
+            "LLM_SRV_45",
+            lambda: findings(
+                endpoint(
+                    TARGETS["sagemaker"],
+                    engine={"kind": "vllm", "max_model_len": 16_384, "image": {"repository": "acme/vllm", "tag": "1"}},
+                )
+            ),
+        ),
+        ("LLM_SEC_41", lambda: findings(endpoint(TARGETS["sagemaker"], api_key=Secret(name="acme/key")))),
+        (
+            "LLM_SEC_40",
+            lambda: findings(
+                endpoint(TARGETS["sagemaker"], model={"id": "Qwen/Qwen3-8B", "token": {"name": "acme/hf"}}), storage=[]
+            ),
+        ),
+        ("LLM_NET_20", lambda: findings(endpoint(ec2(zones=["us-east-1z"])))),
+        ("LLM_REF_5", lambda: findings(endpoint(ec2()), cluster=None, pools=[POOL])),
+    ],
+)
+def test_what_cannot_work_is_said_before_anything_exists(code: str, spec: Any) -> None:
+    found = [item for item in spec() if item.code == code]
+    assert len(found) == 1
+    assert found[0].fix
+    assert found[0].path
+
+
+def test_an_architecture_without_a_pinned_image_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llminfra.planning.ec2.machine_image", lambda _architecture: None)
+    assert [item.code for item in findings(endpoint(ec2()))] == ["LLM_CAP_43"]
+    assert findings(endpoint(ec2(ami_id="ami-0123456789abcdef0"))) == []
+
+
+def test_lustre_is_not_for_machines_without_kubernetes() -> None:
+    from llminfra import Lustre
+
+    files = Lustre(name="fast", capacity_gib=1200)
+    codes = [item.code for item in findings(endpoint(ec2(), weights=files), storage=[files])]
+    assert {"LLM_STO_22", "LLM_REF_6"} <= set(codes)
+
+
+def test_without_a_bucket_the_engine_asks_the_hub_and_the_container_has_a_network() -> None:
+    planned = plan(endpoint(TARGETS["sagemaker"]), storage=[])
+    item = planned.sagemaker[0]
+    assert not item.network_isolation
+    assert item.download_timeout_s is None
+    assert item.environment["SM_VLLM_MODEL"] == "Qwen/Qwen3-8B"
+    isolated = plan(endpoint(TARGETS["sagemaker"])).sagemaker[0]
+    assert isolated.network_isolation
+    assert isolated.environment["SM_VLLM_MODEL"] == "/opt/ml/model"
+
+
+def test_prices_are_of_whole_instances_and_unknown_ones_are_not_guessed() -> None:
+    planned = plan(endpoint(ec2(instance_type="g6e.12xlarge")))
+    item = planned.ec2[0]
+    assert item.usd_per_instance_hour is not None
+    assert item.serving.usd_per_replica_hour == item.usd_per_instance_hour
+    line = next(each for each in plan(endpoint(TARGETS["sagemaker"])).costs if each.spec_path == "endpoints.chat")
+    assert line.usd_per_hour_max is None
+    assert "ml." in line.what
+
+
+def test_equal_declarations_are_equal() -> None:
+    assert ec2() == ec2()
+    assert ec2() != ec2(zones=["us-east-1a"])
+    assert isinstance(platform(endpoint(ec2()), storage=[ModelBucket(name="other-bucket")]), Platform)
