@@ -13,6 +13,7 @@ from llminfra.cli.findings import STYLES, summary
 from llminfra.cli.memory_bar import legend, memory_bar
 from llminfra.cli.plan_cost import cost_section
 from llminfra.cli.plan_targets import target_rows
+from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservati
 def plan_view(plan: Plan, width: int) -> RenderableType:
     """The whole plan, section by section."""
     names = [item.name for section in (plan.pools, plan.endpoints, plan.ec2, plan.sagemaker) for item in section]
+    work = [*queue_rows(plan), *batch_rows(plan, width), *bedrock_rows(plan)]
+    names += [name for name, _ in work]
     label = min(max([len(name) for name in names], default=4), 16)
     bar = max(20, width - label - 2)
     parts: list[RenderableType] = [_head(plan)]
@@ -33,6 +36,13 @@ def plan_view(plan: Plan, width: int) -> RenderableType:
         parts += [_title("Endpoints"), _rows(label, [_endpoint(item, bar) for item in plan.endpoints], spaced=True)]
     if elsewhere := target_rows(plan, bar):
         parts += [_title("Endpoints outside the cluster"), _rows(label, elsewhere, spaced=True)]
+    for title, rows in (
+        ("Queues in front of endpoints", queue_rows(plan)),
+        ("Batch inference", batch_rows(plan, bar)),
+        ("Bedrock", bedrock_rows(plan)),
+    ):
+        if rows:
+            parts += [_title(title), _rows(label, rows, spaced=True)]
     if plan.buckets or plan.lustre:
         parts += [_title("Storage"), _storage(plan)]
     parts += [_title("Cost"), cost_section(plan)]

@@ -1,0 +1,72 @@
+"""The part of the plan's page that is about queues, batch jobs and Bedrock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from llminfra.cli.memory_bar import memory_bar
+from llminfra.cli.words import count, dot, duration, money, zones
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+    from llminfra.planning.targets.plans import AsyncPlan, BatchPlan, BedrockModelPlan
+
+
+def queue_rows(plan: Plan) -> list[tuple[str, RenderableType]]:
+    """Queues in front of endpoints."""
+    return [(item.name, _queue(item)) for item in plan.async_endpoints]
+
+
+def batch_rows(plan: Plan, bar: int) -> list[tuple[str, RenderableType]]:
+    """Jobs on AWS Batch."""
+    return [(item.name, _batch(item, plan.platform.region, bar)) for item in plan.batches]
+
+
+def bedrock_rows(plan: Plan) -> list[tuple[str, RenderableType]]:
+    """Models that Bedrock hosts."""
+    return [(item.name, _model(item)) for item in plan.bedrock.models] if plan.bedrock else []
+
+
+def _queue(item: AsyncPlan) -> RenderableType:
+    spec = item.spec
+    how = f"endpoint {item.behind}" + (f" at {item.url}" if item.url else " through SageMaker")
+    return Group(
+        Text(dot(how, f"{spec.max_concurrency} requests at once", f"{duration(spec.request_timeout_s)} each")),
+        Text(
+            dot(
+                f"hidden for {duration(item.visibility_s)} once taken",
+                f"dead after {count(spec.attempts, 'attempt')}",
+                f"waits {count(spec.retention_days, 'day')} at most",
+                f"answers kept {count(spec.results_days, 'day')}",
+            ),
+            style="dim",
+        ),
+    )
+
+
+def _batch(item: BatchPlan, region: str, bar: int) -> RenderableType:
+    on, serving = item.spec.on, item.serving
+    price = money(item.machine.usd_per_node_hour, "no price known", " /h an instance")
+    buys = "spot, else on demand" if on.spot and on.on_demand else "spot" if on.spot else "on demand"
+    types = " or ".join(each.name for each in item.machine.instance_types)
+    return Group(
+        Text(
+            dot(
+                serving.model_id,
+                f"{serving.engine} {serving.engine_version}",
+                count(item.spec.jobs, "job"),
+                item.spec.schedule or "submitted by hand",
+            )
+        ),
+        Text(dot(f"{types} × 0…{on.max_instances}", buys, zones(item.zones, region), price), style="dim"),
+        memory_bar(serving.fit, bar),
+        Text(f"{item.spec.input} to {item.spec.output}", style="dim"),
+    )
+
+
+def _model(item: BedrockModelPlan) -> RenderableType:
+    through = f"profile {item.profile}" if item.profile else "the region's own model"
+    return Text(dot(item.spec.id, through, f"answered in {', '.join(item.regions)}"))
