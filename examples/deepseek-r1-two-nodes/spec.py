@@ -31,6 +31,8 @@ platform.add(
         on=h200,
         weights=weights,
         parallelism=Parallelism(tensor=8, pipeline=2),
+        # kubectl -n llm-serving create job --from=cronjob/r1-nccl r1-nccl-1: which network does NCCL use?
+        preflight=True,
     )
 )
 platform.add(

@@ -10,6 +10,7 @@ from llminfra.charts.cluster_secrets import ClusterSecretsValues
 from llminfra.charts.karpenter_pools import KarpenterPoolsValues
 from llminfra.charts.llm_observability import LlmObservabilityValues
 from llminfra.charts.llm_server import LlmServerValues
+from llminfra.charts.nccl_preflight import NcclPreflightValues
 from llminfra.charts.values import ChartValues
 from llminfra.charts.weights_copy import WeightsCopyValues
 
@@ -20,6 +21,7 @@ IN_REPO_CHARTS: Mapping[str, type[ChartValues]] = MappingProxyType(
         "karpenter-pools": KarpenterPoolsValues,
         "llm-observability": LlmObservabilityValues,
         "llm-server": LlmServerValues,
+        "nccl-preflight": NcclPreflightValues,
         "weights-copy": WeightsCopyValues,
     }
 )

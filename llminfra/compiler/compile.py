@@ -24,6 +24,8 @@ from llminfra.compiler.stacks.targets import target_stacks
 from llminfra.constructs.providers import versions_file
 from llminfra.constructs.workload_archive import WORKLOADS
 from llminfra.diagnostics import SpecError, UsageError
+from llminfra.rules.run import run_plan
+from llminfra.rules.serving import zero_can_wake
 from llminfra.workloads import package
 
 if TYPE_CHECKING:
@@ -90,6 +92,10 @@ def _check(plans: Sequence[Plan]) -> None:
     broken = [item for plan in plans for item in plan.diagnostics if not plan.ok]
     if broken:
         raise SpecError(broken)
+    # No trigger of KEDA exists without a replica: such a release would be refused by its own chart.
+    asleep = [item for plan in plans if plan.endpoints for item in run_plan(plan, (zero_can_wake,))]
+    if asleep:
+        raise SpecError(asleep)
     twice = sorted(name for name, count in Counter(plan.platform.name for plan in plans).items() if count > 1)
     if twice:
         msg = f"more than one platform is called {', '.join(twice)}: stack names must differ; rename one or synth apart"

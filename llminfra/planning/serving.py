@@ -143,6 +143,16 @@ def plan_serving(
     resources = pod_resources(
         pool, chosen.parallelism.gpus // chosen.nodes, efa=multi_node, ephemeral_gib=_EPHEMERAL_GIB
     )
+    if endpoint.preflight and not (multi_node and resources.efa):
+        findings.warning(
+            "LLM_FIT_41",
+            endpoint,
+            f"{path}.preflight",
+            "there is no network between the ranks of this endpoint to look at",
+            found=f"{chosen.nodes} node{'s' if multi_node else ''} a replica, {resources.efa} EFA interfaces a pod",
+            expected="a replica that spans nodes of an EFA pool",
+            fix="leave preflight out",
+        )
     check_start(endpoint, facts, pool, chosen, weights, resources, findings)
     startup = plan_startup(
         weights,

@@ -1,7 +1,8 @@
-"""Pages of the findings that planning makes about LoRA adapters."""
+"""Pages of the findings that planning makes about what an endpoint has beside its model: adapters, a pre-flight."""
 
 from __future__ import annotations
 
+from llminfra.diagnostics import Severity
 from llminfra.rules.rule import LooksAt, emitted
 
 _PLAN = LooksAt.PLAN
@@ -23,5 +24,14 @@ RULES = (
         "reached.",
         fix="rename the adapter that the finding names",
         source=("vllm-project/vllm docs/features/lora.md: serving LoRA adapters",),
+    ),
+    emitted(
+        "LLM_FIT_41",
+        "A pre-flight has a network to look at",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="The job shows which network NCCL uses between nodes; inside a node it uses NVLink or PCIe.",
+        fix="leave preflight out of endpoints on one node or without EFA",
+        source=("aws/aws-ofi-nccl#1063: NCCL falls back to TCP without a word",),
     ),
 )

@@ -96,5 +96,7 @@ class Endpoint(Spec):
     """Reference to the API key that callers present."""
     adapters: Annotated[Many[LoraAdapter], Field(max_length=32)] = ()
     """LoRA adapters of the model, each served under its own name."""
+    preflight: bool = False
+    """Whether a job, run on demand, can show which network NCCL uses (replicas that span nodes over EFA)."""
     allow_from_namespaces: Many[str] = ()
     """Kubernetes namespaces whose pods may call it; its own namespace always may."""

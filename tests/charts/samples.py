@@ -45,6 +45,7 @@ from llminfra.charts.llm_server import (
     ServiceMonitor,
     TopologySpread,
 )
+from llminfra.charts.nccl_preflight import NcclPreflightValues
 from llminfra.charts.values import ChartValues
 from llminfra.charts.weights_copy import CopyResources, WeightsCopyValues
 
@@ -383,12 +384,35 @@ def weights_copy() -> WeightsCopyValues:
     )
 
 
+def nccl_preflight() -> NcclPreflightValues:
+    """Two nodes of a p5."""
+    return NcclPreflightValues(
+        name="r1-nccl",
+        image=Image(repository="public.ecr.aws/deep-learning-containers/vllm", tag="0.27-gpu-py312-ec2"),
+        nodes=2,
+        env={"FI_PROVIDER": "efa", "NCCL_SOCKET_IFNAME": "eth0"},
+        resources=Resources(
+            cpu_millis=8000, memory_mib=40_960, ephemeral_storage_gib=2, gpus=8, efa_interfaces=32, huge_pages_mib=5120
+        ),
+        shm_mib=8192,
+        node_selector={"llminfra.io/pool": "h100"},
+        tolerations=[tolerate("nvidia.com/gpu", "true", "NoSchedule")],
+        security=Security(
+            run_as_user=10001,
+            run_as_group=10001,
+            fs_group=10001,
+            capabilities={"IPC_LOCK": "RDMA over EFA pins the memory that it registers with the adapter"},
+        ),
+    )
+
+
 IN_REPO: dict[str, dict[str, Callable[[], ChartValues]]] = {
     "cluster-base": {"full": cluster_base},
     "cluster-secrets": {"full": cluster_secrets},
     "karpenter-pools": {"full": karpenter_pools},
     "llm-observability": {"full": llm_observability},
     "llm-server": LLM_SERVER,
+    "nccl-preflight": {"full": nccl_preflight},
     "weights-copy": {"full": weights_copy},
 }
 CASES = [(chart, name) for chart, samples in IN_REPO.items() for name in samples]

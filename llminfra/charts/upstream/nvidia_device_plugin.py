@@ -35,7 +35,7 @@ class NvidiaDevicePluginValues(ChartValues):
     node_selector: dict[str, str] = Field(min_length=1)
     """Needs ``nvidia.com/gpu.present: "true"`` on the nodes: the chart's affinity asks for it."""
     mofed_enabled: bool = False
-    mig_strategy: Literal["none", "single", "mixed"] | None = "none"
+    mig_strategy: Literal["none", "single", "mixed"] | None = None
     """``None`` where ``config`` says it: the chart passes a strategy as an environment variable, which wins."""
     device_list_strategy: Literal["envvar", "volume-mounts", "cdi-annotations", "cdi-cri"] | None = None
     config: DevicePluginConfig | None = None

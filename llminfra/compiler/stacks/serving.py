@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from llminfra.bindings import core
 from llminfra.compiler.contracts import BucketOutputs, ClusterContract, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
+from llminfra.compiler.releases.nccl_preflight import has_preflight, nccl_preflight_values, preflight_name
 from llminfra.compiler.releases.weights_copy import WeightsCopy, adapter_copies, weights_copies, weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.platform import local_chart
@@ -22,6 +23,8 @@ from llminfra.spec.capacity import CapacityBlock
 # Time for a node to come and for its first image, on top of what the pod itself may take.
 _NODE_AND_IMAGE_S = 1800
 _JOB_MARGIN_S = 300
+# Nothing runs when it is installed.
+_PREFLIGHT_INSTALL_S = 120
 
 
 def serving_stack(app: core.App, plan: Plan) -> Built:
@@ -66,6 +69,17 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
             ),
         )
         endpoint_contract(make, endpoint.name, contract(endpoint, plan))
+        if has_preflight(endpoint):
+            helm_release(
+                make,
+                HelmRelease(
+                    id=preflight_name(endpoint),
+                    namespace=endpoint.namespace,
+                    chart=local_chart("nccl-preflight", charts),
+                    values=nccl_preflight_values(endpoint, plan),
+                    timeout_s=_PREFLIGHT_INSTALL_S,
+                ),
+            )
     scope.finish()
     return Built("serving", scope.stack, frozenset(charts))
 
