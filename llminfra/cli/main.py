@@ -6,11 +6,9 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from llminfra.cli.plain_call import plain_call
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
-
-_JSON = "--json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,10 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _prepare_process()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if _is_plain_plan(words):
+        call = plain_call(words)
+        if call is not None and call.command == "plan":
             from llminfra.cli.print_plans import print_plans  # noqa: PLC0415  # after the process is prepared
 
-            print_plans([Path(word) for word in words[1:] if word != _JSON], as_json=_JSON in words)
+            print_plans(call.specs, as_json=call.as_json)
+        elif call is not None:
+            from llminfra.cli.write_stacks import write_stacks  # noqa: PLC0415
+
+            write_stacks(call.specs, call.out, as_json=call.as_json)
         else:
             from llminfra.cli.app import app  # noqa: PLC0415
 
@@ -55,18 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"llminfra: {error}\n")
         return 1
     return 0
-
-
-def _is_plain_plan(words: Sequence[str]) -> bool:
-    """Whether the call is ``plan SPEC… [--json]``.
-
-    It is what people wait for most often, and typer's own import would be a fifth of it.
-    """
-    return (
-        words[:1] == ["plan"]
-        and any(word != _JSON for word in words[1:])
-        and all(word == _JSON or not word.startswith("-") for word in words[1:])
-    )
 
 
 def _prepare_process() -> None:

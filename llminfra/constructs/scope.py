@@ -113,5 +113,12 @@ class Scope:
 
 @cache
 def _terraform_type(kind: type) -> tuple[str, str]:
-    terraform_type: str = kind.TF_RESOURCE_TYPE  # type: ignore[attr-defined]  # every generated class has it
-    return ("data" if kind.__name__.startswith("Data") else "resource"), terraform_type
+    """Mode and Terraform type of a generated class, read off its module: asking the class costs a call to Node each.
+
+    ``cdktf_cdktf_provider_aws.data_aws_subnet`` is the data source ``aws_subnet``, ``….vpc`` the resource ``aws_vpc``.
+    """
+    package, _, module = kind.__module__.rpartition(".")
+    provider = package.rpartition("_")[2]
+    if module.startswith(f"data_{provider}_"):
+        return "data", module.removeprefix("data_")
+    return "resource", f"{provider}_{module}"
