@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from llminfra import TGI, Autoscaling, DJLServing, Reservation, SageMaker, SageMakerAsync, Secret
+from llminfra import TGI, Autoscaling, DJLServing, Reservation, SageMakerAsync, Secret
+from llminfra.catalog import instances
 from llminfra.compiler import compile_platforms
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal import rehearse
@@ -193,11 +194,22 @@ def test_async_wakes_from_zero_and_tells_the_result(compiled: Compiled) -> None:
     assert all(topic["kms_master_key_id"] for topic in topics)
 
 
-def test_types_without_local_disks_get_a_volume_and_a_key(compiled: Compiled) -> None:
-    on = SageMaker(instance_type="ml.p5.48xlarge")
-    assert plan(endpoint(on)).sagemaker[0].volume_gib is None
-    small = plan(endpoint(SageMaker(instance_type="ml.g6e.2xlarge"))).sagemaker[0]
-    assert small.volume_gib is None
+def test_types_without_local_disks_get_a_volume_and_a_key(compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan(endpoint(TARGETS["sagemaker"])).sagemaker[0].volume_gib is None
+    plain = instances.get("g6e.2xlarge")
+    assert plain is not None
+    diskless = plain.model_copy(update={"nvme_gb": 0, "nvme_disks": 0})
+    monkeypatch.setattr("llminfra.planning.machines.instances.get", lambda _name: diskless)
+    planned = plan(endpoint(TARGETS["sagemaker"]))
+    item = planned.sagemaker[0]
+    assert item.volume_gib is not None
+    assert item.volume_gib > item.serving.weights.bytes_total / 2**30
+    configuration = _one(compiled(planned, "sagemaker"), "aws_sagemaker_endpoint_configuration")
+    assert configuration["kms_key_arn"] == "${aws_kms_key.sagemaker.arn}"
+    assert configuration["production_variants"][0]["volume_size_in_gb"] == item.volume_gib
+    grown = plan(endpoint(ec2())).ec2[0]
+    assert not grown.raid0
+    assert grown.root_volume_gib > 150
 
 
 @pytest.mark.terraform

@@ -1,4 +1,4 @@
-"""User data of EC2 endpoints: what cloud-init gets, and what the scripts do when AWS and Docker only write down calls."""
+"""User data of EC2 endpoints: what cloud-init gets, and what scripts do when AWS and Docker only write down calls."""
 
 from __future__ import annotations
 

@@ -1,0 +1,92 @@
+"""Calls a model by its contract: the same application code for EKS, EC2 and SageMaker, real-time and asynchronous."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.request
+import uuid
+from typing import Any
+
+# botocore names services by their endpoint, signatures by another name.
+_RUNTIME = "sagemaker-runtime"
+
+
+def read_contract(session: Any, platform: str, endpoint: str) -> dict[str, Any]:
+    """The contract of an endpoint; ``session`` is a ``boto3.Session``."""
+    name = f"/llminfra/{platform}/endpoints/{endpoint}"
+    found: dict[str, Any] = json.loads(session.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    if found["version"] != 1:
+        raise ValueError(f"{name} has version {found['version']}, this client knows 1")
+    return found
+
+
+def chat(session: Any, contract: dict[str, Any], messages: list[dict[str, str]], *, timeout_s: float = 600) -> str:
+    """Ask a model and return its answer."""
+    body = json.dumps({"model": contract["model"], "messages": messages}).encode()
+    call = {"openai": _openai, "sagemaker": _sagemaker, "sagemaker-async": _sagemaker_async}[contract["protocol"]]
+    answer = json.loads(call(session, contract, body, timeout_s))
+    return str(answer["choices"][0]["message"]["content"])
+
+
+def _openai(session: Any, contract: dict[str, Any], body: bytes, timeout_s: float) -> bytes:
+    headers = {"Content-Type": "application/json"}
+    auth = contract["auth"]
+    if auth["kind"] == "bearer":
+        secret = session.client("secretsmanager").get_secret_value(SecretId=auth["secret"])["SecretString"]
+        headers["Authorization"] = f"Bearer {json.loads(secret)[auth['key']] if auth['key'] else secret}"
+    request = urllib.request.Request(f"{contract['address']}/chat/completions", body, headers)  # noqa: S310  # of the contract
+    with urllib.request.urlopen(request, timeout=timeout_s) as response:  # noqa: S310
+        answer: bytes = response.read()
+    return answer
+
+
+def _name(contract: dict[str, Any]) -> str:
+    """The endpoint's name stands in its address: ``…/endpoints/<name>/invocations``."""
+    return str(contract["address"].rsplit("/", 2)[1])
+
+
+def _sagemaker(session: Any, contract: dict[str, Any], body: bytes, timeout_s: float) -> bytes:
+    del timeout_s  # SageMaker ends a request after 60 seconds
+    client = session.client(_RUNTIME, region_name=contract["region"])
+    response = client.invoke_endpoint(EndpointName=_name(contract), ContentType="application/json", Body=body)
+    answer: bytes = response["Body"].read()
+    return answer
+
+
+def _sagemaker_async(session: Any, contract: dict[str, Any], body: bytes, timeout_s: float) -> bytes:
+    s3 = session.client("s3")
+    bucket, _, prefix = contract["output"].removeprefix("s3://").partition("/")
+    key = f"{prefix}-requests/{uuid.uuid4()}.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    told = session.client(_RUNTIME, region_name=contract["region"]).invoke_endpoint_async(
+        EndpointName=_name(contract), ContentType="application/json", InputLocation=f"s3://{bucket}/{key}"
+    )
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        for location, failed in ((told["OutputLocation"], False), (told.get("FailureLocation"), True)):
+            answer = _object(s3, location) if location else None
+            if answer is not None:
+                if failed:
+                    raise RuntimeError(answer.decode(errors="replace"))
+                return answer
+        time.sleep(2)
+    raise TimeoutError(f"no answer at {told['OutputLocation']} after {timeout_s:.0f} s")
+
+
+def _object(s3: Any, location: str) -> bytes | None:
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    try:
+        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    return content
+
+
+if __name__ == "__main__":
+    import boto3
+
+    here = boto3.Session()
+    question = [{"role": "user", "content": " ".join(sys.argv[3:])}]
+    sys.stdout.write(chat(here, read_contract(here, sys.argv[1], sys.argv[2]), question) + "\n")
