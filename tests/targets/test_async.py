@@ -1,0 +1,142 @@
+"""Queues in front of endpoints: what planning refuses, and what the rest compiles to."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from llminfra import AsyncEndpoint, SageMakerAsync, Secret
+from llminfra.compiler import compile_platforms
+from llminfra.diagnostics import SpecError
+from llminfra.planning.plan import Plan
+from tests.targets.platforms import EC2, POOL, SAGEMAKER, async_plan, codes, endpoint, findings, queue
+from tests.targets.stack_view import allowed, only, reader, statements, without_expressions
+
+Compiled = Callable[[Plan, str], dict[str, Any]]
+
+
+def test_times_add_up() -> None:
+    planned = async_plan(request_timeout_s=840).async_endpoints[0]
+    assert planned.spec.request_timeout_s < planned.function_timeout_s <= 900
+    assert 6 * planned.function_timeout_s <= planned.visibility_s <= 43_200
+
+
+def test_an_endpoint_of_the_cluster_needs_an_address() -> None:
+    behind = endpoint(POOL)
+    assert codes(endpoints=[behind], pools=[POOL], async_endpoints=[queue(behind)]) == {"LLM_ASY_2"}
+    planned = async_plan(behind, address="http://chat.internal:8000").async_endpoints[0]
+    assert (planned.calls, planned.url, planned.port) == ("http", "http://chat.internal:8000", 8000)
+
+
+@pytest.mark.parametrize(
+    ("on", "fields", "code"),
+    [
+        (EC2, {"address": "https://elsewhere"}, "LLM_ASY_4"),
+        (SAGEMAKER, {"request_timeout_s": 61}, "LLM_ASY_5"),
+        (SageMakerAsync(instance_type="ml.g6e.2xlarge", output="s3://acme-answers/chat"), {}, "LLM_ASY_3"),
+    ],
+    ids=["address twice", "longer than SageMaker", "already a queue"],
+)
+def test_what_cannot_work_is_said(on: Any, fields: dict[str, Any], code: str) -> None:
+    behind = endpoint(on)
+    assert code in codes(endpoints=[behind], async_endpoints=[queue(behind, **fields)])
+
+
+def test_an_endpoint_of_another_platform_is_refused() -> None:
+    assert "LLM_ASY_1" in codes(endpoints=[endpoint()], async_endpoints=[queue(endpoint(name="other"))])
+
+
+def test_keys_do_not_travel_in_plain_text() -> None:
+    behind = endpoint(POOL, api_key=Secret(name="llm/chat"))
+    found = codes(endpoints=[behind], pools=[POOL], async_endpoints=[queue(behind, address="http://chat.internal")])
+    assert "LLM_ASY_6" in found
+
+
+def test_the_consumer_must_find_the_key_in_the_secret() -> None:
+    behind = endpoint(api_key=Secret(name="llm/chat", key="password"))
+    assert "LLM_ASY_7" in codes(endpoints=[behind], async_endpoints=[queue(behind)])
+    behind = endpoint(api_key=Secret(name="llm/chat", key="api_key"))
+    assert "LLM_ASY_7" not in codes(endpoints=[behind], async_endpoints=[queue(behind)])
+
+
+def test_two_queues_of_one_name_are_refused() -> None:
+    behind = endpoint()
+    found = findings(endpoints=[behind], async_endpoints=[queue(behind), queue(behind, max_concurrency=3)])
+    assert [item.path for item in found if item.code == "LLM_SPEC_4"] == ["async_endpoints.documents"]
+
+
+def test_one_invocation_at_a_time_is_no_queue() -> None:
+    with pytest.raises(SpecError, match="LLM_SPEC_1"):
+        AsyncEndpoint(name="slow", behind=endpoint(), max_concurrency=1)
+
+
+@pytest.mark.parametrize("on", [EC2, SAGEMAKER], ids=["ec2", "sagemaker"])
+def test_the_consumer_takes_its_environment(compiled: Compiled, on: Any) -> None:
+    stack = compiled(async_plan(endpoint(on, api_key=None), request_timeout_s=60), "async")
+    environment = only(stack, "aws_lambda_function")["environment"]["variables"]
+    settings = reader("async_consumer")(without_expressions(environment))
+    assert settings.request_timeout_s == 60
+    assert bool(settings.endpoint_url) != bool(settings.sagemaker_endpoint)
+    assert settings.result_prefix == "documents/"
+
+
+def test_a_message_stays_hidden_for_six_invocations_and_dies_in_another_queue(compiled: Compiled) -> None:
+    stack = compiled(async_plan(attempts=3), "async")
+    function, queues = only(stack, "aws_lambda_function"), stack["resource"]["aws_sqs_queue"]
+    assert queues["async-documents"]["visibility_timeout_seconds"] >= 6 * function["timeout"]
+    redrive = json.loads(queues["async-documents"]["redrive_policy"])
+    assert redrive == {"deadLetterTargetArn": "${aws_sqs_queue.async-documents-dead.arn}", "maxReceiveCount": 3}
+    assert queues["async-documents-dead"]["message_retention_seconds"] == 14 * 86_400
+    assert all(item["kms_master_key_id"] == "${aws_kms_key.async.arn}" for item in queues.values())
+
+
+def test_the_poller_is_bounded_like_the_function(compiled: Compiled) -> None:
+    stack = compiled(async_plan(max_concurrency=7), "async")
+    mapping = only(stack, "aws_lambda_event_source_mapping")
+    assert mapping["scaling_config"] == {"maximum_concurrency": 7}
+    assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
+    assert only(stack, "aws_lambda_function")["reserved_concurrent_executions"] == 7
+
+
+def test_the_role_reaches_its_own_things_only(compiled: Compiled) -> None:
+    stack = compiled(async_plan(endpoint(SAGEMAKER), request_timeout_s=30), "async")
+    assert [entry for entry in allowed(stack) if "*" in entry[2]] == []
+    mine = statements(stack, "async-documents-consumer")
+    account = "111122223333"
+    assert mine["CallEndpoint"]["resources"] == [f"arn:aws:sagemaker:us-east-1:{account}:endpoint/acme-chat"]
+    assert mine["ClaimAndAnswer"]["resources"] == [
+        "${aws_s3_bucket.async.arn}/documents/ledger/*",
+        "${aws_s3_bucket.async.arn}/documents/results/*",
+    ]
+
+
+def test_the_archive_travels_with_the_stack(compiled: Compiled) -> None:
+    stack = compiled(async_plan(), "async")
+    function = only(stack, "aws_lambda_function")
+    archive = stack["folder"] / function["filename"].removeprefix("${path.module}/")
+    with zipfile.ZipFile(archive) as content:
+        module, _, name = function["handler"].rpartition(".")
+        assert f"def {name}(" in content.read(f"{module.replace('.', '/')}.py").decode()
+    assert function["source_code_hash"] == f'${{filebase64sha256("{function["filename"]}")}}'
+
+
+def test_a_second_synthesis_replaces_the_archive(tmp_path: Any) -> None:
+    compile_platforms([async_plan()], tmp_path)
+    archive = tmp_path / "stacks" / "acme-async" / "workloads" / "async_consumer.zip"
+    first = archive.read_bytes()
+    archive.write_bytes(b"something else")
+    compile_platforms([async_plan()], tmp_path)
+    assert archive.read_bytes() == first
+    assert sorted(item.name for item in archive.parent.iterdir()) == ["async_consumer.zip"]
+
+
+def test_lost_requests_ring(compiled: Compiled) -> None:
+    stack = compiled(async_plan(), "async")
+    alarms = stack["resource"]["aws_cloudwatch_metric_alarm"]
+    assert alarms["async-documents-dead"]["dimensions"] == {"QueueName": "${aws_sqs_queue.async-documents-dead.name}"}
+    assert alarms["async-documents-dead"]["threshold"] == 0
+    assert all(item["alarm_actions"] == ["${aws_sns_topic.async-alarms.arn}"] for item in alarms.values())

@@ -1,0 +1,205 @@
+"""Batch inference: whether it fits, what planning refuses, and what the rest compiles to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from llminfra import VLLM, BatchQueue, Image, Model, ModelBucket, Secret, SGLang
+from llminfra.catalog.batch_runner import runner_container
+from llminfra.diagnostics import SpecError
+from llminfra.planning.plan import Plan
+from tests.targets.platforms import batch, codes, findings, plan
+from tests.targets.stack_view import allowed, only, reader, statements, task, without_expressions
+
+Compiled = Callable[[Plan, str], dict[str, Any]]
+
+
+def test_a_batch_needs_no_cluster_and_costs_nothing_at_rest() -> None:
+    planned = plan(batches=[batch()])
+    assert planned.cluster is None
+    line = next(item for item in planned.costs if item.spec_path == "batches.nightly")
+    assert line.usd_per_hour_min == 0
+    assert line.usd_per_hour_max is not None
+    assert line.usd_per_hour_max > 0
+
+
+def test_a_model_that_does_not_fit_is_refused_where_the_batch_stands() -> None:
+    found = findings(batches=[batch(model=Model(id="meta-llama/Llama-3.3-70B-Instruct"))])
+    errors = [item for item in found if item.severity.value == "error"]
+    assert errors
+    assert all(item.path.startswith("batches.nightly") for item in errors), errors
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"on": BatchQueue(instance_types=["g6e.2xlarge", "g6.2xlarge"])}, "LLM_BAT_1"),
+        ({"on": BatchQueue(instance_types=["g6e.2xlarge"], max_instances=3)}, "LLM_BAT_2"),
+        ({"engine": SGLang(max_model_len=8_192)}, "LLM_BAT_3"),
+        ({"on": BatchQueue(instance_types=["m7i.large"])}, "LLM_CAP_40"),
+        ({"on": BatchQueue(instance_types=["g6e.2xlarge"], zones=["us-east-1z"])}, "LLM_NET_20"),
+    ],
+    ids=["two GPUs", "idle instances", "another engine", "no GPU", "no such zone"],
+)
+def test_what_cannot_work_is_said(fields: dict[str, Any], code: str) -> None:
+    found = [item for item in findings(batches=[batch(**fields)]) if item.code == code]
+    assert found
+    assert all(item.path.startswith(("batches.nightly", "endpoints.nightly")) for item in found)
+
+
+def test_idle_gpus_are_told_at_the_queue() -> None:
+    found = findings(batches=[batch(on=BatchQueue(instance_types=["g6e.12xlarge"], max_instances=2))])
+    assert [item.path for item in found if item.code == "LLM_CAP_42"] == ["batches.nightly.on.instance_types"]
+
+
+def test_results_must_not_become_input() -> None:
+    with pytest.raises(SpecError, match="lie in one another"):
+        batch(input="s3://acme-batch/in", output="s3://acme-batch/in/out")
+
+
+def test_no_way_to_buy_is_refused() -> None:
+    with pytest.raises(SpecError, match="no way to get an instance"):
+        BatchQueue(instance_types=["g6e.2xlarge"], spot=False, on_demand=False)
+
+
+def test_spot_comes_first_and_on_demand_is_there(compiled: Compiled) -> None:
+    stack = compiled(plan(batches=[batch()]), "batch")
+    environments = stack["resource"]["aws_batch_compute_environment"]
+    order = only(stack, "aws_batch_job_queue")["compute_environment_order"]
+    names = [item["compute_environment"].split(".")[1] for item in sorted(order, key=lambda item: item["order"])]
+    resources = [environments[name]["compute_resources"] for name in names]
+    assert [item["type"] for item in resources] == ["SPOT", "EC2"]
+    assert [item["allocation_strategy"] for item in resources] == [
+        "SPOT_PRICE_CAPACITY_OPTIMIZED",
+        "BEST_FIT_PROGRESSIVE",
+    ]
+    assert all(item["min_vcpus"] == 0 and item["max_vcpus"] == 16 for item in resources)
+    assert all("security_group_ids" not in item for item in resources)  # the launch template has them
+    for item in environments.values():
+        assert "name" not in item
+        assert item["lifecycle"] == {"create_before_destroy": True}
+
+
+def test_on_demand_alone(compiled: Compiled) -> None:
+    on = BatchQueue(instance_types=["g6e.2xlarge"], max_instances=2, spot=False)
+    stack = compiled(plan(batches=[batch(on=on)]), "batch")
+    assert only(stack, "aws_batch_compute_environment")["compute_resources"]["type"] == "EC2"
+    environment = {item["name"]: item["value"] for item in task(stack)["containers"][1]["environment"]}
+    assert environment["BATCH_WATCH_SPOT"] == "false"
+
+
+def test_the_runner_takes_its_environment(compiled: Compiled) -> None:
+    stack = compiled(plan(batches=[batch(concurrency=17)]), "batch")
+    runner = task(stack)["containers"][1]
+    environment = {item["name"]: item["value"] for item in runner["environment"]}
+    settings = reader("batch_runner")(without_expressions(environment) | {"AWS_BATCH_JOB_ID": "1f2e"})
+    assert str(settings.input) == "s3://acme-batch/requests/"
+    assert (settings.concurrency, settings.watch_spot) == (17, True)
+    assert settings.server_command == ()  # the engine has a container of its own
+
+
+def test_a_job_takes_all_of_an_instance_and_no_more(compiled: Compiled) -> None:
+    planned = plan(batches=[batch()])
+    instance = planned.batches[0].machine.main_type
+    stack = compiled(planned, "batch")
+    needed: dict[str, int] = {}
+    for container in task(stack)["containers"]:
+        for item in container["resourceRequirements"]:
+            needed[item["type"]] = needed.get(item["type"], 0) + int(item["value"])
+    assert instance.gpu is not None
+    assert needed["GPU"] == instance.gpu.count
+    assert needed["VCPU"] <= instance.vcpu
+    assert needed["MEMORY"] < instance.memory_mib
+
+
+def test_the_runner_alone_decides_how_the_job_ends(compiled: Compiled) -> None:
+    engine, runner = task(compiled(plan(batches=[batch()]), "batch"))["containers"]
+    assert (engine["essential"], runner["essential"]) == (False, True)
+    assert runner["dependsOn"] == [{"containerName": "engine", "condition": "START"}]
+    assert "vllm" not in engine["command"]  # the image's entry point is ``vllm serve``
+
+
+def test_pinned_packages_have_hashes(compiled: Compiled) -> None:
+    assert all("==" in item and "--hash=sha256:" in item for item in runner_container().requirements)
+    runner = task(compiled(plan(batches=[batch()]), "batch"))["containers"][1]
+    assert "--require-hashes" in runner["command"][2]
+
+
+def test_an_own_image_installs_nothing(compiled: Compiled) -> None:
+    own = Image(repository="registry.example.com/runner", tag="1.2.3")
+    runner = task(compiled(plan(batches=[batch(runner_image=own)]), "batch"))["containers"][1]
+    assert runner["image"] == "registry.example.com/runner:1.2.3"
+    assert runner["command"][:2] == ["python3", "-c"]
+    assert "RUNNER_REQUIREMENTS" not in {item["name"] for item in runner["environment"]}
+
+
+def test_exit_codes_of_the_runner_are_understood(compiled: Compiled) -> None:
+    reader("batch_runner")
+    from batch_runner import exit_codes  # type: ignore[import-not-found]  # on the path by now
+
+    rules = only(compiled(plan(batches=[batch()]), "batch"), "aws_batch_job_definition")["retry_strategy"]
+    assert len(rules["evaluate_on_exit"]) <= 5
+
+    def action(code: int) -> str:
+        tests = [item for item in rules["evaluate_on_exit"] if "on_exit_code" in item]
+        return next((item["action"] for item in tests if fnmatchcase(str(code), item["on_exit_code"])), "RETRY")
+
+    assert action(exit_codes.TRY_AGAIN) == "RETRY"
+    assert action(137) == "RETRY"
+    hopeless = (exit_codes.BAD_INPUT, exit_codes.NO_INPUT, exit_codes.BAD_SETTINGS, exit_codes.INTERNAL)
+    assert {action(code) for code in hopeless} == {"EXIT"}
+    assert rules["evaluate_on_exit"][0]["on_status_reason"] == "Host EC2*"
+
+
+def test_the_job_reads_one_prefix_and_writes_another(compiled: Compiled) -> None:
+    key = "arn:aws:kms:us-east-1:111122223333:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+    stack = compiled(plan(batches=[batch(output_kms_key_arn=key)]), "batch")
+    assert [entry for entry in allowed(stack) if "*" in entry[2]] == []
+    mine = statements(stack, "batch-nightly-job-job")
+    assert mine["ReadInput"]["resources"] == ["arn:aws:s3:::acme-batch/requests/*"]
+    assert mine["WriteOutput"]["resources"] == ["arn:aws:s3:::acme-batch/answers/*"]
+    assert mine["OutputKey"]["resources"] == [key]
+    assert "InputKey" not in mine
+    weights = statements(stack, "batch-nightly-job-weights")
+    assert weights["ReadWeights"]["resources"][0].endswith(
+        "/models/Qwen/Qwen3-8B/b968826d9c46dd6066d109eabc6255188de91218/*"
+    )
+
+
+def test_a_token_comes_from_its_secret(compiled: Compiled) -> None:
+    model = Model(id="Qwen/Qwen3-8B", token=Secret(name="hf-token", key="token"))
+    stack = compiled(plan(batches=[batch(model=model)], storage=[]), "batch")
+    secrets = task(stack)["containers"][0]["secrets"]
+    assert [item["name"] for item in secrets] == ["HF_TOKEN"]
+    assert secrets[0]["valueFrom"].endswith(":token::")
+    mine = statements(stack, "batch-nightly-execution-start")
+    assert mine["ReadSecrets"]["resources"] == ["${data.aws_secretsmanager_secret.batch-nightly-HF_TOKEN.arn}"]
+
+
+def test_the_schedule_submits_an_array_job(compiled: Compiled) -> None:
+    stack = compiled(plan(batches=[batch(schedule="cron(0 2 * * ? *)")]), "batch")
+    assert stack["resource"]["aws_cloudwatch_event_rule"]["batch-nightly"]["schedule_expression"] == "cron(0 2 * * ? *)"
+    target = stack["resource"]["aws_cloudwatch_event_target"]["batch-nightly"]
+    assert target["batch_target"]["array_size"] == 2
+    assert "batch-nightly" not in compiled(plan(batches=[batch()]), "batch")["resource"]["aws_cloudwatch_event_rule"]
+
+
+def test_one_job_is_no_array(compiled: Compiled) -> None:
+    one = batch(schedule="rate(1 day)", jobs=1, on=BatchQueue(instance_types=["g6e.2xlarge"], max_instances=1))
+    target = compiled(plan(batches=[one]), "batch")["resource"]["aws_cloudwatch_event_target"]["batch-nightly"]
+    assert "array_size" not in target["batch_target"]
+
+
+def test_weights_must_be_of_the_platform() -> None:
+    assert "LLM_REF_2" in codes(batches=[batch(weights=ModelBucket(name="elsewhere"))])
+
+
+def test_engine_options_reach_the_server(compiled: Compiled) -> None:
+    engine = task(compiled(plan(batches=[batch(engine=VLLM(max_model_len=4_096))]), "batch"))["containers"][0]
+    assert "--max-model-len=4096" in engine["command"]
+    assert engine["linuxParameters"]["sharedMemorySize"] >= 1024
+    assert {"name": "memlock", "softLimit": -1, "hardLimit": -1} in engine["ulimits"]
