@@ -12,7 +12,7 @@ slices = GpuPool(
 # Nothing isolates memory here, so there is one tenant; the planner halves gpu_memory_utilization.
 turns = GpuPool(
     name="l4-shared",
-    instance_types=["g6.xlarge"],
+    instance_types=["g6.2xlarge"],
     nodes=(1, 2),
     sharing=TimeSlicing(replicas=2, tenants=["labs"]),
 )
@@ -39,7 +39,7 @@ platform = Platform(
         ),
         Endpoint(
             name="drafts",
-            model=Model(id="Qwen/Qwen3-0.6B"),
+            model=Model(id="Qwen/Qwen3-1.7B", revision="70d244cc86ccca08cf5af4e1e306ecf908b1ad5e"),
             engine=VLLM(max_model_len=8_192, max_num_seqs=32),
             on=turns,
             replicas=2,
