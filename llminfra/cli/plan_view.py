@@ -17,7 +17,9 @@ from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import ClusterPlan, EndpointPlan, LustrePlan, Plan, PoolPlan
+    from collections.abc import Iterator
+
+    from llminfra.planning.plan import ClusterPlan, EndpointPlan, LustrePlan, Plan, PoolPlan, StartupPlan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
@@ -111,7 +113,7 @@ def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
         _first_line(Text(types), price),
         Text(
             dot(
-                f"{pool.gpus_per_node} × {pool.gpu.upper()}",
+                _gpus(pool),
                 fabric,
                 capacity,
                 zones(pool.zones, region),
@@ -123,6 +125,17 @@ def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
         ),
     )
     return pool.name, body
+
+
+def _gpus(pool: PoolPlan) -> str:
+    """GPUs of a node, or what they are cut into."""
+    sharing, whole = pool.spec.sharing, pool.main_type.gpu
+    if sharing is None or whole is None:
+        return f"{pool.gpus_per_node} × {pool.gpu.upper()}"
+    shares = (
+        f"{pool.gpus_per_node} slices {sharing.profile}" if sharing.kind == "mig" else f"{pool.gpus_per_node} turns"
+    )
+    return f"{shares} of {whole.count} × {whole.device.upper()} for {', '.join(sharing.tenants)}"
 
 
 def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
@@ -141,6 +154,7 @@ def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
     lines: list[RenderableType] = [
         _first_line(Text.assemble(item.model_id, ("  " + precision, "cyan")), price),
         Text(dot(f"on {item.pool}", " × ".join(spread), replicas, f"{item.engine} {item.engine_version}")),
+        *([Text(dot(*(f"adapter {each.name}" for each in item.adapters)))] if item.adapters else []),
         _note("why", item.parallelism_why),
         memory_bar(fit, bar),
         legend(fit),
@@ -169,9 +183,30 @@ def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
     )
     phases = [f"{phase.name} {duration(phase.seconds)}" for phase in item.startup.phases if phase.seconds >= 1]
     lines.append(Text(dot(*phases), style="dim"))
+    if item.startup.choices:
+        lines.append(Text(f"with weights from {dot(*_by_storage(item.startup))}", style="dim"))
     lines += [_note("tip", advice) for advice in item.startup.advice]
     lines += [_note("or", candidate) for candidate in item.candidates]
     return item.name, Group(*lines)
+
+
+_STORAGE = {
+    "hub": "the Hub",
+    "bucket": "S3 by streaming",
+    "lustre": "Lustre",
+    "ebs": "an EBS snapshot",
+    "nvme": "NVMe of a warm node",
+    "mountpoint": "S3 by Mountpoint",
+    "copied": "a copy on disk",
+}
+
+
+def _by_storage(startup: StartupPlan) -> Iterator[str]:
+    """The whole cold start for each place that the weights could come from, fastest first."""
+    rest = startup.estimate_s - sum(phase.seconds for phase in startup.phases if phase.name == "weights")
+    for choice in startup.choices:
+        planned = " (planned)" if choice.chosen else ""
+        yield f"{_STORAGE[choice.kind]} {duration(rest + choice.seconds)}{planned}"
 
 
 def _note(label: str, text: str) -> RenderableType:
