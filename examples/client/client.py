@@ -50,7 +50,8 @@ def _name(contract: dict[str, Any]) -> str:
 def _sagemaker(session: Any, contract: dict[str, Any], body: bytes, timeout_s: float) -> bytes:
     del timeout_s  # SageMaker ends a request after 60 seconds
     client = session.client(_RUNTIME, region_name=contract["region"])
-    response = client.invoke_endpoint(EndpointName=_name(contract), ContentType="application/json", Body=body)
+    part = {"InferenceComponentName": contract["component"]} if contract["component"] else {}
+    response = client.invoke_endpoint(EndpointName=_name(contract), ContentType="application/json", Body=body, **part)
     answer: bytes = response["Body"].read()
     return answer
 

@@ -40,6 +40,7 @@ from cdktf_cdktf_provider_aws.budgets_budget_action import *
 from cdktf_cdktf_provider_aws.ce_anomaly_monitor import *
 from cdktf_cdktf_provider_aws.ce_anomaly_subscription import *
 from cdktf_cdktf_provider_aws.ce_cost_allocation_tag import *
+from cdktf_cdktf_provider_aws.cloudformation_stack import *
 from cdktf_cdktf_provider_aws.cloudwatch_composite_alarm import *
 from cdktf_cdktf_provider_aws.cloudwatch_dashboard import *
 from cdktf_cdktf_provider_aws.cloudwatch_event_bus import *

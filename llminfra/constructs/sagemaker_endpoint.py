@@ -16,7 +16,7 @@ from llminfra.constructs.scope import Maker
 
 VARIANT = "main"
 # The provider adds 26 characters, and SageMaker takes 63.
-_PREFIX_LIMIT = 37
+PREFIX_LIMIT = 37
 _LONGEST_UPDATE_S = 7200
 _WATCHED_S = 300
 
@@ -40,8 +40,8 @@ class HostedModel:
     weights_uri: str | None
     role_arn: str
     network_isolation: bool
-    subnet_ids: Sequence[str]
-    security_group_id: str
+    subnet_ids: Sequence[str] = ()
+    security_group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,9 @@ def hosted_model(
         ),
         vpc_config=aws.SagemakerModelVpcConfig(
             subnets=list(model.subnet_ids), security_group_ids=[model.security_group_id]
-        ),
+        )
+        if model.security_group_id
+        else None,
         depends_on=list(after),
         lifecycle=core.TerraformResourceLifecycle(create_before_destroy=True),
     )
@@ -110,7 +112,7 @@ def endpoint(
     configuration = make(
         aws.SagemakerEndpointConfiguration,
         id_,
-        name_prefix=bounded(name, _PREFIX_LIMIT - 1) + "-",
+        name_prefix=bounded(name, PREFIX_LIMIT - 1) + "-",
         kms_key_arn=variant.kms_key_arn,
         production_variants=[
             aws.SagemakerEndpointConfigurationProductionVariants(

@@ -47,6 +47,7 @@ class Contract:
         model: Model name of the API.
         auth: How to prove who calls.
         output: Where answers are written, for asynchronous targets.
+        component: SageMaker inference component to name in a call.
     """
 
     target: str
@@ -56,6 +57,7 @@ class Contract:
     model: str
     auth: Auth
     output: str | None = None
+    component: str | None = None
     version: int = 1
 
     def as_json(self) -> str:
@@ -99,6 +101,7 @@ def contract(item: EndpointPlan | Ec2EndpointPlan | SageMakerEndpointPlan, plan:
         model=item.serving.served_name,
         auth=Auth(kind="sigv4", service="sagemaker"),
         output=item.on.output if isinstance(item.on, SageMakerAsync) else None,
+        component=endpoint_name(plan, item.name) if item.to_zero else None,
     )
 
 

@@ -63,10 +63,11 @@ def _plan(
     if image is None:
         return None
     report_idle_gpus(endpoint, pool, serving, findings)
-    _check_scaling(endpoint, serving, findings)
     _check_secrets(endpoint, serving, findings)
     uri, cuda_major = image
     copied = serving.weights.kind == "copied"
+    # A component's container is isolated by the endpoint configuration, where the provider has no argument for it.
+    to_zero = isinstance(on, SageMaker) and serving.min_replicas == 0
     weights_gib = serving.weights.bytes_total / 2**30
     return SageMakerEndpointPlan(
         serving=whole_instance(serving, pool),
@@ -76,7 +77,8 @@ def _plan(
         zones=zones,
         inference_ami_version=on.inference_ami_version
         or (sagemaker.inference_ami(cuda_major) if cuda_major is not None else None),
-        network_isolation=copied,
+        network_isolation=copied and not to_zero,
+        to_zero=to_zero,
         startup_timeout_s=_within("startup_timeout_s", serving.startup.budget_s),
         download_timeout_s=_download_timeout(serving) if copied else None,
         concurrent_requests=_concurrent(endpoint, serving),
@@ -141,21 +143,6 @@ def _image(endpoint: Endpoint, serving: ServingPlan, region: str, findings: Find
         )
         return None
     return uri_here, found.cuda_major
-
-
-def _check_scaling(endpoint: Endpoint, serving: ServingPlan, findings: Findings) -> None:
-    if serving.min_replicas > 0 or isinstance(endpoint.on, SageMakerAsync):
-        return
-    findings.error(
-        "LLM_SRV_46",
-        endpoint,
-        f"endpoints.{endpoint.name}.replicas",
-        "a real-time endpoint goes to zero only with inference components, which the AWS provider for Terraform lacks",
-        found="min=0",
-        expected="min=1",
-        fix="set min=1; or on=SageMakerAsync(…), which goes to zero; or on=GpuPool(…)",
-        runtime_message="MinCapacity must be at least 1 for variant:DesiredInstanceCount of a real-time endpoint",
-    )
 
 
 def _check_secrets(endpoint: Endpoint, serving: ServingPlan, findings: Findings) -> None:

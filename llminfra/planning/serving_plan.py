@@ -98,6 +98,7 @@ class SageMakerEndpointPlan:
         zones: Zones whose subnets the containers join.
         inference_ami_version: Host image.
         network_isolation: Whether the container has no network at all: SageMaker copies the weights itself.
+        to_zero: Whether a real-time endpoint gives up its last instance; it is an inference component then.
         startup_timeout_s: ``ContainerStartupHealthCheckTimeoutInSeconds``.
         download_timeout_s: ``ModelDataDownloadTimeoutInSeconds``; ``None`` where SageMaker downloads nothing.
         concurrent_requests: Typical requests that one instance runs at once.
@@ -112,6 +113,7 @@ class SageMakerEndpointPlan:
     zones: tuple[str, ...]
     inference_ami_version: str | None
     network_isolation: bool
+    to_zero: bool
     startup_timeout_s: int
     download_timeout_s: int | None
     concurrent_requests: int

@@ -102,18 +102,6 @@ RULES = (
         source=("SageMaker API Reference: ContainerDefinition Image",),
     ),
     emitted(
-        "LLM_SRV_46",
-        "A real-time SageMaker endpoint keeps one instance",
-        looks_at=_PLAN,
-        why="Variants without inference components have at least one instance; the Terraform AWS provider has no such "
-        "components.",
-        fix="set min=1, or use SageMakerAsync(…), or a GpuPool",
-        source=(
-            f"{_SAGEMAKER}: scale an endpoint to zero instances",
-            "hashicorp/terraform-provider-aws#35226",
-        ),
-    ),
-    emitted(
         "LLM_SEC_40",
         "No Hub token in a SageMaker model",
         looks_at=_PLAN,

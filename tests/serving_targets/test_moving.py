@@ -122,7 +122,6 @@ def test_yaml_names_a_target_by_kind(tmp_path: Any) -> None:
         ("LLM_CAP_41", lambda: findings(endpoint(ec2(), parallelism={"tensor": 8}))),
         ("LLM_CAP_42", lambda: findings(endpoint(ec2(instance_type="g6e.12xlarge")))),
         ("LLM_SRV_43", lambda: findings(endpoint(ec2(), replicas={"min": 0, "max": 2}))),
-        ("LLM_SRV_46", lambda: findings(endpoint(TARGETS["sagemaker"], replicas={"min": 0, "max": 2}))),
         ("LLM_SRV_42", lambda: findings(endpoint(TARGETS["sagemaker"], engine=TGI(version="3.3.7")))),
         (
             "LLM_SRV_45",

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.api import lint
 
 from llminfra import TGI, Autoscaling, DJLServing, Reservation, SageMakerAsync, Secret
 from llminfra.catalog import instances
 from llminfra.compiler import compile_platforms
+from llminfra.constructs.sagemaker_component import Copy, template
+from llminfra.constructs.sagemaker_endpoint import Variant
+from llminfra.planning.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal import rehearse
 from tests.serving_targets.platforms import BUCKET, TARGETS, ec2, endpoint, plan
@@ -212,11 +216,51 @@ def test_types_without_local_disks_get_a_volume_and_a_key(compiled: Compiled, mo
     assert grown.root_volume_gib > 150
 
 
+def test_real_time_goes_to_zero_as_a_component(compiled: Compiled) -> None:
+    planned = plan(endpoint(TARGETS["sagemaker"], replicas=Autoscaling(min=0, max=2)))
+    stack = compiled(planned, "sagemaker")
+    configuration = _one(stack, "aws_sagemaker_endpoint_configuration")
+    variant = configuration["production_variants"][0]
+    assert "model_name" not in variant
+    assert variant["managed_instance_scaling"] == {
+        "max_instance_count": 2,
+        "min_instance_count": 0,
+        "status": "ENABLED",
+    }
+    assert configuration["execution_role_arn"]
+    target = _one(stack, "aws_appautoscaling_target")
+    assert target["resource_id"] == "inference-component/acme-chat"
+    assert (target["min_capacity"], target["max_capacity"]) == (0, 2)
+    alarm = _one(stack, "aws_cloudwatch_metric_alarm")
+    assert alarm["metric_name"] == "NoCapacityInvocationFailures"
+    assert alarm["alarm_actions"] == ["${aws_appautoscaling_policy.chat-wake.arn}"]
+    assert _one(stack, "aws_cloudformation_stack")["template_body"].startswith("${jsonencode(")
+    found = contract(planned.sagemaker[0], planned)
+    assert found.component == "acme-chat"
+    assert contract(plan(endpoint(TARGETS["sagemaker"])).sagemaker[0], planned).component is None
+
+
+def test_the_components_template_is_valid_cloudformation() -> None:
+    variant = Variant(
+        instance_type="ml.g6e.2xlarge",
+        instances=1,
+        startup_timeout_s=600,
+        download_timeout_s=900,
+        inference_ami_version=None,
+        volume_gib=None,
+        kms_key_arn=None,
+    )
+    text = json.dumps(template("acme-chat", "acme-chat", "acme-chat-model", variant, Copy(gpus=1, memory_mib=8192)))
+    assert [str(item) for item in lint(text, regions=["us-east-1"])] == []
+    wrong = text.replace("NumberOfAcceleratorDevicesRequired", "Gpus")
+    assert lint(wrong, regions=["us-east-1"])
+
+
 @pytest.mark.terraform
-@pytest.mark.parametrize("name", ["ec2", "sagemaker", "sagemaker-async"])
+@pytest.mark.parametrize("name", ["zero", "ec2", "sagemaker", "sagemaker-async"])
 def test_terraform_takes_it_from_init_to_destroy(name: str, tmp_path: Path) -> None:
-    on = TARGETS[name]
-    least = 0 if isinstance(on, SageMakerAsync) else 1
+    on = TARGETS["sagemaker" if name == "zero" else name]
+    least = 0 if isinstance(on, SageMakerAsync) or name == "zero" else 1
     planned = plan(endpoint(on, replicas=Autoscaling(min=least, max=2)), storage=[BUCKET])
     compile_platforms([planned], tmp_path)
     report = rehearse(tmp_path)

@@ -11,6 +11,7 @@ from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.iam import Role, Statement, role, trusts_service
 from llminfra.constructs.kms import Key, kms_key
+from llminfra.constructs.sagemaker_component import Copy, component
 from llminfra.constructs.sagemaker_endpoint import (
     AsyncOutput,
     HostedModel,
@@ -71,31 +72,48 @@ def _endpoint(
             weights_uri=f"s3://{bucket.name}/{weights.key}/" if bucket else None,
             role_arn=identity.arn,
             network_isolation=item.network_isolation,
-            subnet_ids=[network.private_subnet_ids[zone] for zone in item.zones],
-            security_group_id=_group(make, item, network),
+            # The interfaces of components belong to the endpoint configuration, where the provider cannot say so.
+            subnet_ids=() if item.to_zero else [network.private_subnet_ids[zone] for zone in item.zones],
+            security_group_id=None if item.to_zero else _group(make, item, network),
         ),
         after=identity.ready,
     )
     name = endpoint_name(plan, item.name)
-    served = endpoint(
-        make,
-        item.name,
-        name=name,
-        model=model,
-        variant=Variant(
-            instance_type=item.on.instance_type,
-            # Zero comes by scaling: a configuration starts with one.
-            instances=max(1, item.serving.min_replicas),
-            startup_timeout_s=item.startup_timeout_s,
-            download_timeout_s=item.download_timeout_s,
-            inference_ami_version=item.inference_ami_version,
-            volume_gib=item.volume_gib,
-            kms_key_arn=None if item.volume_gib is None else item.on.kms_key_arn or (key.arn if key else None),
-        ),
-        asynchronous=_output(item, topics),
+    variant = Variant(
+        instance_type=item.on.instance_type,
+        # Zero comes by scaling: a configuration starts with one.
+        instances=max(1, item.serving.min_replicas),
+        startup_timeout_s=item.startup_timeout_s,
+        download_timeout_s=item.download_timeout_s,
+        inference_ami_version=item.inference_ami_version,
+        volume_gib=item.volume_gib,
+        kms_key_arn=None if item.volume_gib is None else item.on.kms_key_arn or (key.arn if key else None),
     )
-    _scaling(make, item, served, name)
+    if item.to_zero:
+        _component(make, item, name, model, variant, identity)
+    else:
+        served = endpoint(make, item.name, name=name, model=model, variant=variant, asynchronous=_output(item, topics))
+        _scaling(make, item, served, name)
     endpoint_contract(make, item.name, contract(item, plan))
+
+
+def _component(
+    make: Maker, item: SageMakerEndpointPlan, name: str, model: aws.SagemakerModel, variant: Variant, identity: Role
+) -> None:
+    replicas, resources = item.serving.spec.replicas, item.serving.resources
+    if not isinstance(replicas, Autoscaling):
+        return
+    scaling = VariantScaling(
+        fewest=0,
+        most=replicas.max,
+        target=float(item.concurrent_requests + replicas.waiting_per_replica),
+        cooldown_s=replicas.cooldown_s,
+    )
+    # Half of what a pod would get: SageMaker's own agents take more of the host than a kubelet.
+    copy = Copy(gpus=resources.gpus, memory_mib=resources.memory_mib // 2)
+    component(
+        make, item.name, name=name, model=model, variant=variant, copy=copy, role_arn=identity.arn, scaling=scaling
+    )
 
 
 def _output(item: SageMakerEndpointPlan, topics: tuple[str, str] | None) -> AsyncOutput | None:

@@ -1,0 +1,179 @@
+"""A SageMaker inference component: a real-time endpoint that can give up its last instance.
+
+The Terraform AWS provider has no resource for components (hashicorp/terraform-provider-aws#35226). A CloudFormation
+stack of one resource is the way that needs no second provider: the AWS provider creates, updates and deletes it.
+
+Sources: SageMaker AI Developer Guide, "Scale an endpoint to zero instances"; AWS CloudFormation Template Reference,
+``AWS::SageMaker::InferenceComponent``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llminfra.bindings import aws, core
+from llminfra.constructs.names import bounded
+from llminfra.constructs.sagemaker_endpoint import PREFIX_LIMIT, VARIANT, Variant, VariantScaling
+from llminfra.constructs.scope import Maker
+
+_DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
+_STACK_MARGIN_S = 1800
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What one copy of the model takes of an instance."""
+
+    gpus: int
+    memory_mib: int
+
+
+def component(
+    make: Maker,
+    id_: str,
+    *,
+    name: str,
+    model: aws.SagemakerModel,
+    variant: Variant,
+    copy: Copy,
+    role_arn: str,
+    scaling: VariantScaling,
+) -> None:
+    """An endpoint without model, a component with one, and the scaling of both from zero and back.
+
+    SageMaker keeps as many instances as the copies need (managed instance scaling); copies follow the requests.
+    """
+    configuration = make(
+        aws.SagemakerEndpointConfiguration,
+        id_,
+        name_prefix=bounded(name, PREFIX_LIMIT - 1) + "-",
+        execution_role_arn=role_arn,
+        kms_key_arn=variant.kms_key_arn,
+        production_variants=[
+            aws.SagemakerEndpointConfigurationProductionVariants(
+                variant_name=VARIANT,
+                instance_type=variant.instance_type,
+                initial_instance_count=variant.instances,
+                inference_ami_version=variant.inference_ami_version,
+                volume_size_in_gb=variant.volume_gib,
+                managed_instance_scaling=aws.SagemakerEndpointConfigurationProductionVariantsManagedInstanceScaling(
+                    status="ENABLED", min_instance_count=scaling.fewest, max_instance_count=scaling.most
+                ),
+                routing_config=[
+                    aws.SagemakerEndpointConfigurationProductionVariantsRoutingConfig(
+                        routing_strategy="LEAST_OUTSTANDING_REQUESTS"
+                    )
+                ],
+            )
+        ],
+        lifecycle=core.TerraformResourceLifecycle(create_before_destroy=True),
+    )
+    served = make(aws.SagemakerEndpoint, id_, name=name, endpoint_config_name=configuration.name)
+    minutes = (variant.startup_timeout_s + (variant.download_timeout_s or 0) + _STACK_MARGIN_S) // 60
+    stack = make(
+        aws.CloudformationStack,
+        id_,
+        name=f"{name}-component",
+        template_body=core.Fn.jsonencode(template(name, served.name, model.name, variant, copy)),
+        timeout_in_minutes=minutes,
+        on_failure="DELETE",
+    )
+    _scale(make, id_, name, scaling, stack)
+
+
+def template(name: str, endpoint: str, model: str, variant: Variant, copy: Copy) -> dict[str, object]:
+    """The CloudFormation template; the number of copies in it is the first one, scaling changes it from then on."""
+    startup = {"ContainerStartupHealthCheckTimeoutInSeconds": variant.startup_timeout_s}
+    if variant.download_timeout_s is not None:
+        startup["ModelDataDownloadTimeoutInSeconds"] = variant.download_timeout_s
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": {
+            "Component": {
+                "Type": "AWS::SageMaker::InferenceComponent",
+                "Properties": {
+                    "InferenceComponentName": name,
+                    "EndpointName": endpoint,
+                    "VariantName": VARIANT,
+                    "RuntimeConfig": {"CopyCount": 1},
+                    "Specification": {
+                        "ModelName": model,
+                        "StartupParameters": startup,
+                        "ComputeResourceRequirements": {
+                            "NumberOfAcceleratorDevicesRequired": copy.gpus,
+                            "MinMemoryRequiredInMb": copy.memory_mib,
+                        },
+                    },
+                },
+            }
+        },
+    }
+
+
+def _scale(make: Maker, id_: str, name: str, scaling: VariantScaling, stack: aws.CloudformationStack) -> None:
+    target = make(
+        aws.AppautoscalingTarget,
+        id_,
+        min_capacity=scaling.fewest,
+        max_capacity=scaling.most,
+        resource_id=f"inference-component/{name}",
+        scalable_dimension=_DIMENSION,
+        service_namespace="sagemaker",
+        depends_on=[stack],
+    )
+    make(
+        aws.AppautoscalingPolicy,
+        id_,
+        name=f"{id_}-requests",
+        policy_type="TargetTrackingScaling",
+        resource_id=target.resource_id,
+        scalable_dimension=target.scalable_dimension,
+        service_namespace=target.service_namespace,
+        target_tracking_scaling_policy_configuration=aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
+            target_value=scaling.target,
+            scale_in_cooldown=scaling.cooldown_s,
+            scale_out_cooldown=60,
+            predefined_metric_specification=(
+                aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(
+                    predefined_metric_type="SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
+                )
+            ),
+        ),
+    )
+    # Target tracking divides by copies: it never leaves zero.
+    wake = make(
+        aws.AppautoscalingPolicy,
+        f"{id_}-wake",
+        name=f"{id_}-wake",
+        policy_type="StepScaling",
+        resource_id=target.resource_id,
+        scalable_dimension=target.scalable_dimension,
+        service_namespace=target.service_namespace,
+        step_scaling_policy_configuration=aws.AppautoscalingPolicyStepScalingPolicyConfiguration(
+            adjustment_type="ChangeInCapacity",
+            metric_aggregation_type="Maximum",
+            cooldown=60,
+            step_adjustment=[
+                aws.AppautoscalingPolicyStepScalingPolicyConfigurationStepAdjustment(
+                    metric_interval_lower_bound="0", scaling_adjustment=1
+                )
+            ],
+        ),
+    )
+    make(
+        aws.CloudwatchMetricAlarm,
+        f"{id_}-wake",
+        alarm_name=f"{name}-wake",
+        alarm_description=f"{name} was called and has no instance",
+        namespace="AWS/SageMaker",
+        metric_name="NoCapacityInvocationFailures",
+        dimensions={"InferenceComponentName": name},
+        statistic="Sum",
+        period=60,
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+        threshold=1,
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        treat_missing_data="missing",
+        alarm_actions=[wake.arn],
+    )
