@@ -32,4 +32,4 @@ def test_platform_applies_idempotently_and_leaves_nothing(tmp_path: Path, spec: 
     for stack in report.stacks:
         steps = {step.name: step for step in stack.steps}
         assert steps["second plan"].ok, stack.name
-        assert steps["destroy"].removed == steps["apply"].added > 0
+        assert steps["destroy"].removed == steps["apply"].added == stack.resources

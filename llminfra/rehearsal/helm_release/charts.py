@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llminfra.diagnostics import ToolError
+from llminfra.rehearsal.helm_release.yaml_text import parse
 from llminfra.rehearsal.provider.contract import Problem
 from llminfra.rehearsal.provider.values import UNKNOWN, State
 
@@ -122,12 +123,10 @@ def check_known_keys(state: State) -> Rendered:
 
 def value_documents(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The parsed ``values`` documents that are known."""
-    import yaml  # noqa: PLC0415  only where values are read
-
     found: list[Mapping[str, Any]] = []
     for text in state.get("values") or []:
         if isinstance(text, str):
-            parsed = yaml.safe_load(text)
+            parsed = parse(text)
             if isinstance(parsed, dict):
                 found.append(parsed)
     return found

@@ -12,6 +12,7 @@ from typing import Any
 
 from llminfra.rehearsal.faults import FaultInjector
 from llminfra.rehearsal.helm_release import charts
+from llminfra.rehearsal.helm_release.yaml_text import parse
 from llminfra.rehearsal.provider.contract import Applied, Planned, Problem, Session
 from llminfra.rehearsal.provider.planning import fill_unknown, plan_create, plan_update, replacements, shape
 from llminfra.rehearsal.provider.values import UNKNOWN, State, is_known, normal
@@ -291,11 +292,9 @@ def _config_problems(config: State) -> list[Problem]:
 
 
 def _yaml_problems(text: str, index: int) -> list[Problem]:
-    import yaml  # noqa: PLC0415  only where values are read
-
     try:
-        parsed = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        parsed = parse(text)
+    except ValueError as error:
         return [Problem("values are not YAML", str(error), ("values", index))]
     if parsed is not None and not isinstance(parsed, dict):
         return [Problem("values must be a YAML mapping", f"got {type(parsed).__name__}", ("values", index))]
