@@ -45,8 +45,8 @@ def figures() -> str:
     """The table, in Markdown."""
     lines = [
         (
-            "| target | fewest replicas | weights | start of the engine | new instance as well | $ an hour, one replica "
-            "| $ an hour beside it, at rest | $ per million output tokens, full |"
+            "| target | fewest replicas | weights | start of the engine | new instance as well "
+            "| $ an hour, one replica | $ an hour beside it, at rest | $ per million output tokens, full |"
         ),
         "|---|---|---|---|---|---|---|---|",
     ]

@@ -229,17 +229,14 @@ def scale_on_backlog(make: Maker, id_: str, served: aws.SagemakerEndpoint, name:
     Without instances there is no backlog per instance, so that target tracking alone never leaves zero.
     """
     target = _target(make, id_, served, scaling)
-    place = {
-        "resource_id": target.resource_id,
-        "scalable_dimension": target.scalable_dimension,
-        "service_namespace": target.service_namespace,
-    }
     make(
         aws.AppautoscalingPolicy,
         id_,
         name=f"{id_}-backlog",
         policy_type="TargetTrackingScaling",
-        **place,
+        resource_id=target.resource_id,
+        scalable_dimension=target.scalable_dimension,
+        service_namespace=target.service_namespace,
         target_tracking_scaling_policy_configuration=aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
             target_value=scaling.target,
             scale_in_cooldown=scaling.cooldown_s,
@@ -263,7 +260,9 @@ def scale_on_backlog(make: Maker, id_: str, served: aws.SagemakerEndpoint, name:
         f"{id_}-wake",
         name=f"{id_}-wake",
         policy_type="StepScaling",
-        **place,
+        resource_id=target.resource_id,
+        scalable_dimension=target.scalable_dimension,
+        service_namespace=target.service_namespace,
         step_scaling_policy_configuration=aws.AppautoscalingPolicyStepScalingPolicyConfiguration(
             adjustment_type="ChangeInCapacity",
             metric_aggregation_type="Average",
