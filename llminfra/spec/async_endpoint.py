@@ -20,6 +20,7 @@ class AsyncEndpoint(Spec):
     spec_section: ClassVar[str] = "async_endpoints"
 
     name: Name
+    """Name of the queue."""
     behind: Endpoint
     """The endpoint that answers: on ``Ec2`` or ``SageMaker``, or on a pool whose Service has an ``address``."""
     address: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")] | None = None

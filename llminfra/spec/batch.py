@@ -53,13 +53,17 @@ class BatchInference(Spec):
     spec_section: ClassVar[str] = "batches"
 
     name: Name
+    """Name of the job."""
     model: Model
+    """The model."""
     engine: Engine
+    """The engine; vLLM."""
     input: Annotated[str, Field(pattern=S3_PREFIX)]
     """Prefix of ``.jsonl`` files in an existing bucket, for example ``s3://acme-batch/in/``."""
     output: Annotated[str, Field(pattern=S3_PREFIX)]
     """Prefix for results in an existing bucket."""
     on: BatchQueue
+    """Instances that it runs on."""
     input_kms_key_arn: Annotated[str, Field(pattern=KMS_KEY)] | None = None
     """Key that encrypts the input, where it is a customer-managed one."""
     output_kms_key_arn: Annotated[str, Field(pattern=KMS_KEY)] | None = None

@@ -29,36 +29,49 @@ class Topic(Spec):
     """A subject that the guardrail refuses."""
 
     name: Annotated[str, Field(pattern=r"^[0-9a-zA-Z][0-9a-zA-Z _!?.-]{0,99}$")]
+    """Name of the subject."""
     definition: Annotated[str, Field(min_length=1, max_length=200)]
     """What belongs to the subject, in one sentence."""
     examples: Annotated[Many[Annotated[str, Field(max_length=100)]], Field(max_length=5)] = ()
+    """Up to five requests that belong to it."""
 
 
 class Guardrail(Spec):
     """What may go to a model and what may come back; a version of it is published with every change."""
 
     hate: Strength = "HIGH"
+    """Filter of hate speech, in requests and answers."""
     insults: Strength = "HIGH"
+    """Filter of insults."""
     sexual: Strength = "HIGH"
+    """Filter of sexual content."""
     violence: Strength = "HIGH"
+    """Filter of violence."""
     misconduct: Strength = "HIGH"
+    """Filter of criminal and harmful activities."""
     prompt_attack: Strength = "HIGH"
     """How strictly attempts to override instructions are filtered (input only)."""
     blocked_topics: Annotated[Many[Topic], Field(max_length=30)] = ()
+    """Subjects that are refused."""
     blocked_words: Annotated[Many[Annotated[str, Field(max_length=100)]], Field(max_length=10_000)] = ()
+    """Words and phrases that are refused, besides profanity."""
     anonymize: Many[str] = ("EMAIL", "PHONE")
     """Kinds of personal data that are masked, by Bedrock's names."""
     block: Many[str] = ("AWS_SECRET_KEY", "CREDIT_DEBIT_CARD_NUMBER", "PASSWORD")
     """Kinds of personal data that stop a request or an answer."""
     blocked_input_message: Annotated[str, Field(min_length=1, max_length=500)] = "This request cannot be processed."
+    """What a caller gets instead of an answer to a refused request."""
     blocked_output_message: Annotated[str, Field(min_length=1, max_length=500)] = "This answer cannot be shown."
+    """What a caller gets instead of a refused answer."""
 
 
 class ProvisionedThroughput(Spec):
     """Model units that are bought by the hour, used or not."""
 
     model: BedrockModel
+    """Model that the units serve; ``routing='region'``."""
     units: Annotated[int, Field(ge=1)] = 1
+    """Model units."""
     commitment: Literal["none", "1-month", "6-months"] = "none"
     """How long they are bought for; a commitment cannot be ended early, whatever Terraform says."""
 
@@ -76,7 +89,9 @@ class PodAccess(Spec):
 
     kind: Literal["pod"] = "pod"
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    """Kubernetes namespace."""
     service_account: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+    """Name of the service account."""
     models: Many[BedrockModel] = ()
     """Models it may call; empty: all of them."""
 
@@ -85,7 +100,8 @@ class RoleAccess(Spec):
     """An existing IAM role, for example of a Lambda function, that may call the models."""
 
     kind: Literal["role"] = "role"
-    role_name: Annotated[str, Field(pattern=r"^[\w+=,.@-]{1,64}$")]
+    role_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$")]
+    """Name of the role, without its path."""
     models: Many[BedrockModel] = ()
     """Models it may call; empty: all of them."""
 
@@ -103,23 +119,28 @@ class Bedrock(Spec):
     spec_section: ClassVar[str] = "bedrock"
 
     models: Annotated[Many[BedrockModel], Field(min_length=1)]
+    """Models that may be called."""
     guardrail: Guardrail | None = Guardrail()
     """``None``: no guardrail; otherwise callers must name it in every request."""
     logging: InvocationLogging | Literal["existing"] = "existing"
     """Turn invocation logging on, or leave the account's own setting alone: there is one in a region, and the last
     platform that writes it wins."""
     throughput: Many[ProvisionedThroughput] = ()
+    """Model units to buy."""
     access: Many[Access] = ()
+    """Who may call the models."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Bedrock:
-        names = [item.name for item in self.models]
+        sound = [item for item in self.models if not item.unchecked]
+        names = [item.name for item in sound]
         if len(set(names)) < len(names):
             msg = "two models have the same name"
             raise ValueError(msg)
-        used = [item.model for item in self.throughput] + [model for item in self.access for model in item.models]
+        used = [item.model for item in self.throughput if not item.unchecked]
+        used += [model for item in self.access if not item.unchecked for model in item.models]
         for model in used:
-            if model not in self.models:
+            if not model.unchecked and model not in self.models:
                 msg = f"{model.name!r} is used but not among models=[…]"
                 raise ValueError(msg)
         return self
