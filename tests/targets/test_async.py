@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from llminfra import AsyncEndpoint, SageMakerAsync, Secret
+from llminfra import AsyncEndpoint, Autoscaling, SageMakerAsync, Secret
 from llminfra.compiler import compile_platforms
 from llminfra.diagnostics import SpecError
+from llminfra.planning.contract import contract
 from llminfra.planning.plan import Plan
 from tests.targets.platforms import EC2, POOL, SAGEMAKER, async_plan, codes, endpoint, findings, queue
 from tests.targets.stack_view import allowed, only, reader, statements, without_expressions
@@ -112,6 +113,19 @@ def test_the_role_reaches_its_own_things_only(compiled: Compiled) -> None:
         "${aws_s3_bucket.async.arn}/documents/ledger/*",
         "${aws_s3_bucket.async.arn}/documents/results/*",
     ]
+
+
+def test_an_endpoint_that_goes_to_zero_is_called_by_its_component(compiled: Compiled) -> None:
+    behind = endpoint(SAGEMAKER, replicas=Autoscaling(min=0, max=2))
+    planned = async_plan(behind, request_timeout_s=30)
+    component = contract(planned.sagemaker[0], planned).component
+    assert component
+    stack = compiled(planned, "async")
+    assert only(stack, "aws_lambda_function")["environment"]["variables"]["ASYNC_SAGEMAKER_COMPONENT"] == component
+    assert any(
+        arn.endswith(f":inference-component/{component}")
+        for arn in statements(stack, "async-documents-consumer")["CallEndpoint"]["resources"]
+    )
 
 
 def test_the_archive_travels_with_the_stack(compiled: Compiled) -> None:

@@ -18,7 +18,7 @@ from llminfra.constructs.security_group import Rule, add_rule, security_group
 from llminfra.constructs.sns_topic import Alarm, alarm, sns_topic, used_by_publishers
 from llminfra.constructs.sqs_queue import Queue, sqs_queue
 from llminfra.constructs.state import write_outputs
-from llminfra.planning.contract import endpoint_name
+from llminfra.planning.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
 from llminfra.planning.targets.plans import AsyncPlan
 
@@ -123,11 +123,18 @@ def _log_group_name(scope: Scope, item: AsyncPlan) -> str:
     return f"/aws/lambda/{scope.name(f'async-{item.name}')}"
 
 
+def _component(item: AsyncPlan, plan: Plan) -> str | None:
+    """The inference component of a SageMaker endpoint that goes to zero."""
+    return next((contract(each, plan).component for each in plan.sagemaker if each.name == item.behind), None)
+
+
 def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, topic: str) -> dict[str, str]:
     """The consumer's settings, without those whose default is meant."""
     target = {"ASYNC_ENDPOINT_URL": item.url} if item.url else {}
     if item.calls == "sagemaker":
         target = {"ASYNC_SAGEMAKER_ENDPOINT": endpoint_name(shared.plan, item.behind)}
+        if component := _component(item, shared.plan):
+            target["ASYNC_SAGEMAKER_COMPONENT"] = component
     # Secrets Manager takes an ARN without the six characters at its end, too.
     secret = scope.arn("secretsmanager", f"secret:{item.api_key_secret}")
     key = {"ASYNC_API_KEY_SECRET": secret} if item.api_key_secret else {}
@@ -195,7 +202,10 @@ def _role(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue,
     ]
     if item.calls == "sagemaker":
         arn = scope.arn("sagemaker", f"endpoint/{endpoint_name(shared.plan, item.behind)}")
-        statements.append(Statement(sid="CallEndpoint", actions=["sagemaker:InvokeEndpoint"], resources=[arn]))
+        arns = [arn]
+        if component := _component(item, shared.plan):
+            arns.append(scope.arn("sagemaker", f"inference-component/{component}"))
+        statements.append(Statement(sid="CallEndpoint", actions=["sagemaker:InvokeEndpoint"], resources=arns))
     if item.api_key_secret:
         # Secrets Manager puts a hyphen and six characters behind the name.
         arn = scope.arn("secretsmanager", f"secret:{item.api_key_secret}-??????")
