@@ -156,7 +156,7 @@ def test_kill_and_sigterm(
     second = process(**short, ASYNC_DRAIN_TIMEOUT_S="5")
     wait_until(lambda: len(desk.results()) == 16 and desk.waiting() == 0)
     second.send_signal(signal.SIGTERM)
-    out, err = second.communicate(timeout=20)
+    out, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
     lines = [json.loads(line) for line in out.splitlines()]
     assert lines[-1]["event"] == "ended"
@@ -175,7 +175,7 @@ def test_what_is_not_finished_in_time_is_given_back(
     wait_until(lambda: model.seen["slow"] == 1)
     worker.send_signal(signal.SIGTERM)
     since = time.monotonic()
-    out, _ = worker.communicate(timeout=20)
+    out, _ = worker.communicate(timeout=60)
     assert worker.returncode == 0
     assert time.monotonic() - since < 5
     assert '"event":"drained","given_back":1' in out
@@ -184,6 +184,6 @@ def test_what_is_not_finished_in_time_is_given_back(
 
 def test_wrong_settings(process: Callable[..., subprocess.Popen[str]]) -> None:
     worker = process(ASYNC_QUEUE_URL="")
-    out, _ = worker.communicate(timeout=20)
+    out, _ = worker.communicate(timeout=60)
     assert worker.returncode == 78
     assert json.loads(out)["mistakes"] == ["ASYNC_QUEUE_URL is not set"]
