@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
+from llminfra.constructs.bucket_guards import guard_bucket
 from llminfra.constructs.iam import Statement, policy_document
 from llminfra.constructs.kms import Key
 from llminfra.constructs.scope import Maker
@@ -27,48 +28,13 @@ def private_bucket(make: Maker, id_: str, *, name: str, key: Key, days_by_prefix
     """Create a bucket whose objects expire by prefix (days); ``name`` is unique in all of AWS."""
     bucket = make(aws.S3Bucket, id_, bucket=name, force_destroy=False)
     name, arn = bucket.bucket, bucket.arn
-    make(
-        aws.S3BucketOwnershipControls,
-        id_,
-        bucket=name,
-        rule=aws.S3BucketOwnershipControlsRule(object_ownership="BucketOwnerEnforced"),
-    )
-    closed = make(
-        aws.S3BucketPublicAccessBlock,
-        id_,
-        bucket=name,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-    )
-    versioning = make(
-        aws.S3BucketVersioningA,
-        id_,
-        bucket=name,
-        versioning_configuration=aws.S3BucketVersioningVersioningConfiguration(status="Enabled"),
-    )
-    encryption = make(
-        aws.S3BucketServerSideEncryptionConfigurationA,
-        id_,
-        bucket=name,
-        rule=[
-            aws.S3BucketServerSideEncryptionConfigurationRuleA(
-                bucket_key_enabled=True,
-                apply_server_side_encryption_by_default=(
-                    aws.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
-                        sse_algorithm="aws:kms", kms_master_key_id=key.arn
-                    )
-                ),
-            )
-        ],
-    )
+    guards = guard_bucket(make, id_, name, key)
     make(
         aws.S3BucketLifecycleConfiguration,
         id_,
         bucket=name,
         rule=[_rest(), *(_expiry(prefix, days) for prefix, days in days_by_prefix.items())],
-        depends_on=[versioning],
+        depends_on=[guards.versioning],
     )
     document = policy_document(
         make,
@@ -84,8 +50,8 @@ def private_bucket(make: Maker, id_: str, *, name: str, key: Key, days_by_prefix
             )
         ],
     )
-    policy = make(aws.S3BucketPolicy, id_, bucket=name, policy=document, depends_on=[closed])
-    return PrivateBucket(name=name, arn=arn, ready=(policy, encryption))
+    policy = make(aws.S3BucketPolicy, id_, bucket=name, policy=document, depends_on=[guards.closed])
+    return PrivateBucket(name=name, arn=arn, ready=(policy, guards.encryption))
 
 
 def _rest() -> aws.S3BucketLifecycleConfigurationRule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llminfra.bindings import aws
+from llminfra.constructs.bucket_guards import guard_bucket
 from llminfra.constructs.iam import Statement, policy_document
 from llminfra.constructs.kms import Key
 from llminfra.constructs.scope import Maker
@@ -32,42 +33,7 @@ def weights_bucket(make: Maker, id_: str, plan: BucketPlan, key: Key) -> Weights
     """
     bucket = make(aws.S3Bucket, id_, bucket=plan.name, force_destroy=False, tags={"Name": plan.name})
     name, arn = bucket.bucket, bucket.arn
-    make(
-        aws.S3BucketOwnershipControls,
-        id_,
-        bucket=name,
-        rule=aws.S3BucketOwnershipControlsRule(object_ownership="BucketOwnerEnforced"),
-    )
-    closed = make(
-        aws.S3BucketPublicAccessBlock,
-        id_,
-        bucket=name,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-    )
-    versioning = make(
-        aws.S3BucketVersioningA,
-        id_,
-        bucket=name,
-        versioning_configuration=aws.S3BucketVersioningVersioningConfiguration(status="Enabled"),
-    )
-    make(
-        aws.S3BucketServerSideEncryptionConfigurationA,
-        id_,
-        bucket=name,
-        rule=[
-            aws.S3BucketServerSideEncryptionConfigurationRuleA(
-                bucket_key_enabled=True,
-                apply_server_side_encryption_by_default=(
-                    aws.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
-                        sse_algorithm="aws:kms", kms_master_key_id=key.arn
-                    )
-                ),
-            )
-        ],
-    )
+    guards = guard_bucket(make, id_, name, key)
     make(
         aws.S3BucketLifecycleConfiguration,
         id_,
@@ -89,7 +55,7 @@ def weights_bucket(make: Maker, id_: str, plan: BucketPlan, key: Key) -> Weights
                 ],
             )
         ],
-        depends_on=[versioning],
+        depends_on=[guards.versioning],
     )
     document = policy_document(
         make,
@@ -105,7 +71,7 @@ def weights_bucket(make: Maker, id_: str, plan: BucketPlan, key: Key) -> Weights
             )
         ],
     )
-    policy = make(aws.S3BucketPolicy, id_, bucket=name, policy=document, depends_on=[closed])
+    policy = make(aws.S3BucketPolicy, id_, bucket=name, policy=document, depends_on=[guards.closed])
     return WeightsBucket(name=name, arn=arn, ready=(policy,))
 
 
