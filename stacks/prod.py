@@ -43,7 +43,6 @@ ACCEPTED = {
     ("CKV_K8S_11", "endpoints.*"): "A CPU limit throttles tokenization; the request guarantees each pod its share.",
     ("CKV_K8S_15", "endpoints.*"): "Images are pinned by release; pulling 10 GB again would slow every scale-up.",
     ("CKV_K8S_22", "endpoints.*"): "CUDA libraries write outside the cache volumes; the user has no privileges at all.",
-    ("CKV_K8S_35", "endpoints.chat.model"): "The copy job lives for minutes; nothing else runs in its container.",
     ("CKV_K8S_43", "endpoints.*"): "Release tags of vLLM do not move; digests come with our own image mirror.",
 }
 

@@ -7,12 +7,11 @@ checksum are skipped.
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from llminfra.charts.kubernetes import Image, Toleration
-from llminfra.charts.llm_server.container import SecretEnv
 from llminfra.charts.llm_server.network import EgressRule
 from llminfra.charts.llm_server.pod import Security, ServiceAccount
 from llminfra.charts.llm_server.storage import ExternalSecret
@@ -26,6 +25,17 @@ class CopyResources(ChartValues):
     memory_mib: int = Field(default=4096, ge=512)
     scratch_gib: int = Field(ge=1)
     """Room for the largest file of the model; a file is deleted once it is in the bucket."""
+
+
+class HubToken(ChartValues):
+    """A Secret with a token of the Hugging Face Hub.
+
+    The Job sees it as a file that ``HF_TOKEN_PATH`` names, which huggingface_hub reads in the place of ``HF_TOKEN``
+    (huggingface_hub 0.24 to 2.4: ``huggingface_hub/constants.py``).
+    """
+
+    secret_name: LateStr
+    secret_key: LateStr
 
 
 class WeightsCopyValues(ChartValues):
@@ -46,8 +56,8 @@ class WeightsCopyValues(ChartValues):
     allow_patterns: list[str] = []
     ignore_patterns: list[str] = ["*.bin", "*.pth", "*.gguf", "original/*", "*.onnx"]
     """Other formats of the same weights."""
-    token: SecretEnv | None = None
-    """``HF_TOKEN`` for gated models, from a Secret."""
+    token: HubToken | None = None
+    """For gated models."""
     external_secrets: list[ExternalSecret] = []
     resources: CopyResources
     active_deadline_seconds: int = Field(default=6 * 3600, ge=60)
@@ -58,10 +68,3 @@ class WeightsCopyValues(ChartValues):
     security: Security = Security(read_only_root_filesystem=True)
     egress: list[EgressRule] = [EgressRule(cidrs=["0.0.0.0/0"], ports=[443])]
     """The Hub's addresses are not known beforehand."""
-
-    @model_validator(mode="after")
-    def _token_is_the_hub_token(self) -> Self:
-        if self.token is not None and self.token.name != "HF_TOKEN":
-            msg = f"the Hub's token goes into HF_TOKEN, not into {self.token.name}"
-            raise ValueError(msg)
-        return self

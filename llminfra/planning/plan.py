@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -219,6 +220,10 @@ class LoadChoice:
     chosen: bool = False
 
 
+BEFORE_THE_CONTAINER = frozenset({"node", "image", "copy"})
+"""Phases of a cold start that are over when the engine's container starts, and with it the startup probe."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartupPlan:
     """The cold start by phases, and the startup-probe budget that follows from it.
@@ -233,8 +238,19 @@ class StartupPlan:
 
     @property
     def estimate_s(self) -> float:
-        """Sum of the phases of a pod's start (without waiting for a node)."""
+        """Sum of all phases, from the start of an instance to the first answer."""
         return sum(phase.seconds for phase in self.phases)
+
+    @property
+    def container_s(self) -> float:
+        """What the engine's container takes until it answers: the part that the startup probe waits for."""
+        return sum(phase.seconds for phase in self.phases if phase.name not in BEFORE_THE_CONTAINER)
+
+    @property
+    def pod_patience_s(self) -> int:
+        """How old a pod on a new node may be and still be on its way: twice what comes first, and the budget."""
+        first = sum(phase.seconds for phase in self.phases if phase.name in BEFORE_THE_CONTAINER - {"node"})
+        return self.budget_s + math.ceil(2 * first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

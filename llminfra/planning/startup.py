@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number, numbers
 from llminfra.planning.load_choices import load_choices
-from llminfra.planning.plan import LoadChoice, Phase, StartupPlan
+from llminfra.planning.plan import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartupPlan
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.planning.plan import LustrePlan, WeightsPlan
 
 _FILE = "cold_start"
-_BEFORE_THE_POD = frozenset({"node", "image"})
 
 
 def plan_startup(
@@ -56,7 +55,7 @@ def plan_startup(
         compile_s, capture_s = number(_FILE, "compile_s_per_layer"), number(_FILE, "graph_capture_s_per_layer")
         phases.append(Phase(name="compile", seconds=layers * compile_s, why=f"torch.compile of {layers} layers"))
         phases.append(Phase(name="graphs", seconds=layers * capture_s, why="CUDA graph capture"))
-    in_pod = sum(phase.seconds for phase in phases if phase.name not in _BEFORE_THE_POD)
+    in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER)
     probe = numbers(_FILE)["probe"]
     budget = max(probe["floor_s"], math.ceil(in_pod * probe["factor"] / 60) * 60)
     choices = load_choices(weights, instance, lustre) if instance is not None else ()

@@ -47,7 +47,7 @@ from llminfra.charts.llm_server import (
 )
 from llminfra.charts.nccl_preflight import NcclPreflightValues
 from llminfra.charts.values import ChartValues
-from llminfra.charts.weights_copy import CopyResources, WeightsCopyValues
+from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
 
 VPC_CIDR = "10.20.0.0/16"
 ROLE_ARN = "arn:aws:iam::111122223333:role/acme-chat"
@@ -378,7 +378,7 @@ def weights_copy() -> WeightsCopyValues:
         bucket="acme-llm-weights",
         prefix="llama-3.3-70b/",
         region="us-east-1",
-        token=SecretEnv(name="HF_TOKEN", secret_name="hf-token", secret_key="token"),
+        token=HubToken(secret_name="hf-token", secret_key="token"),
         resources=CopyResources(scratch_gib=30),
         service_account=ServiceAccount(name="weights-copy"),
     )

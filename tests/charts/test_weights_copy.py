@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,8 +171,32 @@ def test_the_job_is_restricted_and_names_its_model(render_chart: Render) -> None
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert not any("nvidia.com/gpu" in name for name in container["resources"]["limits"])
-    token = next(item for item in container["env"] if item["name"] == "HF_TOKEN")
-    assert token["valueFrom"]["secretKeyRef"]["name"] == "hf-token"
+
+
+def test_the_token_is_a_file_and_no_variable(render_chart: Render) -> None:
+    spec = one(render_chart("weights-copy", weights_copy()), "Job")["spec"]["template"]["spec"]
+    container = spec["containers"][0]
+    assert not any("valueFrom" in item or item["name"] == "HF_TOKEN" for item in container["env"])
+    (path,) = (item["value"] for item in container["env"] if item["name"] == "HF_TOKEN_PATH")
+    mount = next(item for item in container["volumeMounts"] if path.startswith(item["mountPath"]))
+    assert mount["readOnly"] is True
+    (volume,) = (item["secret"] for item in spec["volumes"] if item["name"] == mount["name"])
+    assert volume["secretName"] == "hf-token"
+    assert [(item["key"], item["path"]) for item in volume["items"]] == [("token", path.rpartition("/")[2])]
+
+
+def test_a_public_model_has_no_token(render_chart: Render) -> None:
+    spec = one(render_chart("weights-copy", weights_copy().replace(token=None)), "Job")["spec"]["template"]["spec"]
+    assert "HF_TOKEN_PATH" not in {item["name"] for item in spec["containers"][0]["env"]}
+    assert [item["name"] for item in spec["volumes"]] == ["script", "scratch"]
+
+
+def test_huggingface_hub_reads_the_token_from_the_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("not-a-real-token\n", encoding="utf-8")
+    environment = {"HF_TOKEN_PATH": str(tmp_path / "token"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    program = "import huggingface_hub; print(huggingface_hub.get_token())"
+    said = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "not-a-real-token"
 
 
 def test_the_script_is_carried_unchanged(render_chart: Render) -> None:
@@ -190,10 +215,3 @@ def test_another_model_is_another_job(render_chart: Render) -> None:
 def test_a_branch_is_not_a_revision() -> None:
     with pytest.raises(ValidationError, match="revision"):
         weights_copy().replace(revision="main")
-
-
-def test_the_token_has_one_name() -> None:
-    token = weights_copy().token
-    assert token is not None
-    with pytest.raises(ValidationError, match="HF_TOKEN"):
-        weights_copy().replace(token=token.replace(name="TOKEN"))

@@ -104,10 +104,12 @@ def llm_server_values(
 
 def _arithmetic(endpoint: EndpointPlan) -> dict[str, str]:
     """Why the numbers are what they are, for whoever looks at the object in the cluster."""
+    startup = endpoint.startup
+    before = startup.estimate_s - startup.container_s
     return {
         "llminfra.io/parallelism": endpoint.parallelism_why,
-        "llminfra.io/startup-budget": f"{endpoint.startup.budget_s} s for an estimate of "
-        f"{endpoint.startup.estimate_s:.0f} s",
+        "llminfra.io/startup-budget": f"{startup.budget_s} s for a container that is estimated to take "
+        f"{startup.container_s:.0f} s; on a new node {before:.0f} s come before it, for which no probe waits",
     }
 
 

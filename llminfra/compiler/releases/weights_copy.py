@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 
 from llminfra.charts.kubernetes import Image
-from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, SecretEnv, Security, ServiceAccount
-from llminfra.charts.weights_copy import CopyResources, WeightsCopyValues
+from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, Security, ServiceAccount
+from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
 from llminfra.compiler.releases.names import POOL_LABEL, SECRET_STORE
 from llminfra.constructs.names import bounded
 from llminfra.planning.plan import AdapterPlan, EndpointPlan, Plan
 
 _NAME_LIMIT = 40
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_TOKEN = "HF_TOKEN"  # noqa: S105  # name of a variable
+_TOKEN = "HF_TOKEN"  # noqa: S105  # name of a key
 # The Hub takes files of up to 50 GB, but safetensors shards of 5 GB and less are the rule; the system nodes' root
 # volume must hold it beside the image.
 _SCRATCH_GIB = 15
@@ -100,7 +100,7 @@ def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> 
         bucket=copy.bucket,
         prefix=f"{copy.key}/",
         region=plan.platform.region,
-        token=SecretEnv(name=_TOKEN, secret_name=secret_name, secret_key=_TOKEN) if token else None,
+        token=HubToken(secret_name=secret_name, secret_key=_TOKEN) if token else None,
         external_secrets=[
             ExternalSecret(
                 name=secret_name,

@@ -39,7 +39,7 @@ def endpoint_alerts(endpoint: EndpointPlan, *, base_url: str | None, scaled: boo
 
 
 def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
-    budget = endpoint.startup.budget_s
+    startup = endpoint.startup
     ready = pods(endpoint, "kube_pod_status_ready", condition="true")
     if endpoint.min_replicas:
         yield make(
@@ -48,12 +48,14 @@ def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
             f"(sum({ready}) or vector(0)) == 0",
             for_s=300,
             summary=f"No pod of {endpoint.name} is ready",
-            description=f"Callers of {endpoint.name} get no answer. A cold start may take up to {budget} s.",
+            description=f"Callers of {endpoint.name} get no answer. A cold start on a new node takes about "
+            f"{startup.estimate_s:.0f} s; the startup probe gives a container up after {startup.budget_s} s.",
         )
     started = pods(endpoint, "kube_pod_start_time")
     running = pods(endpoint, "kube_pod_status_phase", phase="Running")
     unready = pods(endpoint, "kube_pod_status_ready", condition="false")
-    old = f"time() - max by (namespace, pod) ({started}) > {budget}"
+    # A pod's age counts from its node on, so the pull of the image and copies of the weights are part of it.
+    old = f"time() - max by (namespace, pod) ({started}) > {startup.pod_patience_s}"
     yield make(
         "LlmPodStuckLoading",
         "warning",
@@ -61,7 +63,7 @@ def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
         f"and on (namespace, pod) {running} == 1",
         for_s=max(120, endpoint.drain.grace_s),
         summary="Pod {{ $labels.pod }} is not ready after its start-up budget",
-        description=f"A start is estimated at {endpoint.startup.estimate_s:.0f} s and allowed {budget} s.",
+        description=f"The container is estimated to take {startup.container_s:.0f} s and allowed {startup.budget_s} s.",
     )
     restarts = pods(endpoint, "kube_pod_container_status_restarts_total")
     yield make(

@@ -2,7 +2,7 @@
 
 Runs in the Job of the chart ``weights-copy``; needs ``huggingface_hub`` and ``boto3``. Settings are environment
 variables: MODEL_ID, MODEL_REVISION, BUCKET, PREFIX, SCRATCH_DIR, ALLOW_PATTERNS and IGNORE_PATTERNS (JSON lists), and
-HF_TOKEN for gated models.
+HF_TOKEN_PATH, a file with a token, for gated models.
 
 It can be stopped and started at any time: a file that is in the bucket with the size and checksum that the Hub states
 is skipped. When every file is there, ``<prefix>.complete.json`` (beside the prefix, not in it) lists them.
