@@ -98,10 +98,17 @@ def test_batch_defaults_by_device_and_release(gpu, version, tokens, sequences):
 def test_unnamed_release_gives_the_tightest_answer():
     unnamed = fit(model=LLAMA, gpu="RTX-3090", max_model_len=29000)
     named = [
-        fit(model=LLAMA, gpu="RTX-3090", max_model_len=29000, engine_version=version) for version in ("0.7.3", "0.10.2")
+        fit(model=LLAMA, gpu="RTX-3090", max_model_len=29000, engine_version=version)
+        for version in ("0.6.3", "0.7.3", "0.9.0", "0.10.2")
     ]
     assert unnamed.kv_cache_memory_gib == min(item.kv_cache_memory_gib for item in named)
     assert any("assumed" in line for line in unnamed.explain)
+
+
+def test_unnamed_release_counts_the_context_as_the_first_v1_releases_did():
+    unnamed = fit(model=LLAMA, gpu="RTX-3090", max_model_len=2048, enforce_eager=True)
+    named = fit(model=LLAMA, gpu="RTX-3090", max_model_len=2048, enforce_eager=True, engine_version="0.9.0")
+    assert unnamed.kv_cache_memory_gib == named.kv_cache_memory_gib
 
 
 def test_architecture_newer_than_the_assumed_release_moves_it():

@@ -1,18 +1,10 @@
 import pytest
 
 from llminfra.catalog.models import load_model, quantization_from_name
-from llminfra.planning.memory.weights import (
-    Kind,
-    Matrix,
-    Shards,
-    Vector,
-    allocated_bytes,
-    layer_parts,
-    matrix_bytes,
-    padded_vocab,
-    pipeline_ranges,
-    rank_weights,
-)
+from llminfra.planning.memory.layer_parts import layer_parts
+from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
+from llminfra.planning.memory.stored_bytes import allocated_bytes, matrix_bytes
+from llminfra.planning.memory.weights import rank_weights
 
 MIB = 2**20
 GIB = 2**30

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.models import ModelFacts, WeightFormat, WeightScheme, load_model, quantization_from_name
-from llminfra.planning.memory.weights import Shards
+from llminfra.planning.memory.shapes import Shards
 from llminfra.planning.performance import Load, PerformanceEstimate, estimate_performance, replica
 from llminfra.planning.performance.factors import factors
 from llminfra.planning.performance.interconnect import all_reduce_s, between_nodes, inside_node

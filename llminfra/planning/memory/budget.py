@@ -9,6 +9,7 @@ from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory import messages
 from llminfra.planning.memory.activation import ActivationPeak, activation_peak
 from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
+from llminfra.planning.memory.forward_peak import Batch, held_by_all_reduce
 from llminfra.planning.memory.kv_plan import CachePlan
 from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.overhead import GIB, cuda_graph_gib, nccl_gib, non_torch_gib
@@ -81,20 +82,13 @@ def vllm_budget(
 ) -> Budget:
     """Cache memory as vLLM's profiling run finds it."""
     length, batched = settings.max_model_len, settings.max_num_batched_tokens
-    peak = activation_peak(
-        facts,
-        tokens=batched,
-        sequences=settings.max_num_seqs,
-        tp=settings.tp,
-        ep=settings.ep,
-        profile=profile,
-        length=length,
-        block=settings.block_size,
-    )
+    batch = profiling_batch(settings, profile)
+    peak = activation_peak(facts, batch, profile)
     other = non_torch_gib(profile, settings, gpu)
+    held = held_gib(facts, batch, profile, settings, total_gib - weights_gib - other - peak.total / GIB)
     graphs = cuda_graph_gib(facts, profile, settings)
     limit = total_gib * settings.utilization
-    activation = peak.total / GIB
+    activation = peak.total / GIB + held
     available = limit - weights_gib - activation - other - (graphs if profile.reserves_cuda_graphs else 0.0)
     blocks = plan.blocks(available * GIB)
     usable = available - (plan.bytes_per_block / GIB if profile.null_block else 0.0)
@@ -127,8 +121,31 @@ def vllm_budget(
             pool,
             nccl_gib(settings, gpu) if profile.nccl_before_baseline else 0.0,
         ),
-        explain=_explain(profile, settings, peak, total_gib, limit, other, graphs, available, pool),
+        explain=_explain(profile, settings, peak, held, total_gib, limit, other, graphs, available, pool),
     )
+
+
+def profiling_batch(settings: Settings, profile: EngineProfile) -> Batch:
+    """What the profiling run pushes through one rank."""
+    return Batch(
+        tokens=settings.max_num_batched_tokens,
+        sequences=settings.max_num_seqs,
+        length=settings.max_model_len,
+        tp=settings.tp,
+        ep=settings.ep,
+        block=settings.block_size,
+        eager=settings.eager or profile.scheduler == "v0",
+        awq=settings.quant is not None and settings.quant.method == "awq",
+    )
+
+
+def held_gib(facts: ModelFacts, batch: Batch, profile: EngineProfile, settings: Settings, free_gib: float) -> float:
+    """Tensors that releases 0.2.4 and 0.2.5 keep for every all-reduce of the profiling run."""
+    if not profile.records_streams:
+        return 0.0
+    held = held_by_all_reduce(facts, batch, settings.pp) / GIB
+    # Past the end of the device the allocator frees and goes on, and shapes do not tell what is left then.
+    return held if held <= free_gib else profile.parallel_reserve_gib
 
 
 def state_pool_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:
@@ -190,6 +207,7 @@ def _explain(
     profile: EngineProfile,
     settings: Settings,
     peak: ActivationPeak,
+    held: float,
     total: float,
     limit: float,
     other: float,
@@ -212,6 +230,8 @@ def _explain(
         f"CUDA graphs {graphs:.2f} GiB, {where}",
         f"cache {available:.2f} GiB: the budget less all of these",
     ]
+    if held:
+        lines.append(f"all-reduced tensors {held:.2f} GiB: this release keeps them until the profiling run ends")
     if pool:
         lines.append(f"recurrent states {pool:.2f} GiB for {settings.max_num_seqs} sequences, outside the budget")
     return tuple(lines)

@@ -15,6 +15,7 @@ from llminfra.planning.memory.activation import activation_peak
 from llminfra.planning.memory.budget import Budget, Verdict
 from llminfra.planning.memory.case import FitCase
 from llminfra.planning.memory.engine_profile import EngineProfile, engine_data, parse_version
+from llminfra.planning.memory.forward_peak import Batch
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec, cache_specs
 from llminfra.planning.memory.overhead import GIB, nccl_gib
 from llminfra.planning.memory.settings import Settings
@@ -115,15 +116,10 @@ def tgi_budget(
     """Cache memory after the warm-up of Text Generation Inference."""
     fraction = case.gpu_memory_utilization or 1.0
     tokens_in_prefill = case.max_num_batched_tokens or TGI_PREFILL_TOKENS
-    peak = activation_peak(
-        facts,
-        tokens=tokens_in_prefill,
-        sequences=1,
-        tp=settings.tp,
-        ep=settings.ep,
-        profile=profile,
-        length=settings.max_model_len,
+    batch = Batch(
+        tokens=tokens_in_prefill, sequences=1, length=settings.max_model_len, tp=settings.tp, ep=settings.ep, eager=True
     )
+    peak = activation_peak(facts, batch, profile)
     other = engine_data()["overheads"]["cuda_context_gib"] + nccl_gib(settings, gpu)
     limit = total_gib * fraction
     available = (limit - weights_gib - other - peak.total / GIB) * TGI_SHARE

@@ -11,7 +11,11 @@ from typing import Any
 
 ASSUMED_VLLM = "0.10.2"
 ASSUMED_RELEASE = (0, 10, 2)
-"""Assumed when a case names no release: of the V1 releases its rules reserve the most memory."""
+"""Assumed when a case names no release: of the V1 releases its sampler reserves the most memory."""
+CONTEXT_COUNTS_UNTIL = (0, 9, 1)
+"""First V1 release that leaves the CUDA context out; an older one may be meant where none is named."""
+TIGHTEST_V0 = (0, 6, 3)
+"""Of the V0 releases it reserves the most memory: it counts what the allocator keeps."""
 LAST_V0 = (0, 7, 3)
 """Last release whose default engine is V0."""
 
@@ -24,16 +28,24 @@ class EngineProfile:
         version: Release numbers, development builds rounded down.
         scheduler: ``v0`` or ``v1``.
         gpu_memory_utilization: Default share of the device.
-        sampler: ``sort``, ``triton`` or ``flashinfer``: decides the sampler's peak.
+        sampler: ``argsort_probs``, ``argsort``, ``sort``, ``triton`` or ``flashinfer``: decides the sampler's peak.
         hybrid_manager: Window layers are grouped apart and freed.
         chunked_hybrid: The same for chunked local attention.
         default_sequences: Default of ``max_num_seqs``, 0 when it depends on the device.
+        default_tokens: Default of ``max_num_batched_tokens``, 0 when it depends on model or device.
+        pooling_tokens: Least default of ``max_num_batched_tokens`` for embedding and reward models.
+        multimodal_tokens: The same for models with an encoder.
         large_batch_by_name: The large token default goes by device name instead of size.
         chunked_prefill: Prompts are cut to ``max_num_batched_tokens``.
         a100_small_batch: A100 gets the small batch defaults.
         large_batch_from_gib: Device size from which 16384 tokens are the default, 0 for never.
         counts_non_torch: The peak includes what PyTorch does not allocate.
-        parallel_reserve_gib: Allocator cache that the profiling run leaves on each of several ranks.
+        keeps_reserved: The peak is what the allocator keeps from the device, freed blocks included.
+        keeps_gate_up: The feed-forward block holds its first product until the end.
+        awq_split_k: The AWQ product's buffer in outputs, 0 where long prompts are dequantized instead.
+        rope_per_layer: Every layer has a rotary table of its own.
+        records_streams: Tensors given to an all-reduce stay allocated until the run ends.
+        parallel_reserve_gib: What stands in for those tensors when they exceed the device.
         checks_length: The engine refuses a context longer than the cache.
         context_in_non_torch: The CUDA context counts as non-torch memory, because the baseline is taken at zero.
         nccl_before_baseline: Communicators are made before memory is first looked at.
@@ -54,11 +66,19 @@ class EngineProfile:
     hybrid_manager: bool = False
     chunked_hybrid: bool = False
     default_sequences: int = 0
+    default_tokens: int = 0
+    pooling_tokens: int = 0
+    multimodal_tokens: int = 0
     large_batch_by_name: bool = False
     chunked_prefill: bool = True
     a100_small_batch: bool = False
     large_batch_from_gib: int = 0
     counts_non_torch: bool = True
+    keeps_reserved: bool = False
+    keeps_gate_up: bool = False
+    awq_split_k: int = 0
+    rope_per_layer: bool = False
+    records_streams: bool = False
     parallel_reserve_gib: float = 0.0
     checks_length: bool = True
     context_in_non_torch: bool = False

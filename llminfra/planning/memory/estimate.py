@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
 from llminfra.planning.memory.activation import is_cross
@@ -12,7 +14,9 @@ from llminfra.planning.memory.divisibility import divisibility_findings
 from llminfra.planning.memory.engine_profile import (
     ASSUMED_RELEASE,
     ASSUMED_VLLM,
+    CONTEXT_COUNTS_UNTIL,
     LAST_V0,
+    TIGHTEST_V0,
     EngineProfile,
     first_release,
     resolve_version,
@@ -22,7 +26,8 @@ from llminfra.planning.memory.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.kv_specs import cache_specs
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.settings import MLA_BLOCK_SIZE, Settings, clean_id, resolve
-from llminfra.planning.memory.weights import Shards, WeightBytes, pipeline_ranges, rank_weights
+from llminfra.planning.memory.shapes import Shards, pipeline_ranges
+from llminfra.planning.memory.weights import WeightBytes, rank_weights
 
 KERNEL_BLOCK = 16
 """Attention blocks are multiples of this when raised for recurrent states (vllm/model_executor/models/config.py)."""
@@ -71,10 +76,10 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
     if version is not None:
         return [(vllm_profile(version), case.engine == "vllm")]
     since = first_release(facts.architecture)
-    assumed = [max(ASSUMED_RELEASE, since)]
-    if since < LAST_V0:
-        assumed.append(LAST_V0)
-    return [(vllm_profile(item), False) for item in assumed]
+    newer = vllm_profile(max(ASSUMED_RELEASE, since))
+    assumed = [replace(newer, context_in_non_torch=True) if since < CONTEXT_COUNTS_UNTIL else newer]
+    assumed += [vllm_profile(item) for item in (TIGHTEST_V0, LAST_V0) if since <= item][:1]
+    return [(profile, False) for profile in assumed]
 
 
 def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given: bool) -> FitResult:
@@ -89,7 +94,14 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         moe_tp=settings.moe_tp,
         capability=gpu.capability if gpu else 0,
     )
-    stages = rank_weights(facts, settings.quant, shards, dtype=settings.dtype, with_mtp=settings.with_mtp)
+    stages = rank_weights(
+        facts,
+        settings.quant,
+        shards,
+        dtype=settings.dtype,
+        with_mtp=settings.with_mtp,
+        rope_per_layer=profile.rope_per_layer,
+    )
     weights = max(stages, key=lambda item: item.total)
     plan = cache_plan(facts, profile, settings)
     length, batched = settings.max_model_len, settings.max_num_batched_tokens

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
-from llminfra.planning.memory.weights import cdiv
+from llminfra.planning.memory.shapes import cdiv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

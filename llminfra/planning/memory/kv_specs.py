@@ -22,7 +22,7 @@ from llminfra.catalog.models.facts import (
     ModelFacts,
     ShortConv,
 )
-from llminfra.planning.memory.weights import cdiv, kv_heads_per_rank
+from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank
 
 
 class CacheKind(StrEnum):

@@ -26,7 +26,7 @@ def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -
     nccl = nccl_gib(settings, gpu)
     if profile.nccl_before_baseline:
         nccl = min(nccl, table["nccl_gib_after_baseline_fabric"])
-    return float(table["libraries_gib"] + context + nccl + profile.parallel_reserve_gib)
+    return float(table["libraries_gib"] + context + nccl)
 
 
 def nccl_gib(settings: Settings, gpu: Gpu | None) -> float:

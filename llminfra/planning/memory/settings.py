@@ -185,17 +185,25 @@ def _expert_ranks(facts: ModelFacts, case: FitCase, tp: int, dp: int) -> int:
     return tp * dp if case.expert_parallel is True else max(int(case.expert_parallel), 1)
 
 
+def _v0_batch(case: FitCase, facts: ModelFacts, profile: EngineProfile, length: int) -> tuple[int, int]:
+    sequences = case.max_num_seqs or profile.default_sequences
+    tokens = case.max_num_batched_tokens or profile.default_tokens
+    if not tokens:
+        # Prompts are not cut below 32K of context; above, chunked prefill starts by default (0.5.4 to 0.7).
+        chunked = length > 32768 and profile.version >= (0, 5, 4) and not facts.encoders and facts.generative
+        tokens = 2048 if chunked and profile.version >= (0, 6, 4) else 512 if chunked else max(length, 2048)
+        if not facts.generative:
+            tokens = max(tokens, profile.pooling_tokens)
+        if facts.encoders:
+            tokens = max(tokens, profile.multimodal_tokens)
+    return min(sequences, tokens), tokens
+
+
 def _batch(
     case: FitCase, facts: ModelFacts, profile: EngineProfile, gpu: Gpu | None, total_gib: float | None, length: int
 ) -> tuple[int, int]:
     if profile.scheduler == "v0":
-        sequences = case.max_num_seqs or profile.default_sequences
-        if case.max_num_batched_tokens:
-            return sequences, case.max_num_batched_tokens
-        # Prompts are not cut below 32K of context; above, chunked prefill starts by default (0.4.3 to 0.7).
-        chunked = length > 32768 and profile.version >= (0, 5, 4) and not facts.encoders
-        tokens = 2048 if chunked and profile.version >= (0, 6, 4) else 512 if chunked else max(length, 2048)
-        return sequences, tokens
+        return _v0_batch(case, facts, profile, length)
     large = total_gib is not None and total_gib >= LARGE_BATCH_FROM_GIB
     name = gpu.name if gpu is not None else ""
     if large and profile.a100_small_batch and "a100" in name:

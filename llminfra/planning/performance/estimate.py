@@ -7,7 +7,7 @@ from typing import Protocol
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models import ModelFacts, QuantFacts
-from llminfra.planning.memory.weights import Shards
+from llminfra.planning.memory.shapes import Shards
 from llminfra.planning.performance.factors import Factors, factors
 from llminfra.planning.performance.interconnect import between_nodes, inside_node
 from llminfra.planning.performance.rank_work import RankWork, rank_work

@@ -1,0 +1,116 @@
+"""How a rank's share of heads, vocabulary and layers is rounded, and the matrices that come of it.
+
+As ``vllm/model_executor/layers`` and ``vllm/distributed/utils.py`` do it, read in 0.8.5 to 0.33.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+VOCAB_PADDING = 64
+"""Rows: ``DEFAULT_VOCAB_PADDING_SIZE``, vllm/model_executor/layers/vocab_parallel_embedding.py."""
+
+
+class Kind(StrEnum):
+    """Which part of the model a matrix belongs to."""
+
+    EMBEDDING = "embedding"
+    ATTENTION = "attention"
+    MLP = "mlp"
+    EXPERTS = "experts"
+    HEAD = "head"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """One weight matrix as one rank holds it.
+
+    Attributes:
+        kind: Part of the model.
+        names: Module paths below the layer under which checkpoints name it, any of which an ignore list may use.
+        outputs: Rows on this rank.
+        inputs: Columns on this rank.
+        count: Equal matrices (experts).
+        bias: A bias of ``outputs`` elements.
+        quantizable: False for what engines never quantize.
+        fused: Matrices of one layer with the same name here are one allocation.
+    """
+
+    kind: Kind
+    names: tuple[str, ...]
+    outputs: int
+    inputs: int
+    count: int = 1
+    bias: bool = False
+    quantizable: bool = True
+    fused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Elements that stay unquantized and whole on every rank, with their size in bytes when it is not the dtype's."""
+
+    elements: int
+    bytes_each: int | None = None
+    kind: Kind = Kind.OTHER
+
+
+Part = Matrix | Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shards:
+    """How the model is spread.
+
+    Attributes:
+        tp: Tensor-parallel ranks.
+        pp: Pipeline stages.
+        ep: Ranks that share the routed experts out whole; 1 cuts experts by ``moe_tp`` instead.
+        moe_tp: Ranks that cut the experts; 0 for ``tp``. Data-parallel ranks of one engine join in.
+        capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
+    """
+
+    tp: int = 1
+    pp: int = 1
+    ep: int = 1
+    moe_tp: int = 0
+    capability: int = 0
+
+
+def cdiv(number: int, divisor: int) -> int:
+    """Ceiling division."""
+    return -(-number // divisor)
+
+
+def round_up(number: int, multiple: int) -> int:
+    """Smallest multiple that is not below ``number``."""
+    return cdiv(number, multiple) * multiple
+
+
+def padded_vocab(rows: int, tp: int) -> int:
+    """Embedding rows on one rank."""
+    padded = cdiv(rows, VOCAB_PADDING) * VOCAB_PADDING
+    return cdiv(padded, tp)
+
+
+def kv_heads_per_rank(kv_heads: int, tp: int) -> int:
+    """Key-value heads on one rank: cut while they last, then replicated."""
+    return max(1, cdiv(kv_heads, tp))
+
+
+def pipeline_ranges(count: int, stages: int) -> list[range]:
+    """Layers of each stage: equal shares, the remainder from the last-but-one stage backwards.
+
+    As ``get_pp_indices`` in vllm/distributed/utils.py does since 0.8; before, the last stage took the remainder.
+    """
+    base, extra = divmod(count, stages)
+    sizes = [base] * stages
+    for offset in range(2, extra + 2):
+        sizes[-offset if offset <= stages else -1] += 1
+    ranges, start = [], 0
+    for size in sizes:
+        ranges.append(range(start, start + size))
+        start += size
+    return ranges

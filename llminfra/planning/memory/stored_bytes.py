@@ -1,0 +1,77 @@
+"""Bytes that a matrix takes in the format of its quantization, and from the allocator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llminfra.catalog.models.quantization import WeightFormat, WeightScheme
+from llminfra.planning.memory.shapes import Matrix, cdiv, round_up
+
+
+def dtype_bytes(dtype: str) -> int:
+    """Bytes of one unquantized element."""
+    return 4 if dtype in {"float32", "float"} else 2
+
+
+def matrix_bytes(matrix: Matrix, scheme: WeightScheme | None, dtype_size: int) -> tuple[float, float]:
+    """Bytes of the stored elements of a matrix (times its count), and of its scales, zero points and bias."""
+    outputs, inputs = matrix.outputs, matrix.inputs
+    elements = outputs * inputs
+    bits = 8 * dtype_size if scheme is None else scheme.bits
+    side = 0.0 if scheme is None else _side_bytes(scheme, outputs, inputs)
+    if matrix.bias:
+        side += outputs * dtype_size
+    return elements * bits / 8 * matrix.count, side * matrix.count
+
+
+def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int) -> float:
+    elements = outputs * inputs
+    match scheme.format:
+        case WeightFormat.NVFP4:
+            return elements / 16 + 12
+        case WeightFormat.MXFP4 | WeightFormat.MXFP8:
+            return elements / 32
+        case WeightFormat.BNB_NF4:
+            # One absmax per 64 weights, itself quantized to 8 bit, and an fp32 scale per 256 of those.
+            return elements / 64 * (1 + 4 / 256)
+        case WeightFormat.BNB_INT8:
+            return 4 * outputs
+    if scheme.block is not None:
+        return 4 * cdiv(outputs, scheme.block[0]) * cdiv(inputs, scheme.block[1])
+    if scheme.format is WeightFormat.FP8 or (scheme.format is WeightFormat.INT8 and scheme.group == 0):
+        return 4 * outputs if scheme.group == 0 else 8
+    groups = cdiv(inputs, scheme.group) if scheme.group > 0 else 1
+    side = 2.0 * outputs * groups
+    if scheme.zero_points:
+        side += outputs * groups * scheme.bits / 8
+    if scheme.activation_order:
+        side += 2 * 4 * inputs
+    return side
+
+
+_MIB = 2**20
+
+
+def allocated_bytes(size: float) -> float:
+    """What one tensor of ``size`` bytes takes from PyTorch's caching allocator.
+
+    Tensors of 10 MiB and more get their own segment in steps of 2 MiB; a rest of at most 1 MiB is not split off
+    (``c10/cuda/CUDACachingAllocator.cpp``: kMinLargeAlloc, kRoundLarge, kSmallSize).
+    """
+    if size < 10 * _MIB:
+        return size
+    segment = -(-size // (2 * _MIB)) * 2 * _MIB
+    return segment if segment - size <= _MIB else size
+
+
+def padded_expert(part: Matrix, hidden: int, capability: int) -> Matrix:
+    """An MXFP4 expert matrix as the kernel of the device wants it padded.
+
+    vllm/model_executor/layers/quantization/mxfp4.py 0.15.1: Marlin (below 9.0 and 12.x) pads the width to 128 and the
+    hidden size to 256, TRT-LLM kernels (10.x) both to 256, Triton (9.0) swizzles the hidden size to 256.
+    """
+    wide = 256
+    narrow = 64 if capability == 90 else 256 if 100 <= capability < 120 else 128
+    if part.inputs == hidden:
+        return replace(part, inputs=round_up(part.inputs, wide), outputs=2 * round_up(part.outputs // 2, narrow))
+    return replace(part, inputs=round_up(part.inputs, narrow), outputs=round_up(part.outputs, wide))
