@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from llminfra.cli import catalog, check, explain, fit, init, model, plan, rehearse, render, schema, synth
+from llminfra.cli import catalog, check, explain, fit, init, model, plan, rehearse, render, report, schema, synth
 
 app = typer.Typer(
     name="llminfra",
@@ -20,6 +20,7 @@ app.command("check")(check.check)
 app.command("render")(render.render)
 app.command("rehearse")(rehearse.rehearse)
 app.command("fit")(fit.fit)
+app.command("report")(report.report)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("init")(init.init)

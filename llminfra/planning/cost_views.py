@@ -12,7 +12,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, EndpointPlan, Plan, PoolPlan
 
-Stack = Literal["network", "cluster", "storage", "platform", "serving", "batch", "bedrock"]
+Stack = Literal["network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "batch", "bedrock"]
 # What a line's spec path begins with, to the stack that makes it. Volumes of Prometheus are part of the same line as
 # those of nodes.
 _STACKS: tuple[tuple[str, Stack], ...] = (
@@ -69,12 +69,14 @@ class PurchaseOption:
     source: str
 
 
-def costs_by_stack(costs: tuple[CostLine, ...]) -> dict[Stack, CostRange]:
+def costs_by_stack(plan: Plan) -> dict[Stack, CostRange]:
     """Every stack that costs money, in the order of their making."""
+    elsewhere: dict[str, Stack] = {f"endpoints.{item.name}": "ec2" for item in plan.ec2}
+    elsewhere |= {f"endpoints.{item.name}": "sagemaker" for item in plan.sagemaker}
     found: dict[Stack, list[CostLine]] = {}
-    for line in costs:
+    for line in plan.costs:
         stack = next(stack for start, stack in _STACKS if line.spec_path.startswith(start))
-        found.setdefault(stack, []).append(line)
+        found.setdefault(elsewhere.get(line.spec_path, stack), []).append(line)
     return {stack: _range(found[stack]) for stack in get_args(Stack) if stack in found}
 
 

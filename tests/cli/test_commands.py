@@ -14,7 +14,7 @@ from llminfra.rules.registry import rules
 from tests.cli.run import Run
 from tests.cli.specs import GOOD, write
 
-COMMANDS = ("plan", "synth", "check", "render", "rehearse", "fit", "explain", "schema")
+COMMANDS = ("plan", "synth", "check", "render", "rehearse", "report", "fit", "explain", "schema")
 RESULT_FIELDS = {
     "fits",
     "reason",

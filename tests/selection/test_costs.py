@@ -15,7 +15,7 @@ from tests.rules.platforms import prod, prod_plan
 
 def test_stacks_add_up_to_the_platform() -> None:
     plan = prod_plan()
-    stacks = costs_by_stack(plan.costs)
+    stacks = costs_by_stack(plan)
     assert list(stacks) == ["network", "cluster", "storage"]
     assert sum(item.usd_per_hour_max for item in stacks.values()) == pytest.approx(
         sum(line.usd_per_hour_max or 0 for line in plan.costs)
