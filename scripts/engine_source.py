@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from engine_models import architectures
 
 METRIC_KINDS = {"counter": "counter", "gauge": "gauge", "histogram": "histogram", "summary": "unknown"}
 
@@ -26,6 +30,9 @@ class Facts:
     hidden_metrics: dict[str, str] = field(default_factory=dict)
     min_capability: dict[str, str] = field(default_factory=dict)
     quantizations: set[str] = field(default_factory=set)
+    architectures: set[str] = field(default_factory=set)
+    pipeline_architectures: set[str] = field(default_factory=set)
+    all2all_backends: set[str] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -59,7 +66,28 @@ def read_vllm(root: Path) -> Facts:
     default = _class_default(package, "CacheConfig", "gpu_memory_utilization")
     if default is not None:
         facts.settings["gpu_memory_utilization"] = default
+    read_vllm_models(root, facts)
     return facts
+
+
+def read_vllm_models(root: Path, facts: Facts) -> None:
+    """Model classes, ways to reach experts on other GPUs, and whether the wheel brings Ray."""
+    facts.architectures, facts.pipeline_architectures = architectures(root)
+    facts.all2all_backends = _literal(_parse(root / "vllm" / "config" / "parallel.py"), "All2AllBackend")
+    for path in root.glob("vllm-*.dist-info/METADATA"):
+        if re.search(r"^Requires-Dist: ray\b(?!.*extra ==)", path.read_text(errors="replace"), re.MULTILINE):
+            facts.settings["brings_ray"] = "yes"
+
+
+def _literal(tree: ast.AST, name: str) -> set[str]:
+    """Values of ``name = Literal["a", "b"]``."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=target)], value=ast.Subscript(slice=ast.Tuple(elts=elements))) if (
+                target == name
+            ):
+                return {item.value for item in elements if isinstance(item, ast.Constant)}
+    return set()
 
 
 def read_sglang(root: Path) -> Facts:

@@ -209,6 +209,21 @@ class EngineRelease:
         found = self._valued("min_capability", quantization)
         return None if found is None else int(found)
 
+    def pipeline_of(self, architecture: str) -> bool | None:
+        """Whether the release cuts a model class into pipeline stages; ``None`` where it does not know the class."""
+        if not self._has("architectures", architecture):
+            return None
+        return self._has("pipeline_architectures", architecture)
+
+    def all2all_backends(self) -> tuple[str, ...]:
+        """Values of the flag that says how tokens reach experts on other GPUs, sorted; empty where nobody knows."""
+        return tuple(name for name in self._data.get("all2all_backends", {}) if self._has("all2all_backends", name))
+
+    @property
+    def brings_ray(self) -> bool:
+        """Whether the release's package depends on Ray, so that its images have it."""
+        return self._setting("brings_ray") is not None
+
     @property
     def gpu_memory_utilization(self) -> float | None:
         """Share of GPU memory the release claims by default, or ``None`` where it has no such fixed default."""

@@ -167,6 +167,7 @@ def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
                 " tokens: ",
                 (f"{fit.max_concurrency or 0:.1f}", "bold"),
                 f" requests of {fit.max_model_len:,} tokens at once",
+                f" on each of {item.parallelism.data} copies" if item.parallelism.data > 1 else "",
             )
         )
     if item.performance is not None:

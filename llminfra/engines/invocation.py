@@ -43,7 +43,8 @@ class Invocation:
     """A container, fully determined.
 
     ``field_env`` maps environment variables to fields of the pod (``status.podIP``); ``cache_env`` maps them to
-    directories under the writable cache volume.
+    directories under the writable cache volume. ``worker_command`` is what the other nodes of a replica run; empty:
+    ``command``.
     """
 
     image_repository: str
@@ -68,3 +69,4 @@ class Invocation:
     added_capabilities: tuple[str, ...]
     privileged: bool
     model_cache_gib: int
+    worker_command: tuple[str, ...] = ()

@@ -2,8 +2,8 @@
 
 Sources: flags and environment per version as recorded in ``catalog/data/engines/vllm.json``; drain after
 vllm-project/vllm#43208 (``--shutdown-timeout``, whose default 0 aborts running requests); liveness after
-vllm-project/vllm#17386 (probes that kill a loading pod); workers' probe after defilantech/LLMKube#1782; the streaming
-loader after run-ai/runai-model-streamer docs/src/env-vars.md.
+vllm-project/vllm#17386 (probes that kill a loading pod); the streaming loader after
+run-ai/runai-model-streamer docs/src/env-vars.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from llminfra.engines.shared import (
     startup_failures,
     unknown_options,
 )
+from llminfra.engines.vllm_ranks import ranks_of
 from llminfra.spec.engines.vllm import VLLM
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from llminfra.engines.job import ServingJob, UnknownOption
 
 PORT = 8000
-MASTER_PORT = 29501
 # vllm-project/vllm vllm/config/lora.py: MaxLoRARanks (releases before 0.12 lack 1, and the oldest 320 and 512).
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 512)
 _STREAM_CONCURRENCY = 16
@@ -48,13 +48,16 @@ class VllmAdapter:
         """
         engine, release = _engine(job)
         repository, tag, digest = image_of(job, engine)
+        ranks = ranks_of(job, engine, release)
+        common = _common_args(job, engine, release)
         return Invocation(
             image_repository=repository,
             image_tag=tag,
             image_digest=digest,
-            command=("vllm", "serve"),
-            args=(*_common_args(job, engine, release), *_leader_args(job)),
-            worker_args=(*_common_args(job, engine, release), *_WORKER_ARGS) if job.nodes > 1 else (),
+            command=ranks.command,
+            args=(*common, *ranks.leader_args),
+            worker_command=ranks.worker_command,
+            worker_args=(*common, *ranks.worker_args) if job.nodes > 1 and ranks.worker_serves else (),
             env=_env(job, engine),
             field_env={"VLLM_HOST_IP": "status.podIP"} if job.nodes > 1 else {},
             cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm"},
@@ -69,7 +72,7 @@ class VllmAdapter:
             ),
             readiness=Probe(path="/health", port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
             liveness=Probe(path="/health", port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
-            worker_probe=_worker_probe(job) if job.nodes > 1 else None,
+            worker_probe=ranks.probe,
             metrics=_metrics(release),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
@@ -152,14 +155,6 @@ def _lora_args(job: ServingJob) -> list[str]:
     ]
 
 
-_RENDEZVOUS = ("--nnodes=$(LWS_GROUP_SIZE)", "--master-addr=$(LWS_LEADER_ADDRESS)", f"--master-port={MASTER_PORT}")
-_WORKER_ARGS = (*_RENDEZVOUS, "--node-rank=$(LWS_WORKER_INDEX)", "--headless")
-
-
-def _leader_args(job: ServingJob) -> tuple[str, ...]:
-    return (*_RENDEZVOUS, "--node-rank=0") if job.nodes > 1 else ()
-
-
 def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
     env = {"VLLM_NO_USAGE_STATS": "1"}
     if job.from_object_storage:
@@ -170,21 +165,6 @@ def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
     if job.nodes > 1:
         env["VLLM_ENGINE_READY_TIMEOUT_S"] = str(job.startup_budget_s)
     return env | efa_env(job) | engine.env
-
-
-def _worker_probe(job: ServingJob) -> Probe:
-    # Headless workers answer no HTTP; a rank whose leader is gone must restart.
-    dial = (
-        f"import os,socket;socket.create_connection((os.environ['LWS_LEADER_ADDRESS'],{MASTER_PORT}),timeout=5).close()"
-    )
-    return Probe(
-        path=None,
-        port=MASTER_PORT,
-        period_s=STARTUP_PERIOD_S,
-        timeout_s=10,
-        failure_threshold=startup_failures(job),
-        command=("python3", "-c", dial),
-    )
 
 
 def _metrics(release: EngineRelease) -> Metrics:

@@ -27,7 +27,14 @@ class Spread:
 
 
 def find_spread(
-    endpoint: Endpoint, facts: ModelFacts, case: FitCase, pool: PoolPlan, findings: Findings, engine: EngineSettings
+    endpoint: Endpoint,
+    facts: ModelFacts,
+    case: FitCase,
+    pool: PoolPlan,
+    findings: Findings,
+    engine: EngineSettings,
+    *,
+    stages: bool = True,
 ) -> Spread | None:
     """The declared spread when it works, else the cheapest that keeps the promise; ``None`` leaves a finding."""
     promise = Promise.of(endpoint)
@@ -36,7 +43,13 @@ def find_spread(
         why = "as declared; what the server does with the memory is its own business"
         return Spread(chosen=judge(facts, case, pool, wanted, promise=promise), why=why, others=())
     options = candidates(
-        facts, case, pool, promise=promise, spans_nodes=engine.spans_nodes, copies=engine.kind == "vllm"
+        facts,
+        case,
+        pool,
+        promise=promise,
+        spans_nodes=engine.spans_nodes,
+        copies=engine.kind == "vllm",
+        stages=stages,
     )
     if endpoint.parallelism is None:
         choice = choose(options, promise)

@@ -111,12 +111,13 @@ def candidates(
     promise: Promise | None = None,
     spans_nodes: bool = True,
     copies: bool = False,
+    stages: bool = True,
 ) -> tuple[Candidate, ...]:
     """Every sensible spread on this pool, fewest GPUs first, the simpler of two equal ones first.
 
     Tensor parallelism inside a node; experts dealt out whole where cutting them does not divide; copies of latent
     attention, whose cache no tensor parallelism cuts; pipeline stages inside a node where nothing else starts, and
-    between nodes where the pool has EFA.
+    between nodes where the pool has EFA; there copies that share experts over all nodes, too.
 
     Args:
         facts: The model.
@@ -125,18 +126,17 @@ def candidates(
         promise: What latency is estimated for.
         spans_nodes: Whether the engine has pipeline stages, and replicas over several nodes.
         copies: Whether the engine runs copies of attention that share experts.
+        stages: Whether the engine can cut this model into pipeline stages.
     """
     wanted = promise or Promise()
     if pool.spec.sharing is not None:
         return (judge(facts, case, pool, Parallelism(), promise=wanted),)
     found = [judge(facts, case, pool, shape, promise=wanted) for shape in _inside(facts, pool, copies=copies)]
-    if not any(option.meets(wanted.concurrency) for option in found) and spans_nodes:
+    if not any(option.meets(wanted.concurrency) for option in found) and spans_nodes and stages:
         found += [judge(facts, case, pool, shape, promise=wanted) for shape in _staged(pool)]
     if spans_nodes and pool.efa_per_node:
-        found += [
-            judge(facts, case, pool, Parallelism(tensor=pool.gpus_per_node, pipeline=nodes), promise=wanted)
-            for nodes in range(2, min(pool.max_nodes, _MOST_NODES) + 1)
-        ]
+        shapes = _between(facts, pool, copies=copies, stages=stages)
+        found += [judge(facts, case, pool, shape, promise=wanted) for shape in shapes]
     return tuple(sorted(found, key=lambda option: option.parallelism.gpus))
 
 
@@ -160,6 +160,15 @@ def _staged(pool: PoolPlan) -> list[Parallelism]:
         for tensor in sizes
         if per_node % (tensor * stages) == 0
     ]
+
+
+def _between(facts: ModelFacts, pool: PoolPlan, *, copies: bool, stages: bool) -> list[Parallelism]:
+    per_node = pool.gpus_per_node
+    counts = range(2, min(pool.max_nodes, _MOST_NODES) + 1)
+    shapes = [Parallelism(tensor=per_node, pipeline=nodes) for nodes in counts] if stages else []
+    if copies and facts.is_moe and facts.uses_mla:
+        shapes += [Parallelism(tensor=1, data=per_node * nodes, expert=True) for nodes in counts]
+    return shapes
 
 
 def judge(

@@ -219,7 +219,8 @@ def _check_arguments(endpoint: Endpoint, pool: PoolPlan, findings: Findings) -> 
             "Ray waits without end for a placement group where a node is missing or counts other resources",
             found="--distributed-executor-backend=ray",
             expected="the engine's own processes (mp)",
-            fix="remove the argument: llminfra starts every rank itself",
+            fix="remove the argument: llminfra starts every rank itself; with Ray where "
+            "VLLM(distributed_executor_backend='ray') says so",
             runtime_message="Waiting for creating a placement group; No available node types can fulfill the request",
         )
     transfer = given.get("--kv-transfer-config", "")

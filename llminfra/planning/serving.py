@@ -9,6 +9,7 @@ from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.adapters import adapters_gib, plan_adapters
 from llminfra.planning.copied_weights import copied_weights
+from llminfra.planning.distributed import check_ranks, has_stages
 from llminfra.planning.endpoint_model import checkpoint_bytes, model_facts
 from llminfra.planning.engine_release import find_release, release_for_sagemaker, release_with_efa
 from llminfra.planning.engine_settings import engine_settings
@@ -109,7 +110,8 @@ def plan_serving(
         # Whatever share of the GPU the engine takes, this much of it is not for the cache.
         left = device.memory_gib - adapters_gib(facts, adapters) / engine.gpu_memory_utilization
         case = case.model_copy(update={"total_gpu_gib": round(max(left, 0.1), 3)})
-    spread = find_spread(endpoint, facts, case, pool, findings, engine)
+    stages = has_stages(facts, engine.kind, release)
+    spread = find_spread(endpoint, facts, case, pool, findings, engine, stages=stages)
     if spread is None:
         return None
     chosen = spread.chosen
@@ -117,6 +119,8 @@ def plan_serving(
         release = release_with_efa(endpoint, findings)
         if release is None:
             return None
+    if not check_ranks(endpoint, facts, pool, chosen, release, findings):
+        return None
     bytes_total = checkpoint_bytes(endpoint, facts, findings)
     revision = endpoint.model.revision or facts.revision
     if place == "eks":

@@ -13,6 +13,7 @@ _AREAS: Mapping[str, str] = {
     "BED": "Bedrock",
     "CAP": "Capacity and nodes",
     "COST": "Cost",
+    "DIST": "Several nodes",
     "FIT": "Models on GPUs",
     "GUARD": "Changes to what is there",
     "MEM": "GPU memory",

@@ -10,8 +10,10 @@ from functools import cache
 
 from llminfra.rules import (
     capacity,
+    distributed,
     efa,
     emitted_adapters,
+    emitted_distributed,
     emitted_fit,
     emitted_hardware,
     emitted_plan,
@@ -40,6 +42,7 @@ _MODULES = (
     emitted_plan,
     emitted_fit,
     emitted_hardware,
+    emitted_distributed,
     emitted_sharing,
     emitted_adapters,
     emitted_targets,
@@ -47,6 +50,7 @@ _MODULES = (
     capacity,
     serving,
     models,
+    distributed,
     efa,
     nodes,
     network,

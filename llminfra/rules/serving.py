@@ -357,13 +357,15 @@ def memory_holds_buffers(plan: Plan) -> Iterator[Hit]:
     looks_at="plan",
     why="vLLM's images no longer bring Ray, and its placement groups wait for ever when a GPU is missing; the built-in "
     "launcher fails and is restarted.",
-    fix="drop --distributed-executor-backend=ray",
+    fix="drop --distributed-executor-backend=ray, or choose Ray by VLLM(distributed_executor_backend='ray') with an "
+    "image that has it",
     source=("vllm-project/vllm#13388", "vllm-project/vllm docs/serving/parallelism_scaling.md"),
 )
 def no_ray(plan: Plan) -> Iterator[Hit]:
-    """``--distributed-executor-backend=ray``."""
+    """``--distributed-executor-backend=ray`` among further arguments; the engine's own field is a choice."""
     for endpoint in plan.endpoints:
-        if argument(endpoint, "--distributed-executor-backend") == "ray":
+        chosen = getattr(endpoint.spec.engine, "distributed_executor_backend", "mp") == "ray"
+        if not chosen and argument(endpoint, "--distributed-executor-backend") == "ray":
             yield Hit(
                 path=_path(endpoint, "engine.extra_args"),
                 message="the replica is started by Ray",

@@ -58,6 +58,35 @@ class FrontendArgs(BaseFrontendArgs):
     log_outputs: bool = False
     SKIPPED: ClassVar[int] = 1
 """,
+            "vllm/config/parallel.py": 'All2AllBackend = Literal["allgather_reducescatter", "deepep_v2"]',
+            "vllm-1.0.dist-info/METADATA": "Requires-Dist: ray[cgraph]>=2.48.0\nRequires-Dist: torch==2.8.0\n",
+            "vllm/model_executor/models/registry.py": """
+_MODELS = {
+    "PlainForCausalLM": ("plain", "PlainForCausalLM"),
+    "StagedForCausalLM": ("staged", "StagedForCausalLM"),
+    "ChildForCausalLM": ("child", "ChildForCausalLM"),
+    "OutsideForCausalLM": ("vllm.models.outside", "OutsideForCausalLM"),
+    "TakenBackForCausalLM": ("child", "TakenBack"),
+    "GoneForCausalLM": ("gone", "Gone"),
+}
+""",
+            "vllm/model_executor/models/interfaces.py": "class SupportsPP: supports_pp = True\n",
+            "vllm/model_executor/models/plain.py": "class PlainForCausalLM(nn.Module): pass\n",
+            "vllm/model_executor/models/staged.py": """
+from .interfaces import SupportsPP
+class StagedForCausalLM(nn.Module, SupportsPP): pass
+""",
+            "vllm/model_executor/models/child.py": """
+from .staged import StagedForCausalLM as Parent
+class ChildForCausalLM(Parent): pass
+class TakenBack(Parent):
+    supports_pp = False
+""",
+            "vllm/models/outside/__init__.py": "from .model import OutsideForCausalLM\n",
+            "vllm/models/outside/model.py": """
+from vllm.model_executor.models.interfaces import SupportsPP as Stages
+class OutsideForCausalLM(nn.Module, Stages): pass
+""",
             "vllm/envs.py": "environment_variables: dict[str, object] = {'VLLM_HOST_IP': 1, 'VLLM_PORT': 2}",
             "vllm/v1/metrics/loggers.py": """
 class Logger:
@@ -115,7 +144,11 @@ def test_vllm_sources(tmp_path: Path, reader: ModuleType):
     assert facts.hidden_metrics == {"vllm:gpu_cache_usage_perc": "gauge"}
     assert facts.quantizations == {"fp8", "awq"}
     assert facts.min_capability == {"fp8": "75"}
-    assert facts.settings == {"gpu_memory_utilization": "0.92"}
+    assert facts.settings == {"gpu_memory_utilization": "0.92", "brings_ray": "yes"}
+    staged = {"StagedForCausalLM", "ChildForCausalLM", "OutsideForCausalLM"}
+    assert facts.pipeline_architectures == staged
+    assert facts.architectures == staged | {"PlainForCausalLM", "TakenBackForCausalLM"}
+    assert facts.all2all_backends == {"allgather_reducescatter", "deepep_v2"}
 
 
 def test_sglang_sources(tmp_path: Path, reader: ModuleType):

@@ -44,6 +44,12 @@ def cap_3() -> Plan:
     return pooled(plan, "h100", capacity_types=("spot",))
 
 
+def dist_7() -> Plan:
+    # Over TCP, on a pool without EFA: one that has it lies in one zone.
+    plan = planned(prod_plan(), "assistant", nodes_per_replica=2, max_replicas=6)
+    return pooled(plan, "l40s", capacity_types=("on-demand",))
+
+
 def cap_15() -> Plan:
     return pooled(prod_plan(), "l40s", consolidate_after_s=300)
 
@@ -133,6 +139,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
     "LLM_CAP_15": cap_15,
     "LLM_CAP_18": cap_18,
+    "LLM_DIST_7": dist_7,
     "LLM_NET_12": from_spec(
         network=Network(cidr="10.20.0.0/16", zones=["us-east-1a", "us-east-1b", "us-east-1c"], flow_logs_days=0)
     ),

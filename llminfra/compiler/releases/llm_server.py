@@ -40,6 +40,7 @@ from llminfra.planning.plan import AdapterPlan, EndpointPlan, Plan, PoolPlan
 from llminfra.spec import endpoint as spec
 
 _CACHE_PATH = "/var/cache/llm"
+_ZONE = "topology.kubernetes.io/zone"
 _HTTPS = EgressRule(cidrs=["0.0.0.0/0"], ports=[443])
 # A rollout counts as failed only well after the slowest pod could have started on a new node.
 _ROLLOUT_MARGIN_S = 900
@@ -79,7 +80,7 @@ def llm_server_values(
         port=call.port,
         metrics=Metrics(port=call.metrics.port, path=call.metrics.path) if call.metrics else None,
         replicas=endpoint.min_replicas,
-        group=_group(endpoint),
+        group=_group(endpoint, pool),
         resources=_resources(endpoint),
         shm_mib=endpoint.resources.shm_mib,
         caches=_caches(endpoint),
@@ -138,7 +139,7 @@ def _probe(probe: engines.Probe) -> Probe:
     )
 
 
-def _group(endpoint: EndpointPlan) -> Group | None:
+def _group(endpoint: EndpointPlan, pool: PoolPlan) -> Group | None:
     call = endpoint.invocation
     if endpoint.nodes_per_replica == 1:
         return None
@@ -150,9 +151,11 @@ def _group(endpoint: EndpointPlan) -> Group | None:
     startup = probe.model_copy(update={"failure_threshold": -(-endpoint.startup.budget_s // probe.period_seconds)})
     return Group(
         size=endpoint.nodes_per_replica,
-        worker_command=list(call.command),
+        worker_command=list(call.worker_command or call.command),
         worker_args=list(call.worker_args),
         worker_probes=Probes(startup=startup, liveness=probe),
+        # Nodes of a pool with one zone are together anyway, and an exclusive zone would keep further replicas out.
+        exclusive_topology_key=_ZONE if len(pool.zones) > 1 else None,
     )
 
 
@@ -230,7 +233,7 @@ def _rollout(endpoint: EndpointPlan) -> Rollout:
 
 
 def _scheduling(pool: PoolPlan) -> Scheduling:
-    spread = [TopologySpread(topology_key="topology.kubernetes.io/zone")] if len(pool.zones) > 1 else []
+    spread = [TopologySpread(topology_key=_ZONE)] if len(pool.zones) > 1 else []
     return Scheduling(
         node_selector={POOL_LABEL: pool.name},
         tolerations=[tolerate(taint.key, taint.value, taint.effect) for taint in pool.taints],

@@ -27,6 +27,8 @@ class Image(Spec):
     """Content digest; wins over the tag."""
     efa: bool = False
     """Whether the image has the EFA userspace (libfabric and the NCCL plug-in)."""
+    ray: bool = False
+    """Whether the image has Ray, which vLLM's own images no longer bring."""
 
 
 class LlmEngine(Spec):

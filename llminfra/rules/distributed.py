@@ -1,0 +1,41 @@
+"""Rules on replicas that span nodes: where their pods may land."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llminfra.diagnostics import Severity
+from llminfra.planning.plan import Plan
+from llminfra.rules.rule import Hit, rule
+
+
+@rule(
+    code="LLM_DIST_7",
+    title="The nodes of one replica can be kept in one zone",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="Ranks of a replica that lie in different zones pay for every byte and wait for every layer. A LeaderWorkerSet "
+    "keeps them together by its exclusive-topology annotation, which lets one replica into a zone: more replicas than "
+    "zones stay Pending.",
+    fix="give the pool one zone: then all its nodes are together and nothing needs to be exclusive",
+    source=(
+        "kubernetes-sigs/lws@060ab4d pkg/webhooks/pod_webhook.go: SetExclusiveAffinities",
+        "kubernetes-sigs/lws@060ab4d site/content/en/docs/concepts: exclusive LWS to topology placement",
+    ),
+)
+def replica_in_one_zone(plan: Plan) -> Iterator[Hit]:
+    """Replicas over several nodes against the zones of their pool; EFA pools have one zone."""
+    for endpoint in plan.endpoints:
+        zones = plan.pool(endpoint.pool).zones
+        if endpoint.nodes_per_replica > 1 and 1 < len(zones) < endpoint.max_replicas:
+            yield Hit(
+                path=f"pools.{endpoint.pool}.zones",
+                message=f"{endpoint.name} has up to {endpoint.max_replicas} replicas of {endpoint.nodes_per_replica} "
+                f"nodes, and only one of them can have a zone to itself",
+                found=f"{len(zones)} zones: {', '.join(zones)}",
+                expected="one zone",
+                runtime_message="0/n nodes are available: n node(s) didn't match pod anti-affinity rules",
+            )
+
+
+RULES = (replica_in_one_zone,)

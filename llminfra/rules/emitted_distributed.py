@@ -1,0 +1,74 @@
+"""Pages of the findings that planning makes about ranks on several nodes."""
+
+from __future__ import annotations
+
+from llminfra.diagnostics import Severity
+from llminfra.rules.rule import LooksAt, emitted
+
+_PLAN = LooksAt.PLAN
+
+RULES = (
+    emitted(
+        "LLM_DIST_1",
+        "Pipeline stages are ones that the engine has for the model",
+        looks_at=_PLAN,
+        why="vLLM cuts a model into stages only where its class implements SupportsPP in that version; otherwise it "
+        "stops after the nodes have come.",
+        fix="use tensor parallelism inside a node, or a version that has stages for the model",
+        source=(
+            "vllm-project/vllm vllm/config/model.py: verify_with_parallel_config",
+            "PyPI vllm wheels: vllm/model_executor/models, classes with SupportsPP (scripts/engine_models.py)",
+        ),
+    ),
+    emitted(
+        "LLM_DIST_2",
+        "Every node starts a whole number of copies of attention",
+        looks_at=_PLAN,
+        why="Data-parallel ranks are dealt out to nodes by --data-parallel-size-local; a copy that is larger than a "
+        "node, or does not divide it, has no rank of its own.",
+        fix="use tensor=1 with data and expert over all GPUs, or pipeline stages between nodes",
+        source=("vllm-project/vllm docs/serving/data_parallel_deployment.md", "vllm==0.27.1 vllm/engine/arg_utils.py"),
+    ),
+    emitted(
+        "LLM_DIST_3",
+        "Tokens reach experts on other nodes over EFA",
+        looks_at=_PLAN,
+        why="Most of vLLM's all-to-all back ends need InfiniBand (IBGDA), one NVLink domain or AMD's GPUs. Over EFA "
+        "they hang in warm-up or crash.",
+        fix="leave all2all_backend out: allgather_reducescatter runs on NCCL over EFA",
+        source=(
+            "vllm-project/vllm#27898",
+            "deepseek-ai/DeepEP#369",
+            "vllm-project/vllm#27633",
+            "uccl-project/uccl#734",
+        ),
+    ),
+    emitted(
+        "LLM_DIST_4",
+        "An image for DeepEP over EFA holds all that it needs",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="DeepEP's second version runs over EFA with an EFA installer, an NCCL and a fork of DeepEP that belong "
+        "together; llminfra cannot look into the image.",
+        fix="check the image, or leave all2all_backend out",
+        source=("vllm-project/vllm#41183", "aws/deep-learning-containers#6730"),
+    ),
+    emitted(
+        "LLM_DIST_5",
+        "Ray is there where it is asked for",
+        looks_at=_PLAN,
+        why="vLLM's package stopped depending on Ray, and so its images no longer have it; copies of attention over "
+        "nodes are started by vLLM itself.",
+        fix="use an image with Ray, or leave distributed_executor_backend at 'mp'",
+        source=("PyPI vllm wheels: Requires-Dist", "vllm-project/vllm examples/online_serving/multi-node-serving.sh"),
+    ),
+    emitted(
+        "LLM_DIST_6",
+        "Ray is asked for only between nodes",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="On one node vLLM's own processes do the same with fewer parts.",
+        fix="leave distributed_executor_backend out",
+        source=("vllm-project/vllm docs/serving/parallelism_scaling.md",),
+    ),
+)
