@@ -31,7 +31,7 @@ _TARGETS: dict[str, tuple[Target, int]] = {
             domain_name="chat.llm.example.com",
             certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
         ),
-        1,
+        0,
     ),
     "SageMaker (`SageMaker`)": (SageMaker(instance_type=f"ml.{_TYPE}"), 1),
     "SageMaker async (`SageMakerAsync`)": (

@@ -29,12 +29,14 @@ def _target(item: Ec2EndpointPlan | SageMakerEndpointPlan, plan: Plan, bar: int)
     serving = item.serving
     cold = sum(phase.seconds for phase in serving.startup.phases)
     price = money(item.usd_per_instance_hour, "no price known", " /h an instance")
-    where = dot(
-        _KINDS[item.on.kind],
-        f"{item.on.instance_type} × {span(serving.min_replicas, serving.max_replicas)}",
-        zones(item.zones, plan.platform.region),
-        price,
+    size = f"{item.on.instance_type} × {span(serving.min_replicas, serving.max_replicas)}"
+    if serving.nodes > 1:
+        replicas = "replica" if serving.max_replicas == 1 else "replicas"
+        size = f"{serving.max_replicas} {replicas} of {serving.nodes} × {item.on.instance_type} over EFA"
+    bought = (
+        [item.on.capacity.kind] if isinstance(item, Ec2EndpointPlan) and item.on.capacity.kind != "on-demand" else []
     )
+    where = dot(_KINDS[item.on.kind], size, *bought, zones(item.zones, plan.platform.region), price)
     spread = f"{serving.parallelism.gpus} GPUs" if serving.parallelism.gpus > 1 else "1 GPU"
     lines = [
         Text(dot(serving.model_id, f"{serving.engine} {serving.engine_version}", spread, serving.parallelism_why)),

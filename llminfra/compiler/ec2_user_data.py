@@ -1,7 +1,8 @@
 """User data of EC2 endpoints: a cloud-config that writes scripts, units and settings, and starts the units.
 
-The scripts are files of ``modules/userdata`` and the same on every instance; what differs is in settings beside them,
-so that no value of a spec is ever part of a script. Everything is known before anything exists.
+The scripts are files of ``modules/userdata`` and the same on every instance (those of ``replica`` where a replica spans
+instances); what differs is in settings beside them, so that no value of a spec is ever part of a script. Everything is
+known before anything exists.
 
 Sources: cloud-init documentation, modules ``write_files`` and ``runcmd``; CloudWatch User Guide, "Set up and configure
 Prometheus metrics collection on Amazon EC2 instances".
@@ -16,19 +17,27 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.assets import user_data_dir
 from llminfra.catalog.ec2_images import dcgm_exporter
+from llminfra.compiler.steady_gzip import steady_gzip
 from llminfra.planning.copied_weights import EC2_MODELS
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.serving_plan import Ec2EndpointPlan
+    from llminfra.planning.serving_plan import Ec2EndpointPlan, Ec2Group
 
 LOCAL_DIR = "/mnt/llminfra"
+ROUND_TAG, READY_TAG, LEAVING_TAG = "llminfra:round", "llminfra:ready", "llminfra:leaving"
+"""Tags by which the instances of a replica agree on a common start."""
 DRAIN_HOOK = "drain"
 MOST_BYTES = 16_384
 """Size that EC2 accepts, before base64 (Amazon EC2 User Guide, "Run commands when you launch an EC2 instance")."""
 _CACHE = "/cache"
 _UNITS = ("llminfra-disk", "llminfra-weights", "llminfra-engine", "llminfra-drain", "llminfra-dcgm", "llminfra-metrics")
 _STARTED = ("llminfra-drain", "llminfra-dcgm", "llminfra-metrics", "llminfra-engine")
+_REPLICA = "llminfra-replica"
+# What Kubernetes' LeaderWorkerSet calls leader and rank; on EC2 both are known when the engine starts.
+_RENDEZVOUS = {"$(LWS_LEADER_ADDRESS)": "$(LEADER_ADDRESS)", "$(LWS_WORKER_INDEX)": "$(RANK)"}
+# Interfaces have other names on EC2 than in a pod.
+_INTERFACES = frozenset({"NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME"})
 # DCGM's own field names (NVIDIA/dcgm-exporter etc/default-counters.csv): use, memory, errors, power, temperature.
 _GPU_METRICS = (
     "DCGM_FI_DEV_GPU_UTIL",
@@ -48,9 +57,14 @@ def log_group_name(plan: Plan, endpoint: str) -> str:
     return f"/llminfra/{plan.platform.name}/ec2/{endpoint}"
 
 
-def group_name(plan: Plan, endpoint: str) -> str:
-    """The Auto Scaling group of an endpoint."""
-    return f"{plan.platform.name}-{endpoint}"
+def group_name(plan: Plan, endpoint: str, group: Ec2Group | None = None) -> str:
+    """An Auto Scaling group of an endpoint."""
+    return f"{plan.platform.name}-{endpoint}{group.suffix if group else ''}"
+
+
+def standby_name(plan: Plan, endpoint: str) -> str:
+    """The group that buys on demand what spot does not have."""
+    return f"{group_name(plan, endpoint)}-standby"
 
 
 def metric_namespace(plan: Plan) -> str:
@@ -58,59 +72,76 @@ def metric_namespace(plan: Plan) -> str:
     return f"llminfra/{plan.platform.name}"
 
 
-def user_data(item: Ec2EndpointPlan, plan: Plan) -> str:
-    """The cloud-config, base64.
+def user_data(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group | None = None, name: str = "") -> str:
+    """The cloud-config for the instances of a group, base64.
+
+    Args:
+        item: The endpoint.
+        plan: The plan it belongs to.
+        group: Its group; ``None``: the first one.
+        name: Name of the group in AWS, where it is another one than usual.
 
     Raises:
         UserDataTooLargeError: It is larger than EC2 accepts.
     """
-    text = cloud_config(item, plan)
-    if (size := len(text.encode())) > MOST_BYTES:
-        msg = f"user data of endpoint {item.name!r} has {size} bytes, EC2 accepts {MOST_BYTES}: shorten env or args"
+    data = cloud_config(item, plan, group, name).encode()
+    if len(data) > MOST_BYTES:
+        # cloud-init unpacks gzip by itself (cloud-init documentation, "User data formats").
+        data = steady_gzip(data)
+    if (size := len(data)) > MOST_BYTES:
+        what = f"user data of endpoint {item.name!r} has {size} bytes, packed"
+        msg = f"{what}; EC2 accepts {MOST_BYTES}: shorten env or args"
         raise UserDataTooLargeError(msg)
-    return base64.b64encode(text.encode()).decode()
+    return base64.b64encode(data).decode()
 
 
-def cloud_config(item: Ec2EndpointPlan, plan: Plan) -> str:
+def cloud_config(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group | None = None, name: str = "") -> str:
     """The cloud-config as text."""
     folder = user_data_dir()
-    files = [
-        _file(f"/opt/llminfra/{path.name}", path.read_text(encoding="utf-8"), "0755")
-        for path in sorted(folder.glob("*.sh"))
-    ]
-    files += [
-        _file(f"/etc/systemd/system/{name}.service", (folder / f"{name}.service").read_text(encoding="utf-8"))
-        for name in _UNITS
-    ]
-    files += [_file(f"/etc/llminfra/{name}", text, "0600") for name, text in settings(item, plan).items()]
+    several = item.serving.nodes > 1
+    folders = (folder, folder / "replica") if several else (folder,)
+    scripts = sorted(path for each in folders for path in each.glob("*.sh"))
+    units = [folder / f"{unit}.service" for unit in _UNITS]
+    started = [f"{unit}.service" for unit in _STARTED]
+    files = [_file(f"/opt/llminfra/{path.name}", _bare(path.read_text(encoding="utf-8")), "0755") for path in scripts]
+    if several:
+        units.append(folder / "replica" / f"{_REPLICA}.service")
+        started.append(f"{_REPLICA}.service")
+        join = (folder / "replica" / "join.conf").read_text(encoding="utf-8")
+        files.append(_file("/etc/systemd/system/llminfra-engine.service.d/join.conf", join))
+    files += [_file(f"/etc/systemd/system/{path.name}", path.read_text(encoding="utf-8")) for path in units]
+    written = settings(item, plan, group, name)
+    files += [_file(f"/etc/llminfra/{file}", text, "0600") for file, text in written.items()]
     config: dict[str, Any] = {
         "write_files": files,
         "runcmd": [
             ["mkdir", "-p", "/var/log/llminfra"],
             ["systemctl", "daemon-reload"],
             # Not waited for: the model alone may take minutes, and cloud-init should end.
-            ["systemctl", "enable", *(f"{name}.service" for name in _STARTED)],
-            ["systemctl", "start", "--no-block", *(f"{name}.service" for name in _STARTED)],
+            ["systemctl", "enable", *started],
+            ["systemctl", "start", "--no-block", *started],
         ],
     }
     # JSON is YAML, and cloud-init reads YAML.
-    return "#cloud-config\n" + json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+    return "#cloud-config\n" + json.dumps(config, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
-def settings(item: Ec2EndpointPlan, plan: Plan) -> dict[str, str]:
+def settings(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group | None = None, name: str = "") -> dict[str, str]:
     """Files of ``/etc/llminfra`` by name."""
     serving = item.serving
+    group = group or item.groups[0]
     invocation = serving.invocation
     image = invocation.image_repository
     image += f":{invocation.image_tag}" if invocation.image_tag else ""
     image += f"@{invocation.image_digest}" if invocation.image_digest else ""
     copied = serving.weights.kind == "copied"
+    several = serving.nodes > 1
     instance = {
         "DCGM_IMAGE": dcgm_exporter(),
         "DRAIN_HOOK": DRAIN_HOOK,
         "DRAIN_S": str(serving.drain.engine_s + 10),
         "ENTRYPOINT": invocation.command[0] if invocation.command else "",
-        "GROUP": group_name(plan, item.name),
+        "GROUP": name or group_name(plan, item.name, group),
         "IMAGE": image,
         "LOCAL_DIR": LOCAL_DIR,
         "LOG_GROUP": log_group_name(plan, item.name),
@@ -119,21 +150,60 @@ def settings(item: Ec2EndpointPlan, plan: Plan) -> dict[str, str]:
         "REGION": plan.platform.region,
         "RUN_AS_USER": str(invocation.run_as_user),
         "SHM_MIB": str(serving.resources.shm_mib),
+        **({"SPOT": "yes"} if item.on.capacity.kind == "spot" else {}),
         "WEIGHTS_BUCKET": (serving.weights.storage or "") if copied else "",
         "WEIGHTS_KEY": (serving.weights.key or "") if copied else "",
         "WEIGHTS_MOUNT": EC2_MODELS,
+        **(_replica(item, plan, group) if several else {}),
     }
-    env = {**invocation.env, **{name: f"{_CACHE}/{folder}" for name, folder in invocation.cache_env.items()}}
-    arguments = (*invocation.command[1:], *invocation.args)
+    env = {**invocation.env, **{key: f"{_CACHE}/{folder}" for key, folder in invocation.cache_env.items()}}
+    if several:
+        env = {key: value for key, value in env.items() if key not in _INTERFACES}
+    command = invocation.command[1:]
+    ranks = {"engine.args": [_ranked(value, serving.nodes) for value in (*command, *invocation.args)]}
+    if several:
+        ranks["worker.args"] = [_worker(value, serving.nodes) for value in (*command, *invocation.worker_args)]
     secrets = [f"{ref.name}\t{ref.secret_name}\t{ref.secret_key or ''}" for ref in invocation.secret_env]
     return {
-        "instance.env": "".join(f"{name}={shlex.quote(value)}\n" for name, value in instance.items()),
-        "engine.env": "".join(f"{name}={_line(value)}\n" for name, value in sorted(env.items())),
-        "engine.args": "".join(f"{_line(value)}\n" for value in arguments),
+        "instance.env": "".join(f"{key}={shlex.quote(value)}\n" for key, value in instance.items()),
+        "engine.env": "".join(f"{key}={_line(value)}\n" for key, value in sorted(env.items())),
+        **{file: "".join(f"{_line(value)}\n" for value in arguments) for file, arguments in ranks.items()},
         "secrets.tsv": "".join(f"{line}\n" for line in secrets),
         "prometheus.json": _prometheus(item),
         "cloudwatch-agent.json": _agent(item, plan),
     }
+
+
+def _replica(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group) -> dict[str, str]:
+    """What the instances of one replica need to know to start together, and after the other replicas."""
+    invocation = item.serving.invocation
+    names = [group_name(plan, item.name, each) for each in item.groups]
+    here = group_name(plan, item.name, group)
+    return {
+        "ADDRESS_ENV": " ".join(key for key, field in invocation.field_env.items() if field == "status.podIP"),
+        "CAPABILITIES": " ".join(invocation.added_capabilities),
+        "EARLIER_GROUPS": " ".join(names[: names.index(here)]),
+        "HEALTH_PATH": invocation.liveness.path or "/health",
+        "NODES": str(item.serving.nodes),
+        "OTHER_GROUPS": " ".join(each for each in names if each != here),
+    }
+
+
+def _ranked(value: str, nodes: int) -> str:
+    for name, own in {**_RENDEZVOUS, "$(LWS_GROUP_SIZE)": str(nodes)}.items():
+        value = value.replace(name, own)
+    return value
+
+
+def _worker(value: str, nodes: int) -> str:
+    # Only the leader takes requests: SGLang answers health checks on every rank, and the load balancer must not see it.
+    return "--host=127.0.0.1" if value == "--host=0.0.0.0" else _ranked(value, nodes)
+
+
+def _bare(script: str) -> str:
+    """A script without its comments: user data is small."""
+    first, *rest = script.splitlines(keepends=True)
+    return first + "".join(line for line in rest if not line.lstrip().startswith("#"))
 
 
 def _line(value: str) -> str:

@@ -1,9 +1,10 @@
-"""An Auto Scaling group of whole instances: rolled on change, drained on the way out, scaled on a metric."""
+"""An Auto Scaling group of whole instances: rolled on change, drained on the way out, on demand or spot."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.scope import Maker
@@ -25,6 +26,9 @@ class InstanceGroup:
         drain_s: Seconds that a leaving instance may take.
         drain_hook: Name of the lifecycle hook that waits for it.
         surge: Whether a new instance may start before an old one leaves.
+        spot: Whether instances are spot.
+        health: Whether the load balancer judges an instance, or EC2 alone: in a replica over several only one answers.
+        wait_for: Instances that answer before an apply is done.
         tags: Tags of the instances.
     """
 
@@ -37,13 +41,17 @@ class InstanceGroup:
     drain_s: int
     drain_hook: str
     surge: bool
+    spot: bool = False
+    health: Literal["ELB", "EC2"] = "ELB"
+    wait_for: int
     tags: Mapping[str, str]
 
 
 def instance_group(
     make: Maker, id_: str, group: InstanceGroup, template: aws.LaunchTemplate, after: Sequence[core.TerraformElement]
 ) -> aws.AutoscalingGroup:
-    """Create the group; an apply waits until the fewest instances are healthy behind the balancer."""
+    """Create the group; an apply waits until enough instances are healthy behind the balancer."""
+    version = core.Token.as_string(template.latest_version)
     return make(
         aws.AutoscalingGroup,
         id_,
@@ -52,12 +60,12 @@ def instance_group(
         max_size=group.most,
         vpc_zone_identifier=list(group.subnet_ids),
         target_group_arns=[group.target_group_arn],
-        health_check_type="ELB",
+        health_check_type=group.health,
         health_check_grace_period=group.grace_s,
         default_instance_warmup=group.grace_s,
-        launch_template=aws.AutoscalingGroupLaunchTemplate(
-            id=template.id, version=core.Token.as_string(template.latest_version)
-        ),
+        launch_template=None if group.spot else aws.AutoscalingGroupLaunchTemplate(id=template.id, version=version),
+        mixed_instances_policy=_spot(template.id, version) if group.spot else None,
+        capacity_rebalance=True if group.spot else None,
         initial_lifecycle_hook=[
             aws.AutoscalingGroupInitialLifecycleHook(
                 name=group.drain_hook,
@@ -76,7 +84,7 @@ def instance_group(
                 skip_matching=True,
             ),
         ),
-        wait_for_elb_capacity=group.fewest,
+        wait_for_elb_capacity=group.wait_for,
         wait_for_capacity_timeout=f"{group.grace_s}s",
         metrics_granularity="1Minute",
         enabled_metrics=["GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances"],
@@ -89,37 +97,17 @@ def instance_group(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScalesOn:
-    """A CloudWatch metric whose average per instance is held at a target."""
-
-    namespace: str
-    metric: str
-    dimensions: Mapping[str, str]
-    target: float
-
-
-def scale_on_metric(make: Maker, id_: str, *, group_name: str, on: ScalesOn, warmup_s: int) -> None:
-    """Target tracking on the average over the group's instances."""
-    make(
-        aws.AutoscalingPolicy,
-        id_,
-        name=id_,
-        autoscaling_group_name=group_name,
-        policy_type="TargetTrackingScaling",
-        estimated_instance_warmup=warmup_s,
-        target_tracking_configuration=aws.AutoscalingPolicyTargetTrackingConfiguration(
-            target_value=on.target,
-            customized_metric_specification=aws.AutoscalingPolicyTargetTrackingConfigurationCustomizedMetricSpecification(
-                namespace=on.namespace,
-                metric_name=on.metric,
-                statistic="Average",
-                metric_dimension=[
-                    aws.AutoscalingPolicyTargetTrackingConfigurationCustomizedMetricSpecificationMetricDimension(
-                        name=name, value=value
-                    )
-                    for name, value in on.dimensions.items()
-                ],
-            ),
+def _spot(template_id: str, version: str) -> aws.AutoscalingGroupMixedInstancesPolicy:
+    """Spot alone; with one instance type the allocation strategy chooses among zones."""
+    return aws.AutoscalingGroupMixedInstancesPolicy(
+        instances_distribution=aws.AutoscalingGroupMixedInstancesPolicyInstancesDistribution(
+            on_demand_base_capacity=0,
+            on_demand_percentage_above_base_capacity=0,
+            spot_allocation_strategy="price-capacity-optimized",
+        ),
+        launch_template=aws.AutoscalingGroupMixedInstancesPolicyLaunchTemplate(
+            launch_template_specification=aws.AutoscalingGroupMixedInstancesPolicyLaunchTemplateLaunchTemplateSpecification(
+                launch_template_id=template_id, version=version
+            )
         ),
     )

@@ -42,13 +42,18 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
-    """A balancer; ``instance_group_id`` is the security group for the instances behind it."""
+    """A balancer; ``instance_group_id`` is the security group for the instances behind it.
+
+    ``balancer_suffix`` and ``targets_suffix`` name both in CloudWatch.
+    """
 
     dns_name: str
     zone_id: str
     target_group_arn: str
     instance_group_id: str
     listener: aws.LbListener
+    balancer_suffix: str
+    targets_suffix: str
 
 
 def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
@@ -121,7 +126,9 @@ def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
         certificate_arn=backend.certificate_arn,
         default_action=[aws.LbListenerDefaultAction(type="forward", target_group_arn=targets.arn)],
     )
-    return LoadBalancer(balancer.dns_name, balancer.zone_id, targets.arn, back, listener)
+    return LoadBalancer(
+        balancer.dns_name, balancer.zone_id, targets.arn, back, listener, balancer.arn_suffix, targets.arn_suffix
+    )
 
 
 def alias_record(make: Maker, name: str, *, zone_id: str, domain_name: str, balancer: LoadBalancer) -> None:

@@ -1,4 +1,4 @@
-"""Endpoints on EC2 instances of their own: image, disks, patience, and who may call."""
+"""Endpoints on EC2 instances of their own: image, disks, patience, how they are bought, and who may call."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import prices
 from llminfra.catalog.ec2_images import machine_image
+from llminfra.planning.ec2_checks import check_efa, check_reservation_zones, check_scaling
 from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.serving import plan_serving
-from llminfra.planning.serving_plan import Ec2EndpointPlan, ServingPlan
+from llminfra.planning.serving_plan import Ec2EndpointPlan, Ec2Group, ServingPlan
+from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
 from llminfra.spec.ec2 import Ec2
 
 if TYPE_CHECKING:
@@ -43,10 +45,14 @@ def _plan(
     endpoint: Endpoint, on: Ec2, platform: Platform, network: NetworkPlan, findings: Findings
 ) -> Ec2EndpointPlan | None:
     price = prices.on_demand_usd_per_hour(on.instance_type, platform.region)
-    pool = machine(endpoint, on.instance_type, platform, findings, usd_per_hour=price.usd if price else None)
+    usd = price.usd if price else None
+    pool = machine(endpoint, on.instance_type, platform, findings, usd_per_hour=usd, efa=on.efa)
     zones = zones_of(endpoint, tuple(on.zones), platform, network, findings)
-    if pool is None or zones is None or not one_machine(endpoint, pool, findings):
+    if pool is None or zones is None or not check_efa(endpoint, on, pool, findings):
         return None
+    if not on.efa and not one_machine(endpoint, pool, findings, fix="set efa=True, use a larger type, or quantize"):
+        return None
+    zones = check_reservation_zones(endpoint, on, zones, findings)
     image = machine_image("x86_64" if pool.main_type.arch == "amd64" else "arm64")
     if image is None and on.ami_id is None:
         findings.error(
@@ -59,22 +65,25 @@ def _plan(
             fix="use another instance type or name an image",
         )
         return None
-    if len(zones) < 2 and not on.zones:
-        zones = network.zones
     serving = plan_serving(endpoint, pool, platform, (), findings, place="ec2")
     if serving is None:
         return None
     report_idle_gpus(endpoint, pool, serving, findings)
-    _check_scaling(endpoint, serving, findings)
     serving = whole_instance(serving, pool)
     seconds = {phase.name: phase.seconds for phase in serving.startup.phases}
     in_all = seconds["node"] + seconds["image"] + serving.startup.budget_s / _PATIENCE
+    check_scaling(endpoint, on, serving, in_all, findings)
     weights_gib = math.ceil(serving.weights.bytes_total / 2**30 * _WEIGHTS_MARGIN)
+    several = serving.nodes > 1
     return Ec2EndpointPlan(
         serving=serving,
         on=on,
         instance=pool.main_type,
         zones=zones,
+        nics=pool.nics if several else (),
+        placement_group=several and not isinstance(on.capacity, Reservation | CapacityBlock),
+        groups=_groups(serving, zones),
+        standby=isinstance(on.capacity, Spot) and on.capacity.fallback_on_demand,
         ami_name=image.name if image else "",
         root_volume_gib=on.root_volume_gib or _ROOT_GIB + (0 if pool.raid0 else weights_gib),
         raid0=pool.raid0,
@@ -85,37 +94,23 @@ def _plan(
     )
 
 
-def whole_instance(serving: ServingPlan, pool: PoolPlan) -> ServingPlan:
-    """The same with the price of the whole instance, since nothing else runs on it."""
-    share = pool.gpus_per_node / serving.parallelism.gpus
-    tokens = serving.usd_per_million_tokens
-    return replace(
-        serving,
-        usd_per_replica_hour=pool.usd_per_node_hour,
-        usd_per_million_tokens=None if tokens is None else tokens * share,
+def _groups(serving: ServingPlan, zones: tuple[str, ...]) -> tuple[Ec2Group, ...]:
+    """One group for all replicas of an instance each; else one for each replica, in one zone: EFA crosses none."""
+    if serving.nodes == 1:
+        return (Ec2Group(suffix="", fewest=serving.min_replicas, most=serving.max_replicas, zones=zones),)
+    return tuple(
+        Ec2Group(suffix=f"-{index}", fewest=serving.nodes, most=serving.nodes, zones=(zones[index % len(zones)],))
+        for index in range(serving.min_replicas)
     )
 
 
-def _check_scaling(endpoint: Endpoint, serving: ServingPlan, findings: Findings) -> None:
-    if serving.min_replicas == 0:
-        findings.error(
-            "LLM_SRV_43",
-            endpoint,
-            f"endpoints.{endpoint.name}.replicas",
-            "an Auto Scaling group behind a load balancer cannot come back from zero: no instance is left that could "
-            "report a queue",
-            found="min=0",
-            expected="min=1",
-            fix="set min=1; to pay nothing at rest use a GpuPool or SageMakerAsync",
-        )
-    metrics = serving.invocation.metrics
-    if serving.max_replicas > serving.min_replicas and (metrics is None or metrics.waiting is None):
-        findings.error(
-            "LLM_SRV_44",
-            endpoint,
-            f"endpoints.{endpoint.name}.replicas",
-            f"{serving.engine} reports no queue, and instances are scaled on its length",
-            found=f"min={serving.min_replicas}, max={serving.max_replicas}",
-            expected="a fixed number of replicas, or an engine with metrics",
-            fix="use VLLM(…), or replicas=N",
-        )
+def whole_instance(serving: ServingPlan, pool: PoolPlan) -> ServingPlan:
+    """The same with the price of whole instances, since nothing else runs on them."""
+    share = pool.gpus_per_node * serving.nodes / serving.parallelism.gpus
+    tokens = serving.usd_per_million_tokens
+    price = pool.usd_per_node_hour
+    return replace(
+        serving,
+        usd_per_replica_hour=None if price is None else price * serving.nodes,
+        usd_per_million_tokens=None if tokens is None else tokens * share,
+    )

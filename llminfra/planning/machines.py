@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import instances, regions
 from llminfra.planning.network import check_zone
+from llminfra.planning.nics import nic_layout
 from llminfra.planning.plan import NetworkPlan, PoolPlan
 from llminfra.spec.gpu_pool import GpuPool
 
@@ -16,12 +17,22 @@ if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
 
 
-def machine(
-    endpoint: Endpoint, instance_type: str, platform: Platform, findings: Findings, *, usd_per_hour: float | None
-) -> PoolPlan | None:
-    """One instance of a type as a pool without Kubernetes; ``None`` leaves a finding.
+# As many as the planner looks at for a spread over nodes.
+_MOST_INSTANCES = 8
 
-    The pool has as many machines as the endpoint has replicas at most, and no EFA: a replica has one machine.
+
+def machine(
+    endpoint: Endpoint,
+    instance_type: str,
+    platform: Platform,
+    findings: Findings,
+    *,
+    usd_per_hour: float | None,
+    efa: bool = False,
+) -> PoolPlan | None:
+    """Instances of a type as a pool without Kubernetes; ``None`` leaves a finding.
+
+    Without EFA a replica has one machine; with it the pool is what one replica may span.
     """
     path = f"endpoints.{endpoint.name}.on.instance_type"
     name = instance_type.removeprefix("ml.")
@@ -52,7 +63,9 @@ def machine(
             expected=", ".join(regions.offered_in(name)[:6]),
             fix="use another region or type, or ignore this if the type has arrived since",
         )
-    most = max(1, endpoint.replicas if isinstance(endpoint.replicas, int) else endpoint.replicas.max)
+    nics = nic_layout(found) if efa else ()
+    declared = endpoint.parallelism.gpus if endpoint.parallelism else 1
+    most = max(_MOST_INSTANCES, -(-declared // found.gpu.count)) if efa else 1
     return PoolPlan(
         name=instance_type,
         spec=GpuPool(name=endpoint.name, instance_types=[name], nodes=(0, most)),
@@ -63,8 +76,8 @@ def machine(
         max_nodes=most,
         desired_nodes=0,
         capacity_types=("on-demand",),
-        nics=(),
-        efa_per_node=0,
+        nics=nics,
+        efa_per_node=sum(nic.has_efa for nic in nics),
         gpus_per_node=found.gpu.count,
         gpu=found.gpu.device,
         labels={},
@@ -80,7 +93,7 @@ def machine(
     )
 
 
-def one_machine(endpoint: Endpoint, pool: PoolPlan, findings: Findings) -> bool:
+def one_machine(endpoint: Endpoint, pool: PoolPlan, findings: Findings, *, fix: str) -> bool:
     """Report a declared spread that is larger than one instance; true when there is none."""
     spread = endpoint.parallelism
     if spread is None or spread.gpus <= pool.gpus_per_node:
@@ -89,17 +102,17 @@ def one_machine(endpoint: Endpoint, pool: PoolPlan, findings: Findings) -> bool:
         "LLM_CAP_41",
         endpoint,
         f"endpoints.{endpoint.name}.parallelism",
-        "outside the cluster a replica has one instance: llminfra starts no ranks on several of them there",
+        "a replica has one instance here: nothing starts its ranks on several of them together",
         found=f"{spread.gpus} GPUs on {pool.name} with {pool.gpus_per_node}",
         expected=f"at most {pool.gpus_per_node} GPUs a replica",
-        fix="use a larger instance type or quantize; or on=GpuPool(…, efa=True), which spans nodes",
+        fix=fix,
     )
     return False
 
 
 def report_idle_gpus(endpoint: Endpoint, pool: PoolPlan, serving: ServingPlan, findings: Findings) -> None:
     """An instance of its own is paid for as a whole, whatever part of it the replica uses."""
-    used, there = serving.parallelism.gpus, pool.gpus_per_node
+    used, there = serving.parallelism.gpus, pool.gpus_per_node * serving.nodes
     if used >= there:
         return
     gpu = pool.main_type.gpu

@@ -34,13 +34,17 @@ def plan_quotas(
             needed[quota.code] += vcpus
             reasons[quota.code].append(f"pool {pool.name}: {pool.max_nodes} nodes, {vcpus} vCPU")
     for item in ec2:
-        # While instances are refreshed, one more runs.
-        count = item.serving.max_replicas + 1
-        quota = quotas.vcpu_quota(item.instance.name, "on-demand")
-        if quota is not None:
-            known[quota.code] = quota
-            needed[quota.code] += count * item.instance.vcpu
-            reasons[quota.code].append(f"endpoint {item.name}: {count} instances while they are refreshed")
+        # While instances are refreshed one more runs, where there may be one.
+        count = item.most_instances + item.surge
+        while_refreshed = " while they are refreshed" if item.surge else ""
+        spot = item.on.capacity.kind == "spot"
+        bought: tuple[Purchase, ...] = ("spot", "on-demand") if item.standby else ("spot",) if spot else ("on-demand",)
+        for purchase in bought:
+            quota = quotas.vcpu_quota(item.instance.name, purchase)
+            if quota is not None:
+                known[quota.code] = quota
+                needed[quota.code] += count * item.instance.vcpu
+                reasons[quota.code].append(f"endpoint {item.name}: {count} instances{while_refreshed}")
     return *_vcpu_lines(known, needed, reasons), *_sagemaker_lines(sagemaker)
 
 

@@ -25,6 +25,8 @@ _WEIGHTS_MARGIN = 1.2
 _VOLUME_BASE_GIB = 64
 _FEWEST_PLACES = 4
 
+_LARGER = "use a larger instance type or quantize; or Ec2(…) or a GpuPool with efa=True, which span instances"
+
 
 def plan_sagemaker(platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[SageMakerEndpointPlan, ...]:
     """Plan every endpoint on SageMaker that can be planned; the others leave findings."""
@@ -43,7 +45,7 @@ def _plan(
 ) -> SageMakerEndpointPlan | None:
     pool = machine(endpoint, on.instance_type, platform, findings, usd_per_hour=None)
     zones = zones_of(endpoint, tuple(on.zones), platform, network, findings)
-    if pool is None or zones is None or not one_machine(endpoint, pool, findings):
+    if pool is None or zones is None or not one_machine(endpoint, pool, findings, fix=_LARGER):
         return None
     path = f"endpoints.{endpoint.name}"
     if not sagemaker.hosts(pool.main_type.name):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.engines.invocation import Invocation
     from llminfra.planning.memory import FitResult
+    from llminfra.planning.nics import Nic
     from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.plan import AdapterPlan, DrainPlan, PodResources, StartupPlan, WeightsPlan
     from llminfra.spec.ec2 import Ec2
@@ -51,14 +52,31 @@ class ServingPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ec2Group:
+    """An Auto Scaling group: all replicas of an instance each, or the instances of one replica that spans several.
+
+    ``suffix`` tells the groups of an endpoint apart.
+    """
+
+    suffix: str
+    fewest: int
+    most: int
+    zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ec2EndpointPlan:
-    """An endpoint on EC2 instances of its own, one replica each.
+    """An endpoint on EC2 instances of its own.
 
     Attributes:
         serving: Model, engine and container.
         on: The declaration.
         instance: Facts of the instance type.
         zones: Where instances may start.
+        nics: Interfaces of a replica that spans instances; none means one ordinary interface.
+        placement_group: Whether the instances of a replica stand together in a cluster placement group.
+        groups: The Auto Scaling groups.
+        standby: Whether a second group buys on demand what spot does not have.
         ami_name: Name of the pinned machine image, where the spec names none.
         root_volume_gib: Root volume in GiB.
         raid0: Whether local NVMe disks are joined for weights, images and caches.
@@ -72,6 +90,10 @@ class Ec2EndpointPlan:
     on: Ec2
     instance: InstanceType
     zones: tuple[str, ...]
+    nics: tuple[Nic, ...]
+    placement_group: bool
+    groups: tuple[Ec2Group, ...]
+    standby: bool
     ami_name: str
     root_volume_gib: int
     raid0: bool
@@ -84,6 +106,21 @@ class Ec2EndpointPlan:
     def name(self) -> str:
         """Name of the endpoint."""
         return self.serving.name
+
+    @property
+    def surge(self) -> bool:
+        """Whether a new instance may start before an old one leaves: with room for it, and without ranks to meet."""
+        return self.serving.nodes == 1 and self.on.capacity.kind in ("on-demand", "spot")
+
+    @property
+    def fewest_instances(self) -> int:
+        """Instances at rest."""
+        return self.serving.min_replicas * self.serving.nodes
+
+    @property
+    def most_instances(self) -> int:
+        """Instances at full size."""
+        return self.serving.max_replicas * self.serving.nodes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

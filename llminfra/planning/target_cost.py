@@ -20,17 +20,18 @@ def target_costs(
     """Instances and load balancers of EC2 endpoints; instances of SageMaker endpoints, whose prices are not at hand."""
     lines: list[CostLine] = []
     for item in ec2:
-        serving, path = item.serving, f"endpoints.{item.name}"
+        path = f"endpoints.{item.name}"
         price = prices.on_demand_usd_per_hour(item.instance.name, platform.region)
-        what = f"{item.instance.name} × {serving.min_replicas}…{serving.max_replicas}"
+        fewest, most = item.fewest_instances, item.most_instances
+        what = f"{item.instance.name} × {fewest}…{most}"
         note = "at the on-demand price" if item.on.capacity.kind != "on-demand" else ""
-        lines.append(cost_line(path, what, price, serving.min_replicas, serving.max_replicas, note))
+        lines.append(cost_line(path, what, price, fewest, most, note))
         balancer = prices.service_price("load_balancer_hour", platform.region)
         lines.append(cost_line(path, "internal load balancer, without traffic", balancer, 1, 1))
         volume = prices.service_price("ebs_gp3_gib_month", platform.region)
-        least, most = (count * item.root_volume_gib for count in (serving.min_replicas, serving.max_replicas))
-        what = f"gp3 volumes, {least:,}…{most:,} GiB"
-        lines.append(cost_line(path, what, volume, least / HOURS_PER_MONTH, most / HOURS_PER_MONTH))
+        least_gib, most_gib = fewest * item.root_volume_gib, most * item.root_volume_gib
+        what = f"gp3 volumes, {least_gib:,}…{most_gib:,} GiB"
+        lines.append(cost_line(path, what, volume, least_gib / HOURS_PER_MONTH, most_gib / HOURS_PER_MONTH))
     lines += [
         CostLine(
             spec_path=f"endpoints.{item.name}",

@@ -27,7 +27,7 @@ _SYSTEM_GIB = 20
     looks_at="plan",
     why="One reclaimed node takes the whole group down; with n nodes the chance is n-fold and each restart loads all "
     "weights again.",
-    fix="use OnDemand, Reservation or CapacityBlock for the pool",
+    fix="use OnDemand, Reservation or CapacityBlock",
     source=(f"{_COMPUTE}: Spot instances",),
 )
 def no_gangs_on_spot(plan: Plan) -> Iterator[Hit]:
@@ -38,6 +38,14 @@ def no_gangs_on_spot(plan: Plan) -> Iterator[Hit]:
             yield Hit(
                 path=f"endpoints.{endpoint.name}.on",
                 message=f"a replica spans {endpoint.nodes_per_replica} spot nodes of pool {pool.name}",
+                found="spot",
+                expected="on-demand or reserved capacity",
+            )
+    for item in plan.ec2:
+        if item.serving.nodes > 1 and item.on.capacity.kind == "spot":
+            yield Hit(
+                path=f"endpoints.{item.name}.on.capacity",
+                message=f"a replica spans {item.serving.nodes} spot instances",
                 found="spot",
                 expected="on-demand or reserved capacity",
             )
@@ -60,6 +68,14 @@ def spot_has_fallback(plan: Plan) -> Iterator[Hit]:
             yield Hit(
                 path=f"pools.{pool.name}.capacity",
                 message=f"{', '.join(served)} cannot run when there is no spot capacity",
+                found="fallback_on_demand=False",
+                expected="fallback_on_demand=True",
+            )
+    for item in plan.ec2:
+        if item.on.capacity.kind == "spot" and not item.standby and item.serving.min_replicas > 0:
+            yield Hit(
+                path=f"endpoints.{item.name}.on.capacity",
+                message=f"{item.name} cannot run when there is no spot capacity",
                 found="fallback_on_demand=False",
                 expected="fallback_on_demand=True",
             )
@@ -210,6 +226,14 @@ def efa_needs_two_nodes(plan: Plan) -> Iterator[Hit]:
                 message="the pool can never have two nodes that could talk over EFA",
                 found=f"nodes=({pool.min_nodes}, {pool.max_nodes})",
                 expected="two nodes or more, or efa=False",
+            )
+    for item in plan.ec2:
+        if item.on.efa and item.serving.nodes == 1:
+            yield Hit(
+                path=f"endpoints.{item.name}.on.efa",
+                message=f"a replica has {item.serving.parallelism.gpus} GPUs of one instance, and nothing to talk to",
+                found="efa=True",
+                expected="efa=False, or a parallelism that spans instances",
             )
 
 

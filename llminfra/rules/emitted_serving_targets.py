@@ -36,12 +36,12 @@ RULES = (
     ),
     emitted(
         "LLM_CAP_41",
-        "A replica outside the cluster fits one instance",
+        "A replica larger than an instance has EFA",
         looks_at=_PLAN,
-        why="Ranks on several instances must find each other, start together and share an EFA fabric; on EKS that is a "
-        "LeaderWorkerSet, and neither an Auto Scaling group nor a SageMaker variant has anything like it.",
-        fix="use a larger instance type, quantize, or run it on a GpuPool with efa=True",
-        source=("kubernetes-sigs/lws", f"{_SAGEMAKER}: production variants"),
+        why="Ranks on several instances must find each other, start together and share a fast network. On EC2 that is "
+        "what efa=True makes; a SageMaker variant and a job with one container have nothing like it.",
+        fix="on Ec2 set efa=True; elsewhere use a larger instance type, quantize, or a GpuPool with efa=True",
+        source=(f"{_SAGEMAKER}: production variants", "Amazon EC2 User Guide: Elastic Fabric Adapter"),
     ),
     emitted(
         "LLM_CAP_42",
@@ -79,11 +79,15 @@ RULES = (
     ),
     emitted(
         "LLM_SRV_43",
-        "An EC2 endpoint keeps one instance",
+        "An EC2 endpoint that goes to zero waits for longer than a start",
         looks_at=_PLAN,
-        why="Requests wait in the engine's queue; with no engine nothing counts them, so the group never comes back.",
-        fix="set min=1, or use a GpuPool or SageMakerAsync(…), which start from zero",
-        source=(f"{_SCALING}: target tracking scaling policies",),
+        why="The last instance goes when nobody has called for cooldown_s. A shorter time than a start takes ends an "
+        "instance before it has answered the call that woke it, and the next call starts it again, for ever.",
+        fix="raise cooldown_s above the cold start that the plan shows, or set min=1",
+        source=(
+            f"{_SCALING}: step and simple scaling policies",
+            "Elastic Load Balancing: RequestCount, HTTPCode_ELB_503",
+        ),
     ),
     emitted(
         "LLM_SRV_44",
@@ -100,6 +104,25 @@ RULES = (
         why="SageMaker pulls from private ECR only, in the endpoint's region; CreateModel refuses anything else.",
         fix="copy the image to ECR in the region",
         source=("SageMaker API Reference: ContainerDefinition Image",),
+    ),
+    emitted(
+        "LLM_SRV_46",
+        "Replicas that span EC2 instances are a fixed number",
+        looks_at=_PLAN,
+        why="The instances of such a replica start and end together, so each replica is an Auto Scaling group; scaling "
+        "policies change the size of a group and start none.",
+        fix="set replicas=N, or use a GpuPool, where KEDA scales whole groups",
+        source=(f"{_SCALING}: scaling policies",),
+    ),
+    emitted(
+        "LLM_SRV_47",
+        "Reserved instances do not go to zero",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="A reservation is billed whether instances run in it or not: going to zero saves nothing and makes callers "
+        "wait for a cold start.",
+        fix="set min to what is reserved",
+        source=("Amazon EC2 User Guide: On-Demand Capacity Reservations, pricing and billing",),
     ),
     emitted(
         "LLM_SEC_40",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,17 +16,15 @@ from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import Block, Stacks, walk_strings
 
 _OWASP = "OWASP Top 10 for LLM applications 2025, LLM02 sensitive information disclosure"
+_GZIP = b"\x1f\x8b"
 
 
 def _texts(block: Block) -> Iterator[tuple[str, str]]:
     """Every string of a block, base64 opened."""
     for path, text in walk_strings(block.body):
         yield path, text
-        if path.endswith(("user_data", "user_data_base64")) and not text.startswith("${"):
-            try:
-                yield path, base64.b64decode(text, validate=True).decode("utf-8")
-            except (binascii.Error, UnicodeDecodeError, ValueError):
-                continue
+        if path.endswith(("user_data", "user_data_base64")) and (opened := _opened(text)) is not None:
+            yield path, opened
 
 
 @rule(
@@ -136,11 +136,17 @@ def _entries(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_text_in_base64(text: str) -> bool:
+    decoded = _opened(text)
+    return decoded is not None and all(character.isprintable() or character.isspace() for character in decoded)
+
+
+def _opened(text: str) -> str | None:
+    """The text in a base64 string, which may be packed as cloud-init unpacks it; ``None``: there is none."""
     try:
-        decoded = base64.b64decode(text, validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return False
-    return all(character.isprintable() or character.isspace() for character in decoded)
+        data = base64.b64decode(text, validate=True)
+        return (gzip.decompress(data) if data.startswith(_GZIP) else data).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError, ValueError, OSError, EOFError, zlib.error):
+        return None
 
 
 RULES = (no_credential_shapes, no_literal_secrets, no_secrets_in_values)

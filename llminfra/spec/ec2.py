@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from llminfra.spec._base import Many, Spec
-from llminfra.spec.capacity import OnDemand, Reservation
+from llminfra.spec.capacity import Capacity, OnDemand
 
 ARN = r"^arn:aws[a-z-]*:"
 
@@ -16,7 +16,8 @@ class Ec2(Spec):
     """EC2 instances behind an internal load balancer with TLS.
 
     It becomes a launch template, an Auto Scaling group whose instances run the engine's container under systemd, and
-    an Application Load Balancer. Nobody logs in by SSH: AWS Systems Manager is the only way in.
+    an Application Load Balancer. Nobody logs in by SSH: AWS Systems Manager is the only way in. A replica that is
+    larger than an instance becomes a group of its own, whose instances start together and share an EFA fabric.
     """
 
     spec_section: ClassVar[str] = "on"
@@ -30,8 +31,10 @@ class Ec2(Spec):
     """ARN of the certificate in AWS Certificate Manager, in the platform's region."""
     hosted_zone_id: Annotated[str, Field(pattern=r"^Z[A-Z0-9]+$")] | None = None
     """Route 53 zone in which ``domain_name`` is made; ``None``: the name is made elsewhere."""
-    capacity: Annotated[OnDemand | Reservation, Field(discriminator="kind")] = OnDemand()
-    """On demand, or a targeted capacity reservation."""
+    efa: bool = False
+    """Whether a replica may span instances, over all EFA cards of the type (a fixed number of replicas)."""
+    capacity: Capacity = OnDemand()
+    """How instances are bought; spot with a fallback has a second group on demand, which is empty otherwise."""
     zones: Many[str] = ()
     """Availability zones of the instances; empty: all of the network."""
     allow_from_cidrs: Many[str] = ()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llminfra.compiler.steady_gzip import steady_gzip
 from llminfra.rules import run_kubernetes, run_terraform
 from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects
 from llminfra.rules.nodes import decoded_user_data
@@ -239,6 +240,17 @@ def test_user_data_is_read_through_its_encoding() -> None:
     assert decoded_user_data(base64.b64encode(b"strategy: RAID0").decode()) == "strategy: RAID0"
     assert decoded_user_data('${base64encode("RAID0")}') == '${base64encode("RAID0")}'
     assert decoded_user_data(None) == ""
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_credentials_are_found_in_user_data_packed_or_not(packed: bool) -> None:
+    def user_data(text: str) -> dict[str, Any]:
+        data = ("#cloud-config\n" + text).encode() * 40
+        encoded = base64.b64encode(steady_gzip(data) if packed else data).decode()
+        return {"aws_launch_template": {"t": template(user_data=encoded)}}
+
+    assert fired(user_data("plain: words\n")) == set()
+    assert fired(user_data("HF_TOKEN=hf_" + "QwErTyUiOpAsDfGhJkLzXcVbNm12345678\n")) == {"LLM_SEC_2"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from llminfra.catalog.price_file import VARIABLE
 from llminfra.planning.cost_views import costs_by_stack, endpoint_costs, purchase_options
 from llminfra.planning.platform import plan_platform
 from tests.rules.platforms import prod, prod_plan
+from tests.serving_targets.platforms import TARGETS, endpoint, plan
 
 
 def test_stacks_add_up_to_the_platform() -> None:
@@ -23,6 +24,14 @@ def test_stacks_add_up_to_the_platform() -> None:
     assert stacks["cluster"].usd_per_hour_max > stacks["network"].usd_per_hour_max
     assert stacks["cluster"].usd_per_month_max == pytest.approx(stacks["cluster"].usd_per_hour_max * 730)
     assert not stacks["cluster"].unpriced
+
+
+def test_endpoints_outside_the_cluster_are_booked_where_they_stand() -> None:
+    both = plan(endpoint(TARGETS["ec2"]), endpoint(TARGETS["sagemaker"], name="managed", replicas={"min": 0, "max": 1}))
+    stacks = costs_by_stack(both)
+    assert list(stacks) == ["network", "ec2", "sagemaker"]
+    assert stacks["ec2"].usd_per_hour_min >= both.ec2[0].usd_per_instance_hour
+    assert stacks["sagemaker"].unpriced == ("endpoints.managed",)
 
 
 def test_an_endpoint_is_a_share_of_its_pool() -> None:

@@ -7,14 +7,32 @@ from typing import Any
 
 import pytest
 
-from llminfra import TGI, ModelBucket, Platform, Secret
+from llminfra import TGI, CapacityBlock, ModelBucket, Platform, Secret, Spot
 from llminfra.loading.load import load
 from llminfra.planning.contract import contract, parameter_name
 from llminfra.planning.plan import EndpointPlan
+from llminfra.rules import run_plan
 from tests.serving_targets.platforms import POOL, TARGETS, ec2, endpoint, findings, plan, platform
 
 # What says where the model lies and who looks after the process differs by target, everything else must not.
 _WHERE = ("/weights", "/opt/ml", "s3://", "--load-format", "--model-loader-extra-config")
+
+
+BLOCK = CapacityBlock(reservation_id="cr-0123456789abcdef0")
+
+
+def _spanning(**changes: Any) -> Any:
+    fields = {"model": {"id": "deepseek-ai/DeepSeek-R1"}, "parallelism": {"tensor": 8, "pipeline": 2}, **changes}
+    return endpoint(fields.pop("on", ec2(instance_type="p5.48xlarge", efa=True)), **fields)
+
+
+def test_the_planner_spans_instances_where_one_is_too_small() -> None:
+    item = plan(_spanning(parallelism=None)).ec2[0]
+    assert item.serving.nodes > 1
+    assert item.serving.parallelism.gpus == 8 * item.serving.nodes
+    assert len(item.nics) == item.instance.efa_interfaces + 1
+    found = findings(endpoint(ec2(instance_type="p5.48xlarge"), model={"id": "deepseek-ai/DeepSeek-R1"}))
+    assert {each.code for each in found} & {"LLM_FIT_1", "LLM_FIT_9"}
 
 
 def _only(on: Any, **changes: Any) -> Any:
@@ -121,7 +139,15 @@ def test_yaml_names_a_target_by_kind(tmp_path: Any) -> None:
         ("LLM_CAP_40", lambda: findings(endpoint(ec2(instance_type="m7i.xlarge")))),
         ("LLM_CAP_41", lambda: findings(endpoint(ec2(), parallelism={"tensor": 8}))),
         ("LLM_CAP_42", lambda: findings(endpoint(ec2(instance_type="g6e.12xlarge")))),
-        ("LLM_SRV_43", lambda: findings(endpoint(ec2(), replicas={"min": 0, "max": 2}))),
+        ("LLM_SRV_43", lambda: findings(endpoint(ec2(), replicas={"min": 0, "max": 2, "cooldown_s": 60}))),
+        ("LLM_SRV_46", lambda: findings(_spanning(replicas={"min": 1, "max": 2}))),
+        ("LLM_CAP_21", lambda: findings(endpoint(ec2(efa=True)))),
+        ("LLM_CAP_24", lambda: findings(endpoint(ec2(capacity=BLOCK, zones=["us-east-1a", "us-east-1b"])))),
+        ("LLM_CAP_23", lambda: findings(endpoint(ec2(capacity=BLOCK)))),
+        (
+            "LLM_SRV_47",
+            lambda: findings(endpoint(ec2(capacity=BLOCK, zones=["us-east-1a"]), replicas={"min": 0, "max": 1})),
+        ),
         ("LLM_SRV_42", lambda: findings(endpoint(TARGETS["sagemaker"], engine=TGI(version="3.3.7")))),
         (
             "LLM_SRV_45",
@@ -189,3 +215,22 @@ def test_equal_declarations_are_equal() -> None:
     assert ec2() == ec2()
     assert ec2() != ec2(zones=["us-east-1a"])
     assert isinstance(platform(endpoint(ec2()), storage=[ModelBucket(name="other-bucket")]), Platform)
+
+
+@pytest.mark.parametrize(
+    ("code", "planned"),
+    [
+        ("LLM_CAP_3", lambda: plan(_spanning(on=_wide(Spot())))),
+        ("LLM_CAP_13", lambda: plan(endpoint(ec2(capacity=Spot(fallback_on_demand=False))))),
+        ("LLM_NET_14", lambda: plan(endpoint(ec2(instance_type="g6e.8xlarge", efa=True)))),
+    ],
+)
+def test_rules_for_pools_hold_for_instances_too(code: str, planned: Any) -> None:
+    assert [hit.path for hit in run_plan(planned()) if hit.code == code] == [
+        f"endpoints.chat.on.{'efa' if code == 'LLM_NET_14' else 'capacity'}"
+    ]
+    assert not [hit for hit in run_plan(plan(endpoint(ec2()), _spanning(name="wide"))) if hit.code == code]
+
+
+def _wide(capacity: Any) -> Any:
+    return ec2(instance_type="p5.48xlarge", efa=True, capacity=capacity)

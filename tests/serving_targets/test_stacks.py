@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,19 @@ from typing import Any
 import pytest
 from cfnlint.api import lint
 
-from llminfra import TGI, Autoscaling, DJLServing, Reservation, SageMakerAsync, Secret
+from llminfra import (
+    TGI,
+    VLLM,
+    Autoscaling,
+    CapacityBlock,
+    DJLServing,
+    Model,
+    Parallelism,
+    Reservation,
+    SageMakerAsync,
+    Secret,
+    Spot,
+)
 from llminfra.catalog import instances
 from llminfra.compiler import compile_platforms
 from llminfra.constructs.sagemaker_component import Copy, template
@@ -256,11 +269,113 @@ def test_the_components_template_is_valid_cloudformation() -> None:
     assert lint(wrong, regions=["us-east-1"])
 
 
+TWO = {
+    "model": Model(id="deepseek-ai/DeepSeek-R1"),
+    "engine": VLLM(max_model_len=16_384),
+    "parallelism": Parallelism(tensor=8, pipeline=2),
+}
+
+
+def test_each_replica_over_instances_is_a_group_in_one_zone_over_efa(compiled: Compiled) -> None:
+    planned = plan(endpoint(ec2(instance_type="p5.48xlarge", efa=True), replicas=2, **TWO))
+    item = planned.ec2[0]
+    assert (item.serving.nodes, item.fewest_instances) == (2, 4)
+    stack = compiled(planned, "ec2")
+    groups = stack["resource"]["aws_autoscaling_group"]
+    assert {group["name"] for group in groups.values()} == {"acme-chat-0", "acme-chat-1"}
+    zones = [tuple(group["vpc_zone_identifier"]) for group in groups.values()]
+    assert len(set(zones)) == 2
+    for group in groups.values():
+        assert (group["min_size"], group["max_size"], group["wait_for_elb_capacity"]) == (2, 2, 1)
+        assert group["health_check_type"] == "EC2"
+        assert group["instance_refresh"]["preferences"]["min_healthy_percentage"] == 0
+        assert len(group["vpc_zone_identifier"]) == 1
+    assert {place["strategy"] for place in stack["resource"]["aws_placement_group"].values()} == {"cluster"}
+    for name, launch in stack["resource"]["aws_launch_template"].items():
+        kinds = [nic["interface_type"] for nic in launch["network_interfaces"]]
+        assert kinds.count("efa-only") == item.instance.efa_interfaces
+        assert launch["placement"]["group_name"] == f"${{aws_placement_group.{name}.name}}"
+        assert all(
+            "${aws_security_group.chat-efa.id}" in nic["security_groups"] for nic in launch["network_interfaces"]
+        )
+        assert gzip.decompress(base64.b64decode(launch["user_data"])).startswith(b"#cloud-config\n")
+    statements = {
+        statement["sid"]: statement
+        for document in stack["data"]["aws_iam_policy_document"].values()
+        for statement in document["statement"]
+    }
+    tags = {condition["variable"]: condition["values"] for condition in statements["AgreeOnRound"]["condition"]}
+    assert tags["aws:ResourceTag/aws:autoscaling:groupName"] == ["acme-chat-0", "acme-chat-1"]
+    cost = next(line for line in planned.costs if "p5.48xlarge" in line.what)
+    assert cost.usd_per_hour_max == pytest.approx(4 * item.usd_per_instance_hour)
+    assert item.serving.usd_per_replica_hour == pytest.approx(2 * item.usd_per_instance_hour)
+
+
+def test_a_capacity_block_holds_replicas_over_instances(compiled: Compiled) -> None:
+    capacity = CapacityBlock(reservation_id="cr-0123456789abcdef0")
+    on = ec2(instance_type="p5.48xlarge", efa=True, capacity=capacity, zones=["us-east-1b"])
+    stack = compiled(plan(endpoint(on, **TWO)), "ec2")
+    template = _one(stack, "aws_launch_template")
+    assert template["instance_market_options"]["market_type"] == "capacity-block"
+    assert "placement" not in template
+    assert "aws_placement_group" not in stack["resource"]
+    assert _one(stack, "aws_autoscaling_group")["vpc_zone_identifier"][0].endswith("us-east-1b}")
+
+
+def test_spot_has_a_group_on_demand_that_stands_in(compiled: Compiled) -> None:
+    stack = compiled(plan(endpoint(ec2(capacity=Spot()), replicas=Autoscaling(min=1, max=3))), "ec2")
+    groups = {group["name"]: group for group in stack["resource"]["aws_autoscaling_group"].values()}
+    spot, standby = groups["acme-chat"], groups["acme-chat-standby"]
+    distribution = spot["mixed_instances_policy"]["instances_distribution"]
+    assert distribution["on_demand_percentage_above_base_capacity"] == distribution["on_demand_base_capacity"] == 0
+    assert spot["capacity_rebalance"] is True
+    assert (standby["min_size"], standby["max_size"]) == (0, 3)
+    assert "launch_template" in standby
+    policies = {policy["name"]: policy for policy in stack["resource"]["aws_autoscaling_policy"].values()}
+    steps = policies["chat-short"]["step_adjustment"]
+    assert [step["scaling_adjustment"] for step in steps] == [1, 2, 3]
+    assert [step.get("metric_interval_lower_bound") for step in steps] == ["0", "1", "2"]
+    assert [step.get("metric_interval_upper_bound") for step in steps] == ["1", "2", None]
+    assert policies["chat-short"]["adjustment_type"] == "ExactCapacity"
+    alarms = {alarm["alarm_name"]: alarm for alarm in stack["resource"]["aws_cloudwatch_metric_alarm"].values()}
+    assert set(alarms) == {"acme-chat-standby-short", "acme-chat-standby-complete"}
+    again = alarms["acme-chat-standby-complete"]["evaluation_periods"] * 60
+    assert again >= spot["health_check_grace_period"]
+    assert "autoscaling:TerminateInstanceInAutoScalingGroup" in _actions(stack)
+    alone = compiled(plan(endpoint(ec2(capacity=Spot(fallback_on_demand=False)))), "ec2")
+    assert _one(alone, "aws_autoscaling_group")["name"] == "acme-chat"
+
+
+def test_ec2_goes_to_zero_and_the_first_call_wakes_it(compiled: Compiled) -> None:
+    planned = plan(endpoint(ec2(), replicas=Autoscaling(min=0, max=3, cooldown_s=1200)))
+    stack = compiled(planned, "ec2")
+    assert _one(stack, "aws_autoscaling_group")["min_size"] == 0
+    policies = {policy["name"]: policy for policy in stack["resource"]["aws_autoscaling_policy"].values()}
+    assert policies["chat"]["target_tracking_configuration"]["disable_scale_in"] is True
+    assert policies["chat-wake"]["step_adjustment"][0]["scaling_adjustment"] == 1
+    assert policies["chat-idle"]["step_adjustment"][0]["scaling_adjustment"] == 0
+    assert policies["chat-fewer"]["scaling_adjustment"] == -1
+    alarms = {alarm["alarm_name"]: alarm for alarm in stack["resource"]["aws_cloudwatch_metric_alarm"].values()}
+    idle = alarms["acme-chat-idle"]
+    assert (idle["evaluation_periods"], idle["treat_missing_data"]) == (20, "breaching")
+    assert idle["comparison_operator"] == "LessThanThreshold"
+    assert sum(bool(query.get("return_data")) for query in idle["metric_query"]) == 1
+    refused = alarms["acme-chat-wake"]["metric_query"][0]["metric"]
+    assert refused["metric_name"] == "HTTPCode_ELB_503_Count"
+    assert refused["dimensions"] == {"LoadBalancer": "${aws_lb.chat.arn_suffix}"}
+    fixed = compiled(plan(endpoint(ec2(), replicas=Autoscaling(min=0, max=1))), "ec2")
+    assert {policy["name"] for policy in fixed["resource"]["aws_autoscaling_policy"].values()} == {
+        "chat-wake",
+        "chat-idle",
+    }
+
+
 @pytest.mark.terraform
 @pytest.mark.parametrize("name", ["zero", "ec2", "sagemaker", "sagemaker-async"])
 def test_terraform_takes_it_from_init_to_destroy(name: str, tmp_path: Path) -> None:
     on = TARGETS["sagemaker" if name == "zero" else name]
-    least = 0 if isinstance(on, SageMakerAsync) or name == "zero" else 1
+    on = ec2(capacity=Spot()) if name == "ec2" else on
+    least = 0 if isinstance(on, SageMakerAsync) or name in ("zero", "ec2") else 1
     planned = plan(endpoint(on, replicas=Autoscaling(min=least, max=2)), storage=[BUCKET])
     compile_platforms([planned], tmp_path)
     report = rehearse(tmp_path)

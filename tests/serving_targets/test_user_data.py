@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -16,17 +18,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llminfra import VLLM, Autoscaling, Secret
+from llminfra import VLLM, Autoscaling, Secret, SGLang, Spot
 from llminfra.assets import user_data_dir
 from llminfra.compiler.ec2_user_data import MOST_BYTES, UserDataTooLargeError, cloud_config, settings, user_data
 from tests.serving_targets.platforms import ec2, endpoint, plan
 
-SCRIPTS = sorted(user_data_dir().glob("*.sh"))
+SCRIPTS = sorted(user_data_dir().rglob("*.sh"))
 BASH = shutil.which("bash") or "/bin/bash"
 
 
 def _planned(**changes: Any) -> Any:
-    planned = plan(endpoint(ec2(), replicas=Autoscaling(min=1, max=3), **changes))
+    planned = plan(endpoint(changes.pop("on", ec2()), replicas=Autoscaling(min=1, max=3), **changes))
     return planned.ec2[0], planned
 
 
@@ -76,7 +78,7 @@ def test_every_unit_that_is_started_or_needed_is_written() -> None:
     assert started <= written
     assert needed <= written
     programs = {item["path"] for item in config["write_files"] if item["path"].startswith("/opt/llminfra/")}
-    assert programs == {f"/opt/llminfra/{path.name}" for path in SCRIPTS}
+    assert programs == {f"/opt/llminfra/{path.name}" for path in SCRIPTS if path.parent == user_data_dir()}
 
 
 def test_scripts_are_the_same_whatever_the_endpoint_is() -> None:
@@ -119,8 +121,16 @@ def test_user_data_is_base64_and_fits() -> None:
     assert len(decoded.encode()) < MOST_BYTES
 
 
-def test_too_much_is_refused_here_and_not_by_ec2() -> None:
+def test_larger_user_data_is_packed_as_cloud_init_unpacks_it() -> None:
     item, planned = _planned(engine=VLLM(max_model_len=16_384, env={"LONG": "x" * MOST_BYTES}))
+    packed = base64.b64decode(user_data(item, planned))
+    assert len(packed) < MOST_BYTES
+    assert gzip.decompress(packed).decode() == cloud_config(item, planned)
+
+
+def test_too_much_is_refused_here_and_not_by_ec2() -> None:
+    noise = "".join(hashlib.sha512(bytes([index])).hexdigest() for index in range(240))
+    item, planned = _planned(engine=VLLM(max_model_len=16_384, env={"LONG": noise}))
     with pytest.raises(UserDataTooLargeError, match="chat"):
         user_data(item, planned)
 
@@ -277,6 +287,37 @@ def test_drain_waits_for_the_group_then_stops_the_engine_then_says_so(tmp_path: 
     assert "complete-lifecycle-action" in calls[4]
     assert "--auto-scaling-group-name acme-chat --lifecycle-hook-name drain" in calls[4]
     assert calls[4].endswith("--instance-id i-0123")
+
+
+@pytest.mark.parametrize("spot", [True, False])
+def test_a_spot_instance_asks_the_group_to_take_it(spot: bool, tmp_path: Path, machine: Any) -> None:
+    (tmp_path / "curl.sh").write_text(
+        'case "$*" in\n'
+        "*api/token) echo token;;\n"
+        f'*target-lifecycle-state) if [[ -e "{tmp_path}/asked" ]]; then echo Terminated; else echo InService; fi;;\n'
+        f'*spot/instance-action) touch "{tmp_path}/asked"; echo "{{}}";;\n'
+        "*instance-id) echo i-0123;;\nesac\n",
+        encoding="utf-8",
+    )
+    if not spot:
+        (tmp_path / "asked").touch()
+    done = machine("drain.sh", on=ec2(capacity=Spot()) if spot else ec2())
+    assert done.returncode == 0
+    asked = [call for call in _calls(tmp_path) if "terminate-instance-in-auto-scaling-group" in call]
+    assert len(asked) == (1 if spot else 0)
+    assert all(call.endswith("--instance-id i-0123 --no-should-decrement-desired-capacity") for call in asked)
+
+
+@pytest.mark.parametrize("key", ["plain", "ends==", 'a "b" $c & d/e', "$(HOME)"])
+def test_a_key_that_an_engine_takes_as_an_argument_is_put_in_word_for_word(
+    key: str, tmp_path: Path, machine: Any
+) -> None:
+    (tmp_path / "run" / "secrets.env").write_text(f"SGLANG_API_KEY={key}\n", encoding="utf-8")
+    assert (
+        machine("run-engine.sh", engine=SGLang(max_model_len=16_384), api_key=Secret(name="acme/key")).returncode == 0
+    )
+    run = next(call for call in _calls(tmp_path) if call.startswith("docker run"))
+    assert run.endswith(f"--api-key={key}")
 
 
 def test_drain_goes_on_when_metadata_does_not_answer(tmp_path: Path, machine: Any) -> None:

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
 from llminfra.catalog.ec2_images import owner
 from llminfra.compiler.contracts import NetworkContract, StorageContract
 from llminfra.compiler.ec2_user_data import (
     DRAIN_HOOK,
+    LEAVING_TAG,
+    READY_TAG,
+    ROUND_TAG,
     group_name,
     log_group_name,
     metric_namespace,
+    standby_name,
     user_data,
 )
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.endpoint_contract import endpoint_contract
+from llminfra.constructs.group_scaling import Balanced, Measured, scale_on_metric, scale_to_zero, stand_in_for_spot
 from llminfra.constructs.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.instance_group import InstanceGroup, ScalesOn, instance_group, scale_on_metric
+from llminfra.constructs.instance_group import InstanceGroup, instance_group
 from llminfra.constructs.kms import Key, kms_key, used_by_log_groups
 from llminfra.constructs.launch_template import NodeTemplate, launch_template
-from llminfra.constructs.load_balancer import Backend, alias_record, load_balancer
+from llminfra.constructs.load_balancer import Backend, LoadBalancer, alias_record, load_balancer
 from llminfra.constructs.log_group import log_group
+from llminfra.constructs.node_security import efa_security_group
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.planning.contract import contract
 from llminfra.planning.plan import Plan
-from llminfra.planning.serving_plan import Ec2EndpointPlan
-from llminfra.spec.capacity import OnDemand
+from llminfra.planning.serving_plan import Ec2EndpointPlan, Ec2Group
 from llminfra.spec.endpoint import Autoscaling
 
 
@@ -71,61 +77,129 @@ def _endpoint(
             allow_from_cidrs=item.allow_from_cidrs,
         ),
     )
-    template = launch_template(
-        make,
-        NodeTemplate(
-            id=item.name,
-            root_volume_gib=item.root_volume_gib,
-            security_group_ids=[balancer.instance_group_id],
-            user_data=user_data(item, plan),
-            instance_type=item.instance.name,
-            capacity=item.on.capacity,
-            image_id=item.on.ami_id or _image(make, item),
-            instance_profile_arn=profile.arn,
-            tags=scope.tags,
-        ),
-    )
-    group = instance_group(
-        make,
-        item.name,
-        InstanceGroup(
-            name=group_name(plan, item.name),
-            fewest=serving.min_replicas,
-            most=serving.max_replicas,
-            subnet_ids=[network.private_subnet_ids[zone] for zone in item.zones],
-            target_group_arn=balancer.target_group_arn,
-            grace_s=item.grace_s,
-            drain_s=item.drain_s,
-            drain_hook=DRAIN_HOOK,
-            surge=isinstance(item.on.capacity, OnDemand),
-            tags=scope.tags,
-        ),
-        template,
+    efa = [efa_security_group(make, item.name, vpc_id=network.vpc_id)] if item.nics else []
+    fleet = _Fleet(
+        plan=plan,
+        item=item,
+        security_group_ids=[balancer.instance_group_id, *efa],
+        image_id=item.on.ami_id or _image(make, item),
+        profile_arn=profile.arn,
+        network=network,
+        target_group_arn=balancer.target_group_arn,
         after=[balancer.listener, logs, *identity.ready],
     )
-    _scaling(make, plan, item, group.name)
+    for group in item.groups:
+        _group(make, fleet, group, f"{item.name}{group.suffix}", group_name(plan, item.name, group))
+    if item.standby:
+        standby = Ec2Group(suffix="", fewest=0, most=serving.max_replicas, zones=item.zones)
+        _group(make, fleet, standby, f"{item.name}-standby", standby_name(plan, item.name), on_demand=True)
+    _scaling(make, plan, item, balancer)
     if item.on.hosted_zone_id:
         zone, name = item.on.hosted_zone_id, item.on.domain_name
         alias_record(make, item.name, zone_id=zone, domain_name=name, balancer=balancer)
     endpoint_contract(make, item.name, contract(item, plan))
 
 
-def _scaling(make: Maker, plan: Plan, item: Ec2EndpointPlan, group: str) -> None:
-    replicas, metrics = item.serving.spec.replicas, item.serving.invocation.metrics
-    if not isinstance(replicas, Autoscaling) or metrics is None or metrics.waiting is None:
-        return
-    scale_on_metric(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fleet:
+    """What the groups of an endpoint share."""
+
+    plan: Plan
+    item: Ec2EndpointPlan
+    security_group_ids: Sequence[str]
+    image_id: str
+    profile_arn: str
+    network: NetworkContract
+    target_group_arn: str
+    after: Sequence[core.TerraformElement]
+
+
+def _group(make: Maker, fleet: _Fleet, group: Ec2Group, id_: str, name: str, *, on_demand: bool = False) -> None:
+    """A launch template and the Auto Scaling group that uses it."""
+    item, scope = fleet.item, make.scope
+    several = item.serving.nodes > 1
+    placement = None
+    if item.placement_group:
+        title = scope.name(id_)
+        placement = make(aws.PlacementGroup, id_, name=title, strategy="cluster", tags={"Name": title}).name
+    template = launch_template(
         make,
-        item.name,
-        group_name=group,
-        on=ScalesOn(
-            namespace=metric_namespace(plan),
-            metric=metrics.waiting,
-            dimensions={"endpoint": item.name},
-            target=float(replicas.waiting_per_replica),
+        NodeTemplate(
+            id=id_,
+            root_volume_gib=item.root_volume_gib,
+            security_group_ids=fleet.security_group_ids,
+            nics=item.nics,
+            user_data=user_data(item, fleet.plan, group, name),
+            instance_type=item.instance.name,
+            capacity=item.on.capacity,
+            placement_group=placement,
+            image_id=fleet.image_id,
+            instance_profile_arn=fleet.profile_arn,
+            tags=scope.tags,
         ),
-        warmup_s=item.grace_s,
     )
+    instance_group(
+        make,
+        id_,
+        InstanceGroup(
+            name=name,
+            fewest=group.fewest,
+            most=group.most,
+            subnet_ids=[fleet.network.private_subnet_ids[zone] for zone in group.zones],
+            target_group_arn=fleet.target_group_arn,
+            grace_s=item.grace_s,
+            drain_s=item.drain_s,
+            drain_hook=DRAIN_HOOK,
+            surge=item.surge,
+            spot=item.on.capacity.kind == "spot" and not on_demand,
+            health="EC2" if several else "ELB",
+            # Only the leader of a replica answers.
+            wait_for=1 if several else group.fewest,
+            tags=scope.tags,
+        ),
+        template,
+        after=fleet.after,
+    )
+
+
+def _scaling(make: Maker, plan: Plan, item: Ec2EndpointPlan, balancer: LoadBalancer) -> None:
+    name = group_name(plan, item.name)
+    if item.standby:
+        stand_in_for_spot(
+            make,
+            item.name,
+            spot=name,
+            standby=standby_name(plan, item.name),
+            most=item.serving.max_replicas,
+            start_s=item.grace_s,
+        )
+    replicas, metrics = item.serving.spec.replicas, item.serving.invocation.metrics
+    if not isinstance(replicas, Autoscaling):
+        return
+    waiting = _measured(plan, item, metrics.waiting if metrics else None)
+    to_zero = item.serving.min_replicas == 0
+    if waiting is not None and item.serving.max_replicas > max(1, item.serving.min_replicas):
+        target = float(replicas.waiting_per_replica)
+        scale_on_metric(
+            make, item.name, group_name=name, on=waiting, target=target, warmup_s=item.grace_s, scale_in=not to_zero
+        )
+    if to_zero:
+        scale_to_zero(
+            make,
+            item.name,
+            group_name=name,
+            behind=Balanced(load_balancer=balancer.balancer_suffix, target_group=balancer.targets_suffix),
+            waiting=waiting,
+            running=_measured(plan, item, metrics.running if metrics else None),
+            most=item.serving.max_replicas,
+            idle_s=replicas.cooldown_s,
+        )
+
+
+def _measured(plan: Plan, item: Ec2EndpointPlan, metric: str | None) -> Measured | None:
+    if metric is None:
+        return None
+    return Measured(namespace=metric_namespace(plan), metric=metric, dimensions={"endpoint": item.name})
 
 
 def _image(make: Maker, item: Ec2EndpointPlan) -> str:
@@ -166,20 +240,23 @@ def _role(make: Maker, plan: Plan, item: Ec2EndpointPlan, storage: StorageContra
 
 
 def _instance_statements(scope: Scope, plan: Plan, item: Ec2EndpointPlan) -> list[Statement]:
-    group = log_group_name(plan, item.name)
-    own = group_name(plan, item.name)
+    logs = log_group_name(plan, item.name)
+    names = [group_name(plan, item.name, group) for group in item.groups]
+    names += [standby_name(plan, item.name)] if item.standby else []
+    groups = [scope.arn("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{name}") for name in names]
     statements = [
         Statement(
             sid="WriteLogs",
             actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-            resources=[scope.arn("logs", f"log-group:{group}"), scope.arn("logs", f"log-group:{group}:*")],
+            resources=[scope.arn("logs", f"log-group:{logs}"), scope.arn("logs", f"log-group:{logs}:*")],
         ),
-        Statement(
-            sid="LeaveGroup",
-            actions=["autoscaling:CompleteLifecycleAction"],
-            resources=[scope.arn("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{own}")],
-        ),
+        Statement(sid="LeaveGroup", actions=["autoscaling:CompleteLifecycleAction"], resources=groups),
     ]
+    if item.on.capacity.kind == "spot":
+        give_up = ["autoscaling:TerminateInstanceInAutoScalingGroup"]
+        statements.append(Statement(sid="GiveUpSpot", actions=give_up, resources=groups))
+    if item.serving.nodes > 1:
+        statements += _meet(scope, names, groups)
     repository = _ecr_repository(item.serving.invocation.image_repository)
     if repository is not None:
         statements += [
@@ -191,6 +268,28 @@ def _instance_statements(scope: Scope, plan: Plan, item: Ec2EndpointPlan) -> lis
             ),
         ]
     return statements
+
+
+def _meet(scope: Scope, names: list[str], groups: list[str]) -> list[Statement]:
+    """How the instances of a replica find each other: they see who there is, and tag themselves."""
+    return [
+        Statement(
+            sid="SeeReplicas",
+            # Neither action knows resources (Service Authorization Reference, Amazon EC2 and EC2 Auto Scaling).
+            actions=["ec2:DescribeInstances", "autoscaling:DescribeAutoScalingGroups"],
+            resources=["*"],
+        ),
+        Statement(
+            sid="AgreeOnRound",
+            actions=["ec2:CreateTags"],
+            resources=[scope.arn("ec2", "instance/*")],
+            conditions=[
+                ("StringEquals", "aws:ResourceTag/aws:autoscaling:groupName", names),
+                ("ForAllValues:StringEquals", "aws:TagKeys", [ROUND_TAG, READY_TAG, LEAVING_TAG]),
+            ],
+        ),
+        Statement(sid="AwaitTurn", actions=["autoscaling:RecordLifecycleActionHeartbeat"], resources=groups),
+    ]
 
 
 def _ecr_repository(image: str) -> str | None:

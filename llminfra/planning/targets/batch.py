@@ -95,7 +95,11 @@ def _judge(
 ) -> BatchPlan | None:
     pool = _machine(item, endpoint, platform, findings)
     zones = zones_of(endpoint, tuple(item.on.zones), platform, network, findings)
-    if pool is None or zones is None or not one_machine(endpoint, pool, findings):
+    if (
+        pool is None
+        or zones is None
+        or not one_machine(endpoint, pool, findings, fix="use a larger instance type or quantize")
+    ):
         return None
     if item.engine.kind != "vllm":
         findings.error(
