@@ -159,10 +159,10 @@ def settings(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group | None = None, n
     env = {**invocation.env, **{key: f"{_CACHE}/{folder}" for key, folder in invocation.cache_env.items()}}
     if several:
         env = {key: value for key, value in env.items() if key not in _INTERFACES}
-    command = invocation.command[1:]
-    ranks = {"engine.args": [_ranked(value, serving.nodes) for value in (*command, *invocation.args)]}
+    ranks = {"engine.args": [_ranked(value, item) for value in (*invocation.command[1:], *invocation.args)]}
     if several:
-        ranks["worker.args"] = [_worker(value, serving.nodes) for value in (*command, *invocation.worker_args)]
+        worker = (invocation.worker_command or invocation.command)[1:]
+        ranks["worker.args"] = [_worker(value, item) for value in (*worker, *invocation.worker_args)]
     secrets = [f"{ref.name}\t{ref.secret_name}\t{ref.secret_key or ''}" for ref in invocation.secret_env]
     return {
         "instance.env": "".join(f"{key}={shlex.quote(value)}\n" for key, value in instance.items()),
@@ -180,7 +180,7 @@ def _replica(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group) -> dict[str, st
     names = [group_name(plan, item.name, each) for each in item.groups]
     here = group_name(plan, item.name, group)
     return {
-        "ADDRESS_ENV": " ".join(key for key, field in invocation.field_env.items() if field == "status.podIP"),
+        "ADDRESS_ENV": " ".join(_own_address(item)),
         "CAPABILITIES": " ".join(invocation.added_capabilities),
         "EARLIER_GROUPS": " ".join(names[: names.index(here)]),
         "HEALTH_PATH": invocation.liveness.path or "/health",
@@ -189,15 +189,21 @@ def _replica(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group) -> dict[str, st
     }
 
 
-def _ranked(value: str, nodes: int) -> str:
-    for name, own in {**_RENDEZVOUS, "$(LWS_GROUP_SIZE)": str(nodes)}.items():
-        value = value.replace(name, own)
+def _own_address(item: Ec2EndpointPlan) -> list[str]:
+    """Variables that hold the address of the rank itself."""
+    return [name for name, field in item.serving.invocation.field_env.items() if field == "status.podIP"]
+
+
+def _ranked(value: str, item: Ec2EndpointPlan) -> str:
+    own = {f"$({name})": "$(ADDRESS)" for name in _own_address(item)}
+    for name, known in {**_RENDEZVOUS, **own, "$(LWS_GROUP_SIZE)": str(item.serving.nodes)}.items():
+        value = value.replace(name, known)
     return value
 
 
-def _worker(value: str, nodes: int) -> str:
+def _worker(value: str, item: Ec2EndpointPlan) -> str:
     # Only the leader takes requests: SGLang answers health checks on every rank, and the load balancer must not see it.
-    return "--host=127.0.0.1" if value == "--host=0.0.0.0" else _ranked(value, nodes)
+    return "--host=127.0.0.1" if value == "--host=0.0.0.0" else _ranked(value, item)
 
 
 def _bare(script: str) -> str:

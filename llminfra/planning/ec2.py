@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import prices
 from llminfra.catalog.ec2_images import machine_image
-from llminfra.planning.ec2_checks import check_efa, check_reservation_zones, check_scaling
+from llminfra.planning.ec2_checks import check_efa, check_ranks, check_reservation_zones, check_scaling
 from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.serving import plan_serving
 from llminfra.planning.serving_plan import Ec2EndpointPlan, Ec2Group, ServingPlan
@@ -66,7 +66,7 @@ def _plan(
         )
         return None
     serving = plan_serving(endpoint, pool, platform, (), findings, place="ec2")
-    if serving is None:
+    if serving is None or not check_ranks(endpoint, serving, findings):
         return None
     report_idle_gpus(endpoint, pool, serving, findings)
     serving = whole_instance(serving, pool)

@@ -66,6 +66,23 @@ def check_reservation_zones(endpoint: Endpoint, on: Ec2, zones: tuple[str, ...],
     return zones[:1]
 
 
+def check_ranks(endpoint: Endpoint, serving: ServingPlan, findings: Findings) -> bool:
+    """Report ranks that only Kubernetes starts; true when there are none."""
+    backend = getattr(endpoint.engine, "distributed_executor_backend", "mp")
+    if serving.nodes == 1 or backend == "mp":
+        return True
+    findings.error(
+        "LLM_SRV_48",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine.distributed_executor_backend",
+        "instances of a replica start the engine's own processes; nothing starts a Ray cluster on them",
+        found=backend,
+        expected="mp",
+        fix="leave distributed_executor_backend out, or use a GpuPool",
+    )
+    return False
+
+
 def check_scaling(endpoint: Endpoint, on: Ec2, serving: ServingPlan, start_s: float, findings: Findings) -> None:
     """Report scaling that an Auto Scaling group cannot do; ``start_s`` is the whole start of a new instance."""
     path = f"endpoints.{endpoint.name}.replicas"

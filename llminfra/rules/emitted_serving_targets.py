@@ -125,6 +125,15 @@ RULES = (
         source=("Amazon EC2 User Guide: On-Demand Capacity Reservations, pricing and billing",),
     ),
     emitted(
+        "LLM_SRV_48",
+        "Replicas that span EC2 instances start without Ray",
+        looks_at=_PLAN,
+        why="Instances of a replica agree on a round and start one engine process each. A Ray cluster is started by "
+        "scripts of a pod, which they do not have.",
+        fix='leave distributed_executor_backend="ray" out, or use a GpuPool',
+        source=("vllm-project/vllm examples/online_serving/multi-node-serving.sh",),
+    ),
+    emitted(
         "LLM_SEC_40",
         "No Hub token in a SageMaker model",
         looks_at=_PLAN,

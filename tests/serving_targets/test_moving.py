@@ -18,6 +18,12 @@ from tests.serving_targets.platforms import POOL, TARGETS, ec2, endpoint, findin
 _WHERE = ("/weights", "/opt/ml", "s3://", "--load-format", "--model-loader-extra-config")
 
 
+RAY = {
+    "kind": "vllm",
+    "max_model_len": 16_384,
+    "distributed_executor_backend": "ray",
+    "image": {"repository": "acme/vllm", "tag": "1", "efa": True, "ray": True},
+}
 BLOCK = CapacityBlock(reservation_id="cr-0123456789abcdef0")
 
 
@@ -141,6 +147,7 @@ def test_yaml_names_a_target_by_kind(tmp_path: Any) -> None:
         ("LLM_CAP_42", lambda: findings(endpoint(ec2(instance_type="g6e.12xlarge")))),
         ("LLM_SRV_43", lambda: findings(endpoint(ec2(), replicas={"min": 0, "max": 2, "cooldown_s": 60}))),
         ("LLM_SRV_46", lambda: findings(_spanning(replicas={"min": 1, "max": 2}))),
+        ("LLM_SRV_48", lambda: findings(_spanning(engine=RAY))),
         ("LLM_CAP_21", lambda: findings(endpoint(ec2(efa=True)))),
         ("LLM_CAP_24", lambda: findings(endpoint(ec2(capacity=BLOCK, zones=["us-east-1a", "us-east-1b"])))),
         ("LLM_CAP_23", lambda: findings(endpoint(ec2(capacity=BLOCK)))),
