@@ -2,6 +2,7 @@ import pytest
 
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, estimate
+from llminfra.planning.memory.shapes import pipeline_ranges
 
 
 def fit(model, **case):
@@ -81,3 +82,55 @@ def test_checkpoint_that_asks_for_an_fp8_cache_gets_one():
         fit("nvidia/Llama-3.3-70B-Instruct-FP8", tensor_parallel=4, kv_cache_dtype="bfloat16").kv_cache_dtype
         == "bfloat16"
     )
+
+
+def test_hybrid_models_hold_two_states_where_prefixes_are_cached():
+    # Printed for a 27B model of this shape, two ranks, fp8 cache: 302,921 tokens and 2.31x of 131,072 from 208 blocks.
+    case = {"tensor_parallel": 2, "kv_cache_dtype": "fp8", "max_model_len": 131072, "gpu": "RTX-3090"}
+    result = fit("Qwen/Qwen3.6-27B", engine_version="0.28.0", quantization="fp8", **case)
+    assert result.block_size == 1568
+    page_gib = 16 * 1568 * 1024 / 2**30
+    assert result.kv_needed_gib == pytest.approx((84 + 3 * 2) * page_gib, abs=1e-3)
+    before = fit("Qwen/Qwen3.6-27B", engine_version="0.25.1", quantization="fp8", **case)
+    assert before.kv_needed_gib == pytest.approx((84 + 3) * page_gib, abs=1e-3)
+    asked = fit("Qwen/Qwen3.6-27B", engine_version="0.25.1", quantization="fp8", enable_prefix_caching=True, **case)
+    assert asked.kv_needed_gib == result.kv_needed_gib
+
+
+def test_every_drafted_token_holds_a_state():
+    plain = fit("Qwen/Qwen3-Next-80B-A3B-Instruct", tensor_parallel=4, max_model_len=4096, engine_version="0.21.0")
+    drafted = fit("Qwen/Qwen3-Next-80B-A3B-Instruct", tensor_parallel=4, max_model_len=4096, engine_version="0.21.0",
+                  speculative_tokens=3)  # fmt: skip
+    # Sixteen pages and three states on twelve layers; with the drafting layer thirteen deep, and four states a group.
+    assert drafted.kv_needed_gib / plain.kv_needed_gib == pytest.approx((16 + 3 * 4) * 13 / ((16 + 3) * 12), rel=0.01)
+    # The measured start with its draft layer: 37.99 GiB a rank.
+    assert drafted.weights_gib_per_gpu == pytest.approx(37.99, rel=0.002)
+
+
+def test_windows_reserve_every_batch_under_way_since_026():
+    case = {"max_model_len": 131072, "max_num_batched_tokens": 8192, "gpu": "H100-80GB"}
+    before = fit("openai/gpt-oss-20b", engine_version="0.25.1", **case)
+    after = fit("openai/gpt-oss-20b", engine_version="0.26.0", **case)
+    # Twelve layers of 2 KiB a token; the window group holds 8192 more tokens.
+    assert (after.kv_needed_gib - before.kv_needed_gib) * 2**30 == pytest.approx(12 * 2048 * 8192, rel=0.01)
+
+
+def test_uneven_stages_take_the_fewest_blocks_of_all():
+    facts = load_model("Qwen/Qwen2.5-7B-Instruct")
+    case = {"gpu": "L4", "tensor_parallel": 1, "max_model_len": 4096, "engine_version": "0.11.0"}
+    result = fit("Qwen/Qwen2.5-7B-Instruct", pipeline_parallel=3, **case)
+    # 28 layers on three stages: 9, 10, 9. The outer two carry the vocabulary, the middle one the most cache.
+    layer = 2 * 4 * 128 * 2
+    assert [len(stage) for stage in pipeline_ranges(facts.num_layers, 3)] == [9, 10, 9]
+    assert result.kv_bytes_per_token_per_gpu == 10 * layer
+    assert result.kv_cache_tokens == result.kv_cache_memory_gib * 2**30 // (16 * 10 * layer) * 16
+    # Where little is left, the stage with more weights has fewer blocks although each is smaller.
+    tight = fit("Qwen/Qwen2.5-7B-Instruct", pipeline_parallel=3, gpu_memory_utilization=0.32, **case)
+    assert tight.kv_cache_tokens == tight.kv_cache_memory_gib * 2**30 // (16 * 9 * layer) * 16
+    assert tight.kv_cache_tokens > 0
+
+
+def test_stages_with_indexer_or_draft_layers_hold_their_own_layers_only():
+    whole = fit("deepseek-ai/DeepSeek-V3.2", tensor_parallel=8)
+    half = fit("deepseek-ai/DeepSeek-V3.2", tensor_parallel=8, pipeline_parallel=2)
+    assert half.kv_bytes_per_token_per_gpu == pytest.approx(whole.kv_bytes_per_token_per_gpu * 31 / 61, rel=1e-3)

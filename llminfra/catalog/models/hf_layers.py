@@ -52,6 +52,10 @@ _BIASED_NORM_TYPES = frozenset(
 )  # fmt: skip
 
 
+# Their configs do not say it: vllm/model_executor/models/qwen3_next_mtp.py and qwen3_5_mtp.py default to one (0.33.0).
+_ONE_MTP_LAYER_TYPES = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"})
+
+
 def decoder_layers(text: ConfigReader) -> tuple[Layer, ...]:
     """Decoder layers in order."""
     builder = _BUILDERS.get(text.model_type)
@@ -62,7 +66,8 @@ def decoder_layers(text: ConfigReader) -> tuple[Layer, ...]:
 
 def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
     """Multi-token-prediction layers that the checkpoint carries; engines load them only to speculate."""
-    count = text.integer("num_nextn_predict_layers", "mtp_num_hidden_layers", default=0)
+    default = 1 if text.model_type in _ONE_MTP_LAYER_TYPES else 0
+    count = text.integer("num_nextn_predict_layers", "mtp_num_hidden_layers", default=default)
     if not 0 < count <= MOST_LAYERS:
         return ()
     full = [layer for layer in decoder_layers(text) if isinstance(layer.mixer, Attention | Mla)]

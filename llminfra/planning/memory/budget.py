@@ -76,20 +76,29 @@ def vllm_budget(
     profile: EngineProfile,
     settings: Settings,
     plan: CachePlan,
-    weights_gib: float,
+    stage_weights_gib: tuple[float, ...],
     total_gib: float,
     gpu: Gpu | None,
 ) -> Budget:
-    """Cache memory as vLLM's profiling run finds it."""
-    length, batched = settings.max_model_len, settings.max_num_batched_tokens
+    """Cache memory as vLLM's profiling run finds it, on the pipeline stage with the fewest blocks.
+
+    The engine gives every stage the smallest number of blocks of all (``get_kv_cache_configs``).
+    """
+    length, batched = settings.max_model_len, settings.in_flight_tokens
     batch = profiling_batch(settings, profile)
     peak = activation_peak(facts, batch, profile)
     other = non_torch_gib(profile, settings, gpu)
+    weights_gib = max(stage_weights_gib)
     held = held_gib(facts, batch, profile, settings, total_gib - weights_gib - other - peak.total / GIB)
     graphs = cuda_graph_gib(facts, profile, settings)
     limit = total_gib * settings.utilization
     activation = peak.total / GIB + held
-    available = limit - weights_gib - activation - other - (graphs if profile.reserves_cuda_graphs else 0.0)
+    left = limit - activation - other - (graphs if profile.reserves_cuda_graphs else 0.0)
+    binding = min(
+        (stage for stage in range(settings.pp)),
+        key=lambda stage: _blocks(plan.of_stage(stage), left - stage_weights_gib[stage], fallback=stage),
+    )
+    available, plan = left - stage_weights_gib[binding], plan.of_stage(binding)
     blocks = plan.blocks(available * GIB)
     usable = available - (plan.bytes_per_block / GIB if profile.null_block else 0.0)
     longest = plan.longest(usable * GIB, length, batched)
@@ -123,6 +132,13 @@ def vllm_budget(
         ),
         explain=_explain(profile, settings, peak, held, total_gib, limit, other, graphs, available, pool),
     )
+
+
+def _blocks(plan: CachePlan, available_gib: float, *, fallback: int) -> tuple[float, float, int]:
+    """Order of stages: those without a cache last, then by blocks, then by memory."""
+    if plan.bytes_per_block <= 0:
+        return float("inf"), available_gib, fallback
+    return available_gib * GIB / plan.bytes_per_block, available_gib, fallback
 
 
 def profiling_batch(settings: Settings, profile: EngineProfile) -> Batch:
@@ -173,7 +189,7 @@ def _vllm_verdict(
     communicators: float,
 ) -> Verdict:
     length = settings.max_model_len
-    needed = plan.needed_bytes(length, settings.max_num_batched_tokens) / GIB
+    needed = plan.needed_bytes(length, settings.in_flight_tokens) / GIB
     context = engine_data()["overheads"]["cuda_context_gib"] + communicators
     if weights > total - context:
         text = f"the weights take {weights:.2f} GiB of the {total:.2f} GiB that the GPU has"

@@ -57,6 +57,9 @@ class EngineProfile:
             ``sparse_workspace_long_factor`` unless 0.
         sparse_logits_gib: What the run sets aside for the indexer's scores.
         null_block: One block is held back before the admission check.
+        hybrid_prefix_caching: Models with recurrent layers cache prefixes by default, with one more state per request.
+        counts_in_flight: Window layers reserve room for every batch that is under way at once.
+        latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
     """
 
     version: tuple[int, ...]
@@ -87,6 +90,9 @@ class EngineProfile:
     tokens_by_concurrency: bool = False
     group_slack: float = 1.0
     null_block: bool = False
+    hybrid_prefix_caching: bool = False
+    counts_in_flight: bool = False
+    latent_hybrid_block: int = 64
     mla_context_tokens: int = 0
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0

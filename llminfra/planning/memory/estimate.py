@@ -23,9 +23,9 @@ from llminfra.planning.memory.engine_profile import (
     vllm_profile,
 )
 from llminfra.planning.memory.kv_plan import CachePlan, plan_cache
-from llminfra.planning.memory.kv_specs import cache_specs
+from llminfra.planning.memory.kv_specs import layer_specs
 from llminfra.planning.memory.overhead import GIB
-from llminfra.planning.memory.settings import MLA_BLOCK_SIZE, Settings, clean_id, resolve
+from llminfra.planning.memory.settings import Settings, clean_id, resolve
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.weights import WeightBytes, rank_weights
 
@@ -104,7 +104,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     )
     weights = max(stages, key=lambda item: item.total)
     plan = cache_plan(facts, profile, settings)
-    length, batched = settings.max_model_len, settings.max_num_batched_tokens
+    length, batched = settings.max_model_len, settings.in_flight_tokens
     explain = _explain(facts, case, profile, settings, weights, plan, gpu, given=given)
     findings = divisibility_findings(facts, settings.tp, settings.pp, ep=settings.ep, quant=settings.quant)
     result = FitResult(
@@ -119,7 +119,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         pipeline_parallel=settings.pp,
         max_model_len=length,
         max_num_seqs=settings.max_num_seqs,
-        max_num_batched_tokens=batched,
+        max_num_batched_tokens=settings.max_num_batched_tokens,
         block_size=plan.block_size,
         kv_cache_dtype=settings.kv_cache_dtype,
         quantization=settings.quant.method if settings.quant else None,
@@ -131,12 +131,13 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     if total is None:
         return result
     weights_gib = weights.total / GIB
+    stage_gib = tuple(stage.total / GIB for stage in stages)
     if case.engine == "sglang":
         budget = sglang_budget(facts, case, settings, weights_gib, total, gpu)
     elif case.engine == "tgi":
         budget = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
     else:
-        budget = vllm_budget(facts, profile, settings, plan, weights_gib, total, gpu)
+        budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu)
     return _with_budget(result, budget)
 
 
@@ -162,8 +163,8 @@ def _with_budget(result: FitResult, budget: Budget) -> FitResult:
 
 
 def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> CachePlan:
-    """Cache layout of the pipeline stage with the most cache."""
-    specs = cache_specs(
+    """Cache layout of the whole model, with the bytes of every pipeline stage."""
+    layers = layer_specs(
         facts,
         tp=settings.tp,
         kv_bytes=settings.kv_element_bytes,
@@ -171,9 +172,10 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         context_ranks=settings.context_ranks,
         with_mtp=settings.with_mtp,
     )
-    if settings.pp > 1 and len(specs) == facts.num_layers:
-        widest = max(pipeline_ranges(facts.num_layers, settings.pp), key=len)
-        specs = specs[widest.start : widest.stop]
+    stages = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, settings.pp)) for _ in held]
+    stages += [settings.pp - 1] * (len(layers) - len(stages))
+    specs = [spec for layer in layers for spec in layer]
+    stage_of = [stage for stage, layer in zip(stages, layers, strict=True) for _ in layer]
     hybrid = profile.hybrid_manager
     if any(isinstance(layer.mixer, Attention) and layer.mixer.chunk for layer in facts.layers):
         hybrid = hybrid and profile.chunked_hybrid
@@ -183,7 +185,9 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         hybrid_manager=hybrid,
         by_concurrency=profile.tokens_by_concurrency,
         group_slack=profile.group_slack,
-        alignment=MLA_BLOCK_SIZE if facts.uses_mla else KERNEL_BLOCK,
+        alignment=profile.latent_hybrid_block if facts.uses_mla else KERNEL_BLOCK,
+        states=settings.states,
+        stage_of=stage_of if settings.pp > 1 else (),
     )
 
 
@@ -204,7 +208,7 @@ def _explain(
     trust = "" if facts.verified else " (from memory, not read from a source)"
     experts = f", experts over {settings.ep}" if settings.ep > 1 else ""
     storage = f"{settings.quant.method} quantization" if settings.quant else settings.dtype
-    per_token = plan.bytes_per_token(settings.max_model_len, settings.max_num_batched_tokens)
+    per_token = plan.bytes_per_token(settings.max_model_len, settings.in_flight_tokens)
     layout = (
         f"cache {per_token:.0f} bytes per token, {len(plan.groups)} group(s) of layers, pages of"
         f" {plan.block_size} tokens, {settings.kv_cache_dtype} elements"

@@ -22,7 +22,8 @@ class CachePlan:
     Attributes:
         block_size: Tokens in a page of the attention layers, after the engine raised it for recurrent layers.
         groups: One spec and the number of layers per group.
-        bytes_per_block: Pool bytes behind one block id.
+        bytes_per_block: Pool bytes behind one block id, on the pipeline stage with the most.
+        stage_bytes: The same of every stage.
         states: Recurrent states that a request holds.
         by_concurrency: Tokens are reported as concurrency times the context length (0.21 and later).
     """
@@ -30,8 +31,13 @@ class CachePlan:
     block_size: int
     groups: tuple[tuple[CacheSpec, int], ...]
     bytes_per_block: int
+    stage_bytes: tuple[int, ...] = ()
     states: int = 1
     by_concurrency: bool = False
+
+    def of_stage(self, stage: int) -> CachePlan:
+        """The plan as one pipeline stage sees it: the same groups, its own bytes behind a block id."""
+        return replace(self, bytes_per_block=self.stage_bytes[stage]) if self.stage_bytes else self
 
     def blocks(self, available_bytes: float) -> int:
         """Block ids that fit."""
@@ -93,18 +99,23 @@ def plan_cache(
     group_slack: float = 1.25,
     alignment: int = 16,
     states: int = 1,
+    stage_of: Sequence[int] = (),
 ) -> CachePlan:
     """Lay out the caches of all layers.
 
     Args:
-        specs: One per layer with a cache.
+        specs: One per cache, in layer order.
         block_size: Tokens per page that the engine starts from.
         hybrid_manager: Window layers free what left the window.
         by_concurrency: See `CachePlan`.
         group_slack: Layer counts within this ratio are padded to one group each instead of being split.
         alignment: Attention block sizes are multiples of this when raised for recurrent states.
         states: Recurrent states per request.
+        stage_of: Pipeline stage of every spec; groups are made for the whole model and every stage holds its layers of
+            each group (``_project_kv_cache_groups_to_worker``). Empty for one stage.
     """
+    stages = [stage for spec, stage in zip(specs, stage_of or [0] * len(specs), strict=True) if spec.token_bytes > 0]
+    count = max(stage_of, default=0) + 1
     # Cross-attention layers hold encoder tokens, but V0, the only engine that serves them, gives them equal pages.
     cached = [
         replace(spec, kind=CacheKind.FULL) if spec.kind is CacheKind.CROSS else spec
@@ -117,13 +128,17 @@ def plan_cache(
     kinds = {(spec.kind, spec.span) for spec in cached}
     if len(kinds) <= 1:
         total = sum(spec.page_bytes(block_size) for spec in cached)
+        staged = [0] * count
+        for spec, stage in zip(cached, stages, strict=True):
+            staged[stage] += spec.page_bytes(block_size)
         one: list[tuple[CacheSpec, int]] = []
         if cached:
             one.append((replace(cached[0], token_bytes=0, padded_page=total), len(cached)))
         return CachePlan(
             block_size=block_size,
             groups=tuple(one),
-            bytes_per_block=total,
+            bytes_per_block=max(staged),
+            stage_bytes=tuple(staged),
             states=states,
             by_concurrency=by_concurrency,
         )
@@ -131,12 +146,23 @@ def plan_cache(
     counts = Counter(cached)
     fewest, most = min(counts.values()), max(counts.values())
     size = most if most < fewest * group_slack else fewest
-    groups = tuple((spec, size) for spec, count in counts.items() for _ in range(cdiv(count, size)))
+    groups = tuple((spec, size) for spec, number in counts.items() for _ in range(cdiv(number, size)))
     page = max(spec.page_bytes(block_size) for spec in cached)
+    if count == 1:
+        deepest = [size]
+    else:
+        deepest = [0] * count
+        for spec, number in counts.items():
+            members = [stage for item, stage in zip(cached, stages, strict=True) if item == spec]
+            split = cdiv(number, size)
+            for first in range(split):
+                held = Counter(members[first::split])
+                deepest = [max(most, held[stage]) for stage, most in enumerate(deepest)]
     return CachePlan(
         block_size=block_size,
         groups=groups,
-        bytes_per_block=page * size,
+        bytes_per_block=page * max(deepest),
+        stage_bytes=tuple(page * number for number in deepest),
         states=states,
         by_concurrency=by_concurrency,
     )

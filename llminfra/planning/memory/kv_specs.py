@@ -80,7 +80,20 @@ FP8_SPARSE_LATENT_BYTES = 656
 def cache_specs(
     facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int, context_ranks: int = 1, with_mtp: bool = False
 ) -> tuple[CacheSpec, ...]:
-    """Cache of every decoder layer that keeps one, in layer order.
+    """Every cache of the model in layer order; see `layer_specs`."""
+    return tuple(
+        spec
+        for layer in layer_specs(
+            facts, tp=tp, kv_bytes=kv_bytes, state_bytes=state_bytes, context_ranks=context_ranks, with_mtp=with_mtp
+        )
+        for spec in layer
+    )
+
+
+def layer_specs(
+    facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int, context_ranks: int = 1, with_mtp: bool = False
+) -> tuple[tuple[CacheSpec, ...], ...]:
+    """Caches of every decoder layer: none, one, or two where it has an indexer or a second mixer.
 
     Args:
         facts: The model.
@@ -88,22 +101,23 @@ def cache_specs(
         kv_bytes: Bytes of one cached element (2, or 1 for fp8).
         state_bytes: Bytes of one element of the convolution state.
         context_ranks: Decode-context-parallel ranks, which share out the tokens of replicated heads.
-        with_mtp: Add the cache of MTP layers.
+        with_mtp: Add the cache of MTP layers, which belong to the last pipeline stage.
     """
-    specs: list[CacheSpec] = []
-    layers = facts.layers + (facts.mtp_layers if with_mtp else ())
-    for layer in layers:
+    found = []
+    for layer in facts.layers + (facts.mtp_layers if with_mtp else ()):
+        specs: list[CacheSpec] = []
         for mixer in (layer.mixer, layer.second_mixer):
             if mixer is not None:
                 specs += mixer_cache(mixer, facts, tp=tp, kv_bytes=kv_bytes, state_bytes=state_bytes)
-    if context_ranks > 1:
-        return tuple(
-            CacheSpec(kind=spec.kind, token_bytes=cdiv(spec.token_bytes, context_ranks), span=spec.span)
-            if spec.kind is CacheKind.FULL
-            else spec
-            for spec in specs
-        )
-    return tuple(specs)
+        found.append(tuple(_shared_out(spec, context_ranks) for spec in specs))
+    return tuple(found)
+
+
+def _shared_out(spec: CacheSpec, context_ranks: int) -> CacheSpec:
+    """Tokens of full attention dealt out to the decode-context-parallel ranks."""
+    if context_ranks == 1 or spec.kind is not CacheKind.FULL:
+        return spec
+    return CacheSpec(kind=spec.kind, token_bytes=cdiv(spec.token_bytes, context_ranks), span=spec.span)
 
 
 def mixer_cache(mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int) -> list[CacheSpec]:

@@ -38,6 +38,8 @@ class Settings:
     block_size: int
     eager: bool
     with_mtp: bool
+    states: int
+    in_flight_tokens: int
     notes: tuple[str, ...]
 
 
@@ -85,8 +87,24 @@ def resolve(
         block_size=block,
         eager=bool(case.enforce_eager),
         with_mtp=bool(case.speculative_tokens) and bool(facts.mtp_layers),
+        states=_states(case, profile),
+        in_flight_tokens=tokens * _concurrent_batches(facts, profile, pp),
         notes=tuple(notes),
     )
+
+
+def _states(case: FitCase, profile: EngineProfile) -> int:
+    """Recurrent states that a request holds: its own, one more where prefixes are cached, one per drafted token."""
+    cached = case.enable_prefix_caching
+    aligned = profile.hybrid_prefix_caching if cached is None else cached and profile.version >= (0, 17, 0)
+    return 1 + int(aligned) + (case.speculative_tokens or 0)
+
+
+def _concurrent_batches(facts: ModelFacts, profile: EngineProfile, pp: int) -> int:
+    """``max_concurrent_batches`` of vllm/config/vllm.py: asynchronous scheduling adds a batch, but not for pooling."""
+    if not profile.counts_in_flight:
+        return 1
+    return pp + 1 if facts.generative else pp
 
 
 def quantization(facts: ModelFacts, case: FitCase) -> QuantFacts | None:
