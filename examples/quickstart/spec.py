@@ -1,6 +1,20 @@
 """The shortest useful spec: one model on one kind of node, everything else by default."""
 
-from llminfra import VLLM, Endpoint, GpuPool, Model, ModelBucket, Platform
+import datetime as dt
+
+from llminfra import VLLM, Endpoint, GpuPool, Model, ModelBucket, Platform, Waiver
+
+# Findings that this platform lives with: why, and until when somebody answers for it.
+ACCEPTED = {
+    ("CKV2_AWS_34", "endpoints.*"): "The contract of an endpoint names a secret and holds none.",
+    ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",
+    ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",
+    ("CKV_AWS_18", "storage.*"): "CloudTrail data events record every access; access logs would repeat them.",
+    ("CKV_K8S_11", "endpoints.*"): "A CPU limit throttles tokenization; the request guarantees each pod its share.",
+    ("CKV_K8S_15", "endpoints.*"): "Release tags do not move; Always would make each start depend on the registry.",
+    ("CKV_K8S_22", "endpoints.*"): "CUDA libraries write outside the cache volumes; the user has no privileges at all.",
+    ("CKV_K8S_43", "endpoints.*"): "Release tags do not move; digests come with our own image mirror.",
+}
 
 gpus = GpuPool(name="l40s", instance_types=["g6e.xlarge", "g6e.2xlarge"], nodes=(0, 2))
 
@@ -9,5 +23,10 @@ platform = Platform(
     region="us-east-1",
     pools=[gpus],
     storage=[ModelBucket(name="acme-quickstart-weights")],
+    budget_usd_per_month=4_000,
+    waivers=[
+        Waiver(rule=rule, scope=scope, reason=reason, owner="ml-platform", expires=dt.date(2027, 6, 30))
+        for (rule, scope), reason in ACCEPTED.items()
+    ],
     endpoints=[Endpoint(name="chat", model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(max_model_len=32_768), on=gpus)],
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.policy.formats.paths import shown
 from llminfra.policy.report import PolicyFinding
+from llminfra.policy.yaml_fixes import apply_yaml_edit
 from llminfra.rules.origins import object_at
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def propose_fixes(report: PolicyReport, plans: Sequence[Plan]) -> Proposal:
             continue
         declared = object_at(plan.platform, edit.path)
         origin = declared.origin if declared is not None else None
-        if declared is None or origin is None or not origin[0].endswith(".py"):
-            left.append((item, "not declared in a Python file"))
+        if declared is None or origin is None:
+            left.append((item, "not declared in the spec"))
             continue
         wanted.append((*origin, type(declared).__name__, edit, item))
     texts: dict[str, str] = {}
@@ -75,9 +76,14 @@ def propose_fixes(report: PolicyReport, plans: Sequence[Plan]) -> Proposal:
     # From the bottom up, so that an edit that takes a line away does not move the ones to come.
     for file, line, class_name, edit, item in sorted(wanted, key=lambda each: (each[0], -each[1])):
         source = texts.get(file) or Path(file).read_text(encoding="utf-8")
-        changed = apply_edit(source, line, class_name, edit)
+        if file.endswith(".py"):
+            changed = apply_edit(source, line, class_name, edit)
+        else:
+            changed = apply_yaml_edit(
+                source, item.platform, edit.path, edit.argument, edit.value, as_json=file.endswith(".json")
+            )
         if changed is None:
-            left.append((item, f"{class_name}(…) at line {line} is not written out"))
+            left.append((item, f"{class_name} at line {line} is not written out"))
             continue
         texts[file] = changed
         fixed.append(item)

@@ -6,14 +6,18 @@ import ast
 from functools import lru_cache
 from pathlib import Path
 
+from llminfra.policy.yaml_fixes import key_line
+
 _LARGEST_BYTES = 2_000_000
 
 
 def argument_line(file: str, line: int, path: str) -> int:
-    """Line of the innermost keyword of a spec path inside the call at ``line``; the line itself where there is none.
+    """Line of the innermost argument of a spec path in the object at ``line``; the line itself where there is none.
 
-    Only the calls that start on the line are searched, so the result is never in another object.
+    Only the calls (in YAML the mappings) that start on the line are searched, so the result is never in another object.
     """
+    if file.endswith((".yaml", ".yml", ".json")):
+        return key_line(_text(file), line, path)
     calls = _calls(file).get(line)
     if not calls:
         return line
@@ -37,6 +41,14 @@ def _parsed(file: str, stamp: tuple[int, int]) -> dict[int, list[ast.Call]]:  # 
         if isinstance(node, ast.Call):
             found.setdefault(node.lineno, []).append(node)
     return found
+
+
+def _text(file: str) -> str:
+    """The file's text; empty where it cannot be read or is far too large for a spec."""
+    try:
+        return "" if Path(file).stat().st_size > _LARGEST_BYTES else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _calls(file: str) -> dict[int, list[ast.Call]]:
