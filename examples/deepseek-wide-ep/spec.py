@@ -1,6 +1,20 @@
 """DeepSeek-R1 with its experts spread over the GPUs of two p5en.48xlarge, and a copy of attention on each GPU."""
 
-from llminfra import VLLM, CapacityBlock, Endpoint, GpuPool, Lustre, Model, ModelBucket, Parallelism, Platform
+import datetime as dt
+
+from llminfra import VLLM, CapacityBlock, Endpoint, GpuPool, Lustre, Model, ModelBucket, Parallelism, Platform, Waiver
+
+# Findings that this platform lives with: why, and until when somebody answers for it.
+ACCEPTED = {
+    ("CKV2_AWS_34", "endpoints.*"): "The contract of an endpoint names a secret and holds none.",
+    ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",
+    ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",
+    ("CKV_AWS_18", "storage.*"): "CloudTrail data events record every access; access logs would repeat them.",
+    ("CKV_K8S_11", "endpoints.*"): "A CPU limit throttles tokenization; the request guarantees each pod its share.",
+    ("CKV_K8S_15", "endpoints.*"): "Release tags do not move; Always would make each start depend on the registry.",
+    ("CKV_K8S_43", "endpoints.*"): "Release tags do not move; digests come with our own image mirror.",
+    ("LLM_FIT_33", "endpoints.r1"): "All nodes run one image, whose EFA installer we look at before a release.",
+}
 
 bucket = ModelBucket(name="acme-deepseek-weights")
 weights = Lustre(name="weights", capacity_gib=9600, throughput_mbps_per_tib=1000, source=bucket, zone="us-east-2a")
@@ -13,7 +27,17 @@ h200 = GpuPool(
     zones=["us-east-2a"],
 )
 
-platform = Platform(name="wide-ep", region="us-east-2", pools=[h200], storage=[bucket, weights])
+platform = Platform(
+    name="wide-ep",
+    region="us-east-2",
+    pools=[h200],
+    storage=[bucket, weights],
+    budget_usd_per_month=120_000,
+    waivers=[
+        Waiver(rule=rule, scope=scope, reason=reason, owner="ml-platform", expires=dt.date(2027, 6, 30))
+        for (rule, scope), reason in ACCEPTED.items()
+    ],
+)
 platform.add(
     Endpoint(
         name="r1",
