@@ -40,6 +40,36 @@ Module._load = function (request, parent, isMain) {
   return load(request, parent, isMain);
 };
 
+// The kernel keeps the whole file of type descriptions in memory, and takes a hundredth of it, one `toString` of a range
+// for each type: here it gets an object that reads the range when it is asked.
+const readWhole = fs.readFileSync;
+fs.readFileSync = (path, options) => {
+  if (options !== undefined || typeof path !== "string" || !/[\\/]\.jsii\.runtime-defs\.v\d+\.jsonl$/.test(path)) {
+    return readWhole(path, options);
+  }
+  const descriptor = fs.openSync(path, "r");
+  return {
+    toString(encoding, start, end) {
+      const range = Buffer.allocUnsafe(end - start);
+      let filled = 0;
+      while (filled < range.length) {
+        const read = readSync(descriptor, range, filled, range.length - filled, start + filled);
+        if (read === 0) throw new Error(`${path} ends before byte ${end}`);
+        filled += read;
+      }
+      return range.toString(encoding);
+    },
+  };
+};
+
+// cdktf's files carry their source maps, two thirds of their size, which V8 would keep with the source.
+const compile = Module.prototype._compile;
+Module.prototype._compile = function (content, filename, ...rest) {
+  const map = content.lastIndexOf("\n//# sourceMappingURL=data:");
+  const code = map < 0 ? content : Buffer.from(content.slice(0, map)).toString();
+  return compile.call(this, code, filename, ...rest);
+};
+
 // `--preserve-symlinks` comes through NODE_OPTIONS, which processes started from here shall not inherit; the kernel looks
 // for it among the arguments.
 const before = process.env.LLMINFRA_NODE_OPTIONS ?? "";

@@ -32,6 +32,9 @@ class SubmoduleNotLoadedError(ImportError):
 FIRST_ASSEMBLY = "constructs._jsii"
 """Every CDKTF package depends on it, so its import is what starts the jsii kernel."""
 
+RUNTIME_VARIABLE = "JSII_RUNTIME"
+"""Names the script that Node.js runs as the kernel."""
+
 KernelSource = Callable[[frozenset[str]], tuple[Path, Mapping[str, str]]]
 """Gives, for some submodules, the folder of an assembly with them and the variables that the kernel starts with."""
 
@@ -149,7 +152,17 @@ class _KernelStartLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         _, variables = self._finder.opened()
         with environment(variables):
+            if RUNTIME_VARIABLE in variables:
+                _unpack_no_runtime()
             super().exec_module(module)
+
+
+def _unpack_no_runtime() -> None:
+    """Keep jsii from unpacking the kernel that it carries, which it does even where a variable names another one."""
+    from jsii._kernel.providers.process import _NodeProcess  # noqa: PLC0415
+
+    # A patch, as it has no switch for that.
+    setattr(_NodeProcess, "_jsii_runtime", lambda _process: "")  # noqa: B010  # an assignment would not type-check
 
 
 class _AssemblyLoader(SourceFileLoader):

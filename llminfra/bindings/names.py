@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 
+from llminfra.bindings.generated import import_generated
 from llminfra.bindings.runtime import prepare
 from llminfra.bindings.table import candidates, submodules_of
-from llminfra.bindings.type_hints import remember_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,9 @@ class ProviderNames:
             AttributeError: no submodule in the table defines it; says where to add one.
         """
         if not name.startswith("_"):
-            prepare()
+            load = import_generated if prepare().mode == "fast" else importlib.import_module
             for submodule in candidates(name, self.submodules):
-                generated = importlib.import_module(f"{self.package}.{submodule}")
-                remember_hints(generated)
-                found = getattr(generated, name, None)
+                found = getattr(load(f"{self.package}.{submodule}"), name, None)
                 if isinstance(found, type):
                     return found
         stub = self.module.rpartition(".")[2]
@@ -64,9 +62,9 @@ class CoreNames:
             AttributeError: neither `cdktf` nor `constructs` exports it.
         """
         if not name.startswith("_"):
-            prepare()
+            load = import_generated if prepare().mode == "fast" else importlib.import_module
             for package in self.packages:
-                found = getattr(importlib.import_module(package), name, None)
+                found = getattr(load(package), name, None)
                 if found is not None:
                     return found
         raise AttributeError(f"{self.module} has no {name!r}; neither has {' nor '.join(self.packages)}")

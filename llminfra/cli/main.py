@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
 
-from llminfra.cli.plain_call import plain_call
+from llminfra.cli.plain_call import PlainCall, plain_call
+from llminfra.cli.process import import_metadata_late, leave, prepare
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
 
 
@@ -15,16 +15,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: Command line without the program's name; ``None``: that of the process.
+        arguments: Command line without the program's name; ``None``: that of the process, which then may end here.
 
     Returns:
         0 when all is fine, 1 when the spec or a check failed, 2 when the command was called wrongly.
     """
-    if arguments is None:
-        _prepare_process()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is not None:
+        words = list(arguments)
+        return _run(words, plain_call(words))
+    prepare()
+    words = sys.argv[1:]
+    call = plain_call(words)
+    if call is not None and call.command == "plan":
+        import_metadata_late()
+    code = _run(words, call)
+    if call is not None:
+        leave(code)
+    return code
+
+
+def _run(words: list[str], call: PlainCall | None) -> int:
     try:
-        call = plain_call(words)
         if call is not None and call.command == "plan":
             from llminfra.cli.print_plans import print_plans  # noqa: PLC0415  # after the process is prepared
 
@@ -58,14 +69,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"llminfra: {error}\n")
         return 1
     return 0
-
-
-def _prepare_process() -> None:
-    """What is right for a short-lived process, and wrong for a program that only calls ``main``."""
-    # A command lives for a second: frequent collections of its many imported objects would be a tenth of that.
-    gc.set_threshold(100_000, 50, 50)
-    # Entry points of pydantic plug-ins are searched on import; the command line uses none.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # an ASCII terminal shows question marks instead of a traceback

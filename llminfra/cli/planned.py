@@ -31,9 +31,12 @@ def plan_for_synthesis(specs: Sequence[Path]) -> tuple[Plan, ...]:
         return plan_specs(specs)
     wait = head_start()
     try:
-        return plan_specs(specs)
+        plans = plan_specs(specs)
+        # The kernel may still be loading, which leaves this process idle: time for the imports that come next.
+        import llminfra.compiler.compile  # noqa: F401, PLC0415
     finally:
         wait()
+    return plans
 
 
 def _source(path: Path) -> str:

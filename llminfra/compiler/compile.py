@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llminfra.assets import chart_dir
+from llminfra.bindings.pipeline import pipelined
 from llminfra.bindings.synth import open_app, synthesize
 from llminfra.compiler.publish import STACK_FILE, VERSIONS_FILE, copy_chart, publish
 from llminfra.compiler.result import StackInfo, SynthResult
@@ -23,9 +24,8 @@ from llminfra.compiler.stacks.storage import storage_stack
 from llminfra.compiler.stacks.targets import target_stacks
 from llminfra.constructs.providers import versions_file
 from llminfra.constructs.workload_archive import WORKLOADS
-from llminfra.diagnostics import SpecError, UsageError
-from llminfra.rules.run import run_plan
-from llminfra.rules.serving import zero_can_wake
+from llminfra.diagnostics import Diagnostic, SpecError, UsageError
+from llminfra.spec.endpoint import Autoscaling
 from llminfra.workloads import package
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
     staged = Path(tempfile.mkdtemp(prefix=".synth-", dir=out_dir))
     try:
         app = open_app(staged)
-        built = [(plan, stack) for plan in plans for stack in _build(app, plan)]
+        with pipelined():
+            built = [(plan, stack) for plan in plans for stack in _build(app, plan)]
         synthesize(app)
         manifest = _in_order_of_apply(staged / "manifest.json", [stack_name(plan, stack.kind) for plan, stack in built])
         stacks = []
@@ -92,14 +93,25 @@ def _check(plans: Sequence[Plan]) -> None:
     broken = [item for plan in plans for item in plan.diagnostics if not plan.ok]
     if broken:
         raise SpecError(broken)
-    # No trigger of KEDA exists without a replica: such a release would be refused by its own chart.
-    asleep = [item for plan in plans if plan.endpoints for item in run_plan(plan, (zero_can_wake,))]
-    if asleep:
+    if asleep := [item for plan in plans if _may_sleep(plan) for item in _without_waking(plan)]:
         raise SpecError(asleep)
     twice = sorted(name for name, count in Counter(plan.platform.name for plan in plans).items() if count > 1)
     if twice:
         msg = f"more than one platform is called {', '.join(twice)}: stack names must differ; rename one or synth apart"
         raise UsageError(msg)
+
+
+def _may_sleep(plan: Plan) -> bool:
+    replicas = [endpoint.spec.replicas for endpoint in plan.endpoints]
+    return any(isinstance(item, Autoscaling) and item.min == 0 for item in replicas)
+
+
+def _without_waking(plan: Plan) -> list[Diagnostic]:
+    """No trigger of KEDA exists without a replica: such a release would be refused by its own chart."""
+    from llminfra.rules.run import run_plan  # noqa: PLC0415  # a hundred rules that few platforms need here
+    from llminfra.rules.serving import zero_can_wake  # noqa: PLC0415
+
+    return list(run_plan(plan, (zero_can_wake,)))
 
 
 def _build(app: core.App, plan: Plan) -> list[Built]:

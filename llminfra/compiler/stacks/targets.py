@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llminfra.bindings import core
-from llminfra.compiler.stacks.async_endpoints import async_stack
-from llminfra.compiler.stacks.batch import batch_stack
-from llminfra.compiler.stacks.bedrock import bedrock_stack
 from llminfra.compiler.stacks.common import Built
-from llminfra.compiler.stacks.ec2 import ec2_stack
-from llminfra.compiler.stacks.sagemaker import sagemaker_stack
 from llminfra.planning.plan import Plan
 
 
 def target_stacks(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Built]:
     """Compile them; each comes after the stacks that it reads, and queues after the endpoints that they call."""
     found: list[Built] = []
-    for make, wanted in ((ec2_stack, plan.ec2), (sagemaker_stack, plan.sagemaker)):
-        if wanted:
-            found.append(_after(make(app, plan), built, {"network", "storage"}))
+    # Each is imported where it is planned: most platforms have none of them.
+    if plan.ec2:
+        from llminfra.compiler.stacks.ec2 import ec2_stack  # noqa: PLC0415
+
+        found.append(_after(ec2_stack(app, plan), built, {"network", "storage"}))
+    if plan.sagemaker:
+        from llminfra.compiler.stacks.sagemaker import sagemaker_stack  # noqa: PLC0415
+
+        found.append(_after(sagemaker_stack(app, plan), built, {"network", "storage"}))
     if plan.async_endpoints:
+        from llminfra.compiler.stacks.async_endpoints import async_stack  # noqa: PLC0415
+
         found.append(_after(async_stack(app, plan), [*built, *found], {"network", "serving", "ec2", "sagemaker"}))
     if plan.batches:
+        from llminfra.compiler.stacks.batch import batch_stack  # noqa: PLC0415
+
         found.append(_after(batch_stack(app, plan), built, {"network", "storage"}))
     if plan.bedrock is not None:
+        from llminfra.compiler.stacks.bedrock import bedrock_stack  # noqa: PLC0415
+
         found.append(_after(bedrock_stack(app, plan, plan.bedrock), built, {"cluster"} if plan.bedrock.pods else set()))
     return found
 
