@@ -78,7 +78,10 @@ def render_releases(stacks: Stacks, synth_dir: Path) -> Rendered:
     found: list[KubernetesObject] = []
     refused: list[tuple[Block, str]] = []
     with ThreadPoolExecutor(_RENDERERS) as pool:
-        for (release, _), result in zip(local, pool.map(lambda pair: _try_render(*pair), local), strict=True):
+        # The longest first, so that none of them starts when all others are done.
+        tasks = {id(pair): pool.submit(_try_render, *pair) for pair in sorted(local, key=_size, reverse=True)}
+        for pair in local:
+            release, result = pair[0], tasks[id(pair)].result()
             if isinstance(result, ToolError):
                 refused.append((release, str(result)))
             else:
@@ -94,6 +97,10 @@ def write_objects(objects: KubernetesObjects, folder: Path) -> dict[str, Kuberne
         path.write_text(json.dumps(item.body), encoding="utf-8")
         written[str(path)] = item
     return written
+
+
+def _size(pair: tuple[Block, Path]) -> int:
+    return len(str(pair[0].get("values")))
 
 
 def _try_render(release: Block, chart: Path) -> list[KubernetesObject] | ToolError:
