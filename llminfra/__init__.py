@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from llminfra.spec.engines.tensorrt_llm import TensorRTLLM as TensorRTLLM
     from llminfra.spec.engines.tgi import TGI as TGI
     from llminfra.spec.engines.vllm import VLLM as VLLM
+    from llminfra.spec.gateway import Gateway as Gateway
+    from llminfra.spec.gateway import Oidc as Oidc
+    from llminfra.spec.gateway import Tenant as Tenant
     from llminfra.spec.gpu_pool import GpuPool as GpuPool
     from llminfra.spec.gpu_sharing import Mig as Mig
     from llminfra.spec.gpu_sharing import TimeSlicing as TimeSlicing
@@ -94,6 +97,7 @@ _HOMES = {
     "llminfra.spec.engines.tensorrt_llm": ("TensorRTLLM",),
     "llminfra.spec.engines.tgi": ("TGI",),
     "llminfra.spec.engines.vllm": ("VLLM",),
+    "llminfra.spec.gateway": ("Gateway", "Oidc", "Tenant"),
     "llminfra.spec.gpu_pool": ("GpuPool",),
     "llminfra.spec.gpu_sharing": ("Mig", "TimeSlicing"),
     "llminfra.spec.lora": ("LoraAdapter",),

@@ -33,6 +33,32 @@ SUBCHARTS = {
 MORE_KEYS: dict[str, Any] = {
     "lws": {"podSecurityContext": {"seccompProfile": {"type": 0}}},
     "dcgm-exporter": {"customMetrics": 0},
+    # envoyproxy/gateway:charts/gateway-helm/templates/envoy-gateway-config.yaml renders config.envoyGateway whole; keys
+    # of that configuration from api/v1alpha1/envoygateway_types.go.
+    "gateway-helm": {
+        "config": {
+            "envoyGateway": {
+                "extensionApis": {"enableBackend": 0, "enableEnvoyPatchPolicy": 0},
+                "extensionManager": {
+                    "backendResources": 1,
+                    "hooks": {
+                        "xdsTranslator": {
+                            "post": 1,
+                            "translation": {
+                                "cluster": {"includeAll": 0},
+                                "listener": {"includeAll": 0},
+                                "route": {"includeAll": 0},
+                                "secret": {"includeAll": 0},
+                            },
+                        }
+                    },
+                    "service": {"fqdn": {"hostname": 0, "port": 0}},
+                },
+                "provider": {"kubernetes": {"rateLimitDeployment": {"replicas": 0}}},
+                "rateLimit": {"backend": {"redis": {"url": 0}, "type": 0}, "failClosed": 0},
+            }
+        }
+    },
 }
 
 # Mappings with defaults whose keys are nevertheless the user's own: flags of the program.

@@ -1,4 +1,4 @@
-"""The upstream charts: which version of each is installed, from where, and which value keys it knows."""
+"""Upstream charts and images: which version of each, from where; and which value keys a chart knows."""
 
 from __future__ import annotations
 
@@ -34,6 +34,25 @@ def chart_pin(name: str) -> ChartPin:
         app_version=row["app_version"],
         source=row["_source"],
     )
+
+
+class ImagePin(Fact):
+    """One image that our own charts run."""
+
+    name: str
+    repository: str
+    tag: str
+    source: str
+
+
+def image_pin(name: str) -> ImagePin:
+    """The pin of an image.
+
+    Raises:
+        KeyError: no image of that name is pinned.
+    """
+    row = read_data("charts/images.json")["images"][name]
+    return ImagePin(name=name, repository=row["repository"], tag=row["tag"], source=row["_source"])
 
 
 def pinned_charts() -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from types import MappingProxyType
 
 from llminfra.charts.cluster_base import ClusterBaseValues
 from llminfra.charts.cluster_secrets import ClusterSecretsValues
+from llminfra.charts.gateway_base import GatewayBaseValues
 from llminfra.charts.karpenter_pools import KarpenterPoolsValues
+from llminfra.charts.llm_gateway import LlmGatewayValues
 from llminfra.charts.llm_observability import LlmObservabilityValues
 from llminfra.charts.llm_server import LlmServerValues
 from llminfra.charts.nccl_preflight import NcclPreflightValues
@@ -18,7 +20,9 @@ IN_REPO_CHARTS: Mapping[str, type[ChartValues]] = MappingProxyType(
     {
         "cluster-base": ClusterBaseValues,
         "cluster-secrets": ClusterSecretsValues,
+        "gateway-base": GatewayBaseValues,
         "karpenter-pools": KarpenterPoolsValues,
+        "llm-gateway": LlmGatewayValues,
         "llm-observability": LlmObservabilityValues,
         "llm-server": LlmServerValues,
         "nccl-preflight": NcclPreflightValues,

@@ -12,6 +12,7 @@ from rich.text import Text
 from llminfra.cli.findings import STYLES, summary
 from llminfra.cli.memory_bar import legend, memory_bar
 from llminfra.cli.plan_cost import cost_section
+from llminfra.cli.plan_gateways import gateway_rows
 from llminfra.cli.plan_targets import target_rows
 from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.words import count, dot, duration, money, span, zones
@@ -39,6 +40,7 @@ def plan_view(plan: Plan, width: int) -> RenderableType:
     if elsewhere := target_rows(plan, bar):
         parts += [_title("Endpoints outside the cluster"), _rows(label, elsewhere, spaced=True)]
     for title, rows in (
+        ("Gateways", gateway_rows(plan)),
         ("Queues in front of endpoints", queue_rows(plan)),
         ("Batch inference", batch_rows(plan, bar)),
         ("Bedrock", bedrock_rows(plan)),

@@ -143,7 +143,7 @@ def _on_cluster(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Built
     if not plan.endpoints:
         return [base]
     serving = serving_stack(app, plan)
-    for earlier in (*built[1:], base):
+    for earlier in (*(built if plan.gateways else built[1:]), base):
         serving.stack.add_dependency(earlier.stack)
     return [base, serving]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from llminfra.constructs.names import identifier
@@ -11,12 +11,18 @@ from llminfra.constructs.state import Outputs
 from llminfra.planning.plan import Plan
 
 
+def faces_internet(plan: Plan) -> bool:
+    """Whether a load balancer stands in public subnets."""
+    return any(item.spec.exposure == "public" for item in plan.gateways)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkContract:
-    """Outputs of the network stack."""
+    """Outputs of the network stack; ``public_subnet_ids`` exist where a gateway faces the internet."""
 
     vpc_id: str
     private_subnet_ids: Mapping[str, str]
+    public_subnet_ids: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, outputs: Outputs, plan: Plan) -> Self:
@@ -24,11 +30,17 @@ class NetworkContract:
         return cls(
             vpc_id=outputs["vpc_id"],
             private_subnet_ids={zone: outputs[f"private_subnet_{identifier(zone)}"] for zone in plan.network.zones},
+            public_subnet_ids={
+                subnet.zone: outputs[f"public_subnet_{identifier(subnet.zone)}"]
+                for subnet in plan.network.subnets
+                if subnet.kind == "public" and faces_internet(plan)
+            },
         )
 
     def outputs(self) -> dict[str, str]:
         """Values by output name."""
         subnets = {f"private_subnet_{identifier(zone)}": id_ for zone, id_ in self.private_subnet_ids.items()}
+        subnets |= {f"public_subnet_{identifier(zone)}": id_ for zone, id_ in self.public_subnet_ids.items()}
         return {"vpc_id": self.vpc_id, **subnets}
 
 

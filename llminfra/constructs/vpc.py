@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
@@ -18,11 +18,13 @@ class Vpc:
         id: Expression of the VPC's id.
         private_subnet_ids: Expression of each private subnet's id, by availability zone.
         private_route_table_ids: Route tables of the private subnets; empty for a VPC that was there before.
+        public_subnet_ids: Expression of each public subnet's id, by availability zone; empty likewise.
     """
 
     id: str
     private_subnet_ids: Mapping[str, str]
     private_route_table_ids: tuple[str, ...] = ()
+    public_subnet_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 def vpc(make: Maker, plan: NetworkPlan) -> Vpc:
@@ -41,7 +43,8 @@ def vpc(make: Maker, plan: NetworkPlan) -> Vpc:
     )
     vpc_id = created.id
     make(aws.DefaultSecurityGroup, "default", vpc_id=vpc_id, tags={"Name": f"{name}-default-unused"})
-    gateways = _nat_gateways(make, plan, vpc_id)
+    public_ids: dict[str, str] = {}
+    gateways = _nat_gateways(make, plan, vpc_id, public_ids)
     private_ids: dict[str, str] = {}
     route_tables: list[str] = []
     for subnet in (item for item in plan.subnets if item.kind == "private"):
@@ -59,7 +62,12 @@ def vpc(make: Maker, plan: NetworkPlan) -> Vpc:
                 destination_cidr_block="0.0.0.0/0",
                 nat_gateway_id=gateway,
             )
-    return Vpc(id=vpc_id, private_subnet_ids=private_ids, private_route_table_ids=tuple(route_tables))
+    return Vpc(
+        id=vpc_id,
+        private_subnet_ids=private_ids,
+        private_route_table_ids=tuple(route_tables),
+        public_subnet_ids=public_ids,
+    )
 
 
 def existing_vpc(make: Maker, plan: NetworkPlan) -> Vpc:
@@ -92,8 +100,8 @@ def _subnet(make: Maker, id_: str, subnet: SubnetPlan, vpc_id: str, tags: Mappin
     ).id
 
 
-def _nat_gateways(make: Maker, plan: NetworkPlan, vpc_id: str) -> dict[str, str]:
-    """NAT gateways by zone, in public subnets that hold nothing else."""
+def _nat_gateways(make: Maker, plan: NetworkPlan, vpc_id: str, public_ids: dict[str, str]) -> dict[str, str]:
+    """NAT gateways by zone, in public subnets that hold nothing but public load balancers; fills ``public_ids``."""
     public = [item for item in plan.subnets if item.kind == "public"]
     if plan.nat == "none" or not public:
         return {}
@@ -110,7 +118,7 @@ def _nat_gateways(make: Maker, plan: NetworkPlan, vpc_id: str) -> dict[str, str]
     gateways: dict[str, str] = {}
     for subnet in public:
         id_ = f"public-{subnet.zone}"
-        subnet_id = _subnet(make, id_, subnet, vpc_id, {})
+        subnet_id = public_ids[subnet.zone] = _subnet(make, id_, subnet, vpc_id, {})
         make(aws.RouteTableAssociation, id_, subnet_id=subnet_id, route_table_id=table.id)
         if plan.nat == "single" and gateways:
             continue

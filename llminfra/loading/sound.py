@@ -20,7 +20,7 @@ def sound_parts(platforms: Iterable[Platform]) -> tuple[Platform, ...]:
     return tuple(_without_broken(platform) for platform in platforms if _is_sound(platform, skip=_SECTIONS))
 
 
-_SECTIONS = frozenset({"pools", "storage", "endpoints", "async_endpoints", "batches"})
+_SECTIONS = frozenset({"pools", "storage", "endpoints", "gateways", "async_endpoints", "batches"})
 
 
 def _without_broken(platform: Platform) -> Platform:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from llminfra.catalog.datafile import read_data
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from llminfra.catalog.engines import EngineRelease
 
-Exporter = Literal["dcgm-exporter", "efa", "karpenter", "keda", "kube-state-metrics", "prometheus"]
-EXPORTERS: tuple[Exporter, ...] = ("dcgm-exporter", "efa", "karpenter", "keda", "kube-state-metrics", "prometheus")
+Exporter = Literal[
+    "dcgm-exporter", "efa", "endpoint-picker", "envoy", "karpenter", "keda", "kube-state-metrics", "prometheus"
+]
+EXPORTERS: tuple[Exporter, ...] = get_args(Exporter)
 
 _HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
 

@@ -1,4 +1,4 @@
-"""All rules of a plan, in groups: one for each endpoint, and the fleet, its GPUs and EFA."""
+"""All rules of a plan, in groups: one for each endpoint and gateway, and the fleet, its GPUs and EFA."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from llminfra.charts.llm_observability import RuleGroup
 from llminfra.observability.alerts.efa import efa_alerts, silent_fabric_alert
 from llminfra.observability.alerts.endpoint import endpoint_alerts
 from llminfra.observability.alerts.fleet import fleet_alerts
+from llminfra.observability.alerts.gateway import gateway_alerts
 from llminfra.observability.alerts.gpu import gpu_alerts
 from llminfra.observability.recording import endpoint_recordings, fleet_recordings
 
@@ -43,5 +44,9 @@ def rule_groups(plan: Plan, *, scaled: AbstractSet[str], base_url: str | None = 
             ],
         )
         for item in plan.endpoints
+    ]
+    groups += [
+        RuleGroup(name=f"llm-gateway-{item.name}", alerts=list(gateway_alerts(item, base_url=base_url)))
+        for item in plan.gateways
     ]
     return groups

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.catalog import regions
+from llminfra.planning.gateways import GatewayPlan, gateway_of
 from llminfra.planning.plan import EndpointPlan
 from llminfra.planning.serving_plan import Ec2EndpointPlan
 from llminfra.spec.sagemaker import SageMakerAsync
@@ -25,9 +26,13 @@ Protocol = Literal["openai", "sagemaker", "sagemaker-async"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
-    """How callers prove who they are: an API key by the name of its secret, a signature by IAM, or not at all."""
+    """How callers prove who they are: an API key by the name of its secret, a signature by IAM, or not at all.
 
-    kind: Literal["none", "bearer", "sigv4"]
+    Behind a gateway ``secret`` is that of its only tenant; with several, or with ``oidc``, the gateway's own contract
+    tells what there is (``gateway_contract``).
+    """
+
+    kind: Literal["none", "bearer", "sigv4", "oidc"]
     secret: str | None = None
     key: str | None = None
     service: str | None = None
@@ -74,13 +79,15 @@ def contract(item: EndpointPlan | Ec2EndpointPlan | SageMakerEndpointPlan, plan:
     """The contract of a planned endpoint."""
     region = plan.platform.region
     if isinstance(item, EndpointPlan):
+        gateway = gateway_of(plan, item.name)
+        inside = f"http://{item.name}.{item.namespace}.svc.cluster.local:{item.invocation.port}"
         return Contract(
             target="eks",
             protocol="openai",
-            address=f"http://{item.name}.{item.namespace}.svc.cluster.local:{item.invocation.port}/v1",
+            address=f"{inside if gateway is None else gateway.url}/v1",
             region=region,
             model=item.served_name,
-            auth=_bearer(item.spec.api_key),
+            auth=_bearer(item.spec.api_key) if gateway is None else _at_gateway(gateway),
         )
     if isinstance(item, Ec2EndpointPlan):
         return Contract(
@@ -103,6 +110,42 @@ def contract(item: EndpointPlan | Ec2EndpointPlan | SageMakerEndpointPlan, plan:
         output=item.on.output if isinstance(item.on, SageMakerAsync) else None,
         component=endpoint_name(plan, item.name) if item.to_zero else None,
     )
+
+
+def gateway_parameter_name(platform: str, gateway: str) -> str:
+    """Name of the SSM parameter that holds a gateway's contract."""
+    return f"/llminfra/{platform}/gateways/{gateway}"
+
+
+def gateway_contract(item: GatewayPlan, plan: Plan) -> str:
+    """Value of a gateway's parameter: where it is, which models it routes, and how each tenant proves who it is."""
+    oidc = item.spec.oidc
+    return json.dumps(
+        {
+            "version": 1,
+            "protocol": "openai",
+            "address": f"{item.url}/v1",
+            "region": plan.platform.region,
+            "models": [model for route in item.routes for model in route.models],
+            "auth": _at_gateway(item).kind,
+            "tenants": {
+                each.name: {"secret": each.api_key.name, "key": each.api_key.key} if each.api_key else {}
+                for each in item.spec.tenants
+            },
+            "issuer": oidc.issuer if oidc else None,
+            "audiences": list(oidc.audiences) if oidc else [],
+        },
+        sort_keys=True,
+    )
+
+
+def _at_gateway(gateway: GatewayPlan) -> Auth:
+    if gateway.spec.oidc is not None:
+        return Auth(kind="oidc")
+    keys = [item.api_key for item in gateway.spec.tenants if item.api_key is not None]
+    if not keys:
+        return Auth(kind="none")
+    return _bearer(keys[0]) if len(keys) == 1 else Auth(kind="bearer")
 
 
 def endpoint_name(plan: Plan, name: str) -> str:

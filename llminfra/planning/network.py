@@ -101,7 +101,8 @@ def endpoint_services(platform: Platform) -> tuple[str, ...]:
         services.add("fsx")
     if platform.observability is not None and platform.observability.prometheus == "managed":
         services.add("aps-workspaces")
-    if any(endpoint.model.token or endpoint.api_key for endpoint in platform.workloads if not endpoint.broken):
+    keyed = any(item.api_key for gateway in platform.gateways if not gateway.broken for item in gateway.tenants)
+    if keyed or any(endpoint.model.token or endpoint.api_key for endpoint in platform.workloads if not endpoint.broken):
         services.add("secretsmanager")
     services |= target_services(platform)
     return tuple(sorted(services))

@@ -11,6 +11,7 @@ from llminfra.diagnostics import Diagnostic, errors
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.engines.invocation import Invocation
+    from llminfra.planning.gateways import GatewayPlan
     from llminfra.planning.memory import FitResult
     from llminfra.planning.nics import Nic
     from llminfra.planning.performance import PerformanceEstimate
@@ -350,6 +351,7 @@ class Plan:
     tags: dict[str, str] = field(default_factory=dict)
     ec2: tuple[Ec2EndpointPlan, ...] = ()
     sagemaker: tuple[SageMakerEndpointPlan, ...] = ()
+    gateways: tuple[GatewayPlan, ...] = ()
     async_endpoints: tuple[AsyncPlan, ...] = ()
     batches: tuple[BatchPlan, ...] = ()
     bedrock: BedrockPlan | None = None

@@ -11,6 +11,7 @@ from llminfra.planning.cost import check_budget, plan_costs
 from llminfra.planning.ec2 import plan_ec2
 from llminfra.planning.endpoints import plan_endpoints
 from llminfra.planning.findings import Findings
+from llminfra.planning.gateways import plan_gateways
 from llminfra.planning.network import plan_network
 from llminfra.planning.plan import Plan
 from llminfra.planning.pools import plan_pools, settle
@@ -18,7 +19,7 @@ from llminfra.planning.quotas import plan_quotas
 from llminfra.planning.references import check_references
 from llminfra.planning.sagemaker import plan_sagemaker
 from llminfra.planning.storage import plan_buckets, plan_lustre
-from llminfra.planning.target_cost import target_costs
+from llminfra.planning.target_cost import gateway_costs, target_costs
 from llminfra.planning.targets.async_endpoint import plan_async
 from llminfra.planning.targets.batch import batch_costs, plan_batches
 from llminfra.planning.targets.bedrock import bedrock_costs, plan_bedrock
@@ -49,6 +50,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     lustre = plan_lustre(platform, network, pools, findings)
     endpoints = plan_endpoints(platform, pools, lustre, findings)
     pools = settle(pools, endpoints)
+    gateways = plan_gateways(platform, network, endpoints, findings)
     ec2 = plan_ec2(platform, network, findings)
     sagemaker = plan_sagemaker(platform, network, findings)
     async_endpoints = plan_async(platform, findings)
@@ -56,6 +58,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     bedrock = plan_bedrock(platform, findings)
     costs = (
         *plan_costs(platform, network, cluster, pools, lustre),
+        *gateway_costs(platform, gateways),
         *target_costs(platform, ec2, sagemaker),
         *batch_costs(platform, batches),
         *bedrock_costs(bedrock),
@@ -77,6 +80,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         tags={**platform.tags, "llminfra:platform": platform.name, "llminfra:managed-by": "llminfra"},
         ec2=ec2,
         sagemaker=sagemaker,
+        gateways=gateways,
         async_endpoints=async_endpoints,
         batches=batches,
         bedrock=bedrock,

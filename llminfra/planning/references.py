@@ -20,6 +20,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
     _unique("pools", platform.pools, findings)
     _unique("storage", platform.storage, findings)
     _unique("endpoints", platform.workloads, findings)
+    _unique("gateways", platform.gateways, findings)
     _unique("async_endpoints", platform.async_endpoints, findings)
     _unique("batches", platform.batches, findings)
     pool_names = [pool.name for pool in platform.pools if not pool.broken]

@@ -1,4 +1,4 @@
-"""What endpoints outside the cluster cost an hour."""
+"""What gateways, and endpoints outside the cluster, cost an hour."""
 
 from __future__ import annotations
 
@@ -10,8 +10,25 @@ from llminfra.planning.cost import cost_line
 from llminfra.planning.plan import CostLine
 
 if TYPE_CHECKING:
+    from llminfra.planning.gateways import GatewayPlan
     from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan
     from llminfra.spec.platform import Platform
+
+
+def gateway_costs(platform: Platform, gateways: tuple[GatewayPlan, ...]) -> tuple[CostLine, ...]:
+    """Load balancers of gateways; their pods run on the system nodes."""
+    price = prices.service_price("load_balancer_hour", platform.region)
+    return tuple(
+        cost_line(
+            f"gateways.{item.name}",
+            f"{'public' if item.spec.exposure == 'public' else 'internal'} load balancer, without traffic",
+            price,
+            1,
+            1,
+        )
+        for item in gateways
+        if item.balanced
+    )
 
 
 def target_costs(

@@ -16,6 +16,7 @@ _AREAS: Mapping[str, str] = {
     "DIST": "Several nodes",
     "FIT": "Models on GPUs",
     "GUARD": "Changes to what is there",
+    "GW": "Gateways",
     "MEM": "GPU memory",
     "NET": "Network and EFA",
     "OBS": "Observability",

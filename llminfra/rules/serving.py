@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.gateways import route_of
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.endpoint import Autoscaling
 
@@ -236,21 +237,32 @@ def efa_image(plan: Plan) -> Iterator[Hit]:
     severity=Severity.ERROR,
     looks_at="plan",
     why="The scaler reads the engine's own queue. With no replica there is no engine, no metric, and no way back from "
-    "zero.",
-    fix="set Autoscaling(min=1, …)",
-    source=("vllm-project/production-stack#679", "volcano-sh/kthena pull request 868"),
+    "zero. Behind a gateway the endpoint picker holds requests while no replica runs, and the scaler reads its queue.",
+    fix="set Autoscaling(min=1, …), or put the endpoint behind a Gateway",
+    source=(
+        "vllm-project/production-stack#679",
+        "volcano-sh/kthena pull request 868",
+        "llm-d/llm-d-router v0.10.0 pkg/epp/flowcontrol/README.md: scale-from-zero waiting room",
+    ),
 )
 def zero_can_wake(plan: Plan) -> Iterator[Hit]:
-    """``min=0`` of endpoints that scale on their own metric."""
+    """``min=0`` of endpoints without a gateway that holds requests, and sees when there are some."""
     for endpoint in plan.endpoints:
         replicas = endpoint.spec.replicas
-        if isinstance(replicas, Autoscaling) and replicas.min == 0:
-            yield Hit(
-                path=_path(endpoint, "replicas"),
-                message="the endpoint may scale to zero and nothing would start it again",
-                found="min=0",
-                expected="min=1",
-            )
+        if not isinstance(replicas, Autoscaling) or replicas.min:
+            continue
+        route = route_of(plan, endpoint.name)
+        if route is not None and route.hold_s is not None:
+            continue
+        message = "the endpoint may scale to zero and nothing would start it again"
+        fix = ""
+        if route is not None and plan.platform.observability is None:
+            message += ": no Prometheus sees the requests that the gateway holds"
+            fix = "set observability=Observability(), or Autoscaling(min=1, …)"
+        elif route is not None:
+            message += ": the gateway cannot see this engine's queue, and so holds no requests for it"
+            fix = "set Autoscaling(min=1, …), or name the engine's metrics"
+        yield Hit(path=_path(endpoint, "replicas"), message=message, found="min=0", expected="min=1", fix=fix)
 
 
 @rule(

@@ -12,6 +12,7 @@ from llminfra.spec.batch import BatchInference
 from llminfra.spec.bedrock import Bedrock
 from llminfra.spec.cluster import Cluster
 from llminfra.spec.endpoint import Endpoint
+from llminfra.spec.gateway import Gateway
 from llminfra.spec.gpu_pool import GpuPool
 from llminfra.spec.network import ExistingNetwork, Network
 from llminfra.spec.observability import Observability
@@ -19,7 +20,7 @@ from llminfra.spec.state import LocalState, State
 from llminfra.spec.storage import Storage
 from llminfra.spec.waiver import Waiver
 
-Workload = TypeVar("Workload", bound=Endpoint | AsyncEndpoint | BatchInference)
+Workload = TypeVar("Workload", bound=Endpoint | Gateway | AsyncEndpoint | BatchInference)
 
 
 class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their fields
@@ -40,6 +41,8 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     storage: Many[Storage] = ()
     observability: Observability | None = Observability()
     endpoints: Many[Endpoint] = ()
+    gateways: Many[Gateway] = ()
+    """Addresses in front of endpoints on pools, with TLS, authentication and limits."""
     async_endpoints: Many[AsyncEndpoint] = ()
     """Queues in front of endpoints, for answers that may come later."""
     batches: Many[BatchInference] = ()

@@ -7,6 +7,7 @@ from typing import Any
 
 from llminfra.charts.cluster_base import ClusterBaseValues, Gp3StorageClass, Namespace, PriorityClass
 from llminfra.charts.cluster_secrets import ClusterSecretsValues
+from llminfra.charts.gateway_base import GatewayBaseValues
 from llminfra.charts.karpenter_pools import (
     BlockDevice,
     DisruptionBudget,
@@ -17,6 +18,7 @@ from llminfra.charts.karpenter_pools import (
     PoolTaint,
 )
 from llminfra.charts.kubernetes import Image, tolerate
+from llminfra.charts.llm_gateway import LlmGatewayValues, Picker, PickerMetrics, Route, TenantLimits, TokenIssuer
 from llminfra.charts.llm_observability import AlertRule, LlmObservabilityValues, RecordingRule, RuleGroup
 from llminfra.charts.llm_server import (
     Autoscaling,
@@ -384,6 +386,73 @@ def weights_copy() -> WeightsCopyValues:
     )
 
 
+def gateway_base() -> GatewayBaseValues:
+    """Counters."""
+    return GatewayBaseValues(counters_image=Image(repository="docker.io/library/redis", tag="8.2.4-alpine3.22"))
+
+
+def _route(name: str, **picker: object) -> Route:
+    return Route(
+        endpoint=name,
+        models=[f"acme/{name}"],
+        pod_labels={"app.kubernetes.io/instance": name, "llminfra.io/role": "leader"},
+        port=8000,
+        picker=Picker(name=f"{name}-picker", **picker),
+    )
+
+
+def llm_gateway() -> LlmGatewayValues:
+    """Two tenants with keys, an endpoint that sleeps, and one whose engine asks for a key."""
+    metrics = PickerMetrics(
+        queued="vllm:num_requests_waiting", running="vllm:num_requests_running", kv_usage="vllm:kv_cache_usage_perc"
+    )
+    keys = [ExternalSecretItem(secret_key=name, remote_key=f"acme/{name}-key") for name in ("search", "batch")]
+    engine = [ExternalSecretItem(secret_key="apiKey", remote_key="acme/code", remote_property="api_key")]
+    return LlmGatewayValues(
+        name="llm",
+        proxy_namespace="envoy-gateway-system",
+        service_name="gateway-llm",
+        port=8080,
+        request_timeout_seconds=900,
+        routes=[
+            _route("chat", metrics=metrics, hold_seconds=285),
+            _route("code", metrics=metrics).replace(api_key_secret="gateway-llm-code"),
+            _route("own", prefix=False),
+        ],
+        tenants=[
+            TenantLimits(id="search", requests_per_minute=600, tokens_per_minute=2_000_000),
+            TenantLimits(id="batch", tokens_per_minute=100_000),
+        ],
+        api_keys=ExternalSecret(name="gateway-llm-keys", store_name="aws-secrets-manager", data=keys),
+        engine_keys=[ExternalSecret(name="gateway-llm-code", store_name="aws-secrets-manager", data=engine)],
+        target_group_arn="arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/llm/0123456789abcdef",
+        callers=["10.20.0.0/16"],
+        picker_image=Image(repository="ghcr.io/llm-d/llm-d-router-endpoint-picker", tag="v0.10.0"),
+        metrics_namespace="monitoring",
+    )
+
+
+def llm_gateway_tokens() -> LlmGatewayValues:
+    """Callers with tokens, inside the cluster, nobody scrapes."""
+    return LlmGatewayValues(
+        name="inside",
+        proxy_namespace="envoy-gateway-system",
+        service_name="gateway-inside",
+        port=8080,
+        replicas=1,
+        request_timeout_seconds=300,
+        routes=[_route("chat")],
+        tenants=[TenantLimits(id="search", requests_per_minute=60), TenantLimits(id="free")],
+        token_issuer=TokenIssuer(
+            issuer="https://login.example.com",
+            audiences=["llm"],
+            jwks_uri="https://login.example.com/jwks.json",
+            tenant_claim="org.team",
+        ),
+        picker_image=Image(repository="ghcr.io/llm-d/llm-d-router-endpoint-picker", tag="v0.10.0"),
+    )
+
+
 def nccl_preflight() -> NcclPreflightValues:
     """Two nodes of a p5."""
     return NcclPreflightValues(
@@ -409,7 +478,9 @@ def nccl_preflight() -> NcclPreflightValues:
 IN_REPO: dict[str, dict[str, Callable[[], ChartValues]]] = {
     "cluster-base": {"full": cluster_base},
     "cluster-secrets": {"full": cluster_secrets},
+    "gateway-base": {"full": gateway_base},
     "karpenter-pools": {"full": karpenter_pools},
+    "llm-gateway": {"keys": llm_gateway, "tokens": llm_gateway_tokens},
     "llm-observability": {"full": llm_observability},
     "llm-server": LLM_SERVER,
     "nccl-preflight": {"full": nccl_preflight},

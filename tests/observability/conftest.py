@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llminfra import VLLM, Autoscaling, Endpoint, Model, Observability, Slo
+from llminfra import VLLM, Autoscaling, Endpoint, Gateway, Model, Observability, Slo
 from llminfra.catalog.engines import engine_release
 from llminfra.compiler.releases.needs import scales
 from llminfra.engines.invocation import Metrics
@@ -16,6 +16,7 @@ from llminfra.loading.load import load
 from llminfra.observability import rule_groups
 from llminfra.observability.signals import release_signals
 from llminfra.planning import plan_platform
+from llminfra.planning.gateways import GatewayPlan, GatewayRoute, picker_name
 from llminfra.planning.plan import CostLine, EndpointPlan, Plan
 from tests.compiler import plans
 
@@ -96,7 +97,24 @@ def full_plan() -> Plan:
     cost = CostLine(
         spec_path="cluster", what="EKS", usd_per_hour_min=0.1, usd_per_hour_max=0.1, price_date="2026-11-01"
     )
-    return plans.plan(*made, platform=spec, costs=(cost,))
+    return plans.plan(*made, platform=spec, costs=(cost,), gateways=(gateway(made[0]),))
+
+
+def gateway(behind: EndpointPlan) -> GatewayPlan:
+    """In front of an endpoint that sleeps."""
+    return GatewayPlan(
+        name="llm",
+        spec=Gateway(name="llm", endpoints=[behind.spec]),
+        namespace=behind.namespace,
+        service="gateway-llm",
+        url="https://llm.example.com",
+        allow_from_cidrs=(),
+        routes=(
+            GatewayRoute(
+                endpoint=behind.name, models=(behind.served_name,), picker=picker_name(behind.name), hold_s=285
+            ),
+        ),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from llminfra import Autoscaling, Image, Network, Secret, Spot
+from llminfra import Autoscaling, Gateway, Image, Network, Oidc, Secret, Spot, Tenant
 from llminfra.engines.invocation import Probe
 from llminfra.planning.plan import EndpointPlan, Plan, SubnetPlan
 from llminfra.planning.platform import plan_platform
@@ -115,6 +115,31 @@ def sto_10() -> Plan:
     return planned(plan, "chat", weights=weights)
 
 
+def behind(**fields: object) -> Plan:
+    """Production with a gateway that is fine but for these fields."""
+    assistant = next(item for item in prod().workloads if item.name == "assistant")
+    key = Secret(name="acme/tenant")
+    given = {
+        "name": "llm",
+        "endpoints": [assistant],
+        "exposure": "cluster",
+        "tenants": [Tenant(name="web", api_key=key, tokens_per_minute=1_000_000)],
+    }
+    return plan_platform(changed(gateways=[Gateway(**given | fields)]))  # type: ignore[arg-type]
+
+
+def gw_8() -> Plan:
+    certificate = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+    return behind(exposure="public", hostname="llm.example.com", certificate_arn=certificate, tenants=[])
+
+
+def gw_13() -> Plan:
+    plan = behind()
+    (gateway,) = plan.gateways
+    routes = tuple(replace(item, hold_s=10) for item in gateway.routes)
+    return replace(plan, gateways=(replace(gateway, routes=routes),))
+
+
 def srv_2() -> Plan:
     return planned(prod_plan(), "chat", revision=None)
 
@@ -140,6 +165,10 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_15": cap_15,
     "LLM_CAP_18": cap_18,
     "LLM_DIST_7": dist_7,
+    "LLM_GW_8": gw_8,
+    "LLM_GW_9": lambda: behind(tenants=[Tenant(name="web", api_key=Secret(name="acme/tenant"))]),
+    "LLM_GW_12": lambda: behind(tenants=[]),
+    "LLM_GW_13": gw_13,
     "LLM_NET_12": from_spec(
         network=Network(cidr="10.20.0.0/16", zones=["us-east-1a", "us-east-1b", "us-east-1c"], flow_logs_days=0)
     ),
@@ -202,6 +231,24 @@ def test_a_finding_says_where_and_what(code: str) -> None:
         assert item.file is not None
         assert item.file.endswith(".py")
         assert item.line
+
+
+def test_a_gateway_with_tenants_and_limits_is_fine() -> None:
+    assert fired(behind()) == set()
+
+
+def test_tokens_without_tenants_have_no_limits() -> None:
+    oidc = Oidc(issuer="https://login.example.com", audiences=["llm"], jwks_uri="https://login.example.com/keys")
+    assert fired(behind(tenants=[], oidc=oidc)) == {"LLM_GW_9"}
+
+
+def test_a_gateway_wakes_an_endpoint_that_goes_to_zero() -> None:
+    plan = from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=0, max=6)}})()
+    assert fired(plan) == {"LLM_SRV_69"}
+    (gateway,) = behind().gateways
+    held = replace(gateway, routes=tuple(replace(item, hold_s=285) for item in gateway.routes))
+    assert "LLM_SRV_69" not in fired(replace(plan, gateways=(held,)))
+    assert "LLM_SRV_69" in fired(replace(plan, gateways=(gateway,)))
 
 
 def test_a_finding_points_at_the_object_in_the_spec_file() -> None:

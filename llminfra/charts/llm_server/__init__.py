@@ -1,7 +1,7 @@
 """Typed values of ``modules/charts/llm-server``."""
 
 from llminfra.charts.llm_server.container import Cache, Metrics, Probe, Probes, Resources, SecretEnv
-from llminfra.charts.llm_server.network import EgressRule, NetworkPolicy, ServiceMonitor
+from llminfra.charts.llm_server.network import EgressRule, NetworkPolicy, PodPeer, ServiceMonitor
 from llminfra.charts.llm_server.pod import (
     Disruption,
     Drain,
@@ -37,6 +37,7 @@ __all__ = [
     "LustreVolume",
     "Metrics",
     "NetworkPolicy",
+    "PodPeer",
     "Probe",
     "Probes",
     "PrometheusTrigger",

@@ -16,6 +16,13 @@ class EgressRule(ChartValues):
     ports: list[Port] = Field(min_length=1)
 
 
+class PodPeer(ChartValues):
+    """Pods by their labels; without a namespace those of the endpoint's own."""
+
+    namespace: DnsLabel | None = None
+    pod_labels: dict[str, str] = Field(min_length=1)
+
+
 class NetworkPolicy(ChartValues):
     """Deny by default, both directions; what is listed is allowed.
 
@@ -27,6 +34,8 @@ class NetworkPolicy(ChartValues):
     from_same_namespace: bool = True
     from_namespaces: list[DnsLabel] = []
     """Namespaces (gateways, applications) that may call the serving port."""
+    from_pods: list[PodPeer] | None = None
+    """Pods that may call the serving port: a gateway and its endpoint picker."""
     from_cidrs: list[Cidr] = []
     """Address ranges that may call the serving port: a load balancer that targets pods by address."""
     metrics_from_namespaces: list[DnsLabel] = []

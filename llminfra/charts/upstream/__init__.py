@@ -6,6 +6,20 @@ from llminfra.charts.upstream.csi import FsxController, FsxCsiDriverValues, Moun
 from llminfra.charts.upstream.dcgm_exporter import DcgmExporterValues, DcgmServiceMonitor
 from llminfra.charts.upstream.efa_device_plugin import EfaDevicePluginValues, EfaImage
 from llminfra.charts.upstream.external_secrets import ExternalSecretsValues, SecretsPart
+from llminfra.charts.upstream.gateway import (
+    AiController,
+    AiGatewayValues,
+    EnvoyGatewayConfig,
+    EnvoyGatewayPlace,
+    EnvoyGatewayValues,
+    ExtensionAddress,
+    ExtensionManager,
+    ExtensionService,
+    GatewayConfig,
+    RateLimitBackend,
+    RateLimitService,
+    RedisAddress,
+)
 from llminfra.charts.upstream.karpenter import KarpenterFeatureGates, KarpenterSettings, KarpenterValues
 from llminfra.charts.upstream.keda import KedaComponent, KedaValues
 from llminfra.charts.upstream.kube_prometheus_stack import (
@@ -23,26 +37,41 @@ from llminfra.charts.upstream.kube_prometheus_stack import (
     RemoteWrite,
     Sigv4,
 )
-from llminfra.charts.upstream.load_balancer_controller import LoadBalancerControllerValues
+from llminfra.charts.upstream.load_balancer_controller import (
+    ControllerConfig,
+    FeatureGates,
+    LoadBalancerControllerValues,
+)
 from llminfra.charts.upstream.lws import LwsImage, LwsManagerImage, LwsValues
 from llminfra.charts.upstream.metrics_server import MetricsServerValues
 from llminfra.charts.upstream.nvidia_device_plugin import DevicePluginConfig, NvidiaDevicePluginValues
 
 __all__ = [
+    "AiController",
+    "AiGatewayValues",
     "Alertmanager",
     "AlertmanagerSpec",
     "AutoDiscovery",
     "AutoscalerRbac",
     "ClusterAutoscalerValues",
+    "ControllerConfig",
     "ControllerServiceAccount",
     "DcgmExporterValues",
     "DcgmServiceMonitor",
     "DevicePluginConfig",
     "EfaDevicePluginValues",
     "EfaImage",
+    "EnvoyGatewayConfig",
+    "EnvoyGatewayPlace",
+    "EnvoyGatewayValues",
+    "ExtensionAddress",
+    "ExtensionManager",
+    "ExtensionService",
     "ExternalSecretsValues",
+    "FeatureGates",
     "FsxController",
     "FsxCsiDriverValues",
+    "GatewayConfig",
     "Grafana",
     "GrafanaAdmin",
     "KarpenterFeatureGates",
@@ -64,6 +93,9 @@ __all__ = [
     "PrometheusOperator",
     "PrometheusServiceAccount",
     "PrometheusSpec",
+    "RateLimitBackend",
+    "RateLimitService",
+    "RedisAddress",
     "RemoteWrite",
     "SecretsPart",
     "ServiceMonitorToggle",

@@ -15,6 +15,19 @@ from llminfra.charts.upstream._shared import ControllerServiceAccount, ServiceMo
 from llminfra.charts.values import ChartValues, LateStr
 
 
+class FeatureGates(ChartValues):
+    """``controllerConfig.featureGates``: Gateways belong to Envoy Gateway, whose definitions would switch these on."""
+
+    nlb_gateway_api: bool = Field(default=False, alias="NLBGatewayAPI")
+    alb_gateway_api: bool = Field(default=False, alias="ALBGatewayAPI")
+
+
+class ControllerConfig(ChartValues):
+    """``controllerConfig``."""
+
+    feature_gates: FeatureGates = FeatureGates()
+
+
 class LoadBalancerControllerValues(ChartValues):
     """Internal load balancers unless a Service or Ingress says otherwise."""
 
@@ -28,6 +41,8 @@ class LoadBalancerControllerValues(ChartValues):
     enable_service_mutator_webhook: bool = False
     """Off: otherwise no Service can be created while the controller is down."""
     default_tags: dict[str, str] = {}
+    create_ingress_class_resource: bool = True
+    controller_config: ControllerConfig | None = None
     resources: ResourceRequirements = small_resources("100m", "256Mi")
     tolerations: list[Toleration] = []
     node_selector: dict[str, str] = {}

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from llminfra.charts.cluster_base import ClusterBaseValues, Gp3StorageClass, Namespace, PriorityClass
 from llminfra.charts.kubernetes import PodSecurityLevel
-from llminfra.compiler.releases.names import EXTERNAL_SECRETS, KEDA, LWS, MONITORING, SERVING_PRIORITY, STORAGE_CLASS
+from llminfra.compiler.releases.names import (
+    EXTERNAL_SECRETS,
+    GATEWAY,
+    KEDA,
+    LWS,
+    MONITORING,
+    SERVING_PRIORITY,
+    STORAGE_CLASS,
+)
 from llminfra.compiler.releases.needs import Needs
 from llminfra.compiler.releases.security import pod_security
 from llminfra.planning.plan import Plan
@@ -29,6 +37,8 @@ def cluster_base_values(plan: Plan, needs: Needs) -> ClusterBaseValues:
         namespaces.append(Namespace(name=EXTERNAL_SECRETS))
     if needs.lws:
         namespaces.append(Namespace(name=LWS))
+    if needs.gateway:
+        namespaces.append(Namespace(name=GATEWAY))
     return ClusterBaseValues(
         namespaces=namespaces,
         priority_classes=[

@@ -17,6 +17,7 @@ from llminfra.charts.llm_server import (
     LustreVolume,
     Metrics,
     NetworkPolicy,
+    PodPeer,
     Probe,
     Probes,
     PrometheusTrigger,
@@ -31,11 +32,20 @@ from llminfra.charts.llm_server import (
     Volume,
 )
 from llminfra.compiler.contracts import StorageContract
-from llminfra.compiler.releases.names import MONITORING, POOL_LABEL, PROMETHEUS_URL, SECRET_STORE, SERVING_PRIORITY
+from llminfra.compiler.releases.gateway import picker_labels, proxy_labels
+from llminfra.compiler.releases.names import (
+    GATEWAY,
+    MONITORING,
+    POOL_LABEL,
+    PROMETHEUS_URL,
+    SECRET_STORE,
+    SERVING_PRIORITY,
+)
 from llminfra.compiler.releases.needs import scales
 from llminfra.compiler.releases.security import pod_security
 from llminfra.engines import invocation as engines
 from llminfra.observability.promql import selector
+from llminfra.planning.gateways import GatewayRoute, gateway_of, route_of
 from llminfra.planning.plan import AdapterPlan, EndpointPlan, Plan, PoolPlan
 from llminfra.spec import endpoint as spec
 
@@ -46,6 +56,8 @@ _HTTPS = EgressRule(cidrs=["0.0.0.0/0"], ports=[443])
 _ROLLOUT_MARGIN_S = 900
 _LONGEST_STABILIZATION_S = 3600
 _POLL_S = 15
+# More requests than any replica runs.
+_NEVER_MORE = 100_000
 
 
 def llm_server_values(
@@ -95,10 +107,10 @@ def llm_server_values(
         scheduling=_scheduling(pool),
         security=pod_security(call),
         service_account=ServiceAccount(name=endpoint.service_account, role_arn=role_arn),
-        network_policy=_network_policy(endpoint, observed=observed),
+        network_policy=_network_policy(endpoint, plan, observed=observed),
         disruption=Disruption(max_unavailable=1),
         service_monitor=ServiceMonitor() if observed and call.metrics else None,
-        autoscaling=_autoscaling(endpoint) if scales(endpoint, plan) else None,
+        autoscaling=_autoscaling(endpoint, plan) if scales(endpoint, plan) else None,
         external_secrets=_external_secrets(endpoint),
     )
 
@@ -242,26 +254,40 @@ def _scheduling(pool: PoolPlan) -> Scheduling:
     )
 
 
-def _network_policy(endpoint: EndpointPlan, *, observed: bool) -> NetworkPolicy:
-    """Callers that are declared, Prometheus, and HTTPS out only where weights come over the network.
+def _network_policy(endpoint: EndpointPlan, plan: Plan, *, observed: bool) -> NetworkPolicy:
+    """Callers that are declared, a gateway, Prometheus, and HTTPS out only where weights come over the network.
 
     S3's addresses behind a gateway endpoint are public ones, which a NetworkPolicy can name only all together; Lustre
     is mounted by the node, not by the pod.
     """
+    gateway, route = gateway_of(plan, endpoint.name), route_of(plan, endpoint.name)
+    peers = None
+    if gateway is not None and route is not None:
+        peers = [
+            PodPeer(namespace=GATEWAY, pod_labels=proxy_labels(gateway)),
+            PodPeer(pod_labels=picker_labels(route)),
+        ]
     return NetworkPolicy(
+        from_same_namespace=gateway is None or not gateway.spec.only_way_in,
+        from_pods=peers,
         from_namespaces=list(endpoint.spec.allow_from_namespaces),
         metrics_from_namespaces=[MONITORING] if observed else [],
         egress=[] if endpoint.weights.kind == "lustre" else [_HTTPS],
     )
 
 
-def _autoscaling(endpoint: EndpointPlan) -> Autoscaling | None:
+def _autoscaling(endpoint: EndpointPlan, plan: Plan) -> Autoscaling | None:
     metrics, declared = endpoint.invocation.metrics, endpoint.spec.replicas
     if metrics is None or metrics.waiting is None or not isinstance(declared, spec.Autoscaling):
         return None
-    # Metrics without a label for the model are told apart by the Service that they are scraped from.
-    named = {metrics.model_label: endpoint.served_name} if metrics.model_label else {"service": endpoint.name}
-    waiting = selector(metrics.waiting, {"namespace": endpoint.namespace, **named})
+    route = route_of(plan, endpoint.name)
+    if route is not None and route.hold_s is not None:
+        triggers = _held_triggers(endpoint, route, declared)
+    else:
+        # Metrics without a label for the model are told apart by the Service that they are scraped from.
+        named = {metrics.model_label: endpoint.served_name} if metrics.model_label else {"service": endpoint.name}
+        waiting = selector(metrics.waiting, {"namespace": endpoint.namespace, **named})
+        triggers = [_trigger("waiting", f"sum({waiting})", declared.waiting_per_replica)]
     return Autoscaling(
         min_replicas=endpoint.min_replicas,
         max_replicas=endpoint.max_replicas,
@@ -274,12 +300,29 @@ def _autoscaling(endpoint: EndpointPlan) -> Autoscaling | None:
             # A Prometheus that is down says nothing about load: never give replicas up because of it.
             behavior="currentReplicasIfHigher",
         ),
-        triggers=[
-            PrometheusTrigger(
-                name="waiting",
-                server_address=PROMETHEUS_URL,
-                query=f"sum({waiting})",
-                threshold=declared.waiting_per_replica,
-            )
-        ],
+        triggers=triggers,
+    )
+
+
+def _held_triggers(endpoint: EndpointPlan, route: GatewayRoute, declared: spec.Autoscaling) -> list[PrometheusTrigger]:
+    """What the endpoint picker knows, with replicas and without: requests that it holds, and requests that run.
+
+    The engine's own queue is not asked: it does not exist at zero, and KEDA would take that for a fault and start a
+    replica. A picker that has held nothing yet has no such series, so a zero is written where the picker itself is
+    there; where it is not, there is no value, which is a fault.
+    """
+    where = {"namespace": endpoint.namespace, "service": route.picker}
+    alive = f"sum({selector('llm_d_epp_info', where)}) * 0"
+    held = selector("llm_d_epp_flow_control_queue_size", where)
+    running = selector("llm_d_epp_request_running", where)
+    return [
+        _trigger("held", f"sum({held}) or {alive}", declared.waiting_per_replica, wakes=True),
+        # Keeps the last replica while it answers; never asks for another one.
+        _trigger("running", f"sum({running}) or {alive}", _NEVER_MORE, wakes=True),
+    ]
+
+
+def _trigger(name: str, query: str, threshold: float, *, wakes: bool = False) -> PrometheusTrigger:
+    return PrometheusTrigger(
+        name=name, server_address=PROMETHEUS_URL, query=query, threshold=threshold, wakes_from_zero=wakes
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from llminfra.planning.gateways import PROXY_NAMESPACE
+
 KUBE_SYSTEM = "kube-system"
 MONITORING = "monitoring"
 KEDA = "keda"
 EXTERNAL_SECRETS = "external-secrets"
 LWS = "lws-system"
+GATEWAY = PROXY_NAMESPACE
 
 STORAGE_CLASS = "gp3"
 SECRET_STORE = "aws-secrets-manager"  # noqa: S105  # name of a store, not a secret

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llminfra.compiler.releases.alerting import credential
+from llminfra.planning.gateways import route_of
 from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
 from llminfra.spec.alert_receiver import AlertReceiver
 from llminfra.spec.endpoint import Autoscaling
@@ -19,6 +20,8 @@ class Needs:
     keda: bool
     external_secrets: bool
     lws: bool
+    gateway: bool
+    load_balancer: bool
     fsx_csi: bool
     mountpoint_csi: bool
     karpenter: bool
@@ -35,6 +38,8 @@ def needs_of(plan: Plan) -> Needs:
         keda=any(scales(item, plan) for item in plan.endpoints),
         external_secrets=bool(secret_names(plan)),
         lws=any(item.nodes_per_replica > 1 for item in plan.endpoints),
+        gateway=bool(plan.gateways),
+        load_balancer=any(item.balanced for item in plan.gateways),
         fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in addons,
         mountpoint_csi=any(item.weights.kind == "mountpoint" or item.adapters for item in plan.endpoints),
         karpenter=plan.eks.autoscaler == "karpenter",
@@ -45,7 +50,10 @@ def needs_of(plan: Plan) -> Needs:
 
 
 def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
-    """Whether KEDA scales the endpoint: it needs room to scale, a metric, and a Prometheus that has it."""
+    """Whether KEDA scales the endpoint: it needs room to scale, a metric, and a Prometheus that has it.
+
+    From zero only the queue in front of it is such a metric.
+    """
     metrics = endpoint.invocation.metrics
     return (
         isinstance(endpoint.spec.replicas, Autoscaling)
@@ -53,12 +61,20 @@ def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
         and metrics is not None
         and metrics.waiting is not None
         and plan.platform.observability is not None
+        and (endpoint.min_replicas > 0 or wakes(endpoint, plan))
     )
+
+
+def wakes(endpoint: EndpointPlan, plan: Plan) -> bool:
+    """Whether something in front of the endpoint holds requests while no replica runs."""
+    route = route_of(plan, endpoint.name)
+    return route is not None and route.hold_s is not None
 
 
 def secret_names(plan: Plan) -> tuple[str, ...]:
     """Names of all secrets that pods read, sorted."""
     declared = [item for endpoint in plan.endpoints for item in (endpoint.spec.model.token, endpoint.spec.api_key)]
+    declared += [tenant.api_key for gateway in plan.gateways for tenant in gateway.spec.tenants]
     declared += [credential(item) for item in alert_receivers(plan)]
     return tuple(sorted({item.name for item in declared if item is not None}))
 

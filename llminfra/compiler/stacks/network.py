@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llminfra.bindings import core
-from llminfra.compiler.contracts import NetworkContract
+from llminfra.compiler.contracts import NetworkContract, faces_internet
 from llminfra.compiler.stacks.common import Built, open_stack
 from llminfra.constructs.flow_logs import flow_log_group_name, flow_logs
 from llminfra.constructs.kms import kms_key, used_by_log_groups
@@ -27,7 +27,11 @@ def network_stack(app: core.App, plan: Plan) -> Built:
             logs = used_by_log_groups(scope, flow_log_group_name(scope))
             key = kms_key(make, "network", purpose="network logs", statements=[logs])
             flow_logs(make, vpc_id=created.id, days=network.flow_logs_days, key=key)
-    contract = NetworkContract(vpc_id=created.id, private_subnet_ids=created.private_subnet_ids)
+    contract = NetworkContract(
+        vpc_id=created.id,
+        private_subnet_ids=created.private_subnet_ids,
+        public_subnet_ids=created.public_subnet_ids if faces_internet(plan) else {},
+    )
     write_outputs(scope.stack, contract.outputs())
     scope.finish()
     return Built("network", scope.stack)

@@ -24,6 +24,13 @@ from llminfra.compiler.releases.controllers import (
     keda_values,
     lws_values,
 )
+from llminfra.compiler.releases.gateway import (
+    LOAD_BALANCER_ACCOUNT,
+    ai_gateway_values,
+    envoy_gateway_values,
+    gateway_base_values,
+    load_balancer_controller_values,
+)
 from llminfra.compiler.releases.gpu_agents import (
     dcgm_exporter_values,
     efa_device_plugin_values,
@@ -31,7 +38,15 @@ from llminfra.compiler.releases.gpu_agents import (
 )
 from llminfra.compiler.releases.karpenter import karpenter_pools_values, karpenter_values
 from llminfra.compiler.releases.monitoring import PROMETHEUS_ACCOUNT, monitoring_values, observability_values
-from llminfra.compiler.releases.names import EXTERNAL_SECRETS, KEDA, KUBE_SYSTEM, LWS, MONITORING, MONITORING_RELEASE
+from llminfra.compiler.releases.names import (
+    EXTERNAL_SECRETS,
+    GATEWAY,
+    KEDA,
+    KUBE_SYSTEM,
+    LWS,
+    MONITORING,
+    MONITORING_RELEASE,
+)
 from llminfra.compiler.releases.needs import Needs, needs_of, secret_names
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.constructs.cluster_autoscaler_policy import cluster_autoscaler_policies
@@ -43,6 +58,7 @@ from llminfra.constructs.prometheus_workspace import prometheus_workspace, write
 from llminfra.constructs.providers import helm_provider
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.constructs.state import write_outputs
+from llminfra.constructs.target_registration_policy import registers_targets
 from llminfra.planning.plan import Plan
 
 _MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes
@@ -93,7 +109,7 @@ class _Releases:
         return role.arn if self.identity.kind == "irsa" else None
 
 
-OWN_CHARTS = frozenset({"cluster-base", "cluster-secrets", "karpenter-pools", "llm-observability", "llm-server"})
+OWN_CHARTS = frozenset({"cluster-base", "cluster-secrets", "gateway-base", "karpenter-pools", "llm-observability"})
 
 
 def local_chart(name: str, used: set[str]) -> LocalChart:
@@ -121,6 +137,8 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
     _autoscaler(releases, plan, needs, network, cluster, base, monitoring)
     _gpu_agents(releases, plan, needs, base, monitoring)
     store = _controllers(releases, plan, needs, cluster, base, monitoring)
+    if needs.gateway:
+        _gateways(releases, plan, needs, network, cluster, base, monitoring)
     _rules(releases, plan, monitoring, store)
     scope.finish()
     return Built("platform", scope.stack, frozenset(releases.charts))
@@ -276,3 +294,32 @@ def _controllers(
         )
         return releases.install("endpoints", "cluster-secrets", KUBE_SYSTEM, cluster_secrets_values(plan), operator)
     return None
+
+
+def _gateways(
+    releases: _Releases,
+    plan: Plan,
+    needs: Needs,
+    network: NetworkContract,
+    cluster: ClusterContract,
+    base: core.TerraformElement,
+    monitoring: core.TerraformElement | None,
+) -> None:
+    """Definitions, then Envoy Gateway, which watches what they define, then its extension."""
+    path = "gateways"
+    first = releases.install(path, "gateway-base", GATEWAY, gateway_base_values(), base)
+    crds = releases.install(path, "ai-gateway-crds-helm", GATEWAY, None, base)
+    envoy = releases.install(path, "gateway-helm", GATEWAY, envoy_gateway_values(), first, crds)
+    releases.install(path, "ai-gateway-helm", GATEWAY, ai_gateway_values(), envoy)
+    if needs.load_balancer:
+        role = releases.role(
+            releases.scope.under(path),
+            "load-balancer-controller",
+            KUBE_SYSTEM,
+            LOAD_BALANCER_ACCOUNT,
+            {"targets": registers_targets(releases.scope)},
+        )
+        values = load_balancer_controller_values(plan, needs, network, cluster, releases.irsa(role))
+        releases.install(
+            path, "aws-load-balancer-controller", KUBE_SYSTEM, values, base, monitoring, envoy, *role.ready
+        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llminfra.bindings import core
-from llminfra.compiler.contracts import BucketOutputs, ClusterContract, StorageContract
+from llminfra.compiler.contracts import BucketOutputs, ClusterContract, NetworkContract, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.compiler.releases.nccl_preflight import has_preflight, nccl_preflight_values, preflight_name
 from llminfra.compiler.releases.weights_copy import WeightsCopy, adapter_copies, weights_copies, weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
+from llminfra.compiler.stacks.gateways import gateway_resources
 from llminfra.compiler.stacks.platform import local_chart
 from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.helm_release import HelmRelease, helm_release
@@ -80,6 +81,10 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
                     timeout_s=_PREFLIGHT_INSTALL_S,
                 ),
             )
+    network = NetworkContract.read(read(scope, plan, "network"), plan) if plan.gateways else None
+    for gateway in plan.gateways:
+        if network is not None:
+            gateway_resources(scope, plan, gateway, network, cluster, charts)
     scope.finish()
     return Built("serving", scope.stack, frozenset(charts))
 

@@ -1,0 +1,78 @@
+"""A gateway: one address with TLS for two models, API keys and budgets per tenant, and an endpoint that sleeps."""
+
+import datetime as dt
+
+from llminfra import (
+    VLLM,
+    Autoscaling,
+    Endpoint,
+    Gateway,
+    GpuPool,
+    Model,
+    ModelBucket,
+    Platform,
+    Secret,
+    Tenant,
+    Waiver,
+)
+
+ACCEPTED = {
+    "CKV_AWS_91": "Envoy logs every request with its tenant; the balancer would log the same requests once more",
+    "CKV_AWS_150": "A platform is taken down by terraform destroy, which deletion protection would stop half-way",
+    "LLM_GW_13": "Callers of the small model try again for ten minutes: it starts while they do",
+}
+
+gpus = GpuPool(name="l40s", instance_types=["g6e.2xlarge"], nodes=(1, 6))
+
+chat = Endpoint(
+    name="chat",
+    model=Model(id="Qwen/Qwen3-8B"),
+    engine=VLLM(max_model_len=32_768),
+    on=gpus,
+    served_name="chat",
+    replicas=Autoscaling(min=1, max=4),
+)
+# Nobody calls it at night: it goes to zero, and the first request in the morning starts it again.
+small = Endpoint(
+    name="small",
+    model=Model(id="Qwen/Qwen3-4B"),
+    engine=VLLM(max_model_len=16_384),
+    on=gpus,
+    served_name="small",
+    replicas=Autoscaling(min=0, max=2),
+)
+
+platform = Platform(
+    name="front-door",
+    region="us-east-1",
+    pools=[gpus],
+    storage=[ModelBucket(name="acme-front-door-weights")],
+    endpoints=[chat, small],
+    gateways=[
+        Gateway(
+            name="llm",
+            endpoints=[chat, small],
+            hostname="llm.example.com",
+            certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+            hosted_zone_id="Z0123456789ABCDEFGHIJ",
+            tenants=[
+                Tenant(
+                    name="search",
+                    api_key=Secret(name="llm/tenants/search"),
+                    requests_per_minute=600,
+                    tokens_per_minute=2_000_000,
+                ),
+                Tenant(
+                    name="batch",
+                    api_key=Secret(name="llm/tenants/batch", key="api_key"),
+                    requests_per_minute=60,
+                    tokens_per_minute=200_000,
+                ),
+            ],
+        )
+    ],
+    waivers=[
+        Waiver(rule=rule, scope="gateways.llm*", reason=reason, owner="platform-team", expires=dt.date(2027, 6, 30))
+        for rule, reason in ACCEPTED.items()
+    ],
+)
