@@ -86,6 +86,13 @@ def refreshed_usd_per_hour(instance_type: str, region: str, kind: Kind) -> Price
     return Price(usd=price.usd_per_hour, unit="instance-hour", region=region, date=date, source=source)
 
 
+def usd_per_hour(instance_type: str, region: str, kind: Kind) -> Price | None:
+    """Price of one instance bought in one way, or ``None`` where no source states it."""
+    if kind == "on-demand":
+        return on_demand_usd_per_hour(instance_type, region)
+    return refreshed_usd_per_hour(instance_type, region, kind)
+
+
 @cache
 def _packaged(instance_type: str, region: str) -> Price | None:
     data = read_data("prices.json")

@@ -36,6 +36,30 @@ class Quota(Fact):
         return letters in self.families or letters + generation in self.families
 
 
+LimitName = Literal["network_interfaces", "elastic_ips", "placement_groups"]
+
+
+class Limit(Fact):
+    """A limit that counts things other than vCPUs; ``code`` is empty where Service Quotas has none."""
+
+    code: str
+    name: str
+    default: int
+    source: str
+
+
+@cache
+def limit(name: LimitName) -> Limit:
+    """One limit by name."""
+    return Limit(**read_data("quotas.json")["limits"][name])
+
+
+@cache
+def capacity_block_sizes() -> tuple[int, ...]:
+    """How many instances one capacity block may hold."""
+    return tuple(read_data("quotas.json")["capacity_block"]["instances"])
+
+
 @cache
 def all_quotas() -> tuple[Quota, ...]:
     """Every vCPU quota in the catalog."""

@@ -42,6 +42,12 @@ def fit(
     prompt_tokens: Annotated[int | None, typer.Option(min=1, help="Without --gpu: typical prompt; 1024.")] = None,
     output_tokens: Annotated[int | None, typer.Option(min=1, help="Without --gpu: typical answer; 256.")] = None,
     sort: Annotated[str | None, typer.Option(help="Without --gpu: by price of instance, replica or tokens.")] = None,
+    purchase: Annotated[
+        str | None,
+        typer.Option(
+            help="Without --gpu: prices of on-demand, spot, reserved, savings-plan or capacity-block instances."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute the memory of one serving configuration per GPU: weights, KV cache, concurrency.
@@ -49,7 +55,7 @@ def fit(
     Without --gpu, list every instance type with the fewest GPUs that hold the model, its speed and its price. Exits
     with 1 when the configuration does not fit, or nothing does.
     """
-    wishes = (concurrency, region, prompt_tokens, output_tokens, sort)
+    wishes = (concurrency, region, prompt_tokens, output_tokens, sort, purchase)
     given = {
         "gpu": gpu,
         "tensor_parallel": tp,
@@ -80,11 +86,11 @@ def fit(
         raise UsageError(msg)
     case: dict[str, object] = {"model": model or str(config), **given}
     if not {"gpu", "tensor_parallel", "pipeline_parallel", "data_parallel", "expert_parallel"} & set(given):
-        _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort)
+        _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase)
         return
     if any(item is not None for item in wishes):
-        msg = "--concurrency, --region, --prompt-tokens, --output-tokens and --sort choose among instance types; leave "
-        msg += "out --gpu and the parallel sizes"
+        msg = "--concurrency, --region, --prompt-tokens, --output-tokens, --sort and --purchase choose among instance "
+        msg += "types; leave out --gpu and the parallel sizes"
         raise UsageError(msg)
     _one(case, config, as_json)
 
@@ -98,6 +104,7 @@ def _list(
     prompt_tokens: int | None,
     output_tokens: int | None,
     sort: str | None,
+    purchase: str | None,
 ) -> None:
     from llminfra.cli.fit_options import find_options, options_view, plain_options  # noqa: PLC0415  # when it runs
     from llminfra.cli.output import print_result, stdout_console, write_json  # noqa: PLC0415
@@ -111,6 +118,7 @@ def _list(
         prompt_tokens=prompt_tokens or 1024,
         output_tokens=output_tokens or 256,
         sort_by=sort or "replica",
+        purchase=purchase or "on-demand",
     )
     if as_json:
         write_json(plain_options(options))

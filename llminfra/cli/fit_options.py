@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
 
+from llminfra.catalog.price_file import VARIABLE, Kind
 from llminfra.diagnostics import UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +16,16 @@ if TYPE_CHECKING:
     from llminfra.planning.selection import Option, SortBy
 
 SORTS = ("instance", "replica", "tokens")
+PURCHASES: tuple[Kind, ...] = get_args(Kind)
 _WIDE = 96
+_PRICE_WIDTH = 10
+_SHORT_PURCHASE: dict[Kind, str] = {
+    "on-demand": "on demand",
+    "reserved": "reserved",
+    "savings-plan": "savings",
+    "spot": "spot",
+    "capacity-block": "block",
+}
 
 
 def find_options(
@@ -25,6 +36,7 @@ def find_options(
     prompt_tokens: int,
     output_tokens: int,
     sort_by: str,
+    purchase: str = "on-demand",
 ) -> tuple[Option, ...]:
     """Options for one case, in the order asked for.
 
@@ -42,6 +54,9 @@ def find_options(
 
     if sort_by not in SORTS:
         msg = f"--sort is one of {', '.join(SORTS)}, got {sort_by!r}"
+        raise UsageError(msg)
+    if purchase not in PURCHASES:
+        msg = f"--purchase is one of {', '.join(PURCHASES)}, got {purchase!r}"
         raise UsageError(msg)
     if regions.get(region) is None:
         close = ", ".join(regions.suggest(region)) or "us-east-1"
@@ -62,7 +77,17 @@ def find_options(
         raise UsageError(fit_case(case).error or f"unknown model {case.model!r}")
     sort: SortBy = "instance" if sort_by == "instance" else "tokens" if sort_by == "tokens" else "replica"
     load = Load(prompt_tokens=prompt_tokens, output_tokens=output_tokens)
-    return list_options(facts, case, region, concurrency=concurrency, load=load, release=release, sort_by=sort)
+    bought = next(kind for kind in PURCHASES if kind == purchase)
+    return list_options(
+        facts,
+        case,
+        region,
+        concurrency=concurrency,
+        load=load,
+        release=release,
+        sort_by=sort,
+        purchase=bought,
+    )
 
 
 def plain_options(options: tuple[Option, ...]) -> list[dict[str, Any]]:
@@ -95,7 +120,12 @@ def options_view(
         ("replica", False, lambda item: _figure(item.usd_per_replica_hour, 2)),
         ("$/M tokens", False, lambda item: _figure(item.usd_per_million_tokens, 2)),
     ]
+    bought = options[0].purchase if options else "on-demand"
     if width >= _WIDE:
+        # Every other way to buy that a price is known for stands beside the one that the list is sorted by.
+        known = [kind for kind in PURCHASES if kind != bought and any(_price(item, kind) is not None for item in good)]
+        room = (width - _WIDE) // _PRICE_WIDTH
+        columns += [(_SHORT_PURCHASE[kind], False, partial(_shown_price, kind)) for kind in known[:room]]
         columns.insert(4, ("spare GiB", False, lambda item: _figure(item.headroom_gib, 1)))
         columns.insert(5, ("first ms", False, lambda item: _figure(item.ttft_ms, 0)))
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
@@ -118,6 +148,16 @@ def options_view(
     lines.append(
         Text("latency and tokens are estimates, mostly within a factor of 1.5 (docs/performance.md)", style="dim")
     )
+    dates = sorted({option.price_date for option in good if option.price_date})
+    if dates:
+        lines.append(Text(f"{bought} prices of {' to '.join(dict.fromkeys((dates[0], dates[-1])))}", style="dim"))
+    if good and not dates:
+        lines.append(
+            Text(
+                f"no {bought} price is known: `llminfra catalog refresh` writes them; name its file in {VARIABLE}",
+                style="yellow",
+            )
+        )
     if any(option.offered is False for option in good):
         lines.append(Text(f"* not offered in {region}", style="dim"))
     return Group(*lines)
@@ -133,6 +173,14 @@ def _short(gpu: str) -> str:
 def _spread(option: Option) -> str:
     spread = option.parallelism
     return "" if spread is None else f"{spread.tensor}{' EP' if spread.expert else ''}"
+
+
+def _price(option: Option, kind: Kind) -> float | None:
+    return option.usd_per_hour_by_purchase.get(kind)
+
+
+def _shown_price(kind: Kind, option: Option) -> str:
+    return _figure(_price(option, kind), 2)
 
 
 def _figure(value: float | None, digits: int) -> str:

@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.cli.words import dot
+from llminfra.planning.cost_views import costs_by_stack, endpoint_costs, purchase_options
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, Plan
@@ -41,7 +43,61 @@ def cost_section(plan: Plan) -> RenderableType:
         below.add_row(Text(f"[{number}]", style="dim"), Text(note, style="dim"))
     basis = f"{dated}; a month has {HOURS_PER_MONTH:g} hours; requests, traffic and logs come on top"
     below.add_row(Text("–", style="dim", justify="right"), Text(basis, style="dim"))
-    return Group(table, below)
+    for text in _bought(plan):
+        below.add_row(Text("–", style="dim", justify="right"), Text(text, style="dim"))
+    return Group(table, *_parts(plan), below)
+
+
+def _parts(plan: Plan) -> list[RenderableType]:
+    """The same money by stack, the endpoints' shares of their pools, and what the budget leaves."""
+    parts: list[RenderableType] = []
+    table = Table(box=None, show_edge=False, expand=True, show_header=False, padding=(0, 1, 0, 1))
+    table.add_column("", ratio=1)
+    for _ in range(4):
+        table.add_column("", justify="right", no_wrap=True, min_width=9)
+    stacks = costs_by_stack(plan)
+    for stack, found in stacks.items() if len(stacks) > 1 else ():
+        least, most = found.usd_per_hour_min, found.usd_per_hour_max
+        table.add_row(Text(f"stack {stack}", style="dim"), *(Text(text, style="dim") for text in _four(least, most)))
+    for item in endpoint_costs(plan):
+        if item.usd_per_hour_min is not None and item.usd_per_hour_max is not None:
+            pool = next(each.pool for each in plan.endpoints if each.name == item.name)
+            figures = _four(item.usd_per_hour_min, item.usd_per_hour_max)
+            name = Text(f"endpoint {item.name}, its share of {pool}", style="dim")
+            table.add_row(name, *(Text(text, style="dim") for text in figures))
+    if table.row_count:
+        parts.append(table)
+    budget = plan.platform.budget_usd_per_month
+    if budget:
+        month = _total(plan, most=True) * HOURS_PER_MONTH
+        parts.append(Text(f" budget ${budget:,.0f} a month, {month / budget:.0%} of it taken at most"))
+    return parts
+
+
+def _four(least: float, most: float) -> tuple[str, str, str, str]:
+    return (
+        f"{least:,.2f}",
+        f"{most:,.2f}",
+        f"{least * HOURS_PER_MONTH:,.0f}",
+        f"{most * HOURS_PER_MONTH:,.0f}",
+    )
+
+
+def _bought(plan: Plan) -> list[str]:
+    """A node of every pool in the ways to buy it whose price is known, or where to get the others."""
+    lines, missing = [], False
+    for pool in plan.pools:
+        options = purchase_options(pool, plan.platform.region)
+        known = [item for item in options if item.usd_per_hour is not None]
+        missing = missing or len(known) < len(options)
+        if len(known) > 1:
+            prices = dot(*(f"{item.kind} ${item.usd_per_hour:,.2f} ({item.price_date})" for item in known))
+            lines.append(f"a node of {pool.name}: {prices}")
+    if missing:
+        lines.append(
+            "spot, reserved, savings-plan and capacity-block prices: `llminfra catalog refresh`, then LLMINFRA_PRICES"
+        )
+    return lines
 
 
 def _figures(line: CostLine) -> tuple[str, str, str, str]:

@@ -14,6 +14,7 @@ from llminfra.cli.memory_bar import legend, memory_bar
 from llminfra.cli.plan_cost import cost_section
 from llminfra.cli.plan_gateways import gateway_rows
 from llminfra.cli.plan_targets import target_rows
+from llminfra.cli.plan_why import memory_sum, reasons
 from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.words import count, dot, duration, money, span, zones
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
 
-def plan_view(plan: Plan, width: int) -> RenderableType:
-    """The whole plan, section by section."""
+def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
+    """The whole plan, section by section; with ``why`` every line behind the endpoints' figures."""
     names = [item.name for section in (plan.pools, plan.endpoints, plan.ec2, plan.sagemaker) for item in section]
     work = [*queue_rows(plan), *batch_rows(plan, width), *bedrock_rows(plan)]
     names += [name for name, _ in work]
@@ -36,7 +37,10 @@ def plan_view(plan: Plan, width: int) -> RenderableType:
     if plan.pools:
         parts += [_title("GPU pools"), _rows(label, [_pool(item, plan.platform.region) for item in plan.pools])]
     if plan.endpoints:
-        parts += [_title("Endpoints"), _rows(label, [_endpoint(item, bar) for item in plan.endpoints], spaced=True)]
+        parts += [
+            _title("Endpoints"),
+            _rows(label, [_endpoint(item, plan, bar, why=why) for item in plan.endpoints], spaced=True),
+        ]
     if elsewhere := target_rows(plan, bar):
         parts += [_title("Endpoints outside the cluster"), _rows(label, elsewhere, spaced=True)]
     for title, rows in (
@@ -125,6 +129,8 @@ def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
             ),
             style="dim",
         ),
+        *([_note("why", pool.type_why)] if pool.type_why else []),
+        *(_note("or", other) for other in pool.other_types),
     )
     return pool.name, body
 
@@ -140,7 +146,8 @@ def _gpus(pool: PoolPlan) -> str:
     return f"{shares} of {whole.count} × {whole.device.upper()} for {', '.join(sharing.tenants)}"
 
 
-def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
+def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[str, RenderableType]:
+    pool = next((each for each in plan.pools if each.name == item.pool), None)
     fit, parallel = item.fit, item.parallelism
     precision = fit.quantization or item.spec.model.quantization or item.spec.model.dtype
     precision = "bf16" if precision in ("auto", "bfloat16") else precision
@@ -160,6 +167,7 @@ def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
         _note("why", item.parallelism_why),
         memory_bar(fit, bar),
         legend(fit),
+        *([_note("sum", summed)] if (summed := memory_sum(fit)) else []),
     ]
     if fit.kv_cache_tokens is not None and fit.max_model_len:
         lines.append(
@@ -190,6 +198,8 @@ def _endpoint(item: EndpointPlan, bar: int) -> tuple[str, RenderableType]:
         lines.append(Text(f"with weights from {dot(*_by_storage(item.startup))}", style="dim"))
     lines += [_note("tip", advice) for advice in item.startup.advice]
     lines += [_note("or", candidate) for candidate in item.candidates]
+    if why:
+        lines += [_note("", f"{about}: {line}") for about, line in reasons(item, pool)]
     return item.name, Group(*lines)
 
 
@@ -249,8 +259,8 @@ def _quotas(plan: Plan) -> RenderableType:
     for quota in plan.quotas:
         short = quota.default is None or quota.needed > quota.default
         default = "unknown" if quota.default is None else f"{quota.default:,.0f}"
-        needed = Text(f"{quota.needed:,.0f}, default {default}", style="yellow" if short else "")
-        table.add_row(quota.code, quota.name, needed)
+        needed = Text(f"{quota.needed:,.0f}, {quota.default_is} {default}", style="yellow" if short else "")
+        table.add_row(quota.code, Text.assemble(quota.name, (f"\n{quota.why}", "dim")), needed)
     return table
 
 

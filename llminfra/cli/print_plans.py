@@ -8,7 +8,7 @@ from pathlib import Path
 from llminfra.cli.failures import json_failures
 
 
-def print_plans(specs: Sequence[Path], *, as_json: bool) -> None:
+def print_plans(specs: Sequence[Path], *, as_json: bool, why: bool = False) -> None:
     """Print the plan of every platform on stdout.
 
     Raises:
@@ -31,4 +31,4 @@ def print_plans(specs: Sequence[Path], *, as_json: bool) -> None:
 
         console = stdout_console()
         for each in plans:
-            print_result(plan_view(each, console.width), console)
+            print_result(plan_view(each, console.width, why=why), console)

@@ -110,11 +110,7 @@ def purchase_options(pool: PoolPlan, region: str) -> tuple[PurchaseOption, ...]:
     name = pool.main_type.name
     found = []
     for kind in get_args(Kind):
-        price = (
-            prices.on_demand_usd_per_hour(name, region)
-            if kind == "on-demand"
-            else prices.refreshed_usd_per_hour(name, region, kind)
-        )
+        price = prices.usd_per_hour(name, region, kind)
         found.append(
             PurchaseOption(
                 kind=kind,

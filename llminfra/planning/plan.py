@@ -104,6 +104,7 @@ class PoolPlan:
     """A GPU pool after look-up: facts of its instance types, who starts nodes, interfaces, disk, labels and taints.
 
     ``desired_nodes`` is the size at rest: what the fewest replicas need, or all of a capacity block, which is paid for.
+    ``planned_type`` is one of ``instance_types``, ``type_why`` says why it, and ``other_types`` what comes next.
     """
 
     name: str
@@ -129,11 +130,14 @@ class PoolPlan:
     placement_group: bool
     consolidate_after_s: int
     usd_per_node_hour: float | None
+    planned_type: InstanceType | None = None
+    type_why: str = ""
+    other_types: tuple[str, ...] = ()
 
     @property
     def main_type(self) -> InstanceType:
-        """The preferred instance type, which endpoints are planned for."""
-        return self.instance_types[0]
+        """The instance type that nodes are likely to have, which endpoints and prices are planned for."""
+        return self.planned_type or self.instance_types[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,13 +329,14 @@ class CostLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaLine:
-    """An AWS quota that the spec needs, at the most."""
+    """An AWS quota that the spec needs, at the most; ``default_is`` says what the default is the default of."""
 
     code: str
     name: str
     needed: float
     default: float | None
     why: str
+    default_is: str = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

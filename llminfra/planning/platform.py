@@ -13,6 +13,7 @@ from llminfra.planning.endpoints import plan_endpoints
 from llminfra.planning.findings import Findings
 from llminfra.planning.gateways import plan_gateways
 from llminfra.planning.network import plan_network
+from llminfra.planning.network_quotas import network_quotas
 from llminfra.planning.plan import Plan
 from llminfra.planning.pools import plan_pools, settle
 from llminfra.planning.quotas import plan_quotas
@@ -75,7 +76,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         lustre=lustre,
         endpoints=endpoints,
         costs=costs,
-        quotas=plan_quotas(pools, ec2, sagemaker),
+        quotas=(*plan_quotas(pools, ec2, sagemaker), *network_quotas(pools, network, cluster)),
         diagnostics=tuple(findings.items),
         tags={**platform.tags, "llminfra:platform": platform.name, "llminfra:managed-by": "llminfra"},
         ec2=ec2,

@@ -10,6 +10,7 @@ from llminfra.planning.gpu_shares import plan_shares
 from llminfra.planning.network import check_zone
 from llminfra.planning.nics import Nic, nic_layout
 from llminfra.planning.plan import ClusterPlan, EndpointPlan, NetworkPlan, PoolPlan, Taint
+from llminfra.planning.pool_types import choose_type
 from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
 
 if TYPE_CHECKING:
@@ -58,13 +59,14 @@ def _plan_pool(
     zones = _zones(pool, platform, network, findings)
     if types is None or zones is None:
         return None
-    main = types[0]
+    provisioner = _provisioner(pool, cluster)
+    choice = choose_type(pool, types, provisioner, platform.region)
+    main = choice.planned
     assert main.gpu is not None  # noqa: S101  # _instance_types lets only GPU types through
     shares = plan_shares(pool, main, main.gpu, findings)
     if shares is None:
         return None
     nics: tuple[Nic, ...] = nic_layout(main, pool.efa_layout) if pool.efa else ()
-    provisioner = _provisioner(pool, cluster)
     if provisioner == "karpenter" and isinstance(pool.capacity, Reservation) and pool.capacity.resource_group_arn:
         findings.error(
             "LLM_CAP_28",
@@ -108,6 +110,9 @@ def _plan_pool(
         placement_group=pool.efa and not reserved,
         consolidate_after_s=_CONSOLIDATE_AFTER_S,
         usd_per_node_hour=_price(main.name, platform.region),
+        planned_type=main,
+        type_why=choice.why,
+        other_types=choice.others,
     )
 
 

@@ -32,7 +32,9 @@ def plan_quotas(
                 continue
             known[quota.code] = quota
             needed[quota.code] += vcpus
-            reasons[quota.code].append(f"pool {pool.name}: {pool.max_nodes} nodes, {vcpus} vCPU")
+            reasons[quota.code].append(
+                f"pool {pool.name}: {pool.max_nodes} node{'' if pool.max_nodes == 1 else 's'}, {vcpus} vCPU"
+            )
     for item in ec2:
         # While instances are refreshed one more runs, where there may be one.
         count = item.most_instances + item.surge

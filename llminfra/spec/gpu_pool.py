@@ -32,7 +32,10 @@ class GpuPool(Spec):
 
     name: Name
     instance_types: Annotated[Many[str], Field(min_length=1, max_length=30)]
-    """EC2 instance types, in order of preference; exactly one when ``efa`` is set."""
+    """EC2 instance types with the same GPUs; exactly one when ``efa`` is set.
+
+    A managed node group takes on-demand types in this order; Karpenter and spot take the cheapest that is free.
+    """
     nodes: NodeRange = (0, 4)
     """Fewest and most nodes, for example ``(0, 8)``."""
     efa: bool = False

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from llminfra.catalog.engines import EngineRelease, engine_release
 from llminfra.catalog.instances import all_gpu_types
 from llminfra.catalog.models import ModelFacts, load_model
+from llminfra.catalog.price_file import VARIABLE
 from llminfra.cli.main import main
 from llminfra.planning.memory import FitCase
 from llminfra.planning.performance import Load
 from llminfra.planning.selection import Option, SortBy, list_options
 
+Capture = pytest.CaptureFixture[str]
 LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
 
 
@@ -161,3 +164,23 @@ def test_command_exits_with_1_where_nothing_holds_it() -> None:
 )
 def test_wrong_calls_are_usage_errors(arguments: tuple[str, ...]) -> None:
     assert main(list(arguments)) == 2
+
+
+def test_prices_of_other_ways_to_buy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    row = {"usd_per_hour": 4.0, "source": "test"}
+    path = tmp_path / "prices.json"
+    path.write_text(
+        json.dumps({"region": "us-east-1", "date": "2026-11-23", "prices": {"g6e.12xlarge": {"spot": row}}})
+    )
+    asked = ("fit", "Qwen/Qwen3-32B", "--max-model-len", "8192", "--purchase", "spot")
+    assert main(list(asked)) == 0
+    assert "no spot price is known" in capsys.readouterr().out
+    monkeypatch.setenv(VARIABLE, str(path))
+    assert main([*asked, "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)[0]
+    assert (first["instance_type"], first["purchase"], first["usd_per_hour"]) == ("g6e.12xlarge", "spot", 4.0)
+    assert first["usd_per_hour_by_purchase"]["on-demand"] > 4.0
+    assert first["usd_per_hour_by_purchase"]["capacity-block"] is None
+    assert first["usd_per_replica_hour"] == pytest.approx(4.0 * first["parallelism"]["tensor"] / 4)
+    assert main([*asked[:-1], "rent"]) == 2
+    assert "--purchase is one of on-demand" in capsys.readouterr().err

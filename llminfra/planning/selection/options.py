@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from llminfra.catalog import prices, regions
 from llminfra.catalog.engines import EngineRelease
 from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
+from llminfra.catalog.price_file import Kind
 from llminfra.planning.gpu_support import gpu_problems
 from llminfra.planning.memory import FitCase, FitResult, divisibility_findings, estimate
 from llminfra.planning.memory.settings import quantization
@@ -36,9 +37,11 @@ class Option:
         headroom_gib: Cache per GPU beyond what the wished requests of full length take.
         max_concurrency: Requests of full length that a replica holds.
         kv_cache_tokens: Tokens that a replica's cache holds.
-        usd_per_hour: Price of the instance; ``None`` where the catalog has none.
+        purchase: How the instance is bought; the prices that follow are of this way.
+        usd_per_hour: Price of the instance; ``None`` where no source states one.
         usd_per_replica_hour: Its share for one replica.
         price_date: Day of the price.
+        usd_per_hour_by_purchase: Price of the instance in every way it can be bought.
         ttft_ms: Estimated time to first token at the wished concurrency.
         tpot_ms: Estimated time per output token at the wished concurrency.
         tokens_per_s: Estimated output tokens per second of one replica at the wished concurrency.
@@ -59,9 +62,11 @@ class Option:
     headroom_gib: float | None = None
     max_concurrency: float | None = None
     kv_cache_tokens: int | None = None
+    purchase: Kind = "on-demand"
     usd_per_hour: float | None = None
     usd_per_replica_hour: float | None = None
     price_date: str | None = None
+    usd_per_hour_by_purchase: dict[Kind, float | None] = field(default_factory=dict)
     ttft_ms: float | None = None
     tpot_ms: float | None = None
     tokens_per_s: float | None = None
@@ -93,6 +98,7 @@ def list_options(
     load: Load | None = None,
     release: EngineRelease | None = None,
     sort_by: SortBy = "replica",
+    purchase: Kind = "on-demand",
 ) -> tuple[Option, ...]:
     """Every GPU instance type of the catalog: those that hold the model first, sorted; then the others, with reasons.
 
@@ -105,6 +111,8 @@ def list_options(
         release: Engine release, for what its kernels can run; ``None``: the table of SGLang and TGI, or no check.
         sort_by: ``instance``: price of one instance; ``replica``: price of the smallest replica; ``tokens``: price of
             a million output tokens at full load. Types without price come last.
+        purchase: How instances are bought. Prices of other ways than on demand are known where a file of refreshed
+            prices is (`llminfra.catalog.price_file`).
     """
     typical = _load(load or Load(), case.max_model_len or facts.max_position_embeddings, concurrency)
     placed: dict[tuple[str, int], _Placed | str] = {}
@@ -118,7 +126,7 @@ def list_options(
         key = (gpu.name, instance.gpu.count)
         if key not in placed:
             placed[key] = _place(facts, case, gpu, instance, placed, typical, release)
-        found.append(_option(instance, gpu, placed[key], region, concurrency))
+        found.append(_option(instance, gpu, placed[key], region, concurrency, purchase))
     return tuple(sorted(found, key=lambda option: _rank(option, sort_by)))
 
 
@@ -226,8 +234,12 @@ def _replica(
     )
 
 
-def _option(instance: InstanceType, gpu: Gpu, placed: _Placed | str, region: str, concurrency: int) -> Option:
-    price = prices.on_demand_usd_per_hour(instance.name, region)
+def _option(
+    instance: InstanceType, gpu: Gpu, placed: _Placed | str, region: str, concurrency: int, purchase: Kind
+) -> Option:
+    found = {kind: prices.usd_per_hour(instance.name, region, kind) for kind in get_args(Kind)}
+    every = {kind: item.usd if item else None for kind, item in found.items()}
+    price = found[purchase]
     count = instance.gpu.count if instance.gpu else 0
     offered = _offered(instance.name, region)
     usd = price.usd if price else None
@@ -238,8 +250,10 @@ def _option(instance: InstanceType, gpu: Gpu, placed: _Placed | str, region: str
             gpus=count,
             fits=False,
             reason=placed,
+            purchase=purchase,
             usd_per_hour=usd,
             price_date=price.date if price else None,
+            usd_per_hour_by_purchase=every,
             offered=offered,
         )
     replicas = count // placed.parallelism.gpus
@@ -257,9 +271,11 @@ def _option(instance: InstanceType, gpu: Gpu, placed: _Placed | str, region: str
         headroom_gib=round(spare, 2),
         max_concurrency=placed.concurrency,
         kv_cache_tokens=fit.kv_cache_tokens,
+        purchase=purchase,
         usd_per_hour=usd,
         usd_per_replica_hour=share,
         price_date=price.date if price else None,
+        usd_per_hour_by_purchase=every,
         ttft_ms=placed.now.ttft_ms,
         tpot_ms=placed.now.tpot_ms,
         tokens_per_s=placed.now.output_tokens_per_s,
