@@ -15,6 +15,23 @@ from llminfra.charts.kubernetes import Image, ResourceRequirements, small_resour
 from llminfra.charts.llm_server.storage import ExternalSecret
 from llminfra.charts.values import ChartValues, Cidr, DnsLabel, LateStr, Port
 
+# Headers by which the picker and Envoy AI Gateway are told what to do (llm-d/llm-d-router@71f4f0999
+# pkg/epp/metadata/consts.go): which pod, which model instead, whose turn, how urgent. Not for callers to say.
+_INTERNAL_HEADERS = [
+    "x-gateway-destination-endpoint",
+    "x-gateway-destination-endpoint-subset",
+    "x-gateway-inference-fairness-id",
+    "x-gateway-inference-objective",
+    "x-gateway-model-name-rewrite",
+    "x-llm-d-inference-fairness-id",
+    "x-llm-d-inference-objective",
+    "x-llm-d-model-name-rewrite",
+    "x-llm-d-slo-tpot-ms",
+    "x-llm-d-slo-ttft-ms",
+    "x-slo-tpot-ms",
+    "x-slo-ttft-ms",
+]
+
 
 class PickerMetrics(ChartValues):
     """Series of the engine that the picker reads at every replica, by the names of the engine's release."""
@@ -37,7 +54,7 @@ class Picker(ChartValues):
     """Seconds that requests wait for room or for a replica; ``None``: they go to a replica at once, or fail."""
     hold_mib: Annotated[int, Field(ge=16)] = 512
     """Memory for requests that wait; part of the container's."""
-    resources: ResourceRequirements = small_resources("500m", "2Gi")
+    resources: ResourceRequirements = small_resources("250m", "2Gi")
 
     @model_validator(mode="after")
     def _holds_by_metrics(self) -> Self:
@@ -88,16 +105,18 @@ class LlmGatewayValues(ChartValues):
     port: Annotated[int, Field(ge=1024, le=65535)]
     """Port of Envoy and of its Service: below 1024 Envoy Gateway would shift it."""
     replicas: int = Field(default=2, ge=1)
-    proxy_resources: ResourceRequirements = small_resources("500m", "1Gi")
-    filter_resources: ResourceRequirements = small_resources("250m", "512Mi")
+    proxy_resources: ResourceRequirements = small_resources("250m", "1Gi")
+    filter_resources: ResourceRequirements = small_resources("100m", "512Mi")
     """Of the container beside Envoy that reads models and tokens from requests and answers."""
     request_timeout_seconds: int = Field(ge=1)
     buffer_mib: int = Field(default=50, ge=1)
     """Longest request or chunk that Envoy holds; its default of 32 KiB is less than a prompt."""
     health_path: Annotated[str, Field(pattern=r"^/")] = "/healthz"
     """What the load balancer asks; answered by Envoy itself, without a key."""
-    tenant_header: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "x-llminfra-tenant"
-    """Header in which Envoy writes who calls; what callers write there is dropped."""
+    tenant_header: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "x-llm-d-inference-fairness-id"
+    """Header in which Envoy writes who calls: pickers let tenants take turns by it, and label metrics with it."""
+    internal_headers: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]] = _INTERNAL_HEADERS
+    """Headers that are dropped when callers send them."""
     routes: list[Route] = Field(min_length=1, max_length=15)
     tenants: list[TenantLimits] = Field(default=[], max_length=100)
     api_keys: ExternalSecret | None = None
@@ -116,6 +135,9 @@ class LlmGatewayValues(ChartValues):
     def _one_kind_of_credential(self) -> Self:
         if self.api_keys is not None and self.token_issuer is not None:
             msg = "Envoy would ask for an API key and a token: name one of api_keys and token_issuer"
+            raise ValueError(msg)
+        if self.tenant_header not in self.internal_headers:
+            msg = f"callers could say in {self.tenant_header} who they are: add it to internal_headers"
             raise ValueError(msg)
         if self.tenants and self.api_keys is None and self.token_issuer is None:
             msg = "tenants need api_keys or token_issuer: otherwise nobody is one of them"

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 LOAD_BALANCER_ACCOUNT = "aws-load-balancer-controller"
 HEALTH_PATH = "/healthz"
 """What the load balancer asks Envoy."""
-TENANT_HEADER = "x-llminfra-tenant"
+TENANT_HEADER = "x-llm-d-inference-fairness-id"
+"""Header by which llm-d's endpoint picker lets callers take turns; Envoy writes the tenant there."""
 _AI_SERVICE = f"ai-gateway-controller.{GATEWAY}.svc.cluster.local"
 
 

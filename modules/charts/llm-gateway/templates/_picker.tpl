@@ -7,6 +7,9 @@ featureGates:
   - flowControl
 {{- end }}
 plugins:
+  {{- if .holdSeconds }}
+  - type: round-robin-fairness-policy
+  {{- end }}
   {{- if .prefix }}
   - type: prefix-cache-scorer
   {{- end }}
@@ -60,5 +63,9 @@ dataLayer:
 flowControl:
   defaultRequestTTL: {{ .holdSeconds }}s
   maxBytes: {{ .holdMib }}Mi
+  # Tenants take turns: one that sends much keeps nobody else waiting.
+  priorityBands:
+    - priority: 0
+      fairnessPolicyRef: round-robin-fairness-policy
 {{- end }}
 {{- end }}
