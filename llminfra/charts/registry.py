@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from llminfra.charts.async_worker import AsyncWorkerValues
 from llminfra.charts.cluster_base import ClusterBaseValues
 from llminfra.charts.cluster_secrets import ClusterSecretsValues
 from llminfra.charts.gateway_base import GatewayBaseValues
@@ -18,6 +19,7 @@ from llminfra.charts.weights_copy import WeightsCopyValues
 
 IN_REPO_CHARTS: Mapping[str, type[ChartValues]] = MappingProxyType(
     {
+        "async-worker": AsyncWorkerValues,
         "cluster-base": ClusterBaseValues,
         "cluster-secrets": ClusterSecretsValues,
         "gateway-base": GatewayBaseValues,

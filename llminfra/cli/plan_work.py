@@ -33,11 +33,13 @@ def bedrock_rows(plan: Plan) -> list[tuple[str, RenderableType]]:
 def _queue(item: AsyncPlan) -> RenderableType:
     spec = item.spec
     how = f"endpoint {item.behind}" + (f" at {item.url}" if item.url else " through SageMaker")
+    workers = item.workers
+    by = f"0…{count(workers.most, 'pod')}, {workers.concurrency} each" if workers else "an AWS Lambda function"
     return Group(
-        Text(dot(how, f"{spec.max_concurrency} requests at once", f"{duration(spec.request_timeout_s)} each")),
+        Text(dot(how, by, f"{spec.max_concurrency} requests at once", f"{duration(spec.request_timeout_s)} each")),
         Text(
             dot(
-                f"hidden for {duration(item.visibility_s)} once taken",
+                "hidden while it is worked on" if workers else f"hidden for {duration(item.visibility_s)} once taken",
                 f"dead after {count(spec.attempts, 'attempt')}",
                 f"waits {count(spec.retention_days, 'day')} at most",
                 f"answers kept {count(spec.results_days, 'day')}",

@@ -18,15 +18,6 @@ RULES = (
         source=("AWS IAM User Guide: grant least privilege",),
     ),
     emitted(
-        "LLM_ASY_2",
-        "The consumer of a queue can reach the endpoint",
-        looks_at=_PLAN,
-        why="A Kubernetes Service of type ClusterIP has no address outside the cluster, so that every call of a Lambda "
-        "function would time out and every request would end in the dead-letter queue.",
-        fix="give the address of an internal load balancer, or use an endpoint on Ec2 or SageMaker",
-        source=("Kubernetes documentation: Service, type ClusterIP",),
-    ),
-    emitted(
         "LLM_ASY_3",
         "A queue does not stand in front of another queue",
         looks_at=_PLAN,
@@ -67,6 +58,15 @@ RULES = (
         "refused by the endpoint, request after request.",
         fix="store the API key under api_key",
         source=("AWS Secrets Manager User Guide: secret values",),
+    ),
+    emitted(
+        "LLM_ASY_8",
+        "Workers of a closed network bring their packages",
+        looks_at=_PLAN,
+        why="The official Python image has no boto3. Pods install it, pinned and hashed, from PyPI; without NAT they "
+        "never start, and requests wait until they are lost.",
+        fix="set worker_image=Image(…) to an image with Python and boto3 that the network reaches",
+        source=("llminfra: modules/workloads/async_consumer",),
     ),
     emitted(
         "LLM_BAT_1",

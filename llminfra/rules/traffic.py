@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
-from llminfra.rules.credentials import credential_kind, names_a_secret
+from llminfra.rules.credentials import credential_kind, is_reference, names_a_secret
 from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects, as_mapping, dig, mappings, selects
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import walk_strings
@@ -156,7 +156,9 @@ def no_credentials_in_objects(objects: KubernetesObjects) -> Iterator[Hit]:
             for container in pod.containers:
                 for name, entry in container.environment.items():
                     value = entry.get("value")
-                    if isinstance(value, str) and value and names_a_secret(name) and not credential_kind(value):
+                    if not isinstance(value, str) or is_reference(value) or credential_kind(value):
+                        continue
+                    if names_a_secret(name):
                         yield Hit(
                             on=item,
                             message=f"variable {name} of container {container.name} is a literal secret",

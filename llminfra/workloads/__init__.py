@@ -6,6 +6,13 @@ The sources are in ``modules/workloads``: one package a workload, standard libra
 from __future__ import annotations
 
 from llminfra.workloads.archive import package, workload_dir
-from llminfra.workloads.bootstrap import archive_sha256, bootstrap_command
+from llminfra.workloads.bootstrap import REQUIREMENTS_VARIABLE, archive_sha256, bootstrap_command, installing_command
 
-__all__ = ["archive_sha256", "bootstrap_command", "package", "workload_dir"]
+__all__ = [
+    "REQUIREMENTS_VARIABLE",
+    "archive_sha256",
+    "bootstrap_command",
+    "installing_command",
+    "package",
+    "workload_dir",
+]

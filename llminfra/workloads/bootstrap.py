@@ -21,11 +21,27 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
 
 
+REQUIREMENTS_VARIABLE = "RUNNER_REQUIREMENTS"
+# Packages in the form that pip reads, with their hashes; signals reach the command: it is the same process.
+_INSTALL = f"""\
+set -eu
+printf '%s\\n' "${REQUIREMENTS_VARIABLE}" >/tmp/requirements.txt
+python3 -m pip install --quiet --no-cache-dir --require-hashes --target /tmp/site -r /tmp/requirements.txt
+export PYTHONPATH=/tmp/site
+exec "$@"
+"""
+
+
+def installing_command(command: list[str]) -> list[str]:
+    """The command after the packages of ``REQUIREMENTS_VARIABLE`` are installed below ``/tmp``."""
+    return ["sh", "-c", _INSTALL, "sh", *command]
+
+
 def bootstrap_command(name: str, bucket: str, key: str, sha256: str) -> list[str]:
     """Command of a container that fetches ``s3://bucket/key`` with boto3, checks it and runs ``python3 -m name``.
 
-    vLLM's image has boto3 (docker/Dockerfile of vLLM, stage vllm-openai-base) but no AWS CLI. Give the command as the
-    entry point: the image's own starts a server. ``bucket`` and ``key`` may be Terraform expressions.
+    The image must have boto3 and no entry point: AWS Batch cannot replace one. ``bucket`` and ``key`` may be Terraform
+    expressions.
     """
     return ["python3", "-c", _SCRIPT, bucket, key, sha256, name]
 

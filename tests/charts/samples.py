@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from llminfra.charts.async_worker import AsyncWorkerValues, WorkedEndpoint, WorkerScaling
 from llminfra.charts.cluster_base import ClusterBaseValues, Gp3StorageClass, Namespace, PriorityClass
 from llminfra.charts.cluster_secrets import ClusterSecretsValues
 from llminfra.charts.gateway_base import GatewayBaseValues
@@ -475,7 +476,29 @@ def nccl_preflight() -> NcclPreflightValues:
     )
 
 
+def async_worker() -> AsyncWorkerValues:
+    """Workers of a queue before an endpoint of the cluster."""
+    return AsyncWorkerValues(
+        name="documents",
+        image=Image(repository="public.ecr.aws/docker/library/python", tag="3.13.9-slim"),
+        command=["python3", "-m", "async_consumer"],
+        env={"ASYNC_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/111122223333/acme-async-documents"},
+        alive_file="/tmp/alive",  # in the container
+        termination_grace_period_seconds=340,
+        endpoint=WorkedEndpoint(name="chat", port=8000),
+        scaling=WorkerScaling(
+            queue_url="https://sqs.us-east-1.amazonaws.com/111122223333/acme-async-documents",
+            region="us-east-1",
+            queue_length=8,
+            max_replicas=2,
+        ),
+        service_account=ServiceAccount(name="async-documents"),
+        node_selector={"llminfra.io/pool": "system"},
+    )
+
+
 IN_REPO: dict[str, dict[str, Callable[[], ChartValues]]] = {
+    "async-worker": {"full": async_worker},
     "cluster-base": {"full": cluster_base},
     "cluster-secrets": {"full": cluster_secrets},
     "gateway-base": {"full": gateway_base},

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from llminfra import AsyncEndpoint, Autoscaling, SageMakerAsync, Secret
+from llminfra import AsyncEndpoint, Autoscaling, Cluster, Image, Network, SageMakerAsync, Secret
 from llminfra.compiler import compile_platforms
 from llminfra.diagnostics import SpecError
 from llminfra.planning.contract import contract
 from llminfra.planning.plan import Plan
-from tests.targets.platforms import EC2, POOL, SAGEMAKER, async_plan, codes, endpoint, findings, queue
+from tests.targets.platforms import EC2, POOL, SAGEMAKER, async_plan, codes, endpoint, findings, plan, queue
 from tests.targets.stack_view import allowed, only, reader, statements, without_expressions
 
 Compiled = Callable[[Plan, str], dict[str, Any]]
@@ -26,11 +28,60 @@ def test_times_add_up() -> None:
     assert 6 * planned.function_timeout_s <= planned.visibility_s <= 43_200
 
 
-def test_an_endpoint_of_the_cluster_needs_an_address() -> None:
+def test_an_endpoint_of_the_cluster_is_called_by_pods_or_at_an_address() -> None:
     behind = endpoint(POOL)
-    assert codes(endpoints=[behind], pools=[POOL], async_endpoints=[queue(behind)]) == {"LLM_ASY_2"}
+    inside = async_plan(behind).async_endpoints[0]
+    assert inside.workers is not None
+    assert inside.url == "http://chat.llm-serving.svc.cluster.local:8000"
     planned = async_plan(behind, address="http://chat.internal:8000").async_endpoints[0]
     assert (planned.calls, planned.url, planned.port) == ("http", "http://chat.internal:8000", 8000)
+    assert planned.workers is None
+    assert async_plan(endpoint(EC2)).async_endpoints[0].workers is None
+
+
+@given(most=st.integers(min_value=2, max_value=1000))
+def test_pods_never_send_more_requests_than_declared(most: int) -> None:
+    workers = async_plan(endpoint(POOL), max_concurrency=most).async_endpoints[0].workers
+    assert workers is not None
+    assert 0.9 * most - 1 <= workers.most * workers.concurrency <= most
+    assert workers.concurrency >= 1
+
+
+def test_pods_of_a_closed_network_bring_their_packages() -> None:
+    behind = endpoint(POOL)
+    closed = {"network": Network(nat="none"), "endpoints": [behind], "pools": [POOL]}
+    assert "LLM_ASY_8" in codes(**closed, async_endpoints=[queue(behind)])
+    own = queue(behind, worker_image=Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/py", tag="1"))
+    assert "LLM_ASY_8" not in codes(**closed, async_endpoints=[own])
+
+
+@pytest.mark.parametrize("identity", ["pod-identity", "irsa"])
+def test_pods_run_the_consumer_and_keda_may_ask_the_queue(compiled: Compiled, identity: str) -> None:
+    behind = endpoint(POOL, api_key=Secret(name="llm/chat"))
+    planned = plan(
+        endpoints=[behind], pools=[POOL], async_endpoints=[queue(behind, request_timeout_s=200)],
+        cluster=Cluster(identity=identity),
+    )  # fmt: skip
+    stack = compiled(planned, "async")
+    assert "aws_lambda_function" not in stack["resource"]
+    values = json.loads(only(stack, "helm_release")["values"][0])
+    settings = reader("async_consumer")(without_expressions(values["env"]))
+    assert settings.concurrency == 8
+    assert settings.drain_timeout_s >= settings.call_attempts * settings.request_timeout_s
+    assert values["terminationGracePeriodSeconds"] > settings.drain_timeout_s
+    assert values["scaling"]["queueLength"] == settings.concurrency
+    assert values["command"][-1] == "async_consumer"
+    mine = statements(stack, "async-documents-consumer")
+    assert mine["FetchCode"]["resources"] == ["${aws_s3_bucket.async.arn}/async_consumer/*"]
+    assert set(mine) >= {"TakeRequests", "ClaimAndAnswer", "ReadApiKey"}
+    assert ("roleArn" in values["serviceAccount"]) is (identity == "irsa")
+    platform = compiled(planned, "platform")
+    queue_arn = "arn:aws:sqs:us-east-1:111122223333:acme-async-documents"
+    assert statements(platform, "keda-ask")["AskQueues"]["resources"] == [queue_arn]
+    assert stack["resource"]["aws_sqs_queue"]["async-documents"]["name"] == queue_arn.rpartition(":")[2]
+    keda = json.loads(platform["resource"]["helm_release"]["keda"]["values"][0])
+    assert keda["podAnnotations"]["keda"]
+    assert bool(keda["serviceAccount"]["operator"]["annotations"]) is (identity == "irsa")
 
 
 @pytest.mark.parametrize(

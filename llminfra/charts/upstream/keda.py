@@ -52,6 +52,12 @@ class KedaServiceAccounts(ChartValues):
     operator: KedaOperatorAccount = KedaOperatorAccount()
 
 
+class KedaPodAnnotations(ChartValues):
+    """``podAnnotations``: of the operator's pods."""
+
+    keda: dict[str, str] = {}
+
+
 class KedaValues(ChartValues):
     """KEDA in a namespace of its own."""
 
@@ -62,3 +68,4 @@ class KedaValues(ChartValues):
     webhooks: KedaComponent = KedaComponent()
     prometheus: KedaPrometheus = KedaPrometheus()
     service_account: KedaServiceAccounts = KedaServiceAccounts()
+    pod_annotations: KedaPodAnnotations | None = None

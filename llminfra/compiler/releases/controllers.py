@@ -20,7 +20,13 @@ from llminfra.charts.upstream import (
     irsa,
 )
 from llminfra.charts.upstream.cluster_autoscaler import AutoscalerServiceMonitor
-from llminfra.charts.upstream.keda import KedaMetrics, KedaPrometheus
+from llminfra.charts.upstream.keda import (
+    KedaMetrics,
+    KedaOperatorAccount,
+    KedaPodAnnotations,
+    KedaPrometheus,
+    KedaServiceAccounts,
+)
 from llminfra.compiler.contracts import ClusterContract
 from llminfra.compiler.releases.alerting import credential
 from llminfra.compiler.releases.names import MONITORING, SECRET_STORE
@@ -29,13 +35,22 @@ from llminfra.planning.plan import Plan
 
 EXTERNAL_SECRETS_ACCOUNT = "external-secrets"
 FSX_ACCOUNT = "fsx-csi-controller-sa"
+KEDA_ACCOUNT = "keda-operator"
 AUTOSCALER_ACCOUNT = "cluster-autoscaler"
 
 
-def keda_values(needs: Needs, cluster: ClusterContract) -> KedaValues:
-    """KEDA needs no AWS role: it asks Prometheus."""
+def keda_values(needs: Needs, cluster: ClusterContract, role_arn: str | None = None) -> KedaValues:
+    """KEDA needs an AWS role only for queues: anything else it asks Prometheus."""
     metrics = KedaMetrics(enabled=needs.monitoring, service_monitor=ServiceMonitorToggle(enabled=needs.monitoring))
-    return KedaValues(cluster_name=cluster.name, prometheus=KedaPrometheus(operator=metrics, metric_server=metrics))
+    account = KedaOperatorAccount(name=KEDA_ACCOUNT, annotations=irsa(role_arn))
+    # Credentials come with the start of a pod: one that is older than its role must start again.
+    restart = KedaPodAnnotations(keda={"llminfra.io/role": "queues"}) if needs.keda_queues else None
+    return KedaValues(
+        cluster_name=cluster.name,
+        prometheus=KedaPrometheus(operator=metrics, metric_server=metrics),
+        service_account=KedaServiceAccounts(operator=account),
+        pod_annotations=restart,
+    )
 
 
 def external_secrets_values(needs: Needs, role_arn: str | None) -> ExternalSecretsValues:

@@ -14,10 +14,11 @@ from llminfra.spec.endpoint import Autoscaling
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """Cluster-wide parts, each there only when something uses it."""
+    """Cluster-wide parts, each there only when something uses it; ``keda_queues`` are those that KEDA asks itself."""
 
     monitoring: bool
     keda: bool
+    keda_queues: tuple[str, ...]
     external_secrets: bool
     lws: bool
     gateway: bool
@@ -32,10 +33,12 @@ class Needs:
 
 def needs_of(plan: Plan) -> Needs:
     """What this plan needs."""
+    queues = tuple(item.name for item in plan.async_endpoints if item.workers)
     addons = {item.name for item in plan.eks.addons}
     return Needs(
         monitoring=plan.platform.observability is not None,
-        keda=any(scales(item, plan) for item in plan.endpoints),
+        keda=any(scales(item, plan) for item in plan.endpoints) or any(queues),
+        keda_queues=queues,
         external_secrets=bool(secret_names(plan)),
         lws=any(item.nodes_per_replica > 1 for item in plan.endpoints),
         gateway=bool(plan.gateways),

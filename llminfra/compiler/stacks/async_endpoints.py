@@ -1,26 +1,33 @@
-"""The async stack: queues in front of endpoints, the functions that empty them, and where answers go."""
+"""The async stack: queues in front of endpoints, the functions or pods that empty them, and where answers go."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
-from llminfra.compiler.contracts import NetworkContract
-from llminfra.compiler.stacks.common import Built, open_stack, read
-from llminfra.constructs.iam import Role, Statement, policy_document, role, trusts_service
+from llminfra.compiler.contracts import ClusterContract, NetworkContract
+from llminfra.compiler.releases.async_worker import async_worker_values
+from llminfra.compiler.releases.names import async_id
+from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
+from llminfra.compiler.stacks.platform import local_chart
+from llminfra.constructs.helm_release import HelmRelease, helm_release
+from llminfra.constructs.iam import PodIdentity, Statement, pod_role, policy_document, role, trusts_service
 from llminfra.constructs.kms import Key, kms_key, used_by_log_groups
 from llminfra.constructs.lambda_function import Function, consume_queue, lambda_function
 from llminfra.constructs.log_group import log_group
 from llminfra.constructs.names import identifier
 from llminfra.constructs.private_bucket import PrivateBucket, private_bucket
+from llminfra.constructs.providers import helm_provider
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.constructs.security_group import Rule, add_rule, security_group
 from llminfra.constructs.sns_topic import Alarm, alarm, sns_topic, used_by_publishers
 from llminfra.constructs.sqs_queue import Queue, sqs_queue
 from llminfra.constructs.state import write_outputs
+from llminfra.constructs.workload_archive import stored_archive
 from llminfra.planning.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
-from llminfra.planning.targets.plans import AsyncPlan
+from llminfra.planning.targets.plans import AsyncPlan, WorkersPlan
+from llminfra.workloads import bootstrap_command
 
 WORKLOAD = "async_consumer"
 _HANDLER = "async_consumer.handler.handle"
@@ -31,28 +38,38 @@ _HTTPS = 443
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What all queues of the platform use."""
+    """What all queues of the platform use; ``cluster`` is there where pods are the consumer."""
 
     key: Key
     bucket: PrivateBucket
     alarms: str
     network: NetworkContract
     plan: Plan
+    cluster: _Cluster | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    """How pods get roles, the code that they fetch, and which charts the releases use."""
+
+    identity: PodIdentity
+    code: aws.S3Object
+    charts: set[str]
 
 
 def async_stack(app: core.App, plan: Plan) -> Built:
     """Compile the queues of a plan."""
-    scope = open_stack(app, plan, "async")
+    pods = any(item.workers for item in plan.async_endpoints)
+    scope = open_stack(app, plan, "async", with_helm=pods)
     network = NetworkContract.read(read(scope, plan, "network"), plan)
     make = scope.under("async_endpoints")
+    functions = [item for item in plan.async_endpoints if item.workers is None]
+    logs = [used_by_log_groups(scope, *(_log_group_name(scope, item) for item in functions))] if functions else []
     key = kms_key(
         make,
         "async",
         purpose="requests and answers of delayed inference",
-        statements=[
-            used_by_log_groups(scope, *(_log_group_name(scope, item) for item in plan.async_endpoints)),
-            used_by_publishers(scope, "cloudwatch.amazonaws.com"),
-        ],
+        statements=[*logs, used_by_publishers(scope, "cloudwatch.amazonaws.com")],
     )
     bucket = private_bucket(
         make,
@@ -62,19 +79,34 @@ def async_stack(app: core.App, plan: Plan) -> Built:
         days_by_prefix={f"{item.name}/": item.spec.results_days for item in plan.async_endpoints},
     )
     alarms = sns_topic(make, "async-alarms", key=key, publishers=["cloudwatch.amazonaws.com"])
-    shared = _Shared(key, bucket, alarms, network, plan)
+    charts: set[str] = set()
+    cluster = _cluster(scope, plan, make, bucket, key, charts) if pods else None
+    shared = _Shared(key, bucket, alarms, network, plan, cluster)
     outputs = {"bucket": bucket.name, "alarm_topic_arn": alarms}
     for item in plan.async_endpoints:
         outputs |= _queue(scope, item, shared)
     write_outputs(scope.stack, outputs)
     scope.finish()
-    return Built("async", scope.stack, workloads=frozenset({WORKLOAD}))
+    return Built("async", scope.stack, charts=frozenset(charts), workloads=frozenset({WORKLOAD}))
+
+
+def _cluster(scope: Scope, plan: Plan, make: Maker, bucket: PrivateBucket, key: Key, charts: set[str]) -> _Cluster:
+    contract_ = ClusterContract.read(read(scope, plan, "cluster"), plan)
+    helm_provider(
+        scope.stack,
+        region=plan.platform.region,
+        cluster_name=contract_.name,
+        endpoint=contract_.endpoint,
+        ca_certificate=contract_.ca_certificate,
+    )
+    code = stored_archive(make, "async-consumer", WORKLOAD, bucket=bucket, key=key)
+    return _Cluster(pod_identity(plan, contract_), code, charts)
 
 
 def _queue(scope: Scope, item: AsyncPlan, shared: _Shared) -> dict[str, str]:
     """A queue, its consumer, topic and alarms; the outputs that callers need."""
     make = scope.under(f"async_endpoints.{item.name}")
-    id_ = f"async-{item.name}"
+    id_ = async_id(item.name)
     spec = item.spec
     queue = sqs_queue(
         make,
@@ -85,28 +117,10 @@ def _queue(scope: Scope, item: AsyncPlan, shared: _Shared) -> dict[str, str]:
         retention_days=spec.retention_days,
     )
     topic = sns_topic(make, f"{id_}-answers", key=shared.key)
-    logs = log_group(make, id_, name=_log_group_name(scope, item), days=spec.log_days, key=shared.key)
-    function = lambda_function(
-        make,
-        Function(
-            id=id_,
-            why=f"Answers the requests in {queue.name} through endpoint {item.behind}",
-            workload=WORKLOAD,
-            handler=_HANDLER,
-            environment=_environment(scope, item, shared, queue, topic),
-            timeout_s=item.function_timeout_s,
-            memory_mib=item.memory_mib,
-            concurrency=spec.max_concurrency,
-            log_group=logs.name,
-            trace=spec.trace,
-            subnet_ids=list(shared.network.private_subnet_ids.values()),
-            security_group_id=_security_group(make, id_, item, shared.network.vpc_id),
-        ),
-        role=_role(make, id_, item, shared, queue, topic),
-        key=shared.key,
-        after=[logs, *shared.bucket.ready],
-    )
-    consume_queue(make, id_, queue_arn=queue.arn, function=function, concurrency=spec.max_concurrency)
+    if item.workers is not None and shared.cluster is not None:
+        _workers(make, id_, item, item.workers, shared, shared.cluster, queue, topic)
+    else:
+        _function(make, id_, item, shared, queue, topic)
     for each in _alarms(id_, item, queue, scope):
         alarm(make, shared.alarms, each)
     stem = identifier(item.name)
@@ -119,8 +133,87 @@ def _queue(scope: Scope, item: AsyncPlan, shared: _Shared) -> dict[str, str]:
     }
 
 
+def _function(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue, topic: str) -> None:
+    scope, spec = make.scope, item.spec
+    logs = log_group(make, id_, name=_log_group_name(scope, item), days=spec.log_days, key=shared.key)
+    managed = ["service-role/AWSLambdaVPCAccessExecutionRole"]
+    if spec.trace:
+        managed.append("AWSXRayDaemonWriteAccess")
+    function = lambda_function(
+        make,
+        Function(
+            id=id_,
+            why=f"Answers the requests in {queue.name} through endpoint {item.behind}",
+            workload=WORKLOAD,
+            handler=_HANDLER,
+            environment={**_environment(scope, item, shared, queue, topic), "ASYNC_CONCURRENCY": "1"},
+            timeout_s=item.function_timeout_s,
+            memory_mib=item.memory_mib,
+            concurrency=spec.max_concurrency,
+            log_group=logs.name,
+            trace=spec.trace,
+            subnet_ids=list(shared.network.private_subnet_ids.values()),
+            security_group_id=_security_group(make, id_, item, shared.network.vpc_id),
+        ),
+        role=role(
+            make,
+            id_,
+            trust=trusts_service("lambda.amazonaws.com"),
+            description=f"{scope.platform}: consumer of queue {item.name}",
+            managed=[scope.managed_policy(name) for name in managed],
+            inline={"consumer": _consumes(scope, item, shared, queue, topic)},
+        ),
+        key=shared.key,
+        after=[logs, *shared.bucket.ready],
+    )
+    consume_queue(make, id_, queue_arn=queue.arn, function=function, concurrency=spec.max_concurrency)
+
+
+def _workers(
+    make: Maker,
+    id_: str,
+    item: AsyncPlan,
+    workers: WorkersPlan,
+    shared: _Shared,
+    cluster: _Cluster,
+    queue: Queue,
+    topic: str,
+) -> None:
+    """The same consumer as pods beside the endpoint; KEDA sets their number."""
+    scope, code = make.scope, cluster.code
+    fetches = Statement(sid="FetchCode", actions=["s3:GetObject"], resources=[f"{shared.bucket.arn}/{WORKLOAD}/*"])
+    identity = pod_role(
+        make,
+        id_,
+        identity=cluster.identity,
+        namespace=workers.namespace,
+        service_account=id_,
+        description=f"{scope.platform}: workers of queue {item.name}",
+        inline={"consumer": [*_consumes(scope, item, shared, queue, topic), fetches]},
+    )
+    helm_release(
+        make,
+        HelmRelease(
+            id=id_,
+            namespace=workers.namespace,
+            chart=local_chart("async-worker", cluster.charts),
+            values=async_worker_values(
+                item,
+                workers,
+                name=id_,
+                command=bootstrap_command(WORKLOAD, shared.bucket.name, code.key, code.source_hash),
+                environment=_environment(scope, item, shared, queue, topic),
+                queue_url=queue.url,
+                region=scope.region,
+                role_arn=identity.arn if cluster.identity.kind == "irsa" else None,
+            ),
+            after=[*identity.ready, *shared.bucket.ready],
+        ),
+    )
+
+
 def _log_group_name(scope: Scope, item: AsyncPlan) -> str:
-    return f"/aws/lambda/{scope.name(f'async-{item.name}')}"
+    return f"/aws/lambda/{scope.name(async_id(item.name))}"
 
 
 def _component(item: AsyncPlan, plan: Plan) -> str | None:
@@ -143,7 +236,6 @@ def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, t
         **key,
         "ASYNC_BODY_BUCKET": shared.bucket.name,
         "ASYNC_BODY_PREFIX": f"{item.name}/bodies/",
-        "ASYNC_CONCURRENCY": "1",
         "ASYNC_QUEUE_URL": queue.url,
         "ASYNC_REQUEST_TIMEOUT_S": str(item.spec.request_timeout_s),
         "ASYNC_RESULT_BUCKET": shared.bucket.name,
@@ -169,9 +261,8 @@ def _security_group(make: Maker, id_: str, item: AsyncPlan, vpc_id: str) -> str:
     return group
 
 
-def _role(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue, topic: str) -> Role:
-    """A role that takes from one queue, writes below one prefix, tells one topic, and calls one endpoint."""
-    scope = make.scope
+def _consumes(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, topic: str) -> list[Statement]:
+    """Take from one queue, write below one prefix, tell one topic, and call one endpoint."""
     prefix = f"{shared.bucket.arn}/{item.name}"
     statements = [
         Statement(
@@ -210,17 +301,7 @@ def _role(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue,
         # Secrets Manager puts a hyphen and six characters behind the name.
         arn = scope.arn("secretsmanager", f"secret:{item.api_key_secret}-??????")
         statements.append(Statement(sid="ReadApiKey", actions=["secretsmanager:GetSecretValue"], resources=[arn]))
-    managed = ["service-role/AWSLambdaVPCAccessExecutionRole"]
-    if item.spec.trace:
-        managed.append("AWSXRayDaemonWriteAccess")
-    return role(
-        make,
-        id_,
-        trust=trusts_service("lambda.amazonaws.com"),
-        description=f"{scope.platform}: consumer of queue {item.name}",
-        managed=[scope.managed_policy(name) for name in managed],
-        inline={"consumer": statements},
-    )
+    return statements
 
 
 def _caller_policy(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue) -> str:
@@ -246,9 +327,9 @@ def _caller_policy(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queu
     ).arn
 
 
-def _alarms(id_: str, item: AsyncPlan, queue: Queue, scope: Scope) -> tuple[Alarm, ...]:
+def _alarms(id_: str, item: AsyncPlan, queue: Queue, scope: Scope) -> list[Alarm]:
     waits_s = int(item.spec.retention_days * 86_400 * _AGE_SHARE)
-    return (
+    found = [
         Alarm(
             id=f"{id_}-dead",
             why=f"Requests of {item.name} failed {item.spec.attempts} times and lie in the dead-letter queue",
@@ -267,13 +348,17 @@ def _alarms(id_: str, item: AsyncPlan, queue: Queue, scope: Scope) -> tuple[Alar
             statistic="Maximum",
             above=waits_s,
         ),
-        Alarm(
-            id=f"{id_}-errors",
-            why=f"The consumer of {item.name} cannot run: settings, permissions or network",
-            namespace="AWS/Lambda",
-            metric="Errors",
-            dimensions={"FunctionName": scope.name(id_)},
-            statistic="Sum",
-            above=5,
-        ),
-    )
+    ]
+    if item.workers is None:
+        found.append(
+            Alarm(
+                id=f"{id_}-errors",
+                why=f"The consumer of {item.name} cannot run: settings, permissions or network",
+                namespace="AWS/Lambda",
+                metric="Errors",
+                dimensions={"FunctionName": scope.name(id_)},
+                statistic="Sum",
+                above=5,
+            )
+        )
+    return found

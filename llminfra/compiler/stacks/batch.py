@@ -20,20 +20,13 @@ from llminfra.constructs.private_bucket import private_bucket
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.constructs.sns_topic import sns_topic, used_by_publishers
 from llminfra.constructs.state import write_outputs
-from llminfra.constructs.workload_archive import archive_path
+from llminfra.constructs.workload_archive import stored_archive
 from llminfra.planning.plan import Plan
 from llminfra.planning.targets.plans import BatchPlan
-from llminfra.workloads import bootstrap_command
+from llminfra.workloads import REQUIREMENTS_VARIABLE, bootstrap_command, installing_command
 
 WORKLOAD = "batch_runner"
 _ENGINE = "engine"
-_INSTALL = """\
-set -eu
-printf '%s\\n' "$RUNNER_REQUIREMENTS" >/tmp/requirements.txt
-python3 -m pip install --quiet --no-cache-dir --require-hashes --target /tmp/site -r /tmp/requirements.txt
-export PYTHONPATH=/tmp/site
-exec "$@"
-"""
 _CACHE = "/tmp/llminfra"  # noqa: S108  # in the container of one job, which is alone on its instance
 
 
@@ -83,21 +76,7 @@ def _shared(scope: Scope, plan: Plan, network: NetworkContract, storage: Storage
     bucket = private_bucket(
         make, "batch", name=f"{scope.platform}-batch-{scope.account_id}-{scope.region}", key=key, days_by_prefix={}
     )
-    archive = archive_path(WORKLOAD)
-    digest = f'${{filesha256("{archive}")}}'
-    # The digest is in the key, so that jobs that were submitted before an update find what they were made for.
-    code = make(
-        aws.S3Object,
-        "batch-runner",
-        bucket=bucket.name,
-        key=f"{WORKLOAD}/{digest}.zip",
-        source=archive,
-        source_hash=digest,
-        server_side_encryption="aws:kms",
-        kms_key_id=key.arn,
-        bucket_key_enabled=True,
-        depends_on=[*bucket.ready, key.policy],
-    )
+    code = stored_archive(make, "batch-runner", WORKLOAD, bucket=bucket, key=key)
     alarms = sns_topic(make, "batch-alarms", key=key, publishers=["cloudwatch.amazonaws.com"])
     return _Shared(
         encryption=key,
@@ -206,8 +185,8 @@ def _runner(item: BatchPlan, shared: _Shared, region: str) -> Container:
         own = spec.runner_image
         image = own.repository + (f"@{own.digest}" if own.digest else f":{own.tag}")
     else:
-        environment["RUNNER_REQUIREMENTS"] = "\n".join(runner.requirements)
-        command = ["sh", "-c", _INSTALL, "sh", *command]
+        environment[REQUIREMENTS_VARIABLE] = "\n".join(runner.requirements)
+        command = installing_command(command)
     return Container(
         name="runner",
         image=image,

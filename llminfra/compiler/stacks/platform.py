@@ -17,6 +17,7 @@ from llminfra.compiler.releases.controllers import (
     AUTOSCALER_ACCOUNT,
     EXTERNAL_SECRETS_ACCOUNT,
     FSX_ACCOUNT,
+    KEDA_ACCOUNT,
     cluster_autoscaler_values,
     cluster_secrets_values,
     external_secrets_values,
@@ -46,6 +47,7 @@ from llminfra.compiler.releases.names import (
     LWS,
     MONITORING,
     MONITORING_RELEASE,
+    async_id,
 )
 from llminfra.compiler.releases.needs import Needs, needs_of, secret_names
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
@@ -247,6 +249,16 @@ def _gpu_agents(
         releases.install("observability", "dcgm-exporter", MONITORING, exporter, base, monitoring)
 
 
+def _asks_queues(releases: _Releases, needs: Needs) -> Role | None:
+    """KEDA's role, where it scales workers on the length of queues; the queues come later, in a stack of their own."""
+    if not needs.keda_queues:
+        return None
+    scope = releases.scope
+    queues = [scope.arn("sqs", scope.name(async_id(name))) for name in needs.keda_queues]
+    asking = Statement(sid="AskQueues", actions=["sqs:GetQueueAttributes"], resources=queues)
+    return releases.role(scope.under("async_endpoints"), "keda", KEDA, KEDA_ACCOUNT, {"ask": [asking]})
+
+
 def _controllers(
     releases: _Releases,
     plan: Plan,
@@ -258,7 +270,9 @@ def _controllers(
     """Install what the plan needs; returns the secret store, if there is one."""
     scope = releases.scope
     if needs.keda:
-        releases.install("endpoints", "keda", KEDA, keda_values(needs, cluster), base, monitoring)
+        asks = _asks_queues(releases, needs)
+        keda = keda_values(needs, cluster, releases.irsa(asks) if asks else None)
+        releases.install("endpoints", "keda", KEDA, keda, base, monitoring, *(asks.ready if asks else ()))
     if needs.lws:
         releases.install("endpoints", "lws", LWS, lws_values(), base)
     if needs.fsx_csi:

@@ -24,7 +24,8 @@ def target_stacks(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Bui
     if plan.async_endpoints:
         from llminfra.compiler.stacks.async_endpoints import async_stack  # noqa: PLC0415
 
-        found.append(_after(async_stack(app, plan), [*built, *found], {"network", "serving", "ec2", "sagemaker"}))
+        before = {"network", "cluster", "serving", "ec2", "sagemaker"}
+        found.append(_after(async_stack(app, plan), [*built, *found], before))
     if plan.batches:
         from llminfra.compiler.stacks.batch import batch_stack  # noqa: PLC0415
 

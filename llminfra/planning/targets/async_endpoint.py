@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from llminfra.planning.targets.plans import AsyncPlan
+from llminfra.catalog.batch_runner import runner_container
+from llminfra.planning.targets.plans import AsyncPlan, WorkersPlan
 from llminfra.spec.ec2 import Ec2
+from llminfra.spec.engines.base import Image
 from llminfra.spec.gpu_pool import GpuPool
 from llminfra.spec.sagemaker import SageMakerAsync
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
+    from llminfra.planning.plan import EndpointPlan, NetworkPlan
     from llminfra.spec.async_endpoint import AsyncEndpoint
     from llminfra.spec.platform import Platform
 
@@ -23,17 +26,39 @@ _VISIBILITY_FACTOR = 6
 SAGEMAKER_ANSWER_S = 60
 # boto3 and a body of some MiB; a function gets a full vCPU at 1,769 MiB, and this one waits.
 _MEMORY_MIB = 512
+# A worker waits for the endpoint on as many threads; more requests need more pods.
+_REQUESTS_PER_POD = 16
+# modules/workloads/async_consumer/settings.py: call_attempts, and time for the answer in S3.
+_CALLS_PER_MESSAGE = 2
+_WORKER_MARGIN_S = 20
 SECRET_KEY = "api_key"  # noqa: S105  # the name of a key, no secret
 """Key of a JSON secret under which the workloads look for an API key."""
 
 
-def plan_async(platform: Platform, findings: Findings) -> tuple[AsyncPlan, ...]:
-    """Plan every queue that can be planned; the others leave findings."""
-    planned = [_plan(item, platform, findings) for item in platform.async_endpoints if not item.broken]
+def plan_async(
+    platform: Platform, network: NetworkPlan, endpoints: tuple[EndpointPlan, ...], findings: Findings
+) -> tuple[AsyncPlan, ...]:
+    """Plan every queue that can be planned; the others leave findings.
+
+    Args:
+        platform: The spec.
+        network: Its network: pods install packages over it.
+        endpoints: The endpoints of the cluster, planned.
+        findings: Takes what is wrong.
+    """
+    planned = [
+        _plan(item, platform, network, endpoints, findings) for item in platform.async_endpoints if not item.broken
+    ]
     return tuple(item for item in planned if item is not None)
 
 
-def _plan(item: AsyncEndpoint, platform: Platform, findings: Findings) -> AsyncPlan | None:
+def _plan(
+    item: AsyncEndpoint,
+    platform: Platform,
+    network: NetworkPlan,
+    endpoints: tuple[EndpointPlan, ...],
+    findings: Findings,
+) -> AsyncPlan | None:
     path = f"async_endpoints.{item.name}"
     endpoint = item.behind
     if endpoint.broken or endpoint.on.broken:
@@ -62,18 +87,14 @@ def _plan(item: AsyncEndpoint, platform: Platform, findings: Findings) -> AsyncP
             fix="send requests to the endpoint itself by InvokeEndpointAsync, or put it on SageMaker(…)",
         )
         return None
+    workers = None
+    url = f"https://{on.domain_name}" if isinstance(on, Ec2) else item.address
     if isinstance(on, GpuPool) and item.address is None:
-        findings.error(
-            "LLM_ASY_2",
-            item,
-            f"{path}.address",
-            "the endpoint's Service has an address inside the cluster only, which a Lambda function cannot reach; "
-            "consumers inside the cluster, scaled by KEDA, are not compiled yet",
-            found=f"endpoint {endpoint.name!r} on pool {on.name!r}",
-            expected="the URL of an internal load balancer in front of the Service",
-            fix="set address='https://…' of a load balancer of your own, or put the endpoint on Ec2 or SageMaker",
-        )
-        return None
+        served = next((each for each in endpoints if each.name == endpoint.name), None)
+        if served is None or not _reaches_packages(item, network, findings):
+            return None
+        workers = _workers(item, served)
+        url = f"http://{served.name}.{served.namespace}.svc.cluster.local:{workers.port}"
     if not isinstance(on, GpuPool) and item.address is not None:
         findings.error(
             "LLM_ASY_4",
@@ -85,9 +106,9 @@ def _plan(item: AsyncEndpoint, platform: Platform, findings: Findings) -> AsyncP
             fix="remove address=…",
         )
         return None
-    url = f"https://{on.domain_name}" if isinstance(on, Ec2) else item.address
     _check_times(item, path, sagemaker=url is None, findings=findings)
-    if url is not None and url.startswith("http://") and endpoint.api_key is not None:
+    # Inside the cluster, network policies say who is on the way.
+    if workers is None and url is not None and url.startswith("http://") and endpoint.api_key is not None:
         findings.error(
             "LLM_ASY_6",
             item,
@@ -121,7 +142,41 @@ def _plan(item: AsyncEndpoint, platform: Platform, findings: Findings) -> AsyncP
         function_timeout_s=function_timeout_s,
         visibility_s=_VISIBILITY_FACTOR * function_timeout_s,
         memory_mib=_MEMORY_MIB,
+        workers=workers,
     )
+
+
+def _workers(item: AsyncEndpoint, served: EndpointPlan) -> WorkersPlan:
+    """As few pods as hold the requests, and never more requests in all than the spec says."""
+    most = -(-item.max_concurrency // _REQUESTS_PER_POD)
+    image = item.worker_image
+    if image is None:
+        repository, _, tag = runner_container().image.rpartition(":")
+        image = Image(repository=repository, tag=tag)
+    return WorkersPlan(
+        namespace=served.namespace,
+        image=image,
+        most=most,
+        concurrency=item.max_concurrency // most,
+        port=served.invocation.port,
+        health_path=served.invocation.readiness.path or "/health",
+        drain_s=_CALLS_PER_MESSAGE * item.request_timeout_s + _WORKER_MARGIN_S,
+    )
+
+
+def _reaches_packages(item: AsyncEndpoint, network: NetworkPlan, findings: Findings) -> bool:
+    if item.worker_image is not None or network.nat != "none" or network.existing_vpc_id is not None:
+        return True
+    findings.error(
+        "LLM_ASY_8",
+        item,
+        f"async_endpoints.{item.name}.worker_image",
+        "pods install boto3 from PyPI when they start, and this network has no way there",
+        found="nat='none' and no worker_image",
+        expected="an image with Python 3.11 and boto3 in ECR of the region",
+        fix="set worker_image=Image(…)",
+    )
+    return False
 
 
 def _check_times(item: AsyncEndpoint, path: str, *, sagemaker: bool, findings: Findings) -> None:

@@ -11,6 +11,30 @@ if TYPE_CHECKING:
     from llminfra.spec.async_endpoint import AsyncEndpoint
     from llminfra.spec.batch import BatchInference
     from llminfra.spec.bedrock import Bedrock, BedrockModel, PodAccess, RoleAccess
+    from llminfra.spec.engines.base import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersPlan:
+    """Pods that empty a queue, beside the endpoint that they call.
+
+    Attributes:
+        namespace: The endpoint's namespace.
+        image: Image with Python.
+        most: Most pods.
+        concurrency: Requests at once in one pod.
+        port: Port of the endpoint's Service.
+        health_path: Where the endpoint says that it answers.
+        drain_s: Seconds that a pod may finish what it has taken.
+    """
+
+    namespace: str
+    image: Image
+    most: int
+    concurrency: int
+    port: int
+    health_path: str
+    drain_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +46,14 @@ class AsyncPlan:
         spec: The declaration.
         behind: Name of the endpoint that answers.
         served_name: Model name in the API.
-        calls: How the function reaches it: by HTTP, or through SageMaker's runtime.
+        calls: How the consumer reaches it: by HTTP, or through SageMaker's runtime.
         url: Address of an HTTP endpoint, without a path.
         port: TCP port of the address.
         api_key_secret: Name of the secret with the API key.
         function_timeout_s: Seconds of one invocation; above the request's, for the result and a slow start.
         visibility_s: Seconds that a message stays hidden once it is taken.
         memory_mib: Memory of the function.
+        workers: The pods that are the consumer in the place of the function.
     """
 
     name: str
@@ -42,6 +67,7 @@ class AsyncPlan:
     function_timeout_s: int
     visibility_s: int
     memory_mib: int
+    workers: WorkersPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
