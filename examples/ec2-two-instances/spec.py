@@ -1,4 +1,4 @@
-"""DeepSeek-R1 without Kubernetes: a replica of two p5.48xlarge over EFA from a capacity block, and spot that may end."""
+"""DeepSeek-R1 without Kubernetes: a replica of two p5.48xlarge over EFA from a capacity block, and spot from zero."""
 
 import datetime as dt
 
