@@ -87,6 +87,36 @@ def find_gpu(text: str) -> Gpu | None:
     return best if length else None
 
 
+_SIZED = re.compile(r"^([a-z][a-z0-9. -]*?)[ -](\d{1,3}) ?gb(?![a-z-])")
+_OTHER_MAKERS = re.compile(
+    r"\b(mi\d{2,3}[a-z]?|amd|radeon|instinct|gaudi\d?|intel|arc|strix|tpu|apple|m\d|orin|thor)\b"
+)
+_DRIVER_SHARE = 0.965
+
+
+def gpu_of_stated_size(text: str) -> Gpu | None:
+    """A device that the catalog lacks, from the size in its name; ``None`` without one, or of another maker.
+
+    Drivers report 96 to 99 % of the nominal size: 11.5 to 11.75 GiB of 12, 15.46 to 15.7 of 16, 23.5 to 23.7 of 24
+    (total capacity in PyTorch out-of-memory messages). The lower end is taken.
+    """
+    lowered = text.strip().lower()
+    found = _SIZED.match(lowered)
+    if found is None or "unified" in lowered or _OTHER_MAKERS.search(lowered):
+        return None
+    size = int(found.group(2))
+    return Gpu(
+        name=_normal(text),
+        product=text.strip(),
+        memory_gib=round(size * _DRIVER_SHARE, 2),
+        memory_source=f"not in the catalog: {_DRIVER_SHARE:.1%} of the {size} GiB in its name",
+        bandwidth_gbps=0,
+        tflops={},
+        compute_capability="8.0",
+        spec_source="not known; an Ampere device is assumed",
+    )
+
+
 def _slice(whole: str, profile: str) -> Gpu | None:
     from llminfra.catalog.mig import mig_profiles, slice_of  # noqa: PLC0415  # it builds on this module
 

@@ -182,3 +182,20 @@ def test_latent_attention_expands_its_context_while_profiling(version, expanded)
         for length in (32, 163840)
     ]
     assert peaks[1] - peaks[0] == pytest.approx(expanded, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "gib"), [("RTX-A5000-24GB", 23.16), ("RTX-3060-12GB", 11.58), ("RTX-4090-48GB (modified)", 46.32)]
+)
+def test_device_that_the_catalog_lacks_by_the_size_in_its_name(name, gib):
+    result = fit(model="Qwen/Qwen3-1.7B", gpu=name, engine_version="0.11.0", max_model_len=4096)
+    assert result.total_gpu_gib == pytest.approx(gib, abs=0.01)
+    assert result.fits is True
+    assert any("not in the catalog" in line for line in result.explain)
+
+
+@pytest.mark.parametrize(
+    "name", ["MI300X-192GB", "RTX-A5000", "96GB-class card capped to 40.5 GiB", "AMD Strix Halo", "Orin-64GB", "x"]
+)
+def test_no_memory_is_guessed_without_a_size_or_for_other_makers(name):
+    assert fit(model="Qwen/Qwen3-1.7B", gpu=name, engine_version="0.11.0").fits is None

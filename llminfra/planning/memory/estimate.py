@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llminfra.catalog.gpus import Gpu, find_gpu
+from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
 from llminfra.planning.memory.activation import is_cross
 from llminfra.planning.memory.budget import Budget, vllm_budget
@@ -84,7 +84,7 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
 
 def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given: bool) -> FitResult:
     version = profile.version
-    gpu = find_gpu(case.gpu) if case.gpu else None
+    gpu = (find_gpu(case.gpu) or gpu_of_stated_size(case.gpu)) if case.gpu else None
     total = case.total_gpu_gib or (gpu.memory_gib if gpu else None)
     settings = resolve(facts, case, profile, gpu, total)
     shards = Shards(
