@@ -1,0 +1,199 @@
+"""Decoder layers of the families whose every layer has softmax attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llminfra.catalog.models.config_reader import ConfigReader
+from llminfra.catalog.models.facts import Attention, DenseMlp, Layer, Mla, Moe, QkNorm
+from llminfra.catalog.models.hf_attention import layer_count, read_attention, read_mla, read_norms, read_windows
+from llminfra.catalog.models.hf_feed_forward import is_moe_layer, read_intermediate, read_mlp, read_moe
+
+
+def transformer_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Softmax attention in every layer: Llama, Mistral, Qwen, Gemma, GPT, DeepSeek and their kin."""
+    count = layer_count(text)
+    moe = read_moe(text)
+    norms = read_norms(text)
+    mla = read_mla(text) if text.has("kv_lora_rank") and text.flag("use_mla", default=True) else None
+    windows = read_windows(text, count)
+    mlp = read_mlp(text)
+    layers = []
+    for index in range(count):
+        mixer: Attention | Mla = mla if mla is not None else read_attention(text, window=windows[index])
+        experts = moe if moe is not None and is_moe_layer(text, index) else None
+        layers.append(Layer(mixer=mixer, moe=experts, mlp=None if experts else mlp, norms=norms))
+    return share_equal(layers)
+
+
+def share_equal(layers: list[Layer]) -> tuple[Layer, ...]:
+    """Equal layers become one object, so that per-layer work is done once."""
+    seen: dict[Layer, Layer] = {}
+    return tuple(seen.setdefault(layer, layer) for layer in layers)
+
+
+def gpt_oss_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Experts in every layer, sinks, windows in every other."""
+    count = layer_count(text)
+    moe = read_moe(text)
+    windows = read_windows(text, count)
+    return share_equal(
+        [Layer(mixer=read_attention(text, window=windows[i], sinks=True, qkv_bias=True), moe=moe) for i in range(count)]
+    )
+
+
+def llama4_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Chunked local attention with full attention in between, experts at an interval."""
+    count = layer_count(text)
+    width = text.integer("intermediate_size")
+    moe = Moe(
+        experts=text.integer("num_local_experts"),
+        top_k=text.integer("num_experts_per_tok", default=1),
+        intermediate=width,
+        shared_intermediate=width,
+    )
+    dense = read_mlp(text, text.integer("intermediate_size_mlp", default=width))
+    chunk = text.integer("attention_chunk_size", default=0) or None
+    rope_flags = text.values.get("no_rope_layers") or []
+    interval = text.integer("no_rope_layer_interval", default=4)
+    listed = text.values.get("moe_layers")
+    step = text.integer("interleave_moe_layer_step", default=1)
+    layers = []
+    for index in range(count):
+        # no_rope_layers[i] == 1 means rope is used, and rope layers attend within chunks.
+        local = bool(rope_flags[index]) if index < len(rope_flags) else (index + 1) % interval != 0
+        sparse = index in listed if isinstance(listed, list) else step > 0 and (index + 1) % step == 0
+        mixer = read_attention(text, chunk=chunk if local else None, window=None)
+        layers.append(Layer(mixer=mixer, moe=moe if sparse else None, mlp=None if sparse else dense))
+    return share_equal(layers)
+
+
+def gemma4_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Window and full layers with their own head sizes, and caches shared by the last ones."""
+    count = layer_count(text)
+    windows = read_windows(text, count)
+    global_dim = text.integer("global_head_dim", default=0) or None
+    global_kv = text.integer("num_global_key_value_heads", default=0) or None
+    key_is_value = text.flag("attention_k_eq_v")
+    shared = text.integer("num_kv_shared_layers", default=0)
+    per_layer = text.integer("hidden_size_per_layer_input", default=0)
+    hidden = text.integer("hidden_size")
+    moe = read_moe(text) if text.flag("enable_moe_block") else None
+    layers = []
+    for index in range(count):
+        changes: dict[str, Any] = {"shares_cache": index >= count - shared}
+        if windows[index] is None:
+            if global_dim:
+                changes |= {"head_dim": global_dim, "v_head_dim": global_dim}
+            if key_is_value:
+                changes |= {"key_is_value": True, "kv_heads": global_kv or text.integer("num_key_value_heads")}
+        width = read_intermediate(text)
+        if text.flag("use_double_wide_mlp") and index >= count - shared:
+            width *= 2
+        layers.append(
+            Layer(
+                mixer=read_attention(text, window=windows[index], **changes),
+                mlp=read_mlp(text, width),
+                moe=moe,
+                norms=7 if moe else 4,
+                extra_params=(2 * hidden * per_layer + hidden if per_layer else 0) + (hidden if moe else 0),
+            )
+        )
+    return share_equal(layers)
+
+
+def gemma3n_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Window and full layers; the last ones read the cache of earlier ones."""
+    count = layer_count(text)
+    windows = read_windows(text, count)
+    shared = text.integer("num_kv_shared_layers", default=0)
+    hidden = text.integer("hidden_size")
+    per_layer = text.integer("hidden_size_per_layer_input", default=0)
+    streams = text.integer("altup_num_inputs", default=4)
+    laurel = text.integer("laurel_rank", default=64)
+    extra = 2 * hidden * laurel + 2 * hidden * per_layer + streams * (hidden + 3 * streams)
+    return share_equal(
+        [
+            Layer(
+                mixer=read_attention(text, window=windows[i], shares_cache=i >= count - shared),
+                mlp=read_mlp(text),
+                norms=7,
+                extra_params=extra,
+            )
+            for i in range(count)
+        ]
+    )
+
+
+def mllama_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Cross-attention to the image at fixed layers."""
+    count = layer_count(text)
+    cross_at = set(text.get("cross_attention_layers") or [3, 8, 13, 18, 23, 28, 33, 38])
+    self_layer = Layer(mixer=read_attention(text), mlp=read_mlp(text))
+    cross = Layer(
+        mixer=read_attention(text, cross=True, qk_norm=QkNorm.PER_HEAD), mlp=read_mlp(text), norms=2, extra_params=2
+    )
+    return tuple(cross if index in cross_at else self_layer for index in range(count))
+
+
+def nemotron_nas_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Puzzle models: each block has its own head grouping and feed-forward width, or none."""
+    hidden = text.integer("hidden_size")
+    heads = text.integer("num_attention_heads")
+    layers = []
+    for block in text.values.get("block_configs") or []:
+        attention, ffn = block.get("attention") or {}, block.get("ffn") or {}
+        mixer = None
+        if not attention.get("no_op") and not attention.get("replace_with_linear"):
+            group = int(attention.get("n_heads_in_group") or 1)
+            mixer = read_attention(text, kv_heads=heads // group)
+        mlp = None
+        if not ffn.get("no_op") and not ffn.get("replace_with_linear"):
+            width = ffn.get("intermediate_size")
+            if not width:
+                scaled = int(2 * float(ffn.get("ffn_mult") or 4) * hidden / 3)
+                width = scaled if scaled % 256 == 0 else scaled + 256 - scaled % 256
+            mlp = DenseMlp(intermediate=int(width))
+        replaced = int(bool(attention.get("replace_with_linear"))) + int(bool(ffn.get("replace_with_linear")))
+        norms = int(mixer is not None) + int(mlp is not None)
+        layers.append(Layer(mixer=mixer, mlp=mlp, norms=norms, extra_params=replaced * hidden * hidden))
+    return share_equal(layers)
+
+
+def mimo_v2_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Window and full layers with their own heads."""
+    count = layer_count(text)
+    pattern = text.values.get("hybrid_layer_pattern") or [0] * count
+    window = text.integer("sliding_window_size", "sliding_window", default=128)
+    moe = read_moe(text)
+    layers = []
+    for index in range(count):
+        local = bool(pattern[index]) if index < len(pattern) else False
+        prefix = "swa_" if local else ""
+        heads = text.integer(f"{prefix}num_attention_heads", "num_attention_heads")
+        head_dim = text.integer(f"{prefix}head_dim", "head_dim")
+        mixer = read_attention(
+            text,
+            window=window if local else None,
+            heads=heads,
+            kv_heads=text.integer(f"{prefix}num_key_value_heads", "num_key_value_heads"),
+            head_dim=head_dim,
+            v_head_dim=text.integer(f"{prefix}v_head_dim", "v_head_dim", default=head_dim),
+            sinks=local,
+        )
+        sparse = moe is not None and is_moe_layer(text, index)
+        layers.append(Layer(mixer=mixer, moe=moe if sparse else None, mlp=None if sparse else read_mlp(text)))
+    return share_equal(layers)
+
+
+def dbrx_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Experts in every layer, with nested config objects."""
+    ffn = text.values.get("ffn_config") or {}
+    attention = text.values.get("attn_config") or {}
+    moe = Moe(
+        experts=int(ffn.get("moe_num_experts") or 16),
+        top_k=int(ffn.get("moe_top_k") or 4),
+        intermediate=int(ffn.get("ffn_hidden_size") or 10752),
+    )
+    kv_heads = int(attention.get("kv_n_heads") or 8)
+    return (Layer(mixer=read_attention(text, kv_heads=kv_heads), moe=moe),) * layer_count(text)
