@@ -10,6 +10,7 @@ from llminfra.compiler import compile_platforms
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
+from llminfra.rules import run_plan
 from tests.helpers.golden import assert_golden
 
 ROOT = Path(__file__).parents[2]
@@ -51,3 +52,11 @@ def test_every_example_is_in_the_index() -> None:
     index = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     missing = [spec.parent.name for spec in EXAMPLES if f"]({spec.parent.name}/{spec.name})" not in index]
     assert missing == []
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)
+def test_every_finding_of_an_example_is_accepted_with_a_reason(spec: Path) -> None:
+    for plan in plans_of(spec):
+        accepted = {item.rule for item in plan.platform.waivers}
+        assert [item for item in (*plan.diagnostics, *run_plan(plan)) if item.code not in accepted] == []
+        assert all(item.expires >= TODAY and len(item.reason) >= 40 for item in plan.platform.waivers)
