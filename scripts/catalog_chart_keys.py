@@ -61,6 +61,9 @@ MORE_KEYS: dict[str, Any] = {
     },
 }
 
+# Charts whose tree has a placeholder for the version: a release carries that of the program, without its v.
+VERSIONED_AT_RELEASE = {"lws"}
+
 # Mappings with defaults whose keys are nevertheless the user's own: flags of the program.
 OPEN_MAPPINGS = {"extraArgs"}
 
@@ -100,7 +103,9 @@ def main(charts: Path) -> None:
         data = {
             "_source": f"{repository}:{path}/values.yaml",
             "date": date,
-            "version": str(chart["version"]),
+            "version": str(chart["appVersion"]).removeprefix("v")
+            if name in VERSIONED_AT_RELEASE
+            else str(chart["version"]),
             "app_version": str(chart.get("appVersion", "")),
             "keys": tree,
         }

@@ -100,7 +100,7 @@ REFUSED: Final[tuple[Case, ...]] = (
     ),
     ("aws_eks_cluster", {"vpc_config": [{"subnet_ids": ["subnet-0123456789abcdef0"]}]}, "two different AZs"),
     ("aws_eks_cluster", {"enabled_cluster_log_types": ["apis"]}, "expected enabled_cluster_log_types"),
-    ("aws_eks_node_group", {"scaling_config": [{"min_size": 3, "max_size": 2}]}, "can't be greater than maximum"),
+    ("aws_eks_node_group", {"scaling_config": [{"min_size": 3, "max_size": 2}]}, "can't be greater than max size"),
     (
         "aws_eks_node_group",
         {"launch_template": [{"id": "lt-0123456789abcdef0"}], "disk_size": 50},

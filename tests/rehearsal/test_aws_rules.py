@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +243,16 @@ def test_the_world_keeps_one_object_per_key(tmp_path: Path) -> None:
     assert store.remove("aws_s3_bucket", "weights", "us-east-1")
     assert not store.remove("aws_s3_bucket", "weights", "us-east-1")
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "section", "text"), [("references", "attributes", "missing"), ("identities", "types", "taken")]
+)
+def test_words_that_were_not_found_anywhere_say_so(file: str, section: str, text: str) -> None:
+    folder = files("llminfra.rehearsal.aws").joinpath("data")
+    data = json.loads(folder.joinpath(f"{file}.json").read_text(encoding="utf-8"))
+    assert "verified" in str(data["_source"])
+    for name, row in data[section].items():
+        assert row.get("verified", False) is False, name
+        if "verified" in row:
+            assert ": " in row[text], f"{name}: only words that look like those of AWS need a mark"

@@ -253,7 +253,7 @@ CASES = (
         resource(
             "cluster", "aws_eks_node_group", "gpu", scaling_config={"min_size": 0, "max_size": 2, "desired_size": 3}
         ),
-        r"desired capacity 3 must be between",
+        r"desired capacity 3 can't be greater than max size 2",
         "validate",
         "aws_eks_node_group.gpu",
     ),

@@ -50,6 +50,22 @@ def test_changes_come_with_spec_path_cause_and_danger(tmp_path: Path) -> None:
 
 
 @pytest.mark.terraform
+def test_plan_only_tells_the_change_and_applies_nothing(tmp_path: Path) -> None:
+    def change(stacks: Stacks) -> None:
+        stacks["serving"]["resource"]["helm_release"]["web"]["values"] = ["replicas: 3\n"]
+
+    old, new = write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", change)
+    kept = tmp_path / "kept"
+    report = rehearse_change(old, new, plan_only=True, keep=kept)
+    assert report.ok, [str(item) for item in report.findings]
+    assert report.converged is None, "nothing was applied, so nothing is known of a second plan"
+    assert [(item.address, item.action) for item in report.changes] == [("helm_release.web", "update")]
+    states = "".join(file.read_text(encoding="utf-8") for file in kept.rglob("*.tfstate"))
+    assert "replicas: 3" not in states
+    assert "helm_release" in states
+
+
+@pytest.mark.terraform
 def test_the_same_spec_changes_nothing(tmp_path: Path) -> None:
     old, new = write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new")
     report = rehearse_change(old, new)

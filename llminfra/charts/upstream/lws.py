@@ -1,6 +1,6 @@
 """Values of ``lws`` (LeaderWorkerSet) 0.10.
 
-Source: kubernetes-sigs/lws:charts/lws/values.yaml: the chart's own image tag is the branch ``main``.
+Source: kubernetes-sigs/lws@2161f38 (tag v0.10.0):charts/lws/values.yaml; its own image tag is the branch ``main``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from llminfra.rehearsal.aws.references import leaves, reference_of
 from llminfra.rehearsal.aws.scene import Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
 
-# AWS's answers (EC2, IAM and EKS API references, "Errors"), for the types whose deletion is refused.
+# AWS's answers for the types whose deletion is refused: words of moto 5.2.5 (ec2, iam, eks, elbv2) and of logs in public
+# repositories (security groups, placement groups). Those of addresses and file systems are llminfra's own words.
 _REFUSALS: Mapping[str, str] = {
     "aws_vpc": "DependencyViolation: The vpc '{key}' has dependencies and cannot be deleted.",
     "aws_subnet": "DependencyViolation: The subnet '{key}' has dependencies and cannot be deleted.",
@@ -20,7 +21,7 @@ _REFUSALS: Mapping[str, str] = {
     "aws_lb": "ResourceInUse: {key} is in use",
     "aws_lb_target_group": "ResourceInUse: Target group '{key}' is currently in use by a listener or a rule",
     "aws_fsx_lustre_file_system": "BadRequest: {key} has data repository associations",
-    "aws_placement_group": "InvalidPlacementGroup.InUse: The placement group '{key}' is in use",
+    "aws_placement_group": "InvalidPlacementGroup.InUse: The placement group '{key}' is in use and may not be deleted.",
 }
 # What counts as a dependent; anything else may point to the object without holding it.
 _HOLDERS: Mapping[str, frozenset[str]] = {
