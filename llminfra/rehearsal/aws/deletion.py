@@ -8,7 +8,7 @@ from llminfra.rehearsal.aws.references import leaves, reference_of
 from llminfra.rehearsal.aws.scene import Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
 
-# AWS's answers for the types whose deletion is refused: words of moto 5.2.5 (ec2, iam, eks, elbv2) and of logs in public
+# What AWS answers where it refuses a deletion: words of moto 5.2.5 (ec2, iam, eks, elbv2) and of logs in public
 # repositories (security groups, placement groups). Those of addresses and file systems are llminfra's own words.
 _REFUSALS: Mapping[str, str] = {
     "aws_vpc": "DependencyViolation: The vpc '{key}' has dependencies and cannot be deleted.",
