@@ -20,6 +20,7 @@ _STACKS: tuple[tuple[str, Stack], ...] = (
     ("storage", "storage"),
     ("observability", "platform"),
     ("endpoints", "serving"),
+    ("gateways", "serving"),
     ("batches", "batch"),
     ("bedrock", "bedrock"),
     ("", "cluster"),

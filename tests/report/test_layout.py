@@ -50,7 +50,7 @@ def box(index: int, lines: int) -> Box:
 
 
 @given(
-    numbers=st.tuples(*[st.lists(st.integers(0, 6), max_size=6)] * 6),
+    numbers=st.tuples(*[st.lists(st.integers(0, 6), max_size=6)] * 7),
     joins=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=30),
 )
 def test_any_picture_is_sound(numbers: tuple[list[int], ...], joins: list[tuple[int, int]]) -> None:
@@ -64,6 +64,7 @@ def test_any_picture_is_sound(numbers: tuple[list[int], ...], joins: list[tuple[
         zones=(("us-east-1a", "10.0.0.0/18"),),
         callers=groups[1],
         queues=groups[2],
+        gateways=groups[6],
         inside=(Frame(kind="cluster", title="c", frames=pools),),
         managed=(Frame(kind="managed", title="m", boxes=groups[3]),) if groups[3] else (),
         file_systems=groups[4],

@@ -88,7 +88,7 @@ def test_every_example_has_a_sound_page(spec: Path) -> None:
         models = [*plan.endpoints, *plan.ec2, *plan.sagemaker, *plan.batches]
         for name in (plan.platform.name, *(item.name for item in (*models, *plan.pools, *plan.buckets, *plan.lustre))):
             assert name in page.text
-        for item in (*plan.async_endpoints, *(plan.bedrock.models if plan.bedrock else ())):
+        for item in (*plan.async_endpoints, *plan.gateways, *(plan.bedrock.models if plan.bedrock else ())):
             assert item.name in page.text
         for quota in plan.quotas:
             assert quota.name in page.text
@@ -166,4 +166,13 @@ def test_hostile_words_stay_words(text: str, tag: str) -> None:
     plain = report_page([plan], PolicyReport(findings=()), ())
     hostile = checked(read(report_page([plan], PolicyReport(findings=(finding, waived), not_run=(text,)), ())))
     allowed = {name for name, _ in read(plain).elements}
-    assert {name for name, _ in hostile.elements} <= allowed | {"li", "span", "code", "b", "h3", "table", "small"}
+    assert {name for name, _ in hostile.elements} <= allowed | {
+        "li",
+        "span",
+        "code",
+        "b",
+        "h3",
+        "table",
+        "small",
+        "article",
+    }

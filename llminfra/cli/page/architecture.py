@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.cli.words import count, dot, span
+from llminfra.planning.gateways import gateway_of
 from llminfra.planning.plan import EndpointPlan
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import Plan, PoolPlan
     from llminfra.spec.bedrock import PodAccess, RoleAccess
 
-BoxKind = Literal["caller", "queue", "model", "storage", "service", "outside"]
+BoxKind = Literal["caller", "queue", "gateway", "model", "storage", "service", "outside"]
 FrameKind = Literal["region", "network", "cluster", "pool", "machines", "managed"]
 EdgeKind = Literal["requests", "weights", "results"]
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
@@ -67,6 +68,7 @@ class Architecture:
         zones: Zone and its private block, in order.
         callers: Who sends requests.
         queues: SQS queues in front of endpoints.
+        gateways: Gateways in the VPC.
         inside: Frames in the VPC.
         managed: Frames outside the VPC.
         file_systems: Storage in the VPC.
@@ -79,6 +81,7 @@ class Architecture:
     zones: tuple[tuple[str, str], ...]
     callers: tuple[Box, ...] = ()
     queues: tuple[Box, ...] = ()
+    gateways: tuple[Box, ...] = ()
     inside: tuple[Frame, ...] = ()
     managed: tuple[Frame, ...] = ()
     file_systems: tuple[Box, ...] = ()
@@ -145,6 +148,7 @@ def architecture(plan: Plan, models: tuple[Served, ...], anchor: str) -> Archite
         managed.append(Frame(kind="managed", title="Amazon SageMaker", note="interfaces in the VPC", boxes=hosted))
     if plan.bedrock is not None:
         managed.append(_bedrock(plan, parts))
+    gateways = tuple(_gateways(plan, parts))
     queues = tuple(_queues(plan, parts))
     network = plan.network
     nat = {"per-zone": "NAT in each zone", "single": "one NAT gateway", "none": "no way out"}[network.nat]
@@ -157,6 +161,7 @@ def architecture(plan: Plan, models: tuple[Served, ...], anchor: str) -> Archite
         zones=tuple((zone, blocks.get(zone, "")) for zone in network.zones),
         callers=tuple(parts.callers.values()),
         queues=queues,
+        gateways=gateways,
         inside=tuple(frames),
         managed=tuple(managed),
         file_systems=tuple(
@@ -271,6 +276,35 @@ def _queues(plan: Plan, parts: _Parts) -> Iterator[Box]:
         yield box
 
 
+def _gateways(plan: Plan, parts: _Parts) -> Iterator[Box]:
+    where = {"cluster": "cluster-internal", "internal": "internal, TLS", "public": "public, TLS"}
+    for item in plan.gateways:
+        tenants = len(item.spec.tenants)
+        asked = "tokens" if item.spec.oidc else "API keys" if tenants else "nobody is asked"
+        box = Box(
+            id=f"gateway:{item.name}",
+            kind="gateway",
+            title=item.name,
+            lines=(
+                "Envoy AI Gateway",
+                where[item.spec.exposure],
+                dot(asked, count(tenants, "tenant") if tenants else ""),
+            ),
+        )
+        callers = {"cluster": "pods of the cluster", "internal": "in the VPC", "public": "on the internet"}
+        caller = Box(
+            id=f"caller:{item.spec.exposure}",
+            kind="caller",
+            title="Applications",
+            lines=(callers[item.spec.exposure], "OpenAI API"),
+        )
+        parts.callers.setdefault(caller.id, caller)
+        parts.flow(caller.id, box.id, "requests")
+        for route in item.routes:
+            parts.flow(box.id, f"model:{route.endpoint}", "requests")
+        yield box
+
+
 def _storage(plan: Plan, parts: _Parts) -> None:
     for bucket in plan.buckets:
         found = f"bucket:{bucket.name}"
@@ -322,6 +356,9 @@ def _secrets(item: Served, parts: _Parts) -> None:
 
 
 def _callers(item: Served, here: str, plan: Plan, parts: _Parts) -> None:
+    gateway = gateway_of(plan, item.name)
+    if gateway is not None and gateway.spec.only_way_in:
+        return
     if any(each.behind == item.name for each in plan.async_endpoints) and not isinstance(item.plan, EndpointPlan):
         return
     if isinstance(item.plan, EndpointPlan):

@@ -15,7 +15,7 @@ PAD = 14.0
 HEAD = 44.0
 BOX_HEAD, LINE, BOX_FOOT = 25.0, 15.0, 9.0
 COLUMN_GAP = 58.0
-CALLER, QUEUE, COMPUTE, FILES, SERVICE = 184.0, 200.0, 440.0, 150.0, 216.0
+CALLER, QUEUE, GATEWAY, COMPUTE, FILES, SERVICE = 184.0, 200.0, 168.0, 440.0, 150.0, 216.0
 ZONE_STRIP = 40.0
 
 
@@ -79,7 +79,8 @@ def lay_out(picture: Architecture) -> Layout:
     if picture.queues:
         left += QUEUE + COLUMN_GAP
     network_x = left
-    compute_x = left + PAD
+    gateways_x = left + PAD
+    compute_x = gateways_x + (GATEWAY + COLUMN_GAP if picture.gateways else 0.0)
     files_x = compute_x + COMPUTE + COLUMN_GAP
     network_right = (files_x + FILES if picture.file_systems else compute_x + COMPUTE) + PAD
     services_x = network_right + COLUMN_GAP
@@ -89,14 +90,16 @@ def lay_out(picture: Architecture) -> Layout:
     frames: list[PlacedFrame] = []
     boxes: dict[str, PlacedBox] = {}
     top = PAD + HEAD
-    strip = (compute_x, top + HEAD, network_right - network_x - 2 * PAD)
+    strip = (gateways_x, top + HEAD, network_right - network_x - 2 * PAD)
     inside_y = top + HEAD + ZONE_STRIP + GAP
     y = _stack(picture.inside, compute_x, inside_y, COMPUTE, frames, boxes)
-    y = max(y, inside_y + sum(box_height(item) + GAP for item in picture.file_systems))
+    for column in (picture.file_systems, picture.gateways):
+        y = max(y, inside_y + sum(box_height(item) + GAP for item in column))
     network_bottom = y
     y = _stack(picture.managed, compute_x, network_bottom + GAP, COMPUTE, frames, boxes)
 
     _column(picture.file_systems, files_x, FILES, inside_y, network_bottom - GAP, boxes, picture.edges)
+    _column(picture.gateways, gateways_x, GATEWAY, inside_y, network_bottom - GAP, boxes, picture.edges)
     low = top if picture.managed else inside_y
     bottoms = [y, network_bottom + GAP]
     bottoms.append(_column(picture.services, services_x, SERVICE, low, y, boxes, picture.edges))

@@ -74,7 +74,7 @@ def described(content: Architecture) -> str:
 
 
 def _boxes(content: Architecture) -> Iterator[Box]:
-    yield from (*content.callers, *content.queues, *content.file_systems, *content.services)
+    yield from (*content.callers, *content.queues, *content.gateways, *content.file_systems, *content.services)
     for frame in (*content.inside, *content.managed):
         yield from frame.boxes
         for inner in frame.frames:

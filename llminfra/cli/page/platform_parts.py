@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import code, section, table
-from llminfra.cli.words import count, duration, money, span, zones
+from llminfra.cli.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import LustrePlan, Plan, PoolPlan
@@ -19,6 +19,7 @@ def parts_sections(plan: Plan, anchor: str) -> list[Element]:
     found = (
         _pools(plan, anchor),
         _storage(plan, anchor),
+        _gateways(plan, anchor),
         _queues(plan, anchor),
         _batches(plan, anchor),
         _bedrock(plan, anchor),
@@ -81,6 +82,46 @@ def _storage(plan: Plan, anchor: str) -> Element | None:
 def _lustre(item: LustrePlan, region: str) -> str:
     parts = [f"{item.capacity_gib:,} GiB", f"{item.throughput_mb_per_s:,.0f} MB/s", zones((item.zone,), region)]
     return ", ".join([*parts, "EFA"] if item.efa else parts)
+
+
+def _gateways(plan: Plan, anchor: str) -> Element | None:
+    if not plan.gateways:
+        return None
+    exposure = {
+        "cluster": "pods of the cluster",
+        "internal": "internal load balancer",
+        "public": "public load balancer",
+    }
+    rows: list[tuple[Child, ...]] = []
+    for item in plan.gateways:
+        callers = (
+            "tokens of an identity provider"
+            if item.spec.oidc
+            else "API keys"
+            if item.spec.tenants
+            else "nobody is asked"
+        )
+        routes = [f"{', '.join(route.models)} to {route.endpoint}" for route in item.routes]
+        tenants = [
+            ": ".join((tenant.name, dot(_limit(tenant.requests_per_minute, "requests"),
+                                        _limit(tenant.tokens_per_minute, "tokens")) or "no limits"))
+            for tenant in item.spec.tenants
+        ]  # fmt: skip
+        rows.append(
+            (
+                item.name,
+                [code(item.url), el("small", exposure[item.spec.exposure])],
+                callers,
+                el("ul", (el("li", text) for text in routes), class_="places"),
+                el("ul", (el("li", text) for text in tenants), class_="places") if tenants else "none",
+            )
+        )
+    heads = ("gateway", "address", "callers show", "models", "tenants")
+    return section(f"{anchor}-gateways", "Gateways", table("Gateways", heads, rows))
+
+
+def _limit(number: int | None, what: str) -> str:
+    return "" if number is None else f"{number:,} {what} a minute"
 
 
 def _queues(plan: Plan, anchor: str) -> Element | None:
