@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from llminfra.spec.cluster import SystemNodes as SystemNodes
     from llminfra.spec.ec2 import Ec2 as Ec2
     from llminfra.spec.endpoint import Autoscaling as Autoscaling
+    from llminfra.spec.endpoint import Disaggregation as Disaggregation
     from llminfra.spec.endpoint import Endpoint as Endpoint
     from llminfra.spec.endpoint import Parallelism as Parallelism
+    from llminfra.spec.endpoint import Role as Role
     from llminfra.spec.endpoint import Slo as Slo
     from llminfra.spec.engines.base import Image as Image
     from llminfra.spec.engines.custom import CustomMetrics as CustomMetrics
@@ -89,7 +91,7 @@ _HOMES = {
     "llminfra.spec.capacity": ("CapacityBlock", "OnDemand", "Reservation", "Spot"),
     "llminfra.spec.cluster": ("Cluster", "SystemNodes"),
     "llminfra.spec.ec2": ("Ec2",),
-    "llminfra.spec.endpoint": ("Autoscaling", "Endpoint", "Parallelism", "Slo"),
+    "llminfra.spec.endpoint": ("Autoscaling", "Disaggregation", "Endpoint", "Parallelism", "Role", "Slo"),
     "llminfra.spec.engines.base": ("Image",),
     "llminfra.spec.engines.custom": ("CustomMetrics", "CustomServer", "HttpProbe"),
     "llminfra.spec.engines.deepspeed": ("DJLServing", "DeepSpeedMII"),

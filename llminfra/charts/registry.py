@@ -14,6 +14,7 @@ from llminfra.charts.llm_gateway import LlmGatewayValues
 from llminfra.charts.llm_observability import LlmObservabilityValues
 from llminfra.charts.llm_server import LlmServerValues
 from llminfra.charts.nccl_preflight import NcclPreflightValues
+from llminfra.charts.pd_router import PdRouterValues
 from llminfra.charts.values import ChartValues
 from llminfra.charts.weights_copy import WeightsCopyValues
 
@@ -28,6 +29,7 @@ IN_REPO_CHARTS: Mapping[str, type[ChartValues]] = MappingProxyType(
         "llm-observability": LlmObservabilityValues,
         "llm-server": LlmServerValues,
         "nccl-preflight": NcclPreflightValues,
+        "pd-router": PdRouterValues,
         "weights-copy": WeightsCopyValues,
     }
 )

@@ -21,7 +21,7 @@ from llminfra.cli.words import count, dot, duration, money, span, zones
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llminfra.planning.plan import ClusterPlan, EndpointPlan, LustrePlan, Plan, PoolPlan, StartupPlan
+    from llminfra.planning.plan import ClusterPlan, EndpointPlan, LustrePlan, Plan, PoolPlan, RouterPlan, StartupPlan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
@@ -41,6 +41,8 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
             _title("Endpoints"),
             _rows(label, [_endpoint(item, plan, bar, why=why) for item in plan.endpoints], spaced=True),
         ]
+    if plan.routers:
+        parts += [_title("Routers"), _rows(label, [_router(item) for item in plan.routers], spaced=True)]
     if elsewhere := target_rows(plan, bar):
         parts += [_title("Endpoints outside the cluster"), _rows(label, elsewhere, spaced=True)]
     for title, rows in (
@@ -95,6 +97,21 @@ def _rows(label: int, rows: list[tuple[str, RenderableType]], *, spaced: bool = 
             table.add_row()
         table.add_row(*row)
     return table
+
+
+def _router(item: RouterPlan) -> tuple[str, RenderableType]:
+    lines = [
+        Text(
+            f"{item.prefill} reads prompts with more than {item.remote_from_tokens:,} tokens that are not cached, "
+            f"{item.decode} writes the answers"
+        )
+    ]
+    tokens = 1024
+    if item.cache_bytes_per_token is not None and (travel_ms := item.transfer_ms(tokens)) is not None:
+        size_gb = tokens * item.cache_bytes_per_token / 1e9
+        rate = f"{item.fabric_gbps:,.0f} Gbps"
+        lines.append(Text(f"cache of {tokens:,} tokens: {size_gb:.2f} GB, {travel_ms:,.1f} ms at EFA's {rate}"))
+    return item.name, Group(*lines)
 
 
 def _first_line(text: Text, price: str) -> RenderableType:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.invocation import Invocation
     from llminfra.spec.endpoint import Endpoint, Parallelism
+
+
+Role = Literal["prefill", "decode"]
+"""Which half of a disaggregated endpoint a container is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,8 @@ class Adapter:
 class ServingJob:
     """Everything an adapter needs, decided; lengths in tokens, times in seconds, memory in MiB.
 
-    ``release`` is ``None`` for servers that the catalog cannot know.
+    ``release`` is ``None`` for servers that the catalog cannot know; ``role`` is ``None`` where a container reads
+    prompts and writes answers.
     """
 
     endpoint: Endpoint
@@ -46,6 +51,7 @@ class ServingJob:
     drain_s: int
     pod_memory_mib: int
     adapters: tuple[Adapter, ...] = ()
+    role: Role | None = None
 
     @property
     def from_hub(self) -> bool:

@@ -22,6 +22,7 @@ from llminfra.engines.shared import (
     startup_failures,
     unknown_options,
 )
+from llminfra.engines.vllm_cache_transfer import PORT, cache_args, cache_env, cache_field_env, listens_on
 from llminfra.engines.vllm_ranks import ranks_of
 from llminfra.spec.engines.vllm import VLLM
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
 
-PORT = 8000
 # vllm-project/vllm vllm/config/lora.py: MaxLoRARanks (releases before 0.12 lack 1, and the oldest 320 and 512).
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 512)
 _STREAM_CONCURRENCY = 16
@@ -50,6 +50,7 @@ class VllmAdapter:
         repository, tag, digest = image_of(job, engine)
         ranks = ranks_of(job, engine, release)
         common = _common_args(job, engine, release)
+        port = listens_on(job)
         return Invocation(
             image_repository=repository,
             image_tag=tag,
@@ -59,26 +60,26 @@ class VllmAdapter:
             worker_command=ranks.worker_command,
             worker_args=(*common, *ranks.worker_args) if job.nodes > 1 and ranks.worker_serves else (),
             env=_env(job, engine),
-            field_env={"VLLM_HOST_IP": "status.podIP"} if job.nodes > 1 else {},
+            field_env=({"VLLM_HOST_IP": "status.podIP"} if job.nodes > 1 else {}) | cache_field_env(job),
             cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm"},
             secret_env=secret_env(job, api_key="VLLM_API_KEY"),
             port=PORT,
             startup=Probe(
                 path="/health",
-                port=PORT,
+                port=port,
                 period_s=STARTUP_PERIOD_S,
                 timeout_s=5,
                 failure_threshold=startup_failures(job),
             ),
-            readiness=Probe(path="/health", port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
-            liveness=Probe(path="/health", port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
+            readiness=Probe(path="/health", port=port, period_s=5, timeout_s=5, failure_threshold=3),
+            liveness=Probe(path="/health", port=port, period_s=10, timeout_s=10, failure_threshold=6),
             worker_probe=ranks.probe,
-            metrics=_metrics(release),
+            metrics=_metrics(release, port),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
             run_as_non_root=True,
-            added_capabilities=("IPC_LOCK",) if job.efa else (),
-            privileged=False,
+            added_capabilities=("IPC_LOCK",) if job.efa and job.role is None else (),
+            privileged=job.role is not None,
             model_cache_gib=0,
         )
 
@@ -100,7 +101,7 @@ def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[
     args = [
         job.model_argument,
         "--host=0.0.0.0",
-        f"--port={PORT}",
+        f"--port={listens_on(job)}",
         f"--served-model-name={job.served_name}",
         f"--tensor-parallel-size={job.parallelism.tensor}",
         f"--max-model-len={job.max_model_len}",
@@ -133,6 +134,7 @@ def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[
     elif job.revision and job.from_hub:
         args.append(f"--revision={job.revision}")
     args += _lora_args(job)
+    args += cache_args(job)
     if release.knows_flag("--shutdown-timeout"):
         args.append(f"--shutdown-timeout={job.drain_s}")
     if release.knows_flag("--disable-access-log-for-endpoints"):
@@ -162,17 +164,18 @@ def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
         env |= {"RUNAI_STREAMER_MEMORY_LIMIT": str(limit), "AWS_DEFAULT_REGION": job.region}
     elif not job.from_hub:
         env["HF_HUB_OFFLINE"] = "1"
+    env |= cache_env(job)
     if job.nodes > 1:
         env["VLLM_ENGINE_READY_TIMEOUT_S"] = str(job.startup_budget_s)
     return env | efa_env(job) | engine.env
 
 
-def _metrics(release: EngineRelease) -> Metrics:
+def _metrics(release: EngineRelease, port: int) -> Metrics:
     usage = next(
         (name for name in ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc") if release.knows_metric(name)), None
     )
     return Metrics(
-        port=PORT,
+        port=port,
         path="/metrics",
         waiting="vllm:num_requests_waiting",
         running="vllm:num_requests_running",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from llminfra.catalog import regions
 from llminfra.planning.gateways import GatewayPlan, gateway_of
-from llminfra.planning.plan import EndpointPlan
+from llminfra.planning.plan import EndpointPlan, RouterPlan
 from llminfra.planning.serving_plan import Ec2EndpointPlan
 from llminfra.spec.sagemaker import SageMakerAsync
 
@@ -75,9 +75,18 @@ def parameter_name(platform: str, endpoint: str) -> str:
     return f"/llminfra/{platform}/endpoints/{endpoint}"
 
 
-def contract(item: EndpointPlan | Ec2EndpointPlan | SageMakerEndpointPlan, plan: Plan) -> Contract:
+def contract(item: EndpointPlan | RouterPlan | Ec2EndpointPlan | SageMakerEndpointPlan, plan: Plan) -> Contract:
     """The contract of a planned endpoint."""
     region = plan.platform.region
+    if isinstance(item, RouterPlan):
+        return Contract(
+            target="eks",
+            protocol="openai",
+            address=f"http://{item.name}.{item.namespace}.svc.cluster.local:{item.port}/v1",
+            region=region,
+            model=item.served_name,
+            auth=_bearer(item.spec.api_key),
+        )
     if isinstance(item, EndpointPlan):
         gateway = gateway_of(plan, item.name)
         inside = f"http://{item.name}.{item.namespace}.svc.cluster.local:{item.invocation.port}"

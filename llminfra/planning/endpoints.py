@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from llminfra.planning.disaggregation import (
+    ROLES,
+    check_disaggregated,
+    check_pair,
+    declared_paths,
+    refuse_elsewhere,
+    role_endpoint,
+)
 from llminfra.planning.endpoint_model import model_facts
 from llminfra.planning.engine_release import find_release
 from llminfra.planning.plan import EndpointPlan, LustrePlan, PoolPlan
@@ -12,6 +21,7 @@ from llminfra.planning.serving import plan_serving
 from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
+    from llminfra.engines.job import Role
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
@@ -28,14 +38,38 @@ def plan_endpoints(
     for endpoint in platform.workloads:
         if endpoint.broken or endpoint.on.broken or endpoint.model.broken or endpoint.engine.broken:
             continue
-        if not isinstance(endpoint.on, GpuPool):
+        if refuse_elsewhere(endpoint, findings) or not isinstance(endpoint.on, GpuPool):
             continue
         pool = by_name.get(endpoint.on.name)
+        if endpoint.disaggregation is not None:
+            planned += _plan_roles(endpoint, pool, platform, lustre, findings)
+            continue
         plan = _plan_endpoint(endpoint, pool, platform, lustre, findings)
         if plan is not None:
             planned.append(plan)
     _check_room(planned, by_name, findings)
     return tuple(planned)
+
+
+def _plan_roles(
+    endpoint: Endpoint,
+    pool: PoolPlan | None,
+    platform: Platform,
+    lustre: tuple[LustrePlan, ...],
+    findings: Findings,
+) -> list[EndpointPlan]:
+    """Both roles of a disaggregated endpoint; a finding of either names the endpoint's own field."""
+    if not check_disaggregated(endpoint, pool, findings):
+        return []
+    since = len(findings.items)
+    found = []
+    for role in ROLES:
+        plan = _plan_endpoint(role_endpoint(endpoint, role), pool, platform, lustre, findings, role=role)
+        if plan is not None:
+            found.append(replace(plan, role=role, part_of=endpoint.name))
+    check_pair(endpoint, model_facts(endpoint, findings), found, findings)
+    declared_paths(endpoint, findings, since)
+    return found
 
 
 def _plan_endpoint(
@@ -44,12 +78,14 @@ def _plan_endpoint(
     platform: Platform,
     lustre: tuple[LustrePlan, ...],
     findings: Findings,
+    *,
+    role: Role | None = None,
 ) -> EndpointPlan | None:
     if pool is None:
         model_facts(endpoint, findings)
         find_release(endpoint, findings)
         return None
-    serving = plan_serving(endpoint, pool, platform, lustre, findings)
+    serving = plan_serving(endpoint, pool, platform, lustre, findings, role=role)
     if serving is None:
         return None
     gpus = serving.parallelism.gpus
@@ -106,7 +142,7 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
             findings.error(
                 "LLM_FIT_6",
                 plans[0].spec,
-                f"endpoints.{plans[0].name}.replicas",
+                f"{plans[0].declared_path}.replicas",
                 f"the fewest replicas of {names} need more GPUs than pool {name!r} can ever have",
                 found=f"{least} GPUs needed, {room} possible ({pool.max_nodes} × {pool.gpus_per_node})",
                 expected=f"at most {room} GPUs",

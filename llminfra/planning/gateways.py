@@ -187,6 +187,17 @@ def _belongs(
             fix="take the endpoint out of the gateway, or run it on a GpuPool",
         )
         return False
+    if endpoint.disaggregation is not None:
+        findings.error(
+            "LLM_DIST_16",
+            gateway,
+            path,
+            "the gateway's picker sends a request to one pod, and this endpoint wants two for it",
+            found=f"endpoint {endpoint.name!r} with disaggregation",
+            expected="an endpoint whose pods do both",
+            fix="take the endpoint out of the gateway: its own router chooses both pods; or leave disaggregation out",
+        )
+        return False
     if endpoint.name in taken:
         other = taken[endpoint.name]
         findings.error(

@@ -11,6 +11,7 @@ from llminfra.diagnostics import Diagnostic, errors
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.engines.invocation import Invocation
+    from llminfra.engines.job import Role
     from llminfra.planning.gateways import GatewayPlan
     from llminfra.planning.memory import FitResult
     from llminfra.planning.nics import Nic
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from llminfra.spec.gpu_pool import GpuPool
     from llminfra.spec.platform import Platform
     from llminfra.spec.storage import Lustre, ModelBucket
+
+
+ROLE_FIELDS = ("replicas", "parallelism")
+"""What each role of a disaggregated endpoint declares itself; the rest belongs to the endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +287,7 @@ class DrainPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointPlan:
-    """One endpoint, placed and sized."""
+    """One endpoint, placed and sized; a disaggregated endpoint is two of them, ``part_of`` it, each with its role."""
 
     name: str
     spec: Endpoint
@@ -313,6 +318,43 @@ class EndpointPlan:
     performance: PerformanceEstimate | None = None
     usd_per_million_tokens: float | None = None
     adapters: tuple[AdapterPlan, ...] = ()
+    role: Role | None = None
+    part_of: str | None = None
+
+    @property
+    def declared_path(self) -> str:
+        """Where it is declared: a role of a disaggregated endpoint is part of that endpoint."""
+        if self.part_of is None:
+            return f"endpoints.{self.name}"
+        return f"endpoints.{self.part_of}.disaggregation.{self.role}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterPlan:
+    """What stands in front of the prefill and decode pods of an endpoint, under the endpoint's name.
+
+    ``prefill`` and ``decode`` are the names of their Services; ``grace_s`` is how long a request may still run when the
+    router is told to leave. ``cache_bytes_per_token`` travel for each token of a prompt, and ``fabric_gbps`` is the
+    line rate of EFA between a pod of either role, where it is known.
+    """
+
+    name: str
+    spec: Endpoint
+    namespace: str
+    served_name: str
+    port: int
+    prefill: str
+    decode: str
+    remote_from_tokens: int
+    grace_s: int
+    cache_bytes_per_token: float | None = None
+    fabric_gbps: float | None = None
+
+    def transfer_ms(self, tokens: int) -> float | None:
+        """Milliseconds that the cache of a prompt travels at line rate; latency and set-up come on top."""
+        if self.cache_bytes_per_token is None or not self.fabric_gbps:
+            return None
+        return tokens * self.cache_bytes_per_token * 8 / (self.fabric_gbps * 1e9) * 1e3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +402,7 @@ class Plan:
     async_endpoints: tuple[AsyncPlan, ...] = ()
     batches: tuple[BatchPlan, ...] = ()
     bedrock: BedrockPlan | None = None
+    routers: tuple[RouterPlan, ...] = ()
 
     @property
     def eks(self) -> ClusterPlan:
@@ -377,6 +420,17 @@ class Plan:
     def ok(self) -> bool:
         """Whether nothing stops the compilation."""
         return not errors(self.diagnostics)
+
+    def declared_path(self, path: str) -> str:
+        """A path below a role's workload (``endpoints.chat-decode.engine``) as the path where the user declared it."""
+        for item in self.endpoints:
+            name = f"endpoints.{item.name}"
+            if item.part_of is not None and (path == name or path.startswith(f"{name}.")):
+                rest = path.removeprefix(name).removeprefix(".")
+                own = not rest or rest.partition(".")[0] in ROLE_FIELDS
+                where = item.declared_path if own else f"endpoints.{item.part_of}"
+                return f"{where}.{rest}" if rest else where
+        return path
 
     def pool(self, name: str) -> PoolPlan:
         """The planned pool of that name."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.diagnostics import SpecError
 from llminfra.planning.cluster import plan_cluster
 from llminfra.planning.cost import check_budget, plan_costs
+from llminfra.planning.disaggregation import plan_routers
 from llminfra.planning.ec2 import plan_ec2
 from llminfra.planning.endpoints import plan_endpoints
 from llminfra.planning.findings import Findings
@@ -51,6 +52,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     lustre = plan_lustre(platform, network, pools, findings)
     endpoints = plan_endpoints(platform, pools, lustre, findings)
     pools = settle(pools, endpoints)
+    routers = plan_routers(endpoints, pools)
     gateways = plan_gateways(platform, network, endpoints, findings)
     ec2 = plan_ec2(platform, network, findings)
     sagemaker = plan_sagemaker(platform, network, findings)
@@ -85,4 +87,5 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         async_endpoints=async_endpoints,
         batches=batches,
         bedrock=bedrock,
+        routers=routers,
     )

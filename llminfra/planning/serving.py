@@ -9,6 +9,7 @@ from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.adapters import adapters_gib, plan_adapters
 from llminfra.planning.copied_weights import copied_weights
+from llminfra.planning.disaggregation import check_role_shape
 from llminfra.planning.distributed import check_ranks, has_stages
 from llminfra.planning.endpoint_model import checkpoint_bytes, model_facts
 from llminfra.planning.engine_release import find_release, release_for_sagemaker, release_with_efa
@@ -26,6 +27,7 @@ from llminfra.planning.weights import plan_weights
 from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
+    from llminfra.engines.job import Role
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
@@ -48,6 +50,7 @@ def plan_serving(
     findings: Findings,
     *,
     place: Place = "eks",
+    role: Role | None = None,
 ) -> ServingPlan | None:
     """Decide everything that depends on the machine and not on who starts it.
 
@@ -58,6 +61,7 @@ def plan_serving(
         lustre: Its file systems.
         findings: Takes what is wrong.
         place: Who starts the container: weights and images differ.
+        role: Half of a disaggregated endpoint, which sends or fetches caches over EFA on one node, too.
 
     Returns:
         ``None`` where it cannot be planned; then there is a finding.
@@ -110,16 +114,19 @@ def plan_serving(
         # Whatever share of the GPU the engine takes, this much of it is not for the cache.
         left = device.memory_gib - adapters_gib(facts, adapters) / engine.gpu_memory_utilization
         case = case.model_copy(update={"total_gpu_gib": round(max(left, 0.1), 3)})
-    stages = has_stages(facts, engine.kind, release)
+    stages = role is None and has_stages(facts, engine.kind, release)
     spread = find_spread(endpoint, facts, case, pool, findings, engine, stages=stages)
     if spread is None:
         return None
     chosen = spread.chosen
-    if chosen.nodes > 1 and engine.image is None and release is not None and release.image(efa=True) is None:
+    efa = chosen.nodes > 1 or role is not None
+    if efa and engine.image is None and release is not None and release.image(efa=True) is None:
         release = release_with_efa(endpoint, findings)
         if release is None:
             return None
     if not check_ranks(endpoint, facts, pool, chosen, release, findings):
+        return None
+    if not check_role_shape(endpoint, chosen, role, findings):
         return None
     bytes_total = checkpoint_bytes(endpoint, facts, findings)
     revision = endpoint.model.revision or facts.revision
@@ -144,9 +151,7 @@ def plan_serving(
             place=place,
         )
     multi_node = chosen.nodes > 1
-    resources = pod_resources(
-        pool, chosen.parallelism.gpus // chosen.nodes, efa=multi_node, ephemeral_gib=_EPHEMERAL_GIB
-    )
+    resources = pod_resources(pool, chosen.parallelism.gpus // chosen.nodes, efa=efa, ephemeral_gib=_EPHEMERAL_GIB)
     if endpoint.preflight and not (multi_node and resources.efa):
         findings.warning(
             "LLM_FIT_41",
@@ -183,12 +188,13 @@ def plan_serving(
         gpu_memory_utilization=engine.gpu_memory_utilization,
         quantize_at_load=endpoint.model.quantization if facts.quantization is None else None,
         dtype=endpoint.model.dtype,
-        efa=multi_node and pool.efa_per_node > 0,
+        efa=efa and pool.efa_per_node > 0,
         region=platform.region,
         startup_budget_s=startup.budget_s,
         drain_s=_DRAIN_S,
         pod_memory_mib=resources.memory_mib,
         adapters=tuple(Adapter(name=item.name, path=item.mount_path, rank=item.rank) for item in adapters),
+        role=role,
     )
     for unknown in engine_adapter.unknown_options(job):
         findings.error(

@@ -214,7 +214,7 @@ def _idle(item: PolicyFinding, plan: Plan) -> Edit | None:
 
 def _cooldown(item: PolicyFinding, plan: Plan) -> Edit | None:
     name = item.spec_path.split(".")[1]
-    endpoint = next(each for each in plan.endpoints if each.name == name)
+    endpoint = next(each for each in plan.endpoints if name in (each.name, each.part_of))
     return Edit(item.spec_path, "cooldown_s", str(math.ceil((endpoint.startup.estimate_s + 1) / 60) * 60))
 
 

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
-from llminfra.rules.kubernetes_view import GPU_RESOURCE, Container, KubernetesObjects, PodTemplate, dig, mappings
+from llminfra.rules.kubernetes_view import (
+    EFA_RESOURCE,
+    GPU_RESOURCE,
+    Container,
+    KubernetesObjects,
+    PodTemplate,
+    dig,
+    mappings,
+)
 from llminfra.rules.rule import Hit, rule
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
@@ -19,6 +27,11 @@ def _pinned(image: str) -> bool:
         return True
     tag = image.rpartition("/")[2].partition(":")[2]
     return bool(tag) and tag not in ("latest", "main", "master", "nightly", "stable", "edge", "dev")
+
+
+def sends_cache(container: Container) -> bool:
+    """Whether NIXL sends or fetches caches for this engine."""
+    return any("NixlConnector" in item for item in container.arguments)
 
 
 def _served(pod: PodTemplate) -> tuple[Container, ...]:
@@ -137,15 +150,26 @@ def probes(objects: KubernetesObjects) -> Iterator[Hit]:
     title="Containers stay inside their sandbox",
     severity=Severity.ERROR,
     looks_at="kubernetes",
-    why="A privileged container, or one in the host's namespaces, owns the node and every model on it.",
-    fix="drop privileged and the host namespaces; EFA needs neither",
-    source=("Kubernetes Pod Security Standards: baseline", "CKV_K8S_16, CKV_K8S_17, CKV_K8S_19"),
+    why="A privileged container, or one in the host's namespaces, owns the node and every model on it. NIXL alone "
+    "needs it, to register GPU memory with EFA: there, a reason stands on the workload.",
+    fix="drop privileged and the host namespaces; NCCL over EFA needs neither",
+    source=(
+        "Kubernetes Pod Security Standards: baseline",
+        "CKV_K8S_16, CKV_K8S_17, CKV_K8S_19",
+        "ai-dynamo/dynamo docs/kubernetes/cloud-providers/eks/efa.md: privileged",
+    ),
 )
 def sandboxed(objects: KubernetesObjects) -> Iterator[Hit]:
-    """Privileged containers and host namespaces of GPU workloads."""
+    """Privileged containers and host namespaces of GPU workloads; NIXL over EFA with a reason is let through."""
     for item, pod in objects.gpu_workloads:
         host = [name for name in _HOST_NAMESPACES if pod.spec.get(name) is True]
-        loud = [c.name for c in pod.containers if dig(c.body, "securityContext", "privileged") is True]
+        reason = dig(item.body, "metadata", "annotations", "llminfra.io/waiver.privileged")
+        loud = [
+            c.name
+            for c in pod.containers
+            if dig(c.body, "securityContext", "privileged") is True
+            if not (reason and c.limit(EFA_RESOURCE) and sends_cache(c))
+        ]
         if host or loud:
             yield Hit(
                 on=item,

@@ -10,6 +10,7 @@ from functools import cache
 
 from llminfra.rules import (
     capacity,
+    disaggregation,
     distributed,
     efa,
     emitted_adapters,
@@ -64,6 +65,7 @@ _MODULES = (
     state,
     releases,
     pods,
+    disaggregation,
     traffic,
     scaling,
     emitted_policy,

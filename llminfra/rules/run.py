@@ -36,10 +36,11 @@ class Finding:
 
 def run_plan(plan: Plan, rules: Iterable[Rule] | None = None) -> tuple[Diagnostic, ...]:
     """Check a plan; what loading and planning found themselves is in ``plan.diagnostics`` and not repeated here."""
-    found = []
+    found: dict[Diagnostic, None] = {}
     for finding in _run(plan, LooksAt.PLAN, rules):
-        file, line = origin_of(plan.platform, finding.diagnostic.path) or (None, None)
-        found.append(replace(finding.diagnostic, file=file, line=line))
+        path = plan.declared_path(finding.diagnostic.path)
+        file, line = origin_of(plan.platform, path) or (None, None)
+        found[replace(finding.diagnostic, path=path, file=file, line=line)] = None
     return tuple(found)
 
 

@@ -301,8 +301,10 @@ def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
 )
 def served_names_differ(plan: Plan) -> Iterator[Hit]:
     """Served names that repeat."""
-    counted = Counter(endpoint.served_name for endpoint in plan.endpoints)
-    for endpoint in plan.endpoints:
+    # Two roles of one endpoint answer to one name, and are told apart by their Services.
+    public = [item for item in plan.endpoints if item.role != "prefill"]
+    counted = Counter(endpoint.served_name for endpoint in public)
+    for endpoint in public:
         if counted[endpoint.served_name] > 1:
             yield Hit(
                 path=_path(endpoint, "served_name"),

@@ -53,6 +53,36 @@ class Autoscaling(Spec):
         return self
 
 
+class Role(Spec):
+    """Half of a disaggregated endpoint: the pods that read prompts, or those that write answers."""
+
+    replicas: Annotated[int, Field(ge=1)] | Autoscaling = 1
+    """Copies of the model in this role, fixed or scaled on the role's own queue."""
+    parallelism: Parallelism | None = None
+    """How a replica of the role is spread over GPUs; ``None``: chosen by the planner."""
+    max_num_seqs: Annotated[int, Field(ge=1)] | None = None
+    """Most sequences in one batch of the role; ``None``: as the engine says."""
+    max_num_batched_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens in one scheduler step of the role; ``None``: as the engine says."""
+
+
+class Disaggregation(Spec):
+    """Prompts and answers on separate pods, with the cache sent from one to the other by NIXL over EFA.
+
+    A long prompt no longer stops the answers of others, and each role has GPUs and replicas of its own. It becomes two
+    workloads (Deployments, or LeaderWorkerSets where larger than a node) and a router in front that sends a prompt to
+    one and then asks the other for the answer. Both run on the endpoint's pool: one instance type, one zone.
+    """
+
+    prefill: Role = Role()
+    """The pods that read prompts and fill the cache."""
+    decode: Role = Role()
+    """The pods that write answers from it."""
+    remote_from_tokens: Annotated[int, Field(ge=1)] = 16
+    """Prompts with more tokens than this that are not cached yet go to the prefill role; shorter ones are read where
+    they are answered."""
+
+
 class Slo(Spec):
     """What callers were promised; the planner chooses hardware that keeps it by its estimate."""
 
@@ -94,9 +124,21 @@ class Endpoint(Spec):
     """Model name in the API; ``None``: the model's id."""
     api_key: Secret | None = None
     """Reference to the API key that callers present."""
+    disaggregation: Disaggregation | None = None
+    """Separate pods for prompts and for answers (vLLM on an EFA pool); ``None``: every pod does both."""
     adapters: Annotated[Many[LoraAdapter], Field(max_length=32)] = ()
     """LoRA adapters of the model, each served under its own name."""
     preflight: bool = False
     """Whether a job, run on demand, can show which network NCCL uses (replicas that span nodes over EFA)."""
     allow_from_namespaces: Many[str] = ()
     """Kubernetes namespaces whose pods may call it; its own namespace always may."""
+
+    @model_validator(mode="after")
+    def _roles_have_their_own(self) -> Endpoint:
+        if self.disaggregation is None:
+            return self
+        for name, default in (("replicas", 1), ("parallelism", None)):
+            if getattr(self, name) != default:
+                msg = f"with disaggregation, {name} belongs to each role: Disaggregation(prefill=Role({name}=…), …)"
+                raise ValueError(msg)
+        return self

@@ -30,6 +30,7 @@ from llminfra.charts.llm_server import (
     ExternalSecret,
     ExternalSecretItem,
     Fallback,
+    Front,
     Group,
     LlmServerValues,
     LustreVolume,
@@ -49,6 +50,7 @@ from llminfra.charts.llm_server import (
     TopologySpread,
 )
 from llminfra.charts.nccl_preflight import NcclPreflightValues
+from llminfra.charts.pd_router import PdRouterValues, RouterPart
 from llminfra.charts.values import ChartValues
 from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
 
@@ -254,7 +256,30 @@ def multi_node() -> LlmServerValues:
     )
 
 
+def decode_role() -> LlmServerValues:
+    """The pods that write answers: the sidecar has the serving port, and NIXL needs a privileged engine."""
+    base = single_node()
+    front = Front(
+        name="routing",
+        image=Image(repository="ghcr.io/llm-d/llm-d-router-disagg-sidecar", tag="v0.9.0"),
+        args=["--port=8000", "--vllm-port=8200", "--kv-connector=nixlv2", "--secure-proxy=false"],
+        run_as_user=65532,
+    )
+    probes = Probes(**{name: getattr(base.probes, name).replace(port=8200) for name in type(base.probes).model_fields})
+    return base.replace(
+        name="chat-decode",
+        labels={"llminfra.io/endpoint": "chat", "llm-d.ai/role": "decode"},
+        front=front,
+        probes=probes,
+        metrics=Metrics(port=8200),
+        resources=base.resources.replace(efa_interfaces=4),
+        security=Security(privileged_reason="NIXL registers GPU memory with EFA devices of the host"),
+        network_policy=NetworkPolicy(peer_endpoints=["chat-prefill"]),
+    )
+
+
 LLM_SERVER: dict[str, Callable[[], ChartValues]] = {
+    "decode-role": decode_role,
     "single-node": single_node,
     "autoscaled": autoscaled,
     "multi-node": multi_node,
@@ -497,6 +522,28 @@ def async_worker() -> AsyncWorkerValues:
     )
 
 
+def pd_router() -> PdRouterValues:
+    """In front of two roles, with monitoring."""
+    return PdRouterValues(
+        name="chat",
+        version="0.9.0",
+        proxy=RouterPart(image=Image(repository="docker.io/envoyproxy/envoy", tag="distroless-v1.33.2")),
+        picker=RouterPart(image=Image(repository="ghcr.io/llm-d/llm-d-router-endpoint-picker", tag="v0.9.0")),
+        run_as_user=65532,
+        port=8000,
+        engines=["chat-prefill", "chat-decode"],
+        engine_labels={"llminfra.io/endpoint": "chat", "llminfra.io/role": "leader"},
+        engine_port=8000,
+        remote_from_tokens=16,
+        protected_headers=["x-prefiller-host-port"],
+        drain_seconds=150,
+        node_selector={"llminfra.io/pool": "system"},
+        from_namespaces=["apps"],
+        metrics_from_namespaces=["monitoring"],
+        service_monitor=ServiceMonitor(),
+    )
+
+
 IN_REPO: dict[str, dict[str, Callable[[], ChartValues]]] = {
     "async-worker": {"full": async_worker},
     "cluster-base": {"full": cluster_base},
@@ -507,6 +554,7 @@ IN_REPO: dict[str, dict[str, Callable[[], ChartValues]]] = {
     "llm-observability": {"full": llm_observability},
     "llm-server": LLM_SERVER,
     "nccl-preflight": {"full": nccl_preflight},
+    "pd-router": {"full": pd_router},
     "weights-copy": {"full": weights_copy},
 }
 CASES = [(chart, name) for chart, samples in IN_REPO.items() for name in samples]

@@ -84,6 +84,25 @@ def srv_61(o: Objects) -> None:
     container(o)["securityContext"]["privileged"] = True
 
 
+def dist_13(o: Objects) -> None:
+    container(o)["args"].append('--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}')
+
+
+def dist_14(o: Objects) -> None:
+    for role, name in (("prefill", "chat"), ("decode", "assistant")):
+        template = pick(o, "Deployment", name)["spec"]["template"]
+        template["metadata"]["labels"] |= {"llminfra.io/endpoint": "pair", "llm-d.ai/role": role}
+
+
+def dist_15(o: Objects) -> None:
+    template = pick(o, "Deployment")["spec"]["template"]
+    template["metadata"]["labels"] |= {"llminfra.io/endpoint": "chat", "llm-d.ai/role": "decode"}
+    part = {"name": "picker", "image": "acme/picker:1", "args": ["--endpoint-selector=llminfra.io/endpoint=chat"]}
+    labels = {"app.kubernetes.io/name": "pd-router"}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [part]}}
+    add(o, {"kind": "Deployment", "metadata": {"name": "r", "namespace": "llm-serving"}, "spec": {"template": pods}})
+
+
 def srv_62(o: Objects) -> None:
     pod(o)["volumes"].append({"name": "infiniband", "hostPath": {"path": "/dev/infiniband"}})
 
@@ -144,6 +163,9 @@ MUTANTS: dict[str, Callable[[Objects], None]] = {
     "LLM_SRV_18": srv_18,
     "LLM_SRV_19": srv_19,
     "LLM_SRV_61": srv_61,
+    "LLM_DIST_13": dist_13,
+    "LLM_DIST_14": dist_14,
+    "LLM_DIST_15": dist_15,
     "LLM_SRV_62": srv_62,
     "LLM_SRV_63": srv_63,
     "LLM_SRV_73": srv_73,

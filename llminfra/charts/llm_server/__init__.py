@@ -1,6 +1,6 @@
 """Typed values of ``modules/charts/llm-server``."""
 
-from llminfra.charts.llm_server.container import Cache, Metrics, Probe, Probes, Resources, SecretEnv
+from llminfra.charts.llm_server.container import Cache, Front, Metrics, Probe, Probes, Resources, SecretEnv
 from llminfra.charts.llm_server.network import EgressRule, NetworkPolicy, PodPeer, ServiceMonitor
 from llminfra.charts.llm_server.pod import (
     Disruption,
@@ -32,6 +32,7 @@ __all__ = [
     "ExternalSecret",
     "ExternalSecretItem",
     "Fallback",
+    "Front",
     "Group",
     "LlmServerValues",
     "LustreVolume",

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from llminfra.charts.kubernetes import Image
 from llminfra.charts.secrets_guard import PROTECTED_ENV_PATTERN
 from llminfra.charts.values import ENV_NAME_PATTERN, AbsolutePath, ChartValues, DnsLabel, EnvName, LateStr, Port
 
@@ -75,6 +76,21 @@ class Resources(ChartValues):
     efa_interfaces: int = Field(default=0, ge=0)
     huge_pages_mib: int = Field(default=0, ge=0, multiple_of=2)
     """Of 2 MiB each; EFA's own allocations take them unless ``FI_EFA_USE_HUGE_PAGE=0``."""
+
+
+class Front(ChartValues):
+    """A sidecar that has the serving port and passes requests on to the engine behind it (leader only).
+
+    It runs restricted, whatever the engine may; its memory and CPU come on top of the engine's.
+    """
+
+    name: DnsLabel = "front"
+    image: Image
+    args: list[str] = []
+    ready_path: Annotated[str, Field(pattern=r"^/")] = "/health"
+    run_as_user: int = Field(ge=1)
+    cpu_millis: int = Field(default=200, ge=1)
+    memory_mib: int = Field(default=256, ge=32)
 
 
 class Cache(ChartValues):

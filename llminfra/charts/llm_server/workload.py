@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from llminfra.charts.kubernetes import Image, PodSecurityLevel
-from llminfra.charts.llm_server.container import Cache, Metrics, PlainEnv, Probes, Resources, SecretEnv
+from llminfra.charts.llm_server.container import Cache, Front, Metrics, PlainEnv, Probes, Resources, SecretEnv
 from llminfra.charts.llm_server.network import NetworkPolicy, ServiceMonitor
 from llminfra.charts.llm_server.pod import Disruption, Drain, Rollout, Scheduling, Security, ServiceAccount
 from llminfra.charts.llm_server.scaling import Autoscaling
@@ -64,6 +64,8 @@ class LlmServerValues(ChartValues):
     replicas: int = Field(default=1, ge=0)
     """Ignored where ``autoscaling`` is set: a release must not undo what the autoscaler did."""
     group: Group | None = None
+    front: Front | None = None
+    """What callers reach instead of the engine, which then listens on another port."""
     resources: Resources
     shm_mib: int = Field(ge=64)
     """``/dev/shm``; counts against the pod's memory."""

@@ -42,6 +42,7 @@ from llminfra.compiler.releases.names import (
     SERVING_PRIORITY,
 )
 from llminfra.compiler.releases.needs import scales
+from llminfra.compiler.releases.pd_router import front_of, peers_of, role_labels
 from llminfra.compiler.releases.security import pod_security
 from llminfra.engines import invocation as engines
 from llminfra.observability.promql import selector
@@ -79,6 +80,7 @@ def llm_server_values(
         engine=endpoint.engine,
         engine_version=endpoint.engine_version,
         served_model_name=endpoint.served_name,
+        labels=role_labels(endpoint),
         annotations=_arithmetic(endpoint),
         image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
         command=list(call.command),
@@ -93,6 +95,7 @@ def llm_server_values(
         metrics=Metrics(port=call.metrics.port, path=call.metrics.path) if call.metrics else None,
         replicas=endpoint.min_replicas,
         group=_group(endpoint, pool),
+        front=front_of(endpoint),
         resources=_resources(endpoint),
         shm_mib=endpoint.resources.shm_mib,
         caches=_caches(endpoint),
@@ -258,7 +261,7 @@ def _network_policy(endpoint: EndpointPlan, plan: Plan, *, observed: bool) -> Ne
     """Callers that are declared, a gateway, Prometheus, and HTTPS out only where weights come over the network.
 
     S3's addresses behind a gateway endpoint are public ones, which a NetworkPolicy can name only all together; Lustre
-    is mounted by the node, not by the pod.
+    is mounted by the node, not by the pod. Callers of a disaggregated endpoint reach its router, not its roles.
     """
     gateway, route = gateway_of(plan, endpoint.name), route_of(plan, endpoint.name)
     peers = None
@@ -270,7 +273,8 @@ def _network_policy(endpoint: EndpointPlan, plan: Plan, *, observed: bool) -> Ne
     return NetworkPolicy(
         from_same_namespace=gateway is None or not gateway.spec.only_way_in,
         from_pods=peers,
-        from_namespaces=list(endpoint.spec.allow_from_namespaces),
+        from_namespaces=[] if endpoint.part_of else list(endpoint.spec.allow_from_namespaces),
+        peer_endpoints=peers_of(endpoint, plan),
         metrics_from_namespaces=[MONITORING] if observed else [],
         egress=[] if endpoint.weights.kind == "lustre" else [_HTTPS],
     )
@@ -284,8 +288,10 @@ def _autoscaling(endpoint: EndpointPlan, plan: Plan) -> Autoscaling | None:
     if route is not None and route.hold_s is not None:
         triggers = _held_triggers(endpoint, route, declared)
     else:
-        # Metrics without a label for the model are told apart by the Service that they are scraped from.
-        named = {metrics.model_label: endpoint.served_name} if metrics.model_label else {"service": endpoint.name}
+        # Metrics without a label for the model, and two roles of one model, are told apart by the Service that they
+        # are scraped from.
+        alone = metrics.model_label and endpoint.part_of is None
+        named = {metrics.model_label: endpoint.served_name} if alone else {"service": endpoint.name}
         waiting = selector(metrics.waiting, {"namespace": endpoint.namespace, **named})
         triggers = [_trigger("waiting", f"sum({waiting})", declared.waiting_per_replica)]
     return Autoscaling(

@@ -8,6 +8,7 @@ from llminfra.bindings import core
 from llminfra.compiler.contracts import BucketOutputs, ClusterContract, NetworkContract, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.compiler.releases.nccl_preflight import has_preflight, nccl_preflight_values, preflight_name
+from llminfra.compiler.releases.pd_router import pd_router_values
 from llminfra.compiler.releases.weights_copy import WeightsCopy, adapter_copies, weights_copies, weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.gateways import gateway_resources
@@ -26,6 +27,8 @@ _NODE_AND_IMAGE_S = 1800
 _JOB_MARGIN_S = 300
 # Nothing runs when it is installed.
 _PREFLIGHT_INSTALL_S = 120
+# Two small images on a node that is there.
+_ROUTER_START_S = 300
 
 
 def serving_stack(app: core.App, plan: Plan) -> Built:
@@ -52,7 +55,7 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
         if storage
     }
     for endpoint in plan.endpoints:
-        make = scope.under(f"endpoints.{endpoint.name}")
+        make = scope.under(endpoint.declared_path)
         role = _role(scope, plan, endpoint, storage, identity)
         role_arn = role.arn if role and identity.kind == "irsa" else None
         weights = [copied[copies[endpoint.name].name]] if endpoint.name in copies else []
@@ -69,7 +72,8 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
                 after=[*(role.ready if role else ()), *weights],
             ),
         )
-        endpoint_contract(make, endpoint.name, contract(endpoint, plan))
+        if endpoint.part_of is None:
+            endpoint_contract(make, endpoint.name, contract(endpoint, plan))
         if has_preflight(endpoint):
             helm_release(
                 make,
@@ -81,6 +85,19 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
                     timeout_s=_PREFLIGHT_INSTALL_S,
                 ),
             )
+    for router in plan.routers:
+        make = scope.under(f"endpoints.{router.name}")
+        helm_release(
+            make,
+            HelmRelease(
+                id=router.name,
+                namespace=router.namespace,
+                chart=local_chart("pd-router", charts),
+                values=pd_router_values(router, plan),
+                timeout_s=_ROUTER_START_S + router.grace_s,
+            ),
+        )
+        endpoint_contract(make, router.name, contract(router, plan))
     network = NetworkContract.read(read(scope, plan, "network"), plan) if plan.gateways else None
     for gateway in plan.gateways:
         if network is not None:
@@ -98,7 +115,7 @@ def _copy(
     charts: set[str],
 ) -> core.TerraformElement:
     """A Job that fills one prefix of a bucket, with a role that writes there and nowhere else."""
-    make = scope.under(f"endpoints.{copy.endpoint.name}.model")
+    make = scope.under(f"endpoints.{copy.endpoint.part_of or copy.endpoint.name}.model")
     role = pod_role(
         make,
         copy.name,
@@ -152,7 +169,7 @@ def _role(
     if not inline:
         return None
     return pod_role(
-        scope.under(f"endpoints.{endpoint.name}"),
+        scope.under(endpoint.declared_path),
         f"endpoint-{endpoint.name}",
         identity=identity,
         namespace=endpoint.namespace,

@@ -139,6 +139,43 @@ spec:
     {{- end }}
     seccompProfile:
       type: RuntimeDefault
+  {{- if and $values.front (not $worker) }}
+  {{- with $values.front }}
+  # A sidecar in Kubernetes' own sense: there before the engine, and gone after it.
+  initContainers:
+    - name: {{ .name | quote }}
+      image: {{ include "llm-server.imageOf" .image | quote }}
+      imagePullPolicy: {{ .image.pullPolicy }}
+      restartPolicy: Always
+      args:
+        {{- toYaml .args | nindent 8 }}
+      ports:
+        - name: http
+          containerPort: {{ $values.port }}
+      readinessProbe:
+        httpGet:
+          path: {{ .readyPath | quote }}
+          port: http
+        periodSeconds: 5
+        timeoutSeconds: 2
+        failureThreshold: 3
+      resources:
+        requests:
+          cpu: {{ int64 .cpuMillis }}m
+          memory: {{ int64 .memoryMib }}Mi
+        limits:
+          memory: {{ int64 .memoryMib }}Mi
+      securityContext:
+        runAsNonRoot: true
+        runAsUser: {{ int64 .runAsUser }}
+        runAsGroup: {{ int64 .runAsUser }}
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities:
+          drop:
+            - ALL
+  {{- end }}
+  {{- end }}
   containers:
     - name: engine
       image: {{ include "llm-server.image" $root | quote }}
@@ -155,15 +192,16 @@ spec:
       env:
         {{- trim . | nindent 8 }}
       {{- end }}
-      {{- if not $worker }}
+      {{- $extra := and $values.metrics (ne (int (dig "port" 0 ($values.metrics | default dict))) (int $values.port)) }}
+      {{- if and (not $worker) (or (not $values.front) $extra) }}
       ports:
+        {{- if not $values.front }}
         - name: http
           containerPort: {{ $values.port }}
-        {{- with $values.metrics }}
-        {{- if ne (int .port) (int $values.port) }}
-        - name: metrics
-          containerPort: {{ .port }}
         {{- end }}
+        {{- if $extra }}
+        - name: metrics
+          containerPort: {{ $values.metrics.port }}
         {{- end }}
       {{- end }}
       startupProbe:
