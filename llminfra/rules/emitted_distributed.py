@@ -121,4 +121,13 @@ RULES = (
         fix="take the endpoint out of the gateway, or leave disaggregation out",
         source=("llm-d/llm-d-router@v0.9.0 docs/disaggregation.md",),
     ),
+    emitted(
+        "LLM_DIST_17",
+        "Workers of a queue reach the pods that they call",
+        looks_at=_PLAN,
+        why="Network policies let workers reach the pods of one endpoint. A disaggregated endpoint has a router in "
+        "front, which they do not name.",
+        fix="put the queue in front of an endpoint without disaggregation",
+        source=("llminfra: network policies of workers and of the router",),
+    ),
 )

@@ -7,11 +7,13 @@ import pytest
 
 from llminfra import (
     VLLM,
+    AsyncEndpoint,
     Autoscaling,
     Diagnostic,
     Disaggregation,
     Ec2,
     Endpoint,
+    Gateway,
     GpuPool,
     Lustre,
     Model,
@@ -287,6 +289,23 @@ def test_hybrid_models_want_equal_ranks() -> None:
         prefill=Role(parallelism=Parallelism(tensor=4)), decode=Role(parallelism=Parallelism(tensor=4))
     )
     assert len(planned(model=model, disaggregation=even).endpoints) == 2
+
+
+def test_a_gateway_and_a_queue_do_not_stand_in_front_of_the_router() -> None:
+    endpoint = Endpoint(name="chat", model=LLAMA, engine=VLLM(max_model_len=16_384), on=H100, disaggregation=PAIR)
+    spec = Platform(
+        name="p",
+        region="us-east-1",
+        pools=[H100],
+        storage=[Lustre(name="w")],
+        endpoints=[endpoint],
+        gateways=[Gateway(name="edge", endpoints=[endpoint], exposure="cluster")],
+        async_endpoints=[AsyncEndpoint(name="later", behind=endpoint)],
+    )
+    with pytest.raises(SpecError) as caught:
+        plan_platform(spec, today=DAY)
+    found = {item.code: item.path for item in caught.value.diagnostics if item.severity == "error"}
+    assert found == {"LLM_DIST_16": "gateways.edge.endpoints[0]", "LLM_DIST_17": "async_endpoints.later.behind"}
 
 
 @pytest.mark.parametrize("field", [{"replicas": 2}, {"parallelism": Parallelism(tensor=2)}], ids=["replicas", "spread"])

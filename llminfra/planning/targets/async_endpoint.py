@@ -90,6 +90,17 @@ def _plan(
     workers = None
     url = f"https://{on.domain_name}" if isinstance(on, Ec2) else item.address
     if isinstance(on, GpuPool) and item.address is None:
+        if endpoint.disaggregation is not None:
+            findings.error(
+                "LLM_DIST_17",
+                item,
+                f"{path}.behind",
+                "workers of a queue call the pods of an endpoint, and this one is reached by its router alone",
+                found=f"endpoint {endpoint.name!r} with disaggregation",
+                expected="an endpoint whose pods do both",
+                fix="put the queue in front of an endpoint without disaggregation",
+            )
+            return None
         served = next((each for each in endpoints if each.name == endpoint.name), None)
         if served is None or not _reaches_packages(item, network, findings):
             return None
