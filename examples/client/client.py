@@ -22,6 +22,13 @@ def read_contract(session: Any, platform: str, endpoint: str) -> dict[str, Any]:
     return found
 
 
+def as_tenant(session: Any, contract: dict[str, Any], platform: str, gateway: str, tenant: str) -> dict[str, Any]:
+    """The contract with the key of a tenant, for an endpoint behind a gateway that has several."""
+    name = f"/llminfra/{platform}/gateways/{gateway}"
+    told: dict[str, Any] = json.loads(session.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    return {**contract, "auth": {**contract["auth"], **told["tenants"][tenant]}}
+
+
 def chat(session: Any, contract: dict[str, Any], messages: list[dict[str, str]], *, timeout_s: float = 600) -> str:
     """Ask a model and return its answer."""
     body = json.dumps({"model": contract["model"], "messages": messages}).encode()
@@ -34,6 +41,8 @@ def _openai(session: Any, contract: dict[str, Any], body: bytes, timeout_s: floa
     headers = {"Content-Type": "application/json"}
     auth = contract["auth"]
     if auth["kind"] == "bearer":
+        if auth["secret"] is None:
+            raise ValueError("the gateway has several tenants: say by as_tenant(…) which one calls")
         secret = session.client("secretsmanager").get_secret_value(SecretId=auth["secret"])["SecretString"]
         headers["Authorization"] = f"Bearer {json.loads(secret)[auth['key']] if auth['key'] else secret}"
     request = urllib.request.Request(f"{contract['address']}/chat/completions", body, headers)  # noqa: S310  # of the contract

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llminfra import Secret
-from llminfra.planning.contract import contract, parameter_name
+from llminfra.planning.contract import contract, gateway_parameter_name, parameter_name
 from scripts import targets_page
 from tests.serving_targets.platforms import TARGETS, endpoint, plan
 
@@ -127,3 +127,20 @@ def test_figures_in_the_page_are_the_planners() -> None:
     text = targets_page.PAGE.read_text(encoding="utf-8")
     assert targets_page.figures() in text
     assert targets_page.page(text) == text
+
+
+def test_a_tenant_takes_its_key_from_the_gateways_contract(client: ModuleType) -> None:
+    told = json.dumps({"tenants": {"search": {"secret": "llm/search", "key": None}}})
+    asked: list[str] = []
+
+    def parameter(**call: str) -> Any:
+        asked.append(call["Name"])
+        return {"Parameter": {"Value": told}}
+
+    session = SimpleNamespace(client=lambda _: SimpleNamespace(get_parameter=parameter))
+    several = {"address": "https://llm.example.com/v1", "auth": {"kind": "bearer", "secret": None, "key": None}}
+    mine = client.as_tenant(session, several, "acme", "llm", "search")
+    assert asked == [gateway_parameter_name("acme", "llm")]
+    assert mine["auth"]["secret"] == "llm/search"
+    with pytest.raises(ValueError, match="as_tenant"):
+        client.chat(session, {**several, "protocol": "openai", "model": "chat"}, [])
