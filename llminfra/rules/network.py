@@ -126,15 +126,26 @@ def api_not_public(stacks: Stacks) -> Iterator[Hit]:
     source=("AWS Well-Architected Generative AI Lens, GENSEC01-BP01", "OWASP Top 10 for LLM applications 2025, LLM10"),
 )
 def no_public_ingress(stacks: Stacks) -> Iterator[Hit]:
-    """Ingress from anywhere, in every way Terraform has to say it."""
+    """Ingress from anywhere, in every way Terraform has to say it.
+
+    HTTPS to the balancer of a gateway that is declared public is what its callers need: LLM_GW_8 demands that it asks
+    who they are.
+    """
+    gateways = {item.spec_path for item in stacks.resources("aws_lb") if _public_gateway(item)}
     for group in stacks.resources("aws_security_group"):
         for inline in group.blocks("ingress"):
             yield from _public(group, inline, ("cidr_blocks", "ipv6_cidr_blocks"))
     for item in stacks.resources("aws_vpc_security_group_ingress_rule"):
+        if item.spec_path in gateways and (item.get("from_port"), item.get("to_port")) == (443, 443):
+            continue
         yield from _public(item, Nested(item.body), ("cidr_ipv4", "cidr_ipv6"))
     for item in stacks.resources("aws_security_group_rule"):
         if item.get("type") == "ingress":
             yield from _public(item, Nested(item.body), ("cidr_blocks", "ipv6_cidr_blocks"))
+
+
+def _public_gateway(balancer: Block) -> bool:
+    return balancer.spec_path.startswith("gateways.") and balancer.get("internal") is False
 
 
 def _public(on: Block, body: Nested, keys: tuple[str, ...]) -> Iterator[Hit]:
@@ -156,13 +167,13 @@ def _public(on: Block, body: Nested, keys: tuple[str, ...]) -> Iterator[Hit]:
     severity=Severity.ERROR,
     looks_at="terraform",
     why="An internet-facing load balancer in front of a model endpoint is a public path to the model.",
-    fix="set internal = true, and put an authenticated gateway in front for callers outside",
+    fix='set internal = true; for callers outside declare Gateway(exposure="public", …), which knows its callers',
     source=("AWS Well-Architected Generative AI Lens, GENSEC01-BP01", "OWASP Top 10 for LLM applications 2025, LLM10"),
 )
 def load_balancers_internal(stacks: Stacks) -> Iterator[Hit]:
-    """``internal`` of load balancers."""
+    """``internal`` of load balancers, but for those of gateways that are declared public (LLM_GW_8)."""
     for balancer in stacks.resources("aws_lb", "aws_alb", "aws_elb"):
-        if balancer.get("internal") is not True:
+        if balancer.get("internal") is not True and not _public_gateway(balancer):
             yield Hit(
                 on=balancer,
                 message="the load balancer faces the internet",

@@ -41,6 +41,8 @@ from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.contract import contract, gateway_contract
 from llminfra.planning.plan import Plan
+from llminfra.rules.run import run_terraform
+from llminfra.rules.terraform_view import read_synth_dir
 
 TODAY = dt.date(2026, 11, 23)
 POOL = GpuPool(name="l40s", instance_types=["g6e.2xlarge"], nodes=(0, 6))
@@ -299,6 +301,7 @@ def test_stacks_of_a_public_gateway(tmp_path: Path) -> None:
         item.name.removeprefix("acme-"): json.loads((item / "cdk.tf.json").read_text(encoding="utf-8"))
         for item in (tmp_path / "stacks").iterdir()
     }
+    assert [item.diagnostic.code for item in run_terraform(read_synth_dir(tmp_path))] == []
     serving = stacks["serving"]["resource"]
     balancer = serving["aws_lb"]["gateway-llm"]
     assert balancer["internal"] is False

@@ -120,6 +120,28 @@ def test_every_way_to_let_the_internet_in_is_found(resource: dict[str, Any]) -> 
     assert fired(resource) == {"LLM_NET_11"}
 
 
+@pytest.mark.parametrize(
+    ("path", "internal", "port", "codes"),
+    [
+        ("gateways.llm", False, 443, set()),
+        ("gateways.llm", True, 443, {"LLM_NET_11"}),
+        ("gateways.llm", False, 80, {"LLM_NET_11"}),
+        ("endpoints.chat", False, 443, {"LLM_NET_11", "LLM_NET_15"}),
+    ],
+)
+def test_only_a_public_gateway_takes_https_from_everywhere(
+    path: str, internal: bool, port: int, codes: set[str]
+) -> None:
+    note = {"//": {"llminfra": {"spec_path": path}}}
+    resources = {
+        "aws_lb": {"b": {"internal": internal, "subnets": ["subnet-1"], **note}},
+        "aws_vpc_security_group_ingress_rule": {
+            "r": {"cidr_ipv4": "0.0.0.0/0", "from_port": port, "to_port": port, **note}
+        },
+    }
+    assert fired(resources) & {"LLM_NET_11", "LLM_NET_15"} == codes
+
+
 def test_egress_to_the_internet_is_no_ingress() -> None:
     resources = {
         "aws_security_group_rule": {"r": {"type": "egress", "cidr_blocks": ["0.0.0.0/0"]}},
