@@ -1,4 +1,4 @@
-"""Pools, gateways, storage, queues and Bedrock: the parts of a platform that are not a served model."""
+"""Pools, storage, queues and Bedrock: the parts of a platform that are not a served model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def parts_sections(plan: Plan, anchor: str) -> list[Element]:
     """A section for each kind of part that the platform has."""
     found = (
         _pools(plan, anchor),
-        _gateways(plan, anchor),
         _storage(plan, anchor),
         _gateways(plan, anchor),
         _queues(plan, anchor),
@@ -59,40 +58,6 @@ def _gpus(pool: PoolPlan) -> str:
 def _capacity(pool: PoolPlan) -> str:
     kind = pool.spec.capacity.kind
     return "spot, else on demand" if kind == "spot" and "on-demand" in pool.capacity_types else _CAPACITY[kind]
-
-
-def _gateways(plan: Plan, anchor: str) -> Element | None:
-    if not plan.gateways:
-        return None
-    routes: list[tuple[Child, ...]] = [
-        (
-            item.name,
-            code(f"{item.url}/v1"),
-            item.spec.exposure,
-            ", ".join(route.models),
-            route.endpoint,
-            "requests fail" if route.hold_s is None else f"held for {duration(route.hold_s)}, a replica starts",
-        )
-        for item in plan.gateways
-        for route in item.routes
-    ]
-    tenants: list[tuple[Child, ...]] = [
-        (
-            item.name,
-            tenant.name,
-            "token" if tenant.api_key is None else "API key",
-            f"{tenant.requests_per_minute:,}" if tenant.requests_per_minute else "no limit",
-            f"{tenant.tokens_per_minute:,}" if tenant.tokens_per_minute else "no limit",
-        )
-        for item in plan.gateways
-        for tenant in item.spec.tenants
-    ]
-    heads = ("gateway", "address", "reached by", "model", "endpoint", "without a replica")
-    parts = [table("Routes of gateways", heads, routes)]
-    if tenants:
-        told = ("gateway", "tenant", "proves itself by", "requests a minute", "tokens a minute")
-        parts.append(table("Tenants of gateways", told, tenants, numeric=(3, 4)))
-    return section(f"{anchor}-gateways", "Gateways", *parts)
 
 
 def _storage(plan: Plan, anchor: str) -> Element | None:
