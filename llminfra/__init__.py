@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from llminfra.spec.gpu_pool import GpuPool as GpuPool
     from llminfra.spec.gpu_sharing import Mig as Mig
     from llminfra.spec.gpu_sharing import TimeSlicing as TimeSlicing
+    from llminfra.spec.image_snapshot import ImageSnapshot as ImageSnapshot
     from llminfra.spec.lora import LoraAdapter as LoraAdapter
     from llminfra.spec.model import Model as Model
     from llminfra.spec.network import ExistingNetwork as ExistingNetwork
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from llminfra.spec.secret import Secret as Secret
     from llminfra.spec.state import LocalState as LocalState
     from llminfra.spec.state import S3State as S3State
+    from llminfra.spec.storage import LocalNvme as LocalNvme
     from llminfra.spec.storage import Lustre as Lustre
     from llminfra.spec.storage import ModelBucket as ModelBucket
     from llminfra.spec.waiver import Waiver as Waiver
@@ -102,6 +104,7 @@ _HOMES = {
     "llminfra.spec.gateway": ("Gateway", "Oidc", "Tenant"),
     "llminfra.spec.gpu_pool": ("GpuPool",),
     "llminfra.spec.gpu_sharing": ("Mig", "TimeSlicing"),
+    "llminfra.spec.image_snapshot": ("ImageSnapshot",),
     "llminfra.spec.lora": ("LoraAdapter",),
     "llminfra.spec.model": ("Model",),
     "llminfra.spec.network": ("ExistingNetwork", "Network"),
@@ -110,7 +113,7 @@ _HOMES = {
     "llminfra.spec.sagemaker": ("SageMaker", "SageMakerAsync"),
     "llminfra.spec.secret": ("Secret",),
     "llminfra.spec.state": ("LocalState", "S3State"),
-    "llminfra.spec.storage": ("Lustre", "ModelBucket"),
+    "llminfra.spec.storage": ("LocalNvme", "Lustre", "ModelBucket"),
     "llminfra.spec.waiver": ("Waiver",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

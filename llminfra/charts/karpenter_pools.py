@@ -56,7 +56,16 @@ class BlockDevice(ChartValues):
     kms_key_id: str | None = Field(default=None, min_length=1)
     snapshot_id: str | None = Field(default=None, min_length=1)
     """Snapshot with preloaded container images."""
+    initialization_mib_per_second: int | None = Field(default=None, ge=100, le=300)
+    """Rate at which the volume is filled from the snapshot."""
     root_volume: bool = False
+
+    @model_validator(mode="after")
+    def _filled_from_something(self) -> Self:
+        if self.initialization_mib_per_second is not None and self.snapshot_id is None:
+            msg = "initialization_mib_per_second goes with snapshot_id: an empty volume has nothing to be filled with"
+            raise ValueError(msg)
+        return self
 
 
 class DisruptionBudget(ChartValues):

@@ -32,6 +32,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             item.pop("on", None)
     for item, endpoint in zip(data["endpoints"], plan.endpoints, strict=True):
         item["startup"]["estimate_s"] = endpoint.startup.estimate_s
+        item["startup"]["warm_node_s"] = endpoint.startup.container_s
     return {"name": plan.platform.name, "region": plan.platform.region, **data}
 
 

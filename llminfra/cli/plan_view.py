@@ -13,15 +13,14 @@ from llminfra.cli.findings import STYLES, summary
 from llminfra.cli.memory_bar import legend, memory_bar
 from llminfra.cli.plan_cost import cost_section
 from llminfra.cli.plan_gateways import gateway_rows
+from llminfra.cli.plan_startup import startup_lines
 from llminfra.cli.plan_targets import target_rows
 from llminfra.cli.plan_why import memory_sum, reasons
 from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
-from llminfra.cli.words import count, dot, duration, money, span, zones
+from llminfra.cli.words import count, dot, money, span, zones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from llminfra.planning.plan import ClusterPlan, EndpointPlan, LustrePlan, Plan, PoolPlan, RouterPlan, StartupPlan
+    from llminfra.planning.plan import ClusterPlan, EndpointPlan, LustrePlan, Plan, PoolPlan, RouterPlan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
@@ -202,41 +201,12 @@ def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[s
         latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each"
         full = money(item.usd_per_million_tokens, "", " per million tokens when full")
         lines.append(Text(dot(latency, full)))
-    lines.append(
-        Text.assemble(
-            "cold start ",
-            (duration(item.startup.estimate_s), "bold"),
-            f"; probe waits {duration(item.startup.budget_s)}",
-        )
-    )
-    phases = [f"{phase.name} {duration(phase.seconds)}" for phase in item.startup.phases if phase.seconds >= 1]
-    lines.append(Text(dot(*phases), style="dim"))
-    if item.startup.choices:
-        lines.append(Text(f"with weights from {dot(*_by_storage(item.startup))}", style="dim"))
+    lines += startup_lines(item.startup)
     lines += [_note("tip", advice) for advice in item.startup.advice]
     lines += [_note("or", candidate) for candidate in item.candidates]
     if why:
         lines += [_note("", f"{about}: {line}") for about, line in reasons(item, pool)]
     return item.name, Group(*lines)
-
-
-_STORAGE = {
-    "hub": "the Hub",
-    "bucket": "S3 by streaming",
-    "lustre": "Lustre",
-    "ebs": "an EBS snapshot",
-    "nvme": "NVMe of a warm node",
-    "mountpoint": "S3 by Mountpoint",
-    "copied": "a copy on disk",
-}
-
-
-def _by_storage(startup: StartupPlan) -> Iterator[str]:
-    """The whole cold start for each place that the weights could come from, fastest first."""
-    rest = startup.estimate_s - sum(phase.seconds for phase in startup.phases if phase.name == "weights")
-    for choice in startup.choices:
-        planned = " (planned)" if choice.chosen else ""
-        yield f"{_STORAGE[choice.kind]} {duration(rest + choice.seconds)}{planned}"
 
 
 def _note(label: str, text: str) -> RenderableType:

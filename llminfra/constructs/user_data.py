@@ -5,26 +5,36 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from llminfra.assets import modules_dir
 
 _BOUNDARY = "llminfra-node-config"
 
 
-def node_config(*, raid0: bool = False, max_pods: int | None = None, fast_image_pull: bool = False) -> str | None:
+def node_config(
+    *,
+    raid0: bool = False,
+    max_pods: int | None = None,
+    fast_image_pull: bool = False,
+    images_elsewhere: bool = False,
+) -> str | None:
     """A NodeConfig as text; ``None`` where there is nothing to say.
 
     Args:
         raid0: Join the NVMe disks to one array for images, pods and logs.
         max_pods: Pods per node; ``None`` leaves it to nodeadm.
         fast_image_pull: Pull and unpack image layers in parallel.
+        images_elsewhere: Leave containerd's folder off the array: a volume of its own is mounted there.
 
     Source of the keys: awslabs/amazon-eks-ami nodeadm/doc/api.md (``node.eks.aws/v1alpha1``).
     """
     spec: dict[str, object] = {}
-    if raid0:
-        spec["instance"] = {"localStorage": {"strategy": "RAID0"}}
+    storage: dict[str, object] = {"strategy": "RAID0"} if raid0 else {}
+    if images_elsewhere:
+        storage["disabledMounts"] = ["Containerd"]
+    if storage:
+        spec["instance"] = {"localStorage": storage}
     if max_pods is not None:
         spec["kubelet"] = {"config": {"maxPods": max_pods}}
     if fast_image_pull:
@@ -48,11 +58,11 @@ def boot_script(name: str, settings: Mapping[str, str]) -> str:
     return f"#!/bin/bash\ncat >{path} <<'LLMINFRA'\n{first}\n{exports}{rest}LLMINFRA\nchmod 0755 {path}\nexec {path}\n"
 
 
-def mime_user_data(config: str, script: str | None = None) -> str:
-    """A NodeConfig, and a script if there is one, as the MIME document that managed node groups want, base64."""
+def mime_user_data(config: str, scripts: Sequence[str] = ()) -> str:
+    """A NodeConfig, and scripts if there are any, as the MIME document that nodes of both kinds read."""
     parts = [
         ("application/node.eks.aws", config),
-        *([('text/x-shellscript; charset="us-ascii"', script)] if script else []),
+        *(('text/x-shellscript; charset="us-ascii"', script) for script in scripts),
     ]
     lines = [
         "MIME-Version: 1.0",
@@ -62,4 +72,9 @@ def mime_user_data(config: str, script: str | None = None) -> str:
         f"--{_BOUNDARY}--",
         "",
     ]
-    return base64.b64encode("\n".join(lines).encode()).decode()
+    return "\n".join(lines)
+
+
+def encoded(document: str) -> str:
+    """User data as launch templates want it, base64; Karpenter encodes what it is given itself."""
+    return base64.b64encode(document.encode()).decode()

@@ -43,8 +43,8 @@ class Invocation:
     """A container, fully determined.
 
     ``field_env`` maps environment variables to fields of the pod (``status.podIP``); ``cache_env`` maps them to
-    directories under the writable cache volume. ``worker_command`` is what the other nodes of a replica run; empty:
-    ``command``.
+    directories under the writable cache volume; ``kernel_folders`` are those of it that hold what the engine compiles.
+    ``worker_command`` is what the other nodes of a replica run; empty: ``command``.
     """
 
     image_repository: str
@@ -70,3 +70,4 @@ class Invocation:
     privileged: bool
     model_cache_gib: int
     worker_command: tuple[str, ...] = ()
+    kernel_folders: tuple[str, ...] = ()

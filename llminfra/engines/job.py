@@ -29,7 +29,7 @@ class ServingJob:
     """Everything an adapter needs, decided; lengths in tokens, times in seconds, memory in MiB.
 
     ``release`` is ``None`` for servers that the catalog cannot know; ``role`` is ``None`` where a container reads
-    prompts and writes answers.
+    prompts and writes answers. ``from_local_disks`` is a local folder that the streaming loader reads.
     """
 
     endpoint: Endpoint
@@ -52,6 +52,7 @@ class ServingJob:
     pod_memory_mib: int
     adapters: tuple[Adapter, ...] = ()
     role: Role | None = None
+    from_local_disks: bool = False
 
     @property
     def from_hub(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from llminfra.engines.invocation import Invocation, Metrics, Probe
 from llminfra.engines.shared import (
     LIBRARY_CACHES,
+    LIBRARY_KERNELS,
     RUN_AS_USER,
     STARTUP_PERIOD_S,
     efa_env,
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 PORT = 30000
 DIST_PORT = 20000
+# SGLang's own kernels, those of DeepGEMM and of TVM (sglang 0.5.17 sglang/srt/environ.py: SGLANG_CACHE_DIR and
+# SGLANG_DG_CACHE_DIR are below ~/.cache).
+_KERNELS_OF_HOME = "home/.cache"
 
 
 class SglangAdapter:
@@ -76,6 +80,7 @@ class SglangAdapter:
             added_capabilities=("IPC_LOCK",) if job.efa else (),
             privileged=False,
             model_cache_gib=0,
+            kernel_folders=(_KERNELS_OF_HOME, *LIBRARY_KERNELS),
         )
 
     def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:

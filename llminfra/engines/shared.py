@@ -28,6 +28,8 @@ LIBRARY_CACHES = {
     "XDG_CACHE_HOME": "xdg",
     "FLASHINFER_WORKSPACE_BASE": "flashinfer",
 }
+LIBRARY_KERNELS = ("inductor", "triton", "flashinfer")
+"""Folders of the libraries' caches that hold compiled kernels."""
 
 
 class NoImageError(LookupError):

@@ -3,7 +3,8 @@
 Sources: flags and environment per version as recorded in ``catalog/data/engines/vllm.json``; drain after
 vllm-project/vllm#43208 (``--shutdown-timeout``, whose default 0 aborts running requests); liveness after
 vllm-project/vllm#17386 (probes that kill a loading pod); the streaming loader after
-run-ai/runai-model-streamer docs/src/env-vars.md.
+run-ai/runai-model-streamer docs/src/env-vars.md; kernels after vllm 0.27.1 vllm/compilation/backends.py
+(``VLLM_CACHE_ROOT/torch_compile_cache``) and docs/design/torch_compile.md, which says that the folder may be copied.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from llminfra.engines.invocation import Invocation, Metrics, Probe
 from llminfra.engines.shared import (
     LIBRARY_CACHES,
+    LIBRARY_KERNELS,
     RUN_AS_USER,
     STARTUP_PERIOD_S,
     efa_env,
@@ -81,6 +83,7 @@ class VllmAdapter:
             added_capabilities=("IPC_LOCK",) if job.efa and job.role is None else (),
             privileged=job.role is not None,
             model_cache_gib=0,
+            kernel_folders=("vllm/torch_compile_cache", "vllm/flashinfer_autotune_cache", *LIBRARY_KERNELS),
         )
 
     def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
@@ -128,7 +131,10 @@ def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[
         args.append("--enforce-eager")
     if job.endpoint.model.trust_remote_code:
         args.append("--trust-remote-code")
-    if job.from_object_storage:
+    if job.from_local_disks:
+        loader = json.dumps({"concurrency": _STREAM_CONCURRENCY})
+        args += ["--load-format=runai_streamer", f"--model-loader-extra-config={loader}"]
+    elif job.from_object_storage:
         loader = json.dumps({"distributed": job.parallelism.tensor > 1, "concurrency": _STREAM_CONCURRENCY})
         args += ["--load-format=runai_streamer", f"--model-loader-extra-config={loader}"]
     elif job.revision and job.from_hub:
@@ -159,9 +165,10 @@ def _lora_args(job: ServingJob) -> list[str]:
 
 def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
     env = {"VLLM_NO_USAGE_STATS": "1"}
+    if job.from_object_storage or job.from_local_disks:
+        env["RUNAI_STREAMER_MEMORY_LIMIT"] = str(int(job.pod_memory_mib * 2**20 * _STREAM_MEMORY_SHARE))
     if job.from_object_storage:
-        limit = int(job.pod_memory_mib * 2**20 * _STREAM_MEMORY_SHARE)
-        env |= {"RUNAI_STREAMER_MEMORY_LIMIT": str(limit), "AWS_DEFAULT_REGION": job.region}
+        env["AWS_DEFAULT_REGION"] = job.region
     elif not job.from_hub:
         env["HF_HUB_OFFLINE"] = "1"
     env |= cache_env(job)

@@ -33,6 +33,17 @@ def copied_weights(
     """The declared bucket or the platform's first one, copied to the local disk; without a bucket the Hub."""
     network = instance.network_gbps * _MB_PER_GBIT
     chosen = endpoint.weights
+    if chosen is not None and chosen.kind == "nvme":
+        findings.error(
+            "LLM_STO_22",
+            endpoint,
+            f"endpoints.{endpoint.name}.weights",
+            "LocalNvme is a copy that pods of a node share, and this endpoint has no pods",
+            found=f"LocalNvme for an endpoint on {instance.name} without Kubernetes",
+            expected="a ModelBucket, whose objects are copied to the instance's own disk anyway",
+            fix=f"use weights={chosen.source.name!r} without LocalNvme",
+        )
+        chosen = chosen.source
     if chosen is not None and chosen.kind == "lustre":
         findings.error(
             "LLM_STO_22",

@@ -128,8 +128,10 @@ def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ..
     fewest = cluster.system_nodes.min_nodes * cluster.system_nodes.root_volume_gib
     most = cluster.system_nodes.max_nodes * cluster.system_nodes.root_volume_gib
     for pool in pools:
-        fewest += pool.desired_nodes * pool.root_volume_gib
-        most += pool.max_nodes * pool.root_volume_gib
+        snapshot = pool.spec.image_snapshot
+        volumes_gib = pool.root_volume_gib + (snapshot.volume_gib if snapshot else 0)
+        fewest += pool.desired_nodes * volumes_gib
+        most += pool.max_nodes * volumes_gib
     if platform.observability is not None:
         fewest += platform.observability.storage_gib
         most += platform.observability.storage_gib

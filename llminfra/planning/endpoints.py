@@ -16,6 +16,8 @@ from llminfra.planning.disaggregation import (
 )
 from llminfra.planning.endpoint_model import model_facts
 from llminfra.planning.engine_release import find_release
+from llminfra.planning.image_snapshot import check_image_snapshots
+from llminfra.planning.node_cache import check_node_caches
 from llminfra.planning.plan import EndpointPlan, LustrePlan, PoolPlan
 from llminfra.planning.serving import plan_serving
 from llminfra.spec.gpu_pool import GpuPool
@@ -48,6 +50,8 @@ def plan_endpoints(
         if plan is not None:
             planned.append(plan)
     _check_room(planned, by_name, findings)
+    check_node_caches(planned, by_name, findings)
+    check_image_snapshots(planned, by_name, findings)
     return tuple(planned)
 
 
@@ -119,6 +123,7 @@ def _plan_endpoint(
         performance=serving.performance,
         usd_per_million_tokens=serving.usd_per_million_tokens,
         adapters=serving.adapters,
+        compile_cache=serving.compile_cache,
     )
 
 

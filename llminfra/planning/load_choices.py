@@ -15,13 +15,16 @@ _FILE = "cold_start"
 _MB_PER_GBIT = 125.0
 _GIB_PER_TIB = 1024
 _BEST_CLASS = 1000  # MB/s per TiB, the highest class of PERSISTENT_2
-Kind = Literal["hub", "bucket", "lustre", "ebs", "nvme", "mountpoint", "copied"]
+Kind = Literal["hub", "bucket", "lustre", "ebs", "nvme", "nvme-warm", "mountpoint", "copied"]
 
 
 def load_choices(
-    weights: WeightsPlan, instance: InstanceType, lustre: tuple[LustrePlan, ...]
+    weights: WeightsPlan, instance: InstanceType, lustre: tuple[LustrePlan, ...], *, streams: bool = False
 ) -> tuple[LoadChoice, ...]:
-    """Every place for the weights on this instance type, fastest first; the planned one is marked."""
+    """Every place for the weights on this instance type, fastest first; the planned one is marked.
+
+    ``streams`` is whether the engine reads files by the streaming loader, too.
+    """
     network = instance.network_gbps * _MB_PER_GBIT
     gigabytes = weights.bytes_total / 1e9
     found = [
@@ -47,16 +50,42 @@ def load_choices(
     if weights.kind == "copied":
         found.append(_choice("copied", "a copy on the instance's disk", weights.read_mb_per_s, "as planned", weights))
     if instance.nvme_disks and instance.nvme_gb >= gigabytes:
+        read, copy = nvme_read_mb_per_s(instance, streams=streams), nvme_copy_mb_per_s(instance)
+        found.append(
+            LoadChoice(
+                kind="nvme",
+                what="a copy on the node's NVMe, for its first pod",
+                mb_per_s=1 / (1 / copy + 1 / read),
+                seconds=weights.bytes_total / 1e6 * (1 / copy + 1 / read),
+                needs="as planned" if weights.kind == "nvme" else "weights=LocalNvme(source=…)",
+                chosen=weights.kind == "nvme",
+            )
+        )
         found.append(
             _choice(
-                "nvme",
-                "local NVMe, on a node that has loaded the model before",
-                number(_FILE, "nvme_mb_per_s_per_disk") * instance.nvme_disks,
-                "a node that stays; a new one starts empty",
+                "nvme-warm",
+                "a copy on the node's NVMe, for later pods",
+                read,
+                "weights=LocalNvme(source=…), and a node that stays; a new one starts empty",
                 weights,
             )
         )
     return tuple(sorted(found, key=lambda choice: choice.seconds))
+
+
+def nvme_read_mb_per_s(instance: InstanceType, *, streams: bool) -> float:
+    """How fast an engine reads a model from the node's array: bound by its loader, or by the disks."""
+    loader = number(_FILE, "local_stream_mb_per_s" if streams else "local_load_mb_per_s")
+    return min(loader, number(_FILE, "nvme_mb_per_s_per_disk") * instance.nvme_disks)
+
+
+def nvme_copy_mb_per_s(instance: InstanceType) -> float:
+    """How fast a node copies a model from S3 to its array: bound by requests, network or disks."""
+    return min(
+        number(_FILE, "s3_mb_per_s_per_request") * number(_FILE, "copy_requests"),
+        instance.network_gbps * _MB_PER_GBIT * number(_FILE, "object_storage_network_share"),
+        number(_FILE, "nvme_write_mb_per_s_per_disk") * instance.nvme_disks,
+    )
 
 
 def _choice(kind: Kind, what: str, rate: float, needs: str, weights: WeightsPlan) -> LoadChoice:

@@ -110,6 +110,7 @@ class PoolPlan:
 
     ``desired_nodes`` is the size at rest: what the fewest replicas need, or all of a capacity block, which is paid for.
     ``planned_type`` is one of ``instance_types``, ``type_why`` says why it, and ``other_types`` what comes next.
+    ``node_cache`` is whether its nodes keep models on their NVMe for their pods.
     """
 
     name: str
@@ -138,6 +139,7 @@ class PoolPlan:
     planned_type: InstanceType | None = None
     type_why: str = ""
     other_types: tuple[str, ...] = ()
+    node_cache: bool = False
 
     @property
     def main_type(self) -> InstanceType:
@@ -179,11 +181,12 @@ class WeightsPlan:
 
     ``model_argument`` is what the engine is told to load: an ``s3://`` URI, a path under ``mount_path``, or a Hub id.
     ``bucket`` is streamed by the engine, ``mountpoint`` is the bucket as files through Mountpoint for S3, ``copied`` is
-    a copy on the instance's own disk that is made before the engine starts. ``key`` is the model's prefix in the
-    bucket, without a slash at its end.
+    a copy on the instance's own disk that is made before the engine starts, ``nvme`` such a copy on a node's disks that
+    the node's pods share. ``key`` is the model's prefix in the bucket, without a slash at its end; ``copy_mb_per_s`` is
+    how fast a node copies the model, where that is a step of its own.
     """
 
-    kind: Literal["bucket", "mountpoint", "lustre", "hub", "copied"]
+    kind: Literal["bucket", "mountpoint", "lustre", "hub", "copied", "nvme"]
     storage: str | None
     model_argument: str
     key: str | None
@@ -191,6 +194,15 @@ class WeightsPlan:
     bytes_total: int
     read_mb_per_s: float
     read_source: str
+    copy_mb_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileCachePlan:
+    """Where the compiled kernels of an endpoint are kept: one object, for this engine, model, GPU and command line."""
+
+    bucket: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,11 +232,24 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadChoice:
-    """A place to read the weights from: how long it takes, and what it asks for; ``chosen`` marks the planned one."""
+    """A place to read the weights from: how long it takes, and what it asks for; ``chosen`` marks the planned one.
 
-    kind: Literal["hub", "bucket", "lustre", "ebs", "nvme", "mountpoint", "copied"]
+    ``nvme`` is the first pod on a node, which copies and then reads; ``nvme-warm`` a later one on the same node.
+    """
+
+    kind: Literal["hub", "bucket", "lustre", "ebs", "nvme", "nvme-warm", "mountpoint", "copied"]
     what: str
     mb_per_s: float
+    seconds: float
+    needs: str
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartChoice:
+    """A way to have the image, or the compiled kernels: how long it takes and what it asks for."""
+
+    what: str
     seconds: float
     needs: str
     chosen: bool = False
@@ -238,13 +263,16 @@ BEFORE_THE_CONTAINER = frozenset({"node", "image", "copy"})
 class StartupPlan:
     """The cold start by phases, and the startup-probe budget that follows from it.
 
-    ``choices`` compares the places that weights can come from, fastest first.
+    ``choices`` compares the places that weights can come from, ``images`` and ``kernels`` the ways to have the image
+    and the compiled kernels, each fastest first.
     """
 
     phases: tuple[Phase, ...]
     budget_s: int
     advice: tuple[str, ...] = ()
     choices: tuple[LoadChoice, ...] = ()
+    images: tuple[StartChoice, ...] = ()
+    kernels: tuple[StartChoice, ...] = ()
 
     @property
     def estimate_s(self) -> float:
@@ -255,6 +283,11 @@ class StartupPlan:
     def container_s(self) -> float:
         """What the engine's container takes until it answers: the part that the startup probe waits for."""
         return sum(phase.seconds for phase in self.phases if phase.name not in BEFORE_THE_CONTAINER)
+
+    @property
+    def copy_patience_s(self) -> int:
+        """Twice what a copy of the weights to the node takes; 0 where there is none."""
+        return math.ceil(2 * sum(phase.seconds for phase in self.phases if phase.name == "copy"))
 
     @property
     def pod_patience_s(self) -> int:
@@ -318,6 +351,7 @@ class EndpointPlan:
     performance: PerformanceEstimate | None = None
     usd_per_million_tokens: float | None = None
     adapters: tuple[AdapterPlan, ...] = ()
+    compile_cache: CompileCachePlan | None = None
     role: Role | None = None
     part_of: str | None = None
 

@@ -9,6 +9,7 @@ from llminfra.catalog import eks, instances, prices, regions
 from llminfra.planning.gpu_shares import plan_shares
 from llminfra.planning.network import check_zone
 from llminfra.planning.nics import Nic, nic_layout
+from llminfra.planning.node_cache import keeps_models
 from llminfra.planning.plan import ClusterPlan, EndpointPlan, NetworkPlan, PoolPlan, Taint
 from llminfra.planning.pool_types import choose_type
 from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
@@ -113,6 +114,7 @@ def _plan_pool(
         planned_type=main,
         type_why=choice.why,
         other_types=choice.others,
+        node_cache=raid0 and keeps_models(pool, platform),
     )
 
 

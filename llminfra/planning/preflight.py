@@ -141,7 +141,7 @@ def _check_access(endpoint: Endpoint, facts: ModelFacts, weights: WeightsPlan, f
 def _check_host_memory(endpoint: Endpoint, weights: WeightsPlan, resources: PodResources, findings: Findings) -> None:
     ranks_gib = float(_value("host_gib_per_rank")) * resources.gpus
     pod_gib = resources.memory_mib / 1024
-    loading_gib = pod_gib * _STREAM_SHARE if weights.kind == "bucket" else float(_value("host_gib_loading"))
+    loading_gib = pod_gib * _STREAM_SHARE if weights.kind in {"bucket", "nvme"} else float(_value("host_gib_loading"))
     shared_gib = resources.shm_mib / 1024
     needed = ranks_gib + loading_gib + shared_gib
     if needed <= pod_gib:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.storage import LocalNvme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,13 +39,17 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 expected=f"one of: {', '.join(pool_names) or 'no pool is declared'}",
                 fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
             )
-        if endpoint.weights is not None and endpoint.weights not in platform.storage:
+        weights = endpoint.weights.source if isinstance(endpoint.weights, LocalNvme) else endpoint.weights
+        for field, item in (("weights", weights), ("compile_cache", endpoint.compile_cache)):
+            if item is None or item in platform.storage:
+                continue
             findings.error(
                 "LLM_REF_2",
                 endpoint,
-                f"endpoints.{endpoint.name}.weights",
-                "the weights lie on storage that is not part of this platform",
-                found=f"storage {endpoint.weights.name!r}",
+                f"endpoints.{endpoint.name}.{field}",
+                f"the {'weights' if field == 'weights' else 'compiled kernels'} lie on storage that is not part of "
+                "this platform",
+                found=f"storage {item.name!r}",
                 expected=f"one of: {', '.join(item.name for item in platform.storage) or 'no storage is declared'}",
                 fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
             )

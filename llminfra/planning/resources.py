@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number, numbers
@@ -16,6 +17,18 @@ _FILE = "node_overhead"
 # and TGI 1 GiB a pod, llm-d 2 GiB) and far below what a GPU node has.
 _SHM_MIB_PER_GPU = 1024
 _SHM_LEAST_MIB = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a container beside the engine takes of the pod's share."""
+
+    cpu_millis: int
+    memory_mib: int
+
+
+CACHE_KEEPER = Beside(cpu_millis=100, memory_mib=256)
+"""The container that saves compiled kernels: idle but for one upload."""
 
 
 def allocatable_cpu_millis(instance: InstanceType) -> int:
@@ -35,20 +48,24 @@ def allocatable_memory_mib(instance: InstanceType, max_pods: int) -> int:
     return int(real - reserved - number(_FILE, "eviction_threshold_mib"))
 
 
-def pod_resources(pool: PoolPlan, gpus: int, *, efa: bool, ephemeral_gib: int) -> PodResources:
+def pod_resources(
+    pool: PoolPlan, gpus: int, *, efa: bool, ephemeral_gib: int, beside: Beside | None = None
+) -> PodResources:
     """A pod's fair share of the smallest type of the pool: GPUs over GPUs, of everything that is left.
 
-    EFA interfaces are shared out in the same proportion when ``efa`` is wanted.
+    EFA interfaces are shared out in the same proportion when ``efa`` is wanted; what a container ``beside`` the engine
+    takes is not the engine's.
     """
     share = gpus / pool.gpus_per_node
     cpu = min(allocatable_cpu_millis(item) for item in pool.instance_types) - number(_FILE, "daemonsets_cpu_millis")
     memory = min(allocatable_memory_mib(item, pool.max_pods) for item in pool.instance_types)
     memory = int(memory - number(_FILE, "daemonsets_memory_mib"))
+    extra = beside or Beside(0, 0)
     return PodResources(
         gpus=gpus,
         efa=round(pool.efa_per_node * share) if efa else 0,
-        cpu_millis=max(500, int(cpu * share) // 100 * 100),
-        memory_mib=max(1024, int(memory * share) // 256 * 256),
+        cpu_millis=max(500, int(cpu * share - extra.cpu_millis) // 100 * 100),
+        memory_mib=max(1024, int(memory * share - extra.memory_mib) // 256 * 256),
         shm_mib=max(_SHM_LEAST_MIB, _SHM_MIB_PER_GPU * gpus),
         ephemeral_gib=ephemeral_gib,
     )

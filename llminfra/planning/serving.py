@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.adapters import adapters_gib, plan_adapters
+from llminfra.planning.compile_cache import cacheable, check_compile_cache, compile_cache_plan
 from llminfra.planning.copied_weights import copied_weights
 from llminfra.planning.disaggregation import check_role_shape
 from llminfra.planning.distributed import check_ranks, has_stages
@@ -17,11 +18,12 @@ from llminfra.planning.engine_settings import engine_settings
 from llminfra.planning.facts import number
 from llminfra.planning.fitting import find_spread
 from llminfra.planning.gpu_shares import shared_settings
+from llminfra.planning.image_snapshot import image_source
 from llminfra.planning.memory import FitCase
 from llminfra.planning.plan import DrainPlan, LustrePlan, PoolPlan
 from llminfra.planning.preflight import check_device, check_start
-from llminfra.planning.resources import pod_resources
-from llminfra.planning.serving_plan import ServingPlan
+from llminfra.planning.resources import CACHE_KEEPER, pod_resources
+from llminfra.planning.serving_plan import Place, ServingPlan
 from llminfra.planning.startup import plan_startup
 from llminfra.planning.weights import plan_weights
 from llminfra.spec.endpoint import Autoscaling
@@ -29,6 +31,7 @@ from llminfra.spec.endpoint import Autoscaling
 if TYPE_CHECKING:
     from llminfra.engines.job import Role
     from llminfra.planning.findings import Findings
+    from llminfra.planning.plan import WeightsPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
@@ -38,8 +41,9 @@ _DRAIN_S = 120
 _GRACE_MARGIN_S = 15
 # Caches, logs and compiled graphs; the image is on the node's own disk.
 _EPHEMERAL_GIB = 50
-
-Place = Literal["eks", "ec2", "sagemaker"]
+# vLLM reads local folders by the Run:ai streamer as well (vllm 0.27.1
+# vllm/model_executor/model_loader/runai_streamer_loader.py); of SGLang this is not verified.
+_STREAMS_FILES = frozenset({"vllm"})
 
 
 def plan_serving(
@@ -130,6 +134,8 @@ def plan_serving(
         return None
     bytes_total = checkpoint_bytes(endpoint, facts, findings)
     revision = endpoint.model.revision or facts.revision
+    streams_files = engine.kind in _STREAMS_FILES
+    weights: WeightsPlan | None
     if place == "eks":
         weights = plan_weights(
             endpoint,
@@ -139,6 +145,8 @@ def plan_serving(
             revision=revision,
             bytes_total=bytes_total,
             streams=engine.reads_object_storage,
+            streams_files=streams_files,
+            findings=findings,
         )
     else:
         weights = copied_weights(
@@ -150,8 +158,17 @@ def plan_serving(
             bytes_total=bytes_total,
             place=place,
         )
+    if weights is None:
+        return None
     multi_node = chosen.nodes > 1
-    resources = pod_resources(pool, chosen.parallelism.gpus // chosen.nodes, efa=efa, ephemeral_gib=_EPHEMERAL_GIB)
+    kernels = check_compile_cache(endpoint, engine, place, chosen.nodes, findings, role=role)
+    resources = pod_resources(
+        pool,
+        chosen.parallelism.gpus // chosen.nodes,
+        efa=efa,
+        ephemeral_gib=_EPHEMERAL_GIB,
+        beside=CACHE_KEEPER if kernels else None,
+    )
     if endpoint.preflight and not (multi_node and resources.efa):
         findings.warning(
             "LLM_FIT_41",
@@ -171,6 +188,10 @@ def plan_serving(
         eager=engine.enforce_eager,
         instance=pool.main_type,
         lustre=lustre,
+        image=image_source(endpoint, release, pool, efa=efa and pool.efa_per_node > 0) if place == "eks" else None,
+        streams=streams_files,
+        kernels_cached=kernels is not None,
+        kernels_cacheable=cacheable(engine, place, chosen.nodes, role=role),
     )
     served_name = endpoint.served_name or endpoint.model.id
     engine_adapter = adapter(engine.kind)
@@ -179,6 +200,7 @@ def plan_serving(
         release=release,
         model_argument=weights.model_argument,
         from_object_storage=weights.kind == "bucket",
+        from_local_disks=weights.kind == "nvme" and streams_files,
         served_name=served_name,
         revision=revision,
         parallelism=chosen.parallelism,
@@ -207,6 +229,7 @@ def plan_serving(
             expected=f"an option of {engine.kind} {release.version if release else ''}".strip(),
         )
     invocation = engine_adapter.invoke(job)
+    version = release.version if release else (engine.image.tag or "" if engine.image else "")
     least, most = _replicas(endpoint)
     return ServingPlan(
         name=endpoint.name,
@@ -216,7 +239,7 @@ def plan_serving(
         revision=revision,
         served_name=served_name,
         engine=engine.kind,
-        engine_version=release.version if release else (engine.image.tag or "" if engine.image else ""),
+        engine_version=version,
         invocation=invocation,
         parallelism=chosen.parallelism,
         parallelism_why=spread.why,
@@ -237,6 +260,7 @@ def plan_serving(
         performance=chosen.performance,
         usd_per_million_tokens=chosen.usd_per_million_tokens,
         adapters=adapters,
+        compile_cache=compile_cache_plan(kernels, endpoint, revision, pool, invocation, version) if kernels else None,
     )
 
 

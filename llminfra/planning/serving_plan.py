@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
     from llminfra.planning.nics import Nic
     from llminfra.planning.performance import PerformanceEstimate
-    from llminfra.planning.plan import AdapterPlan, DrainPlan, PodResources, StartupPlan, WeightsPlan
+    from llminfra.planning.plan import AdapterPlan, CompileCachePlan, DrainPlan, PodResources, StartupPlan, WeightsPlan
     from llminfra.spec.ec2 import Ec2
     from llminfra.spec.endpoint import Endpoint, Parallelism
     from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
+
+Place = Literal["eks", "ec2", "sagemaker"]
+"""Who starts the container."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class ServingPlan:
     performance: PerformanceEstimate | None
     usd_per_million_tokens: float | None
     adapters: tuple[AdapterPlan, ...] = ()
+    compile_cache: CompileCachePlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

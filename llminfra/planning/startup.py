@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number, numbers
 from llminfra.planning.load_choices import load_choices
-from llminfra.planning.plan import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartupPlan
+from llminfra.planning.plan import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartChoice, StartupPlan
+from llminfra.planning.start_choices import ImageSource, chosen, image_choices, kernel_choices
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.planning.plan import LustrePlan, WeightsPlan
 
 _FILE = "cold_start"
+_MOST_ADVICE = 3
 
 
 def plan_startup(
@@ -25,6 +27,10 @@ def plan_startup(
     eager: bool,
     instance: InstanceType | None = None,
     lustre: tuple[LustrePlan, ...] = (),
+    image: ImageSource | None = None,
+    streams: bool = False,
+    kernels_cached: bool = False,
+    kernels_cacheable: bool = False,
 ) -> StartupPlan:
     """Estimate a cold start.
 
@@ -36,12 +42,22 @@ def plan_startup(
         eager: Whether compilation and CUDA graphs are off.
         instance: Where it runs; without it other places for the weights are not compared.
         lustre: File systems of the platform.
+        image: How nodes come to the image; ``None``: by a parallel pull.
+        streams: Whether the engine reads files by the streaming loader.
+        kernels_cached: Whether compiled kernels of an earlier pod are taken over.
+        kernels_cacheable: Whether they could be.
     """
     load_s = weights.bytes_total / 1e6 / weights.read_mb_per_s
-    pull_s = image_gib * 2**30 / 1e6 / number(_FILE, "image_pull_mb_per_s") / number(_FILE, "parallel_pull_speedup")
+    images = image_choices(image_gib, image or ImageSource())
+    kernels = () if eager else kernel_choices(layers, cached=kernels_cached, cacheable=kernels_cacheable)
     phases = [
         Phase(name="node", seconds=number(_FILE, "node_boot_s"), why="start of an instance, when the pool is empty"),
-        Phase(name="image", seconds=pull_s, why=f"{image_gib:.0f} GiB image, parallel pull, first pod on a node"),
+        Phase(
+            name="image",
+            seconds=chosen(images).seconds,
+            why=f"{image_gib:.0f} GiB image, {chosen(images).what}, first pod on a node",
+        ),
+        *_copy(weights),
         Phase(name="process", seconds=number(_FILE, "process_start_s"), why="imports and workers"),
         Phase(
             name="weights",
@@ -51,33 +67,54 @@ def plan_startup(
     ]
     if gpus > 1:
         phases.append(Phase(name="peers", seconds=number(_FILE, "p2p_check_s"), why="peer access check between GPUs"))
-    if not eager:
-        compile_s, capture_s = number(_FILE, "compile_s_per_layer"), number(_FILE, "graph_capture_s_per_layer")
-        phases.append(Phase(name="compile", seconds=layers * compile_s, why=f"torch.compile of {layers} layers"))
+    if kernels:
+        compiling, capture_s = chosen(kernels), number(_FILE, "graph_capture_s_per_layer")
+        why = f"torch.compile of {layers} layers, {compiling.what}"
+        phases.append(Phase(name="compile", seconds=compiling.seconds, why=why))
         phases.append(Phase(name="graphs", seconds=layers * capture_s, why="CUDA graph capture"))
     in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER)
     probe = numbers(_FILE)["probe"]
+    if kernels:
+        # The first pod of a cache finds no kernels, and must be allowed to compile them.
+        in_pod += max(choice.seconds for choice in kernels) - chosen(kernels).seconds
     budget = max(probe["floor_s"], math.ceil(in_pod * probe["factor"] / 60) * 60)
-    choices = load_choices(weights, instance, lustre) if instance is not None else ()
+    choices = load_choices(weights, instance, lustre, streams=streams) if instance is not None else ()
     return StartupPlan(
-        phases=tuple(phases), budget_s=int(budget), advice=_advice(weights, phases, choices), choices=choices
+        phases=tuple(phases),
+        budget_s=int(budget),
+        advice=_advice(weights, phases, choices, images, kernels),
+        choices=choices,
+        images=images if instance is not None else (),
+        kernels=kernels,
     )
 
 
-def _advice(weights: WeightsPlan, phases: list[Phase], choices: tuple[LoadChoice, ...]) -> tuple[str, ...]:
+def _copy(weights: WeightsPlan) -> tuple[Phase, ...]:
+    if weights.copy_mb_per_s is None:
+        return ()
+    why = f"{weights.bytes_total / 1e9:,.0f} GB from S3 at {weights.copy_mb_per_s:,.0f} MB/s, first pod on a node"
+    return (Phase(name="copy", seconds=weights.bytes_total / 1e6 / weights.copy_mb_per_s, why=why),)
+
+
+def _advice(
+    weights: WeightsPlan,
+    phases: list[Phase],
+    choices: tuple[LoadChoice, ...],
+    images: tuple[StartChoice, ...],
+    kernels: tuple[StartChoice, ...],
+) -> tuple[str, ...]:
     """What saves time, the largest saving first; small savings are left out."""
     seconds = {phase.name: phase.seconds for phase in phases}
+    loading = seconds["weights"] + seconds.get("copy", 0)
     savings: list[tuple[float, str]] = []
-    # Local disks help only when a node is used again, so they are no answer to a cold start.
-    others = [choice for choice in choices if not choice.chosen and choice.kind != "nvme"]
-    if others and (best := min(others, key=lambda choice: choice.seconds)).seconds < seconds["weights"]:
-        text = (
-            f"{best.what} loads the weights in {best.seconds:,.0f} s instead of {seconds['weights']:,.0f}: {best.needs}"
-        )
-        savings.append((seconds["weights"] - best.seconds, text))
+    # What only a node that has loaded the model before can do is no answer to a cold start.
+    others = [choice for choice in choices if not choice.chosen and choice.kind != "nvme-warm"]
+    if others and (best := min(others, key=lambda choice: choice.seconds)).seconds < loading:
+        text = f"{best.what} loads the weights in {best.seconds:,.0f} s instead of {loading:,.0f}: {best.needs}"
+        savings.append((loading - best.seconds, text))
     elif weights.kind == "hub" and not choices:
         savings.append(
-            (seconds["weights"], "copy the model into a ModelBucket: S3 streaming is several times faster than the Hub")
+            (loading, "copy the model into a ModelBucket: S3 streaming is several times faster than the Hub")
         )
     savings.append(
         (
@@ -85,9 +122,14 @@ def _advice(weights: WeightsPlan, phases: list[Phase], choices: tuple[LoadChoice
             "a warm node (nodes minimum 1) saves the boot of an instance and the pull of the image",
         )
     )
-    if "compile" in seconds:
-        kept = seconds["compile"] * (1 - number(_FILE, "compile_cache_share"))
-        savings.append((kept, "a compiler cache that outlives the pod saves most of torch.compile on the next start"))
+    if choices:
+        # Fast restore is billed by the hour whether nodes start or not: the plain snapshot is the advice.
+        preloaded = next(choice for choice in images if choice.what.startswith("snapshot, "))
+        saved = seconds["image"] - preloaded.seconds
+        savings.append((saved, f"an image snapshot saves the pull on new nodes: {preloaded.needs}"))
+    if len(kernels) > 1 and not kernels[0].chosen:
+        saved = seconds["compile"] - kernels[0].seconds
+        savings.append((saved, f"kernels that an earlier pod compiled save most of torch.compile: {kernels[0].needs}"))
     worth = number(_FILE, "worth_s")
     ranked = sorted((item for item in savings if item[0] >= worth), key=lambda item: -item[0])
-    return tuple(f"{text} (saves about {saved:,.0f} s)" for saved, text in ranked[:2])
+    return tuple(f"{text} (saves about {saved:,.0f} s)" for saved, text in ranked[:_MOST_ADVICE])

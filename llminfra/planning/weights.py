@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number
+from llminfra.planning.node_cache import nvme_weights
 from llminfra.planning.plan import WeightsPlan
 
 if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
     from llminfra.planning.plan import LustrePlan, PoolPlan
     from llminfra.spec.endpoint import Endpoint
-    from llminfra.spec.storage import ModelBucket, Storage
+    from llminfra.spec.storage import LocalNvme, ModelBucket, Storage
 
 WEIGHTS_MOUNT = "/mnt/weights"
 _MB_PER_GBIT = 125.0
@@ -25,12 +27,15 @@ def plan_weights(
     revision: str | None,
     bytes_total: int,
     streams: bool,
-) -> WeightsPlan:
+    streams_files: bool,
+    findings: Findings,
+) -> WeightsPlan | None:
     """The declared storage, or else the fastest that the pool can reach: Lustre in its zone, a bucket, the Hub.
 
     An engine that does not read object storage itself (``streams`` is false) sees the bucket through Mountpoint for S3.
+    ``None`` with a finding where the declared storage cannot be used.
     """
-    chosen = endpoint.weights
+    chosen: Storage | LocalNvme | None = endpoint.weights
     reachable = [item for item in lustre if item.zone in pool.zones and len(pool.zones) == 1]
     if chosen is None and reachable:
         chosen = reachable[0].spec
@@ -48,6 +53,17 @@ def plan_weights(
             bytes_total=bytes_total,
             read_mb_per_s=min(number("cold_start", "hub_mb_per_s"), network_mb_per_s),
             read_source="download from the Hugging Face Hub (assumed rate)",
+        )
+    if chosen.kind == "nvme":
+        return nvme_weights(
+            endpoint,
+            chosen,
+            pool,
+            findings,
+            mount=f"{WEIGHTS_MOUNT}/{chosen.source.prefix}/{folder}",
+            revision=revision,
+            bytes_total=bytes_total,
+            streams=streams_files,
         )
     if chosen.kind == "lustre":
         plan = next((item for item in lustre if item.spec == chosen), None)

@@ -154,7 +154,8 @@ RULES = (
         "LLM_STO_22",
         "Endpoints outside the cluster read weights from a bucket",
         looks_at=_PLAN,
-        why="Instances and SageMaker copy from S3 to their own disk before the engine starts; neither mounts Lustre.",
+        why="Instances and SageMaker copy from S3 to their own disk before the engine starts; neither mounts "
+        "Lustre, and neither shares a copy between pods.",
         fix="name a ModelBucket, for example the one that the file system is linked to",
         source=(f"{_SAGEMAKER}: deploy uncompressed models",),
     ),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.compile_cache import CACHE_PREFIX
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import Block, Stacks, references
 
@@ -142,13 +143,19 @@ def serving_reads_only(stacks: Stacks) -> Iterator[Hit]:
             if str(statement.get("effect") or "Allow") != "Allow":
                 continue
             writes = [item for item in statement.strings("actions") if item == "*" or item.lower().startswith(_WRITES)]
-            if writes and not _elsewhere(statement.strings("resources"), stacks):
+            resources = statement.strings("resources")
+            if writes and not _kernels_only(resources) and not _elsewhere(resources, stacks):
                 yield Hit(
                     on=document,
                     message="the role of the endpoint may change objects in S3",
                     found=", ".join(writes),
                     expected="s3:GetObject, s3:ListBucket",
                 )
+
+
+def _kernels_only(resources: Sequence[str]) -> bool:
+    """Whether every resource is compiled kernels, which lie under a prefix that no model has."""
+    return bool(resources) and all(f"/{CACHE_PREFIX}/" in item for item in resources)
 
 
 def _elsewhere(resources: Sequence[str], stacks: Stacks) -> bool:

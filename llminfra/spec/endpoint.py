@@ -11,7 +11,7 @@ from llminfra.spec.engine import Engine
 from llminfra.spec.lora import LoraAdapter
 from llminfra.spec.model import Model
 from llminfra.spec.secret import Secret
-from llminfra.spec.storage import Lustre, ModelBucket
+from llminfra.spec.storage import LocalNvme, Lustre, ModelBucket
 from llminfra.spec.target import Target
 
 
@@ -114,8 +114,10 @@ class Endpoint(Spec):
     """Copies of the model, fixed or scaled."""
     parallelism: Parallelism | None = None
     """How a replica is spread over GPUs; ``None``: chosen by the planner."""
-    weights: ModelBucket | Lustre | None = None
+    weights: ModelBucket | Lustre | LocalNvme | None = None
     """Where the weights are read from; ``None``: the fastest declared storage."""
+    compile_cache: ModelBucket | None = None
+    """Bucket in which the first pod leaves its compiled kernels for later ones (vLLM and SGLang on a ``GpuPool``)."""
     concurrency: Annotated[int, Field(ge=1)] | None = None
     """Requests of full context length that one replica must hold at once; ``None``: one."""
     slo: Slo | None = None

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from llminfra.spec._base import Many, Name, Spec
 from llminfra.spec.capacity import Capacity, OnDemand
 from llminfra.spec.gpu_sharing import GpuSharing
+from llminfra.spec.image_snapshot import ImageSnapshot
 
 
 def _range(value: Any) -> Any:
@@ -49,6 +50,8 @@ class GpuPool(Spec):
     """Who starts nodes: a managed node group (fixed gangs, capacity blocks) or Karpenter (elastic)."""
     root_volume_gib: Annotated[int, Field(ge=20, le=16384)] | None = None
     """Size of the encrypted gp3 root volume; ``None``: large enough for the images of the engines placed here."""
+    image_snapshot: ImageSnapshot | None = None
+    """Snapshot with the engines' images, so that new nodes pull nothing; ``None``: images are pulled in parallel."""
     ami_release: Annotated[str, Field(pattern=r"^v?[0-9]{8}$")] | None = None
     """Release date of the EKS AMI, for example ``20261102``; ``None``: the one llminfra pins."""
     labels: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Where model weights live: an S3 bucket, and a Lustre file system in front of it."""
+"""Where model weights live: an S3 bucket, and what may stand in front of it: Lustre, or the nodes' own NVMe."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from llminfra.spec._base import Name, Spec
+from llminfra.spec.engines.base import Image
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 
@@ -42,6 +43,20 @@ class Lustre(Spec):
     """Availability zone; ``None``: the zone of the pools that read it."""
     efa: bool = False
     """EFA-enabled file system: only for EFA pools, fixed at creation."""
+
+
+class LocalNvme(Spec):
+    """Weights on the local NVMe of a pool's nodes, copied from a bucket.
+
+    The first pod on a node copies the model before its engine starts; later pods on that node find it there.
+    """
+
+    kind: Literal["nvme"] = "nvme"
+
+    source: ModelBucket
+    """Bucket that the model is copied from."""
+    copy_image: Image | None = None
+    """Image with Python and boto3 that copies; ``None``: the engine's own."""
 
 
 Storage = Annotated[ModelBucket | Lustre, Field(discriminator="kind")]

@@ -32,10 +32,13 @@ from llminfra.charts.llm_server import (
     Fallback,
     Front,
     Group,
+    KeptKernels,
     LlmServerValues,
     LustreVolume,
     Metrics,
     NetworkPolicy,
+    NodeCopy,
+    NodeVolume,
     Probe,
     Probes,
     PrometheusTrigger,
@@ -47,6 +50,7 @@ from llminfra.charts.llm_server import (
     Security,
     ServiceAccount,
     ServiceMonitor,
+    SmallResources,
     TopologySpread,
 )
 from llminfra.charts.nccl_preflight import NcclPreflightValues
@@ -173,6 +177,39 @@ def autoscaled() -> LlmServerValues:
     )
 
 
+def short_start() -> LlmServerValues:
+    """A model on the node's NVMe, and kernels that are kept."""
+    return single_node().replace(
+        volumes=[
+            NodeVolume(
+                name="weights",
+                mount_path="/mnt/weights",
+                host_path="/mnt/k8s-disks/0/llminfra",
+                sub_path="models/acme-llm-weights/models/acme/tiny/0123456",
+                capacity_gib=16,
+            )
+        ],
+        node_copy=NodeCopy(
+            bucket="acme-llm-weights",
+            prefix="models/acme/tiny/0123456/",
+            region="us-east-1",
+            requests=32,
+            image=Image(repository="registry.acme.example/copier", tag="1.0"),
+            user=10001,
+            resources=SmallResources(cpu_millis=2000, memory_mib=8192),
+        ),
+        kept_kernels=KeptKernels(
+            bucket="acme-llm-weights",
+            key="compile-cache/vllm-0.33.0/acme/tiny/l4-amd64/0011.tar",
+            region="us-east-1",
+            cache=CACHE.mount_path,
+            folders=["vllm/torch_compile_cache", "triton"],
+            ready_path="/health",
+            resources=SmallResources(cpu_millis=100, memory_mib=256),
+        ),
+    )
+
+
 def multi_node() -> LlmServerValues:
     """DeepSeek-R1 on two p5.48xlarge over EFA, by vLLM's own multi-node."""
     dial_leader = [
@@ -282,6 +319,7 @@ LLM_SERVER: dict[str, Callable[[], ChartValues]] = {
     "decode-role": decode_role,
     "single-node": single_node,
     "autoscaled": autoscaled,
+    "short-start": short_start,
     "multi-node": multi_node,
 }
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from llminfra.cli.plan_json import plan_json
 from llminfra.cli.plan_view import plan_view
+from llminfra.cli.words import duration
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
@@ -27,21 +29,59 @@ def page(plan: Plan, width: int = 200) -> str:
     return capture.get()
 
 
-def test_every_storage_has_its_cold_start_and_one_is_planned() -> None:
+def row(text: str, name: str) -> str:
+    """One row of the choices; pages are wide here, so that none is folded."""
+    (line,) = (line for line in text.splitlines() if line.split()[:1] == [name] and "(planned)" in line)
+    return line
+
+
+def test_every_storage_has_its_time_and_one_is_planned() -> None:
     plan = planned("lora")
-    (line,) = (line for line in page(plan).splitlines() if "with weights from" in line)
-    for words in ("the Hub", "S3 by streaming", "Lustre", "an EBS snapshot", "NVMe of a warm node"):
+    line = row(page(plan, 300), "weights")
+    for words in (
+        "the Hub",
+        "S3 by streaming",
+        "Lustre",
+        "an EBS snapshot",
+        "NVMe, first pod of a node",
+        "NVMe, later",
+    ):
         assert words in line
     assert line.count("(planned)") == 1
-    assert line.count(" min ") == len(plan.endpoints[0].startup.choices)
+    assert line.count(" · ") == len(plan.endpoints[0].startup.choices) - 1
 
 
-def test_the_planned_storage_has_the_estimate_of_the_plan() -> None:
-    text = page(planned("lora"))
-    (start,) = (
-        line.partition("cold start ")[2].partition(";")[0] for line in text.splitlines() if "cold start" in line
+def test_image_and_kernels_have_their_choices() -> None:
+    text = page(planned("nvme-cache"), 300)
+    images, kernels = (
+        [line for line in text.splitlines() if line.split()[:1] == [name] and "(planned)" in line]
+        for name in ("image", "kernels")
     )
-    assert f"S3 by streaming {start} (planned)" in text
+    assert ["snapshot, filled at 300 MiB/s 1 min 5 s (planned)" in line for line in images] == [True, False]
+    assert ["snapshot with fast restore 5 s (planned)" in line for line in images] == [False, True]
+    assert all("kept in a bucket" in line.partition("(planned)")[0] for line in kernels)
+    assert len(kernels) == 2
+
+
+def test_the_planned_choices_are_the_phases_of_the_plan() -> None:
+    (endpoint,) = planned("lora").endpoints
+    text = page(planned("lora"), 300)
+    seconds = {phase.name: phase.seconds for phase in endpoint.startup.phases}
+    assert f"S3 by streaming {duration(seconds['weights'])} (planned)" in row(text, "weights")
+    assert f"parallel pull {duration(seconds['image'])} (planned)" in row(text, "image")
+    assert f"compiled by each pod {duration(seconds['compile'])} (planned)" in row(text, "kernels")
+    warm = duration(endpoint.startup.container_s)
+    assert f"cold start {duration(endpoint.startup.estimate_s)}, on a node that is warm {warm};" in text
+
+
+def test_the_choices_are_in_the_json() -> None:
+    startup = plan_json(planned("nvme-cache"))["endpoints"][0]["startup"]
+    assert {item["kind"] for item in startup["choices"]} >= {"bucket", "lustre", "nvme", "nvme-warm", "ebs"}
+    for name in ("choices", "images", "kernels"):
+        assert [item["chosen"] for item in startup[name]].count(True) == 1
+    before = {"node", "image", "copy"}
+    later = sum(phase["seconds"] for phase in startup["phases"] if phase["name"] not in before)
+    assert startup["warm_node_s"] == pytest.approx(later)
 
 
 def test_adapters_are_named() -> None:
@@ -54,6 +94,6 @@ def test_shared_gpus_are_told_with_their_tenants() -> None:
     assert "2 turns of 1 × L4 for labs" in text
 
 
-@pytest.mark.parametrize("name", ["gpu-sharing", "lora"])
+@pytest.mark.parametrize("name", ["gpu-sharing", "lora", "nvme-cache"])
 def test_no_line_is_wider_than_eighty_columns(name: str) -> None:
     assert max(len(line) for line in page(planned(name), 80).splitlines()) <= 80

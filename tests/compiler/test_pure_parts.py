@@ -16,7 +16,7 @@ from llminfra.constructs.autoscaler_tags import node_template_tags
 from llminfra.constructs.helm_release import chart_digest, dump_values
 from llminfra.constructs.log_group import RETENTION_DAYS, retention
 from llminfra.constructs.names import bounded, identifier, literal, partition
-from llminfra.constructs.user_data import mime_user_data, node_config
+from llminfra.constructs.user_data import encoded, mime_user_data, node_config
 from llminfra.planning.plan import Taint
 
 
@@ -68,7 +68,7 @@ def test_no_node_config_where_there_is_nothing_to_say():
 
 
 def test_mime_parts_are_closed():
-    text = base64.b64decode(mime_user_data(node_config(raid0=True) or "")).decode()
+    text = base64.b64decode(encoded(mime_user_data(node_config(raid0=True) or ""))).decode()
     assert text.rstrip().endswith("--llminfra-node-config--")
     assert text.count("--llminfra-node-config") == 2
 

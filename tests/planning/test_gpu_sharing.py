@@ -1,6 +1,5 @@
 """Shared GPUs: what a node offers, what a replica may take, and what is refused."""
 
-import base64
 import datetime as dt
 import json
 import os
@@ -208,7 +207,7 @@ def test_a_node_that_is_not_cut_as_wished_stays_out(tmp_path: Path) -> None:
 
 
 def test_user_data_carries_the_script_beside_the_node_configuration() -> None:
-    text = base64.b64decode(mime_user_data("{}", boot_script("mig.sh", {"MIG_PROFILE": "3g.40gb"}))).decode()
+    text = mime_user_data("{}", [boot_script("mig.sh", {"MIG_PROFILE": "3g.40gb"})])
     assert text.count("--llminfra-node-config\n") == 2
     assert 'Content-Type: text/x-shellscript; charset="us-ascii"\n\n#!/bin/bash\n' in text
     assert "export MIG_PROFILE=3g.40gb\n" in text

@@ -12,11 +12,13 @@ from llminfra.charts.llm_server.pod import (
     TopologySpread,
 )
 from llminfra.charts.llm_server.scaling import Autoscaling, Fallback, PrometheusTrigger
+from llminfra.charts.llm_server.start import KeptKernels, NodeCopy, SmallResources
 from llminfra.charts.llm_server.storage import (
     ClaimVolume,
     ExternalSecret,
     ExternalSecretItem,
     LustreVolume,
+    NodeVolume,
     S3Volume,
     Volume,
 )
@@ -34,10 +36,13 @@ __all__ = [
     "Fallback",
     "Front",
     "Group",
+    "KeptKernels",
     "LlmServerValues",
     "LustreVolume",
     "Metrics",
     "NetworkPolicy",
+    "NodeCopy",
+    "NodeVolume",
     "PodPeer",
     "Probe",
     "Probes",
@@ -50,6 +55,7 @@ __all__ = [
     "Security",
     "ServiceAccount",
     "ServiceMonitor",
+    "SmallResources",
     "TopologySpread",
     "Volume",
 ]

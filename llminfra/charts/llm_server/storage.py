@@ -57,7 +57,24 @@ class S3Volume(ChartValues):
     """Local cache of the mount, an emptyDir of the Mountpoint pod."""
 
 
-Volume = Annotated[ClaimVolume | LustreVolume | S3Volume, Field(discriminator="kind")]
+class NodeVolume(ChartValues):
+    """A folder on the disks of whatever node the pod runs on, which all its pods share; the engine only reads it.
+
+    A static ``hostPath`` PersistentVolume behind a claim, because the restricted Pod Security level refuses the same in
+    a pod. It must be there (``type: Directory``): a node that was not prepared for it must not fill its root volume.
+    """
+
+    kind: Literal["node"] = "node"
+    name: DnsLabel
+    mount_path: AbsolutePath
+    host_path: AbsolutePath
+    sub_path: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
+    """The part of the folder that the engine sees."""
+    capacity_gib: int = Field(ge=1)
+    """For the claim; nothing enforces it."""
+
+
+Volume = Annotated[ClaimVolume | LustreVolume | S3Volume | NodeVolume, Field(discriminator="kind")]
 
 
 class ExternalSecretItem(ChartValues):

@@ -11,6 +11,7 @@ from llminfra.charts.llm_server.container import Cache, Front, Metrics, PlainEnv
 from llminfra.charts.llm_server.network import NetworkPolicy, ServiceMonitor
 from llminfra.charts.llm_server.pod import Disruption, Drain, Rollout, Scheduling, Security, ServiceAccount
 from llminfra.charts.llm_server.scaling import Autoscaling
+from llminfra.charts.llm_server.start import KeptKernels, NodeCopy
 from llminfra.charts.llm_server.storage import ExternalSecret, Volume
 from llminfra.charts.secrets_guard import literal_secrets
 from llminfra.charts.values import ChartValues, EnvName, Port
@@ -71,6 +72,8 @@ class LlmServerValues(ChartValues):
     """``/dev/shm``; counts against the pod's memory."""
     caches: list[Cache] = []
     volumes: list[Volume] = []
+    node_copy: NodeCopy | None = None
+    kept_kernels: KeptKernels | None = None
     probes: Probes
     drain: Drain
     rollout: Rollout
@@ -112,6 +115,21 @@ class LlmServerValues(ChartValues):
                 f"progress_deadline_seconds {self.rollout.progress_deadline_seconds} is not longer than the startup "
                 f"budget of {budget} s: a rollout would be reported as failed while the model still loads"
             )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _starts_short(self) -> Self:
+        on_node = [item for item in self.volumes if item.kind == "node"]
+        if (self.node_copy is None) != (len(on_node) != 1):
+            msg = "node_copy goes with exactly one volume of kind node"
+            raise ValueError(msg)
+        kernels = self.kept_kernels
+        if kernels is not None and kernels.cache not in {cache.mount_path for cache in self.caches}:
+            msg = f"kept_kernels.cache {kernels.cache} is the mount path of no cache"
+            raise ValueError(msg)
+        if kernels is not None and self.group is not None:
+            msg = "kernels of a group are those of many ranks on many nodes: they cannot be kept as one"
             raise ValueError(msg)
         return self
 

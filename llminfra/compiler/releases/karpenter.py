@@ -18,8 +18,8 @@ from llminfra.charts.upstream import (
     irsa,
 )
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
+from llminfra.compiler.pool_boot import IMAGE_DEVICE, IMAGE_VOLUME_IOPS, IMAGE_VOLUME_MIB_PER_S, karpenter_user_data
 from llminfra.compiler.releases.needs import Needs
-from llminfra.constructs.user_data import node_config
 from llminfra.planning.nics import Nic
 from llminfra.planning.plan import Plan, PoolPlan
 from llminfra.spec.capacity import CapacityBlock, Reservation
@@ -76,12 +76,36 @@ def _pool(pool: PoolPlan, plan: Plan, network: NetworkContract, cluster: Cluster
         capacity_reservation_ids=list(reservations),
         placement_group_name=cluster.placement_groups.get(pool.name),
         network_interfaces=[_interface(nic) for nic in pool.nics],
-        block_devices=[BlockDevice(size_gib=pool.root_volume_gib, throughput_mib_per_second=throughput)],
+        block_devices=[
+            BlockDevice(
+                size_gib=pool.root_volume_gib,
+                throughput_mib_per_second=throughput,
+                # Of several volumes, Karpenter must be told which one pods' own files lie on.
+                root_volume=pool.spec.image_snapshot is not None,
+            ),
+            *_image_volume(pool),
+        ],
         raid0=pool.raid0,
         max_pods=pool.max_pods,
-        user_data=node_config(fast_image_pull=pool.raid0),
+        user_data=karpenter_user_data(pool),
         tags={**plan.tags, "Name": f"{plan.platform.name}-pool-{pool.name}"},
     )
+
+
+def _image_volume(pool: PoolPlan) -> list[BlockDevice]:
+    snapshot = pool.spec.image_snapshot
+    if snapshot is None:
+        return []
+    return [
+        BlockDevice(
+            device_name=IMAGE_DEVICE,
+            size_gib=snapshot.volume_gib,
+            throughput_mib_per_second=IMAGE_VOLUME_MIB_PER_S,
+            iops=IMAGE_VOLUME_IOPS,
+            snapshot_id=snapshot.id,
+            initialization_mib_per_second=None if snapshot.fast_restore else snapshot.initialization_mib_per_s,
+        )
+    ]
 
 
 def _interface(nic: Nic) -> NodeNetworkInterface:

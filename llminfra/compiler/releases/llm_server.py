@@ -44,6 +44,7 @@ from llminfra.compiler.releases.names import (
 from llminfra.compiler.releases.needs import scales
 from llminfra.compiler.releases.pd_router import front_of, peers_of, role_labels
 from llminfra.compiler.releases.security import pod_security
+from llminfra.compiler.releases.short_start import kept_kernels, node_copy, node_volume
 from llminfra.engines import invocation as engines
 from llminfra.observability.promql import selector
 from llminfra.planning.gateways import GatewayRoute, gateway_of, route_of
@@ -100,6 +101,8 @@ def llm_server_values(
         shm_mib=endpoint.resources.shm_mib,
         caches=_caches(endpoint),
         volumes=_volumes(endpoint, plan, storage),
+        node_copy=node_copy(endpoint, plan),
+        kept_kernels=kept_kernels(endpoint, plan, _CACHE_PATH),
         probes=Probes(startup=_probe(call.startup), readiness=_probe(call.readiness), liveness=_probe(call.liveness)),
         drain=Drain(
             pre_stop_sleep_seconds=endpoint.drain.pre_stop_s,
@@ -211,6 +214,8 @@ def _adapter_volume(adapter: AdapterPlan, plan: Plan) -> Volume:
 
 def _weights_volumes(endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None) -> list[Volume]:
     weights = endpoint.weights
+    if weights.kind == "nvme":
+        return [node_volume(endpoint)]
     if weights.kind == "mountpoint" and weights.storage and weights.mount_path and weights.key:
         return [
             S3Volume(
@@ -243,7 +248,9 @@ def _rollout(endpoint: EndpointPlan) -> Rollout:
     return Rollout(
         max_surge=1 if surge else 0,
         max_unavailable=0 if surge else 1,
-        progress_deadline_seconds=max(startup_s, endpoint.startup.budget_s) + _ROLLOUT_MARGIN_S,
+        progress_deadline_seconds=max(startup_s, endpoint.startup.budget_s)
+        + endpoint.startup.copy_patience_s
+        + _ROLLOUT_MARGIN_S,
     )
 
 
@@ -276,7 +283,7 @@ def _network_policy(endpoint: EndpointPlan, plan: Plan, *, observed: bool) -> Ne
         from_namespaces=[] if endpoint.part_of else list(endpoint.spec.allow_from_namespaces),
         peer_endpoints=peers_of(endpoint, plan),
         metrics_from_namespaces=[MONITORING] if observed else [],
-        egress=[] if endpoint.weights.kind == "lustre" else [_HTTPS],
+        egress=[] if endpoint.weights.kind == "lustre" and endpoint.compile_cache is None else [_HTTPS],
     )
 
 

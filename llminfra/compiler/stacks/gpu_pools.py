@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import NetworkContract
+from llminfra.compiler.pool_boot import IMAGE_DEVICE, IMAGE_VOLUME_IOPS, IMAGE_VOLUME_MIB_PER_S, managed_user_data
 from llminfra.constructs.autoscaler_tags import node_template_tags, tag_autoscaling_group
-from llminfra.constructs.launch_template import NodeTemplate, launch_template
+from llminfra.constructs.launch_template import ImageVolume, NodeTemplate, launch_template
 from llminfra.constructs.node_group import NodeGroup, node_group
 from llminfra.constructs.node_security import efa_security_group
 from llminfra.constructs.scope import Maker, Scope
-from llminfra.constructs.user_data import boot_script, mime_user_data, node_config
 from llminfra.planning.plan import Plan, PoolPlan
 from llminfra.spec.capacity import CapacityBlock, Spot
-from llminfra.spec.gpu_sharing import Mig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ def _managed(
 ) -> None:
     block = isinstance(pool.spec.capacity, CapacityBlock)
     names = [item.name for item in pool.instance_types]
-    config = node_config(raid0=pool.raid0, max_pods=pool.max_pods, fast_image_pull=pool.raid0)
+    snapshot = pool.spec.image_snapshot
     template = launch_template(
         make,
         NodeTemplate(
@@ -73,7 +72,17 @@ def _managed(
             root_volume_gib=pool.root_volume_gib,
             security_group_ids=[context.node_group_id, *([efa_group_id] if efa_group_id else [])],
             nics=pool.nics,
-            user_data=mime_user_data(config, _boot_script(pool)) if config else None,
+            user_data=managed_user_data(pool),
+            image_volume=ImageVolume(
+                device=IMAGE_DEVICE,
+                snapshot_id=snapshot.id,
+                size_gib=snapshot.volume_gib,
+                throughput_mib_per_s=IMAGE_VOLUME_MIB_PER_S,
+                iops=IMAGE_VOLUME_IOPS,
+                initialization_mib_per_s=None if snapshot.fast_restore else snapshot.initialization_mib_per_s,
+            )
+            if snapshot
+            else None,
             # EKS takes the type of a capacity block from the template only (EKS User Guide, capacity-blocks-mng).
             instance_type=names[0] if block else None,
             capacity=pool.spec.capacity,
@@ -109,13 +118,6 @@ def _managed(
             **({"vpc.amazonaws.com/efa": str(pool.efa_per_node)} if pool.efa_per_node else {}),
         }
         tag_autoscaling_group(make, f"pool-{pool.name}", group, node_template_tags(pool.labels, pool.taints, resources))
-
-
-def _boot_script(pool: PoolPlan) -> str | None:
-    sharing, gpu = pool.spec.sharing, pool.main_type.gpu
-    if not isinstance(sharing, Mig) or gpu is None:
-        return None
-    return boot_script("mig.sh", {"MIG_PROFILE": sharing.profile, "MIG_SLICES": str(pool.gpus_per_node // gpu.count)})
 
 
 def _capacity_type(pool: PoolPlan) -> str:

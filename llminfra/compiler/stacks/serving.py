@@ -142,7 +142,9 @@ def _copy(
 def timeout_s(endpoint: EndpointPlan) -> int:
     """How long Helm waits: a node, an image, and one start after the other where pods are replaced one by one."""
     in_turn = 1 if endpoint.rollout == "surge" else max(1, endpoint.min_replicas)
-    return _NODE_AND_IMAGE_S + in_turn * (endpoint.startup.budget_s + endpoint.drain.grace_s)
+    startup = endpoint.startup
+    each = startup.budget_s + startup.copy_patience_s + endpoint.drain.grace_s
+    return _NODE_AND_IMAGE_S + in_turn * each
 
 
 def waits(endpoint: EndpointPlan, plan: Plan) -> bool:
@@ -157,13 +159,16 @@ def _role(
     storage: StorageContract | None,
     identity: PodIdentity,
 ) -> Role | None:
-    """A role that reads the endpoint's own model and adapters and nothing else; none where neither comes from S3."""
+    """A role that reads the endpoint's own model and adapters and keeps its kernels; none where nothing is in S3."""
     weights = endpoint.weights
     if storage is None:
         return None
     inline: dict[str, Sequence[Statement]] = {}
-    if weights.kind in {"bucket", "mountpoint"} and weights.storage and weights.key:
-        inline["weights"] = reads_weights(storage.buckets[weights.storage], weights.key, scope)
+    if weights.kind in {"bucket", "mountpoint", "nvme"} and weights.storage and weights.key:
+        bucket = storage.buckets[weights.storage]
+        inline["weights"] = reads_weights(bucket, weights.key, scope, with_listing=weights.kind == "nvme")
+    if (cache := endpoint.compile_cache) is not None:
+        inline["kernels"] = keeps_kernels(storage.buckets[cache.bucket], cache.key, scope)
     for adapter in endpoint.adapters:
         inline[f"adapter-{adapter.name}"] = reads_weights(storage.buckets[adapter.bucket], adapter.key, scope)
     if not inline:
@@ -179,10 +184,13 @@ def _role(
     )
 
 
-def reads_weights(bucket: BucketOutputs, prefix: str, scope: Scope) -> Sequence[Statement]:
-    """List and read one prefix, and decrypt through S3 only."""
+def reads_weights(
+    bucket: BucketOutputs, prefix: str, scope: Scope, *, with_listing: bool = False
+) -> Sequence[Statement]:
+    """List and read one prefix, and decrypt through S3 only; ``with_listing`` adds the note that it is complete."""
+    listing = [f"{bucket.arn}/{prefix}.complete.json"] if with_listing else []
     statements = [
-        Statement(sid="ReadWeights", actions=["s3:GetObject"], resources=[f"{bucket.arn}/{prefix}/*"]),
+        Statement(sid="ReadWeights", actions=["s3:GetObject"], resources=[f"{bucket.arn}/{prefix}/*", *listing]),
         Statement(
             sid="ListWeights",
             actions=["s3:ListBucket"],
@@ -195,6 +203,23 @@ def reads_weights(bucket: BucketOutputs, prefix: str, scope: Scope) -> Sequence[
             Statement(
                 sid="DecryptWeights",
                 actions=["kms:Decrypt"],
+                resources=[bucket.key_arn],
+                conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
+            )
+        )
+    return statements
+
+
+def keeps_kernels(bucket: BucketOutputs, key: str, scope: Scope) -> Sequence[Statement]:
+    """Read and write one object of kernels, and use the bucket's key for it through S3 only."""
+    statements = [
+        Statement(sid="KeepKernels", actions=["s3:GetObject", "s3:PutObject"], resources=[f"{bucket.arn}/{key}"])
+    ]
+    if bucket.key_arn:
+        statements.append(
+            Statement(
+                sid="EncryptKernels",
+                actions=["kms:GenerateDataKey", "kms:Decrypt"],
                 resources=[bucket.key_arn],
                 conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
             )

@@ -139,10 +139,15 @@ spec:
     {{- end }}
     seccompProfile:
       type: RuntimeDefault
-  {{- if and $values.front (not $worker) }}
-  {{- with $values.front }}
-  # A sidecar in Kubernetes' own sense: there before the engine, and gone after it.
+  {{- $helpers := include "llm-server.initContainers" $root | trim }}
+  {{- $front := $worker | ternary dict ($values.front | default dict) }}
+  {{- if or $helpers $front }}
   initContainers:
+    {{- with $helpers }}
+    {{- . | nindent 4 }}
+    {{- end }}
+    {{- with $front }}
+    # A sidecar in Kubernetes' own sense: there before the engine, and gone after it.
     - name: {{ .name | quote }}
       image: {{ include "llm-server.imageOf" .image | quote }}
       imagePullPolicy: {{ .image.pullPolicy }}
@@ -249,7 +254,10 @@ spec:
         {{- range $values.volumes }}
         - name: {{ .name | quote }}
           mountPath: {{ .mountPath | quote }}
-          {{- if ternary true .readOnly (eq .kind "s3") }}
+          {{- with .subPath }}
+          subPath: {{ . | quote }}
+          {{- end }}
+          {{- if ternary true .readOnly (has .kind (list "s3" "node")) }}
           readOnly: true
           {{- end }}
         {{- end }}
@@ -270,5 +278,10 @@ spec:
         {{- if ternary true .readOnly (eq .kind "s3") }}
         readOnly: true
         {{- end }}
+    {{- end }}
+    {{- if or $values.nodeCopy $values.keptKernels }}
+    - name: scripts
+      configMap:
+        name: {{ printf "%s-scripts" $values.name | quote }}
     {{- end }}
 {{- end }}
