@@ -3,6 +3,7 @@
 from llminfra.catalog.models.config_reader import ModelConfigError
 from llminfra.catalog.models.facts import (
     Attention,
+    Compression,
     DenseMlp,
     EncoderFacts,
     GatedDeltaNet,
@@ -30,6 +31,7 @@ from llminfra.catalog.models.quantization import (
 
 __all__ = [
     "Attention",
+    "Compression",
     "DenseMlp",
     "EncoderFacts",
     "GatedDeltaNet",

@@ -27,6 +27,34 @@ class QkNorm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compression:
+    """Compressed latent attention of DeepSeek V4: every layer has a window, most keep a compressed past beside it.
+
+    Attributes:
+        ratio: Tokens behind one compressed state (4 or 128); 1 for a window alone.
+        rope_dim: Rotary part of the head.
+        q_lora_rank: Rank of the query's down-projection.
+        o_groups: Groups of the output projection.
+        o_lora_rank: Rank of each of them.
+        streams: Residual streams (hyper-connections).
+        indexer: What picks states, where the ratio is 4.
+    """
+
+    ratio: int
+    rope_dim: int
+    q_lora_rank: int
+    o_groups: int
+    o_lora_rank: int
+    streams: int = 4
+    indexer: Indexer | None = None
+
+    @property
+    def overlap(self) -> int:
+        """Windows of tokens that a state is made from."""
+        return 2 if self.ratio == 4 else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
     """Softmax attention with a key-value cache (multi-head, grouped-query or multi-query).
 
@@ -45,6 +73,7 @@ class Attention:
         shares_cache: Reads the cache of an earlier layer and stores none itself (Gemma 3n, Gemma 4 E-models).
         key_is_value: Values are the keys; no separate value projection in the checkpoint (Gemma 4 global layers).
         cross: Attends to encoder tokens; cached once per encoder token, not per text token.
+        compression: DeepSeek V4's projections and compressed cache in place of the plain ones.
     """
 
     heads: int
@@ -61,6 +90,7 @@ class Attention:
     shares_cache: bool = False
     key_is_value: bool = False
     cross: bool = False
+    compression: Compression | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import Attention, Layer, ModelFacts
 from llminfra.catalog.models.hf_encoders import encoders_from
 from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
-from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config
+from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config, with_fp4_experts
 
 _TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")
 # Served as poolers although the config names a causal model; engines then drop the head.
@@ -104,7 +104,8 @@ def _quantization(top: ConfigReader, text: ConfigReader) -> QuantFacts | None:
         for key in ("quantization_config", "compression_config"):
             value = reader.values.get(key)
             if isinstance(value, Mapping) and (parsed := parse_quantization_config(value)):
-                return parsed
+                fp4 = parsed.method == "fp8" and reader.values.get("expert_dtype") == "fp4"
+                return with_fp4_experts(parsed) if fp4 else parsed
     return None
 
 

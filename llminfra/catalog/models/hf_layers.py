@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Attention, Layer, Mla
@@ -20,6 +21,7 @@ from llminfra.catalog.models.hf_recurrent_families import (
 )
 from llminfra.catalog.models.hf_softmax_families import (
     dbrx_layers,
+    deepseek_v4_layers,
     gemma3n_layers,
     gemma4_layers,
     gpt_oss_layers,
@@ -54,8 +56,12 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
     # Each carries a projection from two hidden vectors to one, beside a decoder layer.
     hidden = text.integer("hidden_size")
     last = full[-1]
+    mixer = last.mixer
+    if isinstance(mixer, Attention) and mixer.compression is not None:
+        # DeepSeek V4 drafts with the window alone.
+        mixer = replace(mixer, compression=replace(mixer.compression, ratio=1, indexer=None))
     body = Layer(
-        mixer=last.mixer,
+        mixer=mixer,
         mlp=last.mlp,
         moe=last.moe,
         norms=last.norms + 3,
@@ -65,6 +71,7 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
 
 
 _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
+    "deepseek_v4": deepseek_v4_layers,
     "gpt_oss": gpt_oss_layers,
     "llama4": llama4_layers,
     "llama4_text": llama4_layers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llminfra.catalog.models.config_reader import ConfigReader
-from llminfra.catalog.models.facts import Attention, DenseMlp, Layer, Mla, Moe, QkNorm
+from llminfra.catalog.models.facts import Attention, Compression, DenseMlp, Indexer, Layer, Mla, Moe, QkNorm
 from llminfra.catalog.models.hf_attention import layer_count, read_attention, read_mla, read_norms, read_windows
 from llminfra.catalog.models.hf_feed_forward import is_moe_layer, read_intermediate, read_mlp, read_moe
 
@@ -30,6 +30,37 @@ def share_equal(layers: list[Layer]) -> tuple[Layer, ...]:
     """Equal layers become one object, so that per-layer work is done once."""
     seen: dict[Layer, Layer] = {}
     return tuple(seen.setdefault(layer, layer) for layer in layers)
+
+
+def deepseek_v4_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """A window in every layer, states of 4 or 128 tokens beside it in most, experts in all."""
+    count = layer_count(text)
+    ratios = text.values.get("compress_ratios") or [0] * count
+    window = text.integer("sliding_window", default=128)
+    moe = read_moe(text)
+    hidden, streams = text.integer("hidden_size"), text.integer("hc_mult", default=4)
+    indexer = Indexer(
+        heads=text.integer("index_n_heads", default=64),
+        head_dim=text.integer("index_head_dim", default=128),
+        top_k=text.integer("index_topk", default=512),
+    )
+    # Mixing matrices of the hyper-connections, before attention and before the experts, in fp32.
+    mixing = 2 * 2 * (2 + streams) * streams * streams * hidden
+    layers = []
+    for index in range(count):
+        ratio = max(1, int(ratios[index])) if index < len(ratios) else 1
+        compression = Compression(
+            ratio=ratio,
+            rope_dim=text.integer("qk_rope_head_dim", default=64),
+            q_lora_rank=text.integer("q_lora_rank"),
+            o_groups=text.integer("o_groups"),
+            o_lora_rank=text.integer("o_lora_rank"),
+            streams=streams,
+            indexer=indexer if ratio == 4 else None,
+        )
+        mixer = read_attention(text, window=window, sinks=True, compression=compression)
+        layers.append(Layer(mixer=mixer, moe=moe, norms=2, extra_params=mixing))
+    return share_equal(layers)
 
 
 def gpt_oss_layers(text: ConfigReader) -> tuple[Layer, ...]:

@@ -9,7 +9,7 @@ Sources for the fields: compressed-tensors ``config_groups`` (vllm-project/compr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,11 @@ _NF4 = WeightScheme(format=WeightFormat.BNB_NF4, bits=4, group=64)
 _DEFAULT_IGNORE = ("lm_head",)
 # What published NVFP4 copies of hybrid models leave in 16 bit (nvidia/Qwen3.5-*-NVFP4, hf_quant_config.json).
 _FOUR_BIT_IGNORE = ("lm_head", "*linear_attn*")
+
+
+def with_fp4_experts(quant: QuantFacts) -> QuantFacts:
+    """DeepSeek V4's ``expert_dtype: fp4``: routed experts in MXFP4, the rest as the object says."""
+    return replace(quant, rules=(QuantRule(scheme=_experts(_MXFP4)), *quant.rules))
 
 
 def parse_quantization_config(config: Mapping[str, Any]) -> QuantFacts | None:

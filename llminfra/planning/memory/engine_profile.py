@@ -59,6 +59,7 @@ class EngineProfile:
         null_block: One block is held back before the admission check.
         hybrid_prefix_caching: Models with recurrent layers cache prefixes by default, with one more state per request.
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
+        packs_widest_group: See `compressed_cache.pack`.
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
     """
 
@@ -93,6 +94,7 @@ class EngineProfile:
     hybrid_prefix_caching: bool = False
     counts_in_flight: bool = False
     latent_hybrid_block: int = 64
+    packs_widest_group: bool = False
     mla_context_tokens: int = 0
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0

@@ -187,6 +187,7 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         group_slack=profile.group_slack,
         alignment=profile.latent_hybrid_block if facts.uses_mla else KERNEL_BLOCK,
         states=settings.states,
+        widest_group=profile.packs_widest_group,
         stage_of=stage_of if settings.pp > 1 else (),
     )
 

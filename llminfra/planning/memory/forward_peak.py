@@ -128,6 +128,9 @@ def _mixer_peak(layer: Layer, facts: ModelFacts, batch: Batch) -> float:
         query = cdiv(mixer.heads, tp) * mixer.head_dim
         key = kv_heads_per_rank(mixer.kv_heads, tp) * mixer.head_dim
         width = 2 * query + 2 * key + query + cdiv(mixer.gate_dim, tp)
+        if mixer.compression is not None:
+            # Two copies of the other residual streams.
+            width += 2 * (mixer.compression.streams - 1) * facts.hidden_size
     elif isinstance(mixer, Mla):
         heads = cdiv(mixer.heads, tp)
         per_head = 3 * (mixer.qk_nope_head_dim + mixer.qk_rope_head_dim) + 2 * mixer.v_head_dim

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from llminfra.planning.memory.compressed_cache import FULL_BLOCK, is_packed, pack
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
 from llminfra.planning.memory.shapes import cdiv
 
@@ -100,6 +101,7 @@ def plan_cache(
     alignment: int = 16,
     states: int = 1,
     stage_of: Sequence[int] = (),
+    widest_group: bool = False,
 ) -> CachePlan:
     """Lay out the caches of all layers.
 
@@ -113,6 +115,7 @@ def plan_cache(
         states: Recurrent states per request.
         stage_of: Pipeline stage of every spec; groups are made for the whole model and every stage holds its layers of
             each group (``_project_kv_cache_groups_to_worker``). Empty for one stage.
+        widest_group: See `compressed_cache.pack`.
     """
     stages = [stage for spec, stage in zip(specs, stage_of or [0] * len(specs), strict=True) if spec.token_bytes > 0]
     count = max(stage_of, default=0) + 1
@@ -122,6 +125,16 @@ def plan_cache(
         for spec in specs
         if spec.token_bytes > 0
     ]
+    if is_packed(cached):
+        packing = pack(cached, stages, count, widest_group=widest_group)
+        return CachePlan(
+            block_size=FULL_BLOCK,
+            groups=packing.groups,
+            bytes_per_block=max(packing.stage_bytes),
+            stage_bytes=packing.stage_bytes,
+            states=states,
+            by_concurrency=by_concurrency,
+        )
     if not hybrid_manager:
         cached = _all_full(cached)
     cached, block_size = _align_states(cached, block_size, alignment)

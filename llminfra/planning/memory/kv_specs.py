@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from llminfra.catalog.models.facts import (
     Attention,
+    Compression,
     GatedDeltaNet,
     KimiDelta,
     LightningAttention,
@@ -123,6 +124,10 @@ def _shared_out(spec: CacheSpec, context_ranks: int) -> CacheSpec:
 def mixer_cache(mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int) -> list[CacheSpec]:
     """Caches of one mixer: none, one, or two when it has an indexer."""
     match mixer:
+        case Attention(compression=Compression() as compression):
+            from llminfra.planning.memory.compressed_cache import compressed_specs  # noqa: PLC0415  # it needs CacheSpec
+
+            return compressed_specs(mixer, compression)
         case Attention():
             if mixer.shares_cache:
                 return []

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from llminfra.catalog.models.facts import (
     Attention,
+    Compression,
     GatedDeltaNet,
     KimiDelta,
     LightningAttention,
@@ -25,6 +26,8 @@ from llminfra.planning.memory.shapes import Kind, Matrix, Part, Vector, cdiv, kv
 def mixer_parts(mixer: Mixer, hidden: int, tp: int) -> Iterator[Part]:
     """Parameters of one token mixer on one rank."""
     match mixer:
+        case Attention(compression=Compression() as compression):
+            yield from _compressed_parts(mixer, compression, hidden, tp)
         case Attention():
             yield from _attention_parts(mixer, hidden, tp)
         case Mla():
@@ -70,6 +73,32 @@ def _attention_parts(mixer: Attention, hidden: int, tp: int) -> Iterator[Part]:
         small += query + kv * mixer.head_dim
     if small:
         yield Vector(small, kind=Kind.ATTENTION)
+
+
+def _compressed_parts(mixer: Attention, compression: Compression, hidden: int, tp: int) -> Iterator[Part]:
+    """vllm/models/deepseek_v4/attention.py and compressor.py, 0.33.0: down-projections and compressors replicated."""
+    rank, head = compression.q_lora_rank, mixer.head_dim
+    yield Matrix(Kind.ATTENTION, ("attn.wq_a", "attn.wkv", "attn.fused_wqa_wkv"), rank + head, hidden)
+    yield Matrix(Kind.ATTENTION, ("attn.wq_b",), cdiv(mixer.heads, tp) * head, rank)
+    wide = cdiv(compression.o_groups * compression.o_lora_rank, tp)
+    yield Matrix(Kind.ATTENTION, ("attn.wo_a",), wide, mixer.heads * head // compression.o_groups)
+    yield Matrix(Kind.ATTENTION, ("attn.wo_b",), hidden, wide)
+    yield Vector(rank + head, kind=Kind.ATTENTION)
+    yield Vector(cdiv(mixer.heads, tp), bytes_each=4, kind=Kind.ATTENTION)
+    if compression.ratio > 1:
+        yield from _compressor_parts(compression, head, hidden)
+    if compression.indexer is not None:
+        index = compression.indexer
+        yield Matrix(Kind.ATTENTION, ("attn.indexer.wq_b",), index.heads * index.head_dim, rank)
+        yield Matrix(Kind.ATTENTION, ("attn.indexer.weights_proj",), index.heads, hidden, quantizable=False)
+        yield from _compressor_parts(compression, index.head_dim, hidden)
+
+
+def _compressor_parts(compression: Compression, head: int, hidden: int) -> Iterator[Part]:
+    states = 2 * compression.overlap * head
+    yield Matrix(Kind.ATTENTION, ("attn.compressor.wkv",), states, hidden, quantizable=False)
+    yield Vector(compression.ratio * compression.overlap * head, bytes_each=4, kind=Kind.ATTENTION)
+    yield Vector(head, kind=Kind.ATTENTION)
 
 
 def _mla_parts(mixer: Mla, hidden: int, tp: int) -> Iterator[Part]:
