@@ -53,7 +53,9 @@ def _batch(item: BatchPlan, region: str, bar: int) -> RenderableType:
     on, serving = item.spec.on, item.serving
     price = money(item.machine.usd_per_node_hour, "no price known", " /h an instance")
     buys = "spot, else on demand" if on.spot and on.on_demand else "spot" if on.spot else "on demand"
+    buys = f"{buys} from a {on.reservation.kind}" if on.reservation else buys
     types = " or ".join(each.name for each in item.machine.instance_types)
+    spread = [f"{serving.nodes} a job over EFA"] if serving.nodes > 1 else []
     return Group(
         Text(
             dot(
@@ -63,7 +65,7 @@ def _batch(item: BatchPlan, region: str, bar: int) -> RenderableType:
                 item.spec.schedule or "submitted by hand",
             )
         ),
-        Text(dot(f"{types} × 0…{on.max_instances}", buys, zones(item.zones, region), price), style="dim"),
+        Text(dot(f"{types} × 0…{on.max_instances}", buys, *spread, zones(item.zones, region), price), style="dim"),
         memory_bar(serving.fit, bar),
         Text(f"{item.spec.input} to {item.spec.output}", style="dim"),
     )

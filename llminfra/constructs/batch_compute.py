@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from llminfra.bindings import aws, core
 from llminfra.constructs.iam import role, trusts_service
 from llminfra.constructs.launch_template import NodeTemplate, launch_template
+from llminfra.constructs.node_security import efa_security_group
 from llminfra.constructs.scope import Maker
 from llminfra.constructs.security_group import Rule, add_rule, security_group
+from llminfra.planning.nics import Nic
+from llminfra.spec.capacity import CapacityBlock, Reservation
 
 # Amazon Linux 2023 with NVIDIA drivers (AWS Batch API Reference, Ec2Configuration).
 _IMAGE_TYPE = "ECS_AL2023_NVIDIA"
@@ -34,6 +37,8 @@ class BatchCompute:
         root_volume_gib: Volume of an instance.
         subnet_ids: Private subnets.
         vpc_id: Their VPC.
+        nics: Interfaces of instances that one job spans; none means one ordinary interface.
+        reservation: Reservation or capacity block of the on-demand environment.
     """
 
     id: str
@@ -44,6 +49,8 @@ class BatchCompute:
     root_volume_gib: int
     subnet_ids: Sequence[str]
     vpc_id: str
+    nics: Sequence[Nic] = ()
+    reservation: Reservation | CapacityBlock | None = None
 
 
 def batch_queue(make: Maker, item: BatchCompute) -> aws.BatchJobQueue:
@@ -61,18 +68,25 @@ def batch_queue(make: Maker, item: BatchCompute) -> aws.BatchJobQueue:
         cidr="0.0.0.0/0",
     )
     add_rule(make, group, rule)
+    groups = [group, efa_security_group(make, item.id, vpc_id=item.vpc_id)] if item.nics else [group]
     template = launch_template(
         make,
         NodeTemplate(
             id=item.id,
             root_volume_gib=item.root_volume_gib,
-            security_group_ids=[group],
+            security_group_ids=groups,
+            nics=item.nics,
+            capacity=item.reservation,
             tags=make.scope.tags,
         ),
     )
     profile, ready = _instance_profile(make, item.id)
     wanted = [("spot", "SPOT", _SPOT)] if item.spot else []
     wanted += [("on-demand", "EC2", _ON_DEMAND)] if item.on_demand else []
+    placement = None
+    if item.nics and item.reservation is None:
+        name = make.scope.name(item.id)
+        placement = make(aws.PlacementGroup, item.id, name=name, strategy="cluster", tags={"Name": name}).name
     environments = []
     for suffix, kind, strategy in wanted:
         id_ = f"{item.id}-{suffix}"
@@ -94,7 +108,11 @@ def batch_queue(make: Maker, item: BatchCompute) -> aws.BatchJobQueue:
                     ec2_configuration=[
                         aws.BatchComputeEnvironmentComputeResourcesEc2Configuration(image_type=_IMAGE_TYPE)
                     ],
-                    # Its security group comes from the template: given twice, AWS Batch would take the other one.
+                    placement_group=placement,
+                    # The container of a job over several instances has an interface of its own, with these groups (AWS
+                    # Batch User Guide, "Compute environment considerations for MNP"). Otherwise they come from the
+                    # template alone: given twice, AWS Batch takes these.
+                    security_group_ids=groups if item.nics else None,
                     launch_template=aws.BatchComputeEnvironmentComputeResourcesLaunchTemplate(
                         launch_template_id=template.id, version=core.Token.as_string(template.latest_version)
                     ),

@@ -38,6 +38,7 @@ class Container:
         shm_mib: Size of ``/dev/shm``; 0 for Docker's own.
         essential: Whether the job ends when it ends, with its exit code.
         after: Containers that start before.
+        efa_devices: Devices of the Elastic Fabric Adapter.
     """
 
     name: str
@@ -51,11 +52,12 @@ class Container:
     shm_mib: int = 0
     essential: bool = True
     after: Sequence[str] = ()
+    efa_devices: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJob:
-    """A job of several containers on one instance.
+    """A job of several containers on one instance, or of one container on each of several.
 
     Attributes:
         id: Name without the platform.
@@ -64,6 +66,8 @@ class BatchJob:
         attempts: Times that it is started.
         timeout_s: Seconds of one attempt.
         log_group: Name of the log group.
+        nodes: Instances; with more than one there is one container.
+        instance_type: Type of the instances, where there are several.
     """
 
     id: str
@@ -72,6 +76,8 @@ class BatchJob:
     attempts: int
     timeout_s: int
     log_group: str
+    nodes: int = 1
+    instance_type: str | None = None
 
 
 def batch_job(make: Maker, item: BatchJob, *, job_role: Role, execution_role: Role) -> aws.BatchJobDefinition:
@@ -85,14 +91,16 @@ def batch_job(make: Maker, item: BatchJob, *, job_role: Role, execution_role: Ro
         "executionRoleArn": execution_role.arn,
         "taskRoleArn": job_role.arn,
     }
+    several = item.nodes > 1
     return make(
         aws.BatchJobDefinition,
         item.id,
         name=make.scope.name(item.id),
-        type="container",
+        type="multinode" if several else "container",
         platform_capabilities=["EC2"],
         propagate_tags=True,
-        ecs_properties=json.dumps({"taskProperties": [task]}),
+        ecs_properties=None if several else json.dumps({"taskProperties": [task]}),
+        node_properties=_nodes(make, item, job_role, execution_role) if several else None,
         retry_strategy=aws.BatchJobDefinitionRetryStrategy(
             attempts=item.attempts,
             evaluate_on_exit=[
@@ -105,11 +113,31 @@ def batch_job(make: Maker, item: BatchJob, *, job_role: Role, execution_role: Ro
     )
 
 
+def _nodes(make: Maker, item: BatchJob, job_role: Role, execution_role: Role) -> str:
+    """The same container on every node; the runner in it tells the nodes apart."""
+    (only,) = item.containers
+    container = _container(make, item, only)
+    for name in ("name", "essential"):
+        del container[name]
+    container |= {
+        "executionRoleArn": execution_role.arn,
+        "jobRoleArn": job_role.arn,
+        "instanceType": item.instance_type,
+    }
+    last = item.nodes - 1
+    ranges = [{"targetNodes": f"0:{last}", "container": container}]
+    return json.dumps({"mainNode": 0, "numNodes": item.nodes, "nodeRangeProperties": ranges})
+
+
 def _container(make: Maker, job: BatchJob, item: Container) -> dict[str, Any]:
     resources = {"VCPU": item.vcpus, "MEMORY": item.memory_mib, **({"GPU": item.gpus} if item.gpus else {})}
     linux: dict[str, Any] = {"initProcessEnabled": True}
     if item.shm_mib:
         linux["sharedMemorySize"] = item.shm_mib
+    if item.efa_devices:
+        paths = [f"/dev/infiniband/uverbs{index}" for index in range(item.efa_devices)]
+        permissions = ["READ", "WRITE", "MKNOD"]
+        linux["devices"] = [{"hostPath": path, "containerPath": path, "permissions": permissions} for path in paths]
     body = {
         "name": item.name,
         "image": item.image,

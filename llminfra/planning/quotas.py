@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import quotas
@@ -12,42 +14,66 @@ if TYPE_CHECKING:
     from llminfra.catalog.quotas import Purchase, Quota
     from llminfra.planning.plan import PoolPlan
     from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan
+    from llminfra.planning.targets.plans import BatchPlan
 
 
 def plan_quotas(
     pools: tuple[PoolPlan, ...],
     ec2: tuple[Ec2EndpointPlan, ...] = (),
     sagemaker: tuple[SageMakerEndpointPlan, ...] = (),
+    batches: tuple[BatchPlan, ...] = (),
 ) -> tuple[QuotaLine, ...]:
     """One line per vCPU quota, summed over what draws on it, and one per instance type of SageMaker."""
     needed: dict[str, float] = defaultdict(float)
     reasons: dict[str, list[str]] = defaultdict(list)
     known: dict[str, Quota] = {}
+    for draw in (*_of_pools(pools), *_of_instances(ec2), *_of_batches(batches)):
+        quota = quotas.vcpu_quota(draw.instance_type, draw.purchase)
+        if quota is not None:
+            known[quota.code] = quota
+            needed[quota.code] += draw.vcpus
+            reasons[quota.code].append(draw.why)
+    return *_vcpu_lines(known, needed, reasons), *_sagemaker_lines(sagemaker)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """vCPUs that something takes of a quota at the most."""
+
+    instance_type: str
+    purchase: Purchase
+    vcpus: int
+    why: str
+
+
+def _of_pools(pools: tuple[PoolPlan, ...]) -> Iterator[_Draw]:
     for pool in pools:
         vcpus = max(item.vcpu for item in pool.instance_types) * pool.max_nodes
+        why = f"pool {pool.name}: {pool.max_nodes} node{'' if pool.max_nodes == 1 else 's'}, {vcpus} vCPU"
         for capacity in pool.capacity_types:
-            purchase: Purchase = "spot" if capacity == "spot" else "on-demand"
-            quota = quotas.vcpu_quota(pool.main_type.name, purchase)
-            if quota is None:
-                continue
-            known[quota.code] = quota
-            needed[quota.code] += vcpus
-            reasons[quota.code].append(
-                f"pool {pool.name}: {pool.max_nodes} node{'' if pool.max_nodes == 1 else 's'}, {vcpus} vCPU"
-            )
+            yield _Draw(pool.main_type.name, "spot" if capacity == "spot" else "on-demand", vcpus, why)
+
+
+def _of_instances(ec2: tuple[Ec2EndpointPlan, ...]) -> Iterator[_Draw]:
     for item in ec2:
         # While instances are refreshed one more runs, where there may be one.
         count = item.most_instances + item.surge
-        while_refreshed = " while they are refreshed" if item.surge else ""
+        why = f"endpoint {item.name}: {count} instances{' while they are refreshed' if item.surge else ''}"
         spot = item.on.capacity.kind == "spot"
         bought: tuple[Purchase, ...] = ("spot", "on-demand") if item.standby else ("spot",) if spot else ("on-demand",)
         for purchase in bought:
-            quota = quotas.vcpu_quota(item.instance.name, purchase)
-            if quota is not None:
-                known[quota.code] = quota
-                needed[quota.code] += count * item.instance.vcpu
-                reasons[quota.code].append(f"endpoint {item.name}: {count} instances{while_refreshed}")
-    return *_vcpu_lines(known, needed, reasons), *_sagemaker_lines(sagemaker)
+            yield _Draw(item.instance.name, purchase, count * item.instance.vcpu, why)
+
+
+def _of_batches(batches: tuple[BatchPlan, ...]) -> Iterator[_Draw]:
+    """Each environment of a queue may grow to the bound."""
+    for item in batches:
+        on, name = item.spec.on, item.machine.main_type.name
+        why = f"batch {item.name}: {on.max_instances} instance{'' if on.max_instances == 1 else 's'}"
+        if on.spot:
+            yield _Draw(name, "spot", item.max_vcpus, why)
+        if on.on_demand:
+            yield _Draw(name, "on-demand", item.max_vcpus, why)
 
 
 def _sagemaker_lines(sagemaker: tuple[SageMakerEndpointPlan, ...]) -> tuple[QuotaLine, ...]:

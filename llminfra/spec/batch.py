@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec.capacity import CapacityBlock, Reservation
 from llminfra.spec.endpoint import Parallelism
 from llminfra.spec.engine import Engine
 from llminfra.spec.engines.base import Image
@@ -20,7 +21,8 @@ KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$"
 class BatchQueue(Spec):
     """GPU instances that AWS Batch starts for jobs and gives back after them.
 
-    It becomes managed compute environments, spot first and then on demand, and a job queue over them.
+    It becomes managed compute environments, spot first and then on demand, and a job queue over them. A model that is
+    larger than an instance becomes a multi-node parallel job over EFA.
     """
 
     instance_types: Annotated[Many[str], Field(min_length=1, max_length=20)]
@@ -32,7 +34,11 @@ class BatchQueue(Spec):
     on_demand: bool = True
     """Whether jobs run on demand, alone or where spot has no capacity."""
     zones: Many[str] = ()
-    """Availability zones whose private subnets are used; empty: all of the network."""
+    """Availability zones whose private subnets are used; empty: all of the network, one with EFA or a reservation."""
+    efa: bool = False
+    """Whether a job may span instances, over all EFA cards of the one type (a multi-node parallel job, no spot)."""
+    reservation: Annotated[Reservation | CapacityBlock, Field(discriminator="kind")] | None = None
+    """Reservation or capacity block that the instances come from, in the place of spot and on demand."""
     root_volume_gib: Annotated[int, Field(ge=50, le=16384)] | None = None
     """Size of the encrypted gp3 volume; ``None``: large enough for the image and what the engine writes."""
 
@@ -40,6 +46,9 @@ class BatchQueue(Spec):
     def _buys_something(self) -> BatchQueue:
         if not (self.spot or self.on_demand):
             msg = "spot=False and on_demand=False leave no way to get an instance"
+            raise ValueError(msg)
+        if self.reservation is not None and (self.spot or not self.on_demand):
+            msg = "instances of a reservation are on-demand instances: set spot=False, on_demand=True"
             raise ValueError(msg)
         return self
 
@@ -57,7 +66,7 @@ class BatchInference(Spec):
     model: Model
     """The model."""
     engine: Engine
-    """The engine; vLLM."""
+    """The engine: vLLM or SGLang."""
     input: Annotated[str, Field(pattern=S3_PREFIX)]
     """Prefix of ``.jsonl`` files in an existing bucket, for example ``s3://acme-batch/in/``."""
     output: Annotated[str, Field(pattern=S3_PREFIX)]

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
-from llminfra import VLLM, BatchQueue, Image, Model, ModelBucket, Secret, SGLang
+from llminfra import TGI, VLLM, BatchQueue, CapacityBlock, Image, Model, ModelBucket, Parallelism, Secret, SGLang
 from llminfra.catalog.batch_runner import runner_container
 from llminfra.diagnostics import SpecError
 from llminfra.planning.plan import Plan
 from tests.targets.platforms import batch, codes, findings, plan
 from tests.targets.stack_view import allowed, only, reader, statements, task, without_expressions
 
+OWN = Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/vllm", tag="1", efa=True, ray=True)
+FABRIC: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_instances": 4, "efa": True, "spot": False}
+LARGE: dict[str, Any] = {
+    "model": Model(id="deepseek-ai/DeepSeek-R1"),
+    "engine": VLLM(max_model_len=8_192, image=OWN),
+    "parallelism": Parallelism(tensor=8, pipeline=2),
+    "on": BatchQueue(**FABRIC),
+    "jobs": 1,
+}
 Compiled = Callable[[Plan, str], dict[str, Any]]
 
 
@@ -39,11 +49,34 @@ def test_a_model_that_does_not_fit_is_refused_where_the_batch_stands() -> None:
     [
         ({"on": BatchQueue(instance_types=["g6e.2xlarge", "g6.2xlarge"])}, "LLM_BAT_1"),
         ({"on": BatchQueue(instance_types=["g6e.2xlarge"], max_instances=3)}, "LLM_BAT_2"),
-        ({"engine": SGLang(max_model_len=8_192)}, "LLM_BAT_3"),
+        ({"engine": TGI(version="3.3.6", max_model_len=8_192)}, "LLM_BAT_3"),
+        ({"parallelism": Parallelism(tensor=8)}, "LLM_CAP_41"),
+        ({"on": BatchQueue(instance_types=["g6e.2xlarge"], efa=True, spot=False), "jobs": 1}, "LLM_CAP_21"),
+        ({"on": BatchQueue(instance_types=["p5e.48xlarge", "p5en.48xlarge"], efa=True, spot=False)}, "LLM_CAP_22"),
+        ({"on": BatchQueue(**FABRIC | {"zones": ["us-east-1a", "us-east-1b"]}), "jobs": 1}, "LLM_CAP_24"),
+        ({"on": BatchQueue(**FABRIC | {"spot": True}), "jobs": 1}, "LLM_BAT_4"),
+        ({"on": BatchQueue(**FABRIC)}, "LLM_BAT_5"),
+        ({**LARGE, "engine": VLLM(max_model_len=8_192)}, "LLM_BAT_6"),
+        ({**LARGE, "on": BatchQueue(**FABRIC | {"max_instances": 1})}, "LLM_FIT_6"),
+        (
+            {**LARGE, "engine": VLLM(max_model_len=8_192, image=OWN, distributed_executor_backend="ray")},
+            "LLM_SRV_48",
+        ),
         ({"on": BatchQueue(instance_types=["m7i.large"])}, "LLM_CAP_40"),
         ({"on": BatchQueue(instance_types=["g6e.2xlarge"], zones=["us-east-1z"])}, "LLM_NET_20"),
     ],
-    ids=["two GPUs", "idle instances", "another engine", "no GPU", "no such zone"],
+    ids=[
+        *(
+            "two GPUs",
+            "idle instances",
+            "another engine",
+            "larger than an instance",
+            "no EFA",
+            "two types",
+            "two zones",
+        ),
+        *("spot", "an array", "an image that starts a server", "too few instances", "Ray", "no GPU", "no such zone"),
+    ],
 )
 def test_what_cannot_work_is_said(fields: dict[str, Any], code: str) -> None:
     found = [item for item in findings(batches=[batch(**fields)]) if item.code == code]
@@ -203,3 +236,62 @@ def test_engine_options_reach_the_server(compiled: Compiled) -> None:
     assert "--max-model-len=4096" in engine["command"]
     assert engine["linuxParameters"]["sharedMemorySize"] >= 1024
     assert {"name": "memlock", "softLimit": -1, "hardLimit": -1} in engine["ulimits"]
+
+
+def test_a_model_larger_than_an_instance_is_a_job_over_several(compiled: Compiled) -> None:
+    planned = plan(batches=[batch(**LARGE)])
+    item = planned.batches[0]
+    stack = compiled(planned, "batch")
+    job = only(stack, "aws_batch_job_definition")
+    assert (job["type"], job.get("ecs_properties")) == ("multinode", None)
+    nodes = json.loads(job["node_properties"])
+    assert (nodes["numNodes"], nodes["mainNode"]) == (item.serving.nodes, 0) == (2, 0)
+    (only_range,) = nodes["nodeRangeProperties"]
+    assert only_range["targetNodes"] == "0:1"
+    container = only_range["container"]
+    devices = [each["hostPath"] for each in container["linuxParameters"]["devices"]]
+    assert devices == [f"/dev/infiniband/uverbs{index}" for index in range(item.machine.main_type.efa_interfaces)]
+    assert {each["name"]: each["softLimit"] for each in container["ulimits"]}["memlock"] == -1
+    environment = {each["name"]: each["value"] for each in container["environment"]}
+    main = reader("batch_runner")(without_expressions(environment) | {"AWS_BATCH_JOB_ID": "1f2e"})
+    assert main.server_command[:2] == main.node_command[:2] == ("vllm", "serve")
+    assert "--node-rank=0" in main.server_command
+    assert {"--node-rank=%NODE_RANK%", "--headless", "--master-addr=%MAIN_ADDRESS%"} <= set(main.node_command)
+    assert "$(" not in environment["BATCH_SERVER_COMMAND"] + environment["BATCH_NODE_COMMAND"]
+
+
+def test_nodes_of_a_job_share_a_fabric_and_leave_a_place_for_its_container(compiled: Compiled) -> None:
+    planned = plan(batches=[batch(**LARGE)])
+    stack = compiled(planned, "batch")
+    compute = only(stack, "aws_batch_compute_environment")["compute_resources"]
+    assert compute["placement_group"] == "${aws_placement_group.batch-nightly.name}"
+    assert len(compute["subnets"]) == 1
+    assert "${aws_security_group.batch-nightly-efa.id}" in compute["security_group_ids"]
+    nics = only(stack, "aws_launch_template")["network_interfaces"]
+    assert sum(nic["network_card_index"] == 0 for nic in nics) == 1
+    assert nics[0]["interface_type"] == "efa"
+    assert len(nics) == planned.batches[0].machine.main_type.efa_interfaces
+    block = CapacityBlock(reservation_id="cr-0123456789abcdef0")
+    reserved = compiled(plan(batches=[batch(**LARGE | {"on": BatchQueue(**FABRIC, reservation=block)})]), "batch")
+    assert only(reserved, "aws_launch_template")["instance_market_options"]["market_type"] == "capacity-block"
+    assert "aws_placement_group" not in reserved["resource"]
+
+
+def test_sglang_is_started_by_its_whole_command(compiled: Compiled) -> None:
+    engine, runner = task(compiled(plan(batches=[batch(engine=SGLang(max_model_len=8_192))]), "batch"))["containers"]
+    assert engine["command"][:3] == ["python3", "-m", "sglang.launch_server"]
+    environment = {item["name"]: item["value"] for item in runner["environment"]}
+    assert environment["BATCH_ENDPOINT_URL"] == "http://127.0.0.1:30000"
+
+
+def test_a_reservation_is_not_spot() -> None:
+    block = CapacityBlock(reservation_id="cr-0123456789abcdef0")
+    with pytest.raises(SpecError, match="spot=False"):
+        BatchQueue(instance_types=["p5.48xlarge"], reservation=block)
+
+
+def test_jobs_draw_on_the_quotas_of_what_they_may_buy() -> None:
+    planned = plan(batches=[batch(on=BatchQueue(instance_types=["g6e.2xlarge"], max_instances=2))])
+    lines = {line.name: line for line in planned.quotas if "batch nightly" in line.why}
+    assert set(lines) == {"Running On-Demand G and VT instances", "All G and VT Spot Instance Requests"}
+    assert {line.needed for line in lines.values()} == {16.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
@@ -27,6 +28,13 @@ from llminfra.workloads import REQUIREMENTS_VARIABLE, bootstrap_command, install
 
 WORKLOAD = "batch_runner"
 _ENGINE = "engine"
+# What LeaderWorkerSet calls the nodes, in the words of the runner.
+_RANKS = {
+    "$(LWS_GROUP_SIZE)": "%NUM_NODES%",
+    "$(LWS_LEADER_ADDRESS)": "%MAIN_ADDRESS%",
+    "$(LWS_WORKER_INDEX)": "%NODE_RANK%",
+    "$(VLLM_HOST_IP)": "%MAIN_ADDRESS%",
+}
 _CACHE = "/tmp/llminfra"  # noqa: S108  # in the container of one job, which is alone on its instance
 
 
@@ -105,22 +113,24 @@ def _batch(scope: Scope, item: BatchPlan, shared: _Shared) -> dict[str, str]:
             root_volume_gib=item.root_volume_gib,
             subnet_ids=[shared.network.private_subnet_ids[zone] for zone in item.zones],
             vpc_id=shared.network.vpc_id,
+            nics=item.nics,
+            reservation=on.reservation,
         ),
     )
     logs = log_group(make, id_, name=_log_group_name(scope, item), days=item.spec.log_days, key=shared.encryption)
     secrets = _secrets(make, id_, item)
+    named = {name: each.value_from for name, each in secrets.items()}
     job = batch_job(
         make,
         BatchJob(
             id=id_,
-            containers=[
-                _engine(item, {name: each.value_from for name, each in secrets.items()}),
-                _runner(item, shared, scope.region),
-            ],
+            containers=_containers(item, shared, scope.region, named),
             user=f"{item.serving.invocation.run_as_user}:{item.serving.invocation.run_as_user}",
             attempts=item.spec.attempts,
             timeout_s=item.spec.timeout_s,
             log_group=logs.name,
+            nodes=item.serving.nodes,
+            instance_type=item.machine.main_type.name,
         ),
         job_role=_job_role(make, id_, item, shared),
         execution_role=_execution_role(make, id_, logs.arn, [each.arn for each in secrets.values()]),
@@ -140,21 +150,36 @@ def _log_group_name(scope: Scope, item: BatchPlan) -> str:
     return f"/llminfra/{scope.platform}/batch/{item.name}"
 
 
+def _containers(item: BatchPlan, shared: _Shared, region: str, secrets: dict[str, str]) -> list[Container]:
+    if item.serving.nodes == 1:
+        return [_engine(item, secrets), _runner(item, shared, region)]
+    return [_node(item, shared, region, secrets)]
+
+
+def _image(item: BatchPlan) -> str:
+    invocation = item.serving.invocation
+    return invocation.image_repository + (
+        f"@{invocation.image_digest}" if invocation.image_digest else f":{invocation.image_tag}"
+    )
+
+
+def _engine_env(item: BatchPlan) -> dict[str, str]:
+    invocation = item.serving.invocation
+    caches = {name: f"{_CACHE}/{folder}" for name, folder in invocation.cache_env.items()}
+    return {**invocation.env, **caches}
+
+
 def _engine(item: BatchPlan, secrets: dict[str, str]) -> Container:
     """The engine's own image, which starts the server. The job goes on without it until the runner gives up."""
     invocation = item.serving.invocation
-    image = invocation.image_repository
-    image += f"@{invocation.image_digest}" if invocation.image_digest else f":{invocation.image_tag}"
     runner = runner_container()
     return Container(
         name=_ENGINE,
-        image=image,
-        # ``vllm serve`` is the entry point of vLLM's image (vllm-project/vllm docker/Dockerfile, stage vllm-openai).
-        command=invocation.args,
-        environment={
-            **invocation.env,
-            **{name: f"{_CACHE}/{folder}" for name, folder in invocation.cache_env.items()},
-        },
+        image=_image(item),
+        # ``vllm serve`` is the entry point of vLLM's image (vllm-project/vllm docker/Dockerfile, stage vllm-openai);
+        # SGLang's has none of its own (sgl-project/sglang docker/Dockerfile).
+        command=invocation.args if item.serving.engine == "vllm" else (*invocation.command, *invocation.args),
+        environment=_engine_env(item),
         secrets=secrets,
         vcpus=item.vcpus - runner.vcpus,
         memory_mib=item.memory_mib - runner.memory_mib,
@@ -164,11 +189,45 @@ def _engine(item: BatchPlan, secrets: dict[str, str]) -> Container:
     )
 
 
-def _runner(item: BatchPlan, shared: _Shared, region: str) -> Container:
-    """The runner, with its settings, without those whose default is meant."""
-    invocation, spec, runner = item.serving.invocation, item.spec, runner_container()
-    command = bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256)
-    environment = {
+def _node(item: BatchPlan, shared: _Shared, region: str, secrets: dict[str, str]) -> Container:
+    """Runner and rank of the engine in one container, on each node of a job that spans several."""
+    invocation = item.serving.invocation
+    ranks = {
+        "BATCH_SERVER_COMMAND": (*invocation.command, *invocation.args),
+        "BATCH_NODE_COMMAND": (*(invocation.worker_command or invocation.command), *invocation.worker_args),
+    }
+    # The container has an interface of its own, whose name is not known; the others are Docker's and the agent's.
+    env = {name: value for name, value in _engine_env(item).items() if not name.endswith("_SOCKET_IFNAME")}
+    return Container(
+        name="runner",
+        image=_image(item),
+        command=bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256),
+        environment={
+            **env,
+            **_settings(item, region),
+            **{name: json.dumps([_ranked(word) for word in command]) for name, command in ranks.items()},
+            "NCCL_SOCKET_IFNAME": "^lo,docker,ecs",
+        },
+        secrets=secrets,
+        vcpus=item.vcpus,
+        memory_mib=item.memory_mib,
+        gpus=item.gpus,
+        shm_mib=item.serving.resources.shm_mib,
+        efa_devices=sum(nic.has_efa for nic in item.nics),
+    )
+
+
+def _ranked(word: str) -> str:
+    """In the runner's words; the leader's own address is that of the main node."""
+    for name, own in _RANKS.items():
+        word = word.replace(name, own)
+    return word
+
+
+def _settings(item: BatchPlan, region: str) -> dict[str, str]:
+    """The runner's settings, without those whose default is meant."""
+    invocation, spec = item.serving.invocation, item.spec
+    return {
         "AWS_DEFAULT_REGION": region,
         "BATCH_NAME": item.name,
         "BATCH_INPUT": spec.input,
@@ -180,6 +239,13 @@ def _runner(item: BatchPlan, shared: _Shared, region: str) -> Container:
         "BATCH_WATCH_SPOT": "true" if spec.on.spot else "false",
         "BATCH_SPOT_DRAIN_TIMEOUT_S": str(item.drain_s),
     }
+
+
+def _runner(item: BatchPlan, shared: _Shared, region: str) -> Container:
+    """The runner beside the engine."""
+    spec, runner = item.spec, runner_container()
+    command = bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256)
+    environment = _settings(item, region)
     image = runner.image
     if spec.runner_image is not None:
         own = spec.runner_image

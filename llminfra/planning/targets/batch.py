@@ -10,7 +10,9 @@ from llminfra.catalog import prices
 from llminfra.planning.cost import cost_line
 from llminfra.planning.findings import Findings
 from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
+from llminfra.planning.nics import Nic
 from llminfra.planning.serving import plan_serving
+from llminfra.planning.targets.batch_checks import check_fabric, check_image
 from llminfra.planning.targets.plans import BatchPlan
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.gpu_pool import GpuPool
@@ -27,6 +29,7 @@ _ROOT_GIB = 120
 _WEIGHTS_MARGIN = 1.2
 # EC2 gives two minutes' notice of a spot interruption; the rest is for writing what is done.
 _SPOT_DRAIN_S = 90
+_ENGINES = frozenset({"vllm", "sglang"})
 
 
 def plan_batches(platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[BatchPlan, ...]:
@@ -95,25 +98,38 @@ def _judge(
 ) -> BatchPlan | None:
     pool = _machine(item, endpoint, platform, findings)
     zones = zones_of(endpoint, tuple(item.on.zones), platform, network, findings)
-    if (
-        pool is None
-        or zones is None
-        or not one_machine(endpoint, pool, findings, fix="use a larger instance type or quantize")
-    ):
+    if pool is None or zones is None or not check_fabric(item, pool, findings):
         return None
-    if item.engine.kind != "vllm":
+    larger = "set efa=True and spot=False, use a larger instance type, or quantize"
+    if not item.on.efa and not one_machine(endpoint, pool, findings, fix=larger):
+        return None
+    if item.on.efa or item.on.reservation is not None:
+        zones = zones[:1]
+    if item.engine.kind not in _ENGINES:
         findings.error(
             "LLM_BAT_3",
             item,
             f"endpoints.{item.name}.engine",
-            "the batch runner starts vLLM; other engines have not been tried with it",
+            "the batch runner knows how vLLM and SGLang start; other engines have not been tried with it",
             found=item.engine.kind,
-            expected="VLLM(…)",
+            expected="VLLM(…) or SGLang(…)",
             fix="use VLLM(…)",
         )
         return None
     serving = plan_serving(endpoint, pool, platform, (), findings)
-    if serving is None:
+    if serving is None or not check_image(item, serving, findings):
+        return None
+    nodes = serving.nodes
+    if nodes > item.on.max_instances:
+        findings.error(
+            "LLM_FIT_6",
+            item,
+            f"endpoints.{item.name}.on.max_instances",
+            "one job needs more instances than the queue can ever have",
+            found=f"{nodes} instances",
+            expected=f"at most {item.on.max_instances}",
+            fix=f"set max_instances={nodes}",
+        )
         return None
     report_idle_gpus(endpoint, pool, serving, findings)
     weights_gib = math.ceil(serving.weights.bytes_total / 2**30 * _WEIGHTS_MARGIN)
@@ -126,12 +142,24 @@ def _judge(
         zones=zones,
         root_volume_gib=item.on.root_volume_gib or _ROOT_GIB + (weights_gib if serving.weights.kind == "hub" else 0),
         vcpus=smallest.vcpu,
-        memory_mib=_memory_mib(pool, serving.resources.memory_mib, serving.parallelism.gpus),
+        memory_mib=_memory_mib(pool, serving.resources.memory_mib, serving.parallelism.gpus // nodes),
         gpus=pool.gpus_per_node,
         max_vcpus=item.on.max_instances * max(each.vcpu for each in pool.instance_types),
         start_timeout_s=serving.startup.budget_s,
         drain_s=_SPOT_DRAIN_S,
+        nics=_job_nics(pool) if nodes > 1 else (),
     )
+
+
+def _job_nics(pool: PoolPlan) -> tuple[Nic, ...]:
+    """All EFA cards, and a free place on card 0, where AWS Batch attaches the interface of the job's container.
+
+    AWS' own templates for multi-node jobs leave it free, too (aws-samples/awsome-distributed-training
+    1.architectures/3.aws-batch/0.aws-batch-distributed-training-p5.yaml).
+    """
+    primary = any(card.efa for card in pool.main_type.network_cards if card.index == 0)
+    rest = (nic for nic in pool.nics if nic.network_card_index > 0)
+    return Nic(0, 0, "efa" if primary else "interface"), *rest
 
 
 def _memory_mib(pool: PoolPlan, share_mib: int, gpus: int) -> int:
@@ -144,7 +172,9 @@ def _machine(item: BatchInference, endpoint: Endpoint, platform: Platform, findi
     pools = []
     for name in item.on.instance_types:
         price = prices.on_demand_usd_per_hour(name, platform.region)
-        pools.append(machine(endpoint, name, platform, findings, usd_per_hour=price.usd if price else None))
+        pools.append(
+            machine(endpoint, name, platform, findings, usd_per_hour=price.usd if price else None, efa=item.on.efa)
+        )
     known = [pool for pool in pools if pool is not None]
     if len(known) < len(pools):
         return None
@@ -174,7 +204,7 @@ def _check_references(item: BatchInference, platform: Platform, findings: Findin
             fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
         )
     most = item.on.max_instances
-    if item.jobs > 1 and most > item.jobs:
+    if not item.on.efa and item.jobs > 1 and most > item.jobs:
         findings.warning(
             "LLM_BAT_2",
             item,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from llminfra.planning.nics import Nic
     from llminfra.planning.plan import PoolPlan
     from llminfra.planning.serving_plan import ServingPlan
     from llminfra.spec.async_endpoint import AsyncEndpoint
@@ -72,7 +73,7 @@ class AsyncPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """Offline inference on AWS Batch; one job has an instance to itself.
+    """Offline inference on AWS Batch; one job has its instances to itself.
 
     Attributes:
         name: Name of the job.
@@ -87,6 +88,7 @@ class BatchPlan:
         max_vcpus: Bound of a compute environment.
         start_timeout_s: Seconds that the engine may take until it answers.
         drain_s: Seconds from the notice of an interruption until requests in flight are given up.
+        nics: Interfaces of the instances of a job that spans several; none means one ordinary interface.
     """
 
     name: str
@@ -101,6 +103,7 @@ class BatchPlan:
     max_vcpus: int
     start_timeout_s: int
     drain_s: int
+    nics: tuple[Nic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
