@@ -573,7 +573,7 @@ def pd_router() -> PdRouterValues:
         engine_labels={"llminfra.io/endpoint": "chat", "llminfra.io/role": "leader"},
         engine_port=8000,
         remote_from_tokens=16,
-        protected_headers=["x-prefiller-host-port"],
+        protected_headers=["x-gateway-destination-endpoint", "x-prefiller-host-port"],
         drain_seconds=150,
         node_selector={"llminfra.io/pool": "system"},
         from_namespaces=["apps"],
