@@ -137,6 +137,35 @@ def test_config_of_the_case_wins_over_the_catalog():
     assert result.kv_bytes_per_token_per_gpu == 4 * 2 * 128 * 2 * 2
 
 
+@pytest.mark.parametrize(
+    ("version", "ranks", "gpu", "fraction"),
+    [
+        ("0.4.2", 1, "A10G", 0.88),
+        ("0.4.2", 8, "H100", 0.81),
+        ("0.4.6", 8, "H200", (139.8 - 13) / 139.8),
+        ("0.4.7", 8, "H200", (139.8 - 18) / 139.8),
+        ("0.4.7", 8, "B200", 0.79),
+        ("0.4.9", 1, "H100", (79.18 - 10) / 79.18),
+    ],
+)
+def test_sglang_default_of_the_release(version, ranks, gpu, fraction):
+    result = fit(model=LLAMA, gpu=gpu, tensor_parallel=ranks, engine="sglang", engine_version=version)
+    assert result.budget_gib / result.total_gpu_gib == pytest.approx(fraction, abs=2e-3)
+
+
+def test_sglang_tokens_of_a_published_log():
+    # 0.4.2, a 24 GB device with 22.76 GiB free before the weights: 105,531 tokens.
+    result = fit(model="Qwen/Qwen2.5-7B-Instruct", engine="sglang", engine_version="0.4.2", gpu="RTX-4090",
+                 total_gpu_gib=22.76 + 0.5)  # fmt: skip
+    assert result.kv_cache_tokens == pytest.approx(105531, rel=0.03)
+
+
+def test_sglang_keeps_more_for_images():
+    plain = fit(model="Qwen/Qwen2.5-7B-Instruct", gpu="H100", engine="sglang", engine_version="0.5.8")
+    image = fit(model="Qwen/Qwen2.5-VL-7B-Instruct", gpu="H100", engine="sglang", engine_version="0.5.8")
+    assert 0.7 < image.budget_gib / plain.budget_gib < 0.95
+
+
 def test_sglang_fraction_and_error():
     rows = fit(model="Qwen/Qwen3-235B-A22B-FP8", gpu="H100", engine="sglang", gpus_total=4, gpu_memory_utilization=0.93)
     assert rows.kv_cache_tokens == pytest.approx(367404, rel=0.05)
