@@ -1,4 +1,6 @@
-"""Writes ``modules/dashboards/*.json`` with grafana-foundation-sdk (``pip install llminfra[dashboards]``).
+"""Writes the dashboards of the chart ``llm-observability`` with grafana-foundation-sdk.
+
+It comes with ``pip install llminfra[dashboards]``.
 
 Usage:
     python scripts/dashboards.py [folder]
@@ -21,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from dashboard_panels import BOARDS, Board, Panel, Variable
 
-FOLDER = Path(__file__).parents[1] / "modules" / "dashboards"
+FOLDER = Path(__file__).parents[1] / "modules" / "charts" / "llm-observability" / "dashboards"
 _SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _HEIGHT = 8
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
 from llminfra.charts.llm_server.storage import ExternalSecret
 from llminfra.charts.values import ChartValues, DnsLabel
 
 MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
-
-# A ConfigMap is at most 1 MiB (kubernetes.io/docs/concepts/configuration/configmap).
-_CONFIG_MAP_BYTES = 1024 * 1024
 
 
 class AlertRule(ChartValues):
@@ -62,18 +58,11 @@ class LlmObservabilityValues(ChartValues):
     rule_labels: dict[str, str] = {}
     """What the Prometheus selects rules by; empty where it selects all."""
     rule_groups: list[RuleGroup] = []
-    dashboards: dict[DnsLabel, dict[str, JsonValue]] = {}
-    """Name to Grafana dashboard (the JSON model). One ConfigMap each, found by Grafana's sidecar."""
+    dashboards: list[DnsLabel] = []
+    """Names of files under ``dashboards/`` of the chart: Grafana's JSON model. One ConfigMap each, found by Grafana's
+    sidecar. They are no values, because Terraform compares values line by line and these have thousands."""
     dashboard_label: str = "grafana_dashboard"
     """Label that the sidecar looks for (kube-prometheus-stack ``grafana.sidecar.dashboards.label``)."""
     dashboard_folder: str | None = None
     external_secrets: list[ExternalSecret] = []
     """Credentials of alert receivers, as Secrets that Alertmanager mounts."""
-
-    @model_validator(mode="after")
-    def _dashboards_fit(self) -> Self:
-        for name, dashboard in self.dashboards.items():
-            if (size := len(json.dumps(dashboard))) > _CONFIG_MAP_BYTES - 4096:
-                msg = f"dashboard {name} has {size} bytes: a ConfigMap holds 1 MiB"
-                raise ValueError(msg)
-        return self

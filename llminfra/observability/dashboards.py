@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from llminfra.assets import modules_dir
+from llminfra.assets import chart_dir
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -15,8 +15,8 @@ NAMES = (FLEET, ENDPOINT, GPU, EFA)
 FOLDER = "LLM"
 
 
-def dashboards_of(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Name to dashboard: what the plan has something to show on."""
+def dashboards_of(plan: Plan) -> list[str]:
+    """Names of dashboards: what the plan has something to show on."""
     wanted = []
     if plan.pools:
         wanted += [FLEET, GPU]
@@ -24,7 +24,7 @@ def dashboards_of(plan: Plan) -> dict[str, dict[str, Any]]:
         wanted.append(ENDPOINT)
     if any(pool.efa_per_node for pool in plan.pools):
         wanted.append(EFA)
-    return {name: read_dashboard(name) for name in wanted}
+    return wanted
 
 
 def read_dashboard(name: str) -> dict[str, Any]:
@@ -33,6 +33,6 @@ def read_dashboard(name: str) -> dict[str, Any]:
     Raises:
         FileNotFoundError: There is none of that name.
     """
-    file = modules_dir() / "dashboards" / f"{name}.json"
+    file = chart_dir("llm-observability") / "dashboards" / f"{name}.json"
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found

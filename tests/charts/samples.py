@@ -422,7 +422,7 @@ def llm_observability() -> LlmObservabilityValues:
                 ],
             )
         ],
-        dashboards={"fleet": {"title": "Fleet", "uid": "fleet", "panels": [{"title": "{{model_name}} 100%"}]}},
+        dashboards=["llm-efa"],
         dashboard_folder="LLM",
         external_secrets=[
             ExternalSecret(

@@ -7,8 +7,11 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from llminfra.assets import chart_dir
 from llminfra.charts.cluster_base import Namespace
 from llminfra.charts.llm_observability import AlertRule, RuleGroup
+from llminfra.diagnostics import ToolError
+from llminfra.observability.dashboards import read_dashboard
 from tests.charts.conftest import Render
 from tests.charts.objects import of_kind, one
 from tests.charts.samples import cluster_base, cluster_secrets, llm_observability
@@ -67,12 +70,17 @@ def test_dashboards_reach_grafana_unchanged(render_chart: Render) -> None:
     config = one(render_chart("llm-observability", values), "ConfigMap")
     assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert config["metadata"]["annotations"] == {"grafana_folder": "LLM"}
-    assert json.loads(config["data"]["fleet.json"]) == values.dashboards["fleet"]
+    assert json.loads(config["data"]["llm-efa.json"]) == read_dashboard("llm-efa")
 
 
-def test_a_dashboard_larger_than_a_config_map() -> None:
-    with pytest.raises(ValidationError, match="1 MiB"):
-        llm_observability().replace(dashboards={"fleet": {"title": "x" * 2_000_000}})
+def test_every_dashboard_fits_a_config_map() -> None:
+    for file in (chart_dir("llm-observability") / "dashboards").glob("*.json"):
+        assert file.stat().st_size < 1_000_000, "a ConfigMap holds 1 MiB"
+
+
+def test_a_dashboard_that_the_chart_lacks_is_refused(render_chart: Render) -> None:
+    with pytest.raises(ToolError, match=r"this chart has no dashboards/llm-nothing\.json"):
+        render_chart("llm-observability", llm_observability().replace(dashboards=["llm-nothing"]))
 
 
 def test_every_alert_has_a_runbook() -> None:

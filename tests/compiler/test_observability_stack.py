@@ -69,7 +69,7 @@ def test_managed_grafana_reads_one_workspace_and_no_other(synth):
     assert not any("RemoteWrite" in action for action in statement["actions"])
     releases = stack["resource"]["helm_release"]
     assert _values(releases["kube-prometheus-stack"])["grafana"]["enabled"] is False
-    assert _values(releases["llm-observability"])["dashboards"] == {}
+    assert _values(releases["llm-observability"])["dashboards"] == []
     assert set(stack["output"]) == {"prometheus_endpoint", "grafana_endpoint"}
 
 

@@ -12,7 +12,7 @@ from llminfra.observability.dashboards import NAMES, dashboards_of, read_dashboa
 from tests.compiler import plans
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "modules" / "dashboards"
+SHIPPED = ROOT / "modules" / "charts" / "llm-observability" / "dashboards"
 
 
 def test_files_are_what_the_script_builds(tmp_path):
@@ -51,4 +51,4 @@ def test_only_what_the_plan_has_is_shown():
     assert set(dashboards_of(both)) == set(NAMES)
     without_efa = plans.plan(plans.assistant(), pools=(plans.l40s_pool(),))
     assert set(dashboards_of(without_efa)) == set(NAMES) - {"llm-efa"}
-    assert dashboards_of(plans.plan(pools=())) == {}
+    assert dashboards_of(plans.plan(pools=())) == []

@@ -112,7 +112,7 @@ def observability_values(plan: Plan, observability: Observability) -> LlmObserva
     scaled = {item.name for item in plan.endpoints if scales(item, plan)}
     return LlmObservabilityValues(
         rule_groups=rule_groups(plan, scaled=scaled, base_url=observability.runbook_base_url),
-        dashboards=dashboards_of(plan) if observability.grafana == "in-cluster" else {},
+        dashboards=dashboards_of(plan) if observability.grafana == "in-cluster" else [],
         dashboard_folder=FOLDER,
         external_secrets=alert_secrets(observability.receivers),
     )
