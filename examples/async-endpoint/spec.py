@@ -12,7 +12,7 @@ ACCEPTED = {
     ("CKV_AWS_116", "async_endpoints.*"): "The queue has a dead-letter queue; the function is not invoked by others.",
     ("CKV_AWS_150", "endpoints.*"): "The balancer holds no data and is made anew within minutes.",
     ("CKV_AWS_272", "async_endpoints.*"): "The archive is made from this repository, and the plan shows its digest.",
-    ("CKV2_AWS_34", "endpoints.*"): "The contract names a secret and holds none.",
+    ("CKV2_AWS_34", "*"): "Contracts of endpoints and queues name secrets and hold none.",
 }
 
 chat = Endpoint(

@@ -6,7 +6,7 @@ from llminfra import VLLM, AsyncEndpoint, Endpoint, GpuPool, Model, ModelBucket,
 
 # Findings that this platform lives with: why, and until when somebody answers for it.
 ACCEPTED = {
-    ("CKV2_AWS_34", "endpoints.*"): "The contract of an endpoint names a secret and holds none.",
+    ("CKV2_AWS_34", "*"): "Contracts of endpoints and queues name secrets and hold none.",
     ("CKV2_AWS_62", "*"): "The consumer tells of each answer by SNS, and nothing follows from new weights.",
     ("CKV_AWS_144", "*"): "Weights can be uploaded anew, and answers are kept for a month only.",
     ("CKV_AWS_18", "*"): "CloudTrail data events record every access; access logs would repeat them.",

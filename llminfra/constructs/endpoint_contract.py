@@ -1,11 +1,13 @@
-"""The SSM parameters that tell applications how to call an endpoint, or a gateway."""
+"""The SSM parameters that tell applications how to call an endpoint, a gateway, or a queue."""
 
 from __future__ import annotations
 
-from llminfra.bindings import aws
+from collections.abc import Mapping
+
+from llminfra.bindings import aws, core
 from llminfra.constructs.names import literal
 from llminfra.constructs.scope import Maker
-from llminfra.planning.contract import Contract, gateway_parameter_name, parameter_name
+from llminfra.planning.contract import Contract, gateway_parameter_name, parameter_name, queue_parameter_name
 
 
 def endpoint_contract(make: Maker, name: str, contract: Contract) -> aws.SsmParameter:
@@ -29,4 +31,16 @@ def gateway_parameter(make: Maker, name: str, value: str) -> aws.SsmParameter:
         description=f"How to call gateway {name}: address, models, tenants",
         type="String",
         insecure_value=literal(value),
+    )
+
+
+def queue_parameter(make: Maker, name: str, values: Mapping[str, str | int]) -> aws.SsmParameter:
+    """A plain parameter of addresses that are known when the queue is there."""
+    return make(
+        aws.SsmParameter,
+        f"queue-contract-{name}",
+        name=queue_parameter_name(make.scope.platform, name),
+        description=f"How to send requests to queue {name}, and where answers are",
+        type="String",
+        insecure_value=core.Token.as_string(core.Fn.jsonencode(dict(values))),
     )

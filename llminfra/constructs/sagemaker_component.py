@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.names import bounded
-from llminfra.constructs.sagemaker_endpoint import PREFIX_LIMIT, VARIANT, Variant, VariantScaling
+from llminfra.constructs.sagemaker_endpoint import PREFIX_LIMIT, VARIANT, Variant
+from llminfra.constructs.sagemaker_scaling import Metric, Scaled, Scaling, WakeUp, scale, wake
 from llminfra.constructs.scope import Maker
 
 _DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
@@ -37,7 +38,7 @@ def component(
     variant: Variant,
     copy: Copy,
     role_arn: str,
-    scaling: VariantScaling,
+    scaling: Scaling,
 ) -> None:
     """An endpoint without model, a component with one, and the scaling of both from zero and back.
 
@@ -78,7 +79,24 @@ def component(
         timeout_in_minutes=minutes,
         on_failure="DELETE",
     )
-    _scale(make, id_, name, scaling, stack)
+    target = scale(
+        make,
+        id_,
+        "requests",
+        what=Scaled(resource_id=f"inference-component/{name}", dimension=_DIMENSION),
+        by=Metric(name="SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"),
+        scaling=scaling,
+        after=[stack],
+    )
+    called = WakeUp(
+        why=f"{name} was called and has no instance",
+        metric="NoCapacityInvocationFailures",
+        dimensions={"InferenceComponentName": name},
+        statistic="Sum",
+        aggregation="Maximum",
+        minutes=1,
+    )
+    wake(make, id_, name, target, called)
 
 
 def template(name: str, endpoint: str, model: str, variant: Variant, copy: Copy) -> dict[str, object]:
@@ -108,72 +126,3 @@ def template(name: str, endpoint: str, model: str, variant: Variant, copy: Copy)
             }
         },
     }
-
-
-def _scale(make: Maker, id_: str, name: str, scaling: VariantScaling, stack: aws.CloudformationStack) -> None:
-    target = make(
-        aws.AppautoscalingTarget,
-        id_,
-        min_capacity=scaling.fewest,
-        max_capacity=scaling.most,
-        resource_id=f"inference-component/{name}",
-        scalable_dimension=_DIMENSION,
-        service_namespace="sagemaker",
-        depends_on=[stack],
-    )
-    make(
-        aws.AppautoscalingPolicy,
-        id_,
-        name=f"{id_}-requests",
-        policy_type="TargetTrackingScaling",
-        resource_id=target.resource_id,
-        scalable_dimension=target.scalable_dimension,
-        service_namespace=target.service_namespace,
-        target_tracking_scaling_policy_configuration=aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
-            target_value=scaling.target,
-            scale_in_cooldown=scaling.cooldown_s,
-            scale_out_cooldown=60,
-            predefined_metric_specification=(
-                aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(
-                    predefined_metric_type="SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
-                )
-            ),
-        ),
-    )
-    # Target tracking divides by copies: it never leaves zero.
-    wake = make(
-        aws.AppautoscalingPolicy,
-        f"{id_}-wake",
-        name=f"{id_}-wake",
-        policy_type="StepScaling",
-        resource_id=target.resource_id,
-        scalable_dimension=target.scalable_dimension,
-        service_namespace=target.service_namespace,
-        step_scaling_policy_configuration=aws.AppautoscalingPolicyStepScalingPolicyConfiguration(
-            adjustment_type="ChangeInCapacity",
-            metric_aggregation_type="Maximum",
-            cooldown=60,
-            step_adjustment=[
-                aws.AppautoscalingPolicyStepScalingPolicyConfigurationStepAdjustment(
-                    metric_interval_lower_bound="0", scaling_adjustment=1
-                )
-            ],
-        ),
-    )
-    make(
-        aws.CloudwatchMetricAlarm,
-        f"{id_}-wake",
-        alarm_name=f"{name}-wake",
-        alarm_description=f"{name} was called and has no instance",
-        namespace="AWS/SageMaker",
-        metric_name="NoCapacityInvocationFailures",
-        dimensions={"InferenceComponentName": name},
-        statistic="Sum",
-        period=60,
-        evaluation_periods=1,
-        datapoints_to_alarm=1,
-        threshold=1,
-        comparison_operator="GreaterThanOrEqualToThreshold",
-        treat_missing_data="missing",
-        alarm_actions=[wake.arn],
-    )

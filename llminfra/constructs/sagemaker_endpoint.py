@@ -1,4 +1,4 @@
-"""A SageMaker model, its endpoint configuration, the endpoint, and how it scales.
+"""A SageMaker model, its endpoint configuration, the endpoint, and what it scales on.
 
 Sources: SageMaker AI Developer Guide, "Deploy uncompressed models", "Autoscale an asynchronous endpoint", "Auto scaling
 prerequisites"; Terraform AWS provider, ``aws_sagemaker_endpoint_configuration`` (a new configuration must exist before
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.names import bounded
+from llminfra.constructs.sagemaker_scaling import Metric, Scaled, Scaling, WakeUp, scale, wake
 from llminfra.constructs.scope import Maker
 
 VARIANT = "main"
@@ -189,117 +190,30 @@ def _deployment(make: Maker, id_: str, name: str) -> aws.SagemakerEndpointDeploy
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariantScaling:
-    """Fewest and most instances, and the load of one that scaling aims at."""
-
-    fewest: int
-    most: int
-    target: float
-    cooldown_s: int
-
-
-def scale_on_requests(make: Maker, id_: str, served: aws.SagemakerEndpoint, scaling: VariantScaling) -> None:
+def scale_on_requests(make: Maker, id_: str, served: aws.SagemakerEndpoint, scaling: Scaling) -> None:
     """Real time: requests that a model has at once, running and waiting, measured every ten seconds."""
-    target = _target(make, id_, served, scaling)
-    make(
-        aws.AppautoscalingPolicy,
-        id_,
-        name=f"{id_}-requests",
-        policy_type="TargetTrackingScaling",
-        resource_id=target.resource_id,
-        scalable_dimension=target.scalable_dimension,
-        service_namespace=target.service_namespace,
-        target_tracking_scaling_policy_configuration=aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
-            target_value=scaling.target,
-            scale_in_cooldown=scaling.cooldown_s,
-            scale_out_cooldown=60,
-            predefined_metric_specification=(
-                aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(
-                    predefined_metric_type="SageMakerVariantConcurrentRequestsPerModelHighResolution"
-                )
-            ),
-        ),
-    )
+    by = Metric(name="SageMakerVariantConcurrentRequestsPerModelHighResolution")
+    scale(make, id_, "requests", what=_variant(served), by=by, scaling=scaling)
 
 
-def scale_on_backlog(make: Maker, id_: str, served: aws.SagemakerEndpoint, name: str, scaling: VariantScaling) -> None:
-    """Asynchronous: the backlog per instance, and a step that wakes the endpoint from zero.
-
-    Without instances there is no backlog per instance, so that target tracking alone never leaves zero.
-    """
-    target = _target(make, id_, served, scaling)
-    make(
-        aws.AppautoscalingPolicy,
-        id_,
-        name=f"{id_}-backlog",
-        policy_type="TargetTrackingScaling",
-        resource_id=target.resource_id,
-        scalable_dimension=target.scalable_dimension,
-        service_namespace=target.service_namespace,
-        target_tracking_scaling_policy_configuration=aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
-            target_value=scaling.target,
-            scale_in_cooldown=scaling.cooldown_s,
-            scale_out_cooldown=60,
-            customized_metric_specification=(
-                aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecification(
-                    namespace="AWS/SageMaker",
-                    metric_name="ApproximateBacklogSizePerInstance",
-                    statistic="Average",
-                    dimensions=[
-                        aws.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationDimensions(
-                            name="EndpointName", value=name
-                        )
-                    ],
-                )
-            ),
-        ),
-    )
-    wake = make(
-        aws.AppautoscalingPolicy,
-        f"{id_}-wake",
-        name=f"{id_}-wake",
-        policy_type="StepScaling",
-        resource_id=target.resource_id,
-        scalable_dimension=target.scalable_dimension,
-        service_namespace=target.service_namespace,
-        step_scaling_policy_configuration=aws.AppautoscalingPolicyStepScalingPolicyConfiguration(
-            adjustment_type="ChangeInCapacity",
-            metric_aggregation_type="Average",
-            cooldown=scaling.cooldown_s,
-            step_adjustment=[
-                aws.AppautoscalingPolicyStepScalingPolicyConfigurationStepAdjustment(
-                    metric_interval_lower_bound="0", scaling_adjustment=1
-                )
-            ],
-        ),
-    )
-    make(
-        aws.CloudwatchMetricAlarm,
-        f"{id_}-wake",
-        alarm_name=f"{name}-wake",
-        alarm_description=f"{name} has requests and no instance",
-        namespace="AWS/SageMaker",
-        metric_name="HasBacklogWithoutCapacity",
-        dimensions={"EndpointName": name},
+def scale_on_backlog(make: Maker, id_: str, served: aws.SagemakerEndpoint, name: str, scaling: Scaling) -> None:
+    """Asynchronous: the backlog per instance, and a step that wakes the endpoint from zero."""
+    dimensions = {"EndpointName": name}
+    by = Metric(name="ApproximateBacklogSizePerInstance", dimensions=dimensions)
+    target = scale(make, id_, "backlog", what=_variant(served), by=by, scaling=scaling)
+    waiting = WakeUp(
+        why=f"{name} has requests and no instance",
+        metric="HasBacklogWithoutCapacity",
+        dimensions=dimensions,
         statistic="Average",
-        period=60,
-        evaluation_periods=2,
-        datapoints_to_alarm=2,
-        threshold=1,
-        comparison_operator="GreaterThanOrEqualToThreshold",
-        treat_missing_data="missing",
-        alarm_actions=[wake.arn],
+        aggregation="Average",
+        minutes=2,
+        cooldown_s=scaling.cooldown_s,
     )
+    wake(make, id_, name, target, waiting)
 
 
-def _target(make: Maker, id_: str, served: aws.SagemakerEndpoint, scaling: VariantScaling) -> aws.AppautoscalingTarget:
-    return make(
-        aws.AppautoscalingTarget,
-        id_,
-        min_capacity=scaling.fewest,
-        max_capacity=scaling.most,
-        resource_id=f"endpoint/{served.name}/variant/{VARIANT}",
-        scalable_dimension="sagemaker:variant:DesiredInstanceCount",
-        service_namespace="sagemaker",
+def _variant(served: aws.SagemakerEndpoint) -> Scaled:
+    return Scaled(
+        resource_id=f"endpoint/{served.name}/variant/{VARIANT}", dimension="sagemaker:variant:DesiredInstanceCount"
     )

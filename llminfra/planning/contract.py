@@ -75,6 +75,11 @@ def parameter_name(platform: str, endpoint: str) -> str:
     return f"/llminfra/{platform}/endpoints/{endpoint}"
 
 
+def queue_parameter_name(platform: str, queue: str) -> str:
+    """Name of the SSM parameter that tells how to use a queue in front of an endpoint."""
+    return f"/llminfra/{platform}/queues/{queue}"
+
+
 def contract(item: EndpointPlan | RouterPlan | Ec2EndpointPlan | SageMakerEndpointPlan, plan: Plan) -> Contract:
     """The contract of a planned endpoint."""
     region = plan.platform.region

@@ -86,7 +86,9 @@ def release_for_sagemaker(endpoint: Endpoint, findings: Findings) -> EngineRelea
         f"endpoints.{endpoint.name}.engine",
         "AWS publishes no SageMaker image of this engine",
         found=f"{engine.kind} {release.version}",
-        expected="one of: " + ", ".join(item.version for item in able[-3:]) if able else "VLLM, DJLServing or TGI",
+        expected="one of: " + ", ".join(item.version for item in able[-3:])
+        if able
+        else "VLLM, SGLang, DJLServing or TGI",
         fix="use one of these, or name an image in ECR with Image(…)",
     )
     return release

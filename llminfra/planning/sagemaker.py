@@ -140,7 +140,7 @@ def _image(endpoint: Endpoint, serving: ServingPlan, region: str, findings: Find
             path,
             "AWS publishes no SageMaker image of this engine here",
             found=f"{serving.engine} {serving.engine_version} in {region}",
-            expected="VLLM, DJLServing or TGI in a region with Deep Learning Containers",
+            expected="VLLM, SGLang, DJLServing or TGI in a region with Deep Learning Containers",
             fix="use another version or region, or name an image in ECR with Image(…)",
         )
         return None

@@ -20,6 +20,8 @@ _OWN = frozenset({"--host", "--hostname", "--port", "--api-key", "--model-id", "
 # Flags of TGI's launcher whose variables the entry point names otherwise.
 _TGI_NAMES = {"--num-shard": "SM_NUM_GPUS", "--quantize": "HF_MODEL_QUANTIZE", "--revision": "HF_MODEL_REVISION",
               "--trust-remote-code": "HF_MODEL_TRUST_REMOTE_CODE"}  # fmt: skip
+# Where each entry point reads the model.
+_MODEL_NAMES = {"vllm": "SM_VLLM_MODEL", "sglang": "SM_SGLANG_MODEL_PATH", "tgi": "HF_MODEL_ID"}
 
 
 def container_environment(endpoint: Endpoint, serving: ServingPlan) -> dict[str, str]:
@@ -38,10 +40,7 @@ def container_environment(endpoint: Endpoint, serving: ServingPlan) -> dict[str,
             continue
         name = _TGI_NAMES.get(flag) if kind == "tgi" else None
         env[name or sagemaker.variable_prefix(kind) + flag.removeprefix("--").replace("-", "_").upper()] = value
-    if kind == "tgi":
-        env["HF_MODEL_ID"] = SAGEMAKER_MODEL if copied else endpoint.model.id
-    else:
-        env["SM_VLLM_MODEL"] = SAGEMAKER_MODEL if copied else endpoint.model.id
+    env[_MODEL_NAMES[kind]] = SAGEMAKER_MODEL if copied else endpoint.model.id
     return dict(sorted(env.items()))
 
 

@@ -74,7 +74,7 @@ RULES = (
         "The engine has an image for SageMaker",
         looks_at=_PLAN,
         why="SageMaker calls /ping and /invocations on port 8080; an engine's plain image answers neither.",
-        fix="use VLLM(…), DJLServing(…) or TGI(…), or an image of your own in ECR",
+        fix="use VLLM(…), SGLang(…), DJLServing(…) or TGI(…), or an image of your own in ECR",
         source=(f"{_SAGEMAKER}: custom inference code with hosting services", "aws/deep-learning-containers docs"),
     ),
     emitted(

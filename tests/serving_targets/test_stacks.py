@@ -23,6 +23,7 @@ from llminfra import (
     Reservation,
     SageMakerAsync,
     Secret,
+    SGLang,
     Spot,
 )
 from llminfra.catalog import instances
@@ -171,6 +172,12 @@ def test_sagemaker_container_gets_weights_and_no_network(compiled: Compiled) -> 
     ("engine", "repository", "ami", "variables"),
     [
         (DJLServing(max_model_len=16_384), "djl-inference", "gpu-3-1", {"HF_MODEL_ID": "/opt/ml/model"}),
+        (
+            SGLang(max_model_len=16_384),
+            "sglang",
+            "gpu-4-1",
+            {"SM_SGLANG_MODEL_PATH": "/opt/ml/model", "SM_SGLANG_TP_SIZE": "1", "SM_SGLANG_ENABLE_METRICS": "true"},
+        ),
         (
             TGI(version="3.3.6", max_model_len=16_384),
             "huggingface-pytorch-tgi-inference",

@@ -205,3 +205,18 @@ def test_lost_requests_ring(compiled: Compiled) -> None:
     assert alarms["async-documents-dead"]["dimensions"] == {"QueueName": "${aws_sqs_queue.async-documents-dead.name}"}
     assert alarms["async-documents-dead"]["threshold"] == 0
     assert all(item["alarm_actions"] == ["${aws_sns_topic.async-alarms.arn}"] for item in alarms.values())
+
+
+def test_applications_find_the_queue_by_its_name(compiled: Compiled) -> None:
+    stack = compiled(async_plan(), "async")
+    parameter = only(stack, "aws_ssm_parameter")
+    assert parameter["name"] == "/llminfra/acme/queues/documents"
+    for part in (
+        "aws_sqs_queue.async-documents.url",
+        "aws_sns_topic.async-documents-answers.arn",
+        "documents/results/",
+    ):
+        assert part in parameter["insecure_value"]
+    assert statements(stack, "async-documents-callers")["FindQueue"]["resources"] == [
+        "${aws_ssm_parameter.queue-contract-documents.arn}"
+    ]

@@ -10,12 +10,13 @@ from llminfra.compiler.releases.async_worker import async_worker_values
 from llminfra.compiler.releases.names import async_id
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.platform import local_chart
+from llminfra.constructs.endpoint_contract import queue_parameter
 from llminfra.constructs.helm_release import HelmRelease, helm_release
 from llminfra.constructs.iam import PodIdentity, Statement, pod_role, policy_document, role, trusts_service
 from llminfra.constructs.kms import Key, kms_key, used_by_log_groups
 from llminfra.constructs.lambda_function import Function, consume_queue, lambda_function
 from llminfra.constructs.log_group import log_group
-from llminfra.constructs.names import identifier
+from llminfra.constructs.names import identifier, literal
 from llminfra.constructs.private_bucket import PrivateBucket, private_bucket
 from llminfra.constructs.providers import helm_provider
 from llminfra.constructs.scope import Maker, Scope
@@ -123,13 +124,26 @@ def _queue(scope: Scope, item: AsyncPlan, shared: _Shared) -> dict[str, str]:
         _function(make, id_, item, shared, queue, topic)
     for each in _alarms(id_, item, queue, scope):
         alarm(make, shared.alarms, each)
+    parameter = queue_parameter(
+        make,
+        item.name,
+        {
+            "version": 1,
+            "queue_url": queue.url,
+            "region": scope.region,
+            "model": literal(item.served_name),
+            "bodies": f"s3://{shared.bucket.name}/{item.name}/bodies/",
+            "results": f"s3://{shared.bucket.name}/{item.name}/results/",
+            "topic_arn": topic,
+        },
+    )
     stem = identifier(item.name)
     return {
         f"{stem}_queue_url": queue.url,
         f"{stem}_dead_letter_queue_arn": queue.dead_letter_arn,
         f"{stem}_topic_arn": topic,
         f"{stem}_results": f"s3://{shared.bucket.name}/{item.name}/results/",
-        f"{stem}_caller_policy_arn": _caller_policy(make, id_, item, shared, queue),
+        f"{stem}_caller_policy_arn": _caller_policy(make, id_, item, shared, queue, parameter.arn),
     }
 
 
@@ -304,14 +318,15 @@ def _consumes(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, topi
     return statements
 
 
-def _caller_policy(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue) -> str:
-    """A policy for the roles of applications: send requests, put large bodies, read answers."""
+def _caller_policy(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Queue, parameter_arn: str) -> str:
+    """A policy for the roles of applications: find the queue, send requests, put large bodies, read answers."""
     scope = make.scope
     prefix = f"{shared.bucket.arn}/{item.name}"
     document = policy_document(
         make,
         f"{id_}-callers",
         [
+            Statement(sid="FindQueue", actions=["ssm:GetParameter"], resources=[parameter_arn]),
             Statement(sid="SendRequests", actions=["sqs:SendMessage", "sqs:GetQueueUrl"], resources=[queue.arn]),
             Statement(sid="PutBodies", actions=["s3:PutObject"], resources=[f"{prefix}/bodies/*"]),
             Statement(sid="ReadAnswers", actions=["s3:GetObject"], resources=[f"{prefix}/results/*"]),

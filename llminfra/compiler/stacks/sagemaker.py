@@ -16,12 +16,12 @@ from llminfra.constructs.sagemaker_endpoint import (
     AsyncOutput,
     HostedModel,
     Variant,
-    VariantScaling,
     endpoint,
     hosted_model,
     scale_on_backlog,
     scale_on_requests,
 )
+from llminfra.constructs.sagemaker_scaling import Scaling
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.constructs.security_group import Rule, add_rule, security_group
 from llminfra.planning.contract import contract, endpoint_name
@@ -103,7 +103,7 @@ def _component(
     replicas, resources = item.serving.spec.replicas, item.serving.resources
     if not isinstance(replicas, Autoscaling):
         return
-    scaling = VariantScaling(
+    scaling = Scaling(
         fewest=0,
         most=replicas.max,
         target=float(item.concurrent_requests + replicas.waiting_per_replica),
@@ -148,7 +148,7 @@ def _scaling(make: Maker, item: SageMakerEndpointPlan, served: aws.SagemakerEndp
     if not isinstance(replicas, Autoscaling):
         return
     if isinstance(item.on, SageMakerAsync):
-        scaling = VariantScaling(
+        scaling = Scaling(
             fewest=replicas.min,
             most=replicas.max,
             target=float(item.on.backlog_per_instance),
@@ -156,7 +156,7 @@ def _scaling(make: Maker, item: SageMakerEndpointPlan, served: aws.SagemakerEndp
         )
         scale_on_backlog(make, item.name, served, name, scaling)
         return
-    scaling = VariantScaling(
+    scaling = Scaling(
         fewest=replicas.min,
         most=replicas.max,
         target=float(item.concurrent_requests + replicas.waiting_per_replica),
