@@ -19,6 +19,8 @@ from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
+from llminfra.bindings.references import refer_locally
+
 _STUB_PREFIX = "_typecheckingstub__"
 
 
@@ -50,21 +52,27 @@ def import_generated(name: str) -> ModuleType:
     """
     with _metadata_read_once():
         module = importlib.import_module(name)
-    drop_checks(module)
+    if drop_checks(module):
+        refer_locally(module)
     return module
 
 
-def drop_checks(module: ModuleType) -> None:
-    """Take the type checks out of a generated module; any other module is left alone."""
+def drop_checks(module: ModuleType) -> bool:
+    """Take the type checks out of a generated module; any other module, or one without them, is left alone.
+
+    Returns:
+        Whether there were any.
+    """
     # The package `publication` puts a module of public names in the place of the one that holds the code.
     names = vars(getattr(module, "_private", module))
     if names.get("typing") is not typing or not isinstance(names.get("check_type"), FunctionType):
-        return
+        return False
     names["typing"] = _Typing("typing")
     names["check_type"] = _unchecked
     for name in names:
         if name.startswith(_STUB_PREFIX):
             names[name] = None
+    return True
 
 
 def _unchecked(argname: str, value: object, expected_type: object) -> None:

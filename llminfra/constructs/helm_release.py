@@ -14,11 +14,14 @@ from llminfra.bindings import core, helm
 from llminfra.charts.pins import ChartPin
 from llminfra.charts.values import ChartValues
 from llminfra.constructs.names import literal
-from llminfra.constructs.scope import Maker
+from llminfra.constructs.scope import Maker, Scope
 
-# What Terraform fills in: a CDKTF token of this stack, or an output of another one. Any other "${" is text of a chart
-# (Grafana variables, shell) or of a user, and must reach Helm as it is.
-_LATE = re.compile(r"\$\{(?:TfToken\[[^\]]+\]|data\.terraform_remote_state\.\w+\.outputs\.[\w-]+)\}")
+# What Terraform fills in: a CDKTF token, an attribute of a resource of this stack, or an output of another one. Any
+# other "${" is text of a chart (Grafana variables, shell) or of a user, and must reach Helm as it is.
+_LATE = re.compile(
+    r"\$\{(?:TfToken\[[^\]]+\]|data\.terraform_remote_state\.\w+\.outputs\.[\w-]+"
+    r"|(?P<address>(?:data\.)?aws_\w+\.[\w-]+)\.\w+)\}"
+)
 _HISTORY = 5
 
 
@@ -70,7 +73,7 @@ def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
         version=None if isinstance(chart, LocalChart) else chart.version,
         # Helm does not look into a local chart whose version stayed: a changed description makes it upgrade.
         description=f"{chart.name} {chart.digest}" if isinstance(chart, LocalChart) else None,
-        values=[dump_values(release.values)] if release.values is not None else None,
+        values=[dump_values(release.values, make.scope)] if release.values is not None else None,
         wait=release.wait,
         wait_for_jobs=release.wait_for_jobs,
         timeout=release.timeout_s,
@@ -81,9 +84,9 @@ def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
     )
 
 
-def dump_values(values: ChartValues) -> str:
+def dump_values(values: ChartValues, scope: Scope) -> str:
     """Values as JSON, which Helm reads as YAML; several lines, so that a plan shows what changes."""
-    return json.dumps(_escaped(values.to_values()), indent=2, sort_keys=True, ensure_ascii=False)
+    return json.dumps(_escaped(values.to_values(), scope), indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def chart_digest(folder: Path) -> str:
@@ -95,18 +98,20 @@ def chart_digest(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _escaped(value: Any) -> Any:
+def _escaped(value: Any, scope: Scope) -> Any:
     if isinstance(value, dict):
-        return {_escaped_text(key): _escaped(item) for key, item in value.items()}
+        return {_escaped_text(key, scope): _escaped(item, scope) for key, item in value.items()}
     if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return _escaped_text(value) if isinstance(value, str) else value
+        return [_escaped(item, scope) for item in value]
+    return _escaped_text(value, scope) if isinstance(value, str) else value
 
 
-def _escaped_text(text: str) -> str:
+def _escaped_text(text: str, scope: Scope) -> str:
     parts = []
     end = 0
     for match in _LATE.finditer(text):
+        if (address := match["address"]) and not scope.has(address):
+            continue
         parts += [literal(text[end : match.start()]), match.group()]
         end = match.end()
     return "".join([*parts, literal(text[end:])])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
+from llminfra.bindings.references import has_address
 from llminfra.constructs.names import IAM_NAME_LIMIT, bounded, dns_suffix, partition
 
 if TYPE_CHECKING:
@@ -46,9 +47,11 @@ class Maker:
         paths[id_] = {"//": {METADATA_KEY: {"spec_path": self.spec_path}}}
         if id_ not in scope.taken:
             scope.taken.add(id_)
-            return kind(scope.stack, id_, *args, **kwargs)
-        element = kind(scope.stack, f"{id_}-{mode}-{terraform_type}", *args, **kwargs)
-        cast("core.TerraformElement", element).override_logical_id(id_)
+            element = kind(scope.stack, id_, *args, **kwargs)
+        else:
+            element = kind(scope.stack, f"{id_}-{mode}-{terraform_type}", *args, **kwargs)
+            cast("core.TerraformElement", element).override_logical_id(id_)
+        has_address(element, f"{'data.' if mode == 'data' else ''}{terraform_type}.{id_}")
         return element
 
 
@@ -104,6 +107,12 @@ class Scope:
     def dns_suffix(self) -> str:
         """Domain of the partition's EC2 service principal."""
         return dns_suffix(self.region)
+
+    def has(self, address: str) -> bool:
+        """Whether the stack has made this resource (``aws_vpc.main``) or data source (``data.aws_subnet.a``)."""
+        mode = "data" if address.startswith("data.") else "resource"
+        terraform_type, _, id_ = address.removeprefix("data.").partition(".")
+        return id_ in self.spec_paths.get(mode, {}).get(terraform_type, {})
 
     def finish(self) -> None:
         """Write the spec paths into the stack; call once, after the last resource."""

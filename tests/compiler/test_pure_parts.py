@@ -14,6 +14,7 @@ from llminfra.charts.values import ChartValues
 from llminfra.constructs import log_group, names
 from llminfra.constructs.autoscaler_tags import node_template_tags
 from llminfra.constructs.helm_release import chart_digest, dump_values
+from llminfra.constructs.scope import Scope
 from llminfra.constructs.log_group import RETENTION_DAYS, retention
 from llminfra.constructs.names import bounded, identifier, literal, partition
 from llminfra.constructs.user_data import encoded, mime_user_data, node_config
@@ -85,25 +86,39 @@ def test_node_template_tags():
     }
 
 
+def _scope(made=None):
+    return Scope(stack=None, platform="p", region="us-east-1", account_id="1", tags={}, spec_paths=made or {})
+
+
 def test_outputs_of_other_stacks_stay_live_in_values_and_all_else_is_escaped():
     live = "${data.terraform_remote_state.storage.outputs.bucket_acme-weights_arn}"
     token = "${TfToken[TOKEN.12]}"
-    text = dump_values(_Values(text=f"{live}/${{x}}", mapping={"${key}": token, "grafana": "${datasource}"}))
+    values = _Values(text=f"{live}/${{x}}", mapping={"${key}": token, "grafana": "${datasource}"})
+    text = dump_values(values, _scope())
     assert json.loads(text) == {
         "text": f"{live}/$${{x}}",
         "mapping": {"$${key}": token, "grafana": "$${datasource}"},
     }
 
 
+def test_attributes_of_the_stack_stay_live_and_those_of_nothing_are_text():
+    values = _Values(text="${aws_iam_role.mine.arn} ${aws_iam_role.other.arn} ${data.aws_iam_role.mine.arn}")
+    text = dump_values(values, _scope({"resource": {"aws_iam_role": {"mine": {}}}}))
+    assert (
+        json.loads(text)["text"] == "${aws_iam_role.mine.arn} $${aws_iam_role.other.arn} $${data.aws_iam_role.mine.arn}"
+    )
+
+
 def test_what_only_looks_like_an_output_is_text():
-    text = dump_values(_Values(text='${data.aws_secretsmanager_secret_version.x.secret_string} ${file("/etc/passwd")}'))
+    values = _Values(text='${data.aws_secretsmanager_secret_version.x.secret_string} ${file("/etc/passwd")}')
+    text = dump_values(values, _scope())
     assert "$${data.aws_secretsmanager" in text
     assert "$${file(" in text
 
 
 def test_absent_values_are_left_out():
-    assert "optional" in dump_values(SecretEnv(name="A", secret_name="b", secret_key="c"))
-    assert "null" not in dump_values(_Values())
+    assert "optional" in dump_values(SecretEnv(name="A", secret_name="b", secret_key="c"), _scope())
+    assert "null" not in dump_values(_Values(), _scope())
 
 
 def test_a_charts_digest_follows_names_and_contents(tmp_path):
