@@ -14,9 +14,9 @@ from llminfra.charts.values import ChartValues
 from llminfra.constructs import log_group, names
 from llminfra.constructs.autoscaler_tags import node_template_tags
 from llminfra.constructs.helm_release import chart_digest, dump_values
-from llminfra.constructs.scope import Scope
 from llminfra.constructs.log_group import RETENTION_DAYS, retention
 from llminfra.constructs.names import bounded, identifier, literal, partition
+from llminfra.constructs.scope import Scope
 from llminfra.constructs.user_data import encoded, mime_user_data, node_config
 from llminfra.planning.plan import Taint
 
