@@ -71,6 +71,7 @@ FULL: dict[str, Callable[[], ChartValues]] = {
         vpc_id="vpc-1",
         default_tags={"a": "b"},
         controller_config=up.ControllerConfig(),
+        pod_mutator_webhook_config=up.PodWebhook(),
         **SYSTEM_NODES,
     ),
     "gateway-helm": lambda: up.EnvoyGatewayValues(

@@ -41,6 +41,7 @@ from llminfra.charts.upstream.load_balancer_controller import (
     ControllerConfig,
     FeatureGates,
     LoadBalancerControllerValues,
+    PodWebhook,
 )
 from llminfra.charts.upstream.lws import LwsImage, LwsManagerImage, LwsValues
 from llminfra.charts.upstream.metrics_server import MetricsServerValues
@@ -89,6 +90,7 @@ __all__ = [
     "MountpointCsiDriverValues",
     "NodeExporter",
     "NvidiaDevicePluginValues",
+    "PodWebhook",
     "Prometheus",
     "PrometheusOperator",
     "PrometheusServiceAccount",

@@ -28,6 +28,13 @@ class ControllerConfig(ChartValues):
     feature_gates: FeatureGates = FeatureGates()
 
 
+class PodWebhook(ChartValues):
+    """``podMutatorWebhookConfig``: gives pods behind a target group a readiness gate."""
+
+    failure_policy: Literal["Ignore", "Fail"] = "Ignore"
+    """``Fail`` would keep every pod of such a namespace from starting while the controller is away."""
+
+
 class LoadBalancerControllerValues(ChartValues):
     """Internal load balancers unless a Service or Ingress says otherwise."""
 
@@ -43,6 +50,7 @@ class LoadBalancerControllerValues(ChartValues):
     default_tags: dict[str, str] = {}
     create_ingress_class_resource: bool = True
     controller_config: ControllerConfig | None = None
+    pod_mutator_webhook_config: PodWebhook | None = None
     resources: ResourceRequirements = small_resources("100m", "256Mi")
     tolerations: list[Toleration] = []
     node_selector: dict[str, str] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llminfra.charts.cluster_base import ClusterBaseValues, Gp3StorageClass, Namespace, PriorityClass
 from llminfra.charts.kubernetes import PodSecurityLevel
+from llminfra.compiler.releases.gateway import READINESS_LABEL
 from llminfra.compiler.releases.names import (
     EXTERNAL_SECRETS,
     GATEWAY,
@@ -38,7 +39,8 @@ def cluster_base_values(plan: Plan, needs: Needs) -> ClusterBaseValues:
     if needs.lws:
         namespaces.append(Namespace(name=LWS))
     if needs.gateway:
-        namespaces.append(Namespace(name=GATEWAY))
+        # An old Envoy pod must not leave before the balancer sends requests to the new one.
+        namespaces.append(Namespace(name=GATEWAY, labels=READINESS_LABEL if needs.load_balancer else {}))
     return ClusterBaseValues(
         namespaces=namespaces,
         priority_classes=[

@@ -22,6 +22,7 @@ from llminfra.charts.upstream import (
     ExtensionService,
     GatewayConfig,
     LoadBalancerControllerValues,
+    PodWebhook,
     RateLimitBackend,
     RateLimitService,
     RedisAddress,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from llminfra.spec.gateway import Tenant
     from llminfra.spec.secret import Secret
 
+READINESS_LABEL = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
+"""On a namespace: a pod behind a target group is ready once the balancer has found it healthy
+(kubernetes-sigs/aws-load-balancer-controller@11eb202c9 docs/deploy/pod_readiness_gate.md)."""
 LOAD_BALANCER_ACCOUNT = "aws-load-balancer-controller"
 HEALTH_PATH = "/healthz"
 """What the load balancer asks Envoy."""
@@ -79,6 +83,7 @@ def load_balancer_controller_values(
         service_account=ControllerServiceAccount(name=LOAD_BALANCER_ACCOUNT, annotations=irsa(role_arn)),
         create_ingress_class_resource=False,
         controller_config=ControllerConfig(),
+        pod_mutator_webhook_config=PodWebhook(),
         service_monitor=ServiceMonitorToggle(enabled=needs.monitoring),
     )
 
