@@ -27,9 +27,7 @@ class CustomAdapter:
             image_digest=server.image.digest,
             command=tuple(_filled(item, job, server) for item in server.command),
             args=tuple(_filled(item, job, server) for item in server.args),
-            worker_args=(),
             env=dict(server.env),
-            field_env={},
             cache_env=dict(LIBRARY_CACHES),
             secret_env=secret_env(job, api_key="API_KEY"),
             port=server.port,
@@ -54,7 +52,6 @@ class CustomAdapter:
                 timeout_s=server.live.timeout_s,
                 failure_threshold=6,
             ),
-            worker_probe=None,
             metrics=Metrics(
                 port=server.metrics.port or server.port,
                 path=server.metrics.path,
@@ -67,10 +64,6 @@ class CustomAdapter:
             else None,
             drain_flag_s=server.drain_s,
             run_as_user=server.run_as_user,
-            run_as_non_root=True,
-            added_capabilities=(),
-            privileged=False,
-            model_cache_gib=0,
         )
 
     def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +52,22 @@ class Invocation:
     image_digest: str | None
     command: tuple[str, ...]
     args: tuple[str, ...]
-    worker_args: tuple[str, ...]
     env: dict[str, str]
-    field_env: dict[str, str]
     cache_env: dict[str, str]
     secret_env: tuple[EnvFromSecret, ...]
     port: int
     startup: Probe
     readiness: Probe
     liveness: Probe
-    worker_probe: Probe | None
-    metrics: Metrics | None
     drain_flag_s: int
     run_as_user: int
-    run_as_non_root: bool
-    added_capabilities: tuple[str, ...]
-    privileged: bool
-    model_cache_gib: int
+    run_as_non_root: bool = True
+    worker_args: tuple[str, ...] = ()
+    field_env: dict[str, str] = field(default_factory=dict)
+    worker_probe: Probe | None = None
+    metrics: Metrics | None = None
+    added_capabilities: tuple[str, ...] = ()
+    privileged: bool = False
+    model_cache_gib: int = 0
     worker_command: tuple[str, ...] = ()
     kernel_folders: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from llminfra.engines.shared import (
     RUN_AS_USER,
     STARTUP_PERIOD_S,
     efa_env,
+    engine_of,
     image_of,
     secret_env,
     startup_failures,
@@ -44,7 +45,7 @@ class SglangAdapter:
         Raises:
             NoImageError: The job needs EFA, and neither the spec nor the catalog has an image with its userspace.
         """
-        engine, release = _engine(job)
+        engine, release = engine_of(job, SGLang)
         repository, tag, digest = image_of(job, engine)
         server = release.info.server
         args = _args(job, engine)
@@ -56,7 +57,6 @@ class SglangAdapter:
             args=(*args, *_rank(job, "0")),
             worker_args=(*args, *_rank(job, "$(LWS_WORKER_INDEX)")) if job.nodes > 1 else (),
             env=_env(job, engine),
-            field_env={},
             cache_env=dict(LIBRARY_CACHES),
             # SGLang takes its key only as a flag; the chart expands the variable from the secret.
             secret_env=secret_env(job, api_key="SGLANG_API_KEY"),
@@ -76,25 +76,14 @@ class SglangAdapter:
             metrics=_metrics(release),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
-            run_as_non_root=True,
             added_capabilities=("IPC_LOCK",) if job.efa else (),
-            privileged=False,
-            model_cache_gib=0,
             kernel_folders=(_KERNELS_OF_HOME, *LIBRARY_KERNELS),
         )
 
     def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` and ``SGLANG_*`` variables in ``env`` that the version lacks."""
-        engine, release = _engine(job)
+        engine, release = engine_of(job, SGLang)
         return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="SGLANG_")
-
-
-def _engine(job: ServingJob) -> tuple[SGLang, EngineRelease]:
-    engine = job.endpoint.engine
-    if not isinstance(engine, SGLang) or job.release is None:
-        msg = f"the SGLang adapter was given {type(engine).__name__}"
-        raise TypeError(msg)
-    return engine, job.release
 
 
 def _args(job: ServingJob, engine: SGLang) -> list[str]:

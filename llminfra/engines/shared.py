@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from llminfra.engines.invocation import EnvFromSecret
 from llminfra.engines.job import UnknownOption
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob
     from llminfra.spec.engines.base import LlmEngine
+
+Engine = TypeVar("Engine")
 
 # A high id that owns nothing on the node.
 RUN_AS_USER = 10001
@@ -34,6 +36,19 @@ LIBRARY_KERNELS = ("inductor", "triton", "flashinfer")
 
 class NoImageError(LookupError):
     """Neither the spec nor the catalog has an image that can run the job."""
+
+
+def engine_of(job: ServingJob, kind: type[Engine]) -> tuple[Engine, EngineRelease]:
+    """The engine of a job, which is of one adapter's kind, and its release.
+
+    Raises:
+        TypeError: The job is another adapter's.
+    """
+    engine = job.endpoint.engine
+    if not isinstance(engine, kind) or job.release is None:
+        msg = f"the {kind.__name__} adapter was given {type(engine).__name__}"
+        raise TypeError(msg)
+    return engine, job.release
 
 
 def image_of(job: ServingJob, engine: LlmEngine) -> tuple[str, str | None, str | None]:

@@ -14,6 +14,7 @@ from llminfra.engines.shared import (
     LIBRARY_CACHES,
     RUN_AS_USER,
     STARTUP_PERIOD_S,
+    engine_of,
     secret_env,
     startup_failures,
     unknown_options,
@@ -21,7 +22,6 @@ from llminfra.engines.shared import (
 from llminfra.spec.engines.tensorrt_llm import TensorRTLLM
 
 if TYPE_CHECKING:
-    from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
 
 PORT = 8000
@@ -32,7 +32,7 @@ class TensorRtLlmAdapter:
 
     def invoke(self, job: ServingJob) -> Invocation:
         """The ``trtllm-serve`` container of the job."""
-        engine, release = _engine(job)
+        engine, release = engine_of(job, TensorRTLLM)
         server = release.info.server
         return Invocation(
             image_repository=engine.image.repository,
@@ -40,9 +40,7 @@ class TensorRtLlmAdapter:
             image_digest=engine.image.digest,
             command=("trtllm-serve", "serve"),
             args=tuple(_args(job, engine)),
-            worker_args=(),
             env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
-            field_env={},
             cache_env=dict(LIBRARY_CACHES),
             secret_env=secret_env(job, api_key=None),
             port=PORT,
@@ -55,7 +53,6 @@ class TensorRtLlmAdapter:
             ),
             readiness=Probe(path=server.ready_path, port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
             liveness=Probe(path=server.health_path, port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
-            worker_probe=None,
             metrics=Metrics(
                 port=PORT,
                 path=server.metrics_path or "/prometheus/metrics",
@@ -66,24 +63,12 @@ class TensorRtLlmAdapter:
             ),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
-            run_as_non_root=True,
-            added_capabilities=(),
-            privileged=False,
-            model_cache_gib=0,
         )
 
     def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
         """Options in ``extra_args`` and ``TRTLLM_*`` variables that the recorded commit lacks."""
-        engine, release = _engine(job)
+        engine, release = engine_of(job, TensorRTLLM)
         return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="TRTLLM_")
-
-
-def _engine(job: ServingJob) -> tuple[TensorRTLLM, EngineRelease]:
-    engine = job.endpoint.engine
-    if not isinstance(engine, TensorRTLLM) or job.release is None:
-        msg = f"the TensorRT-LLM adapter was given {type(engine).__name__}"
-        raise TypeError(msg)
-    return engine, job.release
 
 
 def _args(job: ServingJob, engine: TensorRTLLM) -> list[str]:

@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.engines.invocation import Invocation, Metrics, Probe
-from llminfra.engines.shared import STARTUP_PERIOD_S, image_of, secret_env, startup_failures, unknown_options
+from llminfra.engines.shared import STARTUP_PERIOD_S, engine_of, image_of, secret_env, startup_failures, unknown_options
 from llminfra.spec.engines.tgi import TGI
 
 if TYPE_CHECKING:
-    from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
 
 PORT = 8080
@@ -30,7 +29,7 @@ class TgiAdapter:
         Raises:
             NoImageError: The job spans nodes, which TGI cannot.
         """
-        engine, release = _engine(job)
+        engine, release = engine_of(job, TGI)
         repository, tag, digest = image_of(job, engine)
         server = release.info.server
         return Invocation(
@@ -39,9 +38,7 @@ class TgiAdapter:
             image_digest=digest,
             command=("text-generation-launcher",),
             args=tuple(_args(job, engine)),
-            worker_args=(),
             env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
-            field_env={},
             cache_env={"HF_HOME": "huggingface", "TRITON_CACHE_DIR": "triton"},
             secret_env=secret_env(job, api_key="API_KEY"),
             port=PORT,
@@ -54,7 +51,6 @@ class TgiAdapter:
             ),
             readiness=Probe(path=server.ready_path, port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
             liveness=Probe(path=server.health_path, port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
-            worker_probe=None,
             metrics=Metrics(
                 port=PORT,
                 path=server.metrics_path or "/metrics",
@@ -66,23 +62,12 @@ class TgiAdapter:
             drain_flag_s=job.drain_s,
             run_as_user=0,
             run_as_non_root=False,
-            added_capabilities=(),
-            privileged=False,
-            model_cache_gib=0,
         )
 
     def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` that the version lacks."""
-        engine, release = _engine(job)
+        engine, release = engine_of(job, TGI)
         return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="TGI_")
-
-
-def _engine(job: ServingJob) -> tuple[TGI, EngineRelease]:
-    engine = job.endpoint.engine
-    if not isinstance(engine, TGI) or job.release is None:
-        msg = f"the TGI adapter was given {type(engine).__name__}"
-        raise TypeError(msg)
-    return engine, job.release
 
 
 def _args(job: ServingJob, engine: TGI) -> list[str]:

@@ -19,6 +19,7 @@ from llminfra.engines.shared import (
     RUN_AS_USER,
     STARTUP_PERIOD_S,
     efa_env,
+    engine_of,
     image_of,
     secret_env,
     startup_failures,
@@ -48,7 +49,7 @@ class VllmAdapter:
         Raises:
             NoImageError: The job needs EFA, and neither the spec nor the catalog has an image with its userspace.
         """
-        engine, release = _engine(job)
+        engine, release = engine_of(job, VLLM)
         repository, tag, digest = image_of(job, engine)
         ranks = ranks_of(job, engine, release)
         common = _common_args(job, engine, release)
@@ -79,25 +80,15 @@ class VllmAdapter:
             metrics=_metrics(release, port),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
-            run_as_non_root=True,
             added_capabilities=("IPC_LOCK",) if job.efa and job.role is None else (),
             privileged=job.role is not None,
-            model_cache_gib=0,
             kernel_folders=("vllm/torch_compile_cache", "vllm/flashinfer_autotune_cache", *LIBRARY_KERNELS),
         )
 
     def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` and ``VLLM_*`` variables in ``env`` that the version lacks."""
-        engine, release = _engine(job)
+        engine, release = engine_of(job, VLLM)
         return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="VLLM_")
-
-
-def _engine(job: ServingJob) -> tuple[VLLM, EngineRelease]:
-    engine = job.endpoint.engine
-    if not isinstance(engine, VLLM) or job.release is None:
-        msg = f"the vLLM adapter was given {type(engine).__name__}"
-        raise TypeError(msg)
-    return engine, job.release
 
 
 def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[str]:
