@@ -56,7 +56,7 @@ class LocalNvme(Spec):
     source: ModelBucket
     """Bucket that the model is copied from."""
     copy_image: Image | None = None
-    """Image with Python and boto3 that copies; ``None``: the engine's own."""
+    """Image with Python that copies, for engines whose own has none; ``None``: the engine's."""
 
 
 Storage = Annotated[ModelBucket | Lustre, Field(discriminator="kind")]

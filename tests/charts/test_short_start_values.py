@@ -59,7 +59,7 @@ def test_order_and_rights_of_the_helpers(objects: Objects) -> None:
 
 def test_scripts_are_carried_unchanged(objects: Objects) -> None:
     data = one(objects, "ConfigMap")["data"]
-    assert set(data) == {"cache_weights.py", "keep_kernels.py"}
+    assert set(data) == {"cache_weights.py", "keep_kernels.py", "s3_client.py"}
     for name, text in data.items():
         assert text.strip() == (chart_dir("llm-server") / "files" / name).read_text(encoding="utf-8").strip()
 

@@ -34,7 +34,7 @@ class NodeCopy(ChartValues):
     requests: int = Field(ge=4, le=256)
     """Requests to S3 at once."""
     image: Image | None = None
-    """Has Python and ``boto3``; the engine's own where it is not given."""
+    """Has Python 3.9 or later; the engine's own where it is not given."""
     python: str = "python3"
     user: int = Field(ge=1)
     resources: SmallResources

@@ -1,7 +1,7 @@
 """Copy one model from a bucket to the disks of this node, once for all pods of the node.
 
-Runs before the engine, in a container of its own; needs ``boto3``. Settings are environment variables: BUCKET, PREFIX
-(of the model, with its revision, ending with a slash), CACHE_DIR, REQUESTS (at once) and AWS_DEFAULT_REGION.
+Runs before the engine, in a container of its own; needs Python alone. Settings are environment variables: BUCKET,
+PREFIX (of the model, with its revision, ending with a slash), CACHE_DIR, REQUESTS (at once) and AWS_DEFAULT_REGION.
 
 The model appears under ``CACHE_DIR/models/BUCKET/PREFIX`` at once, by renaming a folder whose files have the sizes and
 checksums that the bucket states. A pod that starts meanwhile waits for a lock that the kernel takes from a pod that
@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from s3_client import S3, S3Error
+
 CHECKSUM_KEY = "llminfra-checksum"
 PART_BYTES = 64 * 1024 * 1024
 READ_BYTES = 4 * 1024 * 1024
@@ -34,8 +36,6 @@ THREADS = 4
 SPARE_BYTES = 2 * 1024**3
 LOCK_S = 5
 COMPLETE = ".complete"
-# Without the right to list a bucket, S3 forbids what is not there.
-MISSING = {"404", "NoSuchKey", "NotFound", "403", "AccessDenied"}
 
 log = logging.getLogger("cache-weights")
 
@@ -64,14 +64,10 @@ class Part:
     size: int
 
 
-def list_sources(s3: Any, bucket: str, prefix: str) -> list[Source]:
+def list_sources(s3: S3, bucket: str, prefix: str) -> list[Source]:
     """The files of the model: as the copy from the Hub noted them, else as they lie in the bucket."""
-    sizes = {}
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", ()):
-            name = item["Key"][len(prefix) :]
-            if name and not name.endswith("/"):
-                sizes[name] = item["Size"]
+    sizes = {key[len(prefix) :]: size for key, size in s3.sizes(bucket, prefix).items()}
+    sizes = {name: size for name, size in sizes.items() if name and not name.endswith("/")}
     if not sizes:
         raise CacheError(f"nothing lies under s3://{bucket}/{prefix}")
     noted = _noted(s3, bucket, prefix)
@@ -79,35 +75,26 @@ def list_sources(s3: Any, bucket: str, prefix: str) -> list[Source]:
         raise CacheError(f"s3://{bucket}/{prefix} is not complete: {', '.join(missing)}")
     if noted:
         return [Source(*item) for item in sorted(noted)]
-    return [Source(name, size, _stated(s3, bucket, prefix + name)) for name, size in sorted(sizes.items())]
+    stated = {name: s3.metadata(bucket, prefix + name).get(CHECKSUM_KEY, "") for name in sizes}
+    return [Source(name, size, stated[name]) for name, size in sorted(sizes.items())]
 
 
-def _noted(s3: Any, bucket: str, prefix: str) -> list[tuple[str, int, str]]:
+def _noted(s3: S3, bucket: str, prefix: str) -> list[tuple[str, int, str]]:
     """What ``<prefix>.complete.json`` lists, if it is there."""
     try:
-        body = s3.get_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}.complete.json")["Body"].read()
-    except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] in MISSING:
+        body = s3.read(bucket, f"{prefix.rstrip('/')}.complete.json")
+    except S3Error as error:
+        if error.missing:
             return []
         raise
     return [(name, item["size"], item["checksum"]) for name, item in json.loads(body)["files"].items()]
 
 
-def _stated(s3: Any, bucket: str, key: str) -> str:
-    return str(s3.head_object(Bucket=bucket, Key=key)["Metadata"].get(CHECKSUM_KEY, ""))
-
-
-def fetch(part: Part, s3: Any) -> int:
+def fetch(part: Part, s3: S3) -> int:
     """Read one range into its place in the file."""
-    last = part.start + part.size - 1
-    body = s3.get_object(Bucket=part.bucket, Key=part.key, Range=f"bytes={part.start}-{last}")["Body"]
-    place = part.start
     with open(part.path, "r+b") as stream:  # noqa: PTH123  # plain file in a hot loop
-        stream.seek(place)
-        while block := body.read(READ_BYTES):
-            place += stream.write(block)
-    if place != part.start + part.size:
-        raise CacheError(f"{part.key}: {place - part.start} of {part.size} bytes came")
+        stream.seek(part.start)
+        s3.fetch(part.bucket, part.key, stream, part.start, part.size, READ_BYTES)
     return part.size
 
 
@@ -129,11 +116,8 @@ def parts_of(source: Source, bucket: str, prefix: str, path: Path) -> list[Part]
     ]
 
 
-def _client() -> Any:
-    import boto3  # noqa: PLC0415  # in the image of the container, not where this file is tested
-    from botocore.config import Config  # noqa: PLC0415
-
-    return boto3.client("s3", config=Config(max_pool_connections=THREADS * 2, retries={"mode": "adaptive"}))
+def _client() -> S3:
+    return S3(os.environ["AWS_DEFAULT_REGION"])
 
 
 def _fetch_all(parts: list[Part]) -> int:
@@ -171,7 +155,7 @@ def copy_all(sources: list[Source], bucket: str, prefix: str, folder: Path, requ
     # Each process has several threads, and gets ranges from all over: the last ones end together.
     shares = [parts[index::processes] for index in range(processes)]
     with _pool(processes) as pool:
-        came = sum(pool.map(_fetch_all, shares))
+        came: int = sum(pool.map(_fetch_all, shares))
         wrong = [item for item in pool.map(_check_one, *zip(*files, strict=True)) if item] if files else []
     if wrong:
         raise CacheError("; ".join(wrong))
@@ -219,7 +203,7 @@ def check_room(folder: Path, sources: list[Source]) -> None:
         )
 
 
-def cache_model(s3: Any, settings: dict[str, str]) -> bool:
+def cache_model(s3: S3, settings: dict[str, str]) -> bool:
     """Put the model on the node unless it is there; whether it was copied."""
     bucket, prefix, root = settings["BUCKET"], settings["PREFIX"], Path(settings["CACHE_DIR"])
     final = root / "models" / bucket / prefix.rstrip("/")
@@ -261,7 +245,7 @@ def main() -> int:
     os.umask(0o022)
     try:
         cache_model(_client(), dict(os.environ))
-    except CacheError as error:
+    except (CacheError, S3Error, LookupError) as error:
         log.error("%s", error)  # noqa: TRY400  # the message says it all
         return 1
     return 0

@@ -1,7 +1,7 @@
 """Keep what an engine compiles at its start for pods that start later.
 
 ``keep_kernels.py restore`` runs before the engine and unpacks what an earlier pod left; ``keep_kernels.py save`` runs
-beside it, waits until the engine is ready, and uploads its kernels if nobody did. Needs ``boto3``. Settings are
+beside it, waits until the engine is ready, and uploads its kernels if nobody did. Needs Python alone. Settings are
 environment variables: BUCKET, KEY, CACHE_DIR, FOLDERS (JSON list, below CACHE_DIR), READY_URL and AWS_DEFAULT_REGION.
 
 The object is written once, whole or not at all: the first pod wins, and later pods change nothing. A cache that is
@@ -10,6 +10,7 @@ missing, damaged or out of reach costs the time to compile and no more: neither 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -23,15 +24,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from s3_client import S3, S3Error
 
 PACKED = ".kernels.tar"
 # S3 takes 5 GiB in one piece; kernels of one engine are some hundred MiB.
 LARGEST_BYTES = 4 * 1024**3
 POLL_S = 5
 READ_S = 120
-# Without the right to list a bucket, S3 forbids what is not there.
-MISSING = {"404", "NoSuchKey", "NotFound", "403", "AccessDenied"}
+READ_BYTES = 4 * 1024 * 1024
 
 log = logging.getLogger("keep-kernels")
 
@@ -40,20 +41,21 @@ class KernelError(Exception):
     """The cache cannot be used; the message says why."""
 
 
-def restore(s3: Any, settings: dict[str, str]) -> bool:
+def restore(s3: S3, settings: dict[str, str]) -> bool:
     """Unpack the kernels of an earlier pod; whether there were any."""
-    root = Path(settings["CACHE_DIR"])
+    root, bucket, key = Path(settings["CACHE_DIR"]), settings["BUCKET"], settings["KEY"]
     folders, packed = json.loads(settings["FOLDERS"]), root / PACKED
     try:
-        answer = s3.get_object(Bucket=settings["BUCKET"], Key=settings["KEY"], ChecksumMode="ENABLED")
-    except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] in MISSING:
+        stated = s3.metadata(bucket, key)
+    except S3Error as error:
+        if error.missing:
             log.info("nobody has left kernels: the engine compiles its own")
             return False
         raise
     try:
         with packed.open("wb") as stream:
-            shutil.copyfileobj(answer["Body"], stream, 1024 * 1024)
+            s3.fetch(bucket, key, stream, 0, int(stated.get("bytes", "0")), READ_BYTES)
+        _check_whole(packed, stated.get("sha256", ""))
         with tarfile.open(packed) as archive:
             _check_members(archive, folders)
             # Nothing outside the folder, no devices, no links that lead out of it.
@@ -64,8 +66,21 @@ def restore(s3: Any, settings: dict[str, str]) -> bool:
         raise
     finally:
         packed.unlink(missing_ok=True)
-    log.info("kernels of %s are there", settings["KEY"])
+    log.info("kernels of %s are there", key)
     return True
+
+
+def _check_whole(packed: Path, wanted: str) -> None:
+    if (actual := _sha256(packed)) != wanted:
+        raise KernelError(f"the archive has the checksum {actual}, and should have {wanted or 'one'}")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _check_members(archive: tarfile.TarFile, folders: list[str]) -> None:
@@ -86,18 +101,18 @@ def wait_until_ready(url: str) -> None:
         time.sleep(POLL_S)
 
 
-def exists(s3: Any, settings: dict[str, str]) -> bool:
+def exists(s3: S3, settings: dict[str, str]) -> bool:
     """Whether kernels lie in the bucket."""
     try:
-        s3.head_object(Bucket=settings["BUCKET"], Key=settings["KEY"])
-    except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] in MISSING:
+        s3.metadata(settings["BUCKET"], settings["KEY"])
+    except S3Error as error:
+        if error.missing:
             return False
         raise
     return True
 
 
-def save(s3: Any, settings: dict[str, str]) -> bool:
+def save(s3: S3, settings: dict[str, str]) -> bool:
     """Upload the engine's kernels unless some are there; whether they were uploaded."""
     if exists(s3, settings):
         log.info("kernels lie in the bucket: nothing to save")
@@ -115,21 +130,12 @@ def save(s3: Any, settings: dict[str, str]) -> bool:
         size = packed.stat().st_size
         if size > LARGEST_BYTES:
             raise KernelError(f"{size / 1e9:,.1f} GB are more than kernels can be: {', '.join(folders)}")
-        with packed.open("rb") as body:
-            try:
-                # "*": only where nothing is; two pods may come here at the same time.
-                s3.put_object(
-                    Bucket=settings["BUCKET"],
-                    Key=settings["KEY"],
-                    Body=body,
-                    ChecksumAlgorithm="SHA256",
-                    IfNoneMatch="*",
-                )
-            except s3.exceptions.ClientError as error:
-                if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
-                    raise
-                log.info("another pod was faster")
-                return False
+        digest = _sha256(packed)
+        stated = {"sha256": digest, "bytes": str(size)}
+        # Only where nothing is: two pods may come here at the same time.
+        if not s3.put_new(settings["BUCKET"], settings["KEY"], packed, digest, stated):
+            log.info("another pod was faster")
+            return False
     finally:
         packed.unlink(missing_ok=True)
     log.info("saved %.0f MB as s3://%s/%s", size / 1e6, settings["BUCKET"], settings["KEY"])
@@ -158,18 +164,16 @@ def _forgiving(what: str) -> Iterator[None]:
 def main() -> int:
     """Run one of the two commands with the settings of the environment."""
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
-    import boto3  # noqa: PLC0415  # in the image of the container, not where this file is tested
-
     settings = dict(os.environ)
     if sys.argv[1:] == ["restore"]:
         with _forgiving("kernels of earlier pods are not used"):
-            restore(boto3.client("s3"), settings)
+            restore(S3(settings["AWS_DEFAULT_REGION"]), settings)
         return 0
     # The kubelet ends this container after the engine's; until then it only has to be there.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _forgiving("kernels are not saved"):
         wait_until_ready(settings["READY_URL"])
-        save(boto3.client("s3"), settings)
+        save(S3(settings["AWS_DEFAULT_REGION"]), settings)
     while True:
         signal.pause()
 
