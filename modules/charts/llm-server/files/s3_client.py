@@ -87,8 +87,8 @@ def credentials(environment: Mapping[str, str], region: str) -> Credentials:
             for item in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
         )
         return Credentials(key, secret, session, _ends(ends))
-    if key := environment.get("AWS_ACCESS_KEY_ID"):
-        return Credentials(key, environment["AWS_SECRET_ACCESS_KEY"], environment.get("AWS_SESSION_TOKEN", ""))
+    if given := environment.get("AWS_ACCESS_KEY_ID"):
+        return Credentials(given, environment["AWS_SECRET_ACCESS_KEY"], environment.get("AWS_SESSION_TOKEN", ""))
     raise LookupError("the pod has no AWS identity: neither Pod Identity nor a role by web identity")
 
 
