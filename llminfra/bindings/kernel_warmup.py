@@ -71,7 +71,7 @@ def fill_package_cache(
     variables = {**os.environ, **environment, "JSII_RUNTIME_PACKAGE_CACHE": "enabled"}
     with tempfile.TemporaryFile() as errors:
         try:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(  # noqa: S603  # Node.js and its entry point, no shell
                 [node, entry_point], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=variables
             )
         except OSError as error:

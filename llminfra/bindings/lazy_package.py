@@ -159,7 +159,7 @@ class _KernelStartLoader(SourceFileLoader):
 
 def _unpack_no_runtime() -> None:
     """Keep jsii from unpacking the kernel that it carries, which it does even where a variable names another one."""
-    from jsii._kernel.providers.process import _NodeProcess  # noqa: PLC0415
+    from jsii._kernel.providers.process import _NodeProcess  # noqa: PLC0415  # jsii is being imported
 
     # A patch, as it has no switch for that.
     setattr(_NodeProcess, "_jsii_runtime", lambda _process: "")  # noqa: B010  # an assignment would not type-check
@@ -176,7 +176,7 @@ class _AssemblyLoader(SourceFileLoader):
         super().exec_module(module)
         self._finder.loaded = True
 
-    def get_resource_reader(self, name: str) -> TraversableResources:  # type: ignore[override]
+    def get_resource_reader(self, name: str) -> TraversableResources:  # type: ignore[override]  # less than it may return
         del name
         return _Folder(self._finder.opened()[0])
 

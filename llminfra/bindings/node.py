@@ -84,7 +84,7 @@ def is_supported(version: str, today: date) -> bool:
 
 def _version_of(node: Path) -> str:
     try:
-        result = subprocess.run([node, "--version"], capture_output=True, text=True, check=True, timeout=30)  # noqa: S603
+        result = subprocess.run([node, "--version"], capture_output=True, text=True, check=True, timeout=30)  # noqa: S603  # no shell
     except (OSError, subprocess.SubprocessError) as error:
         raise NodeNotFoundError(f"{node} does not run: {error}") from error
     return result.stdout.strip()

@@ -97,7 +97,7 @@ class Pipeline:
 
     def next_message(self) -> Any:
         """The next answer, decoded as jsii does."""
-        from jsii._kernel.providers.process import ohook  # noqa: PLC0415
+        from jsii._kernel.providers.process import ohook  # noqa: PLC0415  # jsii loads late
 
         return json.loads(self.lines.get(), object_hook=ohook)
 
@@ -123,7 +123,7 @@ class Pipeline:
         self.outstanding.append((told, asked))
 
     def _unstructured(self, value: object) -> Any:
-        from jsii._kernel.providers.process import jdefault  # noqa: PLC0415
+        from jsii._kernel.providers.process import jdefault  # noqa: PLC0415  # jsii loads late
 
         if hasattr(value, "__jsii_ref__"):
             return jdefault(value)  # type: ignore[no-untyped-call]  # jsii has no types there
@@ -151,7 +151,7 @@ def _pipeline() -> Pipeline:
     """The pipeline of this process's kernel, built in on first use."""
     import jsii._runtime  # noqa: PLC0415  # starts Node.js
 
-    process = jsii._runtime.kernel.provider._process  # type: ignore[attr-defined]
+    process = jsii._runtime.kernel.provider._process  # type: ignore[attr-defined]  # jsii types only its interface
     existing = getattr(process.send, "__self__", None)
     if isinstance(existing, Pipeline):
         return existing
@@ -184,7 +184,7 @@ def _id_of(args: Any) -> str:
 
 def _failure(answer: dict[str, Any], asked: str) -> Exception:
     """The exception that jsii raises for this answer, and what was asked."""
-    from jsii.errors import JavaScriptError, JSIIError  # noqa: PLC0415
+    from jsii.errors import JavaScriptError, JSIIError  # noqa: PLC0415  # only on failure
 
     kind = JSIIError if answer.get("name") == "@jsii/kernel.Fault" else RuntimeError
     error = kind(f"{answer['error']} ({asked})")

@@ -92,7 +92,7 @@ def _path(node: Node, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _fill(entry: Entry, folder: Path, submodules: frozenset[str]) -> None:
-    from llminfra.bindings.kernel_warmup import Assembly, fill_package_cache, write_runtime  # noqa: PLC0415
+    from llminfra.bindings.kernel_warmup import Assembly, fill_package_cache, write_runtime  # noqa: PLC0415  # a build only
     from llminfra.bindings.trimmed_assembly import trim  # noqa: PLC0415 - a build only
 
     archive = _archive_in(folder)

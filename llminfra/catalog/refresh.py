@@ -11,6 +11,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from llminfra.catalog.instances import all_gpu_types
@@ -88,11 +89,11 @@ def refresh_prices(
     found = _Collected()
     for name in names:
         progress(name)
-        _guard(found, refusals, f"price list of {name}", lambda name=name: _list_prices(found, pricing, name, region))  # type: ignore[misc]
+        _guard(found, refusals, f"price list of {name}", partial(_list_prices, found, pricing, name, region))
     if ec2 is not None:
         _guard(found, refusals, "spot prices", lambda: _spot(found, ec2, names, moment))
         for name in names:
-            _guard(found, refusals, f"capacity blocks of {name}", lambda name=name: _block(found, ec2, name))  # type: ignore[misc]
+            _guard(found, refusals, f"capacity blocks of {name}", partial(_block, found, ec2, name))
     if savings_plans is not None:
         _guard(found, refusals, "savings plans", lambda: _savings(found, savings_plans, names, region))
     file = PriceFile(region=region, date=moment.date().isoformat(), prices=dict(sorted(found.prices.items())))

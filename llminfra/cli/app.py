@@ -31,7 +31,7 @@ app.add_typer(catalog.app)
 @app.callback(invoke_without_command=True)
 def _common(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
     if version:
-        from llminfra import __version__  # noqa: PLC0415  # only for this option
+        from llminfra import __version__  # only for this option
 
         typer.echo(f"llminfra {__version__}")
         raise typer.Exit

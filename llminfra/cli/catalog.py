@@ -26,11 +26,11 @@ def refresh(
     Uses the credentials of the environment, as the AWS command line does. Set LLMINFRA_PRICES to the file to plan with
     it.
     """
-    from llminfra.catalog.price_file import VARIABLE  # noqa: PLC0415  # loaded when the command runs
-    from llminfra.catalog.refresh import PRICE_LIST_REGION, refresh_prices  # noqa: PLC0415
-    from llminfra.cli.extras import need  # noqa: PLC0415
-    from llminfra.cli.output import working_on  # noqa: PLC0415
-    from llminfra.diagnostics import ToolError, UsageError  # noqa: PLC0415
+    from llminfra.catalog.price_file import VARIABLE  # loaded when the command runs
+    from llminfra.catalog.refresh import PRICE_LIST_REGION, refresh_prices
+    from llminfra.cli.extras import need
+    from llminfra.cli.output import working_on
+    from llminfra.diagnostics import ToolError, UsageError
 
     boto3 = need("boto3", "catalog refresh", "aws")
     refused = need("botocore.exceptions", "catalog refresh", "aws")

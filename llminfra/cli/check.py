@@ -56,9 +56,9 @@ def check(
     fix: Annotated[bool, typer.Option("--fix", help="Print mechanical fixes as a diff of the spec.")] = False,
 ) -> None:
     """Check a spec and what it becomes; exit with 1 on a finding that nobody accepted."""
-    from llminfra.cli.extras import need  # noqa: PLC0415  # heavy modules load inside the command
-    from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
-    from llminfra.cli.scratch import synthesized  # noqa: PLC0415
+    from llminfra.cli.extras import need  # heavy modules load inside the command
+    from llminfra.cli.planned import plan_for_synthesis
+    from llminfra.cli.scratch import synthesized
 
     form = Format.JSON if as_json else output
     policy = need("llminfra.policy", "check", "policy")
@@ -70,7 +70,7 @@ def check(
     except SpecError as error:
         if form is Format.TABLE:
             raise
-        from llminfra.cli.check_view import report_of_failed_spec  # noqa: PLC0415
+        from llminfra.cli.check_view import report_of_failed_spec
 
         _write(report_of_failed_spec(error), form, out, FailOn.ERROR)
         raise typer.Exit(1) from None
@@ -110,9 +110,9 @@ def _severity(fail_on: FailOn) -> Severity | None:
 
 
 def _write(report: PolicyReport, form: Format, out: Path | None, fail_on: FailOn) -> None:
-    import sys  # noqa: PLC0415  # loaded when the command runs
+    import sys  # loaded when the command runs
 
-    from llminfra.policy import formats  # noqa: PLC0415
+    from llminfra.policy import formats
 
     match form:
         case Format.JSON:
@@ -124,7 +124,7 @@ def _write(report: PolicyReport, form: Format, out: Path | None, fail_on: FailOn
         case Format.GITHUB:
             text = formats.to_github(report)
         case Format.TABLE:
-            from llminfra.cli.check_view import check_text, print_check  # noqa: PLC0415  # rich only for people
+            from llminfra.cli.check_view import check_text, print_check  # rich only for people
 
             if out is None:
                 print_check(report, _severity(fail_on))
@@ -139,9 +139,9 @@ def _write(report: PolicyReport, form: Format, out: Path | None, fail_on: FailOn
 
 def _propose(proposal: object) -> None:
     """The diff on stdout, ready for ``git apply``; what needs a person on stderr."""
-    import sys  # noqa: PLC0415  # loaded when the command runs
+    import sys  # loaded when the command runs
 
-    from llminfra.policy import Proposal  # noqa: PLC0415
+    from llminfra.policy import Proposal
 
     assert isinstance(proposal, Proposal)  # noqa: S101  # narrows the lazily imported type
     sys.stdout.write(proposal.diff)

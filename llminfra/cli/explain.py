@@ -16,8 +16,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Print a rule's page: what, why, fix, source."""
-    from llminfra.cli.extras import need  # noqa: PLC0415  # loaded when the command runs
-    from llminfra.cli.output import write_json  # noqa: PLC0415
+    from llminfra.cli.extras import need  # loaded when the command runs
+    from llminfra.cli.output import write_json
 
     rules = need("llminfra.rules.registry", "explain").rules()
     if everything == (code is not None):
@@ -25,14 +25,14 @@ def explain(
         raise UsageError(msg)
     if everything:
         if as_json:
-            from llminfra.cli.rule_page import plain_rule  # noqa: PLC0415
+            from llminfra.cli.rule_page import plain_rule
 
             write_json([plain_rule(rule) for rule in rules])
             return
         for rule in rules:
             typer.echo(f"{rule.code:<16} {rule.severity.value:<8} {rule.title}")
         return
-    from llminfra.cli.rule_page import find_rule, plain_rule, print_rule  # noqa: PLC0415
+    from llminfra.cli.rule_page import find_rule, plain_rule, print_rule
 
     rule = find_rule(str(code), rules)
     if as_json:

@@ -24,7 +24,7 @@ def json_failures(as_json: bool) -> Iterator[None]:
     except SpecError as error:
         if not as_json:
             raise
-        from llminfra.cli.output import write_json  # noqa: PLC0415  # only on failure
+        from llminfra.cli.output import write_json  # only on failure
 
         write_json({"ok": False, "diagnostics": [item.to_dict() for item in error.diagnostics]})
         raise SystemExit(1) from None

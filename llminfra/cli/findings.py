@@ -21,7 +21,7 @@ def print_findings(diagnostics: Sequence[Diagnostic]) -> None:
     """Print findings and a summary on stderr; errors last, where a terminal shows them."""
     ordered = sorted(diagnostics, key=lambda item: -_ORDER.index(item.severity))
     if sys.stderr.isatty():
-        from llminfra.cli.output import stderr_console  # noqa: PLC0415  # rich is for terminals
+        from llminfra.cli.output import stderr_console  # rich is for terminals
 
         console = stderr_console()
         for item in ordered:
@@ -35,8 +35,8 @@ def print_findings(diagnostics: Sequence[Diagnostic]) -> None:
 
 def print_finding(console: Console, item: Diagnostic) -> None:
     """Print one finding in full."""
-    from rich.table import Table  # noqa: PLC0415  # rich is for terminals
-    from rich.text import Text  # noqa: PLC0415
+    from rich.table import Table  # rich is for terminals
+    from rich.text import Text
 
     head = Text.assemble(
         (f"{item.severity.value} {item.code}", STYLES[item.severity]), "  ", (item.path or "the spec", "bold")

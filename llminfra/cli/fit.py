@@ -106,8 +106,8 @@ def _list(
     sort: str | None,
     purchase: str | None,
 ) -> None:
-    from llminfra.cli.fit_options import find_options, options_view, plain_options  # noqa: PLC0415  # when it runs
-    from llminfra.cli.output import print_result, stdout_console, write_json  # noqa: PLC0415
+    from llminfra.cli.fit_options import find_options, options_view, plain_options  # when it runs
+    from llminfra.cli.output import print_result, stdout_console, write_json
 
     _add_config(case, config)
     where = region or "us-east-1"
@@ -131,7 +131,7 @@ def _list(
 
 
 def _add_config(case: dict[str, object], config: Path | None) -> None:
-    import json  # noqa: PLC0415  # loaded when the command runs
+    import json  # loaded when the command runs
 
     if config is None:
         return
@@ -144,9 +144,9 @@ def _add_config(case: dict[str, object], config: Path | None) -> None:
 
 def _stream(path: Path) -> None:
     """Results come line by line, so that a reader of a pipe sees each as soon as it is there."""
-    import sys  # noqa: PLC0415  # loaded when the command runs
+    import sys  # loaded when the command runs
 
-    from llminfra.planning.memory import fit_jsonl  # noqa: PLC0415
+    from llminfra.planning.memory import fit_jsonl
 
     if str(path) == "-":
         for line in fit_jsonl(sys.stdin):
@@ -163,19 +163,19 @@ def _stream(path: Path) -> None:
 
 
 def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
-    import json  # noqa: PLC0415  # loaded when the command runs
+    import json  # loaded when the command runs
 
-    from llminfra.planning.memory import fit_line  # noqa: PLC0415
+    from llminfra.planning.memory import fit_line
 
     _add_config(given, config)
     result = fit_line(json.dumps(given))
     if as_json:
-        from llminfra.cli.output import write_json  # noqa: PLC0415
+        from llminfra.cli.output import write_json
 
         write_json(result.model_dump(mode="json"))
     else:
-        from llminfra.cli.fit_view import fit_view  # noqa: PLC0415  # rich only for people
-        from llminfra.cli.output import print_result, stdout_console  # noqa: PLC0415
+        from llminfra.cli.fit_view import fit_view  # rich only for people
+        from llminfra.cli.output import print_result, stdout_console
 
         console = stdout_console()
         print_result(fit_view(result, console.width), console)

@@ -43,14 +43,14 @@ def find_options(
     Raises:
         UsageError: The model is unknown, or an option is wrong.
     """
-    from pydantic import ValidationError  # noqa: PLC0415  # loaded when the command runs
+    from pydantic import ValidationError  # loaded when the command runs
 
-    from llminfra.catalog import regions  # noqa: PLC0415
-    from llminfra.catalog.engines import engine_info, engine_release  # noqa: PLC0415
-    from llminfra.planning.memory import FitCase  # noqa: PLC0415
-    from llminfra.planning.memory.estimate import facts_for, fit_case  # noqa: PLC0415
-    from llminfra.planning.performance import Load  # noqa: PLC0415
-    from llminfra.planning.selection import list_options  # noqa: PLC0415
+    from llminfra.catalog import regions
+    from llminfra.catalog.engines import engine_info, engine_release
+    from llminfra.planning.memory import FitCase
+    from llminfra.planning.memory.estimate import facts_for, fit_case
+    from llminfra.planning.performance import Load
+    from llminfra.planning.selection import list_options
 
     if sort_by not in SORTS:
         msg = f"--sort is one of {', '.join(SORTS)}, got {sort_by!r}"
@@ -105,9 +105,9 @@ def options_view(
     model: str, options: tuple[Option, ...], *, region: str, concurrency: int, width: int
 ) -> RenderableType:
     """The table of those that fit, and a line about each kind of GPU that does not."""
-    from rich.console import Group  # noqa: PLC0415  # rich only for people
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Group  # rich only for people
+    from rich.table import Table
+    from rich.text import Text
 
     good = [option for option in options if option.fits]
     columns: list[tuple[str, bool, Callable[[Option], str]]] = [

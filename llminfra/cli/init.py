@@ -13,7 +13,7 @@ def init(
     name: Annotated[str | None, typer.Option(help="Name of the platform; default: the folder's.")] = None,
 ) -> None:
     """Write a ready application repository: spec, cdktf.json, pipeline, tests."""
-    from llminfra.starter import write_starter  # noqa: PLC0415  # only for this command
+    from llminfra.starter import write_starter  # only for this command
 
     for path in write_starter(folder, name):
         typer.echo(str(path))

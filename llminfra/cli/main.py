@@ -37,15 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str], call: PlainCall | None) -> int:
     try:
         if call is not None and call.command == "plan":
-            from llminfra.cli.print_plans import print_plans  # noqa: PLC0415  # after the process is prepared
+            from llminfra.cli.print_plans import print_plans  # after the process is prepared
 
             print_plans(call.specs, as_json=call.as_json)
         elif call is not None:
-            from llminfra.cli.write_stacks import write_stacks  # noqa: PLC0415
+            from llminfra.cli.write_stacks import write_stacks
 
             write_stacks(call.specs, call.out, as_json=call.as_json)
         else:
-            from llminfra.cli.app import app  # noqa: PLC0415
+            from llminfra.cli.app import app
 
             app(args=words, prog_name="llminfra")
         sys.stdout.flush()
@@ -58,7 +58,7 @@ def _run(words: list[str], call: PlainCall | None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except SpecError as error:
-        from llminfra.cli.findings import print_findings  # noqa: PLC0415  # only on failure
+        from llminfra.cli.findings import print_findings  # only on failure
 
         print_findings(error.diagnostics)
         return 1

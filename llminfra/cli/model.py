@@ -29,8 +29,8 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Read config.json and the headers of the safetensors files; weights are not downloaded."""
-    from llminfra.cli.output import working_on, write_json  # noqa: PLC0415  # loaded when the command runs
-    from llminfra.hub import fetch_model, write_model_file  # noqa: PLC0415
+    from llminfra.cli.output import working_on, write_json  # loaded when the command runs
+    from llminfra.hub import fetch_model, write_model_file
 
     with working_on(f"asking the Hub about {model}"):
         found = fetch_model(model, revision, endpoint=endpoint, token_env=token_env)

@@ -28,7 +28,7 @@ def stderr_console() -> Console:
 
 
 def _console(stream: Any) -> Console:
-    from rich.console import Console  # noqa: PLC0415  # only commands that print tables pay for rich
+    from rich.console import Console  # only commands that print tables pay for rich
 
     width = None if os.environ.get("COLUMNS") or stream.isatty() else _PIPE_WIDTH
     console = Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False)

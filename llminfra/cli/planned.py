@@ -22,8 +22,8 @@ def plan_for_synthesis(specs: Sequence[Path]) -> tuple[Plan, ...]:
         SpecError: A file or a platform has errors.
         UsageError: A file is missing, or no spec.
     """
-    from llminfra.bindings.head_start import head_start  # noqa: PLC0415  # `llminfra --help` needs none of this
-    from llminfra.bindings.runtime import prepare  # noqa: PLC0415
+    from llminfra.bindings.head_start import head_start  # `llminfra --help` needs none of this
+    from llminfra.bindings.runtime import prepare
 
     sources = [_source(path) for path in specs]
     if any("cdktf" in source or "llminfra.bindings" in source for source in sources):
@@ -33,7 +33,7 @@ def plan_for_synthesis(specs: Sequence[Path]) -> tuple[Plan, ...]:
     try:
         plans = plan_specs(specs)
         # The kernel may still be loading, which leaves this process idle: time for the imports that come next.
-        import llminfra.compiler.compile  # noqa: F401, PLC0415
+        import llminfra.compiler.compile  # noqa: F401  # for what it loads
     finally:
         wait()
     return plans
@@ -48,7 +48,7 @@ def _source(path: Path) -> str:
 
 
 def _imported(sources: Sequence[str]) -> set[str]:
-    from llminfra.bindings.spec_imports import submodules_imported_by  # noqa: PLC0415
+    from llminfra.bindings.spec_imports import submodules_imported_by
 
     found: set[str] = set()
     for source in sources:

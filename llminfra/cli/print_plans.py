@@ -17,17 +17,17 @@ def print_plans(specs: Sequence[Path], *, as_json: bool, why: bool = False) -> N
         UsageError: A file is missing, or no spec.
     """
     with json_failures(as_json):
-        from llminfra.cli.output import print_result, stdout_console, write_json  # noqa: PLC0415  # as the work asks
-        from llminfra.cli.specs import plan_specs  # noqa: PLC0415
+        from llminfra.cli.output import print_result, stdout_console, write_json  # as the work asks
+        from llminfra.cli.specs import plan_specs
 
         plans = plan_specs(specs)
         if as_json:
-            from llminfra.cli.plan_json import plan_json  # noqa: PLC0415
+            from llminfra.cli.plan_json import plan_json
 
             diagnostics = [item.to_dict() for each in plans for item in each.diagnostics]
             write_json({"ok": True, "plans": [plan_json(each) for each in plans], "diagnostics": diagnostics})
             return
-        from llminfra.cli.plan_view import plan_view  # noqa: PLC0415  # rich only for people
+        from llminfra.cli.plan_view import plan_view  # rich only for people
 
         console = stdout_console()
         for each in plans:

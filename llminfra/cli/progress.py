@@ -17,9 +17,9 @@ def rehearsal_progress() -> Iterator[Callable[[Event], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415  # terminals only
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # terminals only
 
-    from llminfra.cli.output import stderr_console  # noqa: PLC0415
+    from llminfra.cli.output import stderr_console
 
     columns = (
         SpinnerColumn(),
@@ -39,6 +39,6 @@ def rehearsal_progress() -> Iterator[Callable[[Event], None] | None]:
             elif event.kind == "resource":
                 done[0] += 1
             resources = f" {done[0]} resources" if done[0] else ""
-            progress.update(task, step=f"{event.step}{resources}")  # type: ignore[arg-type]
+            progress.update(task, step=f"{event.step}{resources}")  # type: ignore[arg-type]  # a TaskID is an int
 
         yield on_event

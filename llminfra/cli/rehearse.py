@@ -35,12 +35,12 @@ def rehearse(
     ] = None,
 ) -> None:
     """Init, validate, plan, apply, plan again and destroy every stack, offline, with the real Terraform."""
-    from llminfra.cli.extras import need  # noqa: PLC0415  # heavy modules load inside the command
-    from llminfra.cli.output import print_result, stdout_console, write_json  # noqa: PLC0415
-    from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
-    from llminfra.cli.progress import rehearsal_progress  # noqa: PLC0415
-    from llminfra.cli.rehearse_view import change_view, rehearsal_view  # noqa: PLC0415
-    from llminfra.cli.scratch import synthesized  # noqa: PLC0415
+    from llminfra.cli.extras import need  # heavy modules load inside the command
+    from llminfra.cli.output import print_result, stdout_console, write_json
+    from llminfra.cli.planned import plan_for_synthesis
+    from llminfra.cli.progress import rehearsal_progress
+    from llminfra.cli.rehearse_view import change_view, rehearsal_view
+    from llminfra.cli.scratch import synthesized
 
     if then is not None and (faults or validate_only):
         msg = "--then goes with neither --faults nor --validate-only"
@@ -74,9 +74,9 @@ def rehearse(
 def _world(path: Path | None) -> object:
     if path is None:
         return None
-    import json  # noqa: PLC0415  # loaded when the command runs
+    import json  # loaded when the command runs
 
-    from llminfra.rehearsal import World  # noqa: PLC0415
+    from llminfra.rehearsal import World
 
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

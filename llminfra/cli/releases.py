@@ -12,6 +12,7 @@ from llminfra.cli.extras import need
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
+    from llminfra.rules.terraform_view import Block
 
 _AT_ONCE = 4
 
@@ -53,11 +54,11 @@ def render_releases(folder: Path, plans: Sequence[Plan]) -> RenderedReleases:
             local.append((release, chart, name))
     names = sorted(versions, key=len, reverse=True)
 
-    def one(item: tuple[object, Path, str]) -> str:
+    def one(item: tuple[Block, Path, str]) -> str:
         release, chart, name = item
-        stack = str(getattr(release, "stack", ""))
+        stack = release.stack
         platform = next(each for each in names if stack.startswith(f"{each}-"))
-        namespace = str(release.get("namespace") or "default")  # type: ignore[attr-defined]
+        namespace = str(release.get("namespace") or "default")
         return str(
             helm.render_text(
                 chart,

@@ -18,11 +18,11 @@ def render(
     ] = None,
 ) -> None:
     """Render every Kubernetes object of llminfra's own charts by Helm; upstream charts are fetched at apply time."""
-    import sys  # noqa: PLC0415  # loaded when the command runs
+    import sys  # loaded when the command runs
 
-    from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
-    from llminfra.cli.releases import render_releases  # noqa: PLC0415
-    from llminfra.cli.scratch import synthesized  # noqa: PLC0415
+    from llminfra.cli.planned import plan_for_synthesis
+    from llminfra.cli.releases import render_releases
+    from llminfra.cli.scratch import synthesized
 
     plans = plan_for_synthesis(specs)
     with synthesized(plans, "render") as folder:

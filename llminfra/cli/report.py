@@ -20,6 +20,6 @@ def report(
     ] = None,
 ) -> None:
     """Write one self-contained HTML page: architecture, memory, cold starts, cost, quotas, policy, stacks."""
-    from llminfra.cli.write_report import write_report  # noqa: PLC0415  # loaded when the command runs
+    from llminfra.cli.write_report import write_report  # loaded when the command runs
 
     write_report(specs, out, as_json=as_json, use_checkov=not rules_only, rules=rules or ())

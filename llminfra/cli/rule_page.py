@@ -46,8 +46,8 @@ def plain_rule(rule: Rule) -> dict[str, Any]:
 
 def print_rule(rule: Rule) -> None:
     """Print what, why, fix and source."""
-    from rich.padding import Padding  # noqa: PLC0415  # only pages need it
-    from rich.text import Text  # noqa: PLC0415
+    from rich.padding import Padding  # only pages need it
+    from rich.text import Text
 
     console = stdout_console()
     console.print(Text.assemble((rule.code, STYLES[rule.severity]), "  ", (rule.title, "bold")))

@@ -14,10 +14,10 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON schema of YAML specs: completion and checks in an editor."""
-    import json  # noqa: PLC0415  # loaded when the command runs
+    import json  # loaded when the command runs
 
-    from llminfra.cli.output import write_json  # noqa: PLC0415
-    from llminfra.schema import json_schema  # noqa: PLC0415
+    from llminfra.cli.output import write_json
+    from llminfra.schema import json_schema
 
     if out is None:
         write_json(json_schema())

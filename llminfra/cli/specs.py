@@ -20,8 +20,8 @@ def plan_specs(paths: Sequence[Path]) -> tuple[Plan, ...]:
         SpecError: A file or a platform has errors; it carries the findings of all of them.
         UsageError: A file is missing, or no spec.
     """
-    from llminfra.loading.load import load_all  # noqa: PLC0415  # `llminfra --help` loads no pydantic
-    from llminfra.planning import plan_platform  # noqa: PLC0415
+    from llminfra.loading.load import load_all  # `llminfra --help` loads no pydantic
+    from llminfra.planning import plan_platform
 
     loaded = load_all(paths)
     found: list[Diagnostic] = list(loaded.diagnostics)

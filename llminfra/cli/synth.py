@@ -18,6 +18,6 @@ def synth(
     as_json: AsJson = False,
 ) -> None:
     """Write the Terraform stacks of every platform, and the charts they install."""
-    from llminfra.cli.write_stacks import write_stacks  # noqa: PLC0415  # heavy modules load inside the command
+    from llminfra.cli.write_stacks import write_stacks  # heavy modules load inside the command
 
     write_stacks(specs, out, as_json=as_json)

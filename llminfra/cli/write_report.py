@@ -38,8 +38,8 @@ def write_report(
         UsageError: A file or folder is missing, or the page cannot be written.
     """
     with json_failures(as_json):
-        from llminfra.cli.page.report_page import report_page  # noqa: PLC0415  # heavy modules load as the work asks
-        from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
+        from llminfra.cli.page.report_page import report_page  # heavy modules load as the work asks
+        from llminfra.cli.planned import plan_for_synthesis
 
         if missing := [str(item) for item in rules if not item.is_dir()]:
             msg = f"there is no folder {', '.join(missing)}"
@@ -54,9 +54,9 @@ def write_report(
 def _check(
     plans: Sequence[Plan], *, use_checkov: bool, rules: Sequence[Path]
 ) -> tuple[PolicyReport, tuple[StackView, ...]]:
-    from llminfra.cli.extras import need  # noqa: PLC0415  # heavy modules load as the work asks
-    from llminfra.cli.page.stacks import read_stacks  # noqa: PLC0415
-    from llminfra.cli.scratch import synthesized  # noqa: PLC0415
+    from llminfra.cli.extras import need  # heavy modules load as the work asks
+    from llminfra.cli.page.stacks import read_stacks
+    from llminfra.cli.scratch import synthesized
 
     policy = need("llminfra.policy", "report")
     process = policy.preload() if use_checkov else None  # checkov's import takes as long as the synthesis
@@ -92,8 +92,8 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _say(plans: Sequence[Plan], checked: PolicyReport, out: Path, size: int, *, as_json: bool) -> None:
-    from llminfra.cli.output import write_json  # noqa: PLC0415  # loaded when the command runs
-    from llminfra.cli.words import count  # noqa: PLC0415
+    from llminfra.cli.output import write_json  # loaded when the command runs
+    from llminfra.cli.words import count
 
     if as_json:
         write_json(
@@ -108,7 +108,7 @@ def _say(plans: Sequence[Plan], checked: PolicyReport, out: Path, size: int, *, 
             }
         )
         return
-    import typer  # noqa: PLC0415  # only for people
+    import typer  # only for people
 
     names = ", ".join(plan.platform.name for plan in plans)
     found = f"{count(len(checked.open), 'open finding')}, {len(checked.waived)} accepted"

@@ -23,9 +23,9 @@ def write_stacks(specs: Sequence[Path], out: Path | None, *, as_json: bool) -> N
         UsageError: A file is missing, or no spec.
     """
     with json_failures(as_json):
-        from llminfra.cli.extras import need  # noqa: PLC0415  # heavy modules load as the work asks
-        from llminfra.cli.output import print_result, stdout_console, working_on, write_json  # noqa: PLC0415
-        from llminfra.cli.planned import plan_for_synthesis  # noqa: PLC0415
+        from llminfra.cli.extras import need  # heavy modules load as the work asks
+        from llminfra.cli.output import print_result, stdout_console, working_on, write_json
+        from llminfra.cli.planned import plan_for_synthesis
 
         plans = plan_for_synthesis(specs)
         # cdktf-cli tells its app by this variable where to write.
@@ -52,6 +52,6 @@ def write_stacks(specs: Sequence[Path], out: Path | None, *, as_json: bool) -> N
                 }
             )
             return
-        from llminfra.cli.synth_table import synth_table  # noqa: PLC0415  # rich only for people
+        from llminfra.cli.synth_table import synth_table  # rich only for people
 
         print_result(synth_table(result), stdout_console())

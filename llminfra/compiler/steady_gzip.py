@@ -14,7 +14,7 @@ from bisect import bisect_right
 _SHORTEST, _LONGEST, _WINDOW = 3, 258, 32_768
 _TRIES = 64
 # RFC 1951, section 3.2.5: first length and first distance of every code, and the extra bits that follow it.
-_LENGTHS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258)  # fmt: skip  # noqa: E501
+_LENGTHS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258)  # fmt: skip  # noqa: E501  # a table in a row
 _LENGTH_BITS = (0,) * 8 + tuple(bits for bits in range(1, 6) for _ in range(4)) + (0,)
 _DISTANCES = (1, 2, 3, 4, *(start + 1 for bits in range(1, 14) for start in (2 << bits, 3 << bits)))
 _DISTANCE_BITS = (0, 0, 0, 0, *(bits for bits in range(1, 14) for _ in range(2)))

@@ -121,7 +121,7 @@ def _loader() -> Any:
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     loader = type("KubernetesLoader", (base,), {})
     for tag in ("value", "timestamp"):
-        loader.add_constructor(f"tag:yaml.org,2002:{tag}", base.construct_yaml_str)  # type: ignore[attr-defined]
+        loader.add_constructor(f"tag:yaml.org,2002:{tag}", base.construct_yaml_str)  # type: ignore[attr-defined]  # of a type made above
     return loader
 
 

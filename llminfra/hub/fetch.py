@@ -115,7 +115,7 @@ def _json(api: HfApi, model_id: str, name: str, commit: str) -> dict[str, Any]:
 
 def _tensors(api: HfApi, model_id: str, commit: str) -> tuple[int | None, dict[str, int], tuple[str, ...]]:
     """Exact bytes, elements by type and file names, from the headers of the safetensors files."""
-    from huggingface_hub.errors import NotASafetensorsRepoError  # noqa: PLC0415
+    from huggingface_hub.errors import NotASafetensorsRepoError  # noqa: PLC0415  # an extra brings it
 
     try:
         found = api.get_safetensors_metadata(model_id, revision=commit)
@@ -134,7 +134,7 @@ def _tensors(api: HfApi, model_id: str, commit: str) -> tuple[int | None, dict[s
 @contextmanager
 def _explained(model_id: str, revision: str | None, endpoint: str, token_env: str) -> Iterator[None]:
     """The client's exceptions as what a user can do about them."""
-    from huggingface_hub import errors  # noqa: PLC0415
+    from huggingface_hub import errors  # noqa: PLC0415  # an extra brings it
 
     by_hand = "or download config.json on another machine and name it with Model(config=…)"
     try:

@@ -35,7 +35,7 @@ def attached(names: Sequence[str], settings: Path, log: Path) -> Iterator[dict[s
             env={**os.environ, SETTINGS_VARIABLE: str(settings), "PYTHONPATH": path},
         )
         assert process.stdout is not None  # noqa: S101  asked for above
-        assert process.stdin is not None  # noqa: S101
+        assert process.stdin is not None  # noqa: S101  asked for above
         try:
             line = process.stdout.readline()
             if not line.startswith("{"):

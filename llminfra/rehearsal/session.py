@@ -146,7 +146,7 @@ class StackRun:
 
     def show_plan(self) -> Mapping[str, Any]:
         """The plan file as JSON."""
-        import json  # noqa: PLC0415  only for change reports
+        import json  # only for change reports
 
         done = self._session.terraform(["show", "-json", _PLAN_FILE], self._prepared)
         start = done.text.find("{")

@@ -209,7 +209,7 @@ class WorldStore:
     def _select(self, where: str, parameters: tuple[Any, ...]) -> list[Stored]:
         with self._lock:
             rows = self._connection.execute(
-                f"select type, key, region, attributes, managed from object {where} order by rowid",  # noqa: S608
+                f"select type, key, region, attributes, managed from object {where} order by rowid",  # noqa: S608  # clauses of this class; values are bound
                 parameters,
             ).fetchall()
         return [Stored(row[0], row[1], row[2], json.loads(row[3]), bool(row[4])) for row in rows]

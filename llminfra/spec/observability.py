@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from llminfra.spec._base import Many, Spec
 from llminfra.spec.alert_receiver import AlertReceiver
 
+_GROUP = r"^([0-9a-f]{10}-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
 
 class Observability(Spec):
     """Prometheus, Grafana, the DCGM exporter, alerts and dashboards.
@@ -23,7 +25,7 @@ class Observability(Spec):
     """Where metrics are kept."""
     grafana: Literal["in-cluster", "managed", "none"] = "in-cluster"
     """Who shows dashboards; ``managed`` is Amazon Managed Grafana, which needs ``prometheus="managed"``."""
-    grafana_admin_groups: Many[Annotated[str, Field(pattern=r"^([0-9a-f]{10}-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]] = ()  # fmt: skip  # noqa: E501
+    grafana_admin_groups: Many[Annotated[str, Field(pattern=_GROUP)]] = ()
     """IAM Identity Center groups (ids) that administer Amazon Managed Grafana."""
     retention_days: Annotated[int, Field(ge=1, le=400)] = 15
     """Days that metrics are kept."""

@@ -14,24 +14,24 @@ def target_stacks(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Bui
     found: list[Built] = []
     # Each is imported where it is planned: most platforms have none of them.
     if plan.ec2:
-        from llminfra.compiler.stacks.ec2 import ec2_stack  # noqa: PLC0415
+        from llminfra.compiler.stacks.ec2 import ec2_stack  # noqa: PLC0415  # where it is planned
 
         found.append(_after(ec2_stack(app, plan), built, {"network", "storage"}))
     if plan.sagemaker:
-        from llminfra.compiler.stacks.sagemaker import sagemaker_stack  # noqa: PLC0415
+        from llminfra.compiler.stacks.sagemaker import sagemaker_stack  # noqa: PLC0415  # where it is planned
 
         found.append(_after(sagemaker_stack(app, plan), built, {"network", "storage"}))
     if plan.async_endpoints:
-        from llminfra.compiler.stacks.async_endpoints import async_stack  # noqa: PLC0415
+        from llminfra.compiler.stacks.async_endpoints import async_stack  # noqa: PLC0415  # where it is planned
 
         before = {"network", "cluster", "serving", "ec2", "sagemaker"}
         found.append(_after(async_stack(app, plan), [*built, *found], before))
     if plan.batches:
-        from llminfra.compiler.stacks.batch import batch_stack  # noqa: PLC0415
+        from llminfra.compiler.stacks.batch import batch_stack  # noqa: PLC0415  # where it is planned
 
         found.append(_after(batch_stack(app, plan), built, {"network", "storage"}))
     if plan.bedrock is not None:
-        from llminfra.compiler.stacks.bedrock import bedrock_stack  # noqa: PLC0415
+        from llminfra.compiler.stacks.bedrock import bedrock_stack  # noqa: PLC0415  # where it is planned
 
         found.append(_after(bedrock_stack(app, plan, plan.bedrock), built, {"cluster"} if plan.bedrock.pods else set()))
     return found

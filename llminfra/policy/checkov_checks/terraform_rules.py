@@ -88,7 +88,7 @@ class ResourceRule(BaseResourceCheck):  # type: ignore[misc,unused-ignore]  # ch
         return _answer(self, self.rule.code, _address_of(self))
 
 
-class DataRule(BaseDataCheck):  # type: ignore[misc,unused-ignore]
+class DataRule(BaseDataCheck):  # type: ignore[misc,unused-ignore]  # as above
     """A rule, asked about a data source."""
 
     def __init__(self, rule: Rule) -> None:
@@ -101,7 +101,7 @@ class DataRule(BaseDataCheck):  # type: ignore[misc,unused-ignore]
         return _answer(self, self.rule.code, f"data.{_address_of(self)}")
 
 
-class StackRule(BaseProviderCheck):  # type: ignore[misc,unused-ignore]
+class StackRule(BaseProviderCheck):  # type: ignore[misc,unused-ignore]  # as above
     """A rule, asked about a stack by way of its AWS provider."""
 
     def __init__(self, rule: Rule) -> None:

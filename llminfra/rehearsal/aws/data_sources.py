@@ -86,7 +86,7 @@ def _region(scene: Scene, subject: Subject) -> Answer:
 
 
 def _zones(place: Place) -> tuple[str, ...]:
-    from llminfra.catalog.datafile import read_data  # noqa: PLC0415  pydantic, only where needed
+    from llminfra.catalog.datafile import read_data  # pydantic, only where needed
 
     row = read_data("regions.json")["regions"].get(place.region)
     return tuple(row["zones"]) if row else tuple(f"{place.region}{letter}" for letter in "abc")
@@ -144,7 +144,7 @@ def _cluster_auth(scene: Scene, subject: Subject) -> Answer:
 
 def _addon_version(scene: Scene, subject: Subject) -> Answer:
     del scene
-    from llminfra.catalog.datafile import read_data  # noqa: PLC0415  pydantic, only where needed
+    from llminfra.catalog.datafile import read_data  # pydantic, only where needed
 
     version, name = subject.text("kubernetes_version"), subject.text("addon_name")
     pinned = read_data("eks.json")["versions"].get(version, {}).get("addons", {}).get(name)
@@ -175,7 +175,7 @@ def _parameter(scene: Scene, subject: Subject) -> Answer:
 
 def _public_parameter(name: str) -> str:
     """Value of a public AWS parameter: an AMI id where the name asks for one."""
-    from hashlib import sha256  # noqa: PLC0415
+    from hashlib import sha256
 
     digest = sha256(name.encode()).hexdigest()
     if name.endswith(("release_version", "image_name", "image_version")):
@@ -186,7 +186,7 @@ def _public_parameter(name: str) -> str:
 
 
 def _image(scene: Scene, subject: Subject) -> Answer:
-    from hashlib import sha256  # noqa: PLC0415
+    from hashlib import sha256
 
     digest = sha256(json.dumps([repr(subject.state.get(key)) for key in ("owners", "filter", "name_regex")]).encode())
     image = f"ami-{digest.hexdigest()[:17]}"
@@ -206,7 +206,7 @@ def _image(scene: Scene, subject: Subject) -> Answer:
 
 def _instance_type(scene: Scene, subject: Subject) -> Answer:
     del scene
-    from llminfra.catalog import instances  # noqa: PLC0415
+    from llminfra.catalog import instances
 
     name = subject.text("instance_type")
     facts = instances.get(name)
@@ -225,7 +225,7 @@ def _instance_type(scene: Scene, subject: Subject) -> Answer:
 
 def _offerings(scene: Scene, subject: Subject) -> Answer:
     """Locations that offer a type; where the catalog knows zone ids only, the letters are one account's."""
-    from llminfra.catalog import regions  # noqa: PLC0415
+    from llminfra.catalog import regions
 
     wanted = [
         str(value)
@@ -259,7 +259,7 @@ def _subnets(scene: Scene, subject: Subject) -> Answer:
 
 
 def _prefix_list(scene: Scene, subject: Subject) -> Answer:
-    from hashlib import sha256  # noqa: PLC0415
+    from hashlib import sha256
 
     name = subject.text("name") or f"com.amazonaws.{scene.place.region}.s3"
     identifier = f"pl-{sha256(name.encode()).hexdigest()[:8]}"

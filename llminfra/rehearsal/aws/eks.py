@@ -19,7 +19,7 @@ def check_cluster(subject: Subject) -> Iterator[Problem]:
         return
     version = subject.text("version")
     if version:
-        from llminfra.catalog.datafile import read_data  # noqa: PLC0415  pydantic, only where needed
+        from llminfra.catalog.datafile import read_data  # pydantic, only where needed
 
         known = sorted(read_data("eks.json")["versions"], key=lambda text: [int(part) for part in text.split(".")])
         if version not in known:
@@ -89,7 +89,7 @@ def _check_ami_type(subject: Subject) -> Iterator[Problem]:
     ami, types = subject.text("ami_type"), [item for item in subject.items("instance_types") if isinstance(item, str)]
     if not ami or ami == "CUSTOM" or not types:
         return
-    from llminfra.catalog import instances  # noqa: PLC0415
+    from llminfra.catalog import instances
 
     for name in types:
         facts = instances.get(name)

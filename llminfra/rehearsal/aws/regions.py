@@ -13,11 +13,11 @@ def check_provider(config: State) -> Iterator[Problem]:
     region = config.get("region")
     if not isinstance(region, str):
         return
-    from llminfra.catalog.datafile import read_data  # noqa: PLC0415  pydantic, only here
+    from llminfra.catalog.datafile import read_data  # pydantic, only here
 
     known = read_data("regions.json")["regions"]
     if region not in known:
-        from difflib import get_close_matches  # noqa: PLC0415
+        from difflib import get_close_matches
 
         near = get_close_matches(region, known, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else f"{len(known)} regions are known"

@@ -52,7 +52,7 @@ def looks_local(chart: str) -> bool:
 
 def chart_info(path: Path) -> Mapping[str, Any]:
     """``Chart.yaml``."""
-    import yaml  # noqa: PLC0415  only where a chart is read
+    import yaml  # only where a chart is read
 
     data = yaml.safe_load((path / "Chart.yaml").read_text(encoding="utf-8"))
     return data if isinstance(data, dict) else {}
@@ -60,9 +60,9 @@ def chart_info(path: Path) -> Mapping[str, Any]:
 
 def render(state: State, path: Path, kube_version: str) -> Rendered:
     """Render with Helm and check every object against Kubernetes and CRD schemas."""
-    from llminfra.helm.binary import run_helm  # noqa: PLC0415  only where a chart is rendered
-    from llminfra.helm.render import parse_manifests  # noqa: PLC0415
-    from llminfra.helm.validate import validate_objects  # noqa: PLC0415
+    from llminfra.helm.binary import run_helm  # only where a chart is rendered
+    from llminfra.helm.render import parse_manifests
+    from llminfra.helm.validate import validate_objects
 
     info = chart_info(path)
     version, app = str(info.get("version", "")), str(info.get("appVersion", ""))
@@ -87,7 +87,7 @@ def render(state: State, path: Path, kube_version: str) -> Rendered:
 def check_known_keys(state: State) -> Rendered:
     """Values of an upstream chart against the keys that its pinned version knows."""
     chart = str(state.get("chart") or "").rpartition("/")[2]
-    from llminfra.charts.pins import unknown_keys  # noqa: PLC0415  pydantic, only where an upstream chart is checked
+    from llminfra.charts.pins import unknown_keys  # pydantic, only where an upstream chart is checked
 
     keys = _keys(chart)
     if keys is None:

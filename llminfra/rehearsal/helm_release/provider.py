@@ -306,7 +306,7 @@ def _created_namespaces(attributes: Mapping[str, Any]) -> frozenset[str]:
     manifest = str(attributes.get("manifest") or "")
     if "kind: Namespace" not in manifest:
         return frozenset()
-    import yaml  # noqa: PLC0415  only where a release holds a namespace
+    import yaml  # only where a release holds a namespace
 
     return frozenset(
         str(item["metadata"]["name"])

@@ -19,7 +19,7 @@ def parse(text: str) -> Any:
             return json.loads(text)  # JSON is YAML, and much faster to read
         except json.JSONDecodeError:
             pass
-    import yaml  # noqa: PLC0415  only where values are read
+    import yaml  # only where values are read
 
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe

@@ -19,9 +19,9 @@ def build(name: str, settings: Settings, directory: Path) -> SimulatedProvider:
     world = WorldStore(settings.world)
     faults = FaultInjector(FaultPlan.from_dict(settings.faults) if settings.faults else None, world)
     if name == "helm":
-        from llminfra.rehearsal.helm_release.provider import HelmProvider  # noqa: PLC0415  only where it is served
+        from llminfra.rehearsal.helm_release.provider import HelmProvider  # only where it is served
 
         return HelmProvider(schema=schema, world=world, faults=faults, directory=directory)
-    from llminfra.rehearsal.aws.provider import AwsProvider  # noqa: PLC0415  only where it is served
+    from llminfra.rehearsal.aws.provider import AwsProvider  # only where it is served
 
     return AwsProvider(schema=schema, world=world, account=settings.account, region=settings.region, faults=faults)

@@ -39,14 +39,14 @@ class _Controller(controller_rpc.GRPCControllerServicer):  # type: ignore[misc] 
     def __init__(self, stopped: threading.Event) -> None:
         self._stopped = stopped
 
-    def Shutdown(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Shutdown(self, request: Any, context: Any) -> Any:
         del request, context
         self._stopped.set()
         return controller_pb.Empty()
 
 
 class _Stdio(stdio_rpc.GRPCStdioServicer):  # type: ignore[misc]  # generated code has no types
-    def StreamStdio(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def StreamStdio(self, request: Any, context: Any) -> Any:
         del request, context
         return iter(())
 
@@ -77,7 +77,7 @@ def _server(name: str, settings: Settings, directory: Path, stopped: threading.E
 
 def _plugin(name: str, settings: Settings) -> NoReturn:
     """One provider for one Terraform run."""
-    from llminfra.rehearsal.provider.tls import credentials  # noqa: PLC0415  TLS is needed here only
+    from llminfra.rehearsal.provider.tls import credentials  # TLS is needed here only
 
     stopped = threading.Event()
     chain, server_credentials = credentials()

@@ -46,15 +46,15 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
         self._sessions: dict[str, Session] = {}
         self._schema_response: Any = None
 
-    def GetMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def GetMetadata(self, request: Any, context: Any) -> Any:
         """Not offered: Terraform then asks for the schema."""
         del request
-        import grpc  # noqa: PLC0415  already loaded by the server
+        import grpc  # already loaded by the server
 
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "ask GetProviderSchema")
 
     @_reported
-    def GetProviderSchema(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def GetProviderSchema(self, request: Any, context: Any) -> Any:
         """The schemas of the types that the rehearsed stacks use."""
         del request, context
         if self._schema_response is None:
@@ -68,21 +68,21 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
         return self._schema_response
 
     @_reported
-    def ValidateProviderConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ValidateProviderConfig(self, request: Any, context: Any) -> Any:
         """The provider block."""
         del context
         problems = self._provider.validate_provider(decode(request.config))
         return pb.ValidateProviderConfig.Response(diagnostics=_diagnostics(problems))
 
     @_reported
-    def ConfigureProvider(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ConfigureProvider(self, request: Any, context: Any) -> Any:
         """The provider block, for this connection."""
         session, problems = self._provider.configure(decode(request.config))
         self._sessions[context.peer()] = session
         return pb.ConfigureProvider.Response(diagnostics=_diagnostics(problems))
 
     @_reported
-    def ValidateResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ValidateResourceConfig(self, request: Any, context: Any) -> Any:
         """A resource block, before any plan."""
         del context
         name, config = request.type_name, decode(request.config)
@@ -91,7 +91,7 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
         return pb.ValidateResourceConfig.Response(diagnostics=_diagnostics(problems))
 
     @_reported
-    def ValidateDataResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ValidateDataResourceConfig(self, request: Any, context: Any) -> Any:
         """A data block."""
         del context
         name, config = request.type_name, decode(request.config)
@@ -100,13 +100,13 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
         return pb.ValidateDataResourceConfig.Response(diagnostics=_diagnostics(problems))
 
     @_reported
-    def UpgradeResourceState(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def UpgradeResourceState(self, request: Any, context: Any) -> Any:
         """Stored state is JSON of the same schema."""
         del context
         return pb.UpgradeResourceState.Response(upgraded_state=pb.DynamicValue(json=request.raw_state.json))
 
     @_reported
-    def PlanResourceChange(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def PlanResourceChange(self, request: Any, context: Any) -> Any:
         """Plan one resource."""
         planned = self._provider.plan(
             self._session(context),
@@ -123,7 +123,7 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
         )
 
     @_reported
-    def ApplyResourceChange(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ApplyResourceChange(self, request: Any, context: Any) -> Any:
         """Create, update or delete one resource."""
         session, name = self._session(context), request.type_name
         prior, planned = decode(request.prior_state), decode(request.planned_state)
@@ -143,7 +143,7 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
         )
 
     @_reported
-    def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ReadResource(self, request: Any, context: Any) -> Any:
         """Refresh one resource."""
         state = decode(request.current_state)
         key = _key(request.private)
@@ -155,13 +155,13 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
         )
 
     @_reported
-    def ReadDataSource(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ReadDataSource(self, request: Any, context: Any) -> Any:
         """Answer a data source."""
         applied = self._provider.read_data(self._session(context), request.type_name, decode(request.config))
         return pb.ReadDataSource.Response(state=encode(applied.state), diagnostics=_diagnostics(applied.problems))
 
     @_reported
-    def ImportResourceState(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def ImportResourceState(self, request: Any, context: Any) -> Any:
         """Adopt what exists in the simulated world."""
         applied = self._provider.import_state(self._session(context), request.type_name, request.id)
         answer = pb.ImportResourceState.Response(diagnostics=_diagnostics(applied.problems))
@@ -174,12 +174,12 @@ class Servicer(rpc.ProviderServicer):  # type: ignore[misc]  # generated code ha
         return answer
 
     @_reported
-    def GetFunctions(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def GetFunctions(self, request: Any, context: Any) -> Any:
         """No provider functions."""
         del request, context
         return pb.GetFunctions.Response()
 
-    def StopProvider(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def StopProvider(self, request: Any, context: Any) -> Any:
         """Nothing runs longer than a call."""
         del request, context
         return pb.StopProvider.Response()
