@@ -83,4 +83,4 @@ def _memory_kib(pid: int) -> tuple[int, int]:
     except OSError:
         return 0, 0
     fields = {name: value for name, _, value in (line.partition(":") for line in lines)}
-    return tuple(int(fields[name].split()[0]) if name in fields else 0 for name in ("VmHWM", "VmRSS"))  # type: ignore[return-value]
+    return tuple(int(fields[name].split()[0]) if name in fields else 0 for name in ("VmHWM", "VmRSS"))  # type: ignore[return-value]  # two numbers

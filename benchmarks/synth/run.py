@@ -128,8 +128,8 @@ def table_of(report: dict[str, object]) -> str:
         "first": "fast path, empty cache",
         "warm": "fast path, warm cache",
     }
-    middle: dict[str, dict[str, float]] = report["median"]  # type: ignore[assignment]
-    ratio: dict[str, float] = report["plain_to_warm"]  # type: ignore[assignment]
+    middle: dict[str, dict[str, float]] = report["median"]  # type: ignore[assignment]  # the form of our own report
+    ratio: dict[str, float] = report["plain_to_warm"]  # type: ignore[assignment]  # the form of our own report
     lines = [f"{'':32}{'wall':>10}{'largest process':>18}{'all processes':>16}"]
     lines += [
         f"{title:32}{row['wall_s']:>8.2f} s{row['peak_rss_mib']:>14.0f} MiB{row['total_peak_rss_mib']:>12.0f} MiB"

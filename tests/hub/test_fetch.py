@@ -113,7 +113,7 @@ def test_without_the_extra_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     def without(name: str, *args: object, **options: object) -> object:
         if name == "huggingface_hub":
             raise ModuleNotFoundError("no", name=name)
-        return true_import(name, *args, **options)  # type: ignore[arg-type]
+        return true_import(name, *args, **options)  # type: ignore[arg-type]  # passes on what it got
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError, match=r"pip install 'llminfra\[hub\]'"):

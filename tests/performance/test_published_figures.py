@@ -40,7 +40,7 @@ def unseen(field: str | None = None) -> list[object]:
     return [
         item
         for item in figures()
-        if not item.series.get("calibration") and field in {None, item.field}  # type: ignore[attr-defined]
+        if not item.series.get("calibration") and field in {None, item.field}  # type: ignore[attr-defined]  # rows of a table
     ]
 
 

@@ -33,7 +33,7 @@ def gpu(name: str) -> Gpu:
 
 def on(name: str, device: str, tensor: int = 1, quant: str | None = None, **options: object) -> PerformanceEstimate:
     scheme = quantization_from_name(quant) if quant else None
-    return estimate_performance(model(name), gpu(device), Parallelism(tensor=tensor), quant=scheme, **options)  # type: ignore[arg-type]
+    return estimate_performance(model(name), gpu(device), Parallelism(tensor=tensor), quant=scheme, **options)  # type: ignore[arg-type]  # options by name
 
 
 def test_matrix_operations_are_two_per_weight() -> None:

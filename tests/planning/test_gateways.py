@@ -189,10 +189,10 @@ def test_the_only_way_in_is_the_only_one() -> None:
 
 def test_a_key_in_the_place_of_its_name_is_refused() -> None:
     with pytest.raises(SpecError) as error:
-        Tenant(name="search", api_key={"name": "sk-" + "abcdEFGH1234ijklMNOP5678qrstUVWXyz012345"})  # type: ignore[arg-type]
+        Tenant(name="search", api_key={"name": "sk-" + "abcdEFGH1234ijklMNOP5678qrstUVWXyz012345"})  # type: ignore[arg-type]  # wrong on purpose
     assert {item.code for item in error.value.diagnostics} == {"LLM_SEC_1"}
     with pytest.raises(SpecError):
-        Tenant(name="search", api_key="a-key")  # type: ignore[arg-type]
+        Tenant(name="search", api_key="a-key")  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("fields", [{"oidc": OIDC}, {"tenants": [tenant(claim="x")]}])

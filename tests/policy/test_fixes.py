@@ -86,7 +86,7 @@ def test_the_diff_applies_and_ends_every_finding(tmp_path: Path, monkeypatch: py
     }
     for _ in range(2):
         report, plan = findings(spec)
-        proposal = propose_fixes(report, [plan])  # type: ignore[list-item]
+        proposal = propose_fixes(report, [plan])  # type: ignore[list-item]  # the helper returns an object
         assert not proposal.left
         (tmp_path / "fix.diff").write_text(proposal.diff, encoding="utf-8")
         subprocess.run(["git", "apply", "fix.diff"], cwd=tmp_path, check=True)
@@ -104,7 +104,7 @@ def test_nothing_is_written(tmp_path: Path) -> None:
     spec = tmp_path / "spec.py"
     spec.write_text(SPEC, encoding="utf-8")
     report, plan = findings(spec)
-    assert propose_fixes(report, [plan]).diff.startswith("--- a/")  # type: ignore[list-item]
+    assert propose_fixes(report, [plan]).diff.startswith("--- a/")  # type: ignore[list-item]  # the helper returns an object
     assert spec.read_text(encoding="utf-8") == SPEC
 
 
@@ -112,8 +112,8 @@ def test_what_needs_a_decision_is_left(tmp_path: Path) -> None:
     spec = tmp_path / "spec.py"
     spec.write_text(SPEC, encoding="utf-8")
     _, plan = findings(spec)
-    item = PolicyFinding(rule="LLM_SRV_2", title="", severity="error", message="m", platform="acme")  # type: ignore[arg-type]
-    proposal = propose_fixes(PolicyReport(findings=(item,)), [plan])  # type: ignore[list-item]
+    item = PolicyFinding(rule="LLM_SRV_2", title="", severity="error", message="m", platform="acme")  # type: ignore[arg-type]  # the name of a severity
+    proposal = propose_fixes(PolicyReport(findings=(item,)), [plan])  # type: ignore[list-item]  # the helper returns an object
     assert proposal.diff == ""
     assert proposal.left == ((item, "needs a decision"),)
 
@@ -169,7 +169,7 @@ def test_an_edit_changes_one_argument_and_stays_python(
         assert value is None
         assert name not in given_arguments
         return
-    call = ast.parse(changed).body[0].value  # type: ignore[attr-defined]
+    call = ast.parse(changed).body[0].value  # type: ignore[attr-defined]  # one expression
     held = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
     wanted = {key: number for key, number in given_arguments.items() if key != name}
     assert held == (wanted if value is None else {**wanted, name: value})

@@ -126,7 +126,7 @@ def test_faults_converge_and_lose_nothing(tmp_path: Path, seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["death", "kill"])
 def test_a_process_that_dies_mid_apply_is_survived(tmp_path: Path, kind: str) -> None:
-    plan = FaultPlan(seed=1, rate=0.3, limit=2, kinds=(kind,))  # type: ignore[arg-type]
+    plan = FaultPlan(seed=1, rate=0.3, limit=2, kinds=(kind,))  # type: ignore[arg-type]  # any kind of fault
     report = rehearse(write_synthesis(tmp_path / "synth"), faults=plan, only=["network"])
     assert report.faults > 0
     assert report.ok, [str(item) for item in report.errors]

@@ -20,7 +20,7 @@ Body = dict[str, Any]
 
 def pick(objects: Objects, kind: str, name: str = "chat") -> Body:
     """The manifest of one object."""
-    return next(item.body for item in objects if item.kind == kind and item.name == name)  # type: ignore[return-value]
+    return next(item.body for item in objects if item.kind == kind and item.name == name)  # type: ignore[return-value]  # the body is a mapping
 
 
 def drop(objects: Objects, kind: str, name: str = "chat") -> None:

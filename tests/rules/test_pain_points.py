@@ -51,7 +51,7 @@ P5 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), zones=["
 
 
 def spec(pool: GpuPool, model: Model, engine: VLLM | None = None, **fields: object) -> Platform:
-    endpoint = Endpoint(name="a", model=model, engine=engine or VLLM(max_model_len=4096), on=pool, **fields)  # type: ignore[arg-type]
+    endpoint = Endpoint(name="a", model=model, engine=engine or VLLM(max_model_len=4096), on=pool, **fields)  # type: ignore[arg-type]  # fields by name
     return Platform(
         name="p", region="us-east-1", pools=[pool], storage=[ModelBucket(name="acme-weights")], endpoints=[endpoint]
     )
@@ -141,7 +141,7 @@ def start_codes(plan: Plan, **changes: object) -> set[str]:
         **changes,
     }
     findings = Findings()
-    check_start(held.spec, facts, findings=findings, **arguments)  # type: ignore[arg-type]
+    check_start(held.spec, facts, findings=findings, **arguments)  # type: ignore[arg-type]  # fields by name
     return {item.code for item in findings.items}
 
 

@@ -35,7 +35,7 @@ def chat(plan: Plan) -> EndpointPlan:
 
 def from_spec(**changes: object) -> Callable[[], Plan]:
     """A mutant that a user could write."""
-    return lambda: plan_platform(changed(**changes))  # type: ignore[arg-type]
+    return lambda: plan_platform(changed(**changes))  # type: ignore[arg-type]  # fields by name
 
 
 def cap_3() -> Plan:
@@ -125,7 +125,7 @@ def behind(**fields: object) -> Plan:
         "exposure": "cluster",
         "tenants": [Tenant(name="web", api_key=key, tokens_per_minute=1_000_000)],
     }
-    return plan_platform(changed(gateways=[Gateway(**given | fields)]))  # type: ignore[arg-type]
+    return plan_platform(changed(gateways=[Gateway(**given | fields)]))  # type: ignore[arg-type]  # fields by name
 
 
 def gw_8() -> Plan:
@@ -151,8 +151,8 @@ def unfiltered(name: str, **engine_fields: object) -> Callable[[], Plan]:
         plan = prod_plan()
         held = next(item for item in plan.endpoints if item.name == name)
         call = held.invocation
-        env = {**call.env, **engine_fields.get("env", {})}  # type: ignore[dict-item]
-        args = (*call.args, *engine_fields.get("args", ()))  # type: ignore[misc]
+        env = {**call.env, **engine_fields.get("env", {})}  # type: ignore[dict-item]  # fields by name
+        args = (*call.args, *engine_fields.get("args", ()))  # type: ignore[misc]  # fields by name
         return planned(plan, name, invocation=replace(call, env=env, args=args))
 
     return make

@@ -126,4 +126,4 @@ def test_rules_with_a_check_look_at_something_that_is_there() -> None:
 def test_a_rule_that_cannot_be_explained_is_refused(field: str, value: str) -> None:
     fields: dict[str, str] = {"code": "ACME_NET_1", "title": "t", "why": "w", "fix": "f", field: value}
     with pytest.raises(UsageError):
-        rule(severity="error", looks_at="plan", **fields)(lambda _plan: ())  # type: ignore[call-overload]
+        rule(severity="error", looks_at="plan", **fields)(lambda _plan: ())  # type: ignore[call-overload]  # wrong on purpose

@@ -38,7 +38,7 @@ def platform(pool: GpuPool, **fields: object) -> Platform:
         region="us-east-1",
         pools=[pool],
         storage=[ModelBucket(name="acme-weights")],
-        endpoints=[Endpoint(**given)],  # type: ignore[arg-type]
+        endpoints=[Endpoint(**given)],  # type: ignore[arg-type]  # fields by name
     )
 
 

@@ -76,7 +76,7 @@ def test_a_role_names_the_model_in_every_region_that_may_answer(compiled: Compil
     mine = statements(stack, "bedrock-summaries")
     wanted = {
         f"arn:aws:bedrock:{region}::foundation-model/{SONNET.id}" for region in bedrock_plan().bedrock.models[0].regions
-    }  # type: ignore[union-attr]
+    }  # type: ignore[union-attr]  # Bedrock is planned here
     assert len(wanted) == 3
     assert set(mine["CallModels"]["resources"]) == wanted | {f"arn:aws:bedrock:us-east-1::foundation-model/{MICRO.id}"}
     through = mine["CallModels"]["condition"][0]

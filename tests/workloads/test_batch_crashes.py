@@ -152,7 +152,7 @@ def test_two_processes_that_saw_different_answers_agree(after: bool) -> None:
         ends: list[bool] = []
 
         def other(objects: MemoryBucket = objects, env: Settings = env, ends: list[bool] = ends) -> None:
-            ends.append(attempt(objects, env, kill_at, after=after))  # noqa: B023
+            ends.append(attempt(objects, env, kill_at, after=after))  # noqa: B023  # called in this turn of the loop
 
         stop = Stop()
         store = cast("Store", MemoryStore(objects))

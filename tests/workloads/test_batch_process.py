@@ -76,7 +76,7 @@ def test_killed_at_random_and_started_again_until_done(start: Start, bucket: Buc
         before = sum(model.answered.values())
         process = start(env)
         more = random.randint(1, 22)
-        wait_until(lambda: sum(model.answered.values()) >= before + more or process.poll() is not None)  # noqa: B023
+        wait_until(lambda: sum(model.answered.values()) >= before + more or process.poll() is not None)  # noqa: B023  # called in this turn of the loop
         process.send_signal(signal.SIGKILL)
         codes.append(finish(process)[0])
     assert codes == [-signal.SIGKILL] * 3
@@ -149,7 +149,7 @@ class Metadata(http.server.BaseHTTPRequestHandler):
 
     asked = 0
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's
         pass
 
     def answer(self, status: int, body: bytes) -> None:

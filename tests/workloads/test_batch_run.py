@@ -282,5 +282,5 @@ def test_the_key_of_the_endpoint_comes_from_secrets_manager(
 
 def bucket_view(bucket: Bucket, prefix: str) -> Bucket:
     view = copy.copy(bucket)
-    view.keys = lambda below="": [key for key in bucket.keys(below) if key.startswith(prefix)]  # type: ignore[method-assign]
+    view.keys = lambda below="": [key for key in bucket.keys(below) if key.startswith(prefix)]  # type: ignore[method-assign]  # a view of the fake
     return view
