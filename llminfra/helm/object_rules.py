@@ -66,23 +66,23 @@ def _metadata(metadata: Mapping[str, Any], path: str) -> Iterator[tuple[str, str
 
 
 def _pod(spec: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    volumes = [volume.get("name") for volume in spec.get("volumes") or ()]
+    volumes = [volume.get("name") for volume in _mappings(spec.get("volumes"))]
     for name in sorted({str(name) for name in volumes if volumes.count(name) > 1}):
         yield f"{path}.volumes", f"volume {name!r} is there more than once"
     for group in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(group) or ()):
+        for index, container in enumerate(_mappings(spec.get(group))):
             yield from _container(container, f"{path}.{group}[{index}]", volumes)
 
 
 def _container(container: Mapping[str, Any], path: str, volumes: list[Any]) -> Iterator[tuple[str, str]]:
-    mounts = container.get("volumeMounts") or ()
+    mounts = _mappings(container.get("volumeMounts"))
     for mount in mounts:
         if mount.get("name") not in volumes:
             yield f"{path}.volumeMounts", f"the pod has no volume {mount.get('name')!r}"
     paths = [mount.get("mountPath") for mount in mounts]
     for twice in sorted({str(item) for item in paths if paths.count(item) > 1}):
         yield f"{path}.volumeMounts", f"{twice!r} is mounted more than once"
-    ports = {port.get("name") for port in container.get("ports") or ()}
+    ports = {port.get("name") for port in _mappings(container.get("ports"))}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         port = _mapping(_mapping(container.get(probe)).get("httpGet")).get("port")
         if isinstance(port, str) and port not in ports:
@@ -108,3 +108,8 @@ def _container(container: Mapping[str, Any], path: str, volumes: list[Any]) -> I
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    """The list as the schema wants it: what is not a mapping has its own message from there."""
+    return [_mapping(entry) for entry in value] if isinstance(value, list) else []
