@@ -362,3 +362,15 @@ def test_the_role_reads_one_model_and_keeps_one_object() -> None:
     ]
     assert all(len(item["resources"]) == 2 for item in reads)
     assert all(item["resources"][1].endswith(".complete.json") for item in reads)
+
+
+def test_models_of_every_engine_are_copied_by_an_image_that_can() -> None:
+    serving = json.loads((EXAMPLES / "nvme-cache/expected/nvme-serving.tf.json").read_text(encoding="utf-8"))
+    releases = serving["resource"]["helm_release"]
+    images = {
+        (values := json.loads(release["values"][0]))["modelId"]: values["image"]
+        for name, release in releases.items()
+        if name.startswith("copy-")
+    }
+    assert set(images) == {"Qwen/Qwen3-32B", "Qwen/Qwen3-8B"}
+    assert {image["repository"] for image in images.values()} == {"vllm/vllm-openai"}

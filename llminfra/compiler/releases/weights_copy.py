@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from llminfra.catalog.engines import engine_info, engine_release
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, Security, ServiceAccount
 from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
@@ -89,12 +90,12 @@ def _adapter_job(adapter: AdapterPlan) -> str:
 
 
 def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> WeightsCopyValues:
-    """The Job runs on the system nodes, in the engine's image, which has what it needs."""
+    """The Job, which runs on the system nodes."""
     call, token = copy.endpoint.invocation, copy.endpoint.spec.model.token
     secret_name = f"{copy.name}-token"
     return WeightsCopyValues(
         name=copy.name,
-        image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
+        image=_image(copy.endpoint),
         model_id=copy.model_id,
         revision=copy.revision,
         bucket=copy.bucket,
@@ -121,6 +122,20 @@ def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> 
             read_only_root_filesystem=True,
         ),
     )
+
+
+def _image(endpoint: EndpointPlan) -> Image:
+    """An image with ``huggingface_hub`` and ``boto3``.
+
+    vLLM's has both (vllm-project/vllm docker/Dockerfile: ``boto3``, ``runai-model-streamer[s3]``); that other engines'
+    images do is not known, so their models are copied by vLLM's, too.
+    """
+    call = endpoint.invocation
+    release = engine_release("vllm", engine_info("vllm").default_version)
+    known = release.image() if release and endpoint.engine != "vllm" else None
+    if known is not None:
+        return Image(repository=known.repository, tag=known.tag, digest=known.digest)
+    return Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest)
 
 
 def _bucket(endpoint: EndpointPlan, plan: Plan) -> str | None:
