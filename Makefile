@@ -12,7 +12,7 @@ demo: $(STAMP)
 	$(BIN)/llminfra check stacks/prod.py stacks/dev.py --fail-on info
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
