@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BoxKind = Literal["caller", "queue", "gateway", "model", "storage", "service", "outside"]
 FrameKind = Literal["region", "network", "cluster", "pool", "machines", "managed"]
-EdgeKind = Literal["requests", "weights", "results"]
+EdgeKind = Literal["requests", "cache", "weights", "results"]
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 _HUB, _SECRETS = "outside:hub", "service:secrets"
 
@@ -87,6 +87,9 @@ class Architecture:
     file_systems: tuple[Box, ...] = ()
     services: tuple[Box, ...] = ()
     edges: tuple[Edge, ...] = ()
+
+
+_PODS = Box(id="caller:pods", kind="caller", title="Applications", lines=("pods of the cluster", "OpenAI API"))
 
 
 @dataclass(slots=True)
@@ -265,7 +268,10 @@ def _queues(plan: Plan, parts: _Parts) -> Iterator[Box]:
             id=f"queue:{item.name}",
             kind="queue",
             title=item.name,
-            lines=("SQS, then Lambda in the VPC", f"{item.spec.max_concurrency} requests at once"),
+            lines=(
+                "SQS, then pods" if item.workers else "SQS, then Lambda in the VPC",
+                f"{item.spec.max_concurrency} requests at once",
+            ),
         )
         sender = "caller:senders"
         parts.callers.setdefault(
@@ -277,6 +283,16 @@ def _queues(plan: Plan, parts: _Parts) -> Iterator[Box]:
 
 
 def _gateways(plan: Plan, parts: _Parts) -> Iterator[Box]:
+    for router in plan.routers:
+        here = f"router:{router.name}"
+        parts.callers.setdefault("caller:pods", _PODS)
+        parts.flow("caller:pods", here, "requests")
+        for role in (router.prefill, router.decode):
+            parts.flow(here, f"model:{role}", "requests")
+        parts.flow(f"model:{router.prefill}", f"model:{router.decode}", "cache")
+        yield Box(
+            id=here, kind="gateway", title=router.name, lines=("router", "prompts and answers", "on separate pods")
+        )
     where = {"cluster": "cluster-internal", "internal": "internal, TLS", "public": "public, TLS"}
     for item in plan.gateways:
         tenants = len(item.spec.tenants)
@@ -350,20 +366,26 @@ def _secrets(item: Served, parts: _Parts) -> None:
     endpoint = item.plan.spec
     names = {secret.name for secret in (endpoint.model.token, getattr(endpoint, "api_key", None)) if secret}
     before = parts.services.get(_SECRETS)
-    lines = (*(before.lines if before else ()), *(f"{name} for {item.name}" for name in sorted(names)))
+    whom = getattr(item.plan, "part_of", None) or item.name
+    lines = (*(before.lines if before else ()), *(f"{name} for {whom}" for name in sorted(names)))
+    lines = tuple(dict.fromkeys(lines))
     if lines:
         parts.services[_SECRETS] = Box(id=_SECRETS, kind="service", title="Secrets Manager", lines=lines)
 
 
 def _callers(item: Served, here: str, plan: Plan, parts: _Parts) -> None:
+    if isinstance(item.plan, EndpointPlan) and item.plan.part_of is not None:
+        return  # through the router
     gateway = gateway_of(plan, item.name)
     if gateway is not None and gateway.spec.only_way_in:
         return
     if any(each.behind == item.name for each in plan.async_endpoints) and not isinstance(item.plan, EndpointPlan):
         return
     if isinstance(item.plan, EndpointPlan):
-        where, how, what = "pods", "pods of the cluster", "OpenAI API"
-    elif any(each.name == item.name for each in plan.ec2):
+        parts.callers.setdefault("caller:pods", _PODS)
+        parts.flow("caller:pods", here, "requests")
+        return
+    if any(each.name == item.name for each in plan.ec2):
         where, how, what = "vpc", "in the VPC", "OpenAI API over TLS"
     else:
         where, how, what = "iam", "roles in IAM", "sagemaker:InvokeEndpoint"

@@ -17,6 +17,7 @@ BOX_HEAD, LINE, BOX_FOOT = 25.0, 15.0, 9.0
 COLUMN_GAP = 58.0
 CALLER, QUEUE, GATEWAY, COMPUTE, FILES, SERVICE = 184.0, 200.0, 168.0, 440.0, 150.0, 216.0
 ZONE_STRIP = 40.0
+BELOW = 62.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,8 @@ def lay_out(picture: Architecture) -> Layout:
     low = top if picture.managed else inside_y
     bottoms = [y, network_bottom + GAP]
     bottoms.append(_column(picture.services, services_x, SERVICE, low, y, boxes, picture.edges))
-    bottoms.append(_column(picture.queues, queues_x, QUEUE, low, y, boxes, picture.edges))
+    # Below what they lead to, so that lines of other callers pass above them.
+    bottoms.append(_column(picture.queues, queues_x, QUEUE, low, y, boxes, picture.edges, BELOW))
     bottoms.append(_column(picture.callers, callers_x, CALLER, low, y, boxes, picture.edges))
     bottom = max(bottoms)
     region = PlacedFrame(
@@ -155,6 +157,7 @@ def _column(
     high: float,
     boxes: dict[str, PlacedBox],
     edges: Sequence[Edge],
+    below: float = 0.0,
 ) -> float:
     """Boxes as near as can be to what they are joined with, in that order; returns the lower end."""
     if not column:
@@ -162,7 +165,7 @@ def _column(
     wanted = []
     for order, box in enumerate(column):
         near = [boxes[other].middle for edge in edges for other in _other(edge, box.id) if other in boxes]
-        wanted.append((sum(near) / len(near) if near else (low + high) / 2, order, box))
+        wanted.append((sum(near) / len(near) + below if near else (low + high) / 2, order, box))
     wanted.sort(key=lambda item: item[:2])
     y, places = low, []
     for middle, _, box in wanted:

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
     from llminfra.planning.plan import Plan, StartupPlan
 
-_BEFORE_THE_POD = ("node", "image")
 # The colour of a phase: weights and graphs have that of the same thing in memory.
-_PHASES = {"node": "slate", "image": "teal", "process": "rose", "weights": "weights", "peers": "activations",
-           "compile": "cache", "graphs": "graphs"}  # fmt: skip
+_PHASES = {"node": "slate", "image": "teal", "copy": "teal", "process": "rose",
+           "weights": "weights", "peers": "activations", "compile": "cache", "graphs": "graphs"}  # fmt: skip
 _STORAGE = {
     "hub": "the Hub",
     "bucket": "S3, streamed",
     "lustre": "FSx for Lustre",
     "ebs": "EBS volume from a snapshot",
-    "nvme": "NVMe of a warm node",
+    "nvme": "NVMe, first pod of a node",
+    "nvme-warm": "NVMe, later pods",
     "mountpoint": "S3, as files by Mountpoint",
     "copied": "a copy on the instance's disk",
 }
@@ -75,6 +75,7 @@ def _card(item: Served, plan: Plan, anchor: str, longest: float) -> Element:
         el("h4", "Cold start"),
         _startup(served.startup, longest),
         _choices(served.startup),
+        _other_choices(served.startup),
         _notes("What would help", served.startup.advice),
         _notes("Other ways to spread it", served.candidates),
         id=f"{anchor}-model-{item.name}",
@@ -141,17 +142,20 @@ def _speed(item: Served) -> Element:
 
 def _window(startup: StartupPlan) -> float:
     """Seconds until the last of both: the estimate, and what the startup probe allows."""
-    before = sum(phase.seconds for phase in startup.phases if phase.name in _BEFORE_THE_POD)
-    return max(startup.estimate_s, before + startup.budget_s)
+    return max(startup.estimate_s, _limit(startup))
+
+
+def _limit(startup: StartupPlan) -> float:
+    """Seconds from the start of an instance until the probe gives up."""
+    return startup.estimate_s - startup.container_s + startup.budget_s
 
 
 def _startup(startup: StartupPlan, longest: float) -> list[Element]:
-    before = sum(phase.seconds for phase in startup.phases if phase.name in _BEFORE_THE_POD)
     parts = [
         Part(name=phase.name, size=phase.seconds, text=duration(phase.seconds), class_=_PHASES.get(phase.name, "slate"))
         for phase in startup.phases
     ]
-    limit = Part(name="limit", size=before + startup.budget_s, text=duration(startup.budget_s), class_="budget")
+    limit = Part(name="limit", size=_limit(startup), text=duration(startup.budget_s), class_="budget")
     words = ", ".join(f"{part.name} {part.text}" for part in parts)
     return [
         bar(parts, f"cold start {duration(startup.estimate_s)}: {words}", total=longest * 1.01, marks=[limit]),
@@ -161,7 +165,7 @@ def _startup(startup: StartupPlan, longest: float) -> list[Element]:
             el("b", duration(startup.estimate_s)),
             " on a new machine. The start may take ",
             el("b", duration(startup.budget_s)),
-            " after machine and image (the line) before it counts as failed.",
+            " once the container starts (the line) before it counts as failed.",
         ),
     ]
 
@@ -186,6 +190,19 @@ def _choices(startup: StartupPlan) -> Element | None:
         rows,
         numeric=(1, 2, 3),
     )
+
+
+def _other_choices(startup: StartupPlan) -> Element | None:
+    """Ways to have the image and the compiled kernels."""
+    rows = [
+        (title, [choice.what, el("em", " planned") if choice.chosen else None], duration(choice.seconds), choice.needs)
+        for title, choices in (("image", startup.images), ("kernels", startup.kernels))
+        if len(choices) > 1
+        for choice in choices
+    ]
+    if not rows:
+        return None
+    return table("Other parts of a cold start", ("Part", "how", "takes", "needs"), rows, numeric=(2,))
 
 
 def _notes(title: str, notes: Sequence[str]) -> list[Element]:

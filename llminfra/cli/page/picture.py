@@ -19,6 +19,7 @@ _SQUARE, _SQUARE_GAP, _SQUARES = 9.0, 3.0, 8
 _CHIP, _CHIP_GAP = 18.0, 4.0
 _EDGES: tuple[tuple[EdgeKind, str], ...] = (
     ("requests", "requests"),
+    ("cache", "KV cache"),
     ("weights", "weights"),
     ("results", "results"),
 )

@@ -62,6 +62,7 @@ def served(plan: Plan) -> tuple[Served, ...]:
 def _served(plan: Plan) -> Iterator[Served]:
     for item in plan.endpoints:
         pool = plan.pool(item.pool)
+        router = next((each for each in plan.routers if each.name == item.part_of), None)
         yield Served(
             name=item.name,
             plan=item,
@@ -71,8 +72,8 @@ def _served(plan: Plan) -> Iterator[Served]:
             gpus=pool.gpus_per_node,
             machines=item.nodes_per_replica,
             scale=_replicas(item.min_replicas, item.max_replicas),
-            address=contract(item, plan).address,
-            parameter=parameter_name(plan.platform.name, item.name),
+            address=contract(router or item, plan).address,
+            parameter=parameter_name(plan.platform.name, item.part_of or item.name),
             usd_per_hour=item.usd_per_replica_hour,
         )
     outside: list[Ec2EndpointPlan | SageMakerEndpointPlan] = [*plan.ec2, *plan.sagemaker]
@@ -83,7 +84,7 @@ def _served(plan: Plan) -> Iterator[Served]:
             place=_SAGEMAKER.get(each.on.kind, "EC2 instances"),
             machine=each.on.instance_type,
             zones=each.zones,
-            gpus=each.serving.parallelism.gpus,
+            gpus=max(1, each.serving.parallelism.gpus // max(1, each.serving.nodes)),
             machines=each.serving.nodes,
             scale=_replicas(each.serving.min_replicas, each.serving.max_replicas),
             address=contract(each, plan).address,
