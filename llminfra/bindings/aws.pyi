@@ -51,6 +51,7 @@ from cdktf_cdktf_provider_aws.cloudwatch_log_metric_filter import *
 from cdktf_cdktf_provider_aws.cloudwatch_log_resource_policy import *
 from cdktf_cdktf_provider_aws.cloudwatch_log_subscription_filter import *
 from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import *
+from cdktf_cdktf_provider_aws.codebuild_project import *
 from cdktf_cdktf_provider_aws.data_aws_acm_certificate import *
 from cdktf_cdktf_provider_aws.data_aws_ami import *
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import *

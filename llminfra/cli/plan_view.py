@@ -223,6 +223,11 @@ def _storage(plan: Plan) -> RenderableType:
     table.add_column()
     for bucket in plan.buckets:
         table.add_row(bucket.name, "S3 bucket, already there" if bucket.existing else "S3 bucket, versioned, KMS key")
+        for copy in plan.hub_copies:
+            if copy.bucket == bucket.name:
+                project = f"{plan.platform.name}-{copy.name}"
+                filled = f"{copy.model.id} comes by: aws codebuild start-build --project-name {project}"
+                table.add_row("", Text(filled, style="dim"))
     for item in plan.lustre:
         table.add_row(item.name, _lustre(item, plan.platform.region))
     return table

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
     from llminfra.engines.job import Role
     from llminfra.planning.gateways import GatewayPlan
+    from llminfra.planning.hub_copies import HubCopyPlan
     from llminfra.planning.memory import FitResult
     from llminfra.planning.nics import Nic
     from llminfra.planning.performance import PerformanceEstimate
@@ -436,6 +437,7 @@ class Plan:
     async_endpoints: tuple[AsyncPlan, ...] = ()
     batches: tuple[BatchPlan, ...] = ()
     bedrock: BedrockPlan | None = None
+    hub_copies: tuple[HubCopyPlan, ...] = ()
     routers: tuple[RouterPlan, ...] = ()
 
     @property

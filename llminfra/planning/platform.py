@@ -13,6 +13,7 @@ from llminfra.planning.ec2 import plan_ec2
 from llminfra.planning.endpoints import plan_endpoints
 from llminfra.planning.findings import Findings
 from llminfra.planning.gateways import plan_gateways
+from llminfra.planning.hub_copies import Reader, plan_hub_copies
 from llminfra.planning.network import plan_network
 from llminfra.planning.network_quotas import network_quotas
 from llminfra.planning.plan import Plan
@@ -69,12 +70,18 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     check_budget(platform, costs, findings)
     if findings.any_errors:
         raise SpecError(findings.items)
+    buckets = plan_buckets(platform)
+    readers = (
+        *((f"endpoints.{item.name}", item.serving) for item in ec2),
+        *((f"endpoints.{item.name}", item.serving) for item in sagemaker),
+        *((f"batches.{item.name}", item.serving) for item in batches),
+    )
     return Plan(
         platform=platform,
         network=network,
         cluster=cluster,
         pools=pools,
-        buckets=plan_buckets(platform),
+        buckets=buckets,
         lustre=lustre,
         endpoints=endpoints,
         costs=costs,
@@ -88,4 +95,12 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         batches=batches,
         bedrock=bedrock,
         routers=routers,
+        hub_copies=plan_hub_copies(
+            (
+                Reader(spec_path=path, model=serving.spec.model, revision=serving.revision, weights=serving.weights)
+                for path, serving in readers
+            ),
+            endpoints,
+            buckets,
+        ),
     )

@@ -14,8 +14,9 @@ fi
 mkdir -p "$target"
 aws configure set default.s3.preferred_transfer_client crt
 aws s3 sync "s3://$WEIGHTS_BUCKET/$WEIGHTS_KEY/" "$target/" --region "$REGION" --only-show-errors
+# A copy from the Hub writes this file last.
 if [[ ! -e "$target/config.json" ]]; then
-  echo "s3://$WEIGHTS_BUCKET/$WEIGHTS_KEY/ has no config.json: copy the model there first" >&2
+  echo "s3://$WEIGHTS_BUCKET/$WEIGHTS_KEY/ has no config.json: the model is not there, or not all of it yet" >&2
   exit 1
 fi
 touch "$target.complete"

@@ -130,8 +130,9 @@ def test_goes_on_where_it_stopped(script: ModuleType, s3: Any, tmp_path: Path) -
     assert "model.complete.json" not in _keys(s3)
     assert "model/model-00002.safetensors" not in _keys(s3)
     healthy = FakeHub()
-    assert script.copy_model(healthy, s3, _settings(tmp_path)) == 1
-    assert healthy.downloads == ["model-00002.safetensors"]
+    assert script.copy_model(healthy, s3, _settings(tmp_path)) == 2
+    # Whoever finds config.json finds every other file.
+    assert healthy.downloads == ["model-00002.safetensors", "config.json"]
 
 
 def test_a_file_that_changed_in_the_bucket_is_copied_again(script: ModuleType, s3: Any, tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ from llminfra.compiler.contracts import (
 )
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.constructs.kms import Key, kms_key, used_by_fsx_for_bucket, used_by_log_groups
+from llminfra.constructs.log_group import log_group
 from llminfra.constructs.lustre import FileSystem, lustre, lustre_log_group
 from llminfra.constructs.names import identifier
 from llminfra.constructs.scope import Scope
 from llminfra.constructs.state import write_outputs
 from llminfra.constructs.weights_bucket import WeightsBucket, existing_bucket, weights_bucket
 from llminfra.planning.plan import Plan
+
+_COPY_LOG_DAYS = 365
 
 
 def storage_stack(app: core.App, plan: Plan) -> Built:
@@ -48,15 +51,43 @@ def storage_stack(app: core.App, plan: Plan) -> Built:
             for name, system in systems.items()
         },
     )
-    write_outputs(scope.stack, contract.outputs())
+    copies = _copies(scope, plan, contract, key) if plan.hub_copies and key else {}
+    write_outputs(scope.stack, {**contract.outputs(), **copies})
     scope.finish()
     return Built("storage", scope.stack)
 
 
+def _copies(scope: Scope, plan: Plan, contract: StorageContract, key: Key) -> dict[str, str]:
+    """Build projects that fill buckets for what runs outside the cluster; their names."""
+    # Imported where they are planned: most platforms have none.
+    from llminfra.compiler.stacks.serving import writes_weights  # noqa: PLC0415
+    from llminfra.constructs.hub_copy import hub_copy  # noqa: PLC0415
+
+    name = copies_log_group_name(scope)
+    logs = log_group(scope.under("storage"), "hub-copies", name=name, days=_COPY_LOG_DAYS, key=key)
+    return {
+        f"copy_{identifier(item.name.removeprefix('copy-'))}": hub_copy(
+            scope.under(f"storage.{item.bucket}"),
+            item,
+            writes=writes_weights(contract.buckets[item.bucket], item.key, scope),
+            log_group=logs,
+            key=key,
+        )
+        for item in plan.hub_copies
+    }
+
+
+def copies_log_group_name(scope: Scope) -> str:
+    """The log group of copies from the Hub."""
+    return f"/llminfra/{scope.platform}/hub-copies"
+
+
 def _key(scope: Scope, plan: Plan) -> Key:
     statements = []
-    if plan.lustre:
-        statements.append(used_by_log_groups(scope, *(lustre_log_group(scope, item.name) for item in plan.lustre)))
+    groups = [lustre_log_group(scope, item.name) for item in plan.lustre]
+    groups += [copies_log_group_name(scope)] if plan.hub_copies else []
+    if groups:
+        statements.append(used_by_log_groups(scope, *groups))
     if any(item.source_bucket for item in plan.lustre):
         statements.append(used_by_fsx_for_bucket(scope))
     return kms_key(scope.under("storage"), "storage", purpose="model weights", statements=statements)

@@ -45,7 +45,7 @@ class HubFile:
 
 
 def list_files(hub: Any, model_id: str, revision: str, allow: list[str], ignore: list[str]) -> list[HubFile]:
-    """The files to copy, by name."""
+    """The files to copy, by name; ``config.json`` comes last, so that whoever finds it finds all others."""
     info = hub.model_info(model_id, revision=revision, files_metadata=True)
     if info.sha != revision:
         raise CopyError(f"the Hub resolved {revision} to {info.sha}")
@@ -59,7 +59,7 @@ def list_files(hub: Any, model_id: str, revision: str, allow: list[str], ignore:
         found.append(HubFile(name, sibling.size, checksum))
     if not any(file.name.endswith(".safetensors") for file in found):
         raise CopyError(f"{model_id}@{revision} has no safetensors among the files to copy")
-    return sorted(found, key=lambda file: file.name)
+    return sorted(found, key=lambda file: (file.name == "config.json", file.name))
 
 
 def is_copied(s3: Any, bucket: str, key: str, file: HubFile) -> bool:
