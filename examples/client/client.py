@@ -46,7 +46,7 @@ def _openai(session: Any, contract: dict[str, Any], body: bytes, timeout_s: floa
         secret = session.client("secretsmanager").get_secret_value(SecretId=auth["secret"])["SecretString"]
         headers["Authorization"] = f"Bearer {json.loads(secret)[auth['key']] if auth['key'] else secret}"
     request = urllib.request.Request(f"{contract['address']}/chat/completions", body, headers)  # noqa: S310  # of the contract
-    with urllib.request.urlopen(request, timeout=timeout_s) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=timeout_s) as response:  # noqa: S310  # the address of the contract
         answer: bytes = response.read()
     return answer
 

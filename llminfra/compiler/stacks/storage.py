@@ -60,8 +60,8 @@ def storage_stack(app: core.App, plan: Plan) -> Built:
 def _copies(scope: Scope, plan: Plan, contract: StorageContract, key: Key) -> dict[str, str]:
     """Build projects that fill buckets for what runs outside the cluster; their names."""
     # Imported where they are planned: most platforms have none.
-    from llminfra.compiler.stacks.serving import writes_weights  # noqa: PLC0415
-    from llminfra.constructs.hub_copy import hub_copy  # noqa: PLC0415
+    from llminfra.compiler.stacks.serving import writes_weights  # noqa: PLC0415  # see above
+    from llminfra.constructs.hub_copy import hub_copy  # noqa: PLC0415  # see above
 
     name = copies_log_group_name(scope)
     logs = log_group(scope.under("storage"), "hub-copies", name=name, days=_COPY_LOG_DAYS, key=key)
