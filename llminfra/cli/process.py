@@ -10,7 +10,7 @@ import os
 import sys
 from typing import NoReturn
 
-_OBJECTS_BETWEEN_COLLECTIONS = 500_000
+_OBJECTS_BETWEEN_COLLECTIONS = 150_000
 
 
 def prepare() -> None:
