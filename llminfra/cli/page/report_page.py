@@ -53,7 +53,9 @@ def report_page(plans: Sequence[Plan], report: PolicyReport, stacks: Sequence[St
     foot = el("footer", el("p", f"Made by llminfra {__version__}. Nothing in this page is loaded from elsewhere."))
     sheet, digest = _style()
     title = f"{', '.join(plan.platform.name for plan in plans)}: platform report"
-    return document(title, sheet, digest, [*body, *([el("main", rules)] if rules is not None else []), foot])
+    if rules is not None:
+        body.append(el("div", rules, class_="platform"))
+    return document(title, sheet, digest, [el("main", body), foot])
 
 
 @cache
@@ -92,7 +94,7 @@ def _platform(
         el("nav", el("ul", links), aria_label=f"Sections of {plan.platform.name}"),
         class_="top",
     )
-    return el("main", head, sections, id=anchor)
+    return el("div", head, sections, id=anchor, class_="platform")
 
 
 def _where(plan: Plan) -> str:
