@@ -69,6 +69,15 @@ RULES = (
         source=("llminfra: modules/workloads/async_consumer",),
     ),
     emitted(
+        "LLM_ASY_9",
+        "Requests outlast the start of an endpoint that goes to zero",
+        looks_at=_PLAN,
+        why="The first call of an endpoint at zero fails and starts it. Each failure counts as an attempt, and after "
+        "the last one a request lies in the dead-letter queue, although nothing is wrong with it.",
+        fix="raise attempts as the finding says, or set Autoscaling(min=1, …)",
+        source=("Amazon SQS Developer Guide: dead-letter queues", "llminfra: modules/workloads/async_consumer"),
+    ),
+    emitted(
         "LLM_BAT_1",
         "All instance types of a batch have the same GPUs",
         looks_at=_PLAN,

@@ -220,3 +220,32 @@ def test_applications_find_the_queue_by_its_name(compiled: Compiled) -> None:
     assert statements(stack, "async-documents-callers")["FindQueue"]["resources"] == [
         "${aws_ssm_parameter.queue-contract-documents.arn}"
     ]
+
+
+ZERO = Autoscaling(min=0, max=2, cooldown_s=1200)
+
+
+@pytest.mark.parametrize("on", [EC2, SAGEMAKER], ids=["ec2", "sagemaker"])
+@pytest.mark.parametrize("attempts", [3, 5, 12])
+def test_attempts_outlast_the_start_of_an_endpoint_at_zero(compiled: Compiled, on: Any, attempts: int) -> None:
+    planned = async_plan(endpoint(on, replicas=ZERO), attempts=attempts, request_timeout_s=60)
+    stack = compiled(planned, "async") if attempts == 5 else None
+    item = planned.async_endpoints[0]
+    served = [*planned.ec2, *planned.sagemaker][0].serving
+    pauses = [min(item.backoff_s * 2**index, 900) for index in range(attempts - 1)]
+    assert sum(pauses) > served.startup.estimate_s
+    if stack is not None:
+        variables = only(stack, "aws_lambda_function")["environment"]["variables"]
+        assert reader("async_consumer")(without_expressions(variables)).backoff_s == item.backoff_s
+
+
+def test_too_few_attempts_for_an_endpoint_at_zero_are_refused() -> None:
+    behind = endpoint(replicas=ZERO)
+    (found,) = [
+        each
+        for each in findings(endpoints=[behind], async_endpoints=[queue(behind, attempts=1)])
+        if each.code == "LLM_ASY_9"
+    ]
+    enough = int(found.expected.split()[0])
+    assert async_plan(behind, attempts=enough).async_endpoints[0].backoff_s > 15
+    assert async_plan(attempts=1).async_endpoints[0].backoff_s == 15

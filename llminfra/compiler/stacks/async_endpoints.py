@@ -35,6 +35,8 @@ _HANDLER = "async_consumer.handler.handle"
 # A queue that has waited for half of its retention will lose requests before anybody has looked at it twice.
 _AGE_SHARE = 0.5
 _HTTPS = 443
+# The consumer's own default.
+_BACKOFF_S = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,7 @@ def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, t
     return {
         **target,
         **key,
+        **({"ASYNC_BACKOFF_S": str(item.backoff_s)} if item.backoff_s != _BACKOFF_S else {}),
         "ASYNC_BODY_BUCKET": shared.bucket.name,
         "ASYNC_BODY_PREFIX": f"{item.name}/bodies/",
         "ASYNC_QUEUE_URL": queue.url,

@@ -13,6 +13,8 @@ from llminfra.spec.gpu_pool import GpuPool
 from llminfra.spec.sagemaker import SageMakerAsync
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan import EndpointPlan, NetworkPlan
     from llminfra.spec.async_endpoint import AsyncEndpoint
@@ -26,6 +28,9 @@ _VISIBILITY_FACTOR = 6
 SAGEMAKER_ANSWER_S = 60
 # boto3 and a body of some MiB; a function gets a full vCPU at 1,769 MiB, and this one waits.
 _MEMORY_MIB = 512
+# modules/workloads/async_consumer/settings.py: backoff_s and backoff_max_s.
+_BACKOFF_S, _LONGEST_BACKOFF_S = 15, 900
+_WAKE_PATIENCE = 1.5
 # A worker waits for the endpoint on as many threads; more requests need more pods.
 _REQUESTS_PER_POD = 16
 # modules/workloads/async_consumer/settings.py: call_attempts, and time for the answer in S3.
@@ -36,7 +41,12 @@ SECRET_KEY = "api_key"  # noqa: S105  # the name of a key, no secret
 
 
 def plan_async(
-    platform: Platform, network: NetworkPlan, endpoints: tuple[EndpointPlan, ...], findings: Findings
+    platform: Platform,
+    network: NetworkPlan,
+    endpoints: tuple[EndpointPlan, ...],
+    findings: Findings,
+    *,
+    wake_s: Mapping[str, float] | None = None,
 ) -> tuple[AsyncPlan, ...]:
     """Plan every queue that can be planned; the others leave findings.
 
@@ -45,9 +55,13 @@ def plan_async(
         network: Its network: pods install packages over it.
         endpoints: The endpoints of the cluster, planned.
         findings: Takes what is wrong.
+        wake_s: Cold start of each endpoint outside the cluster that goes to zero, by name: its first calls fail.
     """
+    wakes = wake_s or {}
     planned = [
-        _plan(item, platform, network, endpoints, findings) for item in platform.async_endpoints if not item.broken
+        _plan(item, platform, network, endpoints, wakes, findings)
+        for item in platform.async_endpoints
+        if not item.broken
     ]
     return tuple(item for item in planned if item is not None)
 
@@ -57,6 +71,7 @@ def _plan(
     platform: Platform,
     network: NetworkPlan,
     endpoints: tuple[EndpointPlan, ...],
+    wakes: Mapping[str, float],
     findings: Findings,
 ) -> AsyncPlan | None:
     path = f"async_endpoints.{item.name}"
@@ -139,6 +154,9 @@ def _plan(
             expected=f"no key, or {SECRET_KEY!r}",
             fix=f"store the API key under {SECRET_KEY!r}",
         )
+    backoff_s = _backoff_s(item, wakes.get(endpoint.name), findings)
+    if backoff_s is None:
+        return None
     parts = urlsplit(url or "https://sagemaker")
     function_timeout_s = item.request_timeout_s + _FUNCTION_MARGIN_S
     return AsyncPlan(
@@ -154,7 +172,28 @@ def _plan(
         visibility_s=_VISIBILITY_FACTOR * function_timeout_s,
         memory_mib=_MEMORY_MIB,
         workers=workers,
+        backoff_s=backoff_s,
     )
+
+
+def _backoff_s(item: AsyncEndpoint, wake_s: float | None, findings: Findings) -> int | None:
+    """First pause between attempts, doubled each time; all of them together outlast the start of the endpoint."""
+    if wake_s is None:
+        return _BACKOFF_S
+    wanted = wake_s * _WAKE_PATIENCE
+    for first in range(_BACKOFF_S, _LONGEST_BACKOFF_S + 1, _BACKOFF_S):
+        if sum(min(first * 2**index, _LONGEST_BACKOFF_S) for index in range(item.attempts - 1)) >= wanted:
+            return first
+    findings.error(
+        "LLM_ASY_9",
+        item,
+        f"async_endpoints.{item.name}.attempts",
+        "the endpoint may be at zero, and requests would be in the dead-letter queue before it has started",
+        found=f"{item.attempts} attempts; a new instance takes about {wake_s:,.0f} s to start",
+        expected=f"{2 + int(wanted // _LONGEST_BACKOFF_S)} attempts or more",
+        fix=f"set attempts={2 + int(wanted // _LONGEST_BACKOFF_S)}, or Autoscaling(min=1, …) of the endpoint",
+    )
+    return None
 
 
 def _workers(item: AsyncEndpoint, served: EndpointPlan) -> WorkersPlan:

@@ -55,6 +55,7 @@ class AsyncPlan:
         visibility_s: Seconds that a message stays hidden once it is taken.
         memory_mib: Memory of the function.
         workers: The pods that are the consumer in the place of the function.
+        backoff_s: First pause after an attempt that failed, doubled each time.
     """
 
     name: str
@@ -69,6 +70,7 @@ class AsyncPlan:
     visibility_s: int
     memory_mib: int
     workers: WorkersPlan | None = None
+    backoff_s: int = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
