@@ -21,7 +21,8 @@ from grafana_foundation_sdk.models import dashboard as models
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from dashboard_panels import BOARDS, Board, Panel, Variable
+from boards import BOARDS
+from boards.shapes import Board, Panel, Variable
 
 FOLDER = Path(__file__).parents[1] / "modules" / "charts" / "llm-observability" / "dashboards"
 _SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
