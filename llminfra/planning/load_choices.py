@@ -45,8 +45,15 @@ def load_choices(
             weights,
         ),
     ]
-    if weights.kind == "mountpoint":
-        found.append(_choice("mountpoint", "Mountpoint for S3", weights.read_mb_per_s, "as planned", weights))
+    found.append(
+        _choice(
+            "mountpoint",
+            "Mountpoint for S3",
+            min(number(_FILE, "mountpoint_mb_per_s"), network * number(_FILE, "object_storage_network_share")),
+            "a ModelBucket, and an engine that does not stream",
+            weights,
+        )
+    )
     if weights.kind == "copied":
         found.append(_choice("copied", "a copy on the instance's disk", weights.read_mb_per_s, "as planned", weights))
     if instance.nvme_disks and instance.nvme_gb >= gigabytes:

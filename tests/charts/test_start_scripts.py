@@ -487,3 +487,28 @@ def test_a_range_that_comes_short_is_an_error(unwell: dict[str, str], tmp_path: 
 def test_a_pod_without_identity_says_so() -> None:
     with pytest.raises(LookupError, match="no AWS identity"):
         s3_client.credentials({}, "us-east-1")
+
+
+def test_a_role_by_web_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is the example of the STS API Reference, AssumeRoleWithWebIdentity."""
+    answer = b"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+      <AssumeRoleWithWebIdentityResult><Credentials>
+        <SessionToken>token</SessionToken><SecretAccessKey>secret</SecretAccessKey>
+        <Expiration>2999-10-24T23:00:23Z</Expiration><AccessKeyId>ASgeIAIOSFODNN7EXAMPLE</AccessKeyId>
+      </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
+    asked = []
+
+    def urlopen(url: str, data: bytes, timeout: int) -> io.BytesIO:
+        asked.append((url, data.decode()))
+        return io.BytesIO(answer)
+
+    monkeypatch.setattr(s3_client.urllib.request, "urlopen", urlopen)
+    (tmp_path / "token").write_text("jwt", encoding="utf-8")
+    environment = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"), "AWS_ROLE_ARN": "arn:aws:iam::1:role/chat"}
+    found = s3_client.credentials(environment, "eu-west-1")
+    assert (found.key, found.secret, found.token) == ("ASgeIAIOSFODNN7EXAMPLE", "secret", "token")
+    assert found.ends > 3e10
+    ((url, fields),) = asked
+    assert url == "https://sts.eu-west-1.amazonaws.com/"
+    assert "WebIdentityToken=jwt" in fields
+    assert "RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fchat" in fields
