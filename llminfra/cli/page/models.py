@@ -173,13 +173,16 @@ def _startup(startup: StartupPlan, longest: float) -> list[Element]:
 def _choices(startup: StartupPlan) -> Element | None:
     if len(startup.choices) < 2:
         return None
-    rest = startup.estimate_s - sum(phase.seconds for phase in startup.phases if phase.name == "weights")
+    loading = {phase.name: phase.seconds for phase in startup.phases if phase.name in {"copy", "weights"}}
+    # A pod that finds the model on its node finds the node, too.
+    warm = startup.container_s - loading["weights"]
+    rest = startup.estimate_s - sum(loading.values())
     rows = [
         (
             [_STORAGE.get(choice.kind, choice.kind), el("em", " planned") if choice.chosen else None],
             f"{choice.mb_per_s:,.0f}",
             duration(choice.seconds),
-            duration(rest + choice.seconds),
+            duration((warm if choice.kind == "nvme-warm" else rest) + choice.seconds),
             choice.needs,
         )
         for choice in startup.choices
