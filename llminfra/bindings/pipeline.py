@@ -29,6 +29,9 @@ WITHOUT_RESULT = frozenset({"addDependency", "addOverride", "overrideLogicalId"}
 """Methods of CDKTF's elements and stacks that return nothing (cdktf 0.21, ``terraform-element.ts``)."""
 
 
+_ENDED = b'{"error": "the jsii kernel ended", "stack": null}\n'
+
+
 class UnexpectedAnswerError(RuntimeError):
     """The kernel answered otherwise than was told in advance; a bug here, or a new kernel."""
 
@@ -87,7 +90,7 @@ class Pipeline:
         """
         while self.outstanding:
             told, asked = self.outstanding.popleft()
-            answer = json.loads(self.lines.get())
+            answer = json.loads(self._line())
             if "error" in answer:
                 raise _failure(answer, asked)
             got = (answer.get("ok") or {}).get("$jsii.byref") if told is not None else None
@@ -95,17 +98,29 @@ class Pipeline:
                 msg = f"the jsii kernel answered {json.dumps(answer)[:200]} where {told} was expected ({asked})"
                 raise UnexpectedAnswerError(msg)
 
+    def abandon(self) -> None:
+        """Read every outstanding answer and ignore it, after a failure that matters more."""
+        for _ in range(len(self.outstanding)):
+            self._line()
+        self.outstanding.clear()
+
     def next_message(self) -> Any:
         """The next answer, decoded as jsii does."""
         from jsii._kernel.providers.process import ohook  # noqa: PLC0415  # jsii loads late
 
-        return json.loads(self.lines.get(), object_hook=ohook)
+        return json.loads(self._line(), object_hook=ohook)
 
     def read_answers(self) -> None:
         """Pass on every line that the kernel writes, until it ends."""
         for line in self.process._process.stdout:
             self.lines.put(line)
-        self.lines.put(b'{"error": "the jsii kernel ended"}\n')
+        self.lines.put(_ENDED)
+
+    def _line(self) -> bytes:
+        line = self.lines.get()
+        if line is _ENDED:
+            self.lines.put(_ENDED)  # for whoever asks next
+        return line
 
     def _create(self, request: CreateRequest, response_type: Any) -> Any:
         ref = f"{request.fqn}@{self.next_object}"
@@ -145,6 +160,7 @@ def pipelined() -> Iterator[None]:
         pipeline.drain()
     finally:
         pipeline.active = before
+        pipeline.abandon()
 
 
 def _pipeline() -> Pipeline:

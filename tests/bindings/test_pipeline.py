@@ -29,6 +29,29 @@ with pipelined() if sys.argv[2] == "yes" else contextlib.nullcontext():
 app.synth()
 """
 
+AFTER = """
+import sys
+from llminfra.bindings import aws, core
+from llminfra.bindings.pipeline import pipelined
+app = core.App(outdir=sys.argv[1])
+stack = core.TerraformStack(app, "s")
+aws.AwsProvider(stack, "aws", region="us-east-1")
+for attempt in (1, 2):
+    try:
+        with pipelined():
+            for name in "abc":
+                aws.Vpc(stack, name, cidr_block="10.0.0.0/16")
+            if attempt == 1:
+                raise KeyError("a bug of the caller")
+    except KeyError:
+        pass
+    except RuntimeError as error:
+        print("already" in str(error), "'a'" in str(error))
+vpc = aws.Vpc(stack, "d", cidr_block="10.0.0.0/16")
+print(vpc.node.id)
+app.synth()
+"""
+
 LATE = """
 import sys
 from llminfra.bindings import aws, core
@@ -60,6 +83,12 @@ def test_a_failure_shows_late_and_names_what_failed(tmp_path):
     assert done.returncode == 1
     assert "There is already a Construct with name 'v'" in done.stderr
     assert "(while creating @cdktf/provider-aws.vpc.Vpc 'v')" in done.stderr
+
+
+def test_the_kernel_can_be_used_after_a_failure(tmp_path):
+    done = _run(AFTER, str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True True\nd\n"
 
 
 class _Pipe:
@@ -103,10 +132,13 @@ def test_another_answer_than_told_is_an_error(answer):
 
 
 def test_a_kernel_that_ends_is_an_error():
-    pipeline = _pipeline([b'{"error": "the jsii kernel ended"}'])
+    pipeline = _pipeline()
+    pipeline.process._process.stdout = []
+    pipeline.read_answers()
     pipeline.send(InvokeRequest(objref=ObjRef("x@1"), method="addOverride", args=["a", 1]), InvokeResponse)
     with pytest.raises(RuntimeError, match=r"the jsii kernel ended \(while calling addOverride\)"):
         pipeline.drain()
+    assert pipeline.next_message()["error"] == "the jsii kernel ended"
 
 
 def test_what_may_call_back_or_answers_something_is_waited_for():
