@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
-from llminfra.bindings import aws, core
+from llminfra.bindings import aws
 from llminfra.constructs.names import literal
 from llminfra.constructs.scope import Maker
 from llminfra.planning.contract import Contract, gateway_parameter_name, parameter_name, queue_parameter_name
@@ -42,5 +43,6 @@ def queue_parameter(make: Maker, name: str, values: Mapping[str, str | int]) -> 
         name=queue_parameter_name(make.scope.platform, name),
         description=f"How to send requests to queue {name}, and where answers are",
         type="String",
-        insecure_value=core.Token.as_string(core.Fn.jsonencode(dict(values))),
+        # Not by jsonencode(): an argument of a function is text to CDKTF, and references in it would be escaped.
+        insecure_value=json.dumps(values, sort_keys=True),
     )

@@ -9,6 +9,7 @@ Sources: SageMaker AI Developer Guide, "Scale an endpoint to zero instances"; AW
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from llminfra.bindings import aws, core
@@ -75,7 +76,8 @@ def component(
         aws.CloudformationStack,
         id_,
         name=f"{name}-component",
-        template_body=core.Fn.jsonencode(template(name, served.name, model.name, variant, copy)),
+        # Not by jsonencode(): an argument of a function is text to CDKTF, and references in it would be escaped.
+        template_body=json.dumps(template(name, served.name, model.name, variant, copy)),
         timeout_in_minutes=minutes,
         on_failure="DELETE",
     )

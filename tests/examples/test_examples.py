@@ -60,3 +60,13 @@ def test_every_finding_of_an_example_is_accepted_with_a_reason(spec: Path) -> No
         accepted = {item.rule for item in plan.platform.waivers}
         assert [item for item in (*plan.diagnostics, *run_plan(plan)) if item.code not in accepted] == []
         assert all(item.expires >= TODAY and len(item.reason) >= 40 for item in plan.platform.waivers)
+
+
+def test_no_reference_is_escaped() -> None:
+    """``$${aws_…`` reaches AWS as text: CDKTF escapes references in arguments of functions."""
+    escaped = [
+        file.name
+        for file in ROOT.glob("examples/*/expected/*.tf.json")
+        if re.search(r"\$\$\{(data\.)?aws_", file.read_text(encoding="utf-8"))
+    ]
+    assert escaped == []

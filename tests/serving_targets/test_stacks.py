@@ -254,7 +254,10 @@ def test_real_time_goes_to_zero_as_a_component(compiled: Compiled) -> None:
     alarm = _one(stack, "aws_cloudwatch_metric_alarm")
     assert alarm["metric_name"] == "NoCapacityInvocationFailures"
     assert alarm["alarm_actions"] == ["${aws_appautoscaling_policy.chat-wake.arn}"]
-    assert _one(stack, "aws_cloudformation_stack")["template_body"].startswith("${jsonencode(")
+    body = json.loads(_one(stack, "aws_cloudformation_stack")["template_body"])
+    properties = body["Resources"]["Component"]["Properties"]
+    assert properties["EndpointName"] == "${aws_sagemaker_endpoint.chat.name}"
+    assert properties["Specification"]["ModelName"] == "${aws_sagemaker_model.chat.name}"
     found = contract(planned.sagemaker[0], planned)
     assert found.component == "acme-chat"
     assert contract(plan(endpoint(TARGETS["sagemaker"])).sagemaker[0], planned).component is None

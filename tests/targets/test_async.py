@@ -211,12 +211,10 @@ def test_applications_find_the_queue_by_its_name(compiled: Compiled) -> None:
     stack = compiled(async_plan(), "async")
     parameter = only(stack, "aws_ssm_parameter")
     assert parameter["name"] == "/llminfra/acme/queues/documents"
-    for part in (
-        "aws_sqs_queue.async-documents.url",
-        "aws_sns_topic.async-documents-answers.arn",
-        "documents/results/",
-    ):
-        assert part in parameter["insecure_value"]
+    found = json.loads(parameter["insecure_value"])
+    assert found["queue_url"] == "${aws_sqs_queue.async-documents.url}"
+    assert found["topic_arn"] == "${aws_sns_topic.async-documents-answers.arn}"
+    assert found["results"] == "s3://${aws_s3_bucket.async.bucket}/documents/results/"
     assert statements(stack, "async-documents-callers")["FindQueue"]["resources"] == [
         "${aws_ssm_parameter.queue-contract-documents.arn}"
     ]
