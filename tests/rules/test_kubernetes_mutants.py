@@ -115,6 +115,16 @@ def srv_73(o: Objects) -> None:
     pick(o, "NetworkPolicy")["spec"]["ingress"].append({"ports": [{"port": 8000}]})
 
 
+def node_volume(path: str) -> Body:
+    claim = {"namespace": "llm-serving", "name": "chat-weights"}
+    spec = {"hostPath": {"path": path, "type": "Directory"}, "claimRef": claim}
+    return {"kind": "PersistentVolume", "metadata": {"name": "node"}, "spec": spec}
+
+
+def sto_12(o: Objects) -> None:
+    add(o, node_volume("/etc"))
+
+
 def sec_9(o: Objects) -> None:
     container(o)["env"].append({"name": "HF_TOKEN", "value": "not-a-real-one"})
 
@@ -169,6 +179,7 @@ MUTANTS: dict[str, Callable[[Objects], None]] = {
     "LLM_SRV_62": srv_62,
     "LLM_SRV_63": srv_63,
     "LLM_SRV_73": srv_73,
+    "LLM_STO_12": sto_12,
     "LLM_SEC_9": sec_9,
     "LLM_SEC_12": sec_12,
     "LLM_CAP_8": cap_8,
@@ -217,3 +228,23 @@ def test_a_finding_says_where_and_what(objects: KubernetesObjects, code: str) ->
 def test_pools_of_karpenter_are_pools_of_the_spec(objects: KubernetesObjects) -> None:
     (finding,) = run_kubernetes(broken(objects, "LLM_CAP_14"))
     assert finding.diagnostic.path == "pools.l40s"
+
+
+@pytest.mark.parametrize(("where", "codes"), [("containers", {"LLM_STO_12"}), ("initContainers", set())])
+def test_only_what_runs_before_the_engine_writes_models(
+    objects: KubernetesObjects, where: str, codes: set[str]
+) -> None:
+    copies = [replace(item, body=copy.deepcopy(item.body)) for item in objects]
+    add(copies, node_volume("/mnt/k8s-disks/0/llminfra"))
+    pod(copies)["volumes"].append({"name": "node", "persistentVolumeClaim": {"claimName": "chat-weights"}})
+    helper = copy.deepcopy(container(copies))
+    for each in (*pod(copies)["containers"], helper):
+        each["volumeMounts"].append({"name": "node", "mountPath": "/cache", "readOnly": True})
+    writer = {**helper, "name": "writer", "resources": {}}
+    writer["volumeMounts"] = [{"name": "node", "mountPath": "/cache"}]
+    if where == "containers":
+        pod(copies)["containers"][0]["volumeMounts"][-1] = {"name": "node", "mountPath": "/cache"}
+    else:
+        pod(copies)["initContainers"] = [writer]
+    found = {item.diagnostic.code for item in run_kubernetes(KubernetesObjects(tuple(copies)))}
+    assert found == codes
