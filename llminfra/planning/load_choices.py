@@ -15,15 +15,22 @@ _FILE = "cold_start"
 _MB_PER_GBIT = 125.0
 _GIB_PER_TIB = 1024
 _BEST_CLASS = 1000  # MB/s per TiB, the highest class of PERSISTENT_2
+_OF_PODS = frozenset({"lustre", "mountpoint", "nvme", "nvme-warm"})
 Kind = Literal["hub", "bucket", "lustre", "ebs", "nvme", "nvme-warm", "mountpoint", "copied"]
 
 
 def load_choices(
-    weights: WeightsPlan, instance: InstanceType, lustre: tuple[LustrePlan, ...], *, streams: bool = False
+    weights: WeightsPlan,
+    instance: InstanceType,
+    lustre: tuple[LustrePlan, ...],
+    *,
+    streams: bool = False,
+    pods: bool = True,
 ) -> tuple[LoadChoice, ...]:
     """Every place for the weights on this instance type, fastest first; the planned one is marked.
 
-    ``streams`` is whether the engine reads files by the streaming loader, too.
+    ``streams`` is whether the engine reads files by the streaming loader, too; ``pods`` is false outside a cluster,
+    where nothing is mounted and nothing shared.
     """
     network = instance.network_gbps * _MB_PER_GBIT
     gigabytes = weights.bytes_total / 1e9
@@ -77,6 +84,8 @@ def load_choices(
                 weights,
             )
         )
+    if not pods:
+        found = [choice for choice in found if choice.chosen or choice.kind not in _OF_PODS]
     return tuple(sorted(found, key=lambda choice: choice.seconds))
 
 

@@ -42,7 +42,7 @@ def plan_startup(
         eager: Whether compilation and CUDA graphs are off.
         instance: Where it runs; without it other places for the weights are not compared.
         lustre: File systems of the platform.
-        image: How nodes come to the image; ``None``: by a parallel pull.
+        image: How nodes of a cluster come to the image; ``None`` outside of one: by a parallel pull.
         streams: Whether the engine reads files by the streaming loader.
         kernels_cached: Whether compiled kernels of an earlier pod are taken over.
         kernels_cacheable: Whether they could be.
@@ -78,13 +78,14 @@ def plan_startup(
         # The first pod of a cache finds no kernels, and must be allowed to compile them.
         in_pod += max(choice.seconds for choice in kernels) - chosen(kernels).seconds
     budget = max(probe["floor_s"], math.ceil(in_pod * probe["factor"] / 60) * 60)
-    choices = load_choices(weights, instance, lustre, streams=streams) if instance is not None else ()
+    pods = image is not None
+    choices = load_choices(weights, instance, lustre, streams=streams, pods=pods) if instance is not None else ()
     return StartupPlan(
         phases=tuple(phases),
         budget_s=int(budget),
-        advice=_advice(weights, phases, choices, images, kernels),
+        advice=_advice(weights, phases, choices, images if pods else (), kernels),
         choices=choices,
-        images=images if instance is not None else (),
+        images=images if pods else (),
         kernels=kernels,
     )
 
@@ -122,7 +123,7 @@ def _advice(
             "a warm node (nodes minimum 1) saves the boot of an instance and the pull of the image",
         )
     )
-    if choices:
+    if images:
         # Fast restore is billed by the hour whether nodes start or not: the plain snapshot is the advice.
         preloaded = next(choice for choice in images if choice.what.startswith("snapshot, "))
         saved = seconds["image"] - preloaded.seconds

@@ -374,3 +374,12 @@ def test_models_of_every_engine_are_copied_by_an_image_that_can() -> None:
     }
     assert set(images) == {"Qwen/Qwen3-32B", "Qwen/Qwen3-8B"}
     assert {image["repository"] for image in images.values()} == {"vllm/vllm-openai"}
+
+
+def test_outside_the_cluster_nothing_of_pods_is_advised() -> None:
+    (item,) = plan(platform(pool(), on=ALONE, weights=BUCKET)).ec2
+    startup = item.serving.startup
+    assert not {choice.kind for choice in startup.choices} & {"lustre", "mountpoint", "nvme", "nvme-warm"}
+    assert startup.images == ()
+    assert len(startup.kernels) == 1
+    assert not any("GpuPool" in advice or "LocalNvme" in advice or "Lustre" in advice for advice in startup.advice)
