@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ MODELS = "models"
 # The kubelet evicts pods below 10 % of free space and collects images below 15 %; a file system has its own needs.
 _USABLE_SHARE = 0.82
 _BYTES_PER_GB = 1e9
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def keeps_models(pool: GpuPool, platform: Platform) -> bool:
@@ -67,17 +69,18 @@ def nvme_weights(
             fix=f"use other types in pool {pool.name!r}, or weights={storage.source.name!r} without LocalNvme",
             runtime_message=f"hostPath type check failed: {NODE_CACHE_DIR} is not a directory",
         )
-    if revision is None:
+    if revision is None or not _COMMIT.fullmatch(revision):
         findings.error(
             "LLM_STO_24",
             endpoint,
             path,
             "nodes keep a model under its revision, and this model's is not pinned: they would serve old weights",
-            found=f"{endpoint.model.id} without a revision",
+            found=f"{endpoint.model.id} at {revision!r}" if revision else f"{endpoint.model.id} without a revision",
             expected="a commit of the model repository",
             fix="set Model(revision=…)",
         )
-    if without or revision is None:
+        return None
+    if without:
         return None
     bucket = storage.source
     key = f"{bucket.prefix}/{endpoint.model.id}/{revision}"

@@ -159,9 +159,10 @@ def test_a_type_without_instance_storage_is_refused() -> None:
     assert _nvme(spec, mixed, "0" * 40) == (False, {"LLM_STO_23"})
 
 
-def test_a_model_that_may_change_under_its_name_is_refused() -> None:
+@pytest.mark.parametrize("revision", [None, "main", "v1.0", "9216db5"])
+def test_a_model_that_may_change_under_its_name_is_refused(revision: str | None) -> None:
     spec = platform(pool(), weights=NVME)
-    assert _nvme(spec, plan(spec).pools[0], None) == (False, {"LLM_STO_24"})
+    assert _nvme(spec, plan(spec).pools[0], revision) == (False, {"LLM_STO_24"})
 
 
 @pytest.mark.parametrize(("nvme_gb", "codes"), [(3800, set()), (125, {"LLM_STO_26"}), (100, {"LLM_STO_25"})])
