@@ -1,8 +1,8 @@
-"""Requests by SQS, answers in S3: workers beside an endpoint of the cluster, as many as the queue needs."""
+"""Requests by SQS, answers in S3: workers and replicas in the cluster, as many as the queue needs, none without."""
 
 import datetime as dt
 
-from llminfra import VLLM, AsyncEndpoint, Endpoint, GpuPool, Model, ModelBucket, Platform, Secret, Waiver
+from llminfra import VLLM, AsyncEndpoint, Autoscaling, Endpoint, GpuPool, Model, ModelBucket, Platform, Secret, Waiver
 
 # Findings that this platform lives with: why, and until when somebody answers for it.
 ACCEPTED = {
@@ -23,6 +23,8 @@ chat = Endpoint(
     model=Model(id="Qwen/Qwen3-8B"),
     engine=VLLM(max_model_len=16_384, max_num_seqs=128),
     on=gpus,
+    # The queue starts replicas; between waves nothing runs.
+    replicas=Autoscaling(min=0, max=2),
     api_key=Secret(name="llm/chat-api-key"),
 )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
 from llminfra.planning.gateways import route_of
+from llminfra.planning.targets.queues import worked_queue
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.endpoint import Autoscaling
 
@@ -237,8 +238,9 @@ def efa_image(plan: Plan) -> Iterator[Hit]:
     severity=Severity.ERROR,
     looks_at="plan",
     why="The scaler reads the engine's own queue. With no replica there is no engine, no metric, and no way back from "
-    "zero. Behind a gateway the endpoint picker holds requests while no replica runs, and the scaler reads its queue.",
-    fix="set Autoscaling(min=1, …), or put the endpoint behind a Gateway",
+    "zero. Behind a gateway the endpoint picker holds requests while no replica runs, and the scaler reads its queue; "
+    "behind an AsyncEndpoint the queue itself is there.",
+    fix="set Autoscaling(min=1, …), or put the endpoint behind a Gateway or an AsyncEndpoint",
     source=(
         "vllm-project/production-stack#679",
         "volcano-sh/kthena pull request 868",
@@ -252,7 +254,7 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
         if not isinstance(replicas, Autoscaling) or replicas.min:
             continue
         route = route_of(plan, endpoint.name)
-        if route is not None and route.hold_s is not None:
+        if (route is not None and route.hold_s is not None) or worked_queue(plan, endpoint.name):
             continue
         message = "the endpoint may scale to zero and nothing would start it again"
         fix = ""

@@ -15,6 +15,7 @@ from llminfra.charts.llm_server import (
     LlmServerValues,
     Probe,
     Probes,
+    QueueTrigger,
     Resources,
     Rollout,
     Security,
@@ -275,6 +276,21 @@ def test_scale_to_zero_needs_a_metric_that_exists_at_zero() -> None:
         Autoscaling(min_replicas=0, max_replicas=2, fallback=Fallback(replicas=1), triggers=triggers)
     waking = [triggers[0].replace(wakes_from_zero=True)]
     assert not Autoscaling(min_replicas=0, max_replicas=2, fallback=Fallback(replicas=1), triggers=waking).min_replicas
+
+
+def test_a_queue_wakes_from_zero_and_is_asked_with_the_role_of_keda(render_chart: Render) -> None:
+    url = "https://sqs.us-east-1.amazonaws.com/111122223333/acme-async-documents"
+    queue = QueueTrigger(name="queued", queue_url=url, region="us-east-1", queue_length=5, in_flight=False)
+    scaling = Autoscaling(min_replicas=0, max_replicas=2, fallback=Fallback(replicas=1), queue_triggers=[queue])
+    objects = render_chart("llm-server", autoscaled().replace(autoscaling=scaling))
+    (trigger,) = one(objects, "ScaledObject")["spec"]["triggers"]
+    assert trigger["metadata"]["queueURL"] == url
+    assert (trigger["metadata"]["queueLength"], trigger["metadata"]["scaleOnInFlight"]) == ("5", "false")
+    identity = one(objects, "TriggerAuthentication")
+    assert identity["metadata"]["name"] == trigger["authenticationRef"]["name"]
+    assert identity["spec"]["podIdentity"] == {"provider": "aws", "identityOwner": "keda"}
+    with pytest.raises(ValidationError, match="nothing to scale on"):
+        Autoscaling(min_replicas=1, max_replicas=2, fallback=Fallback(replicas=1))
 
 
 def test_network_policy_denies_by_default(render_chart: Render) -> None:

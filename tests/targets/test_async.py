@@ -16,6 +16,7 @@ from llminfra.compiler import compile_platforms
 from llminfra.diagnostics import SpecError
 from llminfra.planning.contract import contract
 from llminfra.planning.plan import Plan
+from llminfra.rules import run_plan
 from tests.targets.platforms import EC2, POOL, SAGEMAKER, async_plan, codes, endpoint, findings, plan, queue
 from tests.targets.stack_view import allowed, only, reader, statements, without_expressions
 
@@ -247,3 +248,22 @@ def test_too_few_attempts_for_an_endpoint_at_zero_are_refused() -> None:
     enough = int(found.expected.split()[0])
     assert async_plan(behind, attempts=enough).async_endpoints[0].backoff_s > 15
     assert async_plan(attempts=1).async_endpoints[0].backoff_s == 15
+
+
+def test_a_queue_wakes_the_endpoint_of_its_workers(compiled: Compiled) -> None:
+    planned = async_plan(endpoint(POOL, replicas=ZERO))
+    assert not [hit for hit in run_plan(planned) if hit.code == "LLM_SRV_69"]
+    release = compiled(planned, "serving")["resource"]["helm_release"]["chat"]
+    scaling = json.loads(release["values"][0])["autoscaling"]
+    assert (scaling["minReplicas"], scaling["triggers"]) == (0, [])
+    queued, taken = scaling["queueTriggers"]
+    assert queued["queueUrl"] == "https://sqs.us-east-1.amazonaws.com/111122223333/acme-async-documents"
+    assert (queued["queueLength"], queued["inFlight"]) == (ZERO.waiting_per_replica, False)
+    # What workers have taken keeps the last replica, and never asks for another.
+    assert taken["inFlight"] is True
+    assert taken["queueLength"] > 10_000
+    alone = plan(endpoints=[endpoint(POOL, replicas=ZERO)], pools=[POOL])
+    assert [hit.code for hit in run_plan(alone) if hit.code == "LLM_SRV_69"]
+    awake = compiled(async_plan(endpoint(POOL, replicas=Autoscaling(min=1, max=2))), "serving")
+    values = json.loads(awake["resource"]["helm_release"]["chat"]["values"][0])
+    assert "queueTriggers" not in values["autoscaling"]

@@ -11,7 +11,7 @@ from llminfra.charts.llm_server.pod import (
     ServiceAccount,
     TopologySpread,
 )
-from llminfra.charts.llm_server.scaling import Autoscaling, Fallback, PrometheusTrigger
+from llminfra.charts.llm_server.scaling import Autoscaling, Fallback, PrometheusTrigger, QueueTrigger
 from llminfra.charts.llm_server.start import KeptKernels, NodeCopy, SmallResources
 from llminfra.charts.llm_server.storage import (
     ClaimVolume,
@@ -47,6 +47,7 @@ __all__ = [
     "Probe",
     "Probes",
     "PrometheusTrigger",
+    "QueueTrigger",
     "Resources",
     "Rollout",
     "S3Volume",

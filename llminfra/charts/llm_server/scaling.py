@@ -1,4 +1,4 @@
-"""Autoscaling by KEDA on Prometheus queries."""
+"""Autoscaling by KEDA on Prometheus queries, and on queues in front of the endpoint."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ class PrometheusTrigger(ChartValues):
     """TriggerAuthentication for Amazon Managed Prometheus."""
 
 
+class QueueTrigger(ChartValues):
+    """Requests in an SQS queue that workers answer through the endpoint; KEDA asks the queue with its own role."""
+
+    name: str
+    queue_url: LateStr
+    region: LateStr
+    queue_length: int = Field(ge=1)
+    """Target value per replica."""
+    in_flight: bool
+    """Whether requests count that a worker has taken."""
+
+
 class Fallback(ChartValues):
     """What to do while a trigger gives no value."""
 
@@ -44,14 +56,19 @@ class Autoscaling(ChartValues):
     """Replicas added at most in each ``scale_up_period_seconds``."""
     scale_up_period_seconds: int = Field(default=60, ge=1)
     fallback: Fallback
-    triggers: list[PrometheusTrigger] = Field(min_length=1)
+    triggers: list[PrometheusTrigger] = []
+    queue_triggers: list[QueueTrigger] | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.min_replicas > self.max_replicas:
             msg = f"min_replicas {self.min_replicas} is more than max_replicas {self.max_replicas}"
             raise ValueError(msg)
-        if not self.min_replicas and not any(trigger.wakes_from_zero for trigger in self.triggers):
+        if not self.triggers and not self.queue_triggers:
+            msg = "there is nothing to scale on: neither a query nor a queue"
+            raise ValueError(msg)
+        waking = self.queue_triggers or any(trigger.wakes_from_zero for trigger in self.triggers)
+        if not self.min_replicas and not waking:
             msg = "min_replicas is 0 and no trigger exists at zero replicas: nothing could wake the endpoint"
             raise ValueError(msg)
         if not self.min_replicas <= self.fallback.replicas <= self.max_replicas:

@@ -21,6 +21,7 @@ from llminfra.charts.llm_server import (
     Probe,
     Probes,
     PrometheusTrigger,
+    QueueTrigger,
     Resources,
     Rollout,
     S3Volume,
@@ -40,15 +41,19 @@ from llminfra.compiler.releases.names import (
     PROMETHEUS_URL,
     SECRET_STORE,
     SERVING_PRIORITY,
+    async_id,
 )
 from llminfra.compiler.releases.needs import scales
 from llminfra.compiler.releases.pd_router import front_of, peers_of, role_labels
 from llminfra.compiler.releases.security import pod_security
 from llminfra.compiler.releases.short_start import kept_kernels, node_copy, node_volume
+from llminfra.constructs.names import dns_suffix
 from llminfra.engines import invocation as engines
 from llminfra.observability.promql import selector
 from llminfra.planning.gateways import GatewayRoute, gateway_of, route_of
 from llminfra.planning.plan import AdapterPlan, EndpointPlan, Plan, PoolPlan
+from llminfra.planning.targets.plans import AsyncPlan
+from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec import endpoint as spec
 
 _CACHE_PATH = "/var/cache/llm"
@@ -63,7 +68,11 @@ _NEVER_MORE = 100_000
 
 
 def llm_server_values(
-    endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None, role_arn: str | None
+    endpoint: EndpointPlan,
+    plan: Plan,
+    storage: StorageContract | None,
+    role_arn: str | None,
+    account_id: str = "",
 ) -> LlmServerValues:
     """Values of one endpoint.
 
@@ -72,6 +81,7 @@ def llm_server_values(
         plan: The plan it belongs to.
         storage: Outputs of the storage stack, where the plan has storage.
         role_arn: Role for IRSA; ``None`` with EKS Pod Identity.
+        account_id: The account, where a queue in front of the endpoint is in it.
     """
     call = endpoint.invocation
     pool = plan.pool(endpoint.pool)
@@ -116,7 +126,7 @@ def llm_server_values(
         network_policy=_network_policy(endpoint, plan, observed=observed),
         disruption=Disruption(max_unavailable=1),
         service_monitor=ServiceMonitor() if observed and call.metrics else None,
-        autoscaling=_autoscaling(endpoint, plan) if scales(endpoint, plan) else None,
+        autoscaling=_autoscaling(endpoint, plan, account_id) if scales(endpoint, plan) else None,
         external_secrets=_external_secrets(endpoint),
     )
 
@@ -287,14 +297,18 @@ def _network_policy(endpoint: EndpointPlan, plan: Plan, *, observed: bool) -> Ne
     )
 
 
-def _autoscaling(endpoint: EndpointPlan, plan: Plan) -> Autoscaling | None:
+def _autoscaling(endpoint: EndpointPlan, plan: Plan, account_id: str) -> Autoscaling | None:
     metrics, declared = endpoint.invocation.metrics, endpoint.spec.replicas
-    if metrics is None or metrics.waiting is None or not isinstance(declared, spec.Autoscaling):
+    if not isinstance(declared, spec.Autoscaling):
         return None
+    queue = worked_queue(plan, endpoint.name) if endpoint.min_replicas == 0 else None
     route = route_of(plan, endpoint.name)
+    triggers: list[PrometheusTrigger] = []
     if route is not None and route.hold_s is not None:
         triggers = _held_triggers(endpoint, route, declared)
-    else:
+    elif queue is None:
+        if metrics is None or metrics.waiting is None:
+            return None
         # Metrics without a label for the model, and two roles of one model, are told apart by the Service that they
         # are scraped from.
         alone = metrics.model_label and endpoint.part_of is None
@@ -314,7 +328,25 @@ def _autoscaling(endpoint: EndpointPlan, plan: Plan) -> Autoscaling | None:
             behavior="currentReplicasIfHigher",
         ),
         triggers=triggers,
+        queue_triggers=_queue_triggers(queue, plan, declared, account_id) if queue else None,
     )
+
+
+def _queue_triggers(queue: AsyncPlan, plan: Plan, declared: spec.Autoscaling, account_id: str) -> list[QueueTrigger]:
+    """Requests that wait, and requests that workers have taken: these keep the last replica and ask for no other.
+
+    The engine's own queue is not asked here either: it does not exist at zero. A later stack makes the queue, under
+    this name.
+    """
+    region = plan.platform.region
+    where = f"https://sqs.{region}.{dns_suffix(region)}/{account_id}"
+    url = f"{where}/{plan.platform.name}-{async_id(queue.name)}"
+    return [
+        QueueTrigger(
+            name="queued", queue_url=url, region=region, queue_length=declared.waiting_per_replica, in_flight=False
+        ),
+        QueueTrigger(name="taken", queue_url=url, region=region, queue_length=_NEVER_MORE, in_flight=True),
+    ]
 
 
 def _held_triggers(endpoint: EndpointPlan, route: GatewayRoute, declared: spec.Autoscaling) -> list[PrometheusTrigger]:

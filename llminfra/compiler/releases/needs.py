@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from llminfra.compiler.releases.alerting import credential
 from llminfra.planning.gateways import route_of
 from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
+from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec.alert_receiver import AlertReceiver
 from llminfra.spec.endpoint import Autoscaling
 
@@ -55,13 +56,15 @@ def needs_of(plan: Plan) -> Needs:
 def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
     """Whether KEDA scales the endpoint: it needs room to scale, a metric, and a Prometheus that has it.
 
-    From zero only the queue in front of it is such a metric.
+    From zero only a queue in front of it is such a metric: that of a gateway, or that of an ``AsyncEndpoint``.
     """
     metrics = endpoint.invocation.metrics
+    if not isinstance(endpoint.spec.replicas, Autoscaling) or endpoint.max_replicas == endpoint.min_replicas:
+        return False
+    if endpoint.min_replicas == 0 and worked_queue(plan, endpoint.name):
+        return True
     return (
-        isinstance(endpoint.spec.replicas, Autoscaling)
-        and endpoint.max_replicas > endpoint.min_replicas
-        and metrics is not None
+        metrics is not None
         and metrics.waiting is not None
         and plan.platform.observability is not None
         and (endpoint.min_replicas > 0 or wakes(endpoint, plan))

@@ -66,7 +66,7 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
                 id=endpoint.name,
                 namespace=endpoint.namespace,
                 chart=local_chart("llm-server", charts),
-                values=llm_server_values(endpoint, plan, storage, role_arn),
+                values=llm_server_values(endpoint, plan, storage, role_arn, scope.account_id),
                 timeout_s=timeout_s(endpoint),
                 wait=waits(endpoint, plan),
                 after=[*(role.ready if role else ()), *weights],
