@@ -30,6 +30,7 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
     names = [item.name for section in (plan.pools, plan.endpoints, plan.ec2, plan.sagemaker) for item in section]
     work = [*queue_rows(plan), *batch_rows(plan, width), *bedrock_rows(plan)]
     names += [name for name, _ in work]
+    names += [item.name for item in plan.gateways]
     label = min(max([len(name) for name in names], default=4), 16)
     bar = max(20, width - label - 2)
     parts: list[RenderableType] = [_head(plan)]

@@ -108,6 +108,7 @@ class Pods:
         node_group_id: Security group of the nodes, which their pods share.
         certificate_arn: Certificate for the name that callers use.
         allow_from_cidrs: Blocks that may call.
+        web_acl_arn: AWS WAF web ACL that reads requests first.
     """
 
     port: int
@@ -119,6 +120,7 @@ class Pods:
     node_group_id: str
     certificate_arn: str
     allow_from_cidrs: Sequence[str]
+    web_acl_arn: str | None = None
 
 
 def pod_balancer(make: Maker, name: str, pods: Pods) -> LoadBalancer:
@@ -145,6 +147,8 @@ def pod_balancer(make: Maker, name: str, pods: Pods) -> LoadBalancer:
         health_path=pods.health_path,
     )
     listener = _listener(make, name, balancer, targets, pods.certificate_arn)
+    if pods.web_acl_arn:
+        make(aws.Wafv2WebAclAssociation, name, resource_arn=balancer.arn, web_acl_arn=pods.web_acl_arn)
     return _made(balancer, targets, node_group, listener)
 
 

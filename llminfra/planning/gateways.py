@@ -246,7 +246,7 @@ def _check_address(gateway: Gateway, platform: Platform, network: NetworkPlan, f
     if gateway.exposure == "cluster":
         unused = [
             name
-            for name in ("hostname", "certificate_arn", "hosted_zone_id", "allow_from_cidrs")
+            for name in ("hostname", "certificate_arn", "hosted_zone_id", "web_acl_arn", "allow_from_cidrs")
             if getattr(gateway, name)
         ]
         if unused:
@@ -271,17 +271,27 @@ def _check_address(gateway: Gateway, platform: Platform, network: NetworkPlan, f
                 expected="hostname and certificate_arn, both",
                 fix='name a certificate of AWS Certificate Manager and the name it is for; or exposure="cluster"',
             )
-    if gateway.certificate_arn and (region := gateway.certificate_arn.split(":")[3]) != platform.region:
-        findings.error(
-            "LLM_GW_7",
-            gateway,
-            f"{path}.certificate_arn",
-            "a load balancer takes certificates of its own region only",
-            found=region,
-            expected=platform.region,
-            fix=f"request or import the certificate in {platform.region}",
-            runtime_message="CertificateNotFound: Certificate ARN is not valid",
-        )
+    for name, what, fix, message in (
+        (
+            "certificate_arn",
+            "certificates",
+            "request or import the certificate",
+            "CertificateNotFound: Certificate ARN is not valid",
+        ),
+        ("web_acl_arn", "web ACLs", "make the web ACL", None),
+    ):
+        arn = getattr(gateway, name)
+        if arn and (region := arn.split(":")[3]) != platform.region:
+            findings.error(
+                "LLM_GW_7",
+                gateway,
+                f"{path}.{name}",
+                f"a load balancer takes {what} of its own region only",
+                found=region,
+                expected=platform.region,
+                fix=f"{fix} in {platform.region}",
+                runtime_message=message,
+            )
     if gateway.exposure == "public" and not any(item.kind == "public" for item in network.subnets):
         findings.error(
             "LLM_GW_11",

@@ -56,18 +56,21 @@ RULES = (
         "LLM_GW_6",
         "What is declared for a load balancer has one",
         looks_at=_PLAN,
-        why="A gateway for the cluster alone has no load balancer: a hostname, a certificate or address blocks would "
-        "be ignored, and callers would think they hold.",
+        why="A gateway for the cluster alone has no load balancer: a hostname, a certificate, a web ACL or address "
+        "blocks would be ignored, and callers would think they hold.",
         fix='remove them, or set exposure="internal"',
         source=("llminfra: Gateway.exposure",),
     ),
     emitted(
         "LLM_GW_7",
-        "The certificate is in the platform's region",
+        "The certificate and the web ACL are in the platform's region",
         looks_at=_PLAN,
-        why="Load balancers take certificates of their own region only; the apply would fail.",
-        fix="request or import the certificate in the platform's region",
-        source=("AWS Certificate Manager User Guide: Services integrated with ACM, supported Regions",),
+        why="Load balancers take certificates and web ACLs of their own region only; the apply would fail.",
+        fix="request or import the certificate, and make the web ACL, in the platform's region",
+        source=(
+            "AWS Certificate Manager User Guide: Services integrated with ACM, supported Regions",
+            "AWS WAF API Reference: AssociateWebACL",
+        ),
     ),
     emitted(
         "LLM_GW_10",

@@ -64,6 +64,11 @@ class Gateway(Spec):
     """ARN of the certificate in AWS Certificate Manager, in the platform's region."""
     hosted_zone_id: Annotated[str, Field(pattern=r"^Z[A-Z0-9]+$")] | None = None
     """Route 53 zone in which ``hostname`` is made; ``None``: the name is made elsewhere."""
+    web_acl_arn: (
+        Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/.+$")] | None
+    ) = None
+    """ARN of an AWS WAF web ACL that reads requests first. Its rules must let prompts through: a rule on the size of
+    bodies, as in the managed core rule set, refuses what is longer than 8 KB."""
     allow_from_cidrs: Many[Cidr] = ()
     """Blocks that may call the load balancer; empty: the VPC's own, or everyone where it is public."""
     tenants: Many[Tenant] = ()

@@ -48,6 +48,7 @@ TODAY = dt.date(2026, 11, 23)
 POOL = GpuPool(name="l40s", instance_types=["g6e.2xlarge"], nodes=(0, 6))
 BUCKET = ModelBucket(name="acme-weights")
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/llm/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 TLS = {"hostname": "llm.example.com", "certificate_arn": CERTIFICATE}
 OIDC = Oidc(issuer="https://login.example.com", audiences=["llm"], jwks_uri="https://login.example.com/jwks.json")
 
@@ -139,7 +140,9 @@ def test_nothing_is_held_that_nothing_would_wake(blind: str) -> None:
         ("LLM_GW_5", {"certificate_arn": None}),
         ("LLM_GW_6", {"exposure": "cluster", "hostname": "llm.example.com"}),
         ("LLM_GW_6", {"exposure": "cluster", "allow_from_cidrs": ["10.0.0.0/8"]}),
+        ("LLM_GW_6", {"exposure": "cluster", "web_acl_arn": WEB_ACL}),
         ("LLM_GW_7", {"certificate_arn": CERTIFICATE.replace("us-east-1", "eu-west-1")}),
+        ("LLM_GW_7", {"web_acl_arn": WEB_ACL.replace("us-east-1", "eu-west-1")}),
         ("LLM_GW_10", {"tenants": [Tenant(name="search")]}),
         ("LLM_GW_15", {"tenants": [tenant("a"), tenant("a", api_key=Secret(name="other"))]}),
         ("LLM_GW_15", {"tenants": [tenant("a"), tenant("b", api_key=Secret(name="llm/a"))]}),
@@ -295,7 +298,8 @@ def test_yaml_says_the_same(tmp_path: Path) -> None:
 
 def test_stacks_of_a_public_gateway(tmp_path: Path) -> None:
     chat = endpoint()
-    planned = plan(chat, gateways=[gateway(chat, exposure="public", hosted_zone_id="Z0123456789ABCDEFGHIJ")])
+    front = gateway(chat, exposure="public", hosted_zone_id="Z0123456789ABCDEFGHIJ", web_acl_arn=WEB_ACL)
+    planned = plan(chat, gateways=[front])
     compile_platforms([planned], tmp_path)
     stacks = {
         item.name.removeprefix("acme-"): json.loads((item / "cdk.tf.json").read_text(encoding="utf-8"))
@@ -307,6 +311,8 @@ def test_stacks_of_a_public_gateway(tmp_path: Path) -> None:
     assert balancer["internal"] is False
     assert all("public_subnet" in item for item in balancer["subnets"])
     assert {"public_subnet_us-east-1a", "private_subnet_us-east-1a"} <= set(stacks["network"]["output"])
+    firewall = serving["aws_wafv2_web_acl_association"]["gateway-llm"]
+    assert (firewall["resource_arn"], firewall["web_acl_arn"]) == ("${aws_lb.gateway-llm.arn}", WEB_ACL)
     listener = serving["aws_lb_listener"]["gateway-llm"]
     assert (listener["protocol"], listener["certificate_arn"]) == ("HTTPS", CERTIFICATE)
     group = serving["aws_lb_target_group"]["gateway-llm"]

@@ -70,6 +70,7 @@ def _balancer(make: Maker, gateway: GatewayPlan, network: NetworkContract, clust
             node_group_id=cluster.node_group_id,
             certificate_arn=spec.certificate_arn or "",
             allow_from_cidrs=gateway.allow_from_cidrs,
+            web_acl_arn=spec.web_acl_arn,
         ),
     )
     if spec.hosted_zone_id and spec.hostname:
