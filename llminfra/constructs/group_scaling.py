@@ -1,8 +1,9 @@
 """How an Auto Scaling group of engines grows and shrinks: on the engines' queue, to zero and back, in place of spot.
 
 Sources: Amazon EC2 Auto Scaling User Guide, "Target tracking scaling policies", "Step and simple scaling policies",
-"CloudWatch metrics"; Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer" (503 is what
-callers get while no target is registered, and a request without a target is not in ``RequestCount``).
+"CloudWatch metrics"; CloudWatch User Guide, "Using metric math"; Elastic Load Balancing, "CloudWatch metrics for your
+Application Load Balancer" (503 is what callers get while no target is registered, and a request without a target is not
+in ``RequestCount``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
 
 _PERIOD_S = 60
+# CloudWatch API Reference, PutMetricAlarm: evaluation periods times period.
+_LONGEST_LOOK_S = 86_400
 # Minutes that spot has to deliver an instance before one is bought on demand.
 _SHORT_MIN = 5
 
@@ -102,14 +105,14 @@ def scale_to_zero(
     busy = [_query("requests", requests, "Sum"), _query("refused", refused, "Sum")]
     if running is not None:
         busy.append(_query("running", running, "Maximum"))
-    total = " + ".join(f"FILL({item.id}, 0)" for item in busy)
     _alarm(
         make,
         f"{id_}-idle",
         name=f"{group_name}-idle",
         why=f"nobody has called {id_}: its last instance goes",
-        queries=[*busy, _expression("calls", f"{total}", "calls")],
-        minutes=-(-idle_s // _PERIOD_S),
+        # A metric that has never had a value would make a sum by "+" empty, and an empty one counts as idle.
+        queries=[*busy, _expression("calls", "SUM(METRICS())", "calls")],
+        minutes=_minutes(idle_s),
         threshold=1,
         below=True,
         missing="breaching",
@@ -135,9 +138,9 @@ def scale_to_zero(
         queries=[
             _query("waiting", waiting, "Maximum"),
             _query("instances", _group_metric(group_name, "GroupInServiceInstances"), "Minimum"),
-            _expression("spare", "IF(FILL(instances, 0) > 1 AND FILL(waiting, 0) < 1, 1, 0)", "spare instances"),
+            _expression("spare", "IF(instances > 1 AND waiting < 1, 1, 0)", "spare instances"),
         ],
-        minutes=-(-idle_s // _PERIOD_S),
+        minutes=_minutes(idle_s),
         threshold=1,
         actions=[fewer.arn],
     )
@@ -169,11 +172,16 @@ def stand_in_for_spot(make: Maker, id_: str, *, spot: str, standby: str, most: i
         name=f"{standby}-complete",
         why=f"{id_}: spot has delivered",
         queries=queries,
-        minutes=-(-start_s // _PERIOD_S),
+        minutes=_minutes(start_s),
         threshold=1,
         below=True,
         actions=[none],
     )
+
+
+def _minutes(seconds: int) -> int:
+    """Periods of an alarm, which looks back at most a day."""
+    return -(-min(seconds, _LONGEST_LOOK_S) // _PERIOD_S)
 
 
 def _exact(make: Maker, id_: str, group_name: str, steps: Sequence[tuple[int | None, int]]) -> str:

@@ -369,7 +369,11 @@ def test_ec2_goes_to_zero_and_the_first_call_wakes_it(compiled: Compiled) -> Non
     idle = alarms["acme-chat-idle"]
     assert (idle["evaluation_periods"], idle["treat_missing_data"]) == (20, "breaching")
     assert idle["comparison_operator"] == "LessThanThreshold"
-    assert sum(bool(query.get("return_data")) for query in idle["metric_query"]) == 1
+    (returned,) = [query for query in idle["metric_query"] if query.get("return_data")]
+    assert returned["expression"] == "SUM(METRICS())"
+    slow = plan(endpoint(ec2(), replicas=Autoscaling(min=0, max=1, cooldown_s=200_000)))
+    longest = compiled(slow, "ec2")["resource"]["aws_cloudwatch_metric_alarm"]["chat-idle"]
+    assert longest["evaluation_periods"] * 60 == 86_400
     refused = alarms["acme-chat-wake"]["metric_query"][0]["metric"]
     assert refused["metric_name"] == "HTTPCode_ELB_503_Count"
     assert refused["dimensions"] == {"LoadBalancer": "${aws_lb.chat.arn_suffix}"}
