@@ -1,10 +1,11 @@
-"""All rules of a plan, in groups: one for each endpoint and gateway, and the fleet, its GPUs and EFA."""
+"""All rules of a plan, in groups: one for each endpoint, router and gateway, and the fleet, its GPUs and EFA."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from llminfra.charts.llm_observability import RuleGroup
+from llminfra.observability.alerts.disaggregation import role_alerts, router_alerts
 from llminfra.observability.alerts.efa import efa_alerts, silent_fabric_alert
 from llminfra.observability.alerts.endpoint import endpoint_alerts
 from llminfra.observability.alerts.fleet import fleet_alerts
@@ -41,9 +42,14 @@ def rule_groups(plan: Plan, *, scaled: AbstractSet[str], base_url: str | None = 
             alerts=[
                 *endpoint_alerts(item, base_url=base_url, scaled=item.name in scaled),
                 *silent_fabric_alert(item, base_url=base_url),
+                *role_alerts(item, base_url=base_url),
             ],
         )
         for item in plan.endpoints
+    ]
+    groups += [
+        RuleGroup(name=f"llm-router-{item.name}", alerts=list(router_alerts(item, base_url=base_url)))
+        for item in plan.routers
     ]
     groups += [
         RuleGroup(name=f"llm-gateway-{item.name}", alerts=list(gateway_alerts(item, base_url=base_url)))

@@ -97,3 +97,9 @@ def test_the_picker_may_see_pods_and_nothing_else(render_chart: Render) -> None:
 def test_a_router_without_its_parts_is_no_router(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         pd_router().replace(**change)
+
+
+def test_the_alert_watches_the_deployment_of_the_chart(render_chart: Render) -> None:
+    values = pd_router()
+    name = one(render_chart("pd-router", values), "Deployment")["metadata"]["name"]
+    assert name == f"{values.name}-router"

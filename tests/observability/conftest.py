@@ -17,7 +17,7 @@ from llminfra.observability import rule_groups
 from llminfra.observability.signals import release_signals
 from llminfra.planning import plan_platform
 from llminfra.planning.gateways import GatewayPlan, GatewayRoute, picker_name
-from llminfra.planning.plan import CostLine, EndpointPlan, Plan
+from llminfra.planning.plan import CostLine, EndpointPlan, Plan, RouterPlan
 from tests.compiler import plans
 
 
@@ -92,12 +92,37 @@ def full_plan() -> Plan:
         endpoint("own", "custom", "1", invocation=plans.invocation(metrics=own)),
         endpoint("silent", "mii", "0.3.3", invocation=plans.invocation(metrics=None)),
         wide,
+        *roles(),
     ]
     spec = plans.platform_spec(budget_usd_per_month=50_000, observability=Observability())
     cost = CostLine(
         spec_path="cluster", what="EKS", usd_per_hour_min=0.1, usd_per_hour_max=0.1, price_date="2026-11-01"
     )
-    return plans.plan(*made, platform=spec, costs=(cost,), gateways=(gateway(made[0]),))
+    return plans.plan(*made, platform=spec, costs=(cost,), gateways=(gateway(made[0]),), routers=(router(made[-1]),))
+
+
+def roles() -> list[EndpointPlan]:
+    """Prefill and decode on separate pods over EFA."""
+    made = [
+        endpoint(f"split-{role}", "vllm", "0.33.0", pool="h100", role=role, part_of="split")
+        for role in ("prefill", "decode")
+    ]
+    return [replace(item, resources=replace(item.resources, efa=8)) for item in made]
+
+
+def router(behind: EndpointPlan) -> RouterPlan:
+    """In front of both roles."""
+    return RouterPlan(
+        name="split",
+        spec=behind.spec,
+        namespace=behind.namespace,
+        served_name=behind.served_name,
+        port=8000,
+        prefill="split-prefill",
+        decode="split-decode",
+        remote_from_tokens=16,
+        grace_s=60,
+    )
 
 
 def gateway(behind: EndpointPlan) -> GatewayPlan:

@@ -226,6 +226,39 @@ def test_a_fabric_that_is_silent_while_requests_run(promtool):
     promtool({**running, counter: "0+60000000x60"}, [(45, firing("EfaSilent"), {})])
 
 
+def test_caches_that_arrive_past_a_silent_fabric(promtool):
+    moved = engine("vllm:nixl_bytes_transferred_sum", service="split-decode")
+    here = {moved: "0+60000000x60", **node("n1", "h100", "p5.48xlarge")}
+
+    def fabric(read):
+        counters = {"tx": "5000x60", "rdma_read": read, "rdma_write": "0x60"}
+        return {f'node_amazonefa_{key}_bytes{{device="r0",port="1",node="n1"}}': row for key, row in counters.items()}
+
+    promtool({**here, **fabric("0x60")}, [(45, firing("EfaSilent"), {'{endpoint="split-decode"}': 1})])
+    promtool({**here, **fabric("0+60000000x60")}, [(45, firing("EfaSilent"), {})])
+    promtool({**here, moved: "0x60", **fabric("0x60")}, [(45, firing("EfaSilent"), {})])
+
+
+def test_caches_that_fail_or_expire(promtool):
+    failed = engine("vllm:nixl_num_failed_transfers_total", service="split-decode")
+    expired = engine("vllm:nixl_num_kv_expired_reqs_total", service="split-prefill")
+    promtool(
+        {failed: "0x30 2x30", expired: "0x30 1x30"},
+        [
+            (29, firing("LlmCacheTransfersFail"), {}),
+            (35, firing("LlmCacheTransfersFail"), {'{endpoint="split-decode"}': 1}),
+            (35, firing("LlmCacheExpires"), {'{endpoint="split-prefill"}': 1}),
+            (55, firing("LlmCacheTransfersFail"), {}),
+        ],
+    )
+
+
+def test_a_router_that_is_away(promtool):
+    ready = 'kube_deployment_status_replicas_available{namespace="llm-serving",deployment="split-router"}'
+    promtool({ready: "1x60"}, [(40, firing("LlmRouterDown"), {})])
+    promtool({ready: "0x60"}, [(40, firing("LlmRouterDown"), {'{endpoint="split"}': 1})])
+
+
 def test_a_held_gpu_that_does_nothing(promtool):
     def busy(gpu, more):
         return f'DCGM_FI_DEV_GPU_UTIL{{node="n1",gpu="{gpu}"{more}}}'
