@@ -1,6 +1,7 @@
 """Write ``llminfra/catalog/data/prices.json``: on-demand prices of instances and of the services around them.
 
-Sources: ``scripts/data/karpenter_on_demand_usd.json`` (AWS's price list as Karpenter records it) and
+Sources: ``scripts/data/karpenter_on_demand_usd.json`` (AWS's price list as Karpenter records it) ,
+``scripts/data/sagemaker_hosting_usd.json`` (hosting on SageMaker, second-hand) and
 ``scripts/data/service_prices.json`` (each price as infracost's golden files print it, or as said there).
 
 Run: ``python scripts/catalog_prices.py``.
@@ -28,6 +29,7 @@ def main() -> int:
 def render() -> dict[Path, str]:
     """Text of the file."""
     instances = json.loads((SCRIPT_DATA / "karpenter_on_demand_usd.json").read_text())
+    hosting = json.loads((SCRIPT_DATA / "sagemaker_hosting_usd.json").read_text())
     services = json.loads((SCRIPT_DATA / "service_prices.json").read_text())
     catalog = json.loads((DATA / "instances.json").read_text())["types"]
     on_demand = {
@@ -40,6 +42,12 @@ def render() -> dict[Path, str]:
         "_note": "Prices of other regions are not at hand: look-ups there return nothing. Spot and capacity-block "
         "prices change by the day and are not in this file.",
         "on_demand_usd_per_hour": on_demand,
+        "sagemaker_hosting": {
+            "_source": hosting["_source"],
+            "_date": hosting["_date"],
+            "_note": hosting["_note"],
+            "usd_per_hour": hosting["usd_per_hour"],
+        },
         "services": {services["region"]: services["prices"]},
         "service_sources": services["sources"],
     }

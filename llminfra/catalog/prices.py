@@ -76,6 +76,14 @@ def on_demand_usd_per_hour(instance_type: str, region: str) -> Price | None:
     return refreshed_usd_per_hour(instance_type, region, "on-demand") or _packaged(instance_type, region)
 
 
+def hosting_usd_per_hour(instance_type: str, region: str) -> Price | None:
+    """Price of one instance of a SageMaker endpoint (``ml.g6.12xlarge``), or ``None`` where it is not at hand.
+
+    A file of refreshed prices wins over the packaged ones, which are second-hand.
+    """
+    return refreshed_usd_per_hour(instance_type, region, "on-demand") or _packaged_hosting(instance_type, region)
+
+
 def refreshed_usd_per_hour(instance_type: str, region: str, kind: Kind) -> Price | None:
     """Price by way to buy, from a file of refreshed prices alone: no packaged file holds prices that move."""
     found = refreshed(instance_type, region, kind)
@@ -100,6 +108,17 @@ def _packaged(instance_type: str, region: str) -> Price | None:
     if usd is None:
         return None
     return Price(usd=usd, unit="instance-hour", region=region, date=data["_date"], source=data["_source"])
+
+
+@cache
+def _packaged_hosting(instance_type: str, region: str) -> Price | None:
+    data = read_data("prices.json")["sagemaker_hosting"]
+    usd = data["usd_per_hour"].get(region, {}).get(instance_type)
+    if usd is None:
+        return None
+    return Price(
+        usd=usd, unit="instance-hour", region=region, date=data["_date"], source=data["_source"], unverified=True
+    )
 
 
 @cache

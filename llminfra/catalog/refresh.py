@@ -1,5 +1,7 @@
 """Today's prices from AWS, for ``llminfra catalog refresh``: on demand, reserved, savings plan, spot, capacity block.
 
+Instances of SageMaker endpoints, which are called ``ml.…``, are asked for on demand.
+
 The clients are boto3's (extra ``aws``), passed in by the caller: this module imports none of them. What an account may
 not ask is left out, and said. The file that comes out is read by the look-ups of :mod:`llminfra.catalog.prices` when
 ``LLMINFRA_PRICES`` names it; prices in it win over the packaged ones.
@@ -90,6 +92,7 @@ def refresh_prices(
     for name in names:
         progress(name)
         _guard(found, refusals, f"price list of {name}", partial(_list_prices, found, pricing, name, region))
+        _guard(found, refusals, f"price list of ml.{name}", partial(_hosting_price, found, pricing, name, region))
     if ec2 is not None:
         _guard(found, refusals, "spot prices", lambda: _spot(found, ec2, names, moment))
         for name in names:
@@ -147,6 +150,33 @@ def _list_prices(found: _Collected, pricing: Pricing, name: str, region: str) ->
             ):
                 note = "one year, nothing upfront, standard"
                 found.add(name, "reserved", usd, "AWS Price List API, AmazonEC2, reserved", note)
+
+
+def _hosting_price(found: _Collected, pricing: Pricing, name: str, region: str) -> None:
+    """Price of hosting; the filters are those of AWS's own tools.
+
+    Source: a client of the price list in AWS's workshops, ``PricingClient.get_price_per_unit`` (``productFamily``,
+    ``regionCode``, ``instanceName``, ``platoinstancetype``).
+    """
+    wanted = {
+        "productFamily": "ML Instance",
+        "regionCode": region,
+        "instanceName": f"ml.{name}",
+        "platoinstancetype": "Hosting",
+    }
+    filters = [{"Type": "TERM_MATCH", "Field": key, "Value": value} for key, value in wanted.items()]
+    for text in _pages(
+        pricing.get_products,
+        "PriceList",
+        "NextToken",
+        ServiceCode="AmazonSageMaker",
+        Filters=filters,
+        FormatVersion="aws_v1",
+    ):
+        product = json.loads(text) if isinstance(text, str) else text
+        for offer in product.get("terms", {}).get("OnDemand", {}).values():
+            if (usd := _hourly(offer)) is not None:
+                found.add(f"ml.{name}", "on-demand", usd, "AWS Price List API, AmazonSageMaker, hosting")
 
 
 def _hourly(offer: Mapping[str, Any]) -> float | None:

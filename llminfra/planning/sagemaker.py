@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from llminfra.catalog import engines, sagemaker
+from llminfra.catalog import engines, prices, sagemaker
 from llminfra.planning.ec2 import whole_instance
 from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.sagemaker_environment import container_environment
@@ -43,7 +43,8 @@ def plan_sagemaker(platform: Platform, network: NetworkPlan, findings: Findings)
 def _plan(
     endpoint: Endpoint, on: SageMaker | SageMakerAsync, platform: Platform, network: NetworkPlan, findings: Findings
 ) -> SageMakerEndpointPlan | None:
-    pool = machine(endpoint, on.instance_type, platform, findings, usd_per_hour=None)
+    price = prices.hosting_usd_per_hour(on.instance_type, platform.region)
+    pool = machine(endpoint, on.instance_type, platform, findings, usd_per_hour=price.usd if price else None)
     zones = zones_of(endpoint, tuple(on.zones), platform, network, findings)
     if pool is None or zones is None or not one_machine(endpoint, pool, findings, fix=_LARGER):
         return None
@@ -87,7 +88,7 @@ def _plan(
         volume_gib=None
         if pool.raid0
         else _within("volume_gib", math.ceil(weights_gib * _WEIGHTS_MARGIN) + _VOLUME_BASE_GIB),
-        usd_per_instance_hour=None,
+        usd_per_instance_hour=price.usd if price else None,
     )
 
 

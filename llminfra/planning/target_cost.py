@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import prices
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost import cost_line
 from llminfra.planning.plan import CostLine
+
+_UNKNOWN = "no price of this ml. type is at hand: `llminfra catalog refresh` asks for it"
 
 if TYPE_CHECKING:
     from llminfra.planning.gateways import GatewayPlan
@@ -34,7 +37,7 @@ def gateway_costs(platform: Platform, gateways: tuple[GatewayPlan, ...]) -> tupl
 def target_costs(
     platform: Platform, ec2: tuple[Ec2EndpointPlan, ...], sagemaker: tuple[SageMakerEndpointPlan, ...]
 ) -> tuple[CostLine, ...]:
-    """Instances and load balancers of EC2 endpoints; instances of SageMaker endpoints, whose prices are not at hand."""
+    """Instances and load balancers of EC2 endpoints; instances of SageMaker endpoints."""
     lines: list[CostLine] = []
     for item in ec2:
         path = f"endpoints.{item.name}"
@@ -49,15 +52,10 @@ def target_costs(
         least_gib, most_gib = fewest * item.root_volume_gib, most * item.root_volume_gib
         what = f"gp3 volumes, {least_gib:,}…{most_gib:,} GiB"
         lines.append(cost_line(path, what, volume, least_gib / HOURS_PER_MONTH, most_gib / HOURS_PER_MONTH))
-    lines += [
-        CostLine(
-            spec_path=f"endpoints.{item.name}",
-            what=f"{item.on.instance_type} × {item.serving.min_replicas}…{item.serving.max_replicas}",
-            usd_per_hour_min=None if item.serving.min_replicas else 0.0,
-            usd_per_hour_max=None,
-            price_date=None,
-            note="no price of ml. instance types is in the catalog: SageMaker has prices of its own",
-        )
-        for item in sagemaker
-    ]
+    for hosted in sagemaker:
+        fewest, most = hosted.serving.min_replicas, hosted.serving.max_replicas
+        price = prices.hosting_usd_per_hour(hosted.on.instance_type, platform.region)
+        what = f"{hosted.on.instance_type} × {fewest}…{most}"
+        line = cost_line(f"endpoints.{hosted.name}", what, price, fewest, most)
+        lines.append(line if price else replace(line, note=_UNKNOWN))
     return tuple(lines)

@@ -69,3 +69,14 @@ def test_lustre_has_no_other_throughput():
 
 def test_month():
     assert prices.HOURS_PER_MONTH == 365 * 24 / 12
+
+
+def test_hosting_on_sagemaker_has_prices_of_its_own_and_says_that_they_are_second_hand() -> None:
+    hosted = prices.hosting_usd_per_hour("ml.g5.xlarge", "us-east-1")
+    machine = prices.on_demand_usd_per_hour("g5.xlarge", "us-east-1")
+    assert hosted is not None
+    assert machine is not None
+    assert hosted.usd > machine.usd
+    assert hosted.unverified
+    assert prices.hosting_usd_per_hour("ml.g5.xlarge", "eu-west-1") is None
+    assert prices.hosting_usd_per_hour("ml.p5.48xlarge", "us-east-1") is None  # its price has fallen since

@@ -62,7 +62,19 @@ def asked() -> Iterator[tuple[PriceFile, tuple[str, ...]]]:
     with Stubber(pricing) as listed, Stubber(ec2) as compute, Stubber(savings) as plans:
         listed.add_response("get_products", {"PriceList": [], "NextToken": "more"})
         listed.add_response("get_products", {"PriceList": [product("55.04", "36.5")]})
+        hosting = [("productFamily", "ML Instance"), ("regionCode", "us-east-1")]
+        hosting += [("instanceName", "ml.p5.48xlarge"), ("platoinstancetype", "Hosting")]
+        listed.add_response(
+            "get_products",
+            {"PriceList": [product("63.3")]},
+            {
+                "ServiceCode": "AmazonSageMaker",
+                "FormatVersion": "aws_v1",
+                "Filters": [{"Type": "TERM_MATCH", "Field": key, "Value": value} for key, value in hosting],
+            },
+        )
         listed.add_response("get_products", {"PriceList": [product("0.8048")]})
+        listed.add_response("get_products", {"PriceList": []})
         compute.add_response(
             "describe_spot_price_history",
             {
@@ -117,6 +129,8 @@ def test_every_way_to_buy(asked: tuple[PriceFile, tuple[str, ...]]) -> None:
         "capacity-block": 31.46,
         "savings-plan": 40.1,
     }
+    assert found.prices["ml.p5.48xlarge"]["on-demand"].usd_per_hour == 63.3
+    assert "ml.g6.xlarge" not in found.prices
     assert found.date == "2026-11-23"
     assert "us-east-1d" in found.prices["p5.48xlarge"]["spot"].note
 
