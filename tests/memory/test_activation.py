@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.memory.activation import activation_peak
-from llminfra.planning.memory.engine_profile import vllm_profile
+from llminfra.planning.memory.engine_profile import drops_gate_up, vllm_profile
 from llminfra.planning.memory.forward_peak import Batch, forward_peak, held_by_all_reduce
 
 GIB = 2**30
@@ -61,7 +61,8 @@ def test_awq_buffer_of_old_releases():
     plain = forward_peak(dense, batch(tokens=4096, eager=True), vllm_profile((0, 2, 7)))
     later = forward_peak(dense, batch(tokens=4096, eager=True, awq=True), vllm_profile((0, 3, 0)))
     assert old - plain == 4096 * 2 * (2 * 9 - 3) * 11008
-    assert later == plain
+    # 0.3.0 expands the matrix instead of splitting the product.
+    assert later == plain + 2 * 11008 * 4096 * 2
 
 
 def test_default_batch_of_the_first_releases():
@@ -102,3 +103,34 @@ def test_peak_grows_with_the_batch_and_falls_with_the_ranks(tokens, more, tp, ve
     small = activation_peak(LLAMA_8B, batch(tokens=tokens, tp=tp), profile)
     assert activation_peak(LLAMA_8B, batch(tokens=tokens + more, tp=tp), profile).total >= small.total
     assert activation_peak(LLAMA_8B, batch(tokens=tokens, tp=2 * tp), profile).total <= small.total
+
+
+def peak_gib(model: str, *, version: tuple[int, ...], **given: int | bool) -> float:
+    facts = load_model(model)
+    assert facts is not None
+    return activation_peak(facts, batch(**given), vllm_profile(version)).total / 2**30
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "given", "measured"),
+    [
+        # Start-up logs that print the peak: T4, Qwen2.5 1.5B; 72B AWQ on two ranks; image and video of Qwen2.5-VL 7B.
+        ("Qwen/Qwen2.5-1.5B-Instruct", (0, 7, 3), {"tokens": 32768, "sequences": 256}, 2.02),
+        ("Qwen/Qwen2.5-72B-Instruct", (0, 7, 3), {"tokens": 32768, "sequences": 256, "tp": 2, "awq": True}, 5.66),
+        ("Qwen/Qwen2.5-VL-7B-Instruct", (0, 7, 3), {"tokens": 5120, "sequences": 1}, 4.93),
+    ],
+)
+def test_peaks_that_logs_print(model, version, given, measured):
+    assert peak_gib(model, version=version, eager=True, **given) == pytest.approx(measured, rel=0.01)
+
+
+def test_who_holds_the_first_product():
+    assert drops_gate_up("LlamaForCausalLM")
+    assert not drops_gate_up("Qwen2ForCausalLM")
+    assert not drops_gate_up("Qwen3ForCausalLM")
+
+
+def test_sum_of_ranks_is_a_new_tensor():
+    model, given = "Qwen/Qwen2.5-72B-Instruct", {"tokens": 32768, "sequences": 1, "tp": 2, "eager": True}
+    before, after = (peak_gib(model, version=version, **given) for version in ((0, 6, 4), (0, 6, 6)))
+    assert after - before == pytest.approx(32768 * 8192 * 2 / 2**30)

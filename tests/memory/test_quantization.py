@@ -1,6 +1,7 @@
 import pytest
 
 from llminfra.catalog.models import WeightFormat, load_model, parse_quantization_config, quantization_from_name
+from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.memory.module_names import scheme_for
 
 
@@ -72,3 +73,12 @@ def test_fp8_cache_is_read_from_both_places():
 def test_unknown_methods_are_none():
     assert parse_quantization_config({"quant_method": "from-the-future"}) is None
     assert parse_quantization_config({}) is None
+
+
+def test_mxfp4_experts_on_hopper():
+    # Measured: 65.97 GiB with Marlin, 64.38 GiB with Triton, whose module the wheels carry since 0.12.0.
+    weights = [
+        fit_case(FitCase(model="openai/gpt-oss-120b", engine_version=version, gpu="H100-80GB")).weights_gib_per_gpu
+        for version in ("0.11.0", "0.14.1")
+    ]
+    assert weights == pytest.approx([65.97, 64.38], rel=0.005)

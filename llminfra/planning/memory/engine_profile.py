@@ -42,6 +42,9 @@ class EngineProfile:
         counts_non_torch: The peak includes what PyTorch does not allocate.
         keeps_reserved: The peak is what the allocator keeps from the device, freed blocks included.
         keeps_gate_up: The feed-forward block holds its first product until the end.
+        sums_to_new_tensor: An all-reduce writes its sum beside its input.
+        profiles_video: Models that take images and videos are profiled with the largest of both.
+        triton_mxfp4: Hopper runs MXFP4 experts with Triton; before, with Marlin, which pads them more.
         awq_split_k: The AWQ product's buffer in outputs, 0 where long prompts are dequantized instead.
         rope_per_layer: Every layer has a rotary table of its own.
         records_streams: Tensors given to an all-reduce stay allocated until the run ends.
@@ -80,6 +83,9 @@ class EngineProfile:
     counts_non_torch: bool = True
     keeps_reserved: bool = False
     keeps_gate_up: bool = False
+    sums_to_new_tensor: bool = False
+    profiles_video: bool = False
+    triton_mxfp4: bool = False
     awq_split_k: int = 0
     rope_per_layer: bool = False
     records_streams: bool = False
@@ -144,6 +150,12 @@ def resolve_version(text: str | None) -> tuple[int, ...] | None:
     month = (int(dated.group(1)), int(dated.group(2)))
     release = next((name for start, name in reversed(_BY_DATE) if start <= month), _BY_DATE[0][1])
     return parse_version(release)
+
+
+@cache
+def drops_gate_up(architecture: str) -> bool:
+    """Whether the feed-forward block of the model lets go of its first product before it has its output."""
+    return architecture in engine_data()["drops_gate_up"]["architectures"]
 
 
 @cache

@@ -93,6 +93,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         ep=settings.ep,
         moe_tp=settings.moe_tp,
         capability=gpu.capability if gpu else 0,
+        triton_mxfp4=profile.triton_mxfp4,
     )
     stages = rank_weights(
         facts,

@@ -1,16 +1,16 @@
 """Tensors alive at once while the profiling run pushes a batch through the decoder layers.
 
 Compiled models (V1) keep two copies of the residual stream beside a block's own tensors. Models run line by line (V0,
-and V1 with ``enforce_eager``) keep three, because the caller still holds the input of the layer, and a fourth where the
-feed-forward block keeps its first product until the end.
+and V1 with ``enforce_eager``) keep three, because the caller still holds the input of the layer; a fourth where the
+feed-forward block keeps its first product until its output exists, and a fifth where the ranks' sum is a new tensor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llminfra.catalog.models.facts import Attention, GatedDeltaNet, Layer, Mamba2, Mla, ModelFacts
-from llminfra.planning.memory.engine_profile import EngineProfile
+from llminfra.catalog.models.facts import Attention, GatedDeltaNet, KimiDelta, Layer, Mamba2, Mla, ModelFacts
+from llminfra.planning.memory.engine_profile import EngineProfile, drops_gate_up
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank
 
@@ -61,10 +61,33 @@ def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> flo
                 mixer += max(experts, work) + profile.sparse_logits_gib * GIB
         widest = max(widest, experts, mixer)
         kept = max(kept, _kept_attention(layer, batch))
-    streams = 2
-    if batch.eager:
-        streams = 4 if profile.keeps_gate_up else 3
-    return streams * stream + widest + (kept if profile.keeps_reserved else 0.0)
+    if not batch.eager:
+        return 2 * stream + widest
+    summed = 1 if batch.tp > 1 and profile.sums_to_new_tensor else 0
+    gated = any(layer.mlp is not None and layer.mlp.gated for layer in facts.layers)
+    if profile.keeps_gate_up or (gated and not drops_gate_up(facts.architecture)):
+        streams = 4 + summed
+    else:
+        streams = 3
+        widest = max(widest, (1 + summed) * stream + _activated(facts, batch))
+    dequantized = _dequantized(facts, batch) if batch.awq and not profile.awq_split_k else 0.0
+    return streams * stream + widest + dequantized + (kept if profile.keeps_reserved else 0.0)
+
+
+def _activated(facts: ModelFacts, batch: Batch) -> float:
+    """Activation that the last matrix of the feed-forward block reads while it writes its output."""
+    width = max((layer.mlp.intermediate for layer in facts.layers if layer.mlp is not None), default=0)
+    return float(batch.tokens * cdiv(width, batch.tp) * batch.element)
+
+
+def _dequantized(facts: ModelFacts, batch: Batch) -> float:
+    """The first matrix of the feed-forward block in 16 bit: AWQ without Marlin expands it for long prompts.
+
+    It is counted beside the block's other tensors, the upper of what may live at once.
+    """
+    mlps = [layer.mlp for layer in facts.layers if layer.mlp is not None]
+    width = max((cdiv(mlp.intermediate, batch.tp) * (2 if mlp.gated else 1) for mlp in mlps), default=0)
+    return float(width * facts.hidden_size * batch.element)
 
 
 def _mla_context(batch: Batch, profile: EngineProfile) -> int:
@@ -138,6 +161,9 @@ def _mixer_peak(layer: Layer, facts: ModelFacts, batch: Batch) -> float:
     elif isinstance(mixer, GatedDeltaNet):
         inner = cdiv(2 * mixer.key_heads * mixer.key_dim + 2 * mixer.value_heads * mixer.value_dim, tp)
         width = inner * 3
+    elif isinstance(mixer, KimiDelta):
+        # Queries, keys, values, both gates, one of them also in fp32, and the output: eight 16-bit widths.
+        width = 8 * cdiv(mixer.heads * mixer.head_dim, tp)
     elif isinstance(mixer, Mamba2):
         width = cdiv(2 * mixer.inner, tp) * 3
     else:

@@ -70,6 +70,7 @@ class Shards:
         ep: Ranks that share the routed experts out whole; 1 cuts experts by ``moe_tp`` instead.
         moe_tp: Ranks that cut the experts; 0 for ``tp``. Data-parallel ranks of one engine join in.
         capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
+        triton_mxfp4: Hopper runs those experts with Triton.
     """
 
     tp: int = 1
@@ -77,6 +78,7 @@ class Shards:
     ep: int = 1
     moe_tp: int = 0
     capability: int = 0
+    triton_mxfp4: bool = True
 
 
 def cdiv(number: int, divisor: int) -> int:

@@ -64,14 +64,16 @@ def allocated_bytes(size: float) -> float:
     return segment if segment - size <= _MIB else size
 
 
-def padded_expert(part: Matrix, hidden: int, capability: int) -> Matrix:
+def padded_expert(part: Matrix, capability: int, *, triton: bool = True) -> Matrix:
     """An MXFP4 expert matrix as the kernel of the device wants it padded.
 
-    vllm/model_executor/layers/quantization/mxfp4.py 0.15.1: Marlin (below 9.0 and 12.x) pads the width to 128 and the
-    hidden size to 256, TRT-LLM kernels (10.x) both to 256, Triton (9.0) swizzles the hidden size to 256.
+    vllm/model_executor/layers/quantization/mxfp4.py 0.15.1: Marlin (below 9.0 and 12.x, and 9.0 without ``triton``)
+    pads the width to 128 and the hidden size to 256, TRT-LLM kernels (10.x) both to 256, Triton (9.0) swizzles the
+    hidden size to 256.
     """
     wide = 256
-    narrow = 64 if capability == 90 else 256 if 100 <= capability < 120 else 128
-    if part.inputs == hidden:
-        return replace(part, inputs=round_up(part.inputs, wide), outputs=2 * round_up(part.outputs // 2, narrow))
-    return replace(part, inputs=round_up(part.inputs, narrow), outputs=round_up(part.outputs, wide))
+    narrow = 64 if capability == 90 and triton else 256 if 100 <= capability < 120 else 128
+    # Width and hidden size may be equal (gpt-oss), so the name tells which matrix this is.
+    if any(name.endswith(("down_proj", ".w2")) for name in part.names):
+        return replace(part, inputs=round_up(part.inputs, narrow), outputs=round_up(part.outputs, wide))
+    return replace(part, inputs=round_up(part.inputs, wide), outputs=2 * round_up(part.outputs // 2, narrow))
