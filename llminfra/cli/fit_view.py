@@ -19,6 +19,8 @@ _VERDICTS = {True: ("fits", "bold green"), False: ("does not fit", "bold red"), 
 def fit_view(result: FitResult, width: int) -> RenderableType:
     """Verdict, memory bar, the figures, and the engine's own words where it would not start."""
     verdict = ("cannot be computed", "bold red") if result.error else _VERDICTS[result.fits]
+    if result.tight:
+        verdict = ("fits, tightly", "bold yellow")
     lines: list[RenderableType] = [
         Text.assemble((result.model, "bold"), ": ", verdict),
     ]

@@ -37,6 +37,30 @@ def find_spread(
     stages: bool = True,
 ) -> Spread | None:
     """The declared spread when it works, else the cheapest that keeps the promise; ``None`` leaves a finding."""
+    spread = _find(endpoint, facts, case, pool, findings, engine, stages=stages)
+    if spread is not None and engine.judged and spread.chosen.fit.tight:
+        findings.warning(
+            "LLM_MEM_6",
+            endpoint,
+            f"endpoints.{endpoint.name}",
+            f"{facts.model_id} fits pool {pool.name!r} by less than the estimate may be wrong",
+            found=spread.chosen.fit.reason.split(": ", 1)[-1],
+            expected="more memory left beside one request of full length than the estimate's error",
+            fix="lower max_model_len or max_num_batched_tokens, raise gpu_memory_utilization, or use more GPUs",
+        )
+    return spread
+
+
+def _find(
+    endpoint: Endpoint,
+    facts: ModelFacts,
+    case: FitCase,
+    pool: PoolPlan,
+    findings: Findings,
+    engine: EngineSettings,
+    *,
+    stages: bool,
+) -> Spread | None:
     promise = Promise.of(endpoint)
     if not engine.judged:
         wanted = endpoint.parallelism or Parallelism()

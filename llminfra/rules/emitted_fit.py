@@ -254,4 +254,14 @@ RULES = (
         fix="lower gpu_memory_utilization or max_num_seqs, or set enforce_eager=True",
         source=("vllm-project/vllm#27508", "llminfra: docs/memory.md"),
     ),
+    emitted(
+        "LLM_MEM_6",
+        "The engine starts by more than the estimate may be wrong",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="What is left beside one request of full length is less than the memory model's own error, so the start"
+        " may fail.",
+        fix="lower max_model_len or max_num_batched_tokens, raise gpu_memory_utilization, or use more GPUs",
+        source=("llminfra: planned against measured start-ups, docs/memory.md",),
+    ),
 )

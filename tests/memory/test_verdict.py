@@ -228,3 +228,53 @@ def test_device_that_the_catalog_lacks_by_the_size_in_its_name(name, gib):
 )
 def test_no_memory_is_guessed_without_a_size_or_for_other_makers(name):
     assert fit(model="Qwen/Qwen3-1.7B", gpu=name, engine_version="0.11.0").fits is None
+
+
+def llama_on_a10g(**changes):
+    case = {"model": "meta-llama/Llama-3.1-8B-Instruct", "engine_version": "0.17.1", "gpu": "A10G-24GB"}
+    return fit_case(FitCase.model_validate(case | changes))
+
+
+def test_a_start_by_less_than_the_error_is_tight():
+    roomy = llama_on_a10g(max_model_len=8192)
+    length = roomy.kv_cache_tokens or 0
+    assert (roomy.tight, roomy.reason[:9]) == (False, "LLM_MEM_0")
+    edge = llama_on_a10g(max_model_len=length - 64)
+    assert (edge.fits, edge.tight, edge.reason[:9]) == (True, True, "LLM_MEM_6")
+    assert "spare" in edge.reason
+    beyond = llama_on_a10g(max_model_len=length + 64)
+    assert (beyond.fits, beyond.tight) == (False, False)
+
+
+def test_little_of_the_device_beside_the_budget_is_tight():
+    shares = (0.90, 0.94, 0.955)
+    found = [llama_on_a10g(max_model_len=8192, gpu_memory_utilization=share) for share in shares]
+    assert not found[0].tight
+    assert any(item.tight and "beside the budget" in item.reason for item in found)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "version", "sequences"),
+    [("T4-16GB", "0.8.5", 256), ("V100-32GB", "0.8.0", 256), ("A10G-24GB", "0.8.0", 1024)],
+)
+def test_old_devices_fall_back_to_v0(gpu, version, sequences):
+    # 0.8.0 on V1 samples 1024 sequences, V0 256.
+    case = FitCase(model="Qwen/Qwen2.5-1.5B-Instruct", engine_version=version, gpu=gpu, max_model_len=4096)
+    assert fit_case(case).max_num_seqs == sequences
+
+
+def test_v1_runs_everywhere_since_0_10_2():
+    case = {"model": "Qwen/Qwen2.5-1.5B-Instruct", "gpu": "T4-16GB", "max_model_len": 8192}
+    before, after = (fit_case(FitCase(**case, engine_version=item)) for item in ("0.10.1", "0.10.2"))
+    assert (before.max_num_batched_tokens, after.max_num_batched_tokens) == (8192, 2048)
+
+
+@pytest.mark.parametrize(("version", "length"), [("0.2.0", 65536), ("0.6.0", 16384)])
+def test_stretched_context_of_a_fine_tune(version, length):
+    case = FitCase(
+        model="Open-Orca/LlongOrca-7B-16k",
+        config_ref="meta-llama/Llama-2-7b-hf",
+        engine_version=version,
+        gpu="RTX-6000-Ada-48GB",
+    )
+    assert fit_case(case).max_model_len == length

@@ -196,3 +196,18 @@ def test_budget_is_a_rule() -> None:
     with pytest.raises(SpecError) as caught:
         plan_platform(spec, today=DAY)
     assert [item.code for item in caught.value.diagnostics] == ["LLM_COST_1"]
+
+
+def test_a_tight_fit_is_a_warning() -> None:
+    def planned_with(share: float) -> Plan:
+        engine = VLLM(max_model_len=40_960, gpu_memory_utilization=share)
+        return planned(Endpoint(name="a", model=QWEN, engine=engine, on=L40S, parallelism=Parallelism(tensor=2)))
+
+    roomy = planned_with(0.92)
+    assert "LLM_MEM_6" not in {item.code for item in roomy.diagnostics}
+    fit = roomy.endpoints[0].fit
+    spare = (fit.kv_cache_memory_gib or 0) - (fit.kv_needed_gib or 0)
+    share = 0.92 - (spare - 0.2) / (fit.total_gpu_gib or 1)
+    (finding,) = [item for item in planned_with(round(share, 4)).diagnostics if item.code == "LLM_MEM_6"]
+    assert finding.path == "endpoints.a"
+    assert "spare" in finding.found

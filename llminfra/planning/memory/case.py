@@ -118,3 +118,8 @@ class FitResult(BaseModel):
     explain: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     error: str | None = None
+
+    @property
+    def tight(self) -> bool:
+        """It starts, but by less than the estimate may be wrong."""
+        return self.fits is True and self.reason.startswith("LLM_MEM_6")

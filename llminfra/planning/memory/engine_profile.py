@@ -18,6 +18,9 @@ TIGHTEST_V0 = (0, 6, 3)
 """Of the V0 releases it reserves the most memory: it counts what the allocator keeps."""
 LAST_V0 = (0, 7, 3)
 """Last release whose default engine is V0."""
+FIRST_V1, V1_EVERYWHERE, V1_CAPABILITY = (0, 8, 0), (0, 10, 2), 80
+"""Between these releases devices below compute capability 8.0 (V100, T4) fall back to V0: ``_is_v1_supported_oracle``
+of vllm/engine/arg_utils.py 0.8.0-0.10.1.1; gone in 0.10.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

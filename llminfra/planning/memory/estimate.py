@@ -15,8 +15,11 @@ from llminfra.planning.memory.engine_profile import (
     ASSUMED_RELEASE,
     ASSUMED_VLLM,
     CONTEXT_COUNTS_UNTIL,
+    FIRST_V1,
     LAST_V0,
     TIGHTEST_V0,
+    V1_CAPABILITY,
+    V1_EVERYWHERE,
     EngineProfile,
     first_release,
     resolve_version,
@@ -74,6 +77,9 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
         return [(vllm_profile(LAST_V0), case.engine_version is not None)]
     version = resolve_version(case.engine_version if case.engine == "vllm" else ASSUMED_VLLM)
     if version is not None:
+        gpu = find_gpu(case.gpu) if case.gpu else None
+        if gpu is not None and 0 < gpu.capability < V1_CAPABILITY and FIRST_V1 <= version < V1_EVERYWHERE:
+            return [(replace(vllm_profile(LAST_V0), version=version), case.engine == "vllm")]
         return [(vllm_profile(version), case.engine == "vllm")]
     since = first_release(facts.architecture)
     newer = vllm_profile(max(ASSUMED_RELEASE, since))

@@ -19,14 +19,15 @@ def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -
     if not profile.counts_non_torch:
         return 0.0
     table = engine_data()["overheads"]
+    libraries = table["libraries_gib_v0" if profile.scheduler == "v0" else "libraries_gib"]
     context = table["cuda_context_gib"] if profile.context_in_non_torch else 0.0
     ranks = settings.tp * settings.pp
     if ranks == 1:
-        return float(table["libraries_gib"] + context)
+        return float(libraries + context)
     nccl = nccl_gib(settings, gpu)
     if profile.nccl_before_baseline:
         nccl = min(nccl, table["nccl_gib_after_baseline_fabric"])
-    return float(table["libraries_gib"] + context + nccl)
+    return float(libraries + context + nccl)
 
 
 def nccl_gib(settings: Settings, gpu: Gpu | None) -> float:

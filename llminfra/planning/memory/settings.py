@@ -61,7 +61,7 @@ def resolve(
     dtype = _dtype(facts, case, gpu)
     quant = quantization(facts, case)
     kv_dtype = _kv_dtype(case, quant)
-    named = _named_length(facts, case)
+    named = _named_length(facts, case, profile)
     length = case.max_model_len or named or facts.max_position_embeddings or 2048
     if case.max_model_len is None:
         origin = (
@@ -156,12 +156,22 @@ def refers(facts: ModelFacts, case: FitCase) -> bool:
     )
 
 
-def _named_length(facts: ModelFacts, case: FitCase) -> int | None:
-    """Context that a fine-tune of another model's architecture states in its name, such as ``-16k``."""
+def _named_length(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> int | None:
+    """Context that a fine-tune of another model's architecture states in its name, such as ``-16k``.
+
+    Fine-tunes that stretch the rotary embedding often declare the stretched length and the factor, and the engine
+    multiplies them once more (``_get_and_verify_max_len`` of vllm/config.py 0.2.0; hfl/chinese-alpaca-2-13b-16k,
+    vllm-project/vllm#1267 and #1573). Releases that do not refuse a context longer than the cache start either way, so
+    the larger profiling run is assumed for them.
+    """
     if not refers(facts, case):
         return None
     found = re.search(r"[-_](\d{1,4})k(?![a-z0-9])", case.model.lower())
-    return int(found.group(1)) * 1024 if found else None
+    if found is None:
+        return None
+    length, own = int(found.group(1)) * 1024, facts.max_position_embeddings
+    stretched = 0 < own < length and length % own == 0
+    return length * (length // own) if stretched and not profile.checks_length else length
 
 
 def _dtype(facts: ModelFacts, case: FitCase, gpu: Gpu | None) -> str:

@@ -89,8 +89,10 @@ def _layer_bytes_cached(
         if quant is not None and part.quantizable:
             scheme = scheme_for(quant, part.names, index, experts=part.kind is Kind.EXPERTS)
         if scheme is not None and scheme.format is WeightFormat.MXFP4 and part.kind is Kind.EXPERTS:
-            part = padded_expert(part, shards.capability, triton=shards.triton_mxfp4)
-        stored, side = matrix_bytes(part, scheme, size)
+            padded = padded_expert(part, shards.capability, triton=shards.triton_mxfp4)
+            stored, side = matrix_bytes(padded, scheme, size)
+        else:
+            stored, side = matrix_bytes(part, scheme, size)
         total.add(part.kind, side)
         key = (part.kind, part.fused or part.names[0])
         fused[key] = fused.get(key, 0.0) + stored
