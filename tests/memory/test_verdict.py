@@ -278,3 +278,24 @@ def test_stretched_context_of_a_fine_tune(version, length):
         gpu="RTX-6000-Ada-48GB",
     )
     assert fit_case(case).max_model_len == length
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "gpu", "given", "measured"),
+    [
+        # Start-up logs: V100 falls back to V0 in 0.8.5; an RTX 3090 stands in for the RTX 2060 of the second.
+        ("Qwen/Qwen2.5-7B-Instruct", "0.8.5", "V100-32GB", {"max_model_len": 32768}, 4.35),
+        ("Qwen/Qwen3-4B", "0.7.3", "RTX-3090-24GB", {"max_model_len": 10000, "max_num_seqs": 1}, 0.74),
+    ],
+)
+def test_peaks_of_v0_start_ups(model, version, gpu, given, measured):
+    result = fit_case(FitCase(model=model, engine_version=version, gpu=gpu, dtype="float16", **given))
+    assert result.activation_peak_gib == pytest.approx(measured, rel=0.01)
+
+
+@pytest.mark.parametrize(("ranks", "gib"), [(2, 0.5), (4, 2), (8, 2.5)])
+def test_communicators_between_a100(ranks, gib):
+    # Logs print 2.10 GiB on each of eight, 1.39 on each of four, 0.15 between two.
+    case = FitCase(model="meta-llama/Llama-3.1-70B-Instruct", engine_version="0.7.3", gpu="A100-80GB")
+    result = fit_case(case.model_copy(update={"tensor_parallel": ranks, "max_model_len": 4096}))
+    assert gib - 0.5 <= result.non_torch_gib <= gib

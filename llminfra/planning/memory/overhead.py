@@ -11,7 +11,7 @@ GIB = 2**30
 NVLINK_FABRIC_GBPS = 300
 """From here on NVLink is a board fabric, not the bridge of workstation cards."""
 FABRIC_CAPABILITY = 90
-"""From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it."""
+"""From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
 
 
 def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
@@ -36,7 +36,10 @@ def nccl_gib(settings: Settings, gpu: Gpu | None) -> float:
     if ranks == 1:
         return 0.0
     table = engine_data()["overheads"]
-    if gpu is not None and not (gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and gpu.capability >= FABRIC_CAPABILITY):
+    fabric = gpu is None or (
+        gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and (ranks > 2 or gpu.capability >= FABRIC_CAPABILITY)
+    )
+    if not fabric:
         return float(table["nccl_gib_other"])
     return float(next(row["gib"] for row in table["nccl_gib_fabric"] if ranks <= row["up_to_ranks"]))
 
