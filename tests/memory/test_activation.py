@@ -118,6 +118,8 @@ def peak_gib(model: str, *, version: tuple[int, ...], **given: int | bool) -> fl
         ("Qwen/Qwen2.5-1.5B-Instruct", (0, 7, 3), {"tokens": 32768, "sequences": 256}, 2.02),
         ("Qwen/Qwen2.5-72B-Instruct", (0, 7, 3), {"tokens": 32768, "sequences": 256, "tp": 2, "awq": True}, 5.66),
         ("Qwen/Qwen2.5-VL-7B-Instruct", (0, 7, 3), {"tokens": 5120, "sequences": 1}, 4.93),
+        # The decoder of a 32B holds the merged embeddings and what the tower made.
+        ("Qwen/Qwen2.5-VL-32B-Instruct", (0, 7, 3), {"tokens": 32768, "sequences": 256, "length": 32768}, 6.90),
     ],
 )
 def test_peaks_that_logs_print(model, version, given, measured):

@@ -58,16 +58,26 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     # The V0 engine profiles one image per sequence where text and image tokens are apart; where they share the
     # batch, it profiles no more sequences than images fit (vllm/worker/model_runner.py profile_run 0.4.1-0.7.3).
     images = sequences if apart and profile.scheduler == "v0" else 0
+    # The largest image and the largest video are profiled in one request: measured 2.47 GiB for the image alone and
+    # 4.93 GiB for both (Qwen2.5-VL-7B, one device).
+    units = 2 if profile.profiles_video and any(item.kind == ROTARY_TOWER for item in facts.encoders) else 1
     if profile.scheduler == "v0" and largest and not apart:
-        sequences = min(sequences, max(1, tokens // largest))
+        sequences = min(sequences, max(1, tokens // (units * largest)))
+        images = sequences
     logits = sequences * facts.vocab_size * SAMPLER_BYTES[profile.sampler] if facts.generative else 0
     stream = tokens * facts.hidden_size * batch.element
-    encoder = max((encoder_peak(item, facts, batch, images) for item in facts.encoders), default=0.0)
-    if profile.profiles_video and any(item.kind == ROTARY_TOWER for item in facts.encoders):
-        # The largest image and the largest video are profiled in one request: measured 2.47 GiB for the image alone
-        # and 4.93 GiB for both (Qwen2.5-VL-7B, one device).
-        encoder *= 2
-    return ActivationPeak(forward=forward_peak(facts, batch, profile), sampler=stream + logits, encoder=encoder)
+    towers = [
+        (units if item.kind == ROTARY_TOWER else 1) * encoder_peak(item, facts, batch, images)
+        for item in facts.encoders
+    ]
+    # 0.7 profiles one item of every modality, V1 those of the one with the most tokens.
+    encoder = sum(towers) if profile.profiles_video else max(towers, default=0.0)
+    forward = forward_peak(facts, batch, profile)
+    if largest and not apart:
+        # What the encoder made stays until the run ends, and V0 holds the merged embeddings beside it.
+        items = images * units or max(1, tokens // largest)
+        forward += items * largest * facts.hidden_size * batch.element + (stream if profile.scheduler == "v0" else 0)
+    return ActivationPeak(forward=forward, sampler=stream + logits, encoder=encoder)
 
 
 def is_cross(layer: Layer) -> bool:
