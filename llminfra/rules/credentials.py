@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import pairwise
 
 # Shapes by issuer. Prefixes: GitHub docs "token formats"; AWS IAM "unique identifiers" (AKIA, ASIA); Hugging Face
@@ -19,6 +20,9 @@ _SHAPES = {
     "a JSON web token": r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+",
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
 }
+# One of these stands in every text that has a shape; to look for them first is much faster than the expression.
+_MARKS = ("hf_", "AKIA", "ASIA", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "sk-", "nvapi-", "xox", "eyJ",
+          "-----BEGIN ")  # fmt: skip
 _SHAPE = re.compile("|".join(f"(?P<s{index}>{shape})" for index, shape in enumerate(_SHAPES.values())))
 _KINDS = tuple(_SHAPES)
 
@@ -34,6 +38,7 @@ _KUBERNETES_REFERENCES = frozenset(
     {"secretKey", "secretKeyRef", "secretRef", "existingSecret", "passwordKey", "tokenKey"}
 )
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_=-])")
+_LEAST_LENGTH = 32
 _SEGMENT = re.compile(r"[A-Za-z0-9+]{20,}")
 _LEAST_BITS = 3.6
 """Bits per character of 20 random letters and digits are 4.0 on average; words repeat their letters."""
@@ -44,10 +49,13 @@ _LEAST_CHANGES = 0.42
 
 def credential_kind(text: str) -> str | None:
     """What kind of credential the text contains by its shape, for example ``a Hugging Face token``."""
+    if not any(mark in text for mark in _MARKS):
+        return None
     match = _SHAPE.search(text)
     return None if match is None or match.lastgroup is None else _KINDS[int(match.lastgroup[1:])]
 
 
+@lru_cache(4096)
 def names_a_secret(name: str) -> bool:
     """Whether a key or variable of that name holds a secret (``HF_TOKEN``), not a reference to one (``token_arn``)."""
     last = name.rpartition(".")[2]
@@ -62,6 +70,8 @@ def looks_random(text: str) -> bool:
 
     Separators split names (``Llama-3.3-70B-Instruct-FP8``) into short pieces, and keys into long ones.
     """
+    if len(text) < _LEAST_LENGTH:
+        return False
     return any(_is_random(piece) for run in _CANDIDATE.findall(text) for piece in _SEGMENT.findall(run))
 
 
