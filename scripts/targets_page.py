@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from llminfra import VLLM, Autoscaling, Ec2, Endpoint, GpuPool, Model, ModelBucket, Platform, SageMaker, SageMakerAsync
 from llminfra.planning import plan_platform
-from llminfra.planning.plan import EndpointPlan
+from llminfra.planning.endpoint_plan import EndpointPlan
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

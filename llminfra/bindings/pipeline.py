@@ -74,11 +74,12 @@ class Pipeline:
             self._write(fields, None, f"while calling {request.method}")
             return response_type(result=None)
         self.drain()
+        known, self.next_object = self.next_object, None  # what fails may have taken a number, or not
         answer = self.wait(request, response_type)
         if isinstance(request, types.CreateRequest):
             self.next_object = _number(answer.ref) + 1 if isinstance(answer, types.CreateResponse) else None
-        elif not _is_plain(answer, types):
-            self.next_object = None
+        elif _is_plain(answer, types):
+            self.next_object = known
         return answer
 
     def drain(self) -> None:
@@ -92,6 +93,7 @@ class Pipeline:
             told, asked = self.outstanding.popleft()
             answer = json.loads(self._line())
             if "error" in answer:
+                self.next_object = None
                 raise _failure(answer, asked)
             got = (answer.get("ok") or {}).get("$jsii.byref") if told is not None else None
             if got != told or "ok" not in answer:

@@ -153,10 +153,10 @@ def _list_prices(found: _Collected, pricing: Pricing, name: str, region: str) ->
 
 
 def _hosting_price(found: _Collected, pricing: Pricing, name: str, region: str) -> None:
-    """Price of hosting; the filters are those of AWS's own tools.
+    """Price of hosting on SageMaker.
 
-    Source: a client of the price list in AWS's workshops, ``PricingClient.get_price_per_unit`` (``productFamily``,
-    ``regionCode``, ``instanceName``, ``platoinstancetype``).
+    The names and values of the filters are those that public clients of this price list send; no document of AWS that
+    states them was found, and none of this was tried with AWS. A filter that matches nothing leaves the price out.
     """
     wanted = {
         "productFamily": "ML Instance",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from llminfra.cli.plain_call import PlainCall, plain_call
-from llminfra.cli.process import import_metadata_late, leave, prepare
+from llminfra.cli.process import leave, prepare
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
 
 
@@ -26,8 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare()
     words = sys.argv[1:]
     call = plain_call(words)
-    if call is not None and call.command == "plan":
-        import_metadata_late()
     code = _run(words, call)
     if call is not None:
         leave(code)

@@ -20,7 +20,9 @@ from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.words import count, dot, money, span, zones
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import ClusterPlan, EndpointPlan, LustrePlan, Plan, PoolPlan, RouterPlan
+    from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
+    from llminfra.planning.infrastructure_plan import ClusterPlan, LustrePlan, PoolPlan
+    from llminfra.planning.plan import Plan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.memory import FitResult
-    from llminfra.planning.plan import EndpointPlan, PoolPlan
 
 
 def memory_sum(fit: FitResult) -> str:

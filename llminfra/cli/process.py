@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import importlib
-import importlib.util
 import os
 import sys
 from typing import NoReturn
@@ -36,19 +34,3 @@ def leave(code: int) -> NoReturn:
     except BrokenPipeError:
         code = 1
     os._exit(code)
-
-
-def import_metadata_late() -> None:
-    """Let ``importlib.metadata``, and the e-mail parser below it, be imported when something in it is first used.
-
-    pydantic imports it to find plug-ins. Only for a command of one thread: ``LazyLoader`` is not safe for more.
-    """
-    name = "importlib.metadata"
-    spec = None if name in sys.modules else importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
-        return
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    importlib.metadata = module
-    spec.loader.exec_module(module)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from llminfra.bindings import aws, core
 from llminfra.constructs.iam import PodIdentity, Statement, pod_role
 from llminfra.constructs.scope import Maker
-from llminfra.planning.plan import AddonPlan
+from llminfra.planning.infrastructure_plan import AddonPlan
 
 _NAMESPACE = "kube-system"
 

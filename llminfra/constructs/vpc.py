@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
-from llminfra.planning.plan import NetworkPlan, SubnetPlan
+from llminfra.planning.infrastructure_plan import NetworkPlan, SubnetPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

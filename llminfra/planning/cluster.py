@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import eks, instances
 from llminfra.planning.facts import numbers
-from llminfra.planning.plan import AddonPlan, ClusterPlan, SystemNodesPlan
+from llminfra.planning.infrastructure_plan import AddonPlan, ClusterPlan, SystemNodesPlan
 from llminfra.spec.cluster import Cluster
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from llminfra.planning.plan import CompileCachePlan
+from llminfra.planning.endpoint_plan import CompileCachePlan
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
     from llminfra.engines.job import Role
     from llminfra.planning.engine_settings import EngineSettings
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.serving_plan import Place
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.storage import ModelBucket

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.catalog import regions
+from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
 from llminfra.planning.gateways import GatewayPlan, gateway_of
-from llminfra.planning.plan import EndpointPlan, RouterPlan
 from llminfra.planning.serving_plan import Ec2EndpointPlan
 from llminfra.spec.sagemaker import SageMakerAsync
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from llminfra.planning.endpoint_plan import WeightsPlan
 from llminfra.planning.facts import number
-from llminfra.planning.plan import WeightsPlan
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType

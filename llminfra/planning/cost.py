@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.price_file import Kind
     from llminfra.catalog.prices import Price
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import ClusterPlan, LustrePlan, NetworkPlan, PoolPlan
+    from llminfra.planning.infrastructure_plan import ClusterPlan, LustrePlan, NetworkPlan, PoolPlan
     from llminfra.spec.platform import Platform
 
 

@@ -10,7 +10,9 @@ from llminfra.catalog.price_file import Kind
 from llminfra.catalog.prices import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import CostLine, EndpointPlan, Plan, PoolPlan
+    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
+    from llminfra.planning.plan import CostLine, Plan
 
 Stack = Literal["network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "batch", "bedrock"]
 # What a line's spec path begins with, to the stack that makes it. Volumes of Prometheus are part of the same line as

@@ -9,9 +9,10 @@ from llminfra.catalog.engines import engine_info, known_versions
 from llminfra.engines.job import Role
 from llminfra.engines.vllm_cache_transfer import PORT
 from llminfra.planning.endpoint_model import model_facts
+from llminfra.planning.endpoint_plan import RouterPlan
 from llminfra.planning.facts import numbers
 from llminfra.planning.findings import Findings
-from llminfra.planning.plan import ROLE_FIELDS, RouterPlan
+from llminfra.planning.plan import ROLE_FIELDS
 from llminfra.spec.endpoint import Disaggregation, Endpoint
 from llminfra.spec.gpu_pool import GpuPool
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llminfra.catalog.models import ModelFacts
+    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.parallelism import Candidate
-    from llminfra.planning.plan import EndpointPlan, PoolPlan
     from llminfra.spec.endpoint import Role as RoleSpec
 
 ROLES: tuple[Role, ...] = get_args(Role)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.parallelism import Candidate
-    from llminfra.planning.plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint
 
 _RAY_HINT = "use an image that has Ray with Image(…, ray=True), or leave distributed_executor_backend at 'mp'"

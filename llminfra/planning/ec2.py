@@ -17,7 +17,7 @@ from llminfra.spec.ec2 import Ec2
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import NetworkPlan, PoolPlan
+    from llminfra.planning.infrastructure_plan import NetworkPlan, PoolPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 

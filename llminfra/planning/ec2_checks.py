@@ -10,7 +10,7 @@ from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.serving_plan import ServingPlan
     from llminfra.spec.ec2 import Ec2
     from llminfra.spec.endpoint import Endpoint

@@ -15,10 +15,11 @@ from llminfra.planning.disaggregation import (
     role_endpoint,
 )
 from llminfra.planning.endpoint_model import model_facts
+from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.engine_release import find_release
 from llminfra.planning.image_snapshot import check_image_snapshots
+from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
 from llminfra.planning.node_cache import check_node_caches
-from llminfra.planning.plan import EndpointPlan, LustrePlan, PoolPlan
 from llminfra.planning.serving import plan_serving
 from llminfra.spec.gpu_pool import GpuPool
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.engine_settings import EngineSettings
     from llminfra.planning.findings import Findings
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.memory import FitCase
-    from llminfra.planning.plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint
 
 

@@ -13,8 +13,10 @@ from llminfra.spec.gpu_pool import GpuPool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import EndpointPlan, NetworkPlan, Plan
+    from llminfra.planning.infrastructure_plan import NetworkPlan
+    from llminfra.planning.plan import Plan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.gateway import Gateway, Tenant
     from llminfra.spec.platform import Platform

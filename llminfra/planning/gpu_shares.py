@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.instances import GpuOnInstance, InstanceType
     from llminfra.planning.engine_settings import EngineSettings
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.gpu_pool import GpuPool
 

@@ -12,7 +12,8 @@ from llminfra.catalog.hub_copy import hub_copy_machine
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llminfra.planning.plan import BucketPlan, EndpointPlan, WeightsPlan
+    from llminfra.planning.endpoint_plan import EndpointPlan, WeightsPlan
+    from llminfra.planning.infrastructure_plan import BucketPlan
     from llminfra.spec.model import Model
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")

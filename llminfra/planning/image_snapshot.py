@@ -8,8 +8,9 @@ from llminfra.planning.start_choices import ImageSource
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import EndpointPlan, PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.planning.facts import number
-from llminfra.planning.plan import LoadChoice
+from llminfra.planning.startup_plan import LoadChoice
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
-    from llminfra.planning.plan import LustrePlan, WeightsPlan
+    from llminfra.planning.endpoint_plan import WeightsPlan
+    from llminfra.planning.infrastructure_plan import LustrePlan
 
 _FILE = "cold_start"
 _MB_PER_GBIT = 125.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import instances, regions
+from llminfra.planning.infrastructure_plan import NetworkPlan, PoolPlan
 from llminfra.planning.network import check_zone
 from llminfra.planning.nics import nic_layout
-from llminfra.planning.plan import NetworkPlan, PoolPlan
 from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:

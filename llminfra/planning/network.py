@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import regions
-from llminfra.planning.plan import NetworkPlan, SubnetPlan
+from llminfra.planning.infrastructure_plan import NetworkPlan, SubnetPlan
 from llminfra.planning.targets.services import target_services
 from llminfra.spec.network import ExistingNetwork, Network
 from llminfra.spec.sagemaker import SageMaker, SageMakerAsync

@@ -9,7 +9,7 @@ from llminfra.planning.plan import QuotaLine
 
 if TYPE_CHECKING:
     from llminfra.catalog.quotas import LimitName
-    from llminfra.planning.plan import ClusterPlan, NetworkPlan, PoolPlan
+    from llminfra.planning.infrastructure_plan import ClusterPlan, NetworkPlan, PoolPlan
 
 
 def network_quotas(

@@ -6,14 +6,15 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from llminfra.planning.endpoint_plan import WeightsPlan
 from llminfra.planning.facts import number
 from llminfra.planning.load_choices import nvme_copy_mb_per_s, nvme_read_mb_per_s
-from llminfra.planning.plan import WeightsPlan
 from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
+    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import EndpointPlan, PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
     from llminfra.spec.storage import LocalNvme

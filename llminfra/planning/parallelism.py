@@ -13,7 +13,7 @@ from llminfra.spec.endpoint import Parallelism
 
 if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
-    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint, Slo
 
 _MOST_NODES = 8

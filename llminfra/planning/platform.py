@@ -28,7 +28,7 @@ from llminfra.planning.targets.batch import batch_costs, plan_batches
 from llminfra.planning.targets.bedrock import bedrock_costs, plan_bedrock
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.spec.platform import Platform
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.catalog import eks, instances, prices, regions
+from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.gpu_shares import plan_shares
+from llminfra.planning.infrastructure_plan import ClusterPlan, NetworkPlan, PoolPlan, Taint
 from llminfra.planning.network import check_zone
 from llminfra.planning.nics import Nic, nic_layout
 from llminfra.planning.node_cache import keeps_models
-from llminfra.planning.plan import ClusterPlan, EndpointPlan, NetworkPlan, PoolPlan, Taint
 from llminfra.planning.pool_types import choose_type
 from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
 

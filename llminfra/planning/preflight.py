@@ -13,9 +13,10 @@ from llminfra.planning.memory import divisibility_findings
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.models import ModelFacts
+    from llminfra.planning.endpoint_plan import PodResources, WeightsPlan
     from llminfra.planning.findings import Findings
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.parallelism import Candidate
-    from llminfra.planning.plan import PodResources, PoolPlan, WeightsPlan
     from llminfra.spec.endpoint import Endpoint
 
 _FILE = "gpu_support"

@@ -12,7 +12,7 @@ from llminfra.planning.plan import QuotaLine
 
 if TYPE_CHECKING:
     from llminfra.catalog.quotas import Purchase, Quota
-    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan
     from llminfra.planning.targets.plans import BatchPlan
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llminfra.planning.endpoint_plan import PodResources
 from llminfra.planning.facts import number, numbers
-from llminfra.planning.plan import PodResources
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
-    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
 
 _FILE = "node_overhead"
 # NCCL and the engine's message queues live in /dev/shm; 1 GiB a GPU is above what others ship (production-stack, KServe

@@ -16,7 +16,7 @@ from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import NetworkPlan
+    from llminfra.planning.infrastructure_plan import NetworkPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 

@@ -13,14 +13,15 @@ from llminfra.planning.copied_weights import copied_weights
 from llminfra.planning.disaggregation import check_role_shape
 from llminfra.planning.distributed import check_ranks, has_stages
 from llminfra.planning.endpoint_model import checkpoint_bytes, model_facts
+from llminfra.planning.endpoint_plan import DrainPlan
 from llminfra.planning.engine_release import find_release, release_for_sagemaker, release_with_efa
 from llminfra.planning.engine_settings import engine_settings
 from llminfra.planning.facts import number
 from llminfra.planning.fitting import find_spread
 from llminfra.planning.gpu_shares import shared_settings
 from llminfra.planning.image_snapshot import image_source
+from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
 from llminfra.planning.memory import FitCase
-from llminfra.planning.plan import DrainPlan, LustrePlan, PoolPlan
 from llminfra.planning.preflight import check_device, check_start
 from llminfra.planning.resources import CACHE_KEEPER, pod_resources
 from llminfra.planning.serving_plan import Place, ServingPlan
@@ -30,8 +31,8 @@ from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
     from llminfra.engines.job import Role
+    from llminfra.planning.endpoint_plan import WeightsPlan
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import WeightsPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.engines.invocation import Invocation
+    from llminfra.planning.endpoint_plan import AdapterPlan, CompileCachePlan, DrainPlan, PodResources, WeightsPlan
     from llminfra.planning.memory import FitResult
     from llminfra.planning.nics import Nic
     from llminfra.planning.performance import PerformanceEstimate
-    from llminfra.planning.plan import AdapterPlan, CompileCachePlan, DrainPlan, PodResources, StartupPlan, WeightsPlan
+    from llminfra.planning.startup_plan import StartupPlan
     from llminfra.spec.ec2 import Ec2
     from llminfra.spec.endpoint import Endpoint, Parallelism
     from llminfra.spec.sagemaker import SageMaker, SageMakerAsync

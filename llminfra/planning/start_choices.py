@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number
-from llminfra.planning.plan import StartChoice
+from llminfra.planning.startup_plan import StartChoice
 
 if TYPE_CHECKING:
     from llminfra.spec.image_snapshot import ImageSnapshot

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number, numbers
 from llminfra.planning.load_choices import load_choices
-from llminfra.planning.plan import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartChoice, StartupPlan
 from llminfra.planning.start_choices import ImageSource, chosen, image_choices, kernel_choices
+from llminfra.planning.startup_plan import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartChoice, StartupPlan
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
-    from llminfra.planning.plan import LustrePlan, WeightsPlan
+    from llminfra.planning.endpoint_plan import WeightsPlan
+    from llminfra.planning.infrastructure_plan import LustrePlan
 
 _FILE = "cold_start"
 _MOST_ADVICE = 3

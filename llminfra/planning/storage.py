@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llminfra.planning.infrastructure_plan import BucketPlan, LustrePlan, NetworkPlan, PoolPlan
 from llminfra.planning.network import check_zone
-from llminfra.planning.plan import BucketPlan, LustrePlan, NetworkPlan, PoolPlan
 from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llminfra.planning.endpoint_plan import WeightsPlan
 from llminfra.planning.facts import number
 from llminfra.planning.node_cache import nvme_weights
-from llminfra.planning.plan import WeightsPlan
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import LustrePlan, PoolPlan
+    from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.storage import LocalNvme, ModelBucket, Storage
 

@@ -12,7 +12,8 @@ from llminfra.rules.rule import Hit, rule
 from llminfra.spec.capacity import Spot
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import Plan, PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
+    from llminfra.planning.plan import Plan
 
 _COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"
 _AWS_RESERVED_ADDRESSES = 5

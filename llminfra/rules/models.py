@@ -11,7 +11,8 @@ from llminfra.rules.rule import Hit, rule
 from llminfra.rules.serving import argument
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import EndpointPlan, Plan
+    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan import Plan
 
 _UNSAFE_FORMATS = frozenset({"pt", "npcache", "bitsandbytes", "gguf", "dummy"})
 _ON = frozenset({"1", "true", "yes", "on"})

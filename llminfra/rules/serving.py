@@ -13,7 +13,8 @@ from llminfra.rules.rule import Hit, rule
 from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import EndpointPlan, Plan
+    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan import Plan
 
 _SPOT_NOTICE_S = 120
 _COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"

@@ -23,25 +23,21 @@ from llminfra import (
 )
 from llminfra.catalog import instances
 from llminfra.engines.invocation import EnvFromSecret, Invocation, Metrics, Probe
-from llminfra.planning.nics import nic_layout
-from llminfra.planning.plan import (
+from llminfra.planning.endpoint_plan import DrainPlan, EndpointPlan, PodResources, WeightsPlan
+from llminfra.planning.infrastructure_plan import (
     AddonPlan,
     BucketPlan,
     ClusterPlan,
-    DrainPlan,
-    EndpointPlan,
     LustrePlan,
     NetworkPlan,
-    Phase,
-    Plan,
-    PodResources,
     PoolPlan,
-    StartupPlan,
     SubnetPlan,
     SystemNodesPlan,
     Taint,
-    WeightsPlan,
 )
+from llminfra.planning.nics import nic_layout
+from llminfra.planning.plan import Plan
+from llminfra.planning.startup_plan import Phase, StartupPlan
 from llminfra.spec.endpoint import Parallelism
 
 ZONES = ("us-east-1a", "us-east-1b")

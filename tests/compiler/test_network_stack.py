@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from llminfra.planning.plan import SubnetPlan
+from llminfra.planning.infrastructure_plan import SubnetPlan
 from tests.compiler import plans
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from llminfra.planning.plan import BucketPlan
+from llminfra.planning.infrastructure_plan import BucketPlan
 from tests.compiler import plans
 
 

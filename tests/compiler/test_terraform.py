@@ -7,7 +7,8 @@ import pytest
 
 from llminfra import GpuPool, OnDemand, Reservation, S3State, Spot
 from llminfra.compiler import compile_platforms
-from llminfra.planning.plan import BucketPlan, Plan, SubnetPlan
+from llminfra.planning.infrastructure_plan import BucketPlan, SubnetPlan
+from llminfra.planning.plan import Plan
 from llminfra.rehearsal.cycle import rehearse
 from tests.compiler import plans
 from tests.helpers.tools import require_terraform

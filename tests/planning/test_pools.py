@@ -5,8 +5,8 @@ import pytest
 from llminfra import CapacityBlock, Cluster, GpuPool, Network, OnDemand, Platform, Reservation, Spot
 from llminfra.planning.cluster import plan_cluster
 from llminfra.planning.findings import Findings
+from llminfra.planning.infrastructure_plan import PoolPlan
 from llminfra.planning.network import plan_network
-from llminfra.planning.plan import PoolPlan
 from llminfra.planning.pools import plan_pools
 
 BLOCK = CapacityBlock(reservation_id="cr-0123456789abcdef0")

@@ -28,12 +28,14 @@ from llminfra import (
 from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
+from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.facts import number
 from llminfra.planning.findings import Findings
 from llminfra.planning.image_snapshot import _full
+from llminfra.planning.infrastructure_plan import PoolPlan
 from llminfra.planning.load_choices import nvme_copy_mb_per_s, nvme_read_mb_per_s
 from llminfra.planning.node_cache import check_node_caches, nvme_weights
-from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
+from llminfra.planning.plan import Plan
 from tests.helpers.example_plans import EXAMPLES, example_plan
 
 DAY = dt.date(2026, 11, 23)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from llminfra.compiler.releases.llm_server import llm_server_values
-from llminfra.planning.plan import Phase, StartupPlan
+from llminfra.planning.startup_plan import Phase, StartupPlan
 from tests.helpers.example_plans import example_plan
 
 

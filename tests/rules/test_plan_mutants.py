@@ -9,7 +9,9 @@ import pytest
 
 from llminfra import Autoscaling, Gateway, Image, Network, Oidc, Secret, Spot, Tenant
 from llminfra.engines.invocation import Probe
-from llminfra.planning.plan import EndpointPlan, Plan, SubnetPlan
+from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.infrastructure_plan import SubnetPlan
+from llminfra.planning.plan import Plan
 from llminfra.planning.platform import plan_platform
 from llminfra.rules import LooksAt, rules, run_plan
 from tests.rules.platforms import ROOT, changed, engine, model, prod, prod_plan

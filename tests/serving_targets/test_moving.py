@@ -10,7 +10,7 @@ import pytest
 from llminfra import TGI, CapacityBlock, ModelBucket, Platform, Secret, Spot
 from llminfra.loading.load import load
 from llminfra.planning.contract import contract, parameter_name
-from llminfra.planning.plan import EndpointPlan
+from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.rules import run_plan
 from tests.serving_targets.platforms import POOL, TARGETS, ec2, endpoint, findings, plan, platform
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.cli.words import count, dot, span
+from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.gateways import gateway_of
-from llminfra.planning.plan import EndpointPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.cli.page.served import Served
-    from llminfra.planning.plan import Plan, PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
+    from llminfra.planning.plan import Plan
     from llminfra.spec.bedrock import PodAccess, RoleAccess
 
 BoxKind = Literal["caller", "queue", "gateway", "model", "storage", "service", "outside"]

@@ -9,7 +9,8 @@ from llminfra.cli.page.pieces import code, section, table
 from llminfra.cli.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
-    from llminfra.planning.plan import LustrePlan, Plan, PoolPlan
+    from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
+    from llminfra.planning.plan import Plan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 

@@ -11,7 +11,8 @@ from llminfra.planning.contract import contract, parameter_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llminfra.planning.plan import EndpointPlan, Plan
+    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan import Plan
     from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
     from llminfra.planning.targets.plans import BatchPlan
 

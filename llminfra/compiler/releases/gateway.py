@@ -35,7 +35,8 @@ from llminfra.planning.gateways import PROXY_PORT, GatewayPlan, GatewayRoute, pi
 if TYPE_CHECKING:
     from llminfra.compiler.contracts import ClusterContract, NetworkContract
     from llminfra.compiler.releases.needs import Needs
-    from llminfra.planning.plan import EndpointPlan, Plan
+    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan import Plan
     from llminfra.spec.gateway import Tenant
     from llminfra.spec.secret import Secret
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llminfra.compiler.releases.alerting import credential
+from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.gateways import route_of
-from llminfra.planning.plan import EndpointPlan, Plan, PoolPlan
+from llminfra.planning.infrastructure_plan import PoolPlan
+from llminfra.planning.plan import Plan
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec.alert_receiver import AlertReceiver
 from llminfra.spec.endpoint import Autoscaling

@@ -6,9 +6,10 @@ import math
 
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import KeptKernels, NodeCopy, NodeVolume, SmallResources
+from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.facts import number
 from llminfra.planning.node_cache import MODELS, NODE_CACHE_DIR, NODE_CACHE_USER
-from llminfra.planning.plan import EndpointPlan, Plan
+from llminfra.planning.plan import Plan
 from llminfra.planning.resources import CACHE_KEEPER
 from llminfra.spec.storage import LocalNvme
 

@@ -19,7 +19,8 @@ from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
 from llminfra.constructs.providers import helm_provider
 from llminfra.constructs.scope import Scope
 from llminfra.planning.contract import contract
-from llminfra.planning.plan import EndpointPlan, Plan
+from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.plan import Plan
 from llminfra.spec.capacity import CapacityBlock
 
 # Time for a node to come and for its first image, on top of what the pod itself may take.

@@ -15,8 +15,9 @@ from llminfra.spec.sagemaker import SageMakerAsync
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import EndpointPlan, NetworkPlan
+    from llminfra.planning.infrastructure_plan import NetworkPlan
     from llminfra.spec.async_endpoint import AsyncEndpoint
     from llminfra.spec.platform import Platform
 

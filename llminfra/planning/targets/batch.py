@@ -19,7 +19,8 @@ from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.diagnostics import Diagnostic
-    from llminfra.planning.plan import CostLine, NetworkPlan, PoolPlan
+    from llminfra.planning.infrastructure_plan import NetworkPlan, PoolPlan
+    from llminfra.planning.plan import CostLine
     from llminfra.spec.batch import BatchInference
     from llminfra.spec.platform import Platform
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan import PoolPlan
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.serving_plan import ServingPlan
     from llminfra.spec.batch import BatchInference
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.nics import Nic
-    from llminfra.planning.plan import PoolPlan
     from llminfra.planning.serving_plan import ServingPlan
     from llminfra.spec.async_endpoint import AsyncEndpoint
     from llminfra.spec.batch import BatchInference

@@ -1,0 +1,82 @@
+"""How long a start takes, decided: its phases, and what other ways of loading would take."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One phase of a cold start, in seconds, with how the number came about."""
+
+    name: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadChoice:
+    """A place to read the weights from: how long it takes, and what it asks for; ``chosen`` marks the planned one.
+
+    ``nvme`` is the first pod on a node, which copies and then reads; ``nvme-warm`` a later one on the same node.
+    """
+
+    kind: Literal["hub", "bucket", "lustre", "ebs", "nvme", "nvme-warm", "mountpoint", "copied"]
+    what: str
+    mb_per_s: float
+    seconds: float
+    needs: str
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartChoice:
+    """A way to have the image, or the compiled kernels: how long it takes and what it asks for."""
+
+    what: str
+    seconds: float
+    needs: str
+    chosen: bool = False
+
+
+BEFORE_THE_CONTAINER = frozenset({"node", "image", "copy"})
+"""Phases of a cold start that are over when the engine's container starts, and with it the startup probe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartupPlan:
+    """The cold start by phases, and the startup-probe budget that follows from it.
+
+    ``choices`` compares the places that weights can come from, ``images`` and ``kernels`` the ways to have the image
+    and the compiled kernels, each fastest first.
+    """
+
+    phases: tuple[Phase, ...]
+    budget_s: int
+    advice: tuple[str, ...] = ()
+    choices: tuple[LoadChoice, ...] = ()
+    images: tuple[StartChoice, ...] = ()
+    kernels: tuple[StartChoice, ...] = ()
+
+    @property
+    def estimate_s(self) -> float:
+        """Sum of all phases, from the start of an instance to the first answer."""
+        return sum(phase.seconds for phase in self.phases)
+
+    @property
+    def container_s(self) -> float:
+        """What the engine's container takes until it answers: the part that the startup probe waits for."""
+        return sum(phase.seconds for phase in self.phases if phase.name not in BEFORE_THE_CONTAINER)
+
+    @property
+    def copy_patience_s(self) -> int:
+        """Twice what a copy of the weights to the node takes; 0 where there is none."""
+        return math.ceil(2 * sum(phase.seconds for phase in self.phases if phase.name == "copy"))
+
+    @property
+    def pod_patience_s(self) -> int:
+        """How old a pod on a new node may be and still be on its way: twice what comes first, and the budget."""
+        first = sum(phase.seconds for phase in self.phases if phase.name in BEFORE_THE_CONTAINER - {"node"})
+        return self.budget_s + math.ceil(2 * first)
