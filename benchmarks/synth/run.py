@@ -5,7 +5,8 @@
     python benchmarks/synth/run.py -- llminfra synth stacks/prod.py -o {out}
 
 The command after `--` runs with `{out}` replaced by a folder of its own; what it writes there is compared. The plain
-run is the same command with `LLMINFRA_BINDINGS=plain`.
+run is the same command with `LLMINFRA_BINDINGS=plain`. `changed` is a run that has everything but the platform itself
+in its cache, as after a change of the spec; in a `warm` run nothing has changed.
 """
 
 from __future__ import annotations
@@ -54,11 +55,14 @@ def main() -> int:
     runs = (1, 2) if options.smoke else (2, 7)
     plain = Case("plain", {"LLMINFRA_BINDINGS": "plain"}, runs[0])
     first = Case("first", {}, 1, fresh_cache=True)
+    changed = Case("changed", {"LLMINFRA_SYNTH_CACHE": "off"}, runs[1])
     warm = Case("warm", {}, runs[1])
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        results = {case.name: run_case(case, command, work) for case in (plain, first, warm)}
-        different = differences(work / "plain-0", work / "warm-0")
+        results = {case.name: run_case(case, command, work) for case in (plain, first, changed, warm)}
+        different = sorted(
+            {file for case in ("changed", "warm") for file in differences(work / "plain-0", work / f"{case}-0")}
+        )
     report = report_of(command, results, different)
     text = json.dumps(report, indent=2)
     if options.save:
@@ -68,11 +72,12 @@ def main() -> int:
 
 
 def run_case(case: Case, command: list[str], work: Path) -> list[Measurement]:
-    """Runs a case as often as it says. `first` and `warm` share a cache folder, which `first` finds empty."""
+    """Runs a case as often as it says. All but `plain` share a cache folder, which `first` finds empty."""
     cache = work / "cache"
     if case.fresh_cache and cache.exists():
         raise RuntimeError("the first run needs an empty cache")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("JSII_", "LLMINFRA_"))}
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # or all sides would compile llminfra itself in each run
     # Plain runs get a jsii package cache of their own, which their first run fills: only later runs would count as
     # warm, so it is filled before anything is measured.
     environment = {
@@ -108,12 +113,15 @@ def report_of(command: list[str], results: dict[str, list[Measurement]], differe
         name: {field: round(median(asdict(run)[field] for run in runs), 3) for field in asdict(runs[0])}
         for name, runs in results.items()
     }
-    plain, warm = middle["plain"], middle["warm"]
+    plain = middle["plain"]
     return {
         "command": command,
         "median": middle,
         "runs": {name: [asdict(run) for run in runs] for name, runs in results.items()},
-        "plain_to_warm": {field: round(plain[field] / warm[field], 1) for field in plain},
+        "plain_to": {
+            name: {field: round(plain[field] / middle[name][field], 1) for field in plain}
+            for name in ("changed", "warm")
+        },
         "same_bytes": not different,
         "different_files": different,
         "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
@@ -126,18 +134,20 @@ def table_of(report: dict[str, object]) -> str:
     names = {
         "plain": "plain imports, warm jsii cache",
         "first": "fast path, empty cache",
-        "warm": "fast path, warm cache",
+        "changed": "warm cache, spec changed",
+        "warm": "warm cache, spec unchanged",
     }
     middle: dict[str, dict[str, float]] = report["median"]  # type: ignore[assignment]  # the form of our own report
-    ratio: dict[str, float] = report["plain_to_warm"]  # type: ignore[assignment]  # the form of our own report
+    ratios: dict[str, dict[str, float]] = report["plain_to"]  # type: ignore[assignment]  # the form of our own report
     lines = [f"{'':32}{'wall':>10}{'largest process':>18}{'all processes':>16}"]
     lines += [
         f"{title:32}{row['wall_s']:>8.2f} s{row['peak_rss_mib']:>14.0f} MiB{row['total_peak_rss_mib']:>12.0f} MiB"
         for name, title in names.items()
         for row in [middle[name]]
     ]
-    wall, largest, total = (ratio[field] for field in ("wall_s", "peak_rss_mib", "total_peak_rss_mib"))
-    lines.append(f"{'plain : warm':32}{wall:>8.1f} x{largest:>16.1f} x{total:>14.1f} x")
+    for name, ratio in ratios.items():
+        wall, largest, total = (ratio[field] for field in ("wall_s", "peak_rss_mib", "total_peak_rss_mib"))
+        lines.append(f"{f'plain : {name}':32}{wall:>8.1f} x{largest:>16.1f} x{total:>14.1f} x")
     lines.append("same bytes: yes" if report["same_bytes"] else f"DIFFERENT: {report['different_files']}")
     return "\n".join(lines)
 

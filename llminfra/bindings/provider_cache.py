@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from llminfra.bindings.assembly_cache import Entry, Inputs, build, find_or_build, is_whole
+from llminfra.bindings.assembly_cache import Entry, Inputs, build, find_or_build
 from llminfra.bindings.cache_dir import CACHE_DIR_VARIABLE, cache_dir
+from llminfra.bindings.folder_cache import is_whole
 from llminfra.bindings.node import Node, find_node
 
 AWS_DISTRIBUTION = "cdktf-cdktf-provider-aws"

@@ -24,18 +24,24 @@ def plan_for_synthesis(specs: Sequence[Path]) -> tuple[Plan, ...]:
     """
     from llminfra.bindings.head_start import head_start  # `llminfra --help` needs none of this
     from llminfra.bindings.runtime import prepare
+    from llminfra.compiler.store import open_store
 
     sources = [_source(path) for path in specs]
     if any("cdktf" in source or "llminfra.bindings" in source for source in sources):
         prepare(_imported(sources))
         return plan_specs(specs)
+    store = open_store()
+    if store is not None and store.knows(specs):
+        return plan_specs(specs)  # nothing to compile, unless another file that the specs read has changed
     wait = head_start()
     try:
         plans = plan_specs(specs)
         # The kernel may still be loading, which leaves this process idle: time for the imports that come next.
-        import llminfra.compiler.compile  # noqa: F401  # for what it loads
+        import llminfra.compiler.build  # noqa: F401  # for what it loads
     finally:
         wait()
+    if store is not None:
+        store.note(specs, plans)
     return plans
 
 

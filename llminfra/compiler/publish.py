@@ -8,6 +8,10 @@ from pathlib import Path
 
 from llminfra.constructs.workload_archive import WORKLOADS
 
+STACKS = "stacks"
+MANIFEST = "manifest.json"
+SUMMARY = "summary.json"
+"""What a platform's stacks are, beside CDKTF's manifest: it is for us, and is not published."""
 STACK_FILE = "cdk.tf.json"
 VERSIONS_FILE = "versions.tf"
 CHARTS = "charts"
@@ -25,10 +29,10 @@ def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
         names: Names of its stacks.
     """
     wanted = set(names)
-    stacks = out_dir / "stacks"
+    stacks = out_dir / STACKS
     stacks.mkdir(exist_ok=True)
     for name in sorted(wanted):
-        source, target = staged / "stacks" / name, stacks / name
+        source, target = staged / STACKS / name, stacks / name
         target.mkdir(exist_ok=True)
         for folder in (CHARTS, WORKLOADS):
             if (target / folder).exists():
@@ -37,7 +41,7 @@ def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
                 (source / folder).rename(target / folder)
         for file in (VERSIONS_FILE, STACK_FILE):
             (source / file).replace(target / file)
-    (staged / "manifest.json").replace(out_dir / "manifest.json")
+    (staged / MANIFEST).replace(out_dir / MANIFEST)
     for stale in stacks.iterdir():
         if stale.is_dir() and stale.name not in wanted:
             _remove_stale(stale)

@@ -123,7 +123,7 @@ def test_a_cache_that_cannot_be_written_is_done_without_and_said(expected, tmp_p
 
 def test_a_cache_that_can_only_be_read_is_copied_for_the_run(cache, monkeypatch):
     from llminfra.bindings import provider_cache
-    from llminfra.bindings.assembly_cache import is_whole
+    from llminfra.bindings.folder_cache import is_whole
     from llminfra.bindings.table import submodules_of
 
     monkeypatch.setenv("LLMINFRA_CACHE_DIR", str(cache))

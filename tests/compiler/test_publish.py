@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import llminfra.compiler.compile as compile_module
+import llminfra.compiler.build as build_module
 from llminfra.bindings.synth import UncleanStackError
 from llminfra.compiler import compile_platforms
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, UsageError
@@ -101,7 +101,7 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
     def fail(*_args):
         raise UncleanStackError(["an empty block"])
 
-    monkeypatch.setattr(compile_module, "synthesize", fail)
+    monkeypatch.setattr(build_module, "synthesize", fail)
     with pytest.raises(UncleanStackError):
         compile_platforms([plans.plan(plans.assistant())], tmp_path / "out")
     assert _files(tmp_path / "out") == before

@@ -9,14 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llminfra.bindings.assembly_cache import Entry, Inputs, build, find_or_build, is_whole
+from llminfra.bindings import folder_cache
+from llminfra.bindings.assembly_cache import Entry, Inputs, build, find_or_build
+from llminfra.bindings.folder_cache import is_whole
 
 INPUTS = Inputs("provider", "1.0", ("jsii-1",), frozenset({"a", "b"}))
 
 RACE = """
 import sys, time
 from pathlib import Path
-from llminfra.bindings.assembly_cache import Inputs, find_or_build, is_whole
+from llminfra.bindings.assembly_cache import Inputs, find_or_build
+from llminfra.bindings.folder_cache import is_whole
 root = Path(sys.argv[1])
 def fill(entry):
     with (root / "fills").open("a") as file:
@@ -164,3 +167,16 @@ def test_no_manifest_that_we_did_not_write_passes(tmp_path, manifest):
 
 def test_an_entry_can_be_built_anywhere(tmp_path, fill):
     assert is_whole(build(tmp_path, fill).folder)
+
+
+def test_the_entries_that_were_used_last_stay(tmp_path):
+    def fill(folder: Path) -> None:
+        (folder / "data").write_text("content")
+
+    now = time.time()
+    for age, key in enumerate(("newest", "middle", "oldest")):
+        folder = folder_cache.find_or_build(tmp_path, key, fill)
+        os.utime(folder / "manifest.json", (now - 100 * age, now - 100 * age))
+    folder_cache.find_or_build(tmp_path, "added", fill, most=3)
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"added", "newest", "middle"}
+    assert not (tmp_path / "oldest.lock").exists()

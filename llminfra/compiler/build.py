@@ -1,0 +1,107 @@
+"""Builds every stack of one platform with CDKTF, and checks what CDKTF wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llminfra.assets import chart_dir
+from llminfra.bindings.pipeline import pipelined
+from llminfra.bindings.synth import open_app, synthesize
+from llminfra.compiler.publish import MANIFEST, STACK_FILE, STACKS, SUMMARY, VERSIONS_FILE, copy_chart
+from llminfra.compiler.stacks.cluster import cluster_stack
+from llminfra.compiler.stacks.common import stack_name
+from llminfra.compiler.stacks.network import network_stack
+from llminfra.compiler.stacks.platform import platform_stack
+from llminfra.compiler.stacks.serving import serving_stack
+from llminfra.compiler.stacks.storage import storage_stack
+from llminfra.compiler.stacks.targets import target_stacks
+from llminfra.constructs.providers import versions_file
+from llminfra.constructs.workload_archive import WORKLOADS
+from llminfra.workloads import package
+
+if TYPE_CHECKING:
+    from llminfra.bindings import core
+    from llminfra.compiler.stacks.common import Built
+    from llminfra.planning.plan import Plan
+
+
+def build_platform(plan: Plan, folder: Path) -> None:
+    """Write a platform: ``stacks/<stack>`` with what the stack installs, CDKTF's manifest, and a summary.
+
+    Args:
+        plan: A plan without errors.
+        folder: An empty folder.
+
+    Raises:
+        UsageError: A pool shares GPUs, which is not compiled yet.
+        UncleanStackError: CDKTF wrote an empty block or an unresolved token: a bug in a construct.
+    """
+    app = open_app(folder)
+    with pipelined():
+        built = _build(app, plan)
+    synthesize(app)
+    manifest = _in_order_of_apply(folder / MANIFEST, [stack_name(plan, stack.kind) for stack in built])
+    resources: dict[str, int] = {}
+    for stack in built:
+        name = stack_name(plan, stack.kind)
+        stack_folder = folder / STACKS / name
+        (stack_folder / VERSIONS_FILE).write_text(versions_file(), encoding="utf-8")
+        for chart in sorted(stack.charts):
+            copy_chart(chart_dir(chart), stack_folder)
+        for workload in sorted(stack.workloads):
+            package(workload, stack_folder / WORKLOADS)
+        resources[name] = _count(json.loads((stack_folder / STACK_FILE).read_text(encoding="utf-8")))
+    summary = [
+        {"name": name, "dependencies": manifest["stacks"][name]["dependencies"], "resources": count}
+        for name, count in resources.items()
+    ]
+    (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+
+
+def _build(app: core.App, plan: Plan) -> list[Built]:
+    """All stacks of a platform, each depending on those whose outputs it reads or whose objects it needs."""
+    network = network_stack(app, plan)
+    built = [network]
+    if plan.cluster is not None:
+        cluster = cluster_stack(app, plan)
+        cluster.stack.add_dependency(network.stack)
+        built.append(cluster)
+    if plan.buckets or plan.lustre:
+        storage = storage_stack(app, plan)
+        if plan.lustre:
+            for earlier in built:
+                storage.stack.add_dependency(earlier.stack)
+        built.append(storage)
+    if plan.cluster is not None:
+        built += _on_cluster(app, plan, built)
+    built += target_stacks(app, plan, built)
+    return built
+
+
+def _on_cluster(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Built]:
+    """What Helm installs: the platform's releases, then endpoints."""
+    base = platform_stack(app, plan)
+    for earlier in built:
+        if earlier.kind in {"network", "cluster"}:
+            base.stack.add_dependency(earlier.stack)
+    if not plan.endpoints:
+        return [base]
+    serving = serving_stack(app, plan)
+    for earlier in (*(built if plan.gateways else built[1:]), base):
+        serving.stack.add_dependency(earlier.stack)
+    return [base, serving]
+
+
+def _in_order_of_apply(file: Path, names: Sequence[str]) -> dict[str, Any]:
+    """CDKTF sorts its manifest by name; people and pipelines want to apply the stacks as they stand there."""
+    manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    manifest["stacks"] = {name: manifest["stacks"][name] for name in names}
+    file.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _count(content: dict[str, Any]) -> int:
+    return sum(len(resources) for resources in content.get("resource", {}).values())
