@@ -2,7 +2,8 @@
 
     python -m benchmarks.memory.run [FILE] [--worst N] [--write-docs]
 
-``--write-docs`` rewrites the table of ``docs/memory.md``.
+Without a file, both files of ``data`` are scored. ``--write-docs`` rewrites the figures in ``docs/memory.md`` and
+the table of all rows, ``docs/memory_rows.md``.
 """
 
 from __future__ import annotations
@@ -17,27 +18,36 @@ from llminfra.planning.memory.engine_profile import resolve_version
 
 HERE = Path(__file__).parent
 ROWS = HERE / "data" / "vllm_startups.jsonl"
+MORE_ROWS = HERE / "data" / "more_startups.jsonl"
 DOCS = HERE.parent.parent / "docs" / "memory.md"
+ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; the exit code is 0 whatever the figures are."""
     parser = argparse.ArgumentParser(description="accuracy of the memory planner against measured start-ups")
-    parser.add_argument("file", nargs="?", type=Path, default=ROWS)
+    parser.add_argument("file", nargs="*", type=Path, default=[ROWS, MORE_ROWS])
     parser.add_argument("--worst", type=int, default=8, help="rows to list for every figure")
-    parser.add_argument("--write-docs", action="store_true", help="rewrite the table of docs/memory.md")
+    parser.add_argument("--write-docs", action="store_true", help="rewrite docs/memory.md and docs/memory_rows.md")
     options = parser.parse_args(arguments)
-    started = time.perf_counter()
-    scores = [score(row) for row in read_rows(options.file)]
-    seconds = time.perf_counter() - started
-    print(f"{len(scores)} rows in {seconds:.2f} s, {sum(bool(item.left_out) for item in scores)} left out")
-    print_figures(scores)
-    print_groups(scores)
-    print_worst(scores, options.worst)
+    for file in options.file:
+        started = time.perf_counter()
+        scores = scores_of(file)
+        seconds = time.perf_counter() - started
+        left = sum(bool(item.left_out) for item in scores)
+        print(f"\n{file.name}: {len(scores)} rows in {seconds:.2f} s, {left} left out")
+        print_figures(scores)
+        print_groups(scores)
+        print_worst(scores, options.worst)
     if options.write_docs:
-        write_docs(scores, DOCS)
+        write_docs()
     return 0
+
+
+def scores_of(file: Path) -> list[Score]:
+    """Every row of a file with its errors."""
+    return [score(row) for row in read_rows(file)]
 
 
 def print_figures(scores: Sequence[Score]) -> None:
@@ -99,19 +109,39 @@ def print_worst(scores: Sequence[Score], count: int) -> None:
             print(f"  {item.row['id']}: {item.row['outcome']}, planner says {item.result.reason}")
 
 
-def write_docs(scores: Sequence[Score], path: Path) -> None:
-    """Replace what stands between the markers of ``path``."""
-    text = path.read_text(encoding="utf-8")
+def write_docs() -> None:
+    """Replace what stands between the markers of ``docs/memory.md``, and the page of all rows."""
+    text = DOCS.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    path.write_text(f"{head}{BEGIN}\n{docs_table(scores)}\n{END}{tail}", encoding="utf-8")
-    print(f"\nwrote {path.name}")
+    first, more = scores_of(ROWS), scores_of(MORE_ROWS)
+    DOCS.write_text(f"{head}{BEGIN}\n{figures_table(first, more)}\n{END}{tail}", encoding="utf-8")
+    ROWS_DOCS.write_text(rows_page(first, more), encoding="utf-8")
+    print(f"\nwrote {DOCS.name} and {ROWS_DOCS.name}")
 
 
-def docs_table(scores: Sequence[Score]) -> str:
-    """Markdown: the figures, then every row."""
-    lines = ["| figure | reached | target | rows |", "|---|---|---|---|"]
-    lines += [f"| {item.name} | {item.reached:.1%} | {item.target:.0%} | {item.rows} |" for item in figures(scores)]
+def figures_table(first: Sequence[Score], more: Sequence[Score]) -> str:
+    """Markdown: the figures of both files."""
+    lines = ["| figure | target | first rows | reached | later rows | reached |", "|---|---|---|---|---|---|"]
+    for one, other in zip(figures(first), figures(more), strict=True):
+        lines.append(
+            f"| {one.name} | {one.target:.0%} | {one.rows} | {one.reached:.1%} | {other.rows} | {other.reached:.1%} |"
+        )
+    return "\n".join(lines)
+
+
+def rows_page(first: Sequence[Score], more: Sequence[Score]) -> str:
+    """Markdown: planned against measured, row by row."""
+    return (
+        "# Planned against measured, row by row\n\n"
+        "Written by `python -m benchmarks.memory.run --write-docs`; [memory.md](memory.md) has the model and figures.\n"
+        f"\n## The rows that the model was made from\n\n{rows_table(first)}\n"
+        f"\n## Rows that were collected later\n\n{rows_table(more)}\n"
+    )
+
+
+def rows_table(scores: Sequence[Score]) -> str:
+    """Markdown: every row."""
     columns = (
         "start-up",
         "engine",
@@ -121,12 +151,12 @@ def docs_table(scores: Sequence[Score]) -> str:
         "cache tokens",
         "starts: planned / measured",
     )
-    lines += ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for item in scores:
         row, result = item.row, item.result
-        name = f"[{row['id']}]({row['source_url']})" if row.get("source_url") else row["id"]
+        address = str(row.get("source_url", ""))
         cells = (
-            name,
+            f"[{row['id']}]({address})" if address.startswith("http") else row["id"],
             f"{row.get('engine', 'vllm')} {row.get('engine_version', '?')}",
             f"{row.get('gpu', '?')} x{result.tensor_parallel or row.get('gpus_total', '?')}",
             _pair(result.weights_gib_per_gpu, row.get("weights_gib_per_gpu"), ".2f"),

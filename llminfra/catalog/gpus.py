@@ -21,6 +21,7 @@ class Gpu(Fact):
         tflops: Dense tensor throughput in 10^12 operations per second by dtype (no sparsity).
         nvlink_gbps: Bidirectional NVLink bandwidth of one GPU in 10^9 bytes per second, 0 without.
         pcie_gbps: Host link bandwidth, one direction, 10^9 bytes per second.
+        multiprocessors: Streaming multiprocessors.
         compute_capability: For example ``9.0``.
         unified_memory: Shares its memory with the CPU; start-up figures do not apply.
         spec_source: Where bandwidth and throughput were read.
@@ -35,6 +36,7 @@ class Gpu(Fact):
     tflops: dict[str, float]
     nvlink_gbps: float = 0
     pcie_gbps: float = 0
+    multiprocessors: int
     compute_capability: str
     unified_memory: bool = False
     spec_source: str
@@ -92,6 +94,7 @@ _OTHER_MAKERS = re.compile(
     r"\b(mi\d{2,3}[a-z]?|amd|radeon|instinct|gaudi\d?|intel|arc|strix|tpu|apple|m\d|orin|thor)\b"
 )
 _DRIVER_SHARE = 0.965
+_MOST_MULTIPROCESSORS = 132
 
 
 def gpu_of_stated_size(text: str) -> Gpu | None:
@@ -112,6 +115,7 @@ def gpu_of_stated_size(text: str) -> Gpu | None:
         memory_source=f"not in the catalog: {_DRIVER_SHARE:.1%} of the {size} GiB in its name",
         bandwidth_gbps=0,
         tflops={},
+        multiprocessors=_MOST_MULTIPROCESSORS,
         compute_capability="8.0",
         spec_source="not known; an Ampere device is assumed",
     )

@@ -286,8 +286,7 @@ class ModelFacts:
         tie_word_embeddings: The head is the embedding.
         dtype: Dtype of the checkpoint's unquantized tensors, for example ``bfloat16``.
         max_position_embeddings: Longest context that the config declares, after rope scaling.
-        rope_rows: Rows of the cached rotary table (original length times the scaling factor where that applies).
-        rope_dim: Rotary dimensions per head.
+        rope_tables: Rows and width of each cached rotary table.
         learned_positions: Rows of a learned position table, 0 for rotary or ALiBi models.
         embedding_dim: Width of the embedding when it differs from the hidden size.
         embed_norms: Vectors of hidden size outside the layers (final norm and the like).
@@ -314,8 +313,7 @@ class ModelFacts:
     tie_word_embeddings: bool = False
     dtype: str = "bfloat16"
     max_position_embeddings: int = 0
-    rope_rows: int = 0
-    rope_dim: int = 0
+    rope_tables: tuple[tuple[int, int], ...] = ()
     learned_positions: int = 0
     embedding_dim: int | None = None
     embed_norms: int = 1

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
-from llminfra.catalog.models.facts import Attention, Layer, ModelFacts
+from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.hf_encoders import encoders_from
 from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
+from llminfra.catalog.models.hf_rope import rope_from
 from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config, with_fp4_experts
 
 _TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")
@@ -27,7 +28,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
     layers = decoder_layers(text)
     architectures = config.get("architectures") or text.values.get("architectures") or []
     architecture = str(architectures[0]) if architectures else ""
-    rope_rows, rope_dim, longest = _rope(text, layers)
+    rope_tables, longest = rope_from(text, layers)
     return ModelFacts(
         model_id=model_id,
         architecture=architecture,
@@ -39,8 +40,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         tie_word_embeddings=_tied(top, text),
         dtype=_dtype(top, text),
         max_position_embeddings=longest,
-        rope_rows=rope_rows,
-        rope_dim=rope_dim,
+        rope_tables=rope_tables,
         learned_positions=_learned_positions(text),
         embedding_dim=_embedding_dim(text, hidden),
         embed_norms=2 if text.model_type == "bloom" else 1,
@@ -107,42 +107,6 @@ def _quantization(top: ConfigReader, text: ConfigReader) -> QuantFacts | None:
                 fp4 = parsed.method == "fp8" and reader.values.get("expert_dtype") == "fp4"
                 return with_fp4_experts(parsed) if fp4 else parsed
     return None
-
-
-def _rope(text: ConfigReader, layers: tuple[Layer, ...]) -> tuple[int, int, int]:
-    """Rows and width of the cached rotary table, and the longest context the config allows.
-
-    vLLM keeps one table of ``max_position_embeddings`` rows (yarn: the original length times the factor; llama3
-    scaling: unchanged) by the rotary width, in the model's dtype: ``vllm/model_executor/layers/rotary_embedding``.
-    """
-    rows = text.integer(
-        "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", default=2048
-    )
-    longest = rows
-    parameters = text.values.get("rope_scaling") or text.values.get("rope_parameters")
-    scaling = parameters if isinstance(parameters, Mapping) else {}
-    if any(isinstance(item, Mapping) for item in scaling.values()):
-        scaling = next(item for item in scaling.values() if isinstance(item, Mapping))
-    kind = str(scaling.get("rope_type") or scaling.get("type") or "default")
-    factor = scaling.get("factor")
-    original = scaling.get("original_max_position_embeddings") or text.values.get("original_max_position_embeddings")
-    if isinstance(factor, int | float) and kind in {"yarn", "deepseek_yarn", "linear", "dynamic"}:
-        base = int(original) if original else rows
-        rows = int(base * factor)
-        longest = max(longest, rows) if original else rows
-    return rows, _rope_dim(text, scaling, layers), longest
-
-
-def _rope_dim(text: ConfigReader, scaling: Mapping[str, Any], layers: tuple[Layer, ...]) -> int:
-    if text.flag("alibi") or text.model_type in {"opt", "mpt", "bloom", "gpt2", "gpt_bigcode", "mamba", "mamba2"}:
-        return 0
-    if text.has("qk_rope_head_dim"):
-        return text.integer("qk_rope_head_dim")
-    head_dim = next((mixer.head_dim for layer in layers if isinstance(mixer := layer.mixer, Attention)), 0)
-    partial = text.get("partial_rotary_factor", "rotary_pct")
-    if partial is None:
-        partial = scaling.get("partial_rotary_factor")
-    return int(head_dim * float(partial)) if partial is not None else head_dim
 
 
 def _ssm_bytes(text: ConfigReader) -> int:

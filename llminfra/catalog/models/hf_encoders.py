@@ -135,6 +135,8 @@ def _projector(top: ConfigReader, hidden: int, text_hidden: int, positions: int)
         return 4 * hidden * text_hidden + text_hidden * text_hidden, positions // 4 * 13
     if kind.startswith(("idefics3", "smolvlm")):
         return hidden * 9 * text_hidden, None
+    if kind == "dots_ocr":
+        return (4 * hidden) ** 2 + 4 * hidden * text_hidden, positions
     if kind.startswith("kimi"):
         return (4 * hidden) ** 2 + 4 * hidden * text_hidden, None
     return hidden * text_hidden + text_hidden * text_hidden, positions
@@ -149,11 +151,15 @@ def _pixtral(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     patch = vision.integer("patch_size", default=14)
     image = vision.integer("image_size", default=1540)
     projector = hidden * hidden * merge + hidden * text_hidden + text_hidden * text_hidden
+    matrices = depth * sharded + projector
+    # Mistral's own repositories are read in Mistral's own format, whose tower (pixtral.py VisionTransformer) has plain
+    # matrices; the tower of checkpoints in the Hub's format (PixtralHFVisionModel) is sharded.
+    own = top.model_id.startswith("mistralai/")
     return EncoderFacts(
         kind="pixtral",
         gated=True,
-        sharded_params=depth * sharded + projector,
-        replicated_params=depth * replicated + 3 * patch * patch * hidden,
+        sharded_params=0 if own else matrices,
+        replicated_params=(matrices if own else 0) + depth * replicated + 3 * patch * patch * hidden,
         max_tokens=(image // patch) ** 2 // merge,
         hidden=hidden,
         intermediate=width,

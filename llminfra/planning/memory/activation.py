@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from llminfra.catalog.models.facts import Attention, EncoderFacts, Layer, ModelFacts
 from llminfra.planning.memory.engine_profile import EngineProfile
-from llminfra.planning.memory.forward_peak import Batch, forward_peak
+from llminfra.planning.memory.forward_peak import Batch, expert_workspace, forward_peak
 from llminfra.planning.memory.shapes import cdiv
 
 SAMPLER_BYTES = {"argsort_probs": 68, "argsort": 58, "sort": 38, "triton": 14, "flashinfer": 14}
@@ -37,16 +37,17 @@ PIXELS_PER_PATCH = 3 * 2 * 14 * 14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationPeak:
-    """Bytes by phase; the engine keeps the largest."""
+    """Bytes by phase, of which the engine counts the largest, and what is there in all of them."""
 
     forward: float
     sampler: float
     encoder: float
+    kept: float = 0.0
 
     @property
     def total(self) -> float:
         """What the profiling run adds to the weights."""
-        return max(self.forward, self.sampler, self.encoder)
+        return max(self.forward, self.sampler, self.encoder) + self.kept
 
 
 def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> ActivationPeak:
@@ -65,6 +66,9 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         sequences = min(sequences, max(1, tokens // (units * largest)))
         images = sequences
     logits = sequences * facts.vocab_size * SAMPLER_BYTES[profile.sampler] if facts.generative else 0
+    if profile.sampler == "triton" and facts.generative:
+        # _TRITON_BUFFER_CACHE of vllm/v1/sample/ops/topk_topp_triton.py 0.17.1: fp32, a row for each program.
+        logits += min(batch.multiprocessors, sequences) * facts.vocab_size * 4
     stream = tokens * facts.hidden_size * batch.element
     towers = [
         (units if item.kind == ROTARY_TOWER else 1) * encoder_peak(item, facts, batch, images)
@@ -73,11 +77,18 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     # 0.7 profiles one item of every modality, V1 those of the one with the most tokens.
     encoder = sum(towers) if profile.profiles_video else max(towers, default=0.0)
     forward = forward_peak(facts, batch, profile)
+    made = 0.0
     if largest and not apart:
         # What the encoder made stays until the run ends, and V0 holds the merged embeddings beside it.
         items = images * units or max(1, tokens // largest)
-        forward += items * largest * facts.hidden_size * batch.element + (stream if profile.scheduler == "v0" else 0)
-    return ActivationPeak(forward=forward, sampler=stream + logits, encoder=encoder)
+        made = items * largest * facts.hidden_size * batch.element
+        forward += made + (stream if profile.scheduler == "v0" else 0)
+    sampler = float(stream + logits)
+    if profile.scheduler == "v1":
+        sampler += made
+    if profile.keeps_workspace:
+        sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
+    return ActivationPeak(forward=forward, sampler=sampler, encoder=encoder, kept=float(batch.libraries))
 
 
 def is_cross(layer: Layer) -> bool:

@@ -12,7 +12,14 @@ from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.forward_peak import Batch, held_by_all_reduce
 from llminfra.planning.memory.kv_plan import CachePlan
 from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
-from llminfra.planning.memory.overhead import GIB, cuda_graph_gib, nccl_gib, non_torch_gib
+from llminfra.planning.memory.overhead import (
+    GIB,
+    MOST_MULTIPROCESSORS,
+    cublas_bytes,
+    cuda_graph_gib,
+    nccl_before_baseline_gib,
+    non_torch_gib,
+)
 from llminfra.planning.memory.settings import Settings
 
 ERROR_GIB, ERROR_OF_ACTIVATION = 0.4, 0.2
@@ -91,7 +98,7 @@ def vllm_budget(
     The engine gives every stage the smallest number of blocks of all (``get_kv_cache_configs``).
     """
     length, batched = settings.max_model_len, settings.in_flight_tokens
-    batch = profiling_batch(settings, profile)
+    batch = profiling_batch(settings, profile, gpu)
     peak = activation_peak(facts, batch, profile)
     other = non_torch_gib(profile, settings, gpu)
     weights_gib = max(stage_weights_gib)
@@ -134,7 +141,7 @@ def vllm_budget(
             tokens,
             graphs,
             pool,
-            nccl_gib(settings, gpu) if profile.nccl_before_baseline else 0.0,
+            nccl_before_baseline_gib(settings, gpu, profile),
             ERROR_GIB + ERROR_OF_ACTIVATION * activation,
         ),
         explain=_explain(profile, settings, peak, held, total_gib, limit, other, graphs, available, pool),
@@ -148,7 +155,7 @@ def _blocks(plan: CachePlan, available_gib: float, *, fallback: int) -> tuple[fl
     return available_gib * GIB / plan.bytes_per_block, available_gib, fallback
 
 
-def profiling_batch(settings: Settings, profile: EngineProfile) -> Batch:
+def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> Batch:
     """What the profiling run pushes through one rank."""
     return Batch(
         tokens=settings.max_num_batched_tokens,
@@ -159,6 +166,8 @@ def profiling_batch(settings: Settings, profile: EngineProfile) -> Batch:
         block=settings.block_size,
         eager=settings.eager or profile.scheduler == "v0",
         awq=settings.quant is not None and settings.quant.method == "awq",
+        multiprocessors=gpu.multiprocessors if gpu else MOST_MULTIPROCESSORS,
+        libraries=cublas_bytes(gpu) if profile.scheduler == "v1" else 0,
     )
 
 

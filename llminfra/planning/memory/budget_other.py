@@ -16,7 +16,13 @@ from llminfra.planning.memory import messages
 from llminfra.planning.memory.activation import activation_peak
 from llminfra.planning.memory.budget import Budget, Verdict
 from llminfra.planning.memory.case import FitCase
-from llminfra.planning.memory.engine_profile import EngineProfile, engine_data, parse_version
+from llminfra.planning.memory.engine_profile import (
+    ASSUMED_RELEASE,
+    EngineProfile,
+    engine_data,
+    parse_version,
+    vllm_profile,
+)
 from llminfra.planning.memory.forward_peak import Batch
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec, cache_specs
 from llminfra.planning.memory.overhead import GIB, nccl_gib
@@ -81,7 +87,7 @@ def sglang_budget(
     """Cache memory under ``mem_fraction_static``."""
     given = case.gpu_memory_utilization
     fraction = given if given is not None else sglang_fraction(facts, case, settings, total_gib)
-    other = engine_data()["sglang"]["context_gib"] + nccl_gib(settings, gpu)
+    other = engine_data()["sglang"]["context_gib"] + nccl_gib(settings, gpu, vllm_profile(ASSUMED_RELEASE))
     limit = total_gib * fraction
     available = limit - weights_gib - other
     specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)
@@ -148,7 +154,7 @@ def tgi_budget(
         tokens=tokens_in_prefill, sequences=1, length=settings.max_model_len, tp=settings.tp, ep=settings.ep, eager=True
     )
     peak = activation_peak(facts, batch, profile)
-    other = engine_data()["overheads"]["cuda_context_gib"] + nccl_gib(settings, gpu)
+    other = engine_data()["overheads"]["cuda_context_gib"] + nccl_gib(settings, gpu, vllm_profile(ASSUMED_RELEASE))
     limit = total_gib * fraction
     available = (limit - weights_gib - other - peak.total / GIB) * TGI_SHARE
     specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)

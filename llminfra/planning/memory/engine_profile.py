@@ -14,6 +14,8 @@ ASSUMED_RELEASE = (0, 10, 2)
 """Assumed when a case names no release: of the V1 releases its sampler reserves the most memory."""
 CONTEXT_COUNTS_UNTIL = (0, 9, 1)
 """First V1 release that leaves the CUDA context out; an older one may be meant where none is named."""
+NEW_MODELS = (0, 17, 0)
+"""Models that came with this release or later are mostly run by 0.21 or later."""
 TIGHTEST_V0 = (0, 6, 3)
 """Of the V0 releases it reserves the most memory: it counts what the allocator keeps."""
 LAST_V0 = (0, 7, 3)
@@ -54,10 +56,17 @@ class EngineProfile:
         parallel_reserve_gib: What stands in for those tensors when they exceed the device.
         checks_length: The engine refuses a context longer than the cache.
         context_in_non_torch: The CUDA context counts as non-torch memory, because the baseline is taken at zero.
+        libraries_gib: What libraries keep of the device.
+        libraries_hopper_gib: The same from Hopper on in an engine of one rank.
+        nccl_pair_gib: Communicators of two ranks on a fabric, as far as the engine counts them.
+        nccl_four_gib: The same of up to four ranks.
+        nccl_many_gib: The same of more.
         nccl_before_baseline: Communicators are made before memory is first looked at.
         reserves_cuda_graphs: The budget includes an estimate for captured graphs.
         tokens_by_concurrency: Printed tokens are concurrency times context length.
         group_slack: See `kv_plan.plan_cache`.
+        latent_attention: Caches of latent attention hold the latent; before, keys and values of every head.
+        keeps_workspace: Experts work in buffers that stay when they are done.
         mla_context_tokens: Most context tokens whose keys and values the run of a latent-attention model expands.
         sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
             ``sparse_workspace_long_factor`` unless 0.
@@ -95,6 +104,11 @@ class EngineProfile:
     parallel_reserve_gib: float = 0.0
     checks_length: bool = True
     context_in_non_torch: bool = False
+    libraries_gib: float = 0.0
+    libraries_hopper_gib: float = 0.0
+    nccl_pair_gib: float = 0.0
+    nccl_four_gib: float = 0.0
+    nccl_many_gib: float = 0.0
     nccl_before_baseline: bool = False
     reserves_cuda_graphs: bool = False
     tokens_by_concurrency: bool = False
@@ -104,6 +118,8 @@ class EngineProfile:
     counts_in_flight: bool = False
     latent_hybrid_block: int = 64
     packs_widest_group: bool = False
+    latent_attention: bool = False
+    keeps_workspace: bool = False
     mla_context_tokens: int = 0
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0

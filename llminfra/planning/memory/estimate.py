@@ -17,6 +17,7 @@ from llminfra.planning.memory.engine_profile import (
     CONTEXT_COUNTS_UNTIL,
     FIRST_V1,
     LAST_V0,
+    NEW_MODELS,
     TIGHTEST_V0,
     V1_CAPABILITY,
     V1_EVERYWHERE,
@@ -82,7 +83,10 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
             return [(replace(vllm_profile(LAST_V0), version=version), case.engine == "vllm")]
         return [(vllm_profile(version), case.engine == "vllm")]
     since = first_release(facts.architecture)
+    # Wheels have had the Triton kernels of MXFP4 for longer than not, and so it is with how tokens are printed for
+    # models that came shortly before that changed.
     newer = vllm_profile(max(ASSUMED_RELEASE, since))
+    newer = replace(newer, triton_mxfp4=True, tokens_by_concurrency=since >= NEW_MODELS)
     assumed = [replace(newer, context_in_non_torch=True) if since < CONTEXT_COUNTS_UNTIL else newer]
     assumed += [vllm_profile(item) for item in (TIGHTEST_V0, LAST_V0) if since <= item][:1]
     return [(profile, False) for profile in assumed]
@@ -178,6 +182,7 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         state_bytes=2,
         context_ranks=settings.context_ranks,
         with_mtp=settings.with_mtp,
+        latent=profile.latent_attention,
     )
     stages = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, settings.pp)) for _ in held]
     stages += [settings.pp - 1] * (len(layers) - len(stages))

@@ -32,6 +32,8 @@ class Batch:
         element: Bytes of one activation.
         eager: The model runs line by line, not compiled.
         awq: Matrices are in AWQ format.
+        multiprocessors: Of the device; the sampler's kernel takes a row of buffer for each.
+        libraries: Bytes that libraries allocate with PyTorch and keep.
     """
 
     tokens: int
@@ -43,6 +45,8 @@ class Batch:
     element: int = 2
     eager: bool = False
     awq: bool = False
+    multiprocessors: int = 0
+    libraries: int = 0
 
 
 def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> float:
@@ -133,6 +137,8 @@ def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProf
         if profile.scheduler == "v0":
             # fused_moe.py until 0.7.3: one buffer each for both products and for the activation between them.
             work = rows * (gate_up + width + hidden) * element
+        elif profile.keeps_workspace:
+            work = expert_workspace(layer, facts, batch)
         else:
             # Two workspaces: one shared by the first and last products, one for the activation between them.
             work = rows * (max(gate_up, moe.latent or hidden) + width) * element
@@ -143,6 +149,17 @@ def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProf
         shared = tokens * cdiv(moe.shared_intermediate, batch.tp) * 3 * element
         peak = max(peak, work + tokens * hidden * element + shared + tokens * moe.experts * 4)
     return float(peak)
+
+
+def expert_workspace(layer: Layer, facts: ModelFacts, batch: Batch) -> int:
+    """Bytes of the two buffers in which experts work: ``TritonExperts.workspace_shapes``, fused_moe.py 0.15.1."""
+    moe = layer.moe
+    if moe is None:
+        return 0
+    width = moe.intermediate if batch.ep > 1 else cdiv(moe.intermediate, batch.tp)
+    hidden = moe.latent or facts.hidden_size
+    rows = min(batch.tokens, EXPERT_ROWS) * moe.top_k
+    return rows * (max(width, hidden) + max(width * (2 if moe.gated else 1), hidden)) * batch.element
 
 
 def _mixer_peak(layer: Layer, facts: ModelFacts, batch: Batch) -> float:

@@ -72,6 +72,8 @@ class CacheSpec:
         return cdiv(length, block)
 
 
+PADDED_HEAD = 256
+"""Width of keys and values where latent attention is expanded (vllm/model_executor/models/deepseek_v2.py 0.5-0.7.0)."""
 FP8_INDEXER_SCALE_BYTES = 4
 """Each 128-wide fp8 indexer key carries one fp32 scale (DeepseekV32IndexerCache, vllm 0.11+)."""
 FP8_SPARSE_LATENT_BYTES = 656
@@ -92,7 +94,14 @@ def cache_specs(
 
 
 def layer_specs(
-    facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int, context_ranks: int = 1, with_mtp: bool = False
+    facts: ModelFacts,
+    *,
+    tp: int,
+    kv_bytes: float,
+    state_bytes: int,
+    context_ranks: int = 1,
+    with_mtp: bool = False,
+    latent: bool = True,
 ) -> tuple[tuple[CacheSpec, ...], ...]:
     """Caches of every decoder layer: none, one, or two where it has an indexer or a second mixer.
 
@@ -103,13 +112,14 @@ def layer_specs(
         state_bytes: Bytes of one element of the convolution state.
         context_ranks: Decode-context-parallel ranks, which share out the tokens of replicated heads.
         with_mtp: Add the cache of MTP layers, which belong to the last pipeline stage.
+        latent: The engine caches the latent of latent attention; else keys and values of every head.
     """
     found = []
     for layer in facts.layers + (facts.mtp_layers if with_mtp else ()):
         specs: list[CacheSpec] = []
         for mixer in (layer.mixer, layer.second_mixer):
             if mixer is not None:
-                specs += mixer_cache(mixer, facts, tp=tp, kv_bytes=kv_bytes, state_bytes=state_bytes)
+                specs += mixer_cache(mixer, facts, tp=tp, kv_bytes=kv_bytes, state_bytes=state_bytes, latent=latent)
         found.append(tuple(_shared_out(spec, context_ranks) for spec in specs))
     return tuple(found)
 
@@ -121,7 +131,9 @@ def _shared_out(spec: CacheSpec, context_ranks: int) -> CacheSpec:
     return CacheSpec(kind=spec.kind, token_bytes=cdiv(spec.token_bytes, context_ranks), span=spec.span)
 
 
-def mixer_cache(mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int) -> list[CacheSpec]:
+def mixer_cache(
+    mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int, latent: bool = True
+) -> list[CacheSpec]:
     """Caches of one mixer: none, one, or two when it has an indexer."""
     match mixer:
         case Attention(compression=Compression() as compression):
@@ -140,11 +152,15 @@ def mixer_cache(mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: float, st
             if mixer.chunk:
                 return [CacheSpec(kind=CacheKind.CHUNK, token_bytes=token, span=mixer.chunk)]
             return [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
+        case Mla() if not latent:
+            return [
+                CacheSpec(kind=CacheKind.FULL, token_bytes=round(cdiv(mixer.heads, tp) * 2 * PADDED_HEAD * kv_bytes))
+            ]
         case Mla():
-            latent = round(mixer.latent_dim * kv_bytes)
+            token = round(mixer.latent_dim * kv_bytes)
             if mixer.indexer is not None and kv_bytes == 1:
-                latent = FP8_SPARSE_LATENT_BYTES
-            found = [CacheSpec(kind=CacheKind.FULL, token_bytes=latent)]
+                token = FP8_SPARSE_LATENT_BYTES
+            found = [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
             if mixer.indexer is not None:
                 scales = FP8_INDEXER_SCALE_BYTES * cdiv(mixer.indexer.head_dim, 128)
                 found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=mixer.indexer.head_dim + scales))

@@ -13,35 +13,52 @@ NVLINK_FABRIC_GBPS = 300
 FABRIC_CAPABILITY = 90
 """From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
 
+MOST_MULTIPROCESSORS = 132
+"""Assumed where only the size of the device is known: those of an H100."""
+
+
+def cublas_bytes(gpu: Gpu | None) -> int:
+    """Workspaces that PyTorch allocates for cuBLAS with the first product: part of every peak."""
+    table = engine_data()["overheads"]
+    hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
+    return int(table["cublas_mib_from_hopper" if hopper else "cublas_mib"]) * 2**20
+
 
 def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
     """CUDA context where it counts, library workspaces, and NCCL buffers for several ranks."""
     if not profile.counts_non_torch:
         return 0.0
-    table = engine_data()["overheads"]
-    libraries = table["libraries_gib_v0" if profile.scheduler == "v0" else "libraries_gib"]
-    context = table["cuda_context_gib"] if profile.context_in_non_torch else 0.0
-    ranks = settings.tp * settings.pp
-    if ranks == 1:
-        return float(libraries + context)
-    nccl = nccl_gib(settings, gpu)
-    if profile.nccl_before_baseline:
-        nccl = min(nccl, table["nccl_gib_after_baseline_fabric"])
-    return float(libraries + context + nccl)
+    context = engine_data()["overheads"]["cuda_context_gib"] if profile.context_in_non_torch else 0.0
+    hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
+    libraries = profile.libraries_hopper_gib if hopper and settings.tp * settings.pp == 1 else profile.libraries_gib
+    return float(libraries + context + nccl_gib(settings, gpu, profile))
 
 
-def nccl_gib(settings: Settings, gpu: Gpu | None) -> float:
-    """Communicator buffers of one rank: large where the switch reduces, small elsewhere."""
+def nccl_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
+    """Communicator buffers of one rank that the engine counts: large where the switch reduces, small elsewhere.
+
+    Stages of a pipeline that are one rank each do not reduce, and what they send costs nothing at start-up.
+    """
     ranks = settings.tp * settings.pp
-    if ranks == 1:
+    if settings.tp == 1:
         return 0.0
-    table = engine_data()["overheads"]
-    fabric = gpu is None or (
-        gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and (ranks > 2 or gpu.capability >= FABRIC_CAPABILITY)
+    if not on_fabric(settings, gpu):
+        return float(engine_data()["overheads"]["nccl_gib_other"])
+    return profile.nccl_pair_gib if ranks == 2 else profile.nccl_four_gib if ranks <= 4 else profile.nccl_many_gib
+
+
+def nccl_before_baseline_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
+    """Communicators that are made before the engine first looks at the device."""
+    if not profile.nccl_before_baseline or settings.tp == 1 or not on_fabric(settings, gpu):
+        return 0.0
+    return float(engine_data()["overheads"]["nccl_before_baseline_gib"])
+
+
+def on_fabric(settings: Settings, gpu: Gpu | None) -> bool:
+    """Whether the ranks of a replica are joined by a switch that NCCL keeps large buffers for."""
+    return gpu is None or (
+        gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and (settings.tp * settings.pp > 2 or gpu.capability >= FABRIC_CAPABILITY)
     )
-    if not fabric:
-        return float(table["nccl_gib_other"])
-    return float(next(row["gib"] for row in table["nccl_gib_fabric"] if ranks <= row["up_to_ranks"]))
 
 
 def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:

@@ -51,7 +51,7 @@ def rank_weights(
                 total.add(kind, amount)
         first, last = stage == 0, stage == shards.pp - 1
         tables = len(indices) if rope_per_layer else 1
-        total.add(Kind.OTHER, tables * facts.rope_rows * facts.rope_dim * size)
+        total.add(Kind.OTHER, tables * sum(rows * width for rows, width in facts.rope_tables) * size)
         _add_ends(total, facts, quant, shards, size, first=first, last=last)
         if with_mtp and last:
             for layer in facts.mtp_layers:
