@@ -86,7 +86,7 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     sampler = float(stream + logits)
     if profile.scheduler == "v1":
         sampler += made
-    if profile.keeps_workspace:
+    if batch.workspace:
         sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
     return ActivationPeak(forward=forward, sampler=sampler, encoder=encoder, kept=float(batch.libraries))
 

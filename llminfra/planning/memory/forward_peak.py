@@ -34,6 +34,7 @@ class Batch:
         awq: Matrices are in AWQ format.
         multiprocessors: Of the device; the sampler's kernel takes a row of buffer for each.
         libraries: Bytes that libraries allocate with PyTorch and keep.
+        workspace: Experts work in buffers that stay when they are done.
     """
 
     tokens: int
@@ -47,6 +48,7 @@ class Batch:
     awq: bool = False
     multiprocessors: int = 0
     libraries: int = 0
+    workspace: bool = False
 
 
 def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> float:
@@ -137,7 +139,7 @@ def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProf
         if profile.scheduler == "v0":
             # fused_moe.py until 0.7.3: one buffer each for both products and for the activation between them.
             work = rows * (gate_up + width + hidden) * element
-        elif profile.keeps_workspace:
+        elif batch.workspace:
             work = expert_workspace(layer, facts, batch)
         else:
             # Two workspaces: one shared by the first and last products, one for the activation between them.
