@@ -15,8 +15,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from llminfra.bindings.trimmed_assembly import MTIME_S
 
@@ -33,8 +34,7 @@ _ABANDONED_AFTER_S = 3600
 _TOUCH_AFTER_S = 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """Everything that an entry depends on."""
 
     package: str
@@ -48,8 +48,7 @@ class Inputs:
         return f"{self.package}-{self.package_version}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A whole entry on disk."""
 
     folder: Path
