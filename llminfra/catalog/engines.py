@@ -4,8 +4,6 @@ Read from the releases themselves (``scripts/catalog_engines.py``: the argument 
 definitions of the published wheels), so that a flag of one version is never sent to another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache

@@ -1,15 +1,13 @@
 """What every declared object shares: frozen, typo-proof, and aware of the line that declared it."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -32,9 +30,6 @@ from pydantic_core.core_schema import (
 
 from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.spec._shape_errors import shape_diagnostics
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 
@@ -61,7 +56,7 @@ _collector: ContextVar[list[Diagnostic] | None] = ContextVar("llminfra_spec_coll
 _initializing: ContextVar[bool] = ContextVar("llminfra_spec_initializing", default=False)
 # True while the schema of a declared type is made: the types of its fields are asked for theirs then.
 _enclosed: ContextVar[bool] = ContextVar("llminfra_spec_enclosed", default=False)
-_watcher: ContextVar[list[Spec] | None] = ContextVar("llminfra_spec_watcher", default=None)
+_watcher: "ContextVar[list[Spec] | None]" = ContextVar("llminfra_spec_watcher", default=None)
 
 
 @contextmanager
@@ -81,7 +76,7 @@ def collecting() -> Iterator[list[Diagnostic]]:
 
 
 @contextmanager
-def watching() -> Iterator[list[Spec]]:
+def watching() -> "Iterator[list[Spec]]":
     """Note every object that is declared inside the block, broken ones too.
 
     Yields:
