@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from llminfra.bindings import folder_cache
 
@@ -16,8 +17,7 @@ FORMAT_VERSION = 1
 _NEVER_READ = frozenset({".ts", ".md", ".map", ".txt", ".yml"})  # in npm packages
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """Everything that an entry depends on."""
 
     package: str
@@ -31,8 +31,7 @@ class Inputs:
         return f"{self.package}-{self.package_version}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A whole entry on disk."""
 
     folder: Path

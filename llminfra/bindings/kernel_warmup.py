@@ -11,9 +11,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 _TIMEOUT_S = 120
 _INDEX_TIMEOUT_S = 20
@@ -24,8 +25,7 @@ class JsiiRuntimeError(RuntimeError):
     """The jsii kernel did not start, or did not load an assembly."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assembly:
+class Assembly(Struct, frozen=True):
     """One jsii package, as the kernel loads it."""
 
     name: str

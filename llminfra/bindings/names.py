@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings.generated import import_generated
 from llminfra.bindings.runtime import prepare
 from llminfra.bindings.table import candidates, submodules_of
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderNames:
+class ProviderNames(Struct, frozen=True):
     """The classes of one provider: what stands behind `llminfra.bindings.aws` and `.helm`.
 
     Attributes:
@@ -48,8 +48,7 @@ class ProviderNames:
         return sorted({name for module in modules for name in module.__all__})
 
 
-@dataclass(frozen=True, slots=True)
-class CoreNames:
+class CoreNames(Struct, frozen=True):
     """The classes of CDKTF itself: what stands behind `llminfra.bindings.core`."""
 
     module: str

@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 JSII_NODE_VARIABLE = "JSII_NODE"
 
@@ -24,8 +25,7 @@ class NodeNotFoundError(RuntimeError):
     """No Node.js that jsii supports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A Node.js executable and where it comes from."""
 
     path: Path

@@ -18,9 +18,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from jsii._kernel.types import CreateRequest, KernelRequest
@@ -36,8 +37,7 @@ class UnexpectedAnswerError(RuntimeError):
     """The kernel answered otherwise than was told in advance; a bug here, or a new kernel."""
 
 
-@dataclass(slots=True)
-class Pipeline:
+class Pipeline(Struct):
     """What stands between jsii's Python runtime and the process of its kernel.
 
     Attributes:

@@ -6,9 +6,10 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from llminfra.bindings.lazy_package import KernelSource, LazyPackageFinder, installed_finder
 from llminfra.bindings.table import submodules_of
@@ -19,8 +20,7 @@ AWS_PACKAGE = "cdktf_cdktf_provider_aws"
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Struct, frozen=True):
     """How CDKTF loads in this process.
 
     Attributes:

@@ -1,7 +1,5 @@
 """The container of the batch runner: its image, and the packages that it needs beside Python."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from llminfra.catalog.datafile import Fact, read_data

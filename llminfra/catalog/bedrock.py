@@ -1,7 +1,5 @@
 """Models of Amazon Bedrock: where they run, and through which system-defined inference profiles they are called."""
 
-from __future__ import annotations
-
 from difflib import get_close_matches
 from functools import cache
 

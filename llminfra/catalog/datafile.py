@@ -1,7 +1,5 @@
 """Reading the packaged data files, and the base of every typed fact."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from importlib.resources import files

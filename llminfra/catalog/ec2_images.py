@@ -1,7 +1,5 @@
 """The pinned machine image of instances without Kubernetes."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from llminfra.catalog.datafile import Fact, read_data

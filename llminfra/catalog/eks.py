@@ -1,7 +1,5 @@
 """Amazon EKS: Kubernetes versions and their support, add-on versions, node images, principals."""
 
-from __future__ import annotations
-
 import datetime as dt
 from functools import cache
 from typing import Literal

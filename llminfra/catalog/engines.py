@@ -4,14 +4,12 @@ Read from the releases themselves (``scripts/catalog_engines.py``: the argument 
 definitions of the published wheels), so that a flag of one version is never sent to another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal
 
+from msgspec import Struct
 from pydantic import Field
 
 from llminfra.catalog.datafile import Fact, read_data
@@ -113,8 +111,7 @@ class EngineInfo(Fact):
     sources: dict[str, str] = Field(min_length=1)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineRelease:
+class EngineRelease(Struct, frozen=True):
     """One release of an engine; cheap to make, as it shares the engine's tables."""
 
     engine: EngineName

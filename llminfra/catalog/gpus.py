@@ -1,7 +1,5 @@
 """GPU devices: memory as the driver reports it, bandwidth, compute by dtype, links, compute capability."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Where models are copied from the Hub to a bucket without a cluster: image, packages, machine."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from llminfra.catalog.datafile import Fact, read_data

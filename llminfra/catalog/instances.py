@@ -4,8 +4,6 @@ Facts come from EC2's DescribeInstanceTypes (see ``data/instances.json`` for the
 generated tables say more, they are merged in by ``scripts/catalog_instances.py``.
 """
 
-from __future__ import annotations
-
 from difflib import get_close_matches
 from functools import cache
 from typing import Literal

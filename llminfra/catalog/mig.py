@@ -1,7 +1,5 @@
 """MIG profiles: the slices that NVIDIA's Multi-Instance GPU cuts a device into, and a slice as a device of its own."""
 
-from __future__ import annotations
-
 from functools import cache
 from types import MappingProxyType
 

@@ -1,7 +1,5 @@
 """The router in front of separate prefill and decode pods: images, ports, labels and headers of the pinned release."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from llminfra.catalog.datafile import Fact, read_data

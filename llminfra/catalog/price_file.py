@@ -1,7 +1,5 @@
 """A file of refreshed prices: what ``llminfra catalog refresh`` writes and the price look-ups read."""
 
-from __future__ import annotations
-
 import os
 from functools import cache
 from pathlib import Path

@@ -4,8 +4,6 @@ On-demand prices are AWS's list prices for Linux with shared tenancy, before dis
 capacity-block prices change by the day, so no packaged file can hold them.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """EC2's vCPU quotas: which one an instance type counts against, on demand and as spot."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Literal

@@ -12,9 +12,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from llminfra.catalog.instances import all_gpu_types
 from llminfra.catalog.price_file import Kind, PriceFile, RecordedPrice
@@ -50,8 +51,7 @@ class SavingsPlans(Protocol):
         """Hourly rates under a savings plan."""
 
 
-@dataclass(slots=True)
-class _Collected:
+class _Collected(Struct):
     prices: dict[str, dict[Kind, RecordedPrice]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 

@@ -4,8 +4,6 @@ Zone IDs (``use1-az1``) are the same in every account, zone names (``us-east-1a`
 account by account. So which zone *name* offers a type cannot be known offline; the zone IDs can.
 """
 
-from __future__ import annotations
-
 import re
 from difflib import get_close_matches
 from functools import cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from llminfra.catalog import regions
 from llminfra.catalog.datafile import read_data
@@ -15,8 +16,7 @@ _FILE = "sagemaker_images.json"
 Limit = Literal["startup_timeout_s", "download_timeout_s", "volume_gib"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SageMakerImage:
+class SageMakerImage(Struct, frozen=True, kw_only=True):
     """An image whose entry point speaks SageMaker's protocol (port 8080, ``/ping`` and ``/invocations``).
 
     ``repository`` and ``tag`` are the same in every region; ``cuda_major`` decides the host image.

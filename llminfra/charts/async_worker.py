@@ -4,8 +4,6 @@ Sources: KEDA documentation, "AWS SQS Queue" scaler and "AWS pod identity" authe
 pkg/scalers/aws/aws_common.go (without a role of its own, a trigger uses the operator's).
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

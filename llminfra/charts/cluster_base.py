@@ -4,8 +4,6 @@ It is installed first, into ``kube-system``: namespaces with their Pod Security 
 classes. ``helm_release`` could create namespaces itself, but without labels.
 """
 
-from __future__ import annotations
-
 from typing import Self
 
 from pydantic import Field, model_validator

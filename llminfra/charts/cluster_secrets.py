@@ -3,8 +3,6 @@
 A chart of its own, because its objects need the CRDs of External Secrets, which ``cluster-base`` comes before.
 """
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from llminfra.charts.values import ChartValues, DnsLabel, LateStr

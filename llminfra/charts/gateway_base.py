@@ -3,8 +3,6 @@
 The definition of InferencePool, which no upstream chart brings, and the counters that Envoy's rate-limit service keeps.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

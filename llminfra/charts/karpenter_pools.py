@@ -4,8 +4,6 @@ Facts from aws/karpenter-provider-aws:website/content/en/docs/concepts/{nodepool
 The rules that the CRDs carry as CEL expressions are checked here, because no JSON schema runs them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Annotated, Literal, Self
 

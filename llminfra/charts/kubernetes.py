@@ -1,7 +1,5 @@
 """Kubernetes notions that several charts take in the same form."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

@@ -5,8 +5,6 @@ Fields of the custom resources: envoyproxy/gateway@94850d4323 (v1.8.3) api/v1alp
 of the picker: llm-d/llm-d-router@71f4f0999 (v0.10.0) apix/config/v1alpha1, pkg/epp/server/options.go.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """Values of the chart ``llm-observability``: alert rules and dashboards."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

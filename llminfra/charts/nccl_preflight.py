@@ -1,7 +1,5 @@
 """Values of the chart ``nccl-preflight``: a suspended CronJob that shows which network NCCL uses between nodes."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

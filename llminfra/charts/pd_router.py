@@ -1,7 +1,5 @@
 """Values of the chart ``pd-router``: Envoy and the endpoint picker in front of prefill and decode pods."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

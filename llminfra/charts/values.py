@@ -1,7 +1,5 @@
 """Base of every Helm values type, and the string types they share."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue

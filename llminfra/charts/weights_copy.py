@@ -5,8 +5,6 @@ endpoints that share a model share the copy. The Job can be repeated: files that
 checksum are skipped.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

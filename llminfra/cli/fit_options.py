@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
+
+from msgspec.structs import asdict
 
 from llminfra.catalog.price_file import VARIABLE, Kind
 from llminfra.diagnostics import UsageError

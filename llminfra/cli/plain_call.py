@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _JSON = "--json"
 _OUT = ("-o", "--out")
 
 
-@dataclass(frozen=True, slots=True)
-class PlainCall:
+class PlainCall(Struct, frozen=True):
     """``plan SPEC… [--json]`` or ``synth SPEC… [-o DIR] [--json]``."""
 
     command: str

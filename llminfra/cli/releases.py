@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.cli.extras import need
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """One rendered release."""
 
     stack: str
@@ -26,8 +26,7 @@ class Release:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedReleases:
+class RenderedReleases(Struct, frozen=True):
     """Rendered releases in the order of the stacks, and the names of upstream releases."""
 
     releases: tuple[Release, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Self
+
+from msgspec import Struct, field
 
 from llminfra.constructs.names import identifier
 from llminfra.constructs.state import Outputs
@@ -16,8 +17,7 @@ def faces_internet(plan: Plan) -> bool:
     return any(item.spec.exposure == "public" for item in plan.gateways)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkContract:
+class NetworkContract(Struct, frozen=True, kw_only=True):
     """Outputs of the network stack; ``public_subnet_ids`` exist where a gateway faces the internet."""
 
     vpc_id: str
@@ -44,8 +44,7 @@ class NetworkContract:
         return {"vpc_id": self.vpc_id, **subnets}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterContract:
+class ClusterContract(Struct, frozen=True, kw_only=True):
     """Outputs of the cluster stack. ``karpenter_*`` and ``efa_group_ids`` exist where the plan has such pools."""
 
     name: str
@@ -107,8 +106,7 @@ class ClusterContract:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketOutputs:
+class BucketOutputs(Struct, frozen=True, kw_only=True):
     """A weights bucket; ``key_arn`` is known where llminfra made the bucket."""
 
     name: str
@@ -116,8 +114,7 @@ class BucketOutputs:
     key_arn: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LustreOutputs:
+class LustreOutputs(Struct, frozen=True, kw_only=True):
     """A Lustre file system, as a static persistent volume names it."""
 
     id: str
@@ -125,8 +122,7 @@ class LustreOutputs:
     mount_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageContract:
+class StorageContract(Struct, frozen=True, kw_only=True):
     """Outputs of the storage stack, by the names in the spec."""
 
     buckets: Mapping[str, BucketOutputs]

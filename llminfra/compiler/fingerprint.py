@@ -110,7 +110,7 @@ def _tell(value: object, seen: dict[int, int], words: list[str]) -> list[str]:
 
 def _field_names(kind: Any) -> Iterable[str]:
     """Fields of a declared or planned object, in the order of their definition."""
-    for names in ("__dataclass_fields__", "model_fields"):
+    for names in ("__struct_fields__", "model_fields"):
         if hasattr(kind, names):
             return tuple(getattr(kind, names))
     msg = f"no digest of {kind.__qualname__}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class StackInfo:
+
+class StackInfo(Struct, frozen=True):
     """One synthesized stack.
 
     Attributes:
@@ -25,8 +25,7 @@ class StackInfo:
     resources: int
 
 
-@dataclass(frozen=True, slots=True)
-class SynthResult:
+class SynthResult(Struct, frozen=True):
     """A synthesized folder.
 
     Attributes:

@@ -12,9 +12,10 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.bindings.cache_dir import cache_dir
 from llminfra.bindings.folder_cache import find_or_build, is_whole
@@ -31,8 +32,7 @@ _MOST_PLATFORMS = 64  # a megabyte each
 _MOST_SPECS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """What was compiled before, in a folder of the user's cache.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.iam import role, trusts_service
@@ -24,8 +25,7 @@ _STUCK = ("MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE", "MISCONFIGURATION
 _STUCK_S = 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchCompute:
+class BatchCompute(Struct, frozen=True, kw_only=True):
     """What a queue runs on.
 
     Attributes:

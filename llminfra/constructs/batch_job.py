@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Role
@@ -22,8 +23,7 @@ _ON_EXIT: tuple[tuple[str, str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(Struct, frozen=True, kw_only=True):
     """One container of a job.
 
     Attributes:
@@ -55,8 +55,7 @@ class Container:
     efa_devices: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchJob:
+class BatchJob(Struct, frozen=True, kw_only=True):
     """A job of several containers on one instance, or of one container on each of several.
 
     Attributes:

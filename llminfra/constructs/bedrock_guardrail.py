@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.kms import Key
@@ -11,8 +11,7 @@ from llminfra.constructs.scope import Maker
 from llminfra.spec.bedrock import Guardrail
 
 
-@dataclass(frozen=True, slots=True)
-class GuardrailOutputs:
+class GuardrailOutputs(Struct, frozen=True):
     """Id, ARN and number of the published version."""
 
     id: str

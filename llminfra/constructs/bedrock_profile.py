@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Statement
@@ -13,8 +14,7 @@ ANYWHERE = "global"
 """What stands for any commercial region among the regions of a model."""
 
 
-@dataclass(frozen=True, slots=True)
-class BedrockProfile:
+class BedrockProfile(Struct, frozen=True):
     """A profile, and the ARNs that a caller must be allowed to use behind it.
 
     Attributes:

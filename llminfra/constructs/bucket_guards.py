@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.kms import Key
 from llminfra.constructs.scope import Maker
 
 
-@dataclass(frozen=True, slots=True)
-class BucketGuards:
+class BucketGuards(Struct, frozen=True):
     """The guards that later resources of the bucket wait for."""
 
     closed: core.TerraformElement

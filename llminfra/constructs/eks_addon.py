@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.iam import PodIdentity, Statement, pod_role
@@ -14,8 +15,7 @@ from llminfra.planning.infrastructure_plan import AddonPlan
 _NAMESPACE = "kube-system"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddonSettings:
+class AddonSettings(Struct, frozen=True, kw_only=True):
     """What an add-on is told besides its version.
 
     Attributes:

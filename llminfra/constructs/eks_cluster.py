@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Role, role, trusts_service
@@ -15,8 +16,7 @@ from llminfra.planning.infrastructure_plan import ClusterPlan
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """A control plane, with the expressions that others need."""
 
     resource: aws.EksCluster

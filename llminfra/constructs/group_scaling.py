@@ -9,7 +9,8 @@ in ``RequestCount``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
@@ -21,8 +22,7 @@ _LONGEST_LOOK_S = 86_400
 _SHORT_MIN = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(Struct, frozen=True, kw_only=True):
     """A CloudWatch metric."""
 
     namespace: str
@@ -30,8 +30,7 @@ class Measured:
     dimensions: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balanced:
+class Balanced(Struct, frozen=True, kw_only=True):
     """The balancer and its targets, in the words of their metrics (the end of their ARNs)."""
 
     load_balancer: str

@@ -6,9 +6,10 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from llminfra.bindings import core, helm
 from llminfra.charts.pins import ChartPin
@@ -25,16 +26,14 @@ _LATE = re.compile(
 _HISTORY = 5
 
 
-@dataclass(frozen=True, slots=True)
-class LocalChart:
+class LocalChart(Struct, frozen=True):
     """A chart that travels in the stack's folder, under ``charts/<name>``; ``digest`` is that of its files."""
 
     name: str
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HelmRelease:
+class HelmRelease(Struct, frozen=True, kw_only=True):
     """What is installed.
 
     Attributes:

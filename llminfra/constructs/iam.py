@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.scope import Maker
@@ -13,8 +15,7 @@ Test = Literal["StringEquals", "StringLike", "ArnLike", "ArnEquals", "Bool", "Fo
                "StringEqualsIfExists", "NumericLessThan"]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """One statement of a policy.
 
     Attributes:
@@ -58,8 +59,7 @@ def _statement(item: Statement) -> aws.DataAwsIamPolicyDocumentStatement:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(Struct, frozen=True):
     """A role, and what must exist before its permissions hold."""
 
     arn: str
@@ -105,8 +105,7 @@ def trusts_service(service: str, *conditions: tuple[Test, str, Sequence[str]]) -
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodIdentity:
+class PodIdentity(Struct, frozen=True, kw_only=True):
     """How pods of one cluster get roles.
 
     Attributes:

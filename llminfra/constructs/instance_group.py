@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.scope import Maker
@@ -12,8 +13,7 @@ from llminfra.constructs.scope import Maker
 _HOOK_MARGIN_S = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceGroup:
+class InstanceGroup(Struct, frozen=True, kw_only=True):
     """What the group is.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Statement, policy_document
@@ -21,8 +22,7 @@ _EVENTS = {
 _RETENTION_S = 300  # a warning older than five minutes is of no use
 
 
-@dataclass(frozen=True, slots=True)
-class InterruptionQueue:
+class InterruptionQueue(Struct, frozen=True):
     """Name and ARN of the queue."""
 
     name: str

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Statement, policy_document
 from llminfra.constructs.scope import Maker, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A key; depend on ``policy`` where an AWS service must be able to use it."""
 
     arn: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.iam import Role
@@ -15,8 +16,7 @@ RUNTIME = "python3.13"
 """Deprecated on 30 June 2029 (AWS Lambda Developer Guide, "Lambda runtimes")."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
+class Function(Struct, frozen=True, kw_only=True):
     """What a function is.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
@@ -13,8 +14,7 @@ from llminfra.spec.capacity import Capacity, CapacityBlock, Reservation
 _TAGGED_WITH_INSTANCES = ("instance", "volume", "network-interface")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageVolume:
+class ImageVolume(Struct, frozen=True, kw_only=True):
     """A gp3 volume made of a snapshot with container images; ``initialization_mib_per_s`` fills it from S3."""
 
     device: str
@@ -25,8 +25,7 @@ class ImageVolume:
     initialization_mib_per_s: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeTemplate:
+class NodeTemplate(Struct, frozen=True, kw_only=True):
     """What a launch template says.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.names import bounded
@@ -18,8 +19,7 @@ _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 _IDLE_S = 900
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
+class Backend(Struct, frozen=True, kw_only=True):
     """What stands behind the balancer.
 
     Attributes:
@@ -41,8 +41,7 @@ class Backend:
     allow_from_cidrs: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadBalancer:
+class LoadBalancer(Struct, frozen=True):
     """A balancer; ``instance_group_id`` is the security group of what is behind it.
 
     ``balancer_suffix`` and ``targets_suffix`` name both in CloudWatch.
@@ -93,8 +92,7 @@ def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
     return _made(balancer, targets, back, listener)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pods:
+class Pods(Struct, frozen=True, kw_only=True):
     """Pods behind a balancer, which a controller in the cluster registers by their addresses.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.kms import Key
@@ -22,8 +23,7 @@ _CHUNK_MIB = 1024
 _PORTS = ((988, 988), (1018, 1023))
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystem:
+class FileSystem(Struct, frozen=True):
     """What a static persistent volume needs."""
 
     id: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.scope import Maker
@@ -13,8 +14,7 @@ _EFFECTS = {"NoSchedule": "NO_SCHEDULE", "NoExecute": "NO_EXECUTE", "PreferNoSch
 _CREATE_TIMEOUT = "60m"  # a p5.48xlarge takes longer to boot and join than the default of an hour leaves for a gang
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeGroup:
+class NodeGroup(Struct, frozen=True, kw_only=True):
     """What a managed node group is.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.bucket_guards import guard_bucket
@@ -15,8 +16,7 @@ _KEEP_OLD_VERSIONS_DAYS = 7
 _KEEP_PARTS_DAYS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateBucket:
+class PrivateBucket(Struct, frozen=True):
     """A bucket, and what must exist before others use it."""
 
     name: str

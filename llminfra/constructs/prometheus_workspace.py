@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.iam import Statement
@@ -12,8 +12,7 @@ from llminfra.constructs.scope import Maker
 MOST_DAYS = 1095
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Struct, frozen=True):
     """A workspace; ``remote_write_url`` is where Prometheus sends samples."""
 
     arn: str

@@ -10,7 +10,8 @@ Sources: SageMaker AI Developer Guide, "Scale an endpoint to zero instances"; AW
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.names import bounded
@@ -22,8 +23,7 @@ _DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
 _STACK_MARGIN_S = 1800
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
+class Copy(Struct, frozen=True, kw_only=True):
     """What one copy of the model takes of an instance."""
 
     gpus: int

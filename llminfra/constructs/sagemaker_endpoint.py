@@ -8,7 +8,8 @@ the old one goes, since the endpoint names it).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.names import bounded
@@ -22,8 +23,7 @@ _LONGEST_UPDATE_S = 7200
 _WATCHED_S = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostedModel:
+class HostedModel(Struct, frozen=True, kw_only=True):
     """What the container is.
 
     Attributes:
@@ -45,8 +45,7 @@ class HostedModel:
     security_group_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class Variant(Struct, frozen=True, kw_only=True):
     """The machines: time-outs in seconds, the volume in GiB (none for types with local NVMe)."""
 
     instance_type: str
@@ -58,8 +57,7 @@ class Variant:
     kms_key_arn: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsyncOutput:
+class AsyncOutput(Struct, frozen=True, kw_only=True):
     """Where answers go, who hears of them, and how many requests one instance works on."""
 
     s3_uri: str

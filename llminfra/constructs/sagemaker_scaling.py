@@ -7,7 +7,8 @@ Sources: SageMaker AI Developer Guide, "Automatic scaling of SageMaker AI models
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.scope import Maker
@@ -15,8 +16,7 @@ from llminfra.constructs.scope import Maker
 _SCALE_OUT_COOLDOWN_S = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scaling:
+class Scaling(Struct, frozen=True, kw_only=True):
     """Fewest and most instances or copies, and the load of one that scaling aims at."""
 
     fewest: int
@@ -25,16 +25,14 @@ class Scaling:
     cooldown_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scaled:
+class Scaled(Struct, frozen=True, kw_only=True):
     """What is scaled, in the words of Application Auto Scaling."""
 
     resource_id: str
     dimension: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True):
     """A metric of SageMaker: a predefined one by its type, or any other by name and dimensions."""
 
     name: str
@@ -81,8 +79,7 @@ def scale(
     return target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WakeUp:
+class WakeUp(Struct, frozen=True, kw_only=True):
     """A metric that tells of calls while there is no instance; ``minutes`` of it in a row start one."""
 
     why: str

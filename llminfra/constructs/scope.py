@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
+
+from msgspec import Struct, field
 
 from llminfra.bindings.references import has_address
 from llminfra.constructs.names import IAM_NAME_LIMIT, bounded, dns_suffix, partition
@@ -20,8 +21,7 @@ METADATA_KEY = "llminfra"
 """Key under ``//`` of a resource that holds ``spec_path``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Maker:
+class Maker(Struct, frozen=True):
     """Creates resources on behalf of one place in the spec."""
 
     scope: Scope
@@ -55,8 +55,7 @@ class Maker:
         return element
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """A stack and what all its resources share.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
@@ -11,8 +12,7 @@ from llminfra.constructs.scope import Maker
 ALL_PROTOCOLS: Final = "-1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One rule; the peer is a CIDR block or a security group, and ports are given unless every protocol is meant."""
 
     id: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Statement, policy_document
@@ -54,8 +55,7 @@ def sns_topic(make: Maker, id_: str, *, key: Key, publishers: Sequence[str] = ()
     return topic.arn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
+class Alarm(Struct, frozen=True, kw_only=True):
     """A threshold on one CloudWatch metric.
 
     Attributes:

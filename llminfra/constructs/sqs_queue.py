@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Statement, policy_document
@@ -16,8 +17,7 @@ _LONGEST_RETENTION_S = 14 * _DAY_S
 _KEY_REUSE_S = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """A queue and its dead-letter queue."""
 
     name: str

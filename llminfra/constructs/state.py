@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.bindings import core
 from llminfra.constructs.names import identifier
 from llminfra.spec.state import S3State, State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateLocation:
+class StateLocation(Struct, frozen=True, kw_only=True):
     """State of one stack.
 
     Attributes:
@@ -55,8 +54,7 @@ def set_backend(stack: core.TerraformStack, location: StateLocation) -> None:
     stack.add_override("terraform.backend.s3.use_lockfile", value=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
+class Outputs(Struct, frozen=True):
     """Outputs of another stack, read from its state."""
 
     reference: str

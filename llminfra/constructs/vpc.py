@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
 from llminfra.planning.infrastructure_plan import NetworkPlan, SubnetPlan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vpc:
+class Vpc(Struct, frozen=True, kw_only=True):
     """What the rest of the stack needs of a VPC.
 
     Attributes:

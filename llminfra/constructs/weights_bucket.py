@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.bucket_guards import guard_bucket
@@ -15,8 +15,7 @@ _KEEP_OLD_VERSIONS_DAYS = 90
 _KEEP_PARTS_DAYS = 7
 
 
-@dataclass(frozen=True, slots=True)
-class WeightsBucket:
+class WeightsBucket(Struct, frozen=True):
     """A bucket, and what must exist before others use it."""
 
     name: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(Struct, frozen=True, kw_only=True):
     """An HTTP or exec probe; times in seconds."""
 
     path: str | None
@@ -17,8 +16,7 @@ class Probe:
     command: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvFromSecret:
+class EnvFromSecret(Struct, frozen=True, kw_only=True):
     """An environment variable whose value comes from a secret: by reference only."""
 
     name: str
@@ -26,8 +24,7 @@ class EnvFromSecret:
     secret_key: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
+class Metrics(Struct, frozen=True, kw_only=True):
     """Where an engine's metrics are and what they are called (without rate or aggregation)."""
 
     port: int
@@ -38,8 +35,7 @@ class Metrics:
     model_label: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """A container, fully determined.
 
     ``field_env`` maps environment variables to fields of the pod (``status.podIP``); ``cache_env`` maps them to

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -15,8 +16,7 @@ Role = Literal["prefill", "decode"]
 """Which half of a disaggregated endpoint a container is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adapter:
+class Adapter(Struct, frozen=True, kw_only=True):
     """A LoRA adapter as the engine sees it: its name in the API, its folder, its rank."""
 
     name: str
@@ -24,8 +24,7 @@ class Adapter:
     rank: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServingJob:
+class ServingJob(Struct, frozen=True, kw_only=True):
     """Everything an adapter needs, decided; lengths in tokens, times in seconds, memory in MiB.
 
     ``release`` is ``None`` for servers that the catalog cannot know; ``role`` is ``None`` where a container reads
@@ -60,8 +59,7 @@ class ServingJob:
         return not self.from_object_storage and not self.model_argument.startswith("/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownOption:
+class UnknownOption(Struct, frozen=True, kw_only=True):
     """A flag or environment variable that the pinned version does not know."""
 
     path: str

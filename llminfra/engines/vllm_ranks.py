@@ -8,8 +8,9 @@ examples/online_serving/multi-node-serving.sh; kubernetes-sigs/lws docs/examples
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.engines.invocation import Probe
 from llminfra.engines.shared import STARTUP_PERIOD_S, startup_failures
@@ -50,8 +51,7 @@ _RAY_WORKER = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranks:
+class Ranks(Struct, frozen=True, kw_only=True):
     """Commands and further arguments of the leader and of the other nodes; ``probe`` is the workers' own."""
 
     command: tuple[str, ...] = SERVE

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from llminfra.catalog.datafile import read_data
 from llminfra.diagnostics import ToolError
@@ -22,8 +23,7 @@ _MESSAGE_LIMIT = 300
 _NO_EXTRA = "validating Kubernetes objects needs an extra: run `pip install 'llminfra[helm]'`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing that the API server would refuse or silently drop.
 
     Attributes:

@@ -7,9 +7,10 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from llminfra.diagnostics import ToolError, UsageError
 
@@ -21,8 +22,7 @@ _CONFIG = "config.json"
 _QUANTIZATION = "hf_quant_config.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedModel:
+class FetchedModel(Struct, frozen=True, kw_only=True):
     """What the Hub says about a model.
 
     Attributes:

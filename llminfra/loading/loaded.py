@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.diagnostics import errors
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The platforms of a spec file, in the order of declaration, and what was wrong with the file.
 
     With errors, ``platforms`` holds only what is sound enough to be planned, so that planning can add its findings.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """The findings of one file, in order."""
 
     file: str

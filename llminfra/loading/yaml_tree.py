@@ -7,9 +7,9 @@ are booleans, and every scalar keeps its text, so that a field that wants text g
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 import yaml
+from msgspec import Struct, field
 
 _LARGEST = 100_000
 """Values in one file after aliases are expanded: far above any real spec, far below what nested aliases can reach."""
@@ -35,8 +35,7 @@ class TreeError(Exception):
         self.code, self.message, self.line, self.found, self.fix, self.path = code, message, line, found, fix, path
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A leaf: its value, and its text as written."""
 
     line: int
@@ -44,16 +43,14 @@ class Scalar:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seq:
+class Seq(Struct, frozen=True):
     """A list."""
 
     line: int
     items: tuple[Tree, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(Struct, frozen=True):
     """A mapping with text keys; ``repeated`` holds keys that were written twice, with their lines."""
 
     line: int

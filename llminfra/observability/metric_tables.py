@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from msgspec import Struct, field
 
 from llminfra.catalog.datafile import read_data
 
@@ -21,8 +22,7 @@ EXPORTERS: tuple[Exporter, ...] = get_args(Exporter)
 _HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class Series(Struct, frozen=True, kw_only=True):
     """A metric as queries name it (histograms by their base), and the labels it can have.
 
     A label that ends in ``*`` stands for all that begin so.
@@ -39,8 +39,7 @@ class Series:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class MetricTable:
+class MetricTable(Struct, frozen=True):
     """All series that one source exposes, by name."""
 
     source: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+from msgspec import Struct, field
 
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.engines import EngineName, EngineRelease, engine_release
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["gauge", "ratio", "counter", "histogram"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class Signal(Struct, frozen=True, kw_only=True):
     """A signal and the series that carries it.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 #: Key of a model file that holds its origin: repository, commit, exact bytes.
 ORIGIN_KEY = "_llminfra"
@@ -13,8 +14,7 @@ _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointFile:
+class CheckpointFile(Struct, frozen=True, kw_only=True):
     """What is stated about a checkpoint.
 
     Attributes:

@@ -7,8 +7,10 @@ and nothing in the application.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from llminfra.catalog import regions
 from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 Protocol = Literal["openai", "sagemaker", "sagemaker-async"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Auth:
+class Auth(Struct, frozen=True, kw_only=True):
     """How callers prove who they are: an API key by the name of its secret, a signature by IAM, or not at all.
 
     Behind a gateway ``secret`` is that of its only tenant; with several, or with ``oidc``, the gateway's own contract
@@ -38,8 +39,7 @@ class Auth:
     service: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
+class Contract(Struct, frozen=True, kw_only=True):
     """What an application needs to call a model.
 
     Attributes:
@@ -67,7 +67,7 @@ class Contract:
 
     def as_json(self) -> str:
         """Value of the parameter: the same keys for every target."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps({**asdict(self), "auth": asdict(self.auth)}, sort_keys=True)
 
 
 def parameter_name(platform: str, endpoint: str) -> str:

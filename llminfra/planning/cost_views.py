@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
+
+from msgspec import Struct
 
 from llminfra.catalog import prices
 from llminfra.catalog.price_file import Kind
@@ -29,8 +30,7 @@ _STACKS: tuple[tuple[str, Stack], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostRange:
+class CostRange(Struct, frozen=True, kw_only=True):
     """US dollars an hour at rest and at most; ``unpriced`` names what the catalog has no price for."""
 
     usd_per_hour_min: float
@@ -43,8 +43,7 @@ class CostRange:
         return self.usd_per_hour_max * HOURS_PER_MONTH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointCost:
+class EndpointCost(Struct, frozen=True, kw_only=True):
     """An endpoint's share of its pool's nodes; not on top of them.
 
     Attributes:
@@ -62,8 +61,7 @@ class EndpointCost:
     usd_per_million_tokens: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurchaseOption:
+class PurchaseOption(Struct, frozen=True, kw_only=True):
     """One way to buy a node of a pool; ``None`` where no source states the price."""
 
     kind: Kind

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
+
+from msgspec.structs import replace
 
 from llminfra.catalog.engines import engine_info, known_versions
 from llminfra.engines.job import Role

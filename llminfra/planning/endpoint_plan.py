@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint, Parallelism
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightsPlan:
+class WeightsPlan(Struct, frozen=True, kw_only=True):
     """Where an endpoint reads its weights from, and how fast.
 
     ``model_argument`` is what the engine is told to load: an ``s3://`` URI, a path under ``mount_path``, or a Hub id.
@@ -36,16 +36,14 @@ class WeightsPlan:
     copy_mb_per_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileCachePlan:
+class CompileCachePlan(Struct, frozen=True, kw_only=True):
     """Where the compiled kernels of an endpoint are kept: one object, for this engine, model, GPU and command line."""
 
     bucket: str
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdapterPlan:
+class AdapterPlan(Struct, frozen=True, kw_only=True):
     """A LoRA adapter: where it lies, and where the pod sees it.
 
     ``model_id`` and ``revision`` name it on the Hub where it is copied from there. ``key`` has no slash at its end.
@@ -60,8 +58,7 @@ class AdapterPlan:
     revision: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodResources:
+class PodResources(Struct, frozen=True, kw_only=True):
     """Requests of one pod (equal to its limits for GPU, EFA and memory)."""
 
     gpus: int
@@ -73,8 +70,7 @@ class PodResources:
     huge_pages_mib: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrainPlan:
+class DrainPlan(Struct, frozen=True, kw_only=True):
     """How a pod leaves: preStop sleep, the engine's own drain, and the grace period above both (seconds)."""
 
     pre_stop_s: int
@@ -82,8 +78,7 @@ class DrainPlan:
     grace_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointPlan:
+class EndpointPlan(Struct, frozen=True, kw_only=True):
     """One endpoint, placed and sized; a disaggregated endpoint is two of them, ``part_of`` it, each with its role."""
 
     name: str
@@ -127,8 +122,7 @@ class EndpointPlan:
         return f"endpoints.{self.part_of}.disaggregation.{self.role}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouterPlan:
+class RouterPlan(Struct, frozen=True, kw_only=True):
     """What stands in front of the prefill and decode pods of an endpoint, under the endpoint's name.
 
     ``prefill`` and ``decode`` are the names of their Services; ``grace_s`` is how long a request may still run when the

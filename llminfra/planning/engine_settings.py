@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.spec.engines.custom import CustomServer
 
@@ -21,8 +22,7 @@ _FALLBACK_UTILIZATION = 0.9
 _DEFAULT_MAX_NUM_SEQS = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
+class EngineSettings(Struct, frozen=True, kw_only=True):
     """What decides memory and placement.
 
     ``memory_version`` is the vLLM version whose memory rules apply; ``None`` takes the most careful ones.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from llminfra.diagnostics import Diagnostic, Severity, errors
 from llminfra.spec._base import Spec
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """The findings of one planning run, in order, without repetitions."""
 
     items: list[Diagnostic] = field(default_factory=list)

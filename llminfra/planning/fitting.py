@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.planning.parallelism import Candidate, Promise, candidates, choose, judge
 from llminfra.spec.endpoint import Parallelism
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class Spread(Struct, frozen=True, kw_only=True):
     """The chosen candidate, why it was chosen, and others that were looked at."""
 
     chosen: Candidate

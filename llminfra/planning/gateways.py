@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.planning.endpoints import NAMESPACE
 from llminfra.spec.endpoint import Autoscaling
@@ -30,8 +31,7 @@ PROXY_PORT = 8080
 _LONGEST_HOLD_S = 285
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayRoute:
+class GatewayRoute(Struct, frozen=True, kw_only=True):
     """One endpoint behind a gateway.
 
     Attributes:
@@ -48,8 +48,7 @@ class GatewayRoute:
     hold_s: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayPlan:
+class GatewayPlan(Struct, frozen=True, kw_only=True):
     """A gateway, placed and addressed.
 
     Attributes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.mig import mig_profiles, slice_name
@@ -23,8 +25,7 @@ CONFIG_LABEL = "nvidia.com/device-plugin.config"
 _BOUNDED_BY_SHARE = frozenset({"vllm", "custom"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
+class Shares(Struct, frozen=True, kw_only=True):
     """What a node offers to the scheduler.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
@@ -24,8 +25,7 @@ _ENGINE_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GpuProblem:
+class GpuProblem(Struct, frozen=True, kw_only=True):
     """Something a GPU cannot do, or does with a loss.
 
     Attributes:

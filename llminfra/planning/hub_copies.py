@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.catalog.hub_copy import hub_copy_machine
 
@@ -22,8 +23,7 @@ _SLOWEST_MB_PER_S = 50
 _START_S = 1200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HubCopyPlan:
+class HubCopyPlan(Struct, frozen=True, kw_only=True):
     """One model at one commit in one bucket.
 
     Attributes:
@@ -45,8 +45,7 @@ class HubCopyPlan:
     spec_path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class Reader(Struct, frozen=True, kw_only=True):
     """Something outside the cluster that reads a model from a bucket."""
 
     spec_path: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from llminfra.spec.storage import Lustre, ModelBucket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubnetPlan:
+class SubnetPlan(Struct, frozen=True, kw_only=True):
     """One subnet; ``existing_id`` names one that is already there."""
 
     zone: str
@@ -22,8 +22,7 @@ class SubnetPlan:
     existing_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkPlan:
+class NetworkPlan(Struct, frozen=True, kw_only=True):
     """The VPC: subnets per zone, NAT, and the VPC endpoints that private nodes need (service short names)."""
 
     cidr: str
@@ -40,8 +39,7 @@ class NetworkPlan:
         return next(item for item in self.subnets if item.kind == "private" and item.zone == zone)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddonPlan:
+class AddonPlan(Struct, frozen=True, kw_only=True):
     """An EKS managed add-on; ``role_policies`` are the AWS managed policies (path and name) of its role, if any."""
 
     name: str
@@ -51,8 +49,7 @@ class AddonPlan:
     role_policies: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemNodesPlan:
+class SystemNodesPlan(Struct, frozen=True, kw_only=True):
     """The CPU node group for controllers."""
 
     instance_types: tuple[str, ...]
@@ -63,8 +60,7 @@ class SystemNodesPlan:
     root_volume_gib: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterPlan:
+class ClusterPlan(Struct, frozen=True, kw_only=True):
     """The EKS cluster."""
 
     name: str
@@ -79,8 +75,7 @@ class ClusterPlan:
     addons: tuple[AddonPlan, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taint:
+class Taint(Struct, frozen=True, kw_only=True):
     """A node taint in Kubernetes' own words (``NoSchedule``)."""
 
     key: str
@@ -88,8 +83,7 @@ class Taint:
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolPlan:
+class PoolPlan(Struct, frozen=True, kw_only=True):
     """A GPU pool after look-up: facts of its instance types, who starts nodes, interfaces, disk, labels and taints.
 
     ``desired_nodes`` is the size at rest: what the fewest replicas need, or all of a capacity block, which is paid for.
@@ -131,8 +125,7 @@ class PoolPlan:
         return self.planned_type or self.instance_types[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketPlan:
+class BucketPlan(Struct, frozen=True, kw_only=True):
     """The weights bucket."""
 
     name: str
@@ -140,8 +133,7 @@ class BucketPlan:
     existing: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LustrePlan:
+class LustrePlan(Struct, frozen=True, kw_only=True):
     """An FSx for Lustre file system, its zone and its link to a bucket."""
 
     name: str

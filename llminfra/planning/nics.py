@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.instances import InstanceType
@@ -29,8 +30,7 @@ NicPolicy = Literal["ip_optimized", "bandwidth_optimized"]
 InterfaceType = Literal["interface", "efa", "efa-only"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Nic:
+class Nic(Struct, frozen=True, order=True):
     """One entry of a launch template's network interfaces.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitCase, FitResult, ShapeFinding, divisibility_findings, estimate
@@ -20,8 +21,7 @@ _MOST_NODES = 8
 _CACHE_BYTES = {"fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class Promise(Struct, frozen=True, kw_only=True):
     """What a replica must do: hold ``concurrency`` requests of full length, and keep the latency targets."""
 
     concurrency: int = 1
@@ -42,8 +42,7 @@ class Promise:
         return Load(prompt_tokens=prompt, output_tokens=output, concurrency=self.concurrency)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """One way to spread a replica.
 
     Attributes:
@@ -246,8 +245,7 @@ def _replica(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """The chosen candidate, up to two others worth knowing, and whether the chosen one keeps the targets."""
 
     chosen: Candidate | None

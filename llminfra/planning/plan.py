@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from llminfra.diagnostics import Diagnostic, errors
 
@@ -20,8 +21,7 @@ ROLE_FIELDS = ("replicas", "parallelism")
 """What each role of a disaggregated endpoint declares itself; the rest belongs to the endpoint."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostLine:
+class CostLine(Struct, frozen=True, kw_only=True):
     """What one thing costs in USD an hour, at its fewest and at its most; ``None``: no price for it in the catalog."""
 
     spec_path: str
@@ -32,8 +32,7 @@ class CostLine:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaLine:
+class QuotaLine(Struct, frozen=True, kw_only=True):
     """An AWS quota that the spec needs, at the most; ``default_is`` says what the default is the default of."""
 
     code: str
@@ -44,8 +43,7 @@ class QuotaLine:
     default_is: str = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """Everything llminfra decided for one platform."""
 
     platform: Platform

@@ -6,8 +6,9 @@ they differ in price, CPU, memory and disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.catalog import prices
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _REGION_OF_ORDER = "us-east-1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeChoice:
+class TypeChoice(Struct, frozen=True, kw_only=True):
     """The planned type, why, and the next two."""
 
     planned: InstanceType

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from llminfra.catalog import eks, instances, prices, regions
 from llminfra.planning.endpoint_plan import EndpointPlan

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.catalog import quotas
 from llminfra.planning.plan import QuotaLine
@@ -36,8 +37,7 @@ def plan_quotas(
     return *_vcpu_lines(known, needed, reasons), *_sagemaker_lines(sagemaker)
 
 
-@dataclass(frozen=True, slots=True)
-class _Draw:
+class _Draw(Struct, frozen=True):
     """vCPUs that something takes of a quota at the most."""
 
     instance_type: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.planning.endpoint_plan import PodResources
 from llminfra.planning.facts import number, numbers
@@ -19,8 +20,7 @@ _SHM_MIB_PER_GPU = 1024
 _SHM_LEAST_MIB = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """What a container beside the engine takes of the pod's share."""
 
     cpu_millis: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
@@ -21,8 +22,7 @@ Place = Literal["eks", "ec2", "sagemaker"]
 """Who starts the container."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServingPlan:
+class ServingPlan(Struct, frozen=True, kw_only=True):
     """A model, an engine and its container, sized for one instance type: the part that no target changes.
 
     ``nodes`` are the instances of one replica. ``usd_per_replica_hour`` is the price of the replica's GPUs, which is
@@ -56,8 +56,7 @@ class ServingPlan:
     compile_cache: CompileCachePlan | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ec2Group:
+class Ec2Group(Struct, frozen=True, kw_only=True):
     """An Auto Scaling group: all replicas of an instance each, or the instances of one replica that spans several.
 
     ``suffix`` tells the groups of an endpoint apart.
@@ -69,8 +68,7 @@ class Ec2Group:
     zones: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ec2EndpointPlan:
+class Ec2EndpointPlan(Struct, frozen=True, kw_only=True):
     """An endpoint on EC2 instances of its own.
 
     Attributes:
@@ -128,8 +126,7 @@ class Ec2EndpointPlan:
         return self.serving.max_replicas * self.serving.nodes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SageMakerEndpointPlan:
+class SageMakerEndpointPlan(Struct, frozen=True, kw_only=True):
     """An endpoint on SageMaker, real-time or asynchronous, one replica an instance.
 
     Attributes:

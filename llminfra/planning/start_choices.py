@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.planning.facts import number
 from llminfra.planning.startup_plan import StartChoice
@@ -15,8 +16,7 @@ _FILE = "cold_start"
 _MIB_PER_GIB = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSource:
+class ImageSource(Struct, frozen=True, kw_only=True):
     """How a node comes to the engine's image.
 
     Attributes:

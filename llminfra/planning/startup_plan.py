@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
+
+class Phase(Struct, frozen=True, kw_only=True):
     """One phase of a cold start, in seconds, with how the number came about."""
 
     name: str
@@ -16,8 +16,7 @@ class Phase:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadChoice:
+class LoadChoice(Struct, frozen=True, kw_only=True):
     """A place to read the weights from: how long it takes, and what it asks for; ``chosen`` marks the planned one.
 
     ``nvme`` is the first pod on a node, which copies and then reads; ``nvme-warm`` a later one on the same node.
@@ -31,8 +30,7 @@ class LoadChoice:
     chosen: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartChoice:
+class StartChoice(Struct, frozen=True, kw_only=True):
     """A way to have the image, or the compiled kernels: how long it takes and what it asks for."""
 
     what: str
@@ -45,8 +43,7 @@ BEFORE_THE_CONTAINER = frozenset({"node", "image", "copy"})
 """Phases of a cold start that are over when the engine's container starts, and with it the startup probe."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartupPlan:
+class StartupPlan(Struct, frozen=True, kw_only=True):
     """The cold start by phases, and the startup-probe budget that follows from it.
 
     ``choices`` compares the places that weights can come from, ``images`` and ``kernels`` the ways to have the image

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from llminfra.catalog import prices
 from llminfra.catalog.prices import HOURS_PER_MONTH

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 GPU_RESOURCE = "nvidia.com/gpu"
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
@@ -24,8 +25,7 @@ _TEMPLATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """A container of a pod template; ``init`` containers run before the others."""
 
     body: Mapping[str, Any]
@@ -61,8 +61,7 @@ class Container:
             return 0
 
 
-@dataclass(frozen=True, slots=True)
-class PodTemplate:
+class PodTemplate(Struct, frozen=True):
     """A pod template of a workload."""
 
     labels: Mapping[str, str]
@@ -96,8 +95,7 @@ class PodTemplate:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class KubernetesObject:
+class KubernetesObject(Struct, frozen=True):
     """One rendered object.
 
     Attributes:
@@ -153,8 +151,7 @@ class KubernetesObject:
         return tuple(found)
 
 
-@dataclass(frozen=True)
-class KubernetesObjects:
+class KubernetesObjects(Struct, frozen=True, dict=True):
     """All objects that are checked together."""
 
     items: tuple[KubernetesObject, ...]

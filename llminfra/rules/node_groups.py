@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.catalog import instances
 from llminfra.catalog.instances import InstanceType
 from llminfra.rules.terraform_view import Block, Nested, Stacks
 
 
-@dataclass(frozen=True, slots=True)
-class NodeGroup:
+class NodeGroup(Struct, frozen=True):
     """A node group, its launch template where it has one, and the catalog's facts of its types."""
 
     group: Block

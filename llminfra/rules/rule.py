@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, overload
+
+from msgspec import Struct
 
 from llminfra.diagnostics import Severity, UsageError
 
@@ -33,8 +34,7 @@ class LooksAt(StrEnum):
     """``terraform show -json`` of a saved plan: what an apply would do to what is there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class Hit(Struct, frozen=True, kw_only=True):
     """One place where a rule does not hold; what it leaves empty comes from the rule.
 
     Attributes:
@@ -61,8 +61,7 @@ TerraformCheck = Callable[["Stacks"], Iterable[Hit]]
 KubernetesCheck = Callable[["KubernetesObjects"], Iterable[Hit]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One rule.
 
     Attributes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.rules.origins import origin_of
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from llminfra.rules.terraform_view import Stacks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """A diagnostic, and the Terraform block or Kubernetes object it is about.
 
     Attributes:

@@ -1,15 +1,13 @@
 """What every declared object shares: frozen, typo-proof, and aware of the line that declared it."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -21,13 +19,17 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
 )
-from pydantic_core.core_schema import CoreSchema, no_info_wrap_validator_function
+from pydantic_core.core_schema import (
+    CoreSchema,
+    model_field,
+    model_fields_schema,
+    model_schema,
+    no_info_wrap_validator_function,
+    simple_ser_schema,
+)
 
 from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.spec._shape_errors import shape_diagnostics
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 
@@ -52,7 +54,9 @@ Many = Annotated[Sequence[Item], AfterValidator(tuple)]
 _collector: ContextVar[list[Diagnostic] | None] = ContextVar("llminfra_spec_collector", default=None)
 # True between a call of a type and the validation of its own data: the data of nested objects comes after.
 _initializing: ContextVar[bool] = ContextVar("llminfra_spec_initializing", default=False)
-_watcher: ContextVar[list[Spec] | None] = ContextVar("llminfra_spec_watcher", default=None)
+# True while the schema of a declared type is made: the types of its fields are asked for theirs then.
+_enclosed: ContextVar[bool] = ContextVar("llminfra_spec_enclosed", default=False)
+_watcher: "ContextVar[list[Spec] | None]" = ContextVar("llminfra_spec_watcher", default=None)
 
 
 @contextmanager
@@ -72,7 +76,7 @@ def collecting() -> Iterator[list[Diagnostic]]:
 
 
 @contextmanager
-def watching() -> Iterator[list[Spec]]:
+def watching() -> "Iterator[list[Spec]]":
     """Note every object that is declared inside the block, broken ones too.
 
     Yields:
@@ -136,6 +140,8 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         A dictionary in the place of an object is built like any object; pydantic alone would run its checks once more
         on what was salvaged.
         """
+        if _enclosed.get():
+            return cls._reference(handler)
 
         def take(value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
             if isinstance(value, cls):
@@ -146,7 +152,28 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
                 return cls(**value)
             return inner(value)
 
-        return no_info_wrap_validator_function(take, handler(source))
+        token = _enclosed.set(True)
+        try:
+            return no_info_wrap_validator_function(take, handler(source))
+        finally:
+            _enclosed.reset(token)
+
+    @classmethod
+    def _reference(cls, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """What another type needs to know of this one where a field holds it: which class, and of which kind.
+
+        Objects are built before what holds them, and dictionaries by the class itself. With whole schemas in place of
+        references a platform would compile everything that can be declared, used or not, and each object once more what
+        its fields hold. In JSON schema a reference is an object; `llminfra.schema` puts the definitions together.
+        """
+        kind = cls.model_fields.get("kind")
+        fields = {} if kind is None else {"kind": model_field(handler.generate_schema(kind.annotation))}
+
+        def take(value: Any, _inner: ValidatorFunctionWrapHandler) -> Any:
+            return value if isinstance(value, cls) else cls.model_validate(value)
+
+        known = model_schema(cls, model_fields_schema(fields))
+        return no_info_wrap_validator_function(take, known, serialization=simple_ser_schema("any"))  # by its own type
 
     def _initialize(self, data: dict[str, Any]) -> None:
         token = _initializing.set(True)

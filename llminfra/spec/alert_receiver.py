@@ -1,7 +1,5 @@
 """Who hears of alerts: an SNS topic, a Slack channel, a PagerDuty service. Credentials by reference."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """``AsyncEndpoint``: a queue in front of an endpoint, for requests whose answers may come later."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field

@@ -1,8 +1,6 @@
 """``BatchInference``: offline inference over files, on AWS Batch."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -43,7 +41,7 @@ class BatchQueue(Spec):
     """Size of the encrypted gp3 volume; ``None``: large enough for the image and what the engine writes."""
 
     @model_validator(mode="after")
-    def _buys_something(self) -> BatchQueue:
+    def _buys_something(self) -> Self:
         if not (self.spot or self.on_demand):
             msg = "spot=False and on_demand=False leave no way to get an instance"
             raise ValueError(msg)
@@ -98,7 +96,7 @@ class BatchInference(Spec):
     """Days that logs are kept."""
 
     @model_validator(mode="after")
-    def _apart(self) -> BatchInference:
+    def _apart(self) -> Self:
         source, target = (f"{value.rstrip('/')}/" for value in (self.input, self.output))
         if source.startswith(target) or target.startswith(source):
             msg = f"input {self.input} and output {self.output} lie in one another: results would become input"

@@ -1,8 +1,6 @@
 """``Bedrock``: models that Amazon Bedrock hosts, with cost tags, guardrail, logs and narrow access."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -131,7 +129,7 @@ class Bedrock(Spec):
     """Who may call the models."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Bedrock:
+    def _consistent(self) -> Self:
         sound = [item for item in self.models if not item.unchecked]
         names = [item.name for item in sound]
         if len(set(names)) < len(names):

@@ -1,7 +1,5 @@
 """How a GPU pool buys its machines: on demand, spot, a targeted reservation, or a capacity block."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """``Cluster``: the EKS cluster, and the few CPU nodes that its own controllers run on."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

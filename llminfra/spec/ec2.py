@@ -1,7 +1,5 @@
 """``Ec2``: an endpoint on EC2 instances of its own, without Kubernetes."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,8 +1,6 @@
 """``Endpoint``: a model, served by an engine, somewhere."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -46,7 +44,7 @@ class Autoscaling(Spec):
     """Seconds without load before a replica is given up; longer than a cold start."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> Autoscaling:
+    def _ordered(self) -> Self:
         if self.min > self.max:
             msg = f"min={self.min} is more than max={self.max}"
             raise ValueError(msg)
@@ -136,7 +134,7 @@ class Endpoint(Spec):
     """Kubernetes namespaces whose pods may call it; its own namespace always may."""
 
     @model_validator(mode="after")
-    def _roles_have_their_own(self) -> Endpoint:
+    def _roles_have_their_own(self) -> Self:
         if self.disaggregation is None:
             return self
         for name, default in (("replicas", 1), ("parallelism", None)):

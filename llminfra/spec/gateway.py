@@ -1,8 +1,6 @@
 """``Gateway``: one address in front of endpoints on GPU pools, with callers that are known and limited."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -86,7 +84,7 @@ class Gateway(Spec):
     """Envoy pods."""
 
     @model_validator(mode="after")
-    def _one_kind_of_credential(self) -> Gateway:
+    def _one_kind_of_credential(self) -> Self:
         if self.oidc is not None:
             if keyed := [item.name for item in self.tenants if item.api_key is not None]:
                 msg = f"oidc and the API keys of {', '.join(keyed)} exclude each other"

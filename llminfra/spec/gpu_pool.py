@@ -1,8 +1,6 @@
 """``GpuPool``: GPU nodes of an EKS cluster that are bought, networked, tainted and scaled alike."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -60,7 +58,7 @@ class GpuPool(Spec):
     """How GPUs are divided; ``None``: whole GPUs, one pod each."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> GpuPool:
+    def _ordered(self) -> Self:
         if self.nodes[0] > self.nodes[1]:
             msg = f"nodes=({self.nodes[0]}, {self.nodes[1]}): the first number is the minimum, the second the maximum"
             raise ValueError(msg)

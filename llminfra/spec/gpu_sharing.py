@@ -1,7 +1,5 @@
 """Dividing GPUs between pods. Whole GPUs are the default; anything else is declared, and names its tenants."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

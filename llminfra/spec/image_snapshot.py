@@ -1,7 +1,5 @@
 """``ImageSnapshot``: container images that the nodes of a pool bring along."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,8 +1,6 @@
 """``LoraAdapter``: a fine-tune that is served beside its base model, under a name of its own."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -32,7 +30,7 @@ class LoraAdapter(Spec):
     """Commit of the repository on the Hub."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> LoraAdapter:
+    def _one_source(self) -> Self:
         if (self.key is None) == (self.id is None):
             msg = "an adapter lies under key=… of its bucket, or is copied there from the Hub by id=… and revision=…"
             raise ValueError(msg)

@@ -1,7 +1,5 @@
 """``Model``: which weights are served, and in which precision."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """``Network``: the VPC that everything runs in."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Network
 from typing import Annotated, ClassVar, Literal
 

@@ -1,8 +1,6 @@
 """``Observability``: metrics of GPUs and engines, dashboards and alerts."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -37,7 +35,7 @@ class Observability(Spec):
     """Where ``docs/runbooks`` is published; ``None``: alerts name the path in the repository."""
 
     @model_validator(mode="after")
-    def _reachable(self) -> Observability:
+    def _reachable(self) -> Self:
         if self.grafana == "managed" and self.prometheus != "managed":
             msg = 'grafana="managed" reads Amazon Managed Prometheus: it needs prometheus="managed"'
             raise ValueError(msg)

@@ -1,7 +1,5 @@
 """``Platform``: everything that is deployed together in one region of one account."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import Field, PrivateAttr

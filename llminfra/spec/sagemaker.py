@@ -1,7 +1,5 @@
 """``SageMaker`` and ``SageMakerAsync``: an endpoint on instances that Amazon SageMaker AI runs."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """``Secret``: a credential by reference. llminfra never sees, stores or prints the value."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field

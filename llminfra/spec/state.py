@@ -1,7 +1,5 @@
 """Where Terraform keeps its state."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Where model weights live: an S3 bucket, and what may stand in front of it: Lustre, or the nodes' own NVMe."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

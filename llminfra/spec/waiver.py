@@ -1,7 +1,5 @@
 """``Waiver``: an accepted finding, with who accepts it, why, and until when."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Annotated, ClassVar
 

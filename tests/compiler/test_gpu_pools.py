@@ -2,9 +2,9 @@
 
 import base64
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import GpuPool, OnDemand, Reservation, Spot
 from tests.compiler import plans

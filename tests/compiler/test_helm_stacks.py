@@ -1,9 +1,9 @@
 """Platform and serving: which releases are there, in which order, with which values."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import VLLM, CapacityBlock, Endpoint, Model
 from llminfra.charts.pins import chart_pin, unknown_keys

@@ -1,8 +1,7 @@
 """The VPC and its variants."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from llminfra.planning.infrastructure_plan import SubnetPlan
 from tests.compiler import plans

@@ -9,11 +9,11 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra.assets import modules_dir
 from llminfra.compiler.pool_boot import karpenter_user_data, managed_user_data

@@ -1,10 +1,10 @@
 """What reaches the output folder: all or nothing, the same every time, with everything a pipeline needs."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import llminfra.compiler.build as build_module
 from llminfra.bindings.synth import UncleanStackError

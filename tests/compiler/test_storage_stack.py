@@ -1,8 +1,7 @@
 """Weights bucket and Lustre."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from llminfra.planning.infrastructure_plan import BucketPlan
 from tests.compiler import plans

@@ -1,9 +1,9 @@
 """The real Terraform takes what the compiler writes, in the variants that the repository's own stacks do not show."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import GpuPool, OnDemand, Reservation, S3State, Spot
 from llminfra.compiler import compile_platforms

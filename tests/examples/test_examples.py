@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from llminfra.compiler import compile_platforms
+from llminfra.compiler.fingerprint import digest_of
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
@@ -27,6 +28,14 @@ def plans_of(spec: Path) -> list[Plan]:
 def without_digests(text: str) -> str:
     """Digests of charts: the charts have goldens of their own."""
     return re.sub(r'("description": "[a-z-]+) [0-9a-f]{12}"', r'\1 <digest>"', text)
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)
+def test_what_an_example_is_compiled_from_has_a_digest(spec: Path) -> None:
+    """By which a synthesis is found again; a plan with something of which no digest tells would not be."""
+    first, second = ([digest_of(plan) for plan in plans_of(spec)] for _ in range(2))
+    assert first == second
+    assert len(set(first)) == len(first) > 0
 
 
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import VLLM, Autoscaling, Endpoint, Gateway, Model, Observability, Slo
 from llminfra.catalog.engines import engine_release

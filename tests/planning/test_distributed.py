@@ -1,9 +1,9 @@
 """Ranks over several nodes: what starts them, what reaches experts, and what is refused before a node is paid for."""
 
 import datetime as dt
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import (
     VLLM,

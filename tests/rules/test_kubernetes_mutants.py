@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra.rules import LooksAt, rules, run_kubernetes
 from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects

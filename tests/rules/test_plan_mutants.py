@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import Autoscaling, Gateway, Image, Network, Oidc, Secret, Spot, Tenant
 from llminfra.engines.invocation import Probe

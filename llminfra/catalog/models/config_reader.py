@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from llminfra.catalog.datafile import read_data
 from llminfra.diagnostics import UsageError
@@ -14,8 +15,7 @@ class ModelConfigError(UsageError):
     """A ``config.json`` from which no architecture can be computed; the message names the missing key."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigReader:
+class ConfigReader(Struct, frozen=True):
     """A config object with its class defaults behind it.
 
     Attributes:

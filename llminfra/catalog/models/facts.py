@@ -7,10 +7,11 @@ All sizes are element counts or dimensions; bytes are the planner's business, be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from llminfra.catalog.models.quantization import QuantFacts
 
@@ -26,8 +27,7 @@ class QkNorm(StrEnum):
     FULL = "full"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compression:
+class Compression(Struct, frozen=True, kw_only=True):
     """Compressed latent attention of DeepSeek V4: every layer has a window, most keep a compressed past beside it.
 
     Attributes:
@@ -54,8 +54,7 @@ class Compression:
         return 2 if self.ratio == 4 else 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attention:
+class Attention(Struct, frozen=True, kw_only=True):
     """Softmax attention with a key-value cache (multi-head, grouped-query or multi-query).
 
     Attributes:
@@ -93,8 +92,7 @@ class Attention:
     compression: Compression | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Indexer:
+class Indexer(Struct, frozen=True, kw_only=True):
     """Sparse-attention indexer of DeepSeek V3.2 and GLM 5: its own key cache, replicated on every rank."""
 
     heads: int
@@ -102,8 +100,7 @@ class Indexer:
     top_k: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mla:
+class Mla(Struct, frozen=True, kw_only=True):
     """Multi-head latent attention: one latent vector per token, replicated on every tensor-parallel rank."""
 
     heads: int
@@ -120,8 +117,7 @@ class Mla:
         return self.kv_lora_rank + self.qk_rope_head_dim
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mamba1:
+class Mamba1(Struct, frozen=True, kw_only=True):
     """Mamba-1 selective state space block."""
 
     inner: int
@@ -133,8 +129,7 @@ class Mamba1:
     inner_norms: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mamba2:
+class Mamba2(Struct, frozen=True, kw_only=True):
     """Mamba-2 block: ``inner`` = heads x head_dim."""
 
     inner: int
@@ -148,8 +143,7 @@ class Mamba2:
     gated_norm: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatedDeltaNet:
+class GatedDeltaNet(Struct, frozen=True, kw_only=True):
     """Linear attention of Qwen3-Next and Qwen3.5."""
 
     key_heads: int
@@ -159,8 +153,7 @@ class GatedDeltaNet:
     conv_kernel: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KimiDelta:
+class KimiDelta(Struct, frozen=True, kw_only=True):
     """Kimi delta attention (KDA), the linear attention of Kimi-Linear."""
 
     heads: int
@@ -168,8 +161,7 @@ class KimiDelta:
     conv_kernel: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShortConv:
+class ShortConv(Struct, frozen=True, kw_only=True):
     """Gated short convolution of LFM2."""
 
     dim: int
@@ -177,8 +169,7 @@ class ShortConv:
     bias: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LightningAttention:
+class LightningAttention(Struct, frozen=True, kw_only=True):
     """Linear attention of MiniMax-Text-01: one head_dim x head_dim state per head."""
 
     heads: int
@@ -189,8 +180,7 @@ Recurrent = Mamba1 | Mamba2 | GatedDeltaNet | KimiDelta | ShortConv | LightningA
 Mixer = Attention | Mla | Mamba1 | Mamba2 | GatedDeltaNet | KimiDelta | ShortConv | LightningAttention
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DenseMlp:
+class DenseMlp(Struct, frozen=True, kw_only=True):
     """Feed-forward block: two matrices, or three when gated."""
 
     intermediate: int
@@ -198,8 +188,7 @@ class DenseMlp:
     bias: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moe:
+class Moe(Struct, frozen=True, kw_only=True):
     """Mixture of experts.
 
     Attributes:
@@ -225,8 +214,7 @@ class Moe:
     latent: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """One decoder layer.
 
     Attributes:
@@ -246,8 +234,7 @@ class Layer:
     extra_params: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderFacts:
+class EncoderFacts(Struct, frozen=True, kw_only=True):
     """Vision or audio tower with its projector.
 
     Attributes:
@@ -271,8 +258,7 @@ class EncoderFacts:
     gated: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelFacts:
+class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     """Architecture of one model and the quantization of its checkpoint.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Attention, Layer, Mla

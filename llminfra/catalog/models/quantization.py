@@ -9,9 +9,11 @@ Sources for the fields: compressed-tensors ``config_groups`` (vllm-project/compr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,8 +32,7 @@ class WeightFormat(StrEnum):
     BNB_INT8 = "bnb_int8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightScheme:
+class WeightScheme(Struct, frozen=True, kw_only=True):
     """Storage of a quantized matrix.
 
     Attributes:
@@ -53,16 +54,14 @@ class WeightScheme:
     experts_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantRule:
+class QuantRule(Struct, frozen=True, kw_only=True):
     """One scheme and the module-name patterns it applies to; no pattern means every linear layer."""
 
     scheme: WeightScheme
     targets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantFacts:
+class QuantFacts(Struct, frozen=True, kw_only=True):
     """Quantization of one checkpoint, or of loading one.
 
     Attributes:

@@ -1,7 +1,5 @@
 """The engine's container: command, environment, ports, probes, resources, caches."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator

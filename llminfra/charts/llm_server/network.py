@@ -1,7 +1,5 @@
 """Who may talk to the endpoint, whom it may talk to, and who scrapes it."""
 
-from __future__ import annotations
-
 from typing import Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """The pod around the container: scheduling, security, drain, rollout, disruption."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """Autoscaling by KEDA on Prometheus queries, and on queues in front of the endpoint."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """What runs before and beside the engine for a short start: a copy of the weights, and kernels that are kept."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Volumes with weights, and secrets from a secret store."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

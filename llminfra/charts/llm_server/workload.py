@@ -1,7 +1,5 @@
 """Values of the chart ``llm-server``: one model endpoint on Kubernetes."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """Parts that upstream charts spell the same way."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

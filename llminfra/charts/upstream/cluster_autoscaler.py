@@ -1,7 +1,5 @@
 """Values of ``cluster-autoscaler``. Source: kubernetes/autoscaler:cluster-autoscaler/charts/cluster-autoscaler."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from llminfra.charts.kubernetes import ResourceRequirements, Toleration, small_resources

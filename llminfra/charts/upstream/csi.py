@@ -5,8 +5,6 @@ awslabs/mountpoint-s3-csi-driver:charts/aws-mountpoint-s3-csi-driver/values.yaml
 are for clusters that do not take add-ons. Their node parts tolerate every taint by themselves.
 """
 
-from __future__ import annotations
-
 from llminfra.charts.kubernetes import Toleration
 from llminfra.charts.upstream._shared import ControllerServiceAccount
 from llminfra.charts.values import ChartValues, LateStr

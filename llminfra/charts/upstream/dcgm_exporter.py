@@ -4,8 +4,6 @@ Source: NVIDIA/dcgm-exporter:deployment/values.yaml. The chart tolerates control
 tainted GPU nodes (NVIDIA/dcgm-exporter#731), and 512 MiB is too little for eight GPUs (pytorch/ci-infra#799).
 """
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from llminfra.charts.kubernetes import ResourceList, ResourceRequirements, Toleration

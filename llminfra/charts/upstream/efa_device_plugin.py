@@ -4,8 +4,6 @@ Source: aws/eks-charts:stable/aws-efa-k8s-device-plugin/values.yaml: no tolerati
 regional AWS registry, us-west-2 unless changed.
 """
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from llminfra.charts.kubernetes import ResourceRequirements, Toleration, small_resources

@@ -3,8 +3,6 @@
 Source: external-secrets/external-secrets:deploy/charts/external-secrets/values.yaml.
 """
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from llminfra.charts.kubernetes import ResourceRequirements, Toleration, small_resources

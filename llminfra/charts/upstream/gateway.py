@@ -6,8 +6,6 @@ Envoy Gateway must be told), examples/inference-pool/envoy-gateway-values-addon.
 examples/token_ratelimit/envoy-gateway-values-addon.yaml.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

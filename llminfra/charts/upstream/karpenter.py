@@ -1,7 +1,5 @@
 """Values of ``karpenter`` 1.14. Source: aws/karpenter-provider-aws:charts/karpenter/values.yaml."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

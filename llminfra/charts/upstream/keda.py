@@ -1,7 +1,5 @@
 """Values of ``keda`` 2.20. Source: kedacore/charts:keda/values.yaml."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -5,8 +5,6 @@ bite: objects without the release's label are ignored (``*SelectorNilUsesHelmVal
 (``storageSpec: {}``).
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field, JsonValue

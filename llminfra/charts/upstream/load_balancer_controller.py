@@ -4,8 +4,6 @@ Source: kubernetes-sigs/aws-load-balancer-controller:helm/aws-load-balancer-cont
 the instance metadata with hop limit 1, so region and VPC are given (aws/eks-charts#1127).
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -3,8 +3,6 @@
 Source: kubernetes-sigs/lws@2161f38 (tag v0.10.0):charts/lws/values.yaml; its own image tag is the branch ``main``.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

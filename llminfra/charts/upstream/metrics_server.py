@@ -1,7 +1,5 @@
 """Values of ``metrics-server``. Source: kubernetes-sigs/metrics-server:charts/metrics-server/values.yaml."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from llminfra.charts.kubernetes import ResourceRequirements, Toleration, small_resources

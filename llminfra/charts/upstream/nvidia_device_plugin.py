@@ -4,8 +4,6 @@ Source: NVIDIA/k8s-device-plugin:deployments/helm/nvidia-device-plugin/values.ya
 default up to 0.19.2 takes the ``uverbs`` devices away from EFA pods (NVIDIA/k8s-device-plugin#1692).
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

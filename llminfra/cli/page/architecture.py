@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from llminfra.cli.words import count, dot, span
 from llminfra.planning.endpoint_plan import EndpointPlan
@@ -24,8 +25,7 @@ _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservati
 _HUB, _SECRETS = "outside:hub", "service:secrets"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class Box(Struct, frozen=True, kw_only=True):
     """One thing: ``used`` of ``gpus`` GPUs are shown as squares, ``zones`` as marks."""
 
     id: str
@@ -38,8 +38,7 @@ class Box:
     href: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(Struct, frozen=True, kw_only=True):
     """Things that stand together: a pool with its endpoints, a cluster with its pools, a managed service."""
 
     kind: FrameKind
@@ -50,8 +49,7 @@ class Frame:
     frames: tuple[Frame, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
+class Edge(Struct, frozen=True, kw_only=True):
     """Something flows from one box to another."""
 
     start: str
@@ -59,8 +57,7 @@ class Edge:
     kind: EdgeKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Architecture:
+class Architecture(Struct, frozen=True, kw_only=True):
     """A platform by where its parts are.
 
     Attributes:
@@ -93,8 +90,7 @@ class Architecture:
 _PODS = Box(id="caller:pods", kind="caller", title="Applications", lines=("pods of the cluster", "OpenAI API"))
 
 
-@dataclass(slots=True)
-class _Parts:
+class _Parts(Struct):
     """Collects while the plan is read."""
 
     callers: dict[str, Box] = field(default_factory=dict)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 _NAME = re.compile(r"^[a-zA-Z][a-zA-Z0-9-]*$")
 # Elements whose content is not escaped text, or that load or run something. The style sheet has its own way in.
@@ -34,8 +35,7 @@ Node: TypeAlias = "Element | str"
 Child: TypeAlias = "Element | str | Iterable[Child] | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Struct, frozen=True):
     """An element with its attributes and children."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +21,7 @@ ZONE_STRIP = 40.0
 BELOW = 62.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedBox:
+class PlacedBox(Struct, frozen=True, kw_only=True):
     """A box with its place."""
 
     box: Box
@@ -36,8 +36,7 @@ class PlacedBox:
         return self.y + self.height / 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedFrame:
+class PlacedFrame(Struct, frozen=True, kw_only=True):
     """A frame with its place."""
 
     kind: FrameKind
@@ -50,8 +49,7 @@ class PlacedFrame:
     height: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """The picture: frames from the outside in, then boxes; edges name boxes."""
 
     width: float

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from llminfra.cli.words import count, span
 from llminfra.planning.contract import contract, parameter_name
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 _SAGEMAKER = {"sagemaker": "SageMaker, real time", "sagemaker-async": "SageMaker, asynchronous"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class Served(Struct, frozen=True, kw_only=True):
     """A served model.
 
     Attributes:

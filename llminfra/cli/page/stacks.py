@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from llminfra.cli.page.html import Element, el
 from llminfra.cli.page.pieces import code, section
 from llminfra.cli.words import count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackView:
+class StackView(Struct, frozen=True, kw_only=True):
     """One stack as it was synthesized.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.compiler.releases.alerting import credential
 from llminfra.planning.endpoint_plan import EndpointPlan
@@ -15,8 +16,7 @@ from llminfra.spec.alert_receiver import AlertReceiver
 from llminfra.spec.endpoint import Autoscaling
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class Needs(Struct, frozen=True, kw_only=True):
     """Cluster-wide parts, each there only when something uses it; ``keda_queues`` are those that KEDA asks itself."""
 
     monitoring: bool

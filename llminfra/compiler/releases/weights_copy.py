@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.catalog.engines import engine_info, engine_release
 from llminfra.charts.kubernetes import Image
@@ -26,8 +27,7 @@ _SLOWEST_MB_PER_S = 50
 _IMAGE_PULL_S = 1200
 
 
-@dataclass(frozen=True, slots=True)
-class WeightsCopy:
+class WeightsCopy(Struct, frozen=True):
     """One model in one bucket; ``endpoint`` is one of those that read it."""
 
     name: str

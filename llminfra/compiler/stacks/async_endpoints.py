@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
@@ -39,8 +39,7 @@ _HTTPS = 443
 _BACKOFF_S = 15
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(Struct, frozen=True):
     """What all queues of the platform use; ``cluster`` is there where pods are the consumer."""
 
     key: Key
@@ -51,8 +50,7 @@ class _Shared:
     cluster: _Cluster | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Cluster:
+class _Cluster(Struct, frozen=True):
     """How pods get roles, the code that they fetch, and which charts the releases use."""
 
     identity: PodIdentity

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.catalog.batch_runner import runner_container
@@ -38,8 +39,7 @@ _RANKS = {
 _CACHE = "/tmp/llminfra"  # noqa: S108  # in the container of one job, which is alone on its instance
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(Struct, frozen=True):
     """What all batches of the platform use; ``bucket`` holds the runner's archive at ``key`` with digest ``sha256``."""
 
     encryption: Key
@@ -264,8 +264,7 @@ def _runner(item: BatchPlan, shared: _Shared, region: str) -> Container:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Secret:
+class _Secret(Struct, frozen=True):
     """A secret: its ARN, and how a container definition names it or a key in it."""
 
     arn: str

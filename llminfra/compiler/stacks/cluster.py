@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.compiler.addon_settings import addon_settings
@@ -30,8 +30,7 @@ from llminfra.planning.plan import Plan
 _SYSTEM_LABELS = {POOL_LABEL: "system"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Karpenter:
+class _Karpenter(Struct, frozen=True):
     node_role: str
     queue: str
     role_arn: str

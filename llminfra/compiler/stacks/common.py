@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import ClusterContract
@@ -19,8 +20,7 @@ StackKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """A finished stack.
 
     ``charts`` are the in-repo charts that its releases install from its own folder, ``workloads`` the code that its

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.catalog.ec2_images import owner
@@ -100,8 +101,7 @@ def _endpoint(
     endpoint_contract(make, item.name, contract(item, plan))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fleet:
+class _Fleet(Struct, frozen=True, kw_only=True):
     """What the groups of an endpoint share."""
 
     plan: Plan

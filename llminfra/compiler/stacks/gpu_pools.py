@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import NetworkContract
@@ -17,8 +17,7 @@ from llminfra.planning.plan import Plan
 from llminfra.spec.capacity import CapacityBlock, Spot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolContext:
+class PoolContext(Struct, frozen=True, kw_only=True):
     """What all pools share."""
 
     scope: Scope
@@ -30,8 +29,7 @@ class PoolContext:
     after: tuple[core.TerraformElement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PoolResources:
+class PoolResources(Struct, frozen=True):
     """What other stacks need to know of a pool."""
 
     efa_group_id: str | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from llminfra.assets import chart_dir
 from llminfra.bindings import core
@@ -66,8 +67,7 @@ from llminfra.planning.plan import Plan
 _MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes
 
 
-@dataclass(frozen=True, slots=True)
-class _Releases:
+class _Releases(Struct, frozen=True):
     """The releases so far, and which of our charts they use."""
 
     scope: Scope

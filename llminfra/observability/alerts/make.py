@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from llminfra.charts.llm_observability import AlertRule
 
@@ -24,8 +25,7 @@ def runbook_page(alert: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", alert).lower() + ".md"
 
 
-@dataclass(frozen=True, slots=True)
-class Alerts:
+class Alerts(Struct, frozen=True):
     """Makes alerts that share labels; ``base_url`` is where the runbooks are published."""
 
     base_url: str | None

@@ -6,7 +6,7 @@ peak is the larger of the two. Only tensors that live at the same time are count
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.catalog.models.facts import Attention, EncoderFacts, Layer, ModelFacts
 from llminfra.planning.memory.engine_profile import EngineProfile
@@ -35,8 +35,7 @@ PIXELS_PER_PATCH = 3 * 2 * 14 * 14
 """fp32 values that the processor hands over for one patch: channels, frames, height, width."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivationPeak:
+class ActivationPeak(Struct, frozen=True, kw_only=True):
     """Bytes by phase, of which the engine counts the largest, and what is there in all of them."""
 
     forward: float

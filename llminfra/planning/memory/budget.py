@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
@@ -29,8 +29,7 @@ those whose miss docs/memory.md explains."""
 TIGHT = "LLM_MEM_6"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """Whether the engine starts.
 
     Attributes:
@@ -52,8 +51,7 @@ class Verdict:
         return f"{self.code}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(Struct, frozen=True, kw_only=True):
     """Memory of one rank, in GiB.
 
     Attributes:

@@ -1,7 +1,5 @@
 """One serving configuration whose memory is asked for, and the answer."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.catalog.models.facts import Attention, Compression
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
@@ -59,8 +61,7 @@ def is_packed(specs: Sequence[CacheSpec]) -> bool:
     return any(spec.block and spec.padded_page for spec in specs)
 
 
-@dataclass(frozen=True, slots=True)
-class Packing:
+class Packing(Struct, frozen=True):
     """Groups of equal growth with their layer count, and the bytes of a block on every pipeline stage."""
 
     groups: tuple[tuple[CacheSpec, int], ...]

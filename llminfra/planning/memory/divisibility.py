@@ -6,14 +6,13 @@ Sources: vllm/config/model.py (heads), vllm/model_executor/layers/quantization/u
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.catalog.models.facts import Attention, Mla, ModelFacts
 from llminfra.catalog.models.quantization import QuantFacts, WeightFormat
 
 
-@dataclass(frozen=True, slots=True)
-class ShapeFinding:
+class ShapeFinding(Struct, frozen=True):
     """A layout that does not divide.
 
     Attributes:

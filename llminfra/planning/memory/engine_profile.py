@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from msgspec import Struct
 
 ASSUMED_VLLM = "0.10.2"
 ASSUMED_RELEASE = (0, 10, 2)
@@ -25,8 +26,7 @@ FIRST_V1, V1_EVERYWHERE, V1_CAPABILITY = (0, 8, 0), (0, 10, 2), 80
 of vllm/engine/arg_utils.py 0.8.0-0.10.1.1; gone in 0.10.2."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineProfile:
+class EngineProfile(Struct, frozen=True, kw_only=True):
     """Memory rules of one engine version; `data/engine_memory.json` says where each was read.
 
     Attributes:
@@ -188,7 +188,7 @@ def first_release(architecture: str) -> tuple[int, ...]:
 def vllm_profile(version: tuple[int, ...]) -> EngineProfile:
     """Rules in force at ``version``: every entry of the data file up to it, later ones winning."""
     values: dict[str, Any] = {}
-    names = {item.name for item in fields(EngineProfile)} - {"version"}
+    names = set(EngineProfile.__struct_fields__) - {"version"}
     for entry in engine_data()["vllm"]:
         start = tuple(int(part) for part in entry["from"].split("."))
         if start <= version:

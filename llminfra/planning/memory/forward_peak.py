@@ -7,7 +7,7 @@ feed-forward block keeps its first product until its output exists, and a fifth 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.catalog.models.facts import Attention, GatedDeltaNet, KimiDelta, Layer, Mamba2, Mla, ModelFacts
 from llminfra.planning.memory.engine_profile import EngineProfile, drops_gate_up
@@ -18,8 +18,7 @@ EXPERT_ROWS = 65536
 """Tokens that one pass of the fused expert kernel takes (``VLLM_FUSED_MOE_CHUNK_SIZE``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """What the profiling run pushes through one rank.
 
     Attributes:

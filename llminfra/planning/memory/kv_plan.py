@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.planning.memory.compressed_cache import FULL_BLOCK, is_packed, pack
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
 from llminfra.planning.memory.shapes import cdiv
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachePlan:
+class CachePlan(Struct, frozen=True, kw_only=True):
     """How the cache is laid out.
 
     Attributes:

@@ -7,8 +7,9 @@ recurrent layers hold one state per request in a page as large as an attention p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from llminfra.catalog.models.facts import (
     Attention,
@@ -36,8 +37,7 @@ class CacheKind(StrEnum):
     CROSS = "cross"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheSpec:
+class CacheSpec(Struct, frozen=True, kw_only=True):
     """Cache of one layer on one rank.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
@@ -18,8 +19,7 @@ BLOCK_SIZE = 16
 MLA_BLOCK_SIZE = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """Everything `estimate` computes from; a None in the case has become the engine's default here."""
 
     tp: int

@@ -5,8 +5,9 @@ As ``vllm/model_executor/layers`` and ``vllm/distributed/utils.py`` do it, read 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 VOCAB_PADDING = 64
 """Rows: ``DEFAULT_VOCAB_PADDING_SIZE``, vllm/model_executor/layers/vocab_parallel_embedding.py."""
@@ -23,8 +24,7 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(Struct, frozen=True):
     """One weight matrix as one rank holds it.
 
     Attributes:
@@ -48,8 +48,7 @@ class Matrix:
     fused: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(Struct, frozen=True):
     """Elements that stay unquantized and whole on every rank, with their size in bytes when it is not the dtype's."""
 
     elements: int
@@ -60,8 +59,7 @@ class Vector:
 Part = Matrix | Vector
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shards:
+class Shards(Struct, frozen=True, kw_only=True):
     """How the model is spread.
 
     Attributes:

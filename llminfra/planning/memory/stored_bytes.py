@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from llminfra.catalog.models.quantization import WeightFormat, WeightScheme
 from llminfra.planning.memory.shapes import Matrix, cdiv, round_up

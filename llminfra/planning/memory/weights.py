@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from llminfra.catalog.models.facts import Layer, ModelFacts
 from llminfra.catalog.models.quantization import QuantFacts, WeightFormat
@@ -13,8 +14,7 @@ from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded
 from llminfra.planning.memory.stored_bytes import allocated_bytes, dtype_bytes, matrix_bytes, padded_expert
 
 
-@dataclass(slots=True)
-class WeightBytes:
+class WeightBytes(Struct):
     """Bytes by part of the model on one rank."""
 
     by_kind: dict[Kind, float] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models import ModelFacts, QuantFacts
@@ -41,8 +42,7 @@ class Parallel(Protocol):
         """Whether experts are dealt out whole."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class Load(Struct, frozen=True, kw_only=True):
     """What callers do.
 
     Attributes:
@@ -61,8 +61,7 @@ class Load:
         return self.prompt_tokens + self.output_tokens / 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerformanceEstimate:
+class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     """What callers of one replica would see.
 
     Attributes:
@@ -92,8 +91,7 @@ class PerformanceEstimate:
     assumptions: tuple[str, ...] = ASSUMPTIONS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replica:
+class Replica(Struct, frozen=True, kw_only=True):
     """A replica whose work is known; asked for several loads.
 
     Attributes:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Factors:
+
+class Factors(Struct, frozen=True, kw_only=True):
     """Shares of peak (0 to 1) and times in seconds; the data file says what each one is and where it comes from."""
 
     bandwidth_dense: float
@@ -41,4 +41,4 @@ def factors() -> Factors:
     """The packaged factors."""
     text = files("llminfra.planning.performance").joinpath("data", "efficiency.json").read_text(encoding="utf-8")
     rows = json.loads(text)
-    return Factors(**{item.name: float(rows[item.name]["value"]) for item in fields(Factors)})
+    return Factors(**{name: float(rows[name]["value"]) for name in Factors.__struct_fields__})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.planning.performance.factors import Factors
@@ -12,8 +12,7 @@ _ACTIVATION_BYTES = 2
 _GIGA = 1e9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """What connects ranks.
 
     Attributes:

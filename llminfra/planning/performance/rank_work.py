@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models import Attention, Layer, Mla, ModelFacts, QuantFacts, WeightFormat, WeightScheme
@@ -17,8 +18,7 @@ from llminfra.planning.memory.weights import rank_weights
 _OPERATIONS_PER_WEIGHT = 2  # one multiplication and one addition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixWork:
+class MatrixWork(Struct, frozen=True, kw_only=True):
     """Matrix products that run at one speed.
 
     Attributes:
@@ -34,8 +34,7 @@ class MatrixWork:
     operations: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttentionWork:
+class AttentionWork(Struct, frozen=True, kw_only=True):
     """Equal attention layers of one rank.
 
     Attributes:
@@ -62,8 +61,7 @@ class AttentionWork:
         return span * (span + 1) / 2 + (tokens - span) * span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpertWeights:
+class ExpertWeights(Struct, frozen=True, kw_only=True):
     """Routed experts of one rank: how many there are in all, how many a token uses, and their bytes on this rank."""
 
     experts: int
@@ -76,8 +74,7 @@ class ExpertWeights:
         return self.rank_bytes * (1 - untouched)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankWork:
+class RankWork(Struct, frozen=True, kw_only=True):
     """Work of the fullest rank of one pipeline stage.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.planning.performance.factors import Factors
@@ -18,8 +18,7 @@ _TERA, _GIGA = 1e12, 1e9
 _WIDE = ("bf16", "fp16")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """A rank's device and its wires.
 
     Attributes:
@@ -43,8 +42,7 @@ class Machine:
     eager: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepTime:
+class StepTime(Struct, frozen=True, kw_only=True):
     """Seconds of one step by what takes them; arithmetic and memory run at the same time, the rest in turn."""
 
     compute_s: float

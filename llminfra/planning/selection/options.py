@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from msgspec import Struct, field
 
 from llminfra.catalog import prices, regions
 from llminfra.catalog.engines import EngineRelease
@@ -22,8 +23,7 @@ SortBy = Literal["instance", "replica", "tokens"]
 _FP8 = "fp8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(Struct, frozen=True, kw_only=True):
     """One instance type as a home for the model.
 
     Attributes:
@@ -77,8 +77,7 @@ class Option:
     explain: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
+class _Placed(Struct, frozen=True, kw_only=True):
     """A spread that fits a device, shared by all instance types with as many of it."""
 
     parallelism: Parallelism

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from llminfra.planning.infrastructure_plan import PoolPlan
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from llminfra.spec.engines.base import Image
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkersPlan:
+class WorkersPlan(Struct, frozen=True, kw_only=True):
     """Pods that empty a queue, beside the endpoint that they call.
 
     Attributes:
@@ -38,8 +38,7 @@ class WorkersPlan:
     drain_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsyncPlan:
+class AsyncPlan(Struct, frozen=True, kw_only=True):
     """A queue in front of an endpoint.
 
     Attributes:
@@ -73,8 +72,7 @@ class AsyncPlan:
     backoff_s: int = 15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchPlan:
+class BatchPlan(Struct, frozen=True, kw_only=True):
     """Offline inference on AWS Batch; one job has its instances to itself.
 
     Attributes:
@@ -108,8 +106,7 @@ class BatchPlan:
     nics: tuple[Nic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BedrockModelPlan:
+class BedrockModelPlan(Struct, frozen=True, kw_only=True):
     """One model and everywhere that a request for it may be answered.
 
     Attributes:
@@ -125,8 +122,7 @@ class BedrockModelPlan:
     regions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BedrockPlan:
+class BedrockPlan(Struct, frozen=True, kw_only=True):
     """Models that Bedrock hosts, and who may call them."""
 
     spec: Bedrock

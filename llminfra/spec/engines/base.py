@@ -1,7 +1,5 @@
 """What engines have in common: an image, a version, and the settings that decide memory."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field

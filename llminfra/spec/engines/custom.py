@@ -1,7 +1,5 @@
 """A server of one's own."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

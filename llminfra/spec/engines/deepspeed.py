@@ -1,7 +1,5 @@
 """DeepSpeed: the dormant MII server, and DJL Serving's LMI container, which is its modern form on AWS."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from llminfra.spec.engines.base import Image, LlmEngine

@@ -1,7 +1,5 @@
 """TensorRT-LLM."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from llminfra.spec.engines.base import Image, LlmEngine

@@ -1,7 +1,5 @@
 """Text Generation Inference."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from llminfra.spec.engines.base import LlmEngine
