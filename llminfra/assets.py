@@ -38,6 +38,11 @@ def chart_dir(name: str) -> Path:
     return path
 
 
+def files_of(folder: Path) -> list[Path]:
+    """Files below a folder of ours, sorted; without what Python leaves beside scripts that it has run."""
+    return sorted(item for item in folder.rglob("*") if item.is_file() and "__pycache__" not in item.parts)
+
+
 def user_data_dir() -> Path:
     """The directory of the scripts and units that instances without Kubernetes run.
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from llminfra import __version__
-from llminfra.assets import modules_dir
+from llminfra.assets import files_of, modules_dir
 from llminfra.diagnostics import UsageError
 from llminfra.spec._base import NAME_PATTERN
 
@@ -35,8 +35,7 @@ def write_starter(folder: Path, name: str | None = None) -> tuple[Path, ...]:
     source = modules_dir() / "starter"
     texts = {
         folder / _target(item.relative_to(source)): _filled(item.read_text(encoding="utf-8"), name)
-        for item in sorted(source.rglob("*"))
-        if item.is_file() and "__pycache__" not in item.parts
+        for item in files_of(source)
     }
     if present := [str(path) for path in texts if path.exists()]:
         msg = f"these files are already there and nothing was written: {', '.join(present)}"

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from llminfra.assets import files_of
 from llminfra.constructs.workload_archive import WORKLOADS
 
 STACKS = "stacks"
@@ -50,11 +51,10 @@ def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
 def copy_chart(chart: Path, stack_folder: Path) -> None:
     """Copy an in-repo chart into a stack's folder, with the content only: no times, no permissions."""
     target = stack_folder / CHARTS / chart.name
-    for source in sorted(chart.rglob("*")):
-        if source.is_file():
-            copy = target / source.relative_to(chart)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
+    for source in files_of(chart):
+        copy = target / source.relative_to(chart)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
 
 
 def _remove_stale(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from llminfra.assets import files_of
 from llminfra.bindings import core, helm
 from llminfra.charts.pins import ChartPin
 from llminfra.charts.values import ChartValues
@@ -91,7 +92,7 @@ def dump_values(values: ChartValues, scope: Scope) -> str:
 def chart_digest(folder: Path) -> str:
     """First 12 hexadecimal digits of the SHA-256 of a chart's file names and contents."""
     digest = hashlib.sha256()
-    for file in sorted(item for item in folder.rglob("*") if item.is_file()):
+    for file in files_of(folder):
         digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:12]

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 import llminfra.compiler.build as build_module
 from llminfra.bindings.synth import UncleanStackError
 from llminfra.compiler import compile_platforms
+from llminfra.compiler.publish import copy_chart
+from llminfra.constructs.helm_release import chart_digest
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, UsageError
 from tests.compiler import plans
 
@@ -54,6 +56,20 @@ def test_the_manifest_is_cdktfs_and_in_the_same_order(tmp_path):
     serving = manifest["stacks"]["acme-serving"]
     assert serving["synthesizedStackPath"] == "stacks/acme-serving/cdk.tf.json"
     assert set(serving["dependencies"]) == {"acme-cluster", "acme-storage", "acme-platform"}
+
+
+def test_a_chart_is_the_same_where_python_has_run_its_scripts(tmp_path):
+    chart = tmp_path / "chart"
+    (chart / "files").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("name: chart\n")
+    (chart / "files" / "load.py").write_text("pass\n")
+    before = chart_digest(chart)
+    (chart / "files" / "__pycache__").mkdir()
+    (chart / "files" / "__pycache__" / "load.cpython-311.pyc").write_bytes(b"compiled")
+    assert chart_digest(chart) == before
+    copy_chart(chart, tmp_path / "stack")
+    copied = tmp_path / "stack" / "charts" / "chart"
+    assert [item.name for item in sorted(copied.rglob("*"))] == ["Chart.yaml", "files", "load.py"]
 
 
 def test_charts_travel_with_the_stack_that_installs_them(tmp_path):
