@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
+from llminfra import __version__
 from llminfra.assets import modules_dir
 
 _PLAIN = (str, int, float, bytes, date, Enum, PurePath)
@@ -35,8 +36,9 @@ def digest_of(value: object) -> str:
 def code_state(environ: Mapping[str, str] = os.environ) -> str:
     """A digest of everything but the plan that decides what a compilation writes.
 
-    That is: every file of llminfra and of its modules by size and time of change, the installed CDKTF and providers by
-    version, and the variables that CDKTF reads.
+    That is: every file of llminfra and of its modules, the installed CDKTF and providers by version, and the variables
+    that CDKTF reads. Files of a checkout are told by size and time of change; those of an installed wheel by size and by
+    the digests that the wheel brought, so that machines with the same wheel share what they keep.
     """
     variables = [f"{name}={value}" for name, value in sorted(environ.items()) if _decides(name)]
     return hashlib.sha256("\x1f".join([*_installed(), *variables]).encode()).hexdigest()
@@ -46,8 +48,12 @@ def code_state(environ: Mapping[str, str] = os.environ) -> str:
 def _installed() -> tuple[str, ...]:
     """The files that this process runs; what is changed under it afterwards is for the next one."""
     parts = [f"{sys.version_info[0]}.{sys.version_info[1]}"]
-    for folder in (Path(__file__).parents[1], modules_dir()):
-        parts += sorted(_files(str(folder)))
+    package = Path(__file__).parents[1]
+    record = _record(package.parent)
+    if record is not None:
+        parts.append(hashlib.sha256(record).hexdigest())
+    for folder in (package, modules_dir()):
+        parts += sorted(_files(str(folder), timed=record is None))
     for package in _BINDINGS:
         parts += sorted(_archives(package))
     return tuple(parts)
@@ -57,17 +63,23 @@ def _decides(variable: str) -> bool:
     return variable.startswith(_READ_BY_CDKTF) and variable not in _NOT_PART_OF_THE_RESULT
 
 
-def _files(folder: str, below: str = "") -> Iterator[str]:
+def _record(folder: Path) -> bytes | None:
+    """What was installed into a folder, with digests (the RECORD of the wheel format); ``None`` in a checkout."""
+    record = folder / f"llminfra-{__version__}.dist-info" / "RECORD"
+    return record.read_bytes() if record.is_file() else None
+
+
+def _files(folder: str, below: str = "", *, timed: bool = True) -> Iterator[str]:
     """Name, size and time of change of every file; `os.scandir`, as a thousand files are looked at in every run."""
     with os.scandir(folder) as entries:
         for entry in entries:
             name = f"{below}{entry.name}"
             if entry.is_dir():
                 if entry.name != "__pycache__":
-                    yield from _files(entry.path, f"{name}/")
+                    yield from _files(entry.path, f"{name}/", timed=timed)
             else:
                 status = entry.stat()
-                yield f"{name} {status.st_size} {status.st_mtime_ns}"
+                yield f"{name} {status.st_size} {status.st_mtime_ns if timed else 0}"
 
 
 def _archives(package: str) -> Iterator[str]:

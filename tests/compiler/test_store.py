@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 import llminfra.compiler.build as build_module
+from llminfra import __version__
 from llminfra.compiler import compile_platforms
 from llminfra.compiler import fingerprint as fingerprint_module
 from llminfra.compiler.fingerprint import code_state, digest_of
@@ -100,6 +101,19 @@ def test_the_state_of_the_code_is_that_of_every_file(tmp_path):
     assert list(fingerprint_module._files(str(tmp_path))) == before
     os.utime(file, ns=(1, 1))
     assert list(fingerprint_module._files(str(tmp_path))) != before
+
+
+def test_an_installed_wheel_is_told_by_its_digests(tmp_path):
+    assert fingerprint_module._record(tmp_path) is None
+    info = tmp_path / f"llminfra-{__version__}.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text("llminfra/__init__.py,sha256=abc,1\n")
+    assert fingerprint_module._record(tmp_path) == b"llminfra/__init__.py,sha256=abc,1\n"
+    file = tmp_path / "pool.py"
+    file.write_text("a")
+    before = list(fingerprint_module._files(str(tmp_path), timed=False))
+    os.utime(file, ns=(1, 1))
+    assert list(fingerprint_module._files(str(tmp_path), timed=False)) == before
 
 
 def test_variables_that_cdktf_reads_are_part_of_the_state():
