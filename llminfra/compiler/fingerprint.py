@@ -37,8 +37,8 @@ def code_state(environ: Mapping[str, str] = os.environ) -> str:
     """A digest of everything but the plan that decides what a compilation writes.
 
     That is: every file of llminfra and of its modules, the installed CDKTF and providers by version, and the variables
-    that CDKTF reads. Files of a checkout are told by size and time of change; those of an installed wheel by size and by
-    the digests that the wheel brought, so that machines with the same wheel share what they keep.
+    that CDKTF reads. Files of a checkout are told by size and time of change, those of an installed wheel by size and
+    by the digests that the wheel brought, so that machines with the same wheel share what they keep.
     """
     variables = [f"{name}={value}" for name, value in sorted(environ.items()) if _decides(name)]
     return hashlib.sha256("\x1f".join([*_installed(), *variables]).encode()).hexdigest()
@@ -48,11 +48,11 @@ def code_state(environ: Mapping[str, str] = os.environ) -> str:
 def _installed() -> tuple[str, ...]:
     """The files that this process runs; what is changed under it afterwards is for the next one."""
     parts = [f"{sys.version_info[0]}.{sys.version_info[1]}"]
-    package = Path(__file__).parents[1]
-    record = _record(package.parent)
+    own = Path(__file__).parents[1]
+    record = _record(own.parent)
     if record is not None:
         parts.append(hashlib.sha256(record).hexdigest())
-    for folder in (package, modules_dir()):
+    for folder in (own, modules_dir()):
         parts += sorted(_files(str(folder), timed=record is None))
     for package in _BINDINGS:
         parts += sorted(_archives(package))
