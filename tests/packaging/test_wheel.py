@@ -1,5 +1,6 @@
 """The wheel as a user gets it: one package, nothing of this repository's own stacks, its data inside."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -70,17 +71,23 @@ def test_installed_wheel_synthesizes_a_spec_of_a_repository_with_its_own_stacks(
     (stacks / "__init__.py").touch()
     (stacks / "naming.py").write_text('REGION = "us-east-1"\n', encoding="utf-8")
     (stacks / "elsewhere.py").write_text(SPEC, encoding="utf-8")
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     where = subprocess.run(
         [installed, "-c", "import llminfra; print(llminfra.__file__)"],
-        check=True, capture_output=True, text=True, cwd=tmp_path,
+        check=True, capture_output=True, text=True, cwd=tmp_path, env=clean,
     ).stdout  # fmt: skip
     assert str(ROOT) not in where
-    done = subprocess.run(
-        [installed, "-m", "llminfra", "synth", "stacks/elsewhere.py", "-o", "out"],
-        check=False, capture_output=True, text=True, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out" / "manifest.json").is_file()
-    serving = tmp_path / "out" / "stacks" / "elsewhere-serving"
-    assert (serving / "cdk.tf.json").is_file()
-    assert (serving / "charts" / "llm-server" / "Chart.yaml").is_file()
+    written = {}
+    # Python compiles the scripts in an installed chart; the same comes out as from this checkout.
+    for name, python in (("installed", installed), ("checkout", Path(sys.executable))):
+        done = subprocess.run(
+            [python, "-m", "llminfra", "synth", "stacks/elsewhere.py", "-o", name],
+            check=False, capture_output=True, text=True, cwd=tmp_path, env=clean,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        out = tmp_path / name
+        written[name] = {str(file.relative_to(out)): file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    assert written["installed"] == written["checkout"]
+    assert "manifest.json" in written["installed"]
+    assert "stacks/elsewhere-serving/cdk.tf.json" in written["installed"]
+    assert "stacks/elsewhere-serving/charts/llm-server/Chart.yaml" in written["installed"]
