@@ -18,8 +18,8 @@ STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.
 
 
 def print_findings(diagnostics: Sequence[Diagnostic]) -> None:
-    """Print findings and a summary on stderr; errors last, where a terminal shows them."""
-    ordered = sorted(diagnostics, key=lambda item: -_ORDER.index(item.severity))
+    """Print findings and a summary on stderr: as the spec is read, and errors last, where a terminal shows them."""
+    ordered = sorted(diagnostics, key=lambda item: (-_ORDER.index(item.severity), item.file or "", item.line or 0))
     if sys.stderr.isatty():
         from llminfra.cli.output import stderr_console  # rich is for terminals
 
