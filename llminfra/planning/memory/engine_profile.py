@@ -148,14 +148,6 @@ def parse_version(text: str | None) -> tuple[int, ...] | None:
 
 
 _DATED = re.compile(r"(20\d\d)-(\d\d)")
-# First release of a month, for versions that only a date tells (PyPI upload dates).
-_BY_DATE = (
-    ((2023, 6), "0.1.0"), ((2023, 9), "0.2.0"), ((2023, 12), "0.2.4"), ((2024, 1), "0.2.7"),
-    ((2024, 2), "0.3.0"), ((2024, 4), "0.4.0"), ((2024, 6), "0.5.0"),
-    ((2024, 9), "0.6.0"), ((2024, 12), "0.6.4"), ((2025, 1), "0.6.6"), ((2025, 2), "0.7.2"), ((2025, 3), "0.8.0"),
-    ((2025, 5), "0.8.5"), ((2025, 6), "0.9.0"), ((2025, 7), "0.9.2"), ((2025, 8), "0.10.0"), ((2025, 9), "0.10.2"),
-    ((2025, 10), "0.11.0"), ((2025, 12), "0.12.0"), ((2026, 1), "0.14.0"), ((2026, 3), "0.17.0"),
-)  # fmt: skip
 
 
 def resolve_version(text: str | None) -> tuple[int, ...] | None:
@@ -166,9 +158,9 @@ def resolve_version(text: str | None) -> tuple[int, ...] | None:
     dated = _DATED.search(text or "")
     if dated is None:
         return None
-    month = (int(dated.group(1)), int(dated.group(2)))
-    release = next((name for start, name in reversed(_BY_DATE) if start <= month), _BY_DATE[0][1])
-    return parse_version(release)
+    month = f"{dated.group(1)}-{dated.group(2)}"
+    by_month: dict[str, str] = engine_data()["releases_by_month"]["first"]
+    return parse_version(next((by_month[start] for start in sorted(by_month, reverse=True) if start <= month), "0.1.0"))
 
 
 @cache
