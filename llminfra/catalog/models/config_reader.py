@@ -12,11 +12,10 @@ from msgspec import Struct, field
 from llminfra.catalog.datafile import read_data
 from llminfra.diagnostics import UsageError
 
-
 HIDDEN_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
 LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _VOCABULARY_KEYS = ("vocab_size", "padded_vocab_size")
-# Without one of each there is no model; other sizes may be zero, as the width of a feed-forward block that is not there.
+# Without one of each there is no model; other sizes may be zero, such as the width of a block that is not there.
 _POSITIVE = frozenset({*HIDDEN_KEYS, *LAYER_KEYS, *_VOCABULARY_KEYS, "num_attention_heads", "n_head", "n_heads"})
 _SIZE = re.compile(
     r"(_size|_dim|_rank|_heads|_layers|_experts)$|^(intermediate|ffn|moe_intermediate)_|^num_experts|^(n_inner|num_kv)"
