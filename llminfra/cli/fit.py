@@ -149,15 +149,18 @@ def _stream(path: Path) -> None:
     from llminfra.planning.memory import fit_jsonl
 
     if str(path) == "-":
-        for line in fit_jsonl(sys.stdin):
+        # Bytes, because one that is not UTF-8 must not stop the lines after it.
+        for line in fit_jsonl(sys.stdin.buffer):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
         return
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as lines:
             for line in fit_jsonl(lines):
                 sys.stdout.write(f"{line}\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except BrokenPipeError:
+        raise
+    except OSError as error:
         msg = f"cannot read {path}: {error}"
         raise UsageError(msg) from None
 

@@ -1,7 +1,10 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from llminfra.catalog.models import load_model, quantization_from_name
-from llminfra.planning.memory import divisibility_findings
+from llminfra.planning.memory import FitCase, divisibility_findings, fit_case, fit_line
 
 
 def codes(model, tp, pp=1, **options):
@@ -51,3 +54,42 @@ def test_expert_parallelism_needs_experts(tp):
 
 def test_more_stages_than_layers():
     assert "LLM_SHAPE_4" in codes("meta-llama/Llama-3.2-1B-Instruct", 1, pp=17)
+
+
+def fit(**case):
+    return fit_case(FitCase.model_validate({"gpu": "H100-80GB", "engine_version": "0.11.0", **case}))
+
+
+@pytest.mark.parametrize(
+    ("code", "case"),
+    [
+        ("LLM_SHAPE_1", {"model": "Qwen/Qwen3-32B", "tensor_parallel": 3}),
+        ("LLM_SHAPE_4", {"model": "meta-llama/Llama-3.2-1B-Instruct", "pipeline_parallel": 17}),
+        ("LLM_SHAPE_5", {"model": "Qwen/Qwen3-8B", "tensor_parallel": 2, "expert_parallel": True}),
+        ("LLM_SHAPE_6", {"model": "Qwen/Qwen3-235B-A22B-FP8", "tensor_parallel": 8, "expert_parallel": False}),
+    ],
+)
+def test_a_layout_that_the_engine_refuses_does_not_fit(code, case):
+    result = fit(**case)
+    assert result.fits is False
+    assert result.reason.startswith(code)
+    assert any(item.startswith(code) for item in result.findings)
+
+
+def test_the_engines_words_come_with_a_refused_layout():
+    words = "Total number of attention heads (64) must be divisible by tensor parallel size (3)."
+    assert fit(model="Qwen/Qwen3-32B", tensor_parallel=3).engine_error == words
+    assert fit(model="Qwen/Qwen3-32B", tensor_parallel=3, gpu=None).fits is False
+
+
+def test_experts_may_have_been_spread_where_a_row_does_not_say():
+    assert fit(model="Qwen/Qwen3-235B-A22B-FP8", tensor_parallel=8).fits is True
+
+
+def test_no_measured_start_is_called_refused():
+    data = Path(__file__).parents[2] / "benchmarks" / "memory" / "data"
+    for file in data.glob("*.jsonl"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if row.get("outcome") == "ok":
+                assert not fit_line(line).reason.startswith("LLM_SHAPE"), row["id"]

@@ -94,13 +94,58 @@ def test_missing_keys_take_the_defaults_of_the_config_class():
     assert sum(mixer.window is None for mixer in facts.attentions) == 5
 
 
-@pytest.mark.parametrize("config", [{}, {"model_type": "llama"}, {"hidden_size": 64}, {"text_config": {}}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"model_type": "llama"},
+        {"model_type": "llama", "vocab_size": 32000},
+        {"model_type": "llava", "text_config": {"model_type": "llama"}},
+        {"hidden_size": 64},
+        {"text_config": {}},
+    ],
+)
 def test_a_config_without_shapes_names_what_is_missing(config):
-    if config.get("model_type") == "llama":
-        assert ModelFacts.from_hf_config(config, model_id="x").hidden_size == 4096
-        return
     with pytest.raises(ModelConfigError, match="x"):
         ModelFacts.from_hf_config(config, model_id="x")
+
+
+def test_a_text_model_may_leave_its_shape_to_transformers():
+    # llava-hf/llava-1.5-7b-hf names the class and the vocabulary of its text model alone.
+    config = {"model_type": "llava", "text_config": {"model_type": "llama", "vocab_size": 32064}}
+    facts = ModelFacts.from_hf_config(config, model_id="x")
+    assert (facts.hidden_size, facts.num_layers, facts.vocab_size) == (4096, 32, 32064)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("hidden_size", 0),
+        ("hidden_size", -4096),
+        ("hidden_size", 10**18),
+        ("hidden_size", "4096"),
+        ("hidden_size", 4096.5),
+        ("hidden_size", float("nan")),
+        ("num_hidden_layers", 0),
+        ("num_hidden_layers", -1),
+        ("num_hidden_layers", True),
+        ("num_attention_heads", 0),
+        ("num_attention_heads", 2**20),
+        ("num_key_value_heads", -8),
+        ("head_dim", -128),
+        ("intermediate_size", -1),
+        ("intermediate_size", float("inf")),
+        ("num_local_experts", -8),
+        ("vocab_size", 0),
+        ("vocab_size", 10**9),
+        ("max_position_embeddings", -1),
+    ],
+)
+def test_sizes_that_no_model_has_are_refused_by_key_and_value(key, value):
+    config = dict(catalog_config("meta-llama/Llama-3.1-8B-Instruct")) | {key: value}
+    with pytest.raises(ModelConfigError, match=rf"config.json of x: {key} is .*, expected") as found:
+        ModelFacts.from_hf_config(config, model_id="x")
+    assert repr(value) in str(found.value)
 
 
 def test_an_absurd_layer_count_is_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +12,23 @@ from msgspec import Struct, field
 from llminfra.catalog.datafile import read_data
 from llminfra.diagnostics import UsageError
 
+HIDDEN_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
+LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_VOCABULARY_KEYS = ("vocab_size", "padded_vocab_size")
+# Without one of each there is no model; other sizes may be zero, such as the width of a block that is not there.
+_POSITIVE = frozenset({*HIDDEN_KEYS, *LAYER_KEYS, *_VOCABULARY_KEYS, "num_attention_heads", "n_head", "n_heads"})
+_SIZE = re.compile(
+    r"(_size|_dim|_rank|_heads|_layers|_experts)$|^(intermediate|ffn|moe_intermediate)_|^num_experts|^(n_inner|num_kv)"
+)
+# Contexts of ten million tokens exist (Llama 4 Scout), and rotary bases are no sizes.
+_NO_SIZE = re.compile(r"position|token|theta|window|chunk|seq|max_")
+LARGEST = 10**7
+"""No width, layer count or vocabulary comes near: the largest vocabularies have 262,144 entries."""
+_CONTEXT, _LONGEST = "max_position_embeddings", 10**9
+
 
 class ModelConfigError(UsageError):
-    """A ``config.json`` from which no architecture can be computed; the message names the missing key."""
+    """A ``config.json`` from which no architecture can be computed; the message names the key."""
 
 
 class ConfigReader(Struct, frozen=True):
@@ -31,7 +47,13 @@ class ConfigReader(Struct, frozen=True):
 
     @classmethod
     def of(cls, values: Mapping[str, Any], model_id: str, model_type: str | None = None) -> ConfigReader:
-        """Reader for ``values``; ``model_type`` is used where the object has none."""
+        """Reader for ``values``; ``model_type`` is used where the object has none.
+
+        Raises:
+            ModelConfigError: A size is not a number that a model can have.
+        """
+        for key, value in values.items():
+            _check_size(key, value, model_id)
         kind = str(values.get("model_type") or model_type or "")
         defaults = read_data("models/hf_defaults.json")["defaults"].get(kind, {})
         return cls(values=values, model_type=kind, model_id=model_id, defaults=defaults)
@@ -59,7 +81,7 @@ class ConfigReader(Struct, frozen=True):
         """Like `get`, as an int.
 
         Raises:
-            ModelConfigError: nothing found and no ``default`` given.
+            ModelConfigError: nothing found and no ``default`` given, or no finite number.
         """
         value = self.get(*keys)
         if isinstance(value, list):
@@ -70,6 +92,8 @@ class ConfigReader(Struct, frozen=True):
                     f"config.json of {self.model_id} has no `{keys[0]}` (model_type {self.model_type or 'missing'})"
                 )
             return default
+        if not math.isfinite(value):
+            raise ModelConfigError(f"config.json of {self.model_id}: {keys[0]} is {value}, expected a number")
         return int(value)
 
     def flag(self, *keys: str, default: bool = False) -> bool:
@@ -80,3 +104,24 @@ class ConfigReader(Struct, frozen=True):
     def has(self, key: str) -> bool:
         """Whether the object itself has the key with a value."""
         return self.values.get(key) is not None
+
+    def states_any(self, *keys: str) -> bool:
+        """Whether the object itself, not its class's defaults, has a value for one of the keys."""
+        return any(self.has(key) for key in keys)
+
+
+def _check_size(key: str, value: Any, model_id: str) -> None:
+    """Refuse what no model can have: arithmetic on it gives nonsense, or fails where nobody sees why."""
+    must = key in _POSITIVE or key == _CONTEXT
+    if value is None or not (must or (_SIZE.search(key) and not _NO_SIZE.search(key))):
+        return
+    # Models without positions (recurrent, ALiBi) say 0.
+    least, most = int(key in _POSITIVE), _LONGEST if key == _CONTEXT else LARGEST
+    for item in value if isinstance(value, list) else (value,):
+        number = isinstance(item, int | float) and not isinstance(item, bool)
+        if not number and not must:
+            continue
+        if not number or not math.isfinite(item) or item != int(item) or not least <= item <= most:
+            raise ModelConfigError(
+                f"config.json of {model_id}: {key} is {item!r}, expected a whole number from {least} to {most:,}"
+            )

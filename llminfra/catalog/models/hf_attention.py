@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
+from llminfra.catalog.models.config_reader import LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import Attention, Indexer, Mla, QkNorm
 
 MOST_LAYERS = 10_000
@@ -53,9 +53,11 @@ def layer_count(text: ConfigReader) -> int:
     Raises:
         ModelConfigError: the count is missing or absurd.
     """
-    count = text.integer("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-    if not 0 <= count <= MOST_LAYERS:
-        raise ModelConfigError(f"config.json of {text.model_id}: num_hidden_layers {count} is not a layer count")
+    count = text.integer(*LAYER_KEYS)
+    if not 0 < count <= MOST_LAYERS:
+        raise ModelConfigError(
+            f"config.json of {text.model_id}: num_hidden_layers is {count}, expected 1 to {MOST_LAYERS:,}"
+        )
     return count
 
 
@@ -76,6 +78,10 @@ def read_heads(text: ConfigReader) -> tuple[int, int, int]:
     head_dim = text.get("head_dim", "kv_channels", "attention_head_dim")
     if not isinstance(head_dim, int) or head_dim <= 0:
         head_dim = hidden // heads
+        if head_dim < 1:
+            raise ModelConfigError(
+                f"config.json of {text.model_id}: num_attention_heads is {heads}, expected at most hidden_size {hidden}"
+            )
     return heads, kv_heads, head_dim
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
+from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.hf_encoders import encoders_from
 from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
@@ -24,7 +24,13 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
     text = _text_reader(top)
     if not text.model_type and not text.has("hidden_size"):
         raise ModelConfigError(f"config.json of {model_id} has neither model_type nor hidden_size")
-    hidden = text.integer("hidden_size", "n_embd", "d_model", "dim")
+    # LLaVA's text_config names class and vocabulary and leaves the rest to transformers; a type alone would be a guess.
+    named = (*HIDDEN_KEYS, *LAYER_KEYS, *(() if text is top else ("vocab_size", "num_attention_heads")))
+    if not text.states_any(*named):
+        raise ModelConfigError(
+            f"config.json of {model_id} states no shape: it has neither `{HIDDEN_KEYS[0]}` nor `{LAYER_KEYS[0]}`"
+        )
+    hidden = text.integer(*HIDDEN_KEYS)
     layers = decoder_layers(text)
     architectures = config.get("architectures") or text.values.get("architectures") or []
     architecture = str(architectures[0]) if architectures else ""

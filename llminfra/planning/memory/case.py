@@ -9,7 +9,19 @@ def _none_when_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+ENGINES = ("vllm", "sglang", "tgi", "deepspeed", "djl-lmi", "mii", "trtllm", "custom")
+"""What `FitCase.engine` may name; those without rules of their own are judged by vLLM's."""
+
 OptionalText = Annotated[str | None, BeforeValidator(_none_when_empty)]
+
+
+Identity = Annotated[str | None, BeforeValidator(_number_as_text)]
+# More ranks than any cluster has: lists of them would be made.
+Ranks = Annotated[int, Field(ge=1, le=65536)]
 
 
 class FitCase(BaseModel):
@@ -19,12 +31,13 @@ class FitCase(BaseModel):
     set. Names follow those rows.
 
     Attributes:
+        id: Name of the row, for its result; a whole number becomes text.
         model: Hugging Face id or any name when ``config`` is given.
         config_ref: Catalog id whose architecture the model shares, for fine-tunes and quantized copies.
         config: A ``config.json`` object; wins over the catalog.
         engine: ``vllm``, ``sglang``, ``tgi`` or ``deepspeed``.
         engine_version: As the engine prints it, for example ``0.11.0``.
-        gpu: Device name such as ``H100-80GB``.
+        gpu: Device name such as ``H100-80GB``, or an EC2 instance type, which stands for one of its GPUs.
         gpus_total: GPUs of one replica; used when no parallelism is given.
         gpu_memory_utilization: Share of the device that the engine may use (``mem_fraction_static`` for SGLang).
         kv_cache_dtype: ``auto`` or ``fp8`` and its variants.
@@ -33,19 +46,19 @@ class FitCase(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
-    id: str | None = None
+    id: Identity = None
     model: str = ""
     config_ref: OptionalText = None
     config: dict[str, Any] | None = None
     engine: str = "vllm"
     engine_version: OptionalText = None
     gpu: OptionalText = None
-    gpus_total: Annotated[int, Field(ge=1)] | None = None
-    tensor_parallel: Annotated[int, Field(ge=1)] | None = None
-    pipeline_parallel: Annotated[int, Field(ge=1)] | None = None
-    data_parallel: Annotated[int, Field(ge=1)] | None = None
-    expert_parallel: bool | Annotated[int, Field(ge=1)] | None = None
-    decode_context_parallel: Annotated[int, Field(ge=1)] | None = None
+    gpus_total: Ranks | None = None
+    tensor_parallel: Ranks | None = None
+    pipeline_parallel: Ranks | None = None
+    data_parallel: Ranks | None = None
+    expert_parallel: bool | Ranks | None = None
+    decode_context_parallel: Ranks | None = None
     dtype: OptionalText = None
     quantization: OptionalText = None
     kv_cache_dtype: OptionalText = None
@@ -65,7 +78,7 @@ class FitResult(BaseModel):
 
     Attributes:
         fits: True starts, False does not, None when the device is not known.
-        reason: ``CODE: sentence``; for failures followed by the engine's own words.
+        reason: ``CODE: sentence``, or a sentence alone where no rule is broken and the case cannot be read.
         engine_error: The text that the engine would print, None when it starts.
         weights_gib_per_gpu: Largest rank.
         kv_bytes_per_token_per_gpu: Cache bytes behind one reported token.
@@ -80,7 +93,8 @@ class FitResult(BaseModel):
         total_gpu_gib: What the driver reports.
         budget_gib: ``total_gpu_gib`` times the utilization.
         explain: One line per figure: its value and where it comes from.
-        error: Why the case could not be computed at all; every figure is None then.
+        error: Why the case could not be computed at all, in `fit_jsonl` with the number of its line; every figure is
+            None then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())

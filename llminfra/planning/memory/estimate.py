@@ -29,6 +29,7 @@ from llminfra.planning.memory.engine_profile import (
 from llminfra.planning.memory.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.kv_specs import layer_specs
 from llminfra.planning.memory.overhead import GIB
+from llminfra.planning.memory.refusals import on_device, with_refusal
 from llminfra.planning.memory.settings import Settings, clean_id, resolve
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.weights import WeightBytes, rank_weights
@@ -38,11 +39,14 @@ KERNEL_BLOCK = 16
 
 
 def fit_case(case: FitCase) -> FitResult:
-    """Memory of ``case``; an unknown model or a config without shapes becomes a result with ``error``."""
+    """Memory of ``case``; an unknown model or a config without shapes becomes a result with ``error``.
+
+    A layout that the engine refuses before it looks at memory (`divisibility`) does not fit, on whatever device.
+    """
     try:
         facts = facts_for(case)
     except ModelConfigError as error:
-        return FitResult(id=case.id, model=case.model, reason=f"LLM_FIT_9: {error}", error=str(error))
+        return FitResult(id=case.id, model=case.model, reason=f"LLM_FIT_3: {error}", error=str(error))
     if facts is None:
         names = ", ".join(suggest(case.model or case.config_ref or ""))
         text = (
@@ -51,14 +55,29 @@ def fit_case(case: FitCase) -> FitResult:
             + ", give `config_ref` with the catalog model whose architecture it shares, or give its config.json as"
             " `config`"
         )
-        return FitResult(id=case.id, model=case.model, reason=f"LLM_FIT_9: {text}", error=text)
-    return estimate(facts, case)
+        return FitResult(id=case.id, model=case.model, reason=f"LLM_FIT_3: {text}", error=text)
+    case = on_device(case)
+    sized = case
+    if (case.pipeline_parallel or 1) > facts.num_layers:
+        # Stages without a layer have no cache to plan; the refusal says so.
+        sized = case.model_copy(update={"gpu": None, "total_gpu_gib": None})
+    return with_refusal(facts, case, estimate(facts, sized))
 
 
 def facts_for(case: FitCase) -> ModelFacts | None:
-    """Facts of the case's model: its own config, the catalog entry, or the entry it refers to."""
+    """Facts of the case's model: its own config, the catalog entry, or the entry it refers to.
+
+    Raises:
+        ModelConfigError: The config has no architecture that can be computed.
+    """
     if case.config is not None:
-        return ModelFacts.from_hf_config(case.config, model_id=case.model or "config.json")
+        name = case.model or "config.json"
+        try:
+            return ModelFacts.from_hf_config(case.config, model_id=name)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A config.json of a shape nobody foresaw is the user's to mend, and no crash.
+            msg = f"config.json of {name} cannot be read: {type(error).__name__}: {error}"
+            raise ModelConfigError(msg) from error
     return load_model(clean_id(case.model)) or (load_model(case.config_ref) if case.config_ref else None)
 
 
@@ -121,7 +140,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     result = FitResult(
         id=case.id,
         model=case.model or facts.model_id,
-        reason="LLM_MEM_0: no GPU is named, so only weights and cache bytes per token are known",
+        reason=f"LLM_MEM_0: {_no_device(case)}, so only weights and cache bytes per token are known",
         weights_gib_per_gpu=round(weights.total / GIB, 4),
         kv_bytes_per_token_per_gpu=round(plan.bytes_per_token(length, batched), 2),
         kv_needed_gib=round(plan.needed_bytes(length, batched) / GIB, 4),
@@ -150,6 +169,10 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     else:
         budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu)
     return _with_budget(result, budget)
+
+
+def _no_device(case: FitCase) -> str:
+    return f"the GPU {case.gpu!r} is not known" if case.gpu else "no GPU is named"
 
 
 def _with_budget(result: FitResult, budget: Budget) -> FitResult:

@@ -9,35 +9,68 @@ from pydantic import ValidationError
 
 from llminfra.planning.memory.case import FitCase, FitResult
 from llminfra.planning.memory.estimate import fit_case
+from llminfra.planning.memory.keys import misnamed
 
 
-def fit_jsonl(lines: Iterable[str]) -> Iterator[str]:
-    """One result for every line that is not blank; a line that is no case gives a result with ``error``."""
-    for line in lines:
-        if line.strip():
-            yield fit_line(line).model_dump_json()
+def fit_jsonl(lines: Iterable[str | bytes]) -> Iterator[str]:
+    """One result for every line that is not blank; a line that is no case gives a result with ``error``.
+
+    Bytes are read as UTF-8, so that one bad byte spoils its own line and none else.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        result = _fit(line)
+        if result.error is not None:
+            result = result.model_copy(update={"error": f"line {number}: {result.error}"})
+        yield _written(result)
+
+
+def _written(result: FitResult) -> str:
+    try:
+        return result.model_dump_json()
+    except ValueError:
+        # JSON may name half of a surrogate pair, which no UTF-8 can hold.
+        named = {"id": _text(result.id), "model": _text(result.model), "error": _text(result.error)}
+        return result.model_copy(update={**named, "reason": _text(result.reason), "explain": ()}).model_dump_json()
 
 
 def fit_line(line: str) -> FitResult:
     """Result of one JSON line."""
+    return _fit(line)
+
+
+def _fit(line: str | bytes) -> FitResult:
     try:
-        data = json.loads(line)
-    except ValueError as error:
-        return FitResult(reason=f"LLM_FIT_9: not JSON: {error}", error=f"not JSON: {error}")
+        data = json.loads(line.decode("utf-8-sig") if isinstance(line, bytes) else line)
+    except UnicodeDecodeError as error:
+        return _unread(f"not UTF-8: {error.reason} at byte {error.start + 1}")
+    except (ValueError, RecursionError) as error:
+        return _unread(f"not JSON: {error}")
     if not isinstance(data, dict):
-        text = f"a case is a JSON object, got {type(data).__name__}"
-        return FitResult(reason=f"LLM_FIT_9: {text}", error=text)
-    name, identity = data.get("model"), data.get("id")
-    model = name if isinstance(name, str) else ""
-    row = identity if isinstance(identity, str) else None
+        return _unread(f"a case is a JSON object, got {type(data).__name__}")
+    model, row = _text(data.get("model")) or "", _text(data.get("id"))
+    if wrong := misnamed(data):
+        return _unread(wrong, row, model)
     try:
         case = FitCase.model_validate(data)
     except ValidationError as error:
         text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        return FitResult(id=row, model=model, reason=f"LLM_FIT_9: {text}", error=text)
+        return _unread(text, row, model)
     try:
         return fit_case(case)
-    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         # A config.json of a shape nobody foresaw must not stop the lines after it.
-        text = f"cannot compute: {type(error).__name__}: {error}"
-        return FitResult(id=row, model=model, reason=f"LLM_FIT_9: {text}", error=text)
+        return _unread(f"cannot compute: {type(error).__name__}: {error}", row, model)
+
+
+def _unread(text: str, row: str | None = None, model: str = "") -> FitResult:
+    """No rule is broken here, so the reason carries no code."""
+    return FitResult(id=row, model=model, reason=text, error=text)
+
+
+def _text(value: object) -> str | None:
+    """Text, or a number as text, that JSON can hold; half a surrogate pair cannot be written."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).encode("utf-8", "replace").decode("utf-8")

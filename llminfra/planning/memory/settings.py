@@ -57,7 +57,7 @@ def resolve(
         notes.append(f"tensor_parallel {tp}: all {case.gpus_total} GPUs of the replica")
     else:
         tp = 1
-    ep = _expert_ranks(facts, case, tp, dp)
+    ep = expert_ranks(facts, case, tp, dp)
     dtype = _dtype(facts, case, gpu)
     quant = quantization(facts, case)
     kv_dtype = _kv_dtype(case, quant)
@@ -207,7 +207,8 @@ def kv_element_bytes(name: str, dtype: str, head_dim: int) -> float:
     return 4 if dtype == "float32" else 2
 
 
-def _expert_ranks(facts: ModelFacts, case: FitCase, tp: int, dp: int) -> int:
+def expert_ranks(facts: ModelFacts, case: FitCase, tp: int, dp: int) -> int:
+    """Ranks that experts are spread over, 1 where each rank has a part of every expert."""
     if not facts.is_moe or not case.expert_parallel:
         return 1
     return tp * dp if case.expert_parallel is True else max(int(case.expert_parallel), 1)

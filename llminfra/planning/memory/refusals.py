@@ -1,0 +1,41 @@
+"""What engines refuse before they look at memory, and where a case runs."""
+
+from __future__ import annotations
+
+from llminfra.catalog import instances
+from llminfra.catalog.models import ModelFacts
+from llminfra.planning.memory.case import ENGINES, FitCase, FitResult
+from llminfra.planning.memory.divisibility import ShapeFinding, divisibility_findings
+from llminfra.planning.memory.settings import expert_ranks, quantization
+
+
+def on_device(case: FitCase) -> FitCase:
+    """The case on a GPU of the instance type that it names; on what it names, where that is none."""
+    found = instances.get(case.gpu.strip().lower().removeprefix("ml.")) if case.gpu else None
+    return case if found is None or found.gpu is None else case.model_copy(update={"gpu": found.gpu.device})
+
+
+def with_refusal(facts: ModelFacts, case: FitCase, result: FitResult) -> FitResult:
+    """``result`` as a failure, in the engine's words, where the layout is one that the engine does not start with."""
+    if case.engine not in ENGINES:
+        note = f"engine {case.engine!r} is not known ({', '.join(ENGINES)} are): the rules of vLLM are taken"
+        result = result.model_copy(update={"findings": (*result.findings, note)})
+    fatal = _refusal(facts, case, result.tensor_parallel or 1, result.pipeline_parallel or 1)
+    if fatal is None:
+        return result
+    listed = result.findings if str(fatal) in result.findings else (*result.findings, str(fatal))
+    update = {"fits": False, "reason": str(fatal), "engine_error": fatal.runtime_message, "findings": listed}
+    return result.model_copy(update={**update, "estimated_max_len": None})
+
+
+def _refusal(facts: ModelFacts, case: FitCase, tp: int, pp: int) -> ShapeFinding | None:
+    dp = case.data_parallel or 1
+    ep = expert_ranks(facts, case, tp, dp)
+    if case.expert_parallel and not facts.is_moe:
+        ep = tp * dp
+    if case.expert_parallel is None and facts.is_moe:
+        # Rows of measured starts do not say whether experts were spread whole, which no width forbids: a row of
+        # Qwen3-235B-A22B-FP8 started on eight ranks, over which its experts cannot be cut.
+        ep = max(ep, 2)
+    found = divisibility_findings(facts, tp, pp, ep=ep, quant=quantization(facts, case))
+    return next((item for item in found if item.fatal), None)
