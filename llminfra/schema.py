@@ -6,10 +6,7 @@ types is made by ``kind``; see ``llminfra.loading.yaml_platform``.
 
 from __future__ import annotations
 
-import ast
 import inspect
-import sys
-from functools import cache
 from typing import Any
 
 from llminfra.loading.yaml_types import (
@@ -23,6 +20,7 @@ from llminfra.loading.yaml_types import (
     value_type,
 )
 from llminfra.spec._base import Spec
+from llminfra.spec._field_docs import field_docs
 from llminfra.spec.platform import Platform
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -76,7 +74,7 @@ def _specs_within(annotation: Any) -> list[type[Spec]]:
 
 
 def _definition(cls: type[Spec], raw: dict[str, Any]) -> dict[str, Any]:
-    docs = _field_docs(cls)
+    docs = field_docs(cls)
     properties: dict[str, Any] = {}
     for name, info in cls.model_fields.items():
         schema = {key: value for key, value in raw["properties"][name].items() if key != "title"}
@@ -161,36 +159,7 @@ def _yaml_form(annotation: Any, schema: dict[str, Any]) -> dict[str, Any]:
     return {**(forms[0] if len(forms) == 1 else {"anyOf": forms}), **kept}
 
 
-def _field_docs(cls: type[Spec]) -> dict[str, str]:
-    """The text under each field, own and inherited."""
-    docs: dict[str, str] = {}
-    for each in reversed(cls.__mro__):
-        if issubclass(each, Spec):
-            docs.update(_module_docs(each.__module__).get(each.__name__, {}))
-    return docs
-
-
 def _types_doc(annotation: Any) -> str:
     """For a field without text of its own: the first sentence of each type it takes."""
     docs = [inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0] for cls in _specs_within(annotation)]
     return " Or: ".join(" ".join(doc.split()) for doc in docs)
-
-
-@cache
-def _module_docs(module: str) -> dict[str, dict[str, str]]:
-    """Attribute docstrings by class; read from the source, because reading them at import would cost every command."""
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
-    found: dict[str, dict[str, str]] = {}
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            pairs = zip(node.body, node.body[1:], strict=False)
-            found[node.name] = {
-                field.target.id: " ".join(str(text.value.value).split())
-                for field, text in pairs
-                if isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-                and isinstance(text.value.value, str)
-            }
-    return found

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-PROTECTED_ENV_PATTERN = (
-    r"^(HF_TOKEN|HF_API_TOKEN|HUGGING_FACE_HUB_TOKEN|HUGGINGFACE_TOKEN|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|"
-    r"WANDB_API_KEY|NGC_API_KEY|.*_API_KEY|.*_PASSWORD|.*_SECRET|.*_SECRET_KEY|.*_ACCESS_TOKEN|.*_AUTH_TOKEN)$"
-)
-"""Environment variables whose value is a secret: they come from a Secret, never from values."""
+from llminfra.catalog.container_env import is_secret_env, is_secret_flag, is_secret_value
 
-SECRET_FLAGS = ("--api-key", "--admin-api-key", "--hf-token", "--huggingface-token")
-"""Engine flags that take a secret on the command line, where ``ps`` and every log show it."""
-
-# Formats: a Hugging Face token starts with hf_, an AWS access key id with AKIA or ASIA (20 characters in all).
-_SECRET_VALUE = re.compile(r"(\bhf_[A-Za-z0-9]{20,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY)")
-_SECRET_ENV = re.compile(PROTECTED_ENV_PATTERN)
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 def literal_secrets(env: Mapping[str, str], args: Iterable[str]) -> list[str]:
@@ -24,12 +15,12 @@ def literal_secrets(env: Mapping[str, str], args: Iterable[str]) -> list[str]:
     found = [
         f"environment variable {name} is a secret: refer to a Secret instead of writing its value"
         for name, value in env.items()
-        if _SECRET_ENV.match(name) or _SECRET_VALUE.search(value)
+        if is_secret_env(name) or is_secret_value(value)
     ]
     for arg in args:
-        flag = arg.split("=", 1)[0]
-        if flag in SECRET_FLAGS:
+        flag, _, value = arg.partition("=")
+        if is_secret_flag(arg) and not value.startswith("$("):
             found.append(f"argument {flag} takes a secret on the command line: use the environment, from a Secret")
-        elif _SECRET_VALUE.search(arg):
+        elif is_secret_value(arg):
             found.append("an argument holds a literal secret: use the environment, from a Secret")
     return found

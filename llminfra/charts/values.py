@@ -5,13 +5,13 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
+from llminfra.catalog.container_env import ENV_NAME_PATTERN
+
 LateStr = Annotated[str, Field(min_length=1)]
 """A string that Terraform may fill in at apply time (an ARN, an id): checked for presence only."""
 
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
 """An RFC 1123 label: names of Services, containers, volumes and ports."""
-
-ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 EnvName = Annotated[str, Field(pattern=ENV_NAME_PATTERN)]
 """Name of an environment variable that every shell accepts."""

@@ -19,12 +19,12 @@ def absolute_paths(platforms: Iterable[Platform], diagnostics: Sequence[Diagnost
     """Replace the type's name at the start of a path by the place in the platform, where there is one."""
     if not diagnostics:
         return []
-    places = {
-        (_base(item), item.origin): path
-        for platform in platforms
-        for path, item in _walk(platform, "")
-        if item.reported and _base(item)
-    }
+    places: dict[tuple[str, tuple[str, int] | None], str] = {}
+    for platform in platforms:
+        for path, item in _walk(platform, ""):
+            if item.reported and _base(item):
+                # The first place is the object's own section; endpoints come later and hold the same object.
+                places.setdefault((_base(item), item.origin), path)
     return [_moved(item, places) for item in diagnostics]
 
 

@@ -19,6 +19,7 @@ from llminfra.loading.yaml_types import (
     wants_text,
 )
 from llminfra.spec._base import Spec, collecting
+from llminfra.spec._expectations import written_as_yaml
 from llminfra.spec._shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Builder:
                 unresolved.add(key)
             elif value is not _ABSENT:
                 values[key] = value
-        with collecting() as found:
+        with collecting() as found, written_as_yaml():
             built = cls(**values)
         base = _base(cls, values)
         for item in found:

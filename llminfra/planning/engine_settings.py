@@ -10,6 +10,8 @@ from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.engine import Engine
     from llminfra.spec.engines.base import Image
 
@@ -74,4 +76,23 @@ def engine_settings(engine: Engine, release: EngineRelease | None) -> EngineSett
         judged=True,
         reads_object_storage=engine.kind in _READS_OBJECT_STORAGE,
         spans_nodes=engine.kind in _SPANS_NODES,
+    )
+
+
+def check_step(endpoint: Endpoint, settings: EngineSettings, findings: Findings) -> None:
+    """Report a scheduler step that is smaller than the batch: vLLM refuses it when it starts."""
+    tokens, sequences = settings.max_num_batched_tokens, settings.max_num_seqs
+    if settings.kind != "vllm" or tokens is None or tokens >= sequences:
+        return
+    findings.error(
+        "LLM_FIT_43",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine.max_num_batched_tokens",
+        f"a scheduler step of {tokens:,} tokens has none for some of the {sequences:,} sequences of a batch",
+        found=f"max_num_batched_tokens={tokens}, max_num_seqs={sequences}"
+        + ("" if getattr(endpoint.engine, "max_num_seqs", None) else " (the default)"),
+        expected=f"max_num_batched_tokens of at least {sequences}",
+        fix=f"set max_num_batched_tokens={sequences} or more, or max_num_seqs={tokens}",
+        runtime_message=f"max_num_batched_tokens ({tokens}) must be greater than or equal to max_num_seqs "
+        f"({sequences}).",
     )

@@ -9,13 +9,14 @@ from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.adapters import adapters_gib, plan_adapters
 from llminfra.planning.compile_cache import cacheable, check_compile_cache, compile_cache_plan
+from llminfra.planning.container_settings import check_literals, check_overrides
 from llminfra.planning.copied_weights import copied_weights
 from llminfra.planning.disaggregation import check_role_shape
 from llminfra.planning.distributed import check_ranks, has_stages
 from llminfra.planning.endpoint_model import checkpoint_bytes, model_facts
 from llminfra.planning.endpoint_plan import DrainPlan
 from llminfra.planning.engine_release import find_release, release_for_sagemaker, release_with_efa
-from llminfra.planning.engine_settings import engine_settings
+from llminfra.planning.engine_settings import check_step, engine_settings
 from llminfra.planning.facts import number
 from llminfra.planning.fitting import find_spread
 from llminfra.planning.gpu_shares import shared_settings
@@ -71,6 +72,7 @@ def plan_serving(
     Returns:
         ``None`` where it cannot be planned; then there is a finding.
     """
+    check_literals(endpoint, findings)
     facts = model_facts(endpoint, findings)
     known = len(findings.items)
     release = release_for_sagemaker(endpoint, findings) if place == "sagemaker" else find_release(endpoint, findings)
@@ -82,6 +84,7 @@ def plan_serving(
     if settings is None:
         return None
     engine = settings
+    check_step(endpoint, engine, findings)
     path = f"endpoints.{endpoint.name}"
     longest = facts.max_position_embeddings
     if engine.max_model_len and longest and engine.max_model_len > longest:
@@ -230,6 +233,7 @@ def plan_serving(
             expected=f"an option of {engine.kind} {release.version if release else ''}".strip(),
         )
     invocation = engine_adapter.invoke(job)
+    check_overrides(endpoint, release, invocation, findings)
     version = release.version if release else (engine.image.tag or "" if engine.image else "")
     least, most = _replicas(endpoint)
     return ServingPlan(

@@ -147,6 +147,26 @@ RULES = (
         source=("llminfra: latency estimate with its measured error",),
     ),
     emitted(
+        "LLM_FIT_42",
+        "Extra arguments and variables do not overrule the plan",
+        looks_at=_PLAN,
+        why="Of two equal flags an engine takes the last. A context length, spread or share of memory from extra_args "
+        "would be what runs, while fit, replicas and cost were proved for another.",
+        fix="remove the argument, and set the field that the finding names",
+        source=(
+            "Python documentation: argparse, the last of repeated options wins",
+            "vllm 0.25.1 vllm/engine/arg_utils.py: flags and short forms",
+        ),
+    ),
+    emitted(
+        "LLM_FIT_43",
+        "A scheduler step has a token for every sequence of the batch",
+        looks_at=_PLAN,
+        why="vLLM refuses to start with fewer tokens in a step than sequences in a batch.",
+        fix="raise max_num_batched_tokens, or lower max_num_seqs",
+        source=("vllm 0.11.2 to 0.25.1 vllm/config/scheduler.py: SchedulerConfig",),
+    ),
+    emitted(
         "LLM_SRV_20",
         "The engine is maintained",
         severity=Severity.WARNING,

@@ -6,12 +6,27 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from llminfra.diagnostics import Diagnostic, Severity
+from llminfra.spec._expectations import (
+    REFUSED,
+    annotation_at,
+    assignment,
+    enumerated,
+    example_of,
+    has_keys,
+    how_to_write,
+    noun,
+    options,
+    secret_reference,
+)
+from llminfra.spec._field_docs import field_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import BaseModel, ValidationError
+    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
 _SECRET_SHAPES = re.compile(
@@ -28,27 +43,30 @@ def looks_like_credential(value: object) -> bool:
 def shape_diagnostics(
     error: ValidationError, cls: type[BaseModel], data: Mapping[str, Any], origin: tuple[str, int] | None
 ) -> list[Diagnostic]:
-    """One diagnostic per pydantic error, with the path starting at the object's section and name."""
+    """What is wrong with the data of an object, with paths starting at its section and name.
+
+    The alternatives of one field that all refuse a value make one finding, not one each.
+    """
     section = getattr(cls, "spec_section", "") or cls.__name__
     name = data.get("name")
     base = f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
-    found = []
-    seen: set[tuple[str, str]] = set()
+    found: dict[tuple[str, str], Diagnostic] = {}
     for item in error.errors(include_url=False, include_input=True):
-        diagnostic = _one(item, cls, base, origin)
-        if (diagnostic.path, diagnostic.message) not in seen:
-            seen.add((diagnostic.path, diagnostic.message))
-            found.append(diagnostic)
-    return found
+        diagnostic = _one(item, cls, base, data, origin)
+        several = len(options(annotation_at(cls, item["loc"]))) > 1
+        found.setdefault((diagnostic.path, "" if several else diagnostic.message), diagnostic)
+    return list(found.values())
 
 
-def _one(item: ErrorDetails, cls: type[BaseModel], base: str, origin: tuple[str, int] | None) -> Diagnostic:
-    loc = [str(part) for part in item["loc"] if not _is_union_tag(part)]
+def _one(
+    item: ErrorDetails, cls: type[BaseModel], base: str, data: Mapping[str, Any], origin: tuple[str, int] | None
+) -> Diagnostic:
+    loc = _parts(cls, item)
     path = ".".join([base, *loc])
     file, line = origin or (None, None)
     kind, value = item["type"], item.get("input")
     field = loc[0] if loc else ""
-    code, message, found, expected, fix = "LLM_SPEC_1", item["msg"], _show(value), "", ""
+    code, found = "LLM_SPEC_1", _show(value)
     if kind == "extra_forbidden":
         code, known, name = "LLM_SPEC_2", sorted(cls.model_fields), str(item["loc"][-1])
         close = difflib.get_close_matches(name, known, n=3)
@@ -58,20 +76,21 @@ def _one(item: ErrorDetails, cls: type[BaseModel], base: str, origin: tuple[str,
         fix = f"did you mean {close[0]!r}?" if close else "remove it, or see `llminfra schema`"
     elif kind == "missing":
         code, message = "LLM_SPEC_3", f"{cls.__name__} needs the field {field!r}"
-        found, fix = "nothing", f"add {field}=…"
+        found, expected = "nothing", field_phrase(cls, field) or noun(annotation_at(cls, item["loc"]))
+        fix = f"add {assignment(field, example_of(cls, field) or '…')}"
     elif _wants_secret(cls, field) and isinstance(value, str):
         code, message = "LLM_SEC_1", "a literal stands where a Secret reference belongs"
         found = "a literal string (not shown)"
-        expected = 'Secret(name="…"), the name of a secret in AWS Secrets Manager'
-        fix = "store the value in AWS Secrets Manager, rotate it, and name it with Secret(name=…)"
+        expected = f"{secret_reference()}, the name of a secret in AWS Secrets Manager"
+        fix = f"store the value in AWS Secrets Manager, rotate it, and name it with {secret_reference()}"
     elif looks_like_credential(value):
         code, message = "LLM_SEC_1", "this looks like a credential"
         found, expected = "a literal with the shape of a token (not shown)", "a name"
-        fix = "store the value in AWS Secrets Manager, rotate it, and name it with Secret(name=…)"
+        fix = f"store the value in AWS Secrets Manager, rotate it, and name it with {secret_reference()}"
+    elif not loc:
+        message, found, expected, fix = _together(item, cls, data)
     else:
-        message = item["msg"].removeprefix("Value error, ")
-        expected = _expected(item)
-        fix = f"give {field or cls.__name__} {expected}" if expected else f"change {field or cls.__name__}"
+        message, expected, fix = _value(item, cls, field, value)
     return Diagnostic(
         code=code,
         severity=Severity.ERROR,
@@ -89,20 +108,76 @@ def _is_union_tag(part: int | str) -> bool:
     return isinstance(part, str) and (not part.isidentifier() or part[:1].isupper())
 
 
-def _expected(item: ErrorDetails) -> str:
+def _together(item: ErrorDetails, cls: type[BaseModel], data: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Fields that contradict one another: only they are shown."""
     context = item.get("ctx") or {}
-    if "expected" in context:
-        return str(context["expected"])
-    if "expected_tags" in context:
-        return str(context["expected_tags"])
-    if "class_name" in context:
-        return f"a {context['class_name']} object"
-    for key, words in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
+    message = item["msg"].removeprefix("Value error, ")
+    fields = context.get("fields") if item["type"] == REFUSED else None
+    fields = fields or [name for name in cls.model_fields if re.search(rf"\b{name}\b", message)]
+    shown = [assignment(name, _show(data[name])) for name in fields if name in data]
+    either = enumerated(list(fields)) or cls.__name__
+    found = ", ".join(shown) or f"{cls.__name__} as it is"
+    return message, found, str(context.get("expected", "")), str(context.get("fix", "")) or f"change {either}"
+
+
+def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object) -> tuple[str, str, str]:
+    """Message, what would work, and the fix, of a value in a field."""
+    kind, context = item["type"], item.get("ctx") or {}
+    annotation = annotation_at(cls, item["loc"])
+    phrase, example = field_phrase(cls, field), example_of(cls, field)
+    if kind == REFUSED:
+        return item["msg"], str(context["expected"]), str(context["fix"])
+    for key, words, problem in _BOUNDS:
         if key in context:
-            return f"{words} {context[key]}"
-    if item["type"].endswith(("_type", "_parsing")):
-        return f"a {item['type'].removesuffix('_type').removesuffix('_parsing').replace('_', ' ')}"
-    return ""
+            bound = f"{words} {context[key]:g}" if isinstance(context[key], int | float) else f"{words} {context[key]}"
+            return f"{field} is too {problem}", bound, f"set {field} to {bound}"
+    for key, words, problem in (("min_length", "at least", "short"), ("max_length", "at most", "long")):
+        if key in context:
+            one, many = ("character", "characters") if isinstance(value, str) else ("entry", "entries")
+            count = f"{words} {context[key]} {one if context[key] == 1 else many}"
+            return f"{field} is too {problem}", count, f"give {field} {count}"
+    if kind == "string_pattern_mismatch":
+        expected = phrase or f"text that matches {context.get('pattern')}"
+        fix = f"write it like {assignment(field, example)}" if example else f"give {field} in that form"
+        return f"{field} does not have the right form", expected, fix
+    if kind == "literal_error" or kind.startswith("union_tag"):
+        choices = str(context.get("expected_tags") or context.get("expected") or noun(annotation))
+        return f"{field} has no such choice", choices, _choose(field, value, choices)
+    if kind in {"value_error", "assertion_error"}:
+        fix = f"write it like {assignment(field, example)}" if example else f"correct {field}"
+        return item["msg"].removeprefix("Value error, "), phrase or "a value as the message says", fix
+    expected = noun(annotation) or phrase
+    if not expected:
+        return item["msg"], phrase, f"correct {field}"
+    if expected.startswith("a pair") and example:
+        expected = f"{expected}, such as {example}"
+    parts = _parts(cls, item)
+    written = how_to_write(cls, field, annotation, value) if len(parts) == 1 else ""
+    fix = f"write {written}" if written else f"set {'.'.join(parts)} to {expected}"
+    return f"{field} has a value of the wrong type", expected, fix
+
+
+def _parts(cls: type[BaseModel], item: ErrorDetails) -> list[str]:
+    """Where an error is, without the names of alternatives; keys of a mapping are kept whatever they look like."""
+    first, *rest = item["loc"] or ("",)
+    if has_keys(cls, str(first)):
+        return [str(first), *(str(part) for part in rest)]
+    return [str(part) for part in item["loc"] if not _is_union_tag(part)]
+
+
+def _choose(field: str, value: object, choices: str) -> str:
+    known = re.findall(r"'([^']+)'", choices)
+    given = value.get("kind") if isinstance(value, dict) else value
+    close = difflib.get_close_matches(str(given), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"set {field} to one of them"
+
+
+_BOUNDS = (
+    ("ge", "at least", "small"),
+    ("gt", "more than", "small"),
+    ("le", "at most", "large"),
+    ("lt", "less than", "large"),
+)
 
 
 def _wants_secret(cls: type[BaseModel], field: str) -> bool:
@@ -111,7 +186,13 @@ def _wants_secret(cls: type[BaseModel], field: str) -> bool:
 
 
 def _show(value: object) -> str:
-    if looks_like_credential(value):
+    if isinstance(value, BaseModel):
+        name = getattr(value, "name", None)
+        text = f"{type(value).__name__}({f'name={name!r}, ' if isinstance(name, str) else ''}…)"
+    elif isinstance(value, str | int | float | bool | list | tuple) or value is None:
+        text = repr(value)
+    else:
+        text = f"{value!s}"
+    if _SECRET_SHAPES.search(text):
         return "a literal with the shape of a token (not shown)"
-    text = repr(value) if isinstance(value, str | int | float | bool | list | tuple) or value is None else f"{value!s}"
     return text if len(text) <= 120 else text[:117] + "…"

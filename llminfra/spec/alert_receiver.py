@@ -15,7 +15,7 @@ class SnsAlerts(Spec):
 
     kind: Literal["sns"] = "sns"
     topic_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$")]
-    """ARN of a topic that is already there."""
+    """ARN of a topic that is already there, for example ``arn:aws:sns:us-east-1:111122223333:llm-alerts``."""
     at_least: AlertSeverity = "warning"
     """Lowest severity that is sent."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec._expectations import refused
 from llminfra.spec.capacity import CapacityBlock, Reservation
 from llminfra.spec.endpoint import Parallelism
 from llminfra.spec.engine import Engine
@@ -43,11 +44,22 @@ class BatchQueue(Spec):
     @model_validator(mode="after")
     def _buys_something(self) -> Self:
         if not (self.spot or self.on_demand):
-            msg = "spot=False and on_demand=False leave no way to get an instance"
-            raise ValueError(msg)
+            raise refused(
+                "spot=False and on_demand=False leave no way to get an instance",
+                "spot",
+                "on_demand",
+                expected="spot, on_demand or both",
+                fix="set on_demand=True or spot=True",
+            )
         if self.reservation is not None and (self.spot or not self.on_demand):
-            msg = "instances of a reservation are on-demand instances: set spot=False, on_demand=True"
-            raise ValueError(msg)
+            raise refused(
+                "instances of a reservation are on-demand instances",
+                "reservation",
+                "spot",
+                "on_demand",
+                expected="spot=False and on_demand=True beside reservation",
+                fix="set spot=False and on_demand=True, or leave reservation out",
+            )
         return self
 
 
@@ -68,7 +80,7 @@ class BatchInference(Spec):
     input: Annotated[str, Field(pattern=S3_PREFIX)]
     """Prefix of ``.jsonl`` files in an existing bucket, for example ``s3://acme-batch/in/``."""
     output: Annotated[str, Field(pattern=S3_PREFIX)]
-    """Prefix for results in an existing bucket."""
+    """Prefix for results in an existing bucket, for example ``s3://acme-batch/out/``."""
     on: BatchQueue
     """Instances that it runs on."""
     input_kms_key_arn: Annotated[str, Field(pattern=KMS_KEY)] | None = None
@@ -99,6 +111,11 @@ class BatchInference(Spec):
     def _apart(self) -> Self:
         source, target = (f"{value.rstrip('/')}/" for value in (self.input, self.output))
         if source.startswith(target) or target.startswith(source):
-            msg = f"input {self.input} and output {self.output} lie in one another: results would become input"
-            raise ValueError(msg)
+            raise refused(
+                "input and output lie in one another: results would become input",
+                "input",
+                "output",
+                expected="two prefixes of which neither starts with the other",
+                fix=f"change output, for example to {self.input.rstrip('/')}-results/",
+            )
         return self

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec._expectations import refused
 
 Strength = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
 BEDROCK_MODEL = r"^[a-z0-9-]+\.[a-z0-9.-]+(:[0-9]+)?$"
@@ -133,12 +134,21 @@ class Bedrock(Spec):
         sound = [item for item in self.models if not item.unchecked]
         names = [item.name for item in sound]
         if len(set(names)) < len(names):
-            msg = "two models have the same name"
-            raise ValueError(msg)
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise refused(
+                f"two models have the same name: {', '.join(twice)}",
+                "models",
+                expected="a name of its own for each model",
+                fix=f"rename one of the two {twice[0]!r}",
+            )
         used = [item.model for item in self.throughput if not item.unchecked]
         used += [model for item in self.access if not item.unchecked for model in item.models]
         for model in used:
             if not model.unchecked and model not in self.models:
-                msg = f"{model.name!r} is used but not among models=[…]"
-                raise ValueError(msg)
+                raise refused(
+                    f"{model.name!r} is used but not among models",
+                    "models",
+                    expected="every model of throughput and access among models",
+                    fix=f"add {model.name!r} to models",
+                )
         return self

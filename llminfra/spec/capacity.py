@@ -39,7 +39,7 @@ class CapacityBlock(Spec):
 
     kind: Literal["capacity-block"] = "capacity-block"
     reservation_id: Annotated[str, Field(pattern=r"^cr-[0-9a-f]{17}$")]
-    """Id of the block's capacity reservation."""
+    """Id of the block's capacity reservation, for example ``cr-0123456789abcdef0``."""
 
 
 Capacity = Annotated[OnDemand | Spot | Reservation | CapacityBlock, Field(discriminator="kind")]

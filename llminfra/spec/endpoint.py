@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec._expectations import refused
 from llminfra.spec.engine import Engine
 from llminfra.spec.lora import LoraAdapter
 from llminfra.spec.model import Model
@@ -46,8 +47,13 @@ class Autoscaling(Spec):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.min > self.max:
-            msg = f"min={self.min} is more than max={self.max}"
-            raise ValueError(msg)
+            raise refused(
+                f"min={self.min} is more than max={self.max}",
+                "min",
+                "max",
+                expected=f"min of at most {self.max}, or max of at least {self.min}",
+                fix=f"lower min to {self.max}, or raise max to {self.min}",
+            )
         return self
 
 
@@ -139,6 +145,10 @@ class Endpoint(Spec):
             return self
         for name, default in (("replicas", 1), ("parallelism", None)):
             if getattr(self, name) != default:
-                msg = f"with disaggregation, {name} belongs to each role: Disaggregation(prefill=Role({name}=…), …)"
-                raise ValueError(msg)
+                raise refused(
+                    f"with disaggregation, {name} belongs to each role",
+                    name,
+                    expected=f"Disaggregation(prefill=Role({name}=…), decode=Role({name}=…))",
+                    fix=f"move {name} to the roles of disaggregation",
+                )
         return self

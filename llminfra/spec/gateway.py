@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec._expectations import refused
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.network import Cidr
 from llminfra.spec.secret import Secret
@@ -87,10 +88,19 @@ class Gateway(Spec):
     def _one_kind_of_credential(self) -> Self:
         if self.oidc is not None:
             if keyed := [item.name for item in self.tenants if item.api_key is not None]:
-                msg = f"oidc and the API keys of {', '.join(keyed)} exclude each other"
-                raise ValueError(msg)
+                raise refused(
+                    f"oidc and the API keys of {', '.join(keyed)} exclude each other",
+                    "oidc",
+                    "tenants",
+                    expected="oidc, or tenants with API keys",
+                    fix="leave oidc out, or the api_key of every tenant",
+                )
             return self
         if claimed := [item.name for item in self.tenants if item.claim is not None]:
-            msg = f"claim of {', '.join(claimed)} says nothing without oidc=Oidc(…)"
-            raise ValueError(msg)
+            raise refused(
+                f"claim of {', '.join(claimed)} says nothing without oidc",
+                "tenants",
+                expected="oidc, which says who issues the tokens with these claims",
+                fix="set oidc, or leave claim out",
+            )
         return self

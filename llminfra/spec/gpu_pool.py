@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
+from llminfra.spec._expectations import assignment, literal, refused
 from llminfra.spec.capacity import Capacity, OnDemand
 from llminfra.spec.gpu_sharing import GpuSharing
 from llminfra.spec.image_snapshot import ImageSnapshot
@@ -60,6 +61,11 @@ class GpuPool(Spec):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.nodes[0] > self.nodes[1]:
-            msg = f"nodes=({self.nodes[0]}, {self.nodes[1]}): the first number is the minimum, the second the maximum"
-            raise ValueError(msg)
+            low, high = sorted(self.nodes)
+            raise refused(
+                f"nodes=({high}, {low}): the first number is the minimum, the second the maximum",
+                "nodes",
+                expected="the smaller number first",
+                fix=f"set {assignment('nodes', literal((low, high)))}",
+            )
         return self

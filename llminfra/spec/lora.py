@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from llminfra.spec._base import Name, Spec
+from llminfra.spec._expectations import refused
 from llminfra.spec.storage import ModelBucket
 
 
@@ -32,9 +33,20 @@ class LoraAdapter(Spec):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.key is None) == (self.id is None):
-            msg = "an adapter lies under key=… of its bucket, or is copied there from the Hub by id=… and revision=…"
-            raise ValueError(msg)
+            raise refused(
+                "an adapter lies under key=… of its bucket, or is copied there from the Hub by id=… and revision=…",
+                "key",
+                "id",
+                "revision",
+                expected="key, or id and revision",
+                fix="give key, or id and revision",
+            )
         if (self.id is None) != (self.revision is None):
-            msg = "id and revision go together: an adapter without a commit is another one tomorrow"
-            raise ValueError(msg)
+            raise refused(
+                "id and revision go together: an adapter without a commit is another one tomorrow",
+                "id",
+                "revision",
+                expected="id and revision, or neither",
+                fix="give both",
+            )
         return self

@@ -25,7 +25,8 @@ class Model(Spec):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+$")]
     """Hugging Face id, for example ``Qwen/Qwen3-32B``."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-    """Commit of the repository on the Hub (40 hexadecimal digits); ``None``: the one the catalog pins, if any."""
+    """Commit of the repository on the Hub, 40 hexadecimal digits and no branch, for example
+    ``9216db5781bf21249d130ec9da846c4624c16137``; ``None``: the one the catalog pins, if any."""
     quantization: Quantization | None = None
     """Quantize at load time, or say how the checkpoint is quantized; ``None``: as the checkpoint is."""
     dtype: Literal["auto", "bfloat16", "float16"] = "auto"

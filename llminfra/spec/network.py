@@ -6,14 +6,25 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from llminfra.spec._base import Many, Spec
+from llminfra.spec._expectations import refused
 
 
 def _cidr(value: str) -> str:
     try:
         return str(IPv4Network(value))
     except ValueError as error:
-        msg = f"not an IPv4 CIDR block such as 10.20.0.0/16: {error}"
-        raise ValueError(msg) from None
+        raise refused(
+            f"not an IPv4 CIDR block: {error}",
+            expected="an IPv4 block without host bits, such as 10.20.0.0/16",
+            fix=f"write {_without_host_bits(value)}",
+        ) from None
+
+
+def _without_host_bits(value: str) -> str:
+    try:
+        return str(IPv4Network(value, strict=False))
+    except ValueError:
+        return "a block such as 10.20.0.0/16"
 
 
 Cidr = Annotated[str, AfterValidator(_cidr)]
@@ -45,7 +56,7 @@ class ExistingNetwork(Spec):
     spec_section: ClassVar[str] = "network"
 
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")]
-    """Id of the VPC."""
+    """Id of the VPC, for example ``vpc-0123456789abcdef0``."""
     private_subnet_ids: dict[str, Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]]
     """Private subnet per availability zone, for example ``{"us-east-1a": "subnet-…"}``."""
     cidr: Cidr

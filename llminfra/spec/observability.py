@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Spec
+from llminfra.spec._expectations import refused
 from llminfra.spec.alert_receiver import AlertReceiver
 
 _GROUP = r"^([0-9a-f]{10}-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -37,9 +38,19 @@ class Observability(Spec):
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if self.grafana == "managed" and self.prometheus != "managed":
-            msg = 'grafana="managed" reads Amazon Managed Prometheus: it needs prometheus="managed"'
-            raise ValueError(msg)
+            raise refused(
+                "Amazon Managed Grafana reads Amazon Managed Prometheus",
+                "grafana",
+                "prometheus",
+                expected='prometheus="managed" beside grafana="managed"',
+                fix='set prometheus="managed", or grafana="in-cluster"',
+            )
         if self.grafana_admin_groups and self.grafana != "managed":
-            msg = 'grafana_admin_groups needs grafana="managed"'
-            raise ValueError(msg)
+            raise refused(
+                "only Amazon Managed Grafana has grafana_admin_groups",
+                "grafana_admin_groups",
+                "grafana",
+                expected='grafana="managed"',
+                fix='set grafana="managed", or leave grafana_admin_groups out',
+            )
         return self

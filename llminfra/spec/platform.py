@@ -31,7 +31,7 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     region: str
     """AWS region, for example ``us-east-1``."""
     account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
-    """AWS account that Terraform must run in; ``None``: any."""
+    """AWS account that Terraform must run in, 12 digits, for example ``111122223333``; ``None``: any."""
     network: Network | ExistingNetwork = Network()
     cluster: Cluster | None = Cluster()
     """The EKS cluster; ``None`` for no cluster. Unless it is named there is none where no endpoint needs one."""

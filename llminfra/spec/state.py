@@ -13,13 +13,13 @@ class S3State(Spec):
 
     kind: Literal["s3"] = "s3"
     bucket: Annotated[str, Field(pattern=BUCKET_PATTERN)]
-    """Existing bucket, versioned and encrypted."""
+    """Existing bucket, versioned and encrypted, for example ``acme-terraform-state``."""
     region: str | None = None
     """Region of the bucket; ``None``: the platform's."""
     prefix: str = ""
     """Key prefix; the key is ``<prefix>/<platform>/<stack>.tfstate``."""
     kms_key_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:")] | None = None
-    """KMS key; ``None``: the bucket's default encryption key."""
+    """ARN of the KMS key; ``None``: the bucket's default encryption key."""
 
 
 class LocalState(Spec):

@@ -17,7 +17,8 @@ class ModelBucket(Spec):
     kind: Literal["bucket"] = "bucket"
 
     name: Annotated[str, Field(pattern=BUCKET_PATTERN)]
-    """Bucket name, unique in all of AWS (3 to 63 characters)."""
+    """Bucket name, unique in all of AWS: 3 to 63 lower-case letters, digits, dots and hyphens, for example
+    ``acme-llm-weights``."""
     existing: bool = False
     """Whether the bucket is already there and only read."""
     prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+$")] = "models"

@@ -161,8 +161,8 @@ def test_a_dictionary_in_place_of_an_object_is_reported_like_the_object() -> Non
         Platform(name="p", region="us-east-1", pools=[{"name": "b", "nope": 1}, 7])
     assert {(item.code, item.path, item.expected) for item in found} == {
         ("LLM_SPEC_2", "pools.b.nope", ", ".join(sorted(GpuPool.model_fields))),
-        ("LLM_SPEC_3", "pools.b.instance_types", ""),
-        ("LLM_SPEC_1", "platforms.p.pools.1", "a GpuPool object"),
+        ("LLM_SPEC_3", "pools.b.instance_types", "EC2 instance types with the same GPUs; exactly one when efa is set"),
+        ("LLM_SPEC_1", "platforms.p.pools.1", "GpuPool(…)"),
     }
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from llminfra.catalog.container_env import ENV_NAME_PATTERN, PROTECTED_ENV_PATTERN
 from llminfra.charts.kubernetes import Image
-from llminfra.charts.secrets_guard import PROTECTED_ENV_PATTERN
-from llminfra.charts.values import ENV_NAME_PATTERN, AbsolutePath, ChartValues, DnsLabel, EnvName, LateStr, Port
+from llminfra.charts.values import AbsolutePath, ChartValues, DnsLabel, EnvName, LateStr, Port
 
 PlainEnv = Annotated[
     dict[EnvName, str],

@@ -5,12 +5,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from llminfra.spec._base import Many, Spec
+from llminfra.spec._expectations import refused
 
 
 def _pinned(value: str) -> str:
     if value in {"latest", "main", "master", "nightly", "edge", "dev"}:
-        msg = f"the tag {value!r} moves: what was tested is not what will run; name a release"
-        raise ValueError(msg)
+        raise refused(
+            f"the tag {value!r} moves: what was tested is not what will run",
+            expected="the tag of a release, such as v0.27.1",
+            fix="name a release",
+        )
     return value
 
 
@@ -20,9 +24,9 @@ class Image(Spec):
     repository: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:-]*$")]
     """Repository without tag, for example ``vllm/vllm-openai``."""
     tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"), AfterValidator(_pinned)] | None = None
-    """Tag of a release."""
+    """Tag of a release, for example ``v0.27.1``."""
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Content digest; wins over the tag."""
+    """Content digest (``sha256:`` and 64 hexadecimal digits); wins over the tag."""
     efa: bool = False
     """Whether the image has the EFA userspace (libfabric and the NCCL plug-in)."""
     ray: bool = False

@@ -1,0 +1,167 @@
+"""What a shape error says: what would work in the user's own words, and how to write it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from llminfra import (
+    VLLM,
+    Autoscaling,
+    BatchInference,
+    BatchQueue,
+    Endpoint,
+    GpuPool,
+    Model,
+    Network,
+    Observability,
+    Platform,
+    Reservation,
+    SageMaker,
+    SpecError,
+)
+from llminfra.diagnostics import Diagnostic
+from llminfra.spec._base import Spec
+from tests.spec.types import EVERY_TYPE
+
+POOL = GpuPool(name="l4", instance_types=["g6.12xlarge"])
+MODEL = Model(id="Qwen/Qwen3-8B")
+
+
+def chat(**fields: object) -> Endpoint:
+    return Endpoint(**{"name": "chat", "model": MODEL, "engine": VLLM(), "on": POOL} | fields)
+
+
+def batch(**fields: object) -> BatchInference:
+    queue = BatchQueue(instance_types=["g6.12xlarge"])
+    return BatchInference(name="b", model=MODEL, engine=VLLM(), on=queue, **fields)
+
+
+def only(make: Callable[[], Spec]) -> Diagnostic:
+    with pytest.raises(SpecError) as caught:
+        make()
+    (item,) = caught.value.diagnostics
+    return item
+
+
+@pytest.mark.parametrize(
+    ("make", "expected", "fix"),
+    [
+        (
+            lambda: GpuPool(name="a", instance_types=["g"], nodes="many"),
+            "a pair of whole numbers, such as (0, 8)",
+            "write nodes=(0, 8)",
+        ),
+        (lambda: VLLM(max_model_len="8k"), "a whole number of at least 1", "write max_model_len=8192"),
+        (lambda: VLLM(max_model_len=0), "at least 1", "set max_model_len to at least 1"),
+        (lambda: VLLM(enforce_eager="maybe"), "True or False", "write enforce_eager=True or enforce_eager=False"),
+        (
+            lambda: VLLM(kv_cache_dtype="fp8_e4m"),
+            "'auto', 'fp8', 'fp8_e4m3' or 'fp8_e5m2'",
+            "did you mean 'fp8_e4m3'?",
+        ),
+        (lambda: VLLM(env={"A": 1}), "text", "set env.A to text"),
+        (
+            lambda: chat(engine="sglang"),
+            "VLLM(…), SGLang(…), TGI(…), TensorRTLLM(…), DeepSpeedMII(…), DJLServing(…) or CustomServer(…)",
+            "write engine=SGLang(…)",
+        ),
+        (
+            lambda: chat(on="l4"),
+            "GpuPool(…), Ec2(…), SageMaker(…) or SageMakerAsync(…)",
+            "write on=GpuPool(…), the object and not its name",
+        ),
+        (lambda: chat(model="Qwen/Qwen3-8B"), "Model(…)", "write model=Model(id='Qwen/Qwen3-8B')"),
+        (
+            lambda: chat(replicas="2-4"),
+            "a whole number of at least 1 or Autoscaling(…)",
+            "set replicas to a whole number of at least 1 or Autoscaling(…)",
+        ),
+        (
+            lambda: GpuPool(name="a", instance_types="g6.12xlarge"),
+            "a list of text",
+            "write instance_types=['g6.12xlarge']",
+        ),
+        (
+            lambda: Platform(name="p", region="us-east-1", pools=POOL),
+            "a list of GpuPool(…)",
+            "write pools=[GpuPool(…)]",
+        ),
+        (
+            lambda: Platform(name="p", region="us-east-1", account_id=123456789012),
+            "text",
+            'write account_id="123456789012"',
+        ),
+        (lambda: Platform(name="p"), "AWS region, for example us-east-1", 'add region="us-east-1"'),
+        (lambda: Platform(name="p" * 30, region="r"), "at most 24 characters", "give name at most 24 characters"),
+        (
+            lambda: GpuPool(name="My Pool", instance_types=["g"]),
+            "1 to 32 lower-case letters, digits and hyphens, with a letter first and no hyphen at the end",
+            "write 'my-pool'",
+        ),
+        (
+            lambda: Network(cidr="10.0.0.1/16"),
+            "an IPv4 block without host bits, such as 10.20.0.0/16",
+            "write 10.0.0.0/16",
+        ),
+        (
+            lambda: Model(id="Qwen3-8B"),
+            "Hugging Face id, for example Qwen/Qwen3-32B",
+            'write it like id="Qwen/Qwen3-32B"',
+        ),
+        (
+            lambda: Reservation(reservation_id="cr-123"),
+            "Id of one reservation, for example cr-0123456789abcdef0",
+            'write it like reservation_id="cr-0123456789abcdef0"',
+        ),
+        (
+            lambda: SageMaker(instance_type="g5.xlarge"),
+            "Instance type, for example ml.p5.48xlarge",
+            'write it like instance_type="ml.p5.48xlarge"',
+        ),
+    ],
+)
+def test_what_would_work_and_how_to_write_it(make: Callable[[], Spec], expected: str, fix: str) -> None:
+    item = only(make)
+    assert (item.expected, item.fix) == (expected, fix)
+    assert "Input should" not in str(item)
+
+
+@pytest.mark.parametrize(
+    ("make", "found", "fix"),
+    [
+        (lambda: GpuPool(name="a", instance_types=["g"], nodes=(4, 2)), "nodes=(4, 2)", "set nodes=(2, 4)"),
+        (lambda: Autoscaling(min=4, max=2), "min=4, max=2", "lower min to 2, or raise max to 4"),
+        (
+            lambda: batch(input="s3://acme/in", output="s3://acme/in/out"),
+            "input='s3://acme/in', output='s3://acme/in/out'",
+            "change output, for example to s3://acme/in-results/",
+        ),
+        (
+            lambda: Observability(grafana="managed"),
+            "grafana='managed'",
+            'set prometheus="managed", or grafana="in-cluster"',
+        ),
+    ],
+)
+def test_fields_that_contradict_one_another_are_named(make: Callable[[], Spec], found: str, fix: str) -> None:
+    item = only(make)
+    assert (item.found, item.fix) == (found, fix)
+    assert item.expected
+
+
+@pytest.mark.parametrize("cls", EVERY_TYPE, ids=lambda cls: cls.__name__)
+def test_a_form_is_told_in_words(cls: type[Spec]) -> None:
+    """No finding shows a regular expression: every field with a pattern says in its text what it holds."""
+    patterned = [name for name, info in cls.model_fields.items() if "pattern=" in repr(info)]
+    for field in patterned:
+        with pytest.raises(SpecError) as caught:
+            cls(**{field: "§ nothing § has this form"})
+        told = [item for item in caught.value.diagnostics if item.path.split(".")[-1] == field]
+        assert told
+        assert not any("^" in text for item in told for text in (item.message, item.expected, item.fix))
+
+
+def test_a_token_in_a_list_is_not_shown() -> None:
+    token = "hf_" + "abcdEFGH1234ijklMNOP"
+    item = only(lambda: Platform(name="p", region="us-east-1", tags=[token]))
+    assert token not in str(item)
