@@ -32,6 +32,7 @@ platform = Platform(
     name="async",
     region="us-east-1",
     storage=[ModelBucket(name="acme-async-weights")],
+    budget_usd_per_month=4_000,
     endpoints=[chat],
     async_endpoints=[AsyncEndpoint(name="documents", behind=chat, request_timeout_s=300, max_concurrency=32)],
     waivers=[

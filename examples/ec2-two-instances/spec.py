@@ -18,6 +18,7 @@ platform = Platform(
     name="span",
     region="us-east-1",
     storage=[ModelBucket(name="acme-span-weights")],
+    budget_usd_per_month=90_000,
     endpoints=[
         Endpoint(
             name="r1",

@@ -17,6 +17,7 @@ platform = Platform(
     name="ec2",
     region="us-east-1",
     storage=[ModelBucket(name="acme-ec2-weights")],
+    budget_usd_per_month=7_500,
     endpoints=[
         Endpoint(
             name="chat",

@@ -11,12 +11,14 @@ ACCEPTED = {
     ("CKV2_AWS_34", "endpoints.*"): "The contract names a secret and holds none.",
     ("CKV2_AWS_5", "endpoints.*"): "The group is on the interfaces of the model's containers.",
     ("CKV_AWS_98", "endpoints.*"): "The instance type encrypts its local NVMe itself and refuses a key.",
+    ("LLM_COST_2", "budget_usd_per_month"): "The price of ml.g6e types comes from `llminfra catalog refresh` alone.",
 }
 
 platform = Platform(
     name="sagemaker-async",
     region="us-east-1",
     storage=[ModelBucket(name="acme-async-weights")],
+    budget_usd_per_month=9_000,
     endpoints=[
         Endpoint(
             name="summaries",

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
-from llminfra.cli.words import dot
+from llminfra.cli.words import bound, dot
+from llminfra.planning.cost import CostRange, total_cost
 from llminfra.planning.cost_views import costs_by_stack, endpoint_costs, purchase_options
 
 if TYPE_CHECKING:
@@ -21,13 +22,9 @@ def cost_section(plan: Plan) -> RenderableType:
     """A row per thing that costs money by the hour, the total, and what the figures rest on."""
     table = Table(box=box.HORIZONTALS, show_edge=False, expand=True, show_footer=True, header_style="dim")
     table.add_column("", Text("total", style="bold"), ratio=1)
-    totals = _total(plan, most=False), _total(plan, most=True)
-    for title, figure in (
-        ("$ an hour\nat rest", f"{totals[0]:,.2f}"),
-        ("\nat most", f"{totals[1]:,.2f}"),
-        ("$ a month\nat rest", f"{totals[0] * HOURS_PER_MONTH:,.0f}"),
-        ("\nat most", f"{totals[1] * HOURS_PER_MONTH:,.0f}"),
-    ):
+    total = total_cost(plan.costs)
+    titles = ("$ an hour\nat rest", "\nat most", "$ a month\nat rest", "\nat most")
+    for title, figure in zip(titles, _sums(total), strict=True):
         table.add_column(title, Text(figure, style="bold green"), justify="right", no_wrap=True)
     notes: dict[str, int] = {}
     for line in sorted(plan.costs, key=lambda item: -(item.usd_per_hour_max or 0.0)):
@@ -43,6 +40,9 @@ def cost_section(plan: Plan) -> RenderableType:
         below.add_row(Text(f"[{number}]", style="dim"), Text(note, style="dim"))
     basis = f"{dated}; a month has {HOURS_PER_MONTH:g} hours; requests, traffic and logs come on top"
     below.add_row(Text("–", style="dim", justify="right"), Text(basis, style="dim"))
+    if total.unpriced:
+        text = f"without the prices of {', '.join(total.unpriced)}, which are unknown in {plan.platform.region}"
+        below.add_row(Text("≥", style="bold yellow", justify="right"), Text(text, style="yellow"))
     for text in _bought(plan):
         below.add_row(Text("–", style="dim", justify="right"), Text(text, style="dim"))
     return Group(table, *_parts(plan), below)
@@ -57,29 +57,37 @@ def _parts(plan: Plan) -> list[RenderableType]:
         table.add_column("", justify="right", no_wrap=True, min_width=9)
     stacks = costs_by_stack(plan)
     for stack, found in stacks.items() if len(stacks) > 1 else ():
-        least, most = found.usd_per_hour_min, found.usd_per_hour_max
-        table.add_row(Text(f"stack {stack}", style="dim"), *(Text(text, style="dim") for text in _four(least, most)))
+        table.add_row(Text(f"stack {stack}", style="dim"), *(Text(text, style="dim") for text in _sums(found)))
     for item in endpoint_costs(plan):
         if item.usd_per_hour_min is not None and item.usd_per_hour_max is not None:
             pool = next(each.pool for each in plan.endpoints if each.name == item.name)
-            figures = _four(item.usd_per_hour_min, item.usd_per_hour_max)
+            figures = _sums(CostRange(usd_per_hour_min=item.usd_per_hour_min, usd_per_hour_max=item.usd_per_hour_max))
             name = Text(f"endpoint {item.name}, its share of {pool}", style="dim")
             table.add_row(name, *(Text(text, style="dim") for text in figures))
     if table.row_count:
         parts.append(table)
     budget = plan.platform.budget_usd_per_month
     if budget:
-        month = _total(plan, most=True) * HOURS_PER_MONTH
-        parts.append(Text(f" budget ${budget:,.0f} a month, {month / budget:.0%} of it taken at most"))
+        parts.append(_budget(budget, total_cost(plan.costs)))
     return parts
 
 
-def _four(least: float, most: float) -> tuple[str, str, str, str]:
+def _budget(budget: float, total: CostRange) -> Text:
+    """What the platform takes of its budget; with prices unknown, that this cannot be told."""
+    begin, share = f" budget ${budget:,.0f} a month, ", total.usd_per_month_max / budget
+    if not total.unpriced:
+        return Text(f"{begin}{share:.0%} of it taken at most")
+    known = f"at least {share:.0%} of it taken at full size" if total.usd_per_hour_max else "of which nothing is known"
+    return Text(f"{begin}{known}: not proved, prices are unknown", style="yellow")
+
+
+def _sums(total: CostRange) -> tuple[str, str, str, str]:
+    least, most = total.usd_per_hour_min, total.usd_per_hour_max
     return (
-        f"{least:,.2f}",
-        f"{most:,.2f}",
-        f"{least * HOURS_PER_MONTH:,.0f}",
-        f"{most * HOURS_PER_MONTH:,.0f}",
+        bound(least, 2, unpriced=total.unpriced_at_rest),
+        bound(most, 2, unpriced=total.unpriced),
+        bound(least * HOURS_PER_MONTH, 0, unpriced=total.unpriced_at_rest),
+        bound(most * HOURS_PER_MONTH, 0, unpriced=total.unpriced),
     )
 
 
@@ -108,7 +116,3 @@ def _figures(line: CostLine) -> tuple[str, str, str, str]:
         "?" if least is None else f"{least * HOURS_PER_MONTH:,.0f}",
         "?" if most is None else f"{most * HOURS_PER_MONTH:,.0f}",
     )
-
-
-def _total(plan: Plan, *, most: bool) -> float:
-    return sum((line.usd_per_hour_max if most else line.usd_per_hour_min) or 0.0 for line in plan.costs)

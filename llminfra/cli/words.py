@@ -39,6 +39,13 @@ def money(usd: float | None, unknown: str, unit: str = "") -> str:
     return unknown if usd is None else f"${usd:,.2f}{unit}"
 
 
+def bound(usd: float, decimals: int, *, unpriced: object) -> str:
+    """A sum as it can be told: ``1,234.56``, ``≥ 1,234.56`` where something is missing, ``?`` where all of it is."""
+    if unpriced and not usd:
+        return "?"
+    return f"{'≥ ' if unpriced else ''}{usd:,.{decimals}f}"
+
+
 def zones(names: Sequence[str], region: str) -> str:
     """Zones of a region that the reader knows: ``zone b``, ``zones a b c``; in full where one is of another kind."""
     short = [name.removeprefix(region).removeprefix("-") for name in names]

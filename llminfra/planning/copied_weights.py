@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.planning.endpoint_plan import WeightsPlan
-from llminfra.planning.facts import number
+from llminfra.planning.load_choices import disk_mb_per_s, hub_mb_per_s, s3_mb_per_s
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
@@ -17,7 +17,6 @@ EC2_MODELS = "/weights"
 """Where the container sees the copied model on EC2."""
 SAGEMAKER_MODEL = "/opt/ml/model"
 """Where SageMaker puts a model (SageMaker AI Developer Guide, "How SageMaker AI loads your model artifacts")."""
-_MB_PER_GBIT = 125.0
 
 
 def copied_weights(
@@ -31,7 +30,6 @@ def copied_weights(
     place: Literal["ec2", "sagemaker"],
 ) -> WeightsPlan:
     """The declared bucket or the platform's first one, copied to the local disk; without a bucket the Hub."""
-    network = instance.network_gbps * _MB_PER_GBIT
     chosen = endpoint.weights
     if chosen is not None and chosen.kind == "nvme":
         findings.error(
@@ -55,6 +53,8 @@ def copied_weights(
             fix="name the bucket that the file system is linked to, or leave weights out",
         )
         chosen = None
+    disk = disk_mb_per_s(instance)
+    what = f"local NVMe ({instance.nvme_disks})" if instance.nvme_disks else "a gp3 volume"
     bucket = chosen or next((item for item in storage if item.kind == "bucket"), None)
     if bucket is None or bucket.kind != "bucket":
         return WeightsPlan(
@@ -64,18 +64,11 @@ def copied_weights(
             key=None,
             mount_path=None,
             bytes_total=bytes_total,
-            read_mb_per_s=min(number("cold_start", "hub_mb_per_s"), network),
-            read_source="download from the Hugging Face Hub (assumed rate)",
+            read_mb_per_s=1 / (1 / min(hub_mb_per_s(instance), disk) + 1 / disk),
+            read_source=f"from the Hugging Face Hub to {what}, at the assumed rate, then read at {disk:,.0f} MB/s",
         )
     key = f"{bucket.prefix}/{endpoint.model.id}/{revision or 'main'}"
-    disks = number("cold_start", "nvme_mb_per_s_per_disk") * instance.nvme_disks
-    disk = disks or min(number("cold_start", "ebs_gp3_mb_per_s"), instance.ebs_mbps / 8)
-    what = f"local NVMe ({instance.nvme_disks})" if disks else "a gp3 volume"
-    rate = min(
-        number("cold_start", "object_storage_mb_per_s"),
-        network * number("cold_start", "object_storage_network_share"),
-        disk,
-    )
+    rate = min(s3_mb_per_s(instance), disk)
     path = SAGEMAKER_MODEL if place == "sagemaker" else f"{EC2_MODELS}/{key}"
     return WeightsPlan(
         kind="copied",
@@ -85,6 +78,6 @@ def copied_weights(
         mount_path=path,
         bytes_total=bytes_total,
         # Copied first and read then: both take their time, one after the other.
-        read_mb_per_s=1 / (1 / rate + 1 / max(disk, 1.0)),
+        read_mb_per_s=1 / (1 / rate + 1 / disk),
         read_source=f"copied from S3 at {rate:,.0f} MB/s to {what}, then read at {disk:,.0f} MB/s",
     )

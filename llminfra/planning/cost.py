@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from llminfra.catalog import prices
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.plan import CostLine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from llminfra.catalog.price_file import Kind
     from llminfra.catalog.prices import Price
     from llminfra.planning.findings import Findings
     from llminfra.planning.infrastructure_plan import ClusterPlan, LustrePlan, NetworkPlan, PoolPlan
     from llminfra.spec.platform import Platform
+
+
+class CostRange(Struct, frozen=True, kw_only=True):
+    """US dollars an hour at rest and at most, of what has a price.
+
+    Attributes:
+        usd_per_hour_min: At rest.
+        usd_per_hour_max: At most.
+        unpriced: Spec paths of what has no price at most: the sums leave it out, so they are lower bounds.
+        unpriced_at_rest: The same at rest, where nothing runs of some.
+    """
+
+    usd_per_hour_min: float
+    usd_per_hour_max: float
+    unpriced: tuple[str, ...] = ()
+    unpriced_at_rest: tuple[str, ...] = ()
+
+    @property
+    def usd_per_month_max(self) -> float:
+        """At most, in a month."""
+        return self.usd_per_hour_max * HOURS_PER_MONTH
 
 
 def plan_costs(
@@ -52,23 +77,47 @@ def plan_costs(
 
 
 def check_budget(platform: Platform, costs: tuple[CostLine, ...], findings: Findings) -> None:
-    """Report a platform that can cost more a month than it may."""
+    """Report a platform that can cost more a month than it may, or of which that cannot be told."""
     budget = platform.budget_usd_per_month
     if budget is None:
         return
-    most = sum(line.usd_per_hour_max or 0.0 for line in costs) * HOURS_PER_MONTH
+    total = total_cost(costs)
+    most = total.usd_per_month_max
     if most > budget:
+        least = "at least " if total.unpriced else ""
         worst = max(costs, key=lambda line: line.usd_per_hour_max or 0.0)
         findings.error(
             "LLM_COST_1",
             platform,
             "budget_usd_per_month",
             "with every pool at its maximum the platform costs more than its budget",
-            found=f"${most:,.0f} a month, of which ${(worst.usd_per_hour_max or 0) * HOURS_PER_MONTH:,.0f} for "
-            f"{worst.spec_path}",
+            found=f"{least}${most:,.0f} a month, of which "
+            f"${(worst.usd_per_hour_max or 0) * HOURS_PER_MONTH:,.0f} for {worst.spec_path}",
             expected=f"at most ${budget:,.0f}",
             fix=f"lower the maximum of {worst.spec_path}, or raise budget_usd_per_month",
         )
+    elif total.unpriced:
+        findings.warning(
+            "LLM_COST_2",
+            platform,
+            "budget_usd_per_month",
+            f"the budget cannot be proved: prices in {platform.region} are unknown of {', '.join(total.unpriced)}",
+            found=f"at least ${most:,.0f} a month, and what has no price" if most else "no price is known",
+            expected=f"every price, so that at most ${budget:,.0f} can be proved",
+            fix=f"run `llminfra catalog refresh --region {platform.region}` and set LLMINFRA_PRICES for the prices of "
+            "instances; for what it cannot ask leave room in the budget, and waive this rule",
+        )
+
+
+def total_cost(lines: Iterable[CostLine]) -> CostRange:
+    """What the lines cost together, with the names of what is missing from the sum."""
+    given = tuple(lines)
+    return CostRange(
+        usd_per_hour_min=sum(line.usd_per_hour_min or 0.0 for line in given),
+        usd_per_hour_max=sum(line.usd_per_hour_max or 0.0 for line in given),
+        unpriced=tuple(dict.fromkeys(line.spec_path for line in given if line.usd_per_hour_max is None)),
+        unpriced_at_rest=tuple(dict.fromkeys(line.spec_path for line in given if line.usd_per_hour_min is None)),
+    )
 
 
 _KINDS: dict[str, Kind] = {"capacity-block": "capacity-block", "spot": "spot"}

@@ -9,6 +9,7 @@ from msgspec import Struct
 from llminfra.catalog import prices
 from llminfra.catalog.price_file import Kind
 from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.planning.cost import CostRange, total_cost
 
 if TYPE_CHECKING:
     from llminfra.planning.endpoint_plan import EndpointPlan
@@ -28,19 +29,6 @@ _STACKS: tuple[tuple[str, Stack], ...] = (
     ("bedrock", "bedrock"),
     ("", "cluster"),
 )
-
-
-class CostRange(Struct, frozen=True, kw_only=True):
-    """US dollars an hour at rest and at most; ``unpriced`` names what the catalog has no price for."""
-
-    usd_per_hour_min: float
-    usd_per_hour_max: float
-    unpriced: tuple[str, ...] = ()
-
-    @property
-    def usd_per_month_max(self) -> float:
-        """At most, in a month."""
-        return self.usd_per_hour_max * HOURS_PER_MONTH
 
 
 class EndpointCost(Struct, frozen=True, kw_only=True):
@@ -78,15 +66,7 @@ def costs_by_stack(plan: Plan) -> dict[Stack, CostRange]:
     for line in plan.costs:
         stack = next(stack for start, stack in _STACKS if line.spec_path.startswith(start))
         found.setdefault(elsewhere.get(line.spec_path, stack), []).append(line)
-    return {stack: _range(found[stack]) for stack in get_args(Stack) if stack in found}
-
-
-def _range(lines: list[CostLine]) -> CostRange:
-    return CostRange(
-        usd_per_hour_min=sum(line.usd_per_hour_min or 0.0 for line in lines),
-        usd_per_hour_max=sum(line.usd_per_hour_max or 0.0 for line in lines),
-        unpriced=tuple(line.spec_path for line in lines if line.usd_per_hour_max is None),
-    )
+    return {stack: total_cost(found[stack]) for stack in get_args(Stack) if stack in found}
 
 
 def endpoint_costs(plan: Plan) -> tuple[EndpointCost, ...]:

@@ -18,12 +18,14 @@ def image_source(endpoint: Endpoint, release: EngineRelease | None, pool: PoolPl
     """How a new node of the pool comes to the endpoint's image."""
     snapshot = pool.spec.image_snapshot
     if snapshot is None:
-        return ImageSource(parallel=pool.raid0)
+        return ImageSource(warm=pool.min_nodes > 0, parallel=pool.raid0)
     own, known = endpoint.engine.image, release.image(efa=efa) if release else None
     image = own or known
     name = _reference(image.repository, image.tag, image.digest) if image else ""
     # A volume of images is read by containerd's own snapshotter, so what it lacks is not pulled in parallel.
-    return ImageSource(snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False)
+    return ImageSource(
+        warm=pool.min_nodes > 0, snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False
+    )
 
 
 def check_image_snapshots(plans: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings) -> None:

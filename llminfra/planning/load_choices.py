@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from llminfra.catalog.prices import lustre_usd_per_gib_month
 from llminfra.planning.facts import number
 from llminfra.planning.startup_plan import LoadChoice
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 _FILE = "cold_start"
 _MB_PER_GBIT = 125.0
 _GIB_PER_TIB = 1024
+_PRICED_REGION = "us-east-1"
 _BEST_CLASS = 1000  # MB/s per TiB, the highest class of PERSISTENT_2
-_OF_PODS = frozenset({"lustre", "mountpoint", "nvme", "nvme-warm"})
+_OF_PODS = frozenset({"bucket", "lustre", "mountpoint", "nvme", "nvme-warm"})
 Kind = Literal["hub", "bucket", "lustre", "ebs", "nvme", "nvme-warm", "mountpoint", "copied"]
 
 
@@ -34,14 +36,15 @@ def load_choices(
     where nothing is mounted and nothing shared.
     """
     network = instance.network_gbps * _MB_PER_GBIT
+    hub, disk = hub_mb_per_s(instance), disk_mb_per_s(instance)
     gigabytes = weights.bytes_total / 1e9
     found = [
-        _choice("hub", "the Hugging Face Hub", min(number(_FILE, "hub_mb_per_s"), network), "nothing", weights),
+        _choice("hub", "the Hugging Face Hub", hub if pods else 1 / (1 / hub + 1 / disk), "nothing", weights),
         _choice(
             "bucket",
             "streaming from S3",
-            min(number(_FILE, "object_storage_mb_per_s"), network * number(_FILE, "object_storage_network_share")),
-            "a ModelBucket, and an engine that streams (vLLM, SGLang)",
+            s3_mb_per_s(instance),
+            _streaming(weights),
             weights,
         ),
         _lustre(weights, network, lustre),
@@ -62,8 +65,9 @@ def load_choices(
             weights,
         )
     )
-    if weights.kind == "copied":
-        found.append(_choice("copied", "a copy on the instance's disk", weights.read_mb_per_s, "as planned", weights))
+    if not pods:
+        rate = 1 / (1 / min(s3_mb_per_s(instance), disk) + 1 / disk)
+        found.append(_choice("copied", "a copy from S3 on the instance's disk", rate, "a ModelBucket", weights))
     if instance.nvme_disks and instance.nvme_gb >= gigabytes:
         read, copy = nvme_read_mb_per_s(instance, streams=streams), nvme_copy_mb_per_s(instance)
         found.append(
@@ -88,6 +92,29 @@ def load_choices(
     if not pods:
         found = [choice for choice in found if choice.chosen or choice.kind not in _OF_PODS]
     return tuple(sorted(found, key=lambda choice: choice.seconds))
+
+
+def s3_mb_per_s(instance: InstanceType) -> float:
+    """How fast objects come from S3 to the instance: as measured, or its share of the network."""
+    share = instance.network_gbps * _MB_PER_GBIT * number(_FILE, "object_storage_network_share")
+    return min(number(_FILE, "object_storage_mb_per_s"), share)
+
+
+def hub_mb_per_s(instance: InstanceType) -> float:
+    """How fast the Hub is: as assumed, and on a narrow network no faster than S3, which is nearer."""
+    return min(number(_FILE, "hub_mb_per_s"), s3_mb_per_s(instance))
+
+
+def disk_mb_per_s(instance: InstanceType) -> float:
+    """The instance's own disk, outside a cluster: local NVMe, else a gp3 volume."""
+    disks = number(_FILE, "nvme_mb_per_s_per_disk") * instance.nvme_disks
+    return max(1.0, disks or min(number(_FILE, "ebs_gp3_mb_per_s"), instance.ebs_mbps / 8))
+
+
+def _streaming(weights: WeightsPlan) -> str:
+    if weights.kind == "nvme":
+        return f"weights={weights.storage!r} without LocalNvme"
+    return "a ModelBucket, and an engine that streams (vLLM, SGLang)"
 
 
 def nvme_read_mb_per_s(instance: InstanceType, *, streams: bool) -> float:
@@ -132,6 +159,13 @@ def _lustre(weights: WeightsPlan, network: float, lustre: tuple[LustrePlan, ...]
         "lustre",
         "FSx for Lustre",
         client,
-        f"a Lustre file system in the pool's zone, capacity_gib={capacity}, throughput_mbps_per_tib={_BEST_CLASS}",
+        f"a Lustre file system in the pool's zone, capacity_gib={capacity}, throughput_mbps_per_tib={_BEST_CLASS}"
+        f"{_monthly(capacity)}",
         weights,
     )
+
+
+def _monthly(capacity_gib: int) -> str:
+    """What a file system of the best class costs; other regions' prices are not at hand, and of the same order."""
+    price = lustre_usd_per_gib_month(_BEST_CLASS, _PRICED_REGION)
+    return "" if price is None else f", ${price.usd * capacity_gib:,.0f} a month in {_PRICED_REGION}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llminfra.planning.gateways import GatewayPlan
     from llminfra.planning.hub_copies import HubCopyPlan
     from llminfra.planning.infrastructure_plan import BucketPlan, ClusterPlan, LustrePlan, NetworkPlan, PoolPlan, Taint
-    from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan
+    from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
     from llminfra.planning.targets.plans import AsyncPlan, BatchPlan, BedrockPlan
     from llminfra.spec.platform import Platform
 
@@ -82,6 +82,16 @@ class Plan(Struct, frozen=True, kw_only=True):
     def ok(self) -> bool:
         """Whether nothing stops the compilation."""
         return not errors(self.diagnostics)
+
+    @property
+    def served(self) -> tuple[tuple[str, EndpointPlan | ServingPlan], ...]:
+        """Every model that an engine serves, on any target and in jobs, with the spec path of what serves it."""
+        return (
+            *((f"endpoints.{item.name}", item) for item in self.endpoints),
+            *((f"endpoints.{item.name}", item.serving) for item in self.ec2),
+            *((f"endpoints.{item.name}", item.serving) for item in self.sagemaker),
+            *((f"batches.{item.name}", item.serving) for item in self.batches),
+        )
 
     def declared_path(self, path: str) -> str:
         """A path below a role's workload (``endpoints.chat-decode.engine``) as the path where the user declared it."""

@@ -23,11 +23,13 @@ class ImageSource(Struct, frozen=True, kw_only=True):
         snapshot: Snapshot that the nodes' image volume is made of.
         held: Whether the engine's image is in it.
         parallel: Whether images are pulled and unpacked in parallel (nodeadm's ``FastImagePull``).
+        warm: Whether the pool keeps a node at all times.
     """
 
     snapshot: ImageSnapshot | None = None
     held: bool = False
     parallel: bool = True
+    warm: bool = False
 
 
 def image_choices(image_gib: float, source: ImageSource) -> tuple[StartChoice, ...]:

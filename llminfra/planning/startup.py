@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _FILE = "cold_start"
 _MOST_ADVICE = 3
+# No advice: what no declaration asks for, and what only a node that has loaded the model before can do.
+_NO_ADVICE = frozenset({"ebs", "nvme-warm"})
 
 
 def plan_startup(
@@ -84,7 +86,7 @@ def plan_startup(
     return StartupPlan(
         phases=tuple(phases),
         budget_s=int(budget),
-        advice=_advice(weights, phases, choices, images if pods else (), kernels),
+        advice=_advice(weights, phases, choices, image, images if pods else (), kernels),
         choices=choices,
         images=images if pods else (),
         kernels=kernels,
@@ -98,10 +100,27 @@ def _copy(weights: WeightsPlan) -> tuple[Phase, ...]:
     return (Phase(name="copy", seconds=weights.bytes_total / 1e6 / weights.copy_mb_per_s, why=why),)
 
 
+def _better_place(weights: WeightsPlan, choices: tuple[LoadChoice, ...], loading: float) -> LoadChoice | None:
+    """The cheapest place that saves most of what the fastest would save; ``None`` where the planned one is best."""
+    left_out = _NO_ADVICE | ({"bucket"} if weights.kind == "mountpoint" else set())
+    others = [item for item in choices if not item.chosen and item.kind not in left_out and item.seconds < loading]
+    if not others:
+        return None
+    enough = number(_FILE, "most_of_gain") * max(loading - item.seconds for item in others)
+    good = [item for item in others if loading - item.seconds >= enough]
+    return min(good, key=lambda item: (_costs_extra(item), item.seconds))
+
+
+def _costs_extra(choice: LoadChoice) -> bool:
+    """Whether it is a file system that is not there yet: paid by the month, whatever reads from it."""
+    return choice.kind == "lustre" and "capacity_gib" in choice.needs
+
+
 def _advice(
     weights: WeightsPlan,
     phases: list[Phase],
     choices: tuple[LoadChoice, ...],
+    image: ImageSource | None,
     images: tuple[StartChoice, ...],
     kernels: tuple[StartChoice, ...],
 ) -> tuple[str, ...]:
@@ -109,21 +128,17 @@ def _advice(
     seconds = {phase.name: phase.seconds for phase in phases}
     loading = seconds["weights"] + seconds.get("copy", 0)
     savings: list[tuple[float, str]] = []
-    # What only a node that has loaded the model before can do is no answer to a cold start.
-    others = [choice for choice in choices if not choice.chosen and choice.kind != "nvme-warm"]
-    if others and (best := min(others, key=lambda choice: choice.seconds)).seconds < loading:
-        text = f"{best.what} loads the weights in {best.seconds:,.0f} s instead of {loading:,.0f}: {best.needs}"
-        savings.append((loading - best.seconds, text))
+    better = _better_place(weights, choices, loading)
+    if better is not None:
+        text = f"{better.what} loads the weights in {better.seconds:,.0f} s instead of {loading:,.0f}: {better.needs}"
+        savings.append((loading - better.seconds, text))
     elif weights.kind == "hub" and not choices:
         savings.append(
             (loading, "copy the model into a ModelBucket: S3 streaming is several times faster than the Hub")
         )
-    savings.append(
-        (
-            seconds["node"] + seconds["image"],
-            "a warm node (nodes minimum 1) saves the boot of an instance and the pull of the image",
-        )
-    )
+    if image is not None and not image.warm:
+        text = "a warm node (nodes minimum 1) saves the boot of an instance and the pull of the image"
+        savings.append((seconds["node"] + seconds["image"], text))
     if images:
         # Fast restore is billed by the hour whether nodes start or not: the plain snapshot is the advice.
         preloaded = next(choice for choice in images if choice.what.startswith("snapshot, "))

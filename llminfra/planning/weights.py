@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.endpoint_plan import WeightsPlan
 from llminfra.planning.facts import number
+from llminfra.planning.load_choices import hub_mb_per_s
 from llminfra.planning.node_cache import nvme_weights
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def plan_weights(
             key=None,
             mount_path=None,
             bytes_total=bytes_total,
-            read_mb_per_s=min(number("cold_start", "hub_mb_per_s"), network_mb_per_s),
+            read_mb_per_s=hub_mb_per_s(pool.main_type),
             read_source="download from the Hugging Face Hub (assumed rate)",
         )
     if chosen.kind == "nvme":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llminfra.planning.cost import total_cost
 from llminfra.policy.formats.paths import shown
 from llminfra.policy.report import PolicyFinding
 from llminfra.policy.yaml_fixes import apply_yaml_edit
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.policy.report import PolicyReport
 
-_HOURS_PER_MONTH = 730
 _KEPT_DAYS = 365
 
 
@@ -201,10 +201,10 @@ def _drop_env(item: PolicyFinding, _plan: Plan) -> Edit | None:
 
 
 def _budget(_item: PolicyFinding, plan: Plan) -> Edit | None:
-    hourly = sum(line.usd_per_hour_max or 0.0 for line in plan.costs)
-    if not hourly or any(line.usd_per_hour_max is None for line in plan.costs):
+    total = total_cost(plan.costs)
+    if not total.usd_per_hour_max or total.unpriced:
         return None
-    return Edit("", "budget_usd_per_month", f"{math.ceil(hourly * _HOURS_PER_MONTH / 100) * 100:_}")
+    return Edit("", "budget_usd_per_month", f"{math.ceil(total.usd_per_month_max / 100) * 100:_}")
 
 
 def _idle(item: PolicyFinding, plan: Plan) -> Edit | None:

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.cost import total_cost
 from llminfra.planning.facts import number
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.capacity import Spot
@@ -141,13 +142,17 @@ def no_idle_pool(plan: Plan) -> Iterator[Hit]:
     source=("OWASP LLM10:2025 unbounded consumption: denial of wallet",),
 )
 def budget_declared(plan: Plan) -> Iterator[Hit]:
-    """A platform with GPU pools and no budget."""
-    if plan.platform.budget_usd_per_month is None and any(pool.max_nodes for pool in plan.pools):
-        hourly = sum(line.usd_per_hour_max or 0.0 for line in plan.costs)
+    """A platform with machines, in pools, of endpoints or of jobs, and no budget."""
+    machines = any(pool.max_nodes for pool in plan.pools) or plan.ec2 or plan.sagemaker or plan.batches
+    if plan.platform.budget_usd_per_month is None and machines:
+        total = total_cost(plan.costs)
+        most = f"{total.usd_per_month_max:,.0f} USD a month at full size"
+        if total.unpriced:
+            most += f", and what {', '.join(total.unpriced)} cost"
         yield Hit(
             path="budget_usd_per_month",
             message="nothing bounds what the platform may cost",
-            found=f"no budget; up to {hourly * 730:,.0f} USD a month at full size" if hourly else "no budget",
+            found=f"no budget; up to {most}" if total.usd_per_hour_max else "no budget",
             expected="budget_usd_per_month",
         )
 

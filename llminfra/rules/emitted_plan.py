@@ -190,4 +190,14 @@ RULES = (
         fix="lower the maximum of the pool that the finding names, or raise the budget",
         source=("OWASP LLM10:2025 unbounded consumption: denial of wallet",),
     ),
+    emitted(
+        "LLM_COST_2",
+        "The budget can be proved",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="A sum that leaves out what has no price stays below any budget. Packaged prices are of few regions.",
+        fix="run `llminfra catalog refresh` and set LLMINFRA_PRICES for the prices of instances; for what it cannot "
+        "ask, such as a gateway in another region, leave room in the budget and waive this rule with the reason",
+        source=("llminfra: _note in catalog/data/prices.json",),
+    ),
 )

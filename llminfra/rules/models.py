@@ -37,12 +37,12 @@ def _is_on(endpoint: EndpointPlan, name: str) -> bool:
     source=("OWASP LLM03:2025 supply chain, prevention 6", "vLLM documentation: --revision"),
 )
 def revision_pinned(plan: Plan) -> Iterator[Hit]:
-    """Endpoints whose revision neither the spec nor the catalog names."""
-    for endpoint in plan.endpoints:
-        if endpoint.revision is None:
+    """What serves a model whose revision neither the spec nor the catalog names, on any target."""
+    for path, served in plan.served:
+        if served.revision is None:
             yield Hit(
-                path=f"endpoints.{endpoint.name}.model.revision",
-                message=f"{endpoint.model_id} is served from whatever its main branch holds",
+                path=f"{path}.model.revision",
+                message=f"{served.model_id} is served from whatever its main branch holds",
                 found="no revision",
                 expected="a commit of 40 hexadecimal digits",
             )
@@ -102,14 +102,43 @@ def safetensors_only(plan: Plan) -> Iterator[Hit]:
     source=("modelplaneai/modelplane#204", "vllm-project/vllm#6319"),
 )
 def weights_are_ours(plan: Plan) -> Iterator[Hit]:
-    """Endpoints that read from the Hub."""
-    for endpoint in plan.endpoints:
-        if endpoint.weights.kind == "hub":
+    """Endpoints and jobs that read from the Hub."""
+    pods = {f"endpoints.{item.name}" for item in plan.endpoints}
+    for path, served in plan.served:
+        if served.weights.kind == "hub":
             yield Hit(
-                path=f"endpoints.{endpoint.name}.weights",
-                message=f"every start downloads {endpoint.weights.bytes_total / 1e9:.0f} GB from the Hugging Face Hub",
+                path=f"{path}.weights",
+                message=f"every start downloads {served.weights.bytes_total / 1e9:.0f} GB from the Hugging Face Hub",
                 found="no storage",
-                expected="a ModelBucket or Lustre",
+                expected="a ModelBucket or Lustre" if path in pods else "a ModelBucket",
+            )
+
+
+@rule(
+    code="LLM_STO_13",
+    title="Something fills the bucket that a model is read from",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="Weights are copied from the Hub by commit. A model without one is copied by nothing: its folder in the bucket "
+    "stays empty, and no engine starts, until somebody uploads the weights by hand.",
+    fix="set Model(revision=…) to the 40-digit commit, and llminfra copies it; or upload them and waive the rule",
+    source=("llminfra: planning/hub_copies.py; docs/targets.md",),
+)
+def buckets_are_filled(plan: Plan) -> Iterator[Hit]:
+    """Readers outside the cluster of a bucket of ours, into which neither a build project nor a Job copies."""
+    own = {item.name for item in plan.buckets if not item.existing}
+    filled = {(item.bucket, item.key) for item in plan.hub_copies}
+    filled |= {(item.weights.storage, item.weights.key) for item in plan.endpoints if item.revision is not None}
+    pods = {f"endpoints.{item.name}" for item in plan.endpoints}
+    for path, served in plan.served:
+        weights = served.weights
+        place = (weights.storage, weights.key)
+        if path not in pods and weights.storage in own and weights.key and place not in filled:
+            yield Hit(
+                path=f"{path}.model.revision",
+                message=f"nothing copies {served.model_id} into the bucket {weights.storage}",
+                found=f"no copy to s3://{weights.storage}/{weights.key}",
+                expected="a pinned revision, which is copied",
             )
 
 
@@ -253,6 +282,7 @@ RULES = (
     no_remote_code,
     safetensors_only,
     weights_are_ours,
+    buckets_are_filled,
     prompts_not_logged,
     no_development_mode,
     no_runtime_lora,

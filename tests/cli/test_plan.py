@@ -144,3 +144,24 @@ def test_a_closed_pipe_is_no_traceback(workdir: Path) -> None:
     )
     assert done.stdout.startswith("good")
     assert done.stderr == ""
+
+
+def test_what_has_no_price_is_no_zero(workdir: Path, run: Run) -> None:
+    far = write(workdir, GOOD.replace("us-east-1", "eu-west-1").replace("pools=", "budget_usd_per_month=1, pools="))
+    shown = run("plan", str(far)).out
+    (total,) = [line for line in shown.splitlines() if line.split()[:1] == ["total"]]
+    assert total.split() == ["total", "?", "?", "?", "?"]
+    (cluster,) = [line for line in shown.splitlines() if line.strip().startswith("stack cluster")]
+    assert cluster.split()[2:] == ["?", "?", "?", "?"]
+    flat = " ".join(shown.split())
+    assert "without the prices of pools.gpu, cluster" in flat
+    assert "budget $1 a month, of which nothing is known: not proved" in flat
+    assert "LLM_COST_2" in flat
+
+
+def test_a_half_known_total_is_a_lower_bound(run: Run) -> None:
+    shown = run("plan", "examples/sagemaker/spec.py").out
+    (total,) = [line for line in shown.splitlines() if line.split()[:1] == ["total"]]
+    assert total.split()[1::2] == ["≥"] * 4
+    (stack,) = [line for line in shown.splitlines() if line.strip().startswith("stack sagemaker")]
+    assert stack.split()[2:] == ["?", "?", "?", "?"]

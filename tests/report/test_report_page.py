@@ -111,6 +111,13 @@ def test_the_page_of_an_example_is_its_golden(tmp_path: Path) -> None:
     assert_golden(Path(__file__).parent / "golden" / "vllm-lustre.html", lines)
 
 
+def test_a_page_without_prices_promises_no_sum() -> None:
+    (plan,) = plans_of(ROOT / "examples/existing-vpc/spec.py")
+    text = report_page([plan], PolicyReport(findings=(), runs=()), ())
+    assert "no price is known" in text
+    assert "$0" not in text
+
+
 def test_findings_show_their_rule_and_waivers_who_answers() -> None:
     page = read(report_page(plans_of(ROOT / "stacks" / "prod.py"), PolicyReport(findings=(OPEN, WAIVED)), ()))
     rule = by_code()["LLM_CAP_7"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from llminfra import Autoscaling, Gateway, Image, Network, Oidc, Secret, Spot, Tenant
+from llminfra import Autoscaling, Gateway, Image, Model, ModelBucket, Network, Oidc, Secret, Spot, Tenant
 from llminfra.engines.invocation import Probe
 from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.infrastructure_plan import SubnetPlan
@@ -15,6 +15,9 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.platform import plan_platform
 from llminfra.rules import LooksAt, rules, run_plan
 from tests.rules.platforms import ROOT, changed, engine, model, prod, prod_plan
+from tests.serving_targets.platforms import TARGETS
+from tests.serving_targets.platforms import endpoint as target_endpoint
+from tests.serving_targets.platforms import plan as target_plan
 
 SECRET = "hf_" + "abcdEFGH1234ijklMNOP5678qrstUVWX"
 
@@ -117,6 +120,16 @@ def sto_10() -> Plan:
     return planned(plan, "chat", weights=weights)
 
 
+def outside(on: str, **changes: object) -> Plan:
+    """One model outside the cluster, as a finding-free platform but for the changes."""
+    fields = {"storage": [ModelBucket(name="acme-weights")], "budget_usd_per_month": 10_000, **changes}
+    return target_plan(target_endpoint(TARGETS[on], api_key=Secret(name="acme/key")), **fields)
+
+
+def sto_13() -> Plan:
+    return replace(outside("ec2"), hub_copies=())
+
+
 def behind(**fields: object) -> Plan:
     """Production with a gateway that is fine but for these fields."""
     assistant = next(item for item in prod().workloads if item.name == "assistant")
@@ -201,6 +214,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_77": unfiltered("assistant", env={"AWS_EC2_METADATA_DISABLED": "true"}),
     "LLM_STO_8": sto_8,
     "LLM_STO_10": sto_10,
+    "LLM_STO_13": sto_13,
 }
 
 
@@ -281,3 +295,23 @@ def test_a_token_in_the_environment_is_found_by_its_shape() -> None:
 @pytest.mark.parametrize("value", ["0", "", "false"])
 def test_switches_that_are_off_are_fine(value: str) -> None:
     assert fired(unfiltered("assistant", env={"VLLM_SERVER_DEV_MODE": value})()) == set()
+
+
+@pytest.mark.parametrize("on", ["ec2", "sagemaker", "sagemaker-async"])
+def test_rules_on_models_and_money_hold_outside_the_cluster(on: str) -> None:
+    assert fired(outside(on)) == set()
+    assert fired(outside(on, budget_usd_per_month=None)) == {"LLM_CAP_7"}
+    assert fired(outside(on, storage=[])) == {"LLM_STO_10"}
+
+
+@pytest.mark.parametrize("on", ["ec2", "sagemaker"])
+def test_an_unpinned_model_outside_the_cluster_is_copied_by_nothing(on: str) -> None:
+    unpinned = Model(id="hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4")
+    plan = target_plan(
+        target_endpoint(TARGETS[on], model=unpinned, api_key=Secret(name="acme/key")), budget_usd_per_month=10_000
+    )
+    found = {item.code: item for item in run_plan(plan)}
+    assert set(found) == {"LLM_SRV_2", "LLM_STO_13"}
+    assert found["LLM_SRV_2"].path == "endpoints.chat.model.revision"
+    assert "s3://acme-weights/" in (found["LLM_STO_13"].found or "")
+    assert "revision" in (found["LLM_STO_13"].fix or "")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import Part, bar, code, key, section, table
+from llminfra.cli.words import bound
+from llminfra.planning.cost import total_cost
 from llminfra.planning.cost_views import costs_by_stack
 
 if TYPE_CHECKING:
@@ -16,17 +19,6 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
 
 _COLOURS = 7
-
-
-def hourly(plan: Plan) -> tuple[float, float]:
-    """US dollars an hour at rest and at most, of what has a price."""
-    lines = plan.costs
-    return sum(line.usd_per_hour_min or 0.0 for line in lines), sum(line.usd_per_hour_max or 0.0 for line in lines)
-
-
-def unpriced(plan: Plan) -> bool:
-    """Whether something has no price."""
-    return any(line.usd_per_hour_max is None for line in plan.costs)
 
 
 def price_dates(plan: Plan) -> str:
@@ -54,11 +46,12 @@ def _basis(plan: Plan) -> Element:
     dated = f"Prices of {dates}" if dates else "No price is known"
     text = f"{dated}; a month has {HOURS_PER_MONTH:g} hours. Requests, traffic and logs come on top."
     budget = plan.platform.budget_usd_per_month
+    missing = ", ".join(total_cost(plan.costs).unpriced)
     return el(
         "p",
         text,
         f" The budget is ${budget:,.0f} a month." if budget is not None else None,
-        " What has no price is missing from the totals." if unpriced(plan) else None,
+        f" What has no price is missing from the sums, which are lower bounds (≥): {missing}." if missing else None,
         class_="quiet",
     )
 
@@ -68,8 +61,8 @@ def _by_stack(plan: Plan) -> list[Element]:
         Part(
             name=stack,
             size=cost.usd_per_hour_max,
-            text=f"${cost.usd_per_hour_max:,.2f} an hour, ${cost.usd_per_month_max:,.0f} a month"
-            + (" (in part unknown)" if cost.unpriced else ""),
+            text=f"{dollars(cost.usd_per_hour_max, 2, unpriced=cost.unpriced)} an hour, "
+            f"{dollars(cost.usd_per_month_max, 0, unpriced=cost.unpriced)} a month",
             class_=f"phase-{index % _COLOURS}",
         )
         for index, (stack, cost) in enumerate(costs_by_stack(plan).items())
@@ -90,11 +83,22 @@ def _by_thing(plan: Plan) -> Element:
         )
         for line in sorted(plan.costs, key=lambda item: -(item.usd_per_hour_max or 0.0))
     ]
-    least, most = hourly(plan)
-    totals = ((least, 1, 2), (most, 1, 2), (least, HOURS_PER_MONTH, 0), (most, HOURS_PER_MONTH, 0))
-    rows.append(("total", "", *(el("b", _money(*given)) for given in totals)))
+    total = total_cost(plan.costs)
+    for_rest, for_most = total.unpriced_at_rest, total.unpriced
+    totals = (
+        bound(total.usd_per_hour_min, 2, unpriced=for_rest),
+        bound(total.usd_per_hour_max, 2, unpriced=for_most),
+        bound(total.usd_per_hour_min * HOURS_PER_MONTH, 0, unpriced=for_rest),
+        bound(total.usd_per_month_max, 0, unpriced=for_most),
+    )
+    rows.append(("total", "", *(el("b", text) for text in totals)))
     heads = ("", "what", "$ an hour at rest", "$ an hour at most", "$ a month at rest", "$ a month at most")
     return table("Cost by thing", heads, rows, numeric=(2, 3, 4, 5))
+
+
+def dollars(usd: float, decimals: int, *, unpriced: object) -> str:
+    """``$1,234``, ``≥ $1,234`` or ``?``: a sum as it can be told."""
+    return re.sub(r"(?=\d)", "$", bound(usd, decimals, unpriced=unpriced), count=1)
 
 
 def _money(usd: float | None, times: float, decimals: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from llminfra import __version__
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.page.architecture import architecture
-from llminfra.cli.page.costs import cost_section, hourly, price_dates, quota_section, unpriced
+from llminfra.cli.page.costs import cost_section, dollars, price_dates, quota_section
 from llminfra.cli.page.findings import policy_section, rules_section
 from llminfra.cli.page.html import Element, document, el
 from llminfra.cli.page.models import models_section
@@ -22,6 +22,7 @@ from llminfra.cli.page.platform_parts import parts_sections
 from llminfra.cli.page.served import Served, served
 from llminfra.cli.page.stacks import StackView, stacks_section
 from llminfra.cli.words import count, duration
+from llminfra.planning.cost import total_cost
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -104,13 +105,15 @@ def _where(plan: Plan) -> str:
 
 
 def _tiles(plan: Plan, models: Sequence[Served], findings: Sequence[PolicyFinding]) -> Element:
-    least, most = (usd * HOURS_PER_MONTH for usd in hourly(plan))
+    total = total_cost(plan.costs)
     still = [item for item in findings if item.status.value == "open"]
     accepted = sum(item.status.value == "waived" for item in findings)
-    some = "+ ?" if unpriced(plan) else ""
+    at_rest = dollars(total.usd_per_hour_min * HOURS_PER_MONTH, 0, unpriced=total.unpriced_at_rest)
+    at_most = dollars(total.usd_per_month_max, 0, unpriced=total.unpriced)
+    hourly = f"{dollars(total.usd_per_hour_max, 2, unpriced=total.unpriced)} an hour"
     tiles = [
-        (f"${least:,.0f}{some}", "a month at rest", f"prices of {price_dates(plan)}" if price_dates(plan) else ""),
-        (f"${most:,.0f}{some}", "a month at most", f"${most / HOURS_PER_MONTH:,.2f} an hour"),
+        (at_rest, "a month at rest", f"prices of {price_dates(plan)}" if price_dates(plan) else ""),
+        (at_most, "a month at most", hourly if total.usd_per_hour_max else "no price is known"),
         (str(len(models)), "model served" if len(models) == 1 else "models served", _machines(plan)),
     ]
     if models:

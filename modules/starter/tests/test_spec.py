@@ -4,6 +4,7 @@ from pathlib import Path
 
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
+from llminfra.planning.cost import total_cost
 
 SPEC = Path(__file__).parents[1] / "spec.py"
 
@@ -19,5 +20,7 @@ def test_every_endpoint_starts():
 
 
 def test_nothing_costs_more_than_it_may():
-    most = sum(line.usd_per_hour_max or 0 for line in plan().costs)
-    assert most < 10, f"${most:.2f} an hour"
+    total = total_cost(plan().costs)
+    missing = ", ".join(total.unpriced)
+    assert not missing, f"no prices of {missing}: `llminfra catalog refresh`, then LLMINFRA_PRICES"
+    assert total.usd_per_hour_max < 10, f"${total.usd_per_hour_max:.2f} an hour"
