@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # ModelOpt states its scales in hf_quant_config.json, which a config.json alone does not show.
 _SCALES_BESIDE_CONFIG = frozenset({"modelopt", "nvfp4"})
+_MODELLED = frozenset({"vllm", "sglang", "tgi"})
 # Kernels and classes of a method that need a checkpoint just as the method does.
 _SAME_METHOD = {
     "awq_marlin": "awq",
@@ -44,6 +45,8 @@ def judge(case: FitCase) -> FitResult:
         stops.insert(0, length)
     if _not_counted(facts, case):
         notes.append(f"how {case.quantization} stores weights is not modelled: they are counted in 16 bit")
+    if case.engine not in _MODELLED:
+        notes.append(f"the memory of {case.engine} is not modelled: the rules of vLLM that reserve the most are taken")
     if result.fits and result.max_concurrency is not None and result.max_concurrency < 1:
         notes.append(
             f"LLM_FIT_12: the engine starts, and its cache holds {result.kv_cache_tokens or 0:,} tokens: no request of"

@@ -163,6 +163,12 @@ def test_an_engine_that_starts_without_room_for_one_request_says_so(run: Run) ->
     assert "no request of 40,960 tokens fits" in plain(result.out)
 
 
+def test_an_engine_without_a_memory_model_says_whose_rules_are_taken(run: Run) -> None:
+    out = run("fit", SMALL, "--engine", "deepspeed", "--gpu", "L4", "--max-model-len", "8192").out
+    assert "the memory of deepspeed is not modelled" in plain(out)
+    assert "not modelled" not in run("fit", SMALL, "--gpu", "L4", "--max-model-len", "8192").out
+
+
 def test_numbers_are_written_alike(run: Run) -> None:
     out = run("fit", SMALL, "--gpu", "H100-80GB").out
     tokens = next(line.split()[-1] for line in out.splitlines() if line.startswith("KV cache tokens"))
