@@ -23,12 +23,14 @@ def fit(
     max_num_batched_tokens: Annotated[int | None, typer.Option(help="Most tokens in a scheduler step.")] = None,
     gpu_memory_utilization: Annotated[float | None, typer.Option(help="Share of GPU memory, 0 to 1.")] = None,
     quantization: Annotated[str | None, typer.Option(help="fp8, awq, gptq, …")] = None,
-    dtype: Annotated[str | None, typer.Option(help="bfloat16, float16 or auto.")] = None,
-    kv_cache_dtype: Annotated[str | None, typer.Option(help="auto or fp8.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="bfloat16, float16, float32 or auto.")] = None,
+    kv_cache_dtype: Annotated[str | None, typer.Option(help="auto, fp8, nvfp4, …")] = None,
     block_size: Annotated[int | None, typer.Option(help="Tokens per cache block.")] = None,
     enforce_eager: Annotated[bool | None, typer.Option("--enforce-eager", help="Without CUDA graphs.")] = None,
     engine: Annotated[str | None, typer.Option(help="vllm, sglang, tgi or deepspeed.")] = None,
-    engine_version: Annotated[str | None, typer.Option(help="Such as 0.11.0.")] = None,
+    engine_version: Annotated[
+        str | None, typer.Option(help="Such as 0.11.0; without it the release that a spec gets, too.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A config.json, for a model that the catalog lacks.", dir_okay=False)
     ] = None,
@@ -52,8 +54,8 @@ def fit(
 ) -> None:
     """Compute the memory of one serving configuration per GPU: weights, KV cache, concurrency.
 
-    Without --gpu, list every instance type with the fewest GPUs that hold the model, its speed and its price. Exits
-    with 1 when the configuration does not fit, or nothing does.
+    Without --gpu, list every instance type with the fewest GPUs that hold the model, or with those that --tp, --pp and
+    --ep ask for, its speed and its price. Exits with 1 when the configuration does not fit, or nothing does.
     """
     wishes = (concurrency, region, prompt_tokens, output_tokens, sort, purchase)
     given = {
@@ -85,12 +87,15 @@ def fit(
         msg = "name a MODEL, or pass --config or --jsonl"
         raise UsageError(msg)
     case: dict[str, object] = {"model": model or str(config), **given}
-    if not {"gpu", "tensor_parallel", "pipeline_parallel", "data_parallel", "expert_parallel"} & set(given):
+    if gpu is None:
+        if dp is not None:
+            msg = "--dp needs --gpu: the list has no copies of attention in it"
+            raise UsageError(msg)
         _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase)
         return
     if any(item is not None for item in wishes):
         msg = "--concurrency, --region, --prompt-tokens, --output-tokens, --sort and --purchase choose among instance "
-        msg += "types; leave out --gpu and the parallel sizes"
+        msg += "types; leave out --gpu"
         raise UsageError(msg)
     _one(case, config, as_json)
 
@@ -111,7 +116,7 @@ def _list(
 
     _add_config(case, config)
     where = region or "us-east-1"
-    options = find_options(
+    asked, options = find_options(
         case,
         region=where,
         concurrency=concurrency,
@@ -124,7 +129,7 @@ def _list(
         write_json(plain_options(options))
     else:
         console = stdout_console()
-        view = options_view(str(case["model"]), options, region=where, concurrency=concurrency, width=console.width)
+        view = options_view(asked, options, region=where, concurrency=concurrency, width=console.width)
         print_result(view, console)
     if not any(option.fits for option in options):
         raise typer.Exit(1)
@@ -166,21 +171,23 @@ def _stream(path: Path) -> None:
 
 
 def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
-    import json  # loaded when the command runs
-
-    from llminfra.planning.memory import fit_line
+    from llminfra.cli.fit_request import read_case, unknown_model  # when it runs
+    from llminfra.cli.fit_verdict import judge, machine_line
+    from llminfra.cli.output import print_result, stdout_console, write_json
 
     _add_config(given, config)
-    result = fit_line(json.dumps(given))
+    case = read_case(given)
+    result = judge(case)
     if as_json:
-        from llminfra.cli.output import write_json
-
         write_json(result.model_dump(mode="json"))
+    elif result.error:
+        raise unknown_model(case.model) if case.config is None else UsageError(result.error)
     else:
         from llminfra.cli.fit_view import fit_view  # rich only for people
-        from llminfra.cli.output import print_result, stdout_console
 
         console = stdout_console()
-        print_result(fit_view(result, console.width), console)
-    if result.error or result.fits is False:
+        print_result(fit_view(result, console.width, machine=machine_line(case, result)), console)
+    if result.error:
+        raise typer.Exit(2)
+    if result.fits is False:
         raise typer.Exit(1)

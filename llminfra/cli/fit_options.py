@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from llminfra.catalog.price_file import VARIABLE, Kind
@@ -29,6 +30,20 @@ _SHORT_PURCHASE: dict[Kind, str] = {
 }
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """What the list is for.
+
+    Attributes:
+        model: Its name.
+        engine: Name and release.
+        length: Tokens of a request of full length.
+    """
+
+    model: str
+    engine: str
+    length: int
+
+
 def find_options(
     given: dict[str, object],
     *,
@@ -38,18 +53,16 @@ def find_options(
     output_tokens: int,
     sort_by: str,
     purchase: str = "on-demand",
-) -> tuple[Option, ...]:
-    """Options for one case, in the order asked for.
+) -> tuple[Asked, tuple[Option, ...]]:
+    """What was asked for, with its defaults, and the options for it in the order asked for.
 
     Raises:
         UsageError: The model is unknown, or an option is wrong.
     """
-    from pydantic import ValidationError  # loaded when the command runs
-
     from llminfra.catalog import regions
-    from llminfra.catalog.engines import engine_info, engine_release
-    from llminfra.planning.memory import FitCase
-    from llminfra.planning.memory.estimate import facts_for, fit_case
+    from llminfra.cli.fit_request import read_case, release_of, unknown_model
+    from llminfra.cli.fit_verdict import beyond_context
+    from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.performance import Load
     from llminfra.planning.selection import list_options
 
@@ -63,31 +76,47 @@ def find_options(
         close = ", ".join(regions.suggest(region)) or "us-east-1"
         msg = f"no region is called {region!r}; did you mean {close}?"
         raise UsageError(msg)
-    try:
-        case = FitCase.model_validate(given)
-    except ValidationError as error:
-        msg = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise UsageError(msg) from None
-    release = None
-    if case.engine == "vllm":
-        version = case.engine_version or engine_info("vllm").default_version
-        release = engine_release("vllm", version)
-        case = case.model_copy(update={"engine_version": version})
+    case = read_case(given)
     facts = facts_for(case)
     if facts is None:
-        raise UsageError(fit_case(case).error or f"unknown model {case.model!r}")
+        raise unknown_model(case.model)
     sort: SortBy = "instance" if sort_by == "instance" else "tokens" if sort_by == "tokens" else "replica"
     load = Load(prompt_tokens=prompt_tokens, output_tokens=output_tokens)
     bought = next(kind for kind in PURCHASES if kind == purchase)
-    return list_options(
+    options = list_options(
         facts,
         case,
         region,
         concurrency=concurrency,
         load=load,
-        release=release,
+        release=release_of(case),
         sort_by=sort,
         purchase=bought,
+    )
+    if (length := beyond_context(facts, case)) is not None:
+        options = tuple(_refused(option, length[0]) for option in options)
+    asked = Asked(
+        model=case.model,
+        engine=f"{case.engine} {case.engine_version}",
+        length=case.max_model_len or facts.max_position_embeddings or 2048,
+    )
+    return asked, options
+
+
+def _refused(option: Option, reason: str) -> Option:
+    from llminfra.planning.selection import Option
+
+    return Option(
+        instance_type=option.instance_type,
+        gpu=option.gpu,
+        gpus=option.gpus,
+        fits=False,
+        reason=reason,
+        purchase=option.purchase,
+        usd_per_hour=option.usd_per_hour,
+        price_date=option.price_date,
+        usd_per_hour_by_purchase=option.usd_per_hour_by_purchase,
+        offered=option.offered,
     )
 
 
@@ -103,7 +132,7 @@ def plain_options(options: tuple[Option, ...]) -> list[dict[str, Any]]:
 
 
 def options_view(
-    model: str, options: tuple[Option, ...], *, region: str, concurrency: int, width: int
+    asked: Asked, options: tuple[Option, ...], *, region: str, concurrency: int, width: int
 ) -> RenderableType:
     """The table of those that fit, and a line about each kind of GPU that does not."""
     from rich.console import Group  # rich only for people
@@ -136,16 +165,21 @@ def options_view(
         table.add_row(*(show(option) for _, _, show in columns))
     lines: list[RenderableType] = [
         Text.assemble(
-            (model, "bold"),
-            f" in {region}, {concurrency} request{'s' if concurrency > 1 else ''} of full length at once",
+            (asked.model, "bold"),
+            f" on {asked.engine} in {region}, {concurrency} request{'s' if concurrency > 1 else ''} of"
+            f" {asked.length:,} tokens at once",
         ),
         table if good else Text("no instance type holds it", style="bold red"),
     ]
-    reasons = dict.fromkeys(
-        f"{option.gpus} × {_short(option.gpu)}: {option.reason}" for option in options if not option.fits
-    )
+    reasons: dict[str, list[str]] = {}
+    for option in (option for option in options if not option.fits):
+        which = reasons.setdefault(option.reason, [])
+        if (device := f"{option.gpus} × {_short(option.gpu)}") not in which:
+            which.append(device)
+    everywhere = len(reasons) == 1 and not good
     if reasons:
-        lines += [Text("does not fit:", style="dim"), *(Text(f"  {reason}", style="dim") for reason in reasons)]
+        told = ((reason if everywhere else f"{', '.join(which)}: {reason}") for reason, which in reasons.items())
+        lines += [Text("does not fit:", style="dim"), *(Text(f"  {text}", style="dim") for text in told)]
     lines.append(
         Text("latency and tokens are estimates, mostly within a factor of 1.5 (docs/performance.md)", style="dim")
     )
@@ -173,7 +207,10 @@ def _short(gpu: str) -> str:
 
 def _spread(option: Option) -> str:
     spread = option.parallelism
-    return "" if spread is None else f"{spread.tensor}{' EP' if spread.expert else ''}"
+    if spread is None:
+        return ""
+    stages = f" × {spread.pipeline} PP" if spread.pipeline > 1 else ""
+    return f"{spread.tensor}{stages}{' EP' if spread.expert else ''}"
 
 
 def _price(option: Option, kind: Kind) -> float | None:

@@ -132,6 +132,8 @@ def test_a_text_model_may_leave_its_shape_to_transformers():
         ("num_attention_heads", 0),
         ("num_attention_heads", 2**20),
         ("num_key_value_heads", -8),
+        ("num_key_value_heads", 64),
+        ("head_dim", 10**6),
         ("head_dim", -128),
         ("intermediate_size", -1),
         ("intermediate_size", float("inf")),
@@ -146,6 +148,17 @@ def test_sizes_that_no_model_has_are_refused_by_key_and_value(key, value):
     with pytest.raises(ModelConfigError, match=rf"config.json of x: {key} is .*, expected") as found:
         ModelFacts.from_hf_config(config, model_id="x")
     assert repr(value) in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "value"),
+    [("quantization_config", "bits", -4), ("rope_scaling", "factor", 1e30), ("rope_scaling", "factor", float("nan"))],
+)
+def test_numbers_inside_objects_are_checked_too(outer, inner, value):
+    changes = {outer: {"quant_method": "gptq", "rope_type": "linear", "group_size": -1, inner: value}}
+    config = dict(catalog_config("meta-llama/Llama-3.1-8B-Instruct")) | changes
+    with pytest.raises(ModelConfigError, match=rf"{outer}.{inner} is .*, expected a number"):
+        ModelFacts.from_hf_config(config, model_id="x")
 
 
 def test_an_absurd_layer_count_is_refused():

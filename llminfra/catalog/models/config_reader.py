@@ -19,12 +19,22 @@ _VOCABULARY_KEYS = ("vocab_size", "padded_vocab_size")
 _POSITIVE = frozenset({*HIDDEN_KEYS, *LAYER_KEYS, *_VOCABULARY_KEYS, "num_attention_heads", "n_head", "n_heads"})
 _SIZE = re.compile(
     r"(_size|_dim|_rank|_heads|_layers|_experts)$|^(intermediate|ffn|moe_intermediate)_|^num_experts|^(n_inner|num_kv)"
+    r"|^(depth|n_groups)$"
 )
 # Contexts of ten million tokens exist (Llama 4 Scout), and rotary bases are no sizes.
-_NO_SIZE = re.compile(r"position|token|theta|window|chunk|seq|max_")
+_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_")
 LARGEST = 10**7
 """No width, layer count or vocabulary comes near: the largest vocabularies have 262,144 entries."""
 _CONTEXT, _LONGEST = "max_position_embeddings", 10**9
+_HEAD = re.compile(r"_heads$|^head_dim$|_head_dim$")
+_MOST_HEADS = 10**5
+# Numbers inside objects that are no configs: bits of a weight (GPTQ has 2, 3, 4 and 8) and the stretch of a context.
+_INSIDE: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "quantization_config": {"bits": (1, 16)},
+    "compression_config": {"bits": (1, 16)},
+    "rope_scaling": {"factor": (0, 10**5), "original_max_position_embeddings": (0, _LONGEST)},
+    "rope_parameters": {"factor": (0, 10**5), "original_max_position_embeddings": (0, _LONGEST)},
+}
 
 
 class ModelConfigError(UsageError):
@@ -112,16 +122,26 @@ class ConfigReader(Struct, frozen=True):
 
 def _check_size(key: str, value: Any, model_id: str) -> None:
     """Refuse what no model can have: arithmetic on it gives nonsense, or fails where nobody sees why."""
+    if isinstance(value, Mapping):
+        for inner, (low, high) in _INSIDE.get(key, {}).items():
+            item = value.get(inner)
+            if isinstance(item, int | float) and not low <= item <= high:
+                raise _refused(f"{key}.{inner}", item, f"a number from {low:,} to {high:,}", model_id)
+        return
+    context = key.endswith(_CONTEXT)
     must = key in _POSITIVE or key == _CONTEXT
-    if value is None or not (must or (_SIZE.search(key) and not _NO_SIZE.search(key))):
+    if value is None or not (must or context or (_SIZE.search(key) and not _NO_SIZE.search(key))):
         return
     # Models without positions (recurrent, ALiBi) say 0.
-    least, most = int(key in _POSITIVE), _LONGEST if key == _CONTEXT else LARGEST
+    least = int(key in _POSITIVE)
+    most = _LONGEST if context else _MOST_HEADS if _HEAD.search(key) else LARGEST
     for item in value if isinstance(value, list) else (value,):
         number = isinstance(item, int | float) and not isinstance(item, bool)
         if not number and not must:
             continue
         if not number or not math.isfinite(item) or item != int(item) or not least <= item <= most:
-            raise ModelConfigError(
-                f"config.json of {model_id}: {key} is {item!r}, expected a whole number from {least} to {most:,}"
-            )
+            raise _refused(key, item, f"a whole number from {least} to {most:,}", model_id)
+
+
+def _refused(key: str, value: object, expected: str, model_id: str) -> ModelConfigError:
+    return ModelConfigError(f"config.json of {model_id}: {key} is {value!r}, expected {expected}")

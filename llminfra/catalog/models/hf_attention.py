@@ -75,6 +75,11 @@ def read_heads(text: ConfigReader) -> tuple[int, int, int]:
     elif text.model_type == "chatglm" and not text.flag("multi_query_attention"):
         kv = heads
     kv_heads = int(kv) if isinstance(kv, int | float) and kv else heads
+    if kv_heads > heads:
+        raise ModelConfigError(
+            f"config.json of {text.model_id}: num_key_value_heads is {kv_heads}, expected at most num_attention_heads"
+            f" {heads}"
+        )
     head_dim = text.get("head_dim", "kv_channels", "attention_head_dim")
     if not isinstance(head_dim, int) or head_dim <= 0:
         head_dim = hidden // heads

@@ -103,7 +103,8 @@ def list_options(
 
     Args:
         facts: The model.
-        case: Engine settings; device and spread in it are replaced.
+        case: Engine settings; the device in it is replaced. Tensor and pipeline sizes and expert parallelism are kept
+            where they are given; the rest of the spread is chosen.
         region: AWS region of the prices.
         concurrency: Requests of full length that one replica must hold.
         load: Typical request; its concurrency is replaced by ``concurrency``. ``None``: 1,024 tokens in, 256 out.
@@ -149,18 +150,36 @@ def _place(
     if (stop := _incapable(facts, case, gpu, release)) is not None:
         return stop
     reason = ""
-    for size in (size for size in range(1, count + 1) if count % size == 0):
+    for shape in _shapes(facts, case, count):
         # Smaller instances with the same device have been looked at before, mostly.
-        known = placed.get((gpu.name, size))
-        if isinstance(known, _Placed) and known.parallelism.gpus <= size:
+        known = placed.get((gpu.name, shape.gpus))
+        if isinstance(known, _Placed) and known.parallelism.gpus <= shape.gpus:
             return known
-        for expert in (False, True) if facts.is_moe and size > 1 else (False,):
-            shape = Parallelism(tensor=size, expert=expert)
-            result = _try(facts, case, gpu, shape, load, instance.network_gbps)
-            if isinstance(result, _Placed):
-                return result
-            reason = f"TP {size}: {result}"
+        result = _try(facts, case, gpu, shape, load, instance.network_gbps)
+        if isinstance(result, _Placed):
+            return result
+        stages = f" PP {shape.pipeline}" if shape.pipeline > 1 else ""
+        reason = f"TP {shape.tensor}{stages}: {result}"
+    if not reason:
+        wanted = (case.tensor_parallel or 1) * (case.pipeline_parallel or 1)
+        return f"{wanted} GPUs are asked for"
     return reason
+
+
+def _shapes(facts: ModelFacts, case: FitCase, count: int) -> list[Parallelism]:
+    """Spreads over the GPUs of one instance that the case leaves open, those with the fewest GPUs first."""
+    pipeline = case.pipeline_parallel or 1
+    if case.tensor_parallel:
+        sizes = [case.tensor_parallel * pipeline] if case.tensor_parallel * pipeline <= count else []
+    else:
+        sizes = [size for size in range(pipeline, count + 1, pipeline) if count % size == 0]
+    asked = None if case.expert_parallel is None else bool(case.expert_parallel)
+    return [
+        Parallelism(tensor=size // pipeline, pipeline=pipeline, expert=expert)
+        for size in sizes
+        for expert in ((False, True) if facts.is_moe and size > 1 else (False,) if asked is None else (asked,))
+        if asked in {None, expert}
+    ]
 
 
 def _incapable(facts: ModelFacts, case: FitCase, gpu: Gpu, release: EngineRelease | None) -> str | None:
@@ -186,13 +205,14 @@ def _try(
             "total_gpu_gib": None,
             "gpus_total": shape.gpus,
             "tensor_parallel": shape.tensor,
-            "pipeline_parallel": 1,
+            "pipeline_parallel": shape.pipeline,
             "data_parallel": 1,
             "expert_parallel": shape.expert,
         }
     )
     quant = quantization(facts, sized)
-    problems = divisibility_findings(facts, shape.tensor, ep=shape.gpus if shape.expert else 1, quant=quant)
+    ranks = shape.tensor if shape.expert else 1
+    problems = divisibility_findings(facts, shape.tensor, shape.pipeline, ep=ranks, quant=quant)
     fatal = next((item for item in problems if item.fatal), None)
     if fatal is not None:
         return fatal.message

@@ -1,0 +1,240 @@
+"""``llminfra fit``: what is taken for what was asked, what is refused, and what a wrong call says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import llminfra
+from llminfra.catalog.engines import engine_info
+from tests.cli.run import Run
+from tests.cli.specs import write
+
+SMALL = "Qwen/Qwen3-8B"
+
+
+def plain(text: str) -> str:
+    """One line: the console wraps."""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(("gpu", "product"), [("p5.48xlarge", "H100"), ("g6e.12xlarge", "L40S")])
+def test_an_instance_type_stands_for_its_gpu(gpu: str, product: str, run: Run) -> None:
+    result = run("fit", SMALL, "--gpu", gpu)
+    assert result.code == 0
+    assert "no GPU is named" not in result.out
+    assert product in result.out.splitlines()[1]
+    assert f"{gpu} has " in result.out
+
+
+@pytest.mark.parametrize(
+    ("gpu", "words"),
+    [
+        ("NOPE", "h100-80gb"),
+        ("H10O", "h100-80gb"),
+        ("p5.49xlarge", "p5.48xlarge"),
+        ("m7i.large", "has no GPU"),
+    ],
+)
+def test_an_unknown_gpu_is_a_wrong_call(gpu: str, words: str, run: Run) -> None:
+    result = run("fit", SMALL, "--gpu", gpu)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err
+
+
+@pytest.mark.parametrize(("gpu", "taken"), [("A100", "A100 40GB, 39."), ("A100-80GB", "A100 80GB, 79.")])
+def test_the_device_that_was_taken_is_told(gpu: str, taken: str, run: Run) -> None:
+    assert taken in run("fit", SMALL, "--gpu", gpu).out
+
+
+def test_a_device_of_a_stated_size_says_that_it_is_one(run: Run) -> None:
+    assert "not in the catalog" in run("fit", SMALL, "--gpu", "RTX-A5000-24GB", "--max-model-len", "4096").out
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
+def test_the_pinned_release_is_the_default(engine: str, run: Run) -> None:
+    version = engine_info(engine).default_version
+    result = run("fit", SMALL, "--gpu", "H100-80GB", "--engine", engine)
+    assert f"{engine} {version} on 1 × NVIDIA H100" in result.out
+    named = ("--engine", engine, "--engine-version", version, "--json")
+    document = json.loads(run("fit", SMALL, "--gpu", "H100-80GB", *named).out)
+    assert document == json.loads(run("fit", SMALL, "--gpu", "H100-80GB", "--engine", engine, "--json").out)
+    assert document["engine_version"] == version
+
+
+def test_fit_and_plan_agree(workdir: Path, run: Run) -> None:
+    spec = """
+from llminfra import *
+pool = GpuPool(name="gpu", instance_types=["g6e.12xlarge"])
+model, engine = Model(id="Qwen/Qwen3-32B"), VLLM(max_model_len=16384)
+chat = Endpoint(name="chat", model=model, engine=engine, on=pool, parallelism=Parallelism(tensor=2))
+Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat])
+"""
+    (plan,) = json.loads(run("plan", write(workdir, spec), "--json").out)["plans"]
+    asked = ("Qwen/Qwen3-32B", "--gpu", "L40S", "--tp", "2", "--max-model-len", "16384", "--json")
+    alone = json.loads(run("fit", *asked).out)
+    planned = plan["endpoints"][0]["fit"]
+    for figure in ("fits", "kv_cache_tokens", "kv_cache_memory_gib", "weights_gib_per_gpu", "engine_version"):
+        assert planned[figure] == alone[figure]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--quantization", "nope"), "known: auto_awq"),
+        (("--quantization", "awqq"), "Known: auto_awq"),
+        (("--dtype", "int4"), "bfloat16"),
+        (("--kv-cache-dtype", "foo"), "fp8_e4m3"),
+        (("--block-size", "7"), "1, 8, 16, 32"),
+        (("--engine", "foo"), "vllm, sglang"),
+        (("--engine-version", "9.9"), "0.33.0"),
+        (("--engine-version", "0.10.5"), "0.10.2"),
+        (("--engine-version", "main"), "has no such release"),
+        (("--tp", "0"), "--tp: "),
+        (("--gpu-memory-utilization", "1.5"), "--gpu-memory-utilization: "),
+        (("--max-model-len", "-1"), "--max-model-len: "),
+    ],
+)
+@pytest.mark.parametrize("gpu", [(), ("--gpu", "L4")])
+def test_nonsense_is_a_wrong_call(option: tuple[str, str], words: str, gpu: tuple[str, ...], run: Run) -> None:
+    result = run("fit", SMALL, *gpu, *option)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err
+    assert "LLM_" not in result.err
+
+
+@pytest.mark.parametrize("version", ["0.11.0", "v0.11.0", "0.11", "0.6.3", "0.11.1rc3.dev29+g3fa2c1218", "0.8.5.post1"])
+def test_releases_that_exist_are_taken(version: str, run: Run) -> None:
+    assert run("fit", SMALL, "--gpu", "H100-80GB", "--engine-version", version).code == 0
+
+
+def test_an_unknown_model_is_a_wrong_call(run: Run) -> None:
+    result = run("fit", "Qwen/Qwen3-8", "--gpu", "L4")
+    assert result.code == 2
+    assert "Qwen/Qwen3-8B" in result.err
+    assert "--config" in result.err
+    told = run("fit", "no/such", "--gpu", "L4", "--json")
+    assert told.code == 2
+    assert json.loads(told.out)["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("Qwen/Qwen3-32B", "--gpu", "H100-80GB", "--tp", "3"), "LLM_SHAPE_1"),
+        ((SMALL, "--gpu", "H100-80GB", "--tp", "2", "--ep"), "LLM_SHAPE_5"),
+        (("Qwen/Qwen3-235B-A22B-FP8", "--gpu", "H100-80GB", "--tp", "8"), "LLM_SHAPE_6"),
+        ((SMALL, "--gpu", "L4", "--quantization", "awq"), "LLM_FIT_23"),
+        ((SMALL, "--gpu", "L4", "--quantization", "awq_marlin"), "LLM_FIT_23"),
+        ((SMALL, "--gpu", "H100", "--max-model-len", "99999999"), "LLM_FIT_4"),
+        ((SMALL, "--gpu", "V100-32GB"), "LLM_FIT_27"),
+        ((SMALL, "--gpu", "T4", "--dtype", "bfloat16"), "LLM_FIT_25"),
+    ],
+)
+def test_what_the_engine_refuses_does_not_start(arguments: tuple[str, ...], code: str, run: Run) -> None:
+    result = run("fit", *arguments)
+    assert result.code == 1
+    assert "does not start" in result.out
+    assert code in result.out
+    document = json.loads(run("fit", *arguments, "--json").out)
+    assert document["fits"] is False
+    assert document["reason"].startswith(code)
+
+
+def test_the_engines_words_stand_below(run: Run) -> None:
+    out = plain(run("fit", "Qwen/Qwen3-32B", "--gpu", "H100-80GB", "--tp", "3").out)
+    assert "the engine would say: Total number of attention heads (64) must be divisible by" in out
+
+
+def test_a_device_that_the_release_has_no_code_for_runs_an_older_one(run: Run) -> None:
+    asked = ("fit", "Qwen/Qwen3-0.6B", "--gpu", "V100-32GB")
+    assert "CUDA 13 has no code" in plain(run(*asked).out)
+    assert run(*asked, "--engine-version", "0.8.5").code == 0
+
+
+def test_an_engine_that_starts_without_room_for_one_request_says_so(run: Run) -> None:
+    result = run("fit", "Qwen/Qwen3-32B", "--engine", "sglang", "--gpu", "H100")
+    assert result.code == 0
+    assert result.out.startswith("Qwen/Qwen3-32B: starts, but holds no request of full length")
+    assert "no request of 40,960 tokens fits" in plain(result.out)
+
+
+def test_an_engine_without_a_memory_model_says_whose_rules_are_taken(run: Run) -> None:
+    out = run("fit", SMALL, "--engine", "deepspeed", "--gpu", "L4", "--max-model-len", "8192").out
+    assert "the memory of deepspeed is not modelled" in plain(out)
+    assert "not modelled" not in run("fit", SMALL, "--gpu", "L4", "--max-model-len", "8192").out
+
+
+def test_numbers_are_written_alike(run: Run) -> None:
+    out = run("fit", SMALL, "--gpu", "H100-80GB").out
+    tokens = next(line.split()[-1] for line in out.splitlines() if line.startswith("KV cache tokens"))
+    assert "," in tokens
+    assert f"of cache, {tokens} tokens" in out
+    assert "requests of 40,960 tokens at once" in out
+
+
+def test_the_list_names_engine_and_length(run: Run) -> None:
+    version = engine_info("vllm").default_version
+    first = run("fit", SMALL, "--max-model-len", "16384").out.splitlines()[0]
+    assert first == f"{SMALL} on vllm {version} in us-east-1, 1 request of 16,384 tokens at once"
+
+
+def test_the_list_keeps_the_spread_that_is_asked_for(run: Run) -> None:
+    rows = json.loads(run("fit", SMALL, "--tp", "2", "--pp", "2", "--json").out)
+    shapes = {(row["parallelism"]["tensor"], row["parallelism"]["pipeline"]) for row in rows if row["fits"]}
+    assert shapes == {(2, 2)}
+    assert {row["reason"] for row in rows if row["gpus"] < 4} == {"4 GPUs are asked for"}
+    experts = json.loads(run("fit", "Qwen/Qwen3-30B-A3B", "--tp", "4", "--ep", "--json").out)
+    assert {row["parallelism"]["expert"] for row in experts if row["fits"]} == {True}
+    assert run("fit", SMALL, "--dp", "2").code == 2
+
+
+def test_the_list_refuses_a_context_beyond_the_models(run: Run) -> None:
+    result = run("fit", SMALL, "--max-model-len", "99999999")
+    assert result.code == 1
+    assert "LLM_FIT_4" in result.out
+
+
+@pytest.mark.parametrize("config", ['{"model_type": "llama"}', '{"hidden_size": -1, "model_type": "llama"}', "[]"])
+@pytest.mark.parametrize("gpu", [(), ("--gpu", "L4")])
+def test_a_config_of_nonsense_is_a_wrong_call(config: str, gpu: tuple[str, ...], workdir: Path, run: Run) -> None:
+    result = run("fit", "acme/own", "--config", write(workdir, config, "config.json"), *gpu)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("llminfra: ")
+
+
+LINES = (
+    b'{"id": 5, "model": "Qwen/Qwen3-8B", "gpu": "L4"}',
+    b'{"model": "Qwen/Qwen3-8B\xff"}',
+    b"",
+    b'{"id": "c", "model": "Qwen/Qwen3-8B", "tp": 2}',
+)
+
+
+def told(out: str) -> list[str | None]:
+    return [json.loads(line)["error"] for line in out.splitlines()]
+
+
+def test_bad_bytes_in_a_file_are_errors_of_their_lines(workdir: Path, run: Run) -> None:
+    (workdir / "cases.jsonl").write_bytes(b"\n".join(LINES))
+    result = run("fit", "--jsonl", "cases.jsonl")
+    assert (result.code, result.err) == (0, "")
+    first, second, third = told(result.out)
+    assert first is None
+    assert (second or "").startswith("line 2: not UTF-8")
+    assert third == "line 4: unknown key `tp`: did you mean `tensor_parallel`?"
+
+
+def test_bad_bytes_in_a_pipe_are_errors_of_their_lines() -> None:
+    code = "import sys; from llminfra.cli.main import main; sys.exit(main())"
+    root = Path(llminfra.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "fit", "--jsonl", "-"],
+        input=b"\n".join(LINES), capture_output=True, check=True, timeout=60, cwd=root,
+    )  # fmt: skip
+    assert [bool(item) for item in told(done.stdout.decode())] == [False, True, True]
+    assert done.stderr == b""
