@@ -4,6 +4,7 @@ Read from the releases themselves (``scripts/catalog_engines.py``: the argument 
 definitions of the published wheels), so that a flag of one version is never sent to another.
 """
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -333,10 +334,21 @@ def engine_release(engine: EngineName, version: str) -> EngineRelease | None:
 
 
 def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:
-    """Up to three known releases close to ``version``, the newest for a version that resembles none."""
+    """Up to three known releases, the nearest to ``version`` by number first; the newest for what is no number."""
     versions = known_versions(engine)
-    near = get_close_matches(version.removeprefix("v"), versions, n=3, cutoff=0.6)
-    return tuple(near) or tuple(reversed(versions[-3:]))
+    wanted = _numbers(version)
+    older = [item for item in versions if not wanted or _numbers(item) <= wanted]
+    newer = [item for item in versions if item not in older]
+    found = [*reversed(older[-3:])]
+    # The release after it may be what was meant; the third is then older still.
+    found[1:1] = newer[:1] if found else newer[:3]
+    return tuple(found[:3])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """``v0.27.1.post1`` to ``(0, 27, 1)``; nothing where it does not start with a number."""
+    found = re.match(r"v?([0-9]{1,9}(?:\.[0-9]{1,9})*)", version)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()
 
 
 @cache

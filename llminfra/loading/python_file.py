@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from llminfra.diagnostics import Diagnostic, Severity, SpecError
 from llminfra.spec._base import collecting, watching
 from llminfra.spec.platform import Platform
@@ -104,6 +106,19 @@ def _failure(path: Path, error: BaseException) -> Diagnostic:
     if isinstance(error, SyntaxError):  # in a module that the spec imports
         return _syntax(path, error)
     file, line, text = _place(path, error.__traceback__)
+    if isinstance(error, ValidationError) and error.errors(include_url=False)[0]["type"] == "frozen_instance":
+        fields = ", ".join(str(item["loc"][0]) for item in error.errors(include_url=False))
+        return Diagnostic(
+            code="LLM_SPEC_6",
+            severity=Severity.ERROR,
+            path="",
+            message=f"{error.title} is declared once and does not change: {fields} cannot be set afterwards",
+            found=text,
+            expected=f"{error.title}({fields}=…)",
+            fix=f"give {fields} where the {error.title} is built",
+            file=file,
+            line=line,
+        )
     what = "; ".join(part.strip() for part in traceback.format_exception_only(error))
     return Diagnostic(
         code="LLM_SPEC_6",

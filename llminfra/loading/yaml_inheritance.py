@@ -75,7 +75,7 @@ def _resolve(name: str, items: dict[str, Map], report: Report, path: str, seen: 
     where = join(join(path, name), "extends")
     if not isinstance(base, Scalar) or base.text not in items:
         if isinstance(base, Scalar):
-            report.missing_reference(where, base, path.rpartition(".")[2], (each for each in items if each != name))
+            report.missing_reference(where, base, path.rpartition(".")[2], items, apart_from=name)
         else:
             report.shape(where, base, "`extends` names one item", expected="the name of an item of this section")
         return own

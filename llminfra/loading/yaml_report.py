@@ -73,9 +73,12 @@ class Report(Struct):
             fix=f"did you mean {close[0]!r}?" if close else "remove it, or see `llminfra schema`",
         )
 
-    def missing_reference(self, path: str, tree: Scalar, section: str, known: Iterable[str]) -> None:
-        """A name that nothing declares."""
-        names = list(known)
+    def missing_reference(
+        self, path: str, tree: Scalar, section: str, known: Iterable[str], *, apart_from: str | None = None
+    ) -> None:
+        """A name that nothing declares; an item cannot name itself."""
+        names = [name for name in known if name != apart_from]
+        none = f"`{section}`, which is empty" if apart_from is None else f"`{section}`, which has no other item"
         close = get_close_matches(tree.text, names, n=1)
         self.add(
             "LLM_REF_3",
@@ -83,7 +86,7 @@ class Report(Struct):
             tree.line,
             f"nothing in `{section}` is called {show(tree)}",
             found=show(tree),
-            expected=f"one of: {', '.join(names)}" if names else f"a name from `{section}`, which is empty",
+            expected=f"one of: {', '.join(names)}" if names else f"a name from {none}",
             fix=f"did you mean {close[0]!r}?" if close else f"declare it in `{section}`, or correct the name",
         )
 

@@ -23,14 +23,16 @@ def find_release(endpoint: Endpoint, findings: Findings) -> EngineRelease | None
     release = catalog.engine_release(engine.kind, version)
     path = f"endpoints.{endpoint.name}.engine"
     if release is None:
+        known = catalog.suggest_version(engine.kind, version)
         findings.error(
             "LLM_FIT_8",
             endpoint,
             f"{path}.version",
             f"the catalog does not know {engine.kind} {version}",
             found=version,
-            expected=", ".join(catalog.suggest_version(engine.kind, version)),
-            fix=f"use {info.default_version}",
+            expected=", ".join(known),
+            fix=f"use {known[0]}"
+            + (f", or leave version out for {info.default_version}" if known[0] != info.default_version else ""),
         )
     if info.status != "maintained":
         findings.warning(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.catalog.gpus import find_gpu
+from llminfra.planning.gpu_support import takes_fp8_cache
 from llminfra.planning.parallelism import Candidate, Promise, candidates, choose, judge
 from llminfra.spec.endpoint import Parallelism
 
@@ -246,7 +248,14 @@ def _no_fit(
         fixes.append(f"use parallelism {works.describe().split(':')[0]}, or leave it to the planner")
     if (length := best.fit.estimated_max_len) is not None and length > 0:
         fixes.append(f"set max_model_len to at most {length:,}")
-    fixes.append("quantize the model, or use a pool with more GPU memory")
+    if code == "LLM_FIT_12" and (held := int(best.concurrency)) > 0:
+        fixes.append(f"lower concurrency to at most {held:,}")
+    if code == "LLM_FIT_1":
+        fixes.append("quantize the model, or use a pool with more GPU memory")
+    else:
+        # What is short is the cache, and not the weights.
+        cheaper = getattr(endpoint.engine, "kv_cache_dtype", "") == "auto" and _caches_fp8(pool)
+        fixes.append(('set kv_cache_dtype="fp8", or ' if cheaper else "") + "use a pool with more GPU memory")
     findings.error(
         code,
         endpoint,
@@ -257,6 +266,11 @@ def _no_fit(
         fix="; or ".join(fixes),
         runtime_message=best.fit.engine_error,
     )
+
+
+def _caches_fp8(pool: PoolPlan) -> bool:
+    gpu = find_gpu(pool.gpu)
+    return gpu is not None and takes_fp8_cache(gpu)
 
 
 def _code(option: Candidate) -> str:

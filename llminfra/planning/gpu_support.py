@@ -207,9 +207,14 @@ def _bfloat16(gpu: Gpu, dtype: str | None, checkpoint_dtype: str) -> list[GpuPro
     ]
 
 
+def takes_fp8_cache(gpu: Gpu) -> bool:
+    """Whether every attention backend takes a KV cache of eight bits on the GPU."""
+    return gpu.capability >= int(_value("fp8_kv_cache"))
+
+
 def _cache(gpu: Gpu, kv_cache_dtype: str | None) -> list[GpuProblem]:
     least = int(_value("fp8_kv_cache"))
-    if kv_cache_dtype not in _FP8_NAMES or gpu.capability >= least:
+    if kv_cache_dtype not in _FP8_NAMES or takes_fp8_cache(gpu):
         return []
     return [
         GpuProblem(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -124,7 +125,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         try:
             self._initialize(data)
         except ValidationError as error:
-            origin = _declared_at()
+            origin = declared_at()
             found = shape_diagnostics(error, type(self), data, origin)
             if (collector := _collector.get()) is not None:
                 collector.extend(found)
@@ -186,7 +187,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
     def model_post_init(self, _context: Any, /) -> None:
         """Remember the declaring line."""
-        self._origin = _declared_at()
+        self._origin = declared_at()
 
     def __eq__(self, other: object) -> bool:
         """Two declarations that say the same are equal, wherever they were made."""
@@ -259,14 +260,31 @@ _CREDENTIAL = "LLM_SEC_1"
 _PACKAGE_DIR = f"{Path(__file__).resolve().parent.parent}{os.sep}"
 
 
-def _declared_at() -> tuple[str, int] | None:
-    """First frame outside llminfra and pydantic: the user's line."""
+def declared_at() -> tuple[str, int] | None:
+    """The user's line: the innermost frame outside llminfra, Python and installed packages.
+
+    Defaults of fields are made while llminfra is imported, from whatever line imports it, and have no line of their
+    own; what a command makes has none either, because all that is around it are libraries.
+    """
     frame = sys._getframe(1)  # noqa: SLF001  # the documented way to find the caller without building a traceback
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((_PACKAGE_DIR, "<")) and f"{'/'}pydantic{'/'}" not in name.replace("\\", "/"):
+        if name.startswith(_PACKAGE_DIR):
+            if frame.f_code.co_name == "<module>":
+                return None
+        elif not name.startswith("<") and not _is_installed(name):
             return name, frame.f_lineno
         if frame.f_back is None:
             return None
         frame = frame.f_back
     return None
+
+
+@cache
+def _is_installed(file: str) -> bool:
+    return bool(_INSTALLED & set(Path(file).parts)) or file.startswith(_INTERPRETER)
+
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+# The standard library, and the folder with the scripts of packages, such as `llminfra` itself.
+_INTERPRETER = tuple(f"{Path(file).parent}{os.sep}" for file in (os.__file__, sys.executable))

@@ -66,7 +66,7 @@ def _one(
     file, line = origin or (None, None)
     kind, value = item["type"], item.get("input")
     field = loc[0] if loc else ""
-    code, found = "LLM_SPEC_1", _show(value)
+    code, found = "LLM_SPEC_1", show(value)
     if kind == "extra_forbidden":
         code, known, name = "LLM_SPEC_2", sorted(cls.model_fields), str(item["loc"][-1])
         close = difflib.get_close_matches(name, known, n=3)
@@ -114,7 +114,7 @@ def _together(item: ErrorDetails, cls: type[BaseModel], data: Mapping[str, Any])
     message = item["msg"].removeprefix("Value error, ")
     fields = context.get("fields") if item["type"] == REFUSED else None
     fields = fields or [name for name in cls.model_fields if re.search(rf"\b{name}\b", message)]
-    shown = [assignment(name, _show(data[name])) for name in fields if name in data]
+    shown = [assignment(name, show(data[name])) for name in fields if name in data]
     either = enumerated(list(fields)) or cls.__name__
     found = ", ".join(shown) or f"{cls.__name__} as it is"
     return message, found, str(context.get("expected", "")), str(context.get("fix", "")) or f"change {either}"
@@ -185,7 +185,8 @@ def _wants_secret(cls: type[BaseModel], field: str) -> bool:
     return info is not None and "Secret" in str(info.annotation)
 
 
-def _show(value: object) -> str:
+def show(value: object) -> str:
+    """A value for a finding: short, and without what looks like a credential."""
     if isinstance(value, BaseModel):
         name = getattr(value, "name", None)
         text = f"{type(value).__name__}({f'name={name!r}, ' if isinstance(name, str) else ''}…)"

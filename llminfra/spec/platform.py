@@ -4,7 +4,9 @@ from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import Field, PrivateAttr
 
-from llminfra.spec._base import Many, Name, Spec
+from llminfra.diagnostics import Diagnostic, Severity, SpecError
+from llminfra.spec._base import Many, Name, Spec, declared_at
+from llminfra.spec._shape_errors import show
 from llminfra.spec.async_endpoint import AsyncEndpoint
 from llminfra.spec.batch import BatchInference
 from llminfra.spec.bedrock import Bedrock
@@ -57,13 +59,35 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     _added: list[Endpoint] = PrivateAttr(default_factory=list)
 
     def add(self, workload: Workload) -> Workload:
-        """Put a workload on the platform and return it."""
+        """Put a workload on the platform and return it.
+
+        Raises:
+            SpecError: It is none.
+        """
         if isinstance(workload, Endpoint):
             self._added.append(workload)
-        else:
+        elif isinstance(workload, Gateway | AsyncEndpoint | BatchInference):
             section = type(workload).spec_section
             self.__dict__[section] = (*getattr(self, section), workload)
+        else:
+            raise SpecError([self._no_workload(workload)])
         return workload
+
+    def _no_workload(self, value: object) -> Diagnostic:
+        """What is wrong with something else than a workload; other objects belong to a field."""
+        field = getattr(type(value), "spec_section", "")
+        file, line = declared_at() or (None, None)
+        return Diagnostic(
+            code="LLM_SPEC_1",
+            severity=Severity.ERROR,
+            path=f"platforms.{self.name}",
+            message="add() takes workloads, and this is none",
+            found=show(value),
+            expected="Endpoint(…), Gateway(…), AsyncEndpoint(…) or BatchInference(…)",
+            fix=f"give it to Platform({field}=…)" if field in type(self).model_fields else "add an Endpoint(…)",
+            file=file,
+            line=line,
+        )
 
     def __eq__(self, other: object) -> bool:
         """Endpoints count as the platform's however they came to it."""

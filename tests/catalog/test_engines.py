@@ -39,7 +39,9 @@ def test_sampled_vllm_versions_are_there():
 
 def test_unknown_version_is_none_and_suggests():
     assert engines.engine_release("vllm", "0.27.9") is None
-    assert "0.27.1" in engines.suggest_version("vllm", "0.27.9")
+    assert engines.suggest_version("vllm", "0.27.9")[0] == "0.27.1"
+    assert engines.suggest_version("vllm", "9.9.9") == ("0.33.0", "0.32.0", "0.31.0"), "by number, not by spelling"
+    assert engines.suggest_version("vllm", "0.0.1")
     assert engines.suggest_version("vllm", "latest") == ("0.33.0", "0.32.0", "0.31.0")
 
 

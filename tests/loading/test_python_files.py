@@ -1,5 +1,6 @@
 """A Python spec runs in isolation, and whatever goes wrong in it is a finding with its line."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -191,3 +192,57 @@ def test_what_is_no_spec_file_is_a_usage_error(tmp_path: Path, name: str) -> Non
     (tmp_path / "spec.txt").write_text("x", encoding="utf-8")
     with pytest.raises(UsageError, match="file"):
         load(tmp_path / name)
+
+
+def test_a_shape_error_of_a_part_is_told_at_the_section_that_declares_it(tmp_path: Path) -> None:
+    """Endpoints hold the same pool object; the pool's own place comes first."""
+    text = (
+        "from llminfra import *\n"
+        "l4 = GpuPool(name='l4', instance_types=['g6.xlarge'], capacity=CapacityBlock(reservation_id='cr-123'))\n"
+        "p = Platform(name='x', region='us-east-1', pools=[l4])\n"
+        "p.add(Endpoint(name='chat', model=Model(id='Qwen/Qwen3-8B'), engine=VLLM(), on=l4))\n"
+    )
+    (tmp_path / "spec.py").write_text(text, encoding="utf-8")
+    (item,) = load(tmp_path / "spec.py").diagnostics
+    assert item.path == "pools.l4.capacity.reservation_id"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "text"),
+    [
+        ("l4.nodes = (1, 2)", "LLM_SPEC_6", "give nodes where the GpuPool is built"),
+        ("p.add(dict(name='x'))", "LLM_SPEC_1", "Endpoint(…), Gateway(…), AsyncEndpoint(…) or BatchInference(…)"),
+        ("p.add(l4)", "LLM_SPEC_1", "give it to Platform(pools=…)"),
+    ],
+)
+def test_changing_what_is_declared_or_adding_what_is_no_workload(
+    tmp_path: Path, line: str, code: str, text: str
+) -> None:
+    spec = (
+        "from llminfra import *\n"
+        "l4 = GpuPool(name='l4', instance_types=['g6.xlarge'])\n"
+        "p = Platform(name='x', region='us-east-1', pools=[l4])\n"
+    )
+    (tmp_path / "spec.py").write_text(spec + line + "\n", encoding="utf-8")
+    (item,) = load(tmp_path / "spec.py").diagnostics
+    assert (item.code, item.line) == (code, 4)
+    assert text in (item.expected, item.fix)
+    assert "\n" not in item.message
+    assert "http" not in str(item)
+
+
+def test_defaults_have_no_line_of_their_own(tmp_path: Path) -> None:
+    """They are made while llminfra is imported, by whatever line imports it."""
+    text = (
+        "from llminfra import *\n"
+        "p = Platform(name='x', region='us-east-1', bedrock=Bedrock(models=[BedrockModel(name='a', id='a.b')]))\n"
+    )
+    (tmp_path / "spec.py").write_text(text, encoding="utf-8")
+    code = (
+        "import sys; from pathlib import Path; from llminfra.loading.load import load\n"
+        "(p,) = load(Path(sys.argv[1])).platforms\n"
+        "print(p.bedrock.guardrail.origin, p.network.origin, p.bedrock.origin[1])\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "spec.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["None", "None", "2"]

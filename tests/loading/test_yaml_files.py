@@ -322,3 +322,26 @@ def test_text_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_bytes(b"name: \xff\n")
     assert [item.code for item in load(path).diagnostics] == ["LLM_SPEC_5"]
+
+
+def test_fixes_are_written_in_yaml(tmp_path: Path) -> None:
+    text = "name: p\npools:\n  a: {instance_types: [x], nodes: [4, 2]}\n  b: {instance_types: [x], nodes: many}\n"
+    found = load(write(tmp_path, text)).diagnostics
+    assert {(item.path, item.fix) for item in found} == {
+        ("region", "add region: us-east-1"),
+        ("pools.a", "set nodes: [2, 4]"),
+        ("pools.b.nodes", "write nodes: [0, 8]"),
+    }
+
+
+def test_an_item_that_is_alone_has_nothing_to_extend(tmp_path: Path) -> None:
+    (item,) = load(write(tmp_path, BASE + "pools:\n  a: {instance_types: [x], extends: zz}\n")).diagnostics
+    assert item.expected == "a name from `pools`, which has no other item"
+
+
+def test_defaults_of_a_yaml_spec_have_no_line_of_a_library(tmp_path: Path) -> None:
+    text = BASE + "bedrock: {models: [{name: a, id: anthropic.claude-sonnet-4-5-20250929-v1:0}]}\n"
+    (platform,) = load(write(tmp_path, text)).platforms
+    assert platform.bedrock is not None
+    assert platform.bedrock.guardrail is not None
+    assert platform.bedrock.guardrail.origin is None

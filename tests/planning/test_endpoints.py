@@ -108,6 +108,7 @@ def test_context_beyond_the_model() -> None:
 def test_unknown_version_flag_and_variable() -> None:
     (version,) = refused(Endpoint(name="a", model=QWEN, engine=VLLM(version="9.9.9"), on=H100))
     assert version.code == "LLM_FIT_8"
+    assert version.fix.split(",")[0].removeprefix("use ") in version.expected
     options = refused(
         Endpoint(
             name="a",
@@ -211,3 +212,17 @@ def test_a_tight_fit_is_a_warning() -> None:
     (finding,) = [item for item in planned_with(round(share, 4)).diagnostics if item.code == "LLM_MEM_6"]
     assert finding.path == "endpoints.a"
     assert "spare" in finding.found
+
+
+def test_too_many_requests_and_a_small_cache_are_mended_at_the_cache() -> None:
+    one = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 1))
+    model = Model(id="Qwen/Qwen3-8B")
+    engine = VLLM(max_model_len=8192)
+    (many,) = refused(Endpoint(name="a", model=model, engine=engine, on=one, concurrency=100_000), pools=(one,))
+    assert many.code == "LLM_FIT_12"
+    assert "lower concurrency to at most 3" in many.fix
+    long = Endpoint(name="a", model=model, engine=VLLM(max_model_len=40_000), on=one)
+    (small,) = refused(long, pools=(one,))
+    assert small.code == "LLM_FIT_9"
+    assert 'kv_cache_dtype="fp8"' in small.fix
+    assert "quantize the model" not in small.fix
