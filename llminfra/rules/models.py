@@ -127,7 +127,7 @@ def weights_are_ours(plan: Plan) -> Iterator[Hit]:
 def buckets_are_filled(plan: Plan) -> Iterator[Hit]:
     """Readers outside the cluster of a bucket of ours, into which neither a build project nor a Job copies."""
     own = {item.name for item in plan.buckets if not item.existing}
-    filled = {(item.bucket, item.key) for item in plan.hub_copies}
+    filled: set[tuple[str | None, str | None]] = {(item.bucket, item.key) for item in plan.hub_copies}
     filled |= {(item.weights.storage, item.weights.key) for item in plan.endpoints if item.revision is not None}
     pods = {f"endpoints.{item.name}" for item in plan.endpoints}
     for path, served in plan.served:
