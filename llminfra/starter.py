@@ -23,7 +23,8 @@ def write_starter(folder: Path, name: str | None = None) -> tuple[Path, ...]:
         name: Name of the platform; ``None``: the folder's.
 
     Raises:
-        UsageError: The folder has files that would be overwritten, or the name cannot be part of AWS names.
+        UsageError: The folder has files that would be overwritten, the folder cannot be written, or the name
+            cannot be part of AWS names.
     """
     name = name or folder.resolve().name
     if not re.fullmatch(NAME_PATTERN, name) or len(name) > _LONGEST_NAME:
@@ -40,9 +41,13 @@ def write_starter(folder: Path, name: str | None = None) -> tuple[Path, ...]:
     if present := [str(path) for path in texts if path.exists()]:
         msg = f"these files are already there and nothing was written: {', '.join(present)}"
         raise UsageError(msg)
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot write to the folder {folder}: {error.strerror or error}"
+        raise UsageError(msg) from None
     return tuple(texts)
 
 

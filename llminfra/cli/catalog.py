@@ -29,8 +29,9 @@ def refresh(
     from llminfra.catalog.price_file import VARIABLE  # loaded when the command runs
     from llminfra.catalog.refresh import PRICE_LIST_REGION, refresh_prices
     from llminfra.cli.extras import need
+    from llminfra.cli.files import write_file
     from llminfra.cli.output import working_on
-    from llminfra.diagnostics import ToolError, UsageError
+    from llminfra.diagnostics import ToolError
 
     boto3 = need("boto3", "catalog refresh", "aws")
     refused = need("botocore.exceptions", "catalog refresh", "aws")
@@ -49,10 +50,6 @@ def refresh(
         raise ToolError(msg) from None
     for problem in problems:
         typer.echo(f"not asked: {problem}", err=True)
-    try:
-        output.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write {output}: {error}"
-        raise UsageError(msg) from None
+    write_file(output, found.model_dump_json(indent=1) + "\n")
     typer.echo(f"{output}: prices of {len(found.prices)} instance types in {region} on {found.date}")
     typer.echo(f"export {VARIABLE}={output.resolve()}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llminfra.cli.files import write_file
 from llminfra.diagnostics import Severity, SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def check(
             if process is not None:
                 process.close()
     if write_baseline is not None:
-        write_baseline.write_text(policy.dump_baseline(report), encoding="utf-8")
+        write_file(write_baseline, policy.dump_baseline(report))
         return
     if fix:
         _propose(policy.propose_fixes(report, plans))
@@ -134,7 +135,7 @@ def _write(report: PolicyReport, form: Format, out: Path | None, fail_on: FailOn
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        write_file(out, text)
 
 
 def _propose(proposal: object) -> None:

@@ -35,31 +35,39 @@ def print_findings(diagnostics: Sequence[Diagnostic]) -> None:
 
 def print_finding(console: Console, item: Diagnostic) -> None:
     """Print one finding in full."""
-    from rich.table import Table  # rich is for terminals
+    console.print(finding_view(item))
+    console.print()
+
+
+def finding_view(item: Diagnostic) -> RenderableType:
+    """One finding in full; what is folded stays in its column."""
+    from rich.console import Group  # rich is for terminals
+    from rich.table import Table
     from rich.text import Text
 
-    head = Text.assemble(
+    text = Text.assemble(
         (f"{item.severity.value} {item.code}", STYLES[item.severity]), "  ", (item.path or "the spec", "bold")
     )
     if item.file:
-        head.append(f"  {item.file}:{item.line}" if item.line else f"  {item.file}", "dim")
-    console.print(head)
+        text.append(f"  {item.file}:{item.line}" if item.line else f"  {item.file}", "dim")
+    head = Table.grid()
+    head.add_column(overflow="fold")
+    head.add_row(text)
     grid = Table.grid(padding=(0, 1, 0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     rows: list[tuple[str, RenderableType]] = [("", Text(item.message))]
-    for label, text, style in (
+    for label, said, style in (
         ("found", item.found, ""),
         ("expected", item.expected, ""),
         ("fix", item.fix, "green"),
         ("otherwise", f"you would see: {item.runtime_message}" if item.runtime_message else "", "dim"),
     ):
-        if text:
-            rows.append((label, Text(text, style)))
+        if said:
+            rows.append((label, Text(said, style)))
     for row in rows:
         grid.add_row(*row)
-    console.print(grid)
-    console.print()
+    return Group(head, grid)
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:

@@ -28,14 +28,17 @@ _STORAGE = {
 }
 
 
-def startup_lines(startup: StartupPlan) -> Iterator[RenderableType]:
-    """How long a start takes, phase by phase, and the choices behind its longest phases."""
+def startup_lines(startup: StartupPlan, *, machine: str, patience: str) -> Iterator[RenderableType]:
+    """How long a start takes, phase by phase, and the choices behind its longest phases.
+
+    ``machine`` is what a container starts on, ``patience`` who waits for it, and how long.
+    """
     yield Text.assemble(
         "cold start ",
         (duration(startup.estimate_s), "bold"),
-        ", on a node that is warm ",
+        f", on {machine} that is warm ",
         (duration(startup.container_s), "bold"),
-        f"; probe waits {duration(startup.budget_s)}",
+        f"; {patience}",
     )
     phases = (f"{phase.name} {duration(phase.seconds)}" for phase in startup.phases if phase.seconds >= 1)
     yield Text(dot(*phases), style="dim")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from llminfra.cli.findings import STYLES, summary
-from llminfra.cli.memory_bar import legend, memory_bar
+from llminfra.cli.findings import finding_view, summary
 from llminfra.cli.plan_cost import cost_section
 from llminfra.cli.plan_gateways import gateway_rows
-from llminfra.cli.plan_startup import startup_lines
+from llminfra.cli.plan_serving import first_line, model_line, note, serving_lines, spread_words
 from llminfra.cli.plan_targets import target_rows
-from llminfra.cli.plan_why import memory_sum, reasons
+from llminfra.cli.plan_why import price_share
 from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
-from llminfra.cli.words import count, dot, money, span, zones
+from llminfra.cli.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
     from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
@@ -30,8 +30,8 @@ _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservati
 def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
     """The whole plan, section by section; with ``why`` every line behind the endpoints' figures."""
     names = [item.name for section in (plan.pools, plan.endpoints, plan.ec2, plan.sagemaker) for item in section]
-    work = [*queue_rows(plan), *batch_rows(plan, width), *bedrock_rows(plan)]
-    names += [name for name, _ in work]
+    names += [item.name for work in (plan.async_endpoints, plan.batches) for item in work]
+    names += [item.name for item in plan.bedrock.models] if plan.bedrock else []
     names += [item.name for item in plan.gateways]
     label = min(max([len(name) for name in names], default=4), 16)
     bar = max(20, width - label - 2)
@@ -45,12 +45,12 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
         ]
     if plan.routers:
         parts += [_title("Routers"), _rows(label, [_router(item) for item in plan.routers], spaced=True)]
-    if elsewhere := target_rows(plan, bar):
+    if elsewhere := target_rows(plan, bar, why=why):
         parts += [_title("Endpoints outside the cluster"), _rows(label, elsewhere, spaced=True)]
     for title, rows in (
         ("Gateways", gateway_rows(plan)),
         ("Queues in front of endpoints", queue_rows(plan)),
-        ("Batch inference", batch_rows(plan, bar)),
+        ("Batch inference", batch_rows(plan, bar, why=why)),
         ("Bedrock", bedrock_rows(plan)),
     ):
         if rows:
@@ -93,7 +93,7 @@ def _rows(label: int, rows: list[tuple[str, RenderableType]], *, spaced: bool = 
     """Names on the left, what they are on the right."""
     table = Table.grid(padding=(0, 0, 0, 1), expand=True)
     table.add_column(width=label, style="bold", overflow="fold")
-    table.add_column(ratio=1)
+    table.add_column(ratio=1, overflow="fold")
     for index, row in enumerate(rows):
         if index and spaced:
             table.add_row()
@@ -116,14 +116,6 @@ def _router(item: RouterPlan) -> tuple[str, RenderableType]:
     return item.name, Group(*lines)
 
 
-def _first_line(text: Text, price: str) -> RenderableType:
-    line = Table.grid(expand=True)
-    line.add_column(ratio=1, overflow="fold")
-    line.add_column(justify="right", no_wrap=True)
-    line.add_row(text, Text(price, style="green"))
-    return line
-
-
 def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
     others = len(pool.instance_types) - 1
     types = f"{pool.main_type.name}{f' or {others} more' if others else ''} × {span(pool.min_nodes, pool.max_nodes)}"
@@ -135,7 +127,7 @@ def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
     disk = f"{pool.root_volume_gib} GiB root"
     local = f"{pool.main_type.nvme_gb:,} GB NVMe" if pool.raid0 else ""
     body = Group(
-        _first_line(Text(types), price),
+        first_line(Text(types), price),
         Text(
             dot(
                 _gpus(pool),
@@ -148,8 +140,8 @@ def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
             ),
             style="dim",
         ),
-        *([_note("why", pool.type_why)] if pool.type_why else []),
-        *(_note("or", other) for other in pool.other_types),
+        *([note("why", pool.type_why)] if pool.type_why else []),
+        *(note("or", other) for other in pool.other_types),
     )
     return pool.name, body
 
@@ -167,57 +159,25 @@ def _gpus(pool: PoolPlan) -> str:
 
 def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[str, RenderableType]:
     pool = next((each for each in plan.pools if each.name == item.pool), None)
-    fit, parallel = item.fit, item.parallelism
-    precision = fit.quantization or item.spec.model.quantization or item.spec.model.dtype
-    precision = "bf16" if precision in ("auto", "bfloat16") else precision
-    spread = [f"TP {parallel.tensor}"]
-    spread += [f"{key} {size}" for key, size in (("PP", parallel.pipeline), ("DP", parallel.data)) if size > 1]
-    spread += ["experts spread"] if parallel.expert else []
     replicas = f"{span(item.min_replicas, item.max_replicas)} {'replica' if item.max_replicas == 1 else 'replicas'}"
     if item.nodes_per_replica > 1:
         replicas += f" of {item.nodes_per_replica} nodes"
     elif item.replicas_per_node > 1:
         replicas += f", {item.replicas_per_node} fit a node"
-    price = money(item.usd_per_replica_hour, "", " /h a replica")
     lines: list[RenderableType] = [
-        _first_line(Text.assemble(item.model_id, ("  " + precision, "cyan")), price),
-        Text(dot(f"on {item.pool}", " × ".join(spread), replicas, f"{item.engine} {item.engine_version}")),
+        model_line(item, money(item.usd_per_replica_hour, "", " /h a replica")),
+        Text(dot(f"on {item.pool}", spread_words(item), replicas, f"{item.engine} {item.engine_version}")),
         *([Text(dot(*(f"adapter {each.name}" for each in item.adapters)))] if item.adapters else []),
-        _note("why", item.parallelism_why),
-        memory_bar(fit, bar),
-        legend(fit),
-        *([_note("sum", summed)] if (summed := memory_sum(fit)) else []),
+        *serving_lines(
+            item,
+            bar,
+            machine="a node",
+            patience=f"probe waits {duration(item.startup.budget_s)}",
+            why=why,
+            price=price_share(item.parallelism.gpus, pool),
+        ),
     ]
-    if fit.kv_cache_tokens is not None and fit.max_model_len:
-        lines.append(
-            Text.assemble(
-                "KV cache of ",
-                (f"{fit.kv_cache_tokens:,}", "bold"),
-                " tokens: ",
-                (f"{fit.max_concurrency or 0:.1f}", "bold"),
-                f" requests of {fit.max_model_len:,} tokens at once",
-                f" on each of {item.parallelism.data} copies" if item.parallelism.data > 1 else "",
-            )
-        )
-    if item.performance is not None:
-        speed = item.performance
-        latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each"
-        full = money(item.usd_per_million_tokens, "", " per million tokens when full")
-        lines.append(Text(dot(latency, full)))
-    lines += startup_lines(item.startup)
-    lines += [_note("tip", advice) for advice in item.startup.advice]
-    lines += [_note("or", candidate) for candidate in item.candidates]
-    if why:
-        lines += [_note("", f"{about}: {line}") for about, line in reasons(item, pool)]
     return item.name, Group(*lines)
-
-
-def _note(label: str, text: str) -> RenderableType:
-    line = Table.grid(padding=(0, 1, 0, 0))
-    line.add_column(width=3, style="dim italic")
-    line.add_column(style="dim")
-    line.add_row(label, text)
-    return line
 
 
 def _storage(plan: Plan) -> RenderableType:
@@ -260,14 +220,5 @@ def _quotas(plan: Plan) -> RenderableType:
 
 
 def _findings(plan: Plan) -> list[RenderableType]:
-    parts: list[RenderableType] = []
-    for item in plan.diagnostics:
-        where = f"  {item.file}:{item.line}" if item.file and item.line else ""
-        found = f" (found {item.found})" if item.found else ""
-        parts.append(
-            Text.assemble((f" {item.severity.value} {item.code}", STYLES[item.severity]), f"  {item.path}{where}")
-        )
-        parts.append(Text(f"   {item.message}{found}"))
-        if item.fix:
-            parts.append(Text(f"   fix: {item.fix}", style="green"))
-    return [*parts, Text(f" {summary(plan.diagnostics)}", style="dim")]
+    found = [Padding(finding_view(item), (0, 0, 0, 1)) for item in plan.diagnostics]
+    return [*found, Text(f" {summary(plan.diagnostics)}", style="dim")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
     from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.memory import FitResult
+    from llminfra.planning.serving_plan import ServingPlan
+
+_ROUNDED = 0.06
+"""GiB that roundings of the parts may add up to."""
 
 
 def memory_sum(fit: FitResult) -> str:
@@ -17,41 +22,43 @@ def memory_sum(fit: FitResult) -> str:
     if fit.budget_gib is None or fit.weights_gib_per_gpu is None or fit.kv_cache_memory_gib is None:
         return ""
     share = fit.budget_gib / fit.total_gpu_gib if fit.total_gpu_gib else 0.0
-    # Releases before 0.20 capture graphs beside the budget; engines that do not profile have their own terms.
-    taken = [
-        ("weights", fit.weights_gib_per_gpu),
-        ("activations", fit.activation_peak_gib or 0.0),
-        ("libraries", fit.non_torch_gib or 0.0),
+    parts = [
+        (name, size)
+        for name, size in (
+            ("activations", fit.activation_peak_gib or 0.0),
+            ("libraries", fit.non_torch_gib or 0.0),
+            ("graphs", fit.cuda_graph_gib or 0.0),
+        )
+        if size
     ]
-    left = fit.budget_gib - sum(size for _, size in taken) - fit.kv_cache_memory_gib
-    graphs = fit.cuda_graph_gib or 0.0
-    if graphs and abs(left - graphs) < abs(left):
-        taken.append(("graphs", graphs))
-        left -= graphs
-        graphs = 0.0
-    if abs(left) > 0.06:
+    # Engines differ in what the budget is for: vLLM before 0.20 captures graphs beside it, SGLang computes beside it.
+    left = fit.budget_gib - fit.weights_gib_per_gpu - fit.kv_cache_memory_gib
+    sums = [some for size in range(len(parts), -1, -1) for some in combinations(parts, size)]
+    taken = min(sums, key=lambda some: (abs(left - sum(size for _, size in some)) > _ROUNDED, -len(some)))
+    if abs(left - sum(size for _, size in taken)) > _ROUNDED:
         return next((line for line in fit.explain if line.startswith("cache ") and ":" in line), "")
     text = f"{fit.total_gpu_gib:.1f} \u00d7 {share:.2f} = {fit.budget_gib:.1f} GiB, less "
-    text += ", ".join(f"{name} {size:.1f}" for name, size in taken if size >= 0.05)
+    text += ", ".join(f"{name} {size:.1f}" for name, size in (("weights", fit.weights_gib_per_gpu), *taken))
     text += f" = cache {fit.kv_cache_memory_gib:.1f}"
     if fit.kv_bytes_per_token_per_gpu:
         text += f", {fit.kv_bytes_per_token_per_gpu:,.0f} bytes a token"
-    return text + (f"; graphs {graphs:.1f} beside" if graphs >= 0.05 else "")
+    beside = ", ".join(f"{name} {size:.1f}" for name, size in parts if (name, size) not in taken)
+    return text + (f"; {beside} beside" if beside else "")
 
 
-def price_share(item: EndpointPlan, pool: PoolPlan | None) -> str:
+def price_share(gpus: int, machine: PoolPlan | None) -> str:
     """Where the price of a replica comes from."""
-    if pool is None or pool.usd_per_node_hour is None or item.usd_per_replica_hour is None:
+    if machine is None or machine.usd_per_node_hour is None:
         return ""
-    gpus, there = item.parallelism.gpus, pool.gpus_per_node
-    node = f"${pool.usd_per_node_hour:,.2f} an hour for {pool.main_type.name}"
+    there = machine.gpus_per_node
+    node = f"${machine.usd_per_node_hour:,.2f} an hour for {machine.main_type.name}"
     return f"{gpus} of {there} GPUs of {node}" if gpus < there else f"{max(1, gpus // there)} \u00d7 {node}"
 
 
-def reasons(item: EndpointPlan, pool: PoolPlan | None) -> Iterator[tuple[str, str]]:
-    """Every line behind the endpoint's figures, with what it explains."""
-    if text := price_share(item, pool):
-        yield "price", text
+def reasons(item: EndpointPlan | ServingPlan, price: str) -> Iterator[tuple[str, str]]:
+    """Every line behind the endpoint's figures, with what it explains; ``price`` says where the price comes from."""
+    if price:
+        yield "price", price
     for line in item.fit.explain:
         yield "memory", line
     if item.performance is not None:

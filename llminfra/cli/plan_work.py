@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from llminfra.cli.memory_bar import memory_bar
+from llminfra.cli.plan_serving import model_line, serving_lines, spread_words, weights_words
+from llminfra.cli.plan_why import price_share
 from llminfra.cli.words import count, dot, duration, money, zones
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ def queue_rows(plan: Plan) -> list[tuple[str, RenderableType]]:
     return [(item.name, _queue(item)) for item in plan.async_endpoints]
 
 
-def batch_rows(plan: Plan, bar: int) -> list[tuple[str, RenderableType]]:
+def batch_rows(plan: Plan, bar: int, *, why: bool) -> list[tuple[str, RenderableType]]:
     """Jobs on AWS Batch."""
-    return [(item.name, _batch(item, plan.platform.region, bar)) for item in plan.batches]
+    return [(item.name, _batch(item, plan.platform.region, bar, why=why)) for item in plan.batches]
 
 
 def bedrock_rows(plan: Plan) -> list[tuple[str, RenderableType]]:
@@ -49,7 +50,7 @@ def _queue(item: AsyncPlan) -> RenderableType:
     )
 
 
-def _batch(item: BatchPlan, region: str, bar: int) -> RenderableType:
+def _batch(item: BatchPlan, region: str, bar: int, *, why: bool) -> RenderableType:
     on, serving = item.spec.on, item.serving
     price = money(item.machine.usd_per_node_hour, "no price known", " /h an instance")
     buys = "spot, else on demand" if on.spot and on.on_demand else "spot" if on.spot else "on demand"
@@ -57,16 +58,25 @@ def _batch(item: BatchPlan, region: str, bar: int) -> RenderableType:
     types = " or ".join(each.name for each in item.machine.instance_types)
     spread = [f"{serving.nodes} a job over EFA"] if serving.nodes > 1 else []
     return Group(
+        model_line(serving, price),
+        Text(dot(f"{types} × 0…{on.max_instances}", buys, *spread, zones(item.zones, region))),
         Text(
             dot(
-                serving.model_id,
+                spread_words(serving),
                 f"{serving.engine} {serving.engine_version}",
                 count(item.spec.jobs, "job"),
                 item.spec.schedule or "submitted by hand",
             )
         ),
-        Text(dot(f"{types} × 0…{on.max_instances}", buys, *spread, zones(item.zones, region), price), style="dim"),
-        memory_bar(serving.fit, bar),
+        *serving_lines(
+            serving,
+            bar,
+            machine="an instance",
+            patience=f"a job waits {duration(item.start_timeout_s)}",
+            why=why,
+            price=price_share(serving.parallelism.gpus, item.machine),
+        ),
+        Text(f"weights {weights_words(serving.weights)}", style="dim"),
         Text(f"{item.spec.input} to {item.spec.output}", style="dim"),
     )
 

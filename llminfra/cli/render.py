@@ -20,11 +20,14 @@ def render(
     """Render every Kubernetes object of llminfra's own charts by Helm; upstream charts are fetched at apply time."""
     import sys  # loaded when the command runs
 
+    from llminfra.cli.files import need_folder, write_file
     from llminfra.cli.planned import plan_for_synthesis
     from llminfra.cli.releases import render_releases
     from llminfra.cli.scratch import synthesized
 
     plans = plan_for_synthesis(specs)
+    if out is not None:
+        need_folder(out)
     with synthesized(plans, "render") as folder:
         rendered = render_releases(folder, plans)
     if out is None:
@@ -33,8 +36,7 @@ def render(
     else:
         for release in rendered.releases:
             path = out / release.stack / f"{release.name}.yaml"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{release.text.strip()}\n", encoding="utf-8")
+            write_file(path, f"{release.text.strip()}\n")
             typer.echo(str(path))
     if rendered.upstream:
         typer.echo(f"not rendered, fetched at apply time: {', '.join(rendered.upstream)}", err=True)

@@ -16,10 +16,11 @@ def schema(
     """Print the JSON schema of YAML specs: completion and checks in an editor."""
     import json  # loaded when the command runs
 
+    from llminfra.cli.files import write_file
     from llminfra.cli.output import write_json
     from llminfra.schema import json_schema
 
     if out is None:
         write_json(json_schema())
     else:
-        out.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_file(out, json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llminfra.planning.cost import span
 
-def span(least: int, most: int) -> str:
-    """``0…4``, or one number where both are equal."""
-    return str(least) if least == most else f"{least}…{most}"
+__all__ = ["bound", "count", "dot", "duration", "money", "span", "zones"]
 
 
 def dot(*parts: str) -> str:

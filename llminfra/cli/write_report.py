@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llminfra.cli.failures import json_failures
+from llminfra.cli.files import write_file
 from llminfra.diagnostics import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def write_report(
         plans = plan_for_synthesis(specs)
         checked, stacks = _check(plans, use_checkov=use_checkov, rules=rules)
         text = report_page(plans, checked, stacks)
-        write_atomically(out, text)
+        write_file(out, text)
         _say(plans, checked, out, len(text.encode()), as_json=as_json)
 
 
@@ -67,28 +66,6 @@ def _check(
     finally:
         if process is not None:
             process.close()
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file as a whole: nobody sees half of it, and a failure leaves the old one.
-
-    Raises:
-        UsageError: It cannot be written.
-    """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        msg = f"cannot write {path}: {error.strerror or error}"
-        raise UsageError(msg) from None
 
 
 def _say(plans: Sequence[Plan], checked: PolicyReport, out: Path, size: int, *, as_json: bool) -> None:

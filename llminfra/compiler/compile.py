@@ -32,13 +32,17 @@ def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
 
     Raises:
         SpecError: A plan has errors.
-        UsageError: Two platforms have one name, or a pool shares GPUs, which is not compiled yet.
+        UsageError: Two platforms have one name, a pool shares GPUs, which is not compiled yet, or the
+            folder cannot be written.
         UncleanStackError: CDKTF wrote an empty block or an unresolved token: a bug in a construct.
     """
     _check(plans)
     existed = out_dir.exists()
-    out_dir.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=".synth-", dir=out_dir))
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=".synth-", dir=out_dir))
+    except OSError as error:
+        raise _cannot_write(out_dir, error) from None
     store = open_store()
     try:
         (staged / STACKS).mkdir()
@@ -63,7 +67,10 @@ def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
                     )
                 )
         (staged / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        publish(staged, out_dir, [item.name for item in stacks])
+        try:
+            publish(staged, out_dir, [item.name for item in stacks])
+        except OSError as error:
+            raise _cannot_write(out_dir, error) from None
     except BaseException:
         if not existed:
             shutil.rmtree(out_dir, ignore_errors=True)
@@ -83,6 +90,10 @@ def _fill(store: Store | None, plan: Plan, folder: Path) -> None:
         build(folder)
     else:
         store.fill(plan, folder, build)
+
+
+def _cannot_write(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write to the folder {folder}: {error.strerror or error}")
 
 
 def _check(plans: Sequence[Plan]) -> None:

@@ -126,7 +126,7 @@ _KINDS: dict[str, Kind] = {"capacity-block": "capacity-block", "spot": "spot"}
 def _pool(pool: PoolPlan, region: str) -> CostLine:
     """Nodes at the price they are bought at, where that is known; else at the on-demand price, which is said."""
     name = pool.main_type.name
-    what = f"{name} × {pool.desired_nodes}…{pool.max_nodes}"
+    what = f"{name} × {span(pool.desired_nodes, pool.max_nodes)}"
     bought = pool.spec.capacity.kind
     listed = prices.on_demand_usd_per_hour(name, region)
     own = prices.refreshed_usd_per_hour(name, region, _KINDS[bought]) if bought in _KINDS else None
@@ -164,7 +164,7 @@ def _cluster(cluster: ClusterPlan, region: str) -> list[CostLine]:
         ),
         cost_line(
             "cluster.system_nodes",
-            f"{system.instance_types[0]} × {system.min_nodes}…{system.max_nodes}",
+            f"{system.instance_types[0]} × {span(system.min_nodes, system.max_nodes)}",
             prices.on_demand_usd_per_hour(system.instance_types[0], region),
             system.min_nodes,
             system.max_nodes,
@@ -184,8 +184,13 @@ def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ..
     if platform.observability is not None:
         fewest += platform.observability.storage_gib
         most += platform.observability.storage_gib
-    what = f"gp3 volumes, {fewest:,}…{most:,} GiB"
+    what = f"gp3 volumes, {span(fewest, most)} GiB"
     return cost_line("volumes", what, price, fewest / HOURS_PER_MONTH, most / HOURS_PER_MONTH)
+
+
+def span(least: int, most: int) -> str:
+    """``1,000…2,000``, or one number where both are equal."""
+    return f"{least:,}" if least == most else f"{least:,}…{most:,}"
 
 
 def cost_line(path: str, what: str, price: Price | None, fewest: float, most: float, note: str = "") -> CostLine:

@@ -87,7 +87,7 @@ def _find(
         return Spread(
             chosen=choice.chosen,
             why=_why(promise, choice.chosen, keeps_slo=choice.keeps_slo),
-            others=tuple(option.describe() for option in choice.others),
+            others=tuple(_told(option, promise, keeps_slo=choice.keeps_slo) for option in choice.others),
         )
     declared = judge(facts, case, pool, endpoint.parallelism, promise=promise)
     if not _declared_works(endpoint, pool, declared, options, findings, engine):
@@ -100,7 +100,20 @@ def _find(
     rest = [
         option for option in options if option.parallelism != endpoint.parallelism and option.meets(promise.concurrency)
     ]
-    return Spread(chosen=declared, why="as declared", others=tuple(option.describe() for option in rest[:2]))
+    others = tuple(_told(option, promise, keeps_slo=declared.miss(promise.slo) <= 1) for option in rest[:2])
+    return Spread(chosen=declared, why="as declared", others=others)
+
+
+def _told(option: Candidate, promise: Promise, *, keeps_slo: bool) -> str:
+    """Another spread as an alternative; one that does not do begins with ``not`` and ends with why."""
+    text = option.describe()
+    if option.problems or option.fit.fits is not True:
+        return f"not {text}"
+    if not option.meets(promise.concurrency):
+        return f"not {text}, and {promise.concurrency} are asked for"
+    if keeps_slo and option.miss(promise.slo) > 1:
+        return f"not {text}, slower than the latency targets"
+    return text
 
 
 def _why(promise: Promise, chosen: Candidate, *, keeps_slo: bool) -> str:

@@ -18,7 +18,8 @@ _MB_PER_GBIT = 125.0
 _GIB_PER_TIB = 1024
 _PRICED_REGION = "us-east-1"
 _BEST_CLASS = 1000  # MB/s per TiB, the highest class of PERSISTENT_2
-_OF_PODS = frozenset({"bucket", "lustre", "mountpoint", "nvme", "nvme-warm"})
+OF_PODS = frozenset({"bucket", "ebs", "lustre", "mountpoint", "nvme", "nvme-warm"})
+"""Places that only pods of a cluster read from; others read a copy on their disk."""
 Kind = Literal["hub", "bucket", "lustre", "ebs", "nvme", "nvme-warm", "mountpoint", "copied"]
 
 
@@ -90,7 +91,7 @@ def load_choices(
             )
         )
     if not pods:
-        found = [choice for choice in found if choice.chosen or choice.kind not in _OF_PODS]
+        found = [choice for choice in found if choice.chosen or choice.kind not in OF_PODS]
     return tuple(sorted(found, key=lambda choice: choice.seconds))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from llminfra.planning.facts import number, numbers
-from llminfra.planning.load_choices import load_choices
+from llminfra.planning.load_choices import OF_PODS, load_choices
 from llminfra.planning.start_choices import ImageSource, chosen, image_choices, kernel_choices
 from llminfra.planning.startup_plan import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartChoice, StartupPlan
 
@@ -90,6 +92,21 @@ def plan_startup(
         choices=choices,
         images=images if pods else (),
         kernels=kernels,
+    )
+
+
+def start_of_a_job(startup: StartupPlan, weights: WeightsPlan) -> StartupPlan:
+    """The same start where no pool is declared: of places, images and kernels nothing can be chosen but the bucket."""
+    choices = tuple(
+        choice for choice in startup.choices if choice.chosen or choice.kind == "bucket" or choice.kind not in OF_PODS
+    )
+    kernels = tuple(choice for choice in startup.kernels if choice.chosen)
+    return replace(
+        startup,
+        choices=choices,
+        images=(),
+        kernels=kernels,
+        advice=_advice(weights, list(startup.phases), choices, None, (), kernels),
     )
 
 

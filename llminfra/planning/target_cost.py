@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from llminfra.catalog import prices
 from llminfra.catalog.prices import HOURS_PER_MONTH
-from llminfra.planning.cost import cost_line
+from llminfra.planning.cost import cost_line, span
 from llminfra.planning.plan import CostLine
 
 _UNKNOWN = "no price of this ml. type is at hand: `llminfra catalog refresh` asks for it"
@@ -44,19 +44,19 @@ def target_costs(
         path = f"endpoints.{item.name}"
         price = prices.on_demand_usd_per_hour(item.instance.name, platform.region)
         fewest, most = item.fewest_instances, item.most_instances
-        what = f"{item.instance.name} × {fewest}…{most}"
+        what = f"{item.instance.name} × {span(fewest, most)}"
         note = "at the on-demand price" if item.on.capacity.kind != "on-demand" else ""
         lines.append(cost_line(path, what, price, fewest, most, note))
         balancer = prices.service_price("load_balancer_hour", platform.region)
         lines.append(cost_line(path, "internal load balancer, without traffic", balancer, 1, 1))
         volume = prices.service_price("ebs_gp3_gib_month", platform.region)
         least_gib, most_gib = fewest * item.root_volume_gib, most * item.root_volume_gib
-        what = f"gp3 volumes, {least_gib:,}…{most_gib:,} GiB"
+        what = f"gp3 volumes, {span(least_gib, most_gib)} GiB"
         lines.append(cost_line(path, what, volume, least_gib / HOURS_PER_MONTH, most_gib / HOURS_PER_MONTH))
     for hosted in sagemaker:
         fewest, most = hosted.serving.min_replicas, hosted.serving.max_replicas
         price = prices.hosting_usd_per_hour(hosted.on.instance_type, platform.region)
-        what = f"{hosted.on.instance_type} × {fewest}…{most}"
+        what = f"{hosted.on.instance_type} × {span(fewest, most)}"
         line = cost_line(f"endpoints.{hosted.name}", what, price, fewest, most)
         lines.append(line if price else replace(line, note=_UNKNOWN))
     return tuple(lines)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from llminfra.diagnostics import ToolError
+from llminfra.diagnostics import ToolError, UsageError
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.attach import attached
 from llminfra.rehearsal.faults import FaultPlan
@@ -58,7 +58,8 @@ def rehearse(
 
     Raises:
         ToolError: the binary, or an installed package that holds the schemas, is missing.
-        UsageError: ``synth_dir`` is not a synthesis, or ``only`` names no stack.
+        UsageError: ``synth_dir`` is not a synthesis, ``only`` names no stack, ``binary`` is no program, or ``keep`` has
+            files.
     """
     started = time.monotonic()
     tool = find_binary(binary)
@@ -138,9 +139,21 @@ def _not_rendered(session: Session) -> list[str]:
 
 @contextmanager
 def work_folder(keep: Path | None) -> Iterator[Path]:
-    """A folder for working copies, state and world; removed afterwards unless it is to be kept."""
+    """A folder for working copies, state and world; removed afterwards unless it is to be kept.
+
+    Raises:
+        UsageError: The folder to keep has files, or cannot be made.
+    """
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+            full = any(keep.iterdir())
+        except OSError as error:
+            msg = f"cannot keep the rehearsal in {keep}: {error.strerror or error}"
+            raise UsageError(msg) from None
+        if full:
+            msg = f"{keep} has files, and what a rehearsal keeps is not mixed with them: name a new folder with --keep"
+            raise UsageError(msg)
         yield keep.resolve()
         return
     root = Path(tempfile.mkdtemp(prefix="llminfra-rehearsal-"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llminfra.diagnostics import ToolError
+from llminfra.diagnostics import ToolError, UsageError
 
 _TIMEOUT_S = 900
 _DROPPED = ("TF_", "AWS_", "KUBE", "HELM_")
@@ -63,12 +63,14 @@ def find_binary(chosen: Path | None = None) -> Binary:
 
     Raises:
         ToolError: there is none, or it does not run; the message says what to do.
+        UsageError: the chosen one is no executable file.
     """
     path = chosen or next((Path(found) for name in ("terraform", "tofu") if (found := shutil.which(name))), None)
     if path is None:
         raise ToolError(f"neither terraform nor tofu is on PATH: {_INSTALL}")
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise ToolError(f"{path} is not an executable file: {_INSTALL}")
+        msg = f"{path} is not an executable file: {_INSTALL}"
+        raise ToolError(msg) if chosen is None else UsageError(msg)
     try:
         done = subprocess.run(  # noqa: S603  the user's own binary
             [str(path), "version", "-json"],

@@ -57,6 +57,7 @@ def test_help_lists_every_command(run: Run) -> None:
         ("check", "spec.py", "--rules", "missing"),
         ("rehearse", "spec.py", "--then", "spec.py", "--faults"),
         ("rehearse", "spec.py", "--existing", "missing.json"),
+        ("rehearse", "spec.py", "--binary", "missing"),
         ("explain",),
         ("explain", "LLM_NOTHING_1"),
         ("explain", "LLM_FIT_1", "--list"),

@@ -165,3 +165,62 @@ def test_a_half_known_total_is_a_lower_bound(run: Run) -> None:
     assert total.split()[1::2] == ["≥"] * 4
     (stack,) = [line for line in shown.splitlines() if line.strip().startswith("stack sagemaker")]
     assert stack.split()[2:] == ["?", "?", "?", "?"]
+
+
+def page(name: str, run: Run, *options: str) -> str:
+    """A page of an example, its lines joined, because they are folded anywhere."""
+    return " ".join(run("plan", f"examples/{name}/spec.py", *options).out.split())
+
+
+@pytest.mark.parametrize("name", ["ec2", "ec2-two-instances", "sagemaker", "sagemaker-async", "batch-inference"])
+def test_what_runs_outside_the_cluster_is_told_as_much(name: str, run: Run) -> None:
+    text = page(name, run)
+    assert text.count("█ weights") == text.count(" ░ free") > 0
+    for words in ("KV cache of", "≈ first token", "cold start", "node 2 min · image 2 min 47 s", "sum ", "why ", "TP "):
+        assert words in text, words
+    assert "memory: activation peak" not in text
+    full = page(name, run, "--why")
+    for about in ("memory: activation peak", "speed: decode step", "start: weights"):
+        assert about in full
+
+
+def test_precision_and_price_of_tokens_are_told_outside_the_cluster(run: Run) -> None:
+    text = page("ec2", run)
+    assert "Qwen/Qwen3-14B fp8" in text
+    assert "per million tokens when full" in text
+
+
+def test_a_batch_says_where_its_weights_come_from_and_gets_no_tips_for_pods(run: Run) -> None:
+    text = page("batch-inference", run)
+    assert "weights s3://acme-batch-weights/models/Qwen/Qwen3-8B/" in text
+    for words in ("GpuPool", "compile_cache", "Lustre", "NVMe, later", "warm node"):
+        assert words not in text
+
+
+def test_long_addresses_are_whole(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    text = run("plan", "examples/sagemaker/spec.py").out
+    address = "https://runtime.sagemaker.us-east-1.amazonaws.com/endpoints/sagemaker-chat/invocations"
+    assert address in text.replace(" ", "").replace("\n", "")
+    assert "…/" not in text
+
+
+def test_findings_stay_in_their_column_and_tell_what_is_expected(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = run("plan", "examples/sagemaker/spec.py").out
+    findings = text.partition("\nFindings\n")[2].splitlines()
+    assert all(line.startswith(" ") for line in findings if line)
+    assert any(line.split()[:1] == ["expected"] for line in findings)
+
+
+def test_a_fixed_number_is_no_range(run: Run) -> None:
+    text = page("deepseek-r1-two-nodes", run)
+    assert "p5en.48xlarge × 2 " in text
+    assert "2…2" not in text
+
+
+def test_a_spread_that_does_not_do_is_no_alternative(run: Run) -> None:
+    lines = [line.split() for line in run("plan", "examples/sglang/spec.py").out.splitlines()]
+    assert [line for line in lines if line[:3] == ["not", "TP", "1:"]]
+    assert not [line for line in lines if line[:3] == ["or", "TP", "1:"]]
+    assert [line for line in lines if line[:3] == ["or", "TP", "4:"]]

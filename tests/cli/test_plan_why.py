@@ -29,15 +29,18 @@ def test_the_sum_is_right(version):
 
 def test_other_engines_are_explained_in_their_own_terms():
     fit = fit_case(FitCase(**LLAMA, engine="sglang", engine_version="0.5.5"))
-    assert memory_sum(fit).startswith("cache ")
+    text = memory_sum(fit)
+    assert text.startswith("44.4 \u00d7 0.")
+    assert f"less weights {fit.weights_gib_per_gpu:.1f}, libraries {fit.non_torch_gib:.1f} = cache" in text
+    assert f"; activations {fit.activation_peak_gib:.1f} beside" in text
     assert memory_sum(fit_case(FitCase(model=LLAMA["model"]))) == ""
 
 
 def test_a_replica_costs_its_share_of_the_node():
     plan = prod_plan()
-    text = price_share(plan.endpoints[0], plan.pool("h100"))
+    text = price_share(plan.endpoints[0].parallelism.gpus, plan.pool("h100"))
     assert text == "2 of 8 GPUs of $55.04 an hour for p5.48xlarge"
-    assert {about for about, _ in reasons(plan.endpoints[0], plan.pool("h100"))} == {
+    assert {about for about, _ in reasons(plan.endpoints[0], text)} == {
         "price",
         "memory",
         "speed",

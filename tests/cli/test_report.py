@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from llminfra.cli import write_report
+from llminfra.cli import files
+from llminfra.diagnostics import UsageError
 from tests.cli.run import Run
 from tests.cli.specs import GOOD, write
 
@@ -57,7 +58,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(write_report.UsageError, match="No space left on device"):
-        write_report.write_atomically(target, "new")
+    with pytest.raises(UsageError, match="No space left on device"):
+        files.write_file(target, "new")
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
     assert target.read_text(encoding="utf-8") == "old"

@@ -56,7 +56,7 @@ def test_tensor_parallelism_is_the_smallest_that_fits() -> None:
     assert endpoint.fit.fits is True
     assert endpoint.fit.kv_cache_tokens is not None
     assert endpoint.fit.kv_cache_tokens >= 16_384
-    assert any(line.startswith("TP 1") for line in endpoint.candidates)
+    assert any(line.startswith("not TP 1: ") for line in endpoint.candidates)
 
 
 def test_concurrency_asks_for_more_gpus() -> None:

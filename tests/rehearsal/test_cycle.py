@@ -8,7 +8,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from llminfra.diagnostics import ToolError, UsageError
+from llminfra.diagnostics import UsageError
 from llminfra.rehearsal import Event, FaultPlan, World, WorldObject, rehearse
 from llminfra.rehearsal.world import WorldStore
 from tests.rehearsal.synthesis import Stacks, write_synthesis
@@ -100,7 +100,7 @@ def test_world_from_a_mapping_refuses_what_it_does_not_know() -> None:
 
 
 def test_a_missing_binary_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="install Terraform"):
+    with pytest.raises(UsageError, match="install Terraform"):
         rehearse(write_synthesis(tmp_path / "synth"), binary=tmp_path / "terraform")
 
 

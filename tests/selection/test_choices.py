@@ -71,7 +71,8 @@ def test_targets_take_more_gpus() -> None:
     assert endpoint.performance is not None
     assert endpoint.performance.tpot_ms <= 12
     assert "keep the latency targets" in endpoint.parallelism_why
-    assert endpoint.candidates[0].startswith("TP 2"), "the cheaper one that is too slow"
+    assert endpoint.candidates[0].startswith("not TP 2"), "the cheaper one that is too slow"
+    assert endpoint.candidates[0].endswith("slower than the latency targets")
 
 
 def test_first_token_target_of_long_prompts() -> None:

@@ -78,7 +78,7 @@ def _card(item: Served, plan: Plan, anchor: str, longest: float) -> Element:
         _choices(served.startup),
         _other_choices(served.startup),
         _notes("What would help", served.startup.advice),
-        _notes("Other ways to spread it", served.candidates),
+        _notes("Other spreads", served.candidates),
         id=f"{anchor}-model-{item.name}",
         class_="card",
     )

@@ -13,6 +13,7 @@ from llminfra.planning.findings import Findings
 from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.nics import Nic
 from llminfra.planning.serving import plan_serving
+from llminfra.planning.startup import start_of_a_job
 from llminfra.planning.targets.batch_checks import check_fabric, check_image
 from llminfra.planning.targets.plans import BatchPlan
 from llminfra.spec.endpoint import Endpoint
@@ -121,6 +122,7 @@ def _judge(
     serving = plan_serving(endpoint, pool, platform, (), findings)
     if serving is None or not check_image(item, serving, findings):
         return None
+    serving = replace(serving, startup=start_of_a_job(serving.startup, serving.weights))
     nodes = serving.nodes
     if nodes > item.on.max_instances:
         findings.error(
