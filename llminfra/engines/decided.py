@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llminfra.catalog import sagemaker
+
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
 
@@ -162,8 +164,18 @@ def field_of_flag(engine: str, flag: str) -> str | None:
 
 
 def field_of_variable(engine: str, name: str) -> str | None:
-    """The same of an environment variable that an engine reads its arguments from."""
-    return _owner(_VARIABLES, engine, name)
+    """The same of an environment variable that an engine, or its image for SageMaker, reads an argument from.
+
+    Every flag of TGI is a variable, too; the images of vLLM and SGLang have a prefix
+    (``catalog/data/sagemaker_images.json``).
+    """
+    own = _owner(_VARIABLES, engine, name)
+    if own is not None or engine not in _FLAGS or engine not in sagemaker.engines():
+        return own
+    prefix = sagemaker.variable_prefix(engine)
+    if not name.startswith(prefix) or name != name.upper():
+        return None
+    return field_of_flag(engine, f"--{name.removeprefix(prefix).lower().replace('_', '-')}")
 
 
 def _owner(table: dict[str, dict[str, tuple[str, ...]]], engine: str, name: str) -> str | None:

@@ -9,7 +9,13 @@ from msgspec.structs import replace
 
 from llminfra.catalog import prices
 from llminfra.catalog.ec2_images import machine_image
-from llminfra.planning.ec2_checks import check_efa, check_ranks, check_reservation_zones, check_scaling
+from llminfra.planning.ec2_checks import (
+    check_certificate,
+    check_efa,
+    check_ranks,
+    check_reservation_zones,
+    check_scaling,
+)
 from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.serving import plan_serving
 from llminfra.planning.serving_plan import Ec2EndpointPlan, Ec2Group, ServingPlan
@@ -54,6 +60,7 @@ def _plan(
     if not on.efa and not one_machine(endpoint, pool, findings, fix="set efa=True, use a larger type, or quantize"):
         return None
     zones = check_reservation_zones(endpoint, on, zones, findings)
+    check_certificate(endpoint, on, platform, findings)
     image = machine_image("x86_64" if pool.main_type.arch == "amd64" else "arm64")
     if image is None and on.ami_id is None:
         findings.error(

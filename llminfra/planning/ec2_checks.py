@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from llminfra.planning.serving_plan import ServingPlan
     from llminfra.spec.ec2 import Ec2
     from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.platform import Platform
+
+
+def check_certificate(endpoint: Endpoint, on: Ec2, platform: Platform, findings: Findings) -> None:
+    """Report a certificate of another region, which no load balancer of this one takes."""
+    region = on.certificate_arn.split(":")[3]
+    if region == platform.region:
+        return
+    findings.error(
+        "LLM_NET_26",
+        on,
+        f"endpoints.{endpoint.name}.on.certificate_arn",
+        "a load balancer takes certificates of its own region only",
+        found=region,
+        expected=platform.region,
+        fix=f"request or import the certificate in {platform.region}",
+        runtime_message="CertificateNotFound: Certificate ARN is not valid",
+    )
 
 
 def check_efa(endpoint: Endpoint, on: Ec2, pool: PoolPlan, findings: Findings) -> bool:

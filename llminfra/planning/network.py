@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _PUBLIC_PREFIX = 26
 _SMALLEST_VPC, _LARGEST_VPC = 24, 16
 _SMALLEST_SUBNET = 28
+# RFC 1918, and RFC 6598, which EKS takes for pods (Amazon VPC User Guide: VPC CIDR blocks).
+_PRIVATE = tuple(IPv4Network(item) for item in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 
 # Services that nodes and controllers of a private cluster call (Amazon EKS User Guide, "Deploy private clusters with
 # limited internet access"; the last group follows from what this platform uses).
@@ -196,6 +198,16 @@ def _new(platform: Platform, spec: Network, known: tuple[str, ...], findings: Fi
             runtime_message="The CIDR is invalid (InvalidVpc.Range)" if block.prefixlen < _LARGEST_VPC else None,
         )
         return None
+    if not any(block.subnet_of(each) for each in _PRIVATE):
+        findings.warning(
+            "LLM_NET_27",
+            spec,
+            "network.cidr",
+            "the VPC's block belongs to others on the internet, who cannot be reached from it",
+            found=spec.cidr,
+            expected=", ".join(str(each) for each in _PRIVATE),
+            fix="use a private block, for example 10.20.0.0/16",
+        )
     private, public = _cut(spec, block, len(zones))
     subnets = tuple(
         SubnetPlan(zone=zone, kind=kind, cidr=str(cidr))  # type: ignore[arg-type]  # the pairs below are literals

@@ -60,6 +60,23 @@ RULES = (
         source=(_VPC,),
     ),
     emitted(
+        "LLM_NET_26",
+        "The certificate of an endpoint on EC2 is in the platform's region",
+        looks_at=_PLAN,
+        why="Load balancers take certificates of their own region only; the apply would fail after the VPC stands.",
+        fix="request or import the certificate in the platform's region",
+        source=("Elastic Load Balancing: SSL certificates for your Application Load Balancer",),
+    ),
+    emitted(
+        "LLM_NET_27",
+        "The VPC's addresses are private ones",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Addresses of others on the internet become unreachable from the VPC: their traffic stays inside.",
+        fix="use a block of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, or 100.64.0.0/10",
+        source=(f"{_VPC}: RFC 1918 is recommended", "RFC 6598 (100.64.0.0/10)"),
+    ),
+    emitted(
         "LLM_CAP_20",
         "Instance types exist",
         looks_at=_PLAN,

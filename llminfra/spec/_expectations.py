@@ -150,7 +150,9 @@ def _whole_number(value: object, *, alone: bool) -> str:
 
 def _object(field: str, specs: Sequence[type[BaseModel]], value: object) -> str:
     """An object in place of its kind, its only text, or its name."""
-    if _yaml.get() or not isinstance(value, str):
+    if _yaml.get():
+        return ""  # what is expected says it: a name, or a mapping
+    if not isinstance(value, str):
         return assignment(field, _noun(specs[0]))
     kind = next((each for each in specs if _kind(each) == value), None)
     if kind is not None:

@@ -161,7 +161,8 @@ def _parts(cls: type[BaseModel], item: ErrorDetails) -> list[str]:
     """Where an error is, without the names of alternatives; keys of a mapping are kept whatever they look like."""
     first, *rest = item["loc"] or ("",)
     if has_keys(cls, str(first)):
-        return [str(first), *(str(part) for part in rest)]
+        keys = [str(part) for part in rest if part != "[key]"]
+        return [str(first), *("(not shown)" if looks_like_credential(key) else key for key in keys)]
     return [str(part) for part in item["loc"] if not _is_union_tag(part)]
 
 

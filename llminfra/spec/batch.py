@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
 from llminfra.spec._expectations import refused
+from llminfra.spec._names import InBucket, Schedule
 from llminfra.spec.capacity import CapacityBlock, Reservation
 from llminfra.spec.endpoint import Parallelism
 from llminfra.spec.engine import Engine
@@ -77,9 +78,9 @@ class BatchInference(Spec):
     """The model."""
     engine: Engine
     """The engine: vLLM or SGLang."""
-    input: Annotated[str, Field(pattern=S3_PREFIX)]
+    input: Annotated[str, Field(pattern=S3_PREFIX), InBucket]
     """Prefix of ``.jsonl`` files in an existing bucket, for example ``s3://acme-batch/in/``."""
-    output: Annotated[str, Field(pattern=S3_PREFIX)]
+    output: Annotated[str, Field(pattern=S3_PREFIX), InBucket]
     """Prefix for results in an existing bucket, for example ``s3://acme-batch/out/``."""
     on: BatchQueue
     """Instances that it runs on."""
@@ -102,7 +103,7 @@ class BatchInference(Spec):
     runner_image: Image | None = None
     """Image with Python 3.11, boto3 and no entry point for the runner; ``None``: the official Python image, in which
     pinned packages are installed from PyPI when a job starts."""
-    schedule: Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")] | None = None
+    schedule: Schedule | None = None
     """When EventBridge submits the job (UTC), for example ``cron(0 2 * * ? *)``; ``None``: by hand or by a pipeline."""
     log_days: Annotated[int, Field(ge=1)] = 365
     """Days that logs are kept."""

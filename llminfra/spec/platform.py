@@ -6,6 +6,7 @@ from pydantic import Field, PrivateAttr
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError
 from llminfra.spec._base import Many, Name, Spec, declared_at
+from llminfra.spec._names import TagKey, TagValue
 from llminfra.spec._shape_errors import show
 from llminfra.spec.async_endpoint import AsyncEndpoint
 from llminfra.spec.batch import BatchInference
@@ -50,7 +51,7 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     bedrock: Bedrock | None = None
     """Models that Amazon Bedrock hosts."""
     state: State = LocalState()
-    tags: dict[str, str] = {}
+    tags: dict[TagKey, TagValue] = {}
     """Tags of every resource, besides those llminfra sets."""
     budget_usd_per_month: Annotated[float, Field(gt=0)] | None = None
     """What the platform may cost a month with every pool at its maximum, by the catalog's prices."""

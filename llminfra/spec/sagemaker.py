@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from llminfra.spec._base import Many, Spec
+from llminfra.spec._names import BucketName, InBucket
 
 INSTANCE_TYPE = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
 
@@ -39,11 +40,13 @@ class SageMakerAsync(Spec):
 
     instance_type: Annotated[str, Field(pattern=INSTANCE_TYPE)]
     """Instance type, for example ``ml.g6e.12xlarge``."""
-    output: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/-]*[^/]$")]
+    output: Annotated[
+        str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/-]*[^/]$"), InBucket
+    ]
     """Prefix in an existing bucket where answers are written, for example ``s3://acme-answers/chat``."""
     output_kms_key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:")] | None = None
     """Key of the answers; ``None``: the bucket's own encryption."""
-    input_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
+    input_bucket: BucketName | None = None
     """Existing bucket that requests are read from; ``None``: the bucket of ``output``."""
     backlog_per_instance: Annotated[int, Field(ge=1)] = 5
     """Waiting requests per instance that scaling aims at."""

@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from llminfra.spec._base import Spec
-from llminfra.spec.storage import BUCKET_PATTERN
+from llminfra.spec._names import BucketName
 
 
 class S3State(Spec):
     """State in S3: encrypted, with native locking, one key per stack."""
 
     kind: Literal["s3"] = "s3"
-    bucket: Annotated[str, Field(pattern=BUCKET_PATTERN)]
+    bucket: BucketName
     """Existing bucket, versioned and encrypted, for example ``acme-terraform-state``."""
     region: str | None = None
     """Region of the bucket; ``None``: the platform's."""

@@ -5,9 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from llminfra.spec._base import Name, Spec
+from llminfra.spec._names import BucketName
 from llminfra.spec.engines.base import Image
-
-BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 
 
 class ModelBucket(Spec):
@@ -16,7 +15,7 @@ class ModelBucket(Spec):
     spec_section: ClassVar[str] = "storage"
     kind: Literal["bucket"] = "bucket"
 
-    name: Annotated[str, Field(pattern=BUCKET_PATTERN)]
+    name: BucketName
     """Bucket name, unique in all of AWS: 3 to 63 lower-case letters, digits, dots and hyphens, for example
     ``acme-llm-weights``."""
     existing: bool = False

@@ -74,7 +74,7 @@ def test_managed_grafana_reads_one_workspace_and_no_other(synth):
 
 
 def test_managed_grafana_needs_managed_prometheus():
-    with pytest.raises(SpecError, match='needs prometheus="managed"'):
+    with pytest.raises(SpecError, match='set prometheus="managed"'):
         Observability(grafana="managed")
 
 

@@ -88,6 +88,9 @@ CAPACITIES = st.sampled_from(
 STATES = st.sampled_from([LocalState(), S3State(bucket="acme-state"), S3State(bucket="acme-state", prefix="a/b")])
 TYPES = st.lists(st.sampled_from(["g6.xlarge", "g6e.12xlarge", "p5.48xlarge"]), min_size=1, max_size=2)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
+LABELS = st.from_regex(r"\A([A-Za-z0-9]([A-Za-z0-9_.-]{0,8}[A-Za-z0-9])?)?\Z")
+TAG_MARKS = st.characters(codec="utf-8", categories=["L", "Nd"], include_characters=" +-=._:/@")
+TAG_KEYS = st.text(TAG_MARKS, min_size=1, max_size=12).filter(lambda text: not text.lower().startswith("aws:"))
 
 
 @st.composite
@@ -99,7 +102,7 @@ def platforms(draw: st.DrawFn) -> Platform:
             nodes=draw(st.sampled_from([(0, 1), (2, 2), (1, 1000)])),
             capacity=draw(CAPACITIES),
             efa=draw(st.booleans()),
-            labels=draw(st.dictionaries(NAMES, TEXTS, max_size=2)),
+            labels=draw(st.dictionaries(NAMES, LABELS, max_size=2)),
         )
         for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
     ]
@@ -135,7 +138,7 @@ def platforms(draw: st.DrawFn) -> Platform:
         storage=[bucket, lustre],
         endpoints=endpoints,
         state=draw(STATES),
-        tags=draw(st.dictionaries(TEXTS, TEXTS, max_size=3)),
+        tags=draw(st.dictionaries(TAG_KEYS, st.text(TAG_MARKS, max_size=12), max_size=3)),
         observability=draw(st.sampled_from([None, *[Platform.model_fields["observability"].default]])),
     )
 

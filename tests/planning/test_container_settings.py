@@ -116,6 +116,8 @@ def test_a_variable_that_the_chart_fills_from_a_secret_is_no_literal() -> None:
             ["Endpoint(parallelism=Parallelism(tensor=…))"],
         ),
         (DJLServing(max_model_len=8192, env={"OPTION_MAX_MODEL_LEN": "9"}), ["DJLServing(max_model_len=…)"]),
+        (VLLM(max_model_len=8192, env={"SM_VLLM_KV_CACHE_DTYPE": "fp8"}), ["VLLM(kv_cache_dtype=…)"]),
+        (TGI(max_model_len=8192, env={"QUANTIZE": "fp8"}), ["Model(quantization=…)"]),
         (VLLM(max_model_len=8192, env={"HF_HOME": "/data"}), ["nothing"]),
     ],
 )

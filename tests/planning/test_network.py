@@ -92,3 +92,11 @@ def test_existing_network_is_read_not_cut() -> None:
     plan = plan_network(Platform(name="p", region="us-east-1", network=network), Findings())
     assert plan.existing_vpc_id == "vpc-0123456789abcdef0"
     assert [item.existing_id for item in plan.subnets] == ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+
+
+def test_addresses_of_others_are_a_warning() -> None:
+    def told(cidr: str) -> list[str]:
+        return codes(Platform(name="p", region="us-east-1", network=Network(cidr=cidr)))
+
+    assert told("8.8.0.0/16") == ["LLM_NET_27"]
+    assert told("172.31.0.0/16") == told("192.168.0.0/16") == told("100.64.0.0/16") == []

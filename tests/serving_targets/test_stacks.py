@@ -24,6 +24,7 @@ from llminfra import (
     SageMakerAsync,
     Secret,
     SGLang,
+    SpecError,
     Spot,
 )
 from llminfra.catalog import instances
@@ -33,7 +34,7 @@ from llminfra.constructs.sagemaker_endpoint import Variant
 from llminfra.planning.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal import rehearse
-from tests.serving_targets.platforms import BUCKET, TARGETS, ec2, endpoint, plan
+from tests.serving_targets.platforms import BUCKET, CERTIFICATE, TARGETS, ec2, endpoint, plan
 
 Compiled = Callable[..., dict[str, Any]]
 
@@ -399,3 +400,12 @@ def test_terraform_takes_it_from_init_to_destroy(name: str, tmp_path: Path) -> N
         "acme-storage",
         "acme-ec2" if name == "ec2" else "acme-sagemaker",
     }
+
+
+def test_a_certificate_of_another_region_is_refused() -> None:
+    elsewhere = ec2(certificate_arn=CERTIFICATE.replace("us-east-1", "eu-west-1"))
+    with pytest.raises(SpecError) as caught:
+        plan(endpoint(elsewhere))
+    (item,) = caught.value.diagnostics
+    assert (item.code, item.path) == ("LLM_NET_26", "endpoints.chat.on.certificate_arn")
+    assert (item.found, item.expected) == ("eu-west-1", "us-east-1")
