@@ -29,6 +29,9 @@ def write_model_file(model: FetchedModel, path: Path) -> None:
     }
     text = json.dumps({**model.config, ORIGIN_KEY: origin}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout must stay what it is
+            path.write_text(text, encoding="utf-8")
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
