@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
+from llminfra.planning.container_settings import check_literals
 from llminfra.planning.disaggregation import (
     ROLES,
     check_disaggregated,
@@ -18,6 +19,7 @@ from llminfra.planning.disaggregation import (
 from llminfra.planning.endpoint_model import model_facts
 from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.engine_release import find_release
+from llminfra.planning.engine_settings import check_length, check_step, engine_settings
 from llminfra.planning.image_snapshot import check_image_snapshots
 from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
 from llminfra.planning.node_cache import check_node_caches
@@ -88,8 +90,13 @@ def _plan_endpoint(
     role: Role | None = None,
 ) -> EndpointPlan | None:
     if pool is None:
-        model_facts(endpoint, findings)
-        find_release(endpoint, findings)
+        # What is wrong with the pool says nothing of the rest.
+        facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
+        check_literals(endpoint, findings)
+        if facts is not None:
+            settings = engine_settings(endpoint.engine, release)
+            check_step(endpoint, settings, findings)
+            check_length(endpoint, facts, settings, findings)
         return None
     serving = plan_serving(endpoint, pool, platform, lustre, findings, role=role)
     if serving is None:

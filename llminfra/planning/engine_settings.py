@@ -10,6 +10,7 @@ from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.engine import Engine
@@ -96,3 +97,22 @@ def check_step(endpoint: Endpoint, settings: EngineSettings, findings: Findings)
         runtime_message=f"max_num_batched_tokens ({tokens}) must be greater than or equal to max_num_seqs "
         f"({sequences}).",
     )
+
+
+def check_length(endpoint: Endpoint, facts: ModelFacts, settings: EngineSettings, findings: Findings) -> bool:
+    """Report a context that is longer than the model was made for."""
+    longest = facts.max_position_embeddings
+    if not settings.max_model_len or not longest or settings.max_model_len <= longest:
+        return True
+    findings.error(
+        "LLM_FIT_4",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine.max_model_len",
+        f"{facts.model_id} was made for {longest:,} tokens",
+        found=f"{settings.max_model_len:,}",
+        expected=f"at most {longest:,}",
+        fix=f"set max_model_len={longest}",
+        runtime_message=f"User-specified max_model_len ({settings.max_model_len}) is greater than the derived "
+        f"max_model_len (max_position_embeddings={longest})",
+    )
+    return False

@@ -16,7 +16,7 @@ from llminfra.planning.distributed import check_ranks, has_stages
 from llminfra.planning.endpoint_model import checkpoint_bytes, model_facts
 from llminfra.planning.endpoint_plan import DrainPlan
 from llminfra.planning.engine_release import find_release, release_for_sagemaker, release_with_efa
-from llminfra.planning.engine_settings import check_step, engine_settings
+from llminfra.planning.engine_settings import check_length, check_step, engine_settings
 from llminfra.planning.facts import number
 from llminfra.planning.fitting import find_spread
 from llminfra.planning.gpu_shares import shared_settings
@@ -86,21 +86,9 @@ def plan_serving(
     engine = settings
     check_step(endpoint, engine, findings)
     path = f"endpoints.{endpoint.name}"
-    longest = facts.max_position_embeddings
-    if engine.max_model_len and longest and engine.max_model_len > longest:
-        findings.error(
-            "LLM_FIT_4",
-            endpoint,
-            f"{path}.engine.max_model_len",
-            f"{facts.model_id} was made for {longest:,} tokens",
-            found=f"{engine.max_model_len:,}",
-            expected=f"at most {longest:,}",
-            fix=f"set max_model_len={longest}",
-            runtime_message=f"User-specified max_model_len ({engine.max_model_len}) is greater than the derived "
-            f"max_model_len (max_position_embeddings={longest})",
-        )
+    if not check_length(endpoint, facts, engine, findings):
         return None
-    max_model_len = engine.max_model_len or longest
+    max_model_len = engine.max_model_len or facts.max_position_embeddings
     case = FitCase(
         model=facts.model_id,
         engine=engine.kind,
