@@ -118,6 +118,15 @@ def _djl_env(job: ServingJob, engine: DJLServing) -> dict[str, str]:
         "OPTION_ENTRYPOINT": "djl_python.lmi_vllm.vllm_async_service",
         "OPTION_ASYNC_MODE": "true",
     }
+    # All but the first are passed to vLLM as they are (serving/docs/lmi/user_guides/vllm_user_guide.md).
+    if engine.max_num_batched_tokens:
+        env["OPTION_MAX_ROLLING_BATCH_PREFILL_TOKENS"] = str(engine.max_num_batched_tokens)
+    if engine.kv_cache_dtype != "auto":
+        env["OPTION_KV_CACHE_DTYPE"] = engine.kv_cache_dtype
+    if not engine.prefix_caching:
+        env["OPTION_ENABLE_PREFIX_CACHING"] = "false"
+    if engine.enforce_eager:
+        env["OPTION_ENFORCE_EAGER"] = "true"
     if job.quantize_at_load:
         env["OPTION_QUANTIZE"] = job.quantize_at_load
     if job.dtype != "auto":

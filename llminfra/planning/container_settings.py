@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret_flag, is_secret_value
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, flag_name
+from llminfra.engines.untold import untold_fields
 from llminfra.spec._shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
@@ -23,6 +24,23 @@ _HUB_TOKENS = frozenset(
 )
 # Written once where the user's own list should count: the user's wins, and nothing is planned with it.
 _YIELDING = frozenset({"--disable-access-log-for-endpoints"})
+
+
+def check_untold(endpoint: Endpoint, findings: Findings) -> None:
+    """Report settings that the server cannot be told: they would change the plan and not what runs."""
+    engine = endpoint.engine
+    for name in untold_fields(engine.kind):
+        value = getattr(engine, name)
+        if value != type(engine).model_fields[name].default:
+            findings.error(
+                "LLM_FIT_44",
+                endpoint,
+                f"endpoints.{endpoint.name}.engine.{name}",
+                f"{type(engine).__name__} has no argument for {name}",
+                found=f"{name}={value}",
+                expected=f"no {name}",
+                fix=f"remove {name}, or serve the model with VLLM",
+            )
 
 
 def check_literals(endpoint: Endpoint, findings: Findings) -> None:

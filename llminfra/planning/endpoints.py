@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from llminfra.planning.container_settings import check_literals
+from llminfra.planning.container_settings import check_literals, check_untold
 from llminfra.planning.disaggregation import (
     ROLES,
     check_disaggregated,
@@ -93,6 +93,7 @@ def _plan_endpoint(
         # What is wrong with the pool says nothing of the rest.
         facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
         check_literals(endpoint, findings)
+        check_untold(endpoint, findings)
         if facts is not None:
             settings = engine_settings(endpoint.engine, release)
             check_step(endpoint, settings, findings)

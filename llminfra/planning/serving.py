@@ -9,7 +9,7 @@ from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.adapters import adapters_gib, plan_adapters
 from llminfra.planning.compile_cache import cacheable, check_compile_cache, compile_cache_plan
-from llminfra.planning.container_settings import check_literals, check_overrides
+from llminfra.planning.container_settings import check_literals, check_overrides, check_untold
 from llminfra.planning.copied_weights import copied_weights
 from llminfra.planning.disaggregation import check_role_shape
 from llminfra.planning.distributed import check_ranks, has_stages
@@ -73,6 +73,7 @@ def plan_serving(
         ``None`` where it cannot be planned; then there is a finding.
     """
     check_literals(endpoint, findings)
+    check_untold(endpoint, findings)
     facts = model_facts(endpoint, findings)
     known = len(findings.items)
     release = release_for_sagemaker(endpoint, findings) if place == "sagemaker" else find_release(endpoint, findings)

@@ -167,6 +167,15 @@ RULES = (
         source=("vllm 0.11.2 to 0.25.1 vllm/config/scheduler.py: SchedulerConfig",),
     ),
     emitted(
+        "LLM_FIT_44",
+        "The server can be told what the spec says of it",
+        looks_at=_PLAN,
+        why="A setting that the server has no argument for would be planned with and not run with: a cache in fp8 that "
+        "is in 16 bit holds half the tokens.",
+        fix="remove the setting, or take an engine that has it",
+        source=("llminfra: engines/untold.py names the argument parsers",),
+    ),
+    emitted(
         "LLM_SRV_20",
         "The engine is maintained",
         severity=Severity.WARNING,

@@ -130,6 +130,25 @@ def test_engines_without_a_future_warn(engine: Any, word: str) -> None:
     assert word in warnings[0].message
 
 
+def test_djl_hands_vllm_what_the_plan_counts_with() -> None:
+    plain = plan(DJLServing(max_model_len=8192)).invocation.env
+    set_up = plan(
+        DJLServing(
+            max_model_len=8192,
+            max_num_batched_tokens=4096,
+            kv_cache_dtype="fp8",
+            prefix_caching=False,
+            enforce_eager=True,
+        )
+    ).invocation.env
+    assert {name: value for name, value in set_up.items() if plain.get(name) != value} == {
+        "OPTION_MAX_ROLLING_BATCH_PREFILL_TOKENS": "4096",
+        "OPTION_KV_CACHE_DTYPE": "fp8",
+        "OPTION_ENABLE_PREFIX_CACHING": "false",
+        "OPTION_ENFORCE_EAGER": "true",
+    }
+
+
 def test_djl_takes_environment_and_the_registry_of_its_region() -> None:
     invocation = plan(DJLServing(max_model_len=8192)).invocation
     assert invocation.env["OPTION_MAX_MODEL_LEN"] == "8192"

@@ -110,7 +110,10 @@ def test_a_variable_that_the_chart_fills_from_a_secret_is_no_literal() -> None:
         (SGLang(max_model_len=8192, extra_args=["--mem-frac=0.4"]), ["SGLang(gpu_memory_utilization=…)"]),
         (TGI(max_model_len=8192, extra_args=["--max-total-tokens=9"]), ["TGI(max_model_len=…)"]),
         (TGI(max_model_len=8192, extra_args=["-p", "9000"]), ["nothing"]),
-        (TensorRTLLM(max_model_len=8192, image=OWN, extra_args=["--max_seq_len=9"]), ["TensorRTLLM(max_model_len=…)"]),
+        (
+            TensorRTLLM(max_model_len=8192, image=OWN, extra_args=["--max_seq_len=9"]),
+            ["TensorRTLLM(max_model_len=…)"],
+        ),
         (
             DeepSpeedMII(max_model_len=8192, image=OWN, extra_args=["--tensor-parallel=4"]),
             ["Endpoint(parallelism=Parallelism(tensor=…))"],
@@ -145,3 +148,24 @@ def test_a_step_smaller_than_the_batch_is_refused_as_vllm_would() -> None:
     assert item.path == "endpoints.chat.engine.max_num_batched_tokens"
     assert item.runtime_message == "max_num_batched_tokens (1) must be greater than or equal to max_num_seqs (256)."
     assert found(VLLM(max_model_len=8192, max_num_batched_tokens=512, max_num_seqs=512)) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "fields"),
+    [
+        (TGI(max_model_len=8192, prefix_caching=False), ["prefix_caching"]),
+        (
+            TensorRTLLM(image=OWN, max_model_len=8192, kv_cache_dtype="fp8", enforce_eager=True),
+            ["kv_cache_dtype", "enforce_eager"],
+        ),
+        (TensorRTLLM(image=OWN, max_model_len=8192, max_num_batched_tokens=8192), []),
+        (
+            DeepSpeedMII(image=OWN, max_model_len=8192, max_num_seqs=8),
+            ["max_num_seqs"],
+        ),
+        (VLLM(max_model_len=8192, kv_cache_dtype="fp8", prefix_caching=False, enforce_eager=True), []),
+    ],
+)
+def test_a_setting_that_the_server_cannot_be_told_is_refused(engine: Spec, fields: list[str]) -> None:
+    items = [item for item in found(engine) if item.code == "LLM_FIT_44"]
+    assert [item.path.rpartition(".")[2] for item in items] == fields
