@@ -92,7 +92,8 @@ _OTHER_MAKERS = re.compile(
     r"\b(mi\d{2,3}[a-z]?|amd|radeon|instinct|gaudi\d?|intel|arc|strix|tpu|apple|m\d|orin|thor)\b"
 )
 _DRIVER_SHARE = 0.965
-_MOST_MULTIPROCESSORS = 132
+ASSUMED_MULTIPROCESSORS = 132
+"""Those of an H100, for devices of which only the size is known."""
 
 
 def gpu_of_stated_size(text: str) -> Gpu | None:
@@ -113,7 +114,7 @@ def gpu_of_stated_size(text: str) -> Gpu | None:
         memory_source=f"not in the catalog: {_DRIVER_SHARE:.1%} of the {size} GiB in its name",
         bandwidth_gbps=0,
         tflops={},
-        multiprocessors=_MOST_MULTIPROCESSORS,
+        multiprocessors=ASSUMED_MULTIPROCESSORS,
         compute_capability="8.0",
         spec_source="not known; an Ampere device is assumed",
     )

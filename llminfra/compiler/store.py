@@ -1,4 +1,4 @@
-"""Platforms as they were compiled before: one that has not changed is copied, in a hundredth of the time.
+"""Platforms as they were compiled before: one that has not changed is copied, without CDKTF.
 
 An entry is named by everything that its content depends on (`fingerprint.py`), so nothing ever becomes stale; another
 plan, another llminfra or another CDKTF has another name. `LLMINFRA_SYNTH_CACHE=off` compiles everything anew, and so

@@ -38,7 +38,12 @@ class TgiAdapter:
             image_digest=digest,
             command=("text-generation-launcher",),
             args=tuple(_args(job, engine)),
-            env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
+            env={
+                **({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}),
+                # launcher/src/main.rs resolve_attention: on unless this says otherwise, or the model cannot.
+                **({} if engine.prefix_caching else {"PREFIX_CACHING": "0"}),
+                **engine.env,
+            },
             cache_env={"HF_HOME": "huggingface", "TRITON_CACHE_DIR": "triton"},
             secret_env=secret_env(job, api_key="API_KEY"),
             port=PORT,

@@ -1,9 +1,8 @@
 """Settings of the spec that a server has no argument or variable for.
 
-A wish that nobody passes on would change the plan and not what runs. Servers as in their adapters here: DeepSpeed-MII
-mii/entrypoints/openai_api_server.py (model, host, port, tensor parallelism, length), TensorRT-LLM
-tensorrt_llm/commands/serve.py (the rest stands in a file of ``--extra_llm_api_options``), Text Generation Inference
-launcher/src/main.rs (prefix caching is switched by the server itself).
+A wish that nobody passes on would change the plan and not what runs. Read from the servers' flags as recorded in
+``catalog/data/engines``: deepspeed-mii 0.3.3 knows parallelism and length alone, and ``serve`` of TensorRT-LLM at
+00209af1 leaves the rest to the file of ``--extra_llm_api_options``.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ _UNTOLD: dict[str, tuple[str, ...]] = {
         "enforce_eager",
     ),
     "trtllm": ("kv_cache_dtype", "prefix_caching", "enforce_eager"),
-    "tgi": ("prefix_caching",),
 }
 
 

@@ -130,6 +130,11 @@ def test_engines_without_a_future_warn(engine: Any, word: str) -> None:
     assert word in warnings[0].message
 
 
+def test_tgi_shares_no_prompts_where_the_spec_says_so() -> None:
+    assert "PREFIX_CACHING" not in plan(TGI(max_model_len=8192)).invocation.env
+    assert plan(TGI(max_model_len=8192, prefix_caching=False)).invocation.env["PREFIX_CACHING"] == "0"
+
+
 def test_djl_hands_vllm_what_the_plan_counts_with() -> None:
     plain = plan(DJLServing(max_model_len=8192)).invocation.env
     set_up = plan(

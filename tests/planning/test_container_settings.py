@@ -153,7 +153,7 @@ def test_a_step_smaller_than_the_batch_is_refused_as_vllm_would() -> None:
 @pytest.mark.parametrize(
     ("engine", "fields"),
     [
-        (TGI(max_model_len=8192, prefix_caching=False), ["prefix_caching"]),
+        (TGI(max_model_len=8192, prefix_caching=False, enforce_eager=True), []),
         (
             TensorRTLLM(image=OWN, max_model_len=8192, kv_cache_dtype="fp8", enforce_eager=True),
             ["kv_cache_dtype", "enforce_eager"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from llminfra.catalog.gpus import Gpu
+from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory import messages
 from llminfra.planning.memory.activation import ActivationPeak, activation_peak
@@ -15,7 +15,6 @@ from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.overhead import (
     FABRIC_CAPABILITY,
     GIB,
-    MOST_MULTIPROCESSORS,
     cublas_bytes,
     cuda_graph_gib,
     nccl_before_baseline_gib,
@@ -169,7 +168,7 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         block=settings.block_size,
         eager=settings.eager or profile.scheduler == "v0",
         awq=method == "awq",
-        multiprocessors=gpu.multiprocessors if gpu else MOST_MULTIPROCESSORS,
+        multiprocessors=gpu.multiprocessors if gpu else ASSUMED_MULTIPROCESSORS,
         libraries=cublas_bytes(gpu) if profile.scheduler == "v1" else 0,
         workspace=profile.keeps_workspace and not triton_mxfp4,
     )

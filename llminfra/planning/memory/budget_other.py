@@ -32,6 +32,11 @@ TGI_PREFILL_TOKENS = 4096
 TGI_SHARE = 0.95
 
 
+def _nccl(settings: Settings, gpu: Gpu | None) -> float:
+    """Communicators in whole: what vLLM counted when it first looked at the device before it made them."""
+    return nccl_gib(settings, gpu, vllm_profile(ASSUMED_RELEASE))
+
+
 def sglang_fraction(facts: ModelFacts, case: FitCase, settings: Settings, total_gib: float) -> float:
     """Default of ``mem_fraction_static``."""
     rules = engine_data()["sglang"]
@@ -87,7 +92,7 @@ def sglang_budget(
     """Cache memory under ``mem_fraction_static``."""
     given = case.gpu_memory_utilization
     fraction = given if given is not None else sglang_fraction(facts, case, settings, total_gib)
-    other = engine_data()["sglang"]["context_gib"] + nccl_gib(settings, gpu, vllm_profile(ASSUMED_RELEASE))
+    other = engine_data()["sglang"]["context_gib"] + _nccl(settings, gpu)
     limit = total_gib * fraction
     available = limit - weights_gib - other
     specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)
@@ -154,7 +159,7 @@ def tgi_budget(
         tokens=tokens_in_prefill, sequences=1, length=settings.max_model_len, tp=settings.tp, ep=settings.ep, eager=True
     )
     peak = activation_peak(facts, batch, profile)
-    other = engine_data()["overheads"]["cuda_context_gib"] + nccl_gib(settings, gpu, vllm_profile(ASSUMED_RELEASE))
+    other = engine_data()["overheads"]["cuda_context_gib"] + _nccl(settings, gpu)
     limit = total_gib * fraction
     available = (limit - weights_gib - other - peak.total / GIB) * TGI_SHARE
     specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)

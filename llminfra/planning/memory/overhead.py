@@ -13,9 +13,6 @@ NVLINK_FABRIC_GBPS = 300
 FABRIC_CAPABILITY = 90
 """From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
 
-MOST_MULTIPROCESSORS = 132
-"""Assumed where only the size of the device is known: those of an H100."""
-
 
 def cublas_bytes(gpu: Gpu | None) -> int:
     """Workspaces that PyTorch allocates for cuBLAS with the first product: part of every peak."""
