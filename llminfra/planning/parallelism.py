@@ -94,7 +94,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
             return f"{self.shape}: {self.problems[0].message}"
         if self.fit.fits is not True:
             return f"{self.shape}: {self.fit.reason.partition(': ')[2] or self.fit.reason}"
-        text = f"{self.shape}: {self.concurrency:.1f} requests of full length at once"
+        tightly = "tightly, " if self.fit.tight else ""
+        text = f"{self.shape}: {tightly}{self.concurrency:.1f} requests of full length at once"
         if self.usd_per_hour is not None:
             text += f", ${self.usd_per_hour:,.2f}/h a replica"
         if self.usd_per_million_tokens is not None:
@@ -256,11 +257,13 @@ class Choice(Struct, frozen=True, kw_only=True):
 def choose(options: tuple[Candidate, ...], promise: Promise) -> Choice:
     """The cheapest option that holds the requests and keeps the targets.
 
-    Where none keeps the targets, the one that comes nearest; where none holds the requests, nothing.
+    One that holds them by less than the estimate may be wrong is taken where there is no other. Where none keeps the
+    targets, the one that comes nearest; where none holds the requests, nothing.
     """
     good = [option for option in options if option.meets(promise.concurrency)]
     if not good:
         return Choice(chosen=None, others=options[-2:])
+    good = [option for option in good if not option.fit.tight] or good
     keeping = [option for option in good if option.miss(promise.slo) <= 1]
     ranked = sorted(keeping, key=_cost) or sorted(good, key=lambda option: option.miss(promise.slo))
     chosen = ranked[0]

@@ -134,10 +134,10 @@ def test_stages_inside_a_node_where_heads_do_not_divide() -> None:
     """28 heads on eight T4: four ranks hold too few requests, eight do not divide, stages of fewer ranks do."""
     pool = GpuPool(name="t4", instance_types=["g4dn.metal"], nodes=(0, 2))
     model = Model(id="Qwen/Qwen2.5-7B-Instruct", dtype="float16")
-    endpoint = planned(pool, model=model, engine=VLLM(max_model_len=32_768), concurrency=20)
+    endpoint = planned(pool, model=model, engine=VLLM(max_model_len=32_768), concurrency=24)
     assert endpoint.parallelism.pipeline > 1
     assert endpoint.nodes_per_replica == 1
-    assert (endpoint.fit.max_concurrency or 0) >= 20
+    assert (endpoint.fit.max_concurrency or 0) >= 24
 
 
 @pytest.mark.parametrize("device", [L40S, P5])

@@ -13,7 +13,7 @@ from llminfra.planning.memory.engine_profile import EngineProfile
 from llminfra.planning.memory.forward_peak import Batch, expert_workspace, forward_peak
 from llminfra.planning.memory.shapes import cdiv
 
-SAMPLER_BYTES = {"argsort_probs": 68, "argsort": 58, "sort": 38, "triton": 14, "flashinfer": 14}
+SAMPLER_BYTES = {"argsort_probs": 68, "argsort": 58, "sort": 38, "triton": 14, "flashinfer": 14, "copy": 6, "raw": 2}
 """Bytes per logit alive at the sampler's peak.
 
 ``sort``: 16-bit logits (2), fp32 copy (4), sorted values (4), int64 order (8), the index pairs (8) and radix buffers
@@ -23,6 +23,8 @@ SAMPLER_BYTES = {"argsort_probs": 68, "argsort": 58, "sort": 38, "triton": 14, "
 argsort: values and order (16), index pairs (8), radix buffers (16). Measured: 61 on A100 (December 2023, 256 x 32000).
 ``argsort_probs``: the same on fp32 probabilities beside fp32 log probabilities: 2 + 4 x 4 + 2 + 8 + 40.
 ``triton``/``flashinfer``: 16-bit logits, fp32 copy, probabilities, exponential noise: 2 + 4 + 4 + 4.
+``copy``: 16-bit logits and an fp32 copy. ``raw``: 16-bit logits alone. Ranks gather their parts of the vocabulary and
+reorder what they got, which takes two 16-bit copies beside the part (`gathered_logits`).
 """
 
 
@@ -41,12 +43,13 @@ class ActivationPeak(Struct, frozen=True, kw_only=True):
     forward: float
     sampler: float
     encoder: float
+    compilation: float = 0.0
     kept: float = 0.0
 
     @property
     def total(self) -> float:
         """What the profiling run adds to the weights."""
-        return max(self.forward, self.sampler, self.encoder) + self.kept
+        return max(self.forward, self.sampler, self.encoder, self.compilation) + self.kept
 
 
 def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> ActivationPeak:
@@ -64,20 +67,20 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     if profile.scheduler == "v0" and largest and not apart:
         sequences = min(sequences, max(1, tokens // (units * largest)))
         images = sequences
-    logits = sequences * facts.vocab_size * SAMPLER_BYTES[profile.sampler] if facts.generative else 0
+    logits = sequences * facts.vocab_size * logit_bytes(profile.sampler, batch.tp) if facts.generative else 0.0
     if profile.sampler == "triton" and facts.generative:
         # _TRITON_BUFFER_CACHE of vllm/v1/sample/ops/topk_topp_triton.py 0.17.1: fp32, a row for each program.
         logits += min(batch.multiprocessors, sequences) * facts.vocab_size * 4
     stream = tokens * facts.hidden_size * batch.element
+    encoders = facts.encoders if profile.profiles_encoder else ()
     towers = [
-        (units if item.kind == ROTARY_TOWER else 1) * encoder_peak(item, facts, batch, images)
-        for item in facts.encoders
+        (units if item.kind == ROTARY_TOWER else 1) * encoder_peak(item, facts, batch, images) for item in encoders
     ]
     # 0.7 profiles one item of every modality, V1 those of the one with the most tokens.
     encoder = sum(towers) if profile.profiles_video else max(towers, default=0.0)
     forward = forward_peak(facts, batch, profile)
     made = 0.0
-    if largest and not apart:
+    if largest and encoders and not apart:
         # What the encoder made stays until the run ends, and V0 holds the merged embeddings beside it.
         items = images * units or max(1, tokens // largest)
         made = items * largest * facts.hidden_size * batch.element
@@ -87,7 +90,23 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         sampler += made
     if batch.workspace:
         sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
-    return ActivationPeak(forward=forward, sampler=sampler, encoder=encoder, kept=float(batch.libraries))
+    compilation = 0.0
+    if profile.counts_compilation and not batch.eager:
+        # Pods start with an empty cache of compiled graphs, and the first start decides what the plan may promise.
+        compilation = float(cdiv(facts.vocab_size, batch.tp) * facts.hidden_size * batch.element)
+    return ActivationPeak(
+        forward=forward, sampler=sampler, encoder=encoder, compilation=compilation, kept=float(batch.libraries)
+    )
+
+
+def logit_bytes(sampler: str, tp: int) -> float:
+    """Bytes for each logit of the batch at the sampler's peak, on one of ``tp`` ranks."""
+    return max(SAMPLER_BYTES[sampler], gathered_logits(tp))
+
+
+def gathered_logits(tp: int) -> float:
+    """Bytes for each logit while ranks gather them: a part, all parts, and these in order of the vocabulary."""
+    return 2 / tp + 4 if tp > 1 else 2.0
 
 
 def is_cross(layer: Layer) -> bool:

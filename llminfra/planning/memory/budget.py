@@ -6,48 +6,26 @@ from msgspec import Struct
 
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
-from llminfra.planning.memory import messages
-from llminfra.planning.memory.activation import ActivationPeak, activation_peak
-from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
+from llminfra.planning.memory.activation import SAMPLER_BYTES, ActivationPeak, activation_peak
+from llminfra.planning.memory.engine_profile import EngineProfile
 from llminfra.planning.memory.forward_peak import Batch, held_by_all_reduce
 from llminfra.planning.memory.kv_plan import CachePlan
 from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
+from llminfra.planning.memory.model_runner import sampler_state_bytes
 from llminfra.planning.memory.overhead import (
     FABRIC_CAPABILITY,
     GIB,
     cublas_bytes,
+    cuda_context_gib,
     cuda_graph_gib,
     nccl_before_baseline_gib,
     non_torch_gib,
 )
 from llminfra.planning.memory.settings import Settings
+from llminfra.planning.memory.verdict import Found, Verdict, vllm_verdict
 
-ERROR_GIB, ERROR_OF_ACTIVATION = 0.4, 0.2
-"""How far the cache may be overestimated: no measured start-up that states release and settings is further off, but for
-those whose miss docs/memory.md explains."""
-TIGHT = "LLM_MEM_6"
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """Whether the engine starts.
-
-    Attributes:
-        fits: It does.
-        code: ``LLM_MEM_0`` when it does, ``LLM_MEM_6`` when by less than the estimate may be wrong; see the
-            functions for the others.
-        text: One sentence.
-        engine_error: What the engine would print, None when it starts.
-    """
-
-    fits: bool
-    code: str
-    text: str
-    engine_error: str | None = None
-
-    @property
-    def reason(self) -> str:
-        """Code and sentence."""
-        return f"{self.code}: {self.text}"
+CONTEXT = "CUDA context"
+SAMPLER_WORDS = {"copy": "greedy, logits copied to fp32", "raw": "greedy"}
 
 
 class Budget(Struct, frozen=True, kw_only=True):
@@ -101,7 +79,9 @@ def vllm_budget(
     other = non_torch_gib(profile, settings, gpu)
     weights_gib = max(stage_weights_gib)
     held = held_gib(facts, batch, profile, settings, total_gib - weights_gib - other - peak.total / GIB)
-    graphs = cuda_graph_gib(facts, profile, settings)
+    graphs = cuda_graph_gib(facts, profile, settings, gpu)
+    states = sampler_state_bytes(facts, profile, settings) / GIB
+    other += states if profile.counts_consumed else 0.0
     limit = total_gib * settings.utilization
     activation = peak.total / GIB + held
     left = limit - activation - other - (graphs if profile.reserves_cuda_graphs else 0.0)
@@ -114,7 +94,20 @@ def vllm_budget(
     usable = available - (plan.bytes_per_block / GIB if profile.null_block else 0.0)
     longest = plan.longest(usable * GIB, length, batched)
     tokens = plan.tokens(blocks, length, batched)
-    pool = state_pool_gib(facts, profile, settings)
+    beside = beside_gib(facts, profile, settings, batch, gpu, graphs, activation)
+    found = Found(
+        total=total_gib,
+        limit=limit,
+        weights=weights_gib,
+        activation=activation,
+        available=available,
+        usable=usable,
+        needed=plan.needed_bytes(length, batched) / GIB,
+        longest=longest,
+        tokens=tokens,
+        context=beside[CONTEXT],
+        beside=beside,
+    )
     return Budget(
         total=total_gib,
         limit=limit,
@@ -126,24 +119,33 @@ def vllm_budget(
         tokens=tokens,
         concurrency=plan.concurrency(blocks, length, batched),
         longest=longest,
-        verdict=_vllm_verdict(
-            profile,
-            settings,
-            plan,
-            total_gib,
-            limit,
-            weights_gib,
-            available,
-            usable,
-            longest,
-            tokens,
-            graphs,
-            pool,
-            nccl_before_baseline_gib(settings, gpu, profile),
-            ERROR_GIB + ERROR_OF_ACTIVATION * activation,
-        ),
-        explain=_explain(profile, settings, peak, held, total_gib, limit, other, graphs, available, pool),
+        verdict=vllm_verdict(profile, settings, plan, found),
+        explain=_explain(profile, settings, peak, held, total_gib, limit, other, states, graphs, available, beside),
     )
+
+
+def beside_gib(
+    facts: ModelFacts,
+    profile: EngineProfile,
+    settings: Settings,
+    batch: Batch,
+    gpu: Gpu | None,
+    graphs: float,
+    activation: float,
+) -> dict[str, float]:
+    """What takes memory beside the budget, in GiB by name.
+
+    ``activation`` is what the budget sets aside for the profiling run, which later steps may use, too.
+    """
+    states = sampler_state_bytes(facts, profile, settings) / GIB
+    later = batch.sequences * facts.vocab_size * SAMPLER_BYTES["flashinfer"] / GIB if profile.warms_up_sampler else 0.0
+    return {
+        "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
+        CONTEXT: cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile),
+        "recurrent states": state_pool_gib(facts, profile, settings),
+        "counts for penalties": 0.0 if profile.counts_consumed else states,
+        "warming up the sampler": max(0.0, later - activation),
+    }
 
 
 def _blocks(plan: CachePlan, available_gib: float, *, fallback: int) -> tuple[float, float, int]:
@@ -192,62 +194,6 @@ def state_pool_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     return states * settings.max_num_seqs / GIB
 
 
-def _vllm_verdict(
-    profile: EngineProfile,
-    settings: Settings,
-    plan: CachePlan,
-    total: float,
-    limit: float,
-    weights: float,
-    available: float,
-    usable: float,
-    longest: int,
-    tokens: int,
-    graphs: float,
-    pool: float,
-    communicators: float,
-    off_by: float,
-) -> Verdict:
-    length = settings.max_model_len
-    needed = plan.needed_bytes(length, settings.in_flight_tokens) / GIB
-    context = engine_data()["overheads"]["cuda_context_gib"] + communicators
-    if weights > total - context:
-        text = f"the weights take {weights:.2f} GiB of the {total:.2f} GiB that the GPU has"
-        return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total))
-    if available <= 0:
-        text = f"nothing is left for the cache: {-available:.2f} GiB too little after weights and activations"
-        return Verdict(fits=False, code="LLM_MEM_2", text=text, engine_error=messages.no_blocks(profile))
-    if plan.groups and profile.checks_length and needed > usable:
-        text = f"one request of {length} tokens needs {needed:.2f} GiB of cache and {usable:.2f} GiB are left"
-        if longest:
-            text += f"; up to {longest} tokens would start"
-        error = messages.too_long(profile, length, needed, available, longest, tokens)
-        return Verdict(fits=False, code="LLM_MEM_3", text=text, engine_error=error)
-    if limit > total - context and profile.version >= (0, 9, 1):
-        text = (
-            f"gpu_memory_utilization {settings.utilization} asks for {limit:.2f} GiB and the CUDA context leaves less"
-        )
-        error = messages.not_free(total - context, total, settings.utilization, limit)
-        return Verdict(fits=False, code="LLM_MEM_4", text=text, engine_error=error)
-    beside = context + pool + (0.0 if profile.reserves_cuda_graphs else graphs)
-    if limit + beside > total:
-        text = (
-            f"graphs, CUDA context and recurrent states take {beside:.2f} GiB beside the budget of {limit:.2f} GiB,"
-            f" and the GPU has {total:.2f} GiB"
-        )
-        return Verdict(fits=False, code="LLM_MEM_5", text=text, engine_error=messages.out_of_memory(total))
-    starts = f"starts with {available:.2f} GiB of cache, {tokens} tokens"
-    spare = usable - (needed if plan.groups and profile.checks_length else 0.0)
-    if spare < off_by:
-        text = f"{starts}, but tightly: {spare:.2f} GiB are spare and the estimate may be {off_by:.2f} GiB too high"
-        return Verdict(fits=True, code=TIGHT, text=text)
-    beside_gib = total - limit - beside
-    if beside_gib < ERROR_GIB and profile.checks_length:
-        text = f"{starts}, but tightly: {beside_gib:.2f} GiB of the device are left beside the budget"
-        return Verdict(fits=True, code=TIGHT, text=text)
-    return Verdict(fits=True, code="LLM_MEM_0", text=starts)
-
-
 def _explain(
     profile: EngineProfile,
     settings: Settings,
@@ -256,27 +202,36 @@ def _explain(
     total: float,
     limit: float,
     other: float,
+    states: float,
     graphs: float,
     available: float,
-    pool: float,
+    beside: dict[str, float],
 ) -> tuple[str, ...]:
     context = ", CUDA context" if profile.context_in_non_torch else ""
     nccl = ", NCCL" if settings.tp * settings.pp > 1 else ""
+    counts = f", {states:.2f} of counts for penalties" if states and profile.counts_consumed else ""
     where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
+    images = f"encoder {peak.encoder / GIB:.2f}" if profile.profiles_encoder else "images not tried"
+    if peak.compilation:
+        images += f", compiling {peak.compilation / GIB:.2f} (on a first start)"
     phases = (
         f"activation peak {peak.total / GIB:.2f} GiB: the largest of forward {peak.forward / GIB:.2f}"
         f" ({settings.max_num_batched_tokens} tokens), sampler {peak.sampler / GIB:.2f}"
-        f" ({settings.max_num_seqs} sequences, {profile.sampler}), encoder {peak.encoder / GIB:.2f}"
+        f" ({settings.max_num_seqs} sequences, {SAMPLER_WORDS.get(profile.sampler, profile.sampler)}), {images}"
     )
     lines = [
         f"budget {limit:.2f} GiB: {total:.2f} GiB that the driver reports x {settings.utilization}",
         phases,
-        f"non-torch {other:.2f} GiB: libraries{context}{nccl}",
+        f"non-torch {other:.2f} GiB: libraries{context}{nccl}{counts}",
         f"CUDA graphs {graphs:.2f} GiB, {where}",
         f"cache {available:.2f} GiB: the budget less all of these",
     ]
+    if profile.runs_v2:
+        lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
     if held:
         lines.append(f"all-reduced tensors {held:.2f} GiB: this release keeps them until the profiling run ends")
-    if pool:
-        lines.append(f"recurrent states {pool:.2f} GiB for {settings.max_num_seqs} sequences, outside the budget")
+    parts = {name: gib for name, gib in beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}
+    lines += [
+        f"{name} {gib:.2f} GiB for {settings.max_num_seqs} sequences, outside the budget" for name, gib in parts.items()
+    ]
     return tuple(lines)

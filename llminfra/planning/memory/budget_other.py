@@ -14,7 +14,7 @@ from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory import messages
 from llminfra.planning.memory.activation import activation_peak
-from llminfra.planning.memory.budget import Budget, Verdict
+from llminfra.planning.memory.budget import Budget
 from llminfra.planning.memory.case import FitCase
 from llminfra.planning.memory.engine_profile import (
     ASSUMED_RELEASE,
@@ -25,8 +25,9 @@ from llminfra.planning.memory.engine_profile import (
 )
 from llminfra.planning.memory.forward_peak import Batch
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec, cache_specs
-from llminfra.planning.memory.overhead import GIB, nccl_gib
+from llminfra.planning.memory.overhead import GIB, cuda_context_gib, nccl_gib
 from llminfra.planning.memory.settings import Settings
+from llminfra.planning.memory.verdict import Verdict
 
 TGI_PREFILL_TOKENS = 4096
 TGI_SHARE = 0.95
@@ -159,7 +160,7 @@ def tgi_budget(
         tokens=tokens_in_prefill, sequences=1, length=settings.max_model_len, tp=settings.tp, ep=settings.ep, eager=True
     )
     peak = activation_peak(facts, batch, profile)
-    other = engine_data()["overheads"]["cuda_context_gib"] + _nccl(settings, gpu)
+    other = cuda_context_gib(gpu) + _nccl(settings, gpu)
     limit = total_gib * fraction
     available = (limit - weights_gib - other - peak.total / GIB) * TGI_SHARE
     specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)

@@ -76,6 +76,22 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
         packs_widest_group: See `compressed_cache.pack`.
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
+        largest_graph: Largest batch size that is captured.
+        graphs_any_batch: Sizes are captured up to it whatever ``max_num_seqs`` is; else up to twice that.
+        wide_graph_steps: Above 256 every sixteenth size is captured, not every eighth.
+        full_graphs: Decoding steps are captured whole, beside the pieces of every step.
+        graph_transient_kib: What the estimate of graphs charges hybrid models for each token of a batch.
+        counts_consumed: Everything that lies on the device after the run counts, whoever allocated it.
+        counts_compilation: What the compiler allocates to try kernels counts into the peak.
+        v2_models: Models of the second runner: ``""`` none, ``listed``, ``dense`` (and listed) or ``all``.
+        v2_architectures: Those that are listed.
+        v2_quantized: Quantized models may be among them.
+        v2_sampler: ``copy`` or ``raw``: what its profiling run does to logits; ``""`` as the first runner does.
+        v2_reserves_graphs: Its budget includes captured graphs.
+        v2_profiles_encoder: Its profiling run encodes images.
+        runs_v2: The second runner runs this model (`model_runner.runner_rules`).
+        warms_up_sampler: Sampling takes more after the cache is there than the profiling run saw.
+        profiles_encoder: The profiling run encodes images.
     """
 
     version: tuple[int, ...]
@@ -124,6 +140,22 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0
     sparse_logits_gib: float = 0.0
+    largest_graph: int = 512
+    graphs_any_batch: bool = False
+    wide_graph_steps: bool = False
+    full_graphs: bool = False
+    graph_transient_kib: int = 0
+    counts_consumed: bool = False
+    counts_compilation: bool = False
+    v2_models: str = ""
+    v2_architectures: tuple[str, ...] = ()
+    v2_quantized: bool = False
+    v2_sampler: str = ""
+    v2_reserves_graphs: bool = False
+    v2_profiles_encoder: bool = False
+    runs_v2: bool = False
+    warms_up_sampler: bool = False
+    profiles_encoder: bool = True
 
 
 @cache

@@ -28,6 +28,7 @@ from llminfra.planning.memory.engine_profile import (
 )
 from llminfra.planning.memory.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.kv_specs import layer_specs
+from llminfra.planning.memory.model_runner import runner_rules
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
 from llminfra.planning.memory.settings import Settings, clean_id, resolve
@@ -116,6 +117,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     gpu = (find_gpu(case.gpu) or gpu_of_stated_size(case.gpu)) if case.gpu else None
     total = case.total_gpu_gib or (gpu.memory_gib if gpu else None)
     settings = resolve(facts, case, profile, gpu, total)
+    profile = runner_rules(facts, profile, quantized=settings.quant is not None)
     shards = Shards(
         tp=settings.tp,
         pp=settings.pp,

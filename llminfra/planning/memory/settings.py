@@ -40,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     with_mtp: bool
     states: int
     in_flight_tokens: int
+    driver: str | None
     notes: tuple[str, ...]
 
 
@@ -89,6 +90,7 @@ def resolve(
         with_mtp=bool(case.speculative_tokens) and bool(facts.mtp_layers),
         states=_states(case, profile),
         in_flight_tokens=tokens * _concurrent_batches(facts, profile, pp),
+        driver=case.driver,
         notes=tuple(notes),
     )
 
