@@ -92,7 +92,8 @@ def vllm_budget(
     available, plan = left - stage_weights_gib[binding], plan.of_stage(binding)
     blocks = plan.blocks(available * GIB)
     usable = available - (plan.bytes_per_block / GIB if profile.null_block else 0.0)
-    longest = plan.longest(usable * GIB, length, batched)
+    checked = plan.of_all_stages() if profile.checks_all_stages else plan
+    longest = checked.longest(usable * GIB, length, batched)
     tokens = plan.tokens(blocks, length, batched)
     beside = beside_gib(facts, profile, settings, batch, gpu, graphs, activation)
     found = Found(
@@ -102,9 +103,10 @@ def vllm_budget(
         activation=activation,
         available=available,
         usable=usable,
-        needed=plan.needed_bytes(length, batched) / GIB,
+        needed=checked.needed_bytes(length, batched) / GIB,
         longest=longest,
         tokens=tokens,
+        state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
         context=beside[CONTEXT],
         beside=beside,
     )

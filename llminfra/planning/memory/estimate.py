@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from llminfra.catalog.gpu_by_memory import gpu_of_memory
 from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
 from llminfra.planning.memory.activation import is_cross
@@ -115,6 +116,8 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
 def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given: bool) -> FitResult:
     version = profile.version
     gpu = (find_gpu(case.gpu) or gpu_of_stated_size(case.gpu)) if case.gpu else None
+    if gpu is None and case.gpu is None and case.total_gpu_gib is not None:
+        gpu = gpu_of_memory(case.total_gpu_gib)
     total = case.total_gpu_gib or (gpu.memory_gib if gpu else None)
     settings = resolve(facts, case, profile, gpu, total)
     profile = runner_rules(facts, profile, quantized=settings.quant is not None)
@@ -125,6 +128,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         moe_tp=settings.moe_tp,
         capability=gpu.capability if gpu else 0,
         triton_mxfp4=profile.triton_mxfp4,
+        pads_experts=profile.pads_experts,
     )
     stages = rank_weights(
         facts,

@@ -10,6 +10,9 @@ from llminfra.planning.memory.settings import Settings
 GIB = 2**30
 NVLINK_FABRIC_GBPS = 300
 """From here on NVLink is a board fabric, not the bridge of workstation cards."""
+CUSTOM_ALL_REDUCE_RANKS = 2
+"""Ranks without NVLink that vLLM reduces by its own kernel; more take NCCL, whose kernels are captured, too
+(vllm/distributed/device_communicators/custom_all_reduce.py)."""
 SIZES_GO_WIDER_FROM = 256
 FABRIC_CAPABILITY = 90
 """From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
@@ -99,7 +102,10 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     table = engine_data()["overheads"]
     pieces, whole, largest = captured_sizes(facts, profile, settings)
     layers = facts.num_layers / settings.pp
-    nodes = layers * (pieces * table["graph_mib_per_layer_and_size"] + whole * table["graph_mib_per_layer_and_full"])
+    pieces_mib, whole_mib = table["graph_mib_per_layer_and_size"], table["graph_mib_per_layer_and_full"]
+    if settings.tp > CUSTOM_ALL_REDUCE_RANKS and not on_fabric(settings, gpu):
+        pieces_mib += table["graph_mib_of_nccl"] * (settings.tp - 1)
+    nodes = layers * (pieces * pieces_mib + whole * whole_mib)
     nodes *= table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
     buffers = 0.0
     if whole and gpu is not None and gpu.capability == FABRIC_CAPABILITY:
