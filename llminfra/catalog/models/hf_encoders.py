@@ -228,6 +228,21 @@ def _gemma4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     )
 
 
+def _gemma4_unified(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """No tower: patches go through one matrix into the decoder (vllm/model_executor/models/gemma4_unified.py)."""
+    hidden = vision.integer("mm_embed_dim", default=text_hidden)
+    side = vision.integer("patch_size", default=16) * vision.integer("pooling_kernel_size", default=3)
+    patch = 3 * side * side
+    positions = 2 * vision.integer("mm_posemb_size", default=1120) * hidden
+    return EncoderFacts(
+        kind="gemma4_unified_vision",
+        sharded_params=(patch + 1) * hidden,
+        replicated_params=2 * patch + 4 * hidden + positions + hidden * text_hidden,
+        max_tokens=vision.integer("num_soft_tokens", default=280),
+        hidden=hidden,
+    )
+
+
 def _clip_large(text_hidden: int) -> EncoderFacts:
     """CLIP ViT-L/14 at 336 pixels, the fixed tower of Phi-3-vision."""
     sharded, replicated = _block(1024, 4096, gated=False)
@@ -242,7 +257,42 @@ def _clip_large(text_hidden: int) -> EncoderFacts:
     )
 
 
+def _gemma4_audio(audio: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """Conformer blocks behind two convolutions, run through transformers, unsharded (gemma4_mm.py).
+
+    A block has two feed-forward parts, attention with relative positions, and a light convolution between them
+    (modeling_gemma4.py, transformers 5.22.2).
+    """
+    if audio.model_type == "gemma4_unified_audio":
+        # Frames of the waveform go straight through the projection.
+        width = audio.integer("audio_embed_dim", default=640)
+        return EncoderFacts(
+            kind="gemma4_unified_audio", sharded_params=0, replicated_params=width * text_hidden, max_tokens=750
+        )
+    hidden = audio.integer("hidden_size", default=1024)
+    width = 4 * hidden
+    heads = audio.integer("num_attention_heads", default=8)
+    attention = 5 * hidden * hidden + hidden // heads
+    convolution = 3 * hidden * hidden + audio.integer("conv_kernel_size", default=5) * hidden
+    block = attention + convolution + 4 * hidden * width + 9 * hidden
+    channels = audio.get("subsampling_conv_channels") or [128, 32]
+    first, second = int(channels[0]), int(channels[1])
+    entry = 9 * first + 9 * first * second + first + second + (first // 4) * second * hidden
+    out = audio.integer("output_proj_dims", default=1536)
+    layers = audio.integer("num_hidden_layers", default=12)
+    return EncoderFacts(
+        kind="gemma4_audio",
+        sharded_params=0,
+        replicated_params=layers * block + entry + (hidden + 1) * out + out * text_hidden,
+        max_tokens=750,
+        hidden=hidden,
+        intermediate=width,
+    )
+
+
 def _audio(audio: ConfigReader, text_hidden: int) -> EncoderFacts:
+    if audio.model_type.startswith("gemma4"):
+        return _gemma4_audio(audio, text_hidden)
     hidden = audio.integer("d_model", "hidden_size", default=1280)
     width = audio.integer("encoder_ffn_dim", "intermediate_size", default=4 * hidden)
     depth = audio.integer("encoder_layers", "num_hidden_layers", "conf_num_hidden_layers", default=32)
@@ -270,5 +320,6 @@ _VISION: dict[str, _Builder] = {
     "llama4": _llama4,
     "pixtral": _pixtral,
     "mistral3": _pixtral,
+    "gemma4_unified": _gemma4_unified,
     "gemma4": _gemma4,
 }

@@ -78,6 +78,8 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "llama4_text": llama4_layers,
     "gemma4": gemma4_layers,
     "gemma4_text": gemma4_layers,
+    "gemma4_unified": gemma4_layers,
+    "gemma4_unified_text": gemma4_layers,
     "gemma3n": gemma3n_layers,
     "gemma3n_text": gemma3n_layers,
     "qwen3_next": qwen3_next_layers,
