@@ -135,11 +135,45 @@ def _projector(top: ConfigReader, hidden: int, text_hidden: int, positions: int)
         return 4 * hidden * text_hidden + text_hidden * text_hidden, positions // 4 * 13
     if kind.startswith(("idefics3", "smolvlm")):
         return hidden * 9 * text_hidden, None
+    if kind.startswith("llava_next"):
+        # The features of several layers side by side (Granite Vision), and one learned line break.
+        taken = top.get("vision_feature_layer")
+        wide = hidden * (len(taken) if isinstance(taken, list) else 1)
+        return wide * text_hidden + text_hidden * text_hidden + 3 * text_hidden, positions
     if kind == "dots_ocr":
         return (4 * hidden) ** 2 + 4 * hidden * text_hidden, positions
     if kind.startswith("kimi"):
         return (4 * hidden) ** 2 + 4 * hidden * text_hidden, None
     return hidden * text_hidden + text_hidden * text_hidden, positions
+
+
+def _glm4v(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """Blocks without biases, a convolution that merges patches, a gated merger (glm4_1v.py)."""
+    hidden = vision.integer("hidden_size", default=1536)
+    out = vision.integer("out_hidden_size", default=text_hidden)
+    # The blocks are as wide as what they hand over, the merger as wide as the config says.
+    merger = vision.integer("intermediate_size", default=13696)
+    depth = vision.integer("depth", default=24)
+    merge = vision.integer("spatial_merge_size", default=2) ** 2
+    sharded, _ = _block(hidden, out, gated=True, bias=False)
+    patch = vision.integer("patch_size", default=14)
+    side = vision.integer("image_size", default=336) // max(1, patch)
+    volume = 3 * vision.integer("temporal_patch_size", default=2) * patch * patch
+    return EncoderFacts(
+        kind="glm4v",
+        gated=True,
+        sharded_params=depth * sharded + out * out + 3 * out * merger,
+        replicated_params=2 * depth * hidden
+        + (volume + 1) * hidden
+        + side * side * hidden
+        + (merge * hidden + 1) * out
+        + 2 * hidden
+        + 2 * out,
+        max_tokens=16384,
+        hidden=hidden,
+        intermediate=out,
+        patch_merge=merge,
+    )
 
 
 def _pixtral(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
@@ -316,6 +350,7 @@ _VISION: dict[str, _Builder] = {
     "qwen3_omni": _qwen3_vl,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5": _qwen2_vl,
+    "glm4v": _glm4v,
     "mllama": _mllama,
     "llama4": _llama4,
     "pixtral": _pixtral,
