@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
-from llminfra.planning.memory.activation import SAMPLER_BYTES, ActivationPeak, activation_peak
+from llminfra.planning.memory.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
 from llminfra.planning.memory.engine_profile import EngineProfile
 from llminfra.planning.memory.forward_peak import Batch, held_by_all_reduce
 from llminfra.planning.memory.kv_plan import CachePlan
@@ -76,7 +76,7 @@ def vllm_budget(
     length, batched = settings.max_model_len, settings.in_flight_tokens
     batch = profiling_batch(settings, profile, gpu)
     peak = activation_peak(facts, batch, profile)
-    other = non_torch_gib(profile, settings, gpu)
+    other = non_torch_gib(profile, settings, gpu, compressed=is_compressed(facts))
     weights_gib = max(stage_weights_gib)
     held = held_gib(facts, batch, profile, settings, total_gib - weights_gib - other - peak.total / GIB)
     graphs = cuda_graph_gib(facts, profile, settings, gpu)

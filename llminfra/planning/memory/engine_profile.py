@@ -73,6 +73,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
             ``sparse_workspace_long_factor`` unless 0.
         sparse_logits_gib: What the run sets aside for the indexer's scores.
+        plain_sparse: Where sparse attention caches plain fp8 on data-centre Blackwell (`kv_specs.plain_sparse`).
         null_block: One block is held back before the admission check.
         hybrid_prefix_caching: Models with recurrent layers cache prefixes by default, with one more state per request.
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
@@ -134,6 +135,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     reserves_cuda_graphs: bool = False
     tokens_by_concurrency: bool = False
     group_slack: float = 1.0
+    plain_sparse: str = ""
     null_block: bool = False
     hybrid_prefix_caching: bool = False
     counts_in_flight: bool = False

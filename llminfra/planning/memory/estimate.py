@@ -212,6 +212,7 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         context_ranks=settings.context_ranks,
         with_mtp=settings.with_mtp,
         latent=profile.latent_attention,
+        blackwell=settings.plain_sparse,
     )
     stages = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, settings.pp)) for _ in held]
     stages += [settings.pp - 1] * (len(layers) - len(stages))

@@ -33,14 +33,18 @@ def cuda_context_gib(gpu: Gpu | None) -> float:
     return float(table["cuda_context_gib_per_multiprocessor"] * gpu.multiprocessors)
 
 
-def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
-    """CUDA context where it counts, library workspaces, and NCCL buffers for several ranks."""
+def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None, *, compressed: bool = False) -> float:
+    """CUDA context where it counts, library workspaces, and NCCL buffers for several ranks.
+
+    ``compressed`` is attention as DeepSeek V4 has it, which takes more for a reason that no source tells.
+    """
     if not profile.counts_non_torch:
         return 0.0
     context = cuda_context_gib(gpu) if profile.context_in_non_torch else 0.0
     hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
     libraries = profile.libraries_hopper_gib if hopper and settings.tp * settings.pp == 1 else profile.libraries_gib
-    return float(libraries + context + nccl_gib(settings, gpu, profile))
+    more = engine_data()["overheads"]["compressed_attention_gib"] if compressed else 0.0
+    return float(libraries + context + more + nccl_gib(settings, gpu, profile))
 
 
 def nccl_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
