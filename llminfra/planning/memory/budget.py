@@ -7,7 +7,7 @@ from msgspec import Struct
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
-from llminfra.planning.memory.engine_profile import EngineProfile
+from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.forward_peak import Batch, held_by_all_reduce
 from llminfra.planning.memory.kv_plan import CachePlan
 from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
@@ -147,7 +147,16 @@ def beside_gib(
         "recurrent states": state_pool_gib(facts, profile, settings),
         "counts for penalties": 0.0 if profile.counts_consumed else states,
         "warming up the sampler": max(0.0, later - activation),
+        "fragments of MXFP4 kernels": _fragments_gib(settings, profile, gpu),
     }
+
+
+def _fragments_gib(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> float:
+    """What the allocator cannot give to the sampler once Triton's kernels for MXFP4 have warmed up."""
+    method = settings.quant.method if settings.quant is not None else ""
+    if method != "mxfp4" or not profile.triton_mxfp4 or gpu is None or gpu.capability != FABRIC_CAPABILITY:
+        return 0.0
+    return float(engine_data()["overheads"]["mxfp4_fragments_gib"]) / settings.tp
 
 
 def _blocks(plan: CachePlan, available_gib: float, *, fallback: int) -> tuple[float, float, int]:
