@@ -49,7 +49,9 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def left_out(row: dict[str, Any]) -> str:
-    """Why a row does not count: offloaded weights, memory shared with the CPU, devices of other makers."""
+    """Why a row does not count: what it says of itself, offloaded weights, memory shared with the CPU, other makers."""
+    if row.get("excluded"):
+        return str(row["excluded"])
     name = str(row.get("id", ""))
     if "off" in name.rsplit("-", 1)[-1] or "offload" in name:
         return "CPU offload"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
@@ -32,7 +34,7 @@ from llminfra.planning.memory.kv_specs import layer_specs
 from llminfra.planning.memory.model_runner import runner_rules
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
-from llminfra.planning.memory.settings import Settings, clean_id, resolve
+from llminfra.planning.memory.settings import Settings, clean_id, refers, resolve
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.weights import WeightBytes, rank_weights
 
@@ -130,14 +132,15 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         triton_mxfp4=profile.triton_mxfp4,
         pads_experts=profile.pads_experts,
     )
-    stages = rank_weights(
+    weigh = partial(
+        rank_weights,
         facts,
-        settings.quant,
-        shards,
+        shards=shards,
         dtype=settings.dtype,
         with_mtp=settings.with_mtp,
         rope_per_layer=profile.rope_per_layer,
     )
+    stages = weigh(settings.quant)
     weights = max(stages, key=lambda item: item.total)
     plan = cache_plan(facts, profile, settings)
     length, batched = settings.max_model_len, settings.in_flight_tokens
@@ -173,8 +176,16 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     elif case.engine == "tgi":
         budget = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
     else:
-        budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu)
+        loading = weigh(None) if profile.loads_whole and quantizes_while_loading(facts, case, settings) else stages
+        loading_gib = max(stage.total for stage in loading) / GIB
+        budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu, loading_gib)
     return _with_budget(result, budget)
+
+
+def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:
+    """Whether the engine makes fp8 of a 16-bit checkpoint."""
+    quant = settings.quant
+    return quant is not None and quant.online and quant.method == "fp8" and not refers(facts, case)
 
 
 def _no_device(case: FitCase) -> str:
