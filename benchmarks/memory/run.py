@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.memory.scoring import Score, figures, measured_tokens, read_rows, score, share
+from benchmarks.memory.scoring import Score, figures, measured_tokens, read_rows, score, share, states_inputs
 from llminfra.planning.memory.engine_profile import resolve_version
 
 HERE = Path(__file__).parent
 ROWS = HERE / "data" / "vllm_startups.jsonl"
 MORE_ROWS = HERE / "data" / "more_startups.jsonl"
 LATEST_ROWS = HERE / "data" / "latest_startups.jsonl"
+STATED = "fully stated"
 DATASETS = {"first": ROWS, "later": MORE_ROWS, "latest": LATEST_ROWS}
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_figures(scores)
         print_groups(scores)
         print_worst(scores, options.worst)
+        print_stated(scores)
     if options.write_docs:
         write_docs()
     return 0
@@ -63,6 +65,14 @@ def print_figures(scores: Sequence[Score]) -> None:
             share((getattr(item, name) for item in scores), limit)[0] for name in ("weights", "kv_bytes", "tokens")
         )
         print(f"within {limit:4.0%}: weights {weights:6.1%}  cache bytes {kv:6.1%}  cache tokens {tokens:6.1%}")
+
+
+def print_stated(scores: Sequence[Score]) -> None:
+    """The same figures of the rows that state release, device, ranks, share and length."""
+    stated = [item for item in scores if states_inputs(item.row)]
+    print(f"\nof these {len(stated)} rows state release, device, ranks, share and length:")
+    for item in figures(stated):
+        print(f"{item.name:52s} {item.reached:6.1%}  {item.target:6.0%}  {item.rows:4d}{'' if item.met else '  below'}")
 
 
 def _line(item: Score) -> str:
@@ -124,9 +134,10 @@ def write_docs() -> None:
 
 def figures_table(scores: Mapping[str, Sequence[Score]]) -> str:
     """Markdown: the figures of every set of rows."""
-    columns = ["figure", "target", *(cell for name in scores for cell in (f"{name} rows", "reached"))]
+    columns = ["figure", "target", *(cell for name in (*scores, STATED) for cell in (f"{name} rows", "reached"))]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for of_one_name in zip(*(figures(items) for items in scores.values()), strict=True):
+    stated = [item for items in scores.values() for item in items if states_inputs(item.row)]
+    for of_one_name in zip(*(figures(items) for items in (*scores.values(), stated)), strict=True):
         cells = [cell for item in of_one_name for cell in (str(item.rows), f"{item.reached:.1%}")]
         lines.append(f"| {of_one_name[0].name} | {of_one_name[0].target:.0%} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from typing import Any
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitResult, fit_line
+from llminfra.planning.memory.engine_profile import parse_version
 
 FAILED = frozenset({"oom_at_load", "max_len_exceeds_kv", "no_kv_blocks"})
 BLOCK = 16
@@ -63,6 +64,16 @@ def left_out(row: dict[str, Any]) -> str:
         if any(mark in gpu.lower() for mark in ("mi300", "mi325", "mi250", "amd", "gaudi", "unified")):
             return "not an NVIDIA GPU"
     return ""
+
+
+INPUTS = ("engine_version", "tensor_parallel", "gpu_memory_utilization", "max_model_len")
+
+
+def states_inputs(row: dict[str, Any]) -> bool:
+    """Whether a row of vLLM states what decides its memory: a numbered release, device, ranks, share and length."""
+    device = row.get("gpu") or row.get("total_gpu_gib")
+    numbered = parse_version(row.get("engine_version")) is not None
+    return bool(device and numbered and row.get("engine", "vllm") == "vllm" and all(row.get(key) for key in INPUTS))
 
 
 def measured_tokens(row: dict[str, Any]) -> int | None:

@@ -22,6 +22,10 @@ TIGHTEST_V0 = (0, 6, 3)
 """Of the V0 releases it reserves the most memory: it counts what the allocator keeps."""
 LAST_V0 = (0, 7, 3)
 """Last release whose default engine is V0."""
+EARLY_V1 = (0, 6, 4)
+"""First release that runs V1 where ``VLLM_USE_V1`` asks for it."""
+WITHOUT_V0 = (0, 11, 0)
+"""First release whose ``vllm/engine/llm_engine.py`` is the V1 engine and no other."""
 FIRST_V1, V1_EVERYWHERE, V1_CAPABILITY = (0, 8, 0), (0, 10, 2), 80
 """Between these releases devices below compute capability 8.0 (V100, T4) fall back to V0: ``_is_v1_supported_oracle``
 of vllm/engine/arg_utils.py 0.8.0-0.10.1.1; gone in 0.10.2."""
