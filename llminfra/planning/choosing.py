@@ -118,9 +118,8 @@ def worth_telling(
 
     What differs from the chosen one, or from one that is told, in its name alone tells nothing.
     """
-    working = sorted(
-        (option for option in options if option.meets(promise.concurrency) and option.miss(promise.slo) <= 1), key=cost
-    )
+    good = [option for option in options if option.meets(promise.concurrency) and option.miss(promise.slo) <= 1]
+    working = sorted(good, key=lambda option: (not _plain(option), *cost(option)))
     below = [option for option in options if cost(option) < cost(chosen) and option not in working]
     # The plainest with the most GPUs below the chosen one says why those are not enough.
     nearest = sorted(below, key=lambda option: (-option.parallelism.gpus, *cost(option)))
@@ -131,6 +130,11 @@ def worth_telling(
         if option is not None and not any(_same(option, other) for other in (chosen, *found)):
             found.append(option)
     return tuple(found[:_SHOWN])
+
+
+def _plain(option: Candidate) -> bool:
+    """Neither stages nor copies."""
+    return option.parallelism.gpus == option.parallelism.tensor
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
