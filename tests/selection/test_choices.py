@@ -228,10 +228,10 @@ def test_of_equal_price_the_cheaper_tokens_win_where_both_keep_the_targets() -> 
 
 
 def test_stages_inside_a_node_are_judged_by_the_targets() -> None:
-    """28 heads on eight T4: eight ranks do not divide, and two stages of four are quicker than four ranks."""
-    pool = GpuPool(name="t4", instance_types=["g4dn.metal"], nodes=(0, 2))
-    model = Model(id="Qwen/Qwen2.5-7B-Instruct", dtype="float16")
-    endpoint = planned(pool, model=model, concurrency=4, slo=Slo(time_per_output_token_ms=20))
+    """28 heads on eight A100: eight ranks do not divide, and two stages of four are quicker than four ranks."""
+    pool = GpuPool(name="a100", instance_types=["p4d.24xlarge"], nodes=(0, 2))
+    model = Model(id="Qwen/Qwen2.5-7B-Instruct")
+    endpoint = planned(pool, model=model, concurrency=64, slo=Slo(time_per_output_token_ms=8.5))
     assert endpoint.parallelism == Parallelism(tensor=4, pipeline=2)
     assert "keep the latency targets" in endpoint.parallelism_why
 

@@ -23,7 +23,7 @@ def with_reserve(result: FitResult, reserved_gib: float) -> FitResult:
 
 def _reason(result: FitResult, reserved: float) -> str:
     weights, total = result.weights_gib_per_gpu or 0.0, result.total_gpu_gib or 0.0
-    if result.reason.startswith("LLM_MEM_1"):
+    if result.reason.startswith("LLM_MEM_1") and "before they are" not in result.reason:
         return (
             f"LLM_MEM_1: the adapters reserve {reserved:.2f} GiB beside {weights:.2f} GiB of weights, and the GPU has "
             f"{total:.2f} GiB"
