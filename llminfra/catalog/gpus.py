@@ -92,6 +92,13 @@ _OTHER_MAKERS = re.compile(
     r"\b(mi\d{2,3}[a-z]?|amd|radeon|instinct|gaudi\d?|intel|arc|strix|tpu|apple|m\d|orin|thor)\b"
 )
 _DRIVER_SHARE = 0.965
+
+
+def is_of_other_maker(text: str) -> bool:
+    """Whether ``text`` names an accelerator that is not NVIDIA's, for which there are no figures here."""
+    return _OTHER_MAKERS.search(text.strip().lower()) is not None
+
+
 ASSUMED_MULTIPROCESSORS = 132
 """Those of an H100, for devices of which only the size is known."""
 

@@ -60,8 +60,8 @@ def find_options(
         UsageError: The model is unknown, or an option is wrong.
     """
     from llminfra.catalog import regions
-    from llminfra.cli.fit_request import read_case, release_of, unknown_model
-    from llminfra.cli.fit_verdict import beyond_context
+    from llminfra.cli.fit_request import read_case, unknown_model
+    from llminfra.planning.memory.doubts import beyond_context, release_of
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.performance import Load
     from llminfra.planning.selection import list_options

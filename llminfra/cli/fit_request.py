@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import UsageError
+from llminfra.planning.memory.case import CATALOG_NAMES
 
 if TYPE_CHECKING:
-    from llminfra.catalog.engines import EngineName, EngineRelease
     from llminfra.planning.memory import FitCase
 
 _FLAGS: Mapping[str, str] = {
@@ -19,16 +19,6 @@ _FLAGS: Mapping[str, str] = {
     "data_parallel": "--dp",
     "expert_parallel": "--ep",
     "model": "MODEL",
-}
-# The catalog's name of each engine; DeepSpeed is served by DeepSpeed-MII.
-_CATALOG: Mapping[str, EngineName] = {
-    "vllm": "vllm",
-    "sglang": "sglang",
-    "tgi": "tgi",
-    "deepspeed": "mii",
-    "mii": "mii",
-    "djl-lmi": "djl-lmi",
-    "trtllm": "trtllm",
 }
 _DTYPES: Mapping[str, str] = {"half": "float16", "fp16": "float16", "bf16": "bfloat16", "float": "float32"}
 # Releases that the memory rules know and the catalog of flags and images does not, because nobody should deploy them.
@@ -50,8 +40,8 @@ def read_case(given: Mapping[str, object]) -> FitCase:
         case = FitCase.model_validate(given)
     except ValidationError as error:
         raise UsageError("; ".join(f"{_flag(item['loc'])}: {item['msg']}" for item in error.errors())) from None
-    if case.engine not in _CATALOG:
-        raise UsageError(_unknown("--engine", case.engine, tuple(_CATALOG)))
+    if case.engine not in CATALOG_NAMES:
+        raise UsageError(_unknown("--engine", case.engine, tuple(CATALOG_NAMES)))
     case = case.model_copy(update={"engine_version": _version(case.engine, case.engine_version)})
     _check_names(case)
     if case.gpu is not None:
@@ -78,13 +68,6 @@ def unknown_model(name: str) -> UsageError:
     )
 
 
-def release_of(case: FitCase) -> EngineRelease | None:
-    """The catalog's release of the case's engine."""
-    from llminfra.catalog.engines import engine_release
-
-    return engine_release(_CATALOG[case.engine], case.engine_version or "")
-
-
 def _flag(where: tuple[int | str, ...]) -> str:
     name = str(where[0]) if where else ""
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
@@ -100,7 +83,7 @@ def _version(engine: str, text: str | None) -> str:
     from llminfra.catalog.engines import engine_info, known_versions, suggest_version
     from llminfra.planning.memory.engine_profile import parse_version
 
-    name = _CATALOG[engine]
+    name = CATALOG_NAMES[engine]
     if text is None:
         return engine_info(name).default_version
     stated = text.strip().removeprefix("v")
@@ -138,6 +121,7 @@ def _check_names(case: FitCase) -> None:
 def _quantizations(case: FitCase) -> tuple[str, ...]:
     from typing import get_args
 
+    from llminfra.planning.memory.doubts import release_of
     from llminfra.spec.model import Quantization
 
     release = release_of(case)

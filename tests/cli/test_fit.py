@@ -211,7 +211,7 @@ LINES = (
     b'{"id": 5, "model": "Qwen/Qwen3-8B", "gpu": "L4"}',
     b'{"model": "Qwen/Qwen3-8B\xff"}',
     b"",
-    b'{"id": "c", "model": "Qwen/Qwen3-8B", "tp": 2}',
+    b'{"id": "c", "model": "Qwen/Qwen3-8B", "gpus": 2}',
 )
 
 
@@ -226,7 +226,7 @@ def test_bad_bytes_in_a_file_are_errors_of_their_lines(workdir: Path, run: Run) 
     first, second, third = told(result.out)
     assert first is None
     assert (second or "").startswith("line 2: not UTF-8")
-    assert third == "line 4: unknown key `tp`: did you mean `tensor_parallel`?"
+    assert third == "line 4: unknown key `gpus`: did you mean `gpus_total`?"
 
 
 def test_bad_bytes_in_a_pipe_are_errors_of_their_lines() -> None:
