@@ -340,6 +340,11 @@ def engine_release(engine: EngineName, version: str) -> EngineRelease | None:
     return EngineRelease(engine, wanted, engine_info(engine), versions.index(wanted), data)
 
 
+def lists_architecture(engine: EngineName, architecture: str) -> bool:
+    """Whether any release in the catalog has code for a model class by its name in ``architectures``."""
+    return architecture in read_data(f"engines/{engine}.json")["architectures"]
+
+
 def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:
     """Up to three known releases, the nearest to ``version`` by number first; the newest for what is no number."""
     versions = known_versions(engine)

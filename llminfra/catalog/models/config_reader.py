@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from llminfra.catalog.datafile import read_data
 from llminfra.diagnostics import UsageError
 
-HIDDEN_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
-LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+HIDDEN_KEYS = ("hidden_size", "n_embd", "d_model", "dim", "model_dim")
+LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers")
 _VOCABULARY_KEYS = ("vocab_size", "padded_vocab_size")
 # Without one of each there is no model; other sizes may be zero, such as the width of a block that is not there.
 _POSITIVE = frozenset({*HIDDEN_KEYS, *LAYER_KEYS, *_VOCABULARY_KEYS, "num_attention_heads", "n_head", "n_heads"})
@@ -22,7 +22,7 @@ _SIZE = re.compile(
     r"|^(depth|n_groups)$"
 )
 # Contexts of ten million tokens exist (Llama 4 Scout), and rotary bases are no sizes.
-_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_")
+_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_|multiplier")
 LARGEST = 10**7
 """No width, layer count or vocabulary comes near: the largest vocabularies have 262,144 entries."""
 _CONTEXT, _LONGEST = "max_position_embeddings", 10**9
@@ -107,8 +107,14 @@ class ConfigReader(Struct, frozen=True):
         return int(value)
 
     def flag(self, *keys: str, default: bool = False) -> bool:
-        """Like `get`, as a bool."""
+        """Like `get`, as a bool.
+
+        Raises:
+            ModelConfigError: It is a text, which would count as true whatever it says.
+        """
         value = self.get(*keys)
+        if isinstance(value, str):
+            raise _refused(keys[0], value, "true or false", self.model_id)
         return default if value is None else bool(value)
 
     def has(self, key: str) -> bool:

@@ -26,7 +26,13 @@ nothing about the longest context (``_get_and_verify_max_len``, vllm/config/mode
 def rope_from(text: ConfigReader, layers: tuple[Layer, ...]) -> tuple[tuple[tuple[int, int], ...], int]:
     """Rows and width of each table, and the longest context that the config allows."""
     rows = text.integer(
-        "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", default=2048
+        "max_position_embeddings",
+        "n_positions",
+        "max_seq_len",
+        "seq_length",
+        "max_sequence_length",
+        "max_context_length",
+        default=2048,
     )
     if text.flag("alibi") or text.model_type in _WITHOUT:
         return (), rows

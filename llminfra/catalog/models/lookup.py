@@ -57,6 +57,8 @@ def _load(model_id: str) -> ModelFacts:
         revision=entry.get("revision") or read_data("models/revisions.json")["revisions"].get(model_id),
         source=entry.get("source"),
         verified=bool(entry.get("verified", True)),
+        # The entry's source was compared with what its class takes for keys that it leaves out.
+        notes=(),
     )
 
 

@@ -31,3 +31,10 @@ def names_format(text: str) -> bool:
 def is_sixteen_bit(text: str) -> bool:
     """Whether ``text`` says that nothing is quantized."""
     return " ".join(word for word in _SPLIT.split(text.lower()) if word) in SIXTEEN_BIT
+
+
+UNMODELLED = frozenset(
+    {"aqlm", "bitblas", "bitnet", "eetq", "exl2", "exl3", "gguf", "gptqmodel", "higgs", "hqq", "humming", "inc",
+     "moe-wna16", "quark", "quanto", "quip", "rtn", "spqr", "torchao", "vptq"}
+)  # fmt: skip
+"""Methods of transformers and of engines whose bytes are not counted here, as ``quant_method`` writes them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llminfra.catalog.engines import lists_architecture
 from llminfra.catalog.gpus import is_of_other_maker
 from llminfra.catalog.models import ModelFacts
 from llminfra.catalog.models.quantization_names import is_sixteen_bit, names_format
@@ -16,7 +17,7 @@ MODELLED = frozenset({"vllm", "sglang", "tgi"})
 def stated(facts: ModelFacts, case: FitCase) -> tuple[str, ...]:
     """``CODE: sentence`` for every name that was not taken as it stands, and for what the config left open."""
     found = (_quantization(facts, case), _cache(case), _engine(case), _device(case))
-    left_open = (f"LLM_INPUT_4: {item}" for item in facts.notes)
+    left_open = (f"LLM_INPUT_4: {item}" for item in (*facts.notes, *_architecture(facts, case)))
     return (*(item for item in found if item is not None), *left_open)
 
 
@@ -39,6 +40,17 @@ def _quantization(facts: ModelFacts, case: FitCase) -> str | None:
 
 # Methods of engines that say no format: the checkpoint does, or its name.
 _METHODS = frozenset({"modelopt", "quark", "inc", "humming", "online", "modelopt_mixed", "experts_int8", "fp_quant"})
+
+
+def _architecture(facts: ModelFacts, case: FitCase) -> tuple[str, ...]:
+    """Engines take a model's code by its architecture, and shapes are read here by its type."""
+    name = facts.architecture
+    if case.config is None or case.engine != "vllm" or not name or lists_architecture("vllm", name):
+        return ()
+    text = (
+        f"architecture {name!r} is none that vLLM's releases list: layers are read by model_type {facts.model_type!r}"
+    )
+    return (text,)
 
 
 def _cache(case: FitCase) -> str | None:
