@@ -297,4 +297,13 @@ RULES = (
         fix="lower max_model_len or max_num_batched_tokens, raise gpu_memory_utilization, or use more GPUs",
         source=("llminfra: planned against measured start-ups, docs/memory.md",),
     ),
+    emitted(
+        "LLM_MEM_7",
+        "Every sequence finds a block for its recurrent state",
+        looks_at=_PLAN,
+        why="Models with recurrent layers take a block of the cache for each sequence when decoding is captured, and"
+        " the default of 1024 sequences on large devices may exceed the blocks there are.",
+        fix="set max_num_seqs to the number that is named, or raise gpu_memory_utilization",
+        source=("vllm-project/vllm vllm/config/compilation.py: exceeds available Mamba cache blocks",),
+    ),
 )

@@ -49,7 +49,9 @@ def test_popular_models_are_there():
         "mistralai/Mistral-Small-3.2-24B-Instruct-2506", "google/gemma-3-27b-it", "microsoft/phi-4", "zai-org/GLM-4.6",
         "moonshotai/Kimi-K2-Thinking", "MiniMaxAI/MiniMax-M2", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16",
         "CohereLabs/c4ai-command-a-03-2025", "tiiuae/Falcon-H1-34B-Instruct", "allenai/Olmo-3-32B-Think",
-        "ibm-granite/granite-4.0-h-small", "RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic",
+        "ibm-granite/granite-4.0-h-small", "RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "Qwen/Qwen3.5-9B",
+        "Qwen/Qwen3.8-27B", "google/gemma-4-E4B-it", "google/gemma-4-12B-it", "mistralai/Mistral-Small-4-119B-2603",
+        "moonshotai/Kimi-K2.6", "poolside/Laguna-S-2.1", "microsoft/Phi-4-multimodal-instruct",
     ):  # fmt: skip
         assert name in known_models(), name
 

@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from llminfra.catalog.models import load_model, quantization_from_name
 from llminfra.planning.memory.layer_parts import layer_parts
@@ -43,6 +44,27 @@ PUBLISHED = {
     "tencent/Hunyuan-A13B-Instruct": 80.4,
     "databricks/dbrx-instruct": 131.6,
     "bigcode/starcoder2-15b": 15.96,
+    "LGAI-EXAONE/EXAONE-4.0-1.2B": 1.28,
+    "baidu/ERNIE-4.5-0.3B-PT": 0.361,
+}
+
+# GiB of weights in the Hub's repositories, drafting layers with them: modelFileSize of
+# github.com/kaito-project/kaito@056b8280b1:presets/workspace/models/model_catalog.yaml.
+CHECKPOINTS = {
+    "Qwen/Qwen3.5-2B": 4.24,
+    "Qwen/Qwen3.5-4B": 8.68,
+    "Qwen/Qwen3.5-9B": 17.98,
+    "Qwen/Qwen3.8-27B": 51.75,
+    "google/gemma-4-E2B-it": 9.54,
+    "google/gemma-4-E4B-it": 14.89,
+    "google/gemma-4-12B-it": 22.28,
+    "mistralai/Mistral-Small-4-119B-2603": 112.63,
+    "mistralai/Mistral-Medium-3.5-128B": 124.43,
+    "moonshotai/Kimi-K2.6": 554.32,
+    "deepseek-ai/DeepSeek-V4-Flash-0731": 155.43,
+    "nvidia/NVIDIA-Nemotron-3-Nano-4B-BF16": 7.40,
+    "nvidia/Nemotron-Cascade-2-30B-A3B": 58.82,
+    "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16": 230.25,
 }
 
 
@@ -63,6 +85,41 @@ def parameters(model_id):
 @pytest.mark.parametrize(("model_id", "billions"), PUBLISHED.items())
 def test_shapes_add_up_to_the_published_parameter_count(model_id, billions):
     assert parameters(model_id) / 1e9 == pytest.approx(billions, rel=0.004)
+
+
+@pytest.mark.parametrize(("model_id", "gib"), CHECKPOINTS.items())
+def test_weights_add_up_to_the_size_of_the_checkpoint(model_id, gib):
+    facts = replace(load_model(model_id), rope_tables=())
+    held = rank_weights(facts, facts.quantization, Shards(), dtype="bfloat16", with_mtp=True)[0]
+    assert held.total / GIB == pytest.approx(gib, rel=0.005)
+
+
+def test_towers_add_up_to_their_modules():
+    # Parameters of the modules in transformers 5.22.2 and vLLM 0.33.0, by hand.
+    towers = {item.kind: item for item in load_model("google/gemma-4-E2B-it").encoders}
+    assert towers["gemma4_audio"].sharded_params == 0
+    assert towers["gemma4_audio"].replicated_params / 1e6 == pytest.approx(307.2, abs=0.1)
+    (glm,) = load_model("zai-org/GLM-4.1V-9B-Thinking").encoders
+    assert (glm.sharded_params + glm.replicated_params) / 1e6 == pytest.approx(892.5, abs=0.1)
+    vision, audio = load_model("microsoft/Phi-4-multimodal-instruct").encoders
+    assert (vision.replicated_params / 1e6, audio.replicated_params / 1e6) == pytest.approx((411.1, 466.4), abs=0.1)
+    (granite,) = load_model("ibm-granite/granite-vision-3.3-2b").encoders
+    assert granite.sharded_params > 27 * 15.2e6 + 4 * 1152 * 2048
+
+
+def test_windowed_layers_of_laguna_have_more_heads_and_every_head_a_gate():
+    layers = load_model("poolside/Laguna-S-2.1").layers
+    full, local = layers[0].mixer, layers[1].mixer
+    assert (full.heads, full.gate_dim, full.window) == (48, 48, None)
+    assert (local.heads, local.gate_dim, local.window) == (72, 72, 512)
+    assert layers[0].moe is None
+    assert layers[1].moe.router_bias
+
+
+def test_nemotron_drafts_with_attention_and_experts():
+    (body,) = load_model("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16").mtp_layers
+    assert body.moe is not None
+    assert body.mixer.kv_heads == 2
 
 
 def test_small_tensors_are_exact_and_large_ones_keep_a_rest_of_up_to_one_mib():

@@ -28,6 +28,8 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
         found.append(_vision(top, vision, text_hidden))
     elif top.model_type == "phi3_v" or (top.has("img_processor") and top.model_type == "phi3"):
         found.append(_clip_large(text_hidden))
+    elif top.model_type == "phi4mm":
+        return _phi4_multimodal(text_hidden)
     audio = top.sub("audio_config")
     if audio is not None and audio.values:
         found.append(_audio(audio, text_hidden))
@@ -135,11 +137,45 @@ def _projector(top: ConfigReader, hidden: int, text_hidden: int, positions: int)
         return 4 * hidden * text_hidden + text_hidden * text_hidden, positions // 4 * 13
     if kind.startswith(("idefics3", "smolvlm")):
         return hidden * 9 * text_hidden, None
+    if kind.startswith("llava_next"):
+        # The features of several layers side by side (Granite Vision), and one learned line break.
+        taken = top.get("vision_feature_layer")
+        wide = hidden * (len(taken) if isinstance(taken, list) else 1)
+        return wide * text_hidden + text_hidden * text_hidden + 3 * text_hidden, positions
     if kind == "dots_ocr":
         return (4 * hidden) ** 2 + 4 * hidden * text_hidden, positions
     if kind.startswith("kimi"):
         return (4 * hidden) ** 2 + 4 * hidden * text_hidden, None
     return hidden * text_hidden + text_hidden * text_hidden, positions
+
+
+def _glm4v(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """Blocks without biases, a convolution that merges patches, a gated merger (glm4_1v.py)."""
+    hidden = vision.integer("hidden_size", default=1536)
+    out = vision.integer("out_hidden_size", default=text_hidden)
+    # The blocks are as wide as what they hand over, the merger as wide as the config says.
+    merger = vision.integer("intermediate_size", default=13696)
+    depth = vision.integer("depth", default=24)
+    merge = vision.integer("spatial_merge_size", default=2) ** 2
+    sharded, _ = _block(hidden, out, gated=True, bias=False)
+    patch = vision.integer("patch_size", default=14)
+    side = vision.integer("image_size", default=336) // max(1, patch)
+    volume = 3 * vision.integer("temporal_patch_size", default=2) * patch * patch
+    return EncoderFacts(
+        kind="glm4v",
+        gated=True,
+        sharded_params=depth * sharded + out * out + 3 * out * merger,
+        replicated_params=2 * depth * hidden
+        + (volume + 1) * hidden
+        + side * side * hidden
+        + (merge * hidden + 1) * out
+        + 2 * hidden
+        + 2 * out,
+        max_tokens=16384,
+        hidden=hidden,
+        intermediate=out,
+        patch_merge=merge,
+    )
 
 
 def _pixtral(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
@@ -228,6 +264,21 @@ def _gemma4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     )
 
 
+def _gemma4_unified(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """No tower: patches go through one matrix into the decoder (vllm/model_executor/models/gemma4_unified.py)."""
+    hidden = vision.integer("mm_embed_dim", default=text_hidden)
+    side = vision.integer("patch_size", default=16) * vision.integer("pooling_kernel_size", default=3)
+    patch = 3 * side * side
+    positions = 2 * vision.integer("mm_posemb_size", default=1120) * hidden
+    return EncoderFacts(
+        kind="gemma4_unified_vision",
+        sharded_params=(patch + 1) * hidden,
+        replicated_params=2 * patch + 4 * hidden + positions + hidden * text_hidden,
+        max_tokens=vision.integer("num_soft_tokens", default=280),
+        hidden=hidden,
+    )
+
+
 def _clip_large(text_hidden: int) -> EncoderFacts:
     """CLIP ViT-L/14 at 336 pixels, the fixed tower of Phi-3-vision."""
     sharded, replicated = _block(1024, 4096, gated=False)
@@ -242,7 +293,76 @@ def _clip_large(text_hidden: int) -> EncoderFacts:
     )
 
 
+def _phi4_multimodal(text_hidden: int) -> tuple[EncoderFacts, ...]:
+    """The fixed towers of Phi-4-multimodal: SigLIP without its last block, and a conformer, unsharded.
+
+    vllm/model_executor/models/phi4mm.py and phi4mm_audio.py, 0.33.0; widths are defaults of the config classes of
+    transformers 5.22.2. The adapters for images and speech are not counted: they are loaded as LoRA.
+    """
+    hidden, width, blocks, positions = 1152, 4304, 26, (448 // 14) ** 2
+    sharded, replicated = _block(hidden, width, gated=False)
+    projector = (hidden + 1 + text_hidden + 1) * text_hidden
+    patches = (3 * 14 * 14 + 1 + positions) * hidden
+    vision = EncoderFacts(
+        kind="phi4mm_vision",
+        sharded_params=0,
+        replicated_params=blocks * (sharded + replicated) + patches + projector + 2 * hidden,
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=4,
+    )
+    size, inner = 1024, 1536
+    feed_forward = 2 * (3 * size * inner + 2 * inner + size)
+    attention = 4 * size * size + 4 * size
+    convolution = 2 * size * size + 2 * size * size + 3 * size + 6 * size
+    entry = 10 * size + 2 * (11 * size + size * size) + (10 * size + 1) * size
+    speech = 2 * (size + 1 + text_hidden + 1) * text_hidden
+    audio = EncoderFacts(
+        kind="phi4mm_audio",
+        sharded_params=0,
+        replicated_params=24 * (feed_forward + attention + convolution + 10 * size) + entry + speech,
+        hidden=size,
+        intermediate=inner,
+    )
+    return vision, audio
+
+
+def _gemma4_audio(audio: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """Conformer blocks behind two convolutions, run through transformers, unsharded (gemma4_mm.py).
+
+    A block has two feed-forward parts, attention with relative positions, and a light convolution between them
+    (modeling_gemma4.py, transformers 5.22.2).
+    """
+    if audio.model_type == "gemma4_unified_audio":
+        # Frames of the waveform go straight through the projection.
+        width = audio.integer("audio_embed_dim", default=640)
+        return EncoderFacts(
+            kind="gemma4_unified_audio", sharded_params=0, replicated_params=width * text_hidden, max_tokens=750
+        )
+    hidden = audio.integer("hidden_size", default=1024)
+    width = 4 * hidden
+    heads = audio.integer("num_attention_heads", default=8)
+    attention = 5 * hidden * hidden + hidden // heads
+    convolution = 3 * hidden * hidden + audio.integer("conv_kernel_size", default=5) * hidden
+    block = attention + convolution + 4 * hidden * width + 9 * hidden
+    channels = audio.get("subsampling_conv_channels") or [128, 32]
+    first, second = int(channels[0]), int(channels[1])
+    entry = 9 * first + 9 * first * second + first + second + (first // 4) * second * hidden
+    out = audio.integer("output_proj_dims", default=1536)
+    layers = audio.integer("num_hidden_layers", default=12)
+    return EncoderFacts(
+        kind="gemma4_audio",
+        sharded_params=0,
+        replicated_params=layers * block + entry + (hidden + 1) * out + out * text_hidden,
+        max_tokens=750,
+        hidden=hidden,
+        intermediate=width,
+    )
+
+
 def _audio(audio: ConfigReader, text_hidden: int) -> EncoderFacts:
+    if audio.model_type.startswith("gemma4"):
+        return _gemma4_audio(audio, text_hidden)
     hidden = audio.integer("d_model", "hidden_size", default=1280)
     width = audio.integer("encoder_ffn_dim", "intermediate_size", default=4 * hidden)
     depth = audio.integer("encoder_layers", "num_hidden_layers", "conf_num_hidden_layers", default=32)
@@ -266,9 +386,11 @@ _VISION: dict[str, _Builder] = {
     "qwen3_omni": _qwen3_vl,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5": _qwen2_vl,
+    "glm4v": _glm4v,
     "mllama": _mllama,
     "llama4": _llama4,
     "pixtral": _pixtral,
     "mistral3": _pixtral,
+    "gemma4_unified": _gemma4_unified,
     "gemma4": _gemma4,
 }

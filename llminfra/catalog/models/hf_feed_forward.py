@@ -78,7 +78,7 @@ def read_moe(text: ConfigReader) -> Moe | None:
     )
 
 
-_ROUTER_BIAS_TYPES = frozenset({"glm4_moe", "glm_moe_dsa", "kimi_linear", "minimax_m2", "gpt_oss"})
+_ROUTER_BIAS_TYPES = frozenset({"glm4_moe", "glm_moe_dsa", "kimi_linear", "minimax_m2", "gpt_oss", "laguna"})
 
 
 def _has_router_bias(text: ConfigReader) -> bool:

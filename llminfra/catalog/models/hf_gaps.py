@@ -18,7 +18,7 @@ _READ_TYPES = BUILT_TYPES | frozenset(
      "hunyuan_v1_dense", "hunyuan_v1_moe", "internlm", "internlm2", "internlm3", "kimi_k2", "kimi_k25", "llama",
      "mimo", "minimax_m2", "minimax_m3", "minimax_m3_vl_text", "ministral", "ministral3", "mistral", "mistral4",
      "mixtral", "mpt", "nemotron", "olmo", "olmo2", "olmo3", "olmoe", "opt", "orion", "persimmon", "phi", "phi-msft",
-     "phi3", "phi3_v", "phi3small", "phimoe", "qwen", "qwen2", "qwen2_5_omni_text", "qwen2_5_vl", "qwen2_5_vl_text",
+     "phi3", "phi3_v", "phi3small", "phi4mm", "phimoe", "qwen", "qwen2", "qwen2_5_omni_text", "qwen2_5_vl", "qwen2_5_vl_text",
      "qwen2_audio", "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen3", "qwen3_moe", "qwen3_omni_moe_text", "qwen3_vl",
      "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "seed_oss", "smollm3", "stablelm", "starcoder2", "step3p7",
      "Yi"}

@@ -26,6 +26,7 @@ from llminfra.catalog.models.hf_softmax_families import (
     gemma3n_layers,
     gemma4_layers,
     gpt_oss_layers,
+    laguna_layers,
     llama4_layers,
     mimo_v2_layers,
     mllama_layers,
@@ -52,7 +53,8 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
     count = text.integer("num_nextn_predict_layers", "mtp_num_hidden_layers", default=default)
     if not 0 < count <= MOST_LAYERS:
         return ()
-    full = [layer for layer in decoder_layers(text) if isinstance(layer.mixer, Attention | Mla)]
+    layers = decoder_layers(text)
+    full = [layer for layer in layers if isinstance(layer.mixer, Attention | Mla)]
     if not full:
         return ()
     # Each carries a projection from two hidden vectors to one, beside a decoder layer.
@@ -62,11 +64,15 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
     if isinstance(mixer, Attention) and mixer.compression is not None:
         # DeepSeek V4 drafts with the window alone.
         mixer = replace(mixer, compression=replace(mixer.compression, ratio=1, indexer=None))
+    moe, norms = last.moe, last.norms
+    if text.get("mtp_hybrid_override_pattern", "mtp_layers_block_type") in ("*E", ["attention", "moe"]):
+        # Nemotron 3 drafts with a layer of attention and one of experts (nemotron_h_mtp.py).
+        moe, norms = next((layer.moe for layer in layers if layer.moe), None), norms + 1
     body = Layer(
         mixer=mixer,
         mlp=last.mlp,
-        moe=last.moe,
-        norms=last.norms + 3,
+        moe=moe,
+        norms=norms + 3,
         extra_params=last.extra_params + 2 * hidden * hidden,
     )
     return (body,) * count
@@ -75,10 +81,13 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
 _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "deepseek_v4": deepseek_v4_layers,
     "gpt_oss": gpt_oss_layers,
+    "laguna": laguna_layers,
     "llama4": llama4_layers,
     "llama4_text": llama4_layers,
     "gemma4": gemma4_layers,
     "gemma4_text": gemma4_layers,
+    "gemma4_unified": gemma4_layers,
+    "gemma4_unified_text": gemma4_layers,
     "gemma3n": gemma3n_layers,
     "gemma3n_text": gemma3n_layers,
     "qwen3_next": qwen3_next_layers,

@@ -11,6 +11,7 @@ from llminfra.catalog.models.hf_attention import (
     layer_count,
     per_layer,
     read_attention,
+    read_heads,
     read_mla,
     read_norms,
     read_windows,
@@ -164,6 +165,30 @@ def gemma3n_layers(text: ConfigReader) -> tuple[Layer, ...]:
             for i in range(count)
         ]
     )
+
+
+def laguna_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Window and full layers with their own query heads, and an output gate for each head."""
+    count = layer_count(text)
+    windows = read_windows(text, count)
+    listed = text.values.get("num_attention_heads_per_layer")
+    heads, _, head_dim = read_heads(text)
+    gating = text.get("gating")
+    moe = read_moe(text)
+    layers = []
+    for index in range(count):
+        own = int(listed[index]) if isinstance(listed, list) and index < len(listed) else heads
+        # True is a gate for each head: LagunaAttention, vllm/model_executor/models/laguna.py 0.33.0.
+        gate = 0 if not gating else own if gating in {True, "per-head"} else own * head_dim
+        sparse = moe is not None and is_moe_layer(text, index)
+        layers.append(
+            Layer(
+                mixer=read_attention(text, window=windows[index], heads=own, gate_dim=gate),
+                moe=moe if sparse else None,
+                mlp=None if sparse else read_mlp(text),
+            )
+        )
+    return share_equal(layers)
 
 
 def mllama_layers(text: ConfigReader) -> tuple[Layer, ...]:

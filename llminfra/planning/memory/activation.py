@@ -94,9 +94,24 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     if profile.counts_compilation and not batch.eager:
         # Pods start with an empty cache of compiled graphs, and the first start decides what the plan may promise.
         compilation = float(cdiv(facts.vocab_size, batch.tp) * facts.hidden_size * batch.element)
-    return ActivationPeak(
-        forward=forward, sampler=sampler, encoder=encoder, compilation=compilation, kept=float(batch.libraries)
-    )
+    kept = float(batch.libraries) + kept_streams(facts, batch)
+    return ActivationPeak(forward=forward, sampler=sampler, encoder=encoder, compilation=compilation, kept=kept)
+
+
+def kept_streams(facts: ModelFacts, batch: Batch) -> float:
+    """Residual streams of DeepSeek V4 that stay for a draft: ``_mtp_hidden_buffer``, deepseek_v4.py 0.20.2."""
+    streams = max((_streams(layer) for layer in facts.layers), default=0)
+    return float(batch.tokens * streams * facts.hidden_size * batch.element)
+
+
+def is_compressed(facts: ModelFacts) -> bool:
+    """Whether the model attends to compressed states as DeepSeek V4 does."""
+    return any(_streams(layer) for layer in facts.layers)
+
+
+def _streams(layer: Layer) -> int:
+    mixer = layer.mixer
+    return mixer.compression.streams if isinstance(mixer, Attention) and mixer.compression is not None else 0
 
 
 def logit_bytes(sampler: str, tp: int) -> float:

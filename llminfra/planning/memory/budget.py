@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
-from llminfra.planning.memory.activation import SAMPLER_BYTES, ActivationPeak, activation_peak
-from llminfra.planning.memory.engine_profile import EngineProfile
+from llminfra.planning.memory.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
+from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.forward_peak import Batch, held_by_all_reduce
 from llminfra.planning.memory.kv_plan import CachePlan
 from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
@@ -76,7 +76,7 @@ def vllm_budget(
     length, batched = settings.max_model_len, settings.in_flight_tokens
     batch = profiling_batch(settings, profile, gpu)
     peak = activation_peak(facts, batch, profile)
-    other = non_torch_gib(profile, settings, gpu)
+    other = non_torch_gib(profile, settings, gpu, compressed=is_compressed(facts))
     weights_gib = max(stage_weights_gib)
     held = held_gib(facts, batch, profile, settings, total_gib - weights_gib - other - peak.total / GIB)
     graphs = cuda_graph_gib(facts, profile, settings, gpu)
@@ -92,7 +92,8 @@ def vllm_budget(
     available, plan = left - stage_weights_gib[binding], plan.of_stage(binding)
     blocks = plan.blocks(available * GIB)
     usable = available - (plan.bytes_per_block / GIB if profile.null_block else 0.0)
-    longest = plan.longest(usable * GIB, length, batched)
+    checked = plan.of_all_stages() if profile.checks_all_stages else plan
+    longest = checked.longest(usable * GIB, length, batched)
     tokens = plan.tokens(blocks, length, batched)
     beside = beside_gib(facts, profile, settings, batch, gpu, graphs, activation)
     found = Found(
@@ -102,9 +103,10 @@ def vllm_budget(
         activation=activation,
         available=available,
         usable=usable,
-        needed=plan.needed_bytes(length, batched) / GIB,
+        needed=checked.needed_bytes(length, batched) / GIB,
         longest=longest,
         tokens=tokens,
+        state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
         context=beside[CONTEXT],
         beside=beside,
     )
@@ -145,7 +147,16 @@ def beside_gib(
         "recurrent states": state_pool_gib(facts, profile, settings),
         "counts for penalties": 0.0 if profile.counts_consumed else states,
         "warming up the sampler": max(0.0, later - activation),
+        "fragments of MXFP4 kernels": _fragments_gib(settings, profile, gpu),
     }
+
+
+def _fragments_gib(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> float:
+    """What the allocator cannot give to the sampler once Triton's kernels for MXFP4 have warmed up."""
+    method = settings.quant.method if settings.quant is not None else ""
+    if method != "mxfp4" or not profile.triton_mxfp4 or gpu is None or gpu.capability != FABRIC_CAPABILITY:
+        return 0.0
+    return float(engine_data()["overheads"]["mxfp4_fragments_gib"]) / settings.tp
 
 
 def _blocks(plan: CachePlan, available_gib: float, *, fallback: int) -> tuple[float, float, int]:

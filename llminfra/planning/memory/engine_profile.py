@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from functools import cache
@@ -55,6 +56,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         records_streams: Tensors given to an all-reduce stay allocated until the run ends.
         parallel_reserve_gib: What stands in for those tensors when they exceed the device.
         checks_length: The engine refuses a context longer than the cache.
+        checks_all_stages: It counts the layers of all pipeline stages against the memory of one.
         context_in_non_torch: The CUDA context counts as non-torch memory, because the baseline is taken at zero.
         libraries_gib: What libraries keep of the device.
         libraries_hopper_gib: The same from Hopper on in an engine of one rank.
@@ -71,11 +73,14 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
             ``sparse_workspace_long_factor`` unless 0.
         sparse_logits_gib: What the run sets aside for the indexer's scores.
+        plain_sparse: Where sparse attention caches plain fp8 on data-centre Blackwell (`kv_specs.plain_sparse`).
         null_block: One block is held back before the admission check.
         hybrid_prefix_caching: Models with recurrent layers cache prefixes by default, with one more state per request.
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
         packs_widest_group: See `compressed_cache.pack`.
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
+        pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
+        checks_states: The engine refuses more sequences than it has blocks of recurrent states.
         largest_graph: Largest batch size that is captured.
         graphs_any_batch: Sizes are captured up to it whatever ``max_num_seqs`` is; else up to twice that.
         wide_graph_steps: Above 256 every sixteenth size is captured, not every eighth.
@@ -119,6 +124,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     records_streams: bool = False
     parallel_reserve_gib: float = 0.0
     checks_length: bool = True
+    checks_all_stages: bool = False
     context_in_non_torch: bool = False
     libraries_gib: float = 0.0
     libraries_hopper_gib: float = 0.0
@@ -129,6 +135,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     reserves_cuda_graphs: bool = False
     tokens_by_concurrency: bool = False
     group_slack: float = 1.0
+    plain_sparse: str = ""
     null_block: bool = False
     hybrid_prefix_caching: bool = False
     counts_in_flight: bool = False
@@ -140,6 +147,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0
     sparse_logits_gib: float = 0.0
+    pads_experts: bool = False
+    checks_states: bool = False
     largest_graph: int = 512
     graphs_any_batch: bool = False
     wide_graph_steps: bool = False
@@ -180,19 +189,39 @@ def parse_version(text: str | None) -> tuple[int, ...] | None:
 
 
 _DATED = re.compile(r"(20\d\d)-(\d\d)")
+_COUNTED = re.compile(r"0\.1\.dev(\d{4,})")
+_DAYS_FAR = 120
+"""Days from the counted builds that are known; the pace of commits is not known further off."""
 
 
 def resolve_version(text: str | None) -> tuple[int, ...] | None:
-    """Release numbers of a version string; of a date in it, the release of that month; None when neither is there."""
+    """Release numbers of a version string; of a date or a count of commits in it, the release of that month.
+
+    None when none of these is there. A build that counts commits is what the next month's first release brings.
+    """
     numbers = parse_version(text)
     if numbers is not None:
         return numbers
+    counted = _COUNTED.search(text or "")
+    if counted is not None:
+        day = day_of_commit(int(counted.group(1)))
+        return None if day is None else _release_of(f"{day.year + day.month // 12}-{day.month % 12 + 1:02}")
     dated = _DATED.search(text or "")
-    if dated is None:
-        return None
-    month = f"{dated.group(1)}-{dated.group(2)}"
+    return None if dated is None else _release_of(f"{dated.group(1)}-{dated.group(2)}")
+
+
+def _release_of(month: str) -> tuple[int, ...] | None:
     by_month: dict[str, str] = engine_data()["releases_by_month"]["first"]
     return parse_version(next((by_month[start] for start in sorted(by_month, reverse=True) if start <= month), "0.1.0"))
+
+
+def day_of_commit(count: int) -> dt.date | None:
+    """The day on which main had that many commits, between and near the builds that are known."""
+    table: dict[str, str] = engine_data()["commits"]["day_of"]
+    known = sorted((int(number), dt.date.fromisoformat(day)) for number, day in table.items())
+    (first, first_day), (last, last_day) = known[0], known[-1]
+    days = (count - first) * (last_day - first_day).days / (last - first)
+    return first_day + dt.timedelta(days=days) if -_DAYS_FAR <= days <= _DAYS_FAR else None
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from llminfra.catalog.gpu_by_memory import gpu_of_memory
 from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
 from llminfra.planning.memory.activation import is_cross
@@ -114,6 +115,8 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
 
 def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given: bool) -> FitResult:
     gpu = (find_gpu(case.gpu) or gpu_of_stated_size(case.gpu)) if case.gpu else None
+    if gpu is None and case.gpu is None and case.total_gpu_gib is not None:
+        gpu = gpu_of_memory(case.total_gpu_gib)
     total = case.total_gpu_gib or (gpu.memory_gib if gpu else None)
     settings = resolve(facts, case, profile, gpu, total)
     profile = runner_rules(facts, profile, quantized=settings.quant is not None)
@@ -124,6 +127,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         moe_tp=settings.moe_tp,
         capability=gpu.capability if gpu else 0,
         triton_mxfp4=profile.triton_mxfp4,
+        pads_experts=profile.pads_experts,
     )
     stages = rank_weights(
         facts,
@@ -224,6 +228,7 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         context_ranks=settings.context_ranks,
         with_mtp=settings.with_mtp,
         latent=profile.latent_attention,
+        blackwell=settings.plain_sparse,
     )
     stages = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, settings.pp)) for _ in held]
     stages += [settings.pp - 1] * (len(layers) - len(stages))

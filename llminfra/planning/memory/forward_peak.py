@@ -64,6 +64,9 @@ def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> flo
                 # The workspace manager keeps one buffer for experts and sparse attention alike.
                 work = _sparse_workspace(layer.mixer, profile, batch.length)
                 mixer += max(experts, work) + profile.sparse_logits_gib * GIB
+        elif isinstance(layer.mixer, Attention) and layer.mixer.compression is not None:
+            mixer += max(experts, compressed_workspace(layer.mixer, batch))
+            mixer += profile.sparse_logits_gib * GIB if layer.mixer.compression.indexer is not None else 0.0
         widest = max(widest, experts, mixer)
         kept = max(kept, _kept_attention(layer, batch))
     if not batch.eager:
@@ -107,6 +110,22 @@ def _sparse_workspace(mixer: Mla, profile: EngineProfile, length: int) -> float:
     if profile.sparse_workspace_long_factor and length > 256 * 1024:
         factor = profile.sparse_workspace_long_factor
     return float(factor * length * mixer.latent_dim * 2)
+
+
+def compressed_workspace(mixer: Attention, batch: Batch) -> float:
+    """Bytes that compressed attention reserves: gathered states of four prompts, or what the indexer looks through.
+
+    vllm/model_executor/layers/deepseek_v4_attention.py 0.20.2 (PREFILL_CHUNK_SIZE 4; 40 context lengths of keys, over
+    the ratio of compression).
+    """
+    compression = mixer.compression
+    if compression is None:
+        return 0.0
+    states = cdiv(batch.length, compression.ratio) if compression.ratio > 1 else 0
+    gathered = 4 * (states + (mixer.window or 0) + batch.tokens) * mixer.head_dim * batch.element
+    indexer = compression.indexer
+    looked = 40 * states * (indexer.head_dim + 4) if indexer is not None else 0
+    return float(max(gathered, looked))
 
 
 def _kept_attention(layer: Layer, batch: Batch) -> float:
@@ -170,8 +189,10 @@ def _mixer_peak(layer: Layer, facts: ModelFacts, batch: Batch) -> float:
         key = kv_heads_per_rank(mixer.kv_heads, tp) * mixer.head_dim
         width = 2 * query + 2 * key + query + cdiv(mixer.gate_dim, tp)
         if mixer.compression is not None:
-            # Two copies of the other residual streams.
+            # Two copies of the other residual streams, and the output, whose heads FlashMLA wants as 64 or 128.
             width += 2 * (mixer.compression.streams - 1) * facts.hidden_size
+            heads = cdiv(mixer.heads, tp)
+            width += max(0, (64 if heads <= 64 else 128) - heads) * mixer.head_dim
     elif isinstance(mixer, Mla):
         heads = cdiv(mixer.heads, tp)
         per_head = 3 * (mixer.qk_nope_head_dim + mixer.qk_rope_head_dim) + 2 * mixer.v_head_dim

@@ -41,6 +41,10 @@ class CachePlan(Struct, frozen=True, kw_only=True):
         """The plan as one pipeline stage sees it: the same groups, its own bytes behind a block id."""
         return replace(self, bytes_per_block=self.stage_bytes[stage]) if self.stage_bytes else self
 
+    def of_all_stages(self) -> CachePlan:
+        """The plan with the bytes of all stages behind a block id."""
+        return replace(self, bytes_per_block=sum(self.stage_bytes)) if self.stage_bytes else self
+
     def blocks(self, available_bytes: float) -> int:
         """Block ids that fit."""
         if self.bytes_per_block <= 0:

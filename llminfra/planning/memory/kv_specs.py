@@ -76,6 +76,7 @@ PADDED_HEAD = 256
 """Width of keys and values where latent attention is expanded (vllm/model_executor/models/deepseek_v2.py 0.5-0.7.0)."""
 FP8_INDEXER_SCALE_BYTES = 4
 """Each 128-wide fp8 indexer key carries one fp32 scale (DeepseekV32IndexerCache, vllm 0.11+)."""
+FLASHINFER_HEADS = 16
 FP8_SPARSE_LATENT_BYTES = 656
 """Bytes per token of ``fp8_ds_mla``: 512 fp8 values, 4 fp32 scales, 64 bf16 rope values (flashmla_sparse.py)."""
 
@@ -102,6 +103,7 @@ def layer_specs(
     context_ranks: int = 1,
     with_mtp: bool = False,
     latent: bool = True,
+    blackwell: str = "",
 ) -> tuple[tuple[CacheSpec, ...], ...]:
     """Caches of every decoder layer: none, one, or two where it has an indexer or a second mixer.
 
@@ -113,15 +115,33 @@ def layer_specs(
         context_ranks: Decode-context-parallel ranks, which share out the tokens of replicated heads.
         with_mtp: Add the cache of MTP layers, which belong to the last pipeline stage.
         latent: The engine caches the latent of latent attention; else keys and values of every head.
+        blackwell: See `plain_sparse`.
     """
     found = []
     for layer in facts.layers + (facts.mtp_layers if with_mtp else ()):
         specs: list[CacheSpec] = []
         for mixer in (layer.mixer, layer.second_mixer):
             if mixer is not None:
-                specs += mixer_cache(mixer, facts, tp=tp, kv_bytes=kv_bytes, state_bytes=state_bytes, latent=latent)
+                specs += mixer_cache(
+                    mixer,
+                    facts,
+                    tp=tp,
+                    kv_bytes=kv_bytes,
+                    state_bytes=state_bytes,
+                    latent=latent,
+                    blackwell=blackwell,
+                )
         found.append(tuple(_shared_out(spec, context_ranks) for spec in specs))
     return tuple(found)
+
+
+def plain_sparse(heads: int, blackwell: str) -> bool:
+    """Whether an fp8 cache of sparse latent attention holds plain fp8 values, not those of ``fp8_ds_mla``.
+
+    Data-centre Blackwell takes FlashInfer's backend for few heads a rank since 0.17, and for any fp8 cache since 0.19
+    (``_get_backend_priorities`` of vllm/platforms/cuda.py). ``blackwell`` is ``few``, ``any`` or empty elsewhere.
+    """
+    return blackwell == "any" or (blackwell == "few" and heads <= FLASHINFER_HEADS)
 
 
 def _shared_out(spec: CacheSpec, context_ranks: int) -> CacheSpec:
@@ -132,7 +152,14 @@ def _shared_out(spec: CacheSpec, context_ranks: int) -> CacheSpec:
 
 
 def mixer_cache(
-    mixer: Mixer, facts: ModelFacts, *, tp: int, kv_bytes: float, state_bytes: int, latent: bool = True
+    mixer: Mixer,
+    facts: ModelFacts,
+    *,
+    tp: int,
+    kv_bytes: float,
+    state_bytes: int,
+    latent: bool = True,
+    blackwell: str = "",
 ) -> list[CacheSpec]:
     """Caches of one mixer: none, one, or two when it has an indexer."""
     match mixer:
@@ -158,7 +185,7 @@ def mixer_cache(
             ]
         case Mla():
             token = round(mixer.latent_dim * kv_bytes)
-            if mixer.indexer is not None and kv_bytes == 1:
+            if mixer.indexer is not None and kv_bytes == 1 and not plain_sparse(cdiv(mixer.heads, tp), blackwell):
                 token = FP8_SPARSE_LATENT_BYTES
             found = [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
             if mixer.indexer is not None:

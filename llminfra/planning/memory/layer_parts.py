@@ -49,11 +49,12 @@ def _moe_parts(moe: Moe, hidden: int, shards: Shards) -> Iterator[Part]:
         yield Vector(moe.experts, bytes_each=4, kind=Kind.MLP)
     up = ("mlp.experts.0.up_proj", "block_sparse_moe.experts.0.w3", "mixer.experts.0.up_proj", "ffn.experts.0.w3",
           "mlp.experts", "mixer.experts", "ffn.experts", "block_sparse_moe.experts", "experts")  # fmt: skip
-    yield Matrix(Kind.EXPERTS, up, width * (2 if moe.gated else 1), inner, count=experts, bias=moe.bias)
+    plain = not moe.gated
+    yield Matrix(Kind.EXPERTS, up, width * (1 if plain else 2), inner, count=experts, bias=moe.bias, ungated=plain)
     down = ("mlp.experts.0.down_proj", "block_sparse_moe.experts.0.w2", "mixer.experts.0.down_proj",
             "ffn.experts.0.w2", "mlp.experts", "mixer.experts", "ffn.experts", "block_sparse_moe.experts",
             "experts")  # fmt: skip
-    yield Matrix(Kind.EXPERTS, down, inner, width, count=experts, bias=moe.bias)
+    yield Matrix(Kind.EXPERTS, down, inner, width, count=experts, bias=moe.bias, ungated=plain)
     if moe.latent:
         yield Matrix(Kind.MLP, ("mixer.fc1_latent_proj",), moe.latent, hidden)
         yield Matrix(Kind.MLP, ("mixer.fc2_latent_proj",), hidden, moe.latent)

@@ -36,6 +36,15 @@ def too_long(
     return f"{text} {_DOCS}" if profile.version >= (0, 11, 1) else text
 
 
+def too_few_states(sequences: int, blocks: int) -> str:
+    """More sequences are allowed than there are blocks for recurrent states."""
+    return (
+        f"max_num_seqs ({sequences}) exceeds available Mamba cache blocks ({blocks}). Each decode sequence requires "
+        "one Mamba cache block, so CUDA graph capture cannot proceed. Please lower max_num_seqs to at most "
+        f"{blocks} or increase gpu_memory_utilization."
+    )
+
+
 def out_of_memory(total_gib: float) -> str:
     """The weights do not fit the device."""
     return (

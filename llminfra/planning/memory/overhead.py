@@ -10,6 +10,9 @@ from llminfra.planning.memory.settings import Settings
 GIB = 2**30
 NVLINK_FABRIC_GBPS = 300
 """From here on NVLink is a board fabric, not the bridge of workstation cards."""
+CUSTOM_ALL_REDUCE_RANKS = 2
+"""Ranks without NVLink that vLLM reduces by its own kernel; more take NCCL, whose kernels are captured, too
+(vllm/distributed/device_communicators/custom_all_reduce.py)."""
 SIZES_GO_WIDER_FROM = 256
 FABRIC_CAPABILITY = 90
 """From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
@@ -30,14 +33,18 @@ def cuda_context_gib(gpu: Gpu | None) -> float:
     return float(table["cuda_context_gib_per_multiprocessor"] * gpu.multiprocessors)
 
 
-def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
-    """CUDA context where it counts, library workspaces, and NCCL buffers for several ranks."""
+def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None, *, compressed: bool = False) -> float:
+    """CUDA context where it counts, library workspaces, and NCCL buffers for several ranks.
+
+    ``compressed`` is attention as DeepSeek V4 has it, which takes more for a reason that no source tells.
+    """
     if not profile.counts_non_torch:
         return 0.0
     context = cuda_context_gib(gpu) if profile.context_in_non_torch else 0.0
     hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
     libraries = profile.libraries_hopper_gib if hopper and settings.tp * settings.pp == 1 else profile.libraries_gib
-    return float(libraries + context + nccl_gib(settings, gpu, profile))
+    more = engine_data()["overheads"]["compressed_attention_gib"] if compressed else 0.0
+    return float(libraries + context + more + nccl_gib(settings, gpu, profile))
 
 
 def nccl_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
@@ -99,7 +106,10 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     table = engine_data()["overheads"]
     pieces, whole, largest = captured_sizes(facts, profile, settings)
     layers = facts.num_layers / settings.pp
-    nodes = layers * (pieces * table["graph_mib_per_layer_and_size"] + whole * table["graph_mib_per_layer_and_full"])
+    pieces_mib, whole_mib = table["graph_mib_per_layer_and_size"], table["graph_mib_per_layer_and_full"]
+    if settings.tp > CUSTOM_ALL_REDUCE_RANKS and not on_fabric(settings, gpu):
+        pieces_mib += table["graph_mib_of_nccl"] * (settings.tp - 1)
+    nodes = layers * (pieces * pieces_mib + whole * whole_mib)
     nodes *= table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
     buffers = 0.0
     if whole and gpu is not None and gpu.capability == FABRIC_CAPABILITY:

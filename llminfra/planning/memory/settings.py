@@ -17,6 +17,8 @@ SMALL_BATCH_SEQUENCES, LARGE_BATCH_SEQUENCES = 256, 1024
 LARGE_BATCH_FROM_GIB = 70
 BLOCK_SIZE = 16
 MLA_BLOCK_SIZE = 64
+BLACKWELL = 10
+"""Major compute capability of B200 and B300; 12 is that of workstation cards."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     states: int
     in_flight_tokens: int
     driver: str | None
+    plain_sparse: str
     notes: tuple[str, ...]
 
 
@@ -91,6 +94,7 @@ def resolve(
         states=_states(case, profile),
         in_flight_tokens=tokens * _concurrent_batches(facts, profile, pp),
         driver=case.driver,
+        plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
         notes=tuple(notes),
     )
 

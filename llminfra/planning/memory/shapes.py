@@ -36,6 +36,7 @@ class Matrix(Struct, frozen=True):
         bias: A bias of ``outputs`` elements.
         quantizable: False for what engines never quantize.
         fused: Matrices of one layer with the same name here are one allocation.
+        ungated: A part of experts whose first product has no gate beside it.
     """
 
     kind: Kind
@@ -46,6 +47,7 @@ class Matrix(Struct, frozen=True):
     bias: bool = False
     quantizable: bool = True
     fused: str = ""
+    ungated: bool = False
 
 
 class Vector(Struct, frozen=True):
@@ -69,6 +71,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         moe_tp: Ranks that cut the experts; 0 for ``tp``. Data-parallel ranks of one engine join in.
         capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
         triton_mxfp4: Hopper runs those experts with Triton.
+        pads_experts: FP8 and NVFP4 experts without a gate are padded to 128 (`stored_bytes.aligned_expert`).
     """
 
     tp: int = 1
@@ -77,6 +80,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     moe_tp: int = 0
     capability: int = 0
     triton_mxfp4: bool = True
+    pads_experts: bool = False
 
 
 def cdiv(number: int, divisor: int) -> int:

@@ -77,3 +77,24 @@ def padded_expert(part: Matrix, capability: int, *, triton: bool = True) -> Matr
     if any(name.endswith(("down_proj", ".w2")) for name in part.names):
         return replace(part, inputs=round_up(part.inputs, narrow), outputs=round_up(part.outputs, wide))
     return replace(part, inputs=round_up(part.inputs, wide), outputs=2 * round_up(part.outputs // 2, narrow))
+
+
+FLASHINFER_ALIGNMENT = 128
+HOPPER, BLACKWELL = 90, 100
+
+
+def aligned_expert(part: Matrix, scheme: WeightScheme | None, capability: int) -> Matrix:
+    """An expert matrix without a gate as FlashInfer's kernels want it: its width a multiple of 128.
+
+    vllm/model_executor/layers/quantization/utils/flashinfer_utils.py align_fp8_moe_weights_for_fi (per tensor, Hopper
+    and later) and flashinfer_fp4_moe.py align_fp4_moe_weights_for_fi (Blackwell) since 0.17; gated ones are padded to
+    16, which their widths are anyway.
+    """
+    if not part.ungated or scheme is None or scheme.block is not None:
+        return part
+    since = {WeightFormat.FP8: HOPPER, WeightFormat.NVFP4: BLACKWELL}.get(scheme.format)
+    if since is None or capability < since:
+        return part
+    if any(name.endswith(("down_proj", ".w2")) for name in part.names):
+        return replace(part, inputs=round_up(part.inputs, FLASHINFER_ALIGNMENT))
+    return replace(part, outputs=round_up(part.outputs, FLASHINFER_ALIGNMENT))

@@ -50,6 +50,7 @@ class Found(Struct, frozen=True, kw_only=True):
         needed: Cache of one request of the context length.
         longest: Longest request that fits.
         tokens: As the engine prints them.
+        state_blocks: Blocks that recurrent states can take, one for each sequence; None where there are none.
         context: CUDA context and what is made before the engine looks at the device.
         beside: What comes beside the budget, by name.
     """
@@ -63,6 +64,7 @@ class Found(Struct, frozen=True, kw_only=True):
     needed: float
     longest: int
     tokens: int
+    state_blocks: int | None
     context: float
     beside: dict[str, float]
 
@@ -85,6 +87,14 @@ def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, fo
             text += f"; up to {found.longest} tokens would start"
         error = messages.too_long(profile, length, found.needed, found.available, found.longest, found.tokens)
         return Verdict(fits=False, code="LLM_MEM_3", text=text, engine_error=error)
+    blocks = found.state_blocks
+    if blocks is not None and settings.max_num_seqs > blocks:
+        text = (
+            f"max_num_seqs {settings.max_num_seqs} exceeds the {blocks} blocks of the cache, of which every sequence"
+            f" takes one for its recurrent state; at most {blocks} would start"
+        )
+        error = messages.too_few_states(settings.max_num_seqs, blocks)
+        return Verdict(fits=False, code="LLM_MEM_7", text=text, engine_error=error)
     free = total - found.context
     if limit > free and profile.version >= (0, 9, 1):
         text = (

@@ -11,7 +11,13 @@ from llminfra.catalog.models.quantization import QuantFacts, WeightFormat
 from llminfra.planning.memory.layer_parts import layer_parts
 from llminfra.planning.memory.module_names import scheme_for
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
-from llminfra.planning.memory.stored_bytes import allocated_bytes, dtype_bytes, matrix_bytes, padded_expert
+from llminfra.planning.memory.stored_bytes import (
+    aligned_expert,
+    allocated_bytes,
+    dtype_bytes,
+    matrix_bytes,
+    padded_expert,
+)
 
 
 class WeightBytes(Struct):
@@ -92,7 +98,8 @@ def _layer_bytes_cached(
             padded = padded_expert(part, shards.capability, triton=shards.triton_mxfp4)
             stored, side = matrix_bytes(padded, scheme, size)
         else:
-            stored, side = matrix_bytes(part, scheme, size)
+            aligned = aligned_expert(part, scheme, shards.capability) if shards.pads_experts else part
+            stored, side = matrix_bytes(aligned, scheme, size)
         total.add(part.kind, side)
         key = (part.kind, part.fused or part.names[0])
         fused[key] = fused.get(key, 0.0) + stored
