@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from llminfra.catalog.models.quantization_names import FORMATS
 from llminfra.diagnostics import UsageError
 from llminfra.planning.memory.case import CATALOG_NAMES
 
@@ -114,8 +115,8 @@ def _check_names(case: FitCase) -> None:
     if case.block_size is not None and case.block_size not in options["block_size"]:
         known = ", ".join(str(item) for item in options["block_size"])
         raise UsageError(f"--block-size {case.block_size} is not one that engines take: {known}")
-    if case.quantization is not None and case.quantization.lower() not in (names := _quantizations(case)):
-        raise UsageError(_unknown("--quantization", case.quantization, names))
+    if case.quantization is not None and case.quantization.lower() not in (*(names := _quantizations(case)), *FORMATS):
+        raise UsageError(_unknown("--quantization", case.quantization, (*names, *FORMATS)))
 
 
 def _quantizations(case: FitCase) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ def _quantizations(case: FitCase) -> tuple[str, ...]:
 
 def _check_gpu(text: str) -> None:
     from llminfra.catalog import instances
-    from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size, gpus
+    from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size, gpus, is_of_other_maker
 
     lowered = text.strip().lower()
     typed = instances.get(lowered.removeprefix("ml."))
@@ -138,8 +139,10 @@ def _check_gpu(text: str) -> None:
         if typed.gpu is None:
             raise UsageError(f"--gpu {text!r}: the instance type has no GPU")
         return
-    if (why := instances.excluded(lowered)) is not None:
+    if (why := instances.excluded(lowered.removeprefix("ml."))) is not None:
         raise UsageError(f"--gpu {text!r}: {why}")
+    if is_of_other_maker(lowered):
+        raise UsageError(f"--gpu {text!r} is not an NVIDIA device: there are no figures for it here, and no plan")
     if find_gpu(text) is not None or gpu_of_stated_size(text) is not None:
         return
     names = {name: gpu.name for gpu in gpus().values() for name in (gpu.name, *gpu.aliases)}

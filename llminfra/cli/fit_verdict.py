@@ -29,10 +29,10 @@ def judge(case: FitCase) -> FitResult:
     if (length := beyond_context(facts, case)) is not None:
         stops.insert(0, length)
     few = too_few_gpus(asked, result)
-    if few is not None and few.startswith("LLM_FIT_6"):
-        stops.append((few, None))
+    if few is not None and few[1]:
+        stops.append((few[0], None))
     elif few is not None:
-        notes.append(few)
+        notes.append(few[0])
     if result.fits and result.max_concurrency is not None and result.max_concurrency < 1:
         notes.append(
             f"LLM_FIT_12: the engine starts, and its cache holds {result.kv_cache_tokens or 0:,} tokens: no request of"

@@ -34,6 +34,7 @@ _SAME_METHOD = {
     "gpt_oss_mxfp4": "mxfp4",
     **FORMATS,
 }
+_SPAN_NODES = frozenset({"vllm", "sglang"})
 # vLLM looks at these before it loads anything, and no setting of its own talks it out of them: the dtype and the
 # method against the compute capability (vllm/platforms/cuda.py, vllm/model_executor/model_loader/weight_utils.py).
 _CERTAIN = frozenset({"LLM_FIT_5", "LLM_FIT_25"})
@@ -61,8 +62,11 @@ def beyond_context(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
     return text, words
 
 
-def too_few_gpus(case: FitCase, result: FitResult) -> str | None:
-    """An instance type that is named as the GPU and has fewer of them than the spread asks for."""
+def too_few_gpus(case: FitCase, result: FitResult) -> tuple[str, bool] | None:
+    """An instance type that is named as the GPU and has fewer of them than the spread: what to say, and if it stops.
+
+    Several instances are joined whole, by vLLM and SGLang, with EFA where tensor parallelism crosses them.
+    """
     typed = instances.get((case.gpu or "").strip().lower().removeprefix("ml."))
     if typed is None or typed.gpu is None:
         return None
@@ -71,10 +75,18 @@ def too_few_gpus(case: FitCase, result: FitResult) -> str | None:
     if wanted <= count:
         return None
     has = f"{typed.name} has {count} GPU{'s' if count > 1 else ''}, and the spread asks for {wanted}"
-    if wanted % count or count % tp:
-        stages = f"--tp {count} and --pp {-(-wanted // count)} would take {-(-wanted // count)} instances"
-        return f"LLM_FIT_6: {has}; {stages if count > 1 else 'name a type with more'}"
-    return f"LLM_FIT_11: {has}: {wanted // count} instances, each with whole stages"
+    if case.engine not in _SPAN_NODES:
+        return f"LLM_FIT_16: {has}; {case.engine} does not span instances: name a type with more", True
+    crosses = tp % count == 0 and count > 1 and bool(typed.efa_interfaces)
+    if wanted % count or not (count % tp == 0 or crosses):
+        return f"LLM_FIT_6: {has}; name a type with more", True
+    text = f"LLM_FIT_11: {has}: {wanted // count} instances"
+    if count % tp == 0:
+        return f"{text}, each with whole stages", False
+    return (
+        f"{text}, and tensor parallelism crosses them: tensor {count} and pipeline {wanted // count} send less",
+        False,
+    )
 
 
 def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:
@@ -118,7 +130,7 @@ def with_doubts(case: FitCase, result: FitResult) -> FitResult:
             " model's config does not have; memory is counted as if it started"
         )
     if (few := too_few_gpus(case, result)) is not None:
-        notes.append(few)
+        notes.append(few[0])
     placed = on_device(case)
     problems = device_problems(facts, placed)
     notes += [told(item) for item in problems]
