@@ -2,7 +2,7 @@
 
     python -m benchmarks.memory.run [FILE] [--worst N] [--write-docs]
 
-Without a file, both files of ``data`` are scored. ``--write-docs`` rewrites the figures in ``docs/memory.md`` and
+Without a file, all files of ``data`` are scored. ``--write-docs`` rewrites the figures in ``docs/memory.md`` and
 the table of all rows, ``docs/memory_rows.md``.
 """
 
@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.memory.scoring import Score, figures, measured_tokens, read_rows, score, share
+from benchmarks.memory.scoring import Score, figures, measured_tokens, read_rows, score, share, states_inputs
 from llminfra.planning.memory.engine_profile import resolve_version
 
 HERE = Path(__file__).parent
 ROWS = HERE / "data" / "vllm_startups.jsonl"
 MORE_ROWS = HERE / "data" / "more_startups.jsonl"
+LATEST_ROWS = HERE / "data" / "latest_startups.jsonl"
+STATED = "fully stated"
+DATASETS = {"first": ROWS, "later": MORE_ROWS, "latest": LATEST_ROWS}
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -27,7 +30,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; the exit code is 0 whatever the figures are."""
     parser = argparse.ArgumentParser(description="accuracy of the memory planner against measured start-ups")
-    parser.add_argument("file", nargs="*", type=Path, default=[ROWS, MORE_ROWS])
+    parser.add_argument("file", nargs="*", type=Path, default=list(DATASETS.values()))
     parser.add_argument("--worst", type=int, default=8, help="rows to list for every figure")
     parser.add_argument("--write-docs", action="store_true", help="rewrite docs/memory.md and docs/memory_rows.md")
     options = parser.parse_args(arguments)
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_figures(scores)
         print_groups(scores)
         print_worst(scores, options.worst)
+        print_stated(scores)
     if options.write_docs:
         write_docs()
     return 0
@@ -61,6 +65,14 @@ def print_figures(scores: Sequence[Score]) -> None:
             share((getattr(item, name) for item in scores), limit)[0] for name in ("weights", "kv_bytes", "tokens")
         )
         print(f"within {limit:4.0%}: weights {weights:6.1%}  cache bytes {kv:6.1%}  cache tokens {tokens:6.1%}")
+
+
+def print_stated(scores: Sequence[Score]) -> None:
+    """The same figures of the rows that state release, device, ranks, share and length."""
+    stated = [item for item in scores if states_inputs(item.row)]
+    print(f"\nof these {len(stated)} rows state release, device, ranks, share and length:")
+    for item in figures(stated):
+        print(f"{item.name:52s} {item.reached:6.1%}  {item.target:6.0%}  {item.rows:4d}{'' if item.met else '  below'}")
 
 
 def _line(item: Score) -> str:
@@ -114,29 +126,37 @@ def write_docs() -> None:
     text = DOCS.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    first, more = scores_of(ROWS), scores_of(MORE_ROWS)
-    DOCS.write_text(f"{head}{BEGIN}\n{figures_table(first, more)}\n{END}{tail}", encoding="utf-8")
-    ROWS_DOCS.write_text(rows_page(first, more), encoding="utf-8")
+    scores = {name: scores_of(file) for name, file in DATASETS.items()}
+    DOCS.write_text(f"{head}{BEGIN}\n{figures_table(scores)}\n{END}{tail}", encoding="utf-8")
+    ROWS_DOCS.write_text(rows_page(scores), encoding="utf-8")
     print(f"\nwrote {DOCS.name} and {ROWS_DOCS.name}")
 
 
-def figures_table(first: Sequence[Score], more: Sequence[Score]) -> str:
-    """Markdown: the figures of both files."""
-    lines = ["| figure | target | first rows | reached | later rows | reached |", "|---|---|---|---|---|---|"]
-    for one, other in zip(figures(first), figures(more), strict=True):
-        lines.append(
-            f"| {one.name} | {one.target:.0%} | {one.rows} | {one.reached:.1%} | {other.rows} | {other.reached:.1%} |"
-        )
+def figures_table(scores: Mapping[str, Sequence[Score]]) -> str:
+    """Markdown: the figures of every set of rows."""
+    columns = ["figure", "target", *(cell for name in (*scores, STATED) for cell in (f"{name} rows", "reached"))]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    stated = [item for items in scores.values() for item in items if states_inputs(item.row)]
+    for of_one_name in zip(*(figures(items) for items in (*scores.values(), stated)), strict=True):
+        cells = [cell for item in of_one_name for cell in (str(item.rows), f"{item.reached:.1%}")]
+        lines.append(f"| {of_one_name[0].name} | {of_one_name[0].target:.0%} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def rows_page(first: Sequence[Score], more: Sequence[Score]) -> str:
+TITLES = {
+    "first": "The rows that the model was made from",
+    "later": "Rows that were collected later",
+    "latest": "Rows that were collected last",
+}
+
+
+def rows_page(scores: Mapping[str, Sequence[Score]]) -> str:
     """Markdown: planned against measured, row by row."""
+    tables = "".join(f"\n## {TITLES[name]}\n\n{rows_table(items)}\n" for name, items in scores.items())
     return (
         "# Planned against measured, row by row\n\n"
         "Written by `python -m benchmarks.memory.run --write-docs`; [memory.md](memory.md) has the model and figures.\n"
-        f"\n## The rows that the model was made from\n\n{rows_table(first)}\n"
-        f"\n## Rows that were collected later\n\n{rows_table(more)}\n"
+        f"{tables}"
     )
 
 

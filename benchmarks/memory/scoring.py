@@ -10,6 +10,7 @@ from typing import Any
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitResult, fit_line
+from llminfra.planning.memory.engine_profile import parse_version
 
 FAILED = frozenset({"oom_at_load", "max_len_exceeds_kv", "no_kv_blocks"})
 BLOCK = 16
@@ -49,7 +50,9 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def left_out(row: dict[str, Any]) -> str:
-    """Why a row does not count: offloaded weights, memory shared with the CPU, devices of other makers."""
+    """Why a row does not count: what it says of itself, offloaded weights, memory shared with the CPU, other makers."""
+    if row.get("excluded"):
+        return str(row["excluded"])
     name = str(row.get("id", ""))
     if "off" in name.rsplit("-", 1)[-1] or "offload" in name:
         return "CPU offload"
@@ -61,6 +64,16 @@ def left_out(row: dict[str, Any]) -> str:
         if any(mark in gpu.lower() for mark in ("mi300", "mi325", "mi250", "amd", "gaudi", "unified")):
             return "not an NVIDIA GPU"
     return ""
+
+
+INPUTS = ("engine_version", "tensor_parallel", "gpu_memory_utilization", "max_model_len")
+
+
+def states_inputs(row: dict[str, Any]) -> bool:
+    """Whether a row of vLLM states what decides its memory: a numbered release, device, ranks, share and length."""
+    device = row.get("gpu") or row.get("total_gpu_gib")
+    numbered = parse_version(row.get("engine_version")) is not None
+    return bool(device and numbered and row.get("engine", "vllm") == "vllm" and all(row.get(key) for key in INPUTS))
 
 
 def measured_tokens(row: dict[str, Any]) -> int | None:

@@ -68,6 +68,7 @@ def vllm_budget(
     stage_weights_gib: tuple[float, ...],
     total_gib: float,
     gpu: Gpu | None,
+    loading_gib: float,
 ) -> Budget:
     """Cache memory as vLLM's profiling run finds it, on the pipeline stage with the fewest blocks.
 
@@ -100,6 +101,7 @@ def vllm_budget(
         total=total_gib,
         limit=limit,
         weights=weights_gib,
+        loading=loading_gib,
         activation=activation,
         available=available,
         usable=usable,

@@ -55,6 +55,7 @@ class FitCase(BaseModel):
             a percentage.
         kv_cache_dtype: ``auto`` or ``fp8`` and its variants.
         total_gpu_gib: What the driver reports, when known; wins over the catalog's figure for ``gpu``.
+        use_v1: ``VLLM_USE_V1`` of vLLM before 0.11, which has two engines; as the release decides where not given.
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
     """
 
@@ -85,6 +86,7 @@ class FitCase(BaseModel):
     total_gpu_gib: Annotated[float, Field(gt=0)] | None = None
     speculative_tokens: Annotated[int, Field(ge=0)] | None = None
     enable_prefix_caching: bool | None = None
+    use_v1: bool | None = None
     driver: OptionalText = None
 
 

@@ -22,6 +22,10 @@ TIGHTEST_V0 = (0, 6, 3)
 """Of the V0 releases it reserves the most memory: it counts what the allocator keeps."""
 LAST_V0 = (0, 7, 3)
 """Last release whose default engine is V0."""
+EARLY_V1 = (0, 6, 4)
+"""First release that runs V1 where ``VLLM_USE_V1`` asks for it."""
+WITHOUT_V0 = (0, 11, 0)
+"""First release whose ``vllm/engine/llm_engine.py`` is the V1 engine and no other."""
 FIRST_V1, V1_EVERYWHERE, V1_CAPABILITY = (0, 8, 0), (0, 10, 2), 80
 """Between these releases devices below compute capability 8.0 (V100, T4) fall back to V0: ``_is_v1_supported_oracle``
 of vllm/engine/arg_utils.py 0.8.0-0.10.1.1; gone in 0.10.2."""
@@ -79,6 +83,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
         packs_widest_group: See `compressed_cache.pack`.
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
+        loads_whole: A model that is quantized while it loads lies on the device in 16 bits first.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
         checks_states: The engine refuses more sequences than it has blocks of recurrent states.
         largest_graph: Largest batch size that is captured.
@@ -147,6 +152,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0
     sparse_logits_gib: float = 0.0
+    loads_whole: bool = False
     pads_experts: bool = False
     checks_states: bool = False
     largest_graph: int = 512

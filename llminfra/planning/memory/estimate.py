@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
@@ -16,12 +18,14 @@ from llminfra.planning.memory.engine_profile import (
     ASSUMED_RELEASE,
     ASSUMED_VLLM,
     CONTEXT_COUNTS_UNTIL,
+    EARLY_V1,
     FIRST_V1,
     LAST_V0,
     NEW_MODELS,
     TIGHTEST_V0,
     V1_CAPABILITY,
     V1_EVERYWHERE,
+    WITHOUT_V0,
     EngineProfile,
     first_release,
     resolve_version,
@@ -32,7 +36,7 @@ from llminfra.planning.memory.kv_specs import layer_specs
 from llminfra.planning.memory.model_runner import runner_rules
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
-from llminfra.planning.memory.settings import Settings, clean_id, resolve
+from llminfra.planning.memory.settings import Settings, clean_id, refers, resolve
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.weights import WeightBytes, rank_weights
 
@@ -99,10 +103,7 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
         return [(vllm_profile(LAST_V0), case.engine_version is not None)]
     version = resolve_version(case.engine_version if case.engine == "vllm" else ASSUMED_VLLM)
     if version is not None:
-        gpu = find_gpu(case.gpu) if case.gpu else None
-        if gpu is not None and 0 < gpu.capability < V1_CAPABILITY and FIRST_V1 <= version < V1_EVERYWHERE:
-            return [(replace(vllm_profile(LAST_V0), version=version), case.engine == "vllm")]
-        return [(vllm_profile(version), case.engine == "vllm")]
+        return [(_profile_of_release(case, version), case.engine == "vllm")]
     since = first_release(facts.architecture)
     # Wheels have had the Triton kernels of MXFP4 for longer than not, and so it is with how tokens are printed for
     # models that came shortly before that changed.
@@ -110,7 +111,21 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
     newer = replace(newer, triton_mxfp4=True, tokens_by_concurrency=since >= NEW_MODELS)
     assumed = [replace(newer, context_in_non_torch=True) if since < CONTEXT_COUNTS_UNTIL else newer]
     assumed += [vllm_profile(item) for item in (TIGHTEST_V0, LAST_V0) if since <= item][:1]
+    if case.use_v1 is not None:
+        asked = [profile for profile in assumed if (profile.scheduler == "v1") is case.use_v1]
+        assumed = asked or assumed
     return [(profile, False) for profile in assumed]
+
+
+def _profile_of_release(case: FitCase, version: tuple[int, ...]) -> EngineProfile:
+    """Rules of a release, and of its V0 or V1 engine where it has both."""
+    gpu = find_gpu(case.gpu) if case.gpu else None
+    old = gpu is not None and 0 < gpu.capability < V1_CAPABILITY and version < V1_EVERYWHERE
+    if FIRST_V1 <= version < WITHOUT_V0 and (case.use_v1 is False or (old and case.use_v1 is None)):
+        return replace(vllm_profile(LAST_V0), version=version)
+    if case.use_v1 and EARLY_V1 <= version < FIRST_V1:
+        return replace(vllm_profile(FIRST_V1), version=version)
+    return vllm_profile(version)
 
 
 def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given: bool) -> FitResult:
@@ -129,14 +144,15 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         triton_mxfp4=profile.triton_mxfp4,
         pads_experts=profile.pads_experts,
     )
-    stages = rank_weights(
+    weigh = partial(
+        rank_weights,
         facts,
-        settings.quant,
-        shards,
+        shards=shards,
         dtype=settings.dtype,
         with_mtp=settings.with_mtp,
         rope_per_layer=profile.rope_per_layer,
     )
+    stages = weigh(settings.quant)
     weights = max(stages, key=lambda item: item.total)
     plan = cache_plan(facts, profile, settings)
     length, batched = settings.max_model_len, settings.in_flight_tokens
@@ -172,8 +188,16 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     elif case.engine == "tgi":
         budget = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
     else:
-        budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu)
+        loading = weigh(None) if profile.loads_whole and quantizes_while_loading(facts, case, settings) else stages
+        loading_gib = max(stage.total for stage in loading) / GIB
+        budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu, loading_gib)
     return _with_budget(result, budget)
+
+
+def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:
+    """Whether the engine makes fp8 of a 16-bit checkpoint."""
+    quant = settings.quant
+    return quant is not None and quant.online and quant.method == "fp8" and not refers(facts, case)
 
 
 def _no_device(case: FitCase) -> str:

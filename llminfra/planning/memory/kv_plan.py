@@ -27,7 +27,7 @@ class CachePlan(Struct, frozen=True, kw_only=True):
         bytes_per_block: Pool bytes behind one block id, on the pipeline stage with the most.
         stage_bytes: The same of every stage.
         states: Recurrent states that a request holds.
-        by_concurrency: Tokens are reported as concurrency times the context length (0.21 and later).
+        by_concurrency: Tokens are reported as concurrency times the context length (0.20.1 and later).
     """
 
     block_size: int

@@ -44,6 +44,7 @@ class Found(Struct, frozen=True, kw_only=True):
         total: What the driver reports.
         limit: What the engine may use.
         weights: Largest rank.
+        loading: What it takes while it loads, more where it is quantized then.
         activation: Peak of the profiling run.
         available: Left for the cache.
         usable: The same without what the engine holds back.
@@ -58,6 +59,7 @@ class Found(Struct, frozen=True, kw_only=True):
     total: float
     limit: float
     weights: float
+    loading: float
     activation: float
     available: float
     usable: float
@@ -75,6 +77,12 @@ def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, fo
     checked = bool(plan.groups) and profile.checks_length
     if found.weights > total - found.context:
         text = f"the weights take {found.weights:.2f} GiB of the {total:.2f} GiB that the GPU has"
+        return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total))
+    if found.loading > total - found.context:
+        text = (
+            f"the weights take {found.loading:.2f} GiB of the {total:.2f} GiB that the GPU has before they are"
+            " quantized: this release loads them whole, 0.16 quantizes as it loads; take a checkpoint that is quantized"
+        )
         return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total))
     if found.available <= 0:
         text = f"nothing is left for the cache: {-found.available:.2f} GiB too little after weights and activations"

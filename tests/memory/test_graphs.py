@@ -1,0 +1,80 @@
+"""Captured graphs: sizes by release, and what they take, as start-up logs print it."""
+
+import pytest
+
+from llminfra.catalog.gpus import find_gpu
+from llminfra.catalog.models import load_model
+from llminfra.planning.memory import FitCase, fit_case
+from llminfra.planning.memory.engine_profile import vllm_profile
+from llminfra.planning.memory.overhead import captured_sizes, cuda_context_gib, old_driver
+from llminfra.planning.memory.settings import resolve
+
+LLAMA, OSS = "meta-llama/Llama-3.1-8B-Instruct", "openai/gpt-oss-20b"
+
+
+def sizes(model=LLAMA, version=(0, 11, 0), **case):
+    facts, profile = load_model(model), vllm_profile(version)
+    return captured_sizes(facts, profile, resolve(facts, FitCase(model=model, **case), profile, None, None))
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "case", "expected"),
+    [
+        # 1, 2, 4, 8, 16 ... 512: the 67 sizes that logs of 0.8 to 0.11.0 count.
+        (LLAMA, (0, 9, 2), {"max_num_seqs": 16}, (67, 0, 512)),
+        (LLAMA, (0, 10, 2), {"max_num_seqs": 256}, (67, 0, 512)),
+        (LLAMA, (0, 10, 2), {"max_num_seqs": 16}, (7, 0, 32)),
+        # Since 0.11.1 every sixteenth above 256: the 51 sizes that logs of 0.12 count, and 35 whole ones up to 256.
+        (LLAMA, (0, 12, 0), {"max_num_seqs": 256}, (51, 35, 512)),
+        (LLAMA, (0, 6, 6), {"max_num_seqs": 256}, (35, 0, 256)),
+        (LLAMA, (0, 2, 5), {"max_num_seqs": 256}, (0, 0, 0)),
+        (OSS, (0, 12, 0), {"max_num_seqs": 1024, "max_num_batched_tokens": 8192}, (83, 83, 1024)),
+        (OSS, (0, 12, 0), {"max_num_seqs": 1024, "max_num_batched_tokens": 512}, (51, 51, 512)),
+    ],
+)
+def test_captured_sizes(model, version, case, expected):
+    assert sizes(model, version, **case) == expected
+
+
+@pytest.mark.parametrize(
+    ("case", "measured"),
+    [
+        # A40 of July 2026: one rank, and four that reduce by NCCL inside the graphs.
+        ({"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A40"}, 0.56),
+        ({"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "A40", "tensor_parallel": 4}, 1.09),
+    ],
+)
+def test_graphs_are_as_measured(case, measured):
+    result = fit_case(FitCase(**case, max_model_len=32768, engine_version="0.1.dev18496+gd4e0675a7"))
+    assert result.cuda_graph_gib == pytest.approx(measured, abs=0.12)
+
+
+def test_drivers_before_cuda_124_take_more():
+    case = {"model": LLAMA, "gpu": "A10G", "engine_version": "0.4.3", "max_model_len": 8192}
+    new = fit_case(FitCase(**case, driver="550.54.15"))
+    old = fit_case(FitCase(**case, driver="535.129.03"))
+    assert old.cuda_graph_gib == pytest.approx(3.35 * new.cuda_graph_gib, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("driver", "old"),
+    [(None, False), ("", False), ("535.183.01", True), ("549", True), ("550.54.15", False), ("unknown", False)],
+)
+def test_which_drivers_are_old(driver, old):
+    assert old_driver(driver) is old
+
+
+def test_hybrid_models_reserve_by_batch_in_three_releases():
+    case = {"model": "Qwen/Qwen3.5-9B", "gpu": "H100", "max_model_len": 32768, "max_num_batched_tokens": 16384}
+    graphs = {
+        version: fit_case(FitCase(**case, engine_version=version)).cuda_graph_gib
+        for version in ("0.25.1", "0.26.0", "0.29.0")
+    }
+    assert graphs["0.26.0"] == pytest.approx(128 * 16384 / 2**20)
+    assert graphs["0.25.1"] < graphs["0.26.0"]
+    assert graphs["0.29.0"] < graphs["0.26.0"]
+
+
+@pytest.mark.parametrize(("gpu", "measured"), [("H100", 0.51), ("RTX-5090", 0.50), ("RTX-PRO-6000", 0.56)])
+def test_context_follows_the_multiprocessors(gpu, measured):
+    assert cuda_context_gib(find_gpu(gpu)) == pytest.approx(measured, abs=0.1)
