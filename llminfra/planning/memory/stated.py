@@ -39,7 +39,9 @@ def _quantization(facts: ModelFacts, case: FitCase) -> str | None:
 
 
 # Methods of engines that say no format: the checkpoint does, or its name.
-_METHODS = frozenset({"modelopt", "quark", "inc", "humming", "online", "modelopt_mixed", "experts_int8", "fp_quant"})
+_METHODS = frozenset(
+    {"modelopt", "moe_wna16", "quark", "inc", "humming", "online", "modelopt_mixed", "experts_int8", "fp_quant"}
+)
 
 
 def _architecture(facts: ModelFacts, case: FitCase) -> tuple[str, ...]:
