@@ -40,6 +40,7 @@ class Asked(Struct, frozen=True, kw_only=True):
         prompt: Tokens of a typical prompt.
         output: Tokens of a typical answer.
         spans: The engine can spread a replica over instances.
+        notes: What was not taken as it stands.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     prompt: int
     output: int
     spans: bool
+    notes: tuple[str, ...] = ()
 
 
 def find_options(
@@ -69,6 +71,7 @@ def find_options(
     from llminfra.cli.fit_request import read_case, unknown_model
     from llminfra.planning.memory.doubts import beyond_context, release_of
     from llminfra.planning.memory.estimate import facts_for
+    from llminfra.planning.memory.stated import stated
     from llminfra.planning.performance import Load
     from llminfra.planning.selection import SPAN_NODES, list_options, typical_load
 
@@ -110,6 +113,7 @@ def find_options(
         prompt=typical.prompt_tokens,
         output=typical.output_tokens,
         spans=case.engine in SPAN_NODES,
+        notes=stated(facts, case),
     )
     return asked, options
 
@@ -198,7 +202,7 @@ def options_view(
 def _notes(
     asked: Asked, options: tuple[Option, ...], region: str, concurrency: int
 ) -> Iterator[tuple[str, Literal["dim", "yellow"]]]:
-    """What the columns are, and where prices come from."""
+    """What was taken for what was asked, what the columns are, and where prices come from."""
     from llminfra.planning.selection import REGION_OF_ORDER  # when it runs
 
     good = [option for option in options if option.fits]
@@ -226,6 +230,7 @@ def _notes(
         )
     if any(option.order_usd_per_hour is not None for option in good):
         yield f"the order is that of prices in {REGION_OF_ORDER}; none of {region} is known", "yellow"
+    yield from ((f"note: {item}", "yellow") for item in asked.notes)
     if any(option.offered is False for option in good):
         yield f"* not offered in {region}", "dim"
 

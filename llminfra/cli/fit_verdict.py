@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def judge(case: FitCase) -> FitResult:
     """Memory of a case of the command line, and whether the engine starts at all on that device."""
     from llminfra.planning.memory import fit_case
-    from llminfra.planning.memory.doubts import beyond_context, device_problems, told, too_few_gpus
+    from llminfra.planning.memory.doubts import beyond_context, device_problems, short_of_one, told, too_few_gpus
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.refusals import on_device
 
@@ -33,11 +33,8 @@ def judge(case: FitCase) -> FitResult:
         stops.append((few[0], None))
     elif few is not None:
         notes.append(few[0])
-    if result.fits and result.max_concurrency is not None and result.max_concurrency < 1:
-        notes.append(
-            f"LLM_FIT_12: the engine starts, and its cache holds {result.kv_cache_tokens or 0:,} tokens: no request of"
-            f" {result.max_model_len or 0:,} tokens fits; set --max-model-len to that or less"
-        )
+    if (short := short_of_one(result)) is not None:
+        notes.append(f"{short}; set --max-model-len to that or less")
     update: dict[str, object] = {"findings": (*result.findings, *notes)}
     if stops:
         listed = [text for text, _ in stops]

@@ -10,7 +10,7 @@ _PLAN = LooksAt.PLAN
 RULES = (
     emitted(
         "LLM_INPUT_1",
-        "What the quantization stores is known",
+        "What weights are stored in is known",
         severity=Severity.WARNING,
         looks_at=_PLAN,
         why="A name that says no format, or one that is not modelled (GGUF, EXL2, AQLM, HQQ), leaves the weights "

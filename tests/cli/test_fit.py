@@ -320,3 +320,10 @@ def test_the_list_says_where_more_than_one_instance_is_needed(run: Run) -> None:
     assert "2 × p5.48xlarge" not in run(*large, "--engine", "tgi").out
     rows = json.loads(run(*large, "--json").out)
     assert {row["nodes"] for row in rows if row["instance_type"] == "p5.48xlarge"} == {2}
+
+
+def test_the_list_says_what_a_config_leaves_open(workdir: Path, run: Run) -> None:
+    config = {"model_type": "foo", "hidden_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 16,
+              "num_key_value_heads": 8, "intermediate_size": 4096, "vocab_size": 32000}  # fmt: skip
+    path = write(workdir, json.dumps(config), "config.json")
+    assert "note: LLM_INPUT_4: model_type 'foo'" in plain(run("fit", "acme/own", "--config", path).out)

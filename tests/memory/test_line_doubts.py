@@ -174,3 +174,16 @@ def test_a_device_that_is_not_known_has_a_code_of_its_own():
 def test_lines_and_numbers_that_only_json_knows():
     (line,) = fit_jsonl(['{"id": NaN, "model": "Qwen/Qwen3-8B"}'])
     assert json.loads(line)["id"] == "NaN"
+
+
+def test_a_cache_without_room_for_one_request_is_a_finding():
+    result = fit(model="Qwen/Qwen3-32B", engine="sglang", gpu="H100")
+    assert (result.fits, codes(result)) == (True, ["LLM_FIT_12"])
+
+
+@pytest.mark.parametrize(
+    ("case", "code"), [({"dtype": "int7"}, "LLM_INPUT_1"), ({"engine_version": "9.9"}, "LLM_FIT_8")]
+)
+def test_other_names_that_are_not_known(case: dict[str, str], code: str):
+    assert codes(fit(**case)) == [code]
+    assert codes(fit(dtype="bf16", engine_version="0.33.0")) == []

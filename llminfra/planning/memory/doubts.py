@@ -113,6 +113,16 @@ def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:
     return found
 
 
+def short_of_one(result: FitResult) -> str | None:
+    """An engine that starts and has no room for one request of full length: SGLang, and vLLM before it checked."""
+    if not result.fits or result.max_concurrency is None or result.max_concurrency >= 1:
+        return None
+    return (
+        f"LLM_FIT_12: the engine starts, and its cache holds {result.kv_cache_tokens or 0:,} tokens: no request of"
+        f" {result.max_model_len or 0:,} tokens fits"
+    )
+
+
 def told(problem: GpuProblem) -> str:
     """``CODE: what is wrong; what to change``."""
     return f"{problem.code}: {problem.message}; {problem.fix}"
@@ -131,6 +141,8 @@ def with_doubts(case: FitCase, result: FitResult) -> FitResult:
         )
     if (few := too_few_gpus(case, result)) is not None:
         notes.append(few[0])
+    if (short := short_of_one(result)) is not None:
+        notes.append(f"{short}; lower max_model_len to that or less")
     placed = on_device(case)
     problems = device_problems(facts, placed)
     notes += [told(item) for item in problems]

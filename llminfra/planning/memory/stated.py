@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from llminfra.catalog.engines import lists_architecture
+from llminfra.catalog.engines import known_versions, lists_architecture
 from llminfra.catalog.gpus import is_of_other_maker
 from llminfra.catalog.models import ModelFacts
 from llminfra.catalog.models.quantization_names import is_sixteen_bit, names_format
 from llminfra.planning.memory.case import ENGINES, FitCase
-from llminfra.planning.memory.engine_profile import engine_data
+from llminfra.planning.memory.engine_profile import engine_data, parse_version
 from llminfra.planning.memory.settings import quantization
 
 MODELLED = frozenset({"vllm", "sglang", "tgi"})
@@ -16,7 +16,7 @@ MODELLED = frozenset({"vllm", "sglang", "tgi"})
 
 def stated(facts: ModelFacts, case: FitCase) -> tuple[str, ...]:
     """``CODE: sentence`` for every name that was not taken as it stands, and for what the config left open."""
-    found = (_quantization(facts, case), _cache(case), _engine(case), _device(case))
+    found = (_quantization(facts, case), _dtype(case), _cache(case), _engine(case), _release(case), _device(case))
     left_open = (f"LLM_INPUT_4: {item}" for item in (*facts.notes, *_architecture(facts, case)))
     return (*(item for item in found if item is not None), *left_open)
 
@@ -53,6 +53,24 @@ def _architecture(facts: ModelFacts, case: FitCase) -> tuple[str, ...]:
         f"architecture {name!r} is none that vLLM's releases list: layers are read by model_type {facts.model_type!r}"
     )
     return (text,)
+
+
+def _dtype(case: FitCase) -> str | None:
+    name = (case.dtype or "auto").strip().lower().removeprefix("torch.")
+    if name in {*engine_data()["options"]["dtype"], "bf16", "fp16"}:
+        return None
+    return f"LLM_INPUT_1: dtype {case.dtype!r} is not known here: what is not quantized is counted in 16 bit"
+
+
+def _release(case: FitCase) -> str | None:
+    """A release that nobody has read: its rules are those of the newest that were."""
+    if case.engine != "vllm" or case.engine_version is None:
+        return None
+    newest = known_versions("vllm")[-1]
+    numbers = parse_version(case.engine_version)
+    if numbers is None or numbers <= (parse_version(newest) or numbers):
+        return None
+    return f"LLM_FIT_8: vllm {case.engine_version} is newer than what is known here: the rules of {newest} are taken"
 
 
 def _cache(case: FitCase) -> str | None:
