@@ -17,7 +17,7 @@ ACCEPTED = {
     (
         "LLM_COST_2",
         "budget_usd_per_month",
-    ): "Prices of us-east-2 come from `llminfra catalog refresh` alone.",
+    ): "Endpoints and Lustre have no packaged price in us-east-2: `llminfra catalog refresh` asks.",
 }
 
 bucket = ModelBucket(name="acme-deepseek-weights")

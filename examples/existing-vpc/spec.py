@@ -11,10 +11,6 @@ ACCEPTED = {
     ("CKV_K8S_15", "endpoints.*"): "Release tags do not move; Always would make each start depend on the registry.",
     ("CKV_K8S_22", "endpoints.*"): "CUDA libraries write outside the cache volumes; the user has no privileges at all.",
     ("CKV_K8S_43", "endpoints.*"): "Release tags do not move; digests come with our own image mirror.",
-    (
-        "LLM_COST_2",
-        "budget_usd_per_month",
-    ): "Prices of eu-central-1 come from `llminfra catalog refresh` alone.",
 }
 
 gpus = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 2), capacity=OnDemand())

@@ -17,7 +17,7 @@ ACCEPTED = {
     (
         "LLM_COST_2",
         "budget_usd_per_month",
-    ): "Prices of us-east-2 come from `llminfra catalog refresh` alone.",
+    ): "Capacity blocks of p5e.48xlarge have no list price: `llminfra catalog refresh` asks for an offer.",
 }
 
 one = GpuPool(

@@ -24,12 +24,26 @@ class RecordedPrice(Fact):
     note: str = ""
 
 
-class PriceFile(Fact):
-    """Prices of one region on one day, by instance type and way to buy."""
+class RecordedServicePrice(Fact):
+    """One price of something other than an instance, in US dollars per unit, with where it was asked."""
 
+    usd: float = Field(ge=0)
+    unit: str
+    source: str
+    note: str = ""
+
+
+class PriceFile(Fact):
+    """Prices of one region on one day: of instances by type and way to buy, of services by the name of their look-up.
+
+    Version 1, which did not say so, had instances alone.
+    """
+
+    version: Literal[1, 2] = 1
     region: str
     date: str
     prices: dict[str, dict[Kind, RecordedPrice]]
+    services: dict[str, RecordedServicePrice] = Field(default_factory=dict)
 
 
 def read_price_file(path: Path) -> PriceFile:
@@ -45,16 +59,27 @@ def read_price_file(path: Path) -> PriceFile:
         raise UsageError(msg) from None
 
 
-def refreshed(instance_type: str, region: str, kind: Kind) -> tuple[RecordedPrice, str] | None:
-    """The price in the file that the environment names, with its date; ``None`` where there is none."""
+def named_file(region: str) -> PriceFile | None:
+    """The file that the environment names, where it is one of the region."""
     name = os.environ.get(VARIABLE)
     if not name:
         return None
     file = _read(name, Path(name).stat().st_mtime_ns if Path(name).exists() else 0)
-    if file.region != region:
-        return None
-    found = file.prices.get(instance_type, {}).get(kind)
-    return None if found is None else (found, file.date)
+    return file if file.region == region else None
+
+
+def refreshed(instance_type: str, region: str, kind: Kind) -> tuple[RecordedPrice, str] | None:
+    """The price in the file that the environment names, with its date; ``None`` where there is none."""
+    file = named_file(region)
+    found = None if file is None else file.prices.get(instance_type, {}).get(kind)
+    return None if file is None or found is None else (found, file.date)
+
+
+def refreshed_service(name: str, region: str) -> tuple[RecordedServicePrice, str] | None:
+    """The same for a price of something other than an instance."""
+    file = named_file(region)
+    found = None if file is None else file.services.get(name)
+    return None if file is None or found is None else (found, file.date)
 
 
 @cache

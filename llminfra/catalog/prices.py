@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from llminfra.catalog import regions
 from llminfra.catalog.datafile import Fact, read_data
-from llminfra.catalog.price_file import Kind, refreshed
+from llminfra.catalog.price_file import Kind, RecordedPrice, RecordedServicePrice, refreshed, refreshed_service
 
 #: Hours that AWS's own calculator counts for a month (365 * 24 / 12).
 HOURS_PER_MONTH = 730
@@ -30,6 +31,7 @@ ServicePriceName = Literal[
     "load_balancer_hour",
     "nat_gateway_gb",
     "nat_gateway_hour",
+    "public_ipv4_hour",
     "s3_standard_gb_month",
     "secret_month",
     "vpc_endpoint_gb",
@@ -69,7 +71,7 @@ def on_demand_usd_per_hour(instance_type: str, region: str) -> Price | None:
     """List price of one running instance, or ``None`` where it is not at hand.
 
     ``None`` also for types that have no on-demand price, such as p5e.48xlarge. A file of refreshed prices
-    (:mod:`llminfra.catalog.price_file`) wins over the packaged ones.
+    (:mod:`llminfra.catalog.price_file`) wins over the packaged ones, which are second-hand outside ``priced_regions``.
     """
     return refreshed_usd_per_hour(instance_type, region, "on-demand") or _packaged(instance_type, region)
 
@@ -88,8 +90,11 @@ def refreshed_usd_per_hour(instance_type: str, region: str, kind: Kind) -> Price
     if found is None:
         return None
     price, date = found
-    source = f"{price.source}; {price.note}" if price.note else price.source
-    return Price(usd=price.usd_per_hour, unit="instance-hour", region=region, date=date, source=source)
+    return Price(usd=price.usd_per_hour, unit="instance-hour", region=region, date=date, source=_told(price))
+
+
+def _told(price: RecordedPrice | RecordedServicePrice) -> str:
+    return f"{price.source}; {price.note}" if price.note else price.source
 
 
 def usd_per_hour(instance_type: str, region: str, kind: Kind) -> Price | None:
@@ -104,13 +109,17 @@ def _packaged(instance_type: str, region: str) -> Price | None:
     data = read_data("prices.json")
     usd = data["on_demand_usd_per_hour"].get(region, {}).get(instance_type)
     if usd is None:
-        return None
+        return _second_hand("on_demand_second_hand", instance_type, region)
     return Price(usd=usd, unit="instance-hour", region=region, date=data["_date"], source=data["_source"])
 
 
 @cache
 def _packaged_hosting(instance_type: str, region: str) -> Price | None:
-    data = read_data("prices.json")["sagemaker_hosting"]
+    return _second_hand("sagemaker_hosting", instance_type, region)
+
+
+def _second_hand(part: str, instance_type: str, region: str) -> Price | None:
+    data = read_data("prices.json")[part]
     usd = data["usd_per_hour"].get(region, {}).get(instance_type)
     if usd is None:
         return None
@@ -119,11 +128,25 @@ def _packaged_hosting(instance_type: str, region: str) -> Price | None:
     )
 
 
-@cache
 def service_price(name: ServicePriceName, region: str) -> Price | None:
-    """Price of something other than an instance, or ``None`` where it is not at hand for the region."""
+    """Price of something other than an instance, or ``None`` where it is not at hand for the region.
+
+    A file of refreshed prices wins over the packaged ones.
+    """
+    found = refreshed_service(name, region)
+    if found is None:
+        return _packaged_service(name, region)
+    price, date = found
+    return Price(usd=price.usd, unit=price.unit, region=region, date=date, source=_told(price))
+
+
+@cache
+def _packaged_service(name: ServicePriceName, region: str) -> Price | None:
+    """A region's own price, or the one that every region of its partition has."""
     data = read_data("prices.json")
-    row = data["services"].get(region, {}).get(name)
+    known = regions.get(region)
+    everywhere = data["services_of_partition"].get(known.partition, {}) if known is not None else {}
+    row = data["services"].get(region, {}).get(name) or everywhere.get(name)
     if row is None:
         return None
     source = data["service_sources"][row["source"]]
@@ -137,5 +160,5 @@ def lustre_usd_per_gib_month(throughput_mbps_per_tib: int, region: str) -> Price
 
 
 def priced_regions() -> tuple[str, ...]:
-    """Regions whose on-demand instance prices are at hand."""
+    """Regions whose on-demand instance prices are at hand, first-hand and of every type."""
     return tuple(read_data("prices.json")["on_demand_usd_per_hour"])

@@ -1,6 +1,7 @@
 """Today's prices from AWS, for ``llminfra catalog refresh``: on demand, reserved, savings plan, spot, capacity block.
 
-Instances of SageMaker endpoints, which are called ``ml.…``, are asked for on demand.
+Instances of SageMaker endpoints, which are called ``ml.…``, are asked for on demand, and so is everything that is no
+instance and costs money (:mod:`llminfra.catalog.service_refresh`).
 
 The clients are boto3's (extra ``aws``), passed in by the caller: this module imports none of them. What an account may
 not ask is left out, and said. The file that comes out is read by the look-ups of :mod:`llminfra.catalog.prices` when
@@ -10,28 +11,20 @@ not ask is left out, and said. The file that comes out is read by the look-ups o
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-from llminfra.catalog.instances import all_gpu_types
+from llminfra.catalog import instances
 from llminfra.catalog.price_file import Kind, PriceFile, RecordedPrice
+from llminfra.catalog.price_list import Pricing, on_demand, pages, products
+from llminfra.catalog.service_refresh import service_prices
 
-#: The price list answers in these regions only; each has the prices of all.
-PRICE_LIST_REGION = "us-east-1"
 _BLOCK_HOURS = 24
 _TERM = "1yr"
 _SECONDS_PER_YEAR = 31_536_000
-
-
-class Pricing(Protocol):
-    """boto3's ``pricing`` client, as far as it is used."""
-
-    def get_products(self, **arguments: Any) -> Mapping[str, Any]:
-        """Products of a service with their prices."""
 
 
 class Ec2(Protocol):
@@ -78,28 +71,45 @@ def refresh_prices(
         pricing: Client of the price list, in ``PRICE_LIST_REGION``.
         ec2: For spot and capacity-block prices; ``None`` leaves them out.
         savings_plans: For savings-plan rates; ``None`` leaves them out.
-        instance_types: What to ask for; ``None``: every GPU type of the catalog.
+        instance_types: What to ask for; ``None``: every type of the catalog from the price list, and every GPU type in
+            all other ways to buy it.
         now: Time to record; ``None``: the time it is, UTC.
         refusals: Exceptions of the clients that mean "not allowed" or "not known": they become problems.
-        progress: Told the instance type that is asked for.
+        progress: Told the instance type or service that is asked for.
 
     Returns:
-        The prices, and what could not be asked, one line each.
+        The prices, and what could not be had, one line each.
     """
     moment = now or dt.datetime.now(tz=dt.UTC)
-    names = tuple(instance_types) if instance_types is not None else tuple(item.name for item in all_gpu_types())
+    gpus = tuple(item.name for item in instances.all_gpu_types())
+    names = tuple(instance_types) if instance_types is not None else gpus
     found = _Collected()
+    if instance_types is None:
+        progress("EC2")
+        everything = instances.names()
+        ask = partial(_list_prices, found, pricing, region, everything, {})
+        _guard(found, refusals, f"price list of EC2 in {region}", ask)
     for name in names:
         progress(name)
-        _guard(found, refusals, f"price list of {name}", partial(_list_prices, found, pricing, name, region))
+        if instance_types is not None:
+            ask = partial(_list_prices, found, pricing, region, (name,), {"instanceType": name})
+            _guard(found, refusals, f"price list of {name}", ask)
         _guard(found, refusals, f"price list of ml.{name}", partial(_hosting_price, found, pricing, name, region))
+    services, missing = service_prices(region, pricing, refusals=refusals, progress=progress)
+    found.problems += missing
     if ec2 is not None:
         _guard(found, refusals, "spot prices", lambda: _spot(found, ec2, names, moment))
         for name in names:
             _guard(found, refusals, f"capacity blocks of {name}", partial(_block, found, ec2, name))
     if savings_plans is not None:
         _guard(found, refusals, "savings plans", lambda: _savings(found, savings_plans, names, region))
-    file = PriceFile(region=region, date=moment.date().isoformat(), prices=dict(sorted(found.prices.items())))
+    file = PriceFile(
+        version=2,
+        region=region,
+        date=moment.date().isoformat(),
+        prices=dict(sorted(found.prices.items())),
+        services=services,
+    )
     return file, tuple(found.problems)
 
 
@@ -110,37 +120,28 @@ def _guard(found: _Collected, refusals: tuple[type[Exception], ...], what: str, 
         found.problems.append(f"{what}: {error}")
 
 
-def _pages(call: Callable[..., Mapping[str, Any]], key: str, token: str, **arguments: Any) -> Iterable[Any]:
-    """Every item of a paged answer."""
-    following: dict[str, str] = {}
-    while True:
-        answer = call(**arguments, **following)
-        yield from answer.get(key, ())
-        if not answer.get(token):
-            return
-        following = {token: answer[token]}
-
-
-def _list_prices(found: _Collected, pricing: Pricing, name: str, region: str) -> None:
+def _list_prices(
+    found: _Collected, pricing: Pricing, region: str, names: Collection[str], chosen: Mapping[str, str]
+) -> None:
+    """Prices of instances on EC2: of one type where ``chosen`` names it, else of all that are among ``names``."""
     wanted = {
-        "instanceType": name,
+        **chosen,
         "regionCode": region,
         "operatingSystem": "Linux",
         "tenancy": "Shared",
         "preInstalledSw": "NA",
         "capacitystatus": "Used",
         "licenseModel": "No License required",
+        "marketoption": "OnDemand",
     }
-    filters = [{"Type": "TERM_MATCH", "Field": key, "Value": value} for key, value in wanted.items()]
-    for text in _pages(
-        pricing.get_products, "PriceList", "NextToken", ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1"
-    ):
-        product = json.loads(text) if isinstance(text, str) else text
-        terms = product.get("terms", {})
-        for offer in terms.get("OnDemand", {}).values():
+    for product in products(pricing, "AmazonEC2", wanted):
+        name = chosen.get("instanceType") or product.get("product", {}).get("attributes", {}).get("instanceType", "")
+        if name not in names:
+            continue
+        for offer in on_demand(product):
             if (usd := _hourly(offer)) is not None:
                 found.add(name, "on-demand", usd, "AWS Price List API, AmazonEC2, on demand")
-        for offer in terms.get("Reserved", {}).values():
+        for offer in product.get("terms", {}).get("Reserved", {}).values():
             options = offer.get("termAttributes", {})
             if (
                 options.get("LeaseContractLength") == _TERM
@@ -164,17 +165,8 @@ def _hosting_price(found: _Collected, pricing: Pricing, name: str, region: str) 
         "instanceName": f"ml.{name}",
         "platoinstancetype": "Hosting",
     }
-    filters = [{"Type": "TERM_MATCH", "Field": key, "Value": value} for key, value in wanted.items()]
-    for text in _pages(
-        pricing.get_products,
-        "PriceList",
-        "NextToken",
-        ServiceCode="AmazonSageMaker",
-        Filters=filters,
-        FormatVersion="aws_v1",
-    ):
-        product = json.loads(text) if isinstance(text, str) else text
-        for offer in product.get("terms", {}).get("OnDemand", {}).values():
+    for product in products(pricing, "AmazonSageMaker", wanted):
+        for offer in on_demand(product):
             if (usd := _hourly(offer)) is not None:
                 found.add(f"ml.{name}", "on-demand", usd, "AWS Price List API, AmazonSageMaker, hosting")
 
@@ -190,7 +182,7 @@ def _hourly(offer: Mapping[str, Any]) -> float | None:
 
 def _spot(found: _Collected, ec2: Ec2, names: tuple[str, ...], moment: dt.datetime) -> None:
     lowest: dict[str, tuple[float, str]] = {}
-    for row in _pages(
+    for row in pages(
         ec2.describe_spot_price_history,
         "SpotPriceHistory",
         "NextToken",
@@ -209,7 +201,7 @@ def _spot(found: _Collected, ec2: Ec2, names: tuple[str, ...], moment: dt.dateti
 def _block(found: _Collected, ec2: Ec2, name: str) -> None:
     offers = [
         (float(row["UpfrontFee"]) / (row["InstanceCount"] * row["CapacityBlockDurationHours"]), str(row["StartDate"]))
-        for row in _pages(
+        for row in pages(
             ec2.describe_capacity_block_offerings,
             "CapacityBlockOfferings",
             "NextToken",
@@ -227,7 +219,7 @@ def _block(found: _Collected, ec2: Ec2, name: str) -> None:
 
 def _savings(found: _Collected, savings_plans: SavingsPlans, names: tuple[str, ...], region: str) -> None:
     for start in range(0, len(names), 10):
-        for row in _pages(
+        for row in pages(
             savings_plans.describe_savings_plans_offering_rates,
             "searchResults",
             "nextToken",

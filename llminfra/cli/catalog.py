@@ -19,15 +19,19 @@ def _group() -> None:
 def refresh(
     region: Annotated[str, typer.Option(help="AWS region of the prices.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")] = Path("prices.json"),
-    types: Annotated[list[str] | None, typer.Option("--type", help="Instance type; all GPU types without it.")] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="Instance type; all of the catalog without it.")
+    ] = None,
 ) -> None:
-    """Ask AWS for on-demand, reserved, savings-plan, spot and capacity-block prices.
+    """Ask AWS for prices: instances on demand, reserved, by savings plan, spot and capacity block, and services.
 
+    Services are what else a plan counts: clusters, NAT gateways, VPC endpoints, load balancers, volumes, file systems.
     Uses the credentials of the environment, as the AWS command line does. Set LLMINFRA_PRICES to the file to plan with
     it.
     """
     from llminfra.catalog.price_file import VARIABLE  # loaded when the command runs
-    from llminfra.catalog.refresh import PRICE_LIST_REGION, refresh_prices
+    from llminfra.catalog.price_list import PRICE_LIST_REGION
+    from llminfra.catalog.refresh import refresh_prices
     from llminfra.cli.extras import need
     from llminfra.cli.files import write_file
     from llminfra.cli.output import working_on
@@ -49,7 +53,8 @@ def refresh(
         msg = f"AWS cannot be asked: {error}"
         raise ToolError(msg) from None
     for problem in problems:
-        typer.echo(f"not asked: {problem}", err=True)
+        typer.echo(f"no price: {problem}", err=True)
     write_file(output, found.model_dump_json(indent=1) + "\n")
-    typer.echo(f"{output}: prices of {len(found.prices)} instance types in {region} on {found.date}")
+    had = f"{len(found.prices)} instance types and {len(found.services)} services"
+    typer.echo(f"{output}: prices of {had} in {region} on {found.date}")
     typer.echo(f"export {VARIABLE}={output.resolve()}")

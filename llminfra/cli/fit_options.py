@@ -229,7 +229,7 @@ def _notes(
             "yellow",
         )
     if any(option.order_usd_per_hour is not None for option in good):
-        yield f"the order is that of prices in {REGION_OF_ORDER}; none of {region} is known", "yellow"
+        yield f"types without a price are in the order of on-demand prices in {REGION_OF_ORDER}", "yellow"
     yield from ((f"note: {item}", "yellow") for item in asked.notes)
     if any(option.offered is False for option in good):
         yield f"* not offered in {region}", "dim"

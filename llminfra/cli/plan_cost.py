@@ -11,8 +11,8 @@ from rich.text import Text
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.words import bound, dot
-from llminfra.planning.cost import CostRange, total_cost
-from llminfra.planning.cost_views import costs_by_stack, endpoint_costs, purchase_options
+from llminfra.planning.cost import CostRange, how_to_price, total_cost
+from llminfra.planning.cost_views import costs_by_stack, endpoint_costs, purchase_options, unpriced
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, Plan
@@ -40,8 +40,8 @@ def cost_section(plan: Plan) -> RenderableType:
         below.add_row(Text(f"[{number}]", style="dim"), Text(note, style="dim"))
     basis = f"{dated}; a month has {HOURS_PER_MONTH:g} hours; requests, traffic and logs come on top"
     below.add_row(Text("–", style="dim", justify="right"), Text(basis, style="dim"))
-    if total.unpriced:
-        text = f"without the prices of {', '.join(total.unpriced)}, which are unknown in {plan.platform.region}"
+    for missing in unpriced(plan):
+        text = f"without the prices of {', '.join(missing.lines)}, unknown in {plan.platform.region}: {missing.how}"
         below.add_row(Text("≥", style="bold yellow", justify="right"), Text(text, style="yellow"))
     for text in _bought(plan):
         below.add_row(Text("–", style="dim", justify="right"), Text(text, style="dim"))
@@ -102,9 +102,8 @@ def _bought(plan: Plan) -> list[str]:
             prices = dot(*(f"{item.kind} ${item.usd_per_hour:,.2f} ({item.price_date})" for item in known))
             lines.append(f"a node of {pool.name}: {prices}")
     if missing:
-        lines.append(
-            "spot, reserved, savings-plan and capacity-block prices: `llminfra catalog refresh`, then LLMINFRA_PRICES"
-        )
+        how = how_to_price(plan.platform.region)
+        lines.append(f"spot, reserved, savings-plan and capacity-block prices: {how}")
     return lines
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from llminfra.catalog import prices
+from llminfra.catalog import prices, regions
+from llminfra.catalog.price_file import VARIABLE, named_file
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.plan import CostLine
 
@@ -104,8 +105,8 @@ def check_budget(platform: Platform, costs: tuple[CostLine, ...], findings: Find
             f"the budget cannot be proved: prices in {platform.region} are unknown of {', '.join(total.unpriced)}",
             found=f"at least ${most:,.0f} a month, and what has no price" if most else "no price is known",
             expected=f"every price, so that at most ${budget:,.0f} can be proved",
-            fix=f"run `llminfra catalog refresh --region {platform.region}` and set LLMINFRA_PRICES for the prices of "
-            "instances; for what it cannot ask leave room in the budget, and waive this rule",
+            fix=f"get the prices: {how_to_price(platform.region)}; for what AWS's price list does not tell leave room "
+            "in the budget, and waive this rule",
         )
 
 
@@ -120,6 +121,17 @@ def total_cost(lines: Iterable[CostLine]) -> CostRange:
     )
 
 
+def how_to_price(region: str) -> str:
+    """What gets the prices that a region lacks: a command, where one does."""
+    known = regions.get(region)
+    if known is not None and known.partition == _CHINA:
+        return "AWS's price list of China is in CNY, and `llminfra catalog refresh` asks for US dollars"
+    command = f"`llminfra catalog refresh --region {region}`, then {VARIABLE}"
+    file = named_file(region)
+    return command if file is None else f"the file of {file.date} that {VARIABLE} names has none; {command} anew"
+
+
+_CHINA = "aws-cn"
 _KINDS: dict[str, Kind] = {"capacity-block": "capacity-block", "spot": "spot"}
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from llminfra.catalog import prices
 from llminfra.catalog.price_file import Kind
 from llminfra.catalog.prices import HOURS_PER_MONTH
-from llminfra.planning.cost import CostRange, total_cost
+from llminfra.planning.cost import CostRange, how_to_price, total_cost
 
 if TYPE_CHECKING:
     from llminfra.planning.endpoint_plan import EndpointPlan
@@ -58,6 +58,28 @@ class PurchaseOption(Struct, frozen=True, kw_only=True):
     source: str
 
 
+class Unpriced(Struct, frozen=True, kw_only=True):
+    """Things without a price, and what gets it; the sums leave them out.
+
+    Attributes:
+        lines: The lines, each as ``spec path (what)``.
+        how: The command that asks for the price, or why none does.
+    """
+
+    lines: tuple[str, ...]
+    how: str
+
+
+def unpriced(plan: Plan) -> tuple[Unpriced, ...]:
+    """Lines that have no price at most, together where the same thing gets it."""
+    found: dict[str, list[str]] = {}
+    for line in plan.costs:
+        if line.usd_per_hour_max is None:
+            how = line.note if line.on_request else how_to_price(plan.platform.region)
+            found.setdefault(how, []).append(f"{line.spec_path} ({line.what})")
+    return tuple(Unpriced(lines=tuple(lines), how=how) for how, lines in found.items())
+
+
 def costs_by_stack(plan: Plan) -> dict[Stack, CostRange]:
     """Every stack that costs money, in the order of their making."""
     elsewhere: dict[str, Stack] = {f"endpoints.{item.name}": "ec2" for item in plan.ec2}
@@ -97,7 +119,7 @@ def purchase_options(pool: PoolPlan, region: str) -> tuple[PurchaseOption, ...]:
                 kind=kind,
                 usd_per_hour=price.usd if price else None,
                 price_date=price.date if price else None,
-                source=price.source if price else "not in the catalog: run `llminfra catalog refresh`",
+                source=price.source if price else f"not in the catalog: {how_to_price(region)}",
             )
         )
     return tuple(found)

@@ -22,7 +22,10 @@ ROLE_FIELDS = ("replicas", "parallelism")
 
 
 class CostLine(Struct, frozen=True, kw_only=True):
-    """What one thing costs in USD an hour, at its fewest and at its most; ``None``: no price for it in the catalog."""
+    """What one thing costs in USD an hour, at its fewest and at its most; ``None``: no price for it in the catalog.
+
+    Where AWS tells a price ``on_request`` only, no command asks for it.
+    """
 
     spec_path: str
     what: str
@@ -30,6 +33,7 @@ class CostLine(Struct, frozen=True, kw_only=True):
     usd_per_hour_max: float | None
     price_date: str | None
     note: str = ""
+    on_request: bool = False
 
 
 class QuotaLine(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost import cost_line, span
 from llminfra.planning.plan import CostLine
 
-_UNKNOWN = "no price of this ml. type is at hand: `llminfra catalog refresh` asks for it"
+_UNKNOWN = "no price of this ml. type is at hand"
 
 if TYPE_CHECKING:
     from llminfra.planning.gateways import GatewayPlan

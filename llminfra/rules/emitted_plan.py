@@ -212,9 +212,11 @@ RULES = (
         "The budget can be proved",
         severity=Severity.WARNING,
         looks_at=_PLAN,
-        why="A sum that leaves out what has no price stays below any budget. Packaged prices are of few regions.",
-        fix="run `llminfra catalog refresh` and set LLMINFRA_PRICES for the prices of instances; for what it cannot "
-        "ask, such as a gateway in another region, leave room in the budget and waive this rule with the reason",
+        why="A sum that leaves out what has no price stays below any budget. Packaged prices are those that public "
+        "records state: nearly all of us-east-1, few of other regions.",
+        fix="run `llminfra catalog refresh --region …` and set LLMINFRA_PRICES: it asks AWS for instances and for all "
+        "services that a plan counts; for what AWS's price list does not tell, such as model units of Bedrock, leave "
+        "room in the budget and waive this rule with the reason",
         source=("llminfra: _note in catalog/data/prices.json",),
     ),
 )

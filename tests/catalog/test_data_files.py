@@ -17,6 +17,7 @@ NAMES = [
     "instances.json",
     "nic_layouts.json",
     "offerings.json",
+    "price_list.json",
     "prices.json",
     "quotas.json",
     "regions.json",

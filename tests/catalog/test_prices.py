@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 
-from llminfra.catalog import instances, prices
+from llminfra.catalog import instances, prices, regions
 from llminfra.catalog.datafile import read_data
 
 
@@ -18,7 +18,42 @@ def test_p5_in_us_east_1():
 def test_an_unknown_region_or_type_has_no_price():
     assert prices.on_demand_usd_per_hour("p5.48xlarge", "eu-west-1") is None
     assert prices.on_demand_usd_per_hour("p5e.48xlarge", "us-east-1") is None
+    assert prices.on_demand_usd_per_hour("p5e.48xlarge", "us-east-2") is None
     assert prices.service_price("nat_gateway_hour", "eu-west-1") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "region", "usd"),
+    [
+        ("p5en.48xlarge", "us-east-2", 63.296),
+        ("g6e.24xlarge", "us-west-2", 15.06559),
+        ("m7i.xlarge", "eu-central-1", 0.2415),
+    ],
+)
+def test_some_types_of_other_regions_have_second_hand_prices(name: str, region: str, usd: float):
+    price = prices.on_demand_usd_per_hour(name, region)
+    assert price is not None
+    assert (price.usd, price.unverified) == (usd, True)
+    assert "skypilot" in price.source
+    assert region not in prices.priced_regions()
+
+
+def test_second_hand_prices_are_of_the_catalogs_types():
+    for region in read_data("prices.json")["on_demand_second_hand"]["usd_per_hour"].values():
+        assert set(region) <= set(instances.names())
+
+
+def test_a_cluster_costs_the_same_in_every_commercial_region_and_is_unknown_in_others():
+    for name in regions.names():
+        cluster = prices.service_price("eks_cluster_hour", name)
+        known = regions.get(name)
+        assert known is not None
+        if known.partition == "aws":
+            assert cluster is not None
+            assert (cluster.usd, cluster.region) == (0.1, name)
+        else:
+            assert cluster is None
+    assert prices.service_price("eks_cluster_hour", "nowhere") is None
 
 
 def test_every_gpu_type_but_one_is_priced_in_us_east_1():
@@ -52,7 +87,13 @@ def test_every_service_price_has_a_source_and_a_date(name: prices.ServicePriceNa
 
 
 def test_the_file_has_no_price_without_a_name_in_the_type():
-    assert set(read_data("prices.json")["services"]["us-east-1"]) == set(get_args(prices.ServicePriceName))
+    names = set(get_args(prices.ServicePriceName))
+    data = read_data("prices.json")
+    assert set(data["services"]["us-east-1"]) == names
+    for rows in (*data["services"].values(), *data["services_of_partition"].values()):
+        assert set(rows) <= names
+        assert {row["source"] for row in rows.values()} <= set(data["service_sources"])
+        assert all(row["unit"] == data["services"]["us-east-1"][name]["unit"] for name, row in rows.items())
 
 
 @pytest.mark.parametrize(("throughput", "usd"), [(125, 0.145), (250, 0.21), (500, 0.34), (1000, 0.60)])

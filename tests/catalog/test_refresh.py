@@ -16,6 +16,7 @@ from botocore.stub import Stubber
 from llminfra.catalog import prices
 from llminfra.catalog.price_file import VARIABLE, PriceFile, read_price_file
 from llminfra.catalog.refresh import refresh_prices
+from llminfra.catalog.service_refresh import queries
 from llminfra.diagnostics import UsageError
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
@@ -75,6 +76,8 @@ def asked() -> Iterator[tuple[PriceFile, tuple[str, ...]]]:
         )
         listed.add_response("get_products", {"PriceList": [product("0.8048")]})
         listed.add_response("get_products", {"PriceList": []})
+        for _ in {(item.service, str(item.filters)) for item in queries().values()}:
+            listed.add_response("get_products", {"PriceList": []})
         compute.add_response(
             "describe_spot_price_history",
             {
@@ -138,8 +141,11 @@ def test_every_way_to_buy(asked: tuple[PriceFile, tuple[str, ...]]) -> None:
 def test_what_may_not_be_asked_is_said_and_left_out(asked: tuple[PriceFile, tuple[str, ...]]) -> None:
     found, problems = asked
     assert set(found.prices["g6.xlarge"]) == {"on-demand"}
-    assert len(problems) == 1
-    assert "capacity blocks of g6.xlarge" in problems[0]
+    assert found.services == {}
+    *services, blocks = problems
+    assert "capacity blocks of g6.xlarge" in blocks
+    assert len(services) == len(queries())
+    assert "nat_gateway_hour (AmazonEC2) in us-east-1: no such product in the price list" in services
 
 
 def test_other_errors_are_not_swallowed() -> None:
@@ -148,6 +154,51 @@ def test_other_errors_are_not_swallowed() -> None:
         listed.add_client_error("get_products", "AccessDenied")
         with pytest.raises(ClientError):
             refresh_prices("us-east-1", pricing=pricing, instance_types=("g6.xlarge",), now=NOW)
+
+
+class Sweep:
+    """A price list of two types; answers what was asked of EC2 alone, and remembers it."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+
+    def get_products(self, **arguments: Any) -> dict[str, Any]:
+        wanted = {item["Field"]: item["Value"] for item in arguments["Filters"]}
+        if arguments["ServiceCode"] != "AmazonEC2" or "operatingSystem" not in wanted:
+            return {"PriceList": []}
+        self.asked.append(wanted)
+        rows = {name: json.loads(product(usd)) for name, usd in (("m7i.xlarge", "0.2415"), ("x0.odd", "1"))}
+        for name, row in rows.items():
+            row["product"]["attributes"] = {"instanceType": name}
+        return {"PriceList": [json.dumps(row) for row in rows.values()]}
+
+
+def test_without_types_every_type_of_the_catalog_comes_in_one_question() -> None:
+    listed = Sweep()
+    found, _ = refresh_prices("eu-central-1", pricing=listed, now=NOW)
+    (asked,) = listed.asked
+    assert "instanceType" not in asked
+    assert (asked["regionCode"], asked["marketoption"]) == ("eu-central-1", "OnDemand")
+    assert {name: row["on-demand"].usd_per_hour for name, row in found.prices.items()} == {"m7i.xlarge": 0.2415}
+
+
+def test_a_file_of_the_first_version_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "prices.json"
+    row = {"usd_per_hour": 1.5, "source": "AWS Price List API"}
+    path.write_text(json.dumps({"region": "eu-west-3", "date": "2026-11-20", "prices": {"g6.xlarge": {"spot": row}}}))
+    monkeypatch.setenv(VARIABLE, str(path))
+    assert (read_price_file(path).version, read_price_file(path).services) == (1, {})
+    spot = prices.refreshed_usd_per_hour("g6.xlarge", "eu-west-3", "spot")
+    assert spot is not None
+    assert spot.usd == 1.5
+    assert prices.service_price("nat_gateway_hour", "eu-west-3") is None
+
+
+def test_a_file_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"version": 3, "region": "eu-west-3", "date": "2026-11-20", "prices": {}}))
+    with pytest.raises(UsageError, match="version"):
+        read_price_file(path)
 
 
 def test_look_ups_take_the_file_that_is_named(

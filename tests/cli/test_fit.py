@@ -309,7 +309,7 @@ def test_the_list_says_what_its_columns_are(run: Run) -> None:
     out = plain(run("fit", SMALL, "--max-model-len", "16384", "--concurrency", "4").out)
     assert "with 4 requests at once; $/M tokens: of answers, at full load; both: 1,024 tokens in and 256 out" in out
     elsewhere = plain(run("fit", SMALL, "--max-model-len", "16384", "--region", "eu-north-1").out)
-    assert "the order is that of prices in us-east-1; none of eu-north-1 is known" in elsewhere
+    assert "types without a price are in the order of on-demand prices in us-east-1" in elsewhere
 
 
 def test_the_list_says_where_more_than_one_instance_is_needed(run: Run) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import ModelBucket, Platform, SageMaker, SpecError
 from llminfra.catalog import prices
+from llminfra.catalog.price_file import VARIABLE, PriceFile
 from llminfra.planning import plan_platform
-from llminfra.planning.cost import total_cost
+from llminfra.planning.cost import how_to_price, total_cost
+from llminfra.planning.cost_views import unpriced
 from llminfra.planning.plan import CostLine
 from tests.serving_targets.platforms import POOL, TODAY, endpoint, plan
 
@@ -38,16 +43,62 @@ def far(**changes: Any) -> Platform:
 
 
 def test_a_budget_of_unknown_prices_is_not_proved() -> None:
-    planned = plan_platform(far(budget_usd_per_month=1), today=TODAY)
+    planned = plan_platform(far(budget_usd_per_month=5000), today=TODAY)
     (found,) = [item for item in planned.diagnostics if item.code == "LLM_COST_2"]
     assert found.severity == "warning"
     assert found.path == "budget_usd_per_month"
     assert "pools.l40s" in found.message
     assert "cluster.system_nodes" in found.message
     assert "eu-west-1" in found.message
-    assert found.found == "no price is known"
+    assert found.found == "at least $73 a month, and what has no price", "EKS costs the same everywhere"
     assert "llminfra catalog refresh --region eu-west-1" in found.fix
     assert "LLM_COST_2" not in {item.code for item in plan_platform(far(), today=TODAY).diagnostics}
+
+
+def test_a_plan_tells_what_has_no_price_and_what_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = plan_platform(far(), today=TODAY)
+    (missing,) = unpriced(planned)
+    assert missing.how == "`llminfra catalog refresh --region eu-west-1`, then LLMINFRA_PRICES"
+    without = {item.spec_path for item in planned.costs if item.usd_per_hour_max is None}
+    assert (
+        {item.split(" ")[0] for item in missing.lines}
+        == without
+        == {
+            "pools.l40s",
+            "cluster.system_nodes",
+            "network.nat",
+            "network",
+            "volumes",
+        }
+    )
+    assert "network (15 interface endpoints in 3 zones, without traffic)" in missing.lines
+    path = tmp_path / "prices.json"
+    path.write_text(PriceFile(version=2, region="eu-west-1", date="2026-11-24", prices={}).model_dump_json())
+    monkeypatch.setenv(VARIABLE, str(path))
+    assert how_to_price("eu-west-1").startswith("the file of 2026-11-24 that LLMINFRA_PRICES names has none; `llminfra")
+    assert "CNY" in how_to_price("cn-north-1")
+
+
+def test_prices_of_a_file_prove_a_budget_in_any_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hourly = {"usd_per_hour": 2.5, "source": "AWS Price List API"}
+    types = {name: {"on-demand": hourly} for name in ("g6e.2xlarge", "m7i.xlarge")}
+    names = ("nat_gateway_hour", "vpc_endpoint_hour", "ebs_gp3_gib_month")
+    services = {name: {"usd": 0.05, "unit": "hour", "source": "AWS Price List API"} for name in names}
+    path = tmp_path / "prices.json"
+    path.write_text(
+        json.dumps({"version": 2, "region": "eu-west-1", "date": "2026-11-24", "prices": types, "services": services})
+    )
+    monkeypatch.setenv(VARIABLE, str(path))
+    planned = plan_platform(far(budget_usd_per_month=50_000), today=TODAY)
+    assert unpriced(planned) == ()
+    assert not [item for item in planned.diagnostics if item.code.startswith("LLM_COST")]
+
+
+def test_what_aws_tells_on_request_no_command_gets() -> None:
+    told = line("bedrock.throughput", None, None)
+    told = replace(told, note="AWS tells prices of model units on request only", on_request=True)
+    planned = replace(plan_platform(far(), today=TODAY), costs=(told, line("network", None, None)))
+    assert [item.how for item in unpriced(planned)] == [told.note, how_to_price("eu-west-1")]
 
 
 def test_a_half_known_sum_is_a_lower_bound() -> None:

@@ -5,9 +5,11 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from llminfra.cli.page.report_page import report_page
 from llminfra.cli.page.stacks import StackView, read_stacks
@@ -113,8 +115,11 @@ def test_the_page_of_an_example_is_its_golden(tmp_path: Path) -> None:
 
 def test_a_page_without_prices_promises_no_sum() -> None:
     (plan,) = plans_of(ROOT / "examples/existing-vpc/spec.py")
+    none: dict[str, Any] = {"usd_per_hour_min": None, "usd_per_hour_max": None, "price_date": None}
+    plan = replace(plan, costs=tuple(replace(line, **none) for line in plan.costs))
     text = report_page([plan], PolicyReport(findings=(), runs=()), ())
-    assert "no price is known" in text
+    assert "No price is known" in text
+    assert "`llminfra catalog refresh --region eu-central-1`, then LLMINFRA_PRICES" in text
     assert "$0" not in text
 
 

@@ -10,7 +10,7 @@ from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import Part, bar, code, key, section, table
 from llminfra.cli.words import bound
 from llminfra.planning.cost import total_cost
-from llminfra.planning.cost_views import costs_by_stack
+from llminfra.planning.cost_views import costs_by_stack, unpriced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +46,12 @@ def _basis(plan: Plan) -> Element:
     dated = f"Prices of {dates}" if dates else "No price is known"
     text = f"{dated}; a month has {HOURS_PER_MONTH:g} hours. Requests, traffic and logs come on top."
     budget = plan.platform.budget_usd_per_month
-    missing = ", ".join(total_cost(plan.costs).unpriced)
+    missing = "; ".join(f"{', '.join(item.lines)}: {item.how}" for item in unpriced(plan))
     return el(
         "p",
         text,
         f" The budget is ${budget:,.0f} a month." if budget is not None else None,
-        f" What has no price is missing from the sums, which are lower bounds (≥): {missing}." if missing else None,
+        f" What has no price is missing from the sums, which are lower bounds (≥). {missing}." if missing else None,
         class_="quiet",
     )
 

@@ -42,7 +42,7 @@ class Option(Struct, frozen=True, kw_only=True):
         purchase: How the instance is bought; the prices that follow are of this way.
         usd_per_hour: Price of the instance; ``None`` where no source states one.
         usd_per_replica_hour: Its share for one replica, or the price of all instances that it takes.
-        order_usd_per_hour: Price that the list is sorted by where the region has none: that of us-east-1.
+        order_usd_per_hour: On-demand price in us-east-1, by which those without a price are sorted.
         price_date: Day of the price.
         usd_per_hour_by_purchase: Price of the instance in every way it can be bought.
         ttft_ms: Estimated time to first token at the wished concurrency.
@@ -124,16 +124,15 @@ def list_options(
         if isinstance(home, str):
             home = place_over_nodes(facts, case, gpu, instance, typical, release) or home
         found.append(_option(instance, gpu, home, region, concurrency, purchase))
-    priced = any(option.usd_per_hour is not None for option in found)
-    return tuple(sorted(found if priced else map(_ordered, found), key=lambda option: _rank(option, sort_by)))
+    return tuple(sorted(map(_ordered, found), key=lambda option: _rank(option, sort_by)))
 
 
 def _ordered(option: Option) -> Option:
-    """An option of a region without prices, with the price of the region whose order is taken."""
-    price = prices.usd_per_hour(option.instance_type, REGION_OF_ORDER, option.purchase) or prices.usd_per_hour(
-        option.instance_type, REGION_OF_ORDER, "on-demand"
-    )
-    return option if price is None else replace(option, order_usd_per_hour=price.usd)
+    """An option without a price, with the one of the region whose order is taken."""
+    price = prices.on_demand_usd_per_hour(option.instance_type, REGION_OF_ORDER)
+    if option.usd_per_hour is not None or price is None:
+        return option
+    return replace(option, order_usd_per_hour=price.usd)
 
 
 def _option(
@@ -194,7 +193,7 @@ def _offered(name: str, region: str) -> bool | None:
     return region in regions.offered_in(name) if regions.has_offerings(region) else None
 
 
-def _rank(option: Option, sort_by: SortBy) -> tuple[bool, bool, float, float, str]:
+def _rank(option: Option, sort_by: SortBy) -> tuple[bool, bool, bool, float, float, str]:
     hour = option.usd_per_hour if option.order_usd_per_hour is None else option.order_usd_per_hour
     figure = hour
     if option.fits and hour is not None:
@@ -202,4 +201,5 @@ def _rank(option: Option, sort_by: SortBy) -> tuple[bool, bool, float, float, st
         share = hour / option.replicas
         speed = option.full_load_tokens_per_s
         figure = {"instance": hour, "replica": share, "tokens": share / speed if speed else None}[sort_by]
-    return (not option.fits, figure is None, figure or 0.0, hour or 0.0, option.instance_type)
+    unpriced = option.usd_per_hour is None
+    return (not option.fits, unpriced, figure is None, figure or 0.0, hour or 0.0, option.instance_type)

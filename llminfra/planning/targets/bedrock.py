@@ -52,6 +52,7 @@ def bedrock_costs(plan: BedrockPlan | None) -> tuple[CostLine, ...]:
             usd_per_hour_max=None,
             price_date=None,
             note="AWS tells prices of model units on request only",
+            on_request=True,
         )
         for item in plan.spec.throughput
     )
