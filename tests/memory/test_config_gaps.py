@@ -45,6 +45,29 @@ def test_a_config_that_says_everything_has_no_notes() -> None:
     assert all(load_model(name).notes == () for name in known_models()[::25])  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("num_key_value_heads", "8"),
+        ("num_key_value_heads", True),
+        ("num_key_value_heads", 0),
+        ("head_dim", "128"),
+        ("num_local_experts", "8"),
+        ("intermediate_size", "14336"),
+    ],
+)
+def test_a_size_in_quotes_is_not_passed_over(key: str, value: Any) -> None:
+    with pytest.raises(ModelConfigError, match=f"{key} is {value!r}, expected"):
+        read(**{key: value})
+
+
+def test_a_context_that_is_not_stated_is_told() -> None:
+    (note,) = without("max_position_embeddings").notes
+    assert "max_position_embeddings 2048: the default of the class of 'llama'" in note
+    unknown = without("max_position_embeddings", model_type="foo")
+    assert "config.json states no max_position_embeddings: 2,048 tokens are taken" in unknown.notes
+
+
 @pytest.mark.parametrize("kind", ["foo", "", "aquila3", "zamba_like"])
 def test_an_unknown_type_is_told_and_needs_every_shape(kind: str) -> None:
     (note,) = read(model_type=kind).notes
@@ -76,7 +99,14 @@ def test_defaults_of_the_class_are_told() -> None:
 
 
 def test_families_that_have_no_such_key_are_not_asked_for_it() -> None:
-    config = {"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257}
+    config = {
+        "model_type": "gpt2",
+        "n_embd": 768,
+        "n_layer": 12,
+        "n_head": 12,
+        "n_positions": 1024,
+        "vocab_size": 50257,
+    }
     facts = ModelFacts.from_hf_config(config, model_id="x")
     assert (facts.num_key_value_heads, facts.intermediate_size, facts.notes) == (12, 3072, ())
 

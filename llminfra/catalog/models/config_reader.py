@@ -21,6 +21,11 @@ _SIZE = re.compile(
     r"(_size|_dim|_rank|_heads|_layers|_experts)$|^(intermediate|ffn|moe_intermediate)_|^num_experts|^(n_inner|num_kv)"
     r"|^(depth|n_groups)$"
 )
+# Python counts true as one.
+_NO_FLAG = frozenset(
+    {"num_key_value_heads", "num_kv_heads", "head_dim", "intermediate_size", "moe_intermediate_size", "num_experts",
+     "num_local_experts", "n_routed_experts"}
+)  # fmt: skip
 # Contexts of ten million tokens exist (Llama 4 Scout), and rotary bases are no sizes.
 _NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_|multiplier")
 LARGEST = 10**7
@@ -143,7 +148,8 @@ def _check_size(key: str, value: Any, model_id: str) -> None:
     most = _LONGEST if context else _MOST_HEADS if _HEAD.search(key) else LARGEST
     for item in value if isinstance(value, list) else (value,):
         number = isinstance(item, int | float) and not isinstance(item, bool)
-        if not number and not must:
+        quoted = isinstance(item, str) and item.strip().isdigit()
+        if not number and not must and not quoted and not (key in _NO_FLAG and isinstance(item, bool)):
             continue
         if not number or not math.isfinite(item) or item != int(item) or not least <= item <= most:
             raise _refused(key, item, f"a whole number from {least} to {most:,}", model_id)

@@ -106,10 +106,10 @@ def read_heads(text: ConfigReader) -> tuple[int, int, int]:
     if isinstance(kv, list):
         # `hf_softmax_families.transformer_layers` puts each layer's own in its place.
         kv = max(kv)
-    kv_heads = int(kv) if isinstance(kv, int | float) and kv else heads
-    if kv_heads > heads:
+    kv_heads = int(kv) if isinstance(kv, int | float) else heads
+    if not 0 < kv_heads <= heads:
         raise ModelConfigError(
-            f"config.json of {text.model_id}: num_key_value_heads is {kv_heads}, expected at most num_attention_heads"
+            f"config.json of {text.model_id}: num_key_value_heads is {kv_heads}, expected 1 to num_attention_heads"
             f" {heads}"
         )
     head_dim = text.get("head_dim", "kv_channels", "attention_head_dim")

@@ -6,6 +6,7 @@ from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, Confi
 from llminfra.catalog.models.hf_attention import KV_HEAD_KEYS
 from llminfra.catalog.models.hf_feed_forward import INTERMEDIATE_KEYS
 from llminfra.catalog.models.hf_layers import BUILT_TYPES
+from llminfra.catalog.models.hf_rope import ASSUMED_CONTEXT, CONTEXT_KEYS
 
 # Types of softmax attention in every layer whose code was read: those of the catalog, and those whose biases, norms and
 # feed-forward blocks are told apart in hf_attention.py and hf_feed_forward.py.
@@ -50,6 +51,7 @@ _MAIN_KEYS: tuple[tuple[str, ...], ...] = (
     KV_HEAD_KEYS,
     INTERMEDIATE_KEYS,
     ("vocab_size", "padded_vocab_size"),
+    CONTEXT_KEYS,
 )
 
 
@@ -93,6 +95,8 @@ def gaps(top: ConfigReader, text: ConfigReader) -> tuple[str, ...]:
         default = next((text.defaults[key] for key in keys if text.defaults.get(key) is not None), None)
         if default is not None:
             taken.append(f"{keys[0]} {default}")
+        elif keys is CONTEXT_KEYS:
+            notes.append(f"config.json states no {keys[0]}: {ASSUMED_CONTEXT:,} tokens are taken")
         elif keys is KV_HEAD_KEYS and (heads := _kv_heads(text)):
             taken.append(f"{keys[0]} {heads}, as many as heads")
     if taken:
