@@ -56,7 +56,7 @@ platform = Platform(
     observability=Observability(),
     state=S3State(bucket="acme-terraform-state"),
     tags={"team": "ml-platform", "environment": "prod"},
-    budget_usd_per_month=160_000,
+    budget_usd_per_month=175_000,
     waivers=[
         Waiver(rule=rule, scope=scope, reason=reason, owner="platform-security", expires=dt.date(2027, 6, 30))
         for (rule, scope), reason in ACCEPTED.items()

@@ -23,7 +23,7 @@ platform = Platform(
     region="us-east-1",
     pools=[gpus],
     storage=[ModelBucket(name="acme-quickstart-weights")],
-    budget_usd_per_month=4_000,
+    budget_usd_per_month=4_500,
     waivers=[
         Waiver(rule=rule, scope=scope, reason=reason, owner="ml-platform", expires=dt.date(2027, 6, 30))
         for (rule, scope), reason in ACCEPTED.items()

@@ -101,6 +101,7 @@ def find_options(
         release=release_of(case),
         sort_by=sort,
         purchase=bought,
+        over_nodes=True,
     )
     if (length := beyond_context(facts, case)) is not None:
         options = tuple(_refused(option, length[0]) for option in options)

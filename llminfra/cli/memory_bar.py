@@ -18,9 +18,13 @@ def shares(result: FitResult) -> dict[str, float] | None:
     total, weights = result.total_gpu_gib, result.weights_gib_per_gpu
     if not total or weights is None:
         return None
-    other = sum(part or 0.0 for part in (result.non_torch_gib, result.activation_peak_gib, result.cuda_graph_gib))
+    other = sum(part or 0.0 for part in _others(result))
     cache = max(0.0, result.kv_cache_memory_gib or 0.0)
     return {"weights": weights, "other": other, "KV cache": cache, "free": max(0.0, total - weights - other - cache)}
+
+
+def _others(result: FitResult) -> tuple[float | None, ...]:
+    return result.non_torch_gib, result.activation_peak_gib, result.cuda_graph_gib, result.reserved_gib
 
 
 def memory_bar(result: FitResult, width: int) -> Text:

@@ -28,6 +28,7 @@ def memory_sum(fit: FitResult) -> str:
             ("activations", fit.activation_peak_gib or 0.0),
             ("libraries", fit.non_torch_gib or 0.0),
             ("graphs", fit.cuda_graph_gib or 0.0),
+            ("adapters", fit.reserved_gib or 0.0),
         )
         if size
     ]

@@ -68,6 +68,9 @@ def plan_costs(
     if gateways:
         price = prices.service_price("nat_gateway_hour", region)
         lines.append(cost_line("network.nat", f"{gateways} NAT gateways, without traffic", price, gateways, gateways))
+        address = prices.service_price("public_ipv4_hour", region)
+        what = f"{gateways} public IPv4 addresses of NAT gateways"
+        lines.append(cost_line("network.nat", what, address, gateways, gateways))
     if network.interface_endpoints:
         count = len(network.interface_endpoints) * len(network.zones)
         what = f"{len(network.interface_endpoints)} interface endpoints in {len(network.zones)} zones, without traffic"
@@ -133,35 +136,50 @@ def how_to_price(region: str) -> str:
 
 _CHINA = "aws-cn"
 _KINDS: dict[str, Kind] = {"capacity-block": "capacity-block", "spot": "spot"}
+_AT_ON_DEMAND = {
+    "capacity-block": "at the on-demand price; a capacity block is paid in advance at its own price",
+    "spot": "at the on-demand price; spot costs less and changes by the day",
+    "reservation": "at the on-demand price, which a reservation costs whether it is used or not",
+}
 
 
 def _pool(pool: PoolPlan, region: str) -> CostLine:
-    """Nodes at the price they are bought at, where that is known; else at the on-demand price, which is said."""
-    name = pool.main_type.name
-    what = f"{name} × {span(pool.desired_nodes, pool.max_nodes)}"
-    bought = pool.spec.capacity.kind
-    listed = prices.on_demand_usd_per_hour(name, region)
-    own = prices.refreshed_usd_per_hour(name, region, _KINDS[bought]) if bought in _KINDS else None
-    price, note = own or listed, ""
-    if own is not None:
-        note = f"{bought} price: {own.source}"
-    elif bought == "capacity-block":
-        note = "at the on-demand price; a capacity block is paid in advance at its own price"
-    elif bought == "spot":
-        note = "at the on-demand price; spot costs less and changes by the day"
-    elif bought == "reservation":
-        note = "at the on-demand price, which a reservation costs whether it is used or not"
-    line = cost_line(f"pools.{pool.name}", what, price, pool.desired_nodes, pool.max_nodes, note)
-    if price is None:
+    """Nodes at the price they are bought at, where that is known; else at the on-demand price, which is said.
+
+    At rest they are of the cheapest type that the pool may have, at most of the dearest: a budget holds for any mix.
+    """
+    names = tuple(item.name for item in pool.instance_types)
+    kind = pool.spec.capacity.kind
+    own = {
+        name: prices.refreshed_usd_per_hour(name, region, _KINDS[kind]) if kind in _KINDS else None for name in names
+    }
+    found = {name: price or prices.on_demand_usd_per_hour(name, region) for name, price in own.items()}
+    what = f"{pool.main_type.name} × {span(pool.desired_nodes, pool.max_nodes)}"
+    missing = [name for name, price in found.items() if price is None]
+    if missing:
         return CostLine(
-            spec_path=line.spec_path,
-            what=line.what,
+            spec_path=f"pools.{pool.name}",
+            what=what,
             usd_per_hour_min=None if pool.desired_nodes else 0.0,
             usd_per_hour_max=None,
             price_date=None,
-            note=f"no on-demand price of {name} in {region} is known",
+            note=f"no on-demand price of {' and '.join(missing)} in {region} is known",
         )
-    return line
+    priced = [(price.usd, name, price) for name, price in found.items() if price is not None]
+    (least, cheapest, _), (most, dearest, price) = (pick(priced, key=lambda item: item[:2]) for pick in (min, max))
+    notes = [f"{kind} price: {price.source}" if own[dearest] else _AT_ON_DEMAND.get(kind, "")]
+    if least != most:
+        notes.append(f"at rest of {cheapest}, at most of {dearest}" if pool.desired_nodes else f"at most of {dearest}")
+    if any(item.unverified for _, _, item in priced):
+        notes.append("unverified price")
+    return CostLine(
+        spec_path=f"pools.{pool.name}",
+        what=what,
+        usd_per_hour_min=least * pool.desired_nodes,
+        usd_per_hour_max=most * pool.max_nodes,
+        price_date=min(item.date for _, _, item in priced),
+        note="; ".join(text for text in notes if text),
+    )
 
 
 def _cluster(cluster: ClusterPlan, region: str) -> list[CostLine]:

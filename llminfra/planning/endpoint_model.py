@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from llminfra.catalog import models
 from llminfra.catalog.models import ModelConfigError, ModelFacts
 from llminfra.planning.checkpoint import CheckpointFile, describe_checkpoint
+from llminfra.planning.config_overrides import stretched
 from llminfra.planning.memory import FitCase, estimate
 
 if TYPE_CHECKING:
@@ -36,11 +37,13 @@ def model_facts(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
             f"{path}.id",
             "the catalog does not know this model, and a guess would prove nothing",
             found=model.id,
-            expected=", ".join(close) if close else "an id that `llminfra fit --list` shows",
-            fix="use one of the ids above; or give its config.json with Model(config='path/config.json'); or read it "
-            "once from the Hub with `llminfra model fetch`",
+            expected=", ".join(close) if close else "an id of the catalog, which has none like this, or a config.json",
+            fix=("use one of these ids; or " if close else "")
+            + "give its config.json with Model(config='path/config.json'), and to `llminfra fit` with --config; "
+            f"`llminfra model fetch {model.id}` writes one from the Hub (pip install 'llminfra[hub]')",
         )
-    return facts
+        return None
+    return stretched(facts, models.catalog_config(facts.model_id), endpoint.engine)
 
 
 def checkpoint_bytes(endpoint: Endpoint, facts: ModelFacts, findings: Findings) -> int:
@@ -108,4 +111,5 @@ def _from_file(endpoint: Endpoint, name: str, findings: Findings) -> ModelFacts 
             expected="a config.json that says every shape, of a model type that is known",
             fix="write the key into config.json, or take the file of the published checkpoint",
         )
+    facts = stretched(facts, config, endpoint.engine)
     return replace(facts, revision=stated.revision, gated=stated.gated, source=stated.source or str(file))

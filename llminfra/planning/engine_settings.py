@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.planning.config_overrides import overrides, switches_check_off, ways_to_stretch
 from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
@@ -100,19 +101,26 @@ def check_step(endpoint: Endpoint, settings: EngineSettings, findings: Findings)
 
 
 def check_length(endpoint: Endpoint, facts: ModelFacts, settings: EngineSettings, findings: Findings) -> bool:
-    """Report a context that is longer than the model was made for."""
+    """Report a context that is longer than the model was made for, or than its declared rope scaling reaches.
+
+    The engine's own variable that switches its check off makes it a warning: it starts then.
+    """
     longest = facts.max_position_embeddings
     if not settings.max_model_len or not longest or settings.max_model_len <= longest:
         return True
-    findings.error(
+    forced = switches_check_off(endpoint.engine)
+    report = findings.warning if forced else findings.error
+    report(
         "LLM_FIT_4",
         endpoint,
         f"endpoints.{endpoint.name}.engine.max_model_len",
-        f"{facts.model_id} was made for {longest:,} tokens",
+        f"{facts.model_id} was made for {longest:,} tokens"
+        + (f", and {forced} lets the engine go on all the same" if forced else "")
+        + (" with the rope scaling of extra_args" if overrides(endpoint.engine) else ""),
         found=f"{settings.max_model_len:,}",
         expected=f"at most {longest:,}",
-        fix=f"set max_model_len={longest}",
+        fix=f"set max_model_len={longest}; or, where its positions can be stretched, {ways_to_stretch(settings.kind)}",
         runtime_message=f"User-specified max_model_len ({settings.max_model_len}) is greater than the derived "
         f"max_model_len (max_position_embeddings={longest})",
     )
-    return False
+    return bool(forced)

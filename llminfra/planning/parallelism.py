@@ -1,4 +1,4 @@
-"""The ways to spread a replica over GPUs, and what memory, shapes, latency and price say about each."""
+"""One way to spread a replica over GPUs, and what shapes, memory, latency and price say about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint, Slo
 
-_MOST_NODES = 8
 _CACHE_BYTES = {"fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1}
 
 
@@ -82,11 +81,19 @@ class Candidate(Struct, frozen=True, kw_only=True):
     @property
     def shape(self) -> str:
         """Such as ``TP 8 × PP 2``."""
-        spread = self.parallelism
-        parts = [f"TP {spread.tensor}"]
-        parts += [f"PP {spread.pipeline}"] if spread.pipeline > 1 else []
-        parts += [f"DP {spread.data}"] if spread.data > 1 else []
-        return " × ".join(parts) + (", experts spread" if spread.expert else "")
+        return shape_of(self.parallelism)
+
+    @property
+    def latency(self) -> str:
+        """Such as ``62 ms to the first token, 9 ms a token``; empty where it is not known."""
+        if self.performance is None:
+            return ""
+        return f"{self.performance.ttft_ms:,.0f} ms to the first token, {self.performance.tpot_ms:,.0f} ms a token"
+
+    @property
+    def code(self) -> str:
+        """Stable id of what the memory model, or the shapes, say."""
+        return self.fit.reason.partition(":")[0]
 
     def describe(self) -> str:
         """One line for the plan."""
@@ -103,97 +110,28 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return text
 
 
-def candidates(
-    facts: ModelFacts,
-    case: FitCase,
-    pool: PoolPlan,
-    *,
-    promise: Promise | None = None,
-    spans_nodes: bool = True,
-    copies: bool = False,
-    stages: bool = True,
-) -> tuple[Candidate, ...]:
-    """Every sensible spread on this pool, fewest GPUs first, the simpler of two equal ones first.
-
-    Tensor parallelism inside a node; experts dealt out whole where cutting them does not divide; copies of latent
-    attention, whose cache no tensor parallelism cuts; pipeline stages inside a node where nothing else starts, and
-    between nodes where the pool has EFA; there copies that share experts over all nodes, too.
-
-    Args:
-        facts: The model.
-        case: The engine's settings; its spread is replaced.
-        pool: Where it runs.
-        promise: What latency is estimated for.
-        spans_nodes: Whether the engine has pipeline stages, and replicas over several nodes.
-        copies: Whether the engine runs copies of attention that share experts.
-        stages: Whether the engine can cut this model into pipeline stages.
-    """
-    wanted = promise or Promise()
-    if pool.spec.sharing is not None:
-        return (judge(facts, case, pool, Parallelism(), promise=wanted),)
-    found = [judge(facts, case, pool, shape, promise=wanted) for shape in _inside(facts, pool, copies=copies)]
-    if not any(option.meets(wanted.concurrency) for option in found) and spans_nodes and stages:
-        found += [judge(facts, case, pool, shape, promise=wanted) for shape in _staged(pool)]
-    if spans_nodes and pool.efa_per_node:
-        shapes = _between(facts, pool, copies=copies, stages=stages)
-        found += [judge(facts, case, pool, shape, promise=wanted) for shape in shapes]
-    return tuple(sorted(found, key=lambda option: option.parallelism.gpus))
+def shape_of(spread: Parallelism) -> str:
+    """Such as ``TP 8 × PP 2``."""
+    parts = [f"TP {spread.tensor}"]
+    parts += [f"PP {spread.pipeline}"] if spread.pipeline > 1 else []
+    parts += [f"DP {spread.data}"] if spread.data > 1 else []
+    return " × ".join(parts) + (", experts spread" if spread.expert else "")
 
 
-def _inside(facts: ModelFacts, pool: PoolPlan, *, copies: bool) -> list[Parallelism]:
-    per_node = pool.gpus_per_node
-    sizes = [size for size in range(1, per_node + 1) if per_node % size == 0]
-    shapes = [Parallelism(tensor=size) for size in sizes]
-    if facts.is_moe:
-        shapes += [Parallelism(tensor=size, expert=True) for size in sizes if size > 1]
-        if copies and facts.uses_mla and per_node > 1:
-            shapes.append(Parallelism(tensor=1, data=per_node, expert=True))
-    return shapes
-
-
-def _staged(pool: PoolPlan) -> list[Parallelism]:
-    per_node = pool.gpus_per_node
-    sizes = [size for size in range(1, per_node + 1) if per_node % size == 0]
-    return [
-        Parallelism(tensor=tensor, pipeline=stages)
-        for stages in sizes[1:]
-        for tensor in sizes
-        if per_node % (tensor * stages) == 0
-    ]
-
-
-def _between(facts: ModelFacts, pool: PoolPlan, *, copies: bool, stages: bool) -> list[Parallelism]:
-    per_node = pool.gpus_per_node
-    counts = range(2, min(pool.max_nodes, _MOST_NODES) + 1)
-    shapes = [Parallelism(tensor=per_node, pipeline=nodes) for nodes in counts] if stages else []
-    if copies and facts.is_moe and facts.uses_mla:
-        shapes += [Parallelism(tensor=1, data=per_node * nodes, expert=True) for nodes in counts]
-    return shapes
+def as_declared(spread: Parallelism) -> str:
+    """As it stands in a spec, without what is the default: ``tensor=8, pipeline=2``."""
+    parts = [f"tensor={spread.tensor}"]
+    parts += [f"pipeline={spread.pipeline}"] if spread.pipeline > 1 else []
+    parts += [f"data={spread.data}"] if spread.data > 1 else []
+    return ", ".join([*parts, *(["expert=True"] if spread.expert else [])])
 
 
 def judge(
     facts: ModelFacts, case: FitCase, pool: PoolPlan, parallelism: Parallelism, *, promise: Promise | None = None
 ) -> Candidate:
     """What is known about one spread."""
-    sized = case.model_copy(
-        update={
-            "tensor_parallel": parallelism.tensor,
-            "pipeline_parallel": parallelism.pipeline,
-            "data_parallel": parallelism.data,
-            "expert_parallel": parallelism.expert,
-            "gpus_total": parallelism.gpus,
-        }
-    )
-    fit = estimate(facts, sized)
-    quant = quantization(facts, sized)
-    shapes = divisibility_findings(
-        facts,
-        parallelism.tensor,
-        parallelism.pipeline,
-        ep=parallelism.tensor * parallelism.data if parallelism.expert else 1,
-        quant=quant,
-    )
-    problems = tuple(item for item in shapes if item.fatal)
+    sized = sized_for(case, parallelism)
+    fit, problems = fitted(facts, sized, parallelism)
     price = pool.usd_per_node_hour
     usd = None if price is None else price * parallelism.gpus / pool.gpus_per_node
     asked = None
@@ -210,6 +148,40 @@ def judge(
         performance=asked.estimate(load) if asked else None,
         usd_per_million_tokens=usd_per_million_tokens(asked, load, usd) if asked else None,
     )
+
+
+def sized_for(case: FitCase, parallelism: Parallelism) -> FitCase:
+    """The case, spread like this."""
+    return case.model_copy(
+        update={
+            "tensor_parallel": parallelism.tensor,
+            "pipeline_parallel": parallelism.pipeline,
+            "data_parallel": parallelism.data,
+            "expert_parallel": parallelism.expert,
+            "gpus_total": parallelism.gpus,
+        }
+    )
+
+
+def fitted(facts: ModelFacts, case: FitCase, parallelism: Parallelism) -> tuple[FitResult, tuple[ShapeFinding, ...]]:
+    """Memory of a case that is spread already, and why the architecture cannot be cut like this.
+
+    What cannot be cut has no memory to plan: its fit is a refusal in the engine's words.
+    """
+    shapes = divisibility_findings(
+        facts,
+        parallelism.tensor,
+        parallelism.pipeline,
+        ep=parallelism.tensor * parallelism.data if parallelism.expert else 1,
+        quant=quantization(facts, case),
+    )
+    problems = tuple(item for item in shapes if item.fatal)
+    if not problems:
+        return estimate(facts, case), ()
+    first = problems[0]
+    unplaced = estimate(facts, case.model_copy(update={"gpu": None, "total_gpu_gib": None}))
+    refused = {"fits": False, "reason": str(first), "engine_error": first.runtime_message}
+    return unplaced.model_copy(update=refused), problems
 
 
 def usd_per_million_tokens(asked: Replica, load: Load, usd_per_hour: float | None) -> float | None:
@@ -244,36 +216,3 @@ def _replica(
         cache_tokens=fit.kv_cache_tokens,
         eager=bool(case.enforce_eager),
     )
-
-
-class Choice(Struct, frozen=True, kw_only=True):
-    """The chosen candidate, up to two others worth knowing, and whether the chosen one keeps the targets."""
-
-    chosen: Candidate | None
-    others: tuple[Candidate, ...]
-    keeps_slo: bool = True
-
-
-def choose(options: tuple[Candidate, ...], promise: Promise) -> Choice:
-    """The cheapest option that holds the requests and keeps the targets.
-
-    One that holds them by less than the estimate may be wrong is taken where there is no other. Where none keeps the
-    targets, the one that comes nearest; where none holds the requests, nothing.
-    """
-    good = [option for option in options if option.meets(promise.concurrency)]
-    if not good:
-        return Choice(chosen=None, others=options[-2:])
-    good = [option for option in good if not option.fit.tight] or good
-    keeping = [option for option in good if option.miss(promise.slo) <= 1]
-    ranked = sorted(keeping, key=_cost) or sorted(good, key=lambda option: option.miss(promise.slo))
-    chosen = ranked[0]
-    position = options.index(chosen)
-    cheaper = [option for option in options[:position] if option not in ranked[1:2] and option.parallelism.data == 1]
-    # The nearest cheaper one says why more GPUs are taken; the next in rank says what else would do.
-    return Choice(chosen=chosen, others=(*cheaper[-1:], *ranked[1:])[:2], keeps_slo=bool(keeping))
-
-
-def _cost(option: Candidate) -> tuple[float, bool, int, int]:
-    """Fewest GPUs, which is cheapest on one pool; among equals the plainest."""
-    spread = option.parallelism
-    return spread.gpus, spread.expert, spread.data, spread.pipeline

@@ -10,6 +10,7 @@ from llminfra.catalog import eks, instances, prices, regions
 from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.gpu_shares import plan_shares
 from llminfra.planning.infrastructure_plan import ClusterPlan, NetworkPlan, PoolPlan, Taint
+from llminfra.planning.mixed_types import report_mixed
 from llminfra.planning.network import check_zone
 from llminfra.planning.nics import Nic, nic_layout
 from llminfra.planning.node_cache import keeps_models
@@ -197,12 +198,12 @@ def _instance_types(pool: GpuPool, platform: Platform, findings: Findings) -> tu
         found.append(instance)
     if len(found) < len(pool.instance_types):
         return None
-    if not _alike(pool, found, findings):
+    if not _alike(pool, found, platform, findings):
         return None
     return tuple(found)
 
 
-def _alike(pool: GpuPool, types: list[InstanceType], findings: Findings) -> bool:
+def _alike(pool: GpuPool, types: list[InstanceType], platform: Platform, findings: Findings) -> bool:
     path = f"pools.{pool.name}.instance_types"
     names = ", ".join(item.name for item in types)
     if pool.efa and len(types) > 1:
@@ -218,15 +219,7 @@ def _alike(pool: GpuPool, types: list[InstanceType], findings: Findings) -> bool
         return False
     gpus = {(item.gpu.device, item.gpu.count) for item in types if item.gpu}
     if len(gpus) > 1:
-        findings.error(
-            "LLM_CAP_30",
-            pool,
-            path,
-            "the types of a pool must have the same GPUs, because a replica is planned for one kind",
-            found=", ".join(f"{item.name} ({item.gpu.count} × {item.gpu.name})" for item in types if item.gpu),
-            expected="types that differ in CPU, memory and disk only",
-            fix="split the pool by GPU",
-        )
+        report_mixed(pool, types, platform, findings)
         return False
     if len({item.arch for item in types}) > 1:
         findings.error(

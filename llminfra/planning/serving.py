@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.catalog.gpus import find_gpu
 from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.adapters import adapters_gib, plan_adapters
@@ -22,10 +21,12 @@ from llminfra.planning.fitting import find_spread
 from llminfra.planning.gpu_shares import shared_settings
 from llminfra.planning.image_snapshot import image_source
 from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
-from llminfra.planning.memory import FitCase
+from llminfra.planning.memory_case import memory_case
+from llminfra.planning.parallelism import Promise
 from llminfra.planning.preflight import check_device, check_start
 from llminfra.planning.resources import CACHE_KEEPER, pod_resources
 from llminfra.planning.serving_plan import Place, ServingPlan
+from llminfra.planning.spreads import Question
 from llminfra.planning.startup import plan_startup
 from llminfra.planning.weights import plan_weights
 from llminfra.spec.endpoint import Autoscaling
@@ -90,29 +91,24 @@ def plan_serving(
     if not check_length(endpoint, facts, engine, findings):
         return None
     max_model_len = engine.max_model_len or facts.max_position_embeddings
-    case = FitCase(
-        model=facts.model_id,
-        engine=engine.kind,
-        engine_version=engine.memory_version,
-        gpu=pool.gpu,
-        dtype=None if endpoint.model.dtype == "auto" else endpoint.model.dtype,
-        quantization=endpoint.model.quantization,
-        kv_cache_dtype=engine.kv_cache_dtype,
-        max_model_len=max_model_len,
-        max_num_seqs=engine.max_num_seqs,
-        max_num_batched_tokens=engine.max_num_batched_tokens,
-        gpu_memory_utilization=engine.gpu_memory_utilization,
-        enforce_eager=engine.enforce_eager,
-    )
+    case = memory_case(endpoint, facts, engine, pool.gpu)
     adapters = plan_adapters(endpoint, platform, findings, place=place)
     if adapters is None:
         return None
-    if adapters and (device := find_gpu(pool.gpu)) is not None:
-        # Whatever share of the GPU the engine takes, this much of it is not for the cache.
-        left = device.memory_gib - adapters_gib(facts, adapters) / engine.gpu_memory_utilization
-        case = case.model_copy(update={"total_gpu_gib": round(max(left, 0.1), 3)})
+    case = case.model_copy(update={"reserved_gib": adapters_gib(facts, adapters) or None})
     stages = role is None and has_stages(facts, engine.kind, release)
-    spread = find_spread(endpoint, facts, case, pool, findings, engine, stages=stages)
+    question = Question(
+        endpoint=endpoint,
+        facts=facts,
+        case=case,
+        pool=pool,
+        engine=engine,
+        promise=Promise.of(endpoint),
+        region=platform.region,
+        release=release,
+        stages=stages,
+    )
+    spread = find_spread(question, findings)
     if spread is None:
         return None
     chosen = spread.chosen

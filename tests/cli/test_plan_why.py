@@ -61,7 +61,7 @@ def test_the_page_tells_more_when_asked(capsys: pytest.CaptureFixture[str]):
     for words in (
         "stack cluster",
         "endpoint chat, its share of h100",
-        "budget $160,000 a month",
+        "budget $175,000 a month",
         "is the cheapest of 2",
     ):
         assert words in short

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from llminfra import ModelBucket, Platform, SageMaker, SpecError
+from llminfra import Cluster, GpuPool, ModelBucket, Network, Platform, SageMaker, SpecError
 from llminfra.catalog import prices
 from llminfra.catalog.price_file import VARIABLE, PriceFile
 from llminfra.planning import plan_platform
@@ -82,7 +82,7 @@ def test_a_plan_tells_what_has_no_price_and_what_gets_it(tmp_path: Path, monkeyp
 def test_prices_of_a_file_prove_a_budget_in_any_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hourly = {"usd_per_hour": 2.5, "source": "AWS Price List API"}
     types = {name: {"on-demand": hourly} for name in ("g6e.2xlarge", "m7i.xlarge")}
-    names = ("nat_gateway_hour", "vpc_endpoint_hour", "ebs_gp3_gib_month")
+    names = ("nat_gateway_hour", "public_ipv4_hour", "vpc_endpoint_hour", "ebs_gp3_gib_month")
     services = {name: {"usd": 0.05, "unit": "hour", "source": "AWS Price List API"} for name in names}
     path = tmp_path / "prices.json"
     path.write_text(
@@ -92,6 +92,34 @@ def test_prices_of_a_file_prove_a_budget_in_any_region(tmp_path: Path, monkeypat
     planned = plan_platform(far(budget_usd_per_month=50_000), today=TODAY)
     assert unpriced(planned) == ()
     assert not [item for item in planned.diagnostics if item.code.startswith("LLM_COST")]
+
+
+def test_a_pool_of_several_types_costs_at_most_its_dearest() -> None:
+    cheap, mixed = (
+        planned_pool(GpuPool(name="l40s", instance_types=types, nodes=(1, 4)))
+        for types in (["g6e.12xlarge"], ["g6e.12xlarge", "g6e.24xlarge"])
+    )
+    assert mixed.usd_per_hour_min == cheap.usd_per_hour_min
+    assert mixed.usd_per_hour_max == pytest.approx(4 * 15.06559)
+    assert "at rest of g6e.12xlarge, at most of g6e.24xlarge" in mixed.note
+    assert "at most of" not in cheap.note
+
+
+def test_a_pool_with_one_type_without_a_price_has_none() -> None:
+    mixed = planned_pool(GpuPool(name="h200", instance_types=["p5en.48xlarge", "p5e.48xlarge"], nodes=(0, 1)))
+    assert (mixed.usd_per_hour_min, mixed.usd_per_hour_max) == (0.0, None)
+    assert "p5e.48xlarge" in mixed.note
+
+
+def planned_pool(pool: GpuPool) -> CostLine:
+    planned = plan_platform(Platform(name="p", region="us-east-1", pools=[pool], cluster=Cluster()), today=TODAY)
+    return next(item for item in planned.costs if item.spec_path == f"pools.{pool.name}")
+
+
+def test_addresses_of_nat_gateways_cost_too() -> None:
+    spec = Platform(name="p", region="us-east-1", network=Network(nat="per-zone"), cluster=Cluster())
+    (address,) = [item for item in plan_platform(spec, today=TODAY).costs if "IPv4" in item.what]
+    assert address.usd_per_hour_max == pytest.approx(0.005 * int(address.what.split()[0]))
 
 
 def test_what_aws_tells_on_request_no_command_gets() -> None:

@@ -147,3 +147,101 @@ def test_every_endpoint_has_figures_of_price_and_speed(device: GpuPool) -> None:
     assert endpoint.performance.explain
     assert endpoint.performance.assumptions
     assert endpoint.usd_per_million_tokens is not None
+
+
+WIDE = GpuPool(name="wide", instance_types=["p5.48xlarge"], nodes=(0, 8), efa=True, zones=["us-east-1a"])
+WIDE_H200 = GpuPool(name="wide", instance_types=["p5en.48xlarge"], nodes=(0, 8), efa=True, zones=["us-east-1a"])
+DEEPSEEK = Model(id="deepseek-ai/DeepSeek-V3.1")
+
+
+@pytest.mark.parametrize(
+    ("pool", "concurrency", "slo", "dearer"),
+    [
+        (WIDE, 8, Slo(time_to_first_token_ms=100), "TP 1 × DP 32"),
+        (WIDE_H200, 64, Slo(time_per_output_token_ms=30), "TP 8 × PP 2"),
+    ],
+)
+def test_twice_the_price_is_not_paid_for_what_the_estimate_cannot_tell(
+    pool: GpuPool, concurrency: int, slo: Slo, dearer: str
+) -> None:
+    endpoint = planned(pool, model=DEEPSEEK, concurrency=concurrency, slo=slo)
+    assert endpoint.performance is not None
+    assert endpoint.usd_per_replica_hour is not None
+    assert endpoint.usd_per_replica_hour < 120
+    assert endpoint.candidates[0].startswith(dearer)
+    assert "for 2 times the price" in endpoint.parallelism_why
+    assert endpoint.parallelism_why.count("ms to the first token") == 2, "both latencies"
+    assert "chance of" in endpoint.parallelism_why
+    item = findings(pool, model=DEEPSEEK, concurrency=concurrency, slo=slo)["LLM_FIT_21"]
+    assert item.severity.value == "warning"
+    assert f"use {dearer}" in item.fix
+    assert "Parallelism(" in item.fix
+
+
+def test_twice_the_price_is_paid_where_it_makes_the_targets_likely() -> None:
+    endpoint = planned(P5, slo=Slo(time_per_output_token_ms=12))
+    assert endpoint.parallelism == Parallelism(tensor=4)
+    assert "at 1/2 of the price" in endpoint.parallelism_why
+    assert "TP 2 would have" in endpoint.parallelism_why
+
+
+def test_candidates_that_lost_for_latency_show_it() -> None:
+    for line in planned(P5, slo=Slo(time_per_output_token_ms=12)).candidates:
+        assert "ms to the first token" in line
+        assert "ms a token" in line
+
+
+@pytest.mark.parametrize(
+    ("instance", "model", "length"),
+    [
+        ("g5.12xlarge", "tiiuae/falcon-7b", 2048),
+        ("g6.12xlarge", "google/gemma-3-27b-it", 8192),
+        ("g6e.12xlarge", "Qwen/Qwen3-30B-A3B", 8192),
+        ("p5.48xlarge", "Qwen/Qwen3-235B-A22B-FP8", 8192),
+    ],
+)
+def test_two_others_are_told_and_no_twin_of_the_chosen(instance: str, model: str, length: int) -> None:
+    pool = GpuPool(name="pool", instance_types=[instance], nodes=(0, 2))
+    endpoint = planned(pool, model=Model(id=model), engine=VLLM(max_model_len=length))
+    assert len(endpoint.candidates) == 2
+    shapes = [line.removeprefix("not ").partition(":")[0] for line in endpoint.candidates]
+    assert len(set(shapes)) == 2
+    figures = [line.partition(":")[2] for line in endpoint.candidates]
+    assert len(set(figures)) == 2
+    if not endpoint.parallelism.expert:
+        assert f"TP {endpoint.parallelism.tensor}, experts spread" not in shapes
+
+
+def test_the_plainer_of_equal_price_wins_with_a_word_on_the_price_of_tokens() -> None:
+    endpoint = planned(WIDE, model=DEEPSEEK)
+    assert endpoint.parallelism == Parallelism(tensor=8, pipeline=2)
+    assert "TP 1 × DP 16, experts spread has tokens for $" in endpoint.parallelism_why
+    assert "slower for 1 caller (" in endpoint.parallelism_why
+    assert endpoint.candidates[0].startswith("TP 1 × DP 16")
+
+
+def test_of_equal_price_the_cheaper_tokens_win_where_both_keep_the_targets() -> None:
+    endpoint = planned(WIDE, model=DEEPSEEK, slo=Slo(time_per_output_token_ms=60))
+    assert endpoint.parallelism == Parallelism(tensor=1, data=16, expert=True)
+    assert "would be plainer" in endpoint.parallelism_why
+    assert endpoint.candidates[0].startswith("TP 8 × PP 2")
+
+
+def test_stages_inside_a_node_are_judged_by_the_targets() -> None:
+    """28 heads on eight A100: eight ranks do not divide, and two stages of four are quicker than four ranks."""
+    pool = GpuPool(name="a100", instance_types=["p4d.24xlarge"], nodes=(0, 2))
+    model = Model(id="Qwen/Qwen2.5-7B-Instruct")
+    endpoint = planned(pool, model=model, concurrency=64, slo=Slo(time_per_output_token_ms=8.5))
+    assert endpoint.parallelism == Parallelism(tensor=4, pipeline=2)
+    assert "keep the latency targets" in endpoint.parallelism_why
+
+
+def test_a_target_out_of_reach_names_a_type_that_reaches_it() -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 2))
+    slo = Slo(time_per_output_token_ms=20)
+    item = findings(pool, model=Model(id="Qwen/Qwen3-8B"), slo=slo)["LLM_FIT_20"]
+    name = item.fix.removeprefix("use ").partition(",")[0]
+    better = GpuPool(name="better", instance_types=[name], nodes=(0, 2))
+    found = planned(better, model=Model(id="Qwen/Qwen3-8B"), slo=slo).performance
+    assert found is not None
+    assert found.tpot_ms <= 20

@@ -34,10 +34,18 @@ def release() -> EngineRelease:
 
 
 def listed(
-    name: str = LLAMA, *, sort_by: SortBy = "replica", concurrency: int = 8, **case: object
+    name: str = LLAMA, *, sort_by: SortBy = "replica", concurrency: int = 8, over_nodes: bool = False, **case: object
 ) -> tuple[Option, ...]:
     asked = FitCase.model_validate({"model": name, "engine_version": "0.27.1", "max_model_len": 8192, **case})
-    return list_options(facts(name), asked, "us-east-1", concurrency=concurrency, release=release(), sort_by=sort_by)
+    return list_options(
+        facts(name),
+        asked,
+        "us-east-1",
+        concurrency=concurrency,
+        release=release(),
+        sort_by=sort_by,
+        over_nodes=over_nodes,
+    )
 
 
 def one(options: tuple[Option, ...], name: str) -> Option:
@@ -106,11 +114,14 @@ def test_experts_are_dealt_out_where_cutting_them_does_not_divide() -> None:
 
 def test_a_model_without_a_home() -> None:
     options = listed("meta-llama/Llama-3.1-405B-Instruct", concurrency=1, max_model_len=131_072)
-    assert one(options, "g6.xlarge").fits is False
+    assert one(options, "p5.48xlarge").fits is False
 
 
 def test_a_model_larger_than_an_instance_is_offered_over_several() -> None:
-    found = one(listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1), "p5.48xlarge")
+    def over_nodes(**case: object) -> tuple[Option, ...]:
+        return listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1, over_nodes=True, **case)  # type: ignore[arg-type]
+
+    found = one(over_nodes(), "p5.48xlarge")
     assert found.fits
     assert (found.nodes, found.replicas) == (2, 1)
     assert found.parallelism is not None
@@ -119,11 +130,15 @@ def test_a_model_larger_than_an_instance_is_offered_over_several() -> None:
     assert found.usd_per_million_tokens == pytest.approx(
         2 * (found.usd_per_hour or 0) / 3600 / (found.full_load_tokens_per_s or 1) * 1e6
     )
-    assert one(listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1), "p5en.48xlarge").nodes == 1
-    assert not one(listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1, engine="tgi"), "p5.48xlarge").fits
-    asked = one(listed("Qwen/Qwen3-32B", concurrency=1, tensor_parallel=8, pipeline_parallel=2), "p5.48xlarge")
-    assert (asked.fits, asked.nodes) == (True, 2)
-    assert not one(listed("Qwen/Qwen3-32B", tensor_parallel=16), "p5.48xlarge").fits
+    assert one(over_nodes(), "p5en.48xlarge").nodes == 1
+    assert not one(over_nodes(engine="tgi"), "p5.48xlarge").fits
+    assert not one(over_nodes(tensor_parallel=16), "p5.48xlarge").fits
+    assert not one(listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1), "p5.48xlarge").fits
+
+
+def test_a_spread_that_is_asked_for_may_take_several_instances() -> None:
+    asked = listed("Qwen/Qwen3-32B", concurrency=1, over_nodes=True, tensor_parallel=8, pipeline_parallel=2)
+    assert (one(asked, "p5.48xlarge").fits, one(asked, "p5.48xlarge").nodes) == (True, 2)
 
 
 def test_requests_are_cut_to_the_context() -> None:

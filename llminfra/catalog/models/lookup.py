@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.revisions import model_revision
 
 
 def known_models() -> tuple[str, ...]:
@@ -51,10 +52,11 @@ def catalog_config(model_id: str) -> dict[str, Any] | None:
 def _load(model_id: str) -> ModelFacts:
     config, entry = _entry(model_id)
     facts = ModelFacts.from_hf_config(config, model_id=model_id)
+    pinned = model_revision(model_id)
     return replace(
         facts,
         gated=entry.get("gated"),
-        revision=entry.get("revision") or read_data("models/revisions.json")["revisions"].get(model_id),
+        revision=entry.get("revision") or (pinned.commit if pinned else None),
         source=entry.get("source"),
         verified=bool(entry.get("verified", True)),
         # The entry's source was compared with what its class takes for keys that it leaves out.

@@ -57,6 +57,7 @@ class FitCase(BaseModel):
         total_gpu_gib: What the driver reports, when known; wins over the catalog's figure for ``gpu``.
         use_v1: ``VLLM_USE_V1`` of vLLM before 0.11, which has two engines; as the release decides where not given.
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
+        reserved_gib: Memory that the engine sets aside on every GPU beside the weights, such as room for adapters.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
@@ -88,6 +89,7 @@ class FitCase(BaseModel):
     enable_prefix_caching: bool | None = None
     use_v1: bool | None = None
     driver: OptionalText = None
+    reserved_gib: Annotated[float, Field(ge=0)] | None = None
 
 
 class FitResult(BaseModel):
@@ -108,6 +110,7 @@ class FitResult(BaseModel):
         non_torch_gib: CUDA context beyond the first allocation, NCCL buffers and libraries.
         activation_peak_gib: Peak of the profiling run above the weights.
         cuda_graph_gib: Captured graphs; inside the budget only in engine versions that reserve for them.
+        reserved_gib: What the case reserves beside the weights, None where nothing.
         total_gpu_gib: What the driver reports.
         budget_gib: ``total_gpu_gib`` times the utilization.
         explain: One line per figure: its value and where it comes from.
@@ -132,6 +135,7 @@ class FitResult(BaseModel):
     non_torch_gib: float | None = None
     activation_peak_gib: float | None = None
     cuda_graph_gib: float | None = None
+    reserved_gib: float | None = None
     total_gpu_gib: float | None = None
     budget_gib: float | None = None
     gpu_memory_utilization: float | None = None

@@ -36,6 +36,7 @@ from llminfra.planning.memory.kv_specs import layer_specs
 from llminfra.planning.memory.model_runner import runner_rules
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
+from llminfra.planning.memory.reserve import with_reserve
 from llminfra.planning.memory.settings import Settings, clean_id, refers, resolve
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.weights import WeightBytes, rank_weights
@@ -181,8 +182,9 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     )
     if total is None:
         return result
-    weights_gib = weights.total / GIB
-    stage_gib = tuple(stage.total / GIB for stage in stages)
+    reserved = case.reserved_gib or 0.0
+    weights_gib = weights.total / GIB + reserved
+    stage_gib = tuple(stage.total / GIB + reserved for stage in stages)
     if case.engine == "sglang":
         budget = sglang_budget(facts, case, settings, weights_gib, total, gpu)
     elif case.engine == "tgi":
@@ -191,7 +193,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         loading = weigh(None) if profile.loads_whole and quantizes_while_loading(facts, case, settings) else stages
         loading_gib = max(stage.total for stage in loading) / GIB
         budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu, loading_gib)
-    return _with_budget(result, budget)
+    return with_reserve(_with_budget(result, budget), reserved)
 
 
 def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:

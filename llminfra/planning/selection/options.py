@@ -51,6 +51,7 @@ class Option(Struct, frozen=True, kw_only=True):
         full_load_callers: Callers that a replica runs at once with requests of the typical shape.
         full_load_tokens_per_s: Estimated output tokens per second of one replica with that many callers.
         usd_per_million_tokens: Price of a million output tokens at full load, all replicas of the instance in use.
+        tight: Whether it fits by less than the estimate may be wrong.
         offered: Whether the region offers the type; ``None`` where that is not recorded.
         explain: How latency and throughput came about.
     """
@@ -78,6 +79,7 @@ class Option(Struct, frozen=True, kw_only=True):
     full_load_callers: int | None = None
     full_load_tokens_per_s: float | None = None
     usd_per_million_tokens: float | None = None
+    tight: bool = False
     offered: bool | None = None
     explain: tuple[str, ...] = ()
 
@@ -92,6 +94,8 @@ def list_options(
     release: EngineRelease | None = None,
     sort_by: SortBy = "replica",
     purchase: Kind = "on-demand",
+    among: tuple[str, ...] | None = None,
+    over_nodes: bool = False,
 ) -> tuple[Option, ...]:
     """Every GPU instance type of the catalog: those that hold the model first, sorted; then the others, with reasons.
 
@@ -107,12 +111,14 @@ def list_options(
             a million output tokens at full load. Types without price come last.
         purchase: How instances are bought. Prices of other ways than on demand are known where a file of refreshed
             prices is (`llminfra.catalog.price_file`).
+        among: Names of the types to look at; ``None``: all.
+        over_nodes: Whether several instances with EFA may hold a replica that one does not.
     """
     typical = typical_load(load or Load(), case.max_model_len or facts.max_position_embeddings, concurrency)
     placed: dict[tuple[str, int], Placed | str] = {}
     found = []
     for instance in all_gpu_types():
-        if instance.gpu is None:
+        if instance.gpu is None or (among is not None and instance.name not in among):
             continue
         gpu = find_gpu(instance.gpu.device)
         if gpu is None:
@@ -121,7 +127,7 @@ def list_options(
         if key not in placed:
             placed[key] = place(facts, case, gpu, instance, placed, typical, release)
         home: Placed | str = placed[key]
-        if isinstance(home, str):
+        if isinstance(home, str) and over_nodes:
             home = place_over_nodes(facts, case, gpu, instance, typical, release) or home
         found.append(_option(instance, gpu, home, region, concurrency, purchase))
     return tuple(sorted(map(_ordered, found), key=lambda option: _rank(option, sort_by)))
@@ -184,6 +190,7 @@ def _option(
         full_load_callers=placed.full_callers,
         full_load_tokens_per_s=placed.full.output_tokens_per_s,
         usd_per_million_tokens=million,
+        tight=fit.tight,
         offered=offered,
         explain=placed.now.explain,
     )
