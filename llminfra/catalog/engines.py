@@ -21,6 +21,10 @@ Platform = Literal["kubernetes", "sagemaker"]
 #: Engines whose argument parser takes an unambiguous beginning of a flag (argparse's ``allow_abbrev``).
 _ABBREVIATING = frozenset({"mii", "sglang"})
 
+#: vLLM reads these before its parser does: vllm/utils/argparse_utils.py (0.13 to 0.33, also ``-O=3`` and ``-O 3``);
+#: before, ``-O`` is a flag of the parser, which takes a value without a space.
+_OPTIMIZATION = re.compile(r"-O(=?[0-3])?")
+
 #: Suffixes that the Prometheus client adds to a metric's name, by its kind.
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "counter": ("_total", "_created"),
@@ -125,8 +129,9 @@ class EngineRelease(Struct, frozen=True):
         """Whether the release's argument parser accepts the flag.
 
         Takes ``--max-model-len``, ``--max-model-len=8192``, ``-tp`` and ``--no-`` forms of on/off flags. vLLM also
-        takes underscores and dotted keys of JSON flags (``--kv-transfer-config.kv_role``), and Python's plain parser
-        an unambiguous beginning (SGLang's ``--tp`` for ``--tp-size``).
+        takes underscores, dotted keys of JSON flags (``--kv-transfer-config.kv_role``) and an optimization level
+        without a space (``-O3``), and Python's plain parser an unambiguous beginning (SGLang's ``--tp`` for
+        ``--tp-size``).
         """
         name = self._flag_name(flag)
         if self._has("flags", name):
@@ -134,6 +139,8 @@ class EngineRelease(Struct, frozen=True):
         if self._has("negatable", f"--{name.removeprefix('--no-')}") and name.startswith("--no-"):
             return True
         if self.engine == "vllm":
+            if _OPTIMIZATION.fullmatch(flag.strip()):
+                return any(self._has("flags", known) for known in ("-O", "--optimization-level"))
             head, dot, _ = name.partition(".")
             return bool(dot) and self._has("flags", head)
         if self.engine in _ABBREVIATING and name.startswith("--") and len(name) > 3:
@@ -331,6 +338,11 @@ def engine_release(engine: EngineName, version: str) -> EngineRelease | None:
         return None
     data = read_data(f"engines/{engine}.json")
     return EngineRelease(engine, wanted, engine_info(engine), versions.index(wanted), data)
+
+
+def lists_architecture(engine: EngineName, architecture: str) -> bool:
+    """Whether any release in the catalog has code for a model class by its name in ``architectures``."""
+    return architecture in read_data(f"engines/{engine}.json")["architectures"]
 
 
 def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:

@@ -72,11 +72,10 @@ def find_gpu(text: str) -> Gpu | None:
     for gpu in table.values():
         if wanted in gpu.aliases:
             return gpu
+    if (joined := _by_joined_name(wanted)) is not None:
+        return joined
     candidates = [
-        (len(name), gpu)
-        for gpu in table.values()
-        for name in (gpu.name, *gpu.aliases)
-        if wanted.startswith(name) or f"-{name}" in f"-{wanted}"
+        (len(name), gpu) for gpu in table.values() for name in (gpu.name, *gpu.aliases) if _is_part(name, wanted)
     ]
     if not candidates:
         return None
@@ -87,11 +86,44 @@ def find_gpu(text: str) -> Gpu | None:
     return best if length else None
 
 
+# Words of product strings beside the name and the size of a device.
+_BESIDE_NAME = re.compile(r"^(sxm\d?|pcie|hbm\d?e?|gddr\d[a-z]?|gpu|graphics|card|edition|\d{4}mib)$")
+# What makes another device of the name before it: an RTX 3080 Ti is no RTX 3080.
+_OTHER_DEVICE = re.compile(r"^-?(ti|super|laptop|mobile|max-q)(?![a-z])")
+
+
+def _by_joined_name(wanted: str) -> Gpu | None:
+    """The device whose name is written without spaces or with words of its product string: ``rtx4090``."""
+    words = wanted.split("-")
+    plain = "".join(word for word in words if not _BESIDE_NAME.match(word))
+    by_name = _joined_names()
+    return by_name.get("".join(words)) or by_name.get(plain)
+
+
+@cache
+def _joined_names() -> dict[str, Gpu]:
+    named = {name.replace("-", ""): gpu for gpu in gpus().values() for name in gpu.aliases}
+    return named | {name.replace("-", ""): gpu for name, gpu in gpus().items()}
+
+
+def _is_part(name: str, wanted: str) -> bool:
+    """Whether ``wanted`` is ``name`` with more words around it that make no other device of it."""
+    at = 0 if wanted.startswith(name) else f"-{wanted}".find(f"-{name}")
+    return at >= 0 and not _OTHER_DEVICE.match(wanted[at + len(name) :])
+
+
 _SIZED = re.compile(r"^([a-z][a-z0-9. -]*?)[ -](\d{1,3}) ?gb(?![a-z-])")
 _OTHER_MAKERS = re.compile(
     r"\b(mi\d{2,3}[a-z]?|amd|radeon|instinct|gaudi\d?|intel|arc|strix|tpu|apple|m\d|orin|thor)\b"
 )
 _DRIVER_SHARE = 0.965
+
+
+def is_of_other_maker(text: str) -> bool:
+    """Whether ``text`` names an accelerator that is not NVIDIA's, for which there are no figures here."""
+    return _OTHER_MAKERS.search(text.strip().lower()) is not None
+
+
 ASSUMED_MULTIPROCESSORS = 132
 """Those of an H100, for devices of which only the size is known."""
 

@@ -12,6 +12,16 @@ from pydantic import Field
 
 from llminfra.catalog.datafile import Fact, read_data
 
+# Families of EC2 with accelerators that are not NVIDIA's (EC2 User Guide, accelerated computing).
+_OTHER_ACCELERATORS = {
+    **dict.fromkeys(("inf1", "inf2"), "AWS Inferentia"),
+    **dict.fromkeys(("trn1", "trn1n", "trn2", "trn2u", "trn3", "trn3u"), "AWS Trainium"),
+    "g4ad": "AMD Radeon",
+    "dl1": "Intel Gaudi",
+    "dl2q": "Qualcomm AI 100",
+    "vt1": "Xilinx media accelerators",
+    **dict.fromkeys(("f1", "f2"), "AMD FPGAs"),
+}
 Architecture = Literal["amd64", "arm64"]
 
 
@@ -136,7 +146,8 @@ def suggest(name: str) -> tuple[str, ...]:
 def excluded(name: str) -> str | None:
     """Why a real EC2 GPU type is not in the catalog, or ``None`` for a name that EC2 does not know either."""
     reason: str | None = read_data("instances.json")["excluded"].get(name)
-    return reason
+    maker = _OTHER_ACCELERATORS.get(name.partition(".")[0])
+    return reason or (f"its accelerators are {maker}, not NVIDIA GPUs: there is no plan for them" if maker else None)
 
 
 @cache

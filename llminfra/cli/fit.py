@@ -14,15 +14,29 @@ from llminfra.diagnostics import UsageError
 def fit(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Hugging Face id of the model.")] = None,
     gpu: Annotated[str | None, typer.Option(help="GPU such as H100-80GB, or an EC2 instance type.")] = None,
-    tp: Annotated[int | None, typer.Option("--tp", "--tensor-parallel", help="Tensor parallel size.")] = None,
-    pp: Annotated[int | None, typer.Option("--pp", "--pipeline-parallel", help="Pipeline parallel size.")] = None,
-    dp: Annotated[int | None, typer.Option("--dp", "--data-parallel", help="Data parallel size.")] = None,
+    tp: Annotated[
+        int | None, typer.Option("--tp", "--tensor-parallel", "--tensor-parallel-size", help="Tensor parallel size.")
+    ] = None,
+    pp: Annotated[
+        int | None,
+        typer.Option("--pp", "--pipeline-parallel", "--pipeline-parallel-size", help="Pipeline parallel size."),
+    ] = None,
+    dp: Annotated[
+        int | None, typer.Option("--dp", "--data-parallel", "--data-parallel-size", help="Data parallel size.")
+    ] = None,
     expert_parallel: Annotated[bool | None, typer.Option("--ep", help="Spread experts over all GPUs.")] = None,
-    max_model_len: Annotated[int | None, typer.Option(help="Context length, tokens.")] = None,
+    max_model_len: Annotated[
+        str | None, typer.Option(help="Context length in tokens: 32768, 32,768 or 32K; 32k is 32,000, as in vLLM.")
+    ] = None,
     max_num_seqs: Annotated[int | None, typer.Option(help="Most sequences in a batch.")] = None,
-    max_num_batched_tokens: Annotated[int | None, typer.Option(help="Most tokens in a scheduler step.")] = None,
-    gpu_memory_utilization: Annotated[float | None, typer.Option(help="Share of GPU memory, 0 to 1.")] = None,
-    quantization: Annotated[str | None, typer.Option(help="fp8, awq, gptq, …")] = None,
+    max_num_batched_tokens: Annotated[str | None, typer.Option(help="Most tokens in a scheduler step.")] = None,
+    gpu_memory_utilization: Annotated[
+        str | None,
+        typer.Option(
+            "--gpu-memory-utilization", "--mem-fraction-static", help="Share of GPU memory, 0 to 1 or a percentage."
+        ),
+    ] = None,
+    quantization: Annotated[str | None, typer.Option(help="fp8, awq, gptq, w4a16, …")] = None,
     dtype: Annotated[str | None, typer.Option(help="bfloat16, float16, float32 or auto.")] = None,
     kv_cache_dtype: Annotated[str | None, typer.Option(help="auto, fp8, nvfp4, …")] = None,
     block_size: Annotated[int | None, typer.Option(help="Tokens per cache block.")] = None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -37,11 +37,19 @@ class Asked(Struct, frozen=True, kw_only=True):
         model: Its name.
         engine: Name and release.
         length: Tokens of a request of full length.
+        prompt: Tokens of a typical prompt.
+        output: Tokens of a typical answer.
+        spans: The engine can spread a replica over instances.
+        notes: What was not taken as it stands.
     """
 
     model: str
     engine: str
     length: int
+    prompt: int
+    output: int
+    spans: bool
+    notes: tuple[str, ...] = ()
 
 
 def find_options(
@@ -60,11 +68,12 @@ def find_options(
         UsageError: The model is unknown, or an option is wrong.
     """
     from llminfra.catalog import regions
-    from llminfra.cli.fit_request import read_case, release_of, unknown_model
-    from llminfra.cli.fit_verdict import beyond_context
+    from llminfra.cli.fit_request import read_case, unknown_model
+    from llminfra.planning.memory.doubts import beyond_context, release_of
     from llminfra.planning.memory.estimate import facts_for
+    from llminfra.planning.memory.stated import stated
     from llminfra.planning.performance import Load
-    from llminfra.planning.selection import list_options
+    from llminfra.planning.selection import SPAN_NODES, list_options, typical_load
 
     if sort_by not in SORTS:
         msg = f"--sort is one of {', '.join(SORTS)}, got {sort_by!r}"
@@ -92,13 +101,20 @@ def find_options(
         release=release_of(case),
         sort_by=sort,
         purchase=bought,
+        over_nodes=True,
     )
     if (length := beyond_context(facts, case)) is not None:
         options = tuple(_refused(option, length[0]) for option in options)
+    longest = case.max_model_len or facts.max_position_embeddings
+    typical = typical_load(load, longest, concurrency)
     asked = Asked(
         model=case.model,
         engine=f"{case.engine} {case.engine_version}",
-        length=case.max_model_len or facts.max_position_embeddings or 2048,
+        length=longest or 2048,
+        prompt=typical.prompt_tokens,
+        output=typical.output_tokens,
+        spans=case.engine in SPAN_NODES,
+        notes=stated(facts, case),
     )
     return asked, options
 
@@ -141,7 +157,7 @@ def options_view(
 
     good = [option for option in options if option.fits]
     columns: list[tuple[str, bool, Callable[[Option], str]]] = [
-        ("instance", True, lambda item: item.instance_type + ("" if item.offered is not False else " *")),
+        ("instance", True, _instance),
         ("GPUs", True, lambda item: f"{item.gpus} × {_short(item.gpu)}"),
         ("TP", False, _spread),
         ("held", False, lambda item: _figure(item.max_concurrency, 1)),
@@ -180,22 +196,49 @@ def options_view(
     if reasons:
         told = ((reason if everywhere else f"{', '.join(which)}: {reason}") for reason, which in reasons.items())
         lines += [Text("does not fit:", style="dim"), *(Text(f"  {text}", style="dim") for text in told)]
-    lines.append(
-        Text("latency and tokens are estimates, mostly within a factor of 1.5 (docs/performance.md)", style="dim")
-    )
+    lines += [Text(text, style=style) for text, style in _notes(asked, options, region, concurrency)]
+    return Group(*lines)
+
+
+def _notes(
+    asked: Asked, options: tuple[Option, ...], region: str, concurrency: int
+) -> Iterator[tuple[str, Literal["dim", "yellow"]]]:
+    """What was taken for what was asked, what the columns are, and where prices come from."""
+    from llminfra.planning.selection import REGION_OF_ORDER  # when it runs
+
+    good = [option for option in options if option.fits]
+    bought = options[0].purchase if options else "on-demand"
+    if good:
+        many = f"{concurrency} request{'s' if concurrency > 1 else ''}"
+        shape = f"{asked.prompt:,} tokens in and {asked.output:,} out"
+        yield f"first ms and ms/token: with {many} at once; $/M tokens: of answers, at full load; both: {shape}", "dim"
+    yield "latency and tokens are estimates, mostly within a factor of 1.5 (docs/performance.md)", "dim"
+    over = next((option for option in good if option.nodes > 1), None)
+    if over is not None and over.parallelism is not None:
+        spread = f"Parallelism(tensor={over.parallelism.tensor}, pipeline={over.parallelism.pipeline})"
+        joined = f"one replica over {over.nodes} instances joined by EFA"
+        yield f"{over.nodes} × {over.instance_type}: {joined}, {spread}; $/h is of one instance", "dim"
+    if not good and options:
+        several = "two to four instances joined by EFA do not hold it either"
+        yield several if asked.spans else f"{asked.engine} does not span instances; vllm and sglang do", "dim"
     dates = sorted({option.price_date for option in good if option.price_date})
     if dates:
-        lines.append(Text(f"{bought} prices of {' to '.join(dict.fromkeys((dates[0], dates[-1])))}", style="dim"))
+        yield f"{bought} prices of {' to '.join(dict.fromkeys((dates[0], dates[-1])))}", "dim"
     if good and not dates:
-        lines.append(
-            Text(
-                f"no {bought} price is known: `llminfra catalog refresh` writes them; name its file in {VARIABLE}",
-                style="yellow",
-            )
+        yield (
+            f"no {bought} price is known: `llminfra catalog refresh` writes them; name its file in {VARIABLE}",
+            "yellow",
         )
+    if any(option.order_usd_per_hour is not None for option in good):
+        yield f"types without a price are in the order of on-demand prices in {REGION_OF_ORDER}", "yellow"
+    yield from ((f"note: {item}", "yellow") for item in asked.notes)
     if any(option.offered is False for option in good):
-        lines.append(Text(f"* not offered in {region}", style="dim"))
-    return Group(*lines)
+        yield f"* not offered in {region}", "dim"
+
+
+def _instance(option: Option) -> str:
+    several = f"{option.nodes} × " if option.nodes > 1 else ""
+    return f"{several}{option.instance_type}{' *' if option.offered is False else ''}"
 
 
 def _short(gpu: str) -> str:

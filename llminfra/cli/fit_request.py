@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from llminfra.catalog.models.quantization_names import FORMATS
 from llminfra.diagnostics import UsageError
+from llminfra.planning.memory.case import CATALOG_NAMES
 
 if TYPE_CHECKING:
-    from llminfra.catalog.engines import EngineName, EngineRelease
     from llminfra.planning.memory import FitCase
 
 _FLAGS: Mapping[str, str] = {
@@ -19,16 +20,6 @@ _FLAGS: Mapping[str, str] = {
     "data_parallel": "--dp",
     "expert_parallel": "--ep",
     "model": "MODEL",
-}
-# The catalog's name of each engine; DeepSpeed is served by DeepSpeed-MII.
-_CATALOG: Mapping[str, EngineName] = {
-    "vllm": "vllm",
-    "sglang": "sglang",
-    "tgi": "tgi",
-    "deepspeed": "mii",
-    "mii": "mii",
-    "djl-lmi": "djl-lmi",
-    "trtllm": "trtllm",
 }
 _DTYPES: Mapping[str, str] = {"half": "float16", "fp16": "float16", "bf16": "bfloat16", "float": "float32"}
 # Releases that the memory rules know and the catalog of flags and images does not, because nobody should deploy them.
@@ -50,8 +41,8 @@ def read_case(given: Mapping[str, object]) -> FitCase:
         case = FitCase.model_validate(given)
     except ValidationError as error:
         raise UsageError("; ".join(f"{_flag(item['loc'])}: {item['msg']}" for item in error.errors())) from None
-    if case.engine not in _CATALOG:
-        raise UsageError(_unknown("--engine", case.engine, tuple(_CATALOG)))
+    if case.engine not in CATALOG_NAMES:
+        raise UsageError(_unknown("--engine", case.engine, tuple(CATALOG_NAMES)))
     case = case.model_copy(update={"engine_version": _version(case.engine, case.engine_version)})
     _check_names(case)
     if case.gpu is not None:
@@ -78,13 +69,6 @@ def unknown_model(name: str) -> UsageError:
     )
 
 
-def release_of(case: FitCase) -> EngineRelease | None:
-    """The catalog's release of the case's engine."""
-    from llminfra.catalog.engines import engine_release
-
-    return engine_release(_CATALOG[case.engine], case.engine_version or "")
-
-
 def _flag(where: tuple[int | str, ...]) -> str:
     name = str(where[0]) if where else ""
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
@@ -100,7 +84,7 @@ def _version(engine: str, text: str | None) -> str:
     from llminfra.catalog.engines import engine_info, known_versions, suggest_version
     from llminfra.planning.memory.engine_profile import parse_version
 
-    name = _CATALOG[engine]
+    name = CATALOG_NAMES[engine]
     if text is None:
         return engine_info(name).default_version
     stated = text.strip().removeprefix("v")
@@ -131,13 +115,14 @@ def _check_names(case: FitCase) -> None:
     if case.block_size is not None and case.block_size not in options["block_size"]:
         known = ", ".join(str(item) for item in options["block_size"])
         raise UsageError(f"--block-size {case.block_size} is not one that engines take: {known}")
-    if case.quantization is not None and case.quantization.lower() not in (names := _quantizations(case)):
-        raise UsageError(_unknown("--quantization", case.quantization, names))
+    if case.quantization is not None and case.quantization.lower() not in (*(names := _quantizations(case)), *FORMATS):
+        raise UsageError(_unknown("--quantization", case.quantization, (*names, *FORMATS)))
 
 
 def _quantizations(case: FitCase) -> tuple[str, ...]:
     from typing import get_args
 
+    from llminfra.planning.memory.doubts import release_of
     from llminfra.spec.model import Quantization
 
     release = release_of(case)
@@ -146,7 +131,7 @@ def _quantizations(case: FitCase) -> tuple[str, ...]:
 
 def _check_gpu(text: str) -> None:
     from llminfra.catalog import instances
-    from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size, gpus
+    from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size, gpus, is_of_other_maker
 
     lowered = text.strip().lower()
     typed = instances.get(lowered.removeprefix("ml."))
@@ -154,8 +139,10 @@ def _check_gpu(text: str) -> None:
         if typed.gpu is None:
             raise UsageError(f"--gpu {text!r}: the instance type has no GPU")
         return
-    if (why := instances.excluded(lowered)) is not None:
+    if (why := instances.excluded(lowered.removeprefix("ml."))) is not None:
         raise UsageError(f"--gpu {text!r}: {why}")
+    if is_of_other_maker(lowered):
+        raise UsageError(f"--gpu {text!r} is not an NVIDIA device: there are no figures for it here, and no plan")
     if find_gpu(text) is not None or gpu_of_stated_size(text) is not None:
         return
     names = {name: gpu.name for gpu in gpus().values() for name in (gpu.name, *gpu.aliases)}

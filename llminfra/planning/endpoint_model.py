@@ -101,5 +101,15 @@ def _from_file(endpoint: Endpoint, name: str, findings: Findings) -> ModelFacts 
         )
         return None
     stated = describe_checkpoint(file, config)
+    for note in facts.notes:
+        findings.warning(
+            "LLM_INPUT_4",
+            endpoint,
+            f"endpoints.{endpoint.name}.model.config",
+            "the model's config.json leaves something open",
+            found=note,
+            expected="a config.json that says every shape, of a model type that is known",
+            fix="write the key into config.json, or take the file of the published checkpoint",
+        )
     facts = stretched(facts, config, endpoint.engine)
     return replace(facts, revision=stated.revision, gated=stated.gated, source=stated.source or str(file))

@@ -83,6 +83,7 @@ def gpu_problems(
         *_native(gpu, quant, method),
         *_bfloat16(gpu, dtype, checkpoint_dtype),
         *_cache(gpu, kv_cache_dtype),
+        *_kernels(gpu, engine),
     ]
     if release is not None and release.cuda_major is not None:
         found += _generation(gpu, release.cuda_major)
@@ -225,6 +226,24 @@ def _cache(gpu: Gpu, kv_cache_dtype: str | None) -> list[GpuProblem]:
             found=f"{kv_cache_dtype} on compute capability {gpu.compute_capability}",
             expected=f"compute capability {least / 10:.1f} or above",
             fix="leave kv_cache_dtype at 'auto', or try it on one node first",
+        )
+    ]
+
+
+def _kernels(gpu: Gpu, engine: str) -> list[GpuProblem]:
+    least = int(_value("least_capability").get(engine, 0))
+    if gpu.capability >= least:
+        return []
+    return [
+        GpuProblem(
+            code="LLM_FIT_27",
+            fatal=True,
+            field="engine.version",
+            message=f"{engine} has no kernels for {gpu.product}",
+            found=f"compute capability {gpu.compute_capability}",
+            expected=f"compute capability {least / 10:.1f} or above",
+            fix="use a newer GPU",
+            runtime_message=f"GPUs with compute capability below {least / 10:.1f} are not supported.",
         )
     ]
 

@@ -20,7 +20,8 @@ RULES = (
         "LLM_FIT_2",
         "Attention heads divide by the tensor parallelism",
         looks_at=_PLAN,
-        why="Every rank takes the same number of heads; engines refuse the rest.",
+        why="Every rank takes the same number of heads; engines refuse the rest. `llminfra fit` and JSON lines name "
+        "the same fact LLM_SHAPE_1; this code says that no spread over a pool divides.",
         fix="use a tensor parallelism that divides the heads",
         source=("vllm-project/vllm#414", "vllm-project/vllm vllm/config/model.py"),
     ),
@@ -76,7 +77,8 @@ RULES = (
         "LLM_FIT_9",
         "The KV cache holds one request of full length",
         looks_at=_PLAN,
-        why="The engine refuses to start when a single request of max_model_len would not fit.",
+        why="The engine refuses to start when a single request of max_model_len would not fit. `llminfra fit` and JSON "
+        "lines name the same fact LLM_MEM_3.",
         fix="lower max_model_len, quantize the KV cache, or use more GPUs",
         source=("vllm-project/vllm#2418", "vllm-project/vllm vllm/v1/core/kv_cache_planning.py"),
     ),
@@ -189,7 +191,8 @@ RULES = (
         "LLM_SHAPE_1",
         "Attention heads divide by the tensor parallel size",
         looks_at=_PLAN,
-        why="Every rank takes the same number of attention heads; engines refuse the rest.",
+        why="Every rank takes the same number of attention heads; engines refuse the rest. A plan in which no spread "
+        "over the pool divides has LLM_FIT_2.",
         fix="use a tensor parallel size that divides the heads",
         source=("vllm-project/vllm#414", "vllm-project/vllm vllm/config/model.py"),
     ),
@@ -263,7 +266,8 @@ RULES = (
         "LLM_MEM_3",
         "One request of full length fits the KV cache",
         looks_at=_PLAN,
-        why="The engine refuses to start when a single request of max_model_len would not fit.",
+        why="The engine refuses to start when a single request of max_model_len would not fit. A plan has "
+        "LLM_FIT_9 for the same fact.",
         fix="lower max_model_len, quantize the KV cache, or use more GPUs",
         source=("vllm-project/vllm#2418", "vllm-project/vllm vllm/v1/core/kv_cache_planning.py"),
     ),

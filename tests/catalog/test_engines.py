@@ -95,6 +95,14 @@ def test_vllm_0_27_1_does_not_know(flag: str):
     assert not vllm("0.27.1").knows_flag(flag)
 
 
+@pytest.mark.parametrize("flag", ["-O0", "-O3", "-O=2", "-O"])
+@pytest.mark.parametrize("version", ["0.8.5", "0.12.0", "0.13.0", "0.33.0"])
+def test_vllm_takes_an_optimization_level_without_a_space(flag, version):
+    assert vllm(version).knows_flag(flag)
+    assert not vllm(version).knows_flag("-O9")
+    assert not vllm(version).knows_flag("-Onone")
+
+
 @pytest.mark.parametrize(
     ("flag", "first_without", "last_with"),
     [

@@ -211,7 +211,7 @@ LINES = (
     b'{"id": 5, "model": "Qwen/Qwen3-8B", "gpu": "L4"}',
     b'{"model": "Qwen/Qwen3-8B\xff"}',
     b"",
-    b'{"id": "c", "model": "Qwen/Qwen3-8B", "tp": 2}',
+    b'{"id": "c", "model": "Qwen/Qwen3-8B", "gpus": 2}',
 )
 
 
@@ -226,7 +226,7 @@ def test_bad_bytes_in_a_file_are_errors_of_their_lines(workdir: Path, run: Run) 
     first, second, third = told(result.out)
     assert first is None
     assert (second or "").startswith("line 2: not UTF-8")
-    assert third == "line 4: unknown key `tp`: did you mean `tensor_parallel`?"
+    assert third == "line 4: unknown key `gpus`: did you mean `gpus_total`?"
 
 
 def test_bad_bytes_in_a_pipe_are_errors_of_their_lines() -> None:
@@ -238,3 +238,92 @@ def test_bad_bytes_in_a_pipe_are_errors_of_their_lines() -> None:
     )  # fmt: skip
     assert [bool(item) for item in told(done.stdout.decode())] == [False, True, True]
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (("--max-model-len", "32K"), ("--max-model-len", "32768")),
+        (("--max-model-len", "32,768"), ("--max-model-len", "32768")),
+        (("--max-model-len", "32k"), ("--max-model-len", "32000")),
+        (("--gpu-memory-utilization", "85%"), ("--gpu-memory-utilization", "0.85")),
+        (("--mem-fraction-static", "0.85"), ("--gpu-memory-utilization", "0.85")),
+        (("--tensor-parallel-size", "2"), ("--tp", "2")),
+        (("--pipeline-parallel-size", "2"), ("--pp", "2")),
+        (("--data-parallel-size", "2"), ("--dp", "2")),
+        (("--engine", "SGLang"), ("--engine", "sglang")),
+    ],
+)
+def test_options_as_people_write_them(written: tuple[str, str], read: tuple[str, str], run: Run) -> None:
+    asked = ("fit", SMALL, "--gpu", "H100", "--json")
+    assert json.loads(run(*asked, *written).out) == json.loads(run(*asked, *read).out)
+
+
+@pytest.mark.parametrize("name", ["w4a16", "int4", "fp8_e4m3"])
+def test_formats_are_quantizations(name: str, run: Run) -> None:
+    result = run("fit", SMALL, "--gpu", "L4", "--quantization", name, "--max-model-len", "8192")
+    # Plain weights become fp8 while loading; four bits must come that way.
+    assert result.code == (0 if name == "fp8_e4m3" else 1)
+    assert ("LLM_FIT_23" in result.out) is (name != "fp8_e4m3")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "words"),
+    [
+        ("MI300X", "is not an NVIDIA device"),
+        ("inf2.xlarge", "AWS Inferentia, not NVIDIA GPUs"),
+        ("g4ad.xlarge", "AMD Radeon, not NVIDIA GPUs"),
+        ("RTX 3080 Ti", "is neither a GPU"),
+    ],
+)
+def test_another_makers_device_has_no_near_name(gpu: str, words: str, run: Run) -> None:
+    result = run("fit", SMALL, "--gpu", gpu)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err
+    assert "b300" not in result.err
+    assert "r8i" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("spread", "code", "finding"),
+    [
+        (("g5.2xlarge", "--tp", "4"), 1, "LLM_FIT_6"),
+        (("g5.12xlarge", "--tp", "6"), 1, "LLM_SHAPE_1"),
+        (("p5.48xlarge", "--tp", "8", "--pp", "2"), 0, "LLM_FIT_11"),
+        (("p5.48xlarge", "--tp", "8", "--pp", "2", "--engine", "tgi"), 1, "LLM_FIT_16"),
+    ],
+)
+def test_more_gpus_than_the_type_has(spread: tuple[str, ...], code: int, finding: str, run: Run) -> None:
+    result = run("fit", SMALL, "--max-model-len", "8192", "--gpu", *spread)
+    assert result.code == code
+    assert finding in result.out
+
+
+def test_a_gpu_without_kernels_does_not_start(run: Run) -> None:
+    result = run("fit", "Qwen/Qwen3-0.6B", "--gpu", "P100", "--engine-version", "0.8.5")
+    assert result.code == 1
+    assert "LLM_FIT_27" in result.out
+
+
+def test_the_list_says_what_its_columns_are(run: Run) -> None:
+    out = plain(run("fit", SMALL, "--max-model-len", "16384", "--concurrency", "4").out)
+    assert "with 4 requests at once; $/M tokens: of answers, at full load; both: 1,024 tokens in and 256 out" in out
+    elsewhere = plain(run("fit", SMALL, "--max-model-len", "16384", "--region", "eu-north-1").out)
+    assert "types without a price are in the order of on-demand prices in us-east-1" in elsewhere
+
+
+def test_the_list_says_where_more_than_one_instance_is_needed(run: Run) -> None:
+    large = ("fit", "deepseek-ai/DeepSeek-V3", "--max-model-len", "8192")
+    out = plain(run(*large).out)
+    assert "2 × p5.48xlarge" in out
+    assert "instances joined by EFA, Parallelism(tensor=8, pipeline=2)" in out
+    assert "2 × p5.48xlarge" not in run(*large, "--engine", "tgi").out
+    rows = json.loads(run(*large, "--json").out)
+    assert {row["nodes"] for row in rows if row["instance_type"] == "p5.48xlarge"} == {2}
+
+
+def test_the_list_says_what_a_config_leaves_open(workdir: Path, run: Run) -> None:
+    config = {"model_type": "foo", "hidden_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 16,
+              "num_key_value_heads": 8, "intermediate_size": 4096, "vocab_size": 32000}  # fmt: skip
+    path = write(workdir, json.dumps(config), "config.json")
+    assert "note: LLM_INPUT_4: model_type 'foo'" in plain(run("fit", "acme/own", "--config", path).out)

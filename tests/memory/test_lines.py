@@ -89,10 +89,8 @@ def test_whole_numbers_name_a_row(given, told):
 @pytest.mark.parametrize(
     ("key", "meant"),
     [
-        ("tp", "tensor_parallel"),
-        ("tensor-parallel-size", "tensor_parallel"),
         ("tensor_paralel", "tensor_parallel"),
-        ("pp", "pipeline_parallel"),
+        ("tensor_parallelism", "tensor_parallel"),
         ("gpus", "gpus_total"),
         ("max_len", "max_model_len"),
         ("max-model-len", "max_model_len"),

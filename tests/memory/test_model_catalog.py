@@ -173,7 +173,7 @@ def test_gpus_have_sources_and_sane_figures():
         assert gpu.memory_source, name
         assert gpu.spec_source, name
         assert 5 < gpu.memory_gib < 300, name
-        assert gpu.capability >= 70, name
+        assert gpu.capability >= 60, name
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,29 @@ def test_gpus_have_sources_and_sane_figures():
         ("rtx-pro-server-6000", "rtx-pro-6000-blackwell-96gb"),
         ("NVIDIA GeForce RTX 4090", "rtx-4090-24gb"),
         ("B200-180GB", "b200-180gb"),
+        ("rtx4090", "rtx-4090-24gb"),
+        ("GeForce RTX4090 24GB", "rtx-4090-24gb"),
+        ("NVIDIA H100 80GB HBM3", "h100-80gb"),
+        ("NVIDIA H100 PCIe", "h100-pcie-80gb"),
+        ("A100 SXM4 80GB HBM2e", "a100-80gb"),
+        ("L40S PCIe 48GB", "l40s-48gb"),
+        ("2080ti", "rtx-2080-ti-11gb"),
+        ("RTX 3080", "rtx-3080-10gb"),
+        ("RTX A4000", "rtx-a4000-16gb"),
+        ("Tesla P100-PCIE-16GB", "p100-16gb"),
+        ("NVIDIA A30", "a30-24gb"),
+        ("RTX3060-12GB", "rtx-3060-12gb"),
     ],
 )
 def test_gpu_names(text, name):
     assert find_gpu(text).name == name
 
 
-@pytest.mark.parametrize("text", ["", "MI300X-192GB", "RTX-4090-48GB (modified)", "Gaudi3", "AMD Strix Halo"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "MI300X-192GB", "RTX-4090-48GB (modified)", "Gaudi3", "AMD Strix Halo", "RTX 3080 Ti", "RTX 3060 Ti",
+     "RTX 4090 Laptop"],
+)  # fmt: skip
 def test_devices_that_are_not_in_the_catalog(text):
     assert find_gpu(text) is None
 

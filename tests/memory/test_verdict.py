@@ -214,7 +214,7 @@ def test_latent_attention_expands_its_context_while_profiling(version, expanded)
 
 
 @pytest.mark.parametrize(
-    ("name", "gib"), [("RTX-A5000-24GB", 23.16), ("RTX-3060-12GB", 11.58), ("RTX-4090-48GB (modified)", 46.32)]
+    ("name", "gib"), [("RTX-A5000-24GB", 23.16), ("RTX-4070-12GB", 11.58), ("RTX-4090-48GB (modified)", 46.32)]
 )
 def test_device_that_the_catalog_lacks_by_the_size_in_its_name(name, gib):
     result = fit(model="Qwen/Qwen3-1.7B", gpu=name, engine_version="0.11.0", max_model_len=4096)

@@ -91,3 +91,11 @@ def test_a_broken_config_is_a_finding_and_no_crash(content: str, tmp_path: Path)
     with pytest.raises(SpecError) as caught:
         planned(tmp_path, {"model/config.json": content})
     assert "LLM_FIT_13" in {item.code for item in caught.value.diagnostics}
+
+
+def test_what_a_config_leaves_open_is_a_warning(tmp_path: Path) -> None:
+    whole = planned(tmp_path, {"model/config.json": json.dumps(config())})
+    assert "LLM_INPUT_4" not in {item.code for item in whole.diagnostics}
+    plan = planned(tmp_path, {"model/config.json": json.dumps(config() | {"model_type": "foo"})})
+    (item,) = (item for item in plan.diagnostics if item.code == "LLM_INPUT_4")
+    assert "is not one whose code was read" in item.found

@@ -34,10 +34,18 @@ def release() -> EngineRelease:
 
 
 def listed(
-    name: str = LLAMA, *, sort_by: SortBy = "replica", concurrency: int = 8, **case: object
+    name: str = LLAMA, *, sort_by: SortBy = "replica", concurrency: int = 8, over_nodes: bool = False, **case: object
 ) -> tuple[Option, ...]:
     asked = FitCase.model_validate({"model": name, "engine_version": "0.27.1", "max_model_len": 8192, **case})
-    return list_options(facts(name), asked, "us-east-1", concurrency=concurrency, release=release(), sort_by=sort_by)
+    return list_options(
+        facts(name),
+        asked,
+        "us-east-1",
+        concurrency=concurrency,
+        release=release(),
+        sort_by=sort_by,
+        over_nodes=over_nodes,
+    )
 
 
 def one(options: tuple[Option, ...], name: str) -> Option:
@@ -59,7 +67,8 @@ def test_those_that_fit_come_first_by_price() -> None:
 
 @pytest.mark.parametrize(("sort_by", "figure"), [("instance", "usd_per_hour"), ("tokens", "usd_per_million_tokens")])
 def test_other_orders(sort_by: SortBy, figure: str) -> None:
-    values = [getattr(item, figure) for item in listed(sort_by=sort_by) if item.fits and item.usd_per_hour is not None]
+    priced = [item for item in listed(sort_by=sort_by) if item.fits and item.usd_per_hour is not None]
+    values = [getattr(item, figure) * (item.nodes if sort_by == "instance" else 1) for item in priced]
     assert values == sorted(values)
 
 
@@ -108,6 +117,30 @@ def test_a_model_without_a_home() -> None:
     assert one(options, "p5.48xlarge").fits is False
 
 
+def test_a_model_larger_than_an_instance_is_offered_over_several() -> None:
+    def over_nodes(**case: object) -> tuple[Option, ...]:
+        return listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1, over_nodes=True, **case)  # type: ignore[arg-type]
+
+    found = one(over_nodes(), "p5.48xlarge")
+    assert found.fits
+    assert (found.nodes, found.replicas) == (2, 1)
+    assert found.parallelism is not None
+    assert (found.parallelism.tensor, found.parallelism.pipeline) == (8, 2)
+    assert found.usd_per_replica_hour == pytest.approx(2 * (found.usd_per_hour or 0))
+    assert found.usd_per_million_tokens == pytest.approx(
+        2 * (found.usd_per_hour or 0) / 3600 / (found.full_load_tokens_per_s or 1) * 1e6
+    )
+    assert one(over_nodes(), "p5en.48xlarge").nodes == 1
+    assert not one(over_nodes(engine="tgi"), "p5.48xlarge").fits
+    assert not one(over_nodes(tensor_parallel=16), "p5.48xlarge").fits
+    assert not one(listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1), "p5.48xlarge").fits
+
+
+def test_a_spread_that_is_asked_for_may_take_several_instances() -> None:
+    asked = listed("Qwen/Qwen3-32B", concurrency=1, over_nodes=True, tensor_parallel=8, pipeline_parallel=2)
+    assert (one(asked, "p5.48xlarge").fits, one(asked, "p5.48xlarge").nodes) == (True, 2)
+
+
 def test_requests_are_cut_to_the_context() -> None:
     found = list_options(
         facts("Qwen/Qwen3-8B"),
@@ -123,6 +156,11 @@ def test_unknown_region_has_no_prices_but_speeds() -> None:
     found = list_options(facts("Qwen/Qwen3-8B"), FitCase(model="Qwen/Qwen3-8B", max_model_len=4096), "eu-central-2")
     assert all(item.usd_per_hour is None for item in found)
     assert any(item.fits and item.tokens_per_s for item in found)
+    good = [item for item in found if item.fits and item.order_usd_per_hour is not None]
+    order = [(item.order_usd_per_hour or 0) / item.replicas * item.nodes for item in good]
+    assert order == sorted(order)
+    assert len(order) > 5
+    assert all(item.order_usd_per_hour is None for item in listed())
 
 
 @pytest.mark.parametrize("name", [LLAMA, "deepseek-ai/DeepSeek-R1-0528", "Qwen/Qwen3-235B-A22B-FP8"])

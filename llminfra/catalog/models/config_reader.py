@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from llminfra.catalog.datafile import read_data
 from llminfra.diagnostics import UsageError
 
-HIDDEN_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
-LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+HIDDEN_KEYS = ("hidden_size", "n_embd", "d_model", "dim", "model_dim")
+LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers")
 _VOCABULARY_KEYS = ("vocab_size", "padded_vocab_size")
 # Without one of each there is no model; other sizes may be zero, such as the width of a block that is not there.
 _POSITIVE = frozenset({*HIDDEN_KEYS, *LAYER_KEYS, *_VOCABULARY_KEYS, "num_attention_heads", "n_head", "n_heads"})
@@ -21,8 +21,13 @@ _SIZE = re.compile(
     r"(_size|_dim|_rank|_heads|_layers|_experts)$|^(intermediate|ffn|moe_intermediate)_|^num_experts|^(n_inner|num_kv)"
     r"|^(depth|n_groups)$"
 )
+# Python counts true as one.
+_NO_FLAG = frozenset(
+    {"num_key_value_heads", "num_kv_heads", "head_dim", "intermediate_size", "moe_intermediate_size", "num_experts",
+     "num_local_experts", "n_routed_experts"}
+)  # fmt: skip
 # Contexts of ten million tokens exist (Llama 4 Scout), and rotary bases are no sizes.
-_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_")
+_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_|multiplier")
 LARGEST = 10**7
 """No width, layer count or vocabulary comes near: the largest vocabularies have 262,144 entries."""
 _CONTEXT, _LONGEST = "max_position_embeddings", 10**9
@@ -107,8 +112,14 @@ class ConfigReader(Struct, frozen=True):
         return int(value)
 
     def flag(self, *keys: str, default: bool = False) -> bool:
-        """Like `get`, as a bool."""
+        """Like `get`, as a bool.
+
+        Raises:
+            ModelConfigError: It is a text, which would count as true whatever it says.
+        """
         value = self.get(*keys)
+        if isinstance(value, str):
+            raise _refused(keys[0], value, "true or false", self.model_id)
         return default if value is None else bool(value)
 
     def has(self, key: str) -> bool:
@@ -137,7 +148,8 @@ def _check_size(key: str, value: Any, model_id: str) -> None:
     most = _LONGEST if context else _MOST_HEADS if _HEAD.search(key) else LARGEST
     for item in value if isinstance(value, list) else (value,):
         number = isinstance(item, int | float) and not isinstance(item, bool)
-        if not number and not must:
+        quoted = isinstance(item, str) and item.strip().isdigit()
+        if not number and not must and not quoted and not (key in _NO_FLAG and isinstance(item, bool)):
             continue
         if not number or not math.isfinite(item) or item != int(item) or not least <= item <= most:
             raise _refused(key, item, f"a whole number from {least} to {most:,}", model_id)

@@ -6,12 +6,15 @@ the flags they pass.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llminfra.catalog.models.config_reader import LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import Attention, Indexer, Mla, QkNorm
 
 MOST_LAYERS = 10_000
+KV_HEAD_KEYS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num", "n_kv_heads")
+HEAD_KEYS = ("num_attention_heads", "n_head", "n_heads")
 
 
 # Queries, keys and values have biases although the config has no key that says so.
@@ -62,11 +65,36 @@ def layer_count(text: ConfigReader) -> int:
     return count
 
 
+def per_layer(text: ConfigReader, count: int, keys: Sequence[str]) -> list[int] | None:
+    """A size that the config gives for each layer; None where it gives one for all, or none.
+
+    Raises:
+        ModelConfigError: The list is not one whole number for each layer.
+    """
+    value: Any = text.get(*keys)
+    if not isinstance(value, list):
+        return None
+    whole = all(isinstance(item, int) and not isinstance(item, bool) and item > 0 for item in value)
+    if len(value) != count or not whole:
+        raise ModelConfigError(
+            f"config.json of {text.model_id}: {keys[0]} is a list of {len(value)}, expected {count} whole numbers, one"
+            " for each layer"
+        )
+    return [int(item) for item in value]
+
+
 def read_heads(text: ConfigReader) -> tuple[int, int, int]:
-    """Query heads, key-value heads and head size."""
-    heads = text.integer("num_attention_heads", "n_head", "n_heads")
+    """Query heads, key-value heads and head size.
+
+    Raises:
+        ModelConfigError: They do not go together, or differ by layer in a family that is not known to do so.
+    """
+    heads = text.integer(*HEAD_KEYS)
     hidden = text.integer("hidden_size", "n_embd", "d_model")
-    kv = text.get("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num", "n_kv_heads")
+    kv = text.get(*KV_HEAD_KEYS)
+    by_layer = text.values.get("num_key_value_heads_per_layer")
+    if kv is None and isinstance(by_layer, list) and by_layer:
+        kv = max(int(item) for item in by_layer)
     if text.model_type in {"falcon", "RefinedWeb", "RefinedWebModel"}:
         kv = _falcon_kv_heads(text, heads)
     elif text.model_type == "gpt_bigcode" and text.flag("multi_query", default=True):
@@ -75,10 +103,13 @@ def read_heads(text: ConfigReader) -> tuple[int, int, int]:
         kv = (text.values.get("attn_config") or {}).get("kv_n_heads")
     elif text.model_type == "chatglm" and not text.flag("multi_query_attention"):
         kv = heads
-    kv_heads = int(kv) if isinstance(kv, int | float) and kv else heads
-    if kv_heads > heads:
+    if isinstance(kv, list):
+        # `hf_softmax_families.transformer_layers` puts each layer's own in its place.
+        kv = max(kv)
+    kv_heads = int(kv) if isinstance(kv, int | float) else heads
+    if not 0 < kv_heads <= heads:
         raise ModelConfigError(
-            f"config.json of {text.model_id}: num_key_value_heads is {kv_heads}, expected at most num_attention_heads"
+            f"config.json of {text.model_id}: num_key_value_heads is {kv_heads}, expected 1 to num_attention_heads"
             f" {heads}"
         )
     head_dim = text.get("head_dim", "kv_channels", "attention_head_dim")

@@ -8,9 +8,10 @@ from typing import Any
 from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.hf_encoders import encoders_from
+from llminfra.catalog.models.hf_gaps import check_layer_lists, gaps
 from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
+from llminfra.catalog.models.hf_quantization import read_quantization
 from llminfra.catalog.models.hf_rope import rope_from
-from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config, with_fp4_experts
 
 _TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")
 # Served as poolers although the config names a causal model; engines then drop the head.
@@ -30,11 +31,14 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         raise ModelConfigError(
             f"config.json of {model_id} states no shape: it has neither `{HIDDEN_KEYS[0]}` nor `{LAYER_KEYS[0]}`"
         )
+    check_layer_lists(text)
+    notes = gaps(top, text)
     hidden = text.integer(*HIDDEN_KEYS)
     layers = decoder_layers(text)
     architectures = config.get("architectures") or text.values.get("architectures") or []
     architecture = str(architectures[0]) if architectures else ""
     rope_tables, longest = rope_from(text, layers)
+    quant, doubt = read_quantization(top, text)
     return ModelFacts(
         model_id=model_id,
         architecture=architecture,
@@ -59,7 +63,8 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
             or any(mark in model_id.lower() for mark in _EMBEDDING_NAMES)
         ),
         encoders=encoders_from(top, hidden),
-        quantization=_quantization(top, text),
+        quantization=quant,
+        notes=(*notes, *doubt),
     )
 
 
@@ -79,7 +84,9 @@ def _text_reader(top: ConfigReader) -> ConfigReader:
 def _tied(top: ConfigReader, text: ConfigReader) -> bool:
     for reader in (text, top):
         if reader.has("tie_word_embeddings"):
-            return bool(reader.values["tie_word_embeddings"])
+            return reader.flag("tie_word_embeddings")
+    if text.model_type == "openelm":
+        return text.flag("share_input_output_layers")
     default = text.defaults.get("tie_word_embeddings")
     if default is None:
         return text.model_type not in _UNTIED_BY_DEFAULT
@@ -103,16 +110,6 @@ def _dtype(top: ConfigReader, text: ConfigReader) -> str:
             if isinstance(value, str):
                 return value.removeprefix("torch.")
     return "bfloat16"
-
-
-def _quantization(top: ConfigReader, text: ConfigReader) -> QuantFacts | None:
-    for reader in (top, text):
-        for key in ("quantization_config", "compression_config"):
-            value = reader.values.get(key)
-            if isinstance(value, Mapping) and (parsed := parse_quantization_config(value)):
-                fp4 = parsed.method == "fp8" and reader.values.get("expert_dtype") == "fp4"
-                return with_fp4_experts(parsed) if fp4 else parsed
-    return None
 
 
 def _ssm_bytes(text: ConfigReader) -> int:

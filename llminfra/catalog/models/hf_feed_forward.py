@@ -12,6 +12,14 @@ _UNGATED_TYPES = frozenset(
 )  # fmt: skip
 
 
+INTERMEDIATE_KEYS = ("intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner", "ffn_multipliers")
+# Their classes take four times the hidden size where the config does not say it (``n_inner`` None and the like).
+_FOUR_TIMES_TYPES = frozenset(
+    {"gpt2", "gpt_bigcode", "gptj", "gpt_neo", "bloom", "falcon", "RefinedWeb", "RefinedWebModel", "codegen",
+     "phi-msft"}
+)  # fmt: skip
+
+
 def read_mlp(text: ConfigReader, intermediate: int | None = None) -> DenseMlp:
     """The dense feed-forward block."""
     if intermediate is None:
@@ -27,7 +35,11 @@ def read_mlp(text: ConfigReader, intermediate: int | None = None) -> DenseMlp:
 
 
 def read_intermediate(text: ConfigReader) -> int:
-    """Width of the dense feed-forward block, by the rule of the family where the config does not say it."""
+    """Width of the dense feed-forward block, by the rule of the family where the config does not say it.
+
+    Raises:
+        ModelConfigError: The config does not say it, and the family has no rule.
+    """
     kind = text.model_type
     hidden = text.integer("hidden_size", "n_embd", "d_model")
     if kind == "mpt":
@@ -35,9 +47,9 @@ def read_intermediate(text: ConfigReader) -> int:
     if kind == "qwen":
         # The config gives the sum of gate and up widths.
         return text.integer("intermediate_size") // 2
-    if kind in {"gpt2", "gpt_bigcode", "gptj", "bloom", "falcon", "RefinedWeb", "RefinedWebModel"}:
+    if kind in _FOUR_TIMES_TYPES:
         return text.integer("n_inner", "ffn_hidden_size", "intermediate_size", default=4 * hidden)
-    return text.integer("intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner", default=4 * hidden)
+    return text.integer("intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")
 
 
 def read_moe(text: ConfigReader) -> Moe | None:
@@ -48,9 +60,8 @@ def read_moe(text: ConfigReader) -> Moe | None:
     if not isinstance(experts, int) or experts <= 1:
         return None
     kind = text.model_type
-    width = text.integer(
-        "moe_intermediate_size", "expert_hidden_dim", "expert_ffn_hidden_size", default=read_intermediate(text)
-    )
+    own = ("moe_intermediate_size", "expert_hidden_dim", "expert_ffn_hidden_size")
+    width = read_intermediate(text) if text.get(*own) is None else text.integer(*own)
     top_k = text.get("num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts", "moe_k", "moe_top_k")
     if isinstance(top_k, list):
         top_k = top_k[0]

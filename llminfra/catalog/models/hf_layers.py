@@ -31,6 +31,7 @@ from llminfra.catalog.models.hf_softmax_families import (
     mimo_v2_layers,
     mllama_layers,
     nemotron_nas_layers,
+    openelm_layers,
     transformer_layers,
 )
 
@@ -41,9 +42,9 @@ _ONE_MTP_LAYER_TYPES = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_text", "qwen
 def decoder_layers(text: ConfigReader) -> tuple[Layer, ...]:
     """Decoder layers in order."""
     builder = _BUILDERS.get(text.model_type)
-    if builder is not None:
-        return builder(text)
-    return transformer_layers(text)
+    if builder is None and text.has("block_configs"):
+        builder = nemotron_nas_layers
+    return (builder or transformer_layers)(text)
 
 
 def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
@@ -111,6 +112,9 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "mllama": mllama_layers,
     "mllama_text_model": mllama_layers,
     "nemotron-nas": nemotron_nas_layers,
+    "openelm": openelm_layers,
     "mimo_v2_flash": mimo_v2_layers,
     "dbrx": dbrx_layers,
 }
+BUILT_TYPES = frozenset(_BUILDERS)
+"""Model types that have a reader of their own."""

@@ -12,6 +12,16 @@ from typing import Any
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Attention, Layer
 
+CONTEXT_KEYS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "seq_length",
+    "max_sequence_length",
+    "max_context_length",
+)
+ASSUMED_CONTEXT = 2048
+"""Longest context of a config that states none."""
 _WITHOUT = frozenset({"opt", "mpt", "bloom", "gpt2", "gpt_bigcode", "mamba", "mamba2"})
 _LONGER = frozenset({"yarn", "deepseek_yarn", "linear", "dynamic"})
 """Kinds of scaling that multiply the rows; llama3 scaling leaves them."""
@@ -25,9 +35,7 @@ nothing about the longest context (``_get_and_verify_max_len``, vllm/config/mode
 
 def rope_from(text: ConfigReader, layers: tuple[Layer, ...]) -> tuple[tuple[tuple[int, int], ...], int]:
     """Rows and width of each table, and the longest context that the config allows."""
-    rows = text.integer(
-        "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", default=2048
-    )
+    rows = text.integer(*CONTEXT_KEYS, default=ASSUMED_CONTEXT)
     if text.flag("alibi") or text.model_type in _WITHOUT:
         return (), rows
     parameters = text.values.get("rope_scaling") or text.values.get("rope_parameters")

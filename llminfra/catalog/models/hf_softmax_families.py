@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from llminfra.catalog.models.config_reader import ConfigReader
+from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import Attention, Compression, DenseMlp, Indexer, Layer, Mla, Moe, QkNorm
 from llminfra.catalog.models.hf_attention import (
+    KV_HEAD_KEYS,
     layer_count,
+    per_layer,
     read_attention,
     read_heads,
     read_mla,
@@ -24,12 +26,14 @@ def transformer_layers(text: ConfigReader) -> tuple[Layer, ...]:
     norms = read_norms(text)
     mla = read_mla(text) if text.has("kv_lora_rank") and text.flag("use_mla", default=True) else None
     windows = read_windows(text, count)
-    mlp = read_mlp(text)
+    kv_heads, widths = per_layer(text, count, KV_HEAD_KEYS), per_layer(text, count, ("intermediate_size",))
     layers = []
     for index in range(count):
-        mixer: Attention | Mla = mla if mla is not None else read_attention(text, window=windows[index])
+        own = {} if kv_heads is None else {"kv_heads": kv_heads[index]}
+        mixer: Attention | Mla = mla if mla is not None else read_attention(text, window=windows[index], **own)
         experts = moe if moe is not None and is_moe_layer(text, index) else None
-        layers.append(Layer(mixer=mixer, moe=experts, mlp=None if experts else mlp, norms=norms))
+        mlp = None if experts else read_mlp(text, widths[index] if widths else None)
+        layers.append(Layer(mixer=mixer, moe=experts, mlp=mlp, norms=norms))
     return share_equal(layers)
 
 
@@ -199,11 +203,20 @@ def mllama_layers(text: ConfigReader) -> tuple[Layer, ...]:
 
 
 def nemotron_nas_layers(text: ConfigReader) -> tuple[Layer, ...]:
-    """Puzzle models: each block has its own head grouping and feed-forward width, or none."""
+    """Puzzle models: each block has its own head grouping and feed-forward width, or none.
+
+    Raises:
+        ModelConfigError: There are no blocks.
+    """
     hidden = text.integer("hidden_size")
     heads = text.integer("num_attention_heads")
+    blocks = text.values.get("block_configs")
+    if not isinstance(blocks, list) or not blocks:
+        raise ModelConfigError(
+            f"config.json of {text.model_id}: block_configs is {blocks!r}, expected an object for each layer"
+        )
     layers = []
-    for block in text.values.get("block_configs") or []:
+    for block in blocks:
         attention, ffn = block.get("attention") or {}, block.get("ffn") or {}
         mixer = None
         if not attention.get("no_op") and not attention.get("replace_with_linear"):
@@ -220,6 +233,35 @@ def nemotron_nas_layers(text: ConfigReader) -> tuple[Layer, ...]:
         norms = int(mixer is not None) + int(mlp is not None)
         layers.append(Layer(mixer=mixer, mlp=mlp, norms=norms, extra_params=replaced * hidden * hidden))
     return share_equal(layers)
+
+
+def openelm_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """OpenELM: heads, key-value heads and feed-forward widths of each layer (apple/OpenELM, modeling_openelm.py)."""
+    count, hidden = layer_count(text), text.integer("model_dim")
+    heads, kv_heads = per_layer(text, count, ("num_query_heads",)), per_layer(text, count, ("num_kv_heads",))
+    factors = text.values.get("ffn_multipliers")
+    if heads is None or kv_heads is None or not isinstance(factors, list) or len(factors) != count:
+        raise ModelConfigError(
+            f"config.json of {text.model_id}: num_query_heads, num_kv_heads and ffn_multipliers are each a list of"
+            f" {count}, one for each layer"
+        )
+    head_dim, unit = text.integer("head_dim"), text.integer("ffn_dim_divisor", default=256)
+    norm = QkNorm.PER_HEAD if text.flag("normalize_qk_projections") else QkNorm.NONE
+    gated = text.flag("ffn_with_glu", default=True)
+    layers = []
+    for index in range(count):
+        mixer = Attention(
+            heads=heads[index], kv_heads=kv_heads[index], head_dim=head_dim, v_head_dim=head_dim, qk_norm=norm
+        )
+        width = _divisible(float(factors[index]) * hidden, unit)
+        layers.append(Layer(mixer=mixer, mlp=DenseMlp(intermediate=width, gated=gated)))
+    return share_equal(layers)
+
+
+def _divisible(value: float, unit: int) -> int:
+    """``make_divisible`` of modeling_openelm.py: the nearest multiple that is not below nine tenths."""
+    near = max(unit, int(value + unit / 2) // unit * unit)
+    return near + unit if near < 0.9 * value else near
 
 
 def mimo_v2_layers(text: ConfigReader) -> tuple[Layer, ...]:

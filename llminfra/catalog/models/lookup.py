@@ -59,6 +59,8 @@ def _load(model_id: str) -> ModelFacts:
         revision=entry.get("revision") or (pinned.commit if pinned else None),
         source=entry.get("source"),
         verified=bool(entry.get("verified", True)),
+        # The entry's source was compared with what its class takes for keys that it leaves out.
+        notes=(),
     )
 
 

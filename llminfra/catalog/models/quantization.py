@@ -120,8 +120,8 @@ def parse_quantization_config(config: Mapping[str, Any]) -> QuantFacts | None:
         )
     if method == "bitsandbytes" or config.get("load_in_4bit") or config.get("load_in_8bit"):
         return _parse_bitsandbytes(config)
-    if method == "torchao":
-        return QuantFacts(method=method, rules=(QuantRule(scheme=_FP8_CHANNEL),), ignore=_DEFAULT_IGNORE)
+    if method == "torchao" and (scheme := _torchao_scheme(config)) is not None:
+        return QuantFacts(method=method, rules=(QuantRule(scheme=scheme),), ignore=_DEFAULT_IGNORE)
     return None
 
 
@@ -240,6 +240,17 @@ def _parse_gptq(config: Mapping[str, Any], method: str) -> QuantFacts:
         ignore=tuple(ignore) if lm_head else (*ignore, *_DEFAULT_IGNORE),
         lm_head=lm_head,
     )
+
+
+def _torchao_scheme(config: Mapping[str, Any]) -> WeightScheme | None:
+    """By the name of the class in ``quant_type``: Float8DynamicActivationFloat8Weight…, int4_weight_only."""
+    text = str(config.get("quant_type") or "").lower()
+    group = re.search(r"group_size'?: (\d+)", text)
+    if "float8" in text or "fp8" in text:
+        return _FP8_CHANNEL
+    if "int4" in text:
+        return _int(4, int(group.group(1)) if group else 128)
+    return WeightScheme(format=WeightFormat.INT8, bits=8, group=0) if "int8" in text else None
 
 
 def _parse_bitsandbytes(config: Mapping[str, Any]) -> QuantFacts:

@@ -1,25 +1,36 @@
 """One serving configuration whose memory is asked for, and the answer."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from llminfra.catalog.engines import EngineName
+from llminfra.planning.memory import input_words
 
 
 def _none_when_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _number_as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-ENGINES = ("vllm", "sglang", "tgi", "deepspeed", "djl-lmi", "mii", "trtllm", "custom")
+CATALOG_NAMES: Mapping[str, EngineName] = {
+    "vllm": "vllm",
+    "sglang": "sglang",
+    "tgi": "tgi",
+    "deepspeed": "mii",
+    "djl-lmi": "djl-lmi",
+    "mii": "mii",
+    "trtllm": "trtllm",
+}
+"""The catalog's name of each engine; DeepSpeed is served by DeepSpeed-MII."""
+ENGINES = (*CATALOG_NAMES, "custom")
 """What `FitCase.engine` may name; those without rules of their own are judged by vLLM's."""
 
 OptionalText = Annotated[str | None, BeforeValidator(_none_when_empty)]
-
-
-Identity = Annotated[str | None, BeforeValidator(_number_as_text)]
+Identity = Annotated[str | None, BeforeValidator(input_words.identity)]
+EngineText = Annotated[str, BeforeValidator(input_words.engine)]
+ReleaseText = Annotated[str | None, BeforeValidator(input_words.release)]
+Tokens = Annotated[int, BeforeValidator(input_words.tokens), Field(ge=1)]
 # More ranks than any cluster has: lists of them would be made.
 Ranks = Annotated[int, Field(ge=1, le=65536)]
 
@@ -31,15 +42,17 @@ class FitCase(BaseModel):
     set. Names follow those rows.
 
     Attributes:
-        id: Name of the row, for its result; a whole number becomes text.
+        id: Name of the row, for its result; what is no text becomes its JSON.
         model: Hugging Face id or any name when ``config`` is given.
         config_ref: Catalog id whose architecture the model shares, for fine-tunes and quantized copies.
         config: A ``config.json`` object; wins over the catalog.
-        engine: ``vllm``, ``sglang``, ``tgi`` or ``deepspeed``.
+        engine: ``vllm``, ``sglang``, ``tgi`` or ``deepspeed``, in any case; None is vLLM.
         engine_version: As the engine prints it, for example ``0.11.0``.
         gpu: Device name such as ``H100-80GB``, or an EC2 instance type, which stands for one of its GPUs.
         gpus_total: GPUs of one replica; used when no parallelism is given.
-        gpu_memory_utilization: Share of the device that the engine may use (``mem_fraction_static`` for SGLang).
+        max_model_len: Tokens; ``32k`` and ``32,768`` are read, too.
+        gpu_memory_utilization: Share of the device that the engine may use (``mem_fraction_static`` for SGLang), or
+            a percentage.
         kv_cache_dtype: ``auto`` or ``fp8`` and its variants.
         total_gpu_gib: What the driver reports, when known; wins over the catalog's figure for ``gpu``.
         use_v1: ``VLLM_USE_V1`` of vLLM before 0.11, which has two engines; as the release decides where not given.
@@ -50,11 +63,11 @@ class FitCase(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
     id: Identity = None
-    model: str = ""
+    model: Annotated[str, BeforeValidator(input_words.name)] = ""
     config_ref: OptionalText = None
     config: dict[str, Any] | None = None
-    engine: str = "vllm"
-    engine_version: OptionalText = None
+    engine: EngineText = input_words.DEFAULT_ENGINE
+    engine_version: ReleaseText = None
     gpu: OptionalText = None
     gpus_total: Ranks | None = None
     tensor_parallel: Ranks | None = None
@@ -65,10 +78,10 @@ class FitCase(BaseModel):
     dtype: OptionalText = None
     quantization: OptionalText = None
     kv_cache_dtype: OptionalText = None
-    max_model_len: Annotated[int, Field(ge=1)] | None = None
+    max_model_len: Tokens | None = None
     max_num_seqs: Annotated[int, Field(ge=1)] | None = None
-    max_num_batched_tokens: Annotated[int, Field(ge=1)] | None = None
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_num_batched_tokens: Tokens | None = None
+    gpu_memory_utilization: Annotated[float, BeforeValidator(input_words.share), Field(gt=0, le=1)] | None = None
     enforce_eager: bool | None = None
     block_size: Annotated[int, Field(ge=1)] | None = None
     total_gpu_gib: Annotated[float, Field(gt=0)] | None = None
@@ -84,7 +97,8 @@ class FitResult(BaseModel):
 
     Attributes:
         fits: True starts, False does not, None when the device is not known.
-        reason: ``CODE: sentence``, or a sentence alone where no rule is broken and the case cannot be read.
+        reason: ``CODE: sentence``, or a sentence alone where no rule is broken: no GPU is named, or the case cannot be
+            read.
         engine_error: The text that the engine would print, None when it starts.
         weights_gib_per_gpu: Largest rank.
         kv_bytes_per_token_per_gpu: Cache bytes behind one reported token.

@@ -7,7 +7,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
-from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size
+from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
 from llminfra.planning.memory.activation import is_cross
 from llminfra.planning.memory.budget import Budget, vllm_budget
@@ -130,7 +130,6 @@ def _profile_of_release(case: FitCase, version: tuple[int, ...]) -> EngineProfil
 
 
 def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given: bool) -> FitResult:
-    version = profile.version
     gpu = (find_gpu(case.gpu) or gpu_of_stated_size(case.gpu)) if case.gpu else None
     if gpu is None and case.gpu is None and case.total_gpu_gib is not None:
         gpu = gpu_of_memory(case.total_gpu_gib)
@@ -163,7 +162,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     result = FitResult(
         id=case.id,
         model=case.model or facts.model_id,
-        reason=f"LLM_MEM_0: {_no_device(case)}, so only weights and cache bytes per token are known",
+        reason=f"{_no_device(case)}, so only weights and cache bytes per token are known",
         weights_gib_per_gpu=round(weights.total / GIB, 4),
         kv_bytes_per_token_per_gpu=round(plan.bytes_per_token(length, batched), 2),
         kv_needed_gib=round(plan.needed_bytes(length, batched) / GIB, 4),
@@ -177,7 +176,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         kv_cache_dtype=settings.kv_cache_dtype,
         quantization=settings.quant.method if settings.quant else None,
         engine=case.engine,
-        engine_version=case.engine_version or ".".join(str(part) for part in version),
+        engine_version=_release(case, profile),
         findings=tuple(str(item) for item in findings),
         explain=explain,
     )
@@ -204,7 +203,24 @@ def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings
 
 
 def _no_device(case: FitCase) -> str:
-    return f"the GPU {case.gpu!r} is not known" if case.gpu else "no GPU is named"
+    if case.gpu and is_of_other_maker(case.gpu):
+        return f"LLM_INPUT_5: {case.gpu!r} is no NVIDIA device, and there are no figures for others"
+    return f"LLM_INPUT_5: the GPU {case.gpu!r} is not known" if case.gpu else "no GPU is named"
+
+
+def _release(case: FitCase, profile: EngineProfile) -> str | None:
+    """The release as the case names it, else the one whose rules are taken, which only vLLM's are by release."""
+    if case.engine_version is not None or case.engine != "vllm":
+        return case.engine_version
+    return ".".join(str(part) for part in profile.version)
+
+
+def _engine_line(case: FitCase, profile: EngineProfile, *, given: bool) -> str:
+    release = _release(case, profile)
+    if release is None:
+        return f"engine {case.engine}: no release is named"
+    known = given or case.engine != "vllm"
+    return f"engine {case.engine} {release}" + ("" if known else " assumed: no release is named")
 
 
 def _with_budget(result: FitResult, budget: Budget) -> FitResult:
@@ -272,7 +288,6 @@ def _explain(
     given: bool,
 ) -> tuple[str, ...]:
     parts = ", ".join(f"{kind.value} {amount / GIB:.2f}" for kind, amount in sorted(weights.by_kind.items()))
-    release = case.engine_version or ".".join(str(part) for part in profile.version)
     source = f", from {facts.source}" if facts.source else ""
     trust = "" if facts.verified else " (from memory, not read from a source)"
     experts = f", experts over {settings.ep}" if settings.ep > 1 else ""
@@ -288,7 +303,7 @@ def _explain(
     )
     lines = [
         f"model: {facts.num_layers} layers, hidden {facts.hidden_size}, vocabulary {facts.vocab_size}{source}{trust}",
-        f"engine {case.engine} {release}" + ("" if given else " assumed: no release is named"),
+        _engine_line(case, profile, given=given),
         matrices,
         layout,
     ]

@@ -1,4 +1,7 @@
-"""Keys of a case that are nearly those of an input: reported, because ignoring them would answer another question."""
+"""Keys of a case: the flags of engines are inputs, too; what is nearly one is reported.
+
+Ignoring what is nearly an input would answer another question.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,14 @@ _MEASURED = frozenset(
     {"outcome", "source_kind", "source_url", "note", "weights_unit", "kv_bytes_per_token_per_gpu_derived", "gpu_blocks",
      "model_as_printed"}
 )  # fmt: skip
+# Flags of vLLM and SGLang that mean one input exactly; other ways to write it are reported.
+_SAME: Mapping[str, str] = {
+    **dict.fromkeys(("tp", "tp_size", "tensor_parallel_size"), "tensor_parallel"),
+    **dict.fromkeys(("pp", "pp_size", "pipeline_parallel_size"), "pipeline_parallel"),
+    **dict.fromkeys(("dp", "data_parallel_size"), "data_parallel"),
+    "decode_context_parallel_size": "decode_context_parallel",
+    "mem_fraction_static": "gpu_memory_utilization",
+}
 # Flags of the engines and of this command line, and what people write instead; without signs between the words.
 _MEANT: Mapping[str, str] = {
     **dict.fromkeys(("tp", "tpsize", "tensorparallelsize", "tensorparallelism"), "tensor_parallel"),
@@ -44,6 +55,25 @@ _MEANT: Mapping[str, str] = {
     **dict.fromkeys(("gpumemory", "gpumemorygib", "gpugib", "vram", "vramgib"), "total_gpu_gib"),
 }  # fmt: skip
 _ALIKE = 0.85
+
+
+def renamed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The case with the flags of engines under the names of inputs.
+
+    Raises:
+        ValueError: A flag and the input that it means say two things.
+    """
+    found = dict(data)
+    for key in data:
+        meant = _SAME.get(key.lower().replace("-", "_"))
+        if meant is None or (value := found.pop(key)) in (None, ""):
+            continue
+        other = found.get(meant)
+        if other is not None and str(other) != str(value):
+            msg = f"`{key}` is {value!r} and `{meant}` is {other!r}: one of them is meant"
+            raise ValueError(msg)
+        found[meant] = value
+    return found
 
 
 def misnamed(data: Mapping[str, Any]) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from pydantic import ValidationError
 
 from llminfra.planning.memory.case import FitCase, FitResult
+from llminfra.planning.memory.doubts import with_doubts
 from llminfra.planning.memory.estimate import fit_case
-from llminfra.planning.memory.keys import misnamed
+from llminfra.planning.memory.input_words import Literal, identity
+from llminfra.planning.memory.keys import misnamed, renamed
 
 
 def fit_jsonl(lines: Iterable[str | bytes]) -> Iterator[str]:
@@ -42,23 +44,27 @@ def fit_line(line: str) -> FitResult:
 
 def _fit(line: str | bytes) -> FitResult:
     try:
-        data = json.loads(line.decode("utf-8-sig") if isinstance(line, bytes) else line)
+        text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
+        data = json.loads(text, parse_float=Literal)
     except UnicodeDecodeError as error:
         return _unread(f"not UTF-8: {error.reason} at byte {error.start + 1}")
     except (ValueError, RecursionError) as error:
         return _unread(f"not JSON: {error}")
     if not isinstance(data, dict):
         return _unread(f"a case is a JSON object, got {type(data).__name__}")
-    model, row = _text(data.get("model")) or "", _text(data.get("id"))
-    if wrong := misnamed(data):
-        return _unread(wrong, row, model)
+    model, row = _text(data.get("model")) or "", identity(data.get("id"))
     try:
+        data = renamed(data)
+        if wrong := misnamed(data):
+            return _unread(wrong, row, model)
         case = FitCase.model_validate(data)
     except ValidationError as error:
         text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         return _unread(text, row, model)
+    except ValueError as error:
+        return _unread(str(error), row, model)
     try:
-        return fit_case(case)
+        return with_doubts(case, fit_case(case))
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         # A config.json of a shape nobody foresaw must not stop the lines after it.
         return _unread(f"cannot compute: {type(error).__name__}: {error}", row, model)

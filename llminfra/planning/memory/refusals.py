@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from llminfra.catalog import instances
 from llminfra.catalog.models import ModelFacts
-from llminfra.planning.memory.case import ENGINES, FitCase, FitResult
+from llminfra.planning.memory.case import FitCase, FitResult
 from llminfra.planning.memory.divisibility import ShapeFinding, divisibility_findings
 from llminfra.planning.memory.settings import expert_ranks, quantization
+from llminfra.planning.memory.stated import stated
 
 
 def on_device(case: FitCase) -> FitCase:
@@ -17,9 +18,8 @@ def on_device(case: FitCase) -> FitCase:
 
 def with_refusal(facts: ModelFacts, case: FitCase, result: FitResult) -> FitResult:
     """``result`` as a failure, in the engine's words, where the layout is one that the engine does not start with."""
-    if case.engine not in ENGINES:
-        note = f"engine {case.engine!r} is not known ({', '.join(ENGINES)} are): the rules of vLLM are taken"
-        result = result.model_copy(update={"findings": (*result.findings, note)})
+    if notes := stated(facts, case):
+        result = result.model_copy(update={"findings": (*result.findings, *notes)})
     fatal = _refusal(facts, case, result.tensor_parallel or 1, result.pipeline_parallel or 1)
     if fatal is None:
         return result

@@ -1,0 +1,92 @@
+"""How people write the inputs of a case: lengths as ``32k``, shares as ``90%``, engines in any case."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Self
+
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
+_SCALED = re.compile(r"(\d+(?:\.\d+)?)([kKmM])")
+# As vLLM's own flags: k and m count in thousands, K and M in 1,024s (vllm/utils/argparse_utils.py 0.33.0 and the
+# documentation of --max-model-len since 0.9).
+_SCALE = {"k": 1000, "K": 1024, "m": 1000**2, "M": 1024**2}
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_ENGINE_NAMES = {
+    "text-generation-inference": "tgi",
+    "huggingface-tgi": "tgi",
+    "tensorrt-llm": "trtllm",
+    "trt-llm": "trtllm",
+    "deepspeed-mii": "mii",
+    "djl": "djl-lmi",
+    "lmi": "djl-lmi",
+}
+DEFAULT_ENGINE = "vllm"
+
+
+class Literal(float):
+    """A number of a JSON text that remembers how it was written: 0.10 is a release, and 0.1 another."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """The number that ``text`` writes."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+
+def tokens(value: Any) -> Any:
+    """A number of tokens written as ``32k``, ``32K`` or ``32,768``; anything else as it is.
+
+    ``k`` is a thousand and ``K`` 1,024, because that is how the flags of vLLM read it.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if _GROUPED.fullmatch(text):
+        return int(text.replace(",", ""))
+    if found := _SCALED.fullmatch(text):
+        return int(float(found.group(1)) * _SCALE[found.group(2)])
+    return value
+
+
+def share(value: Any) -> Any:
+    """A share written as ``90%``; anything else as it is."""
+    found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    return value if found is None else float(found.group(1)) / 100
+
+
+def engine(value: Any) -> Any:
+    """An engine's name in small letters, and its short one where it has one; the default for nothing."""
+    if value is None or value == "":
+        return DEFAULT_ENGINE
+    if not isinstance(value, str):
+        return value
+    plain = re.sub(r"[\s_]+", "-", value.strip().lower())
+    return _ENGINE_NAMES.get(plain, plain)
+
+
+def release(value: Any) -> Any:
+    """A release as text: people write 0.11 without quotes."""
+    if isinstance(value, Literal):
+        return value.text
+    if value == "":
+        return None
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def name(value: Any) -> Any:
+    """A model's name; nothing is none."""
+    return "" if value is None else value
+
+
+def identity(value: Any) -> str | None:
+    """Whatever names a row, as text: what was a list comes back as the JSON of one."""
+    if value is None:
+        return None
+    if isinstance(value, Literal):
+        value = value.text
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    # Half a surrogate pair cannot be written.
+    return text.encode("utf-8", "replace").decode("utf-8")
