@@ -15,6 +15,7 @@ def test_every_option_on_the_page_exists(run: Run) -> None:
     ]
     assert len(set(commands)) >= 8
     options = " ".join(run(command, "--help").out for command in sorted(set(commands)))
+    options += run("catalog", "refresh", "--help").out
     named = set(re.findall(r"--[a-z][a-z-]+", PAGE))
     assert {option for option in named if option not in options} == set()
 

@@ -55,6 +55,7 @@ def test_pools_cost_what_they_are_bought_at(tmp_path: Path, monkeypatch: pytest.
     at_list = {line.spec_path: line for line in prod_plan().costs}
     row = {"usd_per_hour": 30.0, "source": "test"}
     prices = {"p5.48xlarge": {"capacity-block": row}, "g6e.12xlarge": {"spot": {**row, "usd_per_hour": 4.0}}}
+    prices["g6e.24xlarge"] = prices["g6e.12xlarge"]
     path = tmp_path / "prices.json"
     path.write_text(json.dumps({"region": "us-east-1", "date": "2026-11-23", "prices": prices}))
     monkeypatch.setenv(VARIABLE, str(path))
