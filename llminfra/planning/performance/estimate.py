@@ -16,7 +16,7 @@ from llminfra.planning.performance.first_token import FirstToken, first_token
 from llminfra.planning.performance.interconnect import between_nodes, inside_node
 from llminfra.planning.performance.load import Load
 from llminfra.planning.performance.rank_work import RankWork, rank_work
-from llminfra.planning.performance.roofline import Machine, decode_step, prefill_s
+from llminfra.planning.performance.roofline import Machine, decode_step, prefill
 
 ASSUMPTIONS = (
     "closed loop: every caller sends the next request when it has its answer, independently of the others",
@@ -165,15 +165,15 @@ class Replica(Struct, frozen=True, kw_only=True):
         known = factors()
         running = min(float(load.concurrency), self.most_running(load))
         hidden = self.facts.hidden_size
-        alone = prefill_s(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known)
+        alone = prefill(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known)
         step = decode_step(self.work, self.machine, hidden, running, load.mean_context, known)
         # Prompts that fit one scheduler step are prefilled together; stages and copies of attention work side by side.
         together = max(1.0, min(running, self.chunk / load.prompt_tokens))
-        batch = prefill_s(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known, prompts=together)
-        each = batch / together / (self.machine.pipeline * self.machine.data)
+        batch = prefill(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known, prompts=together)
+        each = batch.total_s / together / (self.machine.pipeline * self.machine.data)
         first = first_token(
             request_s=known.request_overhead_s,
-            prefill_s=alone,
+            prefill_s=alone.total_s,
             each_s=each,
             step_s=step.total_s,
             decoding_s=load.output_tokens * step.total_s,
@@ -192,7 +192,7 @@ class Replica(Struct, frozen=True, kw_only=True):
             ttft_ms=first.mean_s * 1e3,
             ttft_worst_ms=first.last_s * 1e3,
             tpot_ms=tpot * 1e3,
-            prefill_ms=alone * 1e3,
+            prefill_ms=alone.total_s * 1e3,
             output_tokens_per_s=requests_per_s * load.output_tokens,
             requests_per_s=requests_per_s,
             running=running,
@@ -202,7 +202,7 @@ class Replica(Struct, frozen=True, kw_only=True):
             ttft_spread=known.spread_ttft,
             tpot_spread=known.spread_tpot,
             throughput_spread=known.spread_throughput,
-            explain=explained(self.work, self.machine, load, first, step, running, tpot),
+            explain=explained(self.work, self.machine, load, first, alone, step, running, tpot),
         )
 
 

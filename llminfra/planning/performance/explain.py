@@ -6,11 +6,18 @@ from llminfra.planning.performance.factors import Factors, factors
 from llminfra.planning.performance.first_token import FirstToken
 from llminfra.planning.performance.load import Load
 from llminfra.planning.performance.rank_work import RankWork
-from llminfra.planning.performance.roofline import Machine, StepTime
+from llminfra.planning.performance.roofline import Machine, PrefillTime, StepTime
 
 
 def explained(
-    work: RankWork, machine: Machine, load: Load, first: FirstToken, step: StepTime, running: float, tpot_s: float
+    work: RankWork,
+    machine: Machine,
+    load: Load,
+    first: FirstToken,
+    alone: PrefillTime,
+    step: StepTime,
+    running: float,
+    tpot_s: float,
 ) -> tuple[str, ...]:
     """The first token, each further token, the prefill, the decode step, and what a step reads.
 
@@ -19,6 +26,7 @@ def explained(
         machine: Device and wires.
         load: The callers.
         first: The time to the first token, by part.
+        alone: Prefill of one prompt.
         step: One decode step.
         running: Requests that run at once.
         tpot_s: The time per output token.
@@ -27,7 +35,7 @@ def explained(
     return (
         _first(load, first),
         _each(load, step, running, tpot_s),
-        _prefill(work, machine, load, first, known),
+        _prefill(work, machine, load, alone, known),
         _decode(machine, step, running),
         _read(work, machine, running, known),
     )
@@ -59,7 +67,7 @@ def _each(load: Load, step: StepTime, running: float, tpot_s: float) -> str:
     return text
 
 
-def _prefill(work: RankWork, machine: Machine, load: Load, first: FirstToken, known: Factors) -> str:
+def _prefill(work: RankWork, machine: Machine, load: Load, alone: PrefillTime, known: Factors) -> str:
     shares = {"bf16": known.compute_16bit, "fp16": known.compute_16bit, "fp4": known.compute_4bit}
     by_type: dict[str, float] = {}
     for item in work.matrices:
@@ -70,9 +78,15 @@ def _prefill(work: RankWork, machine: Machine, load: Load, first: FirstToken, kn
         for dtype, amount in sorted(by_type.items())
     )
     experts = f", experts at {known.compute_experts:.0%} of that" if work.experts else ""
+    reading = (
+        f"reading weights {_ms(alone.weights_s)}, longer than arithmetic {_ms(alone.compute_s)}"
+        if alone.weights_s > alone.compute_s
+        else f"arithmetic {_ms(alone.compute_s)}"
+    )
     return (
-        f"prefill of {load.prompt_tokens:,} tokens {_ms(first.prefill_s)} ms on {machine.gpu.product}: per GPU "
-        f"{speeds}{experts}"
+        f"prefill of {load.prompt_tokens:,} tokens {_ms(alone.total_s)} ms on {machine.gpu.product}: {reading} (per "
+        f"GPU {speeds}{experts}), attention {_ms(alone.attention_s)}, wires {_ms(alone.wires_s)}, overhead "
+        f"{_ms(alone.overhead_s)}"
     )
 
 
