@@ -93,6 +93,7 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
             spread,
             quant=quantization(facts, case),
             kv_bytes=1 if (case.kv_cache_dtype or "").startswith("fp8") else 2,
+            max_num_batched_tokens=series.get("max_num_batched_tokens", 8192),
             max_num_seqs=FULL_LOAD_SEQUENCES,
             cache_tokens=None if callers else fit.kv_cache_tokens,
         )
