@@ -39,8 +39,10 @@ def memory_sum(fit: FitResult) -> str:
     taken, weights = _taken(fit, parts, fit.budget_gib - fit.kv_cache_memory_gib)
     text = f"{fit.total_gpu_gib:.1f} \u00d7 {share:.2f} = {fit.budget_gib:.1f} GiB"
     if weights is None:
+        # TGI takes a share of what is left; its own line says so. "Less all of these" says nothing alone.
+        own = (line for line in fit.explain if line.startswith("cache ") and ":" in line and "these" not in line)
         rest = ", ".join(f"{name} {size:.1f}" for name, size in (("weights", fit.weights_gib_per_gpu), *parts))
-        return f"{text}, of which cache {fit.kv_cache_memory_gib:.1f}; {rest} of each GPU"
+        return f"{text}; {rest}; {next(own, f'cache {fit.kv_cache_memory_gib:.1f}')}"
     text += ", less "
     text += ", ".join(f"{name} {size:.1f}" for name, size in (("weights", weights), *taken))
     text += f" = cache {fit.kv_cache_memory_gib:.1f}"
