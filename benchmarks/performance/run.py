@@ -206,7 +206,8 @@ def spreads(found: Iterable[Figure]) -> dict[str, float]:
     """The factor that four of five figures not fitted to lie within, by kind of figure, in steps of 0.05."""
     unseen = [item for item in found if not item.series.get("calibration")]
     within = {field: summary(item for item in unseen if item.field == field)["p80_factor"] for field in FIELDS}
-    return {SPREADS[field]: math.ceil(factor * 20) / 20 for field, factor in within.items()}
+    named = {SPREADS[field]: factor for field, factor in within.items()} | {"spread": summary(unseen)["p80_factor"]}
+    return {name: math.ceil(factor * 20) / 20 for name, factor in named.items()}
 
 
 def _write_factors(found: list[Figure]) -> None:

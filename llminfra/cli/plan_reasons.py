@@ -107,7 +107,8 @@ def _quantity(line: CostLine, plan: Plan) -> tuple[int, str]:
     if line.spec_path == "network":
         return len(network.interface_endpoints) * len(network.zones), "interfaces"
     if line.spec_path == "network.nat":
-        return {"per-zone": len(network.zones), "single": 1, "none": 0}[network.nat], "gateways"
+        unit = "public addresses" if "address" in line.what else "gateways"
+        return {"per-zone": len(network.zones), "single": 1, "none": 0}[network.nat], unit
     if line.spec_path == "cluster.system_nodes" and cluster is not None:
         return cluster.system_nodes.max_nodes, "nodes"
     return 0, ""

@@ -53,6 +53,7 @@ def memory_words() -> Mapping[str, tuple[str, ...]]:
         "LLM_MEM_4": (not_free,),
         "LLM_MEM_5": (loading,),
         "LLM_MEM_6": (*too_long, *none_left, loading),
+        "LLM_MEM_7": (_blank(messages.too_few_states(_LENGTH, _TOKENS)),),
     }
 
 

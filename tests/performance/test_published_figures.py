@@ -63,6 +63,10 @@ def test_each_kind_of_figure_has_the_spread_that_was_measured_for_it(field: str,
     assert inside >= 0.8 * len(rows)
 
 
+def test_the_spread_of_all_figures_is_measured_too() -> None:
+    assert factors().spread == pytest.approx(benchmark().spreads(figures())["spread"], abs=0.051)
+
+
 def test_latency_is_not_called_as_certain_as_throughput() -> None:
     """One figure for all of them is that of throughput, whose rows are most of all rows."""
     known, text = factors(), " ".join(PAGE.read_text(encoding="utf-8").split())

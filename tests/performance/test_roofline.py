@@ -260,6 +260,16 @@ def test_each_figure_has_a_line_that_adds_up_to_it() -> None:
     assert "prefill of others" in each
 
 
+def test_a_target_is_out_of_reach_by_the_uncertainty_of_its_own_figure() -> None:
+    found = at(8)
+    assert found.ttft_spread > found.tpot_spread
+    between = (found.ttft_spread + found.tpot_spread) / 2
+    assert not found.out_of_reach(ttft_ms=found.ttft_ms / between)
+    assert found.out_of_reach(tpot_ms=found.tpot_ms / between)
+    assert found.out_of_reach(ttft_ms=found.ttft_ms / found.ttft_spread * 0.99)
+    assert not found.out_of_reach()
+
+
 def test_the_estimate_says_what_a_full_replica_does() -> None:
     found = at(1)
     assert found.full is not None

@@ -80,6 +80,8 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
         ttft_spread: The true time to first token is expected within this factor of ``ttft_ms``.
         tpot_spread: The same for the time per output token.
         throughput_spread: The same for tokens and requests per second, and for what tokens cost.
+        spread: The factor of all kinds of figures together. It says how alike two spreads are, whose errors are alike,
+            too; what a figure promises has its own factor above.
         explain: One line per figure: the first token, each further token, then what both rest on.
         full: The same replica with as many callers as it runs at once.
         assumptions: What the estimate takes for granted.
@@ -99,14 +101,17 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     ttft_spread: float
     tpot_spread: float
     throughput_spread: float
+    spread: float
     explain: tuple[str, ...]
     full: FullLoad | None = None
     assumptions: tuple[str, ...] = ASSUMPTIONS
 
-    @property
-    def spread(self) -> float:
-        """The wider of the two factors of latency, for who asks about both at once."""
-        return max(self.ttft_spread, self.tpot_spread)
+    def out_of_reach(self, *, ttft_ms: float | None = None, tpot_ms: float | None = None) -> bool:
+        """Whether a target is missed by more than the uncertainty of the figure that it is for."""
+        return bool(
+            (ttft_ms and self.ttft_ms > ttft_ms * self.ttft_spread)
+            or (tpot_ms and self.tpot_ms > tpot_ms * self.tpot_spread)
+        )
 
     @property
     def first_token_why(self) -> str:
@@ -202,6 +207,7 @@ class Replica(Struct, frozen=True, kw_only=True):
             ttft_spread=known.spread_ttft,
             tpot_spread=known.spread_tpot,
             throughput_spread=known.spread_throughput,
+            spread=known.spread,
             explain=explained(self.work, self.machine, load, first, alone, step, running, tpot),
         )
 

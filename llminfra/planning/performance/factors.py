@@ -35,6 +35,7 @@ class Factors(Struct, frozen=True, kw_only=True):
     spread_ttft: float
     spread_tpot: float
     spread_throughput: float
+    spread: float
 
 
 @cache
