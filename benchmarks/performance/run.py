@@ -1,6 +1,7 @@
 """Prints how far the performance estimate is from published figures: ``python benchmarks/performance/run.py``.
 
-``--rows`` prints every figure, ``--page`` writes the tables into ``docs/performance.md``.
+``--rows`` prints every figure, ``--page`` writes the tables into ``docs/performance.md`` and the measured spreads into
+``efficiency.json``, where plans take them from.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, estimate
 from llminfra.planning.memory.settings import quantization
-from llminfra.planning.performance import Load, replica
+from llminfra.planning.performance import Load, PerformanceEstimate, replica
 from llminfra.spec.endpoint import Parallelism
 
 DATA = Path(__file__).parent / "data" / "published.json"
@@ -27,6 +28,7 @@ PAGE = ROOT / "docs" / "performance.md"
 FACTORS = ROOT / "llminfra" / "planning" / "performance" / "data" / "efficiency.json"
 FIELDS = ("ttft_ms", "tpot_ms", "output_tokens_per_s")
 TITLES = {"ttft_ms": "time to first token", "tpot_ms": "time per output token", "output_tokens_per_s": "throughput"}
+SPREADS = {"ttft_ms": "spread_ttft", "tpot_ms": "spread_tpot", "output_tokens_per_s": "spread_throughput"}
 # Full load of trtllm-bench: its largest batch, and about this share of memory for weights and cache.
 FULL_LOAD_SEQUENCES = 2048
 FULL_LOAD_MEMORY = 0.93
@@ -91,17 +93,21 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
             spread,
             quant=quantization(facts, case),
             kv_bytes=1 if (case.kv_cache_dtype or "").startswith("fp8") else 2,
+            max_num_batched_tokens=series.get("max_num_batched_tokens", 8192),
             max_num_seqs=FULL_LOAD_SEQUENCES,
             cache_tokens=None if callers else fit.kv_cache_tokens,
         )
-        load = Load(prompt_tokens=prompt, output_tokens=output, concurrency=callers or 1_000_000)
-        if callers is None:
-            load = Load(prompt_tokens=prompt, output_tokens=output, concurrency=math.floor(asked.most_running(load)))
-        found = asked.estimate(load)
+        load = Load(
+            prompt_tokens=prompt,
+            output_tokens=output,
+            concurrency=callers or 1,
+            in_step=bool(series.get("in_step")),
+        )
+        found = asked.estimate(load if callers else asked.full_load(load))
         for field, value in zip(FIELDS, published, strict=True):
             if value is None:
                 continue
-            guess = getattr(found, field)
+            guess = _first_token_ms(found, series) if field == "ttft_ms" else getattr(found, field)
             if field == "output_tokens_per_s" and series.get("per_gpu"):
                 guess /= spread.gpus
             yield Figure(
@@ -111,6 +117,14 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
                 published=value,
                 estimated=guess,
             )
+
+
+def _first_token_ms(found: PerformanceEstimate, series: dict[str, Any]) -> float:
+    """The mean that a run of so many requests shows: at its start all callers come at the same moment."""
+    callers = found.load.concurrency
+    requests = series.get("requests") or series.get("requests_per_caller", math.inf) * callers
+    first = min(1.0, callers / requests) if callers > 1 else 0.0
+    return first * found.first_token.at_once_s * 1e3 + (1 - first) * found.ttft_ms
 
 
 def summary(rows: Iterable[Figure]) -> dict[str, float]:
@@ -163,7 +177,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", action="store_true", help="every figure")
     parser.add_argument("--json", action="store_true", help="the summary for programs")
-    parser.add_argument("--page", action="store_true", help="write the tables into docs/performance.md")
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="write the tables into docs/performance.md, and the spreads into the factors",
+    )
     options = parser.parse_args()
     found = list(figures())
     if options.json:
@@ -178,9 +196,26 @@ def main() -> None:
                 f"{item.shape:22} {row['model'].partition('/')[2]} {row['gpu']} TP {row['tensor']} ({row['source']})"
             )
     if options.page:
+        _write_factors(found)
         _write_page(found)
         return
     print(tables(found))
+
+
+def spreads(found: Iterable[Figure]) -> dict[str, float]:
+    """The factor that four of five figures not fitted to lie within, by kind of figure, in steps of 0.05."""
+    unseen = [item for item in found if not item.series.get("calibration")]
+    within = {field: summary(item for item in unseen if item.field == field)["p80_factor"] for field in FIELDS}
+    named = {SPREADS[field]: factor for field, factor in within.items()} | {"spread": summary(unseen)["p80_factor"]}
+    return {name: math.ceil(factor * 20) / 20 for name, factor in named.items()}
+
+
+def _write_factors(found: list[Figure]) -> None:
+    """Store what was measured beside the factors it was measured with."""
+    rows = json.loads(FACTORS.read_text(encoding="utf-8"))
+    for name, value in spreads(found).items():
+        rows[name]["value"] = value
+    FACTORS.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _write_page(found: list[Figure]) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.cli.plan_reasons import cost_reasons
 from llminfra.cli.words import bound, dot
 from llminfra.planning.cost import CostRange, how_to_price, total_cost
 from llminfra.planning.cost_views import costs_by_stack, endpoint_costs, purchase_options, unpriced
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, Plan
 
 
-def cost_section(plan: Plan) -> RenderableType:
-    """A row per thing that costs money by the hour, the total, and what the figures rest on."""
+def cost_section(plan: Plan, *, why: bool = False) -> RenderableType:
+    """A row per thing that costs money by the hour, the total, and what they rest on; with ``why`` as products."""
     table = Table(box=box.HORIZONTALS, show_edge=False, expand=True, show_footer=True, header_style="dim")
     table.add_column("", Text("total", style="bold"), ratio=1)
     total = total_cost(plan.costs)
@@ -43,6 +44,8 @@ def cost_section(plan: Plan) -> RenderableType:
     for missing in unpriced(plan):
         text = f"without the prices of {', '.join(missing.lines)}, unknown in {plan.platform.region}: {missing.how}"
         below.add_row(Text("≥", style="bold yellow", justify="right"), Text(text, style="yellow"))
+    for path, text in cost_reasons(plan) if why else ():
+        below.add_row(Text("–", style="dim", justify="right"), Text(f"{path}: {text}", style="dim"))
     for text in _bought(plan):
         below.add_row(Text("–", style="dim", justify="right"), Text(text, style="dim"))
     return Group(table, *_parts(plan), below)

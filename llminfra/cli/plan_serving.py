@@ -10,7 +10,7 @@ from rich.text import Text
 from llminfra.cli.memory_bar import legend, memory_bar
 from llminfra.cli.plan_startup import startup_lines
 from llminfra.cli.plan_why import memory_sum, reasons
-from llminfra.cli.words import dot, money
+from llminfra.cli.words import count, dot, money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,10 +66,7 @@ def serving_lines(
             f" requests of {fit.max_model_len:,} tokens at once",
             f" on each of {item.parallelism.data} copies" if item.parallelism.data > 1 else "",
         )
-    if item.performance is not None:
-        speed = item.performance
-        latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each"
-        yield Text(dot(latency, money(item.usd_per_million_tokens, "", " per million tokens when full")))
+    yield from _speed(item)
     yield from startup_lines(item.startup, machine=machine, patience=patience)
     for advice in item.startup.advice:
         yield note("tip", advice)
@@ -79,6 +76,22 @@ def serving_lines(
     if why:
         for about, line in reasons(item, price):
             yield note("", f"{about}: {line}")
+
+
+def _speed(item: EndpointPlan | ServingPlan) -> Iterator[RenderableType]:
+    """Latency and for whom, and what tokens cost with how many callers: figures that mean nothing without."""
+    speed = item.performance
+    if speed is None:
+        return
+    latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each, with {speed.load.words}"
+    if speed.load.concurrency > 1:
+        latency += f"; {speed.ttft_worst_ms:,.0f} ms for the last when all come at once"
+    yield Text(latency)
+    full = speed.full
+    if full is not None:
+        rate = f"{full.output_tokens_per_s:,.0f} output tokens/s with {count(full.load.concurrency, 'caller')}"
+        price = money(item.usd_per_million_tokens, "", " per million output tokens")
+        yield Text(dot(f"≈ when full {rate}", price))
 
 
 def weights_words(weights: WeightsPlan) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from llminfra.cli.plan_serving import model_line, serving_lines, spread_words, weights_words
+from llminfra.cli.plan_serving import model_line, note, serving_lines, spread_words, weights_words
 from llminfra.cli.words import dot, duration, money, span, zones
 from llminfra.planning.contract import contract
 from llminfra.planning.serving_plan import Ec2EndpointPlan
@@ -41,11 +41,23 @@ def _target(item: Ec2EndpointPlan | SageMakerEndpointPlan, plan: Plan, bar: int,
     where = dot(_KINDS[item.on.kind], size, *bought, zones(item.zones, plan.platform.region))
     known = item.usd_per_instance_hour
     price = "" if known is None else f"{serving.nodes} × ${known:,.2f} an hour for {item.on.instance_type}"
+    reasons = [_patience(item)] if why else []
     lines: list[RenderableType] = [
         model_line(serving, each),
         Text(dot(where, spread_words(serving), f"{serving.engine} {serving.engine_version}")),
         *serving_lines(serving, bar, machine="an instance", patience=patience, why=why, price=price),
+        *(note("", line) for line in reasons),
         Text(f"weights {weights_words(serving.weights)}", style="dim"),
         Text(f"called at {contract(item, plan).address}", style="dim"),
     ]
     return Group(*lines)
+
+
+def _patience(item: Ec2EndpointPlan | SageMakerEndpointPlan) -> str:
+    """How long a start may take, from its phases and the budget of the container."""
+    startup = item.serving.startup
+    budget = f"the budget of {startup.budget_s:,} s for the container"
+    if isinstance(item, Ec2EndpointPlan):
+        first = sum(phase.seconds for phase in startup.phases if phase.name in ("node", "image"))
+        return f"start: {item.grace_s:,} s of grace: twice the {first:,.0f} s before, and {budget}, in whole minutes"
+    return f"start: SageMaker waits {item.startup_timeout_s:,} s: {budget}, within what SageMaker allows"

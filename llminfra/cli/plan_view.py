@@ -13,11 +13,12 @@ from rich.text import Text
 from llminfra.cli.findings import finding_view, summary
 from llminfra.cli.plan_cost import cost_section
 from llminfra.cli.plan_gateways import gateway_rows
+from llminfra.cli.plan_reasons import at_rest, network_reasons, pool_reasons, vpc_endpoints
 from llminfra.cli.plan_serving import first_line, model_line, note, serving_lines, spread_words
 from llminfra.cli.plan_targets import target_rows
 from llminfra.cli.plan_why import price_share
 from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
-from llminfra.cli.words import count, dot, duration, money, span, zones
+from llminfra.cli.words import dot, duration, money, span, zones
 
 if TYPE_CHECKING:
     from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
@@ -35,9 +36,9 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
     names += [item.name for item in plan.gateways]
     label = min(max([len(name) for name in names], default=4), 16)
     bar = max(20, width - label - 2)
-    parts: list[RenderableType] = [_head(plan)]
+    parts: list[RenderableType] = [_head(plan, why=why)]
     if plan.pools:
-        parts += [_title("GPU pools"), _rows(label, [_pool(item, plan.platform.region) for item in plan.pools])]
+        parts += [_title("GPU pools"), _rows(label, [_pool(item, plan, why=why) for item in plan.pools])]
     if plan.endpoints:
         parts += [
             _title("Endpoints"),
@@ -57,7 +58,7 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
             parts += [_title(title), _rows(label, rows, spaced=True)]
     if plan.buckets or plan.lustre:
         parts += [_title("Storage"), _storage(plan)]
-    parts += [_title("Cost"), cost_section(plan)]
+    parts += [_title("Cost"), cost_section(plan, why=why)]
     if plan.quotas:
         parts += [_title("AWS quotas, with every pool at its maximum"), _quotas(plan)]
     if plan.diagnostics:
@@ -69,16 +70,16 @@ def _title(text: str) -> RenderableType:
     return Group(Text(), Text(text, style="bold underline"))
 
 
-def _head(plan: Plan) -> RenderableType:
+def _head(plan: Plan, *, why: bool) -> RenderableType:
     network, cluster, region = plan.network, plan.cluster, plan.platform.region
     nat = {"per-zone": "NAT in each zone", "single": "one NAT gateway", "none": "no NAT: closed network"}[network.nat]
-    endpoints = len(network.interface_endpoints) + len(network.gateway_endpoints)
     vpc = network.existing_vpc_id or f"VPC {network.cidr}"
     where = dot(vpc, zones(network.zones, region))
     return Group(
         Rule(Text.assemble((plan.platform.name, "bold cyan"), f"  {region}"), align="left", style="cyan"),
-        Text(where if network.existing_vpc_id else dot(where, nat, count(endpoints, "VPC endpoint"))),
+        Text(where if network.existing_vpc_id else dot(where, nat, vpc_endpoints(network))),
         Text("no EKS cluster" if cluster is None else _cluster(cluster)),
+        *(note("", line) for line in (network_reasons(plan) if why else ())),
     )
 
 
@@ -116,9 +117,10 @@ def _router(item: RouterPlan) -> tuple[str, RenderableType]:
     return item.name, Group(*lines)
 
 
-def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
+def _pool(pool: PoolPlan, plan: Plan, *, why: bool) -> tuple[str, RenderableType]:
     others = len(pool.instance_types) - 1
-    types = f"{pool.main_type.name}{f' or {others} more' if others else ''} × {span(pool.min_nodes, pool.max_nodes)}"
+    nodes = f"{span(pool.min_nodes, pool.max_nodes)}{at_rest(pool)}"
+    types = f"{pool.main_type.name}{f' or {others} more' if others else ''} × {nodes}"
     capacity = _CAPACITY[pool.spec.capacity.kind]
     if pool.spec.capacity.kind == "spot" and "on-demand" in pool.capacity_types:
         capacity = "spot, else on demand"
@@ -133,7 +135,7 @@ def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
                 _gpus(pool),
                 fabric,
                 capacity,
-                zones(pool.zones, region),
+                zones(pool.zones, plan.platform.region),
                 f"{pool.provisioner} nodes",
                 disk,
                 local,
@@ -142,6 +144,7 @@ def _pool(pool: PoolPlan, region: str) -> tuple[str, RenderableType]:
         ),
         *([note("why", pool.type_why)] if pool.type_why else []),
         *(note("or", other) for other in pool.other_types),
+        *(note("", line) for line in (pool_reasons(pool, plan) if why else ())),
     )
     return pool.name, body
 

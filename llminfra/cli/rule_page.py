@@ -39,13 +39,14 @@ def plain_rule(rule: Rule) -> dict[str, Any]:
         "looks_at": str(rule.looks_at.value),
         "why": rule.why,
         "fix": rule.fix,
+        "seen": list(rule.seen),
         "source": list(rule.source),
         "since": rule.since,
     }
 
 
 def print_rule(rule: Rule) -> None:
-    """Print what, why, fix and source."""
+    """Print what, why, fix, what would be seen, and source."""
     from rich.padding import Padding  # only pages need it
     from rich.text import Text
 
@@ -58,6 +59,11 @@ def print_rule(rule: Rule) -> None:
         console.print()
         console.print(Text(label, style="bold"))
         console.print(Padding(Text(" ".join(text.split())), (0, 0, 0, 2)))
+    if rule.seen:
+        console.print()
+        console.print(Text("What you would see", style="bold"))
+        for text in rule.seen:
+            console.print(Text(f"  {text}"), soft_wrap=True)  # whole, as the program prints it
     if rule.source:
         console.print()
         console.print(Text("Source", style="bold"))

@@ -16,7 +16,7 @@ def dot(*parts: str) -> str:
 
 def count(number: int, noun: str) -> str:
     """``1 node``, ``2 nodes``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

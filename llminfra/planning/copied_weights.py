@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from llminfra.planning.endpoint_plan import WeightsPlan
-from llminfra.planning.load_choices import disk_mb_per_s, hub_mb_per_s, s3_mb_per_s
+from llminfra.planning.load_rates import disk_mb_per_s, hub_rate, s3_rate
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
@@ -64,11 +64,12 @@ def copied_weights(
             key=None,
             mount_path=None,
             bytes_total=bytes_total,
-            read_mb_per_s=1 / (1 / min(hub_mb_per_s(instance), disk) + 1 / disk),
+            read_mb_per_s=1 / (1 / min(hub_rate(instance).mb_per_s, disk) + 1 / disk),
             read_source=f"from the Hugging Face Hub to {what}, at the assumed rate, then read at {disk:,.0f} MB/s",
         )
     key = f"{bucket.prefix}/{endpoint.model.id}/{revision or 'main'}"
-    rate = min(s3_mb_per_s(instance), disk)
+    source = s3_rate(instance)
+    rate = min(source.mb_per_s, disk)
     path = SAGEMAKER_MODEL if place == "sagemaker" else f"{EC2_MODELS}/{key}"
     return WeightsPlan(
         kind="copied",
@@ -79,5 +80,5 @@ def copied_weights(
         bytes_total=bytes_total,
         # Copied first and read then: both take their time, one after the other.
         read_mb_per_s=1 / (1 / rate + 1 / disk),
-        read_source=f"copied from S3 at {rate:,.0f} MB/s to {what}, then read at {disk:,.0f} MB/s",
+        read_source=f"copied from S3 at {rate:,.0f} MB/s ({source.why}) to {what}, then read at {disk:,.0f} MB/s",
     )

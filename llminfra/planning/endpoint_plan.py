@@ -22,7 +22,7 @@ class WeightsPlan(Struct, frozen=True, kw_only=True):
     ``bucket`` is streamed by the engine, ``mountpoint`` is the bucket as files through Mountpoint for S3, ``copied`` is
     a copy on the instance's own disk that is made before the engine starts, ``nvme`` such a copy on a node's disks that
     the node's pods share. ``key`` is the model's prefix in the bucket, without a slash at its end; ``copy_mb_per_s`` is
-    how fast a node copies the model, where that is a step of its own.
+    how fast a node copies the model, where that is a step of its own. The sources say where the rates come from.
     """
 
     kind: Literal["bucket", "mountpoint", "lustre", "hub", "copied", "nvme"]
@@ -34,6 +34,7 @@ class WeightsPlan(Struct, frozen=True, kw_only=True):
     read_mb_per_s: float
     read_source: str
     copy_mb_per_s: float | None = None
+    copy_source: str = ""
 
 
 class CompileCachePlan(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def report_targets(question: Question, nearest: Candidate, findings: Findings, faster: Candidate | None) -> bool:
-    """Report targets that the estimate misses: an error only where it misses by more than its own uncertainty.
+    """Report targets that the estimate misses: an error only where a figure misses by more than its own uncertainty.
 
     Args:
         question: What was asked.
@@ -25,26 +25,30 @@ def report_targets(question: Question, nearest: Candidate, findings: Findings, f
     slo, found = endpoint.slo, nearest.performance
     if slo is None or found is None:
         return True
-    miss = nearest.miss(slo)
-    targets = {
-        "time_to_first_token_ms": (slo.time_to_first_token_ms, found.ttft_ms),
-        "time_per_output_token_ms": (slo.time_per_output_token_ms, found.tpot_ms),
-    }
-    missed = {name: pair for name, pair in targets.items() if pair[0] and pair[1] > pair[0]}
-    measured = ", ".join(f"{name} {value:,.0f}" for name, (_, value) in missed.items())
-    report = findings.error if miss > found.spread else findings.warning
+    first, each = slo.time_to_first_token_ms, slo.time_per_output_token_ms
+    targets = (
+        ("time_to_first_token_ms", first, found.ttft_ms, found.ttft_spread, found.first_token_why),
+        ("time_per_output_token_ms", each, found.tpot_ms, found.tpot_spread, found.each_token_why),
+    )
+    missed = [target for target in targets if target[1] and target[2] > target[1]]
+    measured = (
+        f"{name} {value:,.0f} (estimated within a factor of {spread:g}; {why})"
+        for name, _, value, spread, why in missed
+    )
+    beyond = found.out_of_reach(ttft_ms=first, tpot_ms=each)
+    report = findings.error if beyond else findings.warning
     report(
-        "LLM_FIT_20" if miss > found.spread else "LLM_FIT_21",
+        "LLM_FIT_20" if beyond else "LLM_FIT_21",
         endpoint,
         f"endpoints.{endpoint.name}.slo",
         f"no spread over pool {pool.name!r} keeps the latency targets; the nearest is {nearest.shape}"
         if endpoint.parallelism is None and faster is None
         else f"{nearest.shape} does not keep the latency targets",
-        found=f"{measured} (estimated within a factor of {found.spread:g}; {found.explain[1]})",
-        expected=", ".join(f"{name} at most {wanted:,.0f}" for name, (wanted, _) in missed.items()),
+        found="; ".join(measured),
+        expected=", ".join(f"{name} at most {wanted:,.0f}" for name, wanted, *_ in missed),
         fix="; or ".join(_fixes(question, nearest, faster)),
     )
-    return miss <= found.spread
+    return not beyond
 
 
 def _fixes(question: Question, nearest: Candidate, faster: Candidate | None) -> list[str]:

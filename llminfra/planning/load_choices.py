@@ -6,6 +6,17 @@ from typing import TYPE_CHECKING, Literal
 
 from llminfra.catalog.prices import lustre_usd_per_gib_month
 from llminfra.planning.facts import number
+from llminfra.planning.load_rates import (
+    Rate,
+    disk_mb_per_s,
+    ebs_rate,
+    hub_rate,
+    lustre_rate,
+    mountpoint_rate,
+    nvme_copy_rate,
+    nvme_read_rate,
+    s3_rate,
+)
 from llminfra.planning.startup_plan import LoadChoice
 
 if TYPE_CHECKING:
@@ -14,7 +25,6 @@ if TYPE_CHECKING:
     from llminfra.planning.infrastructure_plan import LustrePlan
 
 _FILE = "cold_start"
-_MB_PER_GBIT = 125.0
 _GIB_PER_TIB = 1024
 _PRICED_REGION = "us-east-1"
 _BEST_CLASS = 1000  # MB/s per TiB, the highest class of PERSISTENT_2
@@ -36,80 +46,64 @@ def load_choices(
     ``streams`` is whether the engine reads files by the streaming loader, too; ``pods`` is false outside a cluster,
     where nothing is mounted and nothing shared.
     """
-    network = instance.network_gbps * _MB_PER_GBIT
-    hub, disk = hub_mb_per_s(instance), disk_mb_per_s(instance)
-    gigabytes = weights.bytes_total / 1e9
+    disk, gigabytes = disk_mb_per_s(instance), weights.bytes_total / 1e9
     found = [
-        _choice("hub", "the Hugging Face Hub", hub if pods else 1 / (1 / hub + 1 / disk), "nothing", weights),
         _choice(
-            "bucket",
-            "streaming from S3",
-            s3_mb_per_s(instance),
-            _streaming(weights),
+            "hub",
+            "the Hugging Face Hub",
+            hub_rate(instance) if pods else _then_read(hub_rate(instance), disk),
+            "nothing",
             weights,
         ),
-        _lustre(weights, network, lustre),
+        _choice("bucket", "streaming from S3", s3_rate(instance), _streaming(weights), weights),
+        _lustre(weights, lustre_rate(instance), lustre),
         _choice(
             "ebs",
             "an EBS snapshot with the weights",
-            min(number(_FILE, "ebs_gp3_mb_per_s"), instance.ebs_mbps / 8),
+            ebs_rate(instance),
             "a volume made of a snapshot with fast restore, gp3 at 1,000 MiB/s",
             weights,
         ),
-    ]
-    found.append(
         _choice(
             "mountpoint",
             "Mountpoint for S3",
-            min(number(_FILE, "mountpoint_mb_per_s"), network * number(_FILE, "object_storage_network_share")),
+            mountpoint_rate(instance),
             "a ModelBucket, and an engine that does not stream",
             weights,
-        )
-    )
+        ),
+    ]
     if not pods:
-        rate = 1 / (1 / min(s3_mb_per_s(instance), disk) + 1 / disk)
-        found.append(_choice("copied", "a copy from S3 on the instance's disk", rate, "a ModelBucket", weights))
+        copied = _then_read(s3_rate(instance), disk)
+        found.append(_choice("copied", "a copy from S3 on the instance's disk", copied, "a ModelBucket", weights))
     if instance.nvme_disks and instance.nvme_gb >= gigabytes:
-        read, copy = nvme_read_mb_per_s(instance, streams=streams), nvme_copy_mb_per_s(instance)
-        found.append(
-            LoadChoice(
-                kind="nvme",
-                what="a copy on the node's NVMe, for its first pod",
-                mb_per_s=1 / (1 / copy + 1 / read),
-                seconds=weights.bytes_total / 1e6 * (1 / copy + 1 / read),
-                needs="as planned" if weights.kind == "nvme" else "weights=LocalNvme(source=…)",
-                chosen=weights.kind == "nvme",
-            )
-        )
-        found.append(
-            _choice(
-                "nvme-warm",
-                "a copy on the node's NVMe, for later pods",
-                read,
-                "weights=LocalNvme(source=…), and a node that stays; a new one starts empty",
-                weights,
-            )
-        )
+        found += _from_nvme(weights, instance, streams=streams)
     if not pods:
         found = [choice for choice in found if choice.chosen or choice.kind not in OF_PODS]
     return tuple(sorted(found, key=lambda choice: choice.seconds))
 
 
-def s3_mb_per_s(instance: InstanceType) -> float:
-    """How fast objects come from S3 to the instance: as measured, or its share of the network."""
-    share = instance.network_gbps * _MB_PER_GBIT * number(_FILE, "object_storage_network_share")
-    return min(number(_FILE, "object_storage_mb_per_s"), share)
+def _from_nvme(weights: WeightsPlan, instance: InstanceType, *, streams: bool) -> tuple[LoadChoice, LoadChoice]:
+    """The first pod on a node copies and then reads, later ones read."""
+    read, copy = nvme_read_rate(instance, streams=streams), nvme_copy_rate(instance)
+    both = 1 / (1 / copy.mb_per_s + 1 / read.mb_per_s)
+    first = LoadChoice(
+        kind="nvme",
+        what="a copy on the node's NVMe, for its first pod",
+        mb_per_s=both,
+        seconds=weights.bytes_total / 1e6 / both,
+        needs="as planned" if weights.kind == "nvme" else "weights=LocalNvme(source=…)",
+        why=f"copied at {copy.mb_per_s:,.0f} MB/s ({copy.why}), then read at {read.mb_per_s:,.0f} ({read.why})",
+        chosen=weights.kind == "nvme",
+    )
+    needs = "weights=LocalNvme(source=…), and a node that stays; a new one starts empty"
+    return first, _choice("nvme-warm", "a copy on the node's NVMe, for later pods", read, needs, weights)
 
 
-def hub_mb_per_s(instance: InstanceType) -> float:
-    """How fast the Hub is: as assumed, and on a narrow network no faster than S3, which is nearer."""
-    return min(number(_FILE, "hub_mb_per_s"), s3_mb_per_s(instance))
-
-
-def disk_mb_per_s(instance: InstanceType) -> float:
-    """The instance's own disk, outside a cluster: local NVMe, else a gp3 volume."""
-    disks = number(_FILE, "nvme_mb_per_s_per_disk") * instance.nvme_disks
-    return max(1.0, disks or min(number(_FILE, "ebs_gp3_mb_per_s"), instance.ebs_mbps / 8))
+def _then_read(copy: Rate, disk: float) -> Rate:
+    """A copy to the instance's own disk first, and from there to the GPU."""
+    copied = min(copy.mb_per_s, disk)
+    why = f"copied at {copied:,.0f} MB/s ({copy.why}), then read at {disk:,.0f}"
+    return Rate(mb_per_s=1 / (1 / copied + 1 / disk), why=why)
 
 
 def _streaming(weights: WeightsPlan) -> str:
@@ -118,52 +112,34 @@ def _streaming(weights: WeightsPlan) -> str:
     return "a ModelBucket, and an engine that streams (vLLM, SGLang)"
 
 
-def nvme_read_mb_per_s(instance: InstanceType, *, streams: bool) -> float:
-    """How fast an engine reads a model from the node's array: bound by its loader, or by the disks."""
-    loader = number(_FILE, "local_stream_mb_per_s" if streams else "local_load_mb_per_s")
-    return min(loader, number(_FILE, "nvme_mb_per_s_per_disk") * instance.nvme_disks)
-
-
-def nvme_copy_mb_per_s(instance: InstanceType) -> float:
-    """How fast a node copies a model from S3 to its array: bound by requests, network or disks."""
-    return min(
-        number(_FILE, "s3_mb_per_s_per_request") * number(_FILE, "copy_requests"),
-        instance.network_gbps * _MB_PER_GBIT * number(_FILE, "object_storage_network_share"),
-        number(_FILE, "nvme_write_mb_per_s_per_disk") * instance.nvme_disks,
-    )
-
-
-def _choice(kind: Kind, what: str, rate: float, needs: str, weights: WeightsPlan) -> LoadChoice:
+def _choice(kind: Kind, what: str, rate: Rate, needs: str, weights: WeightsPlan) -> LoadChoice:
     chosen = kind == weights.kind
-    rate = weights.read_mb_per_s if chosen else max(rate, 1.0)
+    speed = weights.read_mb_per_s if chosen else max(rate.mb_per_s, 1.0)
     return LoadChoice(
         kind=kind,
         what=what,
-        mb_per_s=rate,
-        seconds=weights.bytes_total / 1e6 / rate,
+        mb_per_s=speed,
+        seconds=weights.bytes_total / 1e6 / speed,
         needs="as planned" if chosen else needs,
+        why=weights.read_source if chosen else rate.why,
         chosen=chosen,
     )
 
 
-def _lustre(weights: WeightsPlan, network: float, lustre: tuple[LustrePlan, ...]) -> LoadChoice:
+def _lustre(weights: WeightsPlan, client: Rate, lustre: tuple[LustrePlan, ...]) -> LoadChoice:
     """The planned file system, or the smallest that one client cannot outrun."""
-    client = min(number(_FILE, "lustre_client_mb_per_s"), network)
     step = int(number(_FILE, "lustre_step_gib"))
     capacity = max(step, -(-int(weights.bytes_total / 2**30) // step) * step)
-    while capacity / _GIB_PER_TIB * _BEST_CLASS < client:
+    while capacity / _GIB_PER_TIB * _BEST_CLASS < client.mb_per_s:
         capacity += step
     there = max((item.throughput_mb_per_s for item in lustre), default=0.0)
-    if weights.kind != "lustre" and there >= client:
-        return _choice("lustre", "FSx for Lustre", client, "weights=… with the file system that is declared", weights)
-    return _choice(
-        "lustre",
-        "FSx for Lustre",
-        client,
-        f"a Lustre file system in the pool's zone, capacity_gib={capacity}, throughput_mbps_per_tib={_BEST_CLASS}"
-        f"{_monthly(capacity)}",
-        weights,
+    needs = (
+        "weights=… with the file system that is declared"
+        if weights.kind != "lustre" and there >= client.mb_per_s
+        else f"a Lustre file system in the pool's zone, capacity_gib={capacity}, throughput_mbps_per_tib={_BEST_CLASS}"
+        f"{_monthly(capacity)}"
     )
+    return _choice("lustre", "FSx for Lustre", client, needs, weights)
 
 
 def _monthly(capacity_gib: int) -> str:

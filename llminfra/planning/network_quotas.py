@@ -40,7 +40,7 @@ def _interfaces(pools: tuple[PoolPlan, ...], network: NetworkPlan, cluster: Clus
         counted.append((nodes, f"{_nodes(nodes)} for controllers"))
     if network.interface_endpoints and network.existing_vpc_id is None:
         each, zones = len(network.interface_endpoints), len(network.zones)
-        counted.append((each * zones, f"{each} VPC endpoints \u00d7 {zones} zones"))
+        counted.append((each * zones, f"{each} interface endpoints \u00d7 {zones} zones"))
     needed = sum(number for number, _ in counted)
     return _line("network_interfaces", needed, "; ".join(text for number, text in counted if number))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.endpoint_plan import WeightsPlan
 from llminfra.planning.facts import number
-from llminfra.planning.load_choices import nvme_copy_mb_per_s, nvme_read_mb_per_s
+from llminfra.planning.load_rates import nvme_copy_rate, nvme_read_rate
 from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
@@ -85,9 +85,8 @@ def nvme_weights(
         return None
     bucket = storage.source
     key = f"{bucket.prefix}/{endpoint.model.id}/{revision}"
-    slowest = min(pool.instance_types, key=nvme_copy_mb_per_s)
-    copy, read = nvme_copy_mb_per_s(slowest), nvme_read_mb_per_s(slowest, streams=streams)
-    loader = "streaming" if streams else "default"
+    slowest = min(pool.instance_types, key=lambda item: nvme_copy_rate(item).mb_per_s)
+    copy, read = nvme_copy_rate(slowest), nvme_read_rate(slowest, streams=streams)
     return WeightsPlan(
         kind="nvme",
         storage=bucket.name,
@@ -95,9 +94,10 @@ def nvme_weights(
         key=key,
         mount_path=mount,
         bytes_total=bytes_total,
-        read_mb_per_s=read,
-        read_source=f"local NVMe ({slowest.nvme_disks}) by the {loader} loader",
-        copy_mb_per_s=copy,
+        read_mb_per_s=read.mb_per_s,
+        read_source=f"local NVMe: {read.why}",
+        copy_mb_per_s=copy.mb_per_s,
+        copy_source=copy.why,
     )
 
 

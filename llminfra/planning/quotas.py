@@ -48,8 +48,10 @@ class _Draw(Struct, frozen=True):
 
 def _of_pools(pools: tuple[PoolPlan, ...]) -> Iterator[_Draw]:
     for pool in pools:
-        vcpus = max(item.vcpu for item in pool.instance_types) * pool.max_nodes
-        why = f"pool {pool.name}: {pool.max_nodes} node{'' if pool.max_nodes == 1 else 's'}, {vcpus} vCPU"
+        largest = max(pool.instance_types, key=lambda item: item.vcpu)
+        vcpus = largest.vcpu * pool.max_nodes
+        nodes = f"{pool.max_nodes} node{'' if pool.max_nodes == 1 else 's'}"
+        why = f"pool {pool.name}: {nodes} \u00d7 {largest.vcpu} vCPU of {largest.name}"
         for capacity in pool.capacity_types:
             yield _Draw(pool.main_type.name, "spot" if capacity == "spot" else "on-demand", vcpus, why)
 

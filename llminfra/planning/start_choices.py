@@ -34,7 +34,8 @@ class ImageSource(Struct, frozen=True, kw_only=True):
 
 def image_choices(image_gib: float, source: ImageSource) -> tuple[StartChoice, ...]:
     """Every way to have the image on a new node, fastest first; the planned one is marked."""
-    pull_s = image_gib * 2**30 / 1e6 / number(_FILE, "image_pull_mb_per_s")
+    pull, speedup = number(_FILE, "image_pull_mb_per_s"), number(_FILE, "parallel_pull_speedup")
+    pull_s = image_gib * 2**30 / 1e6 / pull
     snapshot = source.snapshot
     restored = source.held and snapshot is not None and snapshot.fast_restore
     rate = snapshot.initialization_mib_per_s if snapshot else 300
@@ -43,36 +44,55 @@ def image_choices(image_gib: float, source: ImageSource) -> tuple[StartChoice, .
             what="snapshot with fast restore",
             seconds=number(_FILE, "snapshot_ready_s"),
             needs="GpuPool(image_snapshot=ImageSnapshot(…, fast_restore=True))",
+            why="as measured: the volume is there at once, whatever the image's size",
             chosen=restored,
         ),
         StartChoice(
             what=f"snapshot, filled at {rate} MiB/s",
             seconds=image_gib * _MIB_PER_GIB / rate,
             needs="GpuPool(image_snapshot=ImageSnapshot(…))",
+            why=f"{image_gib:.0f} GiB at the {rate} MiB/s that the volume is filled at",
             chosen=source.held and not restored,
         ),
         StartChoice(
             what="parallel pull",
-            seconds=pull_s / number(_FILE, "parallel_pull_speedup"),
+            seconds=pull_s / speedup,
             needs="a pool whose types all have local NVMe",
+            why=f"{image_gib:.0f} GiB at {pull:,.0f} MB/s as measured, {speedup:g} times as fast in parallel (assumed)",
             chosen=source.parallel and not source.held,
         ),
     ]
     if not source.parallel and not source.held:
-        found.append(StartChoice(what="pull", seconds=pull_s, needs="nothing", chosen=True))
+        found.append(
+            StartChoice(
+                what="pull",
+                seconds=pull_s,
+                needs="nothing",
+                why=f"{image_gib:.0f} GiB at {pull:,.0f} MB/s as measured",
+                chosen=True,
+            )
+        )
     return tuple(sorted(found, key=lambda choice: choice.seconds))
 
 
 def kernel_choices(layers: int, *, cached: bool, cacheable: bool) -> tuple[StartChoice, ...]:
     """Compilation in each pod, and with kernels that an earlier pod left where the engine can take them."""
-    seconds = layers * number(_FILE, "compile_s_per_layer")
-    each = StartChoice(what="compiled by each pod", seconds=seconds, needs="nothing", chosen=not cached)
+    a_layer, left = number(_FILE, "compile_s_per_layer"), number(_FILE, "compile_cache_share")
+    seconds = layers * a_layer
+    each = StartChoice(
+        what="compiled by each pod",
+        seconds=seconds,
+        needs="nothing",
+        why=f"{layers} layers at {a_layer:g} s",
+        chosen=not cached,
+    )
     if not cacheable:
         return (each,)
     kept = StartChoice(
         what="kept in a bucket",
-        seconds=seconds * number(_FILE, "compile_cache_share"),
+        seconds=seconds * left,
         needs="Endpoint(compile_cache=…), and one pod that has started before",
+        why=f"{left:.0%} of the compilation is left (assumed)",
         chosen=cached,
     )
     return (kept, each)

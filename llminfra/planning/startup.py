@@ -60,7 +60,7 @@ def plan_startup(
         Phase(
             name="image",
             seconds=chosen(images).seconds,
-            why=f"{image_gib:.0f} GiB image, {chosen(images).what}, first pod on a node",
+            why=f"{chosen(images).what}, first pod on a node: {chosen(images).why}",
         ),
         *_copy(weights),
         Phase(name="process", seconds=number(_FILE, "process_start_s"), why="imports and workers"),
@@ -74,25 +74,37 @@ def plan_startup(
         phases.append(Phase(name="peers", seconds=number(_FILE, "p2p_check_s"), why="peer access check between GPUs"))
     if kernels:
         compiling, capture_s = chosen(kernels), number(_FILE, "graph_capture_s_per_layer")
-        why = f"torch.compile of {layers} layers, {compiling.what}"
+        why = f"torch.compile, {compiling.what}: {compiling.why}"
         phases.append(Phase(name="compile", seconds=compiling.seconds, why=why))
-        phases.append(Phase(name="graphs", seconds=layers * capture_s, why="CUDA graph capture"))
+        why = f"CUDA graph capture: {layers} layers at {capture_s:g} s"
+        phases.append(Phase(name="graphs", seconds=layers * capture_s, why=why))
     in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER)
-    probe = numbers(_FILE)["probe"]
-    if kernels:
-        # The first pod of a cache finds no kernels, and must be allowed to compile them.
-        in_pod += max(choice.seconds for choice in kernels) - chosen(kernels).seconds
-    budget = max(probe["floor_s"], math.ceil(in_pod * probe["factor"] / 60) * 60)
+    # The first pod of a cache finds no kernels, and must be allowed to compile them.
+    compiling_s = max(choice.seconds for choice in kernels) - chosen(kernels).seconds if kernels else 0.0
+    budget, budget_why = _budget(in_pod, compiling_s)
     pods = image is not None
     choices = load_choices(weights, instance, lustre, streams=streams, pods=pods) if instance is not None else ()
     return StartupPlan(
         phases=tuple(phases),
-        budget_s=int(budget),
+        budget_s=budget,
+        budget_why=budget_why,
         advice=_advice(weights, phases, choices, image, images if pods else (), kernels),
         choices=choices,
         images=images if pods else (),
         kernels=kernels,
     )
+
+
+def _budget(in_pod_s: float, compiling_s: float) -> tuple[int, str]:
+    """Seconds that a startup probe allows a container whose start takes so long, and how they follow."""
+    probe = numbers(_FILE)["probe"]
+    wanted = math.ceil((in_pod_s + compiling_s) * probe["factor"] / 60) * 60
+    kernels = f" and the {compiling_s:,.0f} s of compilation that the first pod cannot save" if compiling_s else ""
+    why = (
+        f"{probe['factor']:g} times the {in_pod_s:,.0f} s from the start of the container{kernels}, in whole minutes "
+        f"({wanted:,.0f} s), and at least {probe['floor_s']:,.0f} s"
+    )
+    return int(max(probe["floor_s"], wanted)), why
 
 
 def start_of_a_job(startup: StartupPlan, weights: WeightsPlan) -> StartupPlan:
@@ -113,7 +125,8 @@ def start_of_a_job(startup: StartupPlan, weights: WeightsPlan) -> StartupPlan:
 def _copy(weights: WeightsPlan) -> tuple[Phase, ...]:
     if weights.copy_mb_per_s is None:
         return ()
-    why = f"{weights.bytes_total / 1e9:,.0f} GB from S3 at {weights.copy_mb_per_s:,.0f} MB/s, first pod on a node"
+    rate = f"{weights.copy_mb_per_s:,.0f} MB/s ({weights.copy_source})"
+    why = f"{weights.bytes_total / 1e9:,.0f} GB from S3 at {rate}, first pod on a node"
     return (Phase(name="copy", seconds=weights.bytes_total / 1e6 / weights.copy_mb_per_s, why=why),)
 
 

@@ -19,7 +19,8 @@ class Phase(Struct, frozen=True, kw_only=True):
 class LoadChoice(Struct, frozen=True, kw_only=True):
     """A place to read the weights from: how long it takes, and what it asks for; ``chosen`` marks the planned one.
 
-    ``nvme`` is the first pod on a node, which copies and then reads; ``nvme-warm`` a later one on the same node.
+    ``why`` says where the rate comes from. ``nvme`` is the first pod on a node, which copies and then reads;
+    ``nvme-warm`` a later one on the same node.
     """
 
     kind: Literal["hub", "bucket", "lustre", "ebs", "nvme", "nvme-warm", "mountpoint", "copied"]
@@ -27,15 +28,17 @@ class LoadChoice(Struct, frozen=True, kw_only=True):
     mb_per_s: float
     seconds: float
     needs: str
+    why: str = ""
     chosen: bool = False
 
 
 class StartChoice(Struct, frozen=True, kw_only=True):
-    """A way to have the image, or the compiled kernels: how long it takes and what it asks for."""
+    """A way to have the image, or the compiled kernels: how long it takes, why so long, and what it asks for."""
 
     what: str
     seconds: float
     needs: str
+    why: str = ""
     chosen: bool = False
 
 
@@ -46,12 +49,13 @@ BEFORE_THE_CONTAINER = frozenset({"node", "image", "copy"})
 class StartupPlan(Struct, frozen=True, kw_only=True):
     """The cold start by phases, and the startup-probe budget that follows from it.
 
-    ``choices`` compares the places that weights can come from, ``images`` and ``kernels`` the ways to have the image
-    and the compiled kernels, each fastest first.
+    ``budget_why`` says how the budget follows. ``choices`` compares the places that weights can come from, ``images``
+    and ``kernels`` the ways to have the image and the compiled kernels, each fastest first.
     """
 
     phases: tuple[Phase, ...]
     budget_s: int
+    budget_why: str = ""
     advice: tuple[str, ...] = ()
     choices: tuple[LoadChoice, ...] = ()
     images: tuple[StartChoice, ...] = ()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.planning.endpoint_plan import WeightsPlan
-from llminfra.planning.facts import number
-from llminfra.planning.load_choices import hub_mb_per_s
+from llminfra.planning.load_rates import hub_rate, lustre_rate, mountpoint_rate, s3_rate
 from llminfra.planning.node_cache import nvme_weights
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from llminfra.spec.storage import LocalNvme, ModelBucket, Storage
 
 WEIGHTS_MOUNT = "/mnt/weights"
-_MB_PER_GBIT = 125.0
 
 
 def plan_weights(
@@ -42,9 +40,9 @@ def plan_weights(
         chosen = reachable[0].spec
     if chosen is None:
         chosen = next((item for item in storage if item.kind == "bucket"), None)
-    network_mb_per_s = pool.main_type.network_gbps * _MB_PER_GBIT
     folder = f"{endpoint.model.id}/{revision or 'main'}"
     if chosen is None:
+        hub = hub_rate(pool.main_type)
         return WeightsPlan(
             kind="hub",
             storage=None,
@@ -52,8 +50,8 @@ def plan_weights(
             key=None,
             mount_path=None,
             bytes_total=bytes_total,
-            read_mb_per_s=hub_mb_per_s(pool.main_type),
-            read_source="download from the Hugging Face Hub (assumed rate)",
+            read_mb_per_s=hub.mb_per_s,
+            read_source=hub.why,
         )
     if chosen.kind == "nvme":
         return nvme_weights(
@@ -69,7 +67,7 @@ def plan_weights(
     if chosen.kind == "lustre":
         plan = next((item for item in lustre if item.spec == chosen), None)
         rate = plan.throughput_mb_per_s if plan else 0.0
-        client = min(number("cold_start", "lustre_client_mb_per_s"), network_mb_per_s)
+        client = lustre_rate(pool.main_type)
         prefix = f"{chosen.source.prefix}/" if chosen.source else ""
         return WeightsPlan(
             kind="lustre",
@@ -78,36 +76,29 @@ def plan_weights(
             key=f"{prefix}{folder}" if prefix else None,
             mount_path=WEIGHTS_MOUNT,
             bytes_total=bytes_total,
-            read_mb_per_s=max(1.0, min(rate, client)),
-            read_source=f"FSx for Lustre baseline {rate:,.0f} MB/s, one client at most {client:,.0f} MB/s",
+            read_mb_per_s=max(1.0, min(rate, client.mb_per_s)),
+            read_source=f"FSx for Lustre baseline {_baseline(plan)}, {client.why}",
         )
-    return _from_bucket(chosen, folder, bytes_total, network_mb_per_s, streams=streams)
+    return _from_bucket(chosen, folder, bytes_total, pool, streams=streams)
 
 
-def _from_bucket(
-    bucket: ModelBucket, folder: str, bytes_total: int, network_mb_per_s: float, *, streams: bool
-) -> WeightsPlan:
-    measured = number("cold_start", "object_storage_mb_per_s")
-    share = network_mb_per_s * number("cold_start", "object_storage_network_share")
-    if not streams:
-        mounted = min(number("cold_start", "mountpoint_mb_per_s"), share)
-        return WeightsPlan(
-            kind="mountpoint",
-            storage=bucket.name,
-            model_argument=f"{WEIGHTS_MOUNT}/{bucket.prefix}/{folder}",
-            key=f"{bucket.prefix}/{folder}",
-            mount_path=f"{WEIGHTS_MOUNT}/{bucket.prefix}/{folder}",
-            bytes_total=bytes_total,
-            read_mb_per_s=mounted,
-            read_source=f"Mountpoint for S3, assumed {mounted:,.0f} MB/s for one reader",
-        )
+def _baseline(plan: LustrePlan | None) -> str:
+    if plan is None:
+        return "unknown"
+    size = f"{plan.capacity_gib:,} GiB at {plan.throughput_mbps_per_tib:,} MB/s per TiB"
+    return f"{plan.throughput_mb_per_s:,.0f} MB/s ({size})"
+
+
+def _from_bucket(bucket: ModelBucket, folder: str, bytes_total: int, pool: PoolPlan, *, streams: bool) -> WeightsPlan:
+    rate = s3_rate(pool.main_type) if streams else mountpoint_rate(pool.main_type)
+    path = f"{WEIGHTS_MOUNT}/{bucket.prefix}/{folder}"
     return WeightsPlan(
-        kind="bucket",
+        kind="bucket" if streams else "mountpoint",
         storage=bucket.name,
-        model_argument=f"s3://{bucket.name}/{bucket.prefix}/{folder}",
+        model_argument=f"s3://{bucket.name}/{bucket.prefix}/{folder}" if streams else path,
         key=f"{bucket.prefix}/{folder}",
-        mount_path=None,
+        mount_path=None if streams else path,
         bytes_total=bytes_total,
-        read_mb_per_s=min(measured, share),
-        read_source=f"S3 streaming measured at {measured:,.0f} MB/s, 60 % of this network is {share:,.0f} MB/s",
+        read_mb_per_s=rate.mb_per_s,
+        read_source=rate.why,
     )

@@ -1,4 +1,4 @@
-"""A rule's page (what, why, fix, source) and the table of all, in Markdown, for ``docs/rules``."""
+"""A rule's page (what, why, fix, what is seen, source) and the table of all, in Markdown, for ``docs/rules``."""
 
 from __future__ import annotations
 
@@ -61,9 +61,18 @@ def page(rule: Rule) -> str:
         "",
         rule.fix[0].upper() + rule.fix[1:] + ("" if rule.fix.endswith(".") else "."),
     ]
+    if rule.seen:
+        lines += ["", "## What you would see", "", *(f"- {_code(item)}" for item in rule.seen)]
     if rule.source:
         lines += ["", "## Source", "", *(f"- {item}" for item in rule.source)]
     return "\n".join([*lines, ""])
+
+
+def _code(text: str) -> str:
+    """Words of a program as code, whatever quotes they have; what is not said by anything as it is."""
+    if text.startswith("no message"):
+        return text
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def index() -> str:

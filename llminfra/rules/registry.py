@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from msgspec.structs import replace
+
 from llminfra.rules import (
     capacity,
     disaggregation,
@@ -42,6 +44,7 @@ from llminfra.rules import (
     traffic,
 )
 from llminfra.rules.rule import Rule
+from llminfra.rules.seen import words
 
 _MODULES = (
     emitted_spec,
@@ -85,8 +88,9 @@ def _order(rule: Rule) -> tuple[str, int]:
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """Every rule of llminfra, by area and number."""
-    return tuple(sorted((rule for module in _MODULES for rule in module.RULES), key=_order))
+    """Every rule of llminfra, by area and number, with what is seen where it was not kept."""
+    listed = (rule for module in _MODULES for rule in module.RULES)
+    return tuple(sorted((replace(rule, seen=rule.seen or words(rule.code)) for rule in listed), key=_order))
 
 
 @cache

@@ -72,6 +72,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         why: What goes wrong otherwise.
         fix: What to change.
         source: Where the rule comes from: documents, threads, measurements.
+        seen: What engines, Kubernetes or AWS say where it was not kept, for who searches for that.
         since: llminfra version that brought it.
         check: Finds the breaches; ``None`` where loading, planning or the policy check make the finding.
     """
@@ -83,6 +84,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     why: str
     fix: str
     source: tuple[str, ...]
+    seen: tuple[str, ...] = ()
     since: str = "0.1.0"
     check: Callable[[Any], Iterable[Hit]] | None = None
 
@@ -111,6 +113,7 @@ def rule(
     why: str,
     fix: str,
     source: Iterable[str] = (),
+    seen: Iterable[str] = (),
     since: str = "0.1.0",
 ) -> Callable[[PlanCheck], Rule]: ...
 
@@ -125,6 +128,7 @@ def rule(
     why: str,
     fix: str,
     source: Iterable[str] = (),
+    seen: Iterable[str] = (),
     since: str = "0.1.0",
 ) -> Callable[[TerraformCheck], Rule]: ...
 
@@ -139,6 +143,7 @@ def rule(
     why: str,
     fix: str,
     source: Iterable[str] = (),
+    seen: Iterable[str] = (),
     since: str = "0.1.0",
 ) -> Callable[[KubernetesCheck], Rule]: ...
 
@@ -152,6 +157,7 @@ def rule(
     why: str,
     fix: str,
     source: Iterable[str] = (),
+    seen: Iterable[str] = (),
     since: str = "0.1.0",
 ) -> Callable[[Callable[[Any], Iterable[Hit]]], Rule]:
     """Make a rule of the function below it; the function yields a ``Hit`` for every breach.
@@ -172,6 +178,7 @@ def rule(
             why=why,
             fix=fix,
             source=tuple(source),
+            seen=tuple(seen),
             since=since,
             check=check,
         )
@@ -186,6 +193,7 @@ def emitted(
     why: str,
     fix: str,
     source: Iterable[str],
+    seen: Iterable[str] = (),
     severity: Severity = Severity.ERROR,
     looks_at: LooksAt = LooksAt.SPEC,
     since: str = "0.1.0",
@@ -199,5 +207,6 @@ def emitted(
         why=why,
         fix=fix,
         source=tuple(source),
+        seen=tuple(seen),
         since=since,
     )

@@ -188,7 +188,7 @@ def test_what_runs_outside_the_cluster_is_told_as_much(name: str, run: Run) -> N
 def test_precision_and_price_of_tokens_are_told_outside_the_cluster(run: Run) -> None:
     text = page("ec2", run)
     assert "Qwen/Qwen3-14B fp8" in text
-    assert "per million tokens when full" in text
+    assert "per million output tokens" in text
 
 
 def test_a_batch_says_where_its_weights_come_from_and_gets_no_tips_for_pods(run: Run) -> None:

@@ -47,6 +47,7 @@ def test_a_replica_costs_its_share_of_the_node():
         "memory",
         "speed",
         "start",
+        "instead",
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from llminfra.catalog.models import ModelFacts, WeightFormat, WeightScheme, load
 from llminfra.planning.memory.shapes import Shards
 from llminfra.planning.performance import Load, PerformanceEstimate, estimate_performance, replica
 from llminfra.planning.performance.factors import factors
+from llminfra.planning.performance.first_token import wait_behind_others
 from llminfra.planning.performance.interconnect import all_reduce_s, between_nodes, inside_node
 from llminfra.planning.performance.rank_work import computed_in, rank_work
 from llminfra.spec.endpoint import Parallelism
@@ -196,3 +199,87 @@ def test_every_architecture_on_every_device_has_figures(
     assert 0 < found.ttft_ms < 1e7
     assert found.output_tokens_per_s > 0
     assert found.requests_per_s * 256 == pytest.approx(found.output_tokens_per_s)
+
+
+def at(callers: int, **options: object) -> PerformanceEstimate:
+    return on(LLAMA_70B, "h100", 8, concurrency=callers, max_num_seqs=512, **options)  # type: ignore[arg-type]  # options by name
+
+
+def test_the_first_token_comes_later_with_every_caller_and_without_a_step() -> None:
+    """Callers that come independently wait for prompts that happen to be there, and not for a whole step of them."""
+    found = [at(callers) for callers in (1, 2, 4, 8, 16, 32, 64, 128, 256)]
+    means = [item.ttft_ms for item in found]
+    assert means == sorted(means)
+    assert all(more < 2 * less for less, more in pairwise(means)), means
+    assert means[3] < means[0] * 1.6, "eight callers seldom come at the same moment"
+    assert means[-1] > means[0] * 1.8, "at 256 there is nearly always a prompt before"
+
+
+def test_the_worst_first_token_waits_for_the_prompts_of_all_callers() -> None:
+    alone, eight = at(1), at(8)
+    assert alone.ttft_worst_ms == pytest.approx(alone.ttft_ms)
+    each = eight.first_token.each_s * 1e3
+    assert eight.ttft_worst_ms == pytest.approx(alone.ttft_ms + 7 * each + eight.first_token.step_s * 1e3, rel=0.01)
+    assert at(256).ttft_worst_ms > 256 * each
+
+
+def test_the_wait_behind_others_is_that_of_a_queue_with_fixed_service() -> None:
+    # M/D/1 at a load of 1/11: load / (1 - load) / 2 services.
+    assert wait_behind_others(1.0, 1_000.0, 100) == pytest.approx(0.1 / 2, rel=0.01)
+    assert wait_behind_others(1.0, 0.0, 7) == 7, "answers of one token: everyone waits for everyone"
+    assert wait_behind_others(1.0, 10.0, 0) == 0
+
+
+def test_a_cycle_holds_the_prefill_of_everyone_once() -> None:
+    """What a prompt waits for does not delay its later tokens, too."""
+    found = at(64, prompt_tokens=2048, output_tokens=128)
+    first = found.first_token
+    cycle = 64 / found.requests_per_s
+    step = found.tpot_ms / 1e3 - (63 * first.each_s - first.behind_s) / 128
+    work = first.request_s + first.prefill_s + first.step_s + 63 * first.each_s + 127 * step
+    assert cycle == pytest.approx(work, rel=0.03)
+
+
+def test_callers_in_step_share_a_step() -> None:
+    asked = replica(model(LLAMA_70B), gpu("h100"), Parallelism(tensor=8), quant=None, max_num_seqs=512)
+    apart = asked.estimate(Load(concurrency=64))
+    in_step = asked.estimate(Load(concurrency=64, in_step=True))
+    each = apart.first_token.each_s * 1e3
+    assert in_step.ttft_ms == pytest.approx(apart.ttft_ms + 7 * each), "eight prompts of 1,024 tokens fit a step"
+
+
+def test_each_figure_has_a_line_that_adds_up_to_it() -> None:
+    found = at(64)
+    first, each = found.first_token_why, found.each_token_why
+    for word in ("64 callers, 1,024 tokens in, 256 out", "behind prompts of others", "at the same moment", "prefill"):
+        assert word in first
+    assert f"first token {found.ttft_ms:,.0f} ms" in first
+    parts = found.first_token
+    assert sum((parts.request_s, parts.prefill_s, parts.behind_s, parts.step_s)) * 1e3 == pytest.approx(found.ttft_ms)
+    assert f"each further token {found.tpot_ms:,.1f} ms" in each
+    assert "prefill of others" in each
+
+
+def test_a_target_is_out_of_reach_by_the_uncertainty_of_its_own_figure() -> None:
+    found = at(8)
+    assert found.ttft_spread > found.tpot_spread
+    between = (found.ttft_spread + found.tpot_spread) / 2
+    assert not found.out_of_reach(ttft_ms=found.ttft_ms / between)
+    assert found.out_of_reach(tpot_ms=found.tpot_ms / between)
+    assert found.out_of_reach(ttft_ms=found.ttft_ms / found.ttft_spread * 0.99)
+    assert not found.out_of_reach()
+
+
+def test_the_estimate_says_what_a_full_replica_does() -> None:
+    found = at(1)
+    assert found.full is not None
+    assert found.full.load.concurrency == 512
+    assert found.full.output_tokens_per_s == pytest.approx(at(512).output_tokens_per_s)
+
+
+def test_a_cache_of_less_than_a_byte_an_element_is_read_as_such() -> None:
+    """NVFP4: half a byte, and a scale of one byte for sixteen elements."""
+    full, narrow = at(64, kv_bytes=2), at(64, kv_bytes=0.5625)
+    assert narrow.tpot_ms < full.tpot_ms
+    work = rank_work(model(LLAMA_70B), None, Shards(tp=8), gpu("b200"), dtype="bfloat16", kv_bytes=0.5625)
+    assert work.attention[0].cache_bytes == 2 * 128 * 0.5625

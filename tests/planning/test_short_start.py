@@ -33,7 +33,7 @@ from llminfra.planning.facts import number
 from llminfra.planning.findings import Findings
 from llminfra.planning.image_snapshot import _full
 from llminfra.planning.infrastructure_plan import PoolPlan
-from llminfra.planning.load_choices import nvme_copy_mb_per_s, nvme_read_mb_per_s
+from llminfra.planning.load_rates import nvme_copy_rate, nvme_read_rate
 from llminfra.planning.node_cache import check_node_caches, nvme_weights
 from llminfra.planning.plan import Plan
 from tests.helpers.example_plans import EXAMPLES, example_plan
@@ -105,8 +105,8 @@ def test_a_node_copies_first_and_the_engine_reads_its_disks() -> None:
     assert weights.model_argument == weights.mount_path == f"/mnt/weights/{weights.key}"
     instance = plan(spec).pools[0].main_type
     seconds, gigabytes = phases(endpoint), weights.bytes_total / 1e6
-    assert seconds["copy"] == pytest.approx(gigabytes / nvme_copy_mb_per_s(instance))
-    assert seconds["weights"] == pytest.approx(gigabytes / nvme_read_mb_per_s(instance, streams=True))
+    assert seconds["copy"] == pytest.approx(gigabytes / nvme_copy_rate(instance).mb_per_s)
+    assert seconds["weights"] == pytest.approx(gigabytes / nvme_read_rate(instance, streams=True).mb_per_s)
     assert "--load-format=runai_streamer" in endpoint.invocation.args
     assert endpoint.invocation.env["HF_HUB_OFFLINE"] == "1"
     assert "RUNAI_STREAMER_MEMORY_LIMIT" in endpoint.invocation.env

@@ -149,7 +149,7 @@ def test_requests_are_cut_to_the_context() -> None:
         load=Load(prompt_tokens=100_000, output_tokens=100_000),
     )
     assert found[0].fits
-    assert "prefill of 256 tokens" in found[0].explain[0]
+    assert "1 caller, 256 tokens in, 256 out" in found[0].explain[0]
 
 
 def test_unknown_region_has_no_prices_but_speeds() -> None:

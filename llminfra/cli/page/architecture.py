@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
 
+from llminfra.cli.plan_reasons import vpc_endpoints
 from llminfra.cli.words import count, dot, span
 from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.gateways import gateway_of
@@ -152,7 +153,7 @@ def architecture(plan: Plan, models: tuple[Served, ...], anchor: str) -> Archite
     queues = tuple(_queues(plan, parts))
     network = plan.network
     nat = {"per-zone": "NAT in each zone", "single": "one NAT gateway", "none": "no way out"}[network.nat]
-    ends = count(len(network.interface_endpoints) + len(network.gateway_endpoints), "VPC endpoint")
+    ends = vpc_endpoints(network)
     vpc = network.existing_vpc_id or f"VPC {network.cidr}"
     blocks = {item.zone: item.cidr for item in network.subnets if item.kind == "private"}
     return Architecture(

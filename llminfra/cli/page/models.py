@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Element, el
 from llminfra.cli.page.pieces import Part, bar, code, facts, key, section, table
-from llminfra.cli.words import dot, duration, money, zones
+from llminfra.cli.words import count, dot, duration, money, zones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,12 +133,14 @@ def _speed(item: Served) -> Element:
     if speed is None:
         return el("p", "No estimate for this engine or GPU.", class_="quiet")
     figures = [
-        (f"{speed.ttft_ms:,.0f} ms", "to the first token"),
+        (f"{speed.ttft_ms:,.0f} ms", f"to the first token, {speed.load.words}"),
         (f"{speed.tpot_ms:,.1f} ms", "for each further token"),
         (f"{speed.output_tokens_per_s:,.0f} /s", f"tokens of a replica with {speed.running:g} running"),
     ]
     if item.plan.usd_per_million_tokens is not None:
-        figures.append((money(item.plan.usd_per_million_tokens, ""), "for a million tokens when full"))
+        callers = f" with {count(speed.full.load.concurrency, 'caller')}" if speed.full else ""
+        words = f"for a million output tokens when full{callers}"
+        figures.append((money(item.plan.usd_per_million_tokens, ""), words))
     return el("div", (el("p", el("b", value), el("span", what)) for value, what in figures), class_="figures")
 
 

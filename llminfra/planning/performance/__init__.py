@@ -2,16 +2,18 @@
 
 from llminfra.planning.performance.estimate import (
     ASSUMPTIONS,
-    Load,
+    FullLoad,
     Parallel,
     PerformanceEstimate,
     Replica,
     estimate_performance,
     replica,
 )
+from llminfra.planning.performance.load import Load
 
 __all__ = [
     "ASSUMPTIONS",
+    "FullLoad",
     "Load",
     "Parallel",
     "PerformanceEstimate",

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models import ModelFacts, QuantFacts
 from llminfra.planning.memory.shapes import Shards
-from llminfra.planning.performance.factors import Factors, factors
+from llminfra.planning.performance.explain import explained
+from llminfra.planning.performance.factors import factors
+from llminfra.planning.performance.first_token import FirstToken, first_token
 from llminfra.planning.performance.interconnect import between_nodes, inside_node
+from llminfra.planning.performance.load import Load
 from llminfra.planning.performance.rank_work import RankWork, rank_work
-from llminfra.planning.performance.roofline import Machine, StepTime, decode_step, prefill_s
+from llminfra.planning.performance.roofline import Machine, decode_step, prefill
 
 ASSUMPTIONS = (
-    "closed loop: every caller sends the next request when it has its answer",
+    "closed loop: every caller sends the next request when it has its answer, independently of the others",
     "no prefix is shared between prompts, no speculative decoding",
     "experts are drawn evenly; prefill and decode share the GPU in turn",
     "text only: images and audio cost encoder time on top",
@@ -42,30 +46,29 @@ class Parallel(Protocol):
         """Whether experts are dealt out whole."""
 
 
-class Load(Struct, frozen=True, kw_only=True):
-    """What callers do.
+class FullLoad(Struct, frozen=True, kw_only=True):
+    """What a replica does with as many callers as it runs at once; what its tokens cost follows from it.
 
     Attributes:
-        prompt_tokens: Prompt length.
-        output_tokens: Answer length.
-        concurrency: Callers at once.
+        load: The callers.
+        output_tokens_per_s: Output tokens of all callers together.
+        ttft_ms: Mean time to first token.
+        tpot_ms: Mean time per output token after the first.
     """
 
-    prompt_tokens: int = 1024
-    output_tokens: int = 256
-    concurrency: int = 1
-
-    @property
-    def mean_context(self) -> float:
-        """Tokens that a running request holds on average: the prompt and half of the answer."""
-        return self.prompt_tokens + self.output_tokens / 2
+    load: Load
+    output_tokens_per_s: float
+    ttft_ms: float
+    tpot_ms: float
 
 
 class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     """What callers of one replica would see.
 
     Attributes:
+        load: The callers.
         ttft_ms: Mean time to first token, waiting for others included.
+        ttft_worst_ms: Time to first token of the last caller when all come at the same moment.
         tpot_ms: Mean time per output token after the first.
         prefill_ms: Prefill of one prompt on an idle replica.
         output_tokens_per_s: Output tokens of all callers together.
@@ -73,12 +76,20 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
         running: Requests that run at once; fewer than the callers when the cache is full.
         queued: Callers that wait for a place.
         bound: What a decode step waits for: ``compute``, ``weights``, ``cache``, ``wires`` or ``overhead``.
-        spread: The true figures are expected within this factor.
-        explain: One line per figure.
+        first_token: The time to the first token by part.
+        ttft_spread: The true time to first token is expected within this factor of ``ttft_ms``.
+        tpot_spread: The same for the time per output token.
+        throughput_spread: The same for tokens and requests per second, and for what tokens cost.
+        spread: The factor of all kinds of figures together. It says how alike two spreads are, whose errors are alike,
+            too; what a figure promises has its own factor above.
+        explain: One line per figure: the first token, each further token, then what both rest on.
+        full: The same replica with as many callers as it runs at once.
         assumptions: What the estimate takes for granted.
     """
 
+    load: Load
     ttft_ms: float
+    ttft_worst_ms: float
     tpot_ms: float
     prefill_ms: float
     output_tokens_per_s: float
@@ -86,9 +97,31 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     running: float
     queued: float
     bound: str
+    first_token: FirstToken
+    ttft_spread: float
+    tpot_spread: float
+    throughput_spread: float
     spread: float
     explain: tuple[str, ...]
+    full: FullLoad | None = None
     assumptions: tuple[str, ...] = ASSUMPTIONS
+
+    def out_of_reach(self, *, ttft_ms: float | None = None, tpot_ms: float | None = None) -> bool:
+        """Whether a target is missed by more than the uncertainty of the figure that it is for."""
+        return bool(
+            (ttft_ms and self.ttft_ms > ttft_ms * self.ttft_spread)
+            or (tpot_ms and self.tpot_ms > tpot_ms * self.tpot_spread)
+        )
+
+    @property
+    def first_token_why(self) -> str:
+        """How the time to the first token came about."""
+        return self.explain[0]
+
+    @property
+    def each_token_why(self) -> str:
+        """How the time per output token came about."""
+        return self.explain[1]
 
 
 class Replica(Struct, frozen=True, kw_only=True):
@@ -117,67 +150,66 @@ class Replica(Struct, frozen=True, kw_only=True):
             places = min(places, self.cache_tokens / load.mean_context)
         return max(1.0, places * self.machine.data)
 
+    def full_load(self, load: Load) -> Load:
+        """Callers of this shape, as many as run at once."""
+        return replace(load, concurrency=max(1, int(self.most_running(load))))
+
     def estimate(self, load: Load) -> PerformanceEstimate:
-        """Latency and throughput under ``load``."""
+        """Latency and throughput under ``load``, and with as many callers as run at once."""
+        found = self._estimate(load)
+        most = self._estimate(self.full_load(load))
+        full = FullLoad(
+            load=most.load,
+            output_tokens_per_s=most.output_tokens_per_s,
+            ttft_ms=most.ttft_ms,
+            tpot_ms=most.tpot_ms,
+        )
+        return replace(found, full=full)
+
+    def _estimate(self, load: Load) -> PerformanceEstimate:
         known = factors()
         running = min(float(load.concurrency), self.most_running(load))
         hidden = self.facts.hidden_size
-        alone = prefill_s(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known)
+        alone = prefill(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known)
         step = decode_step(self.work, self.machine, hidden, running, load.mean_context, known)
         # Prompts that fit one scheduler step are prefilled together; stages and copies of attention work side by side.
         together = max(1.0, min(running, self.chunk / load.prompt_tokens))
-        batch = prefill_s(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known, prompts=together)
-        each = batch / together / (self.machine.pipeline * self.machine.data)
-        others = max(0.0, running - 1)
-        tpot = step.total_s + others * each / load.output_tokens
-        decoding = load.output_tokens * tpot
-        pending = others * each / (each + decoding)
-        # No prompt waits for more than all others.
-        ahead = min(others, known.ttft_burst * (together - 1) + pending)
-        first = known.request_overhead_s + alone + ahead * each
-        if running > 1:
-            first += step.total_s / 2  # a new prompt waits for the step that is under way
-        cycle = first + max(0, load.output_tokens - 1) * tpot
-        requests_per_s = running / cycle
+        batch = prefill(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known, prompts=together)
+        each = batch.total_s / together / (self.machine.pipeline * self.machine.data)
+        first = first_token(
+            request_s=known.request_overhead_s,
+            prefill_s=alone.total_s,
+            each_s=each,
+            step_s=step.total_s,
+            decoding_s=load.output_tokens * step.total_s,
+            running=running,
+            together=together,
+            in_step=load.in_step,
+        )
+        # Between two prompts of a caller everyone else sends one; those it does not wait for delay its next tokens.
+        delayed = max(0.0, (running - 1) * each - first.behind_s)
+        tpot = step.total_s + delayed / load.output_tokens
+        requests_per_s = running / (first.mean_s + max(0, load.output_tokens - 1) * tpot)
         queued = max(0.0, load.concurrency - running)
-        first += queued / requests_per_s
+        first = replace(first, queued_s=queued / requests_per_s)
         return PerformanceEstimate(
-            ttft_ms=first * 1e3,
+            load=load,
+            ttft_ms=first.mean_s * 1e3,
+            ttft_worst_ms=first.last_s * 1e3,
             tpot_ms=tpot * 1e3,
-            prefill_ms=alone * 1e3,
+            prefill_ms=alone.total_s * 1e3,
             output_tokens_per_s=requests_per_s * load.output_tokens,
             requests_per_s=requests_per_s,
             running=running,
             queued=queued,
             bound=step.bound,
+            first_token=first,
+            ttft_spread=known.spread_ttft,
+            tpot_spread=known.spread_tpot,
+            throughput_spread=known.spread_throughput,
             spread=known.spread,
-            explain=self._explain(load, step, alone, running, known),
+            explain=explained(self.work, self.machine, load, first, alone, step, running, tpot),
         )
-
-    def _explain(self, load: Load, step: StepTime, alone: float, running: float, known: Factors) -> tuple[str, ...]:
-        gpu, machine = self.machine.gpu, self.machine
-        touched = sum(item.touched_bytes(running / machine.pipeline) for item in self.work.experts)
-        wires = (
-            f"{machine.tensor_link.name} all-reduce over {machine.tensor}" if machine.tensor > 1 else "no all-reduce"
-        )
-        if machine.pipeline > 1:
-            wires += f", {machine.pipeline} stages over {machine.stage_link.name}"
-        prefill = (
-            f"prefill of {load.prompt_tokens:,} tokens {alone * 1e3:.0f} ms on {gpu.product}, at "
-            f"{known.compute_16bit:.0%} of the 16-bit or {known.compute_8bit:.0%} of the 8-bit peak"
-        )
-        decode = (
-            f"decode step with {running:.0f} requests {step.total_s * 1e3:.1f} ms, bound by {step.bound}: weights "
-            f"{step.weights_s * 1e3:.1f}, arithmetic {step.compute_s * 1e3:.1f}, cache {step.cache_s * 1e3:.1f}, "
-            f"{wires} {step.wires_s * 1e3:.1f}, overhead {step.overhead_s * 1e3:.1f}"
-        )
-        read = (
-            f"a step reads {(self.work.weight_bytes + touched) / 1e9:.1f} GB of weights per GPU at "
-            f"{known.bandwidth_dense:.0%} of {gpu.bandwidth_gbps:,.0f} GB/s"
-        )
-        if touched:
-            read += f", of that {touched / 1e9:.1f} GB experts at {known.bandwidth_experts:.0%}"
-        return prefill, decode, read
 
 
 def replica(
@@ -187,7 +219,7 @@ def replica(
     *,
     quant: QuantFacts | None,
     dtype: str = "bfloat16",
-    kv_bytes: int = 2,
+    kv_bytes: float = 2,
     gpus_per_node: int = 8,
     network_gbps: float = 0.0,
     max_num_batched_tokens: int = 8192,
@@ -203,7 +235,7 @@ def replica(
         parallelism: How the replica is spread.
         quant: Quantization in force, ``None`` for plain weights.
         dtype: Type of unquantized weights.
-        kv_bytes: Bytes of one cached element: 2, or 1 for FP8.
+        kv_bytes: Bytes of one cached element: 2, 1 for FP8, or less with the scales of NVFP4.
         gpus_per_node: GPUs of one node; tensor parallelism beyond them goes over the network.
         network_gbps: Bandwidth of one node, gigabits per second.
         max_num_batched_tokens: Most tokens of one scheduler step.
@@ -243,7 +275,7 @@ def estimate_performance(
     *,
     quant: QuantFacts | None = None,
     dtype: str = "bfloat16",
-    kv_bytes: int = 2,
+    kv_bytes: float = 2,
     prompt_tokens: int = 1024,
     output_tokens: int = 256,
     concurrency: int = 1,

@@ -32,7 +32,9 @@ class Factors(Struct, frozen=True, kw_only=True):
     step_overhead_s: float
     request_step_overhead_s: float
     request_overhead_s: float
-    ttft_burst: float
+    spread_ttft: float
+    spread_tpot: float
+    spread_throughput: float
     spread: float
 
 

@@ -99,7 +99,7 @@ class RankWork(Struct, frozen=True, kw_only=True):
 
 
 def rank_work(
-    facts: ModelFacts, quant: QuantFacts | None, shards: Shards, gpu: Gpu, *, dtype: str, kv_bytes: int
+    facts: ModelFacts, quant: QuantFacts | None, shards: Shards, gpu: Gpu, *, dtype: str, kv_bytes: float
 ) -> RankWork:
     """Work of one rank.
 
@@ -194,7 +194,7 @@ def _matrices(
     )
 
 
-def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: int) -> Iterator[AttentionWork]:
+def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: float) -> Iterator[AttentionWork]:
     for layer, count in kinds.items():
         for mixer in (layer.mixer, layer.second_mixer):
             if isinstance(mixer, Attention) and not mixer.cross:
@@ -214,7 +214,7 @@ def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: 
                 yield from _latent(mixer, facts, round(count) or 1, tp, kv_bytes)
 
 
-def _latent(mixer: Mla, facts: ModelFacts, layers: int, tp: int, kv_bytes: int) -> Iterator[AttentionWork]:
+def _latent(mixer: Mla, facts: ModelFacts, layers: int, tp: int, kv_bytes: float) -> Iterator[AttentionWork]:
     heads = cdiv(mixer.heads, tp)
     specs = mixer_cache(mixer, facts, tp=tp, kv_bytes=kv_bytes, state_bytes=2)
     wide = mixer.qk_nope_head_dim + mixer.qk_rope_head_dim + mixer.v_head_dim
@@ -236,7 +236,7 @@ def _latent(mixer: Mla, facts: ModelFacts, layers: int, tp: int, kv_bytes: int) 
         )
 
 
-def _state_bytes(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: int) -> float:
+def _state_bytes(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: float) -> float:
     total = 0.0
     for layer, count in kinds.items():
         for mixer in (layer.mixer, layer.second_mixer):

@@ -72,6 +72,21 @@ class StepTime(Struct, frozen=True, kw_only=True):
         return max(parts, key=lambda name: parts[name])
 
 
+class PrefillTime(Struct, frozen=True, kw_only=True):
+    """Seconds of one prefill by what takes them, all stages together."""
+
+    compute_s: float
+    weights_s: float
+    attention_s: float
+    wires_s: float
+    overhead_s: float
+
+    @property
+    def total_s(self) -> float:
+        """The whole prefill: arithmetic and reading run at the same time, the rest in turn."""
+        return max(self.compute_s, self.weights_s) + self.attention_s + self.wires_s + self.overhead_s
+
+
 def matrix_s(work: RankWork, gpu: Gpu, tokens: float, factors: Factors) -> float:
     """Arithmetic of all matrix products but the head for ``tokens`` tokens on one rank."""
     return sum(item.operations * tokens / _speed(item, gpu, factors) for item in work.matrices)
@@ -116,9 +131,9 @@ def _expert_wires_s(work: RankWork, machine: Machine, hidden: int, tokens: float
     return dispatch_s(machine.stage_link, ranks, moe_layers=work.moe_layers, hidden=hidden, tokens=tokens, top_k=top_k)
 
 
-def prefill_s(
+def prefill(
     work: RankWork, machine: Machine, hidden: int, prompt: int, chunk: int, factors: Factors, *, prompts: float = 1.0
-) -> float:
+) -> PrefillTime:
     """Prompts that are prefilled together on an otherwise idle replica, from the first layer to the last stage.
 
     Args:
@@ -141,8 +156,14 @@ def prefill_s(
     wires = tensor_parallel_s(
         machine.tensor_link, machine.tensor, layers=work.layers, hidden=hidden, tokens=tokens
     ) + _expert_wires_s(work, machine, hidden, tokens)
-    stage = max(arithmetic, reading) + attention + wires + steps * _overhead_s(work, machine, factors)
-    return machine.pipeline * stage + hand_over_s(machine.stage_link, machine.pipeline, hidden=hidden, tokens=tokens)
+    stages = machine.pipeline
+    return PrefillTime(
+        compute_s=stages * arithmetic,
+        weights_s=stages * reading,
+        attention_s=stages * attention,
+        wires_s=stages * wires + hand_over_s(machine.stage_link, stages, hidden=hidden, tokens=tokens),
+        overhead_s=stages * steps * _overhead_s(work, machine, factors),
+    )
 
 
 def decode_step(

@@ -1,0 +1,112 @@
+"""The lines that say how each figure of an estimate came about."""
+
+from __future__ import annotations
+
+from llminfra.planning.performance.factors import Factors, factors
+from llminfra.planning.performance.first_token import FirstToken
+from llminfra.planning.performance.load import Load
+from llminfra.planning.performance.rank_work import RankWork
+from llminfra.planning.performance.roofline import Machine, PrefillTime, StepTime
+
+
+def explained(
+    work: RankWork,
+    machine: Machine,
+    load: Load,
+    first: FirstToken,
+    alone: PrefillTime,
+    step: StepTime,
+    running: float,
+    tpot_s: float,
+) -> tuple[str, ...]:
+    """The first token, each further token, the prefill, the decode step, and what a step reads.
+
+    Args:
+        work: Work of one rank.
+        machine: Device and wires.
+        load: The callers.
+        first: The time to the first token, by part.
+        alone: Prefill of one prompt.
+        step: One decode step.
+        running: Requests that run at once.
+        tpot_s: The time per output token.
+    """
+    known = factors()
+    return (
+        _first(load, first),
+        _each(load, step, running, tpot_s),
+        _prefill(work, machine, load, alone, known),
+        _decode(machine, step, running),
+        _read(work, machine, running, known),
+    )
+
+
+def _ms(seconds: float, digits: int = 0) -> str:
+    return f"{seconds * 1e3:,.{digits}f}"
+
+
+def _first(load: Load, first: FirstToken) -> str:
+    parts = [f"request {_ms(first.request_s)}", f"prefill {_ms(first.prefill_s)}"]
+    if first.running > 1:
+        parts.append(f"behind prompts of others {_ms(first.behind_s)}")
+        parts.append(f"the decode step under way {_ms(first.step_s)}")
+    if first.queued_s:
+        parts.append(f"waiting for a place {_ms(first.queued_s)}")
+    text = f"first token {_ms(first.mean_s)} ms on average with {load.words}: {', '.join(parts)}"
+    if first.running > 1:
+        how = f"each adds {_ms(first.each_s, 1)} ms, {first.together:,.1f} fit a step"
+        text += f"; {_ms(first.last_s)} ms for the last of {first.running:,.0f} that come at the same moment ({how})"
+    return text
+
+
+def _each(load: Load, step: StepTime, running: float, tpot_s: float) -> str:
+    text = f"each further token {_ms(tpot_s, 1)} ms: decode step {_ms(step.total_s, 1)}, bound by {step.bound}"
+    if running > 1:
+        others = f"one prompt of each in {load.output_tokens:,} tokens"
+        text += f", and prefill of others {_ms(tpot_s - step.total_s, 1)} ({others})"
+    return text
+
+
+def _prefill(work: RankWork, machine: Machine, load: Load, alone: PrefillTime, known: Factors) -> str:
+    shares = {"bf16": known.compute_16bit, "fp16": known.compute_16bit, "fp4": known.compute_4bit}
+    by_type: dict[str, float] = {}
+    for item in work.matrices:
+        by_type[item.dtype] = by_type.get(item.dtype, 0.0) + item.operations
+    speeds = " and ".join(
+        f"{amount * load.prompt_tokens / 1e12:,.1f} TFLOP {dtype} at {shares.get(dtype, known.compute_8bit):.0%} of "
+        f"{machine.gpu.tflops[dtype]:,.0f} TFLOPS"
+        for dtype, amount in sorted(by_type.items())
+    )
+    experts = f", experts at {known.compute_experts:.0%} of that" if work.experts else ""
+    reading = (
+        f"reading weights {_ms(alone.weights_s)}, longer than arithmetic {_ms(alone.compute_s)}"
+        if alone.weights_s > alone.compute_s
+        else f"arithmetic {_ms(alone.compute_s)}"
+    )
+    return (
+        f"prefill of {load.prompt_tokens:,} tokens {_ms(alone.total_s)} ms on {machine.gpu.product}: {reading} (per "
+        f"GPU {speeds}{experts}), attention {_ms(alone.attention_s)}, wires {_ms(alone.wires_s)}, overhead "
+        f"{_ms(alone.overhead_s)}"
+    )
+
+
+def _decode(machine: Machine, step: StepTime, running: float) -> str:
+    wires = f"{machine.tensor_link.name} all-reduce over {machine.tensor}" if machine.tensor > 1 else "no all-reduce"
+    if machine.pipeline > 1:
+        wires += f", {machine.pipeline} stages over {machine.stage_link.name}"
+    return (
+        f"decode step with {running:.0f} request{'' if running == 1 else 's'} {_ms(step.total_s, 1)} ms, bound by "
+        f"{step.bound}: weights {_ms(step.weights_s, 1)}, arithmetic {_ms(step.compute_s, 1)}, cache "
+        f"{_ms(step.cache_s, 1)}, {wires} {_ms(step.wires_s, 1)}, overhead {_ms(step.overhead_s, 1)}"
+    )
+
+
+def _read(work: RankWork, machine: Machine, running: float, known: Factors) -> str:
+    touched = sum(item.touched_bytes(running / machine.pipeline) for item in work.experts)
+    read = (
+        f"a step reads {(work.weight_bytes + touched) / 1e9:.1f} GB of weights per GPU at "
+        f"{known.bandwidth_dense:.0%} of {machine.gpu.bandwidth_gbps:,.0f} GB/s"
+    )
+    if touched:
+        read += f", of that {touched / 1e9:.1f} GB experts at {known.bandwidth_experts:.0%}"
+    return read
