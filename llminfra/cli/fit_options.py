@@ -204,7 +204,8 @@ def _notes(
     asked: Asked, options: tuple[Option, ...], region: str, concurrency: int
 ) -> Iterator[tuple[str, Literal["dim", "yellow"]]]:
     """What was taken for what was asked, what the columns are, and where prices come from."""
-    from llminfra.planning.selection import REGION_OF_ORDER  # when it runs
+    from llminfra.planning.performance.factors import factors  # when it runs
+    from llminfra.planning.selection import REGION_OF_ORDER
 
     good = [option for option in options if option.fits]
     bought = options[0].purchase if options else "on-demand"
@@ -212,7 +213,10 @@ def _notes(
         many = f"{concurrency} request{'s' if concurrency > 1 else ''}"
         shape = f"{asked.prompt:,} tokens in and {asked.output:,} out"
         yield f"first ms and ms/token: with {many} at once; $/M tokens: of answers, at full load; both: {shape}", "dim"
-    yield "latency and tokens are estimates, mostly within a factor of 1.5 (docs/performance.md)", "dim"
+        known = factors()
+        spreads = f"{known.spread_ttft:g} (first ms), {known.spread_tpot:g} (ms/token), {known.spread_throughput:g}"
+        within = f"estimates: of published figures four of five lie within a factor of {spreads} ($/M tokens)"
+        yield f"{within}; docs/performance.md", "dim"
     over = next((option for option in good if option.nodes > 1), None)
     if over is not None and over.parallelism is not None:
         spread = f"Parallelism(tensor={over.parallelism.tensor}, pipeline={over.parallelism.pipeline})"

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitCase, FitResult, ShapeFinding, divisibility_findings, estimate
-from llminfra.planning.memory.settings import quantization
+from llminfra.planning.memory.settings import kv_element_bytes, quantization
 from llminfra.planning.performance import Load, PerformanceEstimate, Replica, replica
 from llminfra.spec.endpoint import Parallelism
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint, Slo
-
-_CACHE_BYTES = {"fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1}
 
 
 class Promise(Struct, frozen=True, kw_only=True):
@@ -208,7 +206,7 @@ def _replica(
         parallelism,
         quant=quantization(facts, case),
         dtype=case.dtype or "bfloat16",
-        kv_bytes=_CACHE_BYTES.get(fit.kv_cache_dtype or "auto", 2),
+        kv_bytes=kv_element_bytes(fit.kv_cache_dtype or "auto", case.dtype or facts.dtype, facts.head_dim),
         gpus_per_node=pool.gpus_per_node,
         network_gbps=pool.main_type.network_gbps,
         max_num_batched_tokens=fit.max_num_batched_tokens or 8192,

@@ -10,11 +10,10 @@ from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
 from llminfra.planning.gpu_support import gpu_problems
 from llminfra.planning.memory import FitCase, FitResult, divisibility_findings, estimate
-from llminfra.planning.memory.settings import quantization
+from llminfra.planning.memory.settings import kv_element_bytes, quantization
 from llminfra.planning.performance import Load, PerformanceEstimate, Replica, replica
 from llminfra.spec.endpoint import Parallelism
 
-_FP8 = "fp8"
 _NODES = (2, 3, 4)
 SPAN_NODES = frozenset({"vllm", "sglang"})
 """Engines that spread a replica over instances."""
@@ -179,7 +178,7 @@ def _replica(
         shape,
         quant=quantization(facts, case),
         dtype=case.dtype or "bfloat16",
-        kv_bytes=1 if (fit.kv_cache_dtype or "").startswith(_FP8) else 2,
+        kv_bytes=kv_element_bytes(fit.kv_cache_dtype or "auto", case.dtype or facts.dtype, facts.head_dim),
         gpus_per_node=shape.gpus // nodes,
         network_gbps=network_gbps,
         max_num_batched_tokens=fit.max_num_batched_tokens or 8192,
