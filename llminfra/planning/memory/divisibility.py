@@ -1,7 +1,6 @@
 """Shapes that a parallel layout cannot split: the checks that engines make before they load anything.
 
-Sources: vllm/config/model.py (heads), vllm/model_executor/layers/quantization/utils/{marlin_utils,fp8_utils}.py
-(groups and blocks), read in 0.8.5 to 0.33.0.
+Source: vllm/config/model.py (heads), read in 0.8.5 to 0.33.0; for groups and blocks see ``quant_cuts``.
 """
 
 from __future__ import annotations
@@ -9,7 +8,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from llminfra.catalog.models.facts import Attention, Mla, ModelFacts
-from llminfra.catalog.models.quantization import QuantFacts, WeightFormat
+from llminfra.catalog.models.quantization import QuantFacts
+from llminfra.planning.memory.quant_cuts import Kernels, misfits
 
 
 class ShapeFinding(Struct, frozen=True):
@@ -32,7 +32,14 @@ class ShapeFinding(Struct, frozen=True):
 
 
 def divisibility_findings(
-    facts: ModelFacts, tp: int, pp: int = 1, *, ep: int = 1, quant: QuantFacts | None = None
+    facts: ModelFacts,
+    tp: int,
+    pp: int = 1,
+    *,
+    ep: int = 1,
+    quant: QuantFacts | None = None,
+    engine: str = "vllm",
+    version: str | None = None,
 ) -> tuple[ShapeFinding, ...]:
     """Everything about ``facts`` that ``tp``, ``pp`` and ``ep`` do not divide; empty when the layout works.
 
@@ -42,13 +49,16 @@ def divisibility_findings(
         pp: Pipeline stages.
         ep: Expert-parallel ranks, 1 for none.
         quant: Quantization in force; the checkpoint's own by default.
+        engine: What runs the model.
+        version: Its release, for what releases cut differently; without one only what every release refuses, and
+            what the default release does, is refused.
     """
     quant = quant if quant is not None else facts.quantization
     found = [*_heads(facts, tp), *_pipeline(facts, pp)]
     if ep > 1:
         found += _experts(facts, ep)
     if quant is not None and tp > 1:
-        found += _groups(facts, quant, tp, ep)
+        found += _groups(facts, quant, tp, ep, Kernels(engine, version))
     return tuple(found)
 
 
@@ -107,33 +117,13 @@ def _experts(facts: ModelFacts, ep: int) -> list[ShapeFinding]:
     return []
 
 
-def _groups(facts: ModelFacts, quant: QuantFacts, tp: int, ep: int) -> list[ShapeFinding]:
-    widths = {"intermediate_size": facts.intermediate_size}
-    if ep == 1:
-        widths["moe_intermediate_size"] = facts.moe_intermediate_size
-    found = []
-    for rule in quant.rules:
-        scheme = rule.scheme
-        if scheme.block is not None:
-            unit, what = scheme.block[1], "weight block"
-        elif scheme.group > 0 and scheme.format in {WeightFormat.INT4, WeightFormat.INT8}:
-            unit, what = scheme.group, "quantization group"
-        else:
-            continue
-        for name, width in widths.items():
-            if width and (width % tp or (width // tp) % unit):
-                engine = (
-                    f"The input_size_per_partition = {width // tp} is not divisible by weight quantization block_k = "
-                    f"{unit}."
-                    if scheme.block is not None
-                    else f"Weight input_size_per_partition = {width // tp} is not divisible by group_size = {unit}."
-                )
-                found.append(
-                    ShapeFinding(
-                        "LLM_SHAPE_6",
-                        True,
-                        f"{name} {width} over {tp} ranks is {width / tp:g}, no multiple of the {what} {unit}",
-                        engine,
-                    )
-                )
-    return list(dict.fromkeys(found))
+def _groups(facts: ModelFacts, quant: QuantFacts, tp: int, ep: int, kernels: Kernels) -> list[ShapeFinding]:
+    """Only a checkpoint's own configuration refuses.
+
+    A quantization that was only named says neither the group nor whether widths were padded for it.
+    """
+    known = facts.verified and quant == facts.quantization
+    return [
+        ShapeFinding("LLM_SHAPE_6", item.fatal and known, item.message, item.words)
+        for item in misfits(facts, quant, tp, ep, kernels)
+    ]
