@@ -49,12 +49,20 @@ def field_of_variable(engine: str, name: str) -> str | None:
     (``catalog/data/sagemaker_images.json``).
     """
     own = _owner("variables", engine, name)
-    if own is not None or engine not in _table("flags") or engine not in sagemaker.engines():
+    if own is not None:
         return own
+    flag = flag_of_variable(engine, name)
+    return None if flag is None else field_of_flag(engine, flag)
+
+
+def flag_of_variable(engine: str, name: str) -> str | None:
+    """The flag that an environment variable stands for in an engine, or in its image for SageMaker."""
+    if engine not in _table("flags") or engine not in sagemaker.engines():
+        return None
     prefix = sagemaker.variable_prefix(engine)
     if not name.startswith(prefix) or name != name.upper():
         return None
-    return field_of_flag(engine, f"--{name.removeprefix(prefix).lower().replace('_', '-')}")
+    return f"--{name.removeprefix(prefix).lower().replace('_', '-')}"
 
 
 def _owner(kind: str, engine: str, name: str) -> str | None:

@@ -212,3 +212,38 @@ def test_no_measured_start_is_called_refused():
 
 def test_a_shape_from_memory_refuses_nothing():
     assert fatal("QuantTrio/GLM-4.6-AWQ", 8, ep=8) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "tp", "dcp", "words"),
+    [
+        ("Qwen/Qwen3-8B", 8, 2, "to be greater than the model's total number of KV heads (8)"),
+        ("Qwen/Qwen3-30B-A3B", 8, 4, "exceeds the maximum supported value (2)"),
+        ("Qwen/Qwen3-30B-A3B", 8, 3, "tp_size=8 must be divisible by dcp_size=3"),
+        ("Qwen/Qwen2.5-7B-Instruct", 28, 2, "number of query heads per KV head (7) must be divisible"),
+        ("deepseek-ai/DeepSeek-R1", 8, 3, "tp_size=8 must be divisible by dcp_size=3"),
+    ],
+)
+def test_context_ranks_that_have_nothing_to_share(model, tp, dcp, words):
+    found = [item for item in divisibility_findings(load_model(model), tp, dcp=dcp) if item.code == "LLM_SHAPE_7"]
+    assert len(found) == 1
+    assert found[0].fatal
+    assert words in found[0].runtime_message
+
+
+@pytest.mark.parametrize(("model", "tp", "dcp"), [("Qwen/Qwen3-30B-A3B", 8, 2), ("deepseek-ai/DeepSeek-R1", 8, 8)])
+def test_context_ranks_that_share_the_cache(model, tp, dcp):
+    assert fatal(model, tp, dcp=dcp) == []
+
+
+def test_a_fit_with_context_ranks_that_the_engine_refuses():
+    assert fit(model="Qwen/Qwen3-8B", tensor_parallel=8, decode_context_parallel=2).reason.startswith("LLM_SHAPE_7")
+
+
+def test_tgi_does_not_repeat_key_value_heads():
+    # server/…/custom_modeling/flash_llama_modeling.py; vLLM keeps each of the four heads twice.
+    found = divisibility_findings(load_model("Qwen/Qwen3-30B-A3B"), 8, engine="tgi")
+    assert [(item.code, item.fatal) for item in found] == [("LLM_SHAPE_2", True)]
+    assert "`num_key_value_heads` must be divisible by `num_shards`" in found[0].runtime_message
+    assert fatal("Qwen/Qwen3-30B-A3B", 4, engine="tgi") == []
+    assert fatal("tiiuae/falcon-7b-instruct", 71, engine="tgi") == []

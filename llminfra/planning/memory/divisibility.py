@@ -1,6 +1,7 @@
 """Shapes that a parallel layout cannot split: the checks that engines make before they load anything.
 
-Source: vllm/config/model.py (heads), read in 0.8.5 to 0.33.0; for groups and blocks see ``quant_cuts``.
+Sources: vllm/config/model.py and parallel.py (heads, context ranks), read in 0.8.5 to 0.33.0; TGI
+server/text_generation_server/models/custom_modeling/flash_llama_modeling.py; for groups and blocks see ``quant_cuts``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ class ShapeFinding(Struct, frozen=True):
     """A layout that does not divide.
 
     Attributes:
-        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_6``.
+        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_7``.
         fatal: The engine refuses to start; False means it works with waste.
         message: What does not divide.
         runtime_message: The engine's words.
@@ -38,6 +39,7 @@ def divisibility_findings(
     *,
     ep: int = 1,
     quant: QuantFacts | None = None,
+    dcp: int = 1,
     engine: str = "vllm",
     version: str | None = None,
 ) -> tuple[ShapeFinding, ...]:
@@ -49,12 +51,15 @@ def divisibility_findings(
         pp: Pipeline stages.
         ep: Expert-parallel ranks, 1 for none.
         quant: Quantization in force; the checkpoint's own by default.
+        dcp: Ranks that share out the cache of replicated heads (decode context parallelism), 1 for none.
         engine: What runs the model.
         version: Its release, for what releases cut differently; without one only what every release refuses, and
             what the default release does, is refused.
     """
     quant = quant if quant is not None else facts.quantization
-    found = [*_heads(facts, tp), *_pipeline(facts, pp)]
+    found = [*_heads(facts, tp, engine), *_pipeline(facts, pp)]
+    if dcp > 1:
+        found += _context_ranks(facts, tp, dcp)
     if ep > 1:
         found += _experts(facts, ep)
     if quant is not None and tp > 1:
@@ -62,7 +67,7 @@ def divisibility_findings(
     return tuple(found)
 
 
-def _heads(facts: ModelFacts, tp: int) -> list[ShapeFinding]:
+def _heads(facts: ModelFacts, tp: int, engine: str) -> list[ShapeFinding]:
     found: list[ShapeFinding] = []
     seen: set[tuple[int, int]] = set()
     for mixer in facts.attentions:
@@ -82,7 +87,17 @@ def _heads(facts: ModelFacts, tp: int) -> list[ShapeFinding]:
             )
         if isinstance(mixer, Mla):
             continue
-        if kv % tp and tp % kv:
+        if engine == "tgi" and kv > 1 and kv % tp:
+            found.append(
+                ShapeFinding(
+                    "LLM_SHAPE_2",
+                    True,
+                    f"{kv} key-value heads do not divide by {tp} shards, and TGI keeps none of them twice",
+                    f"`num_key_value_heads` must be divisible by `num_shards` (got `num_key_value_heads`: {kv} and "
+                    f"`num_shards`: {tp}",
+                )
+            )
+        elif kv % tp and tp % kv:
             found.append(
                 ShapeFinding(
                     "LLM_SHAPE_2", True, f"{kv} key-value heads and tensor parallel size {tp} divide neither way"
@@ -97,6 +112,42 @@ def _heads(facts: ModelFacts, tp: int) -> list[ShapeFinding]:
                 )
             )
     return found
+
+
+def _context_ranks(facts: ModelFacts, tp: int, dcp: int) -> list[ShapeFinding]:
+    """As ``ModelConfig.verify_with_parallel_config`` and ``ParallelConfig`` check it; latent caches have one head."""
+
+    def refused(message: str, words: str) -> list[ShapeFinding]:
+        return [ShapeFinding("LLM_SHAPE_7", True, f"{dcp} decode-context-parallel ranks: {message}", words)]
+
+    if tp % dcp:
+        return refused(
+            f"they are ranks of the {tp} tensor-parallel ones, which they do not divide",
+            f"tp_size={tp} must be divisible by dcp_size={dcp}.",
+        )
+    for mixer in facts.attentions:
+        if not isinstance(mixer, Attention):
+            continue
+        kv, queries = mixer.kv_heads, mixer.heads // mixer.kv_heads
+        if tp <= kv:
+            return refused(
+                f"{kv} key-value heads on {tp} ranks are not stored twice, so there is no copy to share out",
+                f"Decode context parallelism for GQA/MQA requires `--tensor-parallel-size` ({tp}) to be greater than "
+                f"the model's total number of KV heads ({kv}).",
+            )
+        if dcp > tp // kv:
+            return refused(
+                f"each of {kv} key-value heads is stored {tp // kv} times on {tp} ranks",
+                f"`--decode-context-parallel-size` ({dcp}) exceeds the maximum supported value ({tp // kv}) for "
+                f"`--tensor-parallel-size` ({tp}) and {kv} model KV heads.",
+            )
+        if queries % dcp:
+            return refused(
+                f"{queries} query heads to a key-value head do not divide by them",
+                f"The model's number of query heads per KV head ({queries}) must be divisible by "
+                f"`--decode-context-parallel-size` ({dcp}) for GQA/MQA.",
+            )
+    return []
 
 
 def _pipeline(facts: ModelFacts, pp: int) -> list[ShapeFinding]:

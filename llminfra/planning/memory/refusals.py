@@ -38,6 +38,13 @@ def _refusal(facts: ModelFacts, case: FitCase, tp: int, pp: int) -> ShapeFinding
         # Qwen3-235B-A22B-FP8 started on eight ranks, over which its experts cannot be cut.
         ep = max(ep, 2)
     found = divisibility_findings(
-        facts, tp, pp, ep=ep, quant=quantization(facts, case), engine=case.engine, version=case.engine_version
+        facts,
+        tp,
+        pp,
+        ep=ep,
+        quant=quantization(facts, case),
+        dcp=case.decode_context_parallel or 1,
+        engine=case.engine,
+        version=case.engine_version,
     )
     return next((item for item in found if item.fatal), None)
