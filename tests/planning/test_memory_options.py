@@ -120,9 +120,7 @@ def test_the_engine_of_a_release_that_has_two_is_planned_with() -> None:
 
 
 def test_positions_that_are_stretched_are_counted() -> None:
-    option = (
-        '--hf-overrides={"rope_scaling":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":40960}}'
-    )
+    option = '--hf-overrides={"rope_scaling":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":40960}}'
     assert "LLM_FIT_47" not in {item.code for item in told("Qwen/Qwen3-8B", vllm(option))}
 
 
