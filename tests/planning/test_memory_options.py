@@ -187,3 +187,10 @@ def test_options_in_every_spelling() -> None:
     assert json_value(found, "--a-b") == {"c_d": 1}
     assert last(found, "--block-size") is found[-1]
     assert last(found, "--none") is None
+
+
+def test_a_release_that_refines_blocks_is_not_refused() -> None:
+    spread = {"pool": SLOW, "parallelism": Parallelism(tensor=8)}
+    model = "Qwen/Qwen3-235B-A22B-FP8"
+    assert "LLM_SHAPE_6" in {item.code for item in told(model, vllm(), **spread)}
+    assert "LLM_SHAPE_6" not in {item.code for item in told(model, vllm(version="0.29.0"), **spread)}
