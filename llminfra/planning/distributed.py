@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.planning.facts import numbers
+from llminfra.planning.memory import divisibility_findings
+from llminfra.planning.memory.settings import quantization
 from llminfra.spec.engines.vllm import VLLM
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
     from llminfra.planning.infrastructure_plan import PoolPlan
+    from llminfra.planning.memory import FitCase
     from llminfra.planning.parallelism import Candidate
     from llminfra.spec.endpoint import Endpoint
 
@@ -28,9 +31,13 @@ def check_ranks(
     chosen: Candidate,
     release: EngineRelease | None,
     findings: Findings,
+    *,
+    case: FitCase,
 ) -> bool:
     """Report what the ranks of a spread lack; false where the engine would not start."""
     known = len(findings.items)
+    _check_shapes(endpoint, facts, case, chosen, findings)
+    _check_network(endpoint, pool, chosen, findings)
     _check_stages(endpoint, facts, chosen, release, findings)
     _check_copies(endpoint, pool, chosen, findings)
     _check_all2all(endpoint, chosen, release, findings)
@@ -61,6 +68,64 @@ def _check_stages(
         "stages for it",
         runtime_message="Pipeline parallelism is not supported for this model. Supported models implement the "
         "`SupportsPP` interface.",
+    )
+
+
+def _check_shapes(endpoint: Endpoint, facts: ModelFacts, case: FitCase, chosen: Candidate, findings: Findings) -> None:
+    """What this engine and release, with these context ranks, do not divide, although others do."""
+    spread = chosen.parallelism
+    for item in divisibility_findings(
+        facts,
+        spread.tensor,
+        spread.pipeline,
+        ep=spread.tensor * spread.data if spread.expert else 1,
+        quant=quantization(facts, case),
+        dcp=case.decode_context_parallel or 1,
+        engine=case.engine,
+        version=case.engine_version,
+    ):
+        if not item.fatal and item.code != "LLM_SHAPE_6":
+            continue
+        report = findings.error if item.fatal else findings.warning
+        report(
+            item.code,
+            endpoint,
+            f"endpoints.{endpoint.name}.parallelism",
+            item.message,
+            found=chosen.shape,
+            expected="a spread that divides evenly",
+            fix="set --decode-context-parallel-size to a number of ranks that hold the same head, or leave it out"
+            if item.code == "LLM_SHAPE_7"
+            else "use a tensor parallelism that leaves whole parts, or another quantization",
+            runtime_message=item.runtime_message,
+        )
+
+
+def _check_network(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, findings: Findings) -> None:
+    spread = chosen.parallelism
+    if chosen.nodes == 1 or pool.efa_per_node:
+        return
+    split = spread.tensor > pool.gpus_per_node
+    findings.warning(
+        "LLM_DIST_18",
+        endpoint,
+        f"endpoints.{endpoint.name}.parallelism",
+        f"the ranks of {chosen.nodes} nodes talk over TCP: "
+        + (
+            "every layer waits for it twice in each step"
+            if split
+            else "every step waits for it between stages"
+            if spread.pipeline > 1
+            else "experts of other nodes are reached through it in every layer"
+        ),
+        found=f"{chosen.shape} on nodes of {pool.gpus_per_node} GPUs without EFA",
+        expected="EFA between the nodes of a replica, or a replica that is no larger than a node",
+        fix=(
+            "set efa=True and one zone on the pool" if pool.main_type.efa_interfaces else "use instance types with EFA"
+        )
+        + (f", or tensor={pool.gpus_per_node} with pipeline={chosen.nodes}" if split else "")
+        + ", or quantize the model so that one node holds it",
+        runtime_message="NCCL INFO NET/Socket : Using [0]eth0",
     )
 
 

@@ -172,6 +172,9 @@ def fitted(facts: ModelFacts, case: FitCase, parallelism: Parallelism) -> tuple[
         parallelism.pipeline,
         ep=parallelism.tensor * parallelism.data if parallelism.expert else 1,
         quant=quantization(facts, case),
+        dcp=case.decode_context_parallel or 1,
+        engine=case.engine,
+        version=case.engine_version,
     )
     problems = tuple(item for item in shapes if item.fatal)
     if not problems:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.adapters import adapters_gib, plan_adapters
+from llminfra.planning.beside_model import spread_beside
 from llminfra.planning.compile_cache import cacheable, check_compile_cache, compile_cache_plan
 from llminfra.planning.container_settings import check_literals, check_overrides, check_untold
 from llminfra.planning.copied_weights import copied_weights
@@ -17,11 +18,11 @@ from llminfra.planning.endpoint_plan import DrainPlan
 from llminfra.planning.engine_release import find_release, release_for_sagemaker, release_with_efa
 from llminfra.planning.engine_settings import check_length, check_step, engine_settings
 from llminfra.planning.facts import number
-from llminfra.planning.fitting import find_spread
 from llminfra.planning.gpu_shares import shared_settings
 from llminfra.planning.image_snapshot import image_source
 from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
 from llminfra.planning.memory_case import memory_case
+from llminfra.planning.memory_options import check_options, counted, options_of
 from llminfra.planning.parallelism import Promise
 from llminfra.planning.preflight import check_device, check_start
 from llminfra.planning.resources import CACHE_KEEPER, pod_resources
@@ -91,7 +92,10 @@ def plan_serving(
     if not check_length(endpoint, facts, engine, findings):
         return None
     max_model_len = engine.max_model_len or facts.max_position_embeddings
-    case = memory_case(endpoint, facts, engine, pool.gpu)
+    options = options_of(endpoint, release)
+    case = counted(memory_case(endpoint, facts, engine, pool.gpu), facts, options, endpoint.engine.env)
+    if not check_options(endpoint, facts, options, findings):
+        return None
     adapters = plan_adapters(endpoint, platform, findings, place=place)
     if adapters is None:
         return None
@@ -108,7 +112,7 @@ def plan_serving(
         release=release,
         stages=stages,
     )
-    spread = find_spread(question, findings)
+    spread = spread_beside(question, options, findings)
     if spread is None:
         return None
     chosen = spread.chosen
@@ -117,7 +121,7 @@ def plan_serving(
         release = release_with_efa(endpoint, findings)
         if release is None:
             return None
-    if not check_ranks(endpoint, facts, pool, chosen, release, findings):
+    if not check_ranks(endpoint, facts, pool, chosen, release, findings, case=case):
         return None
     if not check_role_shape(endpoint, chosen, role, findings):
         return None

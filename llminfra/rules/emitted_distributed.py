@@ -130,4 +130,17 @@ RULES = (
         fix="put the queue in front of an endpoint without disaggregation",
         source=("llminfra: network policies of workers and of the router",),
     ),
+    emitted(
+        "LLM_DIST_18",
+        "Ranks on several nodes talk over EFA",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Without EFA NCCL goes over TCP: tensor parallelism waits for it twice in every layer, stages once between "
+        "them. It runs, at a fraction of the speed that the nodes are paid for.",
+        fix="set efa=True on the pool, or use a replica that is no larger than a node",
+        source=(
+            "vllm-project/vllm docs/serving/parallelism_scaling.md: efficient node-to-node communication",
+            "vllm-project/vllm#55635",
+        ),
+    ),
 )

@@ -178,6 +178,37 @@ RULES = (
         source=("llminfra: engines/untold.py names the argument parsers",),
     ),
     emitted(
+        "LLM_FIT_45",
+        "What extra arguments load beside the model fits, too",
+        looks_at=_PLAN,
+        why="A draft model has weights and a cache of its own, and places for adapters are reserved before the first "
+        "one is loaded. The engine runs out of memory with what fits without them.",
+        fix="remove the argument or make it smaller, or use more GPUs or larger ones",
+        source=(
+            "vllm 0.33.0 vllm/config/speculative.py, vllm/lora/layers: create_lora_weights",
+            "llminfra: catalog/data/memory_options.json",
+        ),
+    ),
+    emitted(
+        "LLM_FIT_46",
+        "Extra arguments do not change the sizes of the model",
+        looks_at=_PLAN,
+        why="Layers, heads and widths from --hf-overrides make another model: fit, spread and cost were proved for the "
+        "checkpoint's own.",
+        fix="remove them, and name the changed model with Model(config=…)",
+        source=("vllm 0.33.0 vllm/config/model.py: hf_overrides", "sglang 0.5.23 sglang/srt/server_args.py"),
+    ),
+    emitted(
+        "LLM_FIT_47",
+        "Extra arguments and variables that change memory are counted",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Offloaded weights, other graphs, another model runner or a draft that no catalog knows change what a GPU "
+        "holds, and the plan is made without them.",
+        fix="use the setting that the finding names, or measure a start",
+        source=("llminfra: catalog/data/memory_options.json names the argument parsers",),
+    ),
+    emitted(
         "LLM_SRV_20",
         "The engine is maintained",
         severity=Severity.WARNING,
@@ -200,9 +231,13 @@ RULES = (
         "LLM_SHAPE_2",
         "Key-value heads and the tensor parallel size divide one way",
         looks_at=_PLAN,
-        why="Key-value heads are split over ranks or repeated on them; what does neither has no kernel.",
+        why="Key-value heads are split over ranks or repeated on them; what does neither has no kernel. TGI repeats "
+        "none.",
         fix="use a tensor parallel size that divides the key-value heads, or a multiple of them",
-        source=("vllm-project/vllm vllm/config/model.py: get_num_kv_heads",),
+        source=(
+            "vllm-project/vllm vllm/config/model.py: get_num_kv_heads",
+            "huggingface/text-generation-inference flash_llama_modeling.py: num_key_value_heads % num_shards",
+        ),
     ),
     emitted(
         "LLM_SHAPE_3",
@@ -235,7 +270,22 @@ RULES = (
         looks_at=_PLAN,
         why="A group or block of quantized weights shares one scale; a rank that holds half of it has no kernel.",
         fix="use a tensor parallel size that leaves whole groups, or another quantization",
-        source=("vllm-project/vllm#9913", "vllm-project/vllm#17604", "vllm marlin_utils.py and fp8_utils.py"),
+        source=(
+            "vllm-project/vllm#9913",
+            "vllm-project/vllm#17604",
+            "intel/auto-round#643",
+            "vllm-project/vllm#42384",
+            "llminfra: planning/memory/data/quant_cuts.json",
+        ),
+    ),
+    emitted(
+        "LLM_SHAPE_7",
+        "Decode context parallelism shares out copies of one head",
+        looks_at=_PLAN,
+        why="The ranks of --decode-context-parallel-size are tensor-parallel ranks that hold the same key-value head; "
+        "where no head is stored twice there is nothing to share, and vLLM refuses to start.",
+        fix="use no more context ranks than copies of a head, or leave the argument out",
+        source=("vllm 0.11.2 to 0.33.0 vllm/config/model.py and parallel.py",),
     ),
     emitted(
         "LLM_MEM_0",

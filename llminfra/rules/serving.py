@@ -297,10 +297,11 @@ def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
     title="Two endpoints do not answer to one model name",
     severity=Severity.WARNING,
     looks_at="plan",
-    why="Metrics, dashboards, alerts and autoscaling select by model_name: two endpoints with one name are scaled on "
-    "each other's queue.",
+    why="Dashboards and clients choose by model_name, and show or ask for both. llminfra's own alerts and scaling "
+    "select by Service, so two versions of a model side by side work; behind one gateway they are refused (LLM_GW_4), "
+    "and an adapter named as its base model is, too (LLM_FIT_40).",
     fix="set Endpoint(served_name=…) on one of them",
-    source=("vllm metrics: label model_name", "vllm-project/production-stack pull request 989"),
+    source=("vllm metrics: label model_name", "llminfra: observability/endpoint_series.py"),
 )
 def served_names_differ(plan: Plan) -> Iterator[Hit]:
     """Served names that repeat."""

@@ -158,7 +158,16 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     plan = cache_plan(facts, profile, settings)
     length, batched = settings.max_model_len, settings.in_flight_tokens
     explain = _explain(facts, case, profile, settings, weights, plan, gpu, given=given)
-    findings = divisibility_findings(facts, settings.tp, settings.pp, ep=settings.ep, quant=settings.quant)
+    findings = divisibility_findings(
+        facts,
+        settings.tp,
+        settings.pp,
+        ep=settings.ep,
+        quant=settings.quant,
+        dcp=settings.context_ranks,
+        engine=case.engine,
+        version=case.engine_version,
+    )
     result = FitResult(
         id=case.id,
         model=case.model or facts.model_id,

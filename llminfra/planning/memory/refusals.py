@@ -37,5 +37,14 @@ def _refusal(facts: ModelFacts, case: FitCase, tp: int, pp: int) -> ShapeFinding
         # Rows of measured starts do not say whether experts were spread whole, which no width forbids: a row of
         # Qwen3-235B-A22B-FP8 started on eight ranks, over which its experts cannot be cut.
         ep = max(ep, 2)
-    found = divisibility_findings(facts, tp, pp, ep=ep, quant=quantization(facts, case))
+    found = divisibility_findings(
+        facts,
+        tp,
+        pp,
+        ep=ep,
+        quant=quantization(facts, case),
+        dcp=case.decode_context_parallel or 1,
+        engine=case.engine,
+        version=case.engine_version,
+    )
     return next((item for item in found if item.fatal), None)

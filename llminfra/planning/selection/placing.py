@@ -146,7 +146,9 @@ def _try(
     )
     quant = quantization(facts, sized)
     ranks = shape.tensor if shape.expert else 1
-    problems = divisibility_findings(facts, shape.tensor, shape.pipeline, ep=ranks, quant=quant)
+    problems = divisibility_findings(
+        facts, shape.tensor, shape.pipeline, ep=ranks, quant=quant, engine=case.engine, version=case.engine_version
+    )
     fatal = next((item for item in problems if item.fatal), None)
     if fatal is not None:
         return fatal.message
