@@ -71,7 +71,7 @@ class Builder:
         for key, each in tree.items.items():
             info = cls.model_fields.get(key)
             if info is None:
-                self._report.unknown_key(key, tree, path, _known(cls))
+                self._report.unknown_key(key, tree, path, _known(cls), cls)
                 continue
             value = self._value(info.annotation, each, join(path, key))
             if value is _UNRESOLVED:

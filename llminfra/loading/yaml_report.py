@@ -10,10 +10,14 @@ from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
+from llminfra.spec._expectations import written_as_yaml
+from llminfra.spec._field_hints import fix_for_unknown
 from llminfra.spec._shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from llminfra.spec._base import Spec
 
 
 class Report(Struct):
@@ -59,10 +63,11 @@ class Report(Struct):
                 fix="rename or remove one of the two",
             )
 
-    def unknown_key(self, key: str, tree: Map, path: str, known: Iterable[str]) -> None:
-        """A key that nothing reads."""
+    def unknown_key(self, key: str, tree: Map, path: str, known: Iterable[str], cls: type[Spec] | None = None) -> None:
+        """A key that nothing reads; ``cls`` is what the mapping describes."""
         names = sorted(known)
-        close = get_close_matches(key, names, n=1)
+        with written_as_yaml():
+            fix = fix_for_unknown(key, names, cls)
         self.add(
             "LLM_SPEC_2",
             join(path, key),
@@ -70,7 +75,7 @@ class Report(Struct):
             f"there is no field {key!r} here",
             found=key,
             expected=", ".join(names),
-            fix=f"did you mean {close[0]!r}?" if close else "remove it, or see `llminfra schema`",
+            fix=fix,
         )
 
     def missing_reference(

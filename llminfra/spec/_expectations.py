@@ -184,6 +184,11 @@ def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     return annotation, tuple(flat)
 
 
+def without_bounds(annotation: Any) -> Any:
+    """An annotation without what narrows it."""
+    return _split(annotation)[0]
+
+
 def _noun(option: Any) -> str:
     bare, metadata = _split(option)
     yaml = _yaml.get()

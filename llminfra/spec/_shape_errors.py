@@ -22,6 +22,7 @@ from llminfra.spec._expectations import (
     secret_reference,
 )
 from llminfra.spec._field_docs import field_phrase
+from llminfra.spec._field_hints import fix_for_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,11 +70,11 @@ def _one(
     code, found = "LLM_SPEC_1", show(value)
     if kind == "extra_forbidden":
         code, known, name = "LLM_SPEC_2", sorted(cls.model_fields), str(item["loc"][-1])
-        close = difflib.get_close_matches(name, known, n=3)
         message = f"{cls.__name__} has no field {name!r}"
         path = f"{base}.{name}"
         expected = ", ".join(known)
-        fix = f"did you mean {close[0]!r}?" if close else "remove it, or see `llminfra schema`"
+        owner, given = (cls, data) if len(item["loc"]) == 1 else (None, None)
+        fix = fix_for_unknown(name, known, owner, given)
     elif kind == "missing":
         code, message = "LLM_SPEC_3", f"{cls.__name__} needs the field {field!r}"
         found, expected = "nothing", field_phrase(cls, field) or noun(annotation_at(cls, item["loc"]))
