@@ -281,7 +281,7 @@ def test_a_context_longer_than_the_cache_starts():
 def test_every_term_is_explained():
     lines = "\n".join(fit("Qwen/Qwen3.5-9B", gpu="H100").explain)
     for words in (
-        "engine sglang 0.5.23 assumed",
+        "rules of SGLang 0.5.23 are taken",
         "non-torch",
         "budget",
         "beside the budget",

@@ -21,6 +21,7 @@ from llminfra.planning.memory.overhead import FABRIC_CAPABILITY, GIB, cuda_conte
 from llminfra.planning.memory.settings import Settings
 from llminfra.planning.memory.sglang_pools import Pools, TokenCost, fill_pools, token_cost
 from llminfra.planning.memory.sglang_profile import (
+    ASSUMED_SGLANG,
     SPEC_REQUESTS,
     SglangProfile,
     captured_sizes,
@@ -137,7 +138,8 @@ def sglang_budget(
         limit=total_gib * fraction,
         weights=static.weights,
         activation=peak,
-        non_torch=other,
+        # The share is one of what is free, so the rest of this lies beside it.
+        non_torch=other * fraction,
         graphs=beside[GRAPHS],
         available=static.pools.cache_bytes / GIB,
         tokens=tokens,
@@ -265,7 +267,8 @@ def _explain(
 ) -> tuple[str, ...]:
     source = "given" if case.gpu_memory_utilization is not None else "default for this device"
     pools, parts = static.pools, ", ".join(f"{name} {gib:.2f}" for name, gib in beside.items() if gib > 0)
-    lines = [
+    lines = [] if case.engine_version else [f"rules of SGLang {sglang_profile(ASSUMED_SGLANG).name} are taken"]
+    lines += [
         f"non-torch {other:.2f} GiB: CUDA context, libraries, NCCL, before the weights load",
         f"budget {static.limit:.2f} GiB: {static.free:.2f} GiB free x mem_fraction_static {fraction:.4g} ({source})",
         f"beside the budget {static.free - static.limit:.2f} GiB: {parts}, activations of a prompt {peak:.2f}",

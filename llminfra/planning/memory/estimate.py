@@ -44,8 +44,6 @@ from llminfra.planning.memory.sglang_weights import add_kernels, sglang_shards
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.weights import WeightBytes, rank_weights
 
-BY_RELEASE = frozenset({"vllm", "sglang"})
-"""Engines whose rules are known release by release."""
 KERNEL_BLOCK = 16
 """Attention blocks are multiples of this when raised for recurrent states (vllm/model_executor/models/config.py)."""
 
@@ -232,11 +230,9 @@ def _no_device(case: FitCase) -> str:
 
 
 def _release(case: FitCase, profile: EngineProfile) -> str | None:
-    """The release as the case names it, else the one whose rules are taken, where these go by release."""
-    if case.engine_version is not None or case.engine not in BY_RELEASE:
+    """The release as the case names it, else the one whose rules are taken, which only vLLM's are by release."""
+    if case.engine_version is not None or case.engine != "vllm":
         return case.engine_version
-    if case.engine == "sglang":
-        return sglang_profile(sglang_release(None)).name
     return ".".join(str(part) for part in profile.version)
 
 
@@ -244,7 +240,7 @@ def _engine_line(case: FitCase, profile: EngineProfile, *, given: bool) -> str:
     release = _release(case, profile)
     if release is None:
         return f"engine {case.engine}: no release is named"
-    known = given or case.engine not in BY_RELEASE or (case.engine == "sglang" and case.engine_version is not None)
+    known = given or case.engine != "vllm"
     return f"engine {case.engine} {release}" + ("" if known else " assumed: no release is named")
 
 
