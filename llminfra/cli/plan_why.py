@@ -65,9 +65,9 @@ def _taken(
     lines of the estimate tell what is beside the budget, and the stage's weights are what is left.
     """
     most = fit.weights_gib_per_gpu or 0.0
-    for count in range(len(parts), -1, -1):
+    for many in range(len(parts), -1, -1):
         # Parts may be about as large as each other: of as many, the closest sum.
-        sums = [(abs(left - most - sum(size for _, size in some)), some) for some in combinations(parts, count)]
+        sums = [(abs(left - most - sum(size for _, size in some)), some) for some in combinations(parts, many)]
         off, closest = min(sums)
         if off <= _ROUNDED:
             return closest, most
