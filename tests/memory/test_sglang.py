@@ -72,6 +72,11 @@ def test_embeddings_of_gemma_are_whole_on_every_rank():
     assert (cut.weights_gib_per_gpu or 0) < 10.5
 
 
+def test_copies_do_not_share_experts():
+    one, two = (fit("Qwen/Qwen3-30B-A3B", tensor_parallel=4, data_parallel=copies) for copies in (1, 2))
+    assert one.weights_gib_per_gpu == two.weights_gib_per_gpu
+
+
 def test_rotary_tables_are_fp32_since_0_4_3_and_have_no_rows_for_images():
     old, new = (fit("Qwen/Qwen2.5-VL-7B-Instruct", engine_version=item) for item in ("0.4.2", "0.4.3"))
     added = ((new.weights_gib_per_gpu or 0) - (old.weights_gib_per_gpu or 0)) * GIB

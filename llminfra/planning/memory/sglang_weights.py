@@ -16,6 +16,9 @@ def sglang_shards(facts: ModelFacts, profile: SglangProfile, shards: Shards) -> 
     rules = sglang_data()
     return replace(
         shards,
+        # Copies by data parallelism are whole replicas, or share attention alone; experts stay within the ranks.
+        ep=min(shards.ep, shards.tp),
+        moe_tp=shards.tp,
         whole_segments=True,
         rope_bytes=profile.rope_bytes,
         # MRotaryEmbedding has a row for each position, that of vLLM four.
