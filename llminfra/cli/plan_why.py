@@ -65,11 +65,15 @@ def _taken(
     lines of the estimate tell what is beside the budget, and the stage's weights are what is left.
     """
     most = fit.weights_gib_per_gpu or 0.0
-    sums = [some for size in range(len(parts), -1, -1) for some in combinations(parts, size)]
-    for some in sums:
-        if abs(left - most - sum(size for _, size in some)) <= _ROUNDED:
-            return some, most
+    for many in range(len(parts), -1, -1):
+        # Parts may be about as large as each other: of as many, the closest sum.
+        sums = [(abs(left - most - sum(size for _, size in some)), some) for some in combinations(parts, many)]
+        off, closest = min(sums)
+        if off <= _ROUNDED:
+            return closest, most
     beside = {name for name, word in _BESIDE.items() if any(word in line for line in fit.explain)}
+    if fit.engine == "sglang":
+        beside.add("activations")
     inside = tuple(part for part in parts if part[0] not in beside)
     weights = left - sum(size for _, size in inside)
     return (inside, weights) if (fit.pipeline_parallel or 1) > 1 and 0 < weights <= most else ((), None)

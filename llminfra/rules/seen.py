@@ -18,6 +18,8 @@ _GAP = "\u2026"
 _RELEASES = ((0, 29, 0), (0, 28, 0), (0, 11, 1), (0, 11, 0), (0, 8, 5), (0, 6, 6), (0, 5, 0))
 _LENGTH, _NEEDED, _LEFT, _LONGEST, _TOKENS = 123456, 98.76, 54.32, 65432, 76543
 _FREE, _TOTAL, _SHARE, _LIMIT = 65.43, 76.54, 0.987, 87.65
+_VIABLE, _SUGGESTED, _PAGE = 0.8765, "0.877", 256
+_NEWEST = (99, 0, 0)
 
 
 def words(code: str) -> tuple[str, ...]:
@@ -39,10 +41,10 @@ def memory_words() -> Mapping[str, tuple[str, ...]]:
     loading = _blank(messages.out_of_memory(_TOTAL))
     none_left = (
         *_wordings(messages.no_blocks),
-        _blank(messages.sglang_no_memory(_SHARE)),
+        *(_blank(words) for words in _sglang_no_memory()),
         messages.TGI_NO_MEMORY,
     )
-    too_long = _wordings(_too_long)
+    too_long = (*_wordings(_too_long), _blank(messages.sglang_small_window(_TOKENS, _LENGTH, _PAGE)))
     not_free = _blank(messages.not_free(_FREE, _TOTAL, _SHARE, _LIMIT))
     return {
         "LLM_FIT_1": (loading, *none_left),
@@ -51,10 +53,16 @@ def memory_words() -> Mapping[str, tuple[str, ...]]:
         "LLM_MEM_2": none_left,
         "LLM_MEM_3": too_long,
         "LLM_MEM_4": (not_free,),
-        "LLM_MEM_5": (loading,),
+        "LLM_MEM_5": (loading, messages.sglang_capture_failed(_NEWEST)),
         "LLM_MEM_6": (*too_long, *none_left, loading),
         "LLM_MEM_7": (_blank(messages.too_few_states(_LENGTH, _TOKENS)),),
     }
+
+
+def _sglang_no_memory() -> tuple[str, ...]:
+    """SGLang's wordings, newest first."""
+    kinds = ("weights", "value", "server_args", "plain")
+    return tuple(messages.sglang_no_memory(kind, _SHARE, _VIABLE, left=0.0) for kind in kinds)
 
 
 def _too_long(profile: EngineProfile) -> str:
@@ -68,6 +76,7 @@ def _wordings(message: Callable[[EngineProfile], str]) -> tuple[str, ...]:
 
 def _blank(text: str) -> str:
     """The text without the numbers that it was asked for with."""
-    for number in (_LENGTH, _NEEDED, _LEFT, _LONGEST, _TOKENS, _FREE, _TOTAL, _SHARE, _LIMIT):
+    numbers = (_LENGTH, _NEEDED, _LEFT, _LONGEST, _TOKENS, _FREE, _TOTAL, _SHARE, _LIMIT, _VIABLE, _SUGGESTED, _PAGE)
+    for number in numbers:
         text = text.replace(str(number), _GAP)
     return text

@@ -34,7 +34,7 @@ def test_other_engines_are_explained_in_their_own_terms():
     text = memory_sum(fit)
     assert text.startswith("44.4 \u00d7 0.")
     assert f"less weights {fit.weights_gib_per_gpu:.1f}, libraries {fit.non_torch_gib:.1f} = cache" in text
-    assert f"; activations {fit.activation_peak_gib:.1f} beside" in text
+    assert f"; activations {fit.activation_peak_gib:.1f}, graphs {fit.cuda_graph_gib:.1f} beside" in text
     assert memory_sum(fit_case(FitCase(model=LLAMA["model"]))) == ""
 
 

@@ -171,7 +171,8 @@ def test_sglang_fraction_and_error():
     assert rows.kv_cache_tokens == pytest.approx(367404, rel=0.05)
     default = fit(model=LLAMA, gpu="H100", engine="sglang", engine_version="0.5.5")
     assert default.budget_gib / default.total_gpu_gib == pytest.approx(0.832, abs=0.01)
-    full = fit(model="meta-llama/Llama-3.1-70B-Instruct", gpu="H100", engine="sglang", engine_version="0.5.5")
+    full = fit(model="Qwen/Qwen2.5-32B-Instruct", gpu="H100", engine="sglang", engine_version="0.5.5",
+               gpu_memory_utilization=0.7)  # fmt: skip
     assert "--mem-fraction-static" in full.engine_error
 
 

@@ -122,7 +122,7 @@ def test_copies_of_attention_for_many_requests_of_a_latent_model() -> None:
 
 def test_other_engines_get_no_copies() -> None:
     model = Model(id="deepseek-ai/DeepSeek-R1-0528")
-    assert "LLM_FIT_12" in findings(P5EN, model=model, engine=SGLang(max_model_len=8192), concurrency=200)
+    assert "LLM_FIT_12" in findings(P5EN, model=model, engine=SGLang(max_model_len=8192), concurrency=2000)
 
 
 def test_experts_are_spread_where_cutting_them_does_not_divide() -> None:

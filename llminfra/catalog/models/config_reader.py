@@ -46,6 +46,10 @@ class ModelConfigError(UsageError):
     """A ``config.json`` from which no architecture can be computed; the message names the key."""
 
 
+_OTHER_NAMES = {"deepseek_ref": "deepseek_v4"}
+"""Types that checkpoints name and no engine knows: sgl-project/DeepSeek-V4-Flash-FP8, whose class is that of V4."""
+
+
 class ConfigReader(Struct, frozen=True):
     """A config object with its class defaults behind it.
 
@@ -70,6 +74,7 @@ class ConfigReader(Struct, frozen=True):
         for key, value in values.items():
             _check_size(key, value, model_id)
         kind = str(values.get("model_type") or model_type or "")
+        kind = _OTHER_NAMES.get(kind, kind)
         defaults = read_data("models/hf_defaults.json")["defaults"].get(kind, {})
         return cls(values=values, model_type=kind, model_id=model_id, defaults=defaults)
 

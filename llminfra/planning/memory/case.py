@@ -56,6 +56,8 @@ class FitCase(BaseModel):
         kv_cache_dtype: ``auto`` or ``fp8`` and its variants.
         total_gpu_gib: What the driver reports, when known; wins over the catalog's figure for ``gpu``.
         use_v1: ``VLLM_USE_V1`` of vLLM before 0.11, which has two engines; as the release decides where not given.
+        swa_full_tokens_ratio: Tokens of windowed layers for each of the full ones (SGLang).
+        max_total_tokens: Most tokens of the cache (SGLang).
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
         reserved_gib: Memory that the engine sets aside on every GPU beside the weights, such as room for adapters.
     """
@@ -90,6 +92,8 @@ class FitCase(BaseModel):
     use_v1: bool | None = None
     driver: OptionalText = None
     reserved_gib: Annotated[float, Field(ge=0)] | None = None
+    swa_full_tokens_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_total_tokens: Annotated[int, Field(ge=1)] | None = None
 
 
 class FitResult(BaseModel):

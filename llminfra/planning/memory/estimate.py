@@ -11,7 +11,8 @@ from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
 from llminfra.planning.memory.activation import is_cross
 from llminfra.planning.memory.budget import Budget, vllm_budget
-from llminfra.planning.memory.budget_other import sglang_budget, tgi_budget
+from llminfra.planning.memory.budget_other import tgi_budget
+from llminfra.planning.memory.budget_sglang import sglang_budget, sglang_layout, with_sglang
 from llminfra.planning.memory.case import FitCase, FitResult
 from llminfra.planning.memory.divisibility import divisibility_findings
 from llminfra.planning.memory.engine_profile import (
@@ -38,6 +39,8 @@ from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
 from llminfra.planning.memory.reserve import with_reserve
 from llminfra.planning.memory.settings import Settings, clean_id, refers, resolve
+from llminfra.planning.memory.sglang_profile import sglang_profile, sglang_release
+from llminfra.planning.memory.sglang_weights import add_kernels, sglang_shards
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.weights import WeightBytes, rank_weights
 
@@ -145,15 +148,21 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         triton_mxfp4=profile.triton_mxfp4,
         pads_experts=profile.pads_experts,
     )
+    sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
+    if sglang is not None:
+        shards = sglang_shards(facts, sglang, shards)
     weigh = partial(
         rank_weights,
         facts,
         shards=shards,
         dtype=settings.dtype,
-        with_mtp=settings.with_mtp,
+        # SGLang loads a draft as a model of its own, after the target.
+        with_mtp=settings.with_mtp and sglang is None,
         rope_per_layer=profile.rope_per_layer,
     )
     stages = weigh(settings.quant)
+    if sglang is not None:
+        add_kernels(stages)
     weights = max(stages, key=lambda item: item.total)
     plan = cache_plan(facts, profile, settings)
     length, batched = settings.max_model_len, settings.in_flight_tokens
@@ -189,13 +198,16 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         findings=tuple(str(item) for item in findings),
         explain=explain,
     )
+    if sglang is not None:
+        result = with_sglang(result, facts, case, settings, total)
     if total is None:
         return result
     reserved = case.reserved_gib or 0.0
     weights_gib = weights.total / GIB + reserved
     stage_gib = tuple(stage.total / GIB + reserved for stage in stages)
-    if case.engine == "sglang":
-        budget = sglang_budget(facts, case, settings, weights_gib, total, gpu)
+    if sglang is not None:
+        draft = weigh(settings.quant, with_mtp=settings.with_mtp)[-1].total - stages[-1].total
+        budget = sglang_budget(facts, case, settings, stage_gib, draft / GIB, total, gpu)
     elif case.engine == "tgi":
         budget = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
     else:
@@ -285,6 +297,14 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
     )
 
 
+def _layout(settings: Settings, plan: CachePlan) -> str:
+    per_token = plan.bytes_per_token(settings.max_model_len, settings.in_flight_tokens)
+    return (
+        f"cache {per_token:.0f} bytes per token, {len(plan.groups)} group(s) of layers, pages of"
+        f" {plan.block_size} tokens, {settings.kv_cache_dtype} elements"
+    )
+
+
 def _explain(
     facts: ModelFacts,
     case: FitCase,
@@ -301,11 +321,6 @@ def _explain(
     trust = "" if facts.verified else " (from memory, not read from a source)"
     experts = f", experts over {settings.ep}" if settings.ep > 1 else ""
     storage = f"{settings.quant.method} quantization" if settings.quant else settings.dtype
-    per_token = plan.bytes_per_token(settings.max_model_len, settings.in_flight_tokens)
-    layout = (
-        f"cache {per_token:.0f} bytes per token, {len(plan.groups)} group(s) of layers, pages of"
-        f" {plan.block_size} tokens, {settings.kv_cache_dtype} elements"
-    )
     matrices = (
         f"weights {weights.total / GIB:.2f} GiB on the fullest rank of tp {settings.tp} x pp {settings.pp}{experts}:"
         f" {parts}; {storage}"
@@ -314,7 +329,7 @@ def _explain(
         f"model: {facts.num_layers} layers, hidden {facts.hidden_size}, vocabulary {facts.vocab_size}{source}{trust}",
         _engine_line(case, profile, given=given),
         matrices,
-        layout,
+        sglang_layout(facts, case, settings) if case.engine == "sglang" else _layout(settings, plan),
     ]
     if gpu is not None and case.total_gpu_gib is None:
         lines.append(f"GPU {gpu.product}: {gpu.memory_gib} GiB ({gpu.memory_source})")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from llminfra.planning.memory.engine_profile import EngineProfile
 
 _DOCS = "See https://docs.vllm.ai/en/latest/configuration/conserving_memory/ for more details."
@@ -62,12 +64,41 @@ def not_free(free_gib: float, total_gib: float, utilization: float, limit_gib: f
     )
 
 
-def sglang_no_memory(fraction: float) -> str:
-    """SGLang finds no room for the cache."""
+def sglang_no_memory(words: str, fraction: float, viable: float, *, left: float) -> str:
+    """SGLang finds no room for the cache.
+
+    Args:
+        words: `SglangProfile.message` of the release.
+        fraction: ``mem_fraction_static``.
+        viable: The share that the weights alone take.
+        left: GiB after the weights; since 0.5.14 the words tell whether they or the rounding to pages left nothing.
+    """
+    text = "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static."
+    if words == "plain":
+        return text
+    if words == "server_args":
+        return f"{text} Current value: self.server_args.mem_fraction_static={fraction:.4g}"
+    if words == "value" or left > 0:
+        return f"{text} Current value: mem_fraction_static={fraction:.4g}"
     return (
-        "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current value: "
-        f"self.server_args.mem_fraction_static={fraction}"
+        f"ValueError: Loaded weights leave no GPU memory for the KV cache under --mem-fraction-static={fraction:.4g}. "
+        f"Raise --mem-fraction-static above {math.ceil(viable * 1000) / 1000:.3f} (minimum viable = 1 - available/pre ="
+        f" {viable:.4f}). If using speculative decoding, draft weights are now counted."
     )
+
+
+def sglang_small_window(tokens: int, window: int, page: int) -> str:
+    """The pool of windowed layers holds no request."""
+    return (
+        f"ValueError: SWA pool ({tokens} tokens) cannot hold even one request: the prefill admission floor is "
+        f"sliding_window_size ({window}) + page_size ({page}). Increase --swa-full-tokens-ratio or the total KV budget."
+    )
+
+
+def sglang_capture_failed(version: tuple[int, ...]) -> str:
+    """Graphs do not fit beside the static share."""
+    name = "cuda graph" if version < (0, 4, 9) else "CUDA graph"
+    return f"Exception: Capture {name} failed: CUDA out of memory. Tried to allocate …"
 
 
 TGI_NO_MEMORY = "Not enough memory to handle … prefill tokens. You need to decrease `--max-batch-prefill-tokens`"

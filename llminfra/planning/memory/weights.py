@@ -57,7 +57,7 @@ def rank_weights(
                 total.add(kind, amount)
         first, last = stage == 0, stage == shards.pp - 1
         tables = len(indices) if rope_per_layer else 1
-        total.add(Kind.OTHER, tables * sum(rows * width for rows, width in facts.rope_tables) * size)
+        total.add(Kind.OTHER, tables * _rope_values(facts, shards) * (shards.rope_bytes or size))
         _add_ends(total, facts, quant, shards, size, first=first, last=last)
         if with_mtp and last:
             for layer in facts.mtp_layers:
@@ -65,6 +65,10 @@ def rank_weights(
                     total.add(kind, amount)
         stages.append(total)
     return tuple(stages)
+
+
+def _rope_values(facts: ModelFacts, shards: Shards) -> int:
+    return sum((min(rows, shards.rope_rows) if shards.rope_rows else rows) * width for rows, width in facts.rope_tables)
 
 
 def _layer_bytes(
@@ -104,7 +108,7 @@ def _layer_bytes_cached(
         key = (part.kind, part.fused or part.names[0])
         fused[key] = fused.get(key, 0.0) + stored
     for (kind, _), stored in fused.items():
-        total.add(kind, allocated_bytes(stored))
+        total.add(kind, allocated_bytes(stored, whole_segments=shards.whole_segments))
     return tuple(total.by_kind.items())
 
 
@@ -120,23 +124,29 @@ def _add_ends(
 ) -> None:
     rows = padded_vocab(facts.vocab_size, shards.tp)
     width = facts.embedding_dim or facts.hidden_size
+    whole = shards.whole_segments
     tied = facts.tie_word_embeddings or not facts.generative
+    embedded = padded_vocab(facts.vocab_size, 1) if shards.whole_embedding else rows
     if first or (last and facts.tie_word_embeddings):
-        total.add(Kind.EMBEDDING, allocated_bytes(rows * width * size))
+        total.add(Kind.EMBEDDING, allocated_bytes(embedded * width * size, whole_segments=whole))
     if first:
         total.add(Kind.OTHER, facts.learned_positions * facts.hidden_size * size)
-        total.add(Kind.EMBEDDING, facts.extra_vocab_params / max(1, shards.tp) * size)
+        total.add(
+            Kind.EMBEDDING, facts.extra_vocab_params / (1 if shards.whole_embedding else max(1, shards.tp)) * size
+        )
         total.add(Kind.OTHER, facts.extra_params * size)
         for encoder in facts.encoders:
-            share = encoder.sharded_params / shards.tp
-            total.add(Kind.OTHER, encoder.replicated_params * size + _encoder_bytes(share, quant, size))
+            cut = encoder.kind in shards.cut_towers
+            share = (encoder.sharded_params + (encoder.replicated_params if cut else 0)) / shards.tp
+            held = 0 if cut else encoder.replicated_params
+            total.add(Kind.OTHER, held * size + _encoder_bytes(share, quant, size))
     if last:
         total.add(Kind.OTHER, facts.embed_norms * facts.hidden_size * size)
         if not tied:
             head = Matrix(Kind.HEAD, ("lm_head",), rows, width, bias=facts.head_bias)
             scheme = scheme_for(quant, ("lm_head",), -1, experts=False) if quant is not None and quant.lm_head else None
             stored, side = matrix_bytes(head, scheme, size)
-            total.add(Kind.HEAD, allocated_bytes(stored) + side)
+            total.add(Kind.HEAD, allocated_bytes(stored, whole_segments=whole) + side)
 
 
 def _encoder_bytes(elements: float, quant: QuantFacts | None, size: int) -> float:
