@@ -38,7 +38,8 @@ RULES = (
         "The context length is within the model's",
         looks_at=_PLAN,
         why="Beyond its trained positions a model answers noise; engines refuse it.",
-        fix="lower max_model_len",
+        fix="lower max_model_len, or stretch the positions where the model can: rope_scaling by --hf-overrides or in "
+        "Model(config=…)",
         source=("vllm-project/vllm#17924",),
     ),
     emitted(

@@ -163,7 +163,7 @@ RULES = (
         "Types of a pool have the same GPUs",
         looks_at=_PLAN,
         why="A replica is planned for one kind of GPU; on another it may not fit.",
-        fix="split the pool by GPU",
+        fix="declare a pool for each kind of GPU, or keep one: the finding names the cheapest that holds all endpoints",
         source=("llminfra: the plan proves fit for one GPU",),
     ),
     emitted(

@@ -97,6 +97,10 @@ def vllm_budget(
     longest = checked.longest(usable * GIB, length, batched)
     tokens = plan.tokens(blocks, length, batched)
     beside = beside_gib(facts, profile, settings, batch, gpu, graphs, activation)
+    fewest = stage_weights_gib[binding]
+    where_found = (
+        f", on the stage with the fewest pages, whose weights are {fewest:.2f}" if fewest < weights_gib else ""
+    )
     found = Found(
         total=total_gib,
         limit=limit,
@@ -124,7 +128,9 @@ def vllm_budget(
         concurrency=plan.concurrency(blocks, length, batched),
         longest=longest,
         verdict=vllm_verdict(profile, settings, plan, found),
-        explain=_explain(profile, settings, peak, held, total_gib, limit, other, states, graphs, available, beside),
+        explain=_explain(
+            profile, settings, peak, held, total_gib, limit, other, states, graphs, available, beside, where_found
+        ),
     )
 
 
@@ -219,6 +225,7 @@ def _explain(
     graphs: float,
     available: float,
     beside: dict[str, float],
+    where_found: str,
 ) -> tuple[str, ...]:
     context = ", CUDA context" if profile.context_in_non_torch else ""
     nccl = ", NCCL" if settings.tp * settings.pp > 1 else ""
@@ -237,7 +244,7 @@ def _explain(
         phases,
         f"non-torch {other:.2f} GiB: libraries{context}{nccl}{counts}",
         f"CUDA graphs {graphs:.2f} GiB, {where}",
-        f"cache {available:.2f} GiB: the budget less all of these",
+        f"cache {available:.2f} GiB: the budget less all of these{where_found}",
     ]
     if profile.runs_v2:
         lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
