@@ -58,4 +58,14 @@ RULES = (
         fix="name an NVIDIA GPU or an EC2 instance type with one, or state total_gpu_gib",
         source=("llminfra: catalog of GPUs",),
     ),
+    emitted(
+        "LLM_INPUT_6",
+        "The catalog's shapes of the model were read or measured",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Some entries of the catalog were written down without the model's config.json at hand; a layer too few "
+        "there makes a plan that does not hold.",
+        fix="name the model's config.json; `llminfra model fetch` writes it from the Hub",
+        source=("llminfra: `verified` of the model catalog",),
+    ),
 )

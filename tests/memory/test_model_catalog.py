@@ -2,9 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.memory.run import DATASETS
+from benchmarks.memory.scoring import read_rows, score
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.gpus import find_gpu, gpus
 from llminfra.catalog.models import ModelConfigError, ModelFacts, catalog_config, known_models, load_model, suggest
+from llminfra.planning.memory import FitCase, fit_case
 
 KEYS = {"config", "same_as", "changes", "quantization_config", "source", "revision", "gated", "verified"}
 
@@ -216,3 +219,26 @@ def test_devices_that_are_not_in_the_catalog(text):
 def test_driver_memory_is_below_the_name():
     assert gpus()["h100-80gb"].memory_gib == pytest.approx(79.2, abs=0.2)
     assert gpus()["t4-16gb"].memory_gib < 15
+
+
+def test_entries_that_a_start_up_stands_for_agree_with_it():
+    rows = {item["id"]: item for file in DATASETS.values() for item in read_rows(file)}
+    entries = [load_model(name) for name in known_models()]
+    named = [
+        (facts, str(facts.source).rsplit(", ", 1)[1])
+        for facts in stands_for
+        if "a measured start-up" in (facts.source or "")
+    ]
+    assert len(named) >= 27
+    for facts, row in named:
+        assert facts.verified
+        error = score(rows[row]).weights
+        assert error is not None, facts.model_id
+        assert abs(error) < 0.005, facts.model_id
+
+
+def test_shapes_that_nobody_compared_are_told():
+    recalled = next(name for name in known_models() if not load_model(name).verified)
+    result = fit_case(FitCase(model=recalled, gpu="H200"))
+    assert any(item.startswith("LLM_INPUT_6") for item in result.findings)
+    assert not fit_case(FitCase(model="Qwen/Qwen3-8B", gpu="H200")).findings

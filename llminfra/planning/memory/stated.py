@@ -18,7 +18,13 @@ def stated(facts: ModelFacts, case: FitCase) -> tuple[str, ...]:
     """``CODE: sentence`` for every name that was not taken as it stands, and for what the config left open."""
     found = (_quantization(facts, case), _dtype(case), _cache(case), _engine(case), _release(case), _device(case))
     left_open = (f"LLM_INPUT_4: {item}" for item in (*facts.notes, *_architecture(facts, case)))
-    return (*(item for item in found if item is not None), *left_open)
+    return (*(item for item in found if item is not None), *left_open, *_recalled(facts))
+
+
+def _recalled(facts: ModelFacts) -> tuple[str, ...]:
+    if facts.verified:
+        return ()
+    return (f"LLM_INPUT_6: the catalog's shapes of {facts.model_id} were not compared with its config.json: give that",)
 
 
 def _quantization(facts: ModelFacts, case: FitCase) -> str | None:
