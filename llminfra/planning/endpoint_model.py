@@ -48,7 +48,7 @@ def model_facts(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
             "LLM_INPUT_6",
             endpoint,
             f"{path}.id",
-            "the catalog's shapes of this model were not compared with its config.json; the proof is as good as they are",
+            "the catalog's shapes of this model were not compared with its config.json, and a proof rests on them",
             found=f"{facts.num_layers} layers, hidden size {facts.hidden_size}, vocabulary {facts.vocab_size}",
             expected="shapes that were read from the model's config.json, or weights that were measured",
             fix=f"name the file with Model(config=…); `llminfra model fetch {model.id}` writes it from the Hub",

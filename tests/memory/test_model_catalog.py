@@ -224,11 +224,8 @@ def test_driver_memory_is_below_the_name():
 def test_entries_that_a_start_up_stands_for_agree_with_it():
     rows = {item["id"]: item for file in DATASETS.values() for item in read_rows(file)}
     entries = [load_model(name) for name in known_models()]
-    named = [
-        (facts, str(facts.source).rsplit(", ", 1)[1])
-        for facts in stands_for
-        if "a measured start-up" in (facts.source or "")
-    ]
+    confirmed = [facts for facts in entries if "a measured start-up" in (facts.source or "")]
+    named = [(facts, str(facts.source).rsplit(", ", 1)[1]) for facts in confirmed]
     assert len(named) >= 27
     for facts, row in named:
         assert facts.verified
