@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from llminfra.planning.choosing import Choice, chance, choose, worth_telling
 from llminfra.planning.latency_targets import report_targets
+from llminfra.planning.levers import BESIDE_BUDGET
 from llminfra.planning.misfits import check_declared, report_misfit
 from llminfra.planning.parallelism import Candidate
 from llminfra.planning.remedies import remedies
@@ -61,7 +62,9 @@ def _find(question: Question, findings: Findings) -> Spread | None:
         return Spread(
             chosen=choice.chosen,
             why=_why(promise, choice.chosen, choice),
-            others=tuple(_told(option, choice.chosen, promise) for option in choice.others),
+            others=tuple(
+                _told(option, choice.chosen, promise) + _with_a_change(question, option) for option in choice.others
+            ),
         )
     declared = question.judge(wanted)
     if not check_declared(question, declared, options, findings):
@@ -78,6 +81,17 @@ def _find(question: Question, findings: Findings) -> Spread | None:
     rest = [option for option in options if option.parallelism != wanted and option.meets(promise.concurrency)]
     told = worth_telling(tuple(rest), declared, promise)
     return Spread(chosen=declared, why="as declared", others=tuple(_told(option, declared, promise) for option in told))
+
+
+def _with_a_change(question: Question, option: Candidate) -> str:
+    """What would let a spread start that only lacks memory beside its budget; empty for others."""
+    if option.code not in BESIDE_BUDGET or question.case.gpu_memory_utilization is not None:
+        return ""
+    found = next(iter(remedies(question, (option,), strict=True)), None)
+    if found is None or found.gives.parallelism != option.parallelism:
+        return ""
+    holds = f"{found.gives.concurrency:.1f} requests of full length at once"
+    return f"; {found.text} and it holds {holds}, with {found.gives.latency}"
 
 
 def _told(option: Candidate, chosen: Candidate, promise: Promise) -> str:

@@ -246,3 +246,17 @@ def test_a_target_out_of_reach_names_a_type_that_reaches_it() -> None:
     found = planned(better, model=Model(id="Qwen/Qwen3-8B"), slo=slo).performance
     assert found is not None
     assert found.tpot_ms <= 20
+
+
+def test_a_spread_that_lacks_memory_beside_its_budget_is_told_with_the_share_that_holds_it() -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.12xlarge"], nodes=(0, 4))
+    model = Model(id="Qwen/Qwen3-32B")
+    endpoint = planned(pool, model=model, engine=VLLM(max_model_len=16384))
+    told = next(item for item in endpoint.candidates if item.startswith("not TP 4: graphs"))
+    found = re.search(r"; lower gpu_memory_utilization to (0\.\d+) and it holds (\d+\.\d) requests", told)
+    assert found is not None, told
+    lower = VLLM(max_model_len=16384, gpu_memory_utilization=float(found[1]))
+    changed = planned(pool, model=model, engine=lower, parallelism=Parallelism(tensor=4))
+    assert changed.fit.max_concurrency == pytest.approx(float(found[2]), abs=0.05)
+    assert not changed.fit.tight
+    assert not any("gpu_memory_utilization" in item for item in changed.candidates)
