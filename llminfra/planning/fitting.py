@@ -85,7 +85,8 @@ def _find(question: Question, findings: Findings) -> Spread | None:
 
 def _with_a_change(question: Question, option: Candidate) -> str:
     """What would let a spread start that only lacks memory beside its budget; empty for others."""
-    if option.code not in BESIDE_BUDGET or question.case.gpu_memory_utilization is not None:
+    declared = getattr(question.endpoint.engine, "gpu_memory_utilization", None)
+    if option.code not in BESIDE_BUDGET or declared is not None or question.pool.spec.sharing is not None:
         return ""
     found = next(iter(remedies(question, (option,), strict=True)), None)
     if found is None or found.gives.parallelism != option.parallelism:
