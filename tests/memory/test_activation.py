@@ -136,3 +136,18 @@ def test_sum_of_ranks_is_a_new_tensor():
     model, given = "Qwen/Qwen2.5-72B-Instruct", {"tokens": 32768, "sequences": 1, "tp": 2, "eager": True}
     before, after = (peak_gib(model, version=version, **given) for version in ((0, 6, 4), (0, 6, 6)))
     assert after - before == pytest.approx(32768 * 8192 * 2 / 2**30)
+
+
+@pytest.mark.parametrize(
+    ("images", "ranks", "measured"),
+    [
+        (128, 1, 36.63),  # vllm-project/vllm#12126, one H100
+        (256, 4, 70.6),  # vllm-project/vllm#8903: what was allocated beside the weights, and what was tried
+    ],
+)
+def test_tiled_tower_stacks_its_layers_whole_on_every_rank(images, ranks, measured):
+    case = {"model": "meta-llama/Llama-3.2-11B-Vision-Instruct", "gpu": "H200", "engine_version": "0.6.4"}
+    found = fit_case(
+        FitCase(**case, max_num_seqs=images, tensor_parallel=ranks, max_model_len=4096, enforce_eager=True)
+    )
+    assert found.activation_peak_gib == pytest.approx(measured, rel=0.03)
