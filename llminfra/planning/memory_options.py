@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint
 
 
+_RUNNERS = {"VLLM_USE_V1": "use_v1", "VLLM_USE_V2_MODEL_RUNNER": "use_v2"}
+
+
 def memory_data() -> dict[str, Any]:
     """The parsed data file; callers must not change it."""
     return read_data("memory_options.json")
@@ -46,8 +49,9 @@ def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Map
     tokens = drafted_tokens(case.engine, options)
     if tokens and (facts.mtp_layers if is_mtp(case.engine, options) else not facts.mtp_layers):
         update["speculative_tokens"] = tokens
-    if case.engine == "vllm" and (asked := env.get("VLLM_USE_V1", "").strip()) in {"0", "1"}:
-        update["use_v1"] = asked == "1"
+    for name, field in _RUNNERS.items() if case.engine == "vllm" else ():
+        if (asked := env.get(name, "").strip()) in {"0", "1"}:
+            update[field] = asked == "1"
     return case.model_copy(update=update) if update else case
 
 

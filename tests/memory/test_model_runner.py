@@ -34,6 +34,13 @@ def test_which_models_a_release_runs_with_it(model, version, quantized, taken):
     assert second_runner(load_model(model), vllm_profile(version), quantized=quantized) is taken
 
 
+def test_what_is_asked_for_wins_where_the_release_has_it():
+    facts = load_model(QWEN3_MOE)
+    assert second_runner(facts, vllm_profile((0, 22, 0)), quantized=True, asked=True)
+    assert not second_runner(facts, vllm_profile((0, 29, 0)), quantized=False, asked=False)
+    assert not second_runner(facts, vllm_profile((0, 21, 0)), quantized=False, asked=True)
+
+
 def test_models_that_generate_nothing_wait_for_029():
     embedder = replace(load_model(QWEN3), generative=False)
     assert not second_runner(embedder, vllm_profile((0, 28, 0)), quantized=False)

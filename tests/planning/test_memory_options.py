@@ -96,7 +96,6 @@ def test_places_for_adapters_are_counted() -> None:
         (vllm('--hf-overrides={"architectures":["Other"]}'), "extra_args[0]", "--hf-overrides"),
         (vllm("--hf-overrides", "not json"), "extra_args[0]", "--hf-overrides"),
         (vllm("--max-cudagraph-capture-size=1024"), "extra_args[0]", "--max-cudagraph-capture-size"),
-        (vllm(env={"VLLM_USE_V2_MODEL_RUNNER": "1"}), "env.VLLM_USE_V2_MODEL_RUNNER", "VLLM_USE_V2_MODEL_RUNNER"),
         (
             vllm(env={"VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS": "0"}),
             "env.VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS",
@@ -117,6 +116,16 @@ def test_the_engine_of_a_release_that_has_two_is_planned_with() -> None:
         for asked in ("0", "1")
     ]
     assert fits[0].activation_peak_gib != fits[1].activation_peak_gib
+
+
+def test_the_model_runner_that_is_asked_for_is_planned_with() -> None:
+    # 0.24 runs a quantized Qwen3 with its second runner, which reserves no graphs, unless it is told not to.
+    asked = {"0": False, "1": True}
+    for value, second in asked.items():
+        found = planned("Qwen/Qwen3-8B", vllm(env={"VLLM_USE_V2_MODEL_RUNNER": value}, version="0.24.0")).endpoints[0]
+        assert any(line.startswith("model runner V2") for line in found.fit.explain) is second
+    items = told("Qwen/Qwen3-8B", vllm(env={"VLLM_USE_V2_MODEL_RUNNER": "0"}, version="0.24.0"))
+    assert "LLM_FIT_47" not in {item.code for item in items}
 
 
 def test_positions_that_are_stretched_are_counted() -> None:

@@ -58,6 +58,7 @@ class FitCase(BaseModel):
         use_v1: ``VLLM_USE_V1`` of vLLM before 0.11, which has two engines; as the release decides where not given.
         swa_full_tokens_ratio: Tokens of windowed layers for each of the full ones (SGLang).
         max_total_tokens: Most tokens of the cache (SGLang).
+        use_v2: ``VLLM_USE_V2_MODEL_RUNNER`` of vLLM from 0.22 on; as the release decides where not given.
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
         reserved_gib: Memory that the engine sets aside on every GPU beside the weights, such as room for adapters.
     """
@@ -90,6 +91,7 @@ class FitCase(BaseModel):
     speculative_tokens: Annotated[int, Field(ge=0)] | None = None
     enable_prefix_caching: bool | None = None
     use_v1: bool | None = None
+    use_v2: bool | None = None
     driver: OptionalText = None
     reserved_gib: Annotated[float, Field(ge=0)] | None = None
     swa_full_tokens_ratio: Annotated[float, Field(gt=0, le=1)] | None = None

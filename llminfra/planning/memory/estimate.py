@@ -138,7 +138,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         gpu = gpu_of_memory(case.total_gpu_gib)
     total = case.total_gpu_gib or (gpu.memory_gib if gpu else None)
     settings = resolve(facts, case, profile, gpu, total)
-    profile = runner_rules(facts, profile, quantized=settings.quant is not None)
+    profile = runner_rules(facts, profile, quantized=settings.quant is not None, asked=case.use_v2)
     shards = Shards(
         tp=settings.tp,
         pp=settings.pp,

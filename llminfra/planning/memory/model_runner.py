@@ -19,8 +19,10 @@ COUNT_BYTES = 4
 bit for each (vllm/v1/worker/gpu/sample/penalties.py 0.22.1-0.33.0)."""
 
 
-def second_runner(facts: ModelFacts, profile: EngineProfile, *, quantized: bool) -> bool:
-    """Whether the release runs the model with its second runner by default."""
+def second_runner(facts: ModelFacts, profile: EngineProfile, *, quantized: bool, asked: bool | None = None) -> bool:
+    """Whether the release runs the model with its second runner, as ``VLLM_USE_V2_MODEL_RUNNER`` asks or by default."""
+    if asked is not None and profile.v2_models:
+        return asked
     if profile.v2_models == EVERY:
         return True
     if not profile.v2_models or not facts.generative or (quantized and not profile.v2_quantized):
@@ -32,9 +34,11 @@ def second_runner(facts: ModelFacts, profile: EngineProfile, *, quantized: bool)
     return listed or (attends and not facts.is_hybrid and not facts.is_moe)
 
 
-def runner_rules(facts: ModelFacts, profile: EngineProfile, *, quantized: bool) -> EngineProfile:
+def runner_rules(
+    facts: ModelFacts, profile: EngineProfile, *, quantized: bool, asked: bool | None = None
+) -> EngineProfile:
     """Rules of the release for this model: the first runner's, or those of the second where it is taken."""
-    if not second_runner(facts, profile, quantized=quantized):
+    if not second_runner(facts, profile, quantized=quantized, asked=asked):
         return profile
     return replace(
         profile,
