@@ -80,7 +80,7 @@ def test_a_run_of_few_requests_counts_its_start() -> None:
     (series,) = {
         id(item.series): item.series  # type: ignore[attr-defined]  # rows of a table
         for item in figures()
-        if item.series["source"] == "vultr-b200" and item.series["tensor"] == 2  # type: ignore[attr-defined]
+        if item.series["source"] == "vultr-b200" and item.series["tensor"] == 2  # type: ignore[attr-defined]  # as above
     }.values()
     first = {
         requests: next(

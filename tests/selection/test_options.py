@@ -119,7 +119,7 @@ def test_a_model_without_a_home() -> None:
 
 def test_a_model_larger_than_an_instance_is_offered_over_several() -> None:
     def over_nodes(**case: object) -> tuple[Option, ...]:
-        return listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1, over_nodes=True, **case)  # type: ignore[arg-type]
+        return listed("deepseek-ai/DeepSeek-R1-0528", concurrency=1, over_nodes=True, **case)  # type: ignore[arg-type]  # by name
 
     found = one(over_nodes(), "p5.48xlarge")
     assert found.fits
