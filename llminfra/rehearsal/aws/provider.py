@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llminfra.rehearsal.aws import data_sources, deletion, recomputed, rules, side_effects
@@ -31,6 +32,8 @@ class AwsProvider:
         account: The account's id.
         region: Region of a provider block without one.
         faults: Which calls fail on purpose.
+        turn: Held from the look at the world to the change of it: Terraform asks for several resources at once, and
+            two that contradict each other would each find a world without the other.
     """
 
     schema: ProviderSchema
@@ -38,6 +41,7 @@ class AwsProvider:
     account: str
     region: str
     faults: FaultInjector
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def validate_provider(self, config: State) -> Sequence[Problem]:
         """The provider block."""
@@ -81,6 +85,10 @@ class AwsProvider:
 
     def create(self, session: Session, type_name: str, planned: State, config: State) -> Applied:
         """Create one resource in the world."""
+        with self.turn:
+            return self._create(session, type_name, planned, config)
+
+    def _create(self, session: Session, type_name: str, planned: State, config: State) -> Applied:
         scene = self._scene(session, planned)
         subject = Subject(type_name, planned)
         problems = [*rules.config_problems(Subject(type_name, config)), *rules.world_problems(scene, subject)]
@@ -110,6 +118,12 @@ class AwsProvider:
         self, session: Session, type_name: str, key: str, prior: State, planned: State, config: State
     ) -> Applied:
         """Change one resource in place."""
+        with self.turn:
+            return self._update(session, type_name, key, prior, planned, config)
+
+    def _update(
+        self, session: Session, type_name: str, key: str, prior: State, planned: State, config: State
+    ) -> Applied:
         scene = self._scene(session, planned)
         subject = Subject(type_name, planned)
         problems = [*rules.config_problems(Subject(type_name, config)), *rules.world_problems(scene, subject)]
@@ -129,6 +143,10 @@ class AwsProvider:
 
     def delete(self, session: Session, type_name: str, key: str, prior: State) -> Sequence[Problem]:
         """Remove one resource, unless something that AWS protects still needs it."""
+        with self.turn:
+            return self._delete(session, type_name, key, prior)
+
+    def _delete(self, session: Session, type_name: str, key: str, prior: State) -> Sequence[Problem]:
         scene = self._scene(session, prior)
         key = key or self._key(type_name, prior)
         problems = tuple(deletion.problems(scene, Subject(type_name, prior), key))
