@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from llminfra.catalog.price_file import VARIABLE, Kind
 from llminfra.diagnostics import UsageError
@@ -73,7 +73,7 @@ def find_options(
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.stated import stated
     from llminfra.planning.performance import Load
-    from llminfra.planning.selection import SPAN_NODES, list_options, typical_load
+    from llminfra.planning.selection import SPAN_NODES, list_options
 
     if sort_by not in SORTS:
         msg = f"--sort is one of {', '.join(SORTS)}, got {sort_by!r}"
@@ -106,7 +106,7 @@ def find_options(
     if (length := beyond_context(facts, case)) is not None:
         options = tuple(_refused(option, length[0]) for option in options)
     longest = case.max_model_len or facts.max_position_embeddings
-    typical = typical_load(load, longest, concurrency)
+    typical = replace(load, concurrency=concurrency).within(longest)
     asked = Asked(
         model=case.model,
         engine=f"{case.engine} {case.engine_version}",

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.planning.facts import numbers
-from llminfra.planning.memory import divisibility_findings
-from llminfra.planning.memory.settings import quantization
+from llminfra.planning.parallelism import shape_findings
 from llminfra.spec.engines.vllm import VLLM
 
 if TYPE_CHECKING:
@@ -73,17 +72,7 @@ def _check_stages(
 
 def _check_shapes(endpoint: Endpoint, facts: ModelFacts, case: FitCase, chosen: Candidate, findings: Findings) -> None:
     """What this engine and release, with these context ranks, do not divide, although others do."""
-    spread = chosen.parallelism
-    for item in divisibility_findings(
-        facts,
-        spread.tensor,
-        spread.pipeline,
-        ep=spread.tensor * spread.data if spread.expert else 1,
-        quant=quantization(facts, case),
-        dcp=case.decode_context_parallel or 1,
-        engine=case.engine,
-        version=case.engine_version,
-    ):
+    for item in shape_findings(facts, case, chosen.parallelism):
         if not item.fatal and item.code != "LLM_SHAPE_6":
             continue
         report = findings.error if item.fatal else findings.warning

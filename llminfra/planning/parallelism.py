@@ -13,6 +13,7 @@ from llminfra.planning.performance import Load, PerformanceEstimate, Replica, re
 from llminfra.spec.endpoint import Parallelism
 
 if TYPE_CHECKING:
+    from llminfra.catalog.gpus import Gpu
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.spec.endpoint import Endpoint, Slo
@@ -31,12 +32,9 @@ class Promise(Struct, frozen=True, kw_only=True):
 
     def load(self, longest: int | None) -> Load:
         """The callers: typical requests, cut to the context length."""
-        prompt = self.slo.prompt_tokens if self.slo else Load().prompt_tokens
-        output = self.slo.output_tokens if self.slo else Load().output_tokens
-        if longest:
-            output = max(1, min(output, longest // 2))
-            prompt = max(1, min(prompt, longest - output))
-        return Load(prompt_tokens=prompt, output_tokens=output, concurrency=self.concurrency)
+        asked = self.slo or Load()
+        load = Load(prompt_tokens=asked.prompt_tokens, output_tokens=asked.output_tokens, concurrency=self.concurrency)
+        return load.within(longest)
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
@@ -132,10 +130,11 @@ def judge(
     fit, problems = fitted(facts, sized, parallelism)
     price = pool.usd_per_node_hour
     usd = None if price is None else price * parallelism.gpus / pool.gpus_per_node
-    asked = None
-    if fit.fits is True and not problems:
-        asked = _replica(facts, sized, fit, pool, parallelism)
-    load = (promise or Promise()).load(fit.max_model_len)
+    gpu, speed = find_gpu(pool.gpu), None
+    if fit.fits is True and not problems and gpu is not None:
+        wires = pool.main_type.network_gbps
+        asked = fitted_replica(facts, sized, fit, gpu, parallelism, per_node=pool.gpus_per_node, network_gbps=wires)
+        speed = asked.estimate((promise or Promise()).load(fit.max_model_len))
     return Candidate(
         parallelism=parallelism,
         nodes=max(1, -(-parallelism.gpus // pool.gpus_per_node)),
@@ -143,8 +142,8 @@ def judge(
         concurrency=(fit.max_concurrency or 0.0) * parallelism.data,
         problems=problems,
         usd_per_hour=usd,
-        performance=asked.estimate(load) if asked else None,
-        usd_per_million_tokens=usd_per_million_tokens(asked, load, usd) if asked else None,
+        performance=speed,
+        usd_per_million_tokens=speed.usd_per_million_tokens(usd) if speed and usd is not None else None,
     )
 
 
@@ -166,17 +165,7 @@ def fitted(facts: ModelFacts, case: FitCase, parallelism: Parallelism) -> tuple[
 
     What cannot be cut has no memory to plan: its fit is a refusal in the engine's words.
     """
-    shapes = divisibility_findings(
-        facts,
-        parallelism.tensor,
-        parallelism.pipeline,
-        ep=parallelism.tensor * parallelism.data if parallelism.expert else 1,
-        quant=quantization(facts, case),
-        dcp=case.decode_context_parallel or 1,
-        engine=case.engine,
-        version=case.engine_version,
-    )
-    problems = tuple(item for item in shapes if item.fatal)
+    problems = tuple(item for item in shape_findings(facts, case, parallelism) if item.fatal)
     if not problems:
         return estimate(facts, case), ()
     first = problems[0]
@@ -185,33 +174,50 @@ def fitted(facts: ModelFacts, case: FitCase, parallelism: Parallelism) -> tuple[
     return unplaced.model_copy(update=refused), problems
 
 
-def usd_per_million_tokens(asked: Replica, load: Load, usd_per_hour: float | None) -> float | None:
-    """Price of a million output tokens, with as many callers as the replica runs at once."""
-    if usd_per_hour is None:
-        return None
-    full = Load(
-        prompt_tokens=load.prompt_tokens,
-        output_tokens=load.output_tokens,
-        concurrency=max(1, int(asked.most_running(load))),
+def shape_findings(facts: ModelFacts, case: FitCase, spread: Parallelism) -> tuple[ShapeFinding, ...]:
+    """What the engine and release of a case do not divide over a spread."""
+    return divisibility_findings(
+        facts,
+        spread.tensor,
+        spread.pipeline,
+        ep=spread.tensor * spread.data if spread.expert else 1,
+        quant=quantization(facts, case),
+        dcp=case.decode_context_parallel or 1,
+        engine=case.engine,
+        version=case.engine_version,
     )
-    return usd_per_hour / 3600 / asked.estimate(full).output_tokens_per_s * 1e6
 
 
-def _replica(
-    facts: ModelFacts, case: FitCase, fit: FitResult, pool: PoolPlan, parallelism: Parallelism
-) -> Replica | None:
-    gpu = find_gpu(pool.gpu)
-    if gpu is None:
-        return None
+def fitted_replica(
+    facts: ModelFacts,
+    case: FitCase,
+    fit: FitResult,
+    gpu: Gpu,
+    spread: Parallelism,
+    *,
+    per_node: int,
+    network_gbps: float,
+) -> Replica:
+    """A replica with the batch and the cache that were found for it.
+
+    Args:
+        facts: The model.
+        case: Engine settings, spread like this.
+        fit: What they came to.
+        gpu: The device.
+        spread: The spread.
+        per_node: GPUs of a node that belong to the replica.
+        network_gbps: Between nodes.
+    """
     return replica(
         facts,
         gpu,
-        parallelism,
+        spread,
         quant=quantization(facts, case),
         dtype=case.dtype or "bfloat16",
         kv_bytes=kv_element_bytes(fit.kv_cache_dtype or "auto", case.dtype or facts.dtype, facts.head_dim),
-        gpus_per_node=pool.gpus_per_node,
-        network_gbps=pool.main_type.network_gbps,
+        gpus_per_node=per_node,
+        network_gbps=network_gbps,
         max_num_batched_tokens=fit.max_num_batched_tokens or 8192,
         max_num_seqs=fit.max_num_seqs or 256,
         cache_tokens=fit.kv_cache_tokens,

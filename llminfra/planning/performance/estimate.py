@@ -106,6 +106,10 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     full: FullLoad | None = None
     assumptions: tuple[str, ...] = ASSUMPTIONS
 
+    def usd_per_million_tokens(self, usd_per_hour: float) -> float | None:
+        """Price of a million output tokens of a full replica that costs this much."""
+        return usd_per_hour / 3600 / self.full.output_tokens_per_s * 1e6 if self.full else None
+
     def out_of_reach(self, *, ttft_ms: float | None = None, tpot_ms: float | None = None) -> bool:
         """Whether a target is missed by more than the uncertainty of the figure that it is for."""
         return bool(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -25,6 +26,13 @@ class Load(Struct, frozen=True, kw_only=True):
     def mean_context(self) -> float:
         """Tokens that a running request holds on average: the prompt and half of the answer."""
         return self.prompt_tokens + self.output_tokens / 2
+
+    def within(self, longest: int | None) -> Load:
+        """The same callers with requests cut to a context of ``longest`` tokens, half of it at most for the answer."""
+        if not longest:
+            return self
+        output = max(1, min(self.output_tokens, longest // 2))
+        return replace(self, output_tokens=output, prompt_tokens=max(1, min(self.prompt_tokens, longest - output)))
 
     @property
     def words(self) -> str:

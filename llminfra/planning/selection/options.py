@@ -15,7 +15,7 @@ from llminfra.catalog.models import ModelFacts
 from llminfra.catalog.price_file import Kind
 from llminfra.planning.memory import FitCase
 from llminfra.planning.performance import Load
-from llminfra.planning.selection.placing import Placed, place, place_over_nodes, typical_load
+from llminfra.planning.selection.placing import Placed, place, place_over_nodes
 from llminfra.spec.endpoint import Parallelism
 
 SortBy = Literal["instance", "replica", "tokens"]
@@ -114,7 +114,9 @@ def list_options(
         among: Names of the types to look at; ``None``: all.
         over_nodes: Whether several instances with EFA may hold a replica that one does not.
     """
-    typical = typical_load(load or Load(), case.max_model_len or facts.max_position_embeddings, concurrency)
+    typical = replace(load or Load(), concurrency=concurrency).within(
+        case.max_model_len or facts.max_position_embeddings
+    )
     placed: dict[tuple[str, int], Placed | str] = {}
     found = []
     for instance in all_gpu_types():
@@ -167,7 +169,8 @@ def _option(
     share = None if usd is None else usd * placed.parallelism.gpus / count
     fit = placed.fit
     spare = (fit.kv_cache_memory_gib or 0.0) - (fit.kv_needed_gib or 0.0) * concurrency
-    million = None if usd is None else usd * placed.nodes / replicas / 3600 / placed.full.output_tokens_per_s * 1e6
+    full = placed.speed.full
+    million = None if usd is None else placed.speed.usd_per_million_tokens(usd * placed.nodes / replicas)
     return Option(
         instance_type=instance.name,
         gpu=gpu.name,
@@ -184,15 +187,15 @@ def _option(
         usd_per_replica_hour=share,
         price_date=price.date if price else None,
         usd_per_hour_by_purchase=every,
-        ttft_ms=placed.now.ttft_ms,
-        tpot_ms=placed.now.tpot_ms,
-        tokens_per_s=placed.now.output_tokens_per_s,
-        full_load_callers=placed.full_callers,
-        full_load_tokens_per_s=placed.full.output_tokens_per_s,
+        ttft_ms=placed.speed.ttft_ms,
+        tpot_ms=placed.speed.tpot_ms,
+        tokens_per_s=placed.speed.output_tokens_per_s,
+        full_load_callers=full.load.concurrency if full else None,
+        full_load_tokens_per_s=full.output_tokens_per_s if full else None,
         usd_per_million_tokens=million,
         tight=fit.tight,
         offered=offered,
-        explain=placed.now.explain,
+        explain=placed.speed.explain,
     )
 
 

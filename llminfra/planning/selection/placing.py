@@ -9,9 +9,10 @@ from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
 from llminfra.planning.gpu_support import gpu_problems
-from llminfra.planning.memory import FitCase, FitResult, divisibility_findings, estimate
-from llminfra.planning.memory.settings import kv_element_bytes, quantization
-from llminfra.planning.performance import Load, PerformanceEstimate, Replica, replica
+from llminfra.planning.memory import FitCase, FitResult
+from llminfra.planning.memory.settings import quantization
+from llminfra.planning.parallelism import fitted, fitted_replica, sized_for
+from llminfra.planning.performance import Load, PerformanceEstimate
 from llminfra.spec.endpoint import Parallelism
 
 _NODES = (2, 3, 4)
@@ -25,17 +26,8 @@ class Placed(Struct, frozen=True, kw_only=True):
     parallelism: Parallelism
     fit: FitResult
     concurrency: float
-    now: PerformanceEstimate
-    full: PerformanceEstimate
-    full_callers: int
+    speed: PerformanceEstimate
     nodes: int = 1
-
-
-def typical_load(load: Load, longest: int, concurrency: int) -> Load:
-    """The typical request, cut to the context where that is shorter."""
-    output = max(1, min(load.output_tokens, longest // 2)) if longest else load.output_tokens
-    prompt = max(1, min(load.prompt_tokens, longest - output)) if longest else load.prompt_tokens
-    return Load(prompt_tokens=prompt, output_tokens=output, concurrency=concurrency)
 
 
 def place(
@@ -133,58 +125,20 @@ def _try(
     *,
     nodes: int = 1,
 ) -> Placed | str:
-    sized = case.model_copy(
-        update={
-            "gpu": gpu.name,
-            "total_gpu_gib": None,
-            "gpus_total": shape.gpus,
-            "tensor_parallel": shape.tensor,
-            "pipeline_parallel": shape.pipeline,
-            "data_parallel": 1,
-            "expert_parallel": shape.expert,
-        }
-    )
-    quant = quantization(facts, sized)
-    ranks = shape.tensor if shape.expert else 1
-    problems = divisibility_findings(
-        facts, shape.tensor, shape.pipeline, ep=ranks, quant=quant, engine=case.engine, version=case.engine_version
-    )
-    fatal = next((item for item in problems if item.fatal), None)
-    if fatal is not None:
-        return fatal.message
-    fit = estimate(facts, sized)
+    here = case.model_copy(update={"gpu": gpu.name, "total_gpu_gib": None})
+    sized = sized_for(here, shape)
+    fit, problems = fitted(facts, sized, shape)
+    if problems:
+        return problems[0].message
     if fit.fits is not True:
         return fit.reason.partition(": ")[2] or fit.reason
     if (fit.max_concurrency or 0.0) < load.concurrency:
         return f"holds {fit.max_concurrency:.1f} requests of full length, {load.concurrency} are wished"
-    asked = _replica(facts, sized, fit, gpu, shape, network_gbps, nodes)
-    callers = max(1, int(asked.most_running(load)))
-    full = Load(prompt_tokens=load.prompt_tokens, output_tokens=load.output_tokens, concurrency=callers)
+    asked = fitted_replica(facts, sized, fit, gpu, shape, per_node=shape.gpus // nodes, network_gbps=network_gbps)
     return Placed(
         parallelism=shape,
         fit=fit,
         concurrency=fit.max_concurrency or 0.0,
-        now=asked.estimate(load),
-        full=asked.estimate(full),
-        full_callers=callers,
+        speed=asked.estimate(load),
         nodes=nodes,
-    )
-
-
-def _replica(
-    facts: ModelFacts, case: FitCase, fit: FitResult, gpu: Gpu, shape: Parallelism, network_gbps: float, nodes: int
-) -> Replica:
-    return replica(
-        facts,
-        gpu,
-        shape,
-        quant=quantization(facts, case),
-        dtype=case.dtype or "bfloat16",
-        kv_bytes=kv_element_bytes(fit.kv_cache_dtype or "auto", case.dtype or facts.dtype, facts.head_dim),
-        gpus_per_node=shape.gpus // nodes,
-        network_gbps=network_gbps,
-        max_num_batched_tokens=fit.max_num_batched_tokens or 8192,
-        max_num_seqs=fit.max_num_seqs or 256,
-        cache_tokens=fit.kv_cache_tokens,
-        eager=bool(case.enforce_eager),
     )
