@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from llminfra import VLLM, Autoscaling, Ec2, Endpoint, GpuPool, Model, ModelBucket, Platform, SageMaker, SageMakerAsync
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.serving_plan import ServingPlan
+    from llminfra.planning.plan.serving import ServingPlan
     from llminfra.spec.target import Target
 
 PAGE = Path(__file__).parents[1] / "docs" / "targets.md"

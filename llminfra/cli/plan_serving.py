@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from llminfra.planning.endpoint_plan import EndpointPlan, WeightsPlan
-    from llminfra.planning.serving_plan import ServingPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan, WeightsPlan
+    from llminfra.planning.plan.serving import ServingPlan
 
 
 def model_line(item: EndpointPlan | ServingPlan, price: str) -> RenderableType:

@@ -21,9 +21,9 @@ from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.words import dot, duration, money, span, zones
 
 if TYPE_CHECKING:
-    from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
-    from llminfra.planning.infrastructure_plan import ClusterPlan, LustrePlan, PoolPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
+    from llminfra.planning.plan.infrastructure import ClusterPlan, LustrePlan, PoolPlan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 

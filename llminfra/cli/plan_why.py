@@ -10,10 +10,10 @@ from llminfra.cli.words import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llminfra.planning.endpoint_plan import EndpointPlan
-    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.memory import FitResult
-    from llminfra.planning.serving_plan import ServingPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
+    from llminfra.planning.plan.infrastructure import PoolPlan
+    from llminfra.planning.plan.serving import ServingPlan
 
 _ROUNDED = 0.06
 """GiB that roundings of the parts may add up to."""

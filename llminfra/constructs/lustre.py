@@ -13,7 +13,7 @@ from llminfra.constructs.log_group import log_group
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.constructs.security_group import ALL_PROTOCOLS, Rule, add_rule, security_group
 from llminfra.constructs.weights_bucket import WeightsBucket
-from llminfra.planning.infrastructure_plan import LustrePlan
+from llminfra.planning.plan.infrastructure import LustrePlan
 
 _VERSION = "2.15"  # the AL2023 client cannot mount 2.10 and 2.12 (kubernetes-sigs/aws-fsx-csi-driver#437)
 _LOG_DAYS = 365

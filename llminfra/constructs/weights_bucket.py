@@ -9,7 +9,7 @@ from llminfra.constructs.bucket_guards import guard_bucket
 from llminfra.constructs.iam import Statement, policy_document
 from llminfra.constructs.kms import Key
 from llminfra.constructs.scope import Maker
-from llminfra.planning.infrastructure_plan import BucketPlan
+from llminfra.planning.plan.infrastructure import BucketPlan
 
 _KEEP_OLD_VERSIONS_DAYS = 90
 _KEEP_PARTS_DAYS = 7

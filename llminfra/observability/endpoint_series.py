@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llminfra.observability.signals import Kind
-    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 # Kubernetes' alphabet of generated names (apimachinery util/rand): what tells a Deployment's pods from those of a Job
 # or of another endpoint whose name begins alike.

@@ -7,14 +7,14 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.cost import total_cost
+from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.capacity import Spot
 
 if TYPE_CHECKING:
-    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.infrastructure import PoolPlan
 
 _COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"
 _AWS_RESERVED_ADDRESSES = 5

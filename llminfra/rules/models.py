@@ -11,8 +11,8 @@ from llminfra.rules.rule import Hit, rule
 from llminfra.rules.serving import argument
 
 if TYPE_CHECKING:
-    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 _UNSAFE_FORMATS = frozenset({"pt", "npcache", "bitsandbytes", "gguf", "dummy"})
 _ON = frozenset({"1", "true", "yes", "on"})
@@ -122,7 +122,7 @@ def weights_are_ours(plan: Plan) -> Iterator[Hit]:
     why="Weights are copied from the Hub by commit. A model without one is copied by nothing: its folder in the bucket "
     "stays empty, and no engine starts, until somebody uploads the weights by hand.",
     fix="set Model(revision=…) to the 40-digit commit, and llminfra copies it; or upload them and waive the rule",
-    source=("llminfra: planning/hub_copies.py; docs/targets.md",),
+    source=("llminfra: planning/storage/hub_copies.py; docs/targets.md",),
 )
 def buckets_are_filled(plan: Plan) -> Iterator[Hit]:
     """Readers outside the cluster of a bucket of ours, into which neither a build project nor a Job copies."""

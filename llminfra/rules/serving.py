@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.gateways import route_of
+from llminfra.planning.endpoints.gateways import route_of
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
-    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 _SPOT_NOTICE_S = 120
 _COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"

@@ -24,8 +24,10 @@ from llminfra import (
 )
 from llminfra.catalog import instances
 from llminfra.engines.invocation import EnvFromSecret, Invocation, Metrics, Probe
-from llminfra.planning.endpoint_plan import DrainPlan, EndpointPlan, PodResources, WeightsPlan
-from llminfra.planning.infrastructure_plan import (
+from llminfra.planning.hardware.nics import nic_layout
+from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import DrainPlan, EndpointPlan, PodResources, WeightsPlan
+from llminfra.planning.plan.infrastructure import (
     AddonPlan,
     BucketPlan,
     ClusterPlan,
@@ -36,9 +38,7 @@ from llminfra.planning.infrastructure_plan import (
     SystemNodesPlan,
     Taint,
 )
-from llminfra.planning.nics import nic_layout
-from llminfra.planning.plan import Plan
-from llminfra.planning.startup_plan import Phase, StartupPlan
+from llminfra.planning.plan.startup import Phase, StartupPlan
 from llminfra.spec.endpoint import Parallelism
 
 ZONES = ("us-east-1a", "us-east-1b")

@@ -10,7 +10,7 @@ from llminfra.charts.pins import chart_pin, unknown_keys
 from llminfra.charts.registry import IN_REPO_CHARTS
 from llminfra.compiler.stacks.serving import timeout_s
 from llminfra.engines.invocation import Probe
-from llminfra.planning.infrastructure_plan import NetworkPlan
+from llminfra.planning.plan.infrastructure import NetworkPlan
 from tests.compiler import plans
 
 

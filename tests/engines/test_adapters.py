@@ -27,7 +27,7 @@ from llminfra import (
 )
 from llminfra.catalog.engines import engine_release
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 DAY = dt.date(2026, 11, 23)
 H100 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), efa=True, capacity=OnDemand())

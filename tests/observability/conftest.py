@@ -16,9 +16,10 @@ from llminfra.loading.load import load
 from llminfra.observability import rule_groups
 from llminfra.observability.signals import release_signals
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
-from llminfra.planning.gateways import GatewayPlan, GatewayRoute, picker_name
+from llminfra.planning.endpoints.gateways import picker_name
 from llminfra.planning.plan import CostLine, Plan
+from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
+from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 from tests.compiler import plans
 
 

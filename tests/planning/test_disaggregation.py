@@ -32,9 +32,9 @@ from llminfra.compiler.contracts import LustreOutputs, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.compiler.releases.pd_router import pd_router_values
 from llminfra.planning import plan_platform
-from llminfra.planning.contract import contract
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.rules import run_plan
 
 DAY = dt.date(2026, 11, 23)

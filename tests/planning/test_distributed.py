@@ -22,8 +22,8 @@ from llminfra.catalog.engines import EngineRelease, engine_release, known_versio
 from llminfra.compiler.contracts import LustreOutputs, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 DAY = dt.date(2026, 11, 23)
 H200 = GpuPool(name="h200", instance_types=["p5en.48xlarge"], nodes=(0, 4), efa=True, capacity=OnDemand())

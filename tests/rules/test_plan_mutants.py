@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from llminfra import Autoscaling, Gateway, Image, Model, ModelBucket, Network, Oidc, Secret, Spot, Tenant
 from llminfra.engines.invocation import Probe
-from llminfra.planning.endpoint_plan import EndpointPlan
-from llminfra.planning.infrastructure_plan import SubnetPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.infrastructure import SubnetPlan
 from llminfra.planning.platform import plan_platform
 from llminfra.rules import LooksAt, rules, run_plan
 from tests.rules.platforms import ROOT, changed, engine, model, prod, prod_plan

@@ -22,7 +22,7 @@ from llminfra import (
     SpecError,
 )
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 DAY = dt.date(2026, 11, 23)
 L40S = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 8))

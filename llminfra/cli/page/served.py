@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from llminfra.cli.words import count, span
-from llminfra.planning.contract import contract, parameter_name
+from llminfra.planning.endpoints.contract import contract, parameter_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.plan import Plan
-    from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
-    from llminfra.planning.targets.plans import BatchPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
+    from llminfra.planning.plan.serving import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
+    from llminfra.planning.plan.targets import BatchPlan
 
 _SAGEMAKER = {"sagemaker": "SageMaker, real time", "sagemaker-async": "SageMaker, asynchronous"}
 

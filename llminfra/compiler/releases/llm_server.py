@@ -50,11 +50,12 @@ from llminfra.compiler.releases.short_start import kept_kernels, node_copy, node
 from llminfra.constructs.names import dns_suffix
 from llminfra.engines import invocation as engines
 from llminfra.observability.promql import selector
-from llminfra.planning.endpoint_plan import AdapterPlan, EndpointPlan
-from llminfra.planning.gateways import GatewayRoute, gateway_of, route_of
-from llminfra.planning.infrastructure_plan import PoolPlan
+from llminfra.planning.endpoints.gateways import gateway_of, route_of
 from llminfra.planning.plan import Plan
-from llminfra.planning.targets.plans import AsyncPlan
+from llminfra.planning.plan.endpoint import AdapterPlan, EndpointPlan
+from llminfra.planning.plan.gateways import GatewayRoute
+from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.plan.targets import AsyncPlan
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec import endpoint as spec
 

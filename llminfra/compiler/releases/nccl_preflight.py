@@ -7,8 +7,8 @@ from llminfra.charts.llm_server import Resources
 from llminfra.charts.nccl_preflight import NcclPreflightValues
 from llminfra.compiler.releases.names import POOL_LABEL
 from llminfra.compiler.releases.security import pod_security
-from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 _NETWORK_VARIABLES = ("FI_", "NCCL_", "GLOO_", "OFI_")
 # Process groups and their buffers need little; the endpoint's own share would only wait longer for a node.

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from llminfra.compiler.releases.alerting import credential
-from llminfra.planning.endpoint_plan import EndpointPlan
-from llminfra.planning.gateways import route_of
-from llminfra.planning.infrastructure_plan import PoolPlan
+from llminfra.planning.endpoints.gateways import route_of
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec.alert_receiver import AlertReceiver
 from llminfra.spec.endpoint import Autoscaling

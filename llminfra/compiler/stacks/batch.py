@@ -24,7 +24,7 @@ from llminfra.constructs.sns_topic import sns_topic, used_by_publishers
 from llminfra.constructs.state import write_outputs
 from llminfra.constructs.workload_archive import stored_archive
 from llminfra.planning.plan import Plan
-from llminfra.planning.targets.plans import BatchPlan
+from llminfra.planning.plan.targets import BatchPlan
 from llminfra.workloads import REQUIREMENTS_VARIABLE, bootstrap_command, installing_command
 
 WORKLOAD = "batch_runner"

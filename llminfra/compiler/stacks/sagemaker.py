@@ -24,9 +24,9 @@ from llminfra.constructs.sagemaker_endpoint import (
 from llminfra.constructs.sagemaker_scaling import Scaling
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.constructs.security_group import Rule, add_rule, security_group
-from llminfra.planning.contract import contract, endpoint_name
+from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
-from llminfra.planning.serving_plan import SageMakerEndpointPlan
+from llminfra.planning.plan.serving import SageMakerEndpointPlan
 from llminfra.spec.endpoint import Autoscaling
 from llminfra.spec.sagemaker import SageMakerAsync
 

@@ -18,9 +18,9 @@ from llminfra.constructs.helm_release import HelmRelease, helm_release
 from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
 from llminfra.constructs.providers import helm_provider
 from llminfra.constructs.scope import Scope
-from llminfra.planning.contract import contract
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.spec.capacity import CapacityBlock
 
 # Time for a node to come and for its first image, on top of what the pod itself may take.

@@ -11,7 +11,7 @@ from llminfra.observability.signals import signals_of
 
 if TYPE_CHECKING:
     from llminfra.charts.llm_observability import AlertRule
-    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 # Far below what one token of any model that needs two nodes sends, far above keep-alives.
 _SILENT_BYTES_PER_S = 10_000
