@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.planning.facts import numbers
-from llminfra.planning.spread.parallelism import shape_findings
 from llminfra.spec.engines.vllm import VLLM
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
-    from llminfra.planning.memory import FitCase
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.spread.parallelism import Candidate
     from llminfra.spec.endpoint import Endpoint
@@ -30,12 +28,9 @@ def check_ranks(
     chosen: Candidate,
     release: EngineRelease | None,
     findings: Findings,
-    *,
-    case: FitCase,
 ) -> bool:
     """Report what the ranks of a spread lack; false where the engine would not start."""
     known = len(findings.items)
-    _check_shapes(endpoint, facts, case, chosen, findings)
     _check_network(endpoint, pool, chosen, findings)
     _check_stages(endpoint, facts, chosen, release, findings)
     _check_copies(endpoint, pool, chosen, findings)
@@ -68,26 +63,6 @@ def _check_stages(
         runtime_message="Pipeline parallelism is not supported for this model. Supported models implement the "
         "`SupportsPP` interface.",
     )
-
-
-def _check_shapes(endpoint: Endpoint, facts: ModelFacts, case: FitCase, chosen: Candidate, findings: Findings) -> None:
-    """What this engine and release, with these context ranks, do not divide, although others do."""
-    for item in shape_findings(facts, case, chosen.parallelism):
-        if not item.fatal and item.code != "LLM_SHAPE_6":
-            continue
-        report = findings.error if item.fatal else findings.warning
-        report(
-            item.code,
-            endpoint,
-            f"endpoints.{endpoint.name}.parallelism",
-            item.message,
-            found=chosen.shape,
-            expected="a spread that divides evenly",
-            fix="set --decode-context-parallel-size to a number of ranks that hold the same head, or leave it out"
-            if item.code == "LLM_SHAPE_7"
-            else "use a tensor parallelism that leaves whole parts, or another quantization",
-            runtime_message=item.runtime_message,
-        )
 
 
 def _check_network(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, findings: Findings) -> None:

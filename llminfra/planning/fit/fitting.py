@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.planning.fit.declared import check_declared, check_place, report_uneven
 from llminfra.planning.fit.latency_targets import report_targets
 from llminfra.planning.fit.levers import BESIDE_BUDGET
-from llminfra.planning.fit.misfits import check_declared, report_misfit
+from llminfra.planning.fit.misfits import report_misfit
 from llminfra.planning.fit.remedies import remedies
 from llminfra.planning.spread.choosing import Choice, chance, choose, worth_telling
 from llminfra.planning.spread.parallelism import Candidate
@@ -43,6 +44,8 @@ def find_spread(question: Question, findings: Findings) -> Spread | None:
             expected="more memory left beside one request of full length than the estimate's error",
             fix=roomier or "lower max_model_len, or use more GPUs",
         )
+    if spread is not None:
+        report_uneven(question, spread.chosen, findings)
     return spread
 
 
@@ -50,7 +53,8 @@ def _find(question: Question, findings: Findings) -> Spread | None:
     wanted, promise = question.endpoint.parallelism, question.promise
     if not question.engine.judged:
         why = "as declared; what the server does with the memory is its own business"
-        return Spread(chosen=question.judge(wanted or Parallelism()), why=why, others=())
+        chosen = question.judge(wanted or Parallelism())
+        return Spread(chosen=chosen, why=why, others=()) if check_place(question, chosen, (), findings) else None
     options = question.options()
     if wanted is None:
         choice = choose(options, promise)

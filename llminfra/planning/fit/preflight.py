@@ -8,7 +8,6 @@ from llminfra.catalog import eks
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.gpu_support import driver_problem, gpu_problems
-from llminfra.planning.memory import divisibility_findings
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -90,7 +89,6 @@ def check_start(
     _check_access(endpoint, facts, weights, findings)
     _check_host_memory(endpoint, weights, resources, findings)
     _check_wires(endpoint, pool, chosen, findings)
-    _check_shapes(endpoint, facts, chosen, findings)
     _check_arguments(endpoint, pool, findings)
 
 
@@ -186,28 +184,6 @@ def _check_wires(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, findings
             fix="check the EFA installer of the image, and use one image for all nodes",
             runtime_message="no message: warm-up does not end",
         )
-
-
-def _check_shapes(endpoint: Endpoint, facts: ModelFacts, chosen: Candidate, findings: Findings) -> None:
-    """Waste in a spread that the user declared; the planner's own choice was weighed against others."""
-    spread = chosen.parallelism
-    if endpoint.parallelism is None:
-        return
-    shapes = divisibility_findings(
-        facts, spread.tensor, spread.pipeline, ep=spread.tensor * spread.data if spread.expert else 1
-    )
-    for item in shapes:
-        # Groups of quantized weights depend on the release, and were reported with it.
-        if not item.fatal and item.code != "LLM_SHAPE_6":
-            findings.warning(
-                item.code,
-                endpoint,
-                f"endpoints.{endpoint.name}.parallelism",
-                item.message,
-                found=chosen.shape,
-                expected="a spread that divides evenly",
-                fix="use fewer GPUs a replica and more replicas, or leave parallelism to the planner",
-            )
 
 
 def _check_arguments(endpoint: Endpoint, pool: PoolPlan, findings: Findings) -> None:

@@ -11,6 +11,7 @@ from llminfra.catalog import sagemaker
 from llminfra.planning.fit import levers
 from llminfra.planning.hardware.nics import nic_layout
 from llminfra.planning.selection import Option, list_options
+from llminfra.planning.served.memory_options import memory_data
 from llminfra.planning.spread.choosing import choose
 from llminfra.planning.spread.parallelism import Candidate, fitted, judge, shape_of, sized_for
 from llminfra.planning.spread.spreads import MOST_NODES
@@ -25,6 +26,7 @@ _SHAPES_TRIED = 4
 _SHOWN = 2
 _SHORTEST = 512
 _LENGTH_STEP = 64
+_CONTEXT_RANKS = "LLM_SHAPE_7"
 
 # What costs nothing, then what costs speed, then what costs quality.
 _FREE: tuple[Lever, ...] = (levers.small_utilization,)
@@ -146,6 +148,22 @@ def _works(question: Question, option: Candidate) -> Candidate | None:
     found = question.judge(shape)
     allowed = found.performance.spread if found.performance else 1.0
     return found if found.meets(promise.concurrency) and found.miss(promise.slo) <= allowed else None
+
+
+def fewer_context_ranks(question: Question, tried: tuple[Candidate, ...]) -> Remedy | None:
+    """The most context ranks that share out copies of a head, or none, where it is only they that do not divide."""
+    ranks = min(question.case.decode_context_parallel or 1, max(option.parallelism.tensor for option in tried) + 1)
+    if not any(problem.code == _CONTEXT_RANKS for option in tried for problem in option.problems):
+        return None
+    names: dict[str, str] = memory_data()["counted"][question.engine.kind]
+    flag = next(name for name, setting in names.items() if setting == "decode_context_parallel")
+    for count in range(ranks - 1, 0, -1):
+        changed = levers.changed(question, decode_context_parallel=count)
+        for option in misfits(tried):
+            works = _works(changed, option)
+            if works is not None:
+                return Remedy(text=f"set {flag} to {count}" if count > 1 else f"leave {flag} out", gives=works)
+    return None
 
 
 def more_nodes(question: Question) -> Remedy | None:

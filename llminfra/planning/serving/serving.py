@@ -121,7 +121,7 @@ def plan_serving(
         release = release_with_efa(endpoint, findings)
         if release is None:
             return None
-    if not check_ranks(endpoint, facts, pool, chosen, release, findings, case=case):
+    if not check_ranks(endpoint, facts, pool, chosen, release, findings):
         return None
     if not check_role_shape(endpoint, chosen, role, findings):
         return None
