@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
 from llminfra.rules.credentials import credential_kind, looks_random, names_a_secret
+from llminfra.rules.planned import argument
 from llminfra.rules.rule import Hit, rule
-from llminfra.rules.serving import argument
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
