@@ -62,7 +62,7 @@ def recorded(endpoint: EndpointPlan, signal: str, kind: Kind) -> str:
 def pod_pattern(endpoint: EndpointPlan) -> str:
     """Regular expression of the endpoint's pod names."""
     name = exactly(endpoint.name)
-    if endpoint.nodes_per_replica > 1:
+    if endpoint.nodes > 1:
         return f"{name}-lws-[0-9]+(-[0-9]+)?"
     return f"{name}-{_SAFE}{{6,10}}-{_SAFE}{{5}}"
 

@@ -36,10 +36,10 @@ def no_gangs_on_spot(plan: Plan) -> Iterator[Hit]:
     """Multi-node replicas on pools that may use spot."""
     for endpoint in plan.endpoints:
         pool = plan.pool(endpoint.pool)
-        if endpoint.nodes_per_replica > 1 and "spot" in pool.capacity_types:
+        if endpoint.nodes > 1 and "spot" in pool.capacity_types:
             yield Hit(
                 path=f"endpoints.{endpoint.name}.on",
-                message=f"a replica spans {endpoint.nodes_per_replica} spot nodes of pool {pool.name}",
+                message=f"a replica spans {endpoint.nodes} spot nodes of pool {pool.name}",
                 found="spot",
                 expected="on-demand or reserved capacity",
             )

@@ -229,7 +229,7 @@ def test_a_replica_over_two_nodes_is_a_group_with_probed_workers(synth):
     worker = Probe(path=None, port=29501, period_s=10, timeout_s=10, failure_threshold=6, command=("true",))
     call = plans.invocation(worker_probe=worker, worker_args=("--headless",), added_capabilities=("IPC_LOCK",))
     resources = replace(plans.chat().resources, efa=32, gpus=8)
-    plan = plans.plan(plans.chat(nodes_per_replica=2, invocation=call, resources=resources))
+    plan = plans.plan(plans.chat(nodes=2, invocation=call, resources=resources))
     stacks = synth(plan)
     values = _values(stacks["serving"]["resource"]["helm_release"]["chat"])
     assert values["group"]["size"] == 2

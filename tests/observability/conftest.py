@@ -79,7 +79,7 @@ def full_plan() -> Plan:
     own = Metrics(port=9000, path="/m", waiting="my_queue", running=None, kv_usage=None, model_label="")
     call = plans.invocation()
     call = replace(call, worker_probe=call.startup)
-    wide = endpoint("wide", "vllm", "0.30.0", pool="h100", nodes_per_replica=2, invocation=call)
+    wide = endpoint("wide", "vllm", "0.30.0", pool="h100", nodes=2, invocation=call)
     wide = replace(wide, resources=replace(wide.resources, efa=32))
     made = [
         *(

@@ -296,7 +296,7 @@ def test_workers_of_a_group_are_probed() -> None:
     """Row 19: a headless rank answers no HTTP, and still restarts when its leader is gone."""
     plan = planned(P5, Model(id="deepseek-ai/DeepSeek-R1-0528"), VLLM(max_model_len=8192))
     (endpoint,) = plan.endpoints
-    assert endpoint.nodes_per_replica > 1
+    assert endpoint.nodes > 1
     assert endpoint.invocation.worker_probe is not None
     assert endpoint.invocation.worker_probe.command
 

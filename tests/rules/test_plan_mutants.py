@@ -45,13 +45,13 @@ def from_spec(**changes: object) -> Callable[[], Plan]:
 
 def cap_3() -> Plan:
     # The planner gives a replica several nodes only where there is EFA, and such a pool may not be spot by default.
-    plan = planned(prod_plan(), "chat", nodes_per_replica=2)
+    plan = planned(prod_plan(), "chat", nodes=2)
     return pooled(plan, "h100", capacity_types=("spot",))
 
 
 def dist_7() -> Plan:
     # Over TCP, on a pool without EFA: one that has it lies in one zone.
-    plan = planned(prod_plan(), "assistant", nodes_per_replica=2, max_replicas=6)
+    plan = planned(prod_plan(), "assistant", nodes=2, max_replicas=6)
     return pooled(plan, "l40s", capacity_types=("on-demand",))
 
 

@@ -137,7 +137,7 @@ def test_stages_inside_a_node_where_heads_do_not_divide() -> None:
     model = Model(id="Qwen/Qwen2.5-7B-Instruct", dtype="float16")
     endpoint = planned(pool, model=model, engine=VLLM(max_model_len=32_768), concurrency=24)
     assert endpoint.parallelism.pipeline > 1
-    assert endpoint.nodes_per_replica == 1
+    assert endpoint.nodes == 1
     assert (endpoint.fit.max_concurrency or 0) >= 24
 
 

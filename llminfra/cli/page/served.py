@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.planning.plan import Plan
-    from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.serving import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
     from llminfra.planning.plan.targets import BatchPlan
 
@@ -38,7 +37,7 @@ class Served(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    plan: EndpointPlan | ServingPlan
+    plan: ServingPlan
     place: str
     machine: str
     zones: tuple[str, ...]
@@ -71,7 +70,7 @@ def _served(plan: Plan) -> Iterator[Served]:
             machine=item.instance_type,
             zones=pool.zones,
             gpus=pool.gpus_per_node,
-            machines=item.nodes_per_replica,
+            machines=item.nodes,
             scale=_replicas(item.min_replicas, item.max_replicas),
             address=contract(router or item, plan).address,
             parameter=parameter_name(plan.platform.name, item.part_of or item.name),

@@ -23,7 +23,7 @@ def nccl_preflight_values(endpoint: EndpointPlan, plan: Plan) -> NcclPreflightVa
     return NcclPreflightValues(
         name=preflight_name(endpoint),
         image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
-        nodes=endpoint.nodes_per_replica,
+        nodes=endpoint.nodes,
         env={name: value for name, value in call.env.items() if name.startswith(_NETWORK_VARIABLES)},
         resources=Resources(
             cpu_millis=pod.gpus * _CPU_MILLIS_PER_GPU,
@@ -42,7 +42,7 @@ def nccl_preflight_values(endpoint: EndpointPlan, plan: Plan) -> NcclPreflightVa
 
 def has_preflight(endpoint: EndpointPlan) -> bool:
     """Whether there is something to test: ranks on several nodes, and EFA between them."""
-    return endpoint.spec.preflight and endpoint.nodes_per_replica > 1 and endpoint.resources.efa > 0
+    return endpoint.spec.preflight and endpoint.nodes > 1 and endpoint.resources.efa > 0
 
 
 def preflight_name(endpoint: EndpointPlan) -> str:

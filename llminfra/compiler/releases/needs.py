@@ -43,7 +43,7 @@ def needs_of(plan: Plan) -> Needs:
         keda=any(scales(item, plan) for item in plan.endpoints) or any(queues),
         keda_queues=queues,
         external_secrets=bool(secret_names(plan)),
-        lws=any(item.nodes_per_replica > 1 for item in plan.endpoints),
+        lws=any(item.nodes > 1 for item in plan.endpoints),
         gateway=bool(plan.gateways),
         load_balancer=any(item.balanced for item in plan.gateways),
         fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in addons,

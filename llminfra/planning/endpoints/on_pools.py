@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
@@ -104,36 +104,12 @@ def _plan_endpoint(
         return None
     gpus = serving.parallelism.gpus
     return EndpointPlan(
-        name=serving.name,
-        spec=endpoint,
+        **asdict(serving),
         namespace=NAMESPACE,
         service_account=endpoint.name,
         pool=pool.name,
-        instance_type=serving.instance_type,
-        model_id=serving.model_id,
-        revision=serving.revision,
-        served_name=serving.served_name,
-        engine=serving.engine,
-        engine_version=serving.engine_version,
-        invocation=serving.invocation,
-        parallelism=serving.parallelism,
-        parallelism_why=serving.parallelism_why,
-        nodes_per_replica=serving.nodes,
         replicas_per_node=max(1, pool.gpus_per_node // gpus) if serving.nodes == 1 else 0,
-        min_replicas=serving.min_replicas,
-        max_replicas=serving.max_replicas,
-        weights=serving.weights,
-        fit=serving.fit,
-        resources=serving.resources,
-        startup=serving.startup,
-        drain=serving.drain,
         rollout=_rollout(pool, gpus, serving.max_replicas),
-        candidates=serving.candidates,
-        usd_per_replica_hour=serving.usd_per_replica_hour,
-        performance=serving.performance,
-        usd_per_million_tokens=serving.usd_per_million_tokens,
-        adapters=serving.adapters,
-        compile_cache=serving.compile_cache,
     )
 
 

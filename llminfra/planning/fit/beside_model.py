@@ -15,7 +15,7 @@ from llminfra.engines.given import Given, last
 from llminfra.planning.findings import Findings
 from llminfra.planning.fit.fitting import Spread, find_spread
 from llminfra.planning.memory import FitCase, estimate
-from llminfra.planning.plan.endpoint import AdapterPlan
+from llminfra.planning.plan.serving import AdapterPlan
 from llminfra.planning.served.adapters import adapters_gib
 from llminfra.planning.served.memory_options import draft_option, draft_settings, is_mtp, memory_data
 from llminfra.spec.endpoint import Parallelism

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan.endpoint import PodResources, WeightsPlan
     from llminfra.planning.plan.infrastructure import PoolPlan
+    from llminfra.planning.plan.serving import PodResources, WeightsPlan
     from llminfra.planning.spread.parallelism import Candidate
     from llminfra.spec.endpoint import Endpoint
 

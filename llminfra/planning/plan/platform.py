@@ -88,7 +88,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         return not errors(self.diagnostics)
 
     @property
-    def served(self) -> tuple[tuple[str, EndpointPlan | ServingPlan], ...]:
+    def served(self) -> tuple[tuple[str, ServingPlan], ...]:
         """Every model that an engine serves, on any target and in jobs, with the spec path of what serves it."""
         return (
             *((f"endpoints.{item.name}", item) for item in self.endpoints),

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from llminfra.planning.hardware.nics import Nic
     from llminfra.planning.memory import FitResult
     from llminfra.planning.performance import PerformanceEstimate
-    from llminfra.planning.plan.endpoint import AdapterPlan, CompileCachePlan, DrainPlan, PodResources, WeightsPlan
     from llminfra.planning.plan.startup import StartupPlan
     from llminfra.spec.ec2 import Ec2
     from llminfra.spec.endpoint import Endpoint, Parallelism
@@ -20,6 +19,70 @@ if TYPE_CHECKING:
 
 Place = Literal["eks", "ec2", "sagemaker"]
 """Who starts the container."""
+
+
+class WeightsPlan(Struct, frozen=True, kw_only=True):
+    """Where an endpoint reads its weights from, and how fast.
+
+    ``model_argument`` is what the engine is told to load: an ``s3://`` URI, a path under ``mount_path``, or a Hub id.
+    ``bucket`` is streamed by the engine, ``mountpoint`` is the bucket as files through Mountpoint for S3, ``copied`` is
+    a copy on the instance's own disk that is made before the engine starts, ``nvme`` such a copy on a node's disks that
+    the node's pods share. ``key`` is the model's prefix in the bucket, without a slash at its end; ``copy_mb_per_s`` is
+    how fast a node copies the model, where that is a step of its own. The sources say where the rates come from.
+    """
+
+    kind: Literal["bucket", "mountpoint", "lustre", "hub", "copied", "nvme"]
+    storage: str | None
+    model_argument: str
+    key: str | None
+    mount_path: str | None
+    bytes_total: int
+    read_mb_per_s: float
+    read_source: str
+    copy_mb_per_s: float | None = None
+    copy_source: str = ""
+
+
+class CompileCachePlan(Struct, frozen=True, kw_only=True):
+    """Where the compiled kernels of an endpoint are kept: one object, for this engine, model, GPU and command line."""
+
+    bucket: str
+    key: str
+
+
+class AdapterPlan(Struct, frozen=True, kw_only=True):
+    """A LoRA adapter: where it lies, and where the pod sees it.
+
+    ``model_id`` and ``revision`` name it on the Hub where it is copied from there. ``key`` has no slash at its end.
+    """
+
+    name: str
+    rank: int
+    bucket: str
+    key: str
+    mount_path: str
+    model_id: str | None = None
+    revision: str | None = None
+
+
+class PodResources(Struct, frozen=True, kw_only=True):
+    """Requests of one pod (equal to its limits for GPU, EFA and memory)."""
+
+    gpus: int
+    efa: int
+    cpu_millis: int
+    memory_mib: int
+    shm_mib: int
+    ephemeral_gib: int
+    huge_pages_mib: int = 0
+
+
+class DrainPlan(Struct, frozen=True, kw_only=True):
+    """How a pod leaves: preStop sleep, the engine's own drain, and the grace period above both (seconds)."""
+
+    pre_stop_s: int
+    engine_s: int
+    grace_s: int
 
 
 class ServingPlan(Struct, frozen=True, kw_only=True):

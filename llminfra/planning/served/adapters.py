@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog.models.facts import Attention, Mla
-from llminfra.planning.plan.endpoint import AdapterPlan
+from llminfra.planning.plan.serving import AdapterPlan
 
 if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts

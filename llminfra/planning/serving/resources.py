@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from llminfra.planning.facts import number, numbers
-from llminfra.planning.plan.endpoint import PodResources
+from llminfra.planning.plan.serving import PodResources
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType

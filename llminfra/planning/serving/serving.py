@@ -11,9 +11,8 @@ from llminfra.planning.facts import number
 from llminfra.planning.fit.beside_model import spread_beside
 from llminfra.planning.fit.distributed import check_ranks, has_stages
 from llminfra.planning.fit.preflight import check_device, check_start
-from llminfra.planning.plan.endpoint import DrainPlan
 from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
-from llminfra.planning.plan.serving import Place, ServingPlan
+from llminfra.planning.plan.serving import DrainPlan, Place, ServingPlan
 from llminfra.planning.served.adapters import adapters_gib, plan_adapters
 from llminfra.planning.served.endpoint_model import checkpoint_bytes, model_facts
 from llminfra.planning.served.engine_release import find_release, release_for_sagemaker, release_with_efa
@@ -35,7 +34,7 @@ from llminfra.spec.endpoint import Autoscaling
 if TYPE_CHECKING:
     from llminfra.engines.job import Role
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan.endpoint import WeightsPlan
+    from llminfra.planning.plan.serving import WeightsPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 

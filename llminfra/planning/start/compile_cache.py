@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from llminfra.planning.plan.endpoint import CompileCachePlan
+from llminfra.planning.plan.serving import CompileCachePlan
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation

@@ -21,8 +21,8 @@ from llminfra.planning.storage.load_rates import (
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
-    from llminfra.planning.plan.endpoint import WeightsPlan
     from llminfra.planning.plan.infrastructure import LustrePlan
+    from llminfra.planning.plan.serving import WeightsPlan
 
 _FILE = "cold_start"
 _GIB_PER_TIB = 1024

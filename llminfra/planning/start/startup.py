@@ -14,8 +14,8 @@ from llminfra.planning.start.start_choices import ImageSource, chosen, image_cho
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
-    from llminfra.planning.plan.endpoint import WeightsPlan
     from llminfra.planning.plan.infrastructure import LustrePlan
+    from llminfra.planning.plan.serving import WeightsPlan
 
 _FILE = "cold_start"
 _MOST_ADVICE = 3

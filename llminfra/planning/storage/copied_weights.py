@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from llminfra.planning.plan.endpoint import WeightsPlan
+from llminfra.planning.plan.serving import WeightsPlan
 from llminfra.planning.storage.load_rates import disk_mb_per_s, hub_rate, s3_rate
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from llminfra.planning.plan.hub_copies import HubCopyPlan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llminfra.planning.plan.endpoint import EndpointPlan, WeightsPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import BucketPlan
+    from llminfra.planning.plan.serving import WeightsPlan
     from llminfra.spec.model import Model
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number
-from llminfra.planning.plan.endpoint import WeightsPlan
+from llminfra.planning.plan.serving import WeightsPlan
 from llminfra.planning.storage.load_rates import nvme_copy_rate, nvme_read_rate
 from llminfra.spec.gpu_pool import GpuPool
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.planning.plan.endpoint import WeightsPlan
+from llminfra.planning.plan.serving import WeightsPlan
 from llminfra.planning.storage.load_rates import hub_rate, lustre_rate, mountpoint_rate, s3_rate
 from llminfra.planning.storage.node_cache import nvme_weights
 
