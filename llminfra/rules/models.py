@@ -26,6 +26,18 @@ def _is_on(endpoint: EndpointPlan, name: str) -> bool:
     return (_env(endpoint, name) or "").lower() in _ON
 
 
+def _switched_on(plan: Plan, name: str, message: str) -> Iterator[Hit]:
+    """A hit for every endpoint whose engine has the variable switched on."""
+    for endpoint in plan.endpoints:
+        if _is_on(endpoint, name):
+            yield Hit(
+                path=f"endpoints.{endpoint.name}.engine.env.{name}",
+                message=message,
+                found=f"{name}={_env(endpoint, name)}",
+                expected="not set",
+            )
+
+
 @rule(
     code="LLM_SRV_2",
     title="A model is served from a named commit",
@@ -186,16 +198,8 @@ def prompts_not_logged(plan: Plan) -> Iterator[Hit]:
 )
 def no_development_mode(plan: Plan) -> Iterator[Hit]:
     """Development and insecure switches in the environment."""
-    switches = ("VLLM_SERVER_DEV_MODE", "VLLM_ALLOW_INSECURE_SERIALIZATION")
-    for endpoint in plan.endpoints:
-        for name in switches:
-            if _is_on(endpoint, name):
-                yield Hit(
-                    path=f"endpoints.{endpoint.name}.engine.env.{name}",
-                    message=f"{name} is on",
-                    found=f"{name}={_env(endpoint, name)}",
-                    expected="not set",
-                )
+    for name in ("VLLM_SERVER_DEV_MODE", "VLLM_ALLOW_INSECURE_SERIALIZATION"):
+        yield from _switched_on(plan, name, f"{name} is on")
 
 
 @rule(
@@ -210,14 +214,7 @@ def no_development_mode(plan: Plan) -> Iterator[Hit]:
 )
 def no_runtime_lora(plan: Plan) -> Iterator[Hit]:
     """``VLLM_ALLOW_RUNTIME_LORA_UPDATING``."""
-    for endpoint in plan.endpoints:
-        if _is_on(endpoint, "VLLM_ALLOW_RUNTIME_LORA_UPDATING"):
-            yield Hit(
-                path=f"endpoints.{endpoint.name}.engine.env.VLLM_ALLOW_RUNTIME_LORA_UPDATING",
-                message="callers may load and replace adapters",
-                found="VLLM_ALLOW_RUNTIME_LORA_UPDATING=1",
-                expected="not set",
-            )
+    return _switched_on(plan, "VLLM_ALLOW_RUNTIME_LORA_UPDATING", "callers may load and replace adapters")
 
 
 @rule(
@@ -232,14 +229,8 @@ def no_runtime_lora(plan: Plan) -> Iterator[Hit]:
 )
 def no_forced_context(plan: Plan) -> Iterator[Hit]:
     """``VLLM_ALLOW_LONG_MAX_MODEL_LEN``."""
-    for endpoint in plan.endpoints:
-        if _is_on(endpoint, "VLLM_ALLOW_LONG_MAX_MODEL_LEN"):
-            yield Hit(
-                path=f"endpoints.{endpoint.name}.engine.env.VLLM_ALLOW_LONG_MAX_MODEL_LEN",
-                message="the check of the context length is switched off",
-                found="VLLM_ALLOW_LONG_MAX_MODEL_LEN=1",
-                expected="not set",
-            )
+    message = "the check of the context length is switched off"
+    return _switched_on(plan, "VLLM_ALLOW_LONG_MAX_MODEL_LEN", message)
 
 
 @rule(

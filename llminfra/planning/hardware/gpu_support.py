@@ -10,6 +10,8 @@ from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.gpus import Gpu
     from llminfra.catalog.models import QuantFacts
@@ -53,6 +55,14 @@ def _value(fact: str) -> Any:
     return numbers(_FILE)[fact]["value"]
 
 
+def _dotted(capability: int) -> str:
+    return f"{capability // 10}.{capability % 10}"
+
+
+def _from(capability: int) -> str:
+    return f"compute capability {_dotted(capability)} or above"
+
+
 def gpu_problems(
     gpu: Gpu,
     *,
@@ -83,10 +93,8 @@ def gpu_problems(
         *_native(gpu, quant, method),
         *_bfloat16(gpu, dtype, checkpoint_dtype),
         *_cache(gpu, kv_cache_dtype),
-        *_kernels(gpu, engine),
+        *_built_for(gpu, engine, release.cuda_major if release else None),
     ]
-    if release is not None and release.cuda_major is not None:
-        found += _generation(gpu, release.cuda_major)
     return tuple(found)
 
 
@@ -150,7 +158,7 @@ def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) 
             field="model.quantization",
             message=f"{gpu.product} cannot run {method} weights",
             found=f"{method} on compute capability {gpu.compute_capability}",
-            expected=f"compute capability {least // 10}.{least % 10} or above",
+            expected=_from(least),
             fix="use a newer GPU, or weights in another format (AWQ and GPTQ run from 7.5)",
             runtime_message=f"The quantization method {method} is not supported for the current GPU. "
             f"Minimum capability: {least}. Current capability: {gpu.capability}.",
@@ -174,7 +182,7 @@ def _native(gpu: Gpu, quant: QuantFacts | None, method: str | None) -> list[GpuP
             field="model.quantization",
             message=f"{gpu.product} has no {name} arithmetic: weights are widened on the way, which saves memory only",
             found=f"{name} on compute capability {gpu.compute_capability}",
-            expected=f"compute capability {native[name] / 10:.1f} or above for speed",
+            expected=f"{_from(native[name])} for speed",
             fix="accept it, or use INT4 weights (AWQ, GPTQ), which are smaller at the same speed",
             runtime_message="Your GPU does not have native support for FP8 computation but FP8 quantization is being "
             "used. Weight-only FP8 compression will be used leveraging the Marlin kernel."
@@ -224,47 +232,38 @@ def _cache(gpu: Gpu, kv_cache_dtype: str | None) -> list[GpuProblem]:
             field="engine.kv_cache_dtype",
             message=f"not every attention backend takes an FP8 cache on {gpu.product}",
             found=f"{kv_cache_dtype} on compute capability {gpu.compute_capability}",
-            expected=f"compute capability {least / 10:.1f} or above",
+            expected=_from(least),
             fix="leave kv_cache_dtype at 'auto', or try it on one node first",
         )
     ]
 
 
-def _kernels(gpu: Gpu, engine: str) -> list[GpuProblem]:
+def _built_for(gpu: Gpu, engine: str, cuda_major: int | None) -> Iterator[GpuProblem]:
+    """The engine has kernels for the GPU's generation, and so has the CUDA of its image, where that is known."""
     least = int(_value("least_capability").get(engine, 0))
-    if gpu.capability >= least:
-        return []
-    return [
-        GpuProblem(
+    if gpu.capability < least:
+        yield GpuProblem(
             code="LLM_FIT_27",
             fatal=True,
             field="engine.version",
             message=f"{engine} has no kernels for {gpu.product}",
             found=f"compute capability {gpu.compute_capability}",
-            expected=f"compute capability {least / 10:.1f} or above",
+            expected=_from(least),
             fix="use a newer GPU",
-            runtime_message=f"GPUs with compute capability below {least / 10:.1f} are not supported.",
+            runtime_message=f"GPUs with compute capability below {_dotted(least)} are not supported.",
         )
-    ]
-
-
-def _generation(gpu: Gpu, cuda_major: int) -> list[GpuProblem]:
-    dropped: dict[str, int] = _value("cuda_drops_below")
-    least = dropped.get(str(cuda_major), 0)
-    if gpu.capability >= least:
-        return []
-    return [
-        GpuProblem(
+    dropped = int(_value("cuda_drops_below").get(str(cuda_major), 0))
+    if gpu.capability < dropped:
+        yield GpuProblem(
             code="LLM_FIT_27",
             fatal=True,
             field="engine.version",
             message=f"CUDA {cuda_major} has no code for {gpu.product}",
             found=f"CUDA {cuda_major} on compute capability {gpu.compute_capability}",
-            expected=f"compute capability {least / 10:.1f} or above, or an image with an older CUDA",
+            expected=f"{_from(dropped)}, or an image with an older CUDA",
             fix="use a newer GPU, or a release of the engine with CUDA 12",
             runtime_message="CUDA error: no kernel image is available for execution on the device",
         )
-    ]
 
 
 def driver_problem(cuda_major: int | None, driver_version: str, driver_cuda_major: int) -> GpuProblem | None:
