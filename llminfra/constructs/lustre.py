@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.bindings import aws
 from llminfra.constructs.kms import Key
@@ -128,28 +129,17 @@ def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> None
     """Lustre ports between servers, and between servers and nodes; servers call clients back for their locks."""
     for low, high in _PORTS:
         for peer, group_id in (("self", group), ("nodes", client_group_id)):
-            add_rule(
-                make,
-                group,
-                Rule(
-                    id=f"{id_}-{peer}-{low}",
-                    direction="in",
-                    why=f"Lustre from {'its own servers' if peer == 'self' else 'nodes'}",
-                    ports=(low, high),
-                    peer_group=group_id,
-                ),
+            other = "its own servers" if peer == "self" else "nodes"
+            into = Rule(
+                id=f"{id_}-{peer}-{low}",
+                direction="in",
+                why=f"Lustre from {other}",
+                ports=(low, high),
+                peer_group=group_id,
             )
-            add_rule(
-                make,
-                group,
-                Rule(
-                    id=f"{id_}-{peer}-{low}-out",
-                    direction="out",
-                    why=f"Lustre to {'its own servers' if peer == 'self' else 'nodes'}",
-                    ports=(low, high),
-                    peer_group=group_id,
-                ),
-            )
+            add_rule(make, group, into)
+            out = replace(into, id=f"{into.id}-out", direction="out", why=f"Lustre to {other}")
+            add_rule(make, group, out)
         add_rule(
             make,
             client_group_id,

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog import eks
 from llminfra.catalog.gpus import find_gpu
+from llminfra.engines.given import last
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.gpu_support import driver_problem, gpu_problems
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.models import ModelFacts
+    from llminfra.engines.given import Given
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.serving import PodResources, WeightsPlan
@@ -83,13 +87,14 @@ def check_start(
     chosen: Candidate,
     weights: WeightsPlan,
     resources: PodResources,
+    options: Sequence[Given],
     findings: Findings,
 ) -> None:
     """Report what stops or slows the pod although the model fits the GPUs."""
     _check_access(endpoint, facts, weights, findings)
     _check_host_memory(endpoint, weights, resources, findings)
     _check_wires(endpoint, pool, chosen, findings)
-    _check_arguments(endpoint, pool, findings)
+    _check_arguments(endpoint, pool, options, findings)
 
 
 def _check_own_ami(endpoint: Endpoint, pool: PoolPlan, release: EngineRelease | None, findings: Findings) -> None:
@@ -186,10 +191,9 @@ def _check_wires(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, findings
         )
 
 
-def _check_arguments(endpoint: Endpoint, pool: PoolPlan, findings: Findings) -> None:
-    given = _flags(tuple(getattr(endpoint.engine, "extra_args", ())))
+def _check_arguments(endpoint: Endpoint, pool: PoolPlan, options: Sequence[Given], findings: Findings) -> None:
     path = f"endpoints.{endpoint.name}.engine.extra_args"
-    if given.get("--distributed-executor-backend") == "ray":
+    if _text(options, "--distributed-executor-backend") == "ray":
         findings.warning(
             "LLM_FIT_34",
             endpoint,
@@ -201,7 +205,7 @@ def _check_arguments(endpoint: Endpoint, pool: PoolPlan, findings: Findings) -> 
             "VLLM(distributed_executor_backend='ray') says so",
             runtime_message="Waiting for creating a placement group; No available node types can fulfill the request",
         )
-    transfer = given.get("--kv-transfer-config", "")
+    transfer = _text(options, "--kv-transfer-config")
     if "NixlConnector" in transfer and "LIBFABRIC" not in transfer and pool.efa_per_node:
         findings.error(
             "LLM_FIT_38",
@@ -213,11 +217,17 @@ def _check_arguments(endpoint: Endpoint, pool: PoolPlan, findings: Findings) -> 
             fix="name the LIBFABRIC back end in --kv-transfer-config, and use an image that has NIXL's plug-in for it",
             runtime_message="NIXL is available; Initialized NIXL agent with UCX backend",
         )
-    _check_lora(endpoint, path, given, findings)
+    _check_lora(endpoint, path, options, findings)
 
 
-def _check_lora(endpoint: Endpoint, path: str, given: dict[str, str], findings: Findings) -> None:
-    rank, held, most = (_number(given.get(name)) for name in ("--max-lora-rank", "--max-cpu-loras", "--max-loras"))
+def _text(options: Sequence[Given], flag: str) -> str:
+    found = last(options, flag)
+    return found.value if found else ""
+
+
+def _check_lora(endpoint: Endpoint, path: str, options: Sequence[Given], findings: Findings) -> None:
+    given = (last(options, flag) for flag in ("--max-lora-rank", "--max-cpu-loras", "--max-loras"))
+    rank, held, most = (item.number if item else None for item in given)
     ranks: list[int] = _value("lora_ranks")
     if endpoint.engine.kind == "vllm" and rank is not None and rank not in ranks:
         findings.error(
@@ -241,16 +251,3 @@ def _check_lora(endpoint: Endpoint, path: str, given: dict[str, str], findings: 
             fix=f"set --max-cpu-loras={most or 1} or more",
             runtime_message=f"max_cpu_loras ({held}) must be >= max_loras ({most or 1})",
         )
-
-
-def _flags(arguments: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for index, item in enumerate(arguments):
-        name, equals, value = item.partition("=")
-        following = arguments[index + 1] if index + 1 < len(arguments) else ""
-        found[name] = value if equals else "" if following.startswith("--") else following
-    return found
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None

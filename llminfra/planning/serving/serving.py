@@ -171,7 +171,7 @@ def plan_serving(
             expected="a replica that spans nodes of an EFA pool",
             fix="leave preflight out",
         )
-    check_start(endpoint, facts, pool, chosen, weights, resources, findings)
+    check_start(endpoint, facts, pool, chosen, weights, resources, options, findings)
     startup = plan_startup(
         weights,
         layers=facts.num_layers,
