@@ -29,11 +29,20 @@ def chart_dir(name: str) -> Path:
     Raises:
         ToolError: there is no chart of that name.
     """
-    charts = modules_dir() / "charts"
-    path = charts / name
-    if not (path / "Chart.yaml").is_file():
-        known = ", ".join(sorted(item.parent.name for item in charts.glob("*/Chart.yaml")))
-        msg = f"no chart {name!r}; there are: {known}"
+    return named_folder("charts", name, marker="Chart.yaml", noun="chart")
+
+
+def named_folder(kind: str, name: str, *, marker: str, noun: str) -> Path:
+    """A folder of one kind by name; ``marker`` is the file that makes a folder one.
+
+    Raises:
+        ToolError: there is none of that name.
+    """
+    folders = modules_dir() / kind
+    path = folders / name
+    if not (path / marker).is_file():
+        known = ", ".join(sorted(item.parent.name for item in folders.glob(f"*/{marker}")))
+        msg = f"no {noun} {name!r}; there are: {known}"
         raise ToolError(msg)
     return path
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from llminfra import VLLM, Autoscaling, Ec2, Endpoint, GpuPool, Model, ModelBucket, Platform, SageMaker, SageMakerAsync
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.serving_plan import ServingPlan
+    from llminfra.planning.plan.serving import ServingPlan
     from llminfra.spec.target import Target
 
 PAGE = Path(__file__).parents[1] / "docs" / "targets.md"
@@ -52,7 +51,7 @@ def figures() -> str:
     ]
     for name, (on, least) in _TARGETS.items():
         plan = _plan(on, least)
-        core: EndpointPlan | ServingPlan = [
+        core: ServingPlan = [
             *plan.endpoints,
             *(each.serving for each in (*plan.ec2, *plan.sagemaker)),
         ][0]

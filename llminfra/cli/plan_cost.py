@@ -12,8 +12,8 @@ from rich.text import Text
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.plan_reasons import cost_reasons
 from llminfra.cli.words import bound, dot
-from llminfra.planning.cost import CostRange, how_to_price, total_cost
-from llminfra.planning.cost_views import costs_by_stack, endpoint_costs, purchase_options, unpriced
+from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
+from llminfra.planning.cost.views import costs_by_stack, endpoint_costs, purchase_options, unpriced
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, Plan

@@ -12,8 +12,8 @@ from llminfra.cli.words import count, dot
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from llminfra.planning.gateways import GatewayPlan, GatewayRoute
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
     from llminfra.spec.gateway import Tenant
 
 _EXPOSURE = {

@@ -10,8 +10,8 @@ from llminfra.cli.words import count, span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llminfra.planning.infrastructure_plan import NetworkPlan, PoolPlan
     from llminfra.planning.plan import CostLine, Plan
+    from llminfra.planning.plan.infrastructure import NetworkPlan, PoolPlan
 
 
 def vpc_endpoints(network: NetworkPlan) -> str:

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from llminfra.planning.endpoint_plan import EndpointPlan, WeightsPlan
-    from llminfra.planning.serving_plan import ServingPlan
+    from llminfra.planning.plan.serving import ServingPlan, WeightsPlan
 
 
-def model_line(item: EndpointPlan | ServingPlan, price: str) -> RenderableType:
+def model_line(item: ServingPlan, price: str) -> RenderableType:
     """The model and its precision on the left, a price on the right."""
     fit = item.fit
     precision = fit.quantization or item.spec.model.quantization or item.spec.model.dtype
@@ -29,7 +28,7 @@ def model_line(item: EndpointPlan | ServingPlan, price: str) -> RenderableType:
     return first_line(Text.assemble(item.model_id, ("  " + precision, "cyan")), price)
 
 
-def spread_words(item: EndpointPlan | ServingPlan) -> str:
+def spread_words(item: ServingPlan) -> str:
     """``TP 8 × PP 2``."""
     parallel = item.parallelism
     spread = [f"TP {parallel.tensor}"]
@@ -39,7 +38,7 @@ def spread_words(item: EndpointPlan | ServingPlan) -> str:
 
 
 def serving_lines(
-    item: EndpointPlan | ServingPlan, bar: int, *, machine: str, patience: str, why: bool, price: str
+    item: ServingPlan, bar: int, *, machine: str, patience: str, why: bool, price: str
 ) -> Iterator[RenderableType]:
     """Everything below the first lines of a served model.
 
@@ -78,7 +77,7 @@ def serving_lines(
             yield note("", f"{about}: {line}")
 
 
-def _speed(item: EndpointPlan | ServingPlan) -> Iterator[RenderableType]:
+def _speed(item: ServingPlan) -> Iterator[RenderableType]:
     """Latency and for whom, and what tokens cost with how many callers: figures that mean nothing without."""
     speed = item.performance
     if speed is None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from llminfra.planning.startup_plan import LoadChoice, StartChoice, StartupPlan
+    from llminfra.planning.plan.startup import LoadChoice, StartChoice, StartupPlan
 
 _STORAGE = {
     "hub": "the Hub",

@@ -9,12 +9,12 @@ from rich.text import Text
 
 from llminfra.cli.plan_serving import model_line, note, serving_lines, spread_words, weights_words
 from llminfra.cli.words import dot, duration, money, span, zones
-from llminfra.planning.contract import contract
-from llminfra.planning.serving_plan import Ec2EndpointPlan
+from llminfra.planning.endpoints.contract import contract
+from llminfra.planning.plan.serving import Ec2EndpointPlan
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.serving_plan import SageMakerEndpointPlan
+    from llminfra.planning.plan.serving import SageMakerEndpointPlan
 
 _KINDS = {"ec2": "EC2 instances", "sagemaker": "SageMaker, real time", "sagemaker-async": "SageMaker, asynchronous"}
 

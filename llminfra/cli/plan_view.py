@@ -21,9 +21,9 @@ from llminfra.cli.plan_work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.words import dot, duration, money, span, zones
 
 if TYPE_CHECKING:
-    from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
-    from llminfra.planning.infrastructure_plan import ClusterPlan, LustrePlan, PoolPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
+    from llminfra.planning.plan.infrastructure import ClusterPlan, LustrePlan, PoolPlan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
@@ -163,8 +163,8 @@ def _gpus(pool: PoolPlan) -> str:
 def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[str, RenderableType]:
     pool = next((each for each in plan.pools if each.name == item.pool), None)
     replicas = f"{span(item.min_replicas, item.max_replicas)} {'replica' if item.max_replicas == 1 else 'replicas'}"
-    if item.nodes_per_replica > 1:
-        replicas += f" of {item.nodes_per_replica} nodes"
+    if item.nodes > 1:
+        replicas += f" of {item.nodes} nodes"
     elif item.replicas_per_node > 1:
         replicas += f", {item.replicas_per_node} fit a node"
     lines: list[RenderableType] = [

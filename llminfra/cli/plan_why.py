@@ -10,10 +10,9 @@ from llminfra.cli.words import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llminfra.planning.endpoint_plan import EndpointPlan
-    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.memory import FitResult
-    from llminfra.planning.serving_plan import ServingPlan
+    from llminfra.planning.plan.infrastructure import PoolPlan
+    from llminfra.planning.plan.serving import ServingPlan
 
 _ROUNDED = 0.06
 """GiB that roundings of the parts may add up to."""
@@ -88,7 +87,7 @@ def price_share(gpus: int, machine: PoolPlan | None) -> str:
     return f"{gpus} of {there} GPUs of {node}" if gpus < there else f"{max(1, gpus // there)} \u00d7 {node}"
 
 
-def reasons(item: EndpointPlan | ServingPlan, price: str) -> Iterator[tuple[str, str]]:
+def reasons(item: ServingPlan, price: str) -> Iterator[tuple[str, str]]:
     """Every line behind the endpoint's figures, with what it explains; ``price`` says where the price comes from."""
     if price:
         yield "price", price
@@ -109,7 +108,7 @@ def reasons(item: EndpointPlan | ServingPlan, price: str) -> Iterator[tuple[str,
             yield "instead", f"{other.what} {other.seconds:,.0f} s: {other.why}; needs {other.needs}"
 
 
-def _places(item: EndpointPlan | ServingPlan) -> str:
+def _places(item: ServingPlan) -> str:
     """What bounds the requests of the typical shape that run at once."""
     fit, speed = item.fit, item.performance
     each = "" if item.parallelism.data == 1 else f", on each of {item.parallelism.data} copies"
@@ -120,7 +119,7 @@ def _places(item: EndpointPlan | ServingPlan) -> str:
     return f"the cache of {fit.kv_cache_tokens:,} tokens holds requests of {size} on average, and {batch}{each}"
 
 
-def _speed(item: EndpointPlan | ServingPlan) -> Iterator[tuple[str, str]]:
+def _speed(item: ServingPlan) -> Iterator[tuple[str, str]]:
     """Latency line by line, how far it may be off, and the price of tokens as a quotient."""
     speed = item.performance
     if speed is None:

@@ -13,7 +13,7 @@ from llminfra.cli.words import count, dot, duration, money, zones
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.targets.plans import AsyncPlan, BatchPlan, BedrockModelPlan
+    from llminfra.planning.plan.targets import AsyncPlan, BatchPlan, BedrockModelPlan
 
 
 def queue_rows(plan: Plan) -> list[tuple[str, RenderableType]]:

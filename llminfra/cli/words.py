@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llminfra.planning.cost import span
+from llminfra.planning.cost.hourly import span
 
 __all__ = ["bound", "count", "dot", "duration", "money", "span", "zones"]
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from llminfra.assets import user_data_dir
 from llminfra.catalog.ec2_images import dcgm_exporter
 from llminfra.compiler.steady_gzip import steady_gzip
-from llminfra.planning.copied_weights import EC2_MODELS
+from llminfra.planning.storage.copied_weights import EC2_MODELS
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.serving_plan import Ec2EndpointPlan, Ec2Group
+    from llminfra.planning.plan.serving import Ec2EndpointPlan, Ec2Group
 
 LOCAL_DIR = "/mnt/llminfra"
 ROUND_TAG, READY_TAG, LEAVING_TAG = "llminfra:round", "llminfra:ready", "llminfra:leaving"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from llminfra.bindings import aws
 from llminfra.constructs.names import bounded, identifier
 from llminfra.constructs.scope import Maker
-from llminfra.planning.infrastructure_plan import Taint
+from llminfra.planning.plan.infrastructure import Taint
 
 _PREFIX = "k8s.io/cluster-autoscaler/node-template"
 

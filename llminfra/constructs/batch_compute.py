@@ -12,7 +12,7 @@ from llminfra.constructs.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.node_security import efa_security_group
 from llminfra.constructs.scope import Maker
 from llminfra.constructs.security_group import Rule, add_rule, security_group
-from llminfra.planning.nics import Nic
+from llminfra.planning.hardware.nics import Nic
 from llminfra.spec.capacity import CapacityBlock, Reservation
 
 # Amazon Linux 2023 with NVIDIA drivers (AWS Batch API Reference, Ec2Configuration).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from llminfra.bindings import aws
-from llminfra.constructs.iam import Statement, policy_document, role, trusts_service
+from llminfra.constructs.iam import Statement, denied_without_tls, policy_document, role, trusts_service
 from llminfra.constructs.scope import Maker
 from llminfra.constructs.sns_topic import Alarm, alarm
 
@@ -96,14 +96,7 @@ def batch_failures(make: Maker, id_: str, *, queue: aws.BatchJobQueue, alarm_top
                 principals={"Service": ["events.amazonaws.com"]},
                 conditions=[("ArnEquals", "aws:SourceArn", [rule.arn])],
             ),
-            Statement(
-                sid="DenyWithoutTls",
-                effect="Deny",
-                actions=["sqs:*"],
-                resources=[failures.arn],
-                principals={"AWS": ["*"]},
-                conditions=[("Bool", "aws:SecureTransport", ["false"])],
-            ),
+            denied_without_tls("sqs:*", resource=failures.arn),
         ],
     )
     make(aws.SqsQueuePolicy, f"{id_}-failed", queue_url=failures.url, policy=document)

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from llminfra.bindings import aws, core
 from llminfra.constructs.iam import PodIdentity, Statement, pod_role
 from llminfra.constructs.scope import Maker
-from llminfra.planning.infrastructure_plan import AddonPlan
+from llminfra.planning.plan.infrastructure import AddonPlan
 
 _NAMESPACE = "kube-system"
 

@@ -11,7 +11,7 @@ from llminfra.constructs.iam import Role, role, trusts_service
 from llminfra.constructs.kms import Key
 from llminfra.constructs.log_group import log_group
 from llminfra.constructs.scope import Maker, Scope
-from llminfra.planning.infrastructure_plan import ClusterPlan
+from llminfra.planning.plan.infrastructure import ClusterPlan
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 

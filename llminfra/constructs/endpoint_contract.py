@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from llminfra.bindings import aws
 from llminfra.constructs.names import literal
 from llminfra.constructs.scope import Maker
-from llminfra.planning.contract import Contract, gateway_parameter_name, parameter_name, queue_parameter_name
+from llminfra.planning.endpoints.contract import Contract, gateway_parameter_name, parameter_name, queue_parameter_name
 
 
 def endpoint_contract(make: Maker, name: str, contract: Contract) -> aws.SsmParameter:

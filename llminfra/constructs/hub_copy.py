@@ -17,7 +17,7 @@ from llminfra.constructs.iam import Statement, role, trusts_service
 from llminfra.constructs.kms import Key
 from llminfra.constructs.names import literal
 from llminfra.constructs.scope import Maker
-from llminfra.planning.hub_copies import HubCopyPlan
+from llminfra.planning.plan.hub_copies import HubCopyPlan
 
 _SCRATCH = "/tmp/scratch"  # noqa: S108  # in the container of one build
 

@@ -13,6 +13,8 @@ from llminfra.constructs.scope import Maker
 
 Test = Literal["StringEquals", "StringLike", "ArnLike", "ArnEquals", "Bool", "ForAllValues:StringEquals",
                "StringEqualsIfExists", "NumericLessThan"]  # fmt: skip
+Condition = tuple[Test, str, Sequence[str]]
+"""A test, a variable, and values of which one must hold."""
 
 
 class Statement(Struct, frozen=True, kw_only=True):
@@ -31,8 +33,20 @@ class Statement(Struct, frozen=True, kw_only=True):
     actions: Sequence[str]
     resources: Sequence[str] = ()
     principals: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    conditions: Sequence[tuple[Test, str, Sequence[str]]] = ()
+    conditions: Sequence[Condition] = ()
     effect: Literal["Allow", "Deny"] = "Allow"
+
+
+def denied_without_tls(*actions: str, resource: str, below: str = "") -> Statement:
+    """Nobody may do this over plain HTTP; ``below`` names what lies under the resource, too, such as ``/*``."""
+    return Statement(
+        sid="DenyWithoutTls",
+        effect="Deny",
+        actions=actions,
+        resources=[resource, f"{resource}{below}"] if below else [resource],
+        principals={"AWS": ["*"]},
+        conditions=[("Bool", "aws:SecureTransport", ["false"])],
+    )
 
 
 def policy_document(make: Maker, id_: str, statements: Sequence[Statement]) -> str:

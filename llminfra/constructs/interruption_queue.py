@@ -7,7 +7,7 @@ import json
 from msgspec import Struct
 
 from llminfra.bindings import aws
-from llminfra.constructs.iam import Statement, policy_document
+from llminfra.constructs.iam import Statement, denied_without_tls, policy_document
 from llminfra.constructs.scope import Maker
 
 # Event patterns that Karpenter's controller understands (aws/karpenter-provider-aws@1d927085d, v1.14.1:
@@ -51,14 +51,7 @@ def interruption_queue(make: Maker) -> InterruptionQueue:
                 principals={"Service": ["events.amazonaws.com"]},
                 conditions=[("ArnLike", "aws:SourceArn", [scope.arn("events", f"rule/{scope.platform}-*")])],
             ),
-            Statement(
-                sid="DenyWithoutTls",
-                effect="Deny",
-                actions=["sqs:*"],
-                resources=[arn],
-                principals={"AWS": ["*"]},
-                conditions=[("Bool", "aws:SecureTransport", ["false"])],
-            ),
+            denied_without_tls("sqs:*", resource=arn),
         ],
     )
     make(aws.SqsQueuePolicy, "interruption", queue_url=queue.url, policy=document)

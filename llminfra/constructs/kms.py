@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from llminfra.bindings import aws
-from llminfra.constructs.iam import Statement, policy_document
+from llminfra.constructs.iam import Condition, Statement, policy_document
 from llminfra.constructs.scope import Maker, Scope
 
 
@@ -48,6 +49,17 @@ def kms_key(make: Maker, id_: str, *, purpose: str, statements: Sequence[Stateme
 
 _USE = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey",
         "kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey")  # fmt: skip
+
+
+def uses_key(
+    sid: str, key_arn: str | None, scope: Scope, *actions: str, service: Literal["s3", "sns"] = "s3"
+) -> list[Statement]:
+    """Use a key through one AWS service only, for a policy of whoever does; nothing where there is no key."""
+    if not key_arn:
+        return []
+    through = [f"{service}.{scope.region}.amazonaws.com"]
+    conditions: list[Condition] = [("StringEquals", "kms:ViaService", through)]
+    return [Statement(sid=sid, actions=actions, resources=[key_arn], conditions=conditions)]
 
 
 def used_by_log_groups(scope: Scope, *names: str) -> Statement:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
-from llminfra.planning.nics import Nic
+from llminfra.planning.hardware.nics import Nic
 from llminfra.spec.capacity import Capacity, CapacityBlock, Reservation
 
 _TAGGED_WITH_INSTANCES = ("instance", "volume", "network-interface")

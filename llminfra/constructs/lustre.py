@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.bindings import aws
 from llminfra.constructs.kms import Key
@@ -13,7 +14,7 @@ from llminfra.constructs.log_group import log_group
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.constructs.security_group import ALL_PROTOCOLS, Rule, add_rule, security_group
 from llminfra.constructs.weights_bucket import WeightsBucket
-from llminfra.planning.infrastructure_plan import LustrePlan
+from llminfra.planning.plan.infrastructure import LustrePlan
 
 _VERSION = "2.15"  # the AL2023 client cannot mount 2.10 and 2.12 (kubernetes-sigs/aws-fsx-csi-driver#437)
 _LOG_DAYS = 365
@@ -128,28 +129,17 @@ def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> None
     """Lustre ports between servers, and between servers and nodes; servers call clients back for their locks."""
     for low, high in _PORTS:
         for peer, group_id in (("self", group), ("nodes", client_group_id)):
-            add_rule(
-                make,
-                group,
-                Rule(
-                    id=f"{id_}-{peer}-{low}",
-                    direction="in",
-                    why=f"Lustre from {'its own servers' if peer == 'self' else 'nodes'}",
-                    ports=(low, high),
-                    peer_group=group_id,
-                ),
+            other = "its own servers" if peer == "self" else "nodes"
+            into = Rule(
+                id=f"{id_}-{peer}-{low}",
+                direction="in",
+                why=f"Lustre from {other}",
+                ports=(low, high),
+                peer_group=group_id,
             )
-            add_rule(
-                make,
-                group,
-                Rule(
-                    id=f"{id_}-{peer}-{low}-out",
-                    direction="out",
-                    why=f"Lustre to {'its own servers' if peer == 'self' else 'nodes'}",
-                    ports=(low, high),
-                    peer_group=group_id,
-                ),
-            )
+            add_rule(make, group, into)
+            out = replace(into, id=f"{into.id}-out", direction="out", why=f"Lustre to {other}")
+            add_rule(make, group, out)
         add_rule(
             make,
             client_group_id,

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.scope import Maker
-from llminfra.planning.infrastructure_plan import Taint
+from llminfra.planning.plan.infrastructure import Taint
 
 _EFFECTS = {"NoSchedule": "NO_SCHEDULE", "NoExecute": "NO_EXECUTE", "PreferNoSchedule": "PREFER_NO_SCHEDULE"}
 _CREATE_TIMEOUT = "60m"  # a p5.48xlarge takes longer to boot and join than the default of an hour leaves for a gang

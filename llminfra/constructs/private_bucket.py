@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.bucket_guards import guard_bucket
-from llminfra.constructs.iam import Statement, policy_document
+from llminfra.constructs.iam import denied_without_tls, policy_document
 from llminfra.constructs.kms import Key
 from llminfra.constructs.scope import Maker
 
@@ -39,16 +39,7 @@ def private_bucket(make: Maker, id_: str, *, name: str, key: Key, days_by_prefix
     document = policy_document(
         make,
         f"{id_}-bucket",
-        [
-            Statement(
-                sid="DenyWithoutTls",
-                effect="Deny",
-                actions=["s3:*"],
-                resources=[arn, f"{arn}/*"],
-                principals={"AWS": ["*"]},
-                conditions=[("Bool", "aws:SecureTransport", ["false"])],
-            )
-        ],
+        [denied_without_tls("s3:*", resource=arn, below="/*")],
     )
     policy = make(aws.S3BucketPolicy, id_, bucket=name, policy=document, depends_on=[guards.closed])
     return PrivateBucket(name=name, arn=arn, ready=(policy, guards.encryption))

@@ -33,27 +33,14 @@ def security_group(make: Maker, id_: str, *, vpc_id: str, why: str) -> str:
 def add_rule(make: Maker, group_id: str, rule: Rule) -> None:
     """Add a rule to a group, which may be one that llminfra did not create (the cluster's own)."""
     low, high = rule.ports or (None, None)
-    if rule.direction == "in":
-        make(
-            aws.VpcSecurityGroupIngressRule,
-            rule.id,
-            security_group_id=group_id,
-            description=rule.why,
-            ip_protocol=rule.protocol,
-            from_port=low,
-            to_port=high,
-            cidr_ipv4=rule.cidr,
-            referenced_security_group_id=rule.peer_group,
-        )
-    else:
-        make(
-            aws.VpcSecurityGroupEgressRule,
-            rule.id,
-            security_group_id=group_id,
-            description=rule.why,
-            ip_protocol=rule.protocol,
-            from_port=low,
-            to_port=high,
-            cidr_ipv4=rule.cidr,
-            referenced_security_group_id=rule.peer_group,
-        )
+    make(
+        aws.VpcSecurityGroupIngressRule if rule.direction == "in" else aws.VpcSecurityGroupEgressRule,
+        rule.id,
+        security_group_id=group_id,
+        description=rule.why,
+        ip_protocol=rule.protocol,
+        from_port=low,
+        to_port=high,
+        cidr_ipv4=rule.cidr,
+        referenced_security_group_id=rule.peer_group,
+    )

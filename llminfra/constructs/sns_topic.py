@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from llminfra.bindings import aws
-from llminfra.constructs.iam import Statement, policy_document
+from llminfra.constructs.iam import Statement, denied_without_tls, policy_document
 from llminfra.constructs.kms import Key
 from llminfra.constructs.scope import Maker, Scope
 
@@ -30,16 +30,7 @@ def sns_topic(make: Maker, id_: str, *, key: Key, publishers: Sequence[str] = ()
     """
     scope = make.scope
     topic = make(aws.SnsTopic, id_, name=scope.name(id_), kms_master_key_id=key.arn, depends_on=[key.policy])
-    statements = [
-        Statement(
-            sid="DenyWithoutTls",
-            effect="Deny",
-            actions=["sns:Publish"],
-            resources=[topic.arn],
-            principals={"AWS": ["*"]},
-            conditions=[("Bool", "aws:SecureTransport", ["false"])],
-        )
-    ]
+    statements = [denied_without_tls("sns:Publish", resource=topic.arn)]
     if publishers:
         statements.append(
             Statement(

@@ -7,7 +7,7 @@ import json
 from msgspec import Struct
 
 from llminfra.bindings import aws
-from llminfra.constructs.iam import Statement, policy_document
+from llminfra.constructs.iam import denied_without_tls, policy_document
 from llminfra.constructs.kms import Key
 from llminfra.constructs.scope import Maker
 
@@ -66,16 +66,7 @@ def _queue(
     document = policy_document(
         make,
         f"{id_}-queue",
-        [
-            Statement(
-                sid="DenyWithoutTls",
-                effect="Deny",
-                actions=["sqs:*"],
-                resources=[queue.arn],
-                principals={"AWS": ["*"]},
-                conditions=[("Bool", "aws:SecureTransport", ["false"])],
-            )
-        ],
+        [denied_without_tls("sqs:*", resource=queue.arn)],
     )
     make(aws.SqsQueuePolicy, id_, queue_url=queue.url, policy=document)
     return queue

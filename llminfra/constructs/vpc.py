@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
-from llminfra.planning.infrastructure_plan import NetworkPlan, SubnetPlan
+from llminfra.planning.plan.infrastructure import NetworkPlan, SubnetPlan
 
 
 class Vpc(Struct, frozen=True, kw_only=True):

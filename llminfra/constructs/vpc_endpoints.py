@@ -6,7 +6,7 @@ from llminfra.bindings import aws
 from llminfra.constructs.scope import Maker
 from llminfra.constructs.security_group import Rule, add_rule, security_group
 from llminfra.constructs.vpc import Vpc
-from llminfra.planning.infrastructure_plan import NetworkPlan
+from llminfra.planning.plan.infrastructure import NetworkPlan
 
 
 def vpc_endpoints(make: Maker, plan: NetworkPlan, network: Vpc) -> None:

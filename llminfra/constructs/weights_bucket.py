@@ -6,10 +6,10 @@ from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.bucket_guards import guard_bucket
-from llminfra.constructs.iam import Statement, policy_document
+from llminfra.constructs.iam import denied_without_tls, policy_document
 from llminfra.constructs.kms import Key
 from llminfra.constructs.scope import Maker
-from llminfra.planning.infrastructure_plan import BucketPlan
+from llminfra.planning.plan.infrastructure import BucketPlan
 
 _KEEP_OLD_VERSIONS_DAYS = 90
 _KEEP_PARTS_DAYS = 7
@@ -59,16 +59,7 @@ def weights_bucket(make: Maker, id_: str, plan: BucketPlan, key: Key) -> Weights
     document = policy_document(
         make,
         f"{id_}-bucket",
-        [
-            Statement(
-                sid="DenyWithoutTls",
-                effect="Deny",
-                actions=["s3:*"],
-                resources=[arn, f"{arn}/*"],
-                principals={"AWS": ["*"]},
-                conditions=[("Bool", "aws:SecureTransport", ["false"])],
-            )
-        ],
+        [denied_without_tls("s3:*", resource=arn, below="/*")],
     )
     policy = make(aws.S3BucketPolicy, id_, bucket=name, policy=document, depends_on=[guards.closed])
     return WeightsBucket(name=name, arn=arn, ready=(policy,))

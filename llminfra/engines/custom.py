@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.engines.invocation import Invocation, Metrics, Probe
-from llminfra.engines.shared import LIBRARY_CACHES, STARTUP_PERIOD_S, secret_env, startup_failures
+from llminfra.engines.shared import LIBRARY_CACHES, secret_env, startup_probe
 from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
@@ -31,13 +31,7 @@ class CustomAdapter:
             cache_env=dict(LIBRARY_CACHES),
             secret_env=secret_env(job, api_key="API_KEY"),
             port=server.port,
-            startup=Probe(
-                path=server.ready.path,
-                port=server.port,
-                period_s=STARTUP_PERIOD_S,
-                timeout_s=server.ready.timeout_s,
-                failure_threshold=startup_failures(job),
-            ),
+            startup=startup_probe(job, server.ready.path, server.port, timeout_s=server.ready.timeout_s),
             readiness=Probe(
                 path=server.ready.path,
                 port=server.port,

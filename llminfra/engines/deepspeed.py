@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.engines.invocation import Invocation, Probe
+from llminfra.engines.invocation import Invocation
 from llminfra.engines.shared import (
     LIBRARY_CACHES,
     RUN_AS_USER,
-    STARTUP_PERIOD_S,
     image_of,
+    live_probe,
+    ready_probe,
     secret_env,
-    startup_failures,
+    startup_probe,
     unknown_options,
 )
 from llminfra.spec.engines.deepspeed import DeepSpeedMII, DJLServing
@@ -53,9 +54,9 @@ class MiiAdapter:
             cache_env=dict(LIBRARY_CACHES),
             secret_env=secret_env(job, api_key=None),
             port=MII_PORT,
-            startup=_probe("/health", MII_PORT, STARTUP_PERIOD_S, startup_failures(job)),
-            readiness=_probe("/health", MII_PORT, 5, 3),
-            liveness=_probe("/health", MII_PORT, 10, 6),
+            startup=startup_probe(job, "/health", MII_PORT),
+            readiness=ready_probe("/health", MII_PORT),
+            liveness=live_probe("/health", MII_PORT, timeout_s=5),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
         )
@@ -92,9 +93,9 @@ class DjlAdapter:
             cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm", "DJL_CACHE_DIR": "djl"},
             secret_env=secret_env(job, api_key=None),
             port=DJL_PORT,
-            startup=_probe("/ping", DJL_PORT, STARTUP_PERIOD_S, startup_failures(job)),
-            readiness=_probe("/ping", DJL_PORT, 5, 3),
-            liveness=_probe("/ping", DJL_PORT, 10, 6),
+            startup=startup_probe(job, "/ping", DJL_PORT),
+            readiness=ready_probe("/ping", DJL_PORT),
+            liveness=live_probe("/ping", DJL_PORT, timeout_s=5),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
         )
@@ -149,7 +150,3 @@ def _in_region(repository: str, region: str) -> str:
     if home is None or home.dlc_registry is None or ".ecr." not in registry:
         return repository
     return f"{home.dlc_registry}{slash}{name}"
-
-
-def _probe(path: str, port: int, period_s: int, failures: int) -> Probe:
-    return Probe(path=path, port=port, period_s=period_s, timeout_s=5, failure_threshold=failures)

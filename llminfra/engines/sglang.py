@@ -15,13 +15,14 @@ from llminfra.engines.shared import (
     LIBRARY_CACHES,
     LIBRARY_KERNELS,
     RUN_AS_USER,
-    STARTUP_PERIOD_S,
     efa_env,
     engine_of,
     image_of,
+    ready_probe,
     secret_env,
-    startup_failures,
+    startup_probe,
     unknown_options,
+    worker_probe,
 )
 from llminfra.spec.engines.sglang import SGLang
 
@@ -61,18 +62,12 @@ class SglangAdapter:
             # SGLang takes its key only as a flag; the chart expands the variable from the secret.
             secret_env=secret_env(job, api_key="SGLANG_API_KEY"),
             port=PORT,
-            startup=Probe(
-                path=server.health_path,
-                port=PORT,
-                period_s=STARTUP_PERIOD_S,
-                timeout_s=server.probe_timeout_s,
-                failure_threshold=startup_failures(job),
-            ),
-            readiness=Probe(path=server.ready_path, port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
+            startup=startup_probe(job, server.health_path, PORT, timeout_s=server.probe_timeout_s),
+            readiness=ready_probe(server.ready_path, PORT),
             liveness=Probe(
                 path=server.health_path, port=PORT, period_s=30, timeout_s=server.probe_timeout_s, failure_threshold=4
             ),
-            worker_probe=_worker_probe(job) if job.nodes > 1 else None,
+            worker_probe=worker_probe(job, DIST_PORT) if job.nodes > 1 else None,
             metrics=_metrics(release),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
@@ -148,20 +143,6 @@ def _env(job: ServingJob, engine: SGLang) -> dict[str, str]:
     elif not job.from_hub:
         env["HF_HUB_OFFLINE"] = "1"
     return env | efa_env(job) | engine.env
-
-
-def _worker_probe(job: ServingJob) -> Probe:
-    dial = (
-        f"import os,socket;socket.create_connection((os.environ['LWS_LEADER_ADDRESS'],{DIST_PORT}),timeout=5).close()"
-    )
-    return Probe(
-        path=None,
-        port=DIST_PORT,
-        period_s=STARTUP_PERIOD_S,
-        timeout_s=10,
-        failure_threshold=startup_failures(job),
-        command=("python3", "-c", dial),
-    )
 
 
 def _metrics(release: EngineRelease) -> Metrics:

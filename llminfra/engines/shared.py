@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from llminfra.engines.invocation import EnvFromSecret
+from llminfra.engines.invocation import EnvFromSecret, Probe
 from llminfra.engines.job import UnknownOption
 
 if TYPE_CHECKING:
@@ -66,9 +66,32 @@ def image_of(job: ServingJob, engine: LlmEngine) -> tuple[str, str | None, str |
     return found.repository, found.tag, found.digest
 
 
-def startup_failures(job: ServingJob) -> int:
-    """Failures of the startup probe that make up the budget."""
-    return -(-job.startup_budget_s // STARTUP_PERIOD_S)
+def startup_probe(job: ServingJob, path: str | None, port: int, *, timeout_s: int = 5, dial: str = "") -> Probe:
+    """Asks until the start-up budget is used up; ``dial`` is Python that asks where there is no path."""
+    return Probe(
+        path=path,
+        port=port,
+        period_s=STARTUP_PERIOD_S,
+        timeout_s=timeout_s,
+        failure_threshold=-(-job.startup_budget_s // STARTUP_PERIOD_S),
+        command=("python3", "-c", dial) if dial else (),
+    )
+
+
+def worker_probe(job: ServingJob, port: int) -> Probe:
+    """Workers answer no HTTP; a rank whose leader does not listen on ``port`` must restart."""
+    dial = f"import os,socket;socket.create_connection((os.environ['LWS_LEADER_ADDRESS'],{port}),timeout=5).close()"
+    return startup_probe(job, None, port, timeout_s=10, dial=dial)
+
+
+def ready_probe(path: str, port: int) -> Probe:
+    """A replica takes requests as soon as, and as long as, it says so."""
+    return Probe(path=path, port=port, period_s=5, timeout_s=5, failure_threshold=3)
+
+
+def live_probe(path: str, port: int, *, timeout_s: int = 10) -> Probe:
+    """A minute without an answer ends a replica: a long prompt must not."""
+    return Probe(path=path, port=port, period_s=10, timeout_s=timeout_s, failure_threshold=6)
 
 
 def secret_env(job: ServingJob, *, api_key: str | None) -> tuple[EnvFromSecret, ...]:

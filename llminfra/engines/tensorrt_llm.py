@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.engines.invocation import Invocation, Metrics, Probe
+from llminfra.engines.invocation import Invocation, Metrics
 from llminfra.engines.shared import (
     LIBRARY_CACHES,
     RUN_AS_USER,
-    STARTUP_PERIOD_S,
     engine_of,
+    live_probe,
+    ready_probe,
     secret_env,
-    startup_failures,
+    startup_probe,
     unknown_options,
 )
 from llminfra.spec.engines.tensorrt_llm import TensorRTLLM
@@ -44,15 +45,9 @@ class TensorRtLlmAdapter:
             cache_env=dict(LIBRARY_CACHES),
             secret_env=secret_env(job, api_key=None),
             port=PORT,
-            startup=Probe(
-                path=server.health_path,
-                port=PORT,
-                period_s=STARTUP_PERIOD_S,
-                timeout_s=5,
-                failure_threshold=startup_failures(job),
-            ),
-            readiness=Probe(path=server.ready_path, port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
-            liveness=Probe(path=server.health_path, port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
+            startup=startup_probe(job, server.health_path, PORT),
+            readiness=ready_probe(server.ready_path, PORT),
+            liveness=live_probe(server.health_path, PORT),
             metrics=Metrics(
                 port=PORT,
                 path=server.metrics_path or "/prometheus/metrics",

@@ -10,8 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.engines.invocation import Invocation, Metrics, Probe
-from llminfra.engines.shared import STARTUP_PERIOD_S, engine_of, image_of, secret_env, startup_failures, unknown_options
+from llminfra.engines.invocation import Invocation, Metrics
+from llminfra.engines.shared import (
+    engine_of,
+    image_of,
+    live_probe,
+    ready_probe,
+    secret_env,
+    startup_probe,
+    unknown_options,
+)
 from llminfra.spec.engines.tgi import TGI
 
 if TYPE_CHECKING:
@@ -47,15 +55,9 @@ class TgiAdapter:
             cache_env={"HF_HOME": "huggingface", "TRITON_CACHE_DIR": "triton"},
             secret_env=secret_env(job, api_key="API_KEY"),
             port=PORT,
-            startup=Probe(
-                path=server.health_path,
-                port=PORT,
-                period_s=STARTUP_PERIOD_S,
-                timeout_s=5,
-                failure_threshold=startup_failures(job),
-            ),
-            readiness=Probe(path=server.ready_path, port=PORT, period_s=5, timeout_s=5, failure_threshold=3),
-            liveness=Probe(path=server.health_path, port=PORT, period_s=10, timeout_s=10, failure_threshold=6),
+            startup=startup_probe(job, server.health_path, PORT),
+            readiness=ready_probe(server.ready_path, PORT),
+            liveness=live_probe(server.health_path, PORT),
             metrics=Metrics(
                 port=PORT,
                 path=server.metrics_path or "/metrics",

@@ -12,17 +12,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from llminfra.engines.invocation import Invocation, Metrics, Probe
+from llminfra.engines.invocation import Invocation, Metrics
 from llminfra.engines.shared import (
     LIBRARY_CACHES,
     LIBRARY_KERNELS,
     RUN_AS_USER,
-    STARTUP_PERIOD_S,
     efa_env,
     engine_of,
     image_of,
+    live_probe,
+    ready_probe,
     secret_env,
-    startup_failures,
+    startup_probe,
     unknown_options,
 )
 from llminfra.engines.vllm_cache_transfer import PORT, cache_args, cache_env, cache_field_env, listens_on
@@ -67,15 +68,9 @@ class VllmAdapter:
             cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm"},
             secret_env=secret_env(job, api_key="VLLM_API_KEY"),
             port=PORT,
-            startup=Probe(
-                path="/health",
-                port=port,
-                period_s=STARTUP_PERIOD_S,
-                timeout_s=5,
-                failure_threshold=startup_failures(job),
-            ),
-            readiness=Probe(path="/health", port=port, period_s=5, timeout_s=5, failure_threshold=3),
-            liveness=Probe(path="/health", port=port, period_s=10, timeout_s=10, failure_threshold=6),
+            startup=startup_probe(job, "/health", port),
+            readiness=ready_probe("/health", port),
+            liveness=live_probe("/health", port),
             worker_probe=ranks.probe,
             metrics=_metrics(release, port),
             drain_flag_s=job.drain_s,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from llminfra.engines.invocation import Probe
-from llminfra.engines.shared import STARTUP_PERIOD_S, startup_failures
+from llminfra.engines.shared import worker_probe
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -74,7 +74,7 @@ def ranks_of(job: ServingJob, engine: VLLM, release: EngineRelease) -> Ranks:
             # The head drives the workers: they have no arguments of their own.
             worker_command=("sh", "-c", _RAY_WORKER),
             worker_serves=False,
-            probe=_dial(job, RAY_PORT),
+            probe=worker_probe(job, RAY_PORT),
         )
     copies = _copies(job)
     return Ranks(
@@ -88,7 +88,7 @@ def ranks_of(job: ServingJob, engine: VLLM, release: EngineRelease) -> Ranks:
             *_reports_to(copies, _LEADER),
             *shared,
         ),
-        probe=_dial(job, MASTER_PORT),
+        probe=worker_probe(job, MASTER_PORT),
     )
 
 
@@ -111,16 +111,3 @@ def _experts(job: ServingJob, engine: VLLM, release: EngineRelease) -> tuple[str
     if backend is None or not release.knows_flag("--all2all-backend"):
         return ()
     return (f"--all2all-backend={backend}",)
-
-
-def _dial(job: ServingJob, port: int) -> Probe:
-    # Workers answer no HTTP; a rank whose leader is gone must restart.
-    dial = f"import os,socket;socket.create_connection((os.environ['LWS_LEADER_ADDRESS'],{port}),timeout=5).close()"
-    return Probe(
-        path=None,
-        port=port,
-        period_s=STARTUP_PERIOD_S,
-        timeout_s=10,
-        failure_threshold=startup_failures(job),
-        command=("python3", "-c", dial),
-    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from llminfra.diagnostics import UsageError
 from llminfra.hub.fetch import FetchedModel
-from llminfra.planning.checkpoint import ORIGIN_KEY
+from llminfra.planning.served.checkpoint import ORIGIN_KEY
 
 
 def write_model_file(model: FetchedModel, path: Path) -> None:

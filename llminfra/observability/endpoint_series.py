@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llminfra.observability.signals import Kind
-    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 # Kubernetes' alphabet of generated names (apimachinery util/rand): what tells a Deployment's pods from those of a Job
 # or of another endpoint whose name begins alike.
@@ -62,7 +62,7 @@ def recorded(endpoint: EndpointPlan, signal: str, kind: Kind) -> str:
 def pod_pattern(endpoint: EndpointPlan) -> str:
     """Regular expression of the endpoint's pod names."""
     name = exactly(endpoint.name)
-    if endpoint.nodes_per_replica > 1:
+    if endpoint.nodes > 1:
         return f"{name}-lws-[0-9]+(-[0-9]+)?"
     return f"{name}-{_SAFE}{{6,10}}-{_SAFE}{{5}}"
 

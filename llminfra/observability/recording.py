@@ -13,8 +13,8 @@ from llminfra.observability.signals import Signal, signals_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 POOL_LABEL = "label_llminfra_io_pool"
 TYPE_LABEL = "label_node_kubernetes_io_instance_type"

@@ -12,7 +12,7 @@ from llminfra.catalog.engines import EngineName, EngineRelease, engine_release
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 Kind = Literal["gauge", "ratio", "counter", "histogram"]
 

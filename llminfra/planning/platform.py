@@ -6,29 +6,29 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import SpecError
-from llminfra.planning.cluster import plan_cluster
-from llminfra.planning.cost import check_budget, plan_costs
-from llminfra.planning.disaggregation import plan_routers
-from llminfra.planning.ec2 import plan_ec2
-from llminfra.planning.endpoints import plan_endpoints
+from llminfra.planning.cluster.eks import plan_cluster
+from llminfra.planning.cluster.pools import plan_pools, settle
+from llminfra.planning.cost.hourly import check_budget, plan_costs
+from llminfra.planning.cost.targets import gateway_costs, target_costs
+from llminfra.planning.endpoints.gateways import plan_gateways
+from llminfra.planning.endpoints.on_pools import plan_endpoints
 from llminfra.planning.findings import Findings
-from llminfra.planning.gateways import plan_gateways
-from llminfra.planning.hub_copies import Reader, plan_hub_copies
-from llminfra.planning.network import plan_network
-from llminfra.planning.network_quotas import network_quotas
+from llminfra.planning.network.vpc import plan_network
 from llminfra.planning.plan import Plan
-from llminfra.planning.pools import plan_pools, settle
-from llminfra.planning.quotas import plan_quotas
+from llminfra.planning.quotas.instances import plan_quotas
+from llminfra.planning.quotas.network import network_quotas
 from llminfra.planning.references import check_references
-from llminfra.planning.sagemaker import plan_sagemaker
-from llminfra.planning.storage import plan_buckets, plan_lustre
-from llminfra.planning.target_cost import gateway_costs, target_costs
+from llminfra.planning.serving.disaggregation import plan_routers
+from llminfra.planning.serving_targets.ec2 import plan_ec2
+from llminfra.planning.serving_targets.sagemaker import plan_sagemaker
+from llminfra.planning.storage.hub_copies import Reader, plan_hub_copies
+from llminfra.planning.storage.places import plan_buckets, plan_lustre
 from llminfra.planning.targets.async_endpoint import plan_async
 from llminfra.planning.targets.batch import batch_costs, plan_batches
 from llminfra.planning.targets.bedrock import bedrock_costs, plan_bedrock
 
 if TYPE_CHECKING:
-    from llminfra.planning.infrastructure_plan import PoolPlan
+    from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.spec.platform import Platform
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llminfra.planning.cost import total_cost
+from llminfra.planning.cost.hourly import total_cost
 from llminfra.policy.formats.paths import shown
 from llminfra.policy.report import PolicyFinding
 from llminfra.policy.yaml_fixes import apply_yaml_edit

@@ -7,14 +7,14 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.cost import total_cost
+from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.capacity import Spot
 
 if TYPE_CHECKING:
-    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.infrastructure import PoolPlan
 
 _COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"
 _AWS_RESERVED_ADDRESSES = 5
@@ -36,10 +36,10 @@ def no_gangs_on_spot(plan: Plan) -> Iterator[Hit]:
     """Multi-node replicas on pools that may use spot."""
     for endpoint in plan.endpoints:
         pool = plan.pool(endpoint.pool)
-        if endpoint.nodes_per_replica > 1 and "spot" in pool.capacity_types:
+        if endpoint.nodes > 1 and "spot" in pool.capacity_types:
             yield Hit(
                 path=f"endpoints.{endpoint.name}.on",
-                message=f"a replica spans {endpoint.nodes_per_replica} spot nodes of pool {pool.name}",
+                message=f"a replica spans {endpoint.nodes} spot nodes of pool {pool.name}",
                 found="spot",
                 expected="on-demand or reserved capacity",
             )

@@ -27,10 +27,10 @@ def replica_in_one_zone(plan: Plan) -> Iterator[Hit]:
     """Replicas over several nodes against the zones of their pool; EFA pools have one zone."""
     for endpoint in plan.endpoints:
         zones = plan.pool(endpoint.pool).zones
-        if endpoint.nodes_per_replica > 1 and 1 < len(zones) < endpoint.max_replicas:
+        if endpoint.nodes > 1 and 1 < len(zones) < endpoint.max_replicas:
             yield Hit(
                 path=f"pools.{endpoint.pool}.zones",
-                message=f"{endpoint.name} has up to {endpoint.max_replicas} replicas of {endpoint.nodes_per_replica} "
+                message=f"{endpoint.name} has up to {endpoint.max_replicas} replicas of {endpoint.nodes} "
                 f"nodes, and only one of them can have a zone to itself",
                 found=f"{len(zones)} zones: {', '.join(zones)}",
                 expected="one zone",

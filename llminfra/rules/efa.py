@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.nics import Nic, check_layout
+from llminfra.planning.hardware.nics import Nic, check_layout
 from llminfra.rules.node_groups import instance_type_of, is_efa, node_groups, position
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import Block, Nested, Stacks, references

@@ -9,8 +9,8 @@ from llminfra.diagnostics import Severity
 from llminfra.rules.rule import Hit, rule
 
 if TYPE_CHECKING:
-    from llminfra.planning.gateways import GatewayPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.gateways import GatewayPlan
 
 
 def _path(gateway: GatewayPlan, field: str) -> str:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
 from llminfra.rules.credentials import credential_kind, looks_random, names_a_secret
+from llminfra.rules.planned import argument
 from llminfra.rules.rule import Hit, rule
-from llminfra.rules.serving import argument
 
 if TYPE_CHECKING:
-    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 _UNSAFE_FORMATS = frozenset({"pt", "npcache", "bitsandbytes", "gguf", "dummy"})
 _ON = frozenset({"1", "true", "yes", "on"})
@@ -24,6 +24,18 @@ def _env(endpoint: EndpointPlan, name: str) -> str | None:
 
 def _is_on(endpoint: EndpointPlan, name: str) -> bool:
     return (_env(endpoint, name) or "").lower() in _ON
+
+
+def _switched_on(plan: Plan, name: str, message: str) -> Iterator[Hit]:
+    """A hit for every endpoint whose engine has the variable switched on."""
+    for endpoint in plan.endpoints:
+        if _is_on(endpoint, name):
+            yield Hit(
+                path=f"endpoints.{endpoint.name}.engine.env.{name}",
+                message=message,
+                found=f"{name}={_env(endpoint, name)}",
+                expected="not set",
+            )
 
 
 @rule(
@@ -122,7 +134,7 @@ def weights_are_ours(plan: Plan) -> Iterator[Hit]:
     why="Weights are copied from the Hub by commit. A model without one is copied by nothing: its folder in the bucket "
     "stays empty, and no engine starts, until somebody uploads the weights by hand.",
     fix="set Model(revision=…) to the 40-digit commit, and llminfra copies it; or upload them and waive the rule",
-    source=("llminfra: planning/hub_copies.py; docs/targets.md",),
+    source=("llminfra: planning/storage/hub_copies.py; docs/targets.md",),
 )
 def buckets_are_filled(plan: Plan) -> Iterator[Hit]:
     """Readers outside the cluster of a bucket of ours, into which neither a build project nor a Job copies."""
@@ -186,16 +198,8 @@ def prompts_not_logged(plan: Plan) -> Iterator[Hit]:
 )
 def no_development_mode(plan: Plan) -> Iterator[Hit]:
     """Development and insecure switches in the environment."""
-    switches = ("VLLM_SERVER_DEV_MODE", "VLLM_ALLOW_INSECURE_SERIALIZATION")
-    for endpoint in plan.endpoints:
-        for name in switches:
-            if _is_on(endpoint, name):
-                yield Hit(
-                    path=f"endpoints.{endpoint.name}.engine.env.{name}",
-                    message=f"{name} is on",
-                    found=f"{name}={_env(endpoint, name)}",
-                    expected="not set",
-                )
+    for name in ("VLLM_SERVER_DEV_MODE", "VLLM_ALLOW_INSECURE_SERIALIZATION"):
+        yield from _switched_on(plan, name, f"{name} is on")
 
 
 @rule(
@@ -210,14 +214,7 @@ def no_development_mode(plan: Plan) -> Iterator[Hit]:
 )
 def no_runtime_lora(plan: Plan) -> Iterator[Hit]:
     """``VLLM_ALLOW_RUNTIME_LORA_UPDATING``."""
-    for endpoint in plan.endpoints:
-        if _is_on(endpoint, "VLLM_ALLOW_RUNTIME_LORA_UPDATING"):
-            yield Hit(
-                path=f"endpoints.{endpoint.name}.engine.env.VLLM_ALLOW_RUNTIME_LORA_UPDATING",
-                message="callers may load and replace adapters",
-                found="VLLM_ALLOW_RUNTIME_LORA_UPDATING=1",
-                expected="not set",
-            )
+    return _switched_on(plan, "VLLM_ALLOW_RUNTIME_LORA_UPDATING", "callers may load and replace adapters")
 
 
 @rule(
@@ -232,14 +229,8 @@ def no_runtime_lora(plan: Plan) -> Iterator[Hit]:
 )
 def no_forced_context(plan: Plan) -> Iterator[Hit]:
     """``VLLM_ALLOW_LONG_MAX_MODEL_LEN``."""
-    for endpoint in plan.endpoints:
-        if _is_on(endpoint, "VLLM_ALLOW_LONG_MAX_MODEL_LEN"):
-            yield Hit(
-                path=f"endpoints.{endpoint.name}.engine.env.VLLM_ALLOW_LONG_MAX_MODEL_LEN",
-                message="the check of the context length is switched off",
-                found="VLLM_ALLOW_LONG_MAX_MODEL_LEN=1",
-                expected="not set",
-            )
+    message = "the check of the context length is switched off"
+    return _switched_on(plan, "VLLM_ALLOW_LONG_MAX_MODEL_LEN", message)
 
 
 @rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.node_cache import NODE_CACHE_DIR
+from llminfra.planning.storage.node_cache import NODE_CACHE_DIR
 from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects, PodTemplate, dig, mappings
 from llminfra.rules.rule import Hit, rule
 

@@ -11,6 +11,7 @@ from functools import cache
 from msgspec.structs import replace
 
 from llminfra.rules import (
+    callers,
     capacity,
     disaggregation,
     distributed,
@@ -28,6 +29,7 @@ from llminfra.rules import (
     emitted_spec,
     emitted_start,
     emitted_targets,
+    endpoint_pods,
     gateways,
     identity,
     literals,
@@ -37,8 +39,8 @@ from llminfra.rules import (
     nodes,
     pods,
     releases,
+    replicas,
     scaling,
-    serving,
     state,
     storage,
     traffic,
@@ -60,7 +62,9 @@ _MODULES = (
     emitted_gateways,
     emitted_start,
     capacity,
-    serving,
+    endpoint_pods,
+    replicas,
+    callers,
     gateways,
     models,
     distributed,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.compile_cache import CACHE_PREFIX
+from llminfra.planning.start.compile_cache import CACHE_PREFIX
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.terraform_view import Block, Stacks, references
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from llminfra.assets import modules_dir
-from llminfra.diagnostics import ToolError
+from llminfra.assets import named_folder
 
 # The oldest time that the zip format can tell, so that it depends on nothing.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -19,13 +18,7 @@ def workload_dir(name: str) -> Path:
     Raises:
         ToolError: there is no workload of that name.
     """
-    workloads = modules_dir() / "workloads"
-    path = workloads / name
-    if not (path / "__init__.py").is_file():
-        known = ", ".join(sorted(item.parent.name for item in workloads.glob("*/__init__.py")))
-        msg = f"no workload {name!r}; there are: {known}"
-        raise ToolError(msg)
-    return path
+    return named_folder("workloads", name, marker="__init__.py", noun="workload")
 
 
 def package(name: str, out: Path) -> Path:

@@ -24,8 +24,10 @@ from llminfra import (
 )
 from llminfra.catalog import instances
 from llminfra.engines.invocation import EnvFromSecret, Invocation, Metrics, Probe
-from llminfra.planning.endpoint_plan import DrainPlan, EndpointPlan, PodResources, WeightsPlan
-from llminfra.planning.infrastructure_plan import (
+from llminfra.planning.hardware.nics import nic_layout
+from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.infrastructure import (
     AddonPlan,
     BucketPlan,
     ClusterPlan,
@@ -36,9 +38,8 @@ from llminfra.planning.infrastructure_plan import (
     SystemNodesPlan,
     Taint,
 )
-from llminfra.planning.nics import nic_layout
-from llminfra.planning.plan import Plan
-from llminfra.planning.startup_plan import Phase, StartupPlan
+from llminfra.planning.plan.serving import DrainPlan, PodResources, WeightsPlan
+from llminfra.planning.plan.startup import Phase, StartupPlan
 from llminfra.spec.endpoint import Parallelism
 
 ZONES = ("us-east-1a", "us-east-1b")
@@ -229,7 +230,7 @@ def endpoint_plan(spec: Endpoint, **changes: Any) -> EndpointPlan:
         invocation=invocation(),
         parallelism=Parallelism(tensor=4),
         parallelism_why="fits on 4 GPUs",
-        nodes_per_replica=1,
+        nodes=1,
         replicas_per_node=1,
         min_replicas=1,
         max_replicas=1,
@@ -248,6 +249,10 @@ def endpoint_plan(spec: Endpoint, **changes: Any) -> EndpointPlan:
         startup=StartupPlan(phases=(Phase(name="weights", seconds=22.0, why="65 GB"),), budget_s=600),
         drain=DrainPlan(pre_stop_s=15, engine_s=120, grace_s=150),
         rollout="recreate-one",
+        candidates=(),
+        usd_per_replica_hour=None,
+        performance=None,
+        usd_per_million_tokens=None,
     )
     return replace(plan, **changes)
 

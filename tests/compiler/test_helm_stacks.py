@@ -10,7 +10,7 @@ from llminfra.charts.pins import chart_pin, unknown_keys
 from llminfra.charts.registry import IN_REPO_CHARTS
 from llminfra.compiler.stacks.serving import timeout_s
 from llminfra.engines.invocation import Probe
-from llminfra.planning.infrastructure_plan import NetworkPlan
+from llminfra.planning.plan.infrastructure import NetworkPlan
 from tests.compiler import plans
 
 
@@ -229,7 +229,7 @@ def test_a_replica_over_two_nodes_is_a_group_with_probed_workers(synth):
     worker = Probe(path=None, port=29501, period_s=10, timeout_s=10, failure_threshold=6, command=("true",))
     call = plans.invocation(worker_probe=worker, worker_args=("--headless",), added_capabilities=("IPC_LOCK",))
     resources = replace(plans.chat().resources, efa=32, gpus=8)
-    plan = plans.plan(plans.chat(nodes_per_replica=2, invocation=call, resources=resources))
+    plan = plans.plan(plans.chat(nodes=2, invocation=call, resources=resources))
     stacks = synth(plan)
     values = _values(stacks["serving"]["resource"]["helm_release"]["chat"])
     assert values["group"]["size"] == 2

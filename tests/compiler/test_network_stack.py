@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from llminfra.planning.infrastructure_plan import SubnetPlan
+from llminfra.planning.plan.infrastructure import SubnetPlan
 from tests.compiler import plans
 
 

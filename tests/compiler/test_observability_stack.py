@@ -162,7 +162,7 @@ def test_gpu_metrics_carry_the_node_and_their_user(stacks):
 
 
 def test_a_private_network_reaches_managed_prometheus():
-    from llminfra.planning.network import endpoint_services
+    from llminfra.planning.network.vpc import endpoint_services
 
     spec = plans.platform_spec(cluster=Cluster(), observability=Observability(prometheus="managed"))
     assert "aps-workspaces" in endpoint_services(spec)

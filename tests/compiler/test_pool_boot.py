@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from llminfra.assets import modules_dir
 from llminfra.compiler.pool_boot import karpenter_user_data, managed_user_data
-from llminfra.planning.infrastructure_plan import PoolPlan
-from llminfra.planning.node_cache import NODE_CACHE_DIR
+from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.storage.node_cache import NODE_CACHE_DIR
 from tests.helpers.example_plans import EXAMPLES, example_plan
 
 SCRIPTS = sorted((modules_dir() / "nodes").glob("*.sh"))

@@ -18,7 +18,7 @@ from llminfra.constructs.log_group import RETENTION_DAYS, retention
 from llminfra.constructs.names import bounded, identifier, literal, partition
 from llminfra.constructs.scope import Scope
 from llminfra.constructs.user_data import encoded, mime_user_data, node_config
-from llminfra.planning.infrastructure_plan import Taint
+from llminfra.planning.plan.infrastructure import Taint
 
 
 class _Values(ChartValues):

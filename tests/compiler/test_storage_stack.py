@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from llminfra.planning.infrastructure_plan import BucketPlan
+from llminfra.planning.plan.infrastructure import BucketPlan
 from tests.compiler import plans
 
 

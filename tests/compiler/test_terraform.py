@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from llminfra import GpuPool, OnDemand, Reservation, S3State, Spot
 from llminfra.compiler import compile_platforms
-from llminfra.planning.infrastructure_plan import BucketPlan, SubnetPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.infrastructure import BucketPlan, SubnetPlan
 from llminfra.rehearsal.cycle import rehearse
 from tests.compiler import plans
 from tests.helpers.tools import require_terraform

@@ -27,7 +27,7 @@ from llminfra import (
 )
 from llminfra.catalog.engines import engine_release
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 DAY = dt.date(2026, 11, 23)
 H100 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), efa=True, capacity=OnDemand())
@@ -108,7 +108,7 @@ def test_sglang_health_check_waits_for_a_generation() -> None:
 
 def test_sglang_over_two_nodes() -> None:
     planned = plan(SGLang(max_model_len=8192), model=Model(id="meta-llama/Llama-3.1-405B-Instruct"))
-    assert planned.nodes_per_replica == 2
+    assert planned.nodes == 2
     assert "--dist-init-addr=$(LWS_LEADER_ADDRESS):20000" in planned.invocation.args
     assert "--node-rank=$(LWS_WORKER_INDEX)" in planned.invocation.worker_args
     assert "deep-learning-containers/sglang" in planned.invocation.image_repository

@@ -16,9 +16,10 @@ from llminfra.loading.load import load
 from llminfra.observability import rule_groups
 from llminfra.observability.signals import release_signals
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
-from llminfra.planning.gateways import GatewayPlan, GatewayRoute, picker_name
+from llminfra.planning.endpoints.gateways import picker_name
 from llminfra.planning.plan import CostLine, Plan
+from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
+from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 from tests.compiler import plans
 
 
@@ -78,7 +79,7 @@ def full_plan() -> Plan:
     own = Metrics(port=9000, path="/m", waiting="my_queue", running=None, kv_usage=None, model_label="")
     call = plans.invocation()
     call = replace(call, worker_probe=call.startup)
-    wide = endpoint("wide", "vllm", "0.30.0", pool="h100", nodes_per_replica=2, invocation=call)
+    wide = endpoint("wide", "vllm", "0.30.0", pool="h100", nodes=2, invocation=call)
     wide = replace(wide, resources=replace(wide.resources, efa=32))
     made = [
         *(

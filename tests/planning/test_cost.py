@@ -13,8 +13,8 @@ from llminfra import Cluster, GpuPool, ModelBucket, Network, Platform, SageMaker
 from llminfra.catalog import prices
 from llminfra.catalog.price_file import VARIABLE, PriceFile
 from llminfra.planning import plan_platform
-from llminfra.planning.cost import how_to_price, total_cost
-from llminfra.planning.cost_views import unpriced
+from llminfra.planning.cost.hourly import how_to_price, total_cost
+from llminfra.planning.cost.views import unpriced
 from llminfra.planning.plan import CostLine
 from tests.serving_targets.platforms import POOL, TODAY, endpoint, plan
 

@@ -32,9 +32,9 @@ from llminfra.compiler.contracts import LustreOutputs, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.compiler.releases.pd_router import pd_router_values
 from llminfra.planning import plan_platform
-from llminfra.planning.contract import contract
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.rules import run_plan
 
 DAY = dt.date(2026, 11, 23)
@@ -232,7 +232,7 @@ def test_the_planner_spreads_roles_that_say_nothing() -> None:
 def test_roles_larger_than_a_node_are_copies_with_spread_experts() -> None:
     wide = Role(parallelism=Parallelism(tensor=1, data=16, expert=True))
     plan = planned(model=Model(id="deepseek-ai/DeepSeek-R1"), disaggregation=Disaggregation(prefill=wide, decode=wide))
-    assert [item.nodes_per_replica for item in plan.endpoints] == [2, 2]
+    assert [item.nodes for item in plan.endpoints] == [2, 2]
     values = llm_server_values(plan.endpoints[1], plan, STORAGE, None)
     assert values.group is not None
     assert "--data-parallel-size-local=8" in values.group.worker_args

@@ -22,8 +22,8 @@ from llminfra.catalog.engines import EngineRelease, engine_release, known_versio
 from llminfra.compiler.contracts import LustreOutputs, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 DAY = dt.date(2026, 11, 23)
 H200 = GpuPool(name="h200", instance_types=["p5en.48xlarge"], nodes=(0, 4), efa=True, capacity=OnDemand())
@@ -56,7 +56,7 @@ def refused(engine: VLLM, parallelism: Parallelism | None = WIDE, **options: obj
 def test_wide_expert_parallelism_starts_half_of_the_copies_on_each_node() -> None:
     endpoint = one(VLLM(max_model_len=65_536))
     call = endpoint.invocation
-    assert endpoint.nodes_per_replica == 2
+    assert endpoint.nodes == 2
     assert endpoint.resources.gpus == 8
     assert endpoint.resources.efa == 16
     both = {
@@ -100,7 +100,7 @@ def test_memory_of_a_rank_shrinks_as_experts_spread_over_nodes() -> None:
 def test_planner_takes_copies_over_nodes_where_nothing_smaller_holds_the_load() -> None:
     endpoint = one(VLLM(max_model_len=65_536), None, concurrency=200)
     assert endpoint.parallelism == WIDE
-    assert endpoint.nodes_per_replica == 2
+    assert endpoint.nodes == 2
 
 
 def test_copies_inside_a_node_say_nothing_of_other_nodes() -> None:

@@ -147,7 +147,7 @@ def test_every_emitted_flag_is_known_to_the_pinned_version() -> None:
 def test_replica_over_two_nodes_gets_an_image_with_efa() -> None:
     model = Model(id="meta-llama/Llama-3.1-405B-Instruct")
     (endpoint,) = planned(Endpoint(name="a", model=model, engine=VLLM(max_model_len=8192), on=H100)).endpoints
-    assert endpoint.nodes_per_replica == 2
+    assert endpoint.nodes == 2
     assert (endpoint.parallelism.tensor, endpoint.parallelism.pipeline) == (8, 2)
     assert endpoint.resources.efa == 32
     assert "deep-learning-containers" in endpoint.invocation.image_repository
@@ -161,7 +161,7 @@ def test_version_without_efa_image_is_refused_across_nodes() -> None:
     (finding,) = refused(Endpoint(name="a", model=model, engine=engine, on=H100))
     assert finding.code == "LLM_FIT_14"
     own = VLLM(max_model_len=8192, version="0.33.0", image=Image(repository="acme/vllm-efa", tag="v0.33.0", efa=True))
-    assert planned(Endpoint(name="a", model=model, engine=own, on=H100)).endpoints[0].nodes_per_replica == 2
+    assert planned(Endpoint(name="a", model=model, engine=own, on=H100)).endpoints[0].nodes == 2
 
 
 def test_secrets_reach_the_pod_by_reference_only_where_needed() -> None:

@@ -39,7 +39,7 @@ from llminfra.compiler.releases.needs import needs_of, scales, secret_names
 from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
-from llminfra.planning.contract import contract, gateway_contract
+from llminfra.planning.endpoints.contract import contract, gateway_contract
 from llminfra.planning.plan import Plan
 from llminfra.rules.run import run_terraform
 from llminfra.rules.terraform_view import read_synth_dir

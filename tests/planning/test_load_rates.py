@@ -6,8 +6,8 @@ import pytest
 
 from llminfra.catalog import instances
 from llminfra.catalog.instances import InstanceType
-from llminfra.planning.load_choices import load_choices
-from llminfra.planning.load_rates import ip_mb_per_s, s3_rate
+from llminfra.planning.start.load_choices import load_choices
+from llminfra.planning.storage.load_rates import ip_mb_per_s, s3_rate
 from tests.rules.platforms import prod_plan
 
 

@@ -203,3 +203,10 @@ def test_a_release_that_refines_blocks_is_not_refused() -> None:
     model = "Qwen/Qwen3-235B-A22B-FP8"
     assert "LLM_SHAPE_6" in {item.code for item in told(model, vllm(), **spread)}
     assert "LLM_SHAPE_6" not in {item.code for item in told(model, vllm(version="0.29.0"), **spread)}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--max-lora-rank=24",), ("--max_lora_rank", "24"), ("--max-loras=4", "--max_cpu_loras=2")]
+)
+def test_options_are_seen_however_they_are_spelled(arguments: tuple[str, ...]) -> None:
+    assert "LLM_FIT_35" in {item.code for item in told("Qwen/Qwen3-8B", vllm(*arguments))}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from llminfra import ExistingNetwork, Lustre, Network, Platform
 from llminfra.planning.findings import Findings
-from llminfra.planning.network import plan_network
+from llminfra.planning.network.vpc import plan_network
 
 
 def codes(platform: Platform) -> list[str]:

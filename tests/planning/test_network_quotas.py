@@ -1,8 +1,8 @@
 """Interfaces, addresses, placement groups and capacity blocks beside the vCPU quotas."""
 
-from llminfra.planning.network_quotas import network_quotas
 from llminfra.planning.plan import Plan, QuotaLine
 from llminfra.planning.platform import plan_platform
+from llminfra.planning.quotas.network import network_quotas
 from tests.rules.platforms import changed, prod_plan
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from llminfra.catalog import instances
 from llminfra.catalog.instances import InstanceType
-from llminfra.planning.nics import Nic, NicPolicy, check_layout, nic_layout
+from llminfra.planning.hardware.nics import Nic, NicPolicy, check_layout, nic_layout
 
 EFA_TYPES = [item for item in instances.all_gpu_types() if item.efa_interfaces]
 POLICIES: list[NicPolicy] = ["ip_optimized", "bandwidth_optimized"]

@@ -3,11 +3,11 @@ import datetime as dt
 import pytest
 
 from llminfra import CapacityBlock, Cluster, GpuPool, Network, OnDemand, Platform, Reservation, Spot
-from llminfra.planning.cluster import plan_cluster
+from llminfra.planning.cluster.eks import plan_cluster
+from llminfra.planning.cluster.pools import plan_pools
 from llminfra.planning.findings import Findings
-from llminfra.planning.infrastructure_plan import PoolPlan
-from llminfra.planning.network import plan_network
-from llminfra.planning.pools import plan_pools
+from llminfra.planning.network.vpc import plan_network
+from llminfra.planning.plan.infrastructure import PoolPlan
 
 BLOCK = CapacityBlock(reservation_id="cr-0123456789abcdef0")
 DAY = dt.date(2026, 11, 23)

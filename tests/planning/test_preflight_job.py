@@ -32,7 +32,7 @@ def releases(planned: Plan, folder: Path) -> dict[str, dict[str, object]]:
 
 def test_a_replica_over_two_nodes_has_one(tmp_path: Path) -> None:
     planned = plan(TWO, "deepseek-ai/DeepSeek-R1")
-    assert planned.endpoints[0].nodes_per_replica == 2
+    assert planned.endpoints[0].nodes == 2
     assert "LLM_FIT_41" not in {item.code for item in planned.diagnostics}
     text = json.dumps(releases(planned, tmp_path / "out")["chat-nccl"]).replace("\\", "")
     assert "FI_PROVIDER" in text

@@ -122,7 +122,7 @@ def test_a_model_that_is_quantized_goes_over_nodes() -> None:
     assert "quantize" not in item.fix
     assert "set efa=True on pool 'pool': TP 8 × PP 2 over 2 nodes" in item.fix
     wide = pool("p5.48xlarge", efa=True, zones=["us-east-1a"])
-    assert plan(wide, DEEPSEEK).endpoints[0].nodes_per_replica == 2
+    assert plan(wide, DEEPSEEK).endpoints[0].nodes == 2
 
 
 def test_misfits_are_told_in_short() -> None:

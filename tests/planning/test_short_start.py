@@ -28,14 +28,14 @@ from llminfra import (
 from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.facts import number
 from llminfra.planning.findings import Findings
-from llminfra.planning.image_snapshot import _full
-from llminfra.planning.infrastructure_plan import PoolPlan
-from llminfra.planning.load_rates import nvme_copy_rate, nvme_read_rate
-from llminfra.planning.node_cache import check_node_caches, nvme_weights
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.start.image_snapshot import _full
+from llminfra.planning.storage.load_rates import nvme_copy_rate, nvme_read_rate
+from llminfra.planning.storage.node_cache import check_node_caches, nvme_weights
 from tests.helpers.example_plans import EXAMPLES, example_plan
 
 DAY = dt.date(2026, 11, 23)

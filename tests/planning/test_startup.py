@@ -12,9 +12,9 @@ import pytest
 from llminfra import VLLM, Ec2, Endpoint, GpuPool, LocalNvme, Model, ModelBucket, Platform
 from llminfra.catalog import instances
 from llminfra.compiler.releases.llm_server import llm_server_values
-from llminfra.planning.load_choices import load_choices
+from llminfra.planning.plan.startup import Phase, StartupPlan
 from llminfra.planning.platform import plan_platform
-from llminfra.planning.startup_plan import Phase, StartupPlan
+from llminfra.planning.start.load_choices import load_choices
 from tests.helpers.example_plans import example_plan
 from tests.serving_targets.platforms import CERTIFICATE
 

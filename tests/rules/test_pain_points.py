@@ -23,7 +23,7 @@ from llminfra import (
 )
 from llminfra.catalog import eks
 from llminfra.planning import plan_platform
-from llminfra.planning.gpu_support import driver_problem
+from llminfra.planning.hardware.gpu_support import driver_problem
 from llminfra.planning.memory import FitCase, estimate, fit_line
 from llminfra.planning.plan import Plan
 from llminfra.rules import by_code, run_kubernetes, run_plan, run_terraform
@@ -296,7 +296,7 @@ def test_workers_of_a_group_are_probed() -> None:
     """Row 19: a headless rank answers no HTTP, and still restarts when its leader is gone."""
     plan = planned(P5, Model(id="deepseek-ai/DeepSeek-R1-0528"), VLLM(max_model_len=8192))
     (endpoint,) = plan.endpoints
-    assert endpoint.nodes_per_replica > 1
+    assert endpoint.nodes > 1
     assert endpoint.invocation.worker_probe is not None
     assert endpoint.invocation.worker_probe.command
 

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from llminfra import Autoscaling, Gateway, Image, Model, ModelBucket, Network, Oidc, Secret, Spot, Tenant
 from llminfra.engines.invocation import Probe
-from llminfra.planning.endpoint_plan import EndpointPlan
-from llminfra.planning.infrastructure_plan import SubnetPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.infrastructure import SubnetPlan
 from llminfra.planning.platform import plan_platform
 from llminfra.rules import LooksAt, rules, run_plan
 from tests.rules.platforms import ROOT, changed, engine, model, prod, prod_plan
@@ -45,13 +45,13 @@ def from_spec(**changes: object) -> Callable[[], Plan]:
 
 def cap_3() -> Plan:
     # The planner gives a replica several nodes only where there is EFA, and such a pool may not be spot by default.
-    plan = planned(prod_plan(), "chat", nodes_per_replica=2)
+    plan = planned(prod_plan(), "chat", nodes=2)
     return pooled(plan, "h100", capacity_types=("spot",))
 
 
 def dist_7() -> Plan:
     # Over TCP, on a pool without EFA: one that has it lies in one zone.
-    plan = planned(prod_plan(), "assistant", nodes_per_replica=2, max_replicas=6)
+    plan = planned(prod_plan(), "assistant", nodes=2, max_replicas=6)
     return pooled(plan, "l40s", capacity_types=("on-demand",))
 
 

@@ -14,8 +14,8 @@ from llminfra import Platform, SpecError
 from llminfra.catalog.models import catalog_config
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
-from llminfra.planning.checkpoint import ORIGIN_KEY, CheckpointFile, describe_checkpoint
 from llminfra.planning.plan import Plan
+from llminfra.planning.served.checkpoint import ORIGIN_KEY, CheckpointFile, describe_checkpoint
 
 NAME = "Qwen/Qwen3-8B"
 EXACT = 16_381_470_720  # metadata.total_size of the repository's index

@@ -22,7 +22,7 @@ from llminfra import (
     SpecError,
 )
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 DAY = dt.date(2026, 11, 23)
 L40S = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 8))
@@ -137,7 +137,7 @@ def test_stages_inside_a_node_where_heads_do_not_divide() -> None:
     model = Model(id="Qwen/Qwen2.5-7B-Instruct", dtype="float16")
     endpoint = planned(pool, model=model, engine=VLLM(max_model_len=32_768), concurrency=24)
     assert endpoint.parallelism.pipeline > 1
-    assert endpoint.nodes_per_replica == 1
+    assert endpoint.nodes == 1
     assert (endpoint.fit.max_concurrency or 0) >= 24
 
 

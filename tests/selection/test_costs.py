@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llminfra.catalog.price_file import VARIABLE
-from llminfra.planning.cost_views import costs_by_stack, endpoint_costs, purchase_options
+from llminfra.planning.cost.views import costs_by_stack, endpoint_costs, purchase_options
 from llminfra.planning.platform import plan_platform
 from tests.rules.platforms import prod, prod_plan
 from tests.serving_targets.platforms import TARGETS, endpoint, plan

@@ -7,7 +7,7 @@ import pytest
 from llminfra.catalog.engines import engine_release
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import load_model, quantization_from_name
-from llminfra.planning.gpu_support import GpuProblem, gpu_problems, minimum_capability
+from llminfra.planning.hardware.gpu_support import GpuProblem, gpu_problems, minimum_capability
 
 
 def problems(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llminfra import Secret
-from llminfra.planning.contract import contract, gateway_parameter_name, parameter_name
+from llminfra.planning.endpoints.contract import contract, gateway_parameter_name, parameter_name
 from scripts import targets_page
 from tests.serving_targets.platforms import TARGETS, endpoint, plan
 

@@ -9,8 +9,8 @@ import pytest
 
 from llminfra import TGI, CapacityBlock, ModelBucket, Platform, Secret, Spot
 from llminfra.loading.load import load
-from llminfra.planning.contract import contract, parameter_name
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.endpoints.contract import contract, parameter_name
+from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.rules import run_plan
 from tests.serving_targets.platforms import POOL, TARGETS, ec2, endpoint, findings, plan, platform
 
@@ -184,7 +184,7 @@ def test_what_cannot_work_is_said_before_anything_exists(code: str, spec: Any) -
 
 
 def test_an_architecture_without_a_pinned_image_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llminfra.planning.ec2.machine_image", lambda _architecture: None)
+    monkeypatch.setattr("llminfra.planning.serving_targets.ec2.machine_image", lambda _architecture: None)
     assert [item.code for item in findings(endpoint(ec2()))] == ["LLM_CAP_43"]
     assert findings(endpoint(ec2(ami_id="ami-0123456789abcdef0"))) == []
 

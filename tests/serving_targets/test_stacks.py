@@ -31,7 +31,7 @@ from llminfra.catalog import instances
 from llminfra.compiler import compile_platforms
 from llminfra.constructs.sagemaker_component import Copy, template
 from llminfra.constructs.sagemaker_endpoint import Variant
-from llminfra.planning.contract import contract
+from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal import rehearse
 from tests.serving_targets.platforms import BUCKET, CERTIFICATE, TARGETS, ec2, endpoint, plan
@@ -224,7 +224,7 @@ def test_types_without_local_disks_get_a_volume_and_a_key(compiled: Compiled, mo
     plain = instances.get("g6e.2xlarge")
     assert plain is not None
     diskless = plain.model_copy(update={"nvme_gb": 0, "nvme_disks": 0})
-    monkeypatch.setattr("llminfra.planning.machines.instances.get", lambda _name: diskless)
+    monkeypatch.setattr("llminfra.planning.serving_targets.machines.instances.get", lambda _name: diskless)
     planned = plan(endpoint(TARGETS["sagemaker"]))
     item = planned.sagemaker[0]
     assert item.volume_gib is not None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llminfra import AsyncEndpoint, Autoscaling, Cluster, Image, Network, SageMakerAsync, Secret
 from llminfra.compiler import compile_platforms
 from llminfra.diagnostics import SpecError
-from llminfra.planning.contract import contract
+from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.rules import run_plan
 from tests.targets.platforms import EC2, POOL, SAGEMAKER, async_plan, codes, endpoint, findings, plan, queue

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from llminfra import Model, ModelBucket, Secret
 from llminfra.assets import chart_dir
 from llminfra.catalog.hub_copy import hub_copy_machine
-from llminfra.planning.hub_copies import Reader, plan_hub_copies
 from llminfra.planning.plan import Plan
+from llminfra.planning.storage.hub_copies import Reader, plan_hub_copies
 from tests.targets.platforms import BUCKET, EC2, POOL, SAGEMAKER, batch, endpoint, plan
 from tests.targets.stack_view import allowed, only, statements
 

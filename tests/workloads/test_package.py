@@ -34,7 +34,7 @@ def test_the_bytes_depend_on_the_sources_alone(name: str, tmp_path: Path, monkey
     (copy / "workloads" / name / "__pycache__").mkdir(exist_ok=True)
     (copy / "workloads" / name / "__pycache__" / "x.pyc").write_bytes(b"x")
     (copy / "workloads" / name / ".notes.swp").write_bytes(b"x")
-    monkeypatch.setattr("llminfra.workloads.archive.modules_dir", lambda: copy)
+    monkeypatch.setattr("llminfra.assets.modules_dir", lambda: copy)
     assert package(name, tmp_path / "two").read_bytes() == first
     (copy / "workloads" / name / "__init__.py").write_text('"""Changed."""\n')
     assert package(name, tmp_path / "three").read_bytes() != first

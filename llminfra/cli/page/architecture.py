@@ -8,15 +8,15 @@ from msgspec import Struct, field
 
 from llminfra.cli.plan_reasons import vpc_endpoints
 from llminfra.cli.words import count, dot, span
-from llminfra.planning.endpoint_plan import EndpointPlan
-from llminfra.planning.gateways import gateway_of
+from llminfra.planning.endpoints.gateways import gateway_of
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.cli.page.served import Served
-    from llminfra.planning.infrastructure_plan import PoolPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.spec.bedrock import PodAccess, RoleAccess
 
 BoxKind = Literal["caller", "queue", "gateway", "model", "storage", "service", "outside"]

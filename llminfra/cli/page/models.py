@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llminfra.cli.page.served import Served
     from llminfra.planning.memory import FitResult
     from llminfra.planning.plan import Plan
-    from llminfra.planning.startup_plan import StartupPlan
+    from llminfra.planning.plan.startup import StartupPlan
 
 # The colour of a phase: weights and graphs have that of the same thing in memory.
 _PHASES = {"node": "slate", "image": "teal", "copy": "teal", "process": "rose",

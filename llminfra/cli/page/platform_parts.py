@@ -9,8 +9,8 @@ from llminfra.cli.page.pieces import code, section, table
 from llminfra.cli.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
-    from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
 
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 

@@ -22,7 +22,7 @@ from llminfra.cli.page.platform_parts import parts_sections
 from llminfra.cli.page.served import Served, served
 from llminfra.cli.page.stacks import StackView, stacks_section
 from llminfra.cli.words import count, duration
-from llminfra.planning.cost import total_cost
+from llminfra.planning.cost.hourly import total_cost
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

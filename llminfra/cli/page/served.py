@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from llminfra.cli.words import count, span
-from llminfra.planning.contract import contract, parameter_name
+from llminfra.planning.endpoints.contract import contract, parameter_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.plan import Plan
-    from llminfra.planning.serving_plan import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
-    from llminfra.planning.targets.plans import BatchPlan
+    from llminfra.planning.plan.serving import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
+    from llminfra.planning.plan.targets import BatchPlan
 
 _SAGEMAKER = {"sagemaker": "SageMaker, real time", "sagemaker-async": "SageMaker, asynchronous"}
 
@@ -38,7 +37,7 @@ class Served(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    plan: EndpointPlan | ServingPlan
+    plan: ServingPlan
     place: str
     machine: str
     zones: tuple[str, ...]
@@ -71,7 +70,7 @@ def _served(plan: Plan) -> Iterator[Served]:
             machine=item.instance_type,
             zones=pool.zones,
             gpus=pool.gpus_per_node,
-            machines=item.nodes_per_replica,
+            machines=item.nodes,
             scale=_replicas(item.min_replicas, item.max_replicas),
             address=contract(router or item, plan).address,
             parameter=parameter_name(plan.platform.name, item.part_of or item.name),

@@ -9,7 +9,7 @@ from llminfra.charts.async_worker import AsyncWorkerValues, WorkedEndpoint, Work
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import Security, ServiceAccount
 from llminfra.compiler.releases.names import POOL_LABEL
-from llminfra.planning.targets.plans import AsyncPlan, WorkersPlan
+from llminfra.planning.plan.targets import AsyncPlan, WorkersPlan
 from llminfra.workloads import REQUIREMENTS_VARIABLE, installing_command
 
 _ALIVE_FILE = "/tmp/alive"  # noqa: S108  # in the container

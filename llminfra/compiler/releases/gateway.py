@@ -30,13 +30,14 @@ from llminfra.charts.upstream import (
     irsa,
 )
 from llminfra.compiler.releases.names import GATEWAY, MONITORING, SECRET_STORE
-from llminfra.planning.gateways import PROXY_PORT, GatewayPlan, GatewayRoute, picks_by_metrics, tenant_claim
+from llminfra.planning.endpoints.gateways import PROXY_PORT, picks_by_metrics, tenant_claim
+from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 
 if TYPE_CHECKING:
     from llminfra.compiler.contracts import ClusterContract, NetworkContract
     from llminfra.compiler.releases.needs import Needs
-    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.spec.gateway import Tenant
     from llminfra.spec.secret import Secret
 

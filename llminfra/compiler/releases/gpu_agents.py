@@ -18,7 +18,7 @@ from llminfra.compiler.releases.names import EFA_LABEL, GPU_LABEL
 from llminfra.compiler.releases.needs import Needs
 from llminfra.compiler.releases.tolerations import tolerations_of
 from llminfra.observability.metric_tables import dcgm_counters
-from llminfra.planning.gpu_shares import CONFIG_LABEL
+from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
 from llminfra.planning.plan import Plan
 from llminfra.spec.gpu_sharing import Mig, TimeSlicing
 

@@ -50,11 +50,13 @@ from llminfra.compiler.releases.short_start import kept_kernels, node_copy, node
 from llminfra.constructs.names import dns_suffix
 from llminfra.engines import invocation as engines
 from llminfra.observability.promql import selector
-from llminfra.planning.endpoint_plan import AdapterPlan, EndpointPlan
-from llminfra.planning.gateways import GatewayRoute, gateway_of, route_of
-from llminfra.planning.infrastructure_plan import PoolPlan
+from llminfra.planning.endpoints.gateways import gateway_of, route_of
 from llminfra.planning.plan import Plan
-from llminfra.planning.targets.plans import AsyncPlan
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.gateways import GatewayRoute
+from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.plan.serving import AdapterPlan
+from llminfra.planning.plan.targets import AsyncPlan
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec import endpoint as spec
 
@@ -171,7 +173,7 @@ def _probe(probe: engines.Probe) -> Probe:
 
 def _group(endpoint: EndpointPlan, pool: PoolPlan) -> Group | None:
     call = endpoint.invocation
-    if endpoint.nodes_per_replica == 1:
+    if endpoint.nodes == 1:
         return None
     if call.worker_probe is None:
         msg = f"endpoint {endpoint.name}: the plan spans nodes but its workers have no probe"
@@ -180,7 +182,7 @@ def _group(endpoint: EndpointPlan, pool: PoolPlan) -> Group | None:
     # Workers may wait for the leader as long as it may take to start.
     startup = probe.model_copy(update={"failure_threshold": -(-endpoint.startup.budget_s // probe.period_seconds)})
     return Group(
-        size=endpoint.nodes_per_replica,
+        size=endpoint.nodes,
         worker_command=list(call.worker_command or call.command),
         worker_args=list(call.worker_args),
         worker_probes=Probes(startup=startup, liveness=probe),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llminfra.planning.gateways import PROXY_NAMESPACE
+from llminfra.planning.endpoints.gateways import PROXY_NAMESPACE
 
 KUBE_SYSTEM = "kube-system"
 MONITORING = "monitoring"

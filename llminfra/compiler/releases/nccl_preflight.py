@@ -7,8 +7,8 @@ from llminfra.charts.llm_server import Resources
 from llminfra.charts.nccl_preflight import NcclPreflightValues
 from llminfra.compiler.releases.names import POOL_LABEL
 from llminfra.compiler.releases.security import pod_security
-from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
 
 _NETWORK_VARIABLES = ("FI_", "NCCL_", "GLOO_", "OFI_")
 # Process groups and their buffers need little; the endpoint's own share would only wait longer for a node.
@@ -23,7 +23,7 @@ def nccl_preflight_values(endpoint: EndpointPlan, plan: Plan) -> NcclPreflightVa
     return NcclPreflightValues(
         name=preflight_name(endpoint),
         image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
-        nodes=endpoint.nodes_per_replica,
+        nodes=endpoint.nodes,
         env={name: value for name, value in call.env.items() if name.startswith(_NETWORK_VARIABLES)},
         resources=Resources(
             cpu_millis=pod.gpus * _CPU_MILLIS_PER_GPU,
@@ -42,7 +42,7 @@ def nccl_preflight_values(endpoint: EndpointPlan, plan: Plan) -> NcclPreflightVa
 
 def has_preflight(endpoint: EndpointPlan) -> bool:
     """Whether there is something to test: ranks on several nodes, and EFA between them."""
-    return endpoint.spec.preflight and endpoint.nodes_per_replica > 1 and endpoint.resources.efa > 0
+    return endpoint.spec.preflight and endpoint.nodes > 1 and endpoint.resources.efa > 0
 
 
 def preflight_name(endpoint: EndpointPlan) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from llminfra.compiler.releases.alerting import credential
-from llminfra.planning.endpoint_plan import EndpointPlan
-from llminfra.planning.gateways import route_of
-from llminfra.planning.infrastructure_plan import PoolPlan
+from llminfra.planning.endpoints.gateways import route_of
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec.alert_receiver import AlertReceiver
 from llminfra.spec.endpoint import Autoscaling
@@ -43,7 +43,7 @@ def needs_of(plan: Plan) -> Needs:
         keda=any(scales(item, plan) for item in plan.endpoints) or any(queues),
         keda_queues=queues,
         external_secrets=bool(secret_names(plan)),
-        lws=any(item.nodes_per_replica > 1 for item in plan.endpoints),
+        lws=any(item.nodes > 1 for item in plan.endpoints),
         gateway=bool(plan.gateways),
         load_balancer=any(item.balanced for item in plan.gateways),
         fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in addons,

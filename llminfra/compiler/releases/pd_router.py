@@ -7,8 +7,8 @@ from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import Front, ServiceMonitor
 from llminfra.charts.pd_router import PdRouterValues, RouterPart
 from llminfra.compiler.releases.names import MONITORING, POOL_LABEL, SERVING_PRIORITY
-from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 
 ENDPOINT_LABEL = "llminfra.io/endpoint"
 _ROLE_LABEL = "llminfra.io/role"

@@ -6,11 +6,11 @@ import math
 
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import KeptKernels, NodeCopy, NodeVolume, SmallResources
-from llminfra.planning.endpoint_plan import EndpointPlan
 from llminfra.planning.facts import number
-from llminfra.planning.node_cache import MODELS, NODE_CACHE_DIR, NODE_CACHE_USER
 from llminfra.planning.plan import Plan
-from llminfra.planning.resources import CACHE_KEEPER
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.serving.resources import CACHE_KEEPER
+from llminfra.planning.storage.node_cache import MODELS, NODE_CACHE_DIR, NODE_CACHE_USER
 from llminfra.spec.storage import LocalNvme
 
 # Init containers run before the engine and in its place, so they may take what it will. The copy itself needs little;

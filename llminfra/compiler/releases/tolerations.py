@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llminfra.charts.kubernetes import Toleration, tolerate
-from llminfra.planning.infrastructure_plan import PoolPlan
+from llminfra.planning.plan.infrastructure import PoolPlan
 
 
 def tolerations_of(pools: Iterable[PoolPlan]) -> list[Toleration]:

@@ -13,8 +13,9 @@ from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, Secur
 from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
 from llminfra.compiler.releases.names import POOL_LABEL, SECRET_STORE
 from llminfra.constructs.names import bounded
-from llminfra.planning.endpoint_plan import AdapterPlan, EndpointPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.serving import AdapterPlan
 
 _NAME_LIMIT = 40
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -25,9 +25,9 @@ from llminfra.constructs.sns_topic import Alarm, alarm, sns_topic, used_by_publi
 from llminfra.constructs.sqs_queue import Queue, sqs_queue
 from llminfra.constructs.state import write_outputs
 from llminfra.constructs.workload_archive import stored_archive
-from llminfra.planning.contract import contract, endpoint_name
+from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
-from llminfra.planning.targets.plans import AsyncPlan, WorkersPlan
+from llminfra.planning.plan.targets import AsyncPlan, WorkersPlan
 from llminfra.workloads import bootstrap_command
 
 WORKLOAD = "async_consumer"

@@ -15,7 +15,7 @@ from llminfra.constructs.batch_compute import BatchCompute, batch_queue
 from llminfra.constructs.batch_events import batch_failures, batch_schedule
 from llminfra.constructs.batch_job import BatchJob, Container, batch_job
 from llminfra.constructs.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.kms import Key, kms_key, used_by_log_groups
+from llminfra.constructs.kms import Key, kms_key, used_by_log_groups, uses_key
 from llminfra.constructs.log_group import log_group
 from llminfra.constructs.names import identifier
 from llminfra.constructs.private_bucket import private_bucket
@@ -24,7 +24,7 @@ from llminfra.constructs.sns_topic import sns_topic, used_by_publishers
 from llminfra.constructs.state import write_outputs
 from llminfra.constructs.workload_archive import stored_archive
 from llminfra.planning.plan import Plan
-from llminfra.planning.targets.plans import BatchPlan
+from llminfra.planning.plan.targets import BatchPlan
 from llminfra.workloads import REQUIREMENTS_VARIABLE, bootstrap_command, installing_command
 
 WORKLOAD = "batch_runner"
@@ -313,20 +313,8 @@ def _job_role(make: Maker, id_: str, item: BatchPlan, shared: _Shared) -> Role:
         Statement(sid="ReadCode", actions=["s3:GetObject"], resources=[f"{shared.bucket_arn}/{WORKLOAD}/*"]),
         Statement(sid="DecryptCode", actions=["kms:Decrypt"], resources=[shared.encryption.arn]),
     ]
-    keys: tuple[tuple[str, str | None, list[str]], ...] = (
-        ("InputKey", item.spec.input_kms_key_arn, ["kms:Decrypt"]),
-        ("OutputKey", item.spec.output_kms_key_arn, ["kms:Decrypt", "kms:GenerateDataKey"]),
-    )
-    statements += [
-        Statement(
-            sid=sid,
-            actions=actions,
-            resources=[arn],
-            conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
-        )
-        for sid, arn, actions in keys
-        if arn
-    ]
+    statements += uses_key("InputKey", item.spec.input_kms_key_arn, scope, "kms:Decrypt")
+    statements += uses_key("OutputKey", item.spec.output_kms_key_arn, scope, "kms:Decrypt", "kms:GenerateDataKey")
     weights = item.serving.weights
     inline = {"job": statements}
     if weights.kind == "bucket" and weights.storage and weights.key and shared.storage:

@@ -14,7 +14,7 @@ from llminfra.constructs.names import identifier
 from llminfra.constructs.scope import Scope
 from llminfra.constructs.state import write_outputs
 from llminfra.planning.plan import Plan
-from llminfra.planning.targets.plans import BedrockPlan
+from llminfra.planning.plan.targets import BedrockPlan
 from llminfra.spec.bedrock import PodAccess, ProvisionedThroughput, RoleAccess
 
 _COMMITMENTS = {"1-month": "OneMonth", "6-months": "SixMonths"}

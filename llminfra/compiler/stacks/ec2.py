@@ -32,9 +32,9 @@ from llminfra.constructs.load_balancer import Backend, LoadBalancer, alias_recor
 from llminfra.constructs.log_group import log_group
 from llminfra.constructs.node_security import efa_security_group
 from llminfra.constructs.scope import Maker, Scope
-from llminfra.planning.contract import contract
+from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
-from llminfra.planning.serving_plan import Ec2EndpointPlan, Ec2Group
+from llminfra.planning.plan.serving import Ec2EndpointPlan, Ec2Group
 from llminfra.spec.endpoint import Autoscaling
 
 

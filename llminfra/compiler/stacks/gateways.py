@@ -9,9 +9,10 @@ from llminfra.constructs.endpoint_contract import gateway_parameter
 from llminfra.constructs.helm_release import HelmRelease, helm_release
 from llminfra.constructs.load_balancer import LoadBalancer, Pods, alias_record, pod_balancer
 from llminfra.constructs.scope import Maker, Scope
-from llminfra.planning.contract import gateway_contract
-from llminfra.planning.gateways import PROXY_PORT, GatewayPlan
+from llminfra.planning.endpoints.contract import gateway_contract
+from llminfra.planning.endpoints.gateways import PROXY_PORT
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.gateways import GatewayPlan
 
 # Helm waits for the endpoint pickers; Envoy's pods are made by Envoy Gateway, which it does not see.
 _INSTALL_S = 600

@@ -12,8 +12,8 @@ from llminfra.constructs.launch_template import ImageVolume, NodeTemplate, launc
 from llminfra.constructs.node_group import NodeGroup, node_group
 from llminfra.constructs.node_security import efa_security_group
 from llminfra.constructs.scope import Maker, Scope
-from llminfra.planning.infrastructure_plan import PoolPlan
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.spec.capacity import CapacityBlock, Spot
 
 

@@ -10,7 +10,7 @@ from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.kms import Key, kms_key
+from llminfra.constructs.kms import Key, kms_key, uses_key
 from llminfra.constructs.sagemaker_component import Copy, component
 from llminfra.constructs.sagemaker_endpoint import (
     AsyncOutput,
@@ -24,9 +24,9 @@ from llminfra.constructs.sagemaker_endpoint import (
 from llminfra.constructs.sagemaker_scaling import Scaling
 from llminfra.constructs.scope import Maker, Scope
 from llminfra.constructs.security_group import Rule, add_rule, security_group
-from llminfra.planning.contract import contract, endpoint_name
+from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
-from llminfra.planning.serving_plan import SageMakerEndpointPlan
+from llminfra.planning.plan.serving import SageMakerEndpointPlan
 from llminfra.spec.endpoint import Autoscaling
 from llminfra.spec.sagemaker import SageMakerAsync
 
@@ -255,25 +255,11 @@ def _answers(scope: Scope, on: SageMakerAsync, topics: tuple[str, str], key: Key
     bucket, _, prefix = on.output.removeprefix("s3://").partition("/")
     source = on.input_bucket or bucket
     arn = f"arn:{scope.partition}:s3:::"
-    statements = [
+    return [
         Statement(sid="WriteAnswers", actions=["s3:PutObject"], resources=[f"{arn}{bucket}/{prefix}*"]),
         Statement(sid="ReadRequests", actions=["s3:GetObject"], resources=[f"{arn}{source}/*"]),
         Statement(sid="SeeBuckets", actions=["s3:ListBucket"], resources=sorted({f"{arn}{bucket}", f"{arn}{source}"})),
         Statement(sid="Tell", actions=["sns:Publish"], resources=list(topics)),
-        Statement(
-            sid="EncryptTopics",
-            actions=["kms:Decrypt", "kms:GenerateDataKey"],
-            resources=[key.arn],
-            conditions=[("StringEquals", "kms:ViaService", [f"sns.{scope.region}.amazonaws.com"])],
-        ),
+        *uses_key("EncryptTopics", key.arn, scope, "kms:Decrypt", "kms:GenerateDataKey", service="sns"),
+        *uses_key("EncryptAnswers", on.output_kms_key_arn, scope, "kms:Decrypt", "kms:GenerateDataKey"),
     ]
-    if on.output_kms_key_arn:
-        statements.append(
-            Statement(
-                sid="EncryptAnswers",
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=[on.output_kms_key_arn],
-                conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
-            )
-        )
-    return statements

@@ -16,11 +16,12 @@ from llminfra.compiler.stacks.platform import local_chart
 from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.helm_release import HelmRelease, helm_release
 from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
+from llminfra.constructs.kms import uses_key
 from llminfra.constructs.providers import helm_provider
 from llminfra.constructs.scope import Scope
-from llminfra.planning.contract import contract
-from llminfra.planning.endpoint_plan import EndpointPlan
+from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.spec.capacity import CapacityBlock
 
 # Time for a node to come and for its first image, on top of what the pod itself may take.
@@ -199,16 +200,7 @@ def reads_weights(
             conditions=[("StringLike", "s3:prefix", [prefix, f"{prefix}/*"])],
         ),
     ]
-    if bucket.key_arn:
-        statements.append(
-            Statement(
-                sid="DecryptWeights",
-                actions=["kms:Decrypt"],
-                resources=[bucket.key_arn],
-                conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
-            )
-        )
-    return statements
+    return [*statements, *uses_key("DecryptWeights", bucket.key_arn, scope, "kms:Decrypt")]
 
 
 def keeps_kernels(bucket: BucketOutputs, key: str, scope: Scope) -> Sequence[Statement]:
@@ -216,16 +208,7 @@ def keeps_kernels(bucket: BucketOutputs, key: str, scope: Scope) -> Sequence[Sta
     statements = [
         Statement(sid="KeepKernels", actions=["s3:GetObject", "s3:PutObject"], resources=[f"{bucket.arn}/{key}"])
     ]
-    if bucket.key_arn:
-        statements.append(
-            Statement(
-                sid="EncryptKernels",
-                actions=["kms:GenerateDataKey", "kms:Decrypt"],
-                resources=[bucket.key_arn],
-                conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
-            )
-        )
-    return statements
+    return [*statements, *uses_key("EncryptKernels", bucket.key_arn, scope, "kms:GenerateDataKey", "kms:Decrypt")]
 
 
 def writes_weights(bucket: BucketOutputs, prefix: str, scope: Scope) -> Sequence[Statement]:
@@ -241,13 +224,4 @@ def writes_weights(bucket: BucketOutputs, prefix: str, scope: Scope) -> Sequence
         ),
         Statement(sid="SeeWhatIsThere", actions=["s3:ListBucket"], resources=[bucket.arn]),
     ]
-    if bucket.key_arn:
-        statements.append(
-            Statement(
-                sid="EncryptWeights",
-                actions=["kms:GenerateDataKey", "kms:Decrypt"],
-                resources=[bucket.key_arn],
-                conditions=[("StringEquals", "kms:ViaService", [f"s3.{scope.region}.amazonaws.com"])],
-            )
-        )
-    return statements
+    return [*statements, *uses_key("EncryptWeights", bucket.key_arn, scope, "kms:GenerateDataKey", "kms:Decrypt")]

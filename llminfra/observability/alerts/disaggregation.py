@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.charts.llm_observability import AlertRule
-    from llminfra.planning.endpoint_plan import EndpointPlan, RouterPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 
 # Far below the cache of one prompt.
 _SILENT_BYTES_PER_S = 10_000

@@ -11,7 +11,7 @@ from llminfra.observability.signals import signals_of
 
 if TYPE_CHECKING:
     from llminfra.charts.llm_observability import AlertRule
-    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 # Far below what one token of any model that needs two nodes sends, far above keep-alives.
 _SILENT_BYTES_PER_S = 10_000
@@ -57,7 +57,7 @@ def silent_fabric_alert(endpoint: EndpointPlan, *, base_url: str | None) -> list
 
     Known from vllm-project/vllm#55635 and NVIDIA-NeMo/RL#2410: an image without EFA's user space still runs.
     """
-    if endpoint.nodes_per_replica == 1 or not endpoint.resources.efa or "requests_running" not in signals_of(endpoint):
+    if endpoint.nodes == 1 or not endpoint.resources.efa or "requests_running" not in signals_of(endpoint):
         return []
     pool = f"node:llm_pool:info{{pool={quote(endpoint.pool)}}}"
     sent = f"sum(sum by (node) (rate(node_amazonefa_tx_bytes[10m])) and on (node) {pool})"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from llminfra.charts.llm_observability import AlertRule
     from llminfra.observability.signals import Signal
-    from llminfra.planning.endpoint_plan import EndpointPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 _KV_FULL = 0.9
 _FAILED_SHARE = 0.05

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.charts.llm_observability import AlertRule
-    from llminfra.planning.gateways import GatewayPlan
+    from llminfra.planning.plan.gateways import GatewayPlan
 
 # Of all answers; callers that are refused for their key or their limits get others than 5xx.
 _FAILED_SHARE = 0.05

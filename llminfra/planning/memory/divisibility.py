@@ -57,7 +57,7 @@ def divisibility_findings(
             what the default release does, is refused.
     """
     quant = quant if quant is not None else facts.quantization
-    found = [*_heads(facts, tp, engine), *_pipeline(facts, pp)]
+    found = [*_heads(facts, tp, engine, dcp), *_pipeline(facts, pp)]
     if dcp > 1:
         found += _context_ranks(facts, tp, dcp)
     if ep > 1:
@@ -67,7 +67,7 @@ def divisibility_findings(
     return tuple(found)
 
 
-def _heads(facts: ModelFacts, tp: int, engine: str) -> list[ShapeFinding]:
+def _heads(facts: ModelFacts, tp: int, engine: str, dcp: int) -> list[ShapeFinding]:
     found: list[ShapeFinding] = []
     seen: set[tuple[int, int]] = set()
     for mixer in facts.attentions:
@@ -103,12 +103,12 @@ def _heads(facts: ModelFacts, tp: int, engine: str) -> list[ShapeFinding]:
                     "LLM_SHAPE_2", True, f"{kv} key-value heads and tensor parallel size {tp} divide neither way"
                 )
             )
-        elif tp > kv:
+        elif tp > kv * dcp:
             found.append(
                 ShapeFinding(
                     "LLM_SHAPE_3",
                     False,
-                    f"{kv} key-value heads on {tp} ranks: each head is stored {tp // kv} times",
+                    f"{kv} key-value heads on {tp} ranks: each head is stored {tp // kv // dcp} times",
                 )
             )
     return found

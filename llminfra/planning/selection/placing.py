@@ -8,11 +8,11 @@ from llminfra.catalog.engines import EngineRelease
 from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
-from llminfra.planning.gpu_support import gpu_problems
+from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory import FitCase, FitResult
 from llminfra.planning.memory.settings import quantization
-from llminfra.planning.parallelism import fitted, fitted_replica, sized_for
 from llminfra.planning.performance import Load, PerformanceEstimate
+from llminfra.planning.spread.parallelism import fitted, fitted_replica, sized_for
 from llminfra.spec.endpoint import Parallelism
 
 _NODES = (2, 3, 4)

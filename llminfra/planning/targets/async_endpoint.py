@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from llminfra.catalog.batch_runner import runner_container
-from llminfra.planning.targets.plans import AsyncPlan, WorkersPlan
+from llminfra.planning.plan.targets import AsyncPlan, WorkersPlan
 from llminfra.spec.ec2 import Ec2
 from llminfra.spec.engines.base import Image
 from llminfra.spec.gpu_pool import GpuPool
@@ -15,9 +15,9 @@ from llminfra.spec.sagemaker import SageMakerAsync
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.findings import Findings
-    from llminfra.planning.infrastructure_plan import NetworkPlan
+    from llminfra.planning.plan.endpoint import EndpointPlan
+    from llminfra.planning.plan.infrastructure import NetworkPlan
     from llminfra.spec.async_endpoint import AsyncEndpoint
     from llminfra.spec.platform import Platform
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.catalog import prices
-from llminfra.planning.cost import cost_line
+from llminfra.planning.cost.hourly import cost_line
 from llminfra.planning.findings import Findings
-from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
-from llminfra.planning.nics import Nic
-from llminfra.planning.serving import plan_serving
-from llminfra.planning.startup import start_of_a_job
+from llminfra.planning.hardware.nics import Nic
+from llminfra.planning.plan.targets import BatchPlan
+from llminfra.planning.serving.serving import plan_serving
+from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
+from llminfra.planning.start.startup import start_of_a_job
 from llminfra.planning.targets.batch_checks import check_fabric, check_image
-from llminfra.planning.targets.plans import BatchPlan
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.diagnostics import Diagnostic
-    from llminfra.planning.infrastructure_plan import NetworkPlan, PoolPlan
     from llminfra.planning.plan import CostLine
+    from llminfra.planning.plan.infrastructure import NetworkPlan, PoolPlan
     from llminfra.spec.batch import BatchInference
     from llminfra.spec.platform import Platform
 

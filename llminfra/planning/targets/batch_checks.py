@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.planning.infrastructure_plan import PoolPlan
-    from llminfra.planning.serving_plan import ServingPlan
+    from llminfra.planning.plan.infrastructure import PoolPlan
+    from llminfra.planning.plan.serving import ServingPlan
     from llminfra.spec.batch import BatchInference
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import bedrock
 from llminfra.planning.plan import CostLine
-from llminfra.planning.targets.plans import BedrockModelPlan, BedrockPlan
+from llminfra.planning.plan.targets import BedrockModelPlan, BedrockPlan
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings

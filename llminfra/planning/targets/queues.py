@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.targets.plans import AsyncPlan
+    from llminfra.planning.plan.targets import AsyncPlan
 
 
 def worked_queue(plan: Plan, endpoint: str) -> AsyncPlan | None:

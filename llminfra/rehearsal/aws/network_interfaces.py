@@ -19,7 +19,7 @@ _KINDS: Mapping[str, Literal["interface", "efa", "efa-only"]] = {
 def interfaces_problems(interfaces: list[Any], instance_type: str) -> Iterator[str]:
     """What EC2 refuses about the interfaces for this type; nothing for a type that the catalog lacks."""
     from llminfra.catalog import instances  # pydantic is loaded only where a type is looked up
-    from llminfra.planning.nics import Nic, check_layout
+    from llminfra.planning.hardware.nics import Nic, check_layout
 
     facts = instances.get(instance_type)
     nics = []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
-from llminfra.planning.cost import total_cost
+from llminfra.planning.cost.hourly import total_cost
 
 SPEC = Path(__file__).parents[1] / "spec.py"
 

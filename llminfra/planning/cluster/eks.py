@@ -1,0 +1,106 @@
+"""The EKS cluster: version, add-ons with pinned versions, and the CPU node group."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import eks, instances
+from llminfra.planning.facts import numbers
+from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, SystemNodesPlan
+from llminfra.spec.cluster import Cluster
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.platform import Platform
+
+# The images of the controllers, and once in a while an engine image of 10 GB (25 GB unpacked) for a copy of weights.
+_SYSTEM_ROOT_GIB = 100
+_SUPPORT_NOTICE = dt.timedelta(days=90)
+
+
+def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> ClusterPlan:
+    """Decide the cluster; with an unknown version the newest stands in, so that the other passes can go on."""
+    spec = platform.cluster or Cluster()
+    version = spec.version
+    if (release := eks.version(version)) is None or not release.creatable:
+        version = eks.default_version()
+        findings.error(
+            "LLM_CAP_26",
+            spec,
+            "cluster.version",
+            "EKS does not offer this Kubernetes version, or llminfra does not know it",
+            found=spec.version,
+            expected=", ".join(eks.versions()),
+            fix=f"use {eks.default_version()}",
+            runtime_message="unsupported Kubernetes version",
+        )
+    elif not release.in_standard_support(today + _SUPPORT_NOTICE):
+        findings.warning(
+            "LLM_CAP_32",
+            spec,
+            "cluster.version",
+            "standard support of this Kubernetes version ends within 90 days; then an hour costs six times as much",
+            found=f"{version}, standard support until {release.end_of_standard_support}",
+            expected=eks.default_version(),
+            fix=f"use {eks.default_version()}",
+        )
+    for index, name in enumerate(spec.system_nodes.instance_types):
+        instance = instances.get(name)
+        path = f"cluster.system_nodes.instance_types[{index}]"
+        if instance is None:
+            findings.error(
+                "LLM_CAP_20",
+                spec,
+                path,
+                f"there is no instance type {name!r} in the catalog",
+                found=name,
+                expected=", ".join(instances.suggest(name)),
+                fix="check the name",
+            )
+        elif instance.arch != "amd64":
+            findings.error(
+                "LLM_CAP_27",
+                spec,
+                path,
+                "system nodes run the x86_64 AMI",
+                found=f"{name} ({instance.arch})",
+                expected="an x86_64 type such as m7i.xlarge",
+                fix="use an x86_64 instance type",
+            )
+    return ClusterPlan(
+        name=platform.name,
+        version=version,
+        identity=spec.identity,
+        admin_role_arns=tuple(spec.admin_role_arns),
+        public_access_cidrs=tuple(spec.public_access_cidrs),
+        log_days=spec.log_days,
+        deletion_protection=spec.deletion_protection,
+        autoscaler=spec.autoscaler,
+        system_nodes=SystemNodesPlan(
+            instance_types=tuple(spec.system_nodes.instance_types),
+            min_nodes=spec.system_nodes.nodes[0],
+            max_nodes=spec.system_nodes.nodes[1],
+            ami_type="AL2023_x86_64_STANDARD",
+            ami_release=release.ami_release if release else None,
+            root_volume_gib=_SYSTEM_ROOT_GIB,
+        ),
+        addons=_addons(version),
+    )
+
+
+def _addons(kubernetes_version: str) -> tuple[AddonPlan, ...]:
+    planned = []
+    for row in numbers("addons")["addons"]:
+        pinned = eks.addon_version(row["name"], kubernetes_version)
+        if pinned is not None:
+            planned.append(
+                AddonPlan(
+                    name=row["name"],
+                    version=pinned,
+                    before_compute=row.get("before_compute", False),
+                    service_account=row.get("service_account"),
+                    role_policies=tuple(row.get("role_policies", ())),
+                )
+            )
+    return tuple(planned)

@@ -1,0 +1,292 @@
+"""GPU pools: facts of their instance types, who starts nodes, zones, network interfaces, disks, labels and taints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
+
+from llminfra.catalog import eks, instances, prices, regions
+from llminfra.planning.cluster.gpu_shares import plan_shares
+from llminfra.planning.cluster.mixed_types import report_mixed
+from llminfra.planning.cluster.pool_types import choose_type
+from llminfra.planning.hardware.nics import Nic, nic_layout
+from llminfra.planning.network.vpc import check_zone
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.infrastructure import ClusterPlan, NetworkPlan, PoolPlan, Taint
+from llminfra.planning.storage.node_cache import keeps_models
+from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
+
+if TYPE_CHECKING:
+    from llminfra.catalog.instances import InstanceType
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.gpu_pool import GpuPool
+    from llminfra.spec.platform import Platform
+
+GPU_TAINT = Taint(key="nvidia.com/gpu", value="true", effect="NoSchedule")
+POOL_LABEL = "llminfra.io/pool"
+
+# With NVMe, images and pods live on the RAID0 array and the root volume holds the system only. Without it the root
+# volume holds images of 15 to 20 GB each, unpacked and packed, and what pods write.
+_ROOT_GIB_WITH_NVME = 100
+_ROOT_GIB_WITHOUT_NVME = 300
+# Longer than the longest cold start that the planner accepts, so that a node is not given up while a model loads.
+_CONSOLIDATE_AFTER_S = 1800
+
+
+def plan_pools(
+    platform: Platform, network: NetworkPlan, cluster: ClusterPlan, findings: Findings
+) -> tuple[PoolPlan, ...]:
+    """Plan every pool that can be planned; the others leave findings."""
+    planned = (_plan_pool(pool, platform, network, cluster, findings) for pool in platform.pools if not pool.broken)
+    return tuple(pool for pool in planned if pool is not None)
+
+
+def settle(pools: tuple[PoolPlan, ...], endpoints: tuple[EndpointPlan, ...]) -> tuple[PoolPlan, ...]:
+    """Give every pool its size at rest, now that the endpoints are placed."""
+    settled = []
+    for pool in pools:
+        if pool.spec.capacity.kind == "capacity-block":
+            desired = pool.max_nodes
+        else:
+            here = [endpoint for endpoint in endpoints if endpoint.pool == pool.name]
+            gpus = sum(endpoint.min_replicas * endpoint.parallelism.gpus for endpoint in here)
+            desired = min(pool.max_nodes, max(pool.min_nodes, -(-gpus // pool.gpus_per_node)))
+        settled.append(replace(pool, desired_nodes=desired))
+    return tuple(settled)
+
+
+def _plan_pool(
+    pool: GpuPool, platform: Platform, network: NetworkPlan, cluster: ClusterPlan, findings: Findings
+) -> PoolPlan | None:
+    types = _instance_types(pool, platform, findings)
+    zones = _zones(pool, platform, network, findings)
+    if types is None or zones is None:
+        return None
+    provisioner = _provisioner(pool, cluster)
+    choice = choose_type(pool, types, provisioner, platform.region)
+    main = choice.planned
+    assert main.gpu is not None  # noqa: S101  # _instance_types lets only GPU types through
+    shares = plan_shares(pool, main, main.gpu, findings)
+    if shares is None:
+        return None
+    nics: tuple[Nic, ...] = nic_layout(main, pool.efa_layout) if pool.efa else ()
+    if provisioner == "karpenter" and isinstance(pool.capacity, Reservation) and pool.capacity.resource_group_arn:
+        findings.error(
+            "LLM_CAP_28",
+            pool,
+            f"pools.{pool.name}.capacity",
+            "Karpenter selects reservations by id or tags, not by resource group",
+            found=pool.capacity.resource_group_arn,
+            expected="reservation_id=…, or provisioner='managed'",
+            fix="set provisioner='managed' or name the reservation",
+        )
+    raid0 = all(item.nvme_gb > 0 for item in types)
+    labels = {
+        POOL_LABEL: pool.name,
+        "nvidia.com/gpu.present": "true",
+        **({"vpc.amazonaws.com/efa.present": "true"} if pool.efa else {}),
+        **shares.labels,
+        **pool.labels,
+    }
+    reserved = isinstance(pool.capacity, Reservation | CapacityBlock)
+    return PoolPlan(
+        name=pool.name,
+        spec=pool,
+        instance_types=types,
+        provisioner=provisioner,
+        zones=zones,
+        min_nodes=pool.nodes[0],
+        max_nodes=pool.nodes[1],
+        desired_nodes=pool.nodes[0],
+        capacity_types=_capacity_types(pool),
+        nics=nics,
+        efa_per_node=sum(nic.interface_type in {"efa", "efa-only"} for nic in nics),
+        gpus_per_node=shares.per_node,
+        gpu=shares.device,
+        labels=labels,
+        taints=(GPU_TAINT,),
+        ami_type=eks.ami_for(main).ami_type,
+        ami_release=_ami_release(pool, cluster),
+        root_volume_gib=pool.root_volume_gib or (_ROOT_GIB_WITH_NVME if raid0 else _ROOT_GIB_WITHOUT_NVME),
+        raid0=raid0,
+        max_pods=min(eks.max_pods(item, prefix_delegation=True, efa=pool.efa) for item in types),
+        placement_group=pool.efa and not reserved,
+        consolidate_after_s=_CONSOLIDATE_AFTER_S,
+        usd_per_node_hour=_price(main.name, platform.region),
+        planned_type=main,
+        type_why=choice.why,
+        other_types=choice.others,
+        node_cache=raid0 and keeps_models(pool, platform),
+    )
+
+
+def _ami_release(pool: GpuPool, cluster: ClusterPlan) -> str:
+    """Release version of the node group's AMI, for example ``1.35.6-20260714``."""
+    pinned = release.ami_release if (release := eks.version(cluster.version)) else None
+    if pool.ami_release is None or pinned is None:
+        return pinned or ""
+    return f"{pinned.rpartition('-')[0]}-{pool.ami_release.removeprefix('v')}"
+
+
+def _price(instance_type: str, region: str) -> float | None:
+    price = prices.on_demand_usd_per_hour(instance_type, region)
+    return None if price is None else price.usd
+
+
+def _instance_types(pool: GpuPool, platform: Platform, findings: Findings) -> tuple[InstanceType, ...] | None:
+    found: list[InstanceType] = []
+    for index, name in enumerate(pool.instance_types):
+        path = f"pools.{pool.name}.instance_types[{index}]"
+        instance = instances.get(name)
+        if instance is None:
+            reason = instances.excluded(name)
+            findings.error(
+                "LLM_CAP_20",
+                pool,
+                path,
+                f"{name!r} cannot be used: {reason}"
+                if reason
+                else f"there is no instance type {name!r} in the catalog",
+                found=name,
+                expected=", ".join(instances.suggest(name)),
+                fix="check the name",
+                runtime_message=f"The following supplied instance types do not exist: [{name}]",
+            )
+            continue
+        if instance.gpu is None:
+            findings.error(
+                "LLM_CAP_25",
+                pool,
+                path,
+                f"{name} has no NVIDIA GPU",
+                found=name,
+                expected="a GPU type such as g6e.12xlarge or p5.48xlarge",
+                fix="use a GPU instance type; CPU nodes are declared in Cluster(system_nodes=…)",
+            )
+            continue
+        if pool.efa and instance.efa_interfaces == 0:
+            smallest = next(
+                (
+                    item.name
+                    for item in instances.all_gpu_types()
+                    if item.family == instance.family and item.efa_interfaces
+                ),
+                "p5.48xlarge",
+            )
+            findings.error(
+                "LLM_CAP_21",
+                pool,
+                path,
+                f"{name} has no Elastic Fabric Adapter",
+                found=f"{name} with efa=True",
+                expected=f"a type with EFA, for example {smallest}",
+                fix=f"use {smallest}, or drop efa=True",
+                runtime_message=f"The instance type {name} does not support Elastic Fabric Adapter",
+            )
+            continue
+        if regions.offered_in(name) and platform.region not in regions.offered_in(name):
+            findings.warning(
+                "LLM_CAP_29",
+                pool,
+                path,
+                f"{name} was not offered in {platform.region} when the catalog was made",
+                found=f"{name} in {platform.region}",
+                expected=", ".join(regions.offered_in(name)[:6]),
+                fix="use another region or type, or ignore this if the type has arrived since",
+            )
+        found.append(instance)
+    if len(found) < len(pool.instance_types):
+        return None
+    if not _alike(pool, found, platform, findings):
+        return None
+    return tuple(found)
+
+
+def _alike(pool: GpuPool, types: list[InstanceType], platform: Platform, findings: Findings) -> bool:
+    path = f"pools.{pool.name}.instance_types"
+    names = ", ".join(item.name for item in types)
+    if pool.efa and len(types) > 1:
+        findings.error(
+            "LLM_CAP_22",
+            pool,
+            path,
+            "an EFA pool has exactly one instance type, because the network cards of a launch template fit one type",
+            found=names,
+            expected=f"one type, for example {types[0].name}",
+            fix="split the pool, one type each",
+        )
+        return False
+    gpus = {(item.gpu.device, item.gpu.count) for item in types if item.gpu}
+    if len(gpus) > 1:
+        report_mixed(pool, types, platform, findings)
+        return False
+    if len({item.arch for item in types}) > 1:
+        findings.error(
+            "LLM_CAP_31",
+            pool,
+            path,
+            "the types of a pool must share a CPU architecture, because they share an AMI and images",
+            found=names,
+            expected="x86_64 or arm64, not both",
+            fix="split the pool by architecture",
+        )
+        return False
+    return True
+
+
+def _zones(pool: GpuPool, platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[str, ...] | None:
+    path = f"pools.{pool.name}.zones"
+    good = [
+        check_zone(zone, f"{path}[{index}]", platform, findings, among=network.zones)
+        for index, zone in enumerate(pool.zones)
+    ]
+    if not all(good):
+        return None
+    reserved = isinstance(pool.capacity, CapacityBlock) or (
+        isinstance(pool.capacity, Reservation) and pool.capacity.reservation_id is not None
+    )
+    if (pool.efa or reserved) and len(pool.zones) > 1:
+        findings.error(
+            "LLM_CAP_24",
+            pool,
+            path,
+            "EFA traffic does not cross zones" if pool.efa else "a reservation lies in exactly one zone",
+            found=", ".join(pool.zones),
+            expected="one zone",
+            fix=f"keep one, for example zones=[{pool.zones[0]!r}]",
+        )
+        return None
+    if reserved and not pool.zones:
+        findings.warning(
+            "LLM_CAP_23",
+            pool,
+            path,
+            "the zone of the reservation is not declared; the first zone of the network is assumed",
+            found="no zones",
+            expected="the zone that `aws ec2 describe-capacity-reservations` shows",
+            fix=f"set zones=[…] of the pool; assumed {network.zones[0]}",
+            runtime_message="InsufficientInstanceCapacity or a capacity reservation that does not match the zone",
+        )
+    if pool.zones:
+        return tuple(pool.zones)
+    return network.zones[:1] if pool.efa or reserved else network.zones
+
+
+def _provisioner(pool: GpuPool, cluster: ClusterPlan) -> Literal["managed", "karpenter", "cluster-autoscaler"]:
+    if pool.provisioner == "managed":
+        return "managed"
+    if pool.provisioner == "karpenter":
+        return "karpenter"
+    fixed = pool.efa or isinstance(pool.capacity, Reservation | CapacityBlock)
+    # Karpenter does not know how many shares a node will have; the Cluster Autoscaler reads it from a tag.
+    shared = pool.sharing is not None and cluster.autoscaler == "karpenter"
+    return "managed" if fixed or shared else cluster.autoscaler
+
+
+def _capacity_types(pool: GpuPool) -> tuple[Literal["reserved", "spot", "on-demand"], ...]:
+    if isinstance(pool.capacity, Spot):
+        return ("spot", "on-demand") if pool.capacity.fallback_on_demand else ("spot",)
+    if isinstance(pool.capacity, Reservation | CapacityBlock):
+        return ("reserved",)
+    return ("on-demand",)

@@ -1,0 +1,153 @@
+"""Endpoints on GPU pools: placement, names in the cluster, and whether the pools have room for all of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import asdict, replace
+
+from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
+from llminfra.planning.served.endpoint_model import model_facts
+from llminfra.planning.served.engine_release import find_release
+from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
+from llminfra.planning.serving.container_settings import check_literals, check_untold
+from llminfra.planning.serving.disaggregation import (
+    ROLES,
+    check_disaggregated,
+    check_pair,
+    declared_paths,
+    refuse_elsewhere,
+    role_endpoint,
+)
+from llminfra.planning.serving.serving import plan_serving
+from llminfra.planning.start.image_snapshot import check_image_snapshots
+from llminfra.planning.storage.node_cache import check_node_caches
+from llminfra.spec.gpu_pool import GpuPool
+
+if TYPE_CHECKING:
+    from llminfra.engines.job import Role
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.platform import Platform
+
+NAMESPACE = "llm-serving"
+
+
+def plan_endpoints(
+    platform: Platform, pools: tuple[PoolPlan, ...], lustre: tuple[LustrePlan, ...], findings: Findings
+) -> tuple[EndpointPlan, ...]:
+    """Plan every endpoint on a pool that can be planned; the others leave findings."""
+    by_name = {pool.name: pool for pool in pools}
+    planned = []
+    for endpoint in platform.workloads:
+        if endpoint.broken or endpoint.on.broken or endpoint.model.broken or endpoint.engine.broken:
+            continue
+        if refuse_elsewhere(endpoint, findings) or not isinstance(endpoint.on, GpuPool):
+            continue
+        pool = by_name.get(endpoint.on.name)
+        if endpoint.disaggregation is not None:
+            planned += _plan_roles(endpoint, pool, platform, lustre, findings)
+            continue
+        plan = _plan_endpoint(endpoint, pool, platform, lustre, findings)
+        if plan is not None:
+            planned.append(plan)
+    _check_room(planned, by_name, findings)
+    check_node_caches(planned, by_name, findings)
+    check_image_snapshots(planned, by_name, findings)
+    return tuple(planned)
+
+
+def _plan_roles(
+    endpoint: Endpoint,
+    pool: PoolPlan | None,
+    platform: Platform,
+    lustre: tuple[LustrePlan, ...],
+    findings: Findings,
+) -> list[EndpointPlan]:
+    """Both roles of a disaggregated endpoint; a finding of either names the endpoint's own field."""
+    if not check_disaggregated(endpoint, pool, findings):
+        return []
+    since = len(findings.items)
+    found = []
+    for role in ROLES:
+        plan = _plan_endpoint(role_endpoint(endpoint, role), pool, platform, lustre, findings, role=role)
+        if plan is not None:
+            found.append(replace(plan, role=role, part_of=endpoint.name))
+    check_pair(endpoint, model_facts(endpoint, findings), found, findings)
+    declared_paths(endpoint, findings, since)
+    return found
+
+
+def _plan_endpoint(
+    endpoint: Endpoint,
+    pool: PoolPlan | None,
+    platform: Platform,
+    lustre: tuple[LustrePlan, ...],
+    findings: Findings,
+    *,
+    role: Role | None = None,
+) -> EndpointPlan | None:
+    if pool is None:
+        # What is wrong with the pool says nothing of the rest.
+        facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
+        check_literals(endpoint, findings)
+        check_untold(endpoint, findings)
+        if facts is not None:
+            settings = engine_settings(endpoint.engine, release)
+            check_step(endpoint, settings, findings)
+            check_length(endpoint, facts, settings, findings)
+        return None
+    serving = plan_serving(endpoint, pool, platform, lustre, findings, role=role)
+    if serving is None:
+        return None
+    gpus = serving.parallelism.gpus
+    return EndpointPlan(
+        **asdict(serving),
+        namespace=NAMESPACE,
+        service_account=endpoint.name,
+        pool=pool.name,
+        replicas_per_node=max(1, pool.gpus_per_node // gpus) if serving.nodes == 1 else 0,
+        rollout=_rollout(pool, gpus, serving.max_replicas),
+    )
+
+
+def _rollout(pool: PoolPlan, gpus: int, replicas: int) -> Literal["surge", "recreate-one"]:
+    """Surge only where the pool can hold one replica more than the most; else one leaves before one comes."""
+    return "surge" if pool.max_nodes * pool.gpus_per_node >= gpus * (replicas + 1) else "recreate-one"
+
+
+def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings) -> None:
+    on_pool: dict[str, list[EndpointPlan]] = defaultdict(list)
+    for plan in planned:
+        on_pool[plan.pool].append(plan)
+    for name, plans in on_pool.items():
+        pool = pools[name]
+        room = pool.max_nodes * pool.gpus_per_node
+        least = sum(plan.min_replicas * plan.parallelism.gpus for plan in plans)
+        most = sum(plan.max_replicas * plan.parallelism.gpus for plan in plans)
+        names = ", ".join(plan.name for plan in plans)
+        needed_nodes = -(-most // pool.gpus_per_node)
+        if least > room:
+            findings.error(
+                "LLM_FIT_6",
+                plans[0].spec,
+                f"{plans[0].declared_path}.replicas",
+                f"the fewest replicas of {names} need more GPUs than pool {name!r} can ever have",
+                found=f"{least} GPUs needed, {room} possible ({pool.max_nodes} × {pool.gpus_per_node})",
+                expected=f"at most {room} GPUs",
+                fix=f"raise nodes of {name!r} to at least {-(-least // pool.gpus_per_node)}, or lower the replicas",
+                runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
+            )
+        elif most > room:
+            findings.warning(
+                "LLM_FIT_10",
+                plans[0].spec,
+                f"pools.{name}.nodes",
+                f"{names} at their most need more GPUs than pool {name!r} has; the last replicas would stay pending",
+                found=f"{most} GPUs needed, {room} possible",
+                expected=f"nodes=({pool.min_nodes}, {needed_nodes})",
+                fix="raise the pool's maximum or lower the replicas' maximum",
+                runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
+            )

@@ -1,0 +1,68 @@
+"""Latency targets that the estimate misses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.planning.fit.remedies import other_type
+from llminfra.planning.spread.parallelism import Candidate, as_declared
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.spread.spreads import Question
+
+
+def report_targets(question: Question, nearest: Candidate, findings: Findings, faster: Candidate | None) -> bool:
+    """Report targets that the estimate misses: an error only where a figure misses by more than its own uncertainty.
+
+    Args:
+        question: What was asked.
+        nearest: The spread that was taken, or declared.
+        findings: Takes the finding.
+        faster: One on the same pool whose estimate keeps the targets.
+    """
+    endpoint, pool = question.endpoint, question.pool
+    slo, found = endpoint.slo, nearest.performance
+    if slo is None or found is None:
+        return True
+    first, each = slo.time_to_first_token_ms, slo.time_per_output_token_ms
+    targets = (
+        ("time_to_first_token_ms", first, found.ttft_ms, found.ttft_spread, found.first_token_why),
+        ("time_per_output_token_ms", each, found.tpot_ms, found.tpot_spread, found.each_token_why),
+    )
+    missed = [target for target in targets if target[1] and target[2] > target[1]]
+    measured = (
+        f"{name} {value:,.0f} (estimated within a factor of {spread:g}; {why})"
+        for name, _, value, spread, why in missed
+    )
+    beyond = found.out_of_reach(ttft_ms=first, tpot_ms=each)
+    report = findings.error if beyond else findings.warning
+    report(
+        "LLM_FIT_20" if beyond else "LLM_FIT_21",
+        endpoint,
+        f"endpoints.{endpoint.name}.slo",
+        f"no spread over pool {pool.name!r} keeps the latency targets; the nearest is {nearest.shape}"
+        if endpoint.parallelism is None and faster is None
+        else f"{nearest.shape} does not keep the latency targets",
+        found="; ".join(measured),
+        expected=", ".join(f"{name} at most {wanted:,.0f}" for name, wanted, *_ in missed),
+        fix="; or ".join(_fixes(question, nearest, faster)),
+    )
+    return not beyond
+
+
+def _fixes(question: Question, nearest: Candidate, faster: Candidate | None) -> list[str]:
+    fixes = []
+    if faster is not None:
+        ratio = faster.parallelism.gpus / nearest.parallelism.gpus
+        fixes.append(
+            f"use {faster.shape}, parallelism=Parallelism({as_declared(faster.parallelism)}): {faster.latency} by the "
+            f"estimate, for {ratio:.3g} times the price"
+        )
+    elif elsewhere := other_type(question):
+        fixes.append(elsewhere)
+    found = nearest.performance
+    if found is not None and found.queued:
+        callers = question.promise.concurrency
+        fixes.append(f"add replicas: {found.queued:.0f} of {callers} callers wait for a place")
+    return fixes or ["lower concurrency and add replicas, or take a smaller model"]

@@ -1,0 +1,97 @@
+"""Findings about models that a pool does not hold as declared, with changes that would help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.planning.fit.remedies import fewer_context_ranks, longest, misfits, more_nodes, other_type, remedies
+from llminfra.planning.spread.choosing import choose
+from llminfra.planning.spread.parallelism import Candidate, as_declared
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.spread.spreads import Question
+
+_TOLD = 3
+_CODES = {"LLM_MEM_1": "LLM_FIT_1", "LLM_MEM_2": "LLM_FIT_1", "LLM_MEM_3": "LLM_FIT_9"}
+NOTHING = "no change of a setting, and no instance type of the catalog, holds it: use a smaller or quantized model"
+
+
+def report_misfit(
+    question: Question, options: tuple[Candidate, ...], declared: Candidate | None, findings: Findings
+) -> None:
+    """Report the declared misfit, or the nearest of all, and what would work."""
+    endpoint, pool, facts = question.endpoint, question.pool, question.facts
+    concurrency, path = question.promise.concurrency, f"endpoints.{endpoint.name}"
+    ranked = misfits(options)
+    best = declared or ranked[0]
+    if best.problems:
+        ranks = fewer_context_ranks(question, options)
+        findings.error(
+            "LLM_FIT_2",
+            endpoint,
+            path,
+            f"no spread over pool {pool.name!r} divides {facts.model_id} evenly",
+            found=_nearest(ranked),
+            expected="a tensor parallelism that divides the attention heads",
+            fix=(ranks.text if ranks else other_type(question)) or "use a pool whose GPU count fits the model",
+        )
+        return
+    starts = best.fit.fits is True
+    code = "LLM_FIT_12" if starts else _CODES.get(best.code, best.code)
+    found = choose(options, question.promise).chosen if declared else None
+    fixes = [f"set parallelism=Parallelism({as_declared(found.parallelism)}), or leave it out"] if found else []
+    fixes += _changes(question, (declared,) if declared else options, code, known=bool(fixes))
+    findings.error(
+        code,
+        endpoint,
+        path,
+        f"{facts.model_id} starts on pool {pool.name!r} but does not hold {concurrency} requests of full length"
+        if starts
+        else f"{facts.model_id} does not fit pool {pool.name!r}",
+        found=declared.describe() if declared else _nearest(ranked),
+        expected=found.describe() if found else _expected(question, best, code),
+        fix="; or ".join(fixes) or NOTHING,
+        runtime_message=best.fit.engine_error,
+    )
+
+
+def _nearest(ranked: list[Candidate]) -> str:
+    """The three that come nearest, those of the same figures once, and how many more there are."""
+    texts: dict[str, str] = {}
+    for option in ranked:
+        texts.setdefault(option.describe().removeprefix(option.shape), option.describe())
+    told = list(texts.values())[:_TOLD]
+    more = len(ranked) - len(told)
+    return "; ".join(told) + (f"; and {more} other spreads that come no nearer" if more > 0 else "")
+
+
+def _expected(question: Question, best: Candidate, code: str) -> str:
+    if code == "LLM_FIT_12":
+        return f"{question.promise.concurrency} requests of full length at once"
+    if code == "LLM_FIT_9":
+        return f"{best.fit.kv_needed_gib or 0:.2f} GiB of cache for one request of full length"
+    if code == "LLM_FIT_1":
+        return "weights and activations that leave room for a cache"
+    return "a share of the GPU that leaves room for what the engine takes beside it"
+
+
+def _changes(question: Question, tried: tuple[Candidate, ...], code: str, *, known: bool) -> list[str]:
+    """What would help, in words: at no loss first, then with more hardware, then with less of what was asked for."""
+    several = len({option.parallelism for option in tried}) > 1
+    kept = remedies(question, tried)
+    fixes = [f"{item.text} ({item.gives.shape})" if several else item.text for item in kept[: 1 if known else 2]]
+    if not fixes and not known:
+        fixes += elsewhere(question)
+    held = max((int(option.concurrency) for option in tried if option.fit.fits is True), default=0)
+    if code == "LLM_FIT_12" and held:
+        fixes.append(f"lower concurrency to at most {held:,}, which is what one replica holds, and add replicas")
+    elif code in {"LLM_FIT_9", "LLM_FIT_12"} and (length := longest(question, tried)) is not None:
+        fixes.append(f"set max_model_len to at most {length:,}")
+    return fixes
+
+
+def elsewhere(question: Question) -> list[str]:
+    """Other machines that hold it, in words: more nodes, another instance type."""
+    wider = more_nodes(question)
+    return [text for text in (wider.text if wider else "", other_type(question)) if text]

@@ -1,0 +1,284 @@
+"""Whether a GPU generation can run a quantization, a dtype and an image: known before any node boots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from llminfra.catalog.models import WeightFormat
+from llminfra.planning.facts import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.gpus import Gpu
+    from llminfra.catalog.models import QuantFacts
+
+_FILE = "gpu_support"
+_FP8_NAMES = ("fp8", "fp8_e4m3", "fp8_e5m2")
+# Names of checkpoints' methods to the names that engines register them under, the first known one counts.
+_ENGINE_NAMES: dict[str, tuple[str, ...]] = {
+    "nvfp4": ("modelopt_fp4", "nvfp4"),
+    "modelopt_fp4": ("modelopt_fp4", "nvfp4"),
+    "mxfp4": ("mxfp4", "gpt_oss_mxfp4"),
+    "auto-round": ("auto-round", "inc"),
+}
+
+
+class GpuProblem(Struct, frozen=True, kw_only=True):
+    """Something a GPU cannot do, or does with a loss.
+
+    Attributes:
+        code: Stable id.
+        fatal: The engine does not start.
+        field: Field of the endpoint that it is about, such as ``model.quantization``.
+        message: What is wrong.
+        found: What was asked for.
+        expected: What would work.
+        fix: What to change.
+        runtime_message: The engine's words.
+    """
+
+    code: str
+    fatal: bool
+    field: str
+    message: str
+    found: str
+    expected: str
+    fix: str
+    runtime_message: str | None = None
+
+
+def _value(fact: str) -> Any:
+    return numbers(_FILE)[fact]["value"]
+
+
+def _dotted(capability: int) -> str:
+    return f"{capability // 10}.{capability % 10}"
+
+
+def _from(capability: int) -> str:
+    return f"compute capability {_dotted(capability)} or above"
+
+
+def gpu_problems(
+    gpu: Gpu,
+    *,
+    engine: str,
+    release: EngineRelease | None,
+    quant: QuantFacts | None,
+    requested: str | None,
+    dtype: str | None,
+    checkpoint_dtype: str,
+    kv_cache_dtype: str | None,
+) -> tuple[GpuProblem, ...]:
+    """Everything about the device that stops or slows the engine.
+
+    Args:
+        gpu: The device.
+        engine: Engine name of the catalog.
+        release: Its release, where the catalog has it.
+        quant: How the checkpoint is quantized; ``None`` for plain weights.
+        requested: Quantization that the spec names.
+        dtype: Declared dtype; ``None`` follows the checkpoint.
+        checkpoint_dtype: Dtype of the checkpoint's plain tensors.
+        kv_cache_dtype: Declared type of the cache; ``None`` follows the model.
+    """
+    method = quant.method if quant else requested
+    found = [
+        *_known(engine, release, requested, quant),
+        *(_capable(gpu, engine, release, method) if method else ()),
+        *_native(gpu, quant, method),
+        *_bfloat16(gpu, dtype, checkpoint_dtype),
+        *_cache(gpu, kv_cache_dtype),
+        *_built_for(gpu, engine, release.cuda_major if release else None),
+    ]
+    return tuple(found)
+
+
+def _known(
+    engine: str, release: EngineRelease | None, requested: str | None, quant: QuantFacts | None
+) -> list[GpuProblem]:
+    if requested is None or quant is not None:
+        return []
+    names = release.quantizations() if release else ()
+    wanted = _ENGINE_NAMES.get(requested, (requested,))
+    if names and release is not None and not any(name in names for name in wanted):
+        return [
+            GpuProblem(
+                code="LLM_FIT_22",
+                fatal=True,
+                field="model.quantization",
+                message=f"{engine} {release.version} has no quantization {requested!r}",
+                found=requested,
+                expected="one of: " + ", ".join(names),
+                fix="use one of these, or a release that has it",
+                runtime_message=f"Unknown quantization method: {requested}. Must be one of {list(names)}.",
+            )
+        ]
+    if requested in _value("quantized_checkpoint_only"):
+        return [
+            GpuProblem(
+                code="LLM_FIT_23",
+                fatal=True,
+                field="model.quantization",
+                message=f"{requested} weights must come quantized, and this checkpoint holds plain ones",
+                found=f"quantization={requested!r} on a checkpoint without quantization_config",
+                expected="a checkpoint quantized like this, or fp8, which is made while loading",
+                fix=f"name a repository with {requested} weights, or use quantization='fp8'",
+                runtime_message=f"Cannot find the config file for {requested}",
+            )
+        ]
+    return []
+
+
+def minimum_capability(engine: str, release: EngineRelease | None, method: str) -> int | None:
+    """Lowest compute capability times ten for a method, ``None`` where it is not known."""
+    names = _ENGINE_NAMES.get(method, (method,))
+    if release is not None:
+        for name in names:
+            if (least := release.min_compute_capability(name)) is not None:
+                return least
+    table = numbers(_FILE).get(f"{engine}_min_capability")
+    if table is None:
+        return None
+    return next((int(table["value"][name]) for name in names if name in table["value"]), None)
+
+
+def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) -> list[GpuProblem]:
+    least = minimum_capability(engine, release, method)
+    if least is None or gpu.capability >= least:
+        return []
+    return [
+        GpuProblem(
+            code="LLM_FIT_5",
+            fatal=True,
+            field="model.quantization",
+            message=f"{gpu.product} cannot run {method} weights",
+            found=f"{method} on compute capability {gpu.compute_capability}",
+            expected=_from(least),
+            fix="use a newer GPU, or weights in another format (AWQ and GPTQ run from 7.5)",
+            runtime_message=f"The quantization method {method} is not supported for the current GPU. "
+            f"Minimum capability: {least}. Current capability: {gpu.capability}.",
+        )
+    ]
+
+
+def _native(gpu: Gpu, quant: QuantFacts | None, method: str | None) -> list[GpuProblem]:
+    formats = {rule.scheme.format for rule in quant.rules} if quant else set()
+    names = {
+        WeightFormat.FP8: "fp8",
+        WeightFormat.MXFP8: "mxfp8",
+        WeightFormat.NVFP4: "nvfp4",
+    }
+    asked = {names[item] for item in formats if item in names} | ({method} if method and not quant else set())
+    native: dict[str, int] = _value("native")
+    return [
+        GpuProblem(
+            code="LLM_FIT_24",
+            fatal=False,
+            field="model.quantization",
+            message=f"{gpu.product} has no {name} arithmetic: weights are widened on the way, which saves memory only",
+            found=f"{name} on compute capability {gpu.compute_capability}",
+            expected=f"{_from(native[name])} for speed",
+            fix="accept it, or use INT4 weights (AWQ, GPTQ), which are smaller at the same speed",
+            runtime_message="Your GPU does not have native support for FP8 computation but FP8 quantization is being "
+            "used. Weight-only FP8 compression will be used leveraging the Marlin kernel."
+            if name == "fp8"
+            else None,
+        )
+        for name in sorted(asked)
+        if name in native and gpu.capability < native[name]
+    ]
+
+
+def _bfloat16(gpu: Gpu, dtype: str | None, checkpoint_dtype: str) -> list[GpuProblem]:
+    least = int(_value("bfloat16"))
+    if gpu.capability >= least or "bfloat16" not in (dtype or checkpoint_dtype):
+        return []
+    declared = dtype is not None
+    return [
+        GpuProblem(
+            code="LLM_FIT_25" if declared else "LLM_FIT_26",
+            fatal=declared,
+            field="model.dtype",
+            message=f"{gpu.product} has no bfloat16"
+            + ("" if declared else "; engines fall back to float16 or, in older releases, refuse"),
+            found=f"bfloat16 on compute capability {gpu.compute_capability}",
+            expected="float16",
+            fix="set Model(dtype='float16')",
+            runtime_message="Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your "
+            f"{gpu.product} GPU has compute capability {gpu.compute_capability}. You can use float16 instead by "
+            "explicitly setting the `dtype` flag in CLI, for example: --dtype=half.",
+        )
+    ]
+
+
+def takes_fp8_cache(gpu: Gpu) -> bool:
+    """Whether every attention backend takes a KV cache of eight bits on the GPU."""
+    return gpu.capability >= int(_value("fp8_kv_cache"))
+
+
+def _cache(gpu: Gpu, kv_cache_dtype: str | None) -> list[GpuProblem]:
+    least = int(_value("fp8_kv_cache"))
+    if kv_cache_dtype not in _FP8_NAMES or takes_fp8_cache(gpu):
+        return []
+    return [
+        GpuProblem(
+            code="LLM_FIT_28",
+            fatal=False,
+            field="engine.kv_cache_dtype",
+            message=f"not every attention backend takes an FP8 cache on {gpu.product}",
+            found=f"{kv_cache_dtype} on compute capability {gpu.compute_capability}",
+            expected=_from(least),
+            fix="leave kv_cache_dtype at 'auto', or try it on one node first",
+        )
+    ]
+
+
+def _built_for(gpu: Gpu, engine: str, cuda_major: int | None) -> Iterator[GpuProblem]:
+    """The engine has kernels for the GPU's generation, and so has the CUDA of its image, where that is known."""
+    least = int(_value("least_capability").get(engine, 0))
+    if gpu.capability < least:
+        yield GpuProblem(
+            code="LLM_FIT_27",
+            fatal=True,
+            field="engine.version",
+            message=f"{engine} has no kernels for {gpu.product}",
+            found=f"compute capability {gpu.compute_capability}",
+            expected=_from(least),
+            fix="use a newer GPU",
+            runtime_message=f"GPUs with compute capability below {_dotted(least)} are not supported.",
+        )
+    dropped = int(_value("cuda_drops_below").get(str(cuda_major), 0))
+    if gpu.capability < dropped:
+        yield GpuProblem(
+            code="LLM_FIT_27",
+            fatal=True,
+            field="engine.version",
+            message=f"CUDA {cuda_major} has no code for {gpu.product}",
+            found=f"CUDA {cuda_major} on compute capability {gpu.compute_capability}",
+            expected=f"{_from(dropped)}, or an image with an older CUDA",
+            fix="use a newer GPU, or a release of the engine with CUDA 12",
+            runtime_message="CUDA error: no kernel image is available for execution on the device",
+        )
+
+
+def driver_problem(cuda_major: int | None, driver_version: str, driver_cuda_major: int) -> GpuProblem | None:
+    """The image's CUDA against the node's driver; ``None`` where they go together or the image's is unknown."""
+    if cuda_major is None or cuda_major <= driver_cuda_major:
+        return None
+    return GpuProblem(
+        code="LLM_FIT_29",
+        fatal=True,
+        field="engine.image",
+        message=f"the image needs CUDA {cuda_major}, and the nodes' driver {driver_version} has CUDA "
+        f"{driver_cuda_major}",
+        found=f"CUDA {cuda_major}",
+        expected=f"CUDA {driver_cuda_major} or below",
+        fix="use an engine version built for the driver's CUDA, or a newer node image",
+        runtime_message="CUDA error: the provided PTX was compiled with an unsupported toolchain; "
+        "forward compatibility was attempted on non supported HW",
+    )

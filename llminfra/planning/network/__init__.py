@@ -1,0 +1,1 @@
+"""The VPC and the AWS services that private nodes reach from it."""

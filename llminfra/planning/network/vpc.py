@@ -1,0 +1,306 @@
+"""The VPC: zones, subnets cut from the address block, and the endpoints that private nodes need."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import regions
+from llminfra.planning.network.target_services import target_services
+from llminfra.planning.plan.infrastructure import NetworkPlan, SubnetPlan
+from llminfra.spec.network import ExistingNetwork, Network
+from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.platform import Platform
+
+# Public subnets hold only NAT gateways: a /26 is more than enough and leaves the rest to pods.
+_PUBLIC_PREFIX = 26
+_SMALLEST_VPC, _LARGEST_VPC = 24, 16
+_SMALLEST_SUBNET = 28
+# RFC 1918, and RFC 6598, which EKS takes for pods (Amazon VPC User Guide: VPC CIDR blocks).
+_PRIVATE = tuple(IPv4Network(item) for item in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
+
+# Services that nodes and controllers of a private cluster call (Amazon EKS User Guide, "Deploy private clusters with
+# limited internet access"; the last group follows from what this platform uses).
+_ALWAYS = (
+    "autoscaling",
+    "ec2",
+    "ec2messages",
+    "ecr.api",
+    "ecr.dkr",
+    "eks",
+    "eks-auth",
+    "elasticloadbalancing",
+    "kms",
+    "logs",
+    "monitoring",
+    "ssm",
+    "ssmmessages",
+    "sts",
+)
+
+
+def plan_network(platform: Platform, findings: Findings) -> NetworkPlan:
+    """Decide zones, subnets and endpoints.
+
+    When the region or the blocks cannot work, the result is a placeholder that lets the other passes go on, so that
+    all findings come in one run; the errors are in ``findings``.
+    """
+    return _plan_network(platform, findings) or _placeholder(platform)
+
+
+def _placeholder(platform: Platform) -> NetworkPlan:
+    known = regions.zones(platform.region)
+    if not known:  # then no zone can be judged: take every one that is named
+        known = tuple(zone for pool in platform.pools if not pool.broken for zone in pool.zones)
+        known += tuple(
+            item.zone for item in platform.storage if item.kind == "lustre" and not item.broken and item.zone
+        )
+    return NetworkPlan(
+        cidr="",
+        zones=tuple(dict.fromkeys(known)) or ("unknown",),
+        subnets=(),
+        nat="none",
+        gateway_endpoints=(),
+        interface_endpoints=(),
+        flow_logs_days=0,
+    )
+
+
+def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
+    known = regions.zones(platform.region)
+    if not known:
+        findings.error(
+            "LLM_NET_22",
+            platform,
+            "region",
+            f"there is no AWS region {platform.region!r} in the catalog",
+            found=platform.region,
+            expected=", ".join(regions.suggest(platform.region)),
+            fix="name a region such as us-east-1",
+        )
+        return None
+    if platform.network.broken:
+        return None
+    if isinstance(platform.network, ExistingNetwork):
+        return _existing(platform, platform.network, known, findings)
+    return _new(platform, platform.network, known, findings)
+
+
+def endpoint_services(platform: Platform) -> tuple[str, ...]:
+    """Short names of the interface endpoints, sorted, for example ``ecr.api``."""
+    services = set(_ALWAYS)
+    if platform.cluster is None or not platform.needs_cluster:
+        services -= {"eks", "eks-auth"}
+    elif platform.cluster.autoscaler == "karpenter":
+        services.add("sqs")
+    if any(isinstance(item.on, SageMaker | SageMakerAsync) for item in platform.workloads if not item.broken):
+        services |= {"sagemaker.api", "sagemaker.runtime"}
+    if any(item.kind == "lustre" for item in platform.storage):
+        services.add("fsx")
+    if platform.observability is not None and platform.observability.prometheus == "managed":
+        services.add("aps-workspaces")
+    keyed = any(item.api_key for gateway in platform.gateways if not gateway.broken for item in gateway.tenants)
+    if keyed or any(endpoint.model.token or endpoint.api_key for endpoint in platform.workloads if not endpoint.broken):
+        services.add("secretsmanager")
+    services |= target_services(platform)
+    return tuple(sorted(services))
+
+
+def check_zone(zone: str, path: str, platform: Platform, findings: Findings, *, among: tuple[str, ...]) -> bool:
+    """Report a zone that is not among the given ones; true when it is fine."""
+    if zone in among:
+        return True
+    findings.error(
+        "LLM_NET_20",
+        platform,
+        path,
+        f"{zone!r} is not a zone of {platform.region}"
+        if zone not in regions.zones(platform.region)
+        else f"{zone!r} is not one of the network's zones",
+        found=zone,
+        expected=", ".join(among),
+        fix=f"use one of {', '.join(among)}" + ("" if zone.startswith(platform.region) else ", or change the region"),
+    )
+    return False
+
+
+def _existing(
+    platform: Platform, spec: ExistingNetwork, known: tuple[str, ...], findings: Findings
+) -> NetworkPlan | None:
+    good = [
+        check_zone(zone, f"network.private_subnet_ids.{zone}", platform, findings, among=known)
+        for zone in spec.private_subnet_ids
+    ]
+    if not all(good):
+        return None
+    if len(spec.private_subnet_ids) < 2:
+        findings.error(
+            "LLM_NET_23",
+            spec,
+            "network.private_subnet_ids",
+            "EKS needs subnets in at least two zones",
+            found=", ".join(spec.private_subnet_ids),
+            expected="two or more zones",
+            fix="add a private subnet in another zone",
+            runtime_message="Subnets specified must be in at least two different AZs",
+        )
+        return None
+    subnets = tuple(
+        SubnetPlan(zone=zone, kind="private", cidr="", existing_id=subnet_id)
+        for zone, subnet_id in sorted(spec.private_subnet_ids.items())
+    )
+    return NetworkPlan(
+        cidr=spec.cidr,
+        zones=tuple(item.zone for item in subnets),
+        subnets=subnets,
+        nat="none",
+        gateway_endpoints=(),
+        interface_endpoints=(),
+        flow_logs_days=0,
+        existing_vpc_id=spec.vpc_id,
+    )
+
+
+def _new(platform: Platform, spec: Network, known: tuple[str, ...], findings: Findings) -> NetworkPlan | None:
+    zones = tuple(spec.zones) or known[:3]
+    good = [
+        check_zone(zone, f"network.zones[{index}]", platform, findings, among=known)
+        for index, zone in enumerate(spec.zones)
+    ]
+    if len(set(zones)) < 2:
+        findings.error(
+            "LLM_NET_23",
+            spec,
+            "network.zones",
+            "EKS needs subnets in at least two zones",
+            found=", ".join(zones),
+            expected=f"two or more of {', '.join(known)}",
+            fix="add a zone",
+            runtime_message="Subnets specified must be in at least two different AZs",
+        )
+        return None
+    if not all(good):
+        return None
+    block = IPv4Network(spec.cidr)
+    if not _LARGEST_VPC <= block.prefixlen <= _SMALLEST_VPC:
+        findings.error(
+            "LLM_NET_24",
+            spec,
+            "network.cidr",
+            "the VPC's block is too small for a cluster or larger than AWS allows",
+            found=spec.cidr,
+            expected="a prefix from /16 to /24",
+            fix="use a /16, for example 10.20.0.0/16",
+            runtime_message="The CIDR is invalid (InvalidVpc.Range)" if block.prefixlen < _LARGEST_VPC else None,
+        )
+        return None
+    if not any(block.subnet_of(each) for each in _PRIVATE):
+        findings.warning(
+            "LLM_NET_27",
+            spec,
+            "network.cidr",
+            "the VPC's block belongs to others on the internet, who cannot be reached from it",
+            found=spec.cidr,
+            expected=", ".join(str(each) for each in _PRIVATE),
+            fix="use a private block, for example 10.20.0.0/16",
+        )
+    private, public = _cut(spec, block, len(zones))
+    subnets = tuple(
+        SubnetPlan(zone=zone, kind=kind, cidr=str(cidr))  # type: ignore[arg-type]  # the pairs below are literals
+        for kind, cidrs in (("private", private), ("public", public))
+        for zone, cidr in zip(zones, cidrs, strict=False)
+        if kind == "private" or spec.nat != "none"
+    )
+    if not _blocks_fit(spec, block, private, public, len(zones), findings):
+        return None
+    return NetworkPlan(
+        cidr=spec.cidr,
+        zones=zones,
+        subnets=subnets,
+        nat=spec.nat,
+        gateway_endpoints=("s3",),
+        interface_endpoints=endpoint_services(platform),
+        flow_logs_days=spec.flow_logs_days,
+    )
+
+
+def _cut(spec: Network, block: IPv4Network, zones: int) -> tuple[list[IPv4Network], list[IPv4Network]]:
+    """Give each zone an equal power-of-two share for pods; the shares left over hold small public subnets."""
+    shares = list(block.subnets(prefixlen_diff=max(2, zones.bit_length())))
+    private = [IPv4Network(item) for item in spec.private_subnets] or shares[:zones]
+    spare = shares[zones:]
+    for prefix in range(max(_PUBLIC_PREFIX, spare[0].prefixlen), _SMALLEST_SUBNET + 1):
+        cut = [public for share in spare for public in share.subnets(new_prefix=prefix)]
+        if len(cut) >= zones:
+            break
+    public = [IPv4Network(item) for item in spec.public_subnets] or cut[:zones]
+    return private, public
+
+
+def _blocks_fit(
+    spec: Network,
+    block: IPv4Network,
+    private: list[IPv4Network],
+    public: list[IPv4Network],
+    zones: int,
+    findings: Findings,
+) -> bool:
+    fine = True
+    if len(public) < zones and not spec.public_subnets and spec.nat != "none":
+        fine = False
+        findings.error(
+            "LLM_NET_24",
+            spec,
+            "network.cidr",
+            f"the VPC's block is too small for {zones} zones with public subnets",
+            found=spec.cidr,
+            expected="a /23 or larger, or fewer zones",
+            fix="use a larger block, or nat='none'",
+        )
+    for field, given, cut in (
+        ("private_subnets", spec.private_subnets, private),
+        ("public_subnets", spec.public_subnets, public),
+    ):
+        if given and len(given) != zones:
+            fine = False
+            findings.error(
+                "LLM_NET_25",
+                spec,
+                f"network.{field}",
+                "there must be one block per zone",
+                found=f"{len(given)} blocks",
+                expected=f"{zones} blocks",
+                fix="give one block per zone, or none to have them cut from the VPC's block",
+            )
+        for index, item in enumerate(cut):
+            if not item.subnet_of(block):
+                fine = False
+                findings.error(
+                    "LLM_NET_21",
+                    spec,
+                    f"network.{field}[{index}]",
+                    "the subnet lies outside the VPC's block",
+                    found=str(item),
+                    expected=f"a block inside {block}",
+                    fix="move the subnet into the VPC's block",
+                    runtime_message="The CIDR is invalid (InvalidSubnet.Range)",
+                )
+    everything = sorted([*private, *public])
+    for one, other in pairwise(everything):
+        if one.overlaps(other):
+            fine = False
+            findings.error(
+                "LLM_NET_21",
+                spec,
+                "network",
+                "two subnets overlap",
+                found=f"{one} and {other}",
+                expected="disjoint blocks",
+                fix="move one of them",
+                runtime_message="The CIDR conflicts with another subnet (InvalidSubnet.Conflict)",
+            )
+    return fine

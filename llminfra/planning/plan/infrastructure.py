@@ -1,0 +1,151 @@
+"""What endpoints stand on, decided: network, cluster, pools of nodes, buckets, file systems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from llminfra.catalog.instances import InstanceType
+    from llminfra.planning.hardware.nics import Nic
+    from llminfra.spec.gpu_pool import GpuPool
+    from llminfra.spec.storage import Lustre, ModelBucket
+
+
+class SubnetPlan(Struct, frozen=True, kw_only=True):
+    """One subnet; ``existing_id`` names one that is already there."""
+
+    zone: str
+    kind: Literal["private", "public"]
+    cidr: str
+    existing_id: str | None = None
+
+
+class NetworkPlan(Struct, frozen=True, kw_only=True):
+    """The VPC: subnets per zone, NAT, and the VPC endpoints that private nodes need (service short names)."""
+
+    cidr: str
+    zones: tuple[str, ...]
+    subnets: tuple[SubnetPlan, ...]
+    nat: Literal["per-zone", "single", "none"]
+    gateway_endpoints: tuple[str, ...]
+    interface_endpoints: tuple[str, ...]
+    flow_logs_days: int
+    existing_vpc_id: str | None = None
+
+    def private(self, zone: str) -> SubnetPlan:
+        """The private subnet of a zone."""
+        return next(item for item in self.subnets if item.kind == "private" and item.zone == zone)
+
+
+class AddonPlan(Struct, frozen=True, kw_only=True):
+    """An EKS managed add-on; ``role_policies`` are the AWS managed policies (path and name) of its role, if any."""
+
+    name: str
+    version: str
+    before_compute: bool = False
+    service_account: str | None = None
+    role_policies: tuple[str, ...] = ()
+
+
+class SystemNodesPlan(Struct, frozen=True, kw_only=True):
+    """The CPU node group for controllers."""
+
+    instance_types: tuple[str, ...]
+    min_nodes: int
+    max_nodes: int
+    ami_type: str
+    ami_release: str | None
+    root_volume_gib: int
+
+
+class ClusterPlan(Struct, frozen=True, kw_only=True):
+    """The EKS cluster."""
+
+    name: str
+    version: str
+    identity: Literal["pod-identity", "irsa"]
+    admin_role_arns: tuple[str, ...]
+    public_access_cidrs: tuple[str, ...]
+    log_days: int
+    deletion_protection: bool
+    autoscaler: Literal["karpenter", "cluster-autoscaler"]
+    system_nodes: SystemNodesPlan
+    addons: tuple[AddonPlan, ...]
+
+
+class Taint(Struct, frozen=True, kw_only=True):
+    """A node taint in Kubernetes' own words (``NoSchedule``)."""
+
+    key: str
+    value: str
+    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"]
+
+
+class PoolPlan(Struct, frozen=True, kw_only=True):
+    """A GPU pool after look-up: facts of its instance types, who starts nodes, interfaces, disk, labels and taints.
+
+    ``desired_nodes`` is the size at rest: what the fewest replicas need, or all of a capacity block, which is paid for.
+    ``planned_type`` is one of ``instance_types``, ``type_why`` says why it, and ``other_types`` what comes next.
+    ``node_cache`` is whether its nodes keep models on their NVMe for their pods.
+    """
+
+    name: str
+    spec: GpuPool
+    instance_types: tuple[InstanceType, ...]
+    provisioner: Literal["managed", "karpenter", "cluster-autoscaler"]
+    zones: tuple[str, ...]
+    min_nodes: int
+    max_nodes: int
+    desired_nodes: int
+    capacity_types: tuple[Literal["reserved", "spot", "on-demand"], ...]
+    nics: tuple[Nic, ...]
+    efa_per_node: int
+    gpus_per_node: int
+    gpu: str
+    labels: dict[str, str]
+    taints: tuple[Taint, ...]
+    ami_type: str
+    ami_release: str
+    root_volume_gib: int
+    raid0: bool
+    max_pods: int
+    placement_group: bool
+    consolidate_after_s: int
+    usd_per_node_hour: float | None
+    planned_type: InstanceType | None = None
+    type_why: str = ""
+    other_types: tuple[str, ...] = ()
+    node_cache: bool = False
+
+    @property
+    def main_type(self) -> InstanceType:
+        """The instance type that nodes are likely to have, which endpoints and prices are planned for."""
+        return self.planned_type or self.instance_types[0]
+
+
+class BucketPlan(Struct, frozen=True, kw_only=True):
+    """The weights bucket."""
+
+    name: str
+    spec: ModelBucket
+    existing: bool
+
+
+class LustrePlan(Struct, frozen=True, kw_only=True):
+    """An FSx for Lustre file system, its zone and its link to a bucket."""
+
+    name: str
+    spec: Lustre
+    zone: str
+    capacity_gib: int
+    throughput_mbps_per_tib: int
+    source_bucket: str | None
+    source_prefix: str | None
+    efa: bool
+
+    @property
+    def throughput_mb_per_s(self) -> float:
+        """Baseline throughput of the whole file system in MB/s."""
+        return self.capacity_gib / 1024 * self.throughput_mbps_per_tib

@@ -1,0 +1,1 @@
+"""AWS quotas and limits that a platform needs at its most."""

@@ -1,0 +1,126 @@
+"""An engine as the planner sees it: the same questions for every engine, answered by its spec and the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from llminfra.planning.served.config_overrides import overrides, switches_check_off, ways_to_stretch
+from llminfra.spec.engines.custom import CustomServer
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.models import ModelFacts
+    from llminfra.planning.findings import Findings
+    from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.engine import Engine
+    from llminfra.spec.engines.base import Image
+
+# vLLM and SGLang have the Run:ai streamer; DJL Serving fetches from S3 before it starts its engine.
+_READS_OBJECT_STORAGE = frozenset({"vllm", "sglang", "djl-lmi"})
+_SPANS_NODES = frozenset({"vllm", "sglang"})
+# Engines whose memory is not vLLM's are judged by the vLLM rules that reserve the most.
+_FALLBACK_UTILIZATION = 0.9
+# Written out, so that the memory estimate and the engine agree; vLLM's own default on small GPUs.
+_DEFAULT_MAX_NUM_SEQS = 256
+
+
+class EngineSettings(Struct, frozen=True, kw_only=True):
+    """What decides memory and placement.
+
+    ``memory_version`` is the vLLM version whose memory rules apply; ``None`` takes the most careful ones.
+    ``judged`` is false for servers whose memory nobody can know.
+    """
+
+    kind: str
+    image: Image | None
+    max_model_len: int | None
+    max_num_seqs: int
+    max_num_batched_tokens: int | None
+    gpu_memory_utilization: float
+    kv_cache_dtype: str | None
+    enforce_eager: bool
+    memory_version: str | None
+    judged: bool
+    reads_object_storage: bool
+    spans_nodes: bool
+
+
+def engine_settings(engine: Engine, release: EngineRelease | None) -> EngineSettings:
+    """The settings of a declared engine at a release."""
+    if isinstance(engine, CustomServer):
+        return EngineSettings(
+            kind=engine.kind,
+            image=engine.image,
+            max_model_len=engine.max_model_len,
+            max_num_seqs=_DEFAULT_MAX_NUM_SEQS,
+            max_num_batched_tokens=None,
+            gpu_memory_utilization=_FALLBACK_UTILIZATION,
+            kv_cache_dtype=None,
+            enforce_eager=True,
+            memory_version=None,
+            judged=False,
+            reads_object_storage=False,
+            spans_nodes=False,
+        )
+    default = release.gpu_memory_utilization if release else None
+    return EngineSettings(
+        kind=engine.kind,
+        image=engine.image,
+        max_model_len=engine.max_model_len,
+        max_num_seqs=engine.max_num_seqs or _DEFAULT_MAX_NUM_SEQS,
+        max_num_batched_tokens=engine.max_num_batched_tokens,
+        gpu_memory_utilization=engine.gpu_memory_utilization or default or _FALLBACK_UTILIZATION,
+        kv_cache_dtype=None if engine.kv_cache_dtype == "auto" else engine.kv_cache_dtype,
+        enforce_eager=engine.enforce_eager,
+        memory_version=release.version if release and engine.kind == "vllm" else None,
+        judged=True,
+        reads_object_storage=engine.kind in _READS_OBJECT_STORAGE,
+        spans_nodes=engine.kind in _SPANS_NODES,
+    )
+
+
+def check_step(endpoint: Endpoint, settings: EngineSettings, findings: Findings) -> None:
+    """Report a scheduler step that is smaller than the batch: vLLM refuses it when it starts."""
+    tokens, sequences = settings.max_num_batched_tokens, settings.max_num_seqs
+    if settings.kind != "vllm" or tokens is None or tokens >= sequences:
+        return
+    findings.error(
+        "LLM_FIT_43",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine.max_num_batched_tokens",
+        f"a scheduler step of {tokens:,} tokens has none for some of the {sequences:,} sequences of a batch",
+        found=f"max_num_batched_tokens={tokens}, max_num_seqs={sequences}"
+        + ("" if getattr(endpoint.engine, "max_num_seqs", None) else " (the default)"),
+        expected=f"max_num_batched_tokens of at least {sequences}",
+        fix=f"set max_num_batched_tokens={sequences} or more, or max_num_seqs={tokens}",
+        runtime_message=f"max_num_batched_tokens ({tokens}) must be greater than or equal to max_num_seqs "
+        f"({sequences}).",
+    )
+
+
+def check_length(endpoint: Endpoint, facts: ModelFacts, settings: EngineSettings, findings: Findings) -> bool:
+    """Report a context that is longer than the model was made for, or than its declared rope scaling reaches.
+
+    The engine's own variable that switches its check off makes it a warning: it starts then.
+    """
+    longest = facts.max_position_embeddings
+    if not settings.max_model_len or not longest or settings.max_model_len <= longest:
+        return True
+    forced = switches_check_off(endpoint.engine)
+    report = findings.warning if forced else findings.error
+    report(
+        "LLM_FIT_4",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine.max_model_len",
+        f"{facts.model_id} was made for {longest:,} tokens"
+        + (f", and {forced} lets the engine go on all the same" if forced else "")
+        + (" with the rope scaling of extra_args" if overrides(endpoint.engine) else ""),
+        found=f"{settings.max_model_len:,}",
+        expected=f"at most {longest:,}",
+        fix=f"set max_model_len={longest}; or, where its positions can be stretched, {ways_to_stretch(settings.kind)}",
+        runtime_message=f"User-specified max_model_len ({settings.max_model_len}) is greater than the derived "
+        f"max_model_len (max_position_embeddings={longest})",
+    )
+    return bool(forced)

@@ -1,0 +1,1 @@
+"""A model and its engine on one kind of machine: what no target of an endpoint changes."""

@@ -1,0 +1,131 @@
+"""The ways to spread a replica over a pool that are worth a look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from llminfra.planning.spread.parallelism import Candidate, Promise, judge
+from llminfra.spec.endpoint import Parallelism
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.models import ModelFacts
+    from llminfra.planning.memory import FitCase
+    from llminfra.planning.plan.infrastructure import PoolPlan
+    from llminfra.planning.served.engine_settings import EngineSettings
+    from llminfra.spec.endpoint import Endpoint
+
+MOST_NODES = 8
+"""Nodes of a replica that are looked at."""
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What is asked of a pool.
+
+    Attributes:
+        endpoint: The declaration.
+        facts: Its model.
+        case: Its engine's settings; the spread in it is replaced.
+        pool: Where it runs.
+        engine: What decides memory and placement.
+        promise: What a replica must do.
+        region: AWS region of prices.
+        release: The engine's release; ``None`` where the catalog has none.
+        stages: Whether the engine can cut this model into pipeline stages.
+    """
+
+    endpoint: Endpoint
+    facts: ModelFacts
+    case: FitCase
+    pool: PoolPlan
+    engine: EngineSettings
+    promise: Promise
+    region: str
+    release: EngineRelease | None = None
+    stages: bool = True
+
+    def options(self) -> tuple[Candidate, ...]:
+        """Every sensible spread."""
+        return candidates(
+            self.facts,
+            self.case,
+            self.pool,
+            promise=self.promise,
+            spans_nodes=self.engine.spans_nodes,
+            copies=self.engine.kind == "vllm",
+            stages=self.stages,
+        )
+
+    def judge(self, parallelism: Parallelism) -> Candidate:
+        """What is known about one spread."""
+        return judge(self.facts, self.case, self.pool, parallelism, promise=self.promise)
+
+
+def candidates(
+    facts: ModelFacts,
+    case: FitCase,
+    pool: PoolPlan,
+    *,
+    promise: Promise | None = None,
+    spans_nodes: bool = True,
+    copies: bool = False,
+    stages: bool = True,
+) -> tuple[Candidate, ...]:
+    """Every sensible spread on this pool, fewest GPUs first, the simpler of two equal ones first.
+
+    Tensor parallelism inside a node; experts dealt out whole where cutting them does not divide; copies of latent
+    attention, whose cache no tensor parallelism cuts; pipeline stages inside a node, and between nodes where the pool
+    has EFA; there copies that share experts over all nodes, too.
+
+    Args:
+        facts: The model.
+        case: The engine's settings; its spread is replaced.
+        pool: Where it runs.
+        promise: What latency is estimated for.
+        spans_nodes: Whether the engine has pipeline stages, and replicas over several nodes.
+        copies: Whether the engine runs copies of attention that share experts.
+        stages: Whether the engine can cut this model into pipeline stages.
+    """
+    wanted = promise or Promise()
+    if pool.spec.sharing is not None:
+        return (judge(facts, case, pool, Parallelism(), promise=wanted),)
+    shapes = _inside(facts, pool, copies=copies)
+    if spans_nodes and stages:
+        shapes += _staged(pool)
+    if spans_nodes and pool.efa_per_node:
+        shapes += _between(facts, pool, copies=copies, stages=stages)
+    found = [judge(facts, case, pool, shape, promise=wanted) for shape in shapes]
+    return tuple(sorted(found, key=lambda option: option.parallelism.gpus))
+
+
+def _inside(facts: ModelFacts, pool: PoolPlan, *, copies: bool) -> list[Parallelism]:
+    per_node = pool.gpus_per_node
+    sizes = [size for size in range(1, per_node + 1) if per_node % size == 0]
+    shapes = [Parallelism(tensor=size) for size in sizes]
+    if facts.is_moe:
+        shapes += [Parallelism(tensor=size, expert=True) for size in sizes if size > 1]
+        if copies and facts.uses_mla and per_node > 1:
+            shapes.append(Parallelism(tensor=1, data=per_node, expert=True))
+    return shapes
+
+
+def _staged(pool: PoolPlan) -> list[Parallelism]:
+    per_node = pool.gpus_per_node
+    sizes = [size for size in range(1, per_node + 1) if per_node % size == 0]
+    return [
+        Parallelism(tensor=tensor, pipeline=stages)
+        for stages in sizes[1:]
+        for tensor in sizes
+        if per_node % (tensor * stages) == 0
+    ]
+
+
+def _between(facts: ModelFacts, pool: PoolPlan, *, copies: bool, stages: bool) -> list[Parallelism]:
+    per_node = pool.gpus_per_node
+    counts = range(2, min(pool.max_nodes, MOST_NODES) + 1)
+    shapes = [Parallelism(tensor=per_node, pipeline=nodes) for nodes in counts] if stages else []
+    if copies and facts.is_moe and facts.uses_mla:
+        shapes += [Parallelism(tensor=1, data=per_node * nodes, expert=True) for nodes in counts]
+    return shapes

@@ -1,0 +1,64 @@
+"""Images that nodes bring along: whether the snapshot of a pool holds what its endpoints run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.planning.start.start_choices import ImageSource
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.plan.endpoint import EndpointPlan
+    from llminfra.planning.plan.infrastructure import PoolPlan
+    from llminfra.spec.endpoint import Endpoint
+
+
+def image_source(endpoint: Endpoint, release: EngineRelease | None, pool: PoolPlan, *, efa: bool) -> ImageSource:
+    """How a new node of the pool comes to the endpoint's image."""
+    snapshot = pool.spec.image_snapshot
+    if snapshot is None:
+        return ImageSource(warm=pool.min_nodes > 0, parallel=pool.raid0)
+    own, known = endpoint.engine.image, release.image(efa=efa) if release else None
+    image = own or known
+    name = _reference(image.repository, image.tag, image.digest) if image else ""
+    # A volume of images is read by containerd's own snapshotter, so what it lacks is not pulled in parallel.
+    return ImageSource(
+        warm=pool.min_nodes > 0, snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False
+    )
+
+
+def check_image_snapshots(plans: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings) -> None:
+    """Report endpoints whose image the snapshot of their pool lacks: it makes their starts slower, not faster."""
+    for plan in plans:
+        snapshot = pools[plan.pool].spec.image_snapshot
+        call = plan.invocation
+        name = _reference(call.image_repository, call.image_tag, call.image_digest)
+        if snapshot is None or _holds(tuple(snapshot.images), name):
+            continue
+        findings.warning(
+            "LLM_STO_28",
+            snapshot,
+            f"pools.{plan.pool}.image_snapshot.images",
+            f"the snapshot does not hold the image of endpoint {plan.name!r}: new nodes pull it, and not in parallel",
+            found=", ".join(snapshot.images),
+            expected=name,
+            fix="make a new snapshot with modules/nodes/build_image_snapshot.sh, and name it and its images",
+        )
+
+
+def _reference(repository: str, tag: str | None, digest: str | None) -> str:
+    return f"{repository}{f':{tag}' if tag else ''}{f'@{digest}' if digest else ''}"
+
+
+def _holds(images: tuple[str, ...], name: str) -> bool:
+    return _full(name) in {_full(item) for item in images}
+
+
+def _full(name: str) -> str:
+    """The name as containerd keeps it: Docker Hub is written out, and a digest wins over a tag."""
+    first = name.partition("/")[0]
+    if "/" not in name or not ("." in first or ":" in first or first == "localhost"):
+        name = f"docker.io/{name if '/' in name else f'library/{name}'}"
+    rest, at, digest = name.partition("@")
+    return f"{rest.rpartition(':')[0] if at and ':' in rest.rpartition('/')[2] else rest}{at}{digest}"

@@ -1,0 +1,182 @@
+"""The cold start by phases, the startup-probe budget that follows, and what would make it faster."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from llminfra.planning.facts import number, numbers
+from llminfra.planning.plan.startup import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartChoice, StartupPlan
+from llminfra.planning.start.load_choices import OF_PODS, load_choices
+from llminfra.planning.start.start_choices import ImageSource, chosen, image_choices, kernel_choices
+
+if TYPE_CHECKING:
+    from llminfra.catalog.instances import InstanceType
+    from llminfra.planning.plan.infrastructure import LustrePlan
+    from llminfra.planning.plan.serving import WeightsPlan
+
+_FILE = "cold_start"
+_MOST_ADVICE = 3
+# No advice: what no declaration asks for, and what only a node that has loaded the model before can do.
+_NO_ADVICE = frozenset({"ebs", "nvme-warm"})
+
+
+def plan_startup(
+    weights: WeightsPlan,
+    *,
+    layers: int,
+    gpus: int,
+    image_gib: float,
+    eager: bool,
+    instance: InstanceType | None = None,
+    lustre: tuple[LustrePlan, ...] = (),
+    image: ImageSource | None = None,
+    streams: bool = False,
+    kernels_cached: bool = False,
+    kernels_cacheable: bool = False,
+) -> StartupPlan:
+    """Estimate a cold start.
+
+    Args:
+        weights: Where the weights come from and how fast.
+        layers: Decoder layers of the model.
+        gpus: GPUs of one replica.
+        image_gib: Size of the container image, GiB.
+        eager: Whether compilation and CUDA graphs are off.
+        instance: Where it runs; without it other places for the weights are not compared.
+        lustre: File systems of the platform.
+        image: How nodes of a cluster come to the image; ``None`` outside of one: by a parallel pull.
+        streams: Whether the engine reads files by the streaming loader.
+        kernels_cached: Whether compiled kernels of an earlier pod are taken over.
+        kernels_cacheable: Whether they could be.
+    """
+    load_s = weights.bytes_total / 1e6 / weights.read_mb_per_s
+    images = image_choices(image_gib, image or ImageSource())
+    kernels = () if eager else kernel_choices(layers, cached=kernels_cached, cacheable=kernels_cacheable)
+    phases = [
+        Phase(name="node", seconds=number(_FILE, "node_boot_s"), why="start of an instance, when the pool is empty"),
+        Phase(
+            name="image",
+            seconds=chosen(images).seconds,
+            why=f"{chosen(images).what}, first pod on a node: {chosen(images).why}",
+        ),
+        *_copy(weights),
+        Phase(name="process", seconds=number(_FILE, "process_start_s"), why="imports and workers"),
+        Phase(
+            name="weights",
+            seconds=load_s,
+            why=f"{weights.bytes_total / 1e9:,.0f} GB at {weights.read_mb_per_s:,.0f} MB/s ({weights.read_source})",
+        ),
+    ]
+    if gpus > 1:
+        phases.append(Phase(name="peers", seconds=number(_FILE, "p2p_check_s"), why="peer access check between GPUs"))
+    if kernels:
+        compiling, capture_s = chosen(kernels), number(_FILE, "graph_capture_s_per_layer")
+        why = f"torch.compile, {compiling.what}: {compiling.why}"
+        phases.append(Phase(name="compile", seconds=compiling.seconds, why=why))
+        why = f"CUDA graph capture: {layers} layers at {capture_s:g} s"
+        phases.append(Phase(name="graphs", seconds=layers * capture_s, why=why))
+    in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER)
+    # The first pod of a cache finds no kernels, and must be allowed to compile them.
+    compiling_s = max(choice.seconds for choice in kernels) - chosen(kernels).seconds if kernels else 0.0
+    budget, budget_why = _budget(in_pod, compiling_s)
+    pods = image is not None
+    choices = load_choices(weights, instance, lustre, streams=streams, pods=pods) if instance is not None else ()
+    return StartupPlan(
+        phases=tuple(phases),
+        budget_s=budget,
+        budget_why=budget_why,
+        advice=_advice(weights, phases, choices, image, images if pods else (), kernels),
+        choices=choices,
+        images=images if pods else (),
+        kernels=kernels,
+    )
+
+
+def _budget(in_pod_s: float, compiling_s: float) -> tuple[int, str]:
+    """Seconds that a startup probe allows a container whose start takes so long, and how they follow."""
+    probe = numbers(_FILE)["probe"]
+    wanted = math.ceil((in_pod_s + compiling_s) * probe["factor"] / 60) * 60
+    kernels = f" and the {compiling_s:,.0f} s of compilation that the first pod cannot save" if compiling_s else ""
+    why = (
+        f"{probe['factor']:g} times the {in_pod_s:,.0f} s from the start of the container{kernels}, in whole minutes "
+        f"({wanted:,.0f} s), and at least {probe['floor_s']:,.0f} s"
+    )
+    return int(max(probe["floor_s"], wanted)), why
+
+
+def start_of_a_job(startup: StartupPlan, weights: WeightsPlan) -> StartupPlan:
+    """The same start where no pool is declared: of places, images and kernels nothing can be chosen but the bucket."""
+    choices = tuple(
+        choice for choice in startup.choices if choice.chosen or choice.kind == "bucket" or choice.kind not in OF_PODS
+    )
+    kernels = tuple(choice for choice in startup.kernels if choice.chosen)
+    return replace(
+        startup,
+        choices=choices,
+        images=(),
+        kernels=kernels,
+        advice=_advice(weights, list(startup.phases), choices, None, (), kernels),
+    )
+
+
+def _copy(weights: WeightsPlan) -> tuple[Phase, ...]:
+    if weights.copy_mb_per_s is None:
+        return ()
+    rate = f"{weights.copy_mb_per_s:,.0f} MB/s ({weights.copy_source})"
+    why = f"{weights.bytes_total / 1e9:,.0f} GB from S3 at {rate}, first pod on a node"
+    return (Phase(name="copy", seconds=weights.bytes_total / 1e6 / weights.copy_mb_per_s, why=why),)
+
+
+def _better_place(weights: WeightsPlan, choices: tuple[LoadChoice, ...], loading: float) -> LoadChoice | None:
+    """The cheapest place that saves most of what the fastest would save; ``None`` where the planned one is best."""
+    left_out = _NO_ADVICE | ({"bucket"} if weights.kind == "mountpoint" else set())
+    others = [item for item in choices if not item.chosen and item.kind not in left_out and item.seconds < loading]
+    if not others:
+        return None
+    enough = number(_FILE, "most_of_gain") * max(loading - item.seconds for item in others)
+    good = [item for item in others if loading - item.seconds >= enough]
+    return min(good, key=lambda item: (_costs_extra(item), item.seconds))
+
+
+def _costs_extra(choice: LoadChoice) -> bool:
+    """Whether it is a file system that is not there yet: paid by the month, whatever reads from it."""
+    return choice.kind == "lustre" and "capacity_gib" in choice.needs
+
+
+def _advice(
+    weights: WeightsPlan,
+    phases: list[Phase],
+    choices: tuple[LoadChoice, ...],
+    image: ImageSource | None,
+    images: tuple[StartChoice, ...],
+    kernels: tuple[StartChoice, ...],
+) -> tuple[str, ...]:
+    """What saves time, the largest saving first; small savings are left out."""
+    seconds = {phase.name: phase.seconds for phase in phases}
+    loading = seconds["weights"] + seconds.get("copy", 0)
+    savings: list[tuple[float, str]] = []
+    better = _better_place(weights, choices, loading)
+    if better is not None:
+        text = f"{better.what} loads the weights in {better.seconds:,.0f} s instead of {loading:,.0f}: {better.needs}"
+        savings.append((loading - better.seconds, text))
+    elif weights.kind == "hub" and not choices:
+        savings.append(
+            (loading, "copy the model into a ModelBucket: S3 streaming is several times faster than the Hub")
+        )
+    if image is not None and not image.warm:
+        text = "a warm node (nodes minimum 1) saves the boot of an instance and the pull of the image"
+        savings.append((seconds["node"] + seconds["image"], text))
+    if images:
+        # Fast restore is billed by the hour whether nodes start or not: the plain snapshot is the advice.
+        preloaded = next(choice for choice in images if choice.what.startswith("snapshot, "))
+        saved = seconds["image"] - preloaded.seconds
+        savings.append((saved, f"an image snapshot saves the pull on new nodes: {preloaded.needs}"))
+    if len(kernels) > 1 and not kernels[0].chosen:
+        saved = seconds["compile"] - kernels[0].seconds
+        savings.append((saved, f"kernels that an earlier pod compiled save most of torch.compile: {kernels[0].needs}"))
+    worth = number(_FILE, "worth_s")
+    ranked = sorted((item for item in savings if item[0] >= worth), key=lambda item: -item[0])
+    return tuple(f"{text} (saves about {saved:,.0f} s)" for saved, text in ranked[:_MOST_ADVICE])
