@@ -21,6 +21,7 @@ from llminfra.planning.facts import number
 from llminfra.planning.gpu_shares import shared_settings
 from llminfra.planning.image_snapshot import image_source
 from llminfra.planning.infrastructure_plan import LustrePlan, PoolPlan
+from llminfra.planning.media_limits import check_media
 from llminfra.planning.memory_case import memory_case
 from llminfra.planning.memory_options import check_options, counted, options_of
 from llminfra.planning.parallelism import Promise
@@ -94,6 +95,7 @@ def plan_serving(
     max_model_len = engine.max_model_len or facts.max_position_embeddings
     options = options_of(endpoint, release)
     case = counted(memory_case(endpoint, facts, engine, pool.gpu), facts, options, endpoint.engine.env)
+    check_media(endpoint, facts, release, findings)
     if not check_options(endpoint, facts, options, findings):
         return None
     adapters = plan_adapters(endpoint, platform, findings, place=place)

@@ -53,6 +53,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         keeps_reserved: The peak is what the allocator keeps from the device, freed blocks included.
         keeps_gate_up: The feed-forward block holds its first product until the end.
         sums_to_new_tensor: An all-reduce writes its sum beside its input.
+        default_items: Images of one request where no limit is given.
+        rounds_items_up: The profiling run takes as many images as cover the batch, not those that fit.
+        items_by_length: A request of the profiling run brings no more images than its context holds.
         profiles_video: Models that take images and videos are profiled with the largest of both.
         triton_mxfp4: Hopper runs MXFP4 experts with Triton; before, with Marlin, which pads them more.
         awq_split_k: The AWQ product's buffer in outputs, 0 where long prompts are dequantized instead.
@@ -122,6 +125,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     keeps_reserved: bool = False
     keeps_gate_up: bool = False
     sums_to_new_tensor: bool = False
+    default_items: int = 1
+    rounds_items_up: bool = False
+    items_by_length: bool = False
     profiles_video: bool = False
     triton_mxfp4: bool = False
     awq_split_k: int = 0

@@ -34,6 +34,7 @@ from llminfra.planning.memory.engine_profile import (
 )
 from llminfra.planning.memory.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.kv_specs import layer_specs
+from llminfra.planning.memory.media import items_of_request, loaded, profiled
 from llminfra.planning.memory.model_runner import runner_rules
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
@@ -153,7 +154,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         shards = sglang_shards(facts, sglang, shards)
     weigh = partial(
         rank_weights,
-        facts,
+        loaded(facts, case, profile),
         shards=shards,
         dtype=settings.dtype,
         # SGLang loads a draft as a model of its own, after the target.
@@ -213,7 +214,8 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     else:
         loading = weigh(None) if profile.loads_whole and quantizes_while_loading(facts, case, settings) else stages
         loading_gib = max(stage.total for stage in loading) / GIB
-        budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu, loading_gib)
+        tried, items = profiled(facts, case, profile), items_of_request(facts, case, profile)
+        budget = vllm_budget(tried, profile, settings, plan, stage_gib, total, gpu, loading_gib, items)
     return with_reserve(_with_budget(result, budget), reserved)
 
 
@@ -333,4 +335,7 @@ def _explain(
     ]
     if gpu is not None and case.total_gpu_gib is None:
         lines.append(f"GPU {gpu.product}: {gpu.memory_gib} GiB ({gpu.memory_source})")
+    out = [item for item in facts.encoders if item not in loaded(facts, case, profile).encoders]
+    if out and case.mm_encoder_tp_mode != "data":
+        lines.append("towers left out, because no request may ask them: " + ", ".join(item.kind for item in out))
     return (*lines, *settings.notes)
