@@ -208,8 +208,8 @@ def held_gib(facts: ModelFacts, batch: Batch, profile: EngineProfile, settings: 
 
 
 def state_pool_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:
-    """Recurrent states that engines before 0.10.2 keep outside the cache: one per sequence, for every layer."""
-    if not facts.is_hybrid or profile.version >= (0, 10, 2):
+    """Recurrent states that the V0 engine keeps outside the cache: one per sequence, for every layer."""
+    if not facts.is_hybrid or not profile.states_outside:
         return 0.0
     specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)
     states = sum(spec.token_bytes for spec in specs if spec.kind is CacheKind.STATE)

@@ -86,7 +86,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
         packs_widest_group: See `compressed_cache.pack`.
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
+        states_outside: Models with recurrent layers run in the V0 engine, which keeps their states outside the cache.
         loads_whole: A model that is quantized while it loads lies on the device in 16 bits first.
+        flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
         checks_states: The engine refuses more sequences than it has blocks of recurrent states.
         largest_graph: Largest batch size that is captured.
@@ -158,7 +160,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0
     sparse_logits_gib: float = 0.0
+    states_outside: bool = False
     loads_whole: bool = False
+    flat_absmax: bool = False
     pads_experts: bool = False
     checks_states: bool = False
     largest_graph: int = 512

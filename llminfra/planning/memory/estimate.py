@@ -130,7 +130,8 @@ def _profile_of_release(case: FitCase, version: tuple[int, ...]) -> EngineProfil
         return replace(vllm_profile(LAST_V0), version=version)
     if case.use_v1 and EARLY_V1 <= version < FIRST_V1:
         return replace(vllm_profile(FIRST_V1), version=version)
-    return vllm_profile(version)
+    profile = vllm_profile(version)
+    return replace(profile, states_outside=False) if case.use_v1 else profile
 
 
 def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given: bool) -> FitResult:
@@ -148,6 +149,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         capability=gpu.capability if gpu else 0,
         triton_mxfp4=profile.triton_mxfp4,
         pads_experts=profile.pads_experts,
+        flat_absmax=profile.flat_absmax and case.engine == "vllm",
     )
     sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
     if sglang is not None:
