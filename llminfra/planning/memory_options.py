@@ -46,6 +46,12 @@ def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Map
     for item in options:
         if item.flag in names and item.number:
             update[names[item.flag]] = item.number
+    words: Mapping[str, dict[str, Any]] = memory_data()["counted_words"].get(case.engine, {})
+    update |= {
+        words[item.flag]["key"]: item.value
+        for item in options
+        if item.flag in words and item.value in words[item.flag]["values"]
+    }
     update |= _media(case, options)
     tokens = drafted_tokens(case.engine, options)
     if tokens and (facts.mtp_layers if is_mtp(case.engine, options) else not facts.mtp_layers):

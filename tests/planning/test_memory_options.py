@@ -236,3 +236,11 @@ def test_an_old_release_refuses_limits_for_a_model_of_text() -> None:
     assert (item.code, item.path) == ("LLM_FIT_48", "endpoints.chat.engine.limit_mm_per_prompt")
     assert item.runtime_message == "ValueError: `limit_mm_per_prompt` is only supported for multimodal models."
     assert item.code not in {item.code for item in told("Qwen/Qwen3-8B", vllm(language_model_only=True))}
+
+
+def test_the_type_of_states_is_counted() -> None:
+    hybrid = "Qwen/Qwen3.6-27B-FP8"
+    own, half = vllm(), vllm("--mamba-ssm-cache-dtype=bfloat16")
+    assert "LLM_FIT_47" not in {item.code for item in told(hybrid, half, H100)}
+    tokens = [planned(hybrid, engine, H100).endpoints[0].fit.block_size for engine in (own, half)]
+    assert tokens[1] < tokens[0]

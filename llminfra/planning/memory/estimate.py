@@ -97,6 +97,10 @@ def estimate(facts: ModelFacts, case: FitCase) -> FitResult:
 
     Where no release is named, every release line that may be meant is tried and the tightest answer given.
     """
+    if case.engine == "vllm" and case.mamba_ssm_cache_dtype not in {None, "auto"}:
+        # A given type wins over the config's: Qwen3_5ForConditionalGenerationConfig of
+        # vllm/model_executor/models/config.py 0.27.1 warns and takes it.
+        facts = replace(facts, ssm_state_bytes=4 if case.mamba_ssm_cache_dtype == "float32" else 2)
     results = [_estimate(facts, case, profile, given=given) for profile, given in profiles_for(facts, case)]
     return min(results, key=lambda item: (item.fits is not False, item.kv_cache_memory_gib or 0.0))
 
