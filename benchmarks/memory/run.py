@@ -20,8 +20,9 @@ HERE = Path(__file__).parent
 ROWS = HERE / "data" / "vllm_startups.jsonl"
 MORE_ROWS = HERE / "data" / "more_startups.jsonl"
 LATEST_ROWS = HERE / "data" / "latest_startups.jsonl"
+NEWEST_ROWS = HERE / "data" / "newest_startups.jsonl"
 STATED = "fully stated"
-DATASETS = {"first": ROWS, "later": MORE_ROWS, "latest": LATEST_ROWS}
+DATASETS = {"first": ROWS, "later": MORE_ROWS, "latest": LATEST_ROWS, "newest": NEWEST_ROWS}
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -146,7 +147,8 @@ def figures_table(scores: Mapping[str, Sequence[Score]]) -> str:
 TITLES = {
     "first": "The rows that the model was made from",
     "later": "Rows that were collected later",
-    "latest": "Rows that were collected last",
+    "latest": "Rows that were collected after those",
+    "newest": "Rows that were collected last",
 }
 
 

@@ -41,6 +41,12 @@ def fit(
     kv_cache_dtype: Annotated[str | None, typer.Option(help="auto, fp8, nvfp4, …")] = None,
     block_size: Annotated[int | None, typer.Option(help="Tokens per cache block.")] = None,
     enforce_eager: Annotated[bool | None, typer.Option("--enforce-eager", help="Without CUDA graphs.")] = None,
+    language_model_only: Annotated[
+        bool | None, typer.Option("--language-model-only", help="Text alone: towers for images and sound stay out.")
+    ] = None,
+    limit_mm_per_prompt: Annotated[
+        str | None, typer.Option(help='Most images, videos, clips of a request, as {"image": 4} or image=4,video=0.')
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="vllm, sglang, tgi or deepspeed.")] = None,
     engine_version: Annotated[
         str | None, typer.Option(help="Such as 0.11.0; without it the release that a spec gets, too.")
@@ -87,6 +93,8 @@ def fit(
         "kv_cache_dtype": kv_cache_dtype,
         "block_size": block_size,
         "enforce_eager": enforce_eager,
+        "language_model_only": language_model_only,
+        "limit_mm_per_prompt": limit_mm_per_prompt,
         "engine": engine,
         "engine_version": engine_version,
     }

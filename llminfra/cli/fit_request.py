@@ -36,11 +36,13 @@ def read_case(given: Mapping[str, object]) -> FitCase:
     from pydantic import ValidationError  # loaded when the command runs
 
     from llminfra.planning.memory import FitCase
+    from llminfra.planning.memory.input_words import own_words
 
     try:
         case = FitCase.model_validate(given)
     except ValidationError as error:
-        raise UsageError("; ".join(f"{_flag(item['loc'])}: {item['msg']}" for item in error.errors())) from None
+        found = (f"{_flag(item['loc'])}: {own_words(item['msg'])}" for item in error.errors())
+        raise UsageError("; ".join(found)) from None
     if case.engine not in CATALOG_NAMES:
         raise UsageError(_unknown("--engine", case.engine, tuple(CATALOG_NAMES)))
     case = case.model_copy(update={"engine_version": _version(case.engine, case.engine_version)})

@@ -10,7 +10,7 @@ run-ai/runai-model-streamer docs/src/env-vars.md; kernels after vllm 0.27.1 vllm
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from llminfra.engines.invocation import Invocation, Metrics
 from llminfra.engines.shared import (
@@ -28,7 +28,7 @@ from llminfra.engines.shared import (
 )
 from llminfra.engines.vllm_cache_transfer import PORT, cache_args, cache_env, cache_field_env, listens_on
 from llminfra.engines.vllm_ranks import ranks_of
-from llminfra.spec.engines.vllm import VLLM
+from llminfra.spec.engines.vllm import VLLM, Modality
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -125,6 +125,7 @@ def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[
         args += ["--load-format=runai_streamer", f"--model-loader-extra-config={loader}"]
     elif job.revision and job.from_hub:
         args.append(f"--revision={job.revision}")
+    args += _media_args(engine, release)
     args += _lora_args(job)
     args += cache_args(job)
     if release.knows_flag("--shutdown-timeout"):
@@ -132,6 +133,14 @@ def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[
     if release.knows_flag("--disable-access-log-for-endpoints"):
         args.append("--disable-access-log-for-endpoints=/health,/metrics,/ping")
     return [*args, *engine.extra_args]
+
+
+def _media_args(engine: VLLM, release: EngineRelease) -> list[str]:
+    """Limits of images, videos and clips."""
+    if engine.language_model_only and release.knows_flag("--language-model-only"):
+        return ["--language-model-only"]
+    limits = dict.fromkeys(get_args(Modality), 0) if engine.language_model_only else engine.limit_mm_per_prompt
+    return [f"--limit-mm-per-prompt={json.dumps(limits)}"] if limits else []
 
 
 def _lora_args(job: ServingJob) -> list[str]:

@@ -210,6 +210,15 @@ RULES = (
         source=("llminfra: catalog/data/memory_options.json names the argument parsers",),
     ),
     emitted(
+        "LLM_FIT_48",
+        "Limits on images are set for models that take images",
+        looks_at=_PLAN,
+        why="vLLM until 0.10.0 refuses to start a model of text alone with --limit-mm-per-prompt; later releases "
+        "ignore it.",
+        fix="remove language_model_only and limit_mm_per_prompt",
+        source=("vllm 0.10.0 vllm/config.py: _init_multimodal_config", "vllm 0.10.2 vllm/config/__init__.py"),
+    ),
+    emitted(
         "LLM_SRV_20",
         "The engine is maintained",
         severity=Severity.WARNING,

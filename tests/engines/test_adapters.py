@@ -186,3 +186,24 @@ def test_moving_tags_are_refused() -> None:
     with pytest.raises(SpecError) as caught:
         Image(repository="vllm/vllm-openai", tag="latest")
     assert "latest" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "flag"),
+    [
+        ({}, None),
+        ({"language_model_only": True}, "--language-model-only"),
+        ({"limit_mm_per_prompt": {"image": 2, "video": 0}}, '--limit-mm-per-prompt={"image": 2, "video": 0}'),
+        (
+            {"language_model_only": True, "version": "0.15.1"},
+            '--limit-mm-per-prompt={"image": 0, "video": 0, "audio": 0, "vision_chunk": 0}',
+        ),
+    ],
+)
+def test_limits_of_images_become_the_flag_that_the_release_knows(fields: dict[str, Any], flag: str | None) -> None:
+    planned = plan(VLLM(max_model_len=8192, **fields), model=Model(id="Qwen/Qwen2.5-VL-7B-Instruct"))
+    release = engine_release("vllm", planned.engine_version)
+    given = [item for item in planned.invocation.args if "mm-per-prompt" in item or "language-model" in item]
+    assert given == ([] if flag is None else [flag])
+    assert release is not None
+    assert all(release.knows_flag(item) for item in given)

@@ -1,7 +1,7 @@
 import pytest
 
 from llminfra.catalog.models import load_model
-from llminfra.planning.memory import FitCase, estimate
+from llminfra.planning.memory import FitCase, estimate, fit_case
 from llminfra.planning.memory.shapes import pipeline_ranges
 
 
@@ -135,3 +135,22 @@ def test_stages_with_indexer_or_draft_layers_hold_their_own_layers_only():
     whole = fit("deepseek-ai/DeepSeek-V3.2", tensor_parallel=8)
     half = fit("deepseek-ai/DeepSeek-V3.2", tensor_parallel=8, pipeline_parallel=2)
     assert half.kv_bytes_per_token_per_gpu == pytest.approx(whole.kv_bytes_per_token_per_gpu * 31 / 61, rel=1e-3)
+
+
+def test_states_go_by_the_type_that_is_asked_for_as_measured() -> None:
+    # "setting attention block size to 800 tokens" and 2.1 GiB for one request: vllm 0.24.0 with --mamba-ssm-cache-dtype
+    # float16, row n-ghf-a10-qwen36-27b-awq-64k-graphs of the benchmark.
+    case = {
+        "model": "Qwen/Qwen3.6-27B",
+        "engine_version": "0.24.0",
+        "kv_cache_dtype": "fp8",
+        "max_model_len": 64000,
+        "max_num_batched_tokens": 1024,
+        "enable_prefix_caching": True,
+    }
+    asked = fit_case(FitCase(**case, mamba_ssm_cache_dtype="float16"))
+    assert asked.block_size == 800
+    assert asked.kv_needed_gib == pytest.approx(2.10, abs=0.005)
+    own = fit_case(FitCase(**case))
+    assert own.block_size > asked.block_size
+    assert own == fit_case(FitCase(**case, mamba_ssm_cache_dtype="auto"))

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 from msgspec.structs import replace
 
 from llminfra.catalog.models import load_model, quantization_from_name
+from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.memory.layer_parts import layer_parts
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
 from llminfra.planning.memory.stored_bytes import allocated_bytes, matrix_bytes
@@ -187,3 +190,45 @@ def test_ignored_modules_stay_in_sixteen_bit():
 def test_vectors_are_replicated():
     parts = list(layer_parts(load_model("Qwen/Qwen3-8B").layers[0], 4096, Shards(tp=4)))
     assert sum(part.elements for part in parts if isinstance(part, Vector)) == 2 * 4096 + 2 * 128
+
+
+def test_experts_beside_a_dense_part_have_a_name_of_their_own() -> None:
+    # The checkpoint leaves the dense part and attention in 16 bit and has its experts in NVFP4.
+    kinds = fit_case(FitCase(model="nvidia/Gemma-4-26B-A4B-NVFP4", gpu="H100-80GB")).explain[2]
+    whole = fit_case(FitCase(model="google/gemma-4-26B-A4B-it", gpu="H100-80GB")).explain[2]
+    parts, before = (dict(re.findall(r"(attention|experts|mlp) ([\d.]+)", text)) for text in (kinds, whole))
+    assert (parts["attention"], parts["mlp"]) == (before["attention"], before["mlp"])
+    assert float(parts["experts"]) < 0.3 * float(before["experts"])
+
+
+@pytest.mark.parametrize(("device", "expands"), [("RTX-3090-24GB", True), ("L4-24GB", False), ("H100-80GB", False)])
+def test_block_scales_are_expanded_where_the_device_has_no_fp8(device: str, expands: bool) -> None:
+    plain, ampere = (
+        fit_case(FitCase(model="Qwen/Qwen3-8B-FP8", gpu=name, max_model_len=4096)).weights_gib_per_gpu
+        for name in ("H100-80GB", device)
+    )
+    assert (ampere > plain + 0.08) is expands
+
+
+def test_scales_of_bitsandbytes_are_expanded_since_0_9() -> None:
+    before, after = (
+        fit_case(
+            FitCase(
+                model="Qwen/Qwen2.5-7B-Instruct", quantization="bitsandbytes", engine_version=version, gpu="L4-24GB"
+            )
+        ).weights_gib_per_gpu
+        for version in ("0.8.5", "0.16.0")
+    )
+    # 4 bytes for each 64 weights instead of one and a little.
+    assert after - before == pytest.approx(6.53e9 * (4 - 1.0156) / 64 / 2**30, rel=0.02)
+
+
+@pytest.mark.parametrize(("ranks", "whole"), [(1, False), (5, False), (4, True), (8, True)])
+def test_attention_of_a_tower_is_not_cut_where_its_heads_do_not_divide(ranks: int, whole: bool) -> None:
+    facts = load_model("OpenGVLab/InternVL3-78B")
+    (tower,) = facts.encoders
+    assert (tower.heads, tower.attention_params) == (25, 4 * 45 * 3200**2)
+    held = rank_weights(facts, None, Shards(tp=ranks), dtype="bfloat16")[0].by_kind[Kind.OTHER]
+    cut = rank_weights(replace(facts, encoders=(replace(tower, heads=0),)), None, Shards(tp=ranks), dtype="bfloat16")
+    more = held - cut[0].by_kind[Kind.OTHER]
+    assert more == pytest.approx(tower.attention_params * 2 * (1 - 1 / ranks) if whole else 0)

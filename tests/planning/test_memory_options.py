@@ -210,3 +210,44 @@ def test_a_release_that_refines_blocks_is_not_refused() -> None:
 )
 def test_options_are_seen_however_they_are_spelled(arguments: tuple[str, ...]) -> None:
     assert "LLM_FIT_35" in {item.code for item in told("Qwen/Qwen3-8B", vllm(*arguments))}
+
+
+VISION = "Qwen/Qwen2.5-VL-7B-Instruct"
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        vllm(language_model_only=True),
+        vllm(limit_mm_per_prompt={"image": 0, "video": 0}),
+        vllm("--language-model-only"),
+        vllm('--limit-mm-per-prompt={"image": 0, "video": {"count": 0}}'),
+        vllm("--limit-mm-per-prompt.image=0", "--limit-mm-per-prompt.video=0"),
+    ],
+)
+def test_text_alone_is_counted_however_it_is_said(engine: VLLM) -> None:
+    whole, text = planned(VISION, vllm()).endpoints[0].fit, planned(VISION, engine).endpoints[0].fit
+    assert whole.weights_gib_per_gpu - text.weights_gib_per_gpu == pytest.approx(1.26, abs=0.03)
+    assert text.kv_cache_memory_gib > whole.kv_cache_memory_gib + 1.2
+
+
+def test_limits_are_said_once() -> None:
+    engine = vllm("--limit-mm-per-prompt", '{"image": 2}', limit_mm_per_prompt={"image": 0, "video": 0})
+    (item,) = [item for item in told(VISION, engine) if item.severity == "error"]
+    assert (item.code, item.found) == ("LLM_FIT_42", "--limit-mm-per-prompt")
+
+
+def test_an_old_release_refuses_limits_for_a_model_of_text() -> None:
+    engine = vllm(limit_mm_per_prompt={"image": 0}, version="0.9.2")
+    (item,) = [item for item in told("Qwen/Qwen3-8B", engine) if item.severity == "error"]
+    assert (item.code, item.path) == ("LLM_FIT_48", "endpoints.chat.engine.limit_mm_per_prompt")
+    assert item.runtime_message == "ValueError: `limit_mm_per_prompt` is only supported for multimodal models."
+    assert item.code not in {item.code for item in told("Qwen/Qwen3-8B", vllm(language_model_only=True))}
+
+
+def test_the_type_of_states_is_counted() -> None:
+    hybrid = "Qwen/Qwen3.6-27B-FP8"
+    own, half = vllm(), vllm("--mamba-ssm-cache-dtype=bfloat16")
+    assert "LLM_FIT_47" not in {item.code for item in told(hybrid, half, H100)}
+    tokens = [planned(hybrid, engine, H100).endpoints[0].fit.block_size for engine in (own, half)]
+    assert tokens[1] < tokens[0]

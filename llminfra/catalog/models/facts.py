@@ -246,6 +246,8 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
         intermediate: Width of its feed-forward part.
         patch_merge: Patches that become one text token.
         gated: Three feed-forward matrices per block instead of two.
+        heads: Attention heads where their number decides whether attention is cut (InternViT), else 0.
+        attention_params: Parameters of attention among the sharded ones, where ``heads`` is given.
     """
 
     kind: str
@@ -256,6 +258,8 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
     intermediate: int = 0
     patch_merge: int = 1
     gated: bool = False
+    heads: int = 0
+    attention_params: int = 0
 
 
 class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):

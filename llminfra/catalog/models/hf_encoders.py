@@ -105,6 +105,9 @@ def _qwen3_vl(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     )
 
 
+_INTERN_VIT = frozenset({"internvl_vision", "intern_vit_6b"})
+
+
 def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
     """SigLIP, CLIP, InternViT and unknown towers: a standard ViT with an MLP projector."""
     hidden = vision.integer("hidden_size", "embed_dim", "vt_hidden_size", default=1152)
@@ -117,7 +120,10 @@ def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     positions = (image // max(1, patch)) ** 2 if image > patch else image * image
     channels = vision.integer("num_channels", "in_channels", default=3)
     projector, tokens = _projector(top, hidden, text_hidden, positions)
+    intern = vision.model_type in _INTERN_VIT
     return EncoderFacts(
+        heads=vision.integer("num_attention_heads", default=16) if intern else 0,
+        attention_params=4 * depth * hidden**2 if intern else 0,
         kind=vision.model_type or "vit",
         gated=gated,
         sharded_params=depth * sharded + projector,

@@ -114,6 +114,14 @@ def eager(question: Question, option: Candidate) -> Trials:
         yield "set enforce_eager=True, which leaves out CUDA graphs", changed(question, enforce_eager=True)
 
 
+def text_alone(question: Question, _option: Candidate) -> Trials:
+    """No towers for images and sound."""
+    case = question.case
+    if question.engine.kind == "vllm" and question.facts.encoders and not case.language_model_only:
+        words = "if requests bring text alone, set language_model_only=True"
+        yield words, changed(question, language_model_only=True)
+
+
 def small_cache(question: Question, option: Candidate) -> Trials:
     """Eight bits for every element of the cache."""
     gpu = find_gpu(question.pool.gpu)

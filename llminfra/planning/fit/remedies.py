@@ -35,6 +35,7 @@ _DECLARED: tuple[tuple[str, Lever], ...] = (
     ("max_num_seqs", levers.sequences),
 )
 _REST: tuple[Lever, ...] = (
+    levers.text_alone,
     levers.adapter_rank,
     levers.adapter_count,
     levers.eager,
@@ -45,7 +46,12 @@ _REST: tuple[Lever, ...] = (
     levers.small_weights,
 )
 # Of two changes together the first is one of these, which have no size.
-_FIRST_OF_TWO: tuple[Lever, ...] = (levers.small_cache, levers.eager, levers.small_weights)
+_FIRST_OF_TWO: tuple[Lever, ...] = (
+    levers.small_cache,
+    levers.eager,
+    levers.text_alone,
+    levers.small_weights,
+)
 
 
 class Remedy(Struct, frozen=True, kw_only=True):

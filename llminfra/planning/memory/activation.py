@@ -6,6 +6,8 @@ peak is the larger of the two. Only tensors that live at the same time are count
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 from llminfra.catalog.models.facts import Attention, EncoderFacts, Layer, ModelFacts
@@ -73,7 +75,8 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     images = sequences if apart and profile.scheduler == "v0" else 0
     # The largest image and the largest video are profiled in one request: measured 2.47 GiB for the image alone and
     # 4.93 GiB for both (Qwen2.5-VL-7B, one device).
-    units = 2 if profile.profiles_video and any(item.kind == ROTARY_TOWER for item in facts.encoders) else 1
+    both = profile.profiles_video and any(item.kind == ROTARY_TOWER for item in facts.encoders)
+    units = (batch.items if profile.scheduler == "v0" else 0) or (2 if both else 1)
     if profile.scheduler == "v0" and largest and not apart:
         sequences = min(sequences, max(1, tokens // (units * largest)))
         images = sequences
@@ -84,7 +87,9 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     stream = tokens * facts.hidden_size * batch.element
     encoders = facts.encoders if profile.profiles_encoder else ()
     towers = [
-        (units if item.kind == ROTARY_TOWER else 1) * encoder_peak(item, facts, batch, images) for item in encoders
+        (units if item.kind == ROTARY_TOWER or batch.items else 1)
+        * encoder_peak(item, facts, batch, images or profiled_items(item, batch, profile))
+        for item in encoders
     ]
     # 0.7 profiles one item of every modality, V1 those of the one with the most tokens.
     encoder = sum(towers) if profile.profiles_video else max(towers, default=0.0)
@@ -92,7 +97,7 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     made = 0.0
     if largest and encoders and not apart:
         # What the encoder made stays until the run ends, and V0 holds the merged embeddings beside it.
-        items = images * units or max(1, tokens // largest)
+        items = images * units or max(profiled_items(item, batch, profile) for item in encoders if item.max_tokens)
         made = items * largest * facts.hidden_size * batch.element
         forward += made + (stream if profile.scheduler == "v0" else 0)
     sampler = float(stream + logits)
@@ -139,15 +144,22 @@ def is_cross(layer: Layer) -> bool:
     return isinstance(layer.mixer, Attention) and layer.mixer.cross
 
 
-def encoder_peak(encoder: EncoderFacts, facts: ModelFacts, batch: Batch, images: int = 0) -> float:
-    """Peak of encoding the largest images that the batch budget admits, with their cached output.
+def profiled_items(encoder: EncoderFacts, batch: Batch, profile: EngineProfile) -> int:
+    """Images of the largest size that the V1 engine encodes at once to see what they take."""
+    if not encoder.max_tokens:
+        return 0
+    fitting = batch.tokens / encoder.max_tokens
+    items = math.ceil(fitting) if profile.rounds_items_up else int(fitting)
+    each = batch.items or profile.default_items
+    if profile.items_by_length:
+        each = max(1, min(each, batch.length // encoder.max_tokens))
+    return max(1, min(items, batch.sequences * each))
 
-    ``images`` overrides how many are encoded at once.
-    """
+
+def encoder_peak(encoder: EncoderFacts, facts: ModelFacts, batch: Batch, items: int) -> float:
+    """Peak of encoding ``items`` images of the largest size at once, with their cached output."""
     if not encoder.max_tokens:
         return 0.0
-    budget = max(batch.tokens, encoder.max_tokens)
-    items = images or max(1, budget // encoder.max_tokens)
     text_tokens = items * encoder.max_tokens
     patches = text_tokens * encoder.patch_merge
     width = cdiv(encoder.intermediate, batch.tp) if encoder.sharded_params else encoder.intermediate

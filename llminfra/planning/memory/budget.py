@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
@@ -69,13 +70,15 @@ def vllm_budget(
     total_gib: float,
     gpu: Gpu | None,
     loading_gib: float,
+    items: int = 0,
 ) -> Budget:
     """Cache memory as vLLM's profiling run finds it, on the pipeline stage with the fewest blocks.
 
-    The engine gives every stage the smallest number of blocks of all (``get_kv_cache_configs``).
+    The engine gives every stage the smallest number of blocks of all (``get_kv_cache_configs``). ``items`` is the most
+    images of one request, 0 where nothing limits them.
     """
     length, batched = settings.max_model_len, settings.in_flight_tokens
-    batch = profiling_batch(settings, profile, gpu)
+    batch = replace(profiling_batch(settings, profile, gpu), items=items)
     peak = activation_peak(facts, batch, profile)
     other = non_torch_gib(profile, settings, gpu, compressed=is_compressed(facts))
     weights_gib = max(stage_weights_gib)
@@ -205,8 +208,8 @@ def held_gib(facts: ModelFacts, batch: Batch, profile: EngineProfile, settings: 
 
 
 def state_pool_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:
-    """Recurrent states that engines before 0.10.2 keep outside the cache: one per sequence, for every layer."""
-    if not facts.is_hybrid or profile.version >= (0, 10, 2):
+    """Recurrent states that the V0 engine keeps outside the cache: one per sequence, for every layer."""
+    if not facts.is_hybrid or not profile.states_outside:
         return 0.0
     specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)
     states = sum(spec.token_bytes for spec in specs if spec.kind is CacheKind.STATE)

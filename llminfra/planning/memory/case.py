@@ -1,7 +1,7 @@
 """One serving configuration whose memory is asked for, and the answer."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -31,6 +31,7 @@ Identity = Annotated[str | None, BeforeValidator(input_words.identity)]
 EngineText = Annotated[str, BeforeValidator(input_words.engine)]
 ReleaseText = Annotated[str | None, BeforeValidator(input_words.release)]
 Tokens = Annotated[int, BeforeValidator(input_words.tokens), Field(ge=1)]
+MediaLimits = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(input_words.media_limits)]
 # More ranks than any cluster has: lists of them would be made.
 Ranks = Annotated[int, Field(ge=1, le=65536)]
 
@@ -58,6 +59,12 @@ class FitCase(BaseModel):
         use_v1: ``VLLM_USE_V1`` of vLLM before 0.11, which has two engines; as the release decides where not given.
         swa_full_tokens_ratio: Tokens of windowed layers for each of the full ones (SGLang).
         max_total_tokens: Most tokens of the cache (SGLang).
+        mamba_ssm_cache_dtype: Type of recurrent states: ``float32``, ``float16`` or ``bfloat16``; as the model's config
+            says where not given (vLLM).
+        limit_mm_per_prompt: Most images, videos and clips of one request by modality (vLLM), as ``{"image": 4}``, as
+            JSON of it, or as ``image=4,video=0``. A tower is not loaded where it is 0 for all that the tower takes.
+        language_model_only: All of these limits are 0.
+        mm_encoder_tp_mode: ``data`` where every rank has the whole tower and a part of the images (vLLM).
         use_v2: ``VLLM_USE_V2_MODEL_RUNNER`` of vLLM from 0.22 on; as the release decides where not given.
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
         reserved_gib: Memory that the engine sets aside on every GPU beside the weights, such as room for adapters.
@@ -96,6 +103,12 @@ class FitCase(BaseModel):
     reserved_gib: Annotated[float, Field(ge=0)] | None = None
     swa_full_tokens_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     max_total_tokens: Annotated[int, Field(ge=1)] | None = None
+    mamba_ssm_cache_dtype: Annotated[
+        Literal["auto", "float32", "float16", "bfloat16"] | None, BeforeValidator(_none_when_empty)
+    ] = None
+    limit_mm_per_prompt: MediaLimits | None = None
+    language_model_only: bool | None = None
+    mm_encoder_tp_mode: Annotated[Literal["weights", "data"] | None, BeforeValidator(_none_when_empty)] = None
 
 
 class FitResult(BaseModel):

@@ -53,6 +53,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         keeps_reserved: The peak is what the allocator keeps from the device, freed blocks included.
         keeps_gate_up: The feed-forward block holds its first product until the end.
         sums_to_new_tensor: An all-reduce writes its sum beside its input.
+        default_items: Images of one request where no limit is given.
+        rounds_items_up: The profiling run takes as many images as cover the batch, not those that fit.
+        items_by_length: A request of the profiling run brings no more images than its context holds.
         profiles_video: Models that take images and videos are profiled with the largest of both.
         triton_mxfp4: Hopper runs MXFP4 experts with Triton; before, with Marlin, which pads them more.
         awq_split_k: The AWQ product's buffer in outputs, 0 where long prompts are dequantized instead.
@@ -83,7 +86,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
         packs_widest_group: See `compressed_cache.pack`.
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
+        states_outside: Models with recurrent layers run in the V0 engine, which keeps their states outside the cache.
         loads_whole: A model that is quantized while it loads lies on the device in 16 bits first.
+        flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
         checks_states: The engine refuses more sequences than it has blocks of recurrent states.
         largest_graph: Largest batch size that is captured.
@@ -122,6 +127,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     keeps_reserved: bool = False
     keeps_gate_up: bool = False
     sums_to_new_tensor: bool = False
+    default_items: int = 1
+    rounds_items_up: bool = False
+    items_by_length: bool = False
     profiles_video: bool = False
     triton_mxfp4: bool = False
     awq_split_k: int = 0
@@ -152,7 +160,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0
     sparse_logits_gib: float = 0.0
+    states_outside: bool = False
     loads_whole: bool = False
+    flat_absmax: bool = False
     pads_experts: bool = False
     checks_states: bool = False
     largest_graph: int = 512

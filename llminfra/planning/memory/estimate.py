@@ -34,6 +34,7 @@ from llminfra.planning.memory.engine_profile import (
 )
 from llminfra.planning.memory.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.kv_specs import layer_specs
+from llminfra.planning.memory.media import items_of_request, loaded, profiled
 from llminfra.planning.memory.model_runner import runner_rules
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
@@ -96,6 +97,10 @@ def estimate(facts: ModelFacts, case: FitCase) -> FitResult:
 
     Where no release is named, every release line that may be meant is tried and the tightest answer given.
     """
+    if case.engine == "vllm" and case.mamba_ssm_cache_dtype not in {None, "auto"}:
+        # A given type wins over the config's: Qwen3_5ForConditionalGenerationConfig of
+        # vllm/model_executor/models/config.py 0.27.1 warns and takes it.
+        facts = replace(facts, ssm_state_bytes=4 if case.mamba_ssm_cache_dtype == "float32" else 2)
     results = [_estimate(facts, case, profile, given=given) for profile, given in profiles_for(facts, case)]
     return min(results, key=lambda item: (item.fits is not False, item.kv_cache_memory_gib or 0.0))
 
@@ -129,7 +134,8 @@ def _profile_of_release(case: FitCase, version: tuple[int, ...]) -> EngineProfil
         return replace(vllm_profile(LAST_V0), version=version)
     if case.use_v1 and EARLY_V1 <= version < FIRST_V1:
         return replace(vllm_profile(FIRST_V1), version=version)
-    return vllm_profile(version)
+    profile = vllm_profile(version)
+    return replace(profile, states_outside=False) if case.use_v1 else profile
 
 
 def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given: bool) -> FitResult:
@@ -147,13 +153,14 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         capability=gpu.capability if gpu else 0,
         triton_mxfp4=profile.triton_mxfp4,
         pads_experts=profile.pads_experts,
+        flat_absmax=profile.flat_absmax and case.engine == "vllm",
     )
     sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
     if sglang is not None:
         shards = sglang_shards(facts, sglang, shards)
     weigh = partial(
         rank_weights,
-        facts,
+        loaded(facts, case, profile),
         shards=shards,
         dtype=settings.dtype,
         # SGLang loads a draft as a model of its own, after the target.
@@ -213,7 +220,8 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     else:
         loading = weigh(None) if profile.loads_whole and quantizes_while_loading(facts, case, settings) else stages
         loading_gib = max(stage.total for stage in loading) / GIB
-        budget = vllm_budget(facts, profile, settings, plan, stage_gib, total, gpu, loading_gib)
+        tried, items = profiled(facts, case, profile), items_of_request(facts, case, profile)
+        budget = vllm_budget(tried, profile, settings, plan, stage_gib, total, gpu, loading_gib, items)
     return with_reserve(_with_budget(result, budget), reserved)
 
 
@@ -333,4 +341,7 @@ def _explain(
     ]
     if gpu is not None and case.total_gpu_gib is None:
         lines.append(f"GPU {gpu.product}: {gpu.memory_gib} GiB ({gpu.memory_source})")
+    out = [item for item in facts.encoders if item not in loaded(facts, case, profile).encoders]
+    if out and case.mm_encoder_tp_mode != "data":
+        lines.append("towers left out, because no request may ask them: " + ", ".join(item.kind for item in out))
     return (*lines, *settings.notes)

@@ -34,6 +34,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         multiprocessors: Of the device; the sampler's kernel takes a row of buffer for each.
         libraries: Bytes that libraries allocate with PyTorch and keep.
         workspace: Experts work in buffers that stay when they are done.
+        items: Most images of one request, 0 where nothing limits them.
     """
 
     tokens: int
@@ -48,6 +49,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     multiprocessors: int = 0
     libraries: int = 0
     workspace: bool = False
+    items: int = 0
 
 
 def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> float:

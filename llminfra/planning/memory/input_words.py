@@ -11,6 +11,7 @@ _SCALED = re.compile(r"(\d+(?:\.\d+)?)([kKmM])")
 # As vLLM's own flags: k and m count in thousands, K and M in 1,024s (vllm/utils/argparse_utils.py 0.33.0 and the
 # documentation of --max-model-len since 0.9).
 _SCALE = {"k": 1000, "K": 1024, "m": 1000**2, "M": 1024**2}
+_LIMITS = re.compile(r"\s*\w+\s*=\s*\d+\s*(?:,\s*\w+\s*=\s*\d+\s*)*")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _ENGINE_NAMES = {
     "text-generation-inference": "tgi",
@@ -74,6 +75,33 @@ def release(value: Any) -> Any:
     if value == "":
         return None
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def own_words(message: str) -> str:
+    """What a check says, without pydantic's word for the kind of error."""
+    return message.removeprefix("Value error, ")
+
+
+def media_limits(value: Any) -> Any:
+    """Limits by modality as a mapping to numbers.
+
+    vLLM reads JSON, the same with sizes (``{"image": {"count": 2, "width": 512}}``), and until 0.8 ``image=4,video=0``.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if not text:
+            return None
+        if _LIMITS.fullmatch(text):
+            value = {key.strip(): number for key, _, number in (item.partition("=") for item in text.split(","))}
+        else:
+            try:
+                value = json.loads(text)
+            except json.JSONDecodeError as error:
+                msg = 'write the most items of a request by modality, such as {"image": 4, "video": 0}'
+                raise ValueError(msg) from error
+    if not isinstance(value, dict):
+        return value
+    return {key: item.get("count", item) if isinstance(item, dict) else item for key, item in value.items()}
 
 
 def name(value: Any) -> Any:

@@ -21,7 +21,7 @@ def layer_parts(layer: Layer, hidden: int, shards: Shards) -> Iterator[Part]:
     if layer.mlp is not None:
         yield from _mlp_parts(layer.mlp, hidden, shards.tp)
     if layer.moe is not None:
-        yield from _moe_parts(layer.moe, hidden, shards)
+        yield from _moe_parts(layer.moe, hidden, shards, apart=layer.mlp is not None)
     yield Vector(layer.norms * hidden + layer.extra_params)
 
 
@@ -36,7 +36,17 @@ def _mlp_parts(mlp: DenseMlp, hidden: int, tp: int) -> Iterator[Part]:
     yield Matrix(Kind.MLP, down, hidden, width, bias=mlp.bias)
 
 
-def _moe_parts(moe: Moe, hidden: int, shards: Shards) -> Iterator[Part]:
+_EXPERTS = ("mlp.experts", "mixer.experts", "ffn.experts", "block_sparse_moe.experts", "experts")
+_EXPERTS_UP = ("mlp.experts.0.up_proj", "block_sparse_moe.experts.0.w3", "mixer.experts.0.up_proj", "ffn.experts.0.w3",
+               *_EXPERTS)  # fmt: skip
+_EXPERTS_DOWN = ("mlp.experts.0.down_proj", "block_sparse_moe.experts.0.w2", "mixer.experts.0.down_proj",
+                 "ffn.experts.0.w2", *_EXPERTS)  # fmt: skip
+_APART_UP = ("experts.0.up_proj", "moe.experts.0.up_proj", "experts", "moe.experts")
+_APART_DOWN = ("experts.0.down_proj", "moe.experts.0.down_proj", "experts", "moe.experts")
+
+
+def _moe_parts(moe: Moe, hidden: int, shards: Shards, *, apart: bool) -> Iterator[Part]:
+    """Matrices of the experts; ``apart`` from a dense part that has ``mlp`` for itself (Gemma 4)."""
     experts, width = moe.experts, moe.intermediate
     if shards.ep > 1:
         experts = cdiv(experts, shards.ep)
@@ -47,13 +57,9 @@ def _moe_parts(moe: Moe, hidden: int, shards: Shards) -> Iterator[Part]:
     yield Matrix(Kind.MLP, gate, moe.experts, hidden, bias=moe.bias, quantizable=False)
     if moe.router_bias and not moe.bias:
         yield Vector(moe.experts, bytes_each=4, kind=Kind.MLP)
-    up = ("mlp.experts.0.up_proj", "block_sparse_moe.experts.0.w3", "mixer.experts.0.up_proj", "ffn.experts.0.w3",
-          "mlp.experts", "mixer.experts", "ffn.experts", "block_sparse_moe.experts", "experts")  # fmt: skip
     plain = not moe.gated
+    up, down = (_APART_UP, _APART_DOWN) if apart else (_EXPERTS_UP, _EXPERTS_DOWN)
     yield Matrix(Kind.EXPERTS, up, width * (1 if plain else 2), inner, count=experts, bias=moe.bias, ungated=plain)
-    down = ("mlp.experts.0.down_proj", "block_sparse_moe.experts.0.w2", "mixer.experts.0.down_proj",
-            "ffn.experts.0.w2", "mlp.experts", "mixer.experts", "ffn.experts", "block_sparse_moe.experts",
-            "experts")  # fmt: skip
     yield Matrix(Kind.EXPERTS, down, inner, width, count=experts, bias=moe.bias, ungated=plain)
     if moe.latent:
         yield Matrix(Kind.MLP, ("mixer.fc1_latent_proj",), moe.latent, hidden)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from llminfra.planning.memory.case import FitCase, FitResult
 from llminfra.planning.memory.doubts import with_doubts
 from llminfra.planning.memory.estimate import fit_case
-from llminfra.planning.memory.input_words import Literal, identity
+from llminfra.planning.memory.input_words import Literal, identity, own_words
 from llminfra.planning.memory.keys import misnamed, renamed
 
 
@@ -59,7 +59,7 @@ def _fit(line: str | bytes) -> FitResult:
             return _unread(wrong, row, model)
         case = FitCase.model_validate(data)
     except ValidationError as error:
-        text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {own_words(item['msg'])}" for item in error.errors())
         return _unread(text, row, model)
     except ValueError as error:
         return _unread(str(error), row, model)

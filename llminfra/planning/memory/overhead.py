@@ -108,7 +108,8 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     layers = facts.num_layers / settings.pp
     pieces_mib, whole_mib = table["graph_mib_per_layer_and_size"], table["graph_mib_per_layer_and_full"]
     if settings.tp > CUSTOM_ALL_REDUCE_RANKS and not on_fabric(settings, gpu):
-        pieces_mib += table["graph_mib_of_nccl"] * (settings.tp - 1)
+        ranks = settings.tp if profile.scheduler == "v0" else min(settings.tp, table["graph_nccl_ranks"])
+        pieces_mib += table["graph_mib_of_nccl"] * (ranks - 1)
     nodes = layers * (pieces * pieces_mib + whole * whole_mib)
     nodes *= table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
     buffers = 0.0

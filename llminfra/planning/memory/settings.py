@@ -122,12 +122,12 @@ def quantization(facts: ModelFacts, case: FitCase) -> QuantFacts | None:
     own = facts.quantization
     stated = quantization_from_name(case.quantization) if case.quantization else None
     if stated is None and (case.quantization or "").strip().lower() in {"compressed-tensors", "modelopt"}:
-        stated = quantization_from_name(base_name(case.model))
+        stated = quantization_from_name(base_name(case.model)) or _remarked(case.model)
     if not refers(facts, case):
         return own or stated
     if stated is None and not case.quantization:
         name = base_name(case.model)
-        stated = quantization_from_name(name)
+        stated = quantization_from_name(name) or _remarked(case.model)
         if stated is None and _SIXTEEN_BIT.search(name.lower()):
             return None
     if own is not None and (stated is None or _formats(own) & _formats(stated)):
@@ -140,6 +140,13 @@ _SIXTEEN_BIT = re.compile(r"(?<![a-z0-9])(bf16|fp16|bfloat16|float16)(?![a-z0-9]
 
 def _formats(quant: QuantFacts) -> set[str]:
     return {rule.scheme.format.value for rule in quant.rules}
+
+
+def _remarked(model: str) -> QuantFacts | None:
+    """Quantization that stands behind the id, as in ``Qwen3-8B (W4A16)``; remarks on the cache are none."""
+    _, _, remark = model.strip().partition(" ")
+    words = remark.lower()
+    return None if "kv" in words or "cache" in words else quantization_from_name(words)
 
 
 def base_name(model: str) -> str:

@@ -77,6 +77,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         rope_rows: Most rows of a rotary table, 0 for all that vLLM makes.
         whole_embedding: Every rank holds the whole embedding; the head is cut all the same.
         cut_towers: Kinds of encoders that are cut although vLLM holds them whole.
+        flat_absmax: The loader expands the scales that bitsandbytes quantized in their turn.
     """
 
     tp: int = 1
@@ -91,6 +92,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     rope_rows: int = 0
     whole_embedding: bool = False
     cut_towers: tuple[str, ...] = ()
+    flat_absmax: bool = False
 
 
 def cdiv(number: int, divisor: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from llminfra.catalog.models.quantization import WeightFormat, WeightScheme
-from llminfra.planning.memory.shapes import Matrix, cdiv, round_up
+from llminfra.planning.memory.shapes import Matrix, Shards, cdiv, round_up
 
 
 def dtype_bytes(dtype: str) -> int:
@@ -13,18 +13,27 @@ def dtype_bytes(dtype: str) -> int:
     return 4 if dtype in {"float32", "float"} else 2
 
 
-def matrix_bytes(matrix: Matrix, scheme: WeightScheme | None, dtype_size: int) -> tuple[float, float]:
-    """Bytes of the stored elements of a matrix (times its count), and of its scales, zero points and bias."""
+FIRST_FP8_CAPABILITY = 89
+"""Ada Lovelace: devices before it have no FP8 products, and Marlin's kernel multiplies in 16 bit."""
+
+
+def matrix_bytes(
+    matrix: Matrix, scheme: WeightScheme | None, dtype_size: int, shards: Shards | None = None
+) -> tuple[float, float]:
+    """Bytes of the stored elements of a matrix (times its count), and of its scales, zero points and bias.
+
+    ``shards`` tells of the device and of the engine's loader.
+    """
     outputs, inputs = matrix.outputs, matrix.inputs
     elements = outputs * inputs
     bits = 8 * dtype_size if scheme is None else scheme.bits
-    side = 0.0 if scheme is None else _side_bytes(scheme, outputs, inputs)
+    side = 0.0 if scheme is None else _side_bytes(scheme, outputs, inputs, shards or Shards())
     if matrix.bias:
         side += outputs * dtype_size
     return elements * bits / 8 * matrix.count, side * matrix.count
 
 
-def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int) -> float:
+def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int, shards: Shards) -> float:
     elements = outputs * inputs
     match scheme.format:
         case WeightFormat.NVFP4:
@@ -32,10 +41,17 @@ def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int) -> float:
         case WeightFormat.MXFP4 | WeightFormat.MXFP8:
             return elements / 32
         case WeightFormat.BNB_NF4:
-            # One absmax per 64 weights, itself quantized to 8 bit, and an fp32 scale per 256 of those.
+            # One absmax per 64 weights, itself quantized to 8 bit, and an fp32 scale per 256 of those; fp32 alone where
+            # the loader expands them: dequantize_dq of vllm/model_executor/model_loader/bitsandbytes_loader.py 0.9.2.
+            if shards.flat_absmax:
+                return elements / 64 * 4
             return elements / 64 * (1 + 4 / 256)
         case WeightFormat.BNB_INT8:
             return 4 * outputs
+    if scheme.block is not None and 0 < shards.capability < FIRST_FP8_CAPABILITY:
+        # A 16-bit scale of every output for each block of inputs: prepare_fp8_layer_for_marlin of
+        # vllm/model_executor/layers/quantization/utils/marlin_utils_fp8.py 0.22.0.
+        return 2 * outputs * cdiv(inputs, scheme.block[1])
     if scheme.block is not None:
         return 4 * cdiv(outputs, scheme.block[0]) * cdiv(inputs, scheme.block[1])
     if scheme.format is WeightFormat.FP8 or (scheme.format is WeightFormat.INT8 and scheme.group == 0):

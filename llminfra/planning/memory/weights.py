@@ -100,10 +100,10 @@ def _layer_bytes_cached(
             scheme = scheme_for(quant, part.names, index, experts=part.kind is Kind.EXPERTS)
         if scheme is not None and scheme.format is WeightFormat.MXFP4 and part.kind is Kind.EXPERTS:
             padded = padded_expert(part, shards.capability, triton=shards.triton_mxfp4)
-            stored, side = matrix_bytes(padded, scheme, size)
+            stored, side = matrix_bytes(padded, scheme, size, shards)
         else:
             aligned = aligned_expert(part, scheme, shards.capability) if shards.pads_experts else part
-            stored, side = matrix_bytes(aligned, scheme, size)
+            stored, side = matrix_bytes(aligned, scheme, size, shards)
         total.add(part.kind, side)
         key = (part.kind, part.fused or part.names[0])
         fused[key] = fused.get(key, 0.0) + stored
@@ -139,17 +139,21 @@ def _add_ends(
             cut = encoder.kind in shards.cut_towers
             share = (encoder.sharded_params + (encoder.replicated_params if cut else 0)) / shards.tp
             held = 0 if cut else encoder.replicated_params
-            total.add(Kind.OTHER, held * size + _encoder_bytes(share, quant, size))
+            if encoder.heads % shards.tp:
+                # Attention is not cut then: InternVisionEncoderLayer._init_attn, intern_vit.py 0.6.6 to 0.27.1.
+                share -= encoder.attention_params / shards.tp
+                held += encoder.attention_params
+            total.add(Kind.OTHER, held * size + _encoder_bytes(share, quant, size, shards))
     if last:
         total.add(Kind.OTHER, facts.embed_norms * facts.hidden_size * size)
         if not tied:
             head = Matrix(Kind.HEAD, ("lm_head",), rows, width, bias=facts.head_bias)
             scheme = scheme_for(quant, ("lm_head",), -1, experts=False) if quant is not None and quant.lm_head else None
-            stored, side = matrix_bytes(head, scheme, size)
+            stored, side = matrix_bytes(head, scheme, size, shards)
             total.add(Kind.HEAD, allocated_bytes(stored, whole_segments=whole) + side)
 
 
-def _encoder_bytes(elements: float, quant: QuantFacts | None, size: int) -> float:
+def _encoder_bytes(elements: float, quant: QuantFacts | None, size: int, shards: Shards) -> float:
     """Matrices of an encoder: 16 bit, but for bitsandbytes, which takes every linear layer that it is not told to skip.
 
     vllm/model_executor/layers/quantization/bitsandbytes.py get_quant_method (is_layer_skipped_bnb); checkpoints of the
@@ -158,5 +162,5 @@ def _encoder_bytes(elements: float, quant: QuantFacts | None, size: int) -> floa
     if quant is None or quant.method != "bitsandbytes" or any("vis" in name for name in quant.ignore):
         return elements * size
     scheme = quant.rules[0].scheme
-    stored, side = matrix_bytes(Matrix(Kind.OTHER, ("visual",), 1, round(elements)), scheme, size)
+    stored, side = matrix_bytes(Matrix(Kind.OTHER, ("visual",), 1, round(elements)), scheme, size, shards)
     return stored + (side if scheme.format is WeightFormat.BNB_NF4 else 0.0)

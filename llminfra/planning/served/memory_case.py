@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.planning.memory import FitCase
+from llminfra.spec.engines.vllm import VLLM
 
 if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
@@ -34,4 +35,13 @@ def memory_case(endpoint: Endpoint, facts: ModelFacts, engine: EngineSettings, g
         max_num_batched_tokens=engine.max_num_batched_tokens,
         gpu_memory_utilization=engine.gpu_memory_utilization,
         enforce_eager=engine.enforce_eager,
+        enable_prefix_caching=None if getattr(endpoint.engine, "prefix_caching", True) else False,
+        limit_mm_per_prompt=_limits(endpoint),
+        language_model_only=getattr(endpoint.engine, "language_model_only", False) or None,
     )
+
+
+def _limits(endpoint: Endpoint) -> dict[str, int] | None:
+    engine = endpoint.engine
+    limits = engine.limit_mm_per_prompt if isinstance(engine, VLLM) else {}
+    return {str(name): count for name, count in limits.items()} or None

@@ -39,13 +39,20 @@ def options_of(endpoint: Endpoint, release: EngineRelease | None) -> tuple[Given
 def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Mapping[str, str]) -> FitCase:
     """The case with what the options say and the memory model counts.
 
-    Block size, context ranks, drafted tokens, and which of two engines a release runs.
+    Block size, context ranks, images and sound, drafted tokens, and which of two engines a release runs.
     """
-    update: dict[str, int] = {}
+    update: dict[str, Any] = {}
     names: Mapping[str, str] = memory_data()["counted"].get(case.engine, {})
     for item in options:
         if item.flag in names and item.number:
             update[names[item.flag]] = item.number
+    words: Mapping[str, dict[str, Any]] = memory_data()["counted_words"].get(case.engine, {})
+    update |= {
+        words[item.flag]["key"]: item.value
+        for item in options
+        if item.flag in words and item.value in words[item.flag]["values"]
+    }
+    update |= _media(case, options)
     tokens = drafted_tokens(case.engine, options)
     if tokens and (facts.mtp_layers if is_mtp(case.engine, options) else not facts.mtp_layers):
         update["speculative_tokens"] = tokens
@@ -53,6 +60,30 @@ def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Map
         if (asked := env.get(name, "").strip()) in {"0", "1"}:
             update[field] = asked == "1"
     return case.model_copy(update=update) if update else case
+
+
+def _media(case: FitCase, options: Sequence[Given]) -> dict[str, Any]:
+    """What options say of images, videos and clips; an argument counts after the spec's field, as the engine reads."""
+    names = memory_data()["media"].get(case.engine)
+    if names is None:
+        return {}
+    found: dict[str, Any] = {}
+    limits = {key: _count(value) for key, value in (json_value(options, names["limits"]) or {}).items()}
+    if known := {key: count for key, count in limits.items() if count is not None}:
+        found["limit_mm_per_prompt"] = known
+    if last(options, names["text_alone"]) is not None:
+        found["language_model_only"] = True
+    ranks = last(options, names["tower_ranks"])
+    if ranks is not None and ranks.value in {"weights", "data"}:
+        found["mm_encoder_tp_mode"] = ranks.value
+    return found
+
+
+def _count(value: object) -> int | None:
+    """The limit of one modality, which may come with sizes."""
+    value = value.get("count") if isinstance(value, dict) else value
+    text = str(value)
+    return int(text) if text.isdigit() else None
 
 
 def draft_option(engine: str, options: Sequence[Given]) -> Given | None:

@@ -17,6 +17,7 @@ from llminfra.planning.served.adapters import adapters_gib, plan_adapters
 from llminfra.planning.served.endpoint_model import checkpoint_bytes, model_facts
 from llminfra.planning.served.engine_release import find_release, release_for_sagemaker, release_with_efa
 from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
+from llminfra.planning.served.media_limits import check_media
 from llminfra.planning.served.memory_case import memory_case
 from llminfra.planning.served.memory_options import check_options, counted, options_of
 from llminfra.planning.serving.container_settings import check_literals, check_overrides, check_untold
@@ -93,6 +94,7 @@ def plan_serving(
     max_model_len = engine.max_model_len or facts.max_position_embeddings
     options = options_of(endpoint, release)
     case = counted(memory_case(endpoint, facts, engine, pool.gpu), facts, options, endpoint.engine.env)
+    check_media(endpoint, facts, release, findings)
     if not check_options(endpoint, facts, options, findings):
         return None
     adapters = plan_adapters(endpoint, platform, findings, place=place)
