@@ -81,7 +81,7 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
         pipeline_parallel=spread.pipeline,
         data_parallel=spread.data,
         expert_parallel=spread.expert,
-        gpu_memory_utilization=FULL_LOAD_MEMORY,
+        gpu_memory_utilization=series.get("gpu_memory_utilization", FULL_LOAD_MEMORY),
         max_num_seqs=256,
         max_num_batched_tokens=8192,
     )
@@ -94,8 +94,8 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
             quant=quantization(facts, case),
             kv_bytes=1 if (case.kv_cache_dtype or "").startswith("fp8") else 2,
             max_num_batched_tokens=series.get("max_num_batched_tokens", 8192),
-            max_num_seqs=FULL_LOAD_SEQUENCES,
-            cache_tokens=None if callers else fit.kv_cache_tokens,
+            max_num_seqs=series.get("max_num_seqs", FULL_LOAD_SEQUENCES),
+            cache_tokens=None if callers and "gpu_memory_utilization" not in series else fit.kv_cache_tokens,
         )
         load = Load(
             prompt_tokens=prompt,
