@@ -19,7 +19,7 @@ from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, estimate
 from llminfra.planning.memory.settings import quantization
-from llminfra.planning.performance import Load, PerformanceEstimate, replica
+from llminfra.planning.performance import Load, Replica, replica
 from llminfra.spec.endpoint import Parallelism
 
 DATA = Path(__file__).parent / "data" / "published.json"
@@ -29,6 +29,7 @@ FACTORS = ROOT / "llminfra" / "planning" / "performance" / "data" / "efficiency.
 FIELDS = ("ttft_ms", "tpot_ms", "output_tokens_per_s")
 TITLES = {"ttft_ms": "time to first token", "tpot_ms": "time per output token", "output_tokens_per_s": "throughput"}
 SPREADS = {"ttft_ms": "spread_ttft", "tpot_ms": "spread_tpot", "output_tokens_per_s": "spread_throughput"}
+MARKS = {"calibration": "T", "held_out": "H", "set_aside": "A"}
 # Full load of trtllm-bench: its largest batch, and about this share of memory for weights and cache.
 FULL_LOAD_SEQUENCES = 2048
 FULL_LOAD_MEMORY = 0.93
@@ -81,7 +82,7 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
         pipeline_parallel=spread.pipeline,
         data_parallel=spread.data,
         expert_parallel=spread.expert,
-        gpu_memory_utilization=FULL_LOAD_MEMORY,
+        gpu_memory_utilization=series.get("gpu_memory_utilization", FULL_LOAD_MEMORY),
         max_num_seqs=256,
         max_num_batched_tokens=8192,
     )
@@ -94,8 +95,8 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
             quant=quantization(facts, case),
             kv_bytes=1 if (case.kv_cache_dtype or "").startswith("fp8") else 2,
             max_num_batched_tokens=series.get("max_num_batched_tokens", 8192),
-            max_num_seqs=FULL_LOAD_SEQUENCES,
-            cache_tokens=None if callers else fit.kv_cache_tokens,
+            max_num_seqs=series.get("max_num_seqs", FULL_LOAD_SEQUENCES),
+            cache_tokens=None if callers and "gpu_memory_utilization" not in series else fit.kv_cache_tokens,
         )
         load = Load(
             prompt_tokens=prompt,
@@ -103,11 +104,11 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
             concurrency=callers or 1,
             in_step=bool(series.get("in_step")),
         )
-        found = asked.estimate(load if callers else asked.full_load(load))
+        guesses = _guesses(asked, load if callers else asked.full_load(load), series)
         for field, value in zip(FIELDS, published, strict=True):
             if value is None:
                 continue
-            guess = _first_token_ms(found, series) if field == "ttft_ms" else getattr(found, field)
+            guess = guesses[field]
             if field == "output_tokens_per_s" and series.get("per_gpu"):
                 guess /= spread.gpus
             yield Figure(
@@ -119,12 +120,17 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
             )
 
 
-def _first_token_ms(found: PerformanceEstimate, series: dict[str, Any]) -> float:
-    """The mean that a run of so many requests shows: at its start all callers come at the same moment."""
-    callers = found.load.concurrency
-    requests = series.get("requests") or series.get("requests_per_caller", math.inf) * callers
-    first = min(1.0, callers / requests) if callers > 1 else 0.0
-    return first * found.first_token.at_once_s * 1e3 + (1 - first) * found.ttft_ms
+def _guesses(asked: Replica, load: Load, series: dict[str, Any]) -> dict[str, float]:
+    """What a run of so many requests shows; at its start all callers come at the same moment."""
+    requests = series.get("requests") or series.get("requests_per_caller", math.inf) * load.concurrency
+    if 1 < load.concurrency >= requests:
+        burst = asked.at_once(load)  # nobody comes again
+        made = load.concurrency * load.output_tokens
+        return dict(zip(FIELDS, (burst.mean_s * 1e3, burst.each_s * 1e3, made / burst.whole_s), strict=True))
+    found = asked.estimate(load)
+    first = load.concurrency / requests if load.concurrency > 1 else 0.0
+    ttft = first * found.first_token.at_once_s * 1e3 + (1 - first) * found.ttft_ms
+    return {"ttft_ms": ttft, "tpot_ms": found.tpot_ms, "output_tokens_per_s": found.output_tokens_per_s}
 
 
 def summary(rows: Iterable[Figure]) -> dict[str, float]:
@@ -142,6 +148,11 @@ def summary(rows: Iterable[Figure]) -> dict[str, float]:
     }
 
 
+def unseen(found: Iterable[Figure]) -> list[Figure]:
+    """Figures that nothing was fitted to, without those of series that are set aside."""
+    return [item for item in found if not item.series.get("calibration") and not item.series.get("set_aside")]
+
+
 def _line(name: str, rows: list[Figure]) -> str:
     item = summary(rows)
     return (
@@ -154,19 +165,21 @@ def tables(found: list[Figure]) -> str:
     """The tables of ``docs/performance.md``, in Markdown."""
     head = "| {} | figures | median estimate / published | median factor | 80 % within | 1.25x | 1.5x | 2x |"
     rule = "|---|---:|---:|---:|---:|---:|---:|---:|"
-    unseen = [item for item in found if not item.series.get("calibration")]
+    counted, held_out = unseen(found), [item for item in found if item.series.get("held_out")]
     fitted = [item for item in found if item.series.get("calibration")]
     lines = [head.format("figures not fitted to"), rule]
-    lines += [_line(TITLES[field], [item for item in unseen if item.field == field]) for field in FIELDS]
-    lines += [_line("all not fitted to", unseen), _line("fitted to", fitted), ""]
-    lines += [head.format("series (T: fitted to)"), rule]
+    lines += [_line(TITLES[field], [item for item in counted if item.field == field]) for field in FIELDS]
+    lines += [_line("all not fitted to", counted), _line("fitted to", fitted), ""]
+    lines += [head.format("of these, held out"), rule]
+    lines += [_line(TITLES[field], [item for item in held_out if item.field == field]) for field in FIELDS]
+    lines += ["", head.format("series (T: fitted to, H: held out, A: set aside)"), rule]
     seen: dict[str, list[Figure]] = {}
     for item in found:
         row = item.series
         spread = f"{row.get('quantization') or 'as stored'}, TP {row['tensor']}" + (
             f", DP {row['data']}" if row.get("data", 1) > 1 else ""
         )
-        mark = " (T)" if row.get("calibration") else ""
+        mark = next((f" ({letter})" for key, letter in MARKS.items() if row.get(key)), "")
         name = f"{row['source']}: {row['model'].partition('/')[2]}, {row['gpu']}, {spread}, {TITLES[item.field]}{mark}"
         seen.setdefault(name, []).append(item)
     return "\n".join([*lines, *(_line(name, rows) for name, rows in seen.items()), ""])
@@ -185,8 +198,7 @@ def main() -> None:
     options = parser.parse_args()
     found = list(figures())
     if options.json:
-        unseen = [item for item in found if not item.series.get("calibration")]
-        print(json.dumps({"all": summary(found), "unseen": summary(unseen)}, indent=1))
+        print(json.dumps({"all": summary(found), "unseen": summary(unseen(found))}, indent=1))
         return
     if options.rows:
         for item in found:
@@ -204,9 +216,9 @@ def main() -> None:
 
 def spreads(found: Iterable[Figure]) -> dict[str, float]:
     """The factor that four of five figures not fitted to lie within, by kind of figure, in steps of 0.05."""
-    unseen = [item for item in found if not item.series.get("calibration")]
-    within = {field: summary(item for item in unseen if item.field == field)["p80_factor"] for field in FIELDS}
-    named = {SPREADS[field]: factor for field, factor in within.items()} | {"spread": summary(unseen)["p80_factor"]}
+    counted = unseen(found)
+    within = {field: summary(item for item in counted if item.field == field)["p80_factor"] for field in FIELDS}
+    named = {SPREADS[field]: factor for field, factor in within.items()} | {"spread": summary(counted)["p80_factor"]}
     return {name: math.ceil(factor * 20) / 20 for name, factor in named.items()}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +11,6 @@ from llminfra.catalog.models import ModelFacts, WeightFormat, WeightScheme, load
 from llminfra.planning.memory.shapes import Shards
 from llminfra.planning.performance import Load, PerformanceEstimate, estimate_performance, replica
 from llminfra.planning.performance.factors import factors
-from llminfra.planning.performance.first_token import wait_behind_others
 from llminfra.planning.performance.interconnect import all_reduce_s, between_nodes, inside_node
 from llminfra.planning.performance.rank_work import computed_in, rank_work
 from llminfra.spec.endpoint import Parallelism
@@ -205,53 +202,15 @@ def at(callers: int, **options: object) -> PerformanceEstimate:
     return on(LLAMA_70B, "h100", 8, concurrency=callers, max_num_seqs=512, **options)  # type: ignore[arg-type]  # options by name
 
 
-def test_the_first_token_comes_later_with_every_caller_and_without_a_step() -> None:
-    """Callers that come independently wait for prompts that happen to be there, and not for a whole step of them."""
-    found = [at(callers) for callers in (1, 2, 4, 8, 16, 32, 64, 128, 256)]
-    means = [item.ttft_ms for item in found]
-    assert means == sorted(means)
-    assert all(more < 2 * less for less, more in pairwise(means)), means
-    assert means[3] < means[0] * 1.6, "eight callers seldom come at the same moment"
-    assert means[-1] > means[0] * 1.8, "at 256 there is nearly always a prompt before"
-
-
-def test_the_worst_first_token_waits_for_the_prompts_of_all_callers() -> None:
-    alone, eight = at(1), at(8)
-    assert alone.ttft_worst_ms == pytest.approx(alone.ttft_ms)
-    each = eight.first_token.each_s * 1e3
-    assert eight.ttft_worst_ms == pytest.approx(alone.ttft_ms + 7 * each + eight.first_token.step_s * 1e3, rel=0.01)
-    assert at(256).ttft_worst_ms > 256 * each
-
-
-def test_the_wait_behind_others_is_that_of_a_queue_with_fixed_service() -> None:
-    # M/D/1 at a load of 1/11: load / (1 - load) / 2 services.
-    assert wait_behind_others(1.0, 1_000.0, 100) == pytest.approx(0.1 / 2, rel=0.01)
-    assert wait_behind_others(1.0, 0.0, 7) == 7, "answers of one token: everyone waits for everyone"
-    assert wait_behind_others(1.0, 10.0, 0) == 0
-
-
-def test_a_cycle_holds_the_prefill_of_everyone_once() -> None:
-    """What a prompt waits for does not delay its later tokens, too."""
-    found = at(64, prompt_tokens=2048, output_tokens=128)
-    first = found.first_token
-    cycle = 64 / found.requests_per_s
-    step = found.tpot_ms / 1e3 - (63 * first.each_s - first.behind_s) / 128
-    work = first.request_s + first.prefill_s + first.step_s + 63 * first.each_s + 127 * step
-    assert cycle == pytest.approx(work, rel=0.03)
-
-
-def test_callers_in_step_share_a_step() -> None:
-    asked = replica(model(LLAMA_70B), gpu("h100"), Parallelism(tensor=8), quant=None, max_num_seqs=512)
-    apart = asked.estimate(Load(concurrency=64))
-    in_step = asked.estimate(Load(concurrency=64, in_step=True))
-    each = apart.first_token.each_s * 1e3
-    assert in_step.ttft_ms == pytest.approx(apart.ttft_ms + 7 * each), "eight prompts of 1,024 tokens fit a step"
-
-
 def test_each_figure_has_a_line_that_adds_up_to_it() -> None:
     found = at(64)
     first, each = found.first_token_why, found.each_token_why
-    for word in ("64 callers, 1,024 tokens in, 256 out", "behind prompts of others", "at the same moment", "prefill"):
+    for word in (
+        "64 callers, 1,024 tokens in, 256 out",
+        "behind prompts of others",
+        "at the same moment",
+        "fit a step",
+    ):
         assert word in first
     assert f"first token {found.ttft_ms:,.0f} ms" in first
     parts = found.first_token

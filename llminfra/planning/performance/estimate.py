@@ -10,18 +10,21 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models import ModelFacts, QuantFacts
 from llminfra.planning.memory.shapes import Shards
+from llminfra.planning.performance.batching import Burst, Steps, Traffic, at_once, steady
 from llminfra.planning.performance.explain import explained
 from llminfra.planning.performance.factors import factors
 from llminfra.planning.performance.first_token import FirstToken, first_token
 from llminfra.planning.performance.interconnect import between_nodes, inside_node
 from llminfra.planning.performance.load import Load
 from llminfra.planning.performance.rank_work import RankWork, rank_work
-from llminfra.planning.performance.roofline import Machine, decode_step, prefill
+from llminfra.planning.performance.roofline import Machine, added_by_prompt, decode_step, launch_s, prefill
+
+_NEARLY_ALL = 0.95  # of the requests are past their first token: steps are those of all of them
 
 ASSUMPTIONS = (
     "closed loop: every caller sends the next request when it has its answer, independently of the others",
     "no prefix is shared between prompts, no speculative decoding",
-    "experts are drawn evenly; prefill and decode share the GPU in turn",
+    "experts are drawn evenly; prompts and answers share the steps of a scheduler with a budget of tokens",
     "text only: images and audio cost encoder time on top",
 )
 
@@ -170,49 +173,71 @@ class Replica(Struct, frozen=True, kw_only=True):
         )
         return replace(found, full=full)
 
+    def at_once(self, load: Load) -> Burst:
+        """What these callers see if all of them come at the same moment and none of them comes again."""
+        steps, _ = self._steady(load, min(float(load.concurrency), self.most_running(load)))
+        schedulers = self.machine.schedulers
+        return at_once(steps, load.concurrency / schedulers, self.most_running(load) / schedulers)
+
+    def _steps(self, load: Load, answers: float) -> Steps:
+        """Steps beside which so many answers run."""
+        known, hidden = factors(), self.facts.hidden_size
+        return Steps(
+            decode=decode_step(self.work, self.machine, hidden, max(1.0, answers), load.mean_context, known),
+            prompt=added_by_prompt(self.work, self.machine, hidden, load.prompt_tokens, known),
+            host_s=launch_s(self.work, self.machine, known),
+            budget=self.chunk,
+            prompt_tokens=load.prompt_tokens,
+            output_tokens=load.output_tokens,
+            request_s=known.request_overhead_s,
+            ahead=known.steps_ahead,
+            stages=self.machine.pipeline,
+        )
+
+    def _steady(self, load: Load, running: float) -> tuple[Steps, Traffic]:
+        """Steps with the answers that run in them; fewer than the requests where prompts take most of the time."""
+        schedulers = self.machine.schedulers
+        steps = self._steps(load, running)
+        flow = steady(steps, running / schedulers, in_step=load.in_step)
+        answers = flow.answers * schedulers
+        if answers < _NEARLY_ALL * running:
+            steps = self._steps(load, answers)
+            flow = steady(steps, running / schedulers, in_step=load.in_step)
+        return steps, flow
+
     def _estimate(self, load: Load) -> PerformanceEstimate:
-        known = factors()
-        running = min(float(load.concurrency), self.most_running(load))
-        hidden = self.facts.hidden_size
-        alone = prefill(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known)
-        step = decode_step(self.work, self.machine, hidden, running, load.mean_context, known)
-        # Prompts that fit one scheduler step are prefilled together; stages and copies of attention work side by side.
-        together = max(1.0, min(running, self.chunk / load.prompt_tokens))
-        batch = prefill(self.work, self.machine, hidden, load.prompt_tokens, self.chunk, known, prompts=together)
-        each = batch.total_s / together / (self.machine.pipeline * self.machine.data)
+        known, most = factors(), self.most_running(load)
+        running = min(float(load.concurrency), most)
+        alone = prefill(self.work, self.machine, self.facts.hidden_size, load.prompt_tokens, self.chunk, known)
+        steps, flow = self._steady(load, running)
+        burst = at_once(steps, load.concurrency / self.machine.schedulers, most / self.machine.schedulers)
+        requests_per_s = running / (flow.first_s + (load.output_tokens - 1) * flow.each_s)
+        queued = max(0.0, load.concurrency - running)
         first = first_token(
+            flow,
+            burst,
             request_s=known.request_overhead_s,
             prefill_s=alone.total_s,
-            each_s=each,
-            step_s=step.total_s,
-            decoding_s=load.output_tokens * step.total_s,
             running=running,
-            together=together,
-            in_step=load.in_step,
+            queued_s=queued / requests_per_s,
         )
-        # Between two prompts of a caller everyone else sends one; those it does not wait for delay its next tokens.
-        delayed = max(0.0, (running - 1) * each - first.behind_s)
-        tpot = step.total_s + delayed / load.output_tokens
-        requests_per_s = running / (first.mean_s + max(0, load.output_tokens - 1) * tpot)
-        queued = max(0.0, load.concurrency - running)
-        first = replace(first, queued_s=queued / requests_per_s)
         return PerformanceEstimate(
             load=load,
             ttft_ms=first.mean_s * 1e3,
             ttft_worst_ms=first.last_s * 1e3,
-            tpot_ms=tpot * 1e3,
+            tpot_ms=flow.each_s * 1e3,
             prefill_ms=alone.total_s * 1e3,
             output_tokens_per_s=requests_per_s * load.output_tokens,
             requests_per_s=requests_per_s,
             running=running,
             queued=queued,
-            bound=step.bound,
+            bound=steps.decode.bound,
             first_token=first,
             ttft_spread=known.spread_ttft,
             tpot_spread=known.spread_tpot,
             throughput_spread=known.spread_throughput,
             spread=known.spread,
-            explain=explained(self.work, self.machine, load, first, alone, step, running, tpot),
+            explain=explained(self.work, self.machine, load, first, alone, steps.decode, flow),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llminfra.planning.performance.batching import Traffic
 from llminfra.planning.performance.factors import Factors, factors
 from llminfra.planning.performance.first_token import FirstToken
 from llminfra.planning.performance.load import Load
@@ -16,8 +17,7 @@ def explained(
     first: FirstToken,
     alone: PrefillTime,
     step: StepTime,
-    running: float,
-    tpot_s: float,
+    flow: Traffic,
 ) -> tuple[str, ...]:
     """The first token, each further token, the prefill, the decode step, and what a step reads.
 
@@ -28,16 +28,15 @@ def explained(
         first: The time to the first token, by part.
         alone: Prefill of one prompt.
         step: One decode step.
-        running: Requests that run at once.
-        tpot_s: The time per output token.
+        flow: What callers see while all of them have a place.
     """
     known = factors()
     return (
         _first(load, first),
-        _each(load, step, running, tpot_s),
+        _each(load, first, step, flow),
         _prefill(work, machine, load, alone, known),
-        _decode(machine, step, running),
-        _read(work, machine, running, known),
+        _decode(machine, step, first.running),
+        _read(work, machine, first.running, known),
     )
 
 
@@ -49,21 +48,25 @@ def _first(load: Load, first: FirstToken) -> str:
     parts = [f"request {_ms(first.request_s)}", f"prefill {_ms(first.prefill_s)}"]
     if first.running > 1:
         parts.append(f"behind prompts of others {_ms(first.behind_s)}")
-        parts.append(f"the decode step under way {_ms(first.step_s)}")
+        parts.append(f"steps of running answers {_ms(first.step_s)}")
     if first.queued_s:
         parts.append(f"waiting for a place {_ms(first.queued_s)}")
     text = f"first token {_ms(first.mean_s)} ms on average with {load.words}: {', '.join(parts)}"
     if first.running > 1:
-        how = f"each adds {_ms(first.each_s, 1)} ms, {first.together:,.1f} fit a step"
-        text += f"; {_ms(first.last_s)} ms for the last of {first.running:,.0f} that come at the same moment ({how})"
+        fit = (
+            f"{first.together:,.1f} prompts fit a step"
+            if first.together >= 1
+            else (f"a prompt takes {1 / first.together:,.1f} steps")
+        )
+        text += f"; {_ms(first.last_s)} ms for the last of {load.concurrency:,} that come at the same moment ({fit})"
     return text
 
 
-def _each(load: Load, step: StepTime, running: float, tpot_s: float) -> str:
-    text = f"each further token {_ms(tpot_s, 1)} ms: decode step {_ms(step.total_s, 1)}, bound by {step.bound}"
-    if running > 1:
+def _each(load: Load, first: FirstToken, step: StepTime, flow: Traffic) -> str:
+    text = f"each further token {_ms(flow.each_s, 1)} ms: decode step {_ms(step.total_s, 1)}, bound by {step.bound}"
+    if first.running > 1:
         others = f"one prompt of each in {load.output_tokens:,} tokens"
-        text += f", and prefill of others {_ms(tpot_s - step.total_s, 1)} ({others})"
+        text += f", and prefill of others {_ms(flow.each_s - step.total_s, 1)} ({others})"
     return text
 
 
@@ -86,7 +89,7 @@ def _prefill(work: RankWork, machine: Machine, load: Load, alone: PrefillTime, k
     return (
         f"prefill of {load.prompt_tokens:,} tokens {_ms(alone.total_s)} ms on {machine.gpu.product}: {reading} (per "
         f"GPU {speeds}{experts}), attention {_ms(alone.attention_s)}, wires {_ms(alone.wires_s)}, overhead "
-        f"{_ms(alone.overhead_s)}"
+        f"{_ms(alone.overhead_s)}" + (f"; launches take {_ms(alone.host_s)}" if alone.host_s > alone.device_s else "")
     )
 
 

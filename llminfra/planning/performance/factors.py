@@ -32,6 +32,9 @@ class Factors(Struct, frozen=True, kw_only=True):
     step_overhead_s: float
     request_step_overhead_s: float
     request_overhead_s: float
+    prefill_layer_host_s: float
+    prefill_moe_layer_host_s: float
+    steps_ahead: float
     spread_ttft: float
     spread_tpot: float
     spread_throughput: float

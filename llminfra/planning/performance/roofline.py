@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.planning.performance.factors import Factors
@@ -41,6 +42,11 @@ class Machine(Struct, frozen=True, kw_only=True):
     stage_link: Link
     eager: bool
 
+    @property
+    def schedulers(self) -> int:
+        """Batches that run beside each other: one for each copy of attention and pipeline stage."""
+        return self.data * self.pipeline
+
 
 class StepTime(Struct, frozen=True, kw_only=True):
     """Seconds of one step by what takes them; arithmetic and memory run at the same time, the rest in turn."""
@@ -73,18 +79,28 @@ class StepTime(Struct, frozen=True, kw_only=True):
 
 
 class PrefillTime(Struct, frozen=True, kw_only=True):
-    """Seconds of one prefill by what takes them, all stages together."""
+    """Seconds of one prefill by what takes them, all stages together.
+
+    ``host_s`` is the time in which the host launches the kernels: graphs are captured for steps of few tokens, so those
+    of a prompt are launched one by one, and the device waits where it is faster.
+    """
 
     compute_s: float
     weights_s: float
     attention_s: float
     wires_s: float
     overhead_s: float
+    host_s: float
+
+    @property
+    def device_s(self) -> float:
+        """Work of the device: arithmetic and reading run at the same time, the rest in turn."""
+        return max(self.compute_s, self.weights_s) + self.attention_s + self.wires_s + self.overhead_s
 
     @property
     def total_s(self) -> float:
-        """The whole prefill: arithmetic and reading run at the same time, the rest in turn."""
-        return max(self.compute_s, self.weights_s) + self.attention_s + self.wires_s + self.overhead_s
+        """The whole prefill."""
+        return max(self.device_s, self.host_s)
 
 
 def matrix_s(work: RankWork, gpu: Gpu, tokens: float, factors: Factors) -> float:
@@ -163,7 +179,25 @@ def prefill(
         attention_s=stages * attention,
         wires_s=stages * wires + hand_over_s(machine.stage_link, stages, hidden=hidden, tokens=tokens),
         overhead_s=stages * steps * _overhead_s(work, machine, factors),
+        host_s=steps * launch_s(work, machine, factors),
     )
+
+
+def launch_s(work: RankWork, machine: Machine, factors: Factors) -> float:
+    """Host time to launch the kernels of one step with prompt tokens, all stages together."""
+    return machine.pipeline * (
+        work.layers * factors.prefill_layer_host_s + work.moe_layers * factors.prefill_moe_layer_host_s
+    )
+
+
+def added_by_prompt(work: RankWork, machine: Machine, hidden: int, prompt: int, factors: Factors) -> PrefillTime:
+    """What a prompt adds to steps that run anyway: no latency of wires, no overhead of layers, no launches."""
+    alone = prefill(work, machine, hidden, prompt, prompt, factors)
+    nothing = machine.pipeline * (
+        tensor_parallel_s(machine.tensor_link, machine.tensor, layers=work.layers, hidden=hidden, tokens=0)
+        + _expert_wires_s(work, machine, hidden, 0)
+    )
+    return replace(alone, wires_s=max(0.0, alone.wires_s - nothing), overhead_s=0.0, host_s=0.0)
 
 
 def decode_step(

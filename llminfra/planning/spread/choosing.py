@@ -13,8 +13,6 @@ _SHOWN = 2
 _MUCH_CHEAPER = 2
 # Eight of ten figures lie within the stated factor: so many standard deviations of a normal distribution of logarithms.
 _DEVIATIONS = 1.2816
-# Under several callers the first token depends on how they arrive: half of the published figures lie within the factor.
-_BUSY = 2
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -79,16 +77,14 @@ def chance(option: Candidate, promise: Promise) -> float:
     found, slo = option.performance, promise.slo
     if found is None or slo is None:
         return 1.0
-    deviation = math.log(found.spread) / _DEVIATIONS
-    busy = deviation * (_BUSY if promise.concurrency > 1 else 1)
     pairs = (
-        (found.tpot_ms, slo.time_per_output_token_ms, deviation),
-        (found.ttft_ms, slo.time_to_first_token_ms, busy),
+        (found.tpot_ms, slo.time_per_output_token_ms, found.tpot_spread),
+        (found.ttft_ms, slo.time_to_first_token_ms, found.ttft_spread),
     )
     return min(
         (
-            0.5 * (1 + math.erf(math.log(wanted / value) / (width * math.sqrt(2))))
-            for value, wanted, width in pairs
+            0.5 * (1 + math.erf(math.log(wanted / value) / (math.log(spread) / _DEVIATIONS * math.sqrt(2))))
+            for value, wanted, spread in pairs
             if wanted
         ),
         default=1.0,
