@@ -67,7 +67,27 @@ def test_lookup_ignores_case_and_unknown_is_none():
 
 def test_suggestions():
     assert suggest("meta-llama/Llama-3.1-8B-Instrct")[0] == "meta-llama/Llama-3.1-8B-Instruct"
-    assert "openai/gpt-oss-20b" in suggest("gpt-oss-20b")
+    assert suggest("gpt-oss-20b")[0] == "openai/gpt-oss-20b"
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("deepseek-r1", "deepseek-ai/DeepSeek-R1"),
+        ("llama-3.3-70b", "meta-llama/Llama-3.3-70B-Instruct"),
+        ("llama 3.3 70b", "meta-llama/Llama-3.3-70B-Instruct"),
+        ("mistralai/Mixtrl-8x7B-v0.1", "mistralai/Mixtral-8x7B-v0.1"),
+        ("Qwen/Qwen3-8B-Instruct", "Qwen/Qwen3-8B"),
+        ("meta-llama/Llama-3.3-70B-Instruct-AWQ", "meta-llama/Llama-3.3-70B-Instruct"),
+        ("https://huggingface.co/Qwen/Qwen3-8B", "Qwen/Qwen3-8B"),
+    ],
+)
+def test_what_was_typed_is_completed(typed, first):
+    assert suggest(typed)[0] == first
+
+
+def test_a_bare_family_name_is_completed():
+    assert any("Llama-3" in name for name in suggest("llama3"))
 
 
 @given(st.text(max_size=40))
