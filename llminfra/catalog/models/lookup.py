@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,9 @@ from msgspec.structs import replace
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.revisions import model_revision
+
+# Spelt so much alike that a slip is likelier than another model: one letter in twenty.
+_SLIP = 0.95
 
 
 def known_models() -> tuple[str, ...]:
@@ -32,14 +36,28 @@ def load_model(model_id: str) -> ModelFacts | None:
 
 
 def suggest(model_id: str, *, limit: int = 5) -> list[str]:
-    """Catalog ids that look like ``model_id``, best first."""
-    names = known_models()
-    by_lower = {name.lower(): name for name in names}
-    wanted = model_id.lower()
+    """Catalog ids that look like ``model_id``, best first.
+
+    A slip of a letter or two comes first, then the ids that complete what was typed, then those that it completes
+    (``-AWQ`` of a model whose base is known), of the organisation that was typed before others, then whatever is spelt
+    nearly so.
+    """
+    by_lower = {name.lower(): name for name in known_models()}
+    wanted = model_id.strip().lower()
+    plain = _plain(wanted)
+    names = {low: _plain(low) for low in by_lower}
     close = difflib.get_close_matches(wanted, by_lower, n=limit, cutoff=0.5)
-    base = wanted.rsplit("/", 1)[-1]
-    close += [low for low in by_lower if base and base in low and low not in close]
-    return [by_lower[item] for item in close][:limit]
+    slips = [low for low in close if difflib.SequenceMatcher(None, wanted, low).ratio() >= _SLIP]
+    longer = sorted((low for low, name in names.items() if plain and plain in name), key=lambda low: len(names[low]))
+    shorter = sorted((low for low, name in names.items() if plain.startswith(name)), key=lambda low: -len(names[low]))
+    owner = f"{wanted.rpartition('/')[0]}/"
+    related = sorted([*longer, *shorter], key=lambda low: not low.startswith(owner))
+    return [by_lower[low] for low in dict.fromkeys([*slips, *related, *close])][:limit]
+
+
+def _plain(model_id: str) -> str:
+    """The name without organisation, dashes and spaces: ``Llama 3.3`` is ``meta-llama/Llama-3.3``."""
+    return re.sub(r"[^a-z0-9.]", "", model_id.rsplit("/", 1)[-1])
 
 
 def catalog_config(model_id: str) -> dict[str, Any] | None:
