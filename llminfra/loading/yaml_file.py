@@ -10,6 +10,7 @@ from llminfra.loading.yaml_inheritance import inherit
 from llminfra.loading.yaml_platform import NOTES, build_platform
 from llminfra.loading.yaml_report import Report
 from llminfra.loading.yaml_tree import Map, Seq, Tree, TreeError, parse
+from llminfra.loading.yaml_wording import finding_in_yaml
 
 if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
@@ -31,7 +32,7 @@ def load_yaml(path: Path) -> tuple[list[Platform], list[Diagnostic]]:
         return [], [_unreadable(path, error.message, error.line, error)]
     report = Report(str(path))
     platforms = [platform for document in documents for platform in _document(document, report)]
-    return platforms, report.found
+    return platforms, [finding_in_yaml(item) for item in report.found]
 
 
 def _document(document: Tree, report: Report) -> list[Platform]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llminfra.loading.yaml_report import Report, join, line_of, show
+from llminfra.loading.yaml_report import Report, join, key_line, line_of, show
 from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml_types import (
     allows_none,
@@ -85,7 +86,7 @@ class Builder:
             field = item.path.removeprefix(base).removeprefix(".").partition(".")[0]
             if field not in unresolved:
                 self._report.moved(item, base, path, tree)
-        return built.at(self._report.file, tree.line)
+        return built.at(self._report.file, tree.line, partial(key_line, tree))
 
     def _value(self, annotation: Any, tree: Tree, path: str) -> object:
         if isinstance(tree, Scalar):

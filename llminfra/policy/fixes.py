@@ -14,7 +14,7 @@ from llminfra.planning.cost import total_cost
 from llminfra.policy.formats.paths import shown
 from llminfra.policy.report import PolicyFinding
 from llminfra.policy.yaml_fixes import apply_yaml_edit
-from llminfra.rules.origins import object_at
+from llminfra.loading.origins import object_at
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

@@ -17,6 +17,7 @@ from llminfra.spec._expectations import (
     example_of,
     has_keys,
     how_to_write,
+    missing,
     noun,
     options,
     secret_reference,
@@ -76,7 +77,7 @@ def _one(
         owner, given = (cls, data) if len(item["loc"]) == 1 else (None, None)
         fix = fix_for_unknown(name, known, owner, given)
     elif kind == "missing":
-        code, message = "LLM_SPEC_3", f"{cls.__name__} needs the field {field!r}"
+        code, message = "LLM_SPEC_3", missing(cls, field)
         found, expected = "nothing", field_phrase(cls, field) or noun(annotation_at(cls, item["loc"]))
         fix = f"add {assignment(field, example_of(cls, field) or '…')}"
     elif _wants_secret(cls, field) and isinstance(value, str):
@@ -117,7 +118,7 @@ def _together(item: ErrorDetails, cls: type[BaseModel], data: Mapping[str, Any])
     fields = fields or [name for name in cls.model_fields if re.search(rf"\b{name}\b", message)]
     shown = [assignment(name, show(data[name])) for name in fields if name in data]
     either = enumerated(list(fields)) or cls.__name__
-    found = ", ".join(shown) or f"{cls.__name__} as it is"
+    found = ", ".join(shown) or (f"no {either}" if fields else f"{cls.__name__} as it is")
     return message, found, str(context.get("expected", "")), str(context.get("fix", "")) or f"change {either}"
 
 
