@@ -94,11 +94,10 @@ def _no_platform(path: Path) -> Diagnostic:
         code="LLM_SPEC_7",
         severity=Severity.ERROR,
         path="",
-        message="the spec declares no Platform",
+        message="the spec declares no platform",
         found="no platform",
-        expected="at least one Platform",
-        fix="add `platforms:` with a name and a region"
-        if yaml
-        else "build a llminfra.Platform(name=…, region=…) in it",
+        expected="name: and region: of one, or platforms:" if yaml else "at least one Platform",
+        fix="write name: acme and region: us-east-1" if yaml else "build a llminfra.Platform(name=…, region=…) in it",
         file=str(path),
+        line=1 if yaml else None,
     )

@@ -116,8 +116,6 @@ def _piece(text: str, at: int, types: Collection[str], arguments: Collection[str
     try:
         if (named := _NAME.match(text, at)) and named[1] in types:
             return _call(text, named, types)
-        if _OTHER_CALL.match(text, at):
-            raise _NotPythonError
         if (argument := _ARGUMENT.match(text, at)) and argument[1] in arguments:
             value, end = _value(text, argument.end(), types)
             if end < len(text) and text[end] not in _ENDS:
@@ -125,8 +123,13 @@ def _piece(text: str, at: int, types: Collection[str], arguments: Collection[str
             return Argument(argument[1], value), end
     except _NotPythonError:
         # What stands in the brackets is not reworded either: half of a call in another language is worse than none.
-        return (Quote(text[at:end]), end) if (end := _closing(text, at)) else None
-    return None
+        return _as_it_is(text, at)
+    return _as_it_is(text, at) if _OTHER_CALL.match(text, at) else None
+
+
+def _as_it_is(text: str, at: int) -> tuple[Quote, int] | None:
+    end = _closing(text, at)
+    return (Quote(text[at:end]), end) if end else None
 
 
 def _closing(text: str, at: int) -> int:

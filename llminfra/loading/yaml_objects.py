@@ -94,7 +94,7 @@ class Builder:
         specs = spec_options(annotation)
         if isinstance(tree, Seq):
             inner = item_type(annotation)
-            built = [self._value(inner, each, f"{path}.{index}") for index, each in enumerate(tree.items)]
+            built = [self._entry(inner, each, f"{path}.{index}") for index, each in enumerate(tree.items)]
             return _UNRESOLVED if _UNRESOLVED in built else built
         if specs:
             inline = tuple(cls for cls in specs if section_of(cls) not in section_names())
@@ -108,8 +108,13 @@ class Builder:
             return _UNRESOLVED if cls is None else self.build(cls, tree, path)
         inner = value_type(annotation)
         self._report.repeated(tree, path)
-        fields = {key: self._value(inner, each, join(path, key)) for key, each in tree.items.items()}
+        fields = {key: self._entry(inner, each, join(path, key)) for key, each in tree.items.items()}
         return _UNRESOLVED if _UNRESOLVED in fields.values() else fields
+
+    def _entry(self, annotation: Any, tree: Tree, path: str) -> object:
+        """A value in a list or a mapping, where nothing is not as if it were not there."""
+        value = self._value(annotation, tree, path)
+        return None if value is _ABSENT else value
 
     def _scalar(self, annotation: Any, tree: Scalar, path: str) -> object:
         if tree.value is None:

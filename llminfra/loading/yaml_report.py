@@ -105,12 +105,13 @@ class Report(Struct):
 
 def _kinds_given(tree: Map, cls: type[Spec]) -> dict[str, type[Spec]]:
     """The types that a mapping says its fields are of, by their kind."""
-    found = {}
+    found: dict[str, type[Spec]] = {}
     for name, value in tree.items.items():
         label = value.items.get("kind") if isinstance(value, Map) else value
         if name in cls.model_fields and isinstance(label, Scalar):
-            of_kind = (each for each in spec_options(cls.model_fields[name].annotation) if kind_of(each) == label.text)
-            found |= {name: each for each in of_kind}
+            for each in spec_options(cls.model_fields[name].annotation):
+                if kind_of(each) == label.text:
+                    found[name] = each
     return found
 
 

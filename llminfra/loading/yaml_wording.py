@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -47,11 +48,13 @@ def in_yaml(text: str, path: str = "") -> str:
     if len(text) > _LONGEST or not ("=" in text or "(" in text or _bare().search(text)):
         return text
     out = ""
-    for piece, written in pieces(text, _types().keys(), _fields()):
+    parts = list(pieces(text, _types().keys(), _fields()))
+    for (piece, written), (_, behind) in pairwise([*parts, ("", "")]):
         told = _piece(piece, written, path)
         if isinstance(piece, Call) and (label := re.match(r"(\w+): ", told)):
             out = re.sub(rf"\b{label[1]} $", "", out)  # "run it on Ec2(…)" says the field already
-        out += told
+        closed = isinstance(piece, Call | Argument) and told != written and behind.startswith(":")
+        out += f"`{told}`" if closed else told  # "set min: 1: callers wait" has one colon too many
     return out
 
 
@@ -183,14 +186,13 @@ def _value(node: Node) -> str | None:
             return None if None in parts else f"[{', '.join(str(each) for each in parts)}]"
         case Pairs(pairs):
             told = [(_value(key), _value(each)) for key, each in pairs]
-            return (
-                None if any(None in pair for pair in told) else f"{{{', '.join(f'{key}: {each}' for key, each in told)}}}"
-            )
-        case Call(name):
+            whole = f"{{{', '.join(f'{key}: {each}' for key, each in told)}}}"
+            return None if any(None in pair for pair in told) else whole
+        case Call(name, given):
             cls = _types()[name]
+            if section_of(cls) in section_names():  # items of sections are named where they are used
+                return next((_value(value) for key, value in given if key == "name"), None)
             fields = _given(node, cls)
-            if section_of(cls) in section_names():  # others are named, and not written where they are used
-                return next((_scalar(value) for key, value in node.given if key == "name" and isinstance(value, Leaf)), None)
             return None if fields is None else f"{{{', '.join([*_kind(cls), *fields])}}}"
 
 
@@ -208,7 +210,9 @@ def _bare() -> re.Pattern[str]:
     """Names of types that are words of no language, alone or with others: ``VLLM or SGLang``, ``a GpuPool``."""
     names = "|".join(sorted(_types(), key=len, reverse=True))
     one = rf"(?:[Aa]n? )?(?:{names})"
-    return re.compile(rf"(?<![\w.`@/-])(?<!Amazon )(?<!AWS ){one}(?:(?:, | or | and |, or ){one})*(?![\w(`]|[.:-]\w|'s)")
+    return re.compile(
+        rf"(?<![\w.`@/-])(?<!Amazon )(?<!AWS ){one}(?:(?:, | or | and |, or ){one})*(?![\w(`]|[.:-]\w|'s)"
+    )
 
 
 def _bare_names(text: str) -> str:

@@ -28,7 +28,7 @@ from llminfra.planning.preflight import check_device, check_start
 from llminfra.planning.resources import CACHE_KEEPER, pod_resources
 from llminfra.planning.serving_plan import Place, ServingPlan
 from llminfra.planning.spreads import Question
-from llminfra.planning.startup import plan_startup
+from llminfra.planning.startup import plan_startup, start_as_declared
 from llminfra.planning.weights import plan_weights
 from llminfra.spec.endpoint import Autoscaling
 
@@ -173,7 +173,7 @@ def plan_serving(
             fix="leave preflight out",
         )
     check_start(endpoint, facts, pool, chosen, weights, resources, findings)
-    startup = plan_startup(
+    estimated = plan_startup(
         weights,
         layers=facts.num_layers,
         gpus=chosen.parallelism.gpus,
@@ -186,6 +186,7 @@ def plan_serving(
         kernels_cached=kernels is not None,
         kernels_cacheable=cacheable(engine, place, chosen.nodes, role=role),
     )
+    startup = start_as_declared(estimated, platform, path)
     served_name = endpoint.served_name or endpoint.model.id
     engine_adapter = adapter(engine.kind)
     job = ServingJob(

@@ -81,6 +81,15 @@ def literal(value: object) -> str:
     return repr(value)
 
 
+def as_written(value: object) -> str:
+    """What was given, with texts in quotes."""
+    if not _yaml.get():
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(as_written(each) for each in value)}]"
+    return "nothing" if value is None else literal(value) if isinstance(value, bool) else repr(value)
+
+
 def annotation_at(cls: type[BaseModel], loc: Sequence[int | str]) -> Any:
     """The annotation of a field, or of the entry of it that an error is about."""
     info = cls.model_fields.get(str(loc[0])) if loc else None

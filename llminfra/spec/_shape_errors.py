@@ -12,6 +12,7 @@ from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.spec._expectations import (
     REFUSED,
     annotation_at,
+    as_written,
     assignment,
     enumerated,
     example_of,
@@ -194,7 +195,7 @@ def show(value: object) -> str:
         name = getattr(value, "name", None)
         text = f"{type(value).__name__}({f'name={name!r}, ' if isinstance(name, str) else ''}…)"
     elif isinstance(value, str | int | float | bool | list | tuple) or value is None:
-        text = repr(value)
+        text = as_written(value)
     else:
         text = f"{value!s}"
     if _SECRET_SHAPES.search(text):
