@@ -122,27 +122,23 @@ def _piece(text: str, at: int, types: Collection[str], arguments: Collection[str
                 return None
             return Argument(argument[1], value), end
     except _NotPythonError:
-        # What stands in the brackets is not reworded either: half of a call in another language is worse than none.
         return _as_it_is(text, at)
     return _as_it_is(text, at) if _OTHER_CALL.match(text, at) else None
 
 
 def _as_it_is(text: str, at: int) -> tuple[Quote, int] | None:
-    end = _closing(text, at)
-    return (Quote(text[at:end]), end) if end else None
+    """Something with brackets that is not understood: half of it in another language would be worse than none.
 
-
-def _closing(text: str, at: int) -> int:
-    """The place behind the brackets that open next, before any space; 0 where there are none."""
+    ``None`` where no brackets follow before a space.
+    """
     opened = re.compile(r"[\w.=]*[(\[{]").match(text, at)
     if opened is None:
-        return 0
-    depth = 0
-    for place in range(opened.end() - 1, len(text)):
-        depth += (text[place] in "([{") - (text[place] in ")]}")
-        if depth == 0:
-            return place + 1
-    return 0
+        return None
+    depth, end = 1, opened.end()
+    while end < len(text) and depth:
+        depth += (text[end] in "([{") - (text[end] in ")]}")
+        end += 1
+    return Quote(text[at:end]), end
 
 
 def _call(text: str, named: re.Match[str], types: Collection[str]) -> tuple[Call, int]:

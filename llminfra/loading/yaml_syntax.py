@@ -235,15 +235,29 @@ def _bracket(stop: _Stop) -> Syntax | None:
     if comment is not None:
         fix = "start the comment with #, or remove it"
         return _told(stop, comment, "this comment is one of another language", "# before a comment", fix)
-    if "flow node" in stop.context:
-        fix = f"write what is missing, or remove {stop.mark or 'what is open'}"
-        return _told(stop, stop.line, f"there is nothing before {stop.mark or 'the end'}", "a value", fix)
-    line, column = stop.opened or (stop.line, stop.column)
+    if "flow node" in stop.context and stop.mark:
+        fix = f"write what is missing, or remove {stop.mark}"
+        return _told(stop, stop.line, f"there is nothing before {stop.mark}", "a value", fix)
+    line, column = _opening(stop) or (stop.line, stop.column)
     mark = stop.at(line)[column : column + 1]
     close = _CLOSING.get(mark, "]")
     behind = f"before {stop.rest}" if stop.rest and stop.line == line else f"before line {stop.line + 1}"
     fix = f"write {close}{' or a comma' if stop.line == line else ''} {behind}"
     return _told(stop, line, f"{mark or '['} is not closed by {close}", f"a comma or {close}", fix)
+
+
+def _opening(stop: _Stop) -> tuple[int, int] | None:
+    """The bracket that is open where the parser stopped: the parser knows it, but not at the end of the text."""
+    if "flow node" not in stop.context:
+        return stop.opened
+    closed = 0
+    for line in range(stop.line, -1, -1):
+        text = stop.at(line)[: stop.column] if line == stop.line else stop.at(line)
+        for column in range(len(text) - 1, -1, -1):
+            closed += (text[column] in "]}") - (text[column] in "[{")
+            if closed < 0:
+                return line, column
+    return None
 
 
 def _list(stop: _Stop) -> Syntax | None:

@@ -196,7 +196,10 @@ def _value(node: Node) -> str | None:
             return None if fields is None else f"{{{', '.join([*_kind(cls), *fields])}}}"
 
 
-def _scalar(leaf: Leaf) -> str:
+def _scalar(leaf: Leaf) -> str | None:
+    if not leaf.quoted and (cls := _types().get(leaf.text)) is not None:
+        kind = _kind(cls)
+        return f"{{{kind[0]}}}" if kind else None
     if not leaf.quoted:
         return _WORDS.get(leaf.text, leaf.text)
     text = leaf.text
