@@ -164,6 +164,8 @@ class Builder:
             return classes[0]
         if without:
             return max(without, key=lambda cls: len(cls.model_fields.keys() & tree.items.keys()))
+        known = {kind: len(cls.model_fields.keys() & tree.items.keys()) for kind, cls in kinds.items()}
+        likely = [kind for kind, count in known.items() if count == max(known.values())]
         self._report.add(
             "LLM_SPEC_3",
             join(path, "kind"),
@@ -171,7 +173,7 @@ class Builder:
             "`kind` is needed: it tells which type this is",
             found="nothing",
             expected=" or ".join(kinds),
-            fix=f"add kind: {next(iter(kinds))}",
+            fix=f"add kind: {' or kind: '.join(likely)}",
         )
         return None
 

@@ -45,9 +45,10 @@ class Report(Struct):
         if item not in self.found:
             self.found.append(item)
 
-    def shape(self, path: str, tree: Tree, message: str, *, expected: str) -> None:
+    def shape(self, path: str, tree: Tree, message: str, *, expected: str, fix: str = "") -> None:
         """A value of the wrong shape."""
-        self.add("LLM_SPEC_1", path, tree.line, message, found=show(tree), expected=expected, fix=f"write {expected}")
+        fix = fix or f"write {expected}"
+        self.add("LLM_SPEC_1", path, tree.line, message, found=show(tree), expected=expected, fix=fix)
 
     def repeated(self, tree: Map, path: str) -> None:
         """Keys that stand twice in a mapping."""

@@ -212,7 +212,7 @@ def _scalar(leaf: Leaf) -> str | None:
 def _bare() -> re.Pattern[str]:
     """Names of types that are words of no language, alone or with others: ``VLLM or SGLang``, ``a GpuPool``."""
     names = "|".join(sorted(_types(), key=len, reverse=True))
-    one = rf"(?:[Aa]n? )?(?:{names})"
+    one = rf"(?:(?:[Aa]n?|another|the|one|each|every|no|own) )?(?:{names})"
     return re.compile(
         rf"(?<![\w.`@/-])(?<!Amazon )(?<!AWS ){one}(?:(?:, | or | and |, or ){one})*(?![\w(`]|[.:-]\w|'s)"
     )
@@ -236,12 +236,14 @@ def _is_no_word(name: str) -> bool:
 
 
 def _bare_name(text: str) -> str:
-    article, _, name = text.rpartition(" ")
+    before, _, name = text.rpartition(" ")
     cls = _types()[name]
     section, kind = section_of(cls), kind_of(cls)
+    article = before.lower() in {"a", "an"}
     if kind:
         told = f"{{kind: {kind}}} in `{section}`" if section else f"{{kind: {kind}}}"
-        return f"{article[:1]} {told}" if article else told
+        return f"{before[:1] if article else before} {told}".lstrip()
     if section not in section_names():
         return text
-    return f"{article[:1]}n item of `{section}`" if article else f"item of `{section}`"
+    which = f"{before[:1]}n" if article else before or "an"
+    return f"{which} item of `{section}`"

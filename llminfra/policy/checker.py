@@ -122,6 +122,7 @@ def check(
         judged=judged,
         known=lambda code: code in titles or is_checkov_code(code) or bool(external_dirs),
     )
+    accepted = [_as_declared(item, plans) for item in accepted]
     if baseline is not None:
         accepted = apply_baseline(accepted, read_baseline(baseline))
     return PolicyReport(
@@ -203,16 +204,17 @@ def _placed(item: PolicyFinding, names: Sequence[str], plans: Sequence[Plan]) ->
         file, line = origin_of(plan.platform, item.spec_path) or (None, None)
     if file is not None and line is not None:
         line = argument_line(file, line, item.spec_path)
-    if plan is not None:
-        item = _in_words_of(plan, item)
     return replace(item, platform=name, file=file, line=line)
 
 
-def _in_words_of(plan: Plan, item: PolicyFinding) -> PolicyFinding:
-    """The finding in the language of the spec; checks of stacks and objects do not know it."""
+def _as_declared(item: PolicyFinding, plans: Sequence[Plan]) -> PolicyFinding:
+    """The finding in the words of the spec's file, which checks of stacks and objects do not know."""
+    platform = next((plan.platform for plan in plans if plan.platform.name == item.platform), None)
+    if platform is None:
+        return item
 
     def told(text: str) -> str:
-        return text_as_declared(plan.platform, text, item.spec_path)
+        return text_as_declared(platform, text, item.spec_path)
 
     return replace(
         item,

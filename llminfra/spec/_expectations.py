@@ -151,6 +151,13 @@ def has_keys(cls: type[BaseModel], field: str) -> bool:
     return info is not None and any(get_origin(_split(each)[0]) in (dict, Mapping) for each in options(info.annotation))
 
 
+def sketch(annotation: Any) -> str:
+    """What stands in a field that has no example: of an object what it must have, else a gap."""
+    specs = [each for option in options(annotation) if _is_model(each := _split(option)[0])]
+    written = _noun(specs[0]) if specs else ""
+    return written if written and " " not in written.partition("{")[0] else "…"
+
+
 def example_of(cls: type[BaseModel], field: str) -> str:
     """The example that the text under a field gives, as the user would write it; empty: there is none."""
     example = field_example(cls, field)

@@ -22,6 +22,7 @@ from llminfra.spec._expectations import (
     noun,
     options,
     secret_reference,
+    sketch,
 )
 from llminfra.spec._field_docs import field_phrase
 from llminfra.spec._field_hints import fix_for_unknown
@@ -80,7 +81,7 @@ def _one(
     elif kind == "missing":
         code, message = "LLM_SPEC_3", missing(cls, field)
         found, expected = "nothing", field_phrase(cls, field) or noun(annotation_at(cls, item["loc"]))
-        fix = f"add {assignment(field, example_of(cls, field) or '…')}"
+        fix = f"add {assignment(field, example_of(cls, field) or sketch(annotation_at(cls, item['loc'])))}"
     elif _wants_secret(cls, field) and isinstance(value, str):
         code, message = "LLM_SEC_1", "a literal stands where a Secret reference belongs"
         found = "a literal string (not shown)"

@@ -14,7 +14,7 @@ from llminfra.loading.load import load
 from llminfra.loading.origins import declared_part
 from llminfra.loading.told import text_as_declared
 from llminfra.planning import plan_platform
-from llminfra.policy.checker import _placed
+from llminfra.policy.checker import _as_declared, _placed
 from llminfra.policy.report import PolicyFinding
 from llminfra.rules import run_plan
 
@@ -211,7 +211,8 @@ def test_a_finding_of_a_stack_is_told_in_yaml(tmp_path: Path) -> None:
         fix="remove the override, or set GpuPool(efa_layout=…)",
     )
     placed = _placed(item, ["acme"], [plan])
-    assert placed.fix == "remove the override, or set efa_layout"
+    assert _as_declared(placed, [plan]).fix == "remove the override, or set efa_layout"
+    assert _as_declared(item, [plan]) == item  # of no platform
     assert (placed.file, placed.line) == (str(tmp_path / "spec.yaml"), 4)
 
 
