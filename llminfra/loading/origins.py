@@ -26,8 +26,10 @@ def declared_part(platform: Platform, path: str) -> tuple[str, int] | None:
     value: Any = platform
     while parts and isinstance(value, Spec):
         found = value.key_place(".".join(parts)) or found
+        holder = value.declared_path
         value, parts = _step(value, parts)
-        if isinstance(value, Spec) and not value.has_keys:
+        # What is only named where it is used has its fields elsewhere.
+        if isinstance(value, Spec) and (not value.has_keys or (parts and not value.declared_path.startswith(holder))):
             found = value.origin or found
     return found
 

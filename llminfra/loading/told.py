@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from llminfra.loading.origins import declared_part
+from llminfra.loading.origins import declared_part, object_at
+from llminfra.spec._base import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +31,11 @@ def as_declared(platform: Platform, found: Iterable[Diagnostic]) -> tuple[Diagno
         return tuple(found)
     from llminfra.loading.yaml_wording import finding_in_yaml  # noqa: PLC0415  # a Python spec needs none of it
 
-    return tuple(dict.fromkeys(finding_in_yaml(_at_its_key(platform, item)) for item in found))
+    return tuple(
+        dict.fromkeys(
+            finding_in_yaml(_at_its_key(platform, item), named_in_a_section(platform, item.path)) for item in found
+        )
+    )
 
 
 def text_as_declared(platform: Platform, text: str, path: str = "") -> str:
@@ -45,7 +50,17 @@ def text_as_declared(platform: Platform, text: str, path: str = "") -> str:
         return text
     from llminfra.loading.yaml_wording import in_yaml  # noqa: PLC0415  # a Python spec needs none of it
 
-    return in_yaml(text, path)
+    return in_yaml(text, path, named_in_a_section(platform, path))
+
+
+def named_in_a_section(platform: Platform, path: str) -> dict[str, str]:
+    """Where what stands on a path is declared, by type: of a model that an endpoint only names, ``models.llama``."""
+    item = object_at(platform, ".".join(path.split(".")[:2]))
+    model = getattr(item, "model", None)
+    place = model.declared_path if isinstance(model, Spec) else ""
+    if platform.declared_path:  # one of several in a file
+        place = place.removeprefix(f"{platform.declared_path}.")
+    return {type(model).__name__: place} if place.startswith("models.") else {}
 
 
 def _at_its_key(platform: Platform, item: Diagnostic) -> Diagnostic:

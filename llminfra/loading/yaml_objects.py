@@ -86,7 +86,7 @@ class Builder:
             field = item.path.removeprefix(base).removeprefix(".").partition(".")[0]
             if field not in unresolved:
                 self._report.moved(item, base, path, tree)
-        return built.at(self._report.file, tree.line, partial(key_line, tree))
+        return built.at(self._report.file, tree.line, partial(key_line, tree), path)
 
     def _value(self, annotation: Any, tree: Tree, path: str) -> object:
         if isinstance(tree, Scalar):

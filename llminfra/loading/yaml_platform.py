@@ -32,4 +32,4 @@ def build_platform(tree: Map, path: str, report: Report) -> Platform | None:
         builder.section(MODELS)
     rest = tree.without(*sections, *(key for key in tree.items if key.startswith(NOTES)))
     built = builder.build(Platform, Map(rest.line, rest.items, tree.key_lines, tree.repeated), path, values)
-    return built.at(report.file, tree.line, partial(key_line, tree)) if isinstance(built, Platform) else None
+    return built.at(report.file, tree.line, partial(key_line, tree), path) if isinstance(built, Platform) else None

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -32,25 +33,26 @@ _PRODUCTS = frozenset({"SageMaker", "SGLang"})
 """Types that are called as the product is: alone in a text the product is meant."""
 
 
-def finding_in_yaml(item: Diagnostic) -> Diagnostic:
+def finding_in_yaml(item: Diagnostic, places: Mapping[str, str] = MappingProxyType({})) -> Diagnostic:
     """A finding as somebody reads it who writes YAML; what engines and AWS would say stays theirs."""
-    told = {name: in_yaml(getattr(item, name), item.path) for name in ("message", "found", "expected", "fix")}
-    return replace(item, **told)
+    texts = ("message", "found", "expected", "fix")
+    return replace(item, **{name: in_yaml(getattr(item, name), item.path, places) for name in texts})
 
 
-def in_yaml(text: str, path: str = "") -> str:
+def in_yaml(text: str, path: str = "", places: Mapping[str, str] = MappingProxyType({})) -> str:
     """A text with YAML in the places of Python.
 
     Args:
         text: A sentence of a finding or a plan.
         path: Spec path that it is about; fields of an item on it need no path of their own.
+        places: By the name of a type, where the object of it that the path uses is declared.
     """
     if len(text) > _LONGEST or not ("=" in text or "(" in text or _bare().search(text)):
         return text
     out = ""
     parts = list(pieces(text, _types().keys(), _fields()))
     for (piece, written), (_, behind) in pairwise([*parts, ("", "")]):
-        told = _piece(piece, written, path)
+        told = _piece(piece, written, path, places)
         if isinstance(piece, Call) and (label := re.match(r"(\w+): ", told)):
             out = re.sub(rf"\b{label[1]} $", "", out)  # "run it on Ec2(…)" says the field already
         closed = isinstance(piece, Call | Argument) and told != written and behind.startswith(":")
@@ -58,7 +60,7 @@ def in_yaml(text: str, path: str = "") -> str:
     return out
 
 
-def _piece(piece: Piece, written: str, path: str) -> str:
+def _piece(piece: Piece, written: str, path: str, places: Mapping[str, str]) -> str:
     match piece:
         case Quote(text):
             return text
@@ -68,7 +70,7 @@ def _piece(piece: Piece, written: str, path: str) -> str:
             told = _value(value)
             return written if told is None else f"{name}: {told}"
         case _:
-            told = _alone(piece, path)
+            told = _alone(piece, path, places)
             return written if told is None else told
 
 
@@ -108,13 +110,15 @@ def _held(annotation: object) -> Iterator[tuple[type[Spec], bool]]:
             yield from ((each, True) for each in spec_options(inner))
 
 
-def _alone(call: Call, path: str) -> str | None:
+def _alone(call: Call, path: str, places: Mapping[str, str]) -> str | None:
     """An object that stands for itself: its fields with the place that they have in a spec; ``None``: no YAML."""
     cls = _types()[call.name]
     section = "" if cls is Platform else section_of(cls)
     fields = _given(call, cls)
     if fields is None:
         return None
+    if place := places.get(call.name):
+        return _placed(place, call, cls, fields)
     single = _only_named(call) if kind_of(cls) is None else None
     if section == "" or section in section_names():
         return _item(call, cls, section or "", path, fields)
@@ -133,9 +137,12 @@ def _item(call: Call, cls: type[Spec], section: str, path: str, fields: list[str
     if not section or (not named and path.startswith(f"{section}.")):
         return (_only_named(call) or ", ".join(own)) if own else None
     where = f"{section}.{named or '*'}"
-    if named and own == [GAP]:
-        return where
-    whole = [*_kind(cls), *own]
+    return where if named and own == [GAP] else _placed(where, call, cls, own)
+
+
+def _placed(where: str, call: Call, cls: type[Spec], fields: list[str]) -> str:
+    """Fields at a place of the file."""
+    whole = [*_kind(cls), *fields]
     single = _only_named(call) or (whole[0] if len(whole) == 1 and whole != [GAP] else None)
     return f"{where}.{single}" if single else f"{where}: {{{', '.join(whole)}}}"
 

@@ -109,6 +109,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
     _origin: tuple[str, int] | None = PrivateAttr(default=None)
     _key_line: Callable[[str], int | None] | None = PrivateAttr(default=None)
+    _declared_path: str = PrivateAttr(default="")
     _broken: bool = PrivateAttr(default=False)
     _reported: bool = PrivateAttr(default=False)
     _unchecked: bool = PrivateAttr(default=False)
@@ -261,15 +262,23 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         line = self._key_line(path) if self._key_line is not None else None
         return None if self._origin is None or line is None else (self._origin[0], line)
 
-    def at(self, file: str, line: int, key_line: Callable[[str], int | None] | None = None) -> Self:
+    @property
+    def declared_path(self) -> str:
+        """Path in the file of the mapping that declares the object; empty: not known, or the whole file."""
+        return self._declared_path
+
+    def at(
+        self, file: str, line: int, key_line: Callable[[str], int | None] | None = None, declared_path: str = ""
+    ) -> Self:
         """Tell where the object was declared, for loaders of files other than Python.
 
         Args:
             file: The spec file.
             line: 1-based line of the object.
             key_line: Gives the line of a field, or of the deepest part of a path that starts with one.
+            declared_path: Where in the file.
         """
-        self._origin, self._key_line = (file, line), key_line
+        self._origin, self._key_line, self._declared_path = (file, line), key_line, declared_path
         return self
 
 

@@ -161,6 +161,22 @@ def test_a_rule_on_the_plan_is_told_in_yaml(tmp_path: Path) -> None:
     assert item.line == 4
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_a_model_that_is_only_named_is_changed_where_it_is_declared(tmp_path: Path, several: bool) -> None:
+    models = f"models:\n  qwen:\n    id: {QWEN}\n"
+    endpoints = "endpoints:\n  models: {model: qwen, engine: {kind: vllm, max_model_len: 8192}, on: gpu}\n"
+    text = f"{HEAD}{pool('g4dn.xlarge')}{models}{endpoints}"
+    if several:
+        inner = text.removeprefix("name: acme\n").replace("\n", "\n    ")
+        text = f"platforms:\n  acme:\n    {inner}\n  b: {{region: us-east-1}}\n"
+    told = {item.code: item for item in findings(tmp_path, text)}
+    assert told["LLM_FIT_26"].fix == "set models.qwen.dtype: float16"
+    assert told["LLM_FIT_1"].fix == "quantize the weights with models.qwen.quantization: fp8"
+    line = told["LLM_FIT_26"].line
+    assert line is not None
+    assert text.splitlines()[line - 1].strip() == "qwen:"
+
+
 def test_what_the_engine_would_say_stays_its_own(tmp_path: Path) -> None:
     text = HEAD + pool() + chat(engine="{kind: vllm, max_model_len: 999999}")
     item = next(item for item in findings(tmp_path, text) if item.code == "LLM_FIT_4")
@@ -273,6 +289,9 @@ platforms:
         ("endpoints.chat.model.dtype", "dtype: bfloat16"),
         ("endpoints.chat.on", "on: b"),
         ("endpoints.chat.on.efa", "efa: true"),
+        ("endpoints.chat.on.capacity", "- name: b"),
+        ("endpoints.chat.model.token", "big:"),
+        ("endpoints.chat.engine.version", "engine:"),
         ("platforms.one.region", "region: us-east-1"),
         ("pools", "pools:"),
         ("network.cidr", None),
