@@ -75,32 +75,30 @@ def _piece(piece: Piece, written: str, path: str, places: Mapping[str, str]) -> 
 
 
 @cache
-def _types() -> Mapping[str, type[Spec]]:
-    """Every type that a spec can hold, by name."""
-    found: dict[str, type[Spec]] = {}
+def _walked() -> tuple[Mapping[str, type[Spec]], Mapping[str, frozenset[tuple[str, bool]]]]:
+    """Every type that a spec can hold, by name; for each the fields that hold one, and whether they hold a list."""
+    types: dict[str, type[Spec]] = {}
+    holders: dict[str, set[tuple[str, bool]]] = {}
     waiting: list[type[Spec]] = [Platform]
     while waiting:
         cls = waiting.pop()
-        if cls.__name__ not in found:
-            found[cls.__name__] = cls
-            waiting += [each for info in cls.model_fields.values() for each, _ in _held(info.annotation)]
-    return found
+        if cls.__name__ in types:
+            continue
+        types[cls.__name__] = cls
+        for name, info in cls.model_fields.items():
+            for each, listed in _held(info.annotation):
+                holders.setdefault(each.__name__, set()).add((name, listed))
+                waiting.append(each)
+    return types, {name: frozenset(fields) for name, fields in holders.items()}
+
+
+def _types() -> Mapping[str, type[Spec]]:
+    return _walked()[0]
 
 
 @cache
 def _fields() -> frozenset[str]:
     return frozenset(name for cls in _types().values() for name in cls.model_fields if name != "kind")
-
-
-@cache
-def _holders() -> Mapping[str, frozenset[tuple[str, bool]]]:
-    """For each type the fields that hold one, each with whether it holds a list of them."""
-    found: dict[str, set[tuple[str, bool]]] = {}
-    for cls in _types().values():
-        for name, info in cls.model_fields.items():
-            for each, listed in _held(info.annotation):
-                found.setdefault(each.__name__, set()).add((name, listed))
-    return {name: frozenset(fields) for name, fields in found.items()}
 
 
 def _held(annotation: object) -> Iterator[tuple[type[Spec], bool]]:
@@ -158,7 +156,7 @@ def _only_named(call: Call) -> str | None:
 @cache
 def _label(cls: type[Spec]) -> tuple[str, bool]:
     """The field that holds objects of a type, and whether in a list; no name where the choice says nothing."""
-    holders = _holders().get(cls.__name__, frozenset())
+    holders = _walked()[1].get(cls.__name__, frozenset())
     if len(holders) == 1:
         return next(iter(holders))
     own = (re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(), False)
