@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.words import count, span
+from llminfra.loading.told import text_as_declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,8 @@ def network_reasons(plan: Plan) -> Iterator[str]:
     if cluster is not None:
         system = cluster.system_nodes
         nodes = f"{system.instance_types[0]} \u00d7 {span(system.min_nodes, system.max_nodes)}"
-        yield f"{nodes}: Cluster(system_nodes=SystemNodes(…)), for controllers and Prometheus; the fewest at rest"
+        where = text_as_declared(plan.platform, "Cluster(system_nodes=SystemNodes(…))")
+        yield f"{nodes}: {where}, for controllers and Prometheus; the fewest at rest"
 
 
 def at_rest(pool: PoolPlan) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llminfra.cli.findings import STYLES
 from llminfra.cli.output import stdout_console
 from llminfra.diagnostics import UsageError
+from llminfra.rules.pages import fix_in_yaml
 
 if TYPE_CHECKING:
     from llminfra.rules.rule import Rule
@@ -39,6 +40,7 @@ def plain_rule(rule: Rule) -> dict[str, Any]:
         "looks_at": str(rule.looks_at.value),
         "why": rule.why,
         "fix": rule.fix,
+        "fix_in_yaml": fix_in_yaml(rule) or rule.fix,
         "seen": list(rule.seen),
         "source": list(rule.source),
         "since": rule.since,
@@ -55,7 +57,10 @@ def print_rule(rule: Rule) -> None:
     console.print(
         Text(f"{rule.severity.value}; looks at: {rule.looks_at.value}; since llminfra {rule.since}", style="dim")
     )
-    for label, text in (("Why", rule.why), ("Fix", rule.fix)):
+    texts = [("Why", rule.why), ("Fix", rule.fix)]
+    if yaml := fix_in_yaml(rule):
+        texts.append(("Fix in YAML", yaml))
+    for label, text in texts:
         console.print()
         console.print(Text(label, style="bold"))
         console.print(Padding(Text(" ".join(text.split())), (0, 0, 0, 2)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.diagnostics import Diagnostic, Severity, UsageError
 from llminfra.loading.loaded import Loaded
 from llminfra.loading.sound import sound_parts
+from llminfra.loading.told import YAML
 from llminfra.loading.whereabouts import absolute_paths
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
 
 _PYTHON = frozenset({".py"})
-_YAML = frozenset({".yaml", ".yml", ".json"})
 
 
 def load(path: Path) -> Loaded:
@@ -43,7 +43,7 @@ def load(path: Path) -> Loaded:
 
         platforms, found = load_python(path)
         diagnostics = absolute_paths(platforms, found)
-    elif suffix in _YAML:
+    elif suffix in YAML:
         from llminfra.loading.yaml_file import load_yaml  # noqa: PLC0415  # a Python spec needs no YAML parser
 
         platforms, diagnostics = load_yaml(path)
@@ -89,16 +89,15 @@ def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
 
 
 def _no_platform(path: Path) -> Diagnostic:
-    yaml = path.suffix.lower() in _YAML
+    yaml = path.suffix.lower() in YAML
     return Diagnostic(
         code="LLM_SPEC_7",
         severity=Severity.ERROR,
         path="",
-        message="the spec declares no Platform",
+        message="the spec declares no platform",
         found="no platform",
-        expected="at least one Platform",
-        fix="add `platforms:` with a name and a region"
-        if yaml
-        else "build a llminfra.Platform(name=…, region=…) in it",
+        expected="name: and region: of one, or platforms:" if yaml else "at least one Platform",
+        fix="write name: acme and region: us-east-1" if yaml else "build a llminfra.Platform(name=…, region=…) in it",
         file=str(path),
+        line=1 if yaml else None,
     )

@@ -10,6 +10,7 @@ from llminfra.loading.yaml_inheritance import inherit
 from llminfra.loading.yaml_platform import NOTES, build_platform
 from llminfra.loading.yaml_report import Report
 from llminfra.loading.yaml_tree import Map, Seq, Tree, TreeError, parse
+from llminfra.loading.yaml_wording import finding_in_yaml
 
 if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
@@ -26,12 +27,14 @@ def load_yaml(path: Path) -> tuple[list[Platform], list[Diagnostic]]:
     try:
         documents = parse(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        return [], [_unreadable(path, f"the spec is not UTF-8 text: {error.reason} at byte {error.start}", 1)]
+        line, byte = error.object.count(b"\n", 0, error.start) + 1, f"byte 0x{error.object[error.start]:02x}"
+        message, fix = "the spec is not UTF-8 text", "save the file as UTF-8"
+        return [], [_unreadable(path, TreeError("LLM_SPEC_5", message, line, byte, fix, expected="UTF-8"))]
     except TreeError as error:
-        return [], [_unreadable(path, error.message, error.line, error)]
+        return [], [_unreadable(path, error)]
     report = Report(str(path))
     platforms = [platform for document in documents for platform in _document(document, report)]
-    return platforms, report.found
+    return platforms, [finding_in_yaml(item) for item in report.found]
 
 
 def _document(document: Tree, report: Report) -> list[Platform]:
@@ -54,15 +57,15 @@ def _document(document: Tree, report: Report) -> list[Platform]:
     return [platform for platform in built if platform]
 
 
-def _unreadable(path: Path, message: str, line: int, error: TreeError | None = None) -> Diagnostic:
+def _unreadable(path: Path, error: TreeError) -> Diagnostic:
     return Diagnostic(
-        code=error.code if error else "LLM_SPEC_5",
+        code=error.code,
         severity=Severity.ERROR,
-        path=error.path if error else "",
-        message=message,
-        found=error.found if error else "",
-        expected="a finite value" if error and error.code == "LLM_REF_4" else "YAML",
-        fix=error.fix if error else "save the file as UTF-8",
+        path=error.path,
+        message=error.message,
+        found=error.found,
+        expected=error.expected,
+        fix=error.fix,
         file=str(path),
-        line=line,
+        line=error.line,
     )

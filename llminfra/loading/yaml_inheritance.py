@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from llminfra.loading.yaml_report import Report, join, show
 from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
+from llminfra.loading.yaml_types import sketch
+from llminfra.spec._shape_errors import looks_like_credential
 
 _OWN = ("name", "extends")
 """Keys that say which item this is; they are not inherited."""
@@ -31,7 +33,8 @@ def _named(section: str, tree: Tree, report: Report, path: str, name_key: str) -
             line = tree.key_lines.get(name, item.line)
             content = Map(line, {}) if isinstance(item, Scalar) and item.value is None else item
             if not isinstance(content, Map):
-                report.shape(join(path, name), item, f"an item of `{section}` is a mapping", expected="a mapping")
+                message, fix = f"an item of `{section}` is a mapping", f"write {name}: {sketch(section)}"
+                report.shape(join(path, name), item, message, expected="a mapping", fix=fix)
                 continue
             label = content.items.get(name_key)
             if label is None:
@@ -44,7 +47,10 @@ def _named(section: str, tree: Tree, report: Report, path: str, name_key: str) -
     elif isinstance(tree, Seq):
         for index, item in enumerate(tree.items):
             if not isinstance(item, Map):
-                report.shape(join(path, str(index)), item, f"an item of `{section}` is a mapping", expected="a mapping")
+                told = isinstance(item, Scalar) and isinstance(item.value, str) and not looks_like_credential(item.text)
+                name = item.text if isinstance(item, Scalar) and told else "…"
+                message, fix = f"an item of `{section}` is a mapping", f"write {sketch(section, name)}"
+                report.shape(join(path, str(index)), item, message, expected="a mapping", fix=fix)
                 continue
             label = item.items.get(name_key)
             name = label.text if isinstance(label, Scalar) and label.value is not None else str(index)
@@ -61,7 +67,9 @@ def _named(section: str, tree: Tree, report: Report, path: str, name_key: str) -
                 continue
             items[name] = item
     elif tree.value is not None:
-        report.shape(path, tree, f"`{section}` holds items by name", expected="a mapping by name, or a list")
+        message = f"`{section}` holds items by name"
+        fix = f"write {section}: {{NAME: {sketch(section)}}}"
+        report.shape(path, tree, message, expected="a mapping by name, or a list", fix=fix)
     return items
 
 

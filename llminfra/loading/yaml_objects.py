@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llminfra.loading.yaml_report import Report, join, line_of, show
+from llminfra.loading.yaml_report import Report, join, key_line, line_of, show
 from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml_types import (
     allows_none,
@@ -85,7 +86,7 @@ class Builder:
             field = item.path.removeprefix(base).removeprefix(".").partition(".")[0]
             if field not in unresolved:
                 self._report.moved(item, base, path, tree)
-        return built.at(self._report.file, tree.line)
+        return built.at(self._report.file, tree.line, partial(key_line, tree), path)
 
     def _value(self, annotation: Any, tree: Tree, path: str) -> object:
         if isinstance(tree, Scalar):
@@ -93,7 +94,7 @@ class Builder:
         specs = spec_options(annotation)
         if isinstance(tree, Seq):
             inner = item_type(annotation)
-            built = [self._value(inner, each, f"{path}.{index}") for index, each in enumerate(tree.items)]
+            built = [self._entry(inner, each, f"{path}.{index}") for index, each in enumerate(tree.items)]
             return _UNRESOLVED if _UNRESOLVED in built else built
         if specs:
             inline = tuple(cls for cls in specs if section_of(cls) not in section_names())
@@ -107,8 +108,13 @@ class Builder:
             return _UNRESOLVED if cls is None else self.build(cls, tree, path)
         inner = value_type(annotation)
         self._report.repeated(tree, path)
-        fields = {key: self._value(inner, each, join(path, key)) for key, each in tree.items.items()}
+        fields = {key: self._entry(inner, each, join(path, key)) for key, each in tree.items.items()}
         return _UNRESOLVED if _UNRESOLVED in fields.values() else fields
+
+    def _entry(self, annotation: Any, tree: Tree, path: str) -> object:
+        """A value in a list or a mapping, where nothing is not as if it were not there."""
+        value = self._value(annotation, tree, path)
+        return None if value is _ABSENT else value
 
     def _scalar(self, annotation: Any, tree: Scalar, path: str) -> object:
         if tree.value is None:
@@ -158,6 +164,8 @@ class Builder:
             return classes[0]
         if without:
             return max(without, key=lambda cls: len(cls.model_fields.keys() & tree.items.keys()))
+        known = {kind: len(cls.model_fields.keys() & tree.items.keys()) for kind, cls in kinds.items()}
+        likely = [kind for kind, count in known.items() if count == max(known.values())]
         self._report.add(
             "LLM_SPEC_3",
             join(path, "kind"),
@@ -165,7 +173,7 @@ class Builder:
             "`kind` is needed: it tells which type this is",
             found="nothing",
             expected=" or ".join(kinds),
-            fix=f"add kind: {next(iter(kinds))}",
+            fix=f"add kind: {' or kind: '.join(likely)}",
         )
         return None
 

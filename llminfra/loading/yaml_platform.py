@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from llminfra.loading.yaml_inheritance import inherit
 from llminfra.loading.yaml_objects import Builder
-from llminfra.loading.yaml_report import Report, join
+from llminfra.loading.yaml_report import Report, join, key_line
 from llminfra.loading.yaml_tree import Map
 from llminfra.loading.yaml_types import section_names
 from llminfra.spec.platform import Platform
@@ -30,4 +32,4 @@ def build_platform(tree: Map, path: str, report: Report) -> Platform | None:
         builder.section(MODELS)
     rest = tree.without(*sections, *(key for key in tree.items if key.startswith(NOTES)))
     built = builder.build(Platform, Map(rest.line, rest.items, tree.key_lines, tree.repeated), path, values)
-    return built if isinstance(built, Platform) else None
+    return built.at(report.file, tree.line, partial(key_line, tree), path) if isinstance(built, Platform) else None

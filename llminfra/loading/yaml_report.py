@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
+from llminfra.loading.yaml_types import kind_of, spec_options
 from llminfra.spec._expectations import written_as_yaml
 from llminfra.spec._field_hints import fix_for_unknown
 from llminfra.spec._shape_errors import looks_like_credential
@@ -44,9 +45,10 @@ class Report(Struct):
         if item not in self.found:
             self.found.append(item)
 
-    def shape(self, path: str, tree: Tree, message: str, *, expected: str) -> None:
+    def shape(self, path: str, tree: Tree, message: str, *, expected: str, fix: str = "") -> None:
         """A value of the wrong shape."""
-        self.add("LLM_SPEC_1", path, tree.line, message, found=show(tree), expected=expected, fix=f"write {expected}")
+        fix = fix or f"write {expected}"
+        self.add("LLM_SPEC_1", path, tree.line, message, found=show(tree), expected=expected, fix=fix)
 
     def repeated(self, tree: Map, path: str) -> None:
         """Keys that stand twice in a mapping."""
@@ -67,7 +69,7 @@ class Report(Struct):
         """A key that nothing reads; ``cls`` is what the mapping describes."""
         names = sorted(known)
         with written_as_yaml():
-            fix = fix_for_unknown(key, names, cls)
+            fix = fix_for_unknown(key, names, cls, _kinds_given(tree, cls) if cls else None)
         self.add(
             "LLM_SPEC_2",
             join(path, key),
@@ -102,19 +104,49 @@ class Report(Struct):
         self.found.append(replace(item, path=where, file=self.file, line=line_of(tree, rest)))
 
 
+def _kinds_given(tree: Map, cls: type[Spec]) -> dict[str, type[Spec]]:
+    """The types that a mapping says its fields are of, by their kind."""
+    found: dict[str, type[Spec]] = {}
+    for name, value in tree.items.items():
+        label = value.items.get("kind") if isinstance(value, Map) else value
+        if name in cls.model_fields and isinstance(label, Scalar):
+            for each in spec_options(cls.model_fields[name].annotation):
+                if kind_of(each) == label.text:
+                    found[name] = each
+    return found
+
+
 def line_of(tree: Tree, path: str) -> int:
     """The line of the deepest part of ``path`` that the tree has."""
-    line = tree.line
-    for part in path.split(".") if path else ():
-        if isinstance(tree, Map) and part in tree.items:
-            line = tree.key_lines.get(part, line)
-            tree = tree.items[part]
-        elif isinstance(tree, Seq) and part.isdecimal() and int(part) < len(tree.items):
-            tree = tree.items[int(part)]
-            line = tree.line
-        else:
+    return key_line(tree, path) or tree.line
+
+
+def key_line(tree: Tree, path: str) -> int | None:
+    """As ``line_of``; ``None`` where the tree has not even the first part."""
+    line: int | None = None
+    parts = path.split(".") if path else []
+    while parts:
+        found = _child(tree, parts)
+        if found is None:
             break
+        tree, line, parts = found
     return line
+
+
+def _child(tree: Tree, parts: list[str]) -> tuple[Tree, int, list[str]] | None:
+    """What the first of the parts leads to, its line, and the parts that are left; names of buckets have dots."""
+    if isinstance(tree, Seq) and parts[0].isdecimal():
+        index = int(parts[0])
+        return (tree.items[index], tree.items[index].line, parts[1:]) if index < len(tree.items) else None
+    for size in range(1, len(parts) + 1):
+        name = ".".join(parts[:size])
+        if isinstance(tree, Map) and name in tree.items:
+            return tree.items[name], tree.key_lines.get(name, tree.items[name].line), parts[size:]
+        for item in tree.items if isinstance(tree, Seq) else ():
+            label = item.items.get("name") if isinstance(item, Map) else None
+            if isinstance(label, Scalar) and label.text == name:
+                return item, item.line, parts[size:]
+    return None
 
 
 def join(path: str, key: str) -> str:

@@ -7,9 +7,12 @@ are booleans, and every scalar keeps its text, so that a field that wants text g
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import yaml
 from msgspec import Struct, field
+
+from llminfra.loading.yaml_syntax import open_path, syntax_of
 
 _LARGEST = 100_000
 """Values in one file after aliases are expanded: far above any real spec, far below what nested aliases can reach."""
@@ -21,6 +24,8 @@ _TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
 )
+_INVISIBLE = frozenset({"Zs", "Cf"})
+"""Unicode's categories of spaces and of format characters, such as the no-break space and the zero-width space."""
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -30,9 +35,12 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 class TreeError(Exception):
     """The file is not usable YAML; ``code`` tells a syntax error from a recursive alias."""
 
-    def __init__(self, code: str, message: str, line: int, found: str = "", fix: str = "", path: str = "") -> None:
+    def __init__(
+        self, code: str, message: str, line: int, found: str = "", fix: str = "", path: str = "", expected: str = "YAML"
+    ) -> None:
         super().__init__(message)
         self.code, self.message, self.line, self.found, self.fix, self.path = code, message, line, found, fix, path
+        self.expected = expected
 
 
 class Scalar(Struct, frozen=True):
@@ -76,25 +84,26 @@ def parse(text: str) -> list[Tree]:
     try:
         documents = list(yaml.compose_all(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        lines = text.splitlines()
-        found = lines[line - 1].strip() if line <= len(lines) else ""
-        what = ", ".join(part for part in (error.context, error.problem) if part)
+        told = syntax_of(text, error)
+        path = open_path(text, error, loader)
         raise TreeError(
-            "LLM_SPEC_5", f"the spec is not valid YAML: {what}", line, found, f"correct line {line}"
+            "LLM_SPEC_5", told.message, told.line, told.found, told.fix, path, expected=told.expected
         ) from None
     except yaml.reader.ReaderError as error:
         # The parser's position counts bytes or characters, by its implementation: look for the character instead.
         code = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or " ")
         line = text.count("\n", 0, max(0, text.find(chr(code)))) + 1
-        raise TreeError(
-            "LLM_SPEC_5", "the spec has a character that YAML does not allow", line, f"U+{code:04X}", "remove it"
-        ) from None
+        message, expected = "the spec has a character that YAML does not allow", "characters that can be printed"
+        raise TreeError("LLM_SPEC_5", message, line, f"U+{code:04X}", "remove it", expected=expected) from None
     except RecursionError:
-        raise TreeError("LLM_SPEC_5", "the YAML is nested too deeply", 1, fix="flatten it") from None
+        raise _too_deep(1, "more than can be read") from None
     converter = _Converter()
     return [converter.convert(node, "", 0) for node in documents if node is not None]
+
+
+def _too_deep(line: int, found: str, path: str = "") -> TreeError:
+    expected = f"at most {_DEEPEST} levels"
+    return TreeError("LLM_SPEC_5", "the YAML is nested too deeply", line, found, "flatten it", path, expected=expected)
 
 
 class _Converter:
@@ -108,18 +117,27 @@ class _Converter:
         line = node.start_mark.line + 1
         self._count += 1
         if self._count > _LARGEST:
-            raise TreeError(
-                "LLM_SPEC_5", f"the YAML expands to more than {_LARGEST} values", line, "nested aliases", "repeat less"
-            )
+            message, expected = f"the YAML expands to more than {_LARGEST} values", "a spec that can be read"
+            raise TreeError("LLM_SPEC_5", message, line, "nested aliases", "repeat less", expected=expected)
         if depth > _DEEPEST:
-            raise TreeError("LLM_SPEC_5", "the YAML is nested too deeply", line, f"{depth} levels", "flatten it", path)
+            raise _too_deep(line, f"{depth} levels", path)
         if node.tag not in _TAGS:
-            raise TreeError("LLM_SPEC_5", "tags have no meaning in a spec", line, node.tag, "remove the tag", path)
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            fix = "write the value itself: a spec is one file, and parts are reused by `extends`, anchors and aliases"
+            raise TreeError(
+                "LLM_SPEC_5", "tags have no meaning in a spec", line, tag, fix, path, expected="a value without a tag"
+            )
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node, line)
         if id(node) in self._inside:
             raise TreeError(
-                "LLM_REF_4", "an alias contains itself", line, "a recursive YAML alias", "write the value out", path
+                "LLM_REF_4",
+                "an alias contains itself",
+                line,
+                "a recursive YAML alias",
+                "write the value out",
+                path,
+                expected="a finite value",
             )
         self._inside.add(id(node))
         try:
@@ -143,15 +161,27 @@ class _Converter:
         for key_node, value_node in node.value:
             key_line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                raise TreeError("LLM_SPEC_5", "a key must be text", key_line, key_node.id, "use a plain key", path)
+                what = "a list as a key" if isinstance(key_node, yaml.SequenceNode) else "a mapping as a key"
+                fix = "write a word and a colon; a value such as {{ … }} needs quotes"
+                raise TreeError("LLM_SPEC_5", "a key must be text", key_line, what, fix, path, expected="text")
             key = str(key_node.value)
             where = f"{path}.{key}" if path else key
+            if odd := next((mark for mark in key if mark != " " and unicodedata.category(mark) in _INVISIBLE), None):
+                message = f"the key {key.strip()!r} has a character that looks like a space, or like nothing"
+                found, expected = f"U+{ord(odd):04X} {unicodedata.name(odd, '')}".strip(), "ordinary spaces"
+                raise TreeError("LLM_SPEC_5", message, key_line, found, "write the line anew", path, expected=expected)
             value = self.convert(value_node, where, depth + 1)
             if key == "<<" and not key_node.style:
                 for base in value.items if isinstance(value, Seq) else (value,):
                     if not isinstance(base, Map):
                         raise TreeError(
-                            "LLM_SPEC_5", "`<<` merges mappings only", key_line, "", "alias a mapping", where
+                            "LLM_SPEC_5",
+                            "`<<` merges mappings only",
+                            key_line,
+                            "a list" if isinstance(base, Seq) else repr(base.text),
+                            "name a mapping by an alias, such as <<: *common",
+                            where,
+                            expected="an alias of a mapping, or a list of those",
                         )
                     for name, each in base.items.items():
                         merged.setdefault(name, each)

@@ -82,6 +82,16 @@ def section_types(section: str) -> tuple[type[Spec], ...]:
     return (Model,) if section == "models" else _section_types(section)
 
 
+def sketch(section: str, name: str = "") -> str:
+    """The shortest item of a section: what it must have, with the name where it belongs to a list."""
+    cls: type[Spec] = Platform if section == Platform.spec_section else section_types(section)[0]
+    kind = kind_of(cls)
+    parts = [f"name: {name}"] if name else []
+    parts += [f"kind: {kind}"] if kind else []
+    parts += [f"{field}: …" for field, info in cls.model_fields.items() if info.is_required() and field != "name"]
+    return f"{{{', '.join(parts)}}}"
+
+
 def _section_types(field: str) -> tuple[type[Spec], ...]:
     inner = item_type(Platform.model_fields[field].annotation)
     found = spec_options(inner) if inner is not None else ()

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import SpecError
+from llminfra.loading.told import as_declared
 from llminfra.planning.cluster.eks import plan_cluster
 from llminfra.planning.cluster.pools import plan_pools, settle
 from llminfra.planning.cost.hourly import check_budget, plan_costs
@@ -71,7 +72,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     )
     check_budget(platform, costs, findings)
     if findings.any_errors:
-        raise SpecError(findings.items)
+        raise SpecError(as_declared(platform, findings.items))
     buckets = plan_buckets(platform)
     readers = (
         *((f"endpoints.{item.name}", item.serving) for item in ec2),
@@ -88,7 +89,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         endpoints=endpoints,
         costs=costs,
         quotas=(*plan_quotas(pools, ec2, sagemaker, batches), *network_quotas(pools, network, cluster)),
-        diagnostics=tuple(findings.items),
+        diagnostics=as_declared(platform, findings.items),
         tags={**platform.tags, "llminfra:platform": platform.name, "llminfra:managed-by": "llminfra"},
         ec2=ec2,
         sagemaker=sagemaker,

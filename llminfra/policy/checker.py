@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from llminfra import __version__
 from llminfra.diagnostics import Diagnostic, ToolError
+from llminfra.loading.origins import origin_of
+from llminfra.loading.told import text_as_declared
 from llminfra.policy.baseline import apply_baseline, read_baseline
 from llminfra.policy.checkov_facts import is_checkov_code
 from llminfra.policy.checkov_findings import checkov_findings
@@ -22,7 +24,6 @@ from llminfra.policy.rendered import Rendered, render_releases, write_objects
 from llminfra.policy.report import EngineRun, PolicyFinding, PolicyReport, ordered
 from llminfra.policy.waivers import apply_waivers
 from llminfra.rules import LooksAt, by_code, rules, run_kubernetes, run_plan, run_terraform
-from llminfra.rules.origins import origin_of
 from llminfra.rules.terraform_view import Stacks, read_synth_dir
 from llminfra.rules.user import load_rules
 
@@ -121,6 +122,7 @@ def check(
         judged=judged,
         known=lambda code: code in titles or is_checkov_code(code) or bool(external_dirs),
     )
+    accepted = [_as_declared(item, plans) for item in accepted]
     if baseline is not None:
         accepted = apply_baseline(accepted, read_baseline(baseline))
     return PolicyReport(
@@ -203,6 +205,24 @@ def _placed(item: PolicyFinding, names: Sequence[str], plans: Sequence[Plan]) ->
     if file is not None and line is not None:
         line = argument_line(file, line, item.spec_path)
     return replace(item, platform=name, file=file, line=line)
+
+
+def _as_declared(item: PolicyFinding, plans: Sequence[Plan]) -> PolicyFinding:
+    """The finding in the words of the spec's file, which checks of stacks and objects do not know."""
+    platform = next((plan.platform for plan in plans if plan.platform.name == item.platform), None)
+    if platform is None:
+        return item
+
+    def told(text: str) -> str:
+        return text_as_declared(platform, text, item.spec_path)
+
+    return replace(
+        item,
+        message=told(item.message),
+        found=told(item.found),
+        expected=told(item.expected),
+        fix=told(item.fix),
+    )
 
 
 def _checkov(

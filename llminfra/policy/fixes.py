@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llminfra.loading.origins import object_at
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.policy.formats.paths import shown
 from llminfra.policy.report import PolicyFinding
 from llminfra.policy.yaml_fixes import apply_yaml_edit
-from llminfra.rules.origins import object_at
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

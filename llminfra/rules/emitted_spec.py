@@ -54,7 +54,7 @@ RULES = (
         "LLM_SPEC_7",
         "The spec declares a platform",
         why="A file without a Platform would synthesize nothing and look like success.",
-        fix="build a llminfra.Platform in the file",
+        fix="build a llminfra.Platform in the file; in YAML give name and region, or platforms",
         source=("llminfra: a spec is every Platform that a file builds",),
     ),
     emitted(

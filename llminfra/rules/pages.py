@@ -46,6 +46,14 @@ def area(rule: Rule) -> str:
     return _AREAS.get(word, word)
 
 
+def fix_in_yaml(rule: Rule) -> str:
+    """What to change as the author of a YAML spec writes it; empty where that is the same."""
+    from llminfra.loading.yaml_wording import in_yaml  # noqa: PLC0415  # lists of rules need none of it
+
+    told = in_yaml(rule.fix)
+    return "" if told == rule.fix else told
+
+
 def page(rule: Rule) -> str:
     """A rule's page, in Markdown."""
     lines = [
@@ -61,6 +69,8 @@ def page(rule: Rule) -> str:
         "",
         rule.fix[0].upper() + rule.fix[1:] + ("" if rule.fix.endswith(".") else "."),
     ]
+    if yaml := fix_in_yaml(rule):
+        lines += ["", f"In YAML: {yaml}{'' if yaml.endswith('.') else '.'}"]
     if rule.seen:
         lines += ["", "## What you would see", "", *(f"- {_code(item)}" for item in rule.seen)]
     if rule.source:

@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity
-from llminfra.rules.origins import origin_of
+from llminfra.loading.origins import origin_of
+from llminfra.loading.told import as_declared
 from llminfra.rules.registry import rules as registered
 from llminfra.rules.rule import Hit, LooksAt, Rule
 
@@ -42,7 +43,7 @@ def run_plan(plan: Plan, rules: Iterable[Rule] | None = None) -> tuple[Diagnosti
         path = plan.declared_path(finding.diagnostic.path)
         file, line = origin_of(plan.platform, path) or (None, None)
         found[replace(finding.diagnostic, path=path, file=file, line=line)] = None
-    return tuple(found)
+    return as_declared(plan.platform, found)
 
 
 def run_terraform(stacks: Stacks, rules: Iterable[Rule] | None = None) -> tuple[Finding, ...]:

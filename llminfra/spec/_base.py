@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -108,6 +108,8 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
     """Plural under which objects of this kind appear in a spec path, for example ``pools``."""
 
     _origin: tuple[str, int] | None = PrivateAttr(default=None)
+    _key_line: Callable[[str], int | None] | None = PrivateAttr(default=None)
+    _declared_path: str = PrivateAttr(default="")
     _broken: bool = PrivateAttr(default=False)
     _reported: bool = PrivateAttr(default=False)
     _unchecked: bool = PrivateAttr(default=False)
@@ -250,9 +252,33 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         """Whether so much was wrong that fields may be missing or invalid; such an object cannot be planned."""
         return self._unchecked
 
-    def at(self, file: str, line: int) -> Self:
-        """Tell where the object was declared, for loaders of files other than Python."""
-        self._origin = (file, line)
+    @property
+    def has_keys(self) -> bool:
+        """Whether the lines of the object's fields are known, too."""
+        return self._key_line is not None
+
+    def key_place(self, path: str) -> tuple[str, int] | None:
+        """File and line where a field was written, or what is on the path below it; ``None``: not known, or nowhere."""
+        line = self._key_line(path) if self._key_line is not None else None
+        return None if self._origin is None or line is None else (self._origin[0], line)
+
+    @property
+    def declared_path(self) -> str:
+        """Path in the file of the mapping that declares the object; empty: not known, or the whole file."""
+        return self._declared_path
+
+    def at(
+        self, file: str, line: int, key_line: Callable[[str], int | None] | None = None, declared_path: str = ""
+    ) -> Self:
+        """Tell where the object was declared, for loaders of files other than Python.
+
+        Args:
+            file: The spec file.
+            line: 1-based line of the object.
+            key_line: Gives the line of a field, or of the deepest part of a path that starts with one.
+            declared_path: Where in the file.
+        """
+        self._origin, self._key_line, self._declared_path = (file, line), key_line, declared_path
         return self
 
 

@@ -52,6 +52,19 @@ def assignment(field: str, value: str) -> str:
     return f"{field}: {value}" if _yaml.get() else f"{field}={value}"
 
 
+def missing(cls: type[BaseModel], field: str) -> str:
+    """That a field is not there; YAML has no names of types."""
+    return f"the field {field!r} is missing" if _yaml.get() else f"{cls.__name__} needs the field {field!r}"
+
+
+def moved_into(field: str, holder: type[BaseModel], name: str) -> str:
+    """How a field is written in the object that has it."""
+    if _yaml.get():
+        kind = _kind(holder)
+        return f"move it into {field}: {{{f'kind: {kind}, ' if kind else ''}{name}: …}}"
+    return f"give it to {field}: {field}={holder.__name__}({name}=…)"
+
+
 def secret_reference() -> str:
     """How a secret is named."""
     return "{name: …}" if _yaml.get() else 'Secret(name="…")'
@@ -66,6 +79,15 @@ def literal(value: object) -> str:
             return f"[{', '.join(literal(each) for each in value)}]"
         return str(value)
     return repr(value)
+
+
+def as_written(value: object) -> str:
+    """What was given, with texts in quotes."""
+    if not _yaml.get():
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(as_written(each) for each in value)}]"
+    return "nothing" if value is None else literal(value) if isinstance(value, bool) else repr(value)
 
 
 def annotation_at(cls: type[BaseModel], loc: Sequence[int | str]) -> Any:
@@ -112,6 +134,8 @@ def how_to_write(cls: type[BaseModel], field: str, annotation: Any, value: objec
             return assignment(field, f"[{type(value).__name__}(…)]")
     if int in found and (number := _whole_number(value, alone=len(found) == 1)):
         return assignment(field, number)
+    if float in found and (share := _percentage(value)):
+        return assignment(field, share)
     if found == [str] and isinstance(value, int | float) and not isinstance(value, bool):
         return assignment(field, f'"{value}"')
     if specs and len(specs) == len(found):
@@ -125,6 +149,13 @@ def has_keys(cls: type[BaseModel], field: str) -> bool:
     """Whether a field is a mapping with keys of the user's choice."""
     info = cls.model_fields.get(field)
     return info is not None and any(get_origin(_split(each)[0]) in (dict, Mapping) for each in options(info.annotation))
+
+
+def sketch(annotation: Any) -> str:
+    """What stands in a field that has no example: of an object what it must have, else a gap."""
+    specs = [each for option in options(annotation) if _is_model(each := _split(option)[0])]
+    written = _noun(specs[0]) if specs else ""
+    return written if written and " " not in written.partition("{")[0] else "…"
 
 
 def example_of(cls: type[BaseModel], field: str) -> str:
@@ -146,6 +177,12 @@ def _whole_number(value: object, *, alone: bool) -> str:
         return str(int(thousands[1]) * 1024)
     digits = re.fullmatch(r"([0-9]{1,12})\b.*", text) if alone else None
     return digits[1] if digits else ""
+
+
+def _percentage(value: object) -> str:
+    """``90%`` is 0.9."""
+    found = re.fullmatch(r"([0-9]{1,3}) ?%", value.strip()) if isinstance(value, str) else None
+    return f"{int(found[1]) / 100:g}" if found else ""
 
 
 def _object(field: str, specs: Sequence[type[BaseModel]], value: object) -> str:
@@ -219,9 +256,18 @@ def _model(cls: type[BaseModel]) -> str:
     kind, section = _kind(cls), getattr(cls, "spec_section", "")
     if kind and section != "storage":
         return f"{{kind: {kind}, …}}"
-    return (
-        f"the name of an item of `{section}`" if section in _NAMED else f"a mapping with the fields of {cls.__name__}"
-    )
+    return f"the name of an item of `{section}`" if section in _NAMED else _fields_of(cls)
+
+
+def _fields_of(cls: type[BaseModel]) -> str:
+    """A mapping by the fields that it must have; else by the first that it may have."""
+    needed = [f"{name}: …" for name, info in cls.model_fields.items() if info.is_required()]
+    names = list(cls.model_fields)
+    more = ", …" if len(names) > _FIELDS_TOLD else ""
+    return f"{{{', '.join(needed)}}}" if needed else f"a mapping with {', '.join(names[:_FIELDS_TOLD])}{more}"
+
+
+_FIELDS_TOLD = 4
 
 
 _NAMED = frozenset({"pools", "storage", "models", "endpoints", "gateways", "async_endpoints", "batches"})

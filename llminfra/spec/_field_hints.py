@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from llminfra.spec._expectations import annotation_at, assignment, options, without_bounds
+from llminfra.spec._expectations import annotation_at, moved_into, options, without_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,32 +22,33 @@ def fix_for_unknown(
         name: The field that there is not.
         known: Those that there are.
         cls: The type of the object, whose own fields may hold what was meant.
-        data: What was given, which tells an engine or target from its alternatives.
+        data: What was given, objects or their types, which tells an engine or target from its alternatives.
     """
     if cls is not None and (place := _inside(name, cls, data or {})):
-        return f"give it to {place[0]}: {place[1]}"
+        return moved_into(*place)
     names = sorted(known)
     short = next((each for each in names if _abbreviates(name, each)), None)
     close = [short] if short else difflib.get_close_matches(name, names, n=1)
     return f"did you mean {close[0]!r}?" if close else "remove it, or see `llminfra schema`"
 
 
-def _inside(name: str, cls: type[BaseModel], data: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The field whose object has ``name``, and how to write it there."""
+def _inside(name: str, cls: type[BaseModel], data: Mapping[str, Any]) -> tuple[str, type[BaseModel], str] | None:
+    """The field whose object has what was meant, the type of the object, and what it is called there."""
     for field in cls.model_fields:
         found = [without_bounds(option) for option in options(annotation_at(cls, [field]))]
         holders = [each for each in found if isinstance(each, type) and issubclass(each, BaseModel)]
-        having = [each for each in holders if name in each.model_fields]
-        given = type(data.get(field))
+        having = {each: meant for each in holders if (meant := _meant(name, each))}
+        value = data.get(field)
+        given = value if isinstance(value, type) else type(value)
         if having and (given in having or given not in holders):
-            holder = given if given in having else having[0]
-            return field, assignment(field, _written(holder, name))
+            holder = given if given in having else next(iter(having))
+            return field, holder, having[holder]
     return None
 
 
-def _written(holder: type[BaseModel], name: str) -> str:
-    inner = assignment(name, "…")
-    return f"{{{inner}}}" if ": " in inner else f"{holder.__name__}({inner})"
+def _meant(name: str, holder: type[BaseModel]) -> str:
+    """The field of that name or abbreviation."""
+    return name if name in holder.model_fields else next((f for f in holder.model_fields if _abbreviates(name, f)), "")
 
 
 def _abbreviates(name: str, field: str) -> bool:

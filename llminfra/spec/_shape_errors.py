@@ -12,14 +12,17 @@ from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.spec._expectations import (
     REFUSED,
     annotation_at,
+    as_written,
     assignment,
     enumerated,
     example_of,
     has_keys,
     how_to_write,
+    missing,
     noun,
     options,
     secret_reference,
+    sketch,
 )
 from llminfra.spec._field_docs import field_phrase
 from llminfra.spec._field_hints import fix_for_unknown
@@ -76,9 +79,9 @@ def _one(
         owner, given = (cls, data) if len(item["loc"]) == 1 else (None, None)
         fix = fix_for_unknown(name, known, owner, given)
     elif kind == "missing":
-        code, message = "LLM_SPEC_3", f"{cls.__name__} needs the field {field!r}"
+        code, message = "LLM_SPEC_3", missing(cls, field)
         found, expected = "nothing", field_phrase(cls, field) or noun(annotation_at(cls, item["loc"]))
-        fix = f"add {assignment(field, example_of(cls, field) or '…')}"
+        fix = f"add {assignment(field, example_of(cls, field) or sketch(annotation_at(cls, item['loc'])))}"
     elif _wants_secret(cls, field) and isinstance(value, str):
         code, message = "LLM_SEC_1", "a literal stands where a Secret reference belongs"
         found = "a literal string (not shown)"
@@ -117,7 +120,7 @@ def _together(item: ErrorDetails, cls: type[BaseModel], data: Mapping[str, Any])
     fields = fields or [name for name in cls.model_fields if re.search(rf"\b{name}\b", message)]
     shown = [assignment(name, show(data[name])) for name in fields if name in data]
     either = enumerated(list(fields)) or cls.__name__
-    found = ", ".join(shown) or f"{cls.__name__} as it is"
+    found = ", ".join(shown) or (f"no {either}" if fields else f"{cls.__name__} as it is")
     return message, found, str(context.get("expected", "")), str(context.get("fix", "")) or f"change {either}"
 
 
@@ -193,7 +196,7 @@ def show(value: object) -> str:
         name = getattr(value, "name", None)
         text = f"{type(value).__name__}({f'name={name!r}, ' if isinstance(name, str) else ''}…)"
     elif isinstance(value, str | int | float | bool | list | tuple) or value is None:
-        text = repr(value)
+        text = as_written(value)
     else:
         text = f"{value!s}"
     if _SECRET_SHAPES.search(text):

@@ -123,7 +123,7 @@ MISTAKES = {
     ),
     "recursive alias": ("spec.yaml", f"{YAML}}}\ntags: &tags {{a: *tags}}\n", "LLM_REF_4", "tags.a"),
     "syntax error in Python": ("spec.py", f"{PREAMBLE}platform = Platform(name=\n", "LLM_SPEC_5", ""),
-    "syntax error in YAML": ("spec.yaml", "name: [p\nregion: us-east-1\n", "LLM_SPEC_5", ""),
+    "syntax error in YAML": ("spec.yaml", "name: [p\nregion: us-east-1\n", "LLM_SPEC_5", "name"),
     "exception in the spec": ("spec.py", f"{PREAMBLE}Platform(name=undefined)\n", "LLM_SPEC_6", ""),
     "no platform": ("spec.py", PREAMBLE, "LLM_SPEC_7", ""),
     "unknown region": ("spec.py", f'{PREAMBLE}Platform(name="p", region="us-east-9")\n', "LLM_NET_22", "region"),

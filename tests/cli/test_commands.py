@@ -99,6 +99,14 @@ def test_explain_prints_what_why_fix_and_source(run: Run) -> None:
             assert " ".join(text.split()) in page
 
 
+def test_explain_says_the_fix_in_both_languages(run: Run) -> None:
+    page = " ".join(run("explain", "LLM_FIT_26").out.split())
+    assert "Fix set Model(dtype='float16') to say" in page
+    assert "Fix in YAML set model: {dtype: float16} to say" in page
+    assert "in YAML" not in run("explain", "LLM_FIT_1").out
+    assert json.loads(run("explain", "LLM_FIT_26", "--json").out)["fix_in_yaml"].startswith("set model: {dtype")
+
+
 def test_explain_lists_every_rule_one_a_line_code_first(run: Run) -> None:
     lines = run("explain", "--list").out.splitlines()
     assert [line.split()[0] for line in lines] == [rule.code for rule in rules()]

@@ -16,6 +16,7 @@ from llminfra.spec._field_hints import fix_for_unknown
         ("instance_type", GpuPool, "did you mean 'instance_types'?"),
         ("zzz", Slo, "remove it, or see `llminfra schema`"),
         ("max_model_len", Endpoint, "give it to engine: engine=VLLM(max_model_len=…)"),
+        ("ttft_ms", Endpoint, "give it to slo: slo=Slo(time_to_first_token_ms=…)"),
         ("tensor", Endpoint, "give it to parallelism: parallelism=Parallelism(tensor=…)"),
     ],
 )
@@ -33,4 +34,4 @@ def test_the_engine_that_was_given_is_named():
 def test_a_yaml_spec_is_answered_in_yaml():
     with written_as_yaml():
         fix = fix_for_unknown("max_model_len", Endpoint.model_fields, Endpoint)
-    assert fix == "give it to engine: engine: {max_model_len: …}"
+    assert fix == "move it into engine: {kind: vllm, max_model_len: …}"

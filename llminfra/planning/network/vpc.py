@@ -79,7 +79,7 @@ def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
             "region",
             f"there is no AWS region {platform.region!r} in the catalog",
             found=platform.region,
-            expected=", ".join(regions.suggest(platform.region)),
+            expected=", ".join(regions.suggest(platform.region)) or "the code of a region",
             fix="name a region such as us-east-1",
         )
         return None

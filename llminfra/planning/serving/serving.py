@@ -27,7 +27,7 @@ from llminfra.planning.spread.parallelism import Promise
 from llminfra.planning.spread.spreads import Question
 from llminfra.planning.start.compile_cache import cacheable, check_compile_cache, compile_cache_plan
 from llminfra.planning.start.image_snapshot import image_source
-from llminfra.planning.start.startup import plan_startup
+from llminfra.planning.start.startup import plan_startup, start_as_declared
 from llminfra.planning.storage.copied_weights import copied_weights
 from llminfra.planning.storage.weights import plan_weights
 from llminfra.spec.endpoint import Autoscaling
@@ -174,7 +174,7 @@ def plan_serving(
             fix="leave preflight out",
         )
     check_start(endpoint, facts, pool, chosen, weights, resources, options, findings)
-    startup = plan_startup(
+    estimated = plan_startup(
         weights,
         layers=facts.num_layers,
         gpus=chosen.parallelism.gpus,
@@ -187,6 +187,7 @@ def plan_serving(
         kernels_cached=kernels is not None,
         kernels_cacheable=cacheable(engine, place, chosen.nodes, role=role),
     )
+    startup = start_as_declared(estimated, platform, path)
     served_name = endpoint.served_name or endpoint.model.id
     engine_adapter = adapter(engine.kind)
     job = ServingJob(

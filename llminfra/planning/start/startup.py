@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from llminfra.loading.told import text_as_declared
 from llminfra.planning.facts import number, numbers
 from llminfra.planning.plan.startup import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartChoice, StartupPlan
 from llminfra.planning.start.load_choices import OF_PODS, load_choices
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.planning.plan.infrastructure import LustrePlan
     from llminfra.planning.plan.serving import WeightsPlan
+    from llminfra.spec.platform import Platform
 
 _FILE = "cold_start"
 _MOST_ADVICE = 3
@@ -93,6 +95,17 @@ def plan_startup(
         images=images if pods else (),
         kernels=kernels,
     )
+
+
+def start_as_declared(startup: StartupPlan, platform: Platform, path: str) -> StartupPlan:
+    """The start with what would shorten it in the words of the platform's file; ``path`` is the endpoint's."""
+    loads = tuple(replace(each, needs=text_as_declared(platform, each.needs, path)) for each in startup.choices)
+    images, kernels = (
+        tuple(replace(each, needs=text_as_declared(platform, each.needs, path)) for each in choices)
+        for choices in (startup.images, startup.kernels)
+    )
+    advice = tuple(text_as_declared(platform, text, path) for text in startup.advice)
+    return replace(startup, choices=loads, images=images, kernels=kernels, advice=advice)
 
 
 def _budget(in_pod_s: float, compiling_s: float) -> tuple[int, str]:

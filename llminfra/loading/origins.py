@@ -12,14 +12,25 @@ if TYPE_CHECKING:
 
 
 def origin_of(platform: Platform, path: str) -> tuple[str, int] | None:
-    """File and line of the innermost declared object on the path; the platform's own where nothing matches."""
-    found = platform.origin
-    parts = path.split(".") if path else []
+    """File and line of the innermost declared part of the path; the platform's own where nothing matches.
+
+    In Python that is the line of an object, in YAML the line of a key.
+    """
+    return declared_part(platform, path) or platform.origin
+
+
+def declared_part(platform: Platform, path: str) -> tuple[str, int] | None:
+    """As ``origin_of``; ``None`` where nothing of the path was declared."""
+    found: tuple[str, int] | None = None
+    parts = path.replace("[", ".").replace("]", "").split(".") if path else []
     value: Any = platform
     while parts and isinstance(value, Spec):
+        found = value.key_place(".".join(parts)) or found
+        holder = value.declared_path
         value, parts = _step(value, parts)
-        if isinstance(value, Spec) and value.origin is not None:
-            found = value.origin
+        # What is only named where it is used has its fields elsewhere.
+        if isinstance(value, Spec) and (not value.has_keys or (parts and not value.declared_path.startswith(holder))):
+            found = value.origin or found
     return found
 
 
