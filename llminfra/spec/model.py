@@ -22,7 +22,8 @@ class Model(Spec):
 
     spec_section: ClassVar[str] = "models"
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+$")]
+    # The Hub's oldest ids have no organization; who leaves it out of another is told the ids that are near.
+    id: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*/)?[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     """Hugging Face id, for example ``Qwen/Qwen3-32B``."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     """Commit of the repository on the Hub, 40 hexadecimal digits and no branch, for example
@@ -41,4 +42,4 @@ class Model(Spec):
     @property
     def slug(self) -> str:
         """Name for Kubernetes objects and paths: the id without its organization, lower case."""
-        return "".join(c if c.isalnum() else "-" for c in self.id.split("/", 1)[1].lower()).strip("-")
+        return "".join(c if c.isalnum() else "-" for c in self.id.rsplit("/", 1)[-1].lower()).strip("-")

@@ -167,7 +167,7 @@ def test_an_exception_is_a_finding_at_the_users_line(tmp_path: Path, line: str) 
 
 
 def test_shape_errors_before_an_exception_are_kept(tmp_path: Path) -> None:
-    text = "from llminfra import Model\nModel(id='nothing')\nboom\n"
+    text = "from llminfra import Model\nModel(id='no thing')\nboom\n"
     assert codes(spec(tmp_path, text)) == [("LLM_SPEC_1", 2), ("LLM_SPEC_6", 3)]
 
 

@@ -171,3 +171,14 @@ def test_patterns_are_ascii(cls: type[Spec]) -> None:
     """In Unicode ``\\d`` takes what AWS refuses, and a repeated ``\\w`` takes 70 ms to compile, each time."""
     patterns = re.findall(r'"pattern": "((?:[^"\\\\]|\\\\.)*)"', json.dumps(cls.model_json_schema()))
     assert [pattern for pattern in patterns if "\\\\d" in pattern or "\\\\w" in pattern] == []
+
+
+@pytest.mark.parametrize(("name", "slug"), [("gpt2", "gpt2"), ("Qwen/Qwen3-8B", "qwen3-8b"), ("a/B.c_D", "b-c-d")])
+def test_ids_of_the_hub_may_lack_an_organization(name: str, slug: str) -> None:
+    assert Model(id=name).slug == slug
+
+
+@pytest.mark.parametrize("name", ["", "/x", "x/", "a//b", "a/b/c", "-x", "a b"])
+def test_what_is_no_id_of_the_hub_is_refused(name: str) -> None:
+    with pytest.raises(SpecError, match="id does not have the right form"):
+        Model(id=name)

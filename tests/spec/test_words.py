@@ -104,7 +104,7 @@ def only(make: Callable[[], Spec]) -> Diagnostic:
             "write 10.0.0.0/16",
         ),
         (
-            lambda: Model(id="Qwen3-8B"),
+            lambda: Model(id="Qwen 3 8B"),
             "Hugging Face id, for example Qwen/Qwen3-32B",
             'write it like id="Qwen/Qwen3-32B"',
         ),
