@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
+from llminfra.planning.memory.attention_backend import flashinfer_gib
 from llminfra.planning.memory.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.forward_peak import Batch, held_by_all_reduce
 from llminfra.planning.memory.kv_plan import CachePlan
@@ -159,6 +160,7 @@ def beside_gib(
         "counts for penalties": 0.0 if profile.counts_consumed else states,
         "warming up the sampler": max(0.0, later - activation),
         "fragments of MXFP4 kernels": _fragments_gib(settings, profile, gpu),
+        "FlashInfer's workspace": flashinfer_gib(facts, profile, settings, gpu),
     }
 
 
@@ -254,7 +256,5 @@ def _explain(
     if held:
         lines.append(f"all-reduced tensors {held:.2f} GiB: this release keeps them until the profiling run ends")
     parts = {name: gib for name, gib in beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}
-    lines += [
-        f"{name} {gib:.2f} GiB for {settings.max_num_seqs} sequences, outside the budget" for name, gib in parts.items()
-    ]
+    lines += [f"{name} {gib:.2f} GiB, outside the budget" for name, gib in parts.items()]
     return tuple(lines)
