@@ -9,14 +9,17 @@ from llminfra import (
     Autoscaling,
     BatchInference,
     BatchQueue,
+    Cluster,
     Endpoint,
     GpuPool,
     Model,
+    ModelBucket,
     Network,
     Observability,
     Platform,
     Reservation,
     SageMaker,
+    SageMakerAsync,
     SpecError,
 )
 from llminfra.diagnostics import Diagnostic
@@ -25,6 +28,8 @@ from tests.spec.types import EVERY_TYPE
 
 POOL = GpuPool(name="l4", instance_types=["g6.12xlarge"])
 MODEL = Model(id="Qwen/Qwen3-8B")
+ADMIN = "arn:aws:iam::111122223333:role/platform-admin"
+GROUP = "arn:aws:resource-groups:us-east-1:111122223333:group/gpus"
 
 
 def chat(**fields: object) -> Endpoint:
@@ -34,6 +39,14 @@ def chat(**fields: object) -> Endpoint:
 def batch(**fields: object) -> BatchInference:
     queue = BatchQueue(instance_types=["g6.12xlarge"])
     return BatchInference(name="b", model=MODEL, engine=VLLM(), on=queue, **fields)
+
+
+def answers(output: str) -> SageMakerAsync:
+    return SageMakerAsync(instance_type="ml.g6e.xlarge", output=output)
+
+
+def nightly(schedule: str) -> BatchInference:
+    return batch(input="s3://acme/in", output="s3://acme/out", schedule=schedule)
 
 
 def only(make: Callable[[], Spec]) -> Diagnostic:
@@ -116,7 +129,7 @@ def only(make: Callable[[], Spec]) -> Diagnostic:
         (
             lambda: SageMaker(instance_type="g5.xlarge"),
             "Instance type, for example ml.p5.48xlarge",
-            'write it like instance_type="ml.p5.48xlarge"',
+            'write instance_type="ml.g5.xlarge"',
         ),
     ],
 )
@@ -141,12 +154,46 @@ def test_what_would_work_and_how_to_write_it(make: Callable[[], Spec], expected:
             "grafana='managed'",
             'set prometheus="managed", or grafana="in-cluster"',
         ),
+        (
+            Reservation,
+            "neither reservation_id nor resource_group_arn",
+            "name the reservation, for example reservation_id='cr-0123456789abcdef0'",
+        ),
+        (
+            lambda: Reservation(reservation_id="cr-0123456789abcdef0", resource_group_arn=GROUP),
+            f"reservation_id='cr-0123456789abcdef0', resource_group_arn='{GROUP}'",
+            "leave one of the two out",
+        ),
     ],
 )
 def test_fields_that_contradict_one_another_are_named(make: Callable[[], Spec], found: str, fix: str) -> None:
     item = only(make)
     assert (item.found, item.fix) == (found, fix)
     assert item.expected
+
+
+@pytest.mark.parametrize(
+    ("make", "fix"),
+    [
+        (lambda: ModelBucket(name="Acme_Größe"), 'write name="acme-grosse"'),
+        (lambda: Cluster(version=" 1.35 "), 'write version="1.35"'),
+        (lambda: answers("acme-answers/chat/"), 'write output="s3://acme-answers/chat"'),
+        (lambda: answers("s3://acme-answers/chat/"), 'write output="s3://acme-answers/chat"'),
+        (lambda: nightly("30 2 * * *"), 'write schedule="cron(30 2 * * ? *)"'),
+        (lambda: nightly("30 2 * * mon-fri"), 'write schedule="cron(30 2 ? * MON-FRI *)"'),
+        # A crontab counts days of the week otherwise: no guess.
+        (lambda: nightly("30 2 * * 1"), 'write it like schedule="cron(0 2 * * ? *)"'),
+        (lambda: Cluster(admin_role_arns=["admin"]), f'write it like admin_role_arns=["{ADMIN}"]'),
+    ],
+)
+def test_the_fix_is_what_the_user_meant(make: Callable[[], Spec], fix: str) -> None:
+    assert only(make).fix == fix
+
+
+def test_what_is_proposed_is_taken() -> None:
+    assert nightly("cron(30 2 ? * MON-FRI *)").schedule
+    assert answers("s3://acme-answers/chat").output
+    assert ModelBucket(name="acme-grosse").name
 
 
 @pytest.mark.parametrize("cls", EVERY_TYPE, ids=lambda cls: cls.__name__)
