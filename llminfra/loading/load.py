@@ -64,7 +64,7 @@ def load_all(paths: Iterable[Path]) -> Loaded:
     parts = [load(path) for path in dict.fromkeys(paths)]
     platforms = tuple(platform for part in parts for platform in part.platforms)
     diagnostics = [item for part in parts for item in part.diagnostics]
-    return Loaded(platforms, (*diagnostics, *_same_names(platforms)))
+    return Loaded(platforms, (*diagnostics, *_same_names(platforms), *_same_buckets(platforms)))
 
 
 def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
@@ -86,6 +86,32 @@ def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
             file=file,
             line=line,
         )
+
+
+def _same_buckets(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
+    """A bucket's name is taken in all of AWS: the second platform that creates it fails when it is applied."""
+    first: dict[str, Platform] = {}
+    for platform in platforms:
+        for bucket in platform.storage:
+            if bucket.broken or bucket.kind != "bucket" or bucket.existing:
+                continue
+            other = first.setdefault(bucket.name, platform)
+            if other.name == platform.name:
+                continue
+            file, line = bucket.origin or platform.origin or (None, None)
+            yield Diagnostic(
+                code="LLM_SPEC_4",
+                severity=Severity.ERROR,
+                path=f"platforms.{platform.name}.storage.{bucket.name}",
+                message=f"platforms {other.name!r} and {platform.name!r} both create this bucket, and its name is one "
+                "in all of AWS",
+                found=bucket.name,
+                expected="a name of its own for each platform",
+                fix=f"name it {bucket.name}-{platform.region} here, or set existing=True where it is read only",
+                file=file,
+                line=line,
+                runtime_message="BucketAlreadyExists: The requested bucket name is not available",
+            )
 
 
 def _no_platform(path: Path) -> Diagnostic:

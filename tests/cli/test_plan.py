@@ -263,3 +263,21 @@ def test_warnings_of_rules_stand_under_the_plan_unless_they_are_accepted(workdir
 def test_the_rules_that_plan_runs_are_those_of_the_registry() -> None:
     wanted = [rule.code for rule in rules() if rule.looks_at is LooksAt.PLAN and rule.check is not None]
     assert sorted(rule.code for rule in plan_rules()) == sorted(wanted)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["plan", "spec.py"], ["explain", "--list"]])
+def test_a_full_disk_is_no_traceback(arguments: list[str], workdir: Path) -> None:
+    write(workdir, GOOD)
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "llminfra", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=workdir,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    assert done.returncode == 1
+    assert done.stderr == "llminfra: cannot write: No space left on device\n"

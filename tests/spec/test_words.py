@@ -10,8 +10,10 @@ from llminfra import (
     BatchInference,
     BatchQueue,
     Cluster,
+    CustomServer,
     Endpoint,
     GpuPool,
+    Image,
     Model,
     ModelBucket,
     Network,
@@ -212,3 +214,11 @@ def test_a_token_in_a_list_is_not_shown() -> None:
     token = "hf_" + "abcdEFGH1234ijklMNOP"
     item = only(lambda: Platform(name="p", region="us-east-1", tags=[token]))
     assert token not in str(item)
+
+
+def test_a_mistyped_placeholder_is_corrected() -> None:
+    image = Image(repository="acme/server", tag="v1")
+    item = only(lambda: CustomServer(image=image, args=["--model={modl}"]))
+    assert item.fix == "did you mean {model}?"
+    # Other braces are the server's own.
+    assert CustomServer(image=image, args=['{"model": 1}', "{{model}}", "{x}", "${HOME}", "{model}", "{port}"])
