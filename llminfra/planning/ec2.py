@@ -17,6 +17,7 @@ from llminfra.planning.ec2_checks import (
     check_scaling,
 )
 from llminfra.planning.machines import machine, one_machine, report_idle_gpus, zones_of
+from llminfra.planning.pool_checks import check_block
 from llminfra.planning.serving import plan_serving
 from llminfra.planning.serving_plan import Ec2EndpointPlan, Ec2Group, ServingPlan
 from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
@@ -61,6 +62,7 @@ def _plan(
         return None
     zones = check_reservation_zones(endpoint, on, zones, findings)
     check_certificate(endpoint, on, platform, findings)
+    check_block(on, f"endpoints.{endpoint.name}.on.capacity", pool.main_type.name, findings)
     image = machine_image("x86_64" if pool.main_type.arch == "amd64" else "arm64")
     if image is None and on.ami_id is None:
         findings.error(

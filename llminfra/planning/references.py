@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from llminfra.spec.ec2 import Ec2
 from llminfra.spec.gpu_pool import GpuPool
 from llminfra.spec.storage import LocalNvme
 
@@ -24,6 +25,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
     _unique("gateways", platform.gateways, findings)
     _unique("async_endpoints", platform.async_endpoints, findings)
     _unique("batches", platform.batches, findings)
+    _unique_addresses(platform, findings)
     pool_names = [pool.name for pool in platform.pools if not pool.broken]
     for endpoint in platform.workloads:
         if endpoint.broken:
@@ -36,7 +38,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 f"endpoints.{endpoint.name}.on",
                 "the endpoint runs on a pool that is not part of this platform",
                 found=f"pool {on.name!r}",
-                expected=f"one of: {', '.join(pool_names) or 'no pool is declared'}",
+                expected=f"one of: {', '.join(pool_names)}" if pool_names else "a pool of the platform, which has none",
                 fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
             )
         weights = endpoint.weights.source if isinstance(endpoint.weights, LocalNvme) else endpoint.weights
@@ -50,7 +52,9 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 f"the {'weights' if field == 'weights' else 'compiled kernels'} lie on storage that is not part of "
                 "this platform",
                 found=f"storage {item.name!r}",
-                expected=f"one of: {', '.join(item.name for item in platform.storage) or 'no storage is declared'}",
+                expected=f"one of: {', '.join(item.name for item in platform.storage)}"
+                if platform.storage
+                else "storage of the platform, which has none",
                 fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
             )
     if platform.cluster is None and platform.pools:
@@ -83,6 +87,33 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 found=f"bucket {item.source.name!r}",
                 expected="a ModelBucket of the same platform",
                 fix="add the bucket to Platform(storage=[…]); existing=True if it is already there",
+            )
+
+
+def _unique_addresses(platform: Platform, findings: Findings) -> None:
+    """Two load balancers cannot have one name of a zone; where users make the name, they may share it between both."""
+    named = [
+        (item.on.domain_name, item, f"endpoints.{item.name}.on.domain_name")
+        for item in platform.workloads
+        if not item.broken and isinstance(item.on, Ec2) and not item.on.broken and item.on.hosted_zone_id
+    ]
+    named += [
+        (item.hostname, item, f"gateways.{item.name}.hostname")
+        for item in platform.gateways
+        if not item.broken and item.hostname is not None and item.hosted_zone_id
+    ]
+    first: dict[str, str] = {}
+    for address, item, path in named:
+        if (other := first.setdefault(address, path)) != path:
+            findings.error(
+                "LLM_SPEC_4",
+                item,
+                path,
+                f"this name is made twice in Route 53: the other is {other}",
+                found=address,
+                expected="a name of its own",
+                fix="give each its own, or put endpoints of one cluster behind one Gateway",
+                runtime_message="InvalidChangeBatch: Tried to create resource record set … but it already exists",
             )
 
 

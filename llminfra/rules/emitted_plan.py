@@ -137,8 +137,8 @@ RULES = (
         "LLM_CAP_27",
         "System nodes fit the AMI of system nodes",
         looks_at=_PLAN,
-        why="An arm64 instance does not boot the x86_64 AMI.",
-        fix="use an x86_64 type",
+        why="An arm64 instance does not boot the x86_64 AMI, which has no GPU drivers either.",
+        fix="use an x86_64 type without GPUs",
         source=("AWS EKS User Guide: AMI types",),
     ),
     emitted(
@@ -182,6 +182,35 @@ RULES = (
         why="In extended support an hour of control plane costs six times as much, and an upgrade is due at once.",
         fix="use the version that the finding names",
         source=("Amazon EKS pricing; AWS EKS User Guide: Kubernetes release calendar",),
+    ),
+    emitted(
+        "LLM_CAP_38",
+        "AWS sells capacity blocks of the instance family",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Capacity blocks exist for families of EC2 UltraClusters; a launch template that asks for one of another "
+        "family starts nothing. Families are added, so this is a warning.",
+        fix="use another way to buy, or another family",
+        source=("Amazon EC2 User Guide: Capacity Blocks for ML, supported instance types and Regions",),
+    ),
+    emitted(
+        "LLM_CAP_39",
+        "Controllers have nodes",
+        looks_at=_PLAN,
+        why="CoreDNS, the autoscaler, Prometheus and all operators run on the system nodes; GPU nodes are tainted. "
+        "Without any, nothing starts the first GPU node.",
+        fix="set the minimum of system_nodes to 2",
+        source=(
+            "aws/karpenter-provider-aws website: getting-started: Karpenter runs on nodes that it does not manage",
+        ),
+    ),
+    emitted(
+        "LLM_CAP_45",
+        "What starts a pool's nodes is in the cluster",
+        looks_at=_PLAN,
+        why="A NodePool without Karpenter is an object that nobody reads: its pods stay Pending.",
+        fix="leave provisioner out, or choose Karpenter as the cluster's autoscaler",
+        source=("aws/karpenter-provider-aws website: concepts/nodepools.md",),
     ),
     emitted(
         "LLM_STO_20",
