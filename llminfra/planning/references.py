@@ -92,7 +92,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
 
 def _unique_addresses(platform: Platform, findings: Findings) -> None:
     """Two load balancers cannot have one name of a zone; where users make the name, they may share it between both."""
-    named = [
+    named: list[tuple[str, Spec, str]] = [
         (item.on.domain_name, item, f"endpoints.{item.name}.on.domain_name")
         for item in platform.workloads
         if not item.broken and isinstance(item.on, Ec2) and not item.on.broken and item.on.hosted_zone_id
