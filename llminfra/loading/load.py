@@ -52,7 +52,7 @@ def load(path: Path) -> Loaded:
         raise UsageError(msg)
     if not platforms and not diagnostics:
         diagnostics = [_no_platform(path)]
-    return Loaded(sound_parts(platforms), tuple(diagnostics))
+    return Loaded(sound_parts(platforms), (*diagnostics, *_same_buckets(platforms)))
 
 
 def load_all(paths: Iterable[Path]) -> Loaded:
@@ -64,7 +64,7 @@ def load_all(paths: Iterable[Path]) -> Loaded:
     parts = [load(path) for path in dict.fromkeys(paths)]
     platforms = tuple(platform for part in parts for platform in part.platforms)
     diagnostics = [item for part in parts for item in part.diagnostics]
-    return Loaded(platforms, (*diagnostics, *_same_names(platforms), *_same_buckets(platforms)))
+    return Loaded(platforms, (*diagnostics, *_same_names(platforms)))
 
 
 def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
@@ -89,7 +89,10 @@ def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
 
 
 def _same_buckets(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
-    """A bucket's name is taken in all of AWS: the second platform that creates it fails when it is applied."""
+    """A bucket's name is taken in all of AWS: the second platform of a file that creates it fails when it is applied.
+
+    Platforms of other files may be other people's, or examples.
+    """
     first: dict[str, Platform] = {}
     for platform in platforms:
         for bucket in platform.storage:
