@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import SpecError
+from llminfra.planning.closed_network import check_closed_network
 from llminfra.planning.cluster import plan_cluster
 from llminfra.planning.cost import check_budget, plan_costs
 from llminfra.planning.disaggregation import plan_routers
@@ -61,6 +62,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     wake_s = {item.name: item.startup.estimate_s for item in served if item.min_replicas == 0}
     async_endpoints = plan_async(platform, network, endpoints, findings, wake_s=wake_s)
     batches = plan_batches(platform, network, findings)
+    check_closed_network(platform, network, cluster, endpoints, ec2, batches, findings)
     bedrock = plan_bedrock(platform, findings)
     costs = (
         *plan_costs(platform, network, cluster, pools, lustre),

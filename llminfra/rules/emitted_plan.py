@@ -77,6 +77,29 @@ RULES = (
         source=(f"{_VPC}: RFC 1918 is recommended", "RFC 6598 (100.64.0.0/10)"),
     ),
     emitted(
+        "LLM_NET_28",
+        "A closed network reaches the images and weights of what it serves",
+        looks_at=_PLAN,
+        why="Without NAT there are endpoints for ECR and S3 of the region alone. Docker Hub, public.ecr.aws, PyPI and "
+        "the Hugging Face Hub have none: containers wait for their image for ever.",
+        fix="copy the image to ECR of the region and name it with Image(…), and the weights to a bucket",
+        source=(
+            "Amazon EKS User Guide: deploy private clusters with limited internet access",
+            "Amazon ECR User Guide: interface VPC endpoints: public repositories are not supported",
+        ),
+    ),
+    emitted(
+        "LLM_NET_29",
+        "A closed network reaches the images of the cluster's controllers",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Karpenter, Prometheus, device plugins and operators come from public registries. llminfra does not mirror "
+        "them: nodes of a closed network need a mirror that their containerd is told of, or a route that is made "
+        "elsewhere.",
+        fix="mirror the registries, or set nat='single'; waive it once a mirror or a route is there",
+        source=("Amazon EKS User Guide: deploy private clusters with limited internet access",),
+    ),
+    emitted(
         "LLM_CAP_20",
         "Instance types exist",
         looks_at=_PLAN,
