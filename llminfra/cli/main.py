@@ -11,6 +11,7 @@ from llminfra.cli.plain_call import PlainCall, plain_call
 from llminfra.cli.process import leave, prepare
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
 
+_INTERRUPTED = 130
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -61,8 +62,10 @@ def _run(words: list[str], call: PlainCall | None) -> int:
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("llminfra: interrupted\n")
-        return 130
+        return _INTERRUPTED
     except SystemExit as stop:
+        if stop.code == _INTERRUPTED:  # typer's way of telling
+            sys.stderr.write("llminfra: interrupted\n")
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except SpecError as error:
         from llminfra.cli.findings import print_findings  # only on failure
