@@ -187,11 +187,7 @@ class EngineRelease(Struct, frozen=True):
         Takes names as Prometheus shows them: ``vllm:num_preemptions_total``, ``…_seconds_bucket``. Metrics that the
         release shows only with ``--show-hidden-metrics-for-version`` are not known.
         """
-        return any(
-            name == base + suffix or (kind == "counter" and base.endswith("_total") and name == base)
-            for base, kind in self._metrics(hidden=False)
-            for suffix in _SUFFIXES[kind]
-        )
+        return name in _exposed(self.engine, self.version)
 
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics as the release declares them (Prometheus adds ``_total``, ``_bucket`` and the like)."""
@@ -314,6 +310,15 @@ class EngineRelease(Struct, frozen=True):
             for kind, text in kinds.items()
             if any(first <= self._index <= last for first, last in _spans(text))
         ]
+
+
+@cache
+def _exposed(engine: EngineName, version: str) -> frozenset[str]:
+    """Every time series of a release, asked for by each alert of each endpoint."""
+    release = engine_release(engine, version)
+    known = release._metrics(hidden=False) if release else []  # noqa: SLF001  # the same module
+    names = {base + suffix for base, kind in known for suffix in _SUFFIXES[kind]}
+    return frozenset(names | {base for base, kind in known if kind == "counter" and base.endswith("_total")})
 
 
 @cache
