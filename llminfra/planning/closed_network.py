@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import regions
 from llminfra.spec.engines.base import LlmEngine
+from llminfra.spec.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
     from llminfra.planning.endpoint_plan import EndpointPlan
     from llminfra.planning.findings import Findings
-    from llminfra.planning.infrastructure_plan import ClusterPlan, NetworkPlan
+    from llminfra.planning.infrastructure_plan import ClusterPlan
     from llminfra.planning.serving_plan import Ec2EndpointPlan
     from llminfra.planning.targets.plans import BatchPlan
     from llminfra.spec._base import Spec
@@ -25,7 +26,6 @@ _CODE = "LLM_NET_28"
 
 def check_closed_network(
     platform: Platform,
-    network: NetworkPlan,
     cluster: ClusterPlan | None,
     endpoints: Iterable[EndpointPlan],
     ec2: Iterable[Ec2EndpointPlan],
@@ -33,7 +33,9 @@ def check_closed_network(
     findings: Findings,
 ) -> None:
     """Report what would wait for ever for an image or for weights; a VPC that is already there may have a way out."""
-    if network.nat != "none" or network.existing_vpc_id is not None:
+    # The declaration, because the plan of a network with errors is a placeholder without NAT.
+    network = platform.network
+    if not isinstance(network, Network) or network.broken or network.nat != "none":
         return
     for pods in endpoints:
         _check_image(pods.spec, f"{pods.declared_path}.engine.image", pods.invocation, platform, findings)

@@ -62,7 +62,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     wake_s = {item.name: item.startup.estimate_s for item in served if item.min_replicas == 0}
     async_endpoints = plan_async(platform, network, endpoints, findings, wake_s=wake_s)
     batches = plan_batches(platform, network, findings)
-    check_closed_network(platform, network, cluster, endpoints, ec2, batches, findings)
+    check_closed_network(platform, cluster, endpoints, ec2, batches, findings)
     bedrock = plan_bedrock(platform, findings)
     costs = (
         *plan_costs(platform, network, cluster, pools, lustre),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from llminfra.engines.job import Role
 from llminfra.spec.ec2 import Ec2
 from llminfra.spec.gpu_pool import GpuPool
 from llminfra.spec.storage import LocalNvme
@@ -22,6 +23,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
     _unique("pools", platform.pools, findings)
     _unique("storage", platform.storage, findings)
     _unique("endpoints", platform.workloads, findings)
+    _unique_roles(platform, findings)
     _unique("gateways", platform.gateways, findings)
     _unique("async_endpoints", platform.async_endpoints, findings)
     _unique("batches", platform.batches, findings)
@@ -88,6 +90,24 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 expected="a ModelBucket of the same platform",
                 fix="add the bucket to Platform(storage=[…]); existing=True if it is already there",
             )
+
+
+def _unique_roles(platform: Platform, findings: Findings) -> None:
+    """The roles of a disaggregated endpoint are workloads with names of their own."""
+    named = {item.name: item for item in platform.workloads if not item.broken}
+    for item in named.values():
+        for role in get_args(Role) if item.disaggregation is not None else ():
+            other = named.get(f"{item.name}-{role}")
+            if other is not None:
+                findings.error(
+                    "LLM_SPEC_4",
+                    other,
+                    f"endpoints.{other.name}",
+                    f"the {role} role of endpoint {item.name!r} has this name already",
+                    found=other.name,
+                    expected="a name of its own",
+                    fix=f"rename the endpoint {other.name!r}",
+                )
 
 
 def _unique_addresses(platform: Platform, findings: Findings) -> None:

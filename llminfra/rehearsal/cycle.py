@@ -136,9 +136,7 @@ def _not_rendered(session: Session) -> list[str]:
     ]
     if not names:
         return []
-    return [
-        f"objects of {', '.join(sorted(set(names)))}: charts are fetched at apply time; keys of values are known"
-    ]
+    return [f"objects of {', '.join(sorted(set(names)))}: charts are fetched at apply time; keys of values are known"]
 
 
 @contextmanager

@@ -74,6 +74,11 @@ def test_a_way_out_is_no_finding(network: Network | ExistingNetwork) -> None:
     assert not {"LLM_NET_28", "LLM_NET_29"} & {code for code, _ in said(None, network)}
 
 
+def test_a_network_with_errors_has_no_further_ones() -> None:
+    broken = Network(cidr="10.0.0.0/28")
+    assert [code for code, _ in said(None, broken)] == ["LLM_NET_24"]
+
+
 def test_a_batch_brings_its_runner() -> None:
     queue = BatchQueue(instance_types=["g6e.xlarge"])
     night = BatchInference(

@@ -1,4 +1,4 @@
-from llminfra import VLLM, Ec2, Endpoint, GpuPool, Lustre, Model, ModelBucket, Platform
+from llminfra import VLLM, Disaggregation, Ec2, Endpoint, GpuPool, Lustre, Model, ModelBucket, Platform
 from llminfra.planning.findings import Findings
 from llminfra.planning.references import check_references
 
@@ -58,3 +58,11 @@ def test_one_name_is_made_once_in_a_zone() -> None:
     own = on.model_copy(update={"hosted_zone_id": None})
     shared = [item.model_copy(update={"on": own}) for item in (blue, green)]
     assert codes(Platform(name="p", region="us-east-1", endpoints=shared)) == []
+
+
+def test_a_role_has_its_name_to_itself() -> None:
+    chat = Endpoint(name="chat", model=MODEL, engine=VLLM(), on=POOL, disaggregation=Disaggregation())
+    other = Endpoint(name="chat-decode", model=MODEL, engine=VLLM(), on=POOL)
+    assert codes(Platform(name="p", region="us-east-1", pools=[POOL], endpoints=[chat, other])) == [
+        ("LLM_SPEC_4", "endpoints.chat-decode")
+    ]

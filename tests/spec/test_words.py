@@ -13,6 +13,7 @@ from llminfra import (
     CustomServer,
     Endpoint,
     GpuPool,
+    Guardrail,
     Image,
     Model,
     ModelBucket,
@@ -222,3 +223,20 @@ def test_a_mistyped_placeholder_is_corrected() -> None:
     assert item.fix == "did you mean {model}?"
     # Other braces are the server's own.
     assert CustomServer(image=image, args=['{"model": 1}', "{{model}}", "{x}", "${HOME}", "{model}", "{port}"])
+
+
+@pytest.mark.parametrize(
+    "key", ["llminfra.io/pool", "kubernetes.io/arch", "beta.kubernetes.io/os", "karpenter.sh/nodepool"]
+)
+def test_labels_that_others_write_are_refused(key: str) -> None:
+    item = only(lambda: GpuPool(name="l4", instance_types=["g6.xlarge"], labels={key: "x"}))
+    assert item.fix == f"write 'acme.com/{key.rpartition('/')[2]}', with your own domain"
+    free = {"acme.com/team": "x", "team": "x", "node.kubernetes.io/team": "x"}
+    assert GpuPool(name="l4", instance_types=["g6.xlarge"], labels=free).labels == free
+
+
+def test_namespaces_and_kinds_of_personal_data_are_those_that_exist() -> None:
+    assert only(lambda: chat(allow_from_namespaces=["Not Valid"])).fix == 'write it like allow_from_namespaces=["web"]'
+    assert only(lambda: Guardrail(anonymize=["E-MAIL"])).fix == "did you mean 'EMAIL'?"
+    both = only(lambda: Guardrail(anonymize=["EMAIL"], block=["EMAIL"]))
+    assert both.fix == "take EMAIL out of anonymize or out of block"
