@@ -52,7 +52,8 @@ def load(path: Path) -> Loaded:
         raise UsageError(msg)
     if not platforms and not diagnostics:
         diagnostics = [_no_platform(path)]
-    return Loaded(sound_parts(platforms), (*diagnostics, *_same_buckets(platforms)))
+    sound = sound_parts(platforms)
+    return Loaded(sound, (*diagnostics, *_same_buckets(sound)))
 
 
 def load_all(paths: Iterable[Path]) -> Loaded:
