@@ -357,6 +357,10 @@ def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:
     older = [item for item in versions if not wanted or _numbers(item) <= wanted]
     newer = [item for item in versions if item not in older]
     found = [*reversed(older[-3:])]
+    # A line without its patch means the newest patch of it.
+    line = [item for item in newer if wanted and _numbers(item)[: len(wanted)] == wanted]
+    if line or (found and _numbers(found[0])[: len(wanted)] == wanted != _numbers(found[0])):
+        return tuple([*reversed(line), *found][:3])
     # The release after it may be what was meant; the third is then older still.
     found[1:1] = newer[:1] if found else newer[:3]
     return tuple(found[:3])

@@ -126,7 +126,7 @@ class Endpoint(Spec):
     """Requests of full context length that one replica must hold at once; ``None``: one."""
     slo: Slo | None = None
     """Latency targets."""
-    served_name: str | None = None
+    served_name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """Model name in the API; ``None``: the model's id."""
     api_key: Secret | None = None
     """Reference to the API key that callers present."""

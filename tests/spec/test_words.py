@@ -23,6 +23,7 @@ from llminfra import (
     Reservation,
     SageMaker,
     SageMakerAsync,
+    Secret,
     SpecError,
 )
 from llminfra.diagnostics import Diagnostic
@@ -240,3 +241,20 @@ def test_namespaces_and_kinds_of_personal_data_are_those_that_exist() -> None:
     assert only(lambda: Guardrail(anonymize=["E-MAIL"])).fix == "did you mean 'EMAIL'?"
     both = only(lambda: Guardrail(anonymize=["EMAIL"], block=["EMAIL"]))
     assert both.fix == "take EMAIL out of anonymize or out of block"
+
+
+@pytest.mark.parametrize(
+    ("make", "fix"),
+    [
+        (lambda: Image(repository="vllm/vllm-openai"), "set tag or digest"),
+        (lambda: Image(repository="a.b:5000/vllm:v1", tag="v1"), "write repository='a.b:5000/vllm' and tag='v1'"),
+        (lambda: Secret(name="acme/key", key=""), "give key at least 1 character"),
+        (lambda: chat(served_name=""), "give served_name at least 1 character"),
+    ],
+)
+def test_what_the_charts_would_refuse_is_refused_before(make: Callable[[], Spec], fix: str) -> None:
+    assert only(make).fix == fix
+
+
+def test_a_port_of_a_registry_is_no_tag() -> None:
+    assert Image(repository="a.b:5000/vllm", digest=f"sha256:{'0' * 64}")
