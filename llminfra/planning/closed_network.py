@@ -94,7 +94,6 @@ def _check_hub(spec: Spec, path: str, kind: str, findings: Findings) -> None:
         found="no storage, with nat='none'",
         expected="weights in a bucket",
         fix="declare a ModelBucket and copy the model there from a machine that reaches the Hub; or set nat='single'",
-        runtime_message="requests.exceptions.ConnectionError: Network is unreachable (huggingface.co)",
     )
 
 
@@ -107,5 +106,5 @@ def _warn_of_controllers(platform: Platform, findings: Findings) -> None:
         found="nat='none' with a cluster",
         expected="a mirror in ECR of the region that the nodes' containerd is told of, or a route of your own",
         fix="mirror the registries of the charts that `llminfra check` lists under 'not run', or set nat='single'",
-        runtime_message="ImagePullBackOff of karpenter, prometheus-operator, nvidia-device-plugin",
+        runtime_message="ImagePullBackOff",
     )

@@ -77,7 +77,7 @@ def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> Clus
             found=f"at least {spec.system_nodes.nodes[0]}",
             expected="at least 1, better 2",
             fix=f"set nodes=(2, {max(4, spec.system_nodes.nodes[1])})",
-            runtime_message="0/0 nodes are available",
+            runtime_message="no nodes available to schedule pods",
         )
     return ClusterPlan(
         name=platform.name,

@@ -52,5 +52,4 @@ def check_block(spec: GpuPool | Ec2, path: str, instance_type: str, findings: Fi
         found=f"CapacityBlock for {instance_type}",
         expected=", ".join(quotas.capacity_block_families()),
         fix="use OnDemand(), Spot() or Reservation(…), or ignore this if AWS sells such blocks since",
-        runtime_message="InvalidParameterValue: the market type capacity-block is not supported for the instance type",
     )
