@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from llminfra.planning.spread.spreads import Question
 
 _TOLD = 3
+_MARGIN_TOLD = 1.05
+"""From this factor on the longest context that starts and the one that is proposed are told apart."""
 _CODES = {"LLM_MEM_1": "LLM_FIT_1", "LLM_MEM_2": "LLM_FIT_1", "LLM_MEM_3": "LLM_FIT_9"}
 NOTHING = "no change of a setting, and no instance type of the catalog, holds it: use a smaller or quantized model"
 
@@ -87,7 +89,9 @@ def _changes(question: Question, tried: tuple[Candidate, ...], code: str, *, kno
     if code == "LLM_FIT_12" and held:
         fixes.append(f"lower concurrency to at most {held:,}, which is what one replica holds, and add replicas")
     elif code in {"LLM_FIT_9", "LLM_FIT_12"} and (length := longest(question, tried)) is not None:
-        fixes.append(f"set max_model_len to at most {length:,}")
+        most = max((option.fit.estimated_max_len or 0 for option in tried), default=0)
+        margin = ", which leaves room for the estimate's error" if most >= _MARGIN_TOLD * length else ""
+        fixes.append(f"set max_model_len to at most {length:,}{margin}")
     return fixes
 
 
