@@ -1,7 +1,6 @@
 import datetime as dt
 
 import pytest
-from llminfra.rules.replicas import rollout_has_room
 
 from llminfra import (
     VLLM,
@@ -20,6 +19,7 @@ from llminfra import (
 )
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
+from llminfra.rules.replicas import rollout_has_room
 from llminfra.rules.run import run_plan
 
 DAY = dt.date(2026, 11, 23)
@@ -82,7 +82,7 @@ def test_context_too_long_for_the_cache_names_a_length_that_works() -> None:
     (finding,) = refused(Endpoint(name="a", model=model, engine=VLLM(max_model_len=40_000), on=one), pools=(one,))
     assert finding.code == "LLM_FIT_9"
     assert "max_model_len" in finding.fix
-    length = int(finding.fix.split("at most ")[1].split(";")[0].replace(",", ""))
+    length = int(finding.fix.split("at most ")[1].split(", which")[0].replace(",", ""))
     fixed = planned(Endpoint(name="a", model=model, engine=VLLM(max_model_len=length), on=one), pools=(one,))
     assert fixed.endpoints[0].fit.fits is True
 
