@@ -76,6 +76,15 @@ def test_callers_in_step_wait_as_long_as_a_scheduler_lets_them() -> None:
     assert all(0.5 < ratio < 2 for ratio in ratios)
 
 
+@pytest.mark.parametrize("budget", [512, 2048, 8192])
+def test_who_is_alone_is_in_step_with_nobody(budget: int) -> None:
+    """Also with a prompt of many steps, each of which has a part of it."""
+    steps = steps_of(server(LLAMA_8B, "a100-80gb", 1, budget), 8000, 200, 1)
+    apart, together, seen = steady(steps, 1), steady(steps, 1, in_step=True), play(steps, 1)
+    assert together.first_s == pytest.approx(apart.first_s)
+    assert together.first_s == pytest.approx(seen.first_s, rel=0.15)
+
+
 def at(callers: int, prompt: int = 1024, answer: int = 256, **options: bool) -> PerformanceEstimate:
     load = Load(prompt_tokens=prompt, output_tokens=answer, concurrency=callers, **options)
     return server(LLAMA_70B, "h100", 8, 8192).estimate(load)
