@@ -106,6 +106,14 @@ def test_the_worst_first_token_waits_for_the_prompts_of_all_callers() -> None:
     assert many.ttft_worst_ms == pytest.approx(32 * eight.ttft_worst_ms, rel=0.2), "and 256 take 32 of them"
 
 
+def test_the_last_of_those_that_come_at_once_is_told_where_it_waits_longer_than_the_mean() -> None:
+    """A few short prompts that come into an idle replica wait for nobody's answers."""
+    short, long = at(2, prompt=50), at(8)
+    assert short.ttft_worst_ms < short.ttft_ms
+    assert "at the same moment" not in short.first_token_why
+    assert f"{long.ttft_worst_ms:,.0f} ms for the last of 8 that come at the same moment (" in long.first_token_why
+
+
 def test_few_prompts_of_a_step_share_it() -> None:
     """Callers in step whose prompts fit one step come back into an idle replica; one more group waits for the first."""
     alone = at(1)
