@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from itertools import pairwise, product
 
 import pytest
 
-from llminfra.catalog.gpus import find_gpu
-from llminfra.catalog.models import load_model
+from llminfra.catalog.gpus import find_gpu, gpus
+from llminfra.catalog.models import known_models, load_model
 from llminfra.planning.performance import Load, PerformanceEstimate, Replica, replica
 from llminfra.planning.performance.batching import Steps, at_once, steady
 from llminfra.spec.endpoint import Parallelism
@@ -62,6 +63,30 @@ def test_callers_that_all_come_at_once(
         assert found.last_s == pytest.approx(seen.last_s, rel=0.15)
         assert found.whole_s == pytest.approx(seen.whole_s, rel=0.15)
         assert found.each_s == pytest.approx(seen.each_s, rel=0.25)
+
+
+def test_figures_are_finite_for_every_model_at_the_edges_of_loads() -> None:
+    """Answers of one token, prompts longer than the budget, more callers than places, a cache that holds nothing."""
+    spreads = [Parallelism(), Parallelism(tensor=2, pipeline=4), Parallelism(data=8, expert=True)]
+    edges = list(product(spreads, (1, 200_000), (1, 2, 3_000), (16, 8192), (None, 0), (False, True)))
+    devices = list(gpus().values())
+    for index, name in enumerate(known_models()):
+        # Steps that share no factor with the counts, so that models of one family meet different edges.
+        spread, prompt, answer, budget, cache, in_step = edges[index * 31 % len(edges)]
+        facts, device = load_model(name), devices[index * 7 % len(devices)]
+        assert facts is not None
+        options = {"max_num_batched_tokens": budget, "max_num_seqs": 16, "cache_tokens": cache}
+        asked, worst = replica(facts, device, spread, quant=facts.quantization, **options), 0.0
+        for callers in (1, 7, 1_000_000):
+            load = Load(prompt_tokens=prompt, output_tokens=answer, concurrency=callers, in_step=in_step)
+            found = asked.estimate(load)
+            first = found.first_token
+            parts = (first.request_s, first.prefill_s, first.step_s, first.behind_s, first.queued_s)
+            assert all(math.isfinite(part) and part >= 0 for part in parts), (name, device.name, load, parts)
+            figures = (found.ttft_ms, found.tpot_ms, found.prefill_ms, found.requests_per_s)
+            assert all(math.isfinite(figure) and figure > 0 for figure in figures), (name, device.name, load, figures)
+            assert worst <= found.ttft_worst_ms < math.inf, (name, device.name, load)
+            worst = found.ttft_worst_ms
 
 
 def test_callers_in_step_wait_as_long_as_a_scheduler_lets_them() -> None:
