@@ -19,7 +19,7 @@ def write_starter(folder: Path, name: str | None = None) -> tuple[Path, ...]:
     """Write the files of a new repository and return their paths.
 
     Args:
-        folder: New or empty folder.
+        folder: New folder, or one in which none of these files is.
         name: Name of the platform; ``None``: the folder's.
 
     Raises:

@@ -152,9 +152,23 @@ class _KernelStartLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         _, variables = self._finder.opened()
         with environment(variables):
+            _stop_quietly()
             if RUNTIME_VARIABLE in variables:
                 _unpack_no_runtime()
             super().exec_module(module)
+
+
+def _stop_quietly() -> None:
+    """Let a kernel that is gone be gone: Ctrl-C ends Node.js first, and jsii then writes to a closed pipe at exit."""
+    from jsii._kernel.providers.process import _NodeProcess  # noqa: PLC0415  # jsii is being imported
+
+    stop = _NodeProcess.stop
+
+    def quietly(process: _NodeProcess) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            stop(process)
+
+    setattr(_NodeProcess, "stop", quietly)  # noqa: B010  # an assignment would not type-check
 
 
 def _unpack_no_runtime() -> None:

@@ -187,11 +187,7 @@ class EngineRelease(Struct, frozen=True):
         Takes names as Prometheus shows them: ``vllm:num_preemptions_total``, ``…_seconds_bucket``. Metrics that the
         release shows only with ``--show-hidden-metrics-for-version`` are not known.
         """
-        return any(
-            name == base + suffix or (kind == "counter" and base.endswith("_total") and name == base)
-            for base, kind in self._metrics(hidden=False)
-            for suffix in _SUFFIXES[kind]
-        )
+        return name in _exposed(self.engine, self.version)
 
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics as the release declares them (Prometheus adds ``_total``, ``_bucket`` and the like)."""
@@ -317,6 +313,15 @@ class EngineRelease(Struct, frozen=True):
 
 
 @cache
+def _exposed(engine: EngineName, version: str) -> frozenset[str]:
+    """Every time series of a release, asked for by each alert of each endpoint."""
+    release = engine_release(engine, version)
+    known = release._metrics(hidden=False) if release else []  # noqa: SLF001  # the same module
+    names = {base + suffix for base, kind in known for suffix in _SUFFIXES[kind]}
+    return frozenset(names | {base for base, kind in known if kind == "counter" and base.endswith("_total")})
+
+
+@cache
 def engine_info(engine: EngineName) -> EngineInfo:
     """Status, ports and sources of an engine."""
     data = read_data(f"engines/{engine}.json")
@@ -352,6 +357,10 @@ def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:
     older = [item for item in versions if not wanted or _numbers(item) <= wanted]
     newer = [item for item in versions if item not in older]
     found = [*reversed(older[-3:])]
+    # A line without its patch means the newest patch of it.
+    line = [item for item in newer if wanted and _numbers(item)[: len(wanted)] == wanted]
+    if line or (found and _numbers(found[0])[: len(wanted)] == wanted != _numbers(found[0])):
+        return tuple([*reversed(line), *found][:3])
     # The release after it may be what was meant; the third is then older still.
     found[1:1] = newer[:1] if found else newer[:3]
     return tuple(found[:3])

@@ -88,6 +88,8 @@ def find_gpu(text: str) -> Gpu | None:
 
 # Words of product strings beside the name and the size of a device.
 _BESIDE_NAME = re.compile(r"^(sxm\d?|pcie|hbm\d?e?|gddr\d[a-z]?|gpu|graphics|card|edition|\d{4}mib)$")
+# What may follow the name: nothing, a word of its own, or a word that is often written on to it. An L40X is no L40.
+_ANOTHER_WORD = re.compile(r"$|-|(sxm\d?|pcie|hbm\d?e?|x\d+|\d+gb?)(-|$)")
 # What makes another device of the name before it: an RTX 3080 Ti is no RTX 3080.
 _OTHER_DEVICE = re.compile(r"^-?(ti|super|laptop|mobile|max-q)(?![a-z])")
 
@@ -109,7 +111,8 @@ def _joined_names() -> dict[str, Gpu]:
 def _is_part(name: str, wanted: str) -> bool:
     """Whether ``wanted`` is ``name`` with more words around it that make no other device of it."""
     at = 0 if wanted.startswith(name) else f"-{wanted}".find(f"-{name}")
-    return at >= 0 and not _OTHER_DEVICE.match(wanted[at + len(name) :])
+    rest = wanted[at + len(name) :] if at >= 0 else ""
+    return at >= 0 and _ANOTHER_WORD.match(rest) is not None and not _OTHER_DEVICE.match(rest)
 
 
 _SIZED = re.compile(r"^([a-z][a-z0-9. -]*?)[ -](\d{1,3}) ?gb(?![a-z-])")

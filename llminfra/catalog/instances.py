@@ -131,10 +131,15 @@ def all_gpu_types() -> tuple[InstanceType, ...]:
     return tuple(sorted(found, key=lambda item: (item.family, item.vcpu, item.name)))
 
 
-def suggest(name: str) -> tuple[str, ...]:
-    """Up to three catalog names close to ``name``, the closest first; empty where nothing is near."""
+def suggest(name: str, *, gpu: bool = False) -> tuple[str, ...]:
+    """Up to three catalog names close to ``name``, the closest first; empty where nothing is near.
+
+    Args:
+        name: What was asked for; ``ml.`` before it is left out.
+        gpu: Whether only types with NVIDIA GPUs will do.
+    """
     wanted = name.strip().lower().removeprefix("ml.")
-    known = names()
+    known = tuple(item.name for item in all_gpu_types()) if gpu else names()
     if wanted in known:
         return (wanted,)
     family = wanted.partition(".")[0]

@@ -53,6 +53,11 @@ def limit(name: LimitName) -> Limit:
 
 
 @cache
+def capacity_block_families() -> tuple[str, ...]:
+    """Instance families with NVIDIA GPUs of which AWS sells capacity blocks."""
+    return tuple(read_data("quotas.json")["capacity_block"]["families"])
+
+
 def capacity_block_sizes() -> tuple[int, ...]:
     """How many instances one capacity block may hold."""
     return tuple(read_data("quotas.json")["capacity_block"]["instances"])

@@ -92,6 +92,22 @@ def offered_in(instance_type: str) -> tuple[str, ...]:
     return tuple(name for name, row in recorded.items() if instance_type in row["types"])
 
 
+def nearest_offers(instance_type: str, region: str, most: int = 6) -> str:
+    """Regions that are known to offer the type, those of the same partition and continent first, as a phrase."""
+    here = get(region)
+
+    def distance(name: str) -> tuple[bool, int, str]:
+        there = get(name)
+        foreign = here is not None and there is not None and there.partition != here.partition
+        pairs = zip(region.split("-"), name.split("-"), strict=False)
+        alike = next((count for count, (mine, other) in enumerate(pairs) if mine != other), len(name))
+        return foreign, -alike, name
+
+    ordered = sorted(offered_in(instance_type), key=distance)
+    more = len(ordered) - most
+    return ", ".join(ordered[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def has_offerings(region: str) -> bool:
     """Whether the data records what this region offers; without it a missing type means nothing."""
     return region in read_data("offerings.json")["regions"]

@@ -34,7 +34,18 @@ def explain(
         return
     from llminfra.cli.rule_page import find_rule, plain_rule, print_rule
 
-    rule = find_rule(str(code), rules)
+    wanted = str(code).strip()
+    if wanted.upper().startswith("CKV"):
+        from llminfra.cli.checkov_page import checkov_page, own_rule, print_checkov
+
+        if (own := own_rule(wanted)) is None:
+            if as_json:
+                write_json(checkov_page(wanted))
+            else:
+                print_checkov(wanted)
+            return
+        wanted = own
+    rule = find_rule(wanted, rules)
     if as_json:
         write_json(plain_rule(rule))
     else:

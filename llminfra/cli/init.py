@@ -9,7 +9,7 @@ import typer
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder, new or without these files.")],
     name: Annotated[str | None, typer.Option(help="Name of the platform; default: the folder's.")] = None,
 ) -> None:
     """Write a ready application repository: spec, cdktf.json, pipeline, tests."""

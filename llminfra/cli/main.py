@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,9 @@ from collections.abc import Sequence
 from llminfra.cli.plain_call import PlainCall, plain_call
 from llminfra.cli.process import leave, prepare
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
+
+_INTERRUPTED = 130
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,10 +54,18 @@ def _run(words: list[str], call: PlainCall | None) -> int:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"llminfra: cannot write: {error.strerror}\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("llminfra: interrupted\n")
-        return 130
+        return _INTERRUPTED
     except SystemExit as stop:
+        if stop.code == _INTERRUPTED:  # typer's way of telling
+            sys.stderr.write("llminfra: interrupted\n")
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except SpecError as error:
         from llminfra.cli.findings import print_findings  # only on failure

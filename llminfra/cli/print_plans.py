@@ -18,9 +18,10 @@ def print_plans(specs: Sequence[Path], *, as_json: bool, why: bool = False) -> N
     """
     with json_failures(as_json):
         from llminfra.cli.output import print_result, stdout_console, write_json  # as the work asks
+        from llminfra.cli.plan_findings import with_rules
         from llminfra.cli.specs import plan_specs
 
-        plans = plan_specs(specs)
+        plans = with_rules(plan_specs(specs))
         if as_json:
             from llminfra.cli.plan_json import plan_json
 

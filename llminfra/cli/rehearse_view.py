@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -44,7 +45,7 @@ def rehearsal_view(report: RehearsalReport) -> RenderableType:
     if report.not_proved:
         parts += [
             Text("not proved here:", style="dim"),
-            *(Text(f"  {item}", style="dim") for item in report.not_proved),
+            *(Padding(Text(item, style="dim"), (0, 0, 0, 2)) for item in report.not_proved),
         ]
     if report.kept:
         parts.append(Text(f"kept in {report.kept}"))

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from llminfra.cli.findings import STYLES
-from llminfra.cli.output import stdout_console
+from llminfra.cli.output import print_result, stdout_console
 from llminfra.diagnostics import UsageError
 from llminfra.rules.pages import fix_in_yaml
 
@@ -63,7 +63,7 @@ def print_rule(rule: Rule) -> None:
     for label, text in texts:
         console.print()
         console.print(Text(label, style="bold"))
-        console.print(Padding(Text(" ".join(text.split())), (0, 0, 0, 2)))
+        print_result(Padding(Text(" ".join(text.split())), (0, 0, 0, 2)), console)
     if rule.seen:
         console.print()
         console.print(Text("What you would see", style="bold"))

@@ -32,17 +32,17 @@ def plan_specs(paths: Sequence[Path]) -> tuple[Plan, ...]:
         try:
             plan = plan_platform(platform)
         except SpecError as error:
-            found += _of(error.diagnostics, platform.name if several else "")
+            found += of_platform(error.diagnostics, platform.name if several else "")
         else:
-            found += _of(plan.diagnostics, platform.name if several else "")
+            found += of_platform(plan.diagnostics, platform.name if several else "")
             plans.append(plan)
     if errors(found):
         raise SpecError(_without_consequences(_unique(found), loaded.diagnostics))
     return tuple(plans)
 
 
-def _of(diagnostics: Sequence[Diagnostic], platform: str) -> list[Diagnostic]:
-    """Findings of one of several platforms carry its name in their path."""
+def of_platform(diagnostics: Sequence[Diagnostic], platform: str) -> list[Diagnostic]:
+    """Findings of one of several platforms carry its name in their path; empty: it is the only one."""
     if not platform:
         return list(diagnostics)
     start = f"platforms.{platform}"

@@ -6,9 +6,12 @@ import json
 
 from llminfra.bindings import aws
 from llminfra.constructs.iam import Statement, denied_without_tls, policy_document, role, trusts_service
+from llminfra.constructs.names import bounded
 from llminfra.constructs.scope import Maker
 from llminfra.constructs.sns_topic import Alarm, alarm
 
+# Amazon EventBridge API Reference, PutRule: Name.
+_RULE_NAME_LIMIT = 64
 _RETENTION_S = 14 * 86_400
 # A start that was missed for an hour is not made up for: the next one comes.
 _LATEST_START_S = 3600
@@ -22,7 +25,7 @@ def batch_schedule(
     rule = make(
         aws.CloudwatchEventRule,
         id_,
-        name=scope.name(id_),
+        name=bounded(scope.name(id_), _RULE_NAME_LIMIT),
         description=f"Submits {scope.name(id_)}",
         schedule_expression=expression,
     )
@@ -68,7 +71,7 @@ def batch_failures(make: Maker, id_: str, *, queue: aws.BatchJobQueue, alarm_top
     rule = make(
         aws.CloudwatchEventRule,
         f"{id_}-failed",
-        name=scope.name(f"{id_}-failed"),
+        name=bounded(scope.name(f"{id_}-failed"), _RULE_NAME_LIMIT),
         description=f"Jobs of {scope.name(id_)} that failed",
         event_pattern=json.dumps(
             {

@@ -86,7 +86,7 @@ def hosted_model(
         execution_role_arn=model.role_arn,
         enable_network_isolation=model.network_isolation,
         primary_container=aws.SagemakerModelPrimaryContainer(
-            image=model.image_uri, environment=dict(model.environment), model_data_source=source
+            image=model.image_uri, environment=dict(model.environment) or None, model_data_source=source
         ),
         vpc_config=aws.SagemakerModelVpcConfig(
             subnets=list(model.subnet_ids), security_group_ids=[model.security_group_id]

@@ -52,7 +52,8 @@ def load(path: Path) -> Loaded:
         raise UsageError(msg)
     if not platforms and not diagnostics:
         diagnostics = [_no_platform(path)]
-    return Loaded(sound_parts(platforms), tuple(diagnostics))
+    sound = sound_parts(platforms)
+    return Loaded(sound, (*diagnostics, *_same_buckets(sound)))
 
 
 def load_all(paths: Iterable[Path]) -> Loaded:
@@ -86,6 +87,35 @@ def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
             file=file,
             line=line,
         )
+
+
+def _same_buckets(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
+    """A bucket's name is taken in all of AWS: the second platform of a file that creates it fails when it is applied.
+
+    Platforms of other files may be other people's, or examples.
+    """
+    first: dict[str, Platform] = {}
+    for platform in platforms:
+        for bucket in platform.storage:
+            if bucket.broken or bucket.kind != "bucket" or bucket.existing:
+                continue
+            other = first.setdefault(bucket.name, platform)
+            if other.name == platform.name:
+                continue
+            file, line = bucket.origin or platform.origin or (None, None)
+            yield Diagnostic(
+                code="LLM_SPEC_4",
+                severity=Severity.ERROR,
+                path=f"platforms.{platform.name}.storage.{bucket.name}",
+                message=f"platforms {other.name!r} and {platform.name!r} both create this bucket, and its name is one "
+                "in all of AWS",
+                found=bucket.name,
+                expected="a name of its own for each platform",
+                fix=f"name it {bucket.name}-{platform.region} here, or set existing=True where it is read only",
+                file=file,
+                line=line,
+                runtime_message="BucketAlreadyExists: The requested bucket name is not available",
+            )
 
 
 def _no_platform(path: Path) -> Diagnostic:

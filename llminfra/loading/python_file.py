@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -102,6 +104,16 @@ def _syntax(path: Path, error: Exception) -> Diagnostic:
     )
 
 
+def _import_fix(error: ImportError) -> str:
+    """What to import instead, of a module that is there and lacks the name."""
+    name = re.match(r"cannot import name '(\w+)' from", str(error))
+    module = sys.modules.get(error.name or "")
+    if module is None or name is None:
+        return "install the module or correct its name"
+    close = difflib.get_close_matches(name[1], dir(module), n=1)
+    return f"did you mean {close[0]}?" if close else f"import a name that {error.name} has"
+
+
 def _failure(path: Path, error: BaseException) -> Diagnostic:
     if isinstance(error, SyntaxError):  # in a module that the spec imports
         return _syntax(path, error)
@@ -120,6 +132,8 @@ def _failure(path: Path, error: BaseException) -> Diagnostic:
             line=line,
         )
     what = "; ".join(part.strip() for part in traceback.format_exception_only(error))
+    if isinstance(error, ImportError) and error.path:
+        what = what.removesuffix(f" ({error.path})")  # where the package is installed helps nobody
     return Diagnostic(
         code="LLM_SPEC_6",
         severity=Severity.ERROR,
@@ -127,7 +141,7 @@ def _failure(path: Path, error: BaseException) -> Diagnostic:
         message=f"the spec failed while running: {what}",
         found=text,
         expected="a file that runs to its end",
-        fix="install the module or correct its name" if isinstance(error, ImportError) else "correct this line",
+        fix=_import_fix(error) if isinstance(error, ImportError) else "correct this line",
         file=file,
         line=line,
     )

@@ -14,6 +14,7 @@ from llminfra.planning.cost.targets import gateway_costs, target_costs
 from llminfra.planning.endpoints.gateways import plan_gateways
 from llminfra.planning.endpoints.on_pools import plan_endpoints
 from llminfra.planning.findings import Findings
+from llminfra.planning.network.closed import check_closed_network
 from llminfra.planning.network.vpc import plan_network
 from llminfra.planning.plan import Plan
 from llminfra.planning.quotas.instances import plan_quotas
@@ -62,6 +63,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     wake_s = {item.name: item.startup.estimate_s for item in served if item.min_replicas == 0}
     async_endpoints = plan_async(platform, network, endpoints, findings, wake_s=wake_s)
     batches = plan_batches(platform, network, findings)
+    check_closed_network(platform, cluster, endpoints, ec2, batches, findings)
     bedrock = plan_bedrock(platform, findings)
     costs = (
         *plan_costs(platform, network, cluster, pools, lustre),

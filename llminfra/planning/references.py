@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from llminfra.engines.job import Role
+from llminfra.spec.ec2 import Ec2
 from llminfra.spec.gpu_pool import GpuPool
 from llminfra.spec.storage import LocalNvme
 
@@ -21,9 +23,11 @@ def check_references(platform: Platform, findings: Findings) -> None:
     _unique("pools", platform.pools, findings)
     _unique("storage", platform.storage, findings)
     _unique("endpoints", platform.workloads, findings)
+    _unique_roles(platform, findings)
     _unique("gateways", platform.gateways, findings)
     _unique("async_endpoints", platform.async_endpoints, findings)
     _unique("batches", platform.batches, findings)
+    _unique_addresses(platform, findings)
     pool_names = [pool.name for pool in platform.pools if not pool.broken]
     for endpoint in platform.workloads:
         if endpoint.broken:
@@ -36,7 +40,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 f"endpoints.{endpoint.name}.on",
                 "the endpoint runs on a pool that is not part of this platform",
                 found=f"pool {on.name!r}",
-                expected=f"one of: {', '.join(pool_names) or 'no pool is declared'}",
+                expected=f"one of: {', '.join(pool_names)}" if pool_names else "a pool of the platform, which has none",
                 fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
             )
         weights = endpoint.weights.source if isinstance(endpoint.weights, LocalNvme) else endpoint.weights
@@ -50,7 +54,9 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 f"the {'weights' if field == 'weights' else 'compiled kernels'} lie on storage that is not part of "
                 "this platform",
                 found=f"storage {item.name!r}",
-                expected=f"one of: {', '.join(item.name for item in platform.storage) or 'no storage is declared'}",
+                expected=f"one of: {', '.join(item.name for item in platform.storage)}"
+                if platform.storage
+                else "storage of the platform, which has none",
                 fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
             )
     if platform.cluster is None and platform.pools:
@@ -83,6 +89,51 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 found=f"bucket {item.source.name!r}",
                 expected="a ModelBucket of the same platform",
                 fix="add the bucket to Platform(storage=[…]); existing=True if it is already there",
+            )
+
+
+def _unique_roles(platform: Platform, findings: Findings) -> None:
+    """The roles of a disaggregated endpoint are workloads with names of their own."""
+    named = {item.name: item for item in platform.workloads if not item.broken}
+    for item in named.values():
+        for role in get_args(Role) if item.disaggregation is not None else ():
+            other = named.get(f"{item.name}-{role}")
+            if other is not None:
+                findings.error(
+                    "LLM_SPEC_4",
+                    other,
+                    f"endpoints.{other.name}",
+                    f"the {role} role of endpoint {item.name!r} has this name already",
+                    found=other.name,
+                    expected="a name of its own",
+                    fix=f"rename the endpoint {other.name!r}",
+                )
+
+
+def _unique_addresses(platform: Platform, findings: Findings) -> None:
+    """Two load balancers cannot have one name of a zone; where users make the name, they may share it between both."""
+    named: list[tuple[str, Spec, str]] = [
+        (item.on.domain_name, item, f"endpoints.{item.name}.on.domain_name")
+        for item in platform.workloads
+        if not item.broken and isinstance(item.on, Ec2) and not item.on.broken and item.on.hosted_zone_id
+    ]
+    named += [
+        (item.hostname, item, f"gateways.{item.name}.hostname")
+        for item in platform.gateways
+        if not item.broken and item.hostname is not None and item.hosted_zone_id
+    ]
+    first: dict[str, str] = {}
+    for address, item, path in named:
+        if (other := first.setdefault(address, path)) != path:
+            findings.error(
+                "LLM_SPEC_4",
+                item,
+                path,
+                f"this name is made twice in Route 53: the other is {other}",
+                found=address,
+                expected="a name of its own",
+                fix="give each its own, or put endpoints of one cluster behind one Gateway",
+                runtime_message="InvalidChangeBatch: Tried to create resource record set … but it already exists",
             )
 
 

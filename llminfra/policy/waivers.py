@@ -41,7 +41,7 @@ def apply_waivers(
             hits = [
                 index
                 for index, item in enumerate(waiting)
-                if item.rule == waiver.rule and item.platform in (platform.name, "") and covers(waiver.scope, item)
+                if item.rule == waiver.rule and item.platform in (platform.name, "") and covers(waiver, item)
             ]
             expired = waiver.expires < today
             if not known(waiver.rule):
@@ -84,16 +84,13 @@ def apply_waivers(
     return [*waiting, *extra]
 
 
-def covers(scope: str, finding: PolicyFinding) -> bool:
+def covers(waiver: Waiver, finding: PolicyFinding) -> bool:
     """Whether a waiver's scope covers a finding.
 
     A scope is a spec path or an address; it covers what lies below it (``pools.h100`` covers ``pools.h100.nodes``),
     and a ``*`` at its end covers everything that starts so.
     """
-    places = {finding.spec_path, finding.address, f"{finding.stack}/{finding.address}"}
-    if scope.endswith("*"):
-        return any(place.startswith(scope[:-1]) for place in places) or scope == "*"
-    return any(place == scope or place.startswith((f"{scope}.", f"{scope}[")) for place in places)
+    return waiver.covers((finding.spec_path, finding.address, f"{finding.stack}/{finding.address}"))
 
 
 def _about(waiver: Waiver, platform: Platform, code: str, message: str, found: str) -> PolicyFinding:

@@ -35,7 +35,7 @@ _REFERENCE_WORDS = re.compile(
 )
 # Keys of Kubernetes manifests and values that name an entry of a Secret.
 _KUBERNETES_REFERENCES = frozenset(
-    {"secretKey", "secretKeyRef", "secretRef", "existingSecret", "passwordKey", "tokenKey"}
+    {"apiKeySecret", "secretKey", "secretKeyRef", "secretRef", "existingSecret", "passwordKey", "tokenKey"}
 )
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_=-])")
 _LEAST_LENGTH = 32

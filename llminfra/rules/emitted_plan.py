@@ -77,6 +77,29 @@ RULES = (
         source=(f"{_VPC}: RFC 1918 is recommended", "RFC 6598 (100.64.0.0/10)"),
     ),
     emitted(
+        "LLM_NET_28",
+        "A closed network reaches the images and weights of what it serves",
+        looks_at=_PLAN,
+        why="Without NAT there are endpoints for ECR and S3 of the region alone. Docker Hub, public.ecr.aws, PyPI and "
+        "the Hugging Face Hub have none: containers wait for their image for ever.",
+        fix="copy the image to ECR of the region and name it with Image(…), and the weights to a bucket",
+        source=(
+            "Amazon EKS User Guide: deploy private clusters with limited internet access",
+            "Amazon ECR User Guide: interface VPC endpoints: public repositories are not supported",
+        ),
+    ),
+    emitted(
+        "LLM_NET_29",
+        "A closed network reaches the images of the cluster's controllers",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Karpenter, Prometheus, device plugins and operators come from public registries. llminfra does not mirror "
+        "them: nodes of a closed network need a mirror that their containerd is told of, or a route that is made "
+        "elsewhere.",
+        fix="mirror the registries, or set nat='single'; waive it once a mirror or a route is there",
+        source=("Amazon EKS User Guide: deploy private clusters with limited internet access",),
+    ),
+    emitted(
         "LLM_CAP_20",
         "Instance types exist",
         looks_at=_PLAN,
@@ -137,8 +160,8 @@ RULES = (
         "LLM_CAP_27",
         "System nodes fit the AMI of system nodes",
         looks_at=_PLAN,
-        why="An arm64 instance does not boot the x86_64 AMI.",
-        fix="use an x86_64 type",
+        why="An arm64 instance does not boot the x86_64 AMI, which has no GPU drivers either.",
+        fix="use an x86_64 type without GPUs",
         source=("AWS EKS User Guide: AMI types",),
     ),
     emitted(
@@ -182,6 +205,35 @@ RULES = (
         why="In extended support an hour of control plane costs six times as much, and an upgrade is due at once.",
         fix="use the version that the finding names",
         source=("Amazon EKS pricing; AWS EKS User Guide: Kubernetes release calendar",),
+    ),
+    emitted(
+        "LLM_CAP_38",
+        "AWS sells capacity blocks of the instance family",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Capacity blocks exist for families of EC2 UltraClusters; a launch template that asks for one of another "
+        "family starts nothing. Families are added, so this is a warning.",
+        fix="use another way to buy, or another family",
+        source=("Amazon EC2 User Guide: Capacity Blocks for ML, supported instance types and Regions",),
+    ),
+    emitted(
+        "LLM_CAP_39",
+        "Controllers have nodes",
+        looks_at=_PLAN,
+        why="CoreDNS, the autoscaler, Prometheus and all operators run on the system nodes; GPU nodes are tainted. "
+        "Without any, nothing starts the first GPU node.",
+        fix="set the minimum of system_nodes to 2",
+        source=(
+            "aws/karpenter-provider-aws website: getting-started: Karpenter runs on nodes that it does not manage",
+        ),
+    ),
+    emitted(
+        "LLM_CAP_45",
+        "What starts a pool's nodes is in the cluster",
+        looks_at=_PLAN,
+        why="A NodePool without Karpenter is an object that nobody reads: its pods stay Pending.",
+        fix="leave provisioner out, or choose Karpenter as the cluster's autoscaler",
+        source=("aws/karpenter-provider-aws website: concepts/nodepools.md",),
     ),
     emitted(
         "LLM_STO_20",

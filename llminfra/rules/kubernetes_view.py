@@ -163,8 +163,18 @@ class KubernetesObjects(Struct, frozen=True, dict=True):
         return len(self.items)
 
     def of_kind(self, *kinds: str) -> tuple[KubernetesObject, ...]:
-        """Objects of these kinds."""
+        """Objects of these kinds, in their order."""
+        if len(kinds) == 1:
+            return self._by_kind.get(kinds[0], ())
         return tuple(item for item in self.items if item.kind in kinds)
+
+    @cached_property
+    def _by_kind(self) -> dict[str, tuple[KubernetesObject, ...]]:
+        """What rules ask for once for each pod."""
+        found: dict[str, list[KubernetesObject]] = {}
+        for item in self.items:
+            found.setdefault(item.kind, []).append(item)
+        return {kind: tuple(items) for kind, items in found.items()}
 
     @cached_property
     def workloads(self) -> tuple[tuple[KubernetesObject, PodTemplate], ...]:

@@ -157,6 +157,8 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
         elif route is not None:
             message += ": the gateway cannot see this engine's queue, and so holds no requests for it"
             fix = "set Autoscaling(min=1, …), or name the engine's metrics"
+        elif endpoint.role is not None:
+            fix = "set Autoscaling(min=1, …): no gateway stands in front of roles"
         yield Hit(path=endpoint_path(endpoint, "replicas"), message=message, found="min=0", expected="min=1", fix=fix)
 
 

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.origins import origin_of
 from llminfra.loading.told import as_declared
-from llminfra.rules.registry import rules as registered
 from llminfra.rules.rule import Hit, LooksAt, Rule
 
 if TYPE_CHECKING:
@@ -57,7 +56,11 @@ def run_kubernetes(objects: KubernetesObjects, rules: Iterable[Rule] | None = No
 
 
 def _run(subject: object, looks_at: LooksAt, rules: Iterable[Rule] | None) -> Iterator[Finding]:
-    for rule in registered() if rules is None else rules:
+    if rules is None:
+        from llminfra.rules.registry import rules as registered  # noqa: PLC0415  # every rule; a caller may bring a few
+
+        rules = registered()
+    for rule in rules:
         if rule.looks_at is looks_at and rule.check is not None:
             yield from _run_one(rule, subject)
 

@@ -31,6 +31,7 @@ from pydantic_core.core_schema import (
 
 from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.spec._expectations import refused
+from llminfra.spec._near_values import plain_letters
 from llminfra.spec._shape_errors import looks_like_credential, shape_diagnostics
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
@@ -38,7 +39,7 @@ NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 
 def _plain_name(value: str) -> str:
     if not re.fullmatch(NAME_PATTERN, value):
-        near = re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "-", value.lower()))[:32].strip("-")
+        near = re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "-", plain_letters(value)))[:32].strip("-")
         raise refused(
             "this is no name of an object: it becomes part of AWS and Kubernetes names",
             expected="1 to 32 lower-case letters, digits and hyphens, with a letter first and no hyphen at the end",

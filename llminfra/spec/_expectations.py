@@ -90,6 +90,11 @@ def as_written(value: object) -> str:
     return "nothing" if value is None else literal(value) if isinstance(value, bool) else repr(value)
 
 
+def quoted(text: str) -> str:
+    """A text as the user writes it."""
+    return text if _yaml.get() else f'"{text}"'
+
+
 def annotation_at(cls: type[BaseModel], loc: Sequence[int | str]) -> Any:
     """The annotation of a field, or of the entry of it that an error is about."""
     info = cls.model_fields.get(str(loc[0])) if loc else None
@@ -164,10 +169,17 @@ def example_of(cls: type[BaseModel], field: str) -> str:
     info = cls.model_fields.get(field)
     if not example or info is None:
         return ""
+    kinds = [_split(option)[0] for option in options(info.annotation)]
+    if example[0] not in "([" and any(_is_list_of_text(kind) for kind in kinds):
+        return f"[{quoted(example)}]"
     if _yaml.get():
         return f"[{example[1:-1]}]" if example.startswith("(") else example
-    text = any(_split(option)[0] is str for option in options(info.annotation))
-    return f'"{example}"' if text else example
+    return f'"{example}"' if str in kinds else example
+
+
+def _is_list_of_text(bare: Any) -> bool:
+    inner = get_args(bare)
+    return get_origin(bare) in (list, Sequence) and _split(inner[0])[0] is str
 
 
 def _whole_number(value: object, *, alone: bool) -> str:

@@ -50,6 +50,26 @@ def _label_key(value: str) -> str:
     return value
 
 
+# Kubelets refuse to be given labels of these domains, but for the two below them; the others are written by llminfra,
+# the provisioner or device plugins (Kubernetes documentation: "NodeRestriction", "Well-Known Labels").
+_KEPT_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.aws", "llminfra.io", "eks.amazonaws.com")
+_FREE_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
+_KEPT_KEYS = frozenset({"nvidia.com/gpu.present", "vpc.amazonaws.com/efa.present"})
+
+
+def _node_label_key(value: str) -> str:
+    domain = value.rpartition("/")[0]
+    kept = any(domain == item or domain.endswith(f".{item}") for item in _KEPT_DOMAINS)
+    free = any(domain == item or domain.endswith(f".{item}") for item in _FREE_DOMAINS)
+    if (kept and not free) or value in _KEPT_KEYS:
+        raise refused(
+            "labels with this key are written by Kubernetes, the provisioner or llminfra",
+            expected="a key of your own, for example acme.com/team",
+            fix=f"write {'acme.com/' + value.rpartition('/')[2]!r}, with your own domain",
+        )
+    return value
+
+
 def _label_value(value: str) -> str:
     if value and not _LABEL.fullmatch(value):
         raise refused(
@@ -190,6 +210,8 @@ def _number(text: str, words: tuple[str, ...], least: int) -> int | None:
 
 
 LabelKey = Annotated[str, AfterValidator(_label_key)]
+NodeLabelKey = Annotated[str, AfterValidator(_label_key), AfterValidator(_node_label_key)]
+"""Key of a label that nodes get: one of the user's own."""
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, AfterValidator(_tag_value)]

@@ -21,14 +21,16 @@ from llminfra.spec._expectations import (
     missing,
     noun,
     options,
+    quoted,
     secret_reference,
     sketch,
 )
 from llminfra.spec._field_docs import field_phrase
 from llminfra.spec._field_hints import fix_for_unknown
+from llminfra.spec._near_values import near_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -66,7 +68,7 @@ def _one(
     item: ErrorDetails, cls: type[BaseModel], base: str, data: Mapping[str, Any], origin: tuple[str, int] | None
 ) -> Diagnostic:
     loc = _parts(cls, item)
-    path = ".".join([base, *loc])
+    path = _path(cls, base, loc)
     file, line = origin or (None, None)
     kind, value = item["type"], item.get("input")
     field = loc[0] if loc else ""
@@ -108,6 +110,12 @@ def _one(
     )
 
 
+def _path(cls: type[BaseModel], base: str, loc: Sequence[str]) -> str:
+    """The spec path of a value, with entries of lists in brackets."""
+    keys = bool(loc) and has_keys(cls, loc[0])
+    return base + "".join(f"[{part}]" if part.isdecimal() and not keys else f".{part}" for part in loc)
+
+
 def _is_union_tag(part: int | str) -> bool:
     return isinstance(part, str) and (not part.isidentifier() or part[:1].isupper())
 
@@ -120,7 +128,7 @@ def _together(item: ErrorDetails, cls: type[BaseModel], data: Mapping[str, Any])
     fields = fields or [name for name in cls.model_fields if re.search(rf"\b{name}\b", message)]
     shown = [assignment(name, show(data[name])) for name in fields if name in data]
     either = enumerated(list(fields)) or cls.__name__
-    found = ", ".join(shown) or (f"no {either}" if fields else f"{cls.__name__} as it is")
+    found = ", ".join(shown) or (f"no {either}" if len(fields) > 1 else f"{cls.__name__} as it is")
     return message, found, str(context.get("expected", "")), str(context.get("fix", "")) or f"change {either}"
 
 
@@ -141,8 +149,11 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object) 
             count = f"{words} {context[key]} {one if context[key] == 1 else many}"
             return f"{field} is too {problem}", count, f"give {field} {count}"
     if kind == "string_pattern_mismatch":
-        expected = phrase or f"text that matches {context.get('pattern')}"
+        pattern = str(context.get("pattern", ""))
+        expected = phrase or f"text that matches {pattern}"
+        near = near_value(value, pattern) if isinstance(value, str) and len(_parts(cls, item)) == 1 else ""
         fix = f"write it like {assignment(field, example)}" if example else f"give {field} in that form"
+        fix = f"write {assignment(field, quoted(near))}" if near else fix
         return f"{field} does not have the right form", expected, fix
     if kind == "literal_error" or kind.startswith("union_tag"):
         choices = str(context.get("expected_tags") or context.get("expected") or noun(annotation))

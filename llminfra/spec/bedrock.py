@@ -8,6 +8,16 @@ from llminfra.spec._base import Many, Name, Spec
 from llminfra.spec._expectations import refused
 
 Strength = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
+PersonalData = Literal[
+    "ADDRESS", "AGE", "AWS_ACCESS_KEY", "AWS_SECRET_KEY", "CA_HEALTH_NUMBER", "CA_SOCIAL_INSURANCE_NUMBER",
+    "CREDIT_DEBIT_CARD_CVV", "CREDIT_DEBIT_CARD_EXPIRY", "CREDIT_DEBIT_CARD_NUMBER", "DRIVER_ID", "EMAIL",
+    "INTERNATIONAL_BANK_ACCOUNT_NUMBER", "IP_ADDRESS", "LICENSE_PLATE", "MAC_ADDRESS", "NAME", "PASSWORD", "PHONE",
+    "PIN", "SWIFT_CODE", "UK_NATIONAL_HEALTH_SERVICE_NUMBER", "UK_NATIONAL_INSURANCE_NUMBER",
+    "UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER", "URL", "USERNAME", "US_BANK_ACCOUNT_NUMBER", "US_BANK_ROUTING_NUMBER",
+    "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", "US_PASSPORT_NUMBER", "US_SOCIAL_SECURITY_NUMBER",
+    "VEHICLE_IDENTIFICATION_NUMBER",
+]  # fmt: skip
+"""Kinds of personal data that a guardrail knows (PyPI botocore 1.35.99, bedrock: GuardrailPiiEntityType)."""
 BEDROCK_MODEL = r"^[a-z0-9-]+\.[a-z0-9.-]+(:[0-9]+)?$"
 
 
@@ -54,14 +64,26 @@ class Guardrail(Spec):
     """Subjects that are refused."""
     blocked_words: Annotated[Many[Annotated[str, Field(max_length=100)]], Field(max_length=10_000)] = ()
     """Words and phrases that are refused, besides profanity."""
-    anonymize: Many[str] = ("EMAIL", "PHONE")
+    anonymize: Many[PersonalData] = ("EMAIL", "PHONE")
     """Kinds of personal data that are masked, by Bedrock's names."""
-    block: Many[str] = ("AWS_SECRET_KEY", "CREDIT_DEBIT_CARD_NUMBER", "PASSWORD")
+    block: Many[PersonalData] = ("AWS_SECRET_KEY", "CREDIT_DEBIT_CARD_NUMBER", "PASSWORD")
     """Kinds of personal data that stop a request or an answer."""
     blocked_input_message: Annotated[str, Field(min_length=1, max_length=500)] = "This request cannot be processed."
     """What a caller gets instead of an answer to a refused request."""
     blocked_output_message: Annotated[str, Field(min_length=1, max_length=500)] = "This answer cannot be shown."
     """What a caller gets instead of a refused answer."""
+
+    @model_validator(mode="after")
+    def _masked_or_stopped(self) -> Self:
+        if both := [kind for kind in self.anonymize if kind in self.block]:
+            raise refused(
+                f"{', '.join(both)} cannot be masked and stop the request as well",
+                "anonymize",
+                "block",
+                expected="each kind in one of the two",
+                fix=f"take {', '.join(both)} out of anonymize or out of block",
+            )
+        return self
 
 
 class ProvisionedThroughput(Spec):

@@ -1,10 +1,11 @@
 """How a GPU pool buys its machines: on demand, spot, a targeted reservation, or a capacity block."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llminfra.spec._base import Spec
+from llminfra.spec._expectations import refused
 
 
 class OnDemand(Spec):
@@ -29,6 +30,22 @@ class Reservation(Spec):
     """Id of one reservation, for example ``cr-0123456789abcdef0``."""
     resource_group_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:resource-groups:")] | None = None
     """ARN of a resource group of reservations (type ``AWS::EC2::CapacityReservationPool``)."""
+
+    @model_validator(mode="after")
+    def _targets_one(self) -> Self:
+        if (self.reservation_id is None) == (self.resource_group_arn is None):
+            none = self.reservation_id is None
+            raise refused(
+                "a reservation is targeted by its id or by a resource group"
+                + (", and neither is named" if none else ", not by both"),
+                "reservation_id",
+                "resource_group_arn",
+                expected="reservation_id or resource_group_arn",
+                fix="name the reservation, for example reservation_id='cr-0123456789abcdef0'"
+                if none
+                else "leave one of the two out",
+            )
+        return self
 
 
 class CapacityBlock(Spec):

@@ -28,7 +28,8 @@ class Cluster(Spec):
     identity: Literal["pod-identity", "irsa"] = "pod-identity"
     """How pods get AWS roles; the OIDC provider for IRSA is always there."""
     admin_role_arns: Many[Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$")]] = ()
-    """IAM roles that get cluster-admin by an access entry; the roles that run Terraform must be among them."""
+    """IAM roles that get cluster-admin by an access entry, for example
+    ``arn:aws:iam::111122223333:role/platform-admin``; the roles that run Terraform must be among them."""
     public_access_cidrs: Many[Cidr] = ()
     """Blocks that may reach the API from the internet; empty keeps the endpoint private."""
     system_nodes: SystemNodes = SystemNodes()

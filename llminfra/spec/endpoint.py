@@ -126,7 +126,7 @@ class Endpoint(Spec):
     """Requests of full context length that one replica must hold at once; ``None``: one."""
     slo: Slo | None = None
     """Latency targets."""
-    served_name: str | None = None
+    served_name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """Model name in the API; ``None``: the model's id."""
     api_key: Secret | None = None
     """Reference to the API key that callers present."""
@@ -136,8 +136,8 @@ class Endpoint(Spec):
     """LoRA adapters of the model, each served under its own name."""
     preflight: bool = False
     """Whether a job, run on demand, can show which network NCCL uses (replicas that span nodes over EFA)."""
-    allow_from_namespaces: Many[str] = ()
-    """Kubernetes namespaces whose pods may call it; its own namespace always may."""
+    allow_from_namespaces: Many[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]] = ()
+    """Kubernetes namespaces whose pods may call it, for example ``web``; its own namespace always may."""
 
     @model_validator(mode="after")
     def _roles_have_their_own(self) -> Self:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from llminfra.spec._base import Many, Name, Spec
 from llminfra.spec._expectations import assignment, literal, refused
-from llminfra.spec._names import LabelKey, LabelValue
+from llminfra.spec._names import LabelValue, NodeLabelKey
 from llminfra.spec.capacity import Capacity, OnDemand
 from llminfra.spec.gpu_sharing import GpuSharing
 from llminfra.spec.image_snapshot import ImageSnapshot
@@ -54,7 +54,7 @@ class GpuPool(Spec):
     """Snapshot with the engines' images, so that new nodes pull nothing; ``None``: images are pulled in parallel."""
     ami_release: Annotated[str, Field(pattern=r"^v?[0-9]{8}$")] | None = None
     """Release date of the EKS AMI, for example ``20261102``; ``None``: the one llminfra pins."""
-    labels: dict[LabelKey, LabelValue] = {}
+    labels: dict[NodeLabelKey, LabelValue] = {}
     """Further node labels."""
     sharing: GpuSharing | None = None
     """How GPUs are divided; ``None``: whole GPUs, one pod each."""

@@ -51,8 +51,8 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     bedrock: Bedrock | None = None
     """Models that Amazon Bedrock hosts."""
     state: State = LocalState()
-    tags: dict[TagKey, TagValue] = {}
-    """Tags of every resource, besides those llminfra sets."""
+    tags: Annotated[dict[TagKey, TagValue], Field(max_length=40)] = {}
+    """Tags of every resource, at most 40 besides those llminfra sets: AWS takes 50 on one."""
     budget_usd_per_month: Annotated[float, Field(gt=0)] | None = None
     """What the platform may cost a month with every pool at its maximum, by the catalog's prices."""
     waivers: Many[Waiver] = ()

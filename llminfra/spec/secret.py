@@ -28,5 +28,5 @@ class Secret(Spec):
         str, Field(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9/_+=.@-]+$"), AfterValidator(_no_credential)
     ]
     """Name of the secret in AWS Secrets Manager (letters, digits and ``/_+=.@-``; at most 512 characters)."""
-    key: str | None = None
+    key: Annotated[str, Field(min_length=1)] | None = None
     """Key inside a JSON secret; ``None`` takes the whole string."""

@@ -1,6 +1,7 @@
 """``Waiver``: an accepted finding, with who accepts it, why, and until when."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -23,3 +24,10 @@ class Waiver(Spec):
     """Who answers for it."""
     expires: dt.date
     """Last day it holds."""
+
+    def covers(self, places: Iterable[str]) -> bool:
+        """Whether the scope covers one of the places: it, or what lies below it, or all that starts like it."""
+        if self.scope.endswith("*"):
+            return self.scope == "*" or any(place.startswith(self.scope[:-1]) for place in places)
+        below = (f"{self.scope}.", f"{self.scope}[")
+        return any(place == self.scope or place.startswith(below) for place in places)

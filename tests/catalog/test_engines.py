@@ -42,6 +42,8 @@ def test_unknown_version_is_none_and_suggests():
     assert engines.suggest_version("vllm", "0.27.9")[0] == "0.27.1"
     assert engines.suggest_version("vllm", "9.9.9") == ("0.33.0", "0.32.0", "0.31.0"), "by number, not by spelling"
     assert engines.suggest_version("vllm", "0.0.1")
+    assert engines.suggest_version("vllm", "0.27") == ("0.27.1", "0.27.0", "0.26.0"), "the newest patch of the line"
+    assert engines.suggest_version("vllm", "v0.10")[0] == "0.10.2"
     assert engines.suggest_version("vllm", "latest") == ("0.33.0", "0.32.0", "0.31.0")
 
 

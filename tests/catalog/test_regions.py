@@ -75,3 +75,11 @@ def test_most_types_are_offered_somewhere():
 def test_any_text_is_safe(text: str):
     assert regions.get(text) is None or text in regions.names()
     assert regions.region_of_zone(text) is None or text[:-1] in regions.names()
+
+
+def test_offers_nearby_come_first():
+    near = regions.nearest_offers("g6e.xlarge", "eu-west-1")
+    assert near.startswith("eu-")
+    assert near.endswith(f"and {len(regions.offered_in('g6e.xlarge')) - 6} more")
+    assert regions.nearest_offers("g6e.xlarge", "us-west-1").startswith("us-")
+    assert regions.nearest_offers("no.such", "us-west-1") == ""

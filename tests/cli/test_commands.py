@@ -117,6 +117,17 @@ def test_explain_is_lenient_about_spelling_and_suggests(run: Run) -> None:
     assert "LLM_FIT_1" in run("explain", "LLM_FTI_1").err
 
 
+def test_explain_knows_checks_of_checkov(run: Run) -> None:
+    """What `check` prints can be asked for: llminfra's reason for the severity, or its own rule that sees the same."""
+    page = run("explain", "ckv_aws_144")
+    assert page.code == 0
+    assert "replication doubles the cost" in page.out
+    assert "Waiver(rule='CKV_AWS_144'" in page.out
+    assert json.loads(run("explain", "CKV_AWS_144", "--json").out)["severity"] == "info"
+    assert run("explain", "CKV_AWS_38").out == run("explain", "LLM_NET_10").out
+    assert run("explain", "CKV_nothing").code == 2
+
+
 def test_explain_as_json(run: Run) -> None:
     assert json.loads(run("explain", "LLM_FIT_1", "--json").out)["code"] == "LLM_FIT_1"
     assert len(json.loads(run("explain", "--list", "--json").out)) == len(rules())

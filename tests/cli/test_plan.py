@@ -14,6 +14,8 @@ from rich.console import Console
 from llminfra.cli.plan_view import plan_view
 from llminfra.cli.specs import plan_specs
 from llminfra.loading.yaml_wording import in_yaml
+from llminfra.rules import LooksAt, rules
+from llminfra.rules.plan_rules import plan_rules
 from tests.cli.run import Run
 from tests.cli.specs import GOOD, write
 
@@ -107,6 +109,8 @@ def test_the_same_spec_in_yaml_gives_the_same_plan(workdir: Path, run: Run) -> N
     (first,), (second,) = plan_specs([python]), plan_specs([yaml])
     assert first.platform == second.platform
     one, two = (json.loads(run("plan", path, "--json").out)["plans"] for path in (python, yaml))
+    for (plan,) in (one, two):
+        assert [item["code"] for item in plan.pop("diagnostics")] == ["LLM_STO_10"], "with file and line of each"
     assert one != two
     assert _in_yaml(one, "endpoints.chat") == two  # all but the words
 
@@ -236,3 +240,55 @@ def test_a_spread_that_does_not_do_is_no_alternative(run: Run) -> None:
     assert [line for line in lines if line[:3] == ["not", "TP", "1:"]]
     assert not [line for line in lines if line[:3] == ["or", "TP", "1:"]]
     assert [line for line in lines if line[:3] == ["or", "TP", "4:"]]
+
+
+ASLEEP = GOOD.replace("on=pool)", "on=pool, replicas=Autoscaling(min=0, max=2))").replace("VLLM,", "VLLM, Autoscaling,")
+ACCEPTED = """
+import datetime as dt
+from llminfra import Waiver
+because = dict(reason="Testers start it by hand, and live with that.", owner="ml", expires=dt.date(2099, 1, 1))
+platform = platform.model_copy(update={"waivers": (Waiver(rule="LLM_STO_10", scope="endpoints.*", **because),)})
+"""
+
+
+def test_plan_refuses_what_synth_refuses(workdir: Path, run: Run) -> None:
+    spec = write(workdir, ASLEEP)
+    planned, synthesized = run("plan", spec), run("synth", spec, "-o", workdir / "out")
+    assert planned.code == synthesized.code == 1
+    assert not planned.out
+    assert "LLM_SRV_69 at endpoints.chat.replicas" in planned.err
+    assert "LLM_SRV_69 at endpoints.chat.replicas" in synthesized.err
+    told = json.loads(run("plan", spec, "--json").out)
+    assert not told["ok"]
+    assert "LLM_SRV_69" in {item["code"] for item in told["diagnostics"]}
+
+
+def test_warnings_of_rules_stand_under_the_plan_unless_they_are_accepted(workdir: Path, run: Run) -> None:
+    open_, accepted = write(workdir, GOOD), write(workdir, GOOD + ACCEPTED, "accepted.py")
+    assert run("plan", open_).code == 0
+    assert "LLM_STO_10" in run("plan", open_).out
+    assert "LLM_STO_10" in {item["code"] for item in json.loads(run("plan", open_, "--json").out)["diagnostics"]}
+    assert "LLM_STO_10" not in run("plan", accepted).out
+
+
+def test_the_rules_that_plan_runs_are_those_of_the_registry() -> None:
+    wanted = [rule.code for rule in rules() if rule.looks_at is LooksAt.PLAN and rule.check is not None]
+    assert sorted(rule.code for rule in plan_rules()) == sorted(wanted)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["plan", "spec.py"], ["explain", "--list"]])
+def test_a_full_disk_is_no_traceback(arguments: list[str], workdir: Path) -> None:
+    write(workdir, GOOD)
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "llminfra", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=workdir,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    assert done.returncode == 1
+    assert done.stderr == "llminfra: cannot write: No space left on device\n"

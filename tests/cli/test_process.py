@@ -1,8 +1,17 @@
 """How a process of one command begins and ends."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.specs import GOOD
+
+ROOT = Path(__file__).resolve().parents[2]
 
 LEAVE = """
 import atexit, sys
@@ -36,3 +45,37 @@ def test_leaving_a_closed_pipe_is_an_error_without_noise():
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="how Node.js is seen to run")
+def test_an_interrupted_command_says_so_and_nothing_else(tmp_path: Path) -> None:
+    """Ctrl-C reaches Node.js, too, which is gone when jsii takes its leave."""
+    (tmp_path / "spec.py").write_text(GOOD, encoding="utf-8")
+    started = subprocess.Popen(
+        [sys.executable, "-m", "llminfra", "check", "--rules-only", "spec.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "LLMINFRA_SYNTH_CACHE": "off"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_with_default_interrupt,  # noqa: PLW1509  # no thread runs here
+    )
+    try:
+        while not _children(started.pid):  # Node.js
+            assert started.poll() is None
+            time.sleep(0.02)
+        time.sleep(0.5)
+        os.killpg(started.pid, signal.SIGINT)
+        _, said = started.communicate(timeout=30)
+    finally:
+        started.kill()
+    assert (started.returncode, said) == (130, "llminfra: interrupted\n")
+
+
+def _with_default_interrupt() -> None:
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()

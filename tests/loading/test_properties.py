@@ -127,7 +127,7 @@ def platforms(draw: st.DrawFn) -> Platform:
             weights=draw(st.sampled_from([None, bucket, lustre])),
             replicas=draw(st.sampled_from([1, 7, Autoscaling(min=0, max=3)])),
             parallelism=draw(st.sampled_from([None, Parallelism(tensor=2, expert=True)])),
-            served_name=draw(st.none() | TEXTS),
+            served_name=draw(st.none() | TEXTS.filter(bool)),
         )
         for name in draw(st.lists(NAMES, max_size=3, unique=True))
     ]

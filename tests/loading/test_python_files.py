@@ -182,6 +182,28 @@ def test_two_platforms_of_one_name_are_an_error(tmp_path: Path) -> None:
     assert str(first) in found.message
 
 
+def test_two_platforms_do_not_create_one_bucket(tmp_path: Path) -> None:
+    text = (
+        "from llminfra import *\n"
+        "bucket = ModelBucket(name='acme-weights')\n"
+        "there = ModelBucket(name='acme-weights', existing=True)\n"
+        "Platform(name='one', region='us-east-1', storage=[bucket])\n"
+        "Platform(name='two', region='us-west-2', storage=[{}])\n"
+    )
+    (found,) = load_all([spec(tmp_path, text.format("bucket"))]).diagnostics
+    assert (found.code, found.path) == ("LLM_SPEC_4", "platforms.two.storage.acme-weights")
+    assert "acme-weights-us-west-2" in found.fix
+    assert not load_all([spec(tmp_path, text.format("there"))]).diagnostics
+    unnamed = text.format("bucket").replace("name='two'", "name='Two!'")
+    assert [item.code for item in load_all([spec(tmp_path, unnamed)]).diagnostics] == ["LLM_SPEC_1"]
+
+
+def test_a_mistyped_import_is_corrected(tmp_path: Path) -> None:
+    (found,) = load(spec(tmp_path, "from llminfra import Platfrom\n")).diagnostics
+    assert found.fix == "did you mean Platform?"
+    assert "__init__.py" not in found.message
+
+
 def test_the_same_file_twice_counts_once(tmp_path: Path) -> None:
     path = spec(tmp_path, MINIMAL)
     assert len(load_all([path, path]).platforms) == 1

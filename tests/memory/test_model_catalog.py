@@ -221,6 +221,8 @@ def test_gpus_have_sources_and_sane_figures():
         ("Tesla P100-PCIE-16GB", "p100-16gb"),
         ("NVIDIA A30", "a30-24gb"),
         ("RTX3060-12GB", "rtx-3060-12gb"),
+        ("H100SXM5", "h100-80gb"),
+        ("h100x8", "h100-80gb"),
     ],
 )
 def test_gpu_names(text, name):
@@ -229,7 +231,8 @@ def test_gpu_names(text, name):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "MI300X-192GB", "RTX-4090-48GB (modified)", "Gaudi3", "AMD Strix Halo", "RTX 3080 Ti", "RTX 3060 Ti",
+    ["L40X", "H1000", "T44", "V100S",
+     "", "MI300X-192GB", "RTX-4090-48GB (modified)", "Gaudi3", "AMD Strix Halo", "RTX 3080 Ti", "RTX 3060 Ti",
      "RTX 4090 Laptop"],
 )  # fmt: skip
 def test_devices_that_are_not_in_the_catalog(text):

@@ -10,6 +10,7 @@ from llminfra import (
     VLLM,
     Endpoint,
     GpuPool,
+    Image,
     LoraAdapter,
     Model,
     ModelBucket,
@@ -117,7 +118,9 @@ def test_only_adapters_of_the_hub_are_copied_and_only_where_it_is_reached() -> N
     ((copy,),) = adapter_copies(planned).values()
     assert (copy.model_id, copy.revision, copy.bucket) == ("acme/legal", COMMIT, "acme-weights")
     assert adapter_copies(plan(SQL)) == {}
-    assert adapter_copies(plan(LEGAL, network=Network(nat="none"))) == {}
+    mirrored = Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/vllm-openai", tag="v0.27.1")
+    own = VLLM(max_model_len=8192, image=mirrored)
+    assert adapter_copies(plan(LEGAL, engine=own, network=Network(nat="none"))) == {}
     other = ModelBucket(name="acme-weights", existing=True)
     assert adapter_copies(plan(LEGAL.model_copy(update={"bucket": other}), bucket=other)) == {}
 

@@ -1,6 +1,7 @@
 import datetime as dt
 
 import pytest
+from llminfra.rules.serving import rollout_has_room
 
 from llminfra import (
     VLLM,
@@ -19,6 +20,7 @@ from llminfra import (
 )
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
+from llminfra.rules.run import run_plan
 
 DAY = dt.date(2026, 11, 23)
 L40S = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 8))
@@ -226,3 +228,16 @@ def test_too_many_requests_and_a_small_cache_are_mended_at_the_cache() -> None:
     assert small.code == "LLM_FIT_9"
     assert 'kv_cache_dtype="fp8"' in small.fix
     assert "quantize the model" not in small.fix
+
+
+def test_endpoints_that_fill_a_pool_together_do_not_wait_for_room_to_roll_out() -> None:
+    """Each alone would have a spare GPU, which the other one holds."""
+    two = GpuPool(name="two", instance_types=["g6e.xlarge"], nodes=(0, 2))
+    model = Model(id="Qwen/Qwen3-8B")
+    ends = [Endpoint(name=name, model=model, engine=VLLM(max_model_len=8192), on=two) for name in ("a", "b")]
+    full = planned(*ends, pools=(two,))
+    assert [item.rollout for item in full.endpoints] == ["recreate-one", "recreate-one"]
+    assert not run_plan(full, (rollout_has_room,))
+    three = two.model_copy(update={"nodes": (0, 3)})
+    roomy = planned(*(item.model_copy(update={"on": three}) for item in ends), pools=(three,))
+    assert [item.rollout for item in roomy.endpoints] == ["surge", "surge"]

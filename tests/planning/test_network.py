@@ -100,3 +100,11 @@ def test_addresses_of_others_are_a_warning() -> None:
 
     assert told("8.8.0.0/16") == ["LLM_NET_27"]
     assert told("172.31.0.0/16") == told("192.168.0.0/16") == told("100.64.0.0/16") == []
+
+
+def test_a_subnet_is_of_one_zone() -> None:
+    once = "subnet-0123456789abcdef0"
+    there = ExistingNetwork(
+        vpc_id="vpc-0123456789abcdef0", private_subnet_ids={"us-east-1a": once, "us-east-1b": once}, cidr="10.0.0.0/16"
+    )
+    assert codes(Platform(name="p", region="us-east-1", network=there)) == ["LLM_NET_23"]

@@ -2,7 +2,8 @@ import datetime as dt
 
 import pytest
 
-from llminfra import CapacityBlock, Cluster, GpuPool, Network, OnDemand, Platform, Reservation, Spot
+from llminfra import CapacityBlock, Cluster, GpuPool, Network, OnDemand, Platform, Reservation, Spot, SystemNodes
+from llminfra.catalog import instances
 from llminfra.planning.cluster.eks import plan_cluster
 from llminfra.planning.cluster.pools import plan_pools
 from llminfra.planning.findings import Findings
@@ -83,6 +84,10 @@ def test_efa_without_reservation_gets_a_placement_group() -> None:
             ),
             "LLM_CAP_28",
         ),
+        (
+            GpuPool(name="x", instance_types=["g6.xlarge"], zones=["us-east-1a"], capacity=BLOCK),
+            "LLM_CAP_38",
+        ),
     ],
 )
 def test_what_cannot_work_has_its_own_code(pool: GpuPool, expected: str) -> None:
@@ -115,3 +120,32 @@ def test_support_end_is_a_warning_by_date() -> None:
     early = Findings()
     plan_cluster(platform, early, dt.date(2026, 1, 1))
     assert early.items == []
+
+
+def test_karpenters_pool_needs_karpenter() -> None:
+    pool = GpuPool(name="x", instance_types=["g6.xlarge"], provisioner="karpenter")
+    (found,) = plan(pool, cluster=Cluster(autoscaler="cluster-autoscaler"))[1].items
+    assert (found.code, found.path) == ("LLM_CAP_45", "pools.x.provisioner")
+    mended = pool.model_copy(update={"provisioner": "auto"})
+    assert not plan(mended, cluster=Cluster(autoscaler="cluster-autoscaler"))[1].items
+
+
+def test_a_mistyped_type_is_answered_with_gpu_types() -> None:
+    finding = plan(GpuPool(name="x", instance_types=["p3.8xlarge"]))[1].items[0]
+    assert all(instances.get(name).gpu for name in finding.expected.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code"),
+    [
+        (SystemNodes(instance_types=["g6.xlarge"]), "LLM_CAP_27"),
+        (SystemNodes(instance_types=["m7g.xlarge"]), "LLM_CAP_27"),
+        (SystemNodes(nodes=(0, 3)), "LLM_CAP_39"),
+        (SystemNodes(nodes=0), "LLM_CAP_39"),
+    ],
+)
+def test_controllers_have_nodes_that_boot(nodes: SystemNodes, code: str) -> None:
+    platform = Platform(name="p", region="us-east-1", cluster=Cluster(system_nodes=nodes))
+    findings = Findings()
+    plan_cluster(platform, findings, DAY)
+    assert [item.code for item in findings.items] == [code]

@@ -1,4 +1,4 @@
-from llminfra import VLLM, Endpoint, GpuPool, Lustre, Model, ModelBucket, Platform
+from llminfra import VLLM, Disaggregation, Ec2, Endpoint, GpuPool, Lustre, Model, ModelBucket, Platform
 from llminfra.planning.findings import Findings
 from llminfra.planning.references import check_references
 
@@ -42,3 +42,27 @@ def test_a_sound_platform_has_no_findings() -> None:
     platform = Platform(name="p", region="us-east-1", pools=[POOL], storage=[bucket])
     platform.add(Endpoint(name="a", model=MODEL, engine=VLLM(), on=POOL, weights=bucket))
     assert codes(platform) == []
+
+
+def test_one_name_is_made_once_in_a_zone() -> None:
+    """Where users make the name themselves they may share it between two load balancers."""
+    on = Ec2(
+        instance_type="g6e.xlarge",
+        domain_name="chat.example.com",
+        certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c",
+        hosted_zone_id="Z0123456789",
+    )
+    blue, green = (Endpoint(name=name, model=MODEL, engine=VLLM(), on=on) for name in ("blue", "green"))
+    twice = Platform(name="p", region="us-east-1", endpoints=[blue, green])
+    assert codes(twice) == [("LLM_SPEC_4", "endpoints.green.on.domain_name")]
+    own = on.model_copy(update={"hosted_zone_id": None})
+    shared = [item.model_copy(update={"on": own}) for item in (blue, green)]
+    assert codes(Platform(name="p", region="us-east-1", endpoints=shared)) == []
+
+
+def test_a_role_has_its_name_to_itself() -> None:
+    chat = Endpoint(name="chat", model=MODEL, engine=VLLM(), on=POOL, disaggregation=Disaggregation())
+    other = Endpoint(name="chat-decode", model=MODEL, engine=VLLM(), on=POOL)
+    assert codes(Platform(name="p", region="us-east-1", pools=[POOL], endpoints=[chat, other])) == [
+        ("LLM_SPEC_4", "endpoints.chat-decode")
+    ]

@@ -17,6 +17,7 @@ from llminfra import (
     ModelBucket,
     Parallelism,
     Platform,
+    SageMaker,
     SGLang,
     SpecError,
     TimeSlicing,
@@ -272,3 +273,16 @@ def test_towers_that_text_needs_not_are_named_where_they_are_what_is_missing() -
     assert "language_model_only" not in refused(L4, SMALL, VLLM(max_model_len=40_000)).fix
     limited = refused(L4, vision, VLLM(max_model_len=length, limit_mm_per_prompt={"image": 1})).fix
     assert "set language_model_only=True instead of limit_mm_per_prompt" in limited
+
+
+def test_a_type_that_sagemaker_hosts_is_named() -> None:
+    on = SageMaker(instance_type="ml.g6.xlarge")
+    given = Endpoint(name="chat", model=Model(id="Qwen/Qwen3-32B"), engine=VLLM(**SHORT), on=on)
+    spec = Platform(name="p", region="us-east-1", storage=[BUCKET], endpoints=[given])
+    with pytest.raises(SpecError) as caught:
+        plan_platform(spec, today=DAY)
+    found = re.search(r"use (ml\.\S+), where", caught.value.diagnostics[0].fix)
+    assert found, caught.value.diagnostics[0].fix
+    larger = given.model_copy(update={"on": SageMaker(instance_type=found[1])})
+    mended = plan_platform(spec.model_copy(update={"endpoints": (larger,)}), today=DAY)
+    assert mended.sagemaker[0].serving.fit.fits

@@ -44,9 +44,9 @@ def test_a_scope_that_does_not(scope: str) -> None:
 
 
 def test_a_scope_covers_what_lies_below_it() -> None:
-    assert covers("pools.h100", finding(spec_path="pools.h100.instance_types[0]"))
-    assert covers("pools.h100.instance_types", finding(spec_path="pools.h100.instance_types[0]"))
-    assert not covers("pools.h1", finding(spec_path="pools.h100"))
+    assert covers(waiver(scope="pools.h100"), finding(spec_path="pools.h100.instance_types[0]"))
+    assert covers(waiver(scope="pools.h100.instance_types"), finding(spec_path="pools.h100.instance_types[0]"))
+    assert not covers(waiver(scope="pools.h1"), finding(spec_path="pools.h100"))
 
 
 def test_a_waiver_holds_on_its_last_day_and_not_after() -> None:

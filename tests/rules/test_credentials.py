@@ -107,6 +107,7 @@ def test_names_of_secrets(name: str) -> None:
         "secretName",
         "token_arn",
         "secretKeyRef",
+        "values.0.routes.0.apiKeySecret",
         "secretKey",
         "passwordFile",
         "http_tokens",

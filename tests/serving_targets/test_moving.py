@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llminfra import TGI, CapacityBlock, ModelBucket, Platform, Secret, Spot
+from llminfra import TGI, CapacityBlock, ModelBucket, Platform, SageMaker, Secret, Spot
 from llminfra.loading.load import load
 from llminfra.planning.endpoints.contract import contract, parameter_name
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -241,3 +241,12 @@ def test_rules_for_pools_hold_for_instances_too(code: str, planned: Any) -> None
 
 def _wide(capacity: Any) -> Any:
     return ec2(instance_type="p5.48xlarge", efa=True, capacity=capacity)
+
+
+@pytest.mark.parametrize(("on", "expected"), [
+    (ec2(instance_type="ml.g6e.2xlarge"), "g6e.2xlarge"),
+    (SageMaker(instance_type="ml.g99.xlarge"), "ml.g6.xlarge"),
+])  # fmt: skip
+def test_a_type_is_named_as_its_service_names_it(on: object, expected: str) -> None:
+    (found,) = [item for item in findings(endpoint(on)) if item.code == "LLM_CAP_40"]
+    assert found.expected.split(", ")[0] == expected

@@ -17,7 +17,9 @@ from llminfra import (
     VLLM,
     Autoscaling,
     CapacityBlock,
+    CustomServer,
     DJLServing,
+    Image,
     Model,
     Parallelism,
     Reservation,
@@ -409,3 +411,10 @@ def test_a_certificate_of_another_region_is_refused() -> None:
     (item,) = caught.value.diagnostics
     assert (item.code, item.path) == ("LLM_NET_26", "endpoints.chat.on.certificate_arn")
     assert (item.found, item.expected) == ("eu-west-1", "us-east-1")
+
+
+def test_a_server_without_variables_compiles(compiled: Compiled) -> None:
+    own = Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/server", tag="v1")
+    served = endpoint(TARGETS["sagemaker"], engine=CustomServer(image=own))
+    model = _one(compiled(plan(served), "sagemaker"), "aws_sagemaker_model")
+    assert "environment" not in model["primary_container"]

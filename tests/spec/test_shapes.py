@@ -138,7 +138,7 @@ def test_a_bad_item_of_a_list_leaves_the_others() -> None:
     pool = GpuPool(name="a", instance_types=["g6.xlarge"])
     with collecting() as found:
         platform = Platform(name="p", region="us-east-1", pools=[pool, "l40s"])
-    assert [item.path for item in found] == ["platforms.p.pools.1"]
+    assert [item.path for item in found] == ["platforms.p.pools[1]"]
     assert platform.pools == (pool,)
 
 
@@ -162,7 +162,7 @@ def test_a_dictionary_in_place_of_an_object_is_reported_like_the_object() -> Non
     assert {(item.code, item.path, item.expected) for item in found} == {
         ("LLM_SPEC_2", "pools.b.nope", ", ".join(sorted(GpuPool.model_fields))),
         ("LLM_SPEC_3", "pools.b.instance_types", "EC2 instance types with the same GPUs; exactly one when efa is set"),
-        ("LLM_SPEC_1", "platforms.p.pools.1", "GpuPool(…)"),
+        ("LLM_SPEC_1", "platforms.p.pools[1]", "GpuPool(…)"),
     }
 
 

@@ -22,8 +22,10 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Plan, str], 
     def build(plan: Plan, kind: str) -> Stack:
         out: Path = tmp_path_factory.mktemp("out")
         compile_platforms([plan], out)
-        content: Stack = json.loads((out / "stacks" / f"acme-{kind}" / "cdk.tf.json").read_text(encoding="utf-8"))
-        content["folder"] = out / "stacks" / f"acme-{kind}"
+        content: Stack = json.loads(
+            (out / "stacks" / f"{plan.platform.name}-{kind}" / "cdk.tf.json").read_text(encoding="utf-8")
+        )
+        content["folder"] = out / "stacks" / f"{plan.platform.name}-{kind}"
         return content
 
     return build

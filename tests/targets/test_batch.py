@@ -295,3 +295,11 @@ def test_jobs_draw_on_the_quotas_of_what_they_may_buy() -> None:
     lines = {line.name: line for line in planned.quotas if "batch nightly" in line.why}
     assert set(lines) == {"Running On-Demand G and VT instances", "All G and VT Spot Instance Requests"}
     assert {line.needed for line in lines.values()} == {16.0}
+
+
+def test_rules_keep_the_limit_of_eventbridge_with_the_longest_names(compiled: Compiled) -> None:
+    longest = batch(name="n" * 32, schedule="rate(1 day)")
+    stack = compiled(plan(name="p" * 24, batches=[longest]), "batch")
+    names = [rule["name"] for rule in stack["resource"]["aws_cloudwatch_event_rule"].values()]
+    assert len(set(names)) == 2
+    assert all(len(name) <= 64 for name in names)

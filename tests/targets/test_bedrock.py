@@ -52,6 +52,16 @@ def test_models_that_cannot_be_called_are_refused(model: BedrockModel, code: str
     assert code in codes(bedrock=Bedrock(models=[model]), storage=[])
 
 
+def test_a_model_that_cannot_be_called_from_here_names_where_it_can() -> None:
+    nova = BedrockModel(name="nova", id="amazon.nova-pro-v1:0", routing="global")
+    with pytest.raises(SpecError) as caught:
+        plan(bedrock=Bedrock(models=[nova]), storage=[], region="eu-central-1")
+    (found,) = [item for item in caught.value.diagnostics if item.code == "LLM_BED_3"]
+    region = found.expected.partition("routing='region' in ")[2].partition(",")[0]
+    there = nova.model_copy(update={"routing": "region"})
+    assert plan(bedrock=Bedrock(models=[there]), storage=[], region=region).bedrock
+
+
 def test_a_geography_before_the_id_is_explained() -> None:
     assert bedrock.suggest(f"eu.{SONNET.id}") == (SONNET.id,)
 

@@ -58,16 +58,27 @@ def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> Clus
                 expected=", ".join(instances.suggest(name)),
                 fix="check the name",
             )
-        elif instance.arch != "amd64":
+        elif instance.arch != "amd64" or instance.gpu is not None:
             findings.error(
                 "LLM_CAP_27",
                 spec,
                 path,
-                "system nodes run the x86_64 AMI",
-                found=f"{name} ({instance.arch})",
-                expected="an x86_64 type such as m7i.xlarge",
-                fix="use an x86_64 instance type",
+                "system nodes run the x86_64 AMI without GPU drivers",
+                found=f"{name} ({instance.arch if instance.gpu is None else instance.gpu.device})",
+                expected="an x86_64 type without GPUs such as m7i.xlarge",
+                fix="use m7i.xlarge; GPU nodes are declared in Platform(pools=[…])",
             )
+    if spec.system_nodes.nodes[0] < 1:
+        findings.error(
+            "LLM_CAP_39",
+            spec,
+            "cluster.system_nodes.nodes",
+            "no node is left for the controllers, among them what starts nodes",
+            found=f"at least {spec.system_nodes.nodes[0]}",
+            expected="at least 1, better 2",
+            fix=f"set nodes=(2, {max(4, spec.system_nodes.nodes[1])})",
+            runtime_message="no nodes available to schedule pods",
+        )
     return ClusterPlan(
         name=platform.name,
         version=version,

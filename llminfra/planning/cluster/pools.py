@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from llminfra.catalog import eks, instances, prices, regions
 from llminfra.planning.cluster.gpu_shares import plan_shares
 from llminfra.planning.cluster.mixed_types import report_mixed
+from llminfra.planning.cluster.pool_checks import check_block, check_provisioner
 from llminfra.planning.cluster.pool_types import choose_type
 from llminfra.planning.hardware.nics import Nic, nic_layout
 from llminfra.planning.network.vpc import check_zone
@@ -64,6 +65,8 @@ def _plan_pool(
     if types is None or zones is None:
         return None
     provisioner = _provisioner(pool, cluster)
+    check_provisioner(pool, provisioner, cluster, findings)
+    check_block(pool, f"pools.{pool.name}.capacity", types[0].name, findings)
     choice = choose_type(pool, types, provisioner, platform.region)
     main = choice.planned
     assert main.gpu is not None  # noqa: S101  # _instance_types lets only GPU types through
@@ -71,16 +74,6 @@ def _plan_pool(
     if shares is None:
         return None
     nics: tuple[Nic, ...] = nic_layout(main, pool.efa_layout) if pool.efa else ()
-    if provisioner == "karpenter" and isinstance(pool.capacity, Reservation) and pool.capacity.resource_group_arn:
-        findings.error(
-            "LLM_CAP_28",
-            pool,
-            f"pools.{pool.name}.capacity",
-            "Karpenter selects reservations by id or tags, not by resource group",
-            found=pool.capacity.resource_group_arn,
-            expected="reservation_id=…, or provisioner='managed'",
-            fix="set provisioner='managed' or name the reservation",
-        )
     raid0 = all(item.nvme_gb > 0 for item in types)
     labels = {
         POOL_LABEL: pool.name,
@@ -149,7 +142,7 @@ def _instance_types(pool: GpuPool, platform: Platform, findings: Findings) -> tu
                 if reason
                 else f"there is no instance type {name!r} in the catalog",
                 found=name,
-                expected=", ".join(instances.suggest(name)),
+                expected=", ".join(instances.suggest(name, gpu=True)) or "a GPU type such as g6e.12xlarge",
                 fix="check the name",
                 runtime_message=f"The following supplied instance types do not exist: [{name}]",
             )
@@ -192,7 +185,7 @@ def _instance_types(pool: GpuPool, platform: Platform, findings: Findings) -> tu
                 path,
                 f"{name} was not offered in {platform.region} when the catalog was made",
                 found=f"{name} in {platform.region}",
-                expected=", ".join(regions.offered_in(name)[:6]),
+                expected=regions.nearest_offers(name, platform.region),
                 fix="use another region or type, or ignore this if the type has arrived since",
             )
         found.append(instance)

@@ -285,7 +285,7 @@ def _check_tenants(gateway: Gateway, findings: Findings) -> None:
                     f"{path}[{index}].{field}",
                     "two tenants that cannot be told apart share one budget",
                     found=f"{field} of {item.name!r} is that of {seen[mark]!r}",
-                    expected=f"a {field} of its own",
+                    expected=f"{'an' if field == 'api_key' else 'a'} {field} of its own",
                     fix="give each tenant its own",
                 )
             elif mark:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
@@ -53,6 +53,7 @@ def plan_endpoints(
         plan = _plan_endpoint(endpoint, pool, platform, lustre, findings)
         if plan is not None:
             planned.append(plan)
+    planned = [_with_rollout(plan, planned, by_name[plan.pool]) for plan in planned]
     _check_room(planned, by_name, findings)
     check_node_caches(planned, by_name, findings)
     check_image_snapshots(planned, by_name, findings)
@@ -109,13 +110,22 @@ def _plan_endpoint(
         service_account=endpoint.name,
         pool=pool.name,
         replicas_per_node=max(1, pool.gpus_per_node // gpus) if serving.nodes == 1 else 0,
-        rollout=_rollout(pool, gpus, serving.max_replicas),
+        rollout="recreate-one",  # until all endpoints of the pool are known
     )
 
 
-def _rollout(pool: PoolPlan, gpus: int, replicas: int) -> Literal["surge", "recreate-one"]:
-    """Surge only where the pool can hold one replica more than the most; else one leaves before one comes."""
-    return "surge" if pool.max_nodes * pool.gpus_per_node >= gpus * (replicas + 1) else "recreate-one"
+def _with_rollout(plan: EndpointPlan, planned: list[EndpointPlan], pool: PoolPlan) -> EndpointPlan:
+    """Surge only where the pool can hold one replica more than the most, beside those that the other endpoints keep.
+
+    Without that room one replica leaves before the next comes.
+    """
+    others = sum(
+        other.min_replicas * other.parallelism.gpus
+        for other in planned
+        if other.pool == plan.pool and other.name != plan.name
+    )
+    needed = others + plan.parallelism.gpus * (plan.max_replicas + 1)
+    return replace(plan, rollout="surge" if pool.max_nodes * pool.gpus_per_node >= needed else "recreate-one")
 
 
 def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings) -> None:

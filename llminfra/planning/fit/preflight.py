@@ -150,14 +150,15 @@ def _check_host_memory(endpoint: Endpoint, weights: WeightsPlan, resources: PodR
     needed = ranks_gib + loading_gib + shared_gib
     if needed <= pod_gib:
         return
+    digits = 1 if f"{needed:.0f}" == f"{pod_gib:.0f}" else 0
     findings.warning(
         "LLM_FIT_31",
         endpoint,
         f"endpoints.{endpoint.name}.on",
         "the pod may run out of host memory while it loads",
-        found=f"{pod_gib:.0f} GiB, of that {shared_gib:.0f} GiB shared memory",
-        expected=f"about {needed:.0f} GiB: {ranks_gib:.0f} for {resources.gpus} processes, {loading_gib:.0f} for "
-        "loading, the rest shared",
+        found=f"{pod_gib:.{digits}f} GiB, of that {shared_gib:.{digits}f} GiB shared memory",
+        expected=f"about {needed:.{digits}f} GiB: {ranks_gib:.{digits}f} for {resources.gpus} "
+        f"process{'' if resources.gpus == 1 else 'es'}, {loading_gib:.{digits}f} for loading, the rest shared",
         fix="use an instance type with more memory a GPU",
         runtime_message="OOMKilled (exit code 137)",
     )

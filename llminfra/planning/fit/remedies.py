@@ -217,7 +217,7 @@ def other_type(question: Question) -> str:
                 f"leave sharing out of pool {question.pool.name!r}: {shape_of(own.parallelism)} of whole GPUs holds it"
             )
     there = [item for item in options if item.fits and item.offered is not False and item.instance_type not in here]
-    there = [item for item in there if not hosted or sagemaker.hosts(f"ml.{item.instance_type}")]
+    there = [item for item in there if not hosted or sagemaker.hosts(item.instance_type)]
     good = [item for item in there if _keeps(item, question)]
     best = next((item for item in good if not item.tight), next(iter(good), None))
     if best is None or best.parallelism is None:

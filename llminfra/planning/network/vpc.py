@@ -149,6 +149,19 @@ def _existing(
             runtime_message="Subnets specified must be in at least two different AZs",
         )
         return None
+    ids = list(spec.private_subnet_ids.values())
+    if twice := sorted({item for item in ids if ids.count(item) > 1}):
+        findings.error(
+            "LLM_NET_23",
+            spec,
+            "network.private_subnet_ids",
+            "a subnet lies in one zone, and one is named for two",
+            found=", ".join(twice),
+            expected="a subnet of its own for each zone",
+            fix="name the subnet of each zone, as `aws ec2 describe-subnets` shows them",
+            runtime_message="Subnets specified must be in at least two different AZs",
+        )
+        return None
     subnets = tuple(
         SubnetPlan(zone=zone, kind="private", cidr="", existing_id=subnet_id)
         for zone, subnet_id in sorted(spec.private_subnet_ids.items())

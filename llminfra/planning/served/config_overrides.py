@@ -64,7 +64,9 @@ def ways_to_stretch(kind: str) -> str:
     own = "name a config.json that has it with Model(config=…)"
     if kind not in _WHOLE:
         return own
-    text = '{"rope_scaling": {"rope_type": "yarn", "factor": …, "original_max_position_embeddings": …}}'
+    # Transformers 5, which current images have, replaces the whole entry: without its theta the model's own is lost.
+    key, theta = ("rope_parameters", '"rope_theta": …, ') if kind == "vllm" else ("rope_scaling", "")
+    text = f'{{"{key}": {{"rope_type": "yarn", {theta}"factor": …, "original_max_position_embeddings": …}}}}'
     return f"pass extra_args=['{_WHOLE[kind]}', '{text}'], or {own} ({_OPT_OUT[kind]}=1 silences the check alone)"
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from llminfra.catalog import prices
 from llminfra.catalog.ec2_images import machine_image
+from llminfra.planning.cluster.pool_checks import check_block
 from llminfra.planning.plan.serving import Ec2EndpointPlan, Ec2Group, ServingPlan
 from llminfra.planning.serving.serving import plan_serving
 from llminfra.planning.serving_targets.ec2_checks import (
@@ -61,6 +62,7 @@ def _plan(
         return None
     zones = check_reservation_zones(endpoint, on, zones, findings)
     check_certificate(endpoint, on, platform, findings)
+    check_block(on, f"endpoints.{endpoint.name}.on.capacity", pool.main_type.name, findings)
     image = machine_image("x86_64" if pool.main_type.arch == "amd64" else "arm64")
     if image is None and on.ami_id is None:
         findings.error(

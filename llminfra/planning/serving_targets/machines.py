@@ -36,7 +36,8 @@ def machine(
     """
     path = f"endpoints.{endpoint.name}.on.instance_type"
     name = instance_type.removeprefix("ml.")
-    found = instances.get(name)
+    hosted = "sagemaker" in getattr(endpoint.on, "kind", "")
+    found = instances.get(name if hosted else instance_type)
     if found is None or found.gpu is None:
         reason = instances.excluded(name)
         findings.error(
@@ -49,7 +50,7 @@ def machine(
             if reason
             else f"there is no instance type {instance_type!r} in the catalog",
             found=instance_type,
-            expected=", ".join(instances.suggest(name)) if found is None else "a GPU type such as g6e.12xlarge",
+            expected=_types_like(name, hosted=hosted) if found is None else "a GPU type such as g6e.12xlarge",
             fix="use a GPU instance type that exists",
         )
         return None
@@ -60,7 +61,7 @@ def machine(
             path,
             f"{name} was not offered in {platform.region} when the catalog was made",
             found=f"{name} in {platform.region}",
-            expected=", ".join(regions.offered_in(name)[:6]),
+            expected=regions.nearest_offers(name, platform.region),
             fix="use another region or type, or ignore this if the type has arrived since",
         )
     nics = nic_layout(found) if efa else ()
@@ -91,6 +92,12 @@ def machine(
         consolidate_after_s=0,
         usd_per_node_hour=usd_per_hour,
     )
+
+
+def _types_like(name: str, *, hosted: bool) -> str:
+    """GPU types with a name like this one, as the place names them."""
+    near = instances.suggest(name, gpu=True)
+    return ", ".join(f"ml.{item}" if hosted else item for item in near) or "a GPU type such as g6e.12xlarge"
 
 
 def one_machine(endpoint: Endpoint, pool: PoolPlan, findings: Findings, *, fix: str) -> bool:

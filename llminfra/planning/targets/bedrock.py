@@ -81,12 +81,21 @@ def _model(item: BedrockModel, platform: Platform, findings: Findings) -> Bedroc
         return None
     found = known.route(platform.region, everywhere=item.routing == "global")
     if found is None:
-        _unreachable(
-            item, path, platform, findings, expected=", ".join(known.ways(platform.region)) or "another region"
-        )
+        ways = ", ".join(known.ways(platform.region)) or _where(known)
+        _unreachable(item, path, platform, findings, expected=ways)
         return None
     others = tuple(region for region in found.destinations if region != platform.region)
     return BedrockModelPlan(name=item.name, spec=item, profile=found.profile, regions=(platform.region, *others))
+
+
+def _where(known: bedrock.BedrockModelFacts) -> str:
+    """Regions from which a model is called, by the way; for one that cannot be called from here at all."""
+    ways = {"region": known.regions}
+    for item in known.profiles:
+        way = "global" if item.id.startswith("global.") else "geography"
+        ways[way] = (*ways.get(way, ()), *item.destinations)
+    found = [f"routing={way!r} in {', '.join(dict.fromkeys(regions))}" for way, regions in ways.items() if regions]
+    return "; ".join(found) or "another model"
 
 
 def _unreachable(item: BedrockModel, path: str, platform: Platform, findings: Findings, *, expected: str) -> None:
@@ -97,7 +106,7 @@ def _unreachable(item: BedrockModel, path: str, platform: Platform, findings: Fi
         f"{item.id} cannot be called in this way from {platform.region}, as far as the catalog knows",
         found=f"routing={item.routing!r} in {platform.region}",
         expected=expected,
-        fix="choose a routing that the finding lists, or another region",
+        fix="choose a routing or a region that the finding lists",
         runtime_message="ValidationException: The provided model identifier is invalid.",
     )
 

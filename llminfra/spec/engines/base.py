@@ -1,8 +1,8 @@
 """What engines have in common: an image, a version, and the settings that decide memory."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from llminfra.spec._base import Many, Spec
 from llminfra.spec._expectations import refused
@@ -31,6 +31,26 @@ class Image(Spec):
     """Whether the image has the EFA userspace (libfabric and the NCCL plug-in)."""
     ray: bool = False
     """Whether the image has Ray, which vLLM's own images no longer bring."""
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        name, colon, tag = self.repository.rpartition(":")
+        if colon and "/" not in tag:  # a colon before a slash is that of a registry's port
+            raise refused(
+                "the repository holds a tag, which has a field of its own",
+                "repository",
+                expected="a repository without tag, for example vllm/vllm-openai",
+                fix=f"write repository={name!r} and tag={tag!r}",
+            )
+        if self.tag is None and self.digest is None:
+            raise refused(
+                "an image without tag and digest is whatever is newest",
+                "tag",
+                "digest",
+                expected="the tag of a release, such as v0.27.1, or a digest",
+                fix="set tag or digest",
+            )
+        return self
 
 
 class LlmEngine(Spec):

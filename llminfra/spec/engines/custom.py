@@ -1,11 +1,17 @@
 """A server of one's own."""
 
-from typing import Annotated, ClassVar, Literal
+import difflib
+import re
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llminfra.spec._base import Many, Spec
+from llminfra.spec._expectations import refused
 from llminfra.spec.engines.base import Image
+
+PLACEHOLDERS = ("{model}", "{served_name}", "{gpus}", "{port}")
+"""What is filled in where it stands in ``command`` and ``args``."""
 
 
 class HttpProbe(Spec):
@@ -64,3 +70,19 @@ class CustomServer(Spec):
     """Seconds it needs to finish running requests after SIGTERM."""
     max_model_len: Annotated[int, Field(ge=1)] | None = None
     """Context length in tokens, for the plan."""
+
+    @model_validator(mode="after")
+    def _placeholders_are_known(self) -> Self:
+        for field in ("command", "args"):
+            for text in getattr(self, field):
+                # Other braces are the server's own business: JSON, templates.
+                for word in re.findall(r"(?<!\{)\{[a-z_]+\}(?!\})", text):
+                    close = difflib.get_close_matches(word, PLACEHOLDERS, n=1, cutoff=0.7)
+                    if close and word not in PLACEHOLDERS:
+                        raise refused(
+                            f"{word} in {field} is not filled in",
+                            field,
+                            expected=", ".join(PLACEHOLDERS),
+                            fix=f"did you mean {close[0]}?",
+                        )
+        return self

@@ -14,4 +14,4 @@ class TensorRTLLM(LlmEngine):
 
     kind: Literal["trtllm"] = "trtllm"
     image: Image
-    """Image with ``trtllm-serve``, for example ``nvcr.io/nvidia/tensorrt-llm/release``: llminfra pins none."""
+    """Image with ``trtllm-serve``, which ``nvcr.io/nvidia/tensorrt-llm/release`` has: llminfra pins none."""

@@ -1,0 +1,110 @@
+"""What a network without a way out cannot fetch: images outside ECR of the region, and weights of the Hub."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import regions
+from llminfra.spec.engines.base import LlmEngine
+from llminfra.spec.network import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llminfra.engines.invocation import Invocation
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.plan.endpoint import EndpointPlan
+    from llminfra.planning.plan.infrastructure import ClusterPlan
+    from llminfra.planning.plan.serving import Ec2EndpointPlan
+    from llminfra.planning.plan.targets import BatchPlan
+    from llminfra.spec._base import Spec
+    from llminfra.spec.platform import Platform
+
+_CODE = "LLM_NET_28"
+
+
+def check_closed_network(
+    platform: Platform,
+    cluster: ClusterPlan | None,
+    endpoints: Iterable[EndpointPlan],
+    ec2: Iterable[Ec2EndpointPlan],
+    batches: Iterable[BatchPlan],
+    findings: Findings,
+) -> None:
+    """Report what would wait for ever for an image or for weights; a VPC that is already there may have a way out."""
+    # The declaration, because the plan of a network with errors is a placeholder without NAT.
+    network = platform.network
+    if not isinstance(network, Network) or network.broken or network.nat != "none":
+        return
+    for pods in endpoints:
+        _check_image(pods.spec, f"{pods.declared_path}.engine.image", pods.invocation, platform, findings)
+        _check_hub(pods.spec, f"{pods.declared_path}.weights", pods.weights.kind, findings)
+    for instances in ec2:
+        path, served = f"endpoints.{instances.serving.name}", instances.serving
+        _check_image(served.spec, f"{path}.engine.image", served.invocation, platform, findings)
+        _check_hub(served.spec, f"{path}.weights", served.weights.kind, findings)
+    for batch in batches:
+        path, served = f"batches.{batch.name}", batch.serving
+        _check_image(batch.spec, f"{path}.engine.image", served.invocation, platform, findings)
+        _check_hub(batch.spec, f"{path}.weights", served.weights.kind, findings)
+        if batch.spec.runner_image is None:
+            findings.error(
+                _CODE,
+                batch.spec,
+                f"{path}.runner_image",
+                "the runner's image comes from a public registry and its packages from PyPI, and this network has no "
+                "way there",
+                found="nat='none' and no runner_image",
+                expected=f"an image with Python 3.11 and boto3 in ECR of {platform.region}",
+                fix="set runner_image=Image(…)",
+            )
+    if cluster is not None:
+        _warn_of_controllers(platform, findings)
+
+
+def _check_image(spec: Spec, path: str, invocation: Invocation, platform: Platform, findings: Findings) -> None:
+    if re.match(rf"[0-9]{{12}}\.dkr\.ecr(-fips)?\.{platform.region}\.", invocation.image_repository):
+        return
+    known = regions.get(platform.region)
+    registry = f"<account>.dkr.ecr.{platform.region}.{known.dns_suffix if known else 'amazonaws.com'}"
+    name = invocation.image_repository.rpartition("/")[2]
+    findings.error(
+        _CODE,
+        spec,
+        path,
+        "the engine's image lies where this network has no way to",
+        found=f"{invocation.image_repository} with nat='none'",
+        expected=f"an image in ECR of {platform.region}, which an endpoint of the VPC reaches",
+        fix=f"copy the image there and name it with image=Image(repository='{registry}/{name}', "
+        f"tag={invocation.image_tag!r}, …); or set nat='single'",
+        runtime_message=f'Failed to pull image "{invocation.image_repository}:{invocation.image_tag}": i/o timeout',
+    )
+
+
+def _check_hub(spec: Spec, path: str, kind: str, findings: Findings) -> None:
+    engine = getattr(spec, "engine", None)
+    if kind != "hub" or not isinstance(engine, LlmEngine):
+        return
+    findings.error(
+        _CODE,
+        spec,
+        path,
+        "weights come from the Hugging Face Hub, to which this network has no way",
+        found="no storage, with nat='none'",
+        expected="weights in a bucket",
+        fix="declare a ModelBucket and copy the model there from a machine that reaches the Hub; or set nat='single'",
+    )
+
+
+def _warn_of_controllers(platform: Platform, findings: Findings) -> None:
+    findings.warning(
+        "LLM_NET_29",
+        platform.network,
+        "network.nat",
+        "images of the cluster's controllers lie in public registries, and this network has no way there",
+        found="nat='none' with a cluster",
+        expected="a mirror in ECR of the region that the nodes' containerd is told of, or a route of your own",
+        fix="mirror the registries of the charts that `llminfra check` lists under 'not run', or set nat='single'",
+        runtime_message="ImagePullBackOff",
+    )

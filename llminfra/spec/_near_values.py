@@ -1,0 +1,54 @@
+"""What a user nearly wrote: the value with one slip mended, where a field's pattern then takes it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+# Fields of a crontab line: minute, hour, day of month, month, day of week.
+_CRONTAB_FIELDS = 5
+
+
+def plain_letters(value: str) -> str:
+    """Lower case without accents: ``Größe`` is ``grosse``."""
+    split = unicodedata.normalize("NFKD", value.casefold())
+    return "".join(mark for mark in split if not unicodedata.combining(mark))
+
+
+def near_value(value: str, pattern: str) -> str:
+    """The value as the pattern takes it, after the smallest of the usual slips is mended; empty: none was made.
+
+    Args:
+        value: What the user wrote, which does not match.
+        pattern: Regular expression of the field.
+    """
+    return next((text for mend in _SLIPS if (text := mend(value.strip())) and re.search(pattern, text)), "")
+
+
+def _event_schedule(value: str) -> str:
+    """A crontab line as EventBridge writes it: six fields, ``?`` for one kind of day.
+
+    Days of the week count from 0 in a crontab and from 1 in EventBridge, so only names of days are taken over.
+    """
+    fields = value.split()
+    if len(fields) != _CRONTAB_FIELDS:
+        return ""
+    minute, hour, day, month, weekday = fields
+    if weekday == "*":
+        return f"cron({minute} {hour} {day} {month} ? *)"
+    if day == "*" and not re.search(r"[0-9]", weekday):
+        return f"cron({minute} {hour} ? {month} {weekday.upper()} *)"
+    return ""
+
+
+_SLIPS: tuple[Callable[[str], str], ...] = (
+    lambda value: value,
+    str.lower,
+    lambda value: value.rstrip("/"),
+    lambda value: f"ml.{value}",
+    lambda value: f"s3://{value}",
+    lambda value: f"s3://{value.rstrip('/')}",
+    lambda value: re.sub(r"[^a-z0-9.-]+", "-", plain_letters(value)).strip("-."),
+    _event_schedule,
+)

@@ -1,0 +1,95 @@
+"""A network without a way out: what it cannot fetch is said before it is built."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from llminfra import (
+    VLLM,
+    BatchInference,
+    BatchQueue,
+    Diagnostic,
+    Endpoint,
+    ExistingNetwork,
+    GpuPool,
+    Image,
+    Model,
+    ModelBucket,
+    Network,
+    Platform,
+    SpecError,
+)
+from llminfra.planning import plan_platform
+
+POOL = GpuPool(name="l40s", instance_types=["g6e.xlarge"])
+MODEL = Model(id="Qwen/Qwen3-8B")
+BUCKET = ModelBucket(name="acme-weights")
+OWN = Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/vllm-openai", tag="v0.27.1")
+ABROAD = OWN.model_copy(update={"repository": OWN.repository.replace("us-east-1", "eu-west-1")})
+THERE = ExistingNetwork(
+    vpc_id="vpc-0123456789abcdef0",
+    private_subnet_ids={"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1"},
+    cidr="10.0.0.0/16",
+)
+
+
+def found(image: Image | None, network: Network | ExistingNetwork, *, bucket: bool = True) -> list[Diagnostic]:
+    chat = Endpoint(name="chat", model=MODEL, engine=VLLM(max_model_len=8192, image=image), on=POOL)
+    storage = [BUCKET] if bucket else []
+    spec = Platform(name="p", region="us-east-1", network=network, pools=[POOL], storage=storage, endpoints=[chat])
+    try:
+        return list(plan_platform(spec, today=dt.date(2026, 11, 23)).diagnostics)
+    except SpecError as error:
+        return list(error.diagnostics)
+
+
+def said(*args: object, **options: object) -> list[tuple[str, str]]:
+    return [(item.code, item.path) for item in found(*args, **options)]  # type: ignore[arg-type]  # as given
+
+
+@pytest.mark.parametrize("image", [None, ABROAD], ids=["public", "another region"])
+def test_an_image_without_an_endpoint_is_refused(image: Image | None) -> None:
+    closed = found(image, Network(nat="none"))
+    assert sorted(item.code for item in closed) == [
+        "LLM_NET_28",
+        "LLM_NET_29",
+    ]
+    finding = next(item for item in closed if item.code == "LLM_NET_28")
+    assert finding.path == "endpoints.chat.engine.image"
+    assert ".dkr.ecr.us-east-1.amazonaws.com/vllm-openai" in finding.fix
+
+
+def test_the_fix_leaves_the_controllers_images() -> None:
+    assert said(OWN, Network(nat="none")) == [("LLM_NET_29", "network.nat")]
+
+
+def test_weights_of_the_hub_are_refused() -> None:
+    assert ("LLM_NET_28", "endpoints.chat.weights") in said(OWN, Network(nat="none"), bucket=False)
+
+
+@pytest.mark.parametrize("network", [Network(nat="single"), THERE], ids=["NAT", "a VPC of one's own"])
+def test_a_way_out_is_no_finding(network: Network | ExistingNetwork) -> None:
+    assert not {"LLM_NET_28", "LLM_NET_29"} & {code for code, _ in said(None, network)}
+
+
+def test_a_network_with_errors_has_no_further_ones() -> None:
+    broken = Network(cidr="10.0.0.0/28")
+    assert [code for code, _ in said(None, broken)] == ["LLM_NET_24"]
+
+
+def test_a_batch_brings_its_runner() -> None:
+    queue = BatchQueue(instance_types=["g6e.xlarge"])
+    night = BatchInference(
+        name="night", model=MODEL, engine=VLLM(max_model_len=8192, image=OWN), on=queue,
+        input="s3://acme/in", output="s3://acme/out",
+    )  # fmt: skip
+    spec = Platform(
+        name="p", region="us-east-1", network=Network(nat="none"), storage=[BUCKET], batches=[night], cluster=None
+    )
+    with pytest.raises(SpecError) as caught:
+        plan_platform(spec)
+    assert [item.path for item in caught.value.diagnostics] == ["batches.night.runner_image"]
+    mended = spec.model_copy(update={"batches": (night.model_copy(update={"runner_image": OWN}),)})
+    assert plan_platform(mended).ok
