@@ -1,7 +1,7 @@
 import datetime as dt
 
 import pytest
-from llminfra.rules.serving import rollout_has_room
+from llminfra.rules.replicas import rollout_has_room
 
 from llminfra import (
     VLLM,

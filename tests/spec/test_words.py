@@ -121,7 +121,7 @@ def only(make: Callable[[], Spec]) -> Diagnostic:
             "write 10.0.0.0/16",
         ),
         (
-            lambda: Model(id="Qwen 3 8B"),
+            lambda: Model(id="???"),
             "Hugging Face id, for example Qwen/Qwen3-32B",
             'write it like id="Qwen/Qwen3-32B"',
         ),
@@ -160,7 +160,7 @@ def test_what_would_work_and_how_to_write_it(make: Callable[[], Spec], expected:
         ),
         (
             Reservation,
-            "neither reservation_id nor resource_group_arn",
+            "no reservation_id or resource_group_arn",
             "name the reservation, for example reservation_id='cr-0123456789abcdef0'",
         ),
         (
