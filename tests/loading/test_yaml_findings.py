@@ -26,6 +26,12 @@ QWEN, LLAMA = "Qwen/Qwen3-8B", "meta-llama/Llama-3.3-70B-Instruct"
 ARN = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 
 
+TWO_IN_PYTHON = """from llminfra import ModelBucket, Platform
+for region in ("us-east-1", "us-west-2"):
+    Platform(name=region, region=region, storage=[ModelBucket(name="acme-weights")])
+"""
+
+
 def chat(model: str = QWEN, engine: str = "vllm", on: str = "gpu") -> str:
     return CHAT.format(model=model, engine=engine, on=on)
 
@@ -332,8 +338,7 @@ def test_fields_that_contradict_one_another_are_shown_as_yaml(tmp_path: Path) ->
         ),
         (
             "spec.py",
-            "from llminfra import ModelBucket, Platform\nfor region in ('us-east-1', 'us-west-2'):\n"
-            + "    Platform(name=region, region=region, storage=[ModelBucket(name='acme-weights')])\n",
+            TWO_IN_PYTHON,
             "set existing=True where",
         ),
     ],
