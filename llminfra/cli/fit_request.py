@@ -117,6 +117,9 @@ def _check_names(case: FitCase) -> None:
     if case.block_size is not None and case.block_size not in options["block_size"]:
         known = ", ".join(str(item) for item in options["block_size"])
         raise UsageError(f"--block-size {case.block_size} is not one that engines take: {known}")
+    for field in ("language_model_only", "limit_mm_per_prompt") if case.engine != "vllm" else ():
+        if getattr(case, field):
+            raise UsageError(f"{_flag((field,))} is counted for vllm alone, and this is {case.engine}: leave it out")
     if case.quantization is not None and case.quantization.lower() not in (*(names := _quantizations(case)), *FORMATS):
         raise UsageError(_unknown("--quantization", case.quantization, (*names, *FORMATS)))
 

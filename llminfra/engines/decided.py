@@ -42,6 +42,11 @@ def field_of_flag(engine: str, flag: str) -> str | None:
     return _owner("flags", engine, flag)
 
 
+def field_that_said(engine: str, flag: str) -> str:
+    """The field, or :data:`LLMINFRA`, that a flag comes from which is among the arguments already."""
+    return _owner("flags", engine, flag) or _owner("said_once", engine, flag) or LLMINFRA
+
+
 def field_of_variable(engine: str, name: str) -> str | None:
     """The same of an environment variable that an engine, or its image for SageMaker, reads an argument from.
 

@@ -23,12 +23,14 @@ class Given(Struct, frozen=True, kw_only=True):
         key: What stands behind a dot: one key of a JSON option.
         value: Its text; empty for a switch.
         path: Field of the engine, such as ``extra_args[2]`` or ``env.NAME``.
+        off: Whether a switch is turned off: ``--no-enable-lora``, or a variable that is ``false``.
     """
 
     flag: str
     key: str = ""
     value: str = ""
     path: str
+    off: bool = False
 
     @property
     def number(self) -> int | None:
@@ -49,17 +51,25 @@ def given_options(
         if not equals and index + 1 < len(arguments) and not arguments[index + 1].startswith("-"):
             value = arguments[index + 1]
         key = name.partition(".")[2].replace("-", "_") if engine == "vllm" else ""
-        found.append(Given(flag=flag, key=key, value=value.strip(), path=f"extra_args[{index}]"))
+        off = name.startswith(("--no-", "--no_")) and not flag.startswith("--no-")
+        found.append(Given(flag=flag, key=key, value=value.strip(), path=f"extra_args[{index}]", off=off))
     for name, value in env.items():
         option = flag_of_variable(engine, name)
         if option is not None:
-            found.append(Given(flag=option, value=value.strip(), path=f"env.{name}"))
+            off = value.strip().lower() == "false"
+            found.append(Given(flag=option, value=value.strip(), path=f"env.{name}", off=off))
     return tuple(found)
 
 
 def last(options: Sequence[Given], *flags: str) -> Given | None:
     """The option that counts of those that set one of ``flags``."""
     return next((item for item in reversed(options) if item.flag in flags), None)
+
+
+def switched_on(options: Sequence[Given], flag: str) -> Given | None:
+    """The option that turns a switch on; ``None`` where nothing does, or the last one turns it off."""
+    found = last(options, flag)
+    return None if found is None or found.off else found
 
 
 def json_value(options: Sequence[Given], *flags: str) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.diagnostics import Diagnostic, Severity, UsageError
 from llminfra.loading.loaded import Loaded
 from llminfra.loading.sound import sound_parts
-from llminfra.loading.told import YAML
+from llminfra.loading.told import YAML, as_declared
 from llminfra.loading.whereabouts import absolute_paths
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _same_buckets(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
             if other.name == platform.name:
                 continue
             file, line = bucket.origin or platform.origin or (None, None)
-            yield Diagnostic(
+            found = Diagnostic(
                 code="LLM_SPEC_4",
                 severity=Severity.ERROR,
                 path=f"platforms.{platform.name}.storage.{bucket.name}",
@@ -116,6 +116,7 @@ def _same_buckets(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
                 line=line,
                 runtime_message="BucketAlreadyExists: The requested bucket name is not available",
             )
+            yield from as_declared(platform, [found])
 
 
 def _no_platform(path: Path) -> Diagnostic:

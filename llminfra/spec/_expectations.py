@@ -87,6 +87,8 @@ def as_written(value: object) -> str:
         return repr(value)
     if isinstance(value, list | tuple):
         return f"[{', '.join(as_written(each) for each in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {as_written(each)}' for key, each in value.items())}}}"
     return "nothing" if value is None else literal(value) if isinstance(value, bool) else repr(value)
 
 

@@ -206,7 +206,7 @@ def show(value: object) -> str:
     if isinstance(value, BaseModel):
         name = getattr(value, "name", None)
         text = f"{type(value).__name__}({f'name={name!r}, ' if isinstance(name, str) else ''}…)"
-    elif isinstance(value, str | int | float | bool | list | tuple) or value is None:
+    elif isinstance(value, str | int | float | bool | list | tuple | dict) or value is None:
         text = as_written(value)
     else:
         text = f"{value!s}"

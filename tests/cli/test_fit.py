@@ -97,10 +97,13 @@ Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat])
         (("--tp", "0"), "--tp: "),
         (("--gpu-memory-utilization", "1.5"), "--gpu-memory-utilization: "),
         (("--max-model-len", "-1"), "--max-model-len: "),
+        (("--limit-mm-per-prompt", '{"image": {"width": 512}}'), "the most items of a request by modality"),
+        (("--engine", "sglang", "--language-model-only"), "--language-model-only is counted for vllm alone"),
+        (("--engine", "tgi", "--limit-mm-per-prompt", "image=0"), "--limit-mm-per-prompt is counted for vllm alone"),
     ],
 )
 @pytest.mark.parametrize("gpu", [(), ("--gpu", "L4")])
-def test_nonsense_is_a_wrong_call(option: tuple[str, str], words: str, gpu: tuple[str, ...], run: Run) -> None:
+def test_nonsense_is_a_wrong_call(option: tuple[str, ...], words: str, gpu: tuple[str, ...], run: Run) -> None:
     result = run("fit", SMALL, *gpu, *option)
     assert (result.code, result.out) == (2, "")
     assert words in result.err

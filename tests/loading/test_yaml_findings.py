@@ -26,6 +26,12 @@ QWEN, LLAMA = "Qwen/Qwen3-8B", "meta-llama/Llama-3.3-70B-Instruct"
 ARN = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 
 
+TWO_IN_PYTHON = """from llminfra import ModelBucket, Platform
+for region in ("us-east-1", "us-west-2"):
+    Platform(name=region, region=region, storage=[ModelBucket(name="acme-weights")])
+"""
+
+
 def chat(model: str = QWEN, engine: str = "vllm", on: str = "gpu") -> str:
     return CHAT.format(model=model, engine=engine, on=on)
 
@@ -312,3 +318,35 @@ def test_texts_of_a_platform_without_a_file_are_python() -> None:
 
     platform = Platform(name="acme", region="us-east-1")
     assert text_as_declared(platform, "set efa=True") == "set efa=True"
+
+
+def test_fields_that_contradict_one_another_are_shown_as_yaml(tmp_path: Path) -> None:
+    engine = "{kind: vllm, language_model_only: true, limit_mm_per_prompt: {image: 3}}"
+    (item,) = load(write(tmp_path, HEAD + pool() + chat("Qwen/Qwen2.5-VL-7B-Instruct", engine))).diagnostics
+    assert item.found == "language_model_only: true, limit_mm_per_prompt: {image: 3}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fix"),
+    [
+        (
+            "spec.yaml",
+            "platforms:\n  a: {{region: us-east-1, {0}}}\n  b: {{region: us-west-2, {0}}}\n".format(
+                "storage: {acme-weights: {kind: bucket}}"
+            ),
+            "set existing: true where",
+        ),
+        (
+            "spec.py",
+            TWO_IN_PYTHON,
+            "set existing=True where",
+        ),
+    ],
+)
+def test_a_bucket_of_two_platforms_is_told_in_the_words_of_the_file(
+    tmp_path: Path, name: str, text: str, fix: str
+) -> None:
+    (item,) = load(write(tmp_path, text, name)).diagnostics
+    assert item.code == "LLM_SPEC_4"
+    assert fix in item.fix
+    assert item.line == 3

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, FitResult, fit_case, fit_line
 
 OMNI, VL, QWEN = "Qwen/Qwen2.5-Omni-7B", "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen3.6-27B-FP8"
@@ -89,6 +90,23 @@ def test_every_rank_holds_the_whole_tower_in_data_mode_as_measured() -> None:
     cut = fit("moonshotai/Kimi-K2.5", **case).weights_gib_per_gpu
     whole = fit("moonshotai/Kimi-K2.5", mm_encoder_tp_mode="data", **case).weights_gib_per_gpu
     assert cut < whole == pytest.approx(72.02, rel=0.003)
+
+
+def test_heads_that_do_not_divide_are_counted_once_where_the_tower_is_whole() -> None:
+    """InternViT-6B has 25 heads: cut over eight ranks, its attention is whole on each all the same."""
+    case = {"tensor_parallel": 8, "engine_version": "0.27.1"}
+    cut, whole, without = (
+        fit("OpenGVLab/InternVL3-78B", **case, **given).weights_gib_per_gpu
+        for given in ({}, {"mm_encoder_tp_mode": "data"}, {"language_model_only": True})
+    )
+    assert cut is not None
+    assert whole is not None
+    assert without is not None
+    assert without < cut < whole
+    facts = load_model("OpenGVLab/InternVL3-78B")
+    assert facts is not None
+    (tower,) = facts.encoders
+    assert whole - without == pytest.approx((tower.sharded_params + tower.replicated_params) * 2 / 2**30, rel=0.01)
 
 
 def test_a_tower_that_cannot_is_cut_in_data_mode_too() -> None:

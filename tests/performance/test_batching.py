@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from itertools import pairwise, product
 
 import pytest
 
-from llminfra.catalog.gpus import find_gpu
-from llminfra.catalog.models import load_model
+from llminfra.catalog.gpus import find_gpu, gpus
+from llminfra.catalog.models import known_models, load_model
 from llminfra.planning.performance import Load, PerformanceEstimate, Replica, replica
 from llminfra.planning.performance.batching import Steps, at_once, steady
 from llminfra.spec.endpoint import Parallelism
@@ -64,6 +65,30 @@ def test_callers_that_all_come_at_once(
         assert found.each_s == pytest.approx(seen.each_s, rel=0.25)
 
 
+def test_figures_are_finite_for_every_model_at_the_edges_of_loads() -> None:
+    """Answers of one token, prompts longer than the budget, more callers than places, a cache that holds nothing."""
+    spreads = [Parallelism(), Parallelism(tensor=2, pipeline=4), Parallelism(data=8, expert=True)]
+    edges = list(product(spreads, (1, 200_000), (1, 2, 3_000), (16, 8192), (None, 0), (False, True)))
+    devices = list(gpus().values())
+    for index, name in enumerate(known_models()):
+        # Steps that share no factor with the counts, so that models of one family meet different edges.
+        spread, prompt, answer, budget, cache, in_step = edges[index * 31 % len(edges)]
+        facts, device = load_model(name), devices[index * 7 % len(devices)]
+        assert facts is not None
+        options = {"max_num_batched_tokens": budget, "max_num_seqs": 16, "cache_tokens": cache}
+        asked, worst = replica(facts, device, spread, quant=facts.quantization, **options), 0.0
+        for callers in (1, 7, 1_000_000):
+            load = Load(prompt_tokens=prompt, output_tokens=answer, concurrency=callers, in_step=in_step)
+            found = asked.estimate(load)
+            first = found.first_token
+            parts = (first.request_s, first.prefill_s, first.step_s, first.behind_s, first.queued_s)
+            assert all(math.isfinite(part) and part >= 0 for part in parts), (name, device.name, load, parts)
+            figures = (found.ttft_ms, found.tpot_ms, found.prefill_ms, found.requests_per_s)
+            assert all(math.isfinite(figure) and figure > 0 for figure in figures), (name, device.name, load, figures)
+            assert worst <= found.ttft_worst_ms < math.inf, (name, device.name, load)
+            worst = found.ttft_worst_ms
+
+
 def test_callers_in_step_wait_as_long_as_a_scheduler_lets_them() -> None:
     """Budgets cut prompts, by which groups loosen from round to round: some are further off than callers apart."""
     ratios = []
@@ -74,6 +99,15 @@ def test_callers_in_step_wait_as_long_as_a_scheduler_lets_them() -> None:
         assert found.each_s == pytest.approx(seen.each_s, rel=0.2)
     assert sum(1 / 1.25 < ratio < 1.25 for ratio in ratios) >= 0.8 * len(ratios), sorted(ratios)
     assert all(0.5 < ratio < 2 for ratio in ratios)
+
+
+@pytest.mark.parametrize("budget", [512, 2048, 8192])
+def test_who_is_alone_is_in_step_with_nobody(budget: int) -> None:
+    """Also with a prompt of many steps, each of which has a part of it."""
+    steps = steps_of(server(LLAMA_8B, "a100-80gb", 1, budget), 8000, 200, 1)
+    apart, together, seen = steady(steps, 1), steady(steps, 1, in_step=True), play(steps, 1)
+    assert together.first_s == pytest.approx(apart.first_s)
+    assert together.first_s == pytest.approx(seen.first_s, rel=0.15)
 
 
 def at(callers: int, prompt: int = 1024, answer: int = 256, **options: bool) -> PerformanceEstimate:
@@ -95,6 +129,14 @@ def test_the_worst_first_token_waits_for_the_prompts_of_all_callers() -> None:
     assert alone.ttft_worst_ms == pytest.approx(alone.ttft_ms, rel=0.01)
     assert eight.ttft_worst_ms > 5 * alone.prefill_ms, "eight prompts of 1,024 tokens fit one step"
     assert many.ttft_worst_ms == pytest.approx(32 * eight.ttft_worst_ms, rel=0.2), "and 256 take 32 of them"
+
+
+def test_the_last_of_those_that_come_at_once_is_told_where_it_waits_longer_than_the_mean() -> None:
+    """A few short prompts that come into an idle replica wait for nobody's answers."""
+    short, long = at(2, prompt=50), at(8)
+    assert short.ttft_worst_ms < short.ttft_ms
+    assert "at the same moment" not in short.first_token_why
+    assert f"{long.ttft_worst_ms:,.0f} ms for the last of 8 that come at the same moment (" in long.first_token_why
 
 
 def test_few_prompts_of_a_step_share_it() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llminfra import TGI, VLLM, Diagnostic, Endpoint, GpuPool, Model, Parallelism, Platform, SGLang, SpecError
-from llminfra.engines.given import given_options, json_value, last
+from llminfra.engines.given import given_options, json_value, last, switched_on
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
 from llminfra.spec._base import Spec
@@ -229,6 +229,37 @@ def test_text_alone_is_counted_however_it_is_said(engine: VLLM) -> None:
     whole, text = planned(VISION, vllm()).endpoints[0].fit, planned(VISION, engine).endpoints[0].fit
     assert whole.weights_gib_per_gpu - text.weights_gib_per_gpu == pytest.approx(1.26, abs=0.03)
     assert text.kv_cache_memory_gib > whole.kv_cache_memory_gib + 1.2
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--no-language-model-only",), ("--language-model-only", "--no_language_model_only")]
+)
+def test_a_switch_that_is_turned_off_is_off(arguments: tuple[str, ...]) -> None:
+    whole, off = planned(VISION, vllm()).endpoints[0].fit, planned(VISION, vllm(*arguments)).endpoints[0].fit
+    assert off.weights_gib_per_gpu == whole.weights_gib_per_gpu
+    told_of = told(VISION, vllm("--no-skip-mm-profiling"))
+    assert "LLM_FIT_47" not in {item.code for item in told_of}
+    assert "LLM_FIT_47" in {item.code for item in told(VISION, vllm("--skip-mm-profiling"))}
+
+
+def test_a_variable_that_is_false_turns_a_switch_off() -> None:
+    on, off = (given_options("vllm", (), {"SM_VLLM_ENABLE_LORA": text}, None) for text in ("true", "False"))
+    assert switched_on(on, "--enable-lora") is on[0]
+    assert switched_on(off, "--enable-lora") is None
+
+
+def test_text_alone_is_no_limit_of_images() -> None:
+    with pytest.raises(SpecError) as caught:
+        vllm(language_model_only=True, limit_mm_per_prompt={"image": 4, "video": 0})
+    (item,) = caught.value.diagnostics
+    assert "lets them bring image" in item.message
+    assert vllm(language_model_only=True, limit_mm_per_prompt={"image": 0}).language_model_only
+
+
+def test_who_says_text_alone_twice_is_told_which_field_says_it() -> None:
+    engine = vllm("--no-language-model-only", language_model_only=True)
+    (item,) = [item for item in told(VISION, engine) if item.severity == "error"]
+    assert (item.code, item.expected) == ("LLM_FIT_42", "VLLM(language_model_only=…)")
 
 
 def test_limits_are_said_once() -> None:

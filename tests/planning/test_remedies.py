@@ -271,6 +271,8 @@ def test_towers_that_text_needs_not_are_named_where_they_are_what_is_missing() -
     text = plan(L4, vision, VLLM(max_model_len=length, language_model_only=True)).endpoints[0].fit
     assert text.fits
     assert "language_model_only" not in refused(L4, SMALL, VLLM(max_model_len=40_000)).fix
+    limited = refused(L4, vision, VLLM(max_model_len=length, limit_mm_per_prompt={"image": 1})).fix
+    assert "set language_model_only=True instead of limit_mm_per_prompt" in limited
 
 
 def test_a_type_that_sagemaker_hosts_is_named() -> None:

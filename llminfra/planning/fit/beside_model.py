@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llminfra.catalog.models import load_model
-from llminfra.engines.given import Given, last
+from llminfra.engines.given import Given, last, switched_on
 from llminfra.planning.findings import Findings
 from llminfra.planning.fit.fitting import Spread, find_spread
 from llminfra.planning.memory import FitCase, estimate
@@ -70,7 +70,7 @@ def _extras(question: Question, options: Sequence[Given], spread: Parallelism) -
     if draft is not None:
         yield draft
     names = memory_data()["lora"].get(case.engine)
-    if names is None or endpoint.adapters or (on := last(options, names["on"])) is None:
+    if names is None or endpoint.adapters or (on := switched_on(options, names["on"])) is None:
         return
     slots, rank = last(options, names["slots"]), last(options, names["rank"])
     count = (slots.number if slots else None) or names["default_slots"]

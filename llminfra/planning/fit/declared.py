@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.planning.fit.misfits import NOTHING, elsewhere
 from llminfra.planning.fit.remedies import fewer_context_ranks, remedies
 from llminfra.planning.spread.choosing import choose, cost
-from llminfra.planning.spread.parallelism import Candidate, as_declared, shape_findings
+from llminfra.planning.spread.parallelism import Candidate, as_arguments, shape_findings
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -27,7 +27,7 @@ def check_declared(question: Question, declared: Candidate, options: tuple[Candi
             endpoint,
             f"endpoints.{endpoint.name}.parallelism",
             problem.message,
-            found=as_declared(wanted),
+            found=as_arguments(wanted),
             expected=_spreads_that_do(question, declared, options),
             fix=fix,
             runtime_message=problem.runtime_message,
@@ -119,14 +119,14 @@ def _spread_fix(
     turned = question.judge(filled if whole_nodes else wanted.model_copy(update={"expert": not wanted.expert}))
     near = ""
     if turned.meets(concurrency) and (question.facts.is_moe or not turned.parallelism.expert):
-        spread = as_declared(turned.parallelism)
+        spread = as_arguments(turned.parallelism)
         near = f"parallelism=Parallelism({spread})" if whole_nodes else f"expert={turned.parallelism.expert}"
     if near and wanted.expert and not question.facts.is_moe:
         return f"set {near}, or leave parallelism to the planner"
     chosen = choose(options, question.promise).chosen
     if chosen is None and not near:
         return "; or ".join(_without_spread(question, options)) or NOTHING
-    names = [f"parallelism=Parallelism({as_declared(chosen.parallelism)})"] if chosen else []
+    names = [f"parallelism=Parallelism({as_arguments(chosen.parallelism)})"] if chosen else []
     names += [near] if near not in {"", *names} else []
     return f"set {', or '.join(names)}, or leave parallelism to the planner"
 
@@ -136,7 +136,7 @@ def _spreads_that_do(question: Question, declared: Candidate, options: tuple[Can
     good = _working(question, options)
     alike = [option for option in good if option.parallelism.data == 1 and option.parallelism.pipeline == 1]
     good = alike if declared.parallelism.gpus == declared.parallelism.tensor and alike else good
-    told = "; ".join(as_declared(option.parallelism) for option in good[:_SPREADS_TOLD])
+    told = "; ".join(as_arguments(option.parallelism) for option in good[:_SPREADS_TOLD])
     more = len(good) - _SPREADS_TOLD
     if not told:
         return f"a spread that holds the model; pool {question.pool.name!r} has none"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.planning.fit.remedies import other_type
-from llminfra.planning.spread.parallelism import Candidate, as_declared
+from llminfra.planning.spread.parallelism import Candidate, as_arguments
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -56,7 +56,7 @@ def _fixes(question: Question, nearest: Candidate, faster: Candidate | None) -> 
     if faster is not None:
         ratio = faster.parallelism.gpus / nearest.parallelism.gpus
         fixes.append(
-            f"use {faster.shape}, parallelism=Parallelism({as_declared(faster.parallelism)}): {faster.latency} by the "
+            f"use {faster.shape}, parallelism=Parallelism({as_arguments(faster.parallelism)}): {faster.latency} by the "
             f"estimate, for {ratio:.3g} times the price"
         )
     elif elsewhere := other_type(question):

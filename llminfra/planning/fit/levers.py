@@ -119,6 +119,7 @@ def text_alone(question: Question, _option: Candidate) -> Trials:
     case = question.case
     if question.engine.kind == "vllm" and question.facts.encoders and not case.language_model_only:
         words = "if requests bring text alone, set language_model_only=True"
+        words += " instead of limit_mm_per_prompt" if case.limit_mm_per_prompt else ""
         yield words, changed(question, language_model_only=True)
 
 

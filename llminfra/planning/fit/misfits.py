@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.fit.remedies import fewer_context_ranks, longest, misfits, more_nodes, other_type, remedies
 from llminfra.planning.spread.choosing import choose
-from llminfra.planning.spread.parallelism import Candidate, as_declared
+from llminfra.planning.spread.parallelism import Candidate, as_arguments
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -42,7 +42,7 @@ def report_misfit(
     starts = best.fit.fits is True
     code = "LLM_FIT_12" if starts else _CODES.get(best.code, best.code)
     found = choose(options, question.promise).chosen if declared else None
-    fixes = [f"set parallelism=Parallelism({as_declared(found.parallelism)}), or leave it out"] if found else []
+    fixes = [f"set parallelism=Parallelism({as_arguments(found.parallelism)}), or leave it out"] if found else []
     fixes += _changes(question, (declared,) if declared else options, code, known=bool(fixes))
     findings.error(
         code,

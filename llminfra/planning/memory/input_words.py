@@ -12,6 +12,7 @@ _SCALED = re.compile(r"(\d+(?:\.\d+)?)([kKmM])")
 # documentation of --max-model-len since 0.9).
 _SCALE = {"k": 1000, "K": 1024, "m": 1000**2, "M": 1024**2}
 _LIMITS = re.compile(r"\s*\w+\s*=\s*\d+\s*(?:,\s*\w+\s*=\s*\d+\s*)*")
+_NO_LIMITS = 'write the most items of a request by modality, such as {"image": 4, "video": 0}'
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _ENGINE_NAMES = {
     "text-generation-inference": "tgi",
@@ -97,11 +98,12 @@ def media_limits(value: Any) -> Any:
             try:
                 value = json.loads(text)
             except json.JSONDecodeError as error:
-                msg = 'write the most items of a request by modality, such as {"image": 4, "video": 0}'
-                raise ValueError(msg) from error
+                raise ValueError(_NO_LIMITS) from error
     if not isinstance(value, dict):
         return value
-    return {key: item.get("count", item) if isinstance(item, dict) else item for key, item in value.items()}
+    if any(isinstance(item, dict) and "count" not in item for item in value.values()):
+        raise ValueError(_NO_LIMITS)
+    return {key: item["count"] if isinstance(item, dict) else item for key, item in value.items()}
 
 
 def name(value: Any) -> Any:

@@ -110,4 +110,4 @@ def _limits(case: FitCase) -> bool:
 
 def _whole(encoder: EncoderFacts) -> EncoderFacts:
     every = encoder.sharded_params + encoder.replicated_params
-    return replace(encoder, sharded_params=0, replicated_params=every)
+    return replace(encoder, sharded_params=0, replicated_params=every, heads=0, attention_params=0)

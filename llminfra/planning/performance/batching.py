@@ -173,7 +173,7 @@ def _in_groups(steps: Steps, callers: float, fit: float) -> tuple[float, float]:
     groups, each, later = callers / max(1.0, fit), max(1.0, 1 / fit), steps.output_tokens - 1
     bare = steps.decode.total_s
     if groups <= 1:
-        return steps.request_s + steps.step_s(callers, running=0.0) * each, bare
+        return steps.request_s + steps.step_s(min(fit, callers), running=0.0) * each, bare
     apart = bare * each  # between the ends of two groups, as between their prefills
     begins = min(steps.request_s + (0.5 + steps.ahead) * bare, max(steps.request_s, (groups - 1) * apart))
     found = begins / apart

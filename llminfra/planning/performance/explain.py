@@ -58,7 +58,9 @@ def _first(load: Load, first: FirstToken) -> str:
             if first.together >= 1
             else (f"a prompt takes {1 / first.together:,.1f} steps")
         )
-        text += f"; {_ms(first.last_s)} ms for the last of {load.concurrency:,} that come at the same moment ({fit})"
+        if first.last_s > first.mean_s:  # short prompts into an idle replica are through earlier
+            text += f"; {_ms(first.last_s)} ms for the last of {load.concurrency:,} that come at the same moment"
+        text += f" ({fit})"
     return text
 
 

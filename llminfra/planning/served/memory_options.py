@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.models import load_model
-from llminfra.engines.given import Given, given_options, json_value, last
+from llminfra.engines.given import Given, given_options, json_value, last, switched_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +71,7 @@ def _media(case: FitCase, options: Sequence[Given]) -> dict[str, Any]:
     limits = {key: _count(value) for key, value in (json_value(options, names["limits"]) or {}).items()}
     if known := {key: count for key, count in limits.items() if count is not None}:
         found["limit_mm_per_prompt"] = known
-    if last(options, names["text_alone"]) is not None:
+    if switched_on(options, names["text_alone"]) is not None:
         found["language_model_only"] = True
     ranks = last(options, names["tower_ranks"])
     if ranks is not None and ranks.value in {"weights", "data"}:
@@ -127,7 +127,7 @@ def check_options(endpoint: Endpoint, facts: ModelFacts, options: Sequence[Given
     _check_overrides(endpoint, options, findings)
     rows: Mapping[str, dict[str, str]] = memory_data()["uncounted"].get(kind, {})
     for item in options:
-        if item.flag in rows:
+        if item.flag in rows and not item.off:
             _uncounted(endpoint, item.path, item.flag, rows[item.flag], findings)
     variables: Mapping[str, dict[str, Any]] = memory_data()["variables"].get(kind, {})
     for name, value in endpoint.engine.env.items():

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret_flag, is_secret_value
-from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, flag_name
+from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
 from llminfra.engines.untold import untold_fields
 from llminfra.spec._shape_errors import looks_like_credential
 
@@ -105,7 +105,8 @@ def check_overrides(
             continue
         field = field_of_flag(kind, flag)
         if field is not None or flag in written:
-            _report(endpoint, f"{base}.extra_args[{index}]", argument.partition("=")[0], field or LLMINFRA, findings)
+            name = argument.partition("=")[0]
+            _report(endpoint, f"{base}.extra_args[{index}]", name, field_that_said(kind, flag), findings)
     own = {*invocation.cache_env, *invocation.field_env, *(item.name for item in invocation.secret_env)}
     for name in engine.env:
         field = field_of_variable(kind, name)

@@ -114,8 +114,8 @@ def shape_of(spread: Parallelism) -> str:
     return " × ".join(parts) + (", experts spread" if spread.expert else "")
 
 
-def as_declared(spread: Parallelism) -> str:
-    """As it stands in a spec, without what is the default: ``tensor=8, pipeline=2``."""
+def as_arguments(spread: Parallelism) -> str:
+    """What ``Parallelism`` is called with, without what is the default: ``tensor=8, pipeline=2``."""
     parts = [f"tensor={spread.tensor}"]
     parts += [f"pipeline={spread.pipeline}"] if spread.pipeline > 1 else []
     parts += [f"data={spread.data}"] if spread.data > 1 else []

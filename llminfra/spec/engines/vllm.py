@@ -1,9 +1,10 @@
 """vLLM."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from llminfra.spec._expectations import refused
 from llminfra.spec.engines.base import LlmEngine
 
 Modality = Literal["image", "video", "audio", "vision_chunk"]
@@ -26,3 +27,16 @@ class VLLM(LlmEngine):
     all2all_backend: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
     """How tokens travel to experts on other GPUs (``--all2all-backend``); ``None``: what works over EFA between nodes,
     and the version's default inside one."""
+
+    @model_validator(mode="after")
+    def _text_or_more(self) -> Self:
+        more = next((name for name, most in self.limit_mm_per_prompt.items() if most), None)
+        if self.language_model_only and more:
+            raise refused(
+                f"language_model_only lets requests bring text alone, and limit_mm_per_prompt lets them bring {more}",
+                "language_model_only",
+                "limit_mm_per_prompt",
+                expected="one of the two",
+                fix="remove language_model_only, or limit_mm_per_prompt",
+            )
+        return self
