@@ -10,6 +10,7 @@ import pytest
 from llminfra import (
     VLLM,
     Diagnostic,
+    Ec2,
     Endpoint,
     GpuPool,
     LoraAdapter,
@@ -27,6 +28,7 @@ from llminfra.planning.plan import Plan
 
 DAY = dt.date(2026, 11, 23)
 BUCKET = ModelBucket(name="acme-weights")
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 SMALL, LARGE = "Qwen/Qwen3-8B", "meta-llama/Llama-3.3-70B-Instruct"
 MIXED, DEEPSEEK = "Qwen/Qwen3-235B-A22B-FP8", "deepseek-ai/DeepSeek-V3.1"
 SHORT = {"max_model_len": 8192}
@@ -286,3 +288,21 @@ def test_a_type_that_sagemaker_hosts_is_named() -> None:
     larger = given.model_copy(update={"on": SageMaker(instance_type=found[1])})
     mended = plan_platform(spec.model_copy(update={"endpoints": (larger,)}), today=DAY)
     assert mended.sagemaker[0].serving.fit.fits
+
+
+@pytest.mark.parametrize(
+    ("on", "place"),
+    [
+        (L4, "pool 'pool'"),
+        (Ec2(instance_type="g6.xlarge", domain_name="chat.acme.com", certificate_arn=CERTIFICATE), "g6.xlarge"),
+        (SageMaker(instance_type="ml.g6.xlarge"), "ml.g6.xlarge"),
+    ],
+)
+def test_a_machine_that_is_no_pool_is_not_called_one(on: GpuPool | Ec2 | SageMaker, place: str) -> None:
+    given = Endpoint(name="chat", model=Model(id="Qwen/Qwen3-32B"), engine=VLLM(**SHORT), on=on)
+    pools = [on] if isinstance(on, GpuPool) else []
+    with pytest.raises(SpecError) as caught:
+        plan_platform(
+            Platform(name="p", region="us-east-1", storage=[BUCKET], pools=pools, endpoints=[given]), today=DAY
+        )
+    assert f"Qwen/Qwen3-32B does not fit {place}" in [item.message for item in caught.value.diagnostics]

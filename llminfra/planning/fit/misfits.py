@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.planning.fit.remedies import fewer_context_ranks, longest, misfits, more_nodes, other_type, remedies
 from llminfra.planning.spread.choosing import choose
 from llminfra.planning.spread.parallelism import Candidate, as_arguments
+from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -25,6 +26,8 @@ def report_misfit(
     """Report the declared misfit, or the nearest of all, and what would work."""
     endpoint, pool, facts = question.endpoint, question.pool, question.facts
     concurrency, path = question.promise.concurrency, f"endpoints.{endpoint.name}"
+    # Machines of other targets are planned as a pool that nobody declared, under the name of their type.
+    place = f"pool {pool.name!r}" if isinstance(endpoint.on, GpuPool) else pool.name
     ranked = misfits(options)
     best = declared or ranked[0]
     if best.problems:
@@ -33,7 +36,7 @@ def report_misfit(
             "LLM_FIT_2",
             endpoint,
             path,
-            f"no spread over pool {pool.name!r} divides {facts.model_id} evenly",
+            f"no spread over {place} divides {facts.model_id} evenly",
             found=_nearest(ranked),
             expected="a tensor parallelism that divides the attention heads",
             fix=(ranks.text if ranks else other_type(question)) or "use a pool whose GPU count fits the model",
@@ -48,9 +51,9 @@ def report_misfit(
         code,
         endpoint,
         path,
-        f"{facts.model_id} starts on pool {pool.name!r} but does not hold {concurrency} requests of full length"
+        f"{facts.model_id} starts on {place} but does not hold {concurrency} requests of full length"
         if starts
-        else f"{facts.model_id} does not fit pool {pool.name!r}",
+        else f"{facts.model_id} does not fit {place}",
         found=declared.describe() if declared else _nearest(ranked),
         expected=found.describe() if found else _expected(question, best, code),
         fix="; or ".join(fixes) or NOTHING,
