@@ -46,8 +46,13 @@ class ModelConfigError(UsageError):
     """A ``config.json`` from which no architecture can be computed; the message names the key."""
 
 
-_OTHER_NAMES = {"deepseek_ref": "deepseek_v4"}
-"""Types that checkpoints name and no engine knows: sgl-project/DeepSeek-V4-Flash-FP8, whose class is that of V4."""
+_OTHER_NAMES = {
+    "deepseek_ref": "deepseek_v4",
+    "qwen3_8_flash_next": "qwen4_exp",
+    "qwen3_8_flash_next_text": "qwen4_exp_text",
+}
+"""Types that checkpoints name and no engine knows: sgl-project/DeepSeek-V4-Flash-FP8, whose class is that of V4, and
+checkpoints of Qwen3.8-Flash-Next from before transformers renamed its class."""
 
 
 class ConfigReader(Struct, frozen=True):

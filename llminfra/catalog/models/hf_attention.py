@@ -28,7 +28,8 @@ _ALL_BIAS_TYPES = frozenset({"opt", "gpt2", "gpt_bigcode", "gpt_neox", "bloom", 
 _QK_NORM_TYPES = frozenset(
     {"qwen3", "qwen3_moe", "qwen3_vl", "qwen3_vl_text", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text",
      "gemma3", "gemma3_text", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text", "gemma4_unified_text", "qwen3_next",
-     "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "exaone4", "hunyuan_v1_dense", "hunyuan_v1_moe",
+     "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "qwen4_exp_text",
+     "exaone4", "hunyuan_v1_dense", "hunyuan_v1_moe",
      "step3p7", "lfm2", "lfm2_moe", "apertus", "bailing_moe_v2", "laguna"}
 )  # fmt: skip
 

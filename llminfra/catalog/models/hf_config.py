@@ -11,6 +11,7 @@ from llminfra.catalog.models.hf_encoders import encoders_from
 from llminfra.catalog.models.hf_gaps import check_layer_lists, gaps
 from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
 from llminfra.catalog.models.hf_quantization import read_quantization
+from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, gated_residual, lookup_table
 from llminfra.catalog.models.hf_rope import rope_from
 
 _TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")
@@ -39,6 +40,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
     architecture = str(architectures[0]) if architectures else ""
     rope_tables, longest = rope_from(text, layers)
     quant, doubt = read_quantization(top, text)
+    looked_up, looked_up_bytes = lookup_table(text)
     return ModelFacts(
         model_id=model_id,
         architecture=architecture,
@@ -53,10 +55,12 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         rope_tables=rope_tables,
         learned_positions=_learned_positions(text),
         embedding_dim=_embedding_dim(text, hidden),
-        embed_norms=2 if text.model_type == "bloom" else 1,
+        embed_norms=_embed_norms(text),
         head_bias=text.model_type in {"phi", "phi-msft", "gptj", "codegen"},
         extra_params=_extra_params(text, hidden),
         extra_vocab_params=_per_layer_vocab(text),
+        lookup_params=looked_up,
+        lookup_bytes=looked_up_bytes,
         ssm_state_bytes=_ssm_bytes(text),
         generative=not (
             any(mark in architecture for mark in _EMBEDDING_ARCHITECTURES)
@@ -125,6 +129,12 @@ def _learned_positions(text: ConfigReader) -> int:
     return 0
 
 
+def _embed_norms(text: ConfigReader) -> int:
+    if text.model_type in QWEN4_TYPES:
+        return 0  # The norm of the last mixer, which `_extra_params` counts.
+    return 2 if text.model_type == "bloom" else 1
+
+
 def _embedding_dim(text: ConfigReader, hidden: int) -> int | None:
     projected = text.get("word_embed_proj_dim")
     return int(projected) if isinstance(projected, int) and projected != hidden else None
@@ -140,7 +150,7 @@ def _per_layer_vocab(text: ConfigReader) -> int:
 
 def _extra_params(text: ConfigReader, hidden: int) -> int:
     width = text.integer("hidden_size_per_layer_input", default=0)
-    total = 0
+    total = gated_residual(text, injects=False) if text.model_type in QWEN4_TYPES else 0
     if width:
         layers = text.integer("num_hidden_layers")
         total += layers * width * hidden + width

@@ -389,6 +389,7 @@ _Builder = Callable[[ConfigReader, ConfigReader, int], EncoderFacts]
 _VISION: dict[str, _Builder] = {
     "qwen3_vl": _qwen3_vl,
     "qwen3_5": _qwen3_vl,
+    "qwen4_exp": _qwen3_vl,
     "qwen3_omni": _qwen3_vl,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5": _qwen2_vl,

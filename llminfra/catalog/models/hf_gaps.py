@@ -42,7 +42,7 @@ _SOFTMAX_NAMES = frozenset(
 )  # fmt: skip
 _OTHER_NAMES = frozenset(
     {"linear_attention", "mamba", "mamba2", "conv", "moe", "mlp", "hybrid", "recurrent", "sparse", "dense",
-     "compressed_sparse_attention", "heavily_compressed_attention"}
+     "compressed_sparse_attention", "heavily_compressed_attention", "qwen_sparse_attention", "indexed_attention"}
 )  # fmt: skip
 _MAIN_KEYS: tuple[tuple[str, ...], ...] = (
     HIDDEN_KEYS,

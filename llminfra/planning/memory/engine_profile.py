@@ -90,6 +90,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         loads_whole: A model that is quantized while it loads lies on the device in 16 bits first.
         flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
+        ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.
         checks_states: The engine refuses more sequences than it has blocks of recurrent states.
         largest_graph: Largest batch size that is captured.
         graphs_any_batch: Sizes are captured up to it whatever ``max_num_seqs`` is; else up to twice that.
@@ -164,6 +165,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     loads_whole: bool = False
     flat_absmax: bool = False
     pads_experts: bool = False
+    ngrams_on_host: bool = False
     checks_states: bool = False
     largest_graph: int = 512
     graphs_any_batch: bool = False

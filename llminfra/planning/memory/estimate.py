@@ -153,6 +153,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         capability=gpu.capability if gpu else 0,
         triton_mxfp4=profile.triton_mxfp4,
         pads_experts=profile.pads_experts,
+        holds_ngrams=holds_ngrams(facts, case, profile),
         flat_absmax=profile.flat_absmax and case.engine == "vllm",
     )
     sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
@@ -225,6 +226,16 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     return with_reserve(_with_budget(result, budget), reserved)
 
 
+def holds_ngrams(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> bool:
+    """Whether tables of n-grams are on the device.
+
+    vLLM pins them in host memory since 0.30 unless told otherwise; SGLang does where they are in 16 bit
+    (``--ple-offload-embedding``).
+    """
+    default = profile.ngrams_on_host if case.engine == "vllm" else not facts.lookup_bytes
+    return not (default if case.ngrams_on_host is None else case.ngrams_on_host)
+
+
 def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:
     """Whether the engine makes fp8 of a 16-bit checkpoint."""
     quant = settings.quant
@@ -284,6 +295,7 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         with_mtp=settings.with_mtp,
         latent=profile.latent_attention,
         blackwell=settings.plain_sparse,
+        drafted=settings.drafted,
     )
     stages = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, settings.pp)) for _ in held]
     stages += [settings.pp - 1] * (len(layers) - len(stages))

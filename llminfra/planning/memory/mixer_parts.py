@@ -17,6 +17,7 @@ from llminfra.catalog.models.facts import (
     Mamba2,
     Mixer,
     Mla,
+    NgramMemory,
     QkNorm,
     ShortConv,
 )
@@ -45,6 +46,11 @@ def mixer_parts(mixer: Mixer, hidden: int, tp: int) -> Iterator[Part]:
             yield Matrix(Kind.ATTENTION, ("conv.in_proj",), 3 * dim, hidden, bias=mixer.bias)
             yield Matrix(Kind.ATTENTION, ("conv.out_proj",), hidden, dim, bias=mixer.bias)
             yield Vector(dim * mixer.conv_kernel, kind=Kind.ATTENTION)
+        case NgramMemory():
+            # kv_proj, three norms over all streams and the convolution (vllm/models/qwen4_exp/nvidia/ple_layer.py).
+            streams = mixer.width // hidden + 1
+            yield Matrix(Kind.ATTENTION, ("ple.kv_proj", "ple.key_proj"), streams * hidden, mixer.embed)
+            yield Vector((3 + mixer.conv_kernel) * mixer.width, kind=Kind.ATTENTION)
         case LightningAttention():
             inner = cdiv(mixer.heads, tp) * mixer.head_dim
             yield Matrix(Kind.ATTENTION, ("self_attn.qkv_proj",), 3 * inner, hidden)
@@ -71,6 +77,12 @@ def _attention_parts(mixer: Attention, hidden: int, tp: int) -> Iterator[Part]:
         small += 2 * mixer.head_dim
     elif mixer.qk_norm is QkNorm.FULL:
         small += query + kv * mixer.head_dim
+    if mixer.indexer is not None:
+        # One query and key projection and a norm for each, on every rank (vllm/models/qwen4_exp/nvidia/indexer_qsa.py).
+        index = mixer.indexer
+        picks = ("self_attn.indexer.index_qk_proj", "self_attn.qkv_proj")
+        yield Matrix(Kind.ATTENTION, picks, (index.heads + 1) * index.head_dim, hidden)
+        small += 2 * index.head_dim
     if small:
         yield Vector(small, kind=Kind.ATTENTION)
 

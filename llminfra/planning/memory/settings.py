@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     eager: bool
     with_mtp: bool
     states: int
+    drafted: int
     in_flight_tokens: int
     driver: str | None
     plain_sparse: str
@@ -92,6 +93,7 @@ def resolve(
         eager=bool(case.enforce_eager),
         with_mtp=bool(case.speculative_tokens) and bool(facts.mtp_layers),
         states=_states(case, profile),
+        drafted=case.speculative_tokens or 0,
         in_flight_tokens=tokens * _concurrent_batches(facts, profile, pp),
         driver=case.driver,
         plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
