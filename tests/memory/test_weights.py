@@ -28,6 +28,7 @@ PUBLISHED = {
     "mistralai/Mixtral-8x7B-v0.1": 46.70,
     "zai-org/GLM-4.5": 352.8,
     "zai-org/GLM-4.5-Air": 106.85,
+    "zai-org/GLM-5.3-Flash": 313,
     "moonshotai/Kimi-K2-Instruct": 1026.4,
     "moonshotai/Kimi-Linear-48B-A3B-Instruct": 49.12,
     "MiniMaxAI/MiniMax-M1-80k": 456.1,

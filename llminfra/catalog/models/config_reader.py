@@ -48,11 +48,13 @@ class ModelConfigError(UsageError):
 
 _OTHER_NAMES = {
     "deepseek_ref": "deepseek_v4",
+    "glm53_flash": "glm5_next",
+    "glm53_flash_text": "glm5_next_text",
     "qwen3_8_flash_next": "qwen4_exp",
     "qwen3_8_flash_next_text": "qwen4_exp_text",
 }
-"""Types that checkpoints name and no engine knows: sgl-project/DeepSeek-V4-Flash-FP8, whose class is that of V4, and
-checkpoints of Qwen3.8-Flash-Next from before transformers renamed its class."""
+"""Types that checkpoints name and no engine knows: sgl-project/DeepSeek-V4-Flash-FP8, whose class is that of V4,
+SGLang's names of GLM-5.3-Flash, and checkpoints of Qwen3.8-Flash-Next from before transformers renamed its class."""
 
 
 class ConfigReader(Struct, frozen=True):

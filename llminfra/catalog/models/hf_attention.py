@@ -13,6 +13,7 @@ from llminfra.catalog.models.config_reader import LAYER_KEYS, ConfigReader, Mode
 from llminfra.catalog.models.facts import Attention, Indexer, Mla, QkNorm
 
 MOST_LAYERS = 10_000
+GLM_NEXT_TYPES = frozenset({"glm5_next", "glm5_next_text"})
 KV_HEAD_KEYS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num", "n_kv_heads")
 HEAD_KEYS = ("num_attention_heads", "n_head", "n_heads")
 
@@ -171,6 +172,7 @@ def read_mla(text: ConfigReader) -> Mla:
             heads=text.integer("index_n_heads", default=64),
             head_dim=text.integer("index_head_dim", default=128),
             top_k=text.integer("index_topk", default=2048),
+            pool=text.integer("index_kpool", default=1),
         )
     return Mla(
         heads=text.integer("num_attention_heads"),
@@ -180,6 +182,7 @@ def read_mla(text: ConfigReader) -> Mla:
         qk_rope_head_dim=text.integer("qk_rope_head_dim"),
         v_head_dim=text.integer("v_head_dim"),
         indexer=indexer,
+        plain=text.model_type in GLM_NEXT_TYPES,
     )
 
 

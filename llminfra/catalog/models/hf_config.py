@@ -7,6 +7,7 @@ from typing import Any
 
 from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.hf_attention import GLM_NEXT_TYPES
 from llminfra.catalog.models.hf_encoders import encoders_from
 from llminfra.catalog.models.hf_gaps import check_layer_lists, gaps
 from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
@@ -52,7 +53,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         tie_word_embeddings=_tied(top, text),
         dtype=_dtype(top, text),
         max_position_embeddings=longest,
-        rope_tables=rope_tables,
+        rope_tables=(*(table for table in rope_tables if table[1]), *_tower_tables(top, text)),
         learned_positions=_learned_positions(text),
         embedding_dim=_embedding_dim(text, hidden),
         embed_norms=_embed_norms(text),
@@ -70,6 +71,15 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         quantization=quant,
         notes=(*notes, *doubt),
     )
+
+
+def _tower_tables(top: ConfigReader, text: ConfigReader) -> tuple[tuple[int, int], ...]:
+    """The rotary table of GLM-5.3-Flash's tower has a row for every position of the text (``rotary_pos_emb``)."""
+    vision = top.sub("vision_config")
+    if vision is None or text.model_type not in GLM_NEXT_TYPES:
+        return ()
+    head = vision.integer("hidden_size") // vision.integer("num_heads")
+    return ((text.integer("max_position_embeddings"), head // 2),)
 
 
 def _text_reader(top: ConfigReader) -> ConfigReader:

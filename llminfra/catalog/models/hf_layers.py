@@ -12,6 +12,7 @@ from llminfra.catalog.models.hf_attention import MOST_LAYERS
 from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
 from llminfra.catalog.models.hf_recurrent_families import (
     falcon_h1_layers,
+    glm_next_layers,
     jamba_layers,
     kimi_linear_layers,
     lfm2_layers,
@@ -102,6 +103,8 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "qwen3_5_moe_text": qwen3_next_layers,
     "qwen4_exp": qwen4_layers,
     "qwen4_exp_text": qwen4_layers,
+    "glm5_next": glm_next_layers,
+    "glm5_next_text": glm_next_layers,
     "kimi_linear": kimi_linear_layers,
     "nemotron_h": nemotron_h_layers,
     "jamba": jamba_layers,

@@ -102,7 +102,10 @@ class Indexer(Struct, frozen=True, kw_only=True):
 
 
 class Mla(Struct, frozen=True, kw_only=True):
-    """Multi-head latent attention: one latent vector per token, replicated on every tensor-parallel rank."""
+    """Multi-head latent attention: one latent vector per token, replicated on every tensor-parallel rank.
+
+    ``plain``: engines keep its matrices in 16 bit whatever the checkpoint's quantization is (GLM-5.3-Flash).
+    """
 
     heads: int
     q_lora_rank: int | None
@@ -111,6 +114,7 @@ class Mla(Struct, frozen=True, kw_only=True):
     qk_rope_head_dim: int
     v_head_dim: int
     indexer: Indexer | None = None
+    plain: bool = False
 
     @property
     def latent_dim(self) -> int:
@@ -155,11 +159,15 @@ class GatedDeltaNet(Struct, frozen=True, kw_only=True):
 
 
 class KimiDelta(Struct, frozen=True, kw_only=True):
-    """Kimi delta attention (KDA), the linear attention of Kimi-Linear."""
+    """Kimi delta attention (KDA), the linear attention of Kimi-Linear and GLM-5.3-Flash.
+
+    ``plain`` as in `Mla`; its convolutions are then in 32 bit.
+    """
 
     heads: int
     head_dim: int
     conv_kernel: int
+    plain: bool = False
 
 
 class ShortConv(Struct, frozen=True, kw_only=True):

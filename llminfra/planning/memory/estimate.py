@@ -29,6 +29,7 @@ from llminfra.planning.memory.engine_profile import (
     WITHOUT_V0,
     EngineProfile,
     first_release,
+    is_release,
     resolve_version,
     vllm_profile,
 )
@@ -111,9 +112,12 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
         # Only the V0 engine serves encoder-decoder language models such as Llama 3.2 Vision.
         return [(vllm_profile(LAST_V0), case.engine_version is not None)]
     version = resolve_version(case.engine_version if case.engine == "vllm" else ASSUMED_VLLM)
-    if version is not None:
-        return [(_profile_of_release(case, version), case.engine == "vllm")]
     since = first_release(facts.architecture)
+    if version is not None:
+        if not is_release(case.engine_version):
+            # A build that runs the model is as new as the code of its architecture.
+            version = max(version, since)
+        return [(_profile_of_release(case, version), case.engine == "vllm")]
     # Wheels have had the Triton kernels of MXFP4 for longer than not, and so it is with how tokens are printed for
     # models that came shortly before that changed.
     newer = vllm_profile(max(ASSUMED_RELEASE, since))

@@ -25,7 +25,7 @@ from llminfra.catalog.models.facts import (
     NgramMemory,
     ShortConv,
 )
-from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank, round_up
+from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank, power_of_two, round_up
 
 
 class CacheKind(StrEnum):
@@ -207,8 +207,14 @@ def mixer_cache(
                 token = FP8_SPARSE_LATENT_BYTES
             found = [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
             if mixer.indexer is not None:
-                scales = FP8_INDEXER_SCALE_BYTES * cdiv(mixer.indexer.head_dim, 128)
-                found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=mixer.indexer.head_dim + scales))
+                pool = mixer.indexer.pool
+                row = mixer.indexer.head_dim + FP8_INDEXER_SCALE_BYTES * cdiv(mixer.indexer.head_dim, 128)
+                found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=cdiv(row, pool)))
+                if pool > 1:
+                    # Raw keys and gates in 16 bit of the open pool and of drafted tokens (``Glm5NextTailCache``).
+                    rows = pool * power_of_two(cdiv(pool + drafted, pool))
+                    ring = rows * 2 * 2 * mixer.indexer.head_dim
+                    found.append(CacheSpec(kind=CacheKind.RING, token_bytes=ring))
             return found
         case _:
             state = state_size_bytes(mixer, facts, tp=tp, state_bytes=state_bytes, drafted=drafted)
@@ -238,7 +244,7 @@ def state_size_bytes(mixer: Mixer, facts: ModelFacts, *, tp: int, state_bytes: i
             )
         case KimiDelta():
             heads = cdiv(mixer.heads, tp)
-            conv = 3 * heads * mixer.head_dim * (mixer.conv_kernel - 1) * state_bytes
+            conv = 3 * heads * mixer.head_dim * (mixer.conv_kernel - 1 + drafted) * state_bytes
             return conv + heads * mixer.head_dim * mixer.head_dim * 4
         case ShortConv():
             return cdiv(mixer.dim, tp) * (mixer.conv_kernel - 1) * state_bytes

@@ -107,6 +107,11 @@ def round_up(number: int, multiple: int) -> int:
     return cdiv(number, multiple) * multiple
 
 
+def power_of_two(number: int) -> int:
+    """Smallest power of two that is not below ``number``."""
+    return 1 << (number - 1).bit_length()
+
+
 def padded_vocab(rows: int, tp: int) -> int:
     """Embedding rows on one rank."""
     padded = cdiv(rows, VOCAB_PADDING) * VOCAB_PADDING
