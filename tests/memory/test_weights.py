@@ -43,6 +43,7 @@ PUBLISHED = {
     "openai/gpt-oss-120b": 116.8,
     "meta-llama/Llama-4-Maverick-17B-128E-Instruct": 401.6,
     "deepseek-ai/DeepSeek-R1": 671.0,
+    "deepseek-ai/DeepSeek-V4.1-Flash": 552,
     "deepseek-ai/DeepSeek-V2": 235.7,
     "CohereLabs/c4ai-command-a-03-2025": 111.06,
     "tencent/Hunyuan-A13B-Instruct": 80.4,

@@ -26,6 +26,7 @@ from llminfra.catalog.models.mixers import (
     NgramMemory,
     QkNorm,
     Recurrent,
+    SharedCompression,
     ShortConv,
 )
 from llminfra.catalog.models.quantization import QuantFacts
@@ -52,6 +53,7 @@ __all__ = [
     "NgramMemory",
     "QkNorm",
     "Recurrent",
+    "SharedCompression",
     "ShortConv",
 ]
 
@@ -268,7 +270,9 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     def is_hybrid(self) -> bool:
         """Whether any layer keeps a recurrent state instead of, or beside, a key-value cache."""
         return any(
-            mixer is not None and not isinstance(mixer, Attention | Mla)
+            mixer is not None
+            and not isinstance(mixer, Attention | Mla)
+            and not (isinstance(mixer, NgramMemory) and not mixer.kept)
             for layer in self.layers
             for mixer in (layer.mixer, layer.second_mixer)
         )

@@ -207,6 +207,25 @@ def _glm_next(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     )
 
 
+def _deepseek41(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """Gated blocks, and two matrices behind patches that are merged three by three (deepseek_v4/common/vision.py)."""
+    hidden, width = vision.integer("hidden_size"), vision.integer("intermediate_size")
+    depth, merge = vision.integer("num_hidden_layers"), vision.integer("downsample_ratio") ** 2
+    patch = 3 * vision.integer("patch_size") ** 2
+    return EncoderFacts(
+        kind="deepseek_v41",
+        gated=True,
+        sharded_params=depth * (4 * hidden * hidden + 3 * hidden + 3 * hidden * width)
+        + (merge * hidden + 1 + text_hidden) * text_hidden,
+        # Norms are in 32 bit, so that each counts twice.
+        replicated_params=depth * 5 * hidden + (patch + 1) * hidden + 2 * hidden + text_hidden,
+        max_tokens=vision.integer("max_image_tokens"),
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=merge,
+    )
+
+
 def _pixtral(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
     hidden = vision.integer("hidden_size", default=1024)
     width = vision.integer("intermediate_size", default=4096)
@@ -416,6 +435,7 @@ _VISION: dict[str, _Builder] = {
     "qwen3_omni": _qwen3_vl,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5": _qwen2_vl,
+    "deepseek_v41": _deepseek41,
     "glm4v": _glm4v,
     "glm5_next": _glm_next,
     "mllama": _mllama,

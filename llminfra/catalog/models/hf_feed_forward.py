@@ -82,8 +82,7 @@ _SHARED_GATE_TYPES = frozenset(
     {"qwen2_moe", "qwen3_next", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "qwen4_exp_text"}
 )
 _ROUTER_BIAS_TYPES = frozenset(
-    {"glm4_moe", "glm_moe_dsa", "glm5_next", "glm5_next_text",
-     "kimi_linear", "minimax_m2", "gpt_oss", "laguna"}
+    {"glm4_moe", "glm_moe_dsa", "glm5_next", "glm5_next_text", "kimi_linear", "minimax_m2", "gpt_oss", "laguna"}
 )
 
 

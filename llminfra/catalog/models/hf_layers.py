@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Attention, Layer, Mla
 from llminfra.catalog.models.hf_attention import MOST_LAYERS
+from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
 from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
 from llminfra.catalog.models.hf_recurrent_families import (
     falcon_h1_layers,
@@ -59,6 +60,8 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
         return ()
     if text.model_type in QWEN4_TYPES:
         return qwen4_mtp(text, count)
+    if text.model_type in DEEPSEEK41_TYPES:
+        return deepseek41_mtp(text, count)
     layers = decoder_layers(text)
     full = [layer for layer in layers if isinstance(layer.mixer, Attention | Mla)]
     if not full:
@@ -86,6 +89,8 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
 
 _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "deepseek_v4": deepseek_v4_layers,
+    "deepseek_v41": deepseek41_layers,
+    "deepseek_v41_text": deepseek41_layers,
     "gpt_oss": gpt_oss_layers,
     "laguna": laguna_layers,
     "llama4": llama4_layers,

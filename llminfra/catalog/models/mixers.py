@@ -45,6 +45,16 @@ class Compression(Struct, frozen=True, kw_only=True):
         return 2 if self.ratio == 4 else 1
 
 
+class SharedCompression(Compression, frozen=True, kw_only=True):
+    """Compressed attention of DeepSeek V4.1: few layers keep states, and those above read them.
+
+    Attributes:
+        states: Tokens behind one state that the layer keeps (1 or 2); 0 where it reads another's, or a window alone.
+    """
+
+    states: int = 0
+
+
 class Attention(Struct, frozen=True, kw_only=True):
     """Softmax attention with a key-value cache (multi-head, grouped-query or multi-query).
 
@@ -186,26 +196,30 @@ class LightningAttention(Struct, frozen=True, kw_only=True):
 
 
 class NgramMemory(Struct, frozen=True, kw_only=True):
-    """What a layer reads from a table of n-grams: a gate and a dilated convolution over the residual streams (Qwen4).
+    """What a layer makes of a table of n-grams, whose values are `ModelFacts.lookup_params`.
 
-    Every rank holds it whole; the table itself is `ModelFacts.lookup_params`.
+    Qwen4 has a gate and a dilated convolution over the residual streams, DeepSeek V4.1 a gate alone.
 
     Attributes:
         width: Residual streams times the hidden size.
         embed: Values that the table gives for a token.
-        conv_kernel: Taps of the convolution.
+        conv_kernel: Taps of the convolution, 0 for none.
         dilation: Tokens between two taps.
+        norms: Vectors of ``width``.
+        cut: The projection is cut by rank; else every rank holds all of it.
     """
 
     width: int
     embed: int
-    conv_kernel: int
-    dilation: int
+    conv_kernel: int = 0
+    dilation: int = 1
+    norms: int = 3
+    cut: bool = False
 
     @property
     def kept(self) -> int:
         """Tokens whose inputs a request keeps."""
-        return (self.conv_kernel - 1) * self.dilation
+        return max(0, self.conv_kernel - 1) * self.dilation
 
 
 Recurrent = Mamba1 | Mamba2 | GatedDeltaNet | KimiDelta | ShortConv | LightningAttention | NgramMemory

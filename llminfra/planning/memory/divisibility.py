@@ -153,7 +153,7 @@ def _context_ranks(facts: ModelFacts, tp: int, dcp: int) -> list[ShapeFinding]:
 def _pipeline(facts: ModelFacts, pp: int) -> list[ShapeFinding]:
     if pp > max(1, facts.num_layers):
         return [ShapeFinding("LLM_SHAPE_4", True, f"{facts.num_layers} layers on {pp} pipeline stages")]
-    if pp > 1 and facts.lookup_params:
+    if pp > 1 and facts.lookup_params and facts.is_hybrid:
         # Qwen4ExpForConditionalGenerationConfig of vllm/model_executor/models/config.py 0.33.0.
         return [
             ShapeFinding(

@@ -93,6 +93,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.
         kda_checkpoints: A request holds a state more for what Kimi delta attention writes out in the midst of a prompt.
         delta_checkpoints: The same of gated delta networks.
+        released: The build is not older than the release that brought the model.
         checks_states: The engine refuses more sequences than it has blocks of recurrent states.
         largest_graph: Largest batch size that is captured.
         graphs_any_batch: Sizes are captured up to it whatever ``max_num_seqs`` is; else up to twice that.
@@ -170,6 +171,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     ngrams_on_host: bool = False
     kda_checkpoints: bool = False
     delta_checkpoints: bool = False
+    released: bool = True
     checks_states: bool = False
     largest_graph: int = 512
     graphs_any_batch: bool = False

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
 from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
-from llminfra.planning.memory.activation import is_cross
+from llminfra.planning.memory.activation import is_compressed, is_cross
 from llminfra.planning.memory.budget import Budget, vllm_budget
 from llminfra.planning.memory.budget_other import tgi_budget
 from llminfra.planning.memory.budget_sglang import sglang_budget, sglang_layout, with_sglang
@@ -114,9 +114,9 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
     version = resolve_version(case.engine_version if case.engine == "vllm" else ASSUMED_VLLM)
     since = first_release(facts.architecture)
     if version is not None:
-        if not is_release(case.engine_version):
-            # A build that runs the model is as new as the code of its architecture.
-            version = max(version, since)
+        if not is_release(case.engine_version) and version < since:
+            # A build that runs the model has the code of its architecture, if not what was changed until its release.
+            return [(replace(_profile_of_release(case, since), released=False), case.engine == "vllm")]
         return [(_profile_of_release(case, version), case.engine == "vllm")]
     # Wheels have had the Triton kernels of MXFP4 for longer than not, and so it is with how tokens are printed for
     # models that came shortly before that changed.
@@ -298,8 +298,9 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         context_ranks=settings.context_ranks,
         with_mtp=settings.with_mtp,
         latent=profile.latent_attention,
-        blackwell=settings.plain_sparse,
+        blackwell=settings.plain_sparse if profile.released or not is_compressed(facts) else "",
         drafted=settings.drafted,
+        full_block=settings.block_size,
     )
     stages = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, settings.pp)) for _ in held]
     stages += [settings.pp - 1] * (len(layers) - len(stages))

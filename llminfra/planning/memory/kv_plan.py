@@ -131,6 +131,17 @@ def plan_cache(
         for spec in specs
         if spec.token_bytes > 0
     ]
+    if hybrid_manager and has_rings(cached):
+        cached, block_size = _align_states(cached, block_size, alignment)
+        packing = pack_states(cached, stages, count, block_size)
+        return CachePlan(
+            block_size=max([block_size, *(spec.block for spec in cached)]),
+            groups=packing.groups,
+            bytes_per_block=max(packing.stage_bytes),
+            stage_bytes=packing.stage_bytes,
+            states=states,
+            by_concurrency=by_concurrency,
+        )
     if is_packed(cached):
         packing = pack(cached, stages, count, widest_group=widest_group)
         return CachePlan(
@@ -144,16 +155,6 @@ def plan_cache(
     if not hybrid_manager:
         cached = _all_full(cached)
     cached, block_size = _align_states(cached, block_size, alignment)
-    if hybrid_manager and has_rings(cached):
-        packing = pack_states(cached, stages, count, block_size)
-        return CachePlan(
-            block_size=block_size,
-            groups=packing.groups,
-            bytes_per_block=max(packing.stage_bytes),
-            stage_bytes=packing.stage_bytes,
-            states=states,
-            by_concurrency=by_concurrency,
-        )
     kinds = {(spec.kind, spec.span) for spec in cached}
     if len(kinds) <= 1:
         total = sum(spec.page_bytes(block_size) for spec in cached)

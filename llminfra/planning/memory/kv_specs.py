@@ -23,6 +23,7 @@ from llminfra.catalog.models.facts import (
     Mla,
     ModelFacts,
     NgramMemory,
+    SharedCompression,
     ShortConv,
 )
 from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank, power_of_two, round_up
@@ -48,6 +49,7 @@ class CacheSpec(Struct, frozen=True, kw_only=True):
         span: Window or chunk length in tokens, 0 otherwise.
         block: Tokens in a page; 0 means the engine's block size.
         padded_page: Bytes of a page after padding, 0 for none.
+        stride: Blocks that hold the page are a multiple of this long.
     """
 
     kind: CacheKind
@@ -55,6 +57,7 @@ class CacheSpec(Struct, frozen=True, kw_only=True):
     span: int = 0
     block: int = 0
     padded_page: int = 0
+    stride: int = 1
 
     def page_bytes(self, block_size: int) -> int:
         """Bytes of one page."""
@@ -112,6 +115,7 @@ def layer_specs(
     latent: bool = True,
     blackwell: str = "",
     drafted: int = 0,
+    full_block: int = 0,
 ) -> tuple[tuple[CacheSpec, ...], ...]:
     """Caches of every decoder layer: none, one, or two where it has an indexer or a second mixer.
 
@@ -125,6 +129,7 @@ def layer_specs(
         latent: The engine caches the latent of latent attention; else keys and values of every head.
         blackwell: See `plain_sparse`.
         drafted: Drafted tokens, which convolutions and rings keep beside the last ones.
+        full_block: Tokens of a block of shared states, 0 for the engine's own choice.
     """
     found = []
     for layer in facts.layers + (facts.mtp_layers if with_mtp else ()):
@@ -140,6 +145,7 @@ def layer_specs(
                     latent=latent,
                     blackwell=blackwell,
                     drafted=drafted,
+                    full_block=full_block,
                 )
         found.append(tuple(_shared_out(spec, context_ranks) for spec in specs))
     return tuple(found)
@@ -171,9 +177,14 @@ def mixer_cache(
     latent: bool = True,
     blackwell: str = "",
     drafted: int = 0,
+    full_block: int = 0,
 ) -> list[CacheSpec]:
     """Caches of one mixer: none, one, or more when it has an indexer."""
     match mixer:
+        case Attention(compression=SharedCompression() as shared):
+            from llminfra.planning.memory.shared_states import shared_specs  # noqa: PLC0415  # it needs CacheSpec
+
+            return shared_specs(mixer, shared, drafted=drafted, block=full_block, blackwell=blackwell)
         case Attention(compression=Compression() as compression):
             from llminfra.planning.memory.compressed_cache import compressed_specs  # noqa: PLC0415  # it needs CacheSpec
 
@@ -218,7 +229,7 @@ def mixer_cache(
             return found
         case _:
             state = state_size_bytes(mixer, facts, tp=tp, state_bytes=state_bytes, drafted=drafted)
-            return [CacheSpec(kind=CacheKind.STATE, token_bytes=state)]
+            return [CacheSpec(kind=CacheKind.STATE, token_bytes=state)] if state else []
 
 
 def state_size_bytes(mixer: Mixer, facts: ModelFacts, *, tp: int, state_bytes: int, drafted: int = 0) -> int:
@@ -249,7 +260,7 @@ def state_size_bytes(mixer: Mixer, facts: ModelFacts, *, tp: int, state_bytes: i
         case ShortConv():
             return cdiv(mixer.dim, tp) * (mixer.conv_kernel - 1) * state_bytes
         case NgramMemory():
-            return mixer.width * (mixer.kept + drafted) * state_bytes
+            return mixer.width * (mixer.kept + drafted) * state_bytes if mixer.kept else 0
         case LightningAttention():
             return cdiv(mixer.heads, tp) * mixer.head_dim * mixer.head_dim * 4
         case _:

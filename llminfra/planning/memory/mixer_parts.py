@@ -19,6 +19,7 @@ from llminfra.catalog.models.facts import (
     Mla,
     NgramMemory,
     QkNorm,
+    SharedCompression,
     ShortConv,
 )
 from llminfra.planning.memory.shapes import Kind, Matrix, Part, Vector, cdiv, kv_heads_per_rank
@@ -47,10 +48,11 @@ def mixer_parts(mixer: Mixer, hidden: int, tp: int) -> Iterator[Part]:
             yield Matrix(Kind.ATTENTION, ("conv.out_proj",), hidden, dim, bias=mixer.bias)
             yield Vector(dim * mixer.conv_kernel, kind=Kind.ATTENTION)
         case NgramMemory():
-            # kv_proj, three norms over all streams and the convolution (vllm/models/qwen4_exp/nvidia/ple_layer.py).
-            streams = mixer.width // hidden + 1
-            yield Matrix(Kind.ATTENTION, ("ple.kv_proj", "ple.key_proj"), streams * hidden, mixer.embed)
-            yield Vector((3 + mixer.conv_kernel) * mixer.width, kind=Kind.ATTENTION)
+            # Keys and values, norms over all streams, the convolution: vllm/models/qwen4_exp/nvidia/ple_layer.py and
+            # vllm/models/deepseek_v41/common/engram.py 0.33.0.
+            wide = cdiv(mixer.width + hidden, tp) if mixer.cut else mixer.width + hidden
+            yield Matrix(Kind.ATTENTION, ("ple.kv_proj", "ple.key_proj", "engram.wkv"), wide, mixer.embed)
+            yield Vector((mixer.norms + mixer.conv_kernel) * mixer.width, kind=Kind.ATTENTION)
         case LightningAttention():
             inner = cdiv(mixer.heads, tp) * mixer.head_dim
             yield Matrix(Kind.ATTENTION, ("self_attn.qkv_proj",), 3 * inner, hidden)
@@ -97,6 +99,9 @@ def _compressed_parts(mixer: Attention, compression: Compression, hidden: int, t
     yield Matrix(Kind.ATTENTION, ("attn.wo_b",), hidden, wide)
     yield Vector(rank + head, kind=Kind.ATTENTION)
     yield Vector(cdiv(mixer.heads, tp), bytes_each=4, kind=Kind.ATTENTION)
+    if isinstance(compression, SharedCompression):
+        yield from _shared_parts(compression, head, hidden)
+        return
     if compression.ratio > 1:
         yield from _compressor_parts(compression, head, hidden)
     if compression.indexer is not None:
@@ -104,6 +109,22 @@ def _compressed_parts(mixer: Attention, compression: Compression, hidden: int, t
         yield Matrix(Kind.ATTENTION, ("attn.indexer.wq_b",), index.heads * index.head_dim, rank)
         yield Matrix(Kind.ATTENTION, ("attn.indexer.weights_proj",), index.heads, hidden, quantizable=False)
         yield from _compressor_parts(compression, index.head_dim, hidden)
+
+
+def _shared_parts(compression: SharedCompression, head: int, hidden: int) -> Iterator[Part]:
+    """vllm/models/deepseek_v41/attention.py and compressor.py, 0.33.0."""
+    if compression.states:
+        # Values, and scores where a state is made of more than one token.
+        made = head * (2 if compression.states > 1 else 1)
+        yield Matrix(Kind.ATTENTION, ("attn.compressor.wkv",), made, hidden, quantizable=False)
+        yield Vector(head, kind=Kind.ATTENTION)
+    if compression.indexer is not None:
+        index, rank = compression.indexer, compression.q_lora_rank
+        yield Matrix(Kind.ATTENTION, ("attn.indexer.wq_b",), index.heads * index.head_dim, rank)
+        yield Matrix(Kind.ATTENTION, ("attn.indexer.weights_proj",), index.heads, hidden, quantizable=False)
+        if compression.states:
+            yield Matrix(Kind.ATTENTION, ("attn.indexer.wk",), index.head_dim, head)
+            yield Vector(index.head_dim, kind=Kind.ATTENTION)
 
 
 def _compressor_parts(compression: Compression, head: int, hidden: int) -> Iterator[Part]:

@@ -7,16 +7,18 @@ import re
 from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
-from llminfra.catalog.models.facts import GatedDeltaNet, KimiDelta, ModelFacts
+from llminfra.catalog.models.facts import Attention, GatedDeltaNet, KimiDelta, ModelFacts, SharedCompression
 from llminfra.catalog.models.quantization import QuantFacts, quantization_from_name
 from llminfra.planning.memory.case import FitCase
 from llminfra.planning.memory.engine_profile import EngineProfile
+from llminfra.planning.memory.shared_states import SHARED_BLOCK
 
 SMALL_BATCH_TOKENS, LARGE_BATCH_TOKENS, LARGEST_BATCH_TOKENS = 2048, 8192, 16384
 SMALL_BATCH_SEQUENCES, LARGE_BATCH_SEQUENCES = 256, 1024
 LARGE_BATCH_FROM_GIB = 70
 BLOCK_SIZE = 16
 MLA_BLOCK_SIZE = 64
+HOPPER, HOPPER_SHARED_BLOCK = 9, 64
 WITH_PREFILL_KERNELS = frozenset({9, 10, 12})
 """Major capabilities that FlashInfer's and FlashKDA's kernels for prompts run on."""
 BLACKWELL = 10
@@ -76,7 +78,7 @@ def resolve(
         )
         notes.append(f"max_model_len {length}: {origin}")
     sequences, tokens = _batch(case, facts, profile, gpu, total_gib, length)
-    block = case.block_size or (MLA_BLOCK_SIZE if facts.uses_mla and profile.scheduler == "v1" else BLOCK_SIZE)
+    block = case.block_size or _block_size(facts, profile, gpu)
     return Settings(
         tp=tp,
         pp=pp,
@@ -101,6 +103,14 @@ def resolve(
         plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
         notes=tuple(notes),
     )
+
+
+def _block_size(facts: ModelFacts, profile: EngineProfile, gpu: Gpu | None) -> int:
+    if any(
+        isinstance(item, Attention) and isinstance(item.compression, SharedCompression) for item in facts.attentions
+    ):
+        return HOPPER_SHARED_BLOCK if gpu is not None and gpu.capability // 10 == HOPPER else SHARED_BLOCK
+    return MLA_BLOCK_SIZE if facts.uses_mla and profile.scheduler == "v1" else BLOCK_SIZE
 
 
 def _states(facts: ModelFacts, case: FitCase, profile: EngineProfile, gpu: Gpu | None) -> int:
