@@ -92,6 +92,13 @@ def test_shapes_add_up_to_the_published_parameter_count(model_id, billions):
     assert parameters(model_id) / 1e9 == pytest.approx(billions, rel=0.004)
 
 
+@pytest.mark.parametrize(
+    ("model_id", "billions"), [("arcee-ai/Trinity-Mini", 26), ("arcee-ai/Trinity-Nano-Preview", 6)]
+)
+def test_shapes_add_up_to_a_count_that_is_published_in_whole_billions(model_id, billions):
+    assert round(parameters(model_id) / 1e9) == billions
+
+
 @pytest.mark.parametrize(("model_id", "gib"), CHECKPOINTS.items())
 def test_weights_add_up_to_the_size_of_the_checkpoint(model_id, gib):
     facts = replace(load_model(model_id), rope_tables=())
@@ -119,6 +126,16 @@ def test_windowed_layers_of_laguna_have_more_heads_and_every_head_a_gate():
     assert (local.heads, local.gate_dim, local.window) == (72, 72, 512)
     assert layers[0].moe is None
     assert layers[1].moe.router_bias
+
+
+def test_layers_of_trinity():
+    layers = load_model("arcee-ai/Trinity-Mini").layers
+    assert [layer.mlp is not None for layer in layers] == [True] * 2 + [False] * 30
+    assert [index for index, layer in enumerate(layers) if layer.mixer.window is None] == list(range(3, 32, 4))
+    assert {(layer.mixer.window, layer.mixer.gate_dim, layer.norms) for layer in layers} == {
+        (2048, 32 * 128, 4),
+        (None, 32 * 128, 4),
+    }
 
 
 def test_nemotron_drafts_with_attention_and_experts():

@@ -82,8 +82,9 @@ _SHARED_GATE_TYPES = frozenset(
     {"qwen2_moe", "qwen3_next", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "qwen4_exp_text"}
 )
 _ROUTER_BIAS_TYPES = frozenset(
-    {"glm4_moe", "glm_moe_dsa", "glm5_next", "glm5_next_text", "kimi_linear", "minimax_m2", "gpt_oss", "laguna"}
-)
+    {"afmoe", "glm4_moe", "glm_moe_dsa", "glm5_next", "glm5_next_text", "gpt_oss", "kimi_linear", "laguna",
+     "minimax_m2"}
+)  # fmt: skip
 
 
 def _has_router_bias(text: ConfigReader) -> bool:

@@ -24,6 +24,7 @@ from llminfra.catalog.models.hf_recurrent_families import (
     qwen3_next_layers,
 )
 from llminfra.catalog.models.hf_softmax_families import (
+    afmoe_layers,
     dbrx_layers,
     deepseek_v4_layers,
     gemma3n_layers,
@@ -129,6 +130,7 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "nemotron-nas": nemotron_nas_layers,
     "openelm": openelm_layers,
     "mimo_v2_flash": mimo_v2_layers,
+    "afmoe": afmoe_layers,
     "dbrx": dbrx_layers,
 }
 BUILT_TYPES = frozenset(_BUILDERS)
