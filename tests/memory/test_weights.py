@@ -50,6 +50,7 @@ PUBLISHED = {
     "databricks/dbrx-instruct": 131.6,
     "bigcode/starcoder2-15b": 15.96,
     "LGAI-EXAONE/EXAONE-4.0-1.2B": 1.28,
+    "upstage/Solar-Open-100B": 102.6,
     "baidu/ERNIE-4.5-0.3B-PT": 0.361,
 }
 

@@ -83,7 +83,7 @@ _SHARED_GATE_TYPES = frozenset(
 )
 _ROUTER_BIAS_TYPES = frozenset(
     {"afmoe", "glm4_moe", "glm_moe_dsa", "glm5_next", "glm5_next_text", "gpt_oss", "kimi_linear", "laguna",
-     "minimax_m2"}
+     "minimax_m2", "solar_open"}
 )  # fmt: skip
 
 
