@@ -28,6 +28,7 @@ PUBLISHED = {
     "mistralai/Mixtral-8x7B-v0.1": 46.70,
     "zai-org/GLM-4.5": 352.8,
     "zai-org/GLM-4.5-Air": 106.85,
+    "zai-org/GLM-5.3-Flash": 313,
     "moonshotai/Kimi-K2-Instruct": 1026.4,
     "moonshotai/Kimi-Linear-48B-A3B-Instruct": 49.12,
     "MiniMaxAI/MiniMax-M1-80k": 456.1,
@@ -42,12 +43,14 @@ PUBLISHED = {
     "openai/gpt-oss-120b": 116.8,
     "meta-llama/Llama-4-Maverick-17B-128E-Instruct": 401.6,
     "deepseek-ai/DeepSeek-R1": 671.0,
+    "deepseek-ai/DeepSeek-V4.1-Flash": 552,
     "deepseek-ai/DeepSeek-V2": 235.7,
     "CohereLabs/c4ai-command-a-03-2025": 111.06,
     "tencent/Hunyuan-A13B-Instruct": 80.4,
     "databricks/dbrx-instruct": 131.6,
     "bigcode/starcoder2-15b": 15.96,
     "LGAI-EXAONE/EXAONE-4.0-1.2B": 1.28,
+    "upstage/Solar-Open-100B": 102.6,
     "baidu/ERNIE-4.5-0.3B-PT": 0.361,
 }
 
@@ -90,6 +93,13 @@ def test_shapes_add_up_to_the_published_parameter_count(model_id, billions):
     assert parameters(model_id) / 1e9 == pytest.approx(billions, rel=0.004)
 
 
+@pytest.mark.parametrize(
+    ("model_id", "billions"), [("arcee-ai/Trinity-Mini", 26), ("arcee-ai/Trinity-Nano-Preview", 6)]
+)
+def test_shapes_add_up_to_a_count_that_is_published_in_whole_billions(model_id, billions):
+    assert round(parameters(model_id) / 1e9) == billions
+
+
 @pytest.mark.parametrize(("model_id", "gib"), CHECKPOINTS.items())
 def test_weights_add_up_to_the_size_of_the_checkpoint(model_id, gib):
     facts = replace(load_model(model_id), rope_tables=())
@@ -117,6 +127,16 @@ def test_windowed_layers_of_laguna_have_more_heads_and_every_head_a_gate():
     assert (local.heads, local.gate_dim, local.window) == (72, 72, 512)
     assert layers[0].moe is None
     assert layers[1].moe.router_bias
+
+
+def test_layers_of_trinity():
+    layers = load_model("arcee-ai/Trinity-Mini").layers
+    assert [layer.mlp is not None for layer in layers] == [True] * 2 + [False] * 30
+    assert [index for index, layer in enumerate(layers) if layer.mixer.window is None] == list(range(3, 32, 4))
+    assert {(layer.mixer.window, layer.mixer.gate_dim, layer.norms) for layer in layers} == {
+        (2048, 32 * 128, 4),
+        (None, 32 * 128, 4),
+    }
 
 
 def test_nemotron_drafts_with_attention_and_experts():

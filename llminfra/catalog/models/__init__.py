@@ -16,6 +16,7 @@ from llminfra.catalog.models.facts import (
     Mla,
     ModelFacts,
     Moe,
+    NgramMemory,
     QkNorm,
     ShortConv,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "ModelConfigError",
     "ModelFacts",
     "Moe",
+    "NgramMemory",
     "QkNorm",
     "QuantFacts",
     "QuantRule",

@@ -27,7 +27,7 @@ _NO_FLAG = frozenset(
      "num_local_experts", "n_routed_experts"}
 )  # fmt: skip
 # Contexts of ten million tokens exist (Llama 4 Scout), and rotary bases are no sizes.
-_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_|multiplier")
+_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_|multiplier|ngram")
 LARGEST = 10**7
 """No width, layer count or vocabulary comes near: the largest vocabularies have 262,144 entries."""
 _CONTEXT, _LONGEST = "max_position_embeddings", 10**9
@@ -46,8 +46,15 @@ class ModelConfigError(UsageError):
     """A ``config.json`` from which no architecture can be computed; the message names the key."""
 
 
-_OTHER_NAMES = {"deepseek_ref": "deepseek_v4"}
-"""Types that checkpoints name and no engine knows: sgl-project/DeepSeek-V4-Flash-FP8, whose class is that of V4."""
+_OTHER_NAMES = {
+    "deepseek_ref": "deepseek_v4",
+    "glm53_flash": "glm5_next",
+    "glm53_flash_text": "glm5_next_text",
+    "qwen3_8_flash_next": "qwen4_exp",
+    "qwen3_8_flash_next_text": "qwen4_exp_text",
+}
+"""Types that checkpoints name and no engine knows: sgl-project/DeepSeek-V4-Flash-FP8, whose class is that of V4,
+SGLang's names of GLM-5.3-Flash, and checkpoints of Qwen3.8-Flash-Next from before transformers renamed its class."""
 
 
 class ConfigReader(Struct, frozen=True):

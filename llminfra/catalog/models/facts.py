@@ -7,177 +7,55 @@ All sizes are element counts or dimensions; bytes are the planner's business, be
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
+from llminfra.catalog.models.mixers import (
+    Attention,
+    Compression,
+    GatedDeltaNet,
+    Indexer,
+    KimiDelta,
+    LightningAttention,
+    Mamba1,
+    Mamba2,
+    Mixer,
+    Mla,
+    NgramMemory,
+    QkNorm,
+    Recurrent,
+    SharedCompression,
+    ShortConv,
+)
 from llminfra.catalog.models.quantization import QuantFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class QkNorm(StrEnum):
-    """How queries and keys are normalised; decides the size of two small parameter vectors."""
-
-    NONE = "none"
-    PER_HEAD = "per_head"
-    FULL = "full"
-
-
-class Compression(Struct, frozen=True, kw_only=True):
-    """Compressed latent attention of DeepSeek V4: every layer has a window, most keep a compressed past beside it.
-
-    Attributes:
-        ratio: Tokens behind one compressed state (4 or 128); 1 for a window alone.
-        rope_dim: Rotary part of the head.
-        q_lora_rank: Rank of the query's down-projection.
-        o_groups: Groups of the output projection.
-        o_lora_rank: Rank of each of them.
-        streams: Residual streams (hyper-connections).
-        indexer: What picks states, where the ratio is 4.
-    """
-
-    ratio: int
-    rope_dim: int
-    q_lora_rank: int
-    o_groups: int
-    o_lora_rank: int
-    streams: int = 4
-    indexer: Indexer | None = None
-
-    @property
-    def overlap(self) -> int:
-        """Windows of tokens that a state is made from."""
-        return 2 if self.ratio == 4 else 1
-
-
-class Attention(Struct, frozen=True, kw_only=True):
-    """Softmax attention with a key-value cache (multi-head, grouped-query or multi-query).
-
-    Attributes:
-        heads: Query heads.
-        kv_heads: Key-value heads; replicated over ranks when tensor parallelism exceeds them.
-        head_dim: Size of one query or key head.
-        v_head_dim: Size of one value head; equals ``head_dim`` in most models.
-        window: Sliding-window length in tokens, None for full attention.
-        chunk: Chunked-local-attention length in tokens (Llama 4), None otherwise.
-        qkv_bias: Bias vectors on the query, key and value projections.
-        out_bias: Bias vector on the output projection.
-        qk_norm: Normalisation of queries and keys.
-        gate_dim: Width of an output gate projection (equals heads x head_dim in Qwen3-Next), 0 for none.
-        sinks: One learned sink logit per head (gpt-oss).
-        shares_cache: Reads the cache of an earlier layer and stores none itself (Gemma 3n, Gemma 4 E-models).
-        key_is_value: Values are the keys; no separate value projection in the checkpoint (Gemma 4 global layers).
-        cross: Attends to encoder tokens; cached once per encoder token, not per text token.
-        compression: DeepSeek V4's projections and compressed cache in place of the plain ones.
-    """
-
-    heads: int
-    kv_heads: int
-    head_dim: int
-    v_head_dim: int
-    window: int | None = None
-    chunk: int | None = None
-    qkv_bias: bool = False
-    out_bias: bool = False
-    qk_norm: QkNorm = QkNorm.NONE
-    gate_dim: int = 0
-    sinks: bool = False
-    shares_cache: bool = False
-    key_is_value: bool = False
-    cross: bool = False
-    compression: Compression | None = None
-
-
-class Indexer(Struct, frozen=True, kw_only=True):
-    """Sparse-attention indexer of DeepSeek V3.2 and GLM 5: its own key cache, replicated on every rank."""
-
-    heads: int
-    head_dim: int
-    top_k: int
-
-
-class Mla(Struct, frozen=True, kw_only=True):
-    """Multi-head latent attention: one latent vector per token, replicated on every tensor-parallel rank."""
-
-    heads: int
-    q_lora_rank: int | None
-    kv_lora_rank: int
-    qk_nope_head_dim: int
-    qk_rope_head_dim: int
-    v_head_dim: int
-    indexer: Indexer | None = None
-
-    @property
-    def latent_dim(self) -> int:
-        """Cached elements per token and layer."""
-        return self.kv_lora_rank + self.qk_rope_head_dim
-
-
-class Mamba1(Struct, frozen=True, kw_only=True):
-    """Mamba-1 selective state space block."""
-
-    inner: int
-    state: int
-    conv_kernel: int
-    dt_rank: int
-    conv_bias: bool = True
-    proj_bias: bool = False
-    inner_norms: bool = False
-
-
-class Mamba2(Struct, frozen=True, kw_only=True):
-    """Mamba-2 block: ``inner`` = heads x head_dim."""
-
-    inner: int
-    heads: int
-    head_dim: int
-    groups: int
-    state: int
-    conv_kernel: int
-    conv_bias: bool = True
-    proj_bias: bool = False
-    gated_norm: bool = True
-
-
-class GatedDeltaNet(Struct, frozen=True, kw_only=True):
-    """Linear attention of Qwen3-Next and Qwen3.5."""
-
-    key_heads: int
-    value_heads: int
-    key_dim: int
-    value_dim: int
-    conv_kernel: int
-
-
-class KimiDelta(Struct, frozen=True, kw_only=True):
-    """Kimi delta attention (KDA), the linear attention of Kimi-Linear."""
-
-    heads: int
-    head_dim: int
-    conv_kernel: int
-
-
-class ShortConv(Struct, frozen=True, kw_only=True):
-    """Gated short convolution of LFM2."""
-
-    dim: int
-    conv_kernel: int
-    bias: bool = False
-
-
-class LightningAttention(Struct, frozen=True, kw_only=True):
-    """Linear attention of MiniMax-Text-01: one head_dim x head_dim state per head."""
-
-    heads: int
-    head_dim: int
-
-
-Recurrent = Mamba1 | Mamba2 | GatedDeltaNet | KimiDelta | ShortConv | LightningAttention
-Mixer = Attention | Mla | Mamba1 | Mamba2 | GatedDeltaNet | KimiDelta | ShortConv | LightningAttention
+__all__ = [
+    "Attention",
+    "Compression",
+    "DenseMlp",
+    "EncoderFacts",
+    "GatedDeltaNet",
+    "Indexer",
+    "KimiDelta",
+    "Layer",
+    "LightningAttention",
+    "Mamba1",
+    "Mamba2",
+    "Mixer",
+    "Mla",
+    "ModelFacts",
+    "Moe",
+    "NgramMemory",
+    "QkNorm",
+    "Recurrent",
+    "SharedCompression",
+    "ShortConv",
+]
 
 
 class DenseMlp(Struct, frozen=True, kw_only=True):
@@ -219,11 +97,14 @@ class Layer(Struct, frozen=True, kw_only=True):
 
     Attributes:
         mixer: Token mixer; None in layers that are feed-forward only (Nemotron-H).
-        second_mixer: A mixer that runs beside the first (Falcon-H1: attention and Mamba in one layer).
+        second_mixer: A mixer that runs beside the first (Falcon-H1: attention and Mamba in one layer; Qwen4: what the
+            layer reads from the table of n-grams).
         mlp: Dense feed-forward part, if any.
         moe: Expert part, if any (Gemma 4 has both).
         norms: Vectors of hidden size.
         extra_params: Small replicated parameters that fit no other field.
+        extra_fp32: The same, in 32 bit.
+        streams: Residual streams (hyper-connections), 1 for none.
     """
 
     mixer: Mixer | None
@@ -232,6 +113,8 @@ class Layer(Struct, frozen=True, kw_only=True):
     moe: Moe | None = None
     norms: int = 2
     extra_params: int = 0
+    extra_fp32: int = 0
+    streams: int = 1
 
 
 class EncoderFacts(Struct, frozen=True, kw_only=True):
@@ -283,6 +166,8 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
         head_bias: Bias on the head.
         extra_params: Replicated parameters outside the layers.
         extra_vocab_params: Vocabulary-shaped parameters outside the embedding (Gemma 3n per-layer embeddings).
+        lookup_params: Table of n-grams that tokens look up, in host memory unless an engine is told otherwise.
+        lookup_bytes: Bytes of one of its values when it is not the dtype's, else 0.
         ssm_state_bytes: Bytes of one element of the recurrent state when the config fixes its dtype, else 0.
         generative: False for embedding and reward models, which have no head and no sampler.
         encoders: Vision and audio towers.
@@ -310,6 +195,8 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     head_bias: bool = False
     extra_params: int = 0
     extra_vocab_params: int = 0
+    lookup_params: int = 0
+    lookup_bytes: float = 0.0
     ssm_state_bytes: int = 0
     generative: bool = True
     encoders: tuple[EncoderFacts, ...] = ()
@@ -383,7 +270,9 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     def is_hybrid(self) -> bool:
         """Whether any layer keeps a recurrent state instead of, or beside, a key-value cache."""
         return any(
-            mixer is not None and not isinstance(mixer, Attention | Mla)
+            mixer is not None
+            and not isinstance(mixer, Attention | Mla)
+            and not (isinstance(mixer, NgramMemory) and not mixer.kept)
             for layer in self.layers
             for mixer in (layer.mixer, layer.second_mixer)
         )

@@ -13,6 +13,7 @@ from llminfra.catalog.models.config_reader import LAYER_KEYS, ConfigReader, Mode
 from llminfra.catalog.models.facts import Attention, Indexer, Mla, QkNorm
 
 MOST_LAYERS = 10_000
+GLM_NEXT_TYPES = frozenset({"glm5_next", "glm5_next_text"})
 KV_HEAD_KEYS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num", "n_kv_heads")
 HEAD_KEYS = ("num_attention_heads", "n_head", "n_heads")
 
@@ -28,8 +29,9 @@ _ALL_BIAS_TYPES = frozenset({"opt", "gpt2", "gpt_bigcode", "gpt_neox", "bloom", 
 _QK_NORM_TYPES = frozenset(
     {"qwen3", "qwen3_moe", "qwen3_vl", "qwen3_vl_text", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text",
      "gemma3", "gemma3_text", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text", "gemma4_unified_text", "qwen3_next",
-     "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "exaone4", "hunyuan_v1_dense", "hunyuan_v1_moe",
-     "step3p7", "lfm2", "lfm2_moe", "apertus", "bailing_moe_v2", "laguna"}
+     "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "qwen4_exp_text",
+     "exaone4", "hunyuan_v1_dense", "hunyuan_v1_moe",
+     "step3p7", "lfm2", "lfm2_moe", "apertus", "bailing_moe_v2", "laguna", "afmoe"}
 )  # fmt: skip
 
 
@@ -170,6 +172,7 @@ def read_mla(text: ConfigReader) -> Mla:
             heads=text.integer("index_n_heads", default=64),
             head_dim=text.integer("index_head_dim", default=128),
             top_k=text.integer("index_topk", default=2048),
+            pool=text.integer("index_kpool", default=1),
         )
     return Mla(
         heads=text.integer("num_attention_heads"),
@@ -179,6 +182,7 @@ def read_mla(text: ConfigReader) -> Mla:
         qk_rope_head_dim=text.integer("qk_rope_head_dim"),
         v_head_dim=text.integer("v_head_dim"),
         indexer=indexer,
+        plain=text.model_type in GLM_NEXT_TYPES,
     )
 
 

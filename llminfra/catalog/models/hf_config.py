@@ -7,10 +7,13 @@ from typing import Any
 
 from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.hf_attention import GLM_NEXT_TYPES
+from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, engram_table
 from llminfra.catalog.models.hf_encoders import encoders_from
 from llminfra.catalog.models.hf_gaps import check_layer_lists, gaps
 from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
 from llminfra.catalog.models.hf_quantization import read_quantization
+from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, gated_residual, lookup_table
 from llminfra.catalog.models.hf_rope import rope_from
 
 _TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")
@@ -39,6 +42,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
     architecture = str(architectures[0]) if architectures else ""
     rope_tables, longest = rope_from(text, layers)
     quant, doubt = read_quantization(top, text)
+    table = engram_table(text) if text.model_type in DEEPSEEK41_TYPES else lookup_table(text)
     return ModelFacts(
         model_id=model_id,
         architecture=architecture,
@@ -50,13 +54,15 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         tie_word_embeddings=_tied(top, text),
         dtype=_dtype(top, text),
         max_position_embeddings=longest,
-        rope_tables=rope_tables,
+        rope_tables=_rope_tables(top, text, rope_tables),
         learned_positions=_learned_positions(text),
         embedding_dim=_embedding_dim(text, hidden),
-        embed_norms=2 if text.model_type == "bloom" else 1,
+        embed_norms=_embed_norms(text),
         head_bias=text.model_type in {"phi", "phi-msft", "gptj", "codegen"},
         extra_params=_extra_params(text, hidden),
         extra_vocab_params=_per_layer_vocab(text),
+        lookup_params=table[0],
+        lookup_bytes=table[1],
         ssm_state_bytes=_ssm_bytes(text),
         generative=not (
             any(mark in architecture for mark in _EMBEDDING_ARCHITECTURES)
@@ -66,6 +72,24 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         quantization=quant,
         notes=(*notes, *doubt),
     )
+
+
+def _rope_tables(
+    top: ConfigReader, text: ConfigReader, found: tuple[tuple[int, int], ...]
+) -> tuple[tuple[int, int], ...]:
+    """Those of the text model, and what two families have otherwise.
+
+    The table of GLM-5.3-Flash's tower has a row for every position of the text (``rotary_pos_emb``). DeepSeek V4.1 has
+    two, of windows and of states, in 32 bit, so that each value counts twice (``DeepseekV4ScalingRotaryEmbedding``).
+    """
+    rows = text.integer("max_position_embeddings", default=0)
+    if text.model_type in DEEPSEEK41_TYPES:
+        return ((rows, 2 * text.integer("qk_rope_head_dim")),) * 2
+    own = tuple(table for table in found if table[1])
+    vision = top.sub("vision_config")
+    if vision is None or text.model_type not in GLM_NEXT_TYPES:
+        return own
+    return (*own, (rows, vision.integer("hidden_size") // vision.integer("num_heads") // 2))
 
 
 def _text_reader(top: ConfigReader) -> ConfigReader:
@@ -97,7 +121,8 @@ def _tied(top: ConfigReader, text: ConfigReader) -> bool:
 _UNTIED_BY_DEFAULT = frozenset(
     {"", "qwen", "baichuan", "chatglm", "internlm", "internlm2", "internlm3", "mpt_untied", "kimi_linear", "kimi_k2",
      "kimi_k25", "minimax_m2", "mimo", "mimo_v2_flash", "deepseek", "deepseek_v2", "deepseek_v3", "deepseek_v32",
-     "deepseek_v4", "glm_moe_dsa", "step3p7", "exaone", "Yi", "phi3small", "phi-msft", "orion", "nemotron_h",
+     "afmoe", "deepseek_v4", "deepseek_v41", "deepseek_v41_text", "glm_moe_dsa",
+     "step3p7", "exaone", "Yi", "phi3small", "phi-msft", "orion", "nemotron_h",
      "nemotron-nas", "bailing_moe", "bailing_moe_v2", "ernie4_5_moe", "dots1", "pangu", "grok-1", "minimax_text_01",
      "llama"}
 )  # fmt: skip
@@ -125,6 +150,12 @@ def _learned_positions(text: ConfigReader) -> int:
     return 0
 
 
+def _embed_norms(text: ConfigReader) -> int:
+    if text.model_type in QWEN4_TYPES:
+        return 0  # The norm of the last mixer, which `_extra_params` counts.
+    return 2 if text.model_type == "bloom" else 1
+
+
 def _embedding_dim(text: ConfigReader, hidden: int) -> int | None:
     projected = text.get("word_embed_proj_dim")
     return int(projected) if isinstance(projected, int) and projected != hidden else None
@@ -140,7 +171,7 @@ def _per_layer_vocab(text: ConfigReader) -> int:
 
 def _extra_params(text: ConfigReader, hidden: int) -> int:
     width = text.integer("hidden_size_per_layer_input", default=0)
-    total = 0
+    total = gated_residual(text, injects=False) if text.model_type in QWEN4_TYPES else 0
     if width:
         layers = text.integer("num_hidden_layers")
         total += layers * width * hidden + width

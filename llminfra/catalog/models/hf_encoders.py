@@ -184,6 +184,48 @@ def _glm4v(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encode
     )
 
 
+def _glm_next(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """Gated blocks with norms of queries and keys, a convolution that merges patches, a gated merger.
+
+    ``vllm/models/glm5next/common/multimodal.py`` 0.33.0; the largest image has 8,000 tokens.
+    """
+    hidden, width = vision.integer("hidden_size"), vision.integer("intermediate_size")
+    out, merger = vision.integer("out_hidden_size", default=text_hidden), vision.integer("projection_intermediate_size")
+    depth, merge = vision.integer("depth"), vision.integer("spatial_merge_size") ** 2
+    volume = 3 * vision.integer("temporal_patch_size") * vision.integer("patch_size") ** 2
+    block = 4 * hidden * hidden + 3 * hidden + 3 * hidden * width + 2 * width
+    beside = 2 * hidden + 2 * hidden + 2 * hidden // vision.integer("num_heads")
+    return EncoderFacts(
+        kind="glm5_next",
+        gated=True,
+        sharded_params=depth * block + out * out + 3 * out * merger,
+        replicated_params=depth * beside + (volume + 1) * hidden + hidden + (merge * hidden + 1) * out + 2 * out,
+        max_tokens=8000,
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=merge,
+    )
+
+
+def _deepseek41(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """Gated blocks, and two matrices behind patches that are merged three by three (deepseek_v4/common/vision.py)."""
+    hidden, width = vision.integer("hidden_size"), vision.integer("intermediate_size")
+    depth, merge = vision.integer("num_hidden_layers"), vision.integer("downsample_ratio") ** 2
+    patch = 3 * vision.integer("patch_size") ** 2
+    return EncoderFacts(
+        kind="deepseek_v41",
+        gated=True,
+        sharded_params=depth * (4 * hidden * hidden + 3 * hidden + 3 * hidden * width)
+        + (merge * hidden + 1 + text_hidden) * text_hidden,
+        # Norms are in 32 bit, so that each counts twice.
+        replicated_params=depth * 5 * hidden + (patch + 1) * hidden + 2 * hidden + text_hidden,
+        max_tokens=vision.integer("max_image_tokens"),
+        hidden=hidden,
+        intermediate=width,
+        patch_merge=merge,
+    )
+
+
 def _pixtral(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
     hidden = vision.integer("hidden_size", default=1024)
     width = vision.integer("intermediate_size", default=4096)
@@ -389,10 +431,13 @@ _Builder = Callable[[ConfigReader, ConfigReader, int], EncoderFacts]
 _VISION: dict[str, _Builder] = {
     "qwen3_vl": _qwen3_vl,
     "qwen3_5": _qwen3_vl,
+    "qwen4_exp": _qwen3_vl,
     "qwen3_omni": _qwen3_vl,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5": _qwen2_vl,
+    "deepseek_v41": _deepseek41,
     "glm4v": _glm4v,
+    "glm5_next": _glm_next,
     "mllama": _mllama,
     "llama4": _llama4,
     "pixtral": _pixtral,

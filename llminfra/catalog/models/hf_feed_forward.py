@@ -72,13 +72,19 @@ def read_moe(text: ConfigReader) -> Moe | None:
         gated=text.get("mlp_hidden_act") != "relu2",
         bias=kind == "gpt_oss",
         shared_intermediate=_shared_width(text, width),
-        shared_gate=kind in {"qwen2_moe", "qwen3_next", "qwen3_5_moe", "qwen3_5_moe_text"},
+        shared_gate=kind in _SHARED_GATE_TYPES,
         router_bias=_has_router_bias(text),
         latent=text.integer("routed_expert_hidden_size", default=0) or None,
     )
 
 
-_ROUTER_BIAS_TYPES = frozenset({"glm4_moe", "glm_moe_dsa", "kimi_linear", "minimax_m2", "gpt_oss", "laguna"})
+_SHARED_GATE_TYPES = frozenset(
+    {"qwen2_moe", "qwen3_next", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "qwen4_exp_text"}
+)
+_ROUTER_BIAS_TYPES = frozenset(
+    {"afmoe", "glm4_moe", "glm_moe_dsa", "glm5_next", "glm5_next_text", "gpt_oss", "kimi_linear", "laguna",
+     "minimax_m2", "solar_open"}
+)  # fmt: skip
 
 
 def _has_router_bias(text: ConfigReader) -> bool:

@@ -22,7 +22,7 @@ _READ_TYPES = BUILT_TYPES | frozenset(
      "phi4mm", "phimoe", "qwen", "qwen2", "qwen2_5_omni_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen2_audio",
      "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen3", "qwen3_moe", "qwen3_omni_moe_text", "qwen3_vl",
      "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "RefinedWeb", "RefinedWebModel", "seed_oss", "smollm3",
-     "stablelm", "starcoder2", "step3p7", "Yi"}
+     "solar_open", "stablelm", "starcoder2", "step3p7", "Yi"}
 )  # fmt: skip
 # Their configs have no such key: every query head has keys and values of its own, or the family says it elsewhere.
 _WITHOUT_KV_KEY = frozenset(
@@ -42,7 +42,7 @@ _SOFTMAX_NAMES = frozenset(
 )  # fmt: skip
 _OTHER_NAMES = frozenset(
     {"linear_attention", "mamba", "mamba2", "conv", "moe", "mlp", "hybrid", "recurrent", "sparse", "dense",
-     "compressed_sparse_attention", "heavily_compressed_attention"}
+     "compressed_sparse_attention", "heavily_compressed_attention", "qwen_sparse_attention", "indexed_attention"}
 )  # fmt: skip
 _MAIN_KEYS: tuple[tuple[str, ...], ...] = (
     HIDDEN_KEYS,

@@ -9,8 +9,11 @@ from msgspec.structs import replace
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Attention, Layer, Mla
 from llminfra.catalog.models.hf_attention import MOST_LAYERS
+from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
+from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
 from llminfra.catalog.models.hf_recurrent_families import (
     falcon_h1_layers,
+    glm_next_layers,
     jamba_layers,
     kimi_linear_layers,
     lfm2_layers,
@@ -21,6 +24,7 @@ from llminfra.catalog.models.hf_recurrent_families import (
     qwen3_next_layers,
 )
 from llminfra.catalog.models.hf_softmax_families import (
+    afmoe_layers,
     dbrx_layers,
     deepseek_v4_layers,
     gemma3n_layers,
@@ -36,7 +40,9 @@ from llminfra.catalog.models.hf_softmax_families import (
 )
 
 # Their configs do not say it: vllm/model_executor/models/qwen3_next_mtp.py and qwen3_5_mtp.py default to one (0.33.0).
-_ONE_MTP_LAYER_TYPES = frozenset({"qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"})
+_ONE_MTP_LAYER_TYPES = (
+    frozenset({"qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"}) | QWEN4_TYPES
+)
 
 
 def decoder_layers(text: ConfigReader) -> tuple[Layer, ...]:
@@ -53,6 +59,10 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
     count = text.integer("num_nextn_predict_layers", "mtp_num_hidden_layers", default=default)
     if not 0 < count <= MOST_LAYERS:
         return ()
+    if text.model_type in QWEN4_TYPES:
+        return qwen4_mtp(text, count)
+    if text.model_type in DEEPSEEK41_TYPES:
+        return deepseek41_mtp(text, count)
     layers = decoder_layers(text)
     full = [layer for layer in layers if isinstance(layer.mixer, Attention | Mla)]
     if not full:
@@ -80,6 +90,8 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
 
 _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "deepseek_v4": deepseek_v4_layers,
+    "deepseek_v41": deepseek41_layers,
+    "deepseek_v41_text": deepseek41_layers,
     "gpt_oss": gpt_oss_layers,
     "laguna": laguna_layers,
     "llama4": llama4_layers,
@@ -95,6 +107,10 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "qwen3_5_text": qwen3_next_layers,
     "qwen3_5_moe": qwen3_next_layers,
     "qwen3_5_moe_text": qwen3_next_layers,
+    "qwen4_exp": qwen4_layers,
+    "qwen4_exp_text": qwen4_layers,
+    "glm5_next": glm_next_layers,
+    "glm5_next_text": glm_next_layers,
     "kimi_linear": kimi_linear_layers,
     "nemotron_h": nemotron_h_layers,
     "jamba": jamba_layers,
@@ -114,6 +130,7 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "nemotron-nas": nemotron_nas_layers,
     "openelm": openelm_layers,
     "mimo_v2_flash": mimo_v2_layers,
+    "afmoe": afmoe_layers,
     "dbrx": dbrx_layers,
 }
 BUILT_TYPES = frozenset(_BUILDERS)

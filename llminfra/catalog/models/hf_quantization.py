@@ -36,7 +36,7 @@ def read_quantization(top: ConfigReader, text: ConfigReader) -> tuple[QuantFacts
             if not isinstance(value, Mapping):
                 raise _wrong(reader, key, value, "an object with quant_method")
             if parsed := parse_quantization_config(value):
-                fp4 = parsed.method == "fp8" and reader.values.get("expert_dtype") == "fp4"
+                fp4 = parsed.method == "fp8" and "fp4" in (reader.values.get("expert_dtype"), value.get("expert_dtype"))
                 return (with_fp4_experts(parsed) if fp4 else parsed), ()
             if (named := _by_name(value)) is not None:
                 return named, (f"{key} has quant_method {value['quant_method']!r}: counted as its name says",)

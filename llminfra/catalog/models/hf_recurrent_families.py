@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llminfra.catalog.models.config_reader import ConfigReader
+from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import (
     DenseMlp,
     GatedDeltaNet,
@@ -75,6 +75,49 @@ def kimi_linear_layers(text: ConfigReader) -> tuple[Layer, ...]:
         sparse = moe is not None and is_moe_layer(text, index)
         mixer = mla if index in full else delta
         layers.append(Layer(mixer=mixer, moe=moe if sparse else None, mlp=None if sparse else read_mlp(text)))
+    return share_equal(layers)
+
+
+def glm_next_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Kimi delta attention with sparse latent attention in between, and hyper-connections (GLM-5.3-Flash).
+
+    Shapes follow ``vllm/models/glm5next/common`` 0.30.0 to 0.33.0: model.py, kda.py and attention.py.
+
+    Raises:
+        ModelConfigError: ``layer_types`` does not say of every layer which of the two it has.
+    """
+    count = layer_count(text)
+    types = [str(item) for item in text.values.get("layer_types") or []][:count]
+    sparse = {"deepseek_sparse_attention", "full_attention"}
+    if len(types) < count or not set(types) <= {"linear_attention", *sparse}:
+        raise ModelConfigError(
+            f"config.json of {text.model_id}: layer_types is {types!r}, expected linear_attention or"
+            f" deepseek_sparse_attention for each of {count} layers"
+        )
+    linear = text.sub("linear_attn_config") or text
+    delta = KimiDelta(
+        heads=linear.integer("num_heads", "linear_num_heads"),
+        head_dim=linear.integer("head_dim", "linear_head_dim"),
+        conv_kernel=linear.integer("short_conv_kernel_size", "linear_conv_kernel_dim"),
+        plain=True,
+    )
+    mla, moe = read_mla(text), read_moe(text)
+    streams = text.integer("hc_mult") if text.flag("mhc", default=True) else 1
+    # Before attention and before the feed-forward block: a matrix, its base and three scales, in fp32.
+    width = (2 + streams) * streams
+    mixing = 2 * (width * streams * text.integer("hidden_size") + width + 3) if streams > 1 else 0
+    layers = []
+    for index, name in enumerate(types):
+        routed = moe is not None and is_moe_layer(text, index)
+        layers.append(
+            Layer(
+                mixer=mla if name in sparse else delta,
+                moe=moe if routed else None,
+                mlp=None if routed else read_mlp(text),
+                extra_fp32=mixing,
+                streams=streams,
+            )
+        )
     return share_equal(layers)
 
 

@@ -25,7 +25,17 @@ ASSUMED_CONTEXT = 2048
 _WITHOUT = frozenset({"opt", "mpt", "bloom", "gpt2", "gpt_bigcode", "mamba", "mamba2"})
 _LONGER = frozenset({"yarn", "deepseek_yarn", "linear", "dynamic"})
 """Kinds of scaling that multiply the rows; llama3 scaling leaves them."""
-_MULTIMODAL = ("qwen2_vl", "qwen2_5_vl", "qwen2_5_omni", "qwen3_vl", "qwen3_5", "qwen3_omni", "glm4v", "glm4_5v")
+_MULTIMODAL = (
+    "qwen2_vl",
+    "qwen2_5_vl",
+    "qwen2_5_omni",
+    "qwen3_vl",
+    "qwen3_5",
+    "qwen4_exp",
+    "qwen3_omni",
+    "glm4v",
+    "glm4_5v",
+)
 _MULTIMODAL_ROWS = 4
 """Positions of images and videos may exceed the context: ``MRotaryEmbedding`` (mrope.py) has four times the rows."""
 _WITH_LOCAL_TABLE = ("gemma3",)

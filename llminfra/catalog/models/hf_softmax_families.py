@@ -191,6 +191,26 @@ def laguna_layers(text: ConfigReader) -> tuple[Layer, ...]:
     return share_equal(layers)
 
 
+def afmoe_layers(text: ConfigReader) -> tuple[Layer, ...]:
+    """Window and full layers with an output gate, experts behind the first ones (Trinity; afmoe.py 0.33.0)."""
+    count = layer_count(text)
+    windows = read_windows(text, count)
+    heads, _, head_dim = read_heads(text)
+    dense, moe = text.integer("num_dense_layers"), read_moe(text)
+    layers = []
+    for index in range(count):
+        routed = moe is not None and index >= dense
+        layers.append(
+            Layer(
+                mixer=read_attention(text, window=windows[index], gate_dim=heads * head_dim),
+                moe=moe if routed else None,
+                mlp=None if routed else read_mlp(text),
+                norms=4,
+            )
+        )
+    return share_equal(layers)
+
+
 def mllama_layers(text: ConfigReader) -> tuple[Layer, ...]:
     """Cross-attention to the image at fixed layers."""
     count = layer_count(text)

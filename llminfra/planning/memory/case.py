@@ -67,6 +67,8 @@ class FitCase(BaseModel):
         mm_encoder_tp_mode: ``data`` where every rank has the whole tower and a part of the images (vLLM).
         use_v2: ``VLLM_USE_V2_MODEL_RUNNER`` of vLLM from 0.22 on; as the release decides where not given.
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
+        ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
+            the release decides where not given.
         reserved_gib: Memory that the engine sets aside on every GPU beside the weights, such as room for adapters.
     """
 
@@ -100,6 +102,7 @@ class FitCase(BaseModel):
     use_v1: bool | None = None
     use_v2: bool | None = None
     driver: OptionalText = None
+    ngrams_on_host: bool | None = None
     reserved_gib: Annotated[float, Field(ge=0)] | None = None
     swa_full_tokens_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     max_total_tokens: Annotated[int, Field(ge=1)] | None = None

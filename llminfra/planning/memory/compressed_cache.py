@@ -87,7 +87,7 @@ def pack(specs: Sequence[CacheSpec], stages: Sequence[int], count: int, *, wides
         buckets = {key: [(_pad(spec, sizes), stage) for spec, stage in rows] for key, rows in buckets.items()}
     depth = {key: max(Counter(spec.padded_page for spec, _ in rows).values()) for key, rows in buckets.items()}
     most = max((number for (kind, _, _), number in depth.items() if kind is CacheKind.FULL), default=1)
-    slots = _least_padding(list(depth.values()), at_least=most)
+    slots = least_padding(list(depth.values()), at_least=most)
     groups: list[list[tuple[CacheSpec, int]]] = []
     for key, rows in buckets.items():
         split = 1 if key[0] is CacheKind.FULL else cdiv(depth[key], slots)
@@ -103,7 +103,7 @@ def _pad(spec: CacheSpec, sizes: list[int]) -> CacheSpec:
     return replace(spec, padded_page=next((size for size in sizes if size >= spec.padded_page), spec.padded_page))
 
 
-def _least_padding(counts: list[int], *, at_least: int) -> int:
+def least_padding(counts: list[int], *, at_least: int) -> int:
     """Layers to a group with the fewest empty places; of equals the most (``_approximate_gcd``)."""
     choices = range(at_least, max(at_least, *counts) + 1)
     return min(choices, key=lambda size: (sum(-number % size for number in counts), -size))

@@ -153,6 +153,17 @@ def _context_ranks(facts: ModelFacts, tp: int, dcp: int) -> list[ShapeFinding]:
 def _pipeline(facts: ModelFacts, pp: int) -> list[ShapeFinding]:
     if pp > max(1, facts.num_layers):
         return [ShapeFinding("LLM_SHAPE_4", True, f"{facts.num_layers} layers on {pp} pipeline stages")]
+    if pp > 1 and facts.lookup_params and facts.is_hybrid:
+        # Qwen4ExpForConditionalGenerationConfig of vllm/model_executor/models/config.py 0.33.0.
+        return [
+            ShapeFinding(
+                "LLM_SHAPE_4",
+                True,
+                f"{pp} pipeline stages: only the first has the tokens that the table of n-grams is looked up with",
+                "Qwen4Exp N-gram PLE embedding requires pipeline_parallel_size=1 because non-first pipeline ranks do"
+                " not receive the raw input_ids it needs. Please run with PP=1.",
+            )
+        ]
     return []
 
 

@@ -90,6 +90,10 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         loads_whole: A model that is quantized while it loads lies on the device in 16 bits first.
         flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
+        ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.
+        kda_checkpoints: A request holds a state more for what Kimi delta attention writes out in the midst of a prompt.
+        delta_checkpoints: The same of gated delta networks.
+        released: The build is not older than the release that brought the model.
         checks_states: The engine refuses more sequences than it has blocks of recurrent states.
         largest_graph: Largest batch size that is captured.
         graphs_any_batch: Sizes are captured up to it whatever ``max_num_seqs`` is; else up to twice that.
@@ -164,6 +168,10 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     loads_whole: bool = False
     flat_absmax: bool = False
     pads_experts: bool = False
+    ngrams_on_host: bool = False
+    kda_checkpoints: bool = False
+    delta_checkpoints: bool = False
+    released: bool = True
     checks_states: bool = False
     largest_graph: int = 512
     graphs_any_batch: bool = False
@@ -208,6 +216,11 @@ _DATED = re.compile(r"(20\d\d)-(\d\d)")
 _COUNTED = re.compile(r"0\.1\.dev(\d{4,})")
 _DAYS_FAR = 120
 """Days from the counted builds that are known; the pace of commits is not known further off."""
+
+
+def is_release(text: str | None) -> bool:
+    """Whether a version string is that of a release, not of a build between two."""
+    return re.fullmatch(r"\s*v?\d+\.\d+(\.\d+)?(\.post\d+)?\s*", text or "") is not None
 
 
 def resolve_version(text: str | None) -> tuple[int, ...] | None:

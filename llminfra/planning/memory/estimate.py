@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
 from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
-from llminfra.planning.memory.activation import is_cross
+from llminfra.planning.memory.activation import is_compressed, is_cross
 from llminfra.planning.memory.budget import Budget, vllm_budget
 from llminfra.planning.memory.budget_other import tgi_budget
 from llminfra.planning.memory.budget_sglang import sglang_budget, sglang_layout, with_sglang
@@ -29,6 +29,7 @@ from llminfra.planning.memory.engine_profile import (
     WITHOUT_V0,
     EngineProfile,
     first_release,
+    is_release,
     resolve_version,
     vllm_profile,
 )
@@ -111,9 +112,12 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
         # Only the V0 engine serves encoder-decoder language models such as Llama 3.2 Vision.
         return [(vllm_profile(LAST_V0), case.engine_version is not None)]
     version = resolve_version(case.engine_version if case.engine == "vllm" else ASSUMED_VLLM)
-    if version is not None:
-        return [(_profile_of_release(case, version), case.engine == "vllm")]
     since = first_release(facts.architecture)
+    if version is not None:
+        if not is_release(case.engine_version) and version < since:
+            # A build that runs the model has the code of its architecture, if not what was changed until its release.
+            return [(replace(_profile_of_release(case, since), released=False), case.engine == "vllm")]
+        return [(_profile_of_release(case, version), case.engine == "vllm")]
     # Wheels have had the Triton kernels of MXFP4 for longer than not, and so it is with how tokens are printed for
     # models that came shortly before that changed.
     newer = vllm_profile(max(ASSUMED_RELEASE, since))
@@ -153,6 +157,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         capability=gpu.capability if gpu else 0,
         triton_mxfp4=profile.triton_mxfp4,
         pads_experts=profile.pads_experts,
+        holds_ngrams=holds_ngrams(facts, case, profile),
         flat_absmax=profile.flat_absmax and case.engine == "vllm",
     )
     sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
@@ -225,6 +230,16 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     return with_reserve(_with_budget(result, budget), reserved)
 
 
+def holds_ngrams(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> bool:
+    """Whether tables of n-grams are on the device.
+
+    vLLM pins them in host memory since 0.30 unless told otherwise; SGLang does where they are in 16 bit
+    (``--ple-offload-embedding``).
+    """
+    default = profile.ngrams_on_host if case.engine == "vllm" else not facts.lookup_bytes
+    return not (default if case.ngrams_on_host is None else case.ngrams_on_host)
+
+
 def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:
     """Whether the engine makes fp8 of a 16-bit checkpoint."""
     quant = settings.quant
@@ -283,7 +298,9 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         context_ranks=settings.context_ranks,
         with_mtp=settings.with_mtp,
         latent=profile.latent_attention,
-        blackwell=settings.plain_sparse,
+        blackwell=settings.plain_sparse if profile.released or not is_compressed(facts) else "",
+        drafted=settings.drafted,
+        full_block=settings.block_size,
     )
     stages = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, settings.pp)) for _ in held]
     stages += [settings.pp - 1] * (len(layers) - len(stages))

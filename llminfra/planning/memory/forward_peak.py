@@ -209,6 +209,8 @@ def _mixer_peak(layer: Layer, facts: ModelFacts, batch: Batch) -> float:
         width = cdiv(2 * mixer.inner, tp) * 3
     else:
         width = cdiv(2 * facts.hidden_size, tp) * 3
+    # Two copies of the other residual streams.
+    width += 2 * (layer.streams - 1) * facts.hidden_size
     return float(batch.tokens * width * batch.element)
 
 

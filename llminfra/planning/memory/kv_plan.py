@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from llminfra.planning.memory.compressed_cache import FULL_BLOCK, is_packed, pack
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
+from llminfra.planning.memory.packed_states import has_rings, pack_states
 from llminfra.planning.memory.shapes import cdiv
 
 
@@ -130,6 +131,17 @@ def plan_cache(
         for spec in specs
         if spec.token_bytes > 0
     ]
+    if hybrid_manager and has_rings(cached):
+        cached, block_size = _align_states(cached, block_size, alignment)
+        packing = pack_states(cached, stages, count, block_size)
+        return CachePlan(
+            block_size=max([block_size, *(spec.block for spec in cached)]),
+            groups=packing.groups,
+            bytes_per_block=max(packing.stage_bytes),
+            stage_bytes=packing.stage_bytes,
+            states=states,
+            by_concurrency=by_concurrency,
+        )
     if is_packed(cached):
         packing = pack(cached, stages, count, widest_group=widest_group)
         return CachePlan(
@@ -198,7 +210,7 @@ def _all_full(specs: list[CacheSpec]) -> list[CacheSpec]:
 def _align_states(specs: list[CacheSpec], block_size: int, alignment: int) -> tuple[list[CacheSpec], int]:
     """Raise the block size until an attention page holds a recurrent state; pad the states to that page."""
     states = [spec for spec in specs if spec.kind is CacheKind.STATE]
-    attention = [spec for spec in specs if spec.kind is not CacheKind.STATE]
+    attention = [spec for spec in specs if spec.kind not in {CacheKind.STATE, CacheKind.RING}]
     if not states or not attention:
         return specs, block_size
     token = max(spec.token_bytes for spec in attention)

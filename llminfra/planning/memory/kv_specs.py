@@ -22,9 +22,11 @@ from llminfra.catalog.models.facts import (
     Mixer,
     Mla,
     ModelFacts,
+    NgramMemory,
+    SharedCompression,
     ShortConv,
 )
-from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank
+from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank, power_of_two, round_up
 
 
 class CacheKind(StrEnum):
@@ -34,6 +36,7 @@ class CacheKind(StrEnum):
     WINDOW = "window"
     CHUNK = "chunk"
     STATE = "state"
+    RING = "ring"
     CROSS = "cross"
 
 
@@ -42,10 +45,11 @@ class CacheSpec(Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: Growth.
-        token_bytes: Bytes per token; for recurrent layers, of the whole state.
+        token_bytes: Bytes per token; for recurrent layers and rings, of the whole state.
         span: Window or chunk length in tokens, 0 otherwise.
         block: Tokens in a page; 0 means the engine's block size.
         padded_page: Bytes of a page after padding, 0 for none.
+        stride: Blocks that hold the page are a multiple of this long.
     """
 
     kind: CacheKind
@@ -53,18 +57,22 @@ class CacheSpec(Struct, frozen=True, kw_only=True):
     span: int = 0
     block: int = 0
     padded_page: int = 0
+    stride: int = 1
 
     def page_bytes(self, block_size: int) -> int:
         """Bytes of one page."""
         if self.padded_page:
             return self.padded_page
-        return self.token_bytes if self.kind is CacheKind.STATE else self.token_bytes * (self.block or block_size)
+        whole = self.kind in {CacheKind.STATE, CacheKind.RING}
+        return self.token_bytes if whole else self.token_bytes * (self.block or block_size)
 
     def pages(self, length: int, batched: int, block_size: int, states: int) -> int:
         """Pages that one request of ``length`` tokens needs at most."""
         block = self.block or block_size
         if self.kind is CacheKind.STATE:
             return states
+        if self.kind is CacheKind.RING:
+            return 1
         if self.kind is CacheKind.WINDOW:
             return cdiv(min(self.span - 1 + batched, length), block) + 1
         if self.kind is CacheKind.CHUNK:
@@ -77,6 +85,8 @@ PADDED_HEAD = 256
 FP8_INDEXER_SCALE_BYTES = 4
 """Each 128-wide fp8 indexer key carries one fp32 scale (DeepseekV32IndexerCache, vllm 0.11+)."""
 FLASHINFER_HEADS = 16
+ROPE_POSITION_BYTES = 24
+"""A ring of raw keys keeps three positions of each token in 64 bit (QSAKeyStateCache, qsa_cache.py 0.33.0)."""
 FP8_SPARSE_LATENT_BYTES = 656
 """Bytes per token of ``fp8_ds_mla``: 512 fp8 values, 4 fp32 scales, 64 bf16 rope values (flashmla_sparse.py)."""
 
@@ -104,6 +114,8 @@ def layer_specs(
     with_mtp: bool = False,
     latent: bool = True,
     blackwell: str = "",
+    drafted: int = 0,
+    full_block: int = 0,
 ) -> tuple[tuple[CacheSpec, ...], ...]:
     """Caches of every decoder layer: none, one, or two where it has an indexer or a second mixer.
 
@@ -116,6 +128,8 @@ def layer_specs(
         with_mtp: Add the cache of MTP layers, which belong to the last pipeline stage.
         latent: The engine caches the latent of latent attention; else keys and values of every head.
         blackwell: See `plain_sparse`.
+        drafted: Drafted tokens, which convolutions and rings keep beside the last ones.
+        full_block: Tokens of a block of shared states, 0 for the engine's own choice.
     """
     found = []
     for layer in facts.layers + (facts.mtp_layers if with_mtp else ()):
@@ -130,6 +144,8 @@ def layer_specs(
                     state_bytes=state_bytes,
                     latent=latent,
                     blackwell=blackwell,
+                    drafted=drafted,
+                    full_block=full_block,
                 )
         found.append(tuple(_shared_out(spec, context_ranks) for spec in specs))
     return tuple(found)
@@ -160,9 +176,15 @@ def mixer_cache(
     state_bytes: int,
     latent: bool = True,
     blackwell: str = "",
+    drafted: int = 0,
+    full_block: int = 0,
 ) -> list[CacheSpec]:
-    """Caches of one mixer: none, one, or two when it has an indexer."""
+    """Caches of one mixer: none, one, or more when it has an indexer."""
     match mixer:
+        case Attention(compression=SharedCompression() as shared):
+            from llminfra.planning.memory.shared_states import shared_specs  # noqa: PLC0415  # it needs CacheSpec
+
+            return shared_specs(mixer, shared, drafted=drafted, block=full_block, blackwell=blackwell)
         case Attention(compression=Compression() as compression):
             from llminfra.planning.memory.compressed_cache import compressed_specs  # noqa: PLC0415  # it needs CacheSpec
 
@@ -178,7 +200,14 @@ def mixer_cache(
                 return [CacheSpec(kind=CacheKind.WINDOW, token_bytes=token, span=mixer.window)]
             if mixer.chunk:
                 return [CacheSpec(kind=CacheKind.CHUNK, token_bytes=token, span=mixer.chunk)]
-            return [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
+            found = [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
+            if mixer.indexer is not None:
+                # Keys of whole pools in 16 bit whatever the cache is (``indexer_kv_dtype``), and a ring of raw ones.
+                pool = mixer.indexer.pool
+                found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=cdiv(2 * mixer.indexer.head_dim, pool)))
+                ring = round_up(pool + drafted, pool) * (2 * mixer.indexer.head_dim + ROPE_POSITION_BYTES)
+                found.append(CacheSpec(kind=CacheKind.RING, token_bytes=ring))
+            return found
         case Mla() if not latent:
             return [
                 CacheSpec(kind=CacheKind.FULL, token_bytes=round(cdiv(mixer.heads, tp) * 2 * PADDED_HEAD * kv_bytes))
@@ -189,16 +218,25 @@ def mixer_cache(
                 token = FP8_SPARSE_LATENT_BYTES
             found = [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
             if mixer.indexer is not None:
-                scales = FP8_INDEXER_SCALE_BYTES * cdiv(mixer.indexer.head_dim, 128)
-                found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=mixer.indexer.head_dim + scales))
+                pool = mixer.indexer.pool
+                row = mixer.indexer.head_dim + FP8_INDEXER_SCALE_BYTES * cdiv(mixer.indexer.head_dim, 128)
+                found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=cdiv(row, pool)))
+                if pool > 1:
+                    # Raw keys and gates in 16 bit of the open pool and of drafted tokens (``Glm5NextTailCache``).
+                    rows = pool * power_of_two(cdiv(pool + drafted, pool))
+                    ring = rows * 2 * 2 * mixer.indexer.head_dim
+                    found.append(CacheSpec(kind=CacheKind.RING, token_bytes=ring))
             return found
         case _:
-            state = state_size_bytes(mixer, facts, tp=tp, state_bytes=state_bytes)
-            return [CacheSpec(kind=CacheKind.STATE, token_bytes=state)]
+            state = state_size_bytes(mixer, facts, tp=tp, state_bytes=state_bytes, drafted=drafted)
+            return [CacheSpec(kind=CacheKind.STATE, token_bytes=state)] if state else []
 
 
-def state_size_bytes(mixer: Mixer, facts: ModelFacts, *, tp: int, state_bytes: int) -> int:
-    """Bytes of one recurrent state (``MambaStateShapeCalculator``, vllm/model_executor/layers/mamba/mamba_utils.py)."""
+def state_size_bytes(mixer: Mixer, facts: ModelFacts, *, tp: int, state_bytes: int, drafted: int = 0) -> int:
+    """Bytes of one recurrent state (``MambaStateShapeCalculator``, vllm/model_executor/layers/mamba/mamba_utils.py).
+
+    The convolutions of delta networks keep the drafted tokens, too (``num_spec``).
+    """
     ssm = facts.ssm_state_bytes or state_bytes
     match mixer:
         case Mamba1():
@@ -212,13 +250,17 @@ def state_size_bytes(mixer: Mixer, facts: ModelFacts, *, tp: int, state_bytes: i
         case GatedDeltaNet():
             conv = cdiv(2 * mixer.key_heads * mixer.key_dim + mixer.value_heads * mixer.value_dim, tp)
             heads = cdiv(mixer.value_heads, tp)
-            return conv * (mixer.conv_kernel - 1) * state_bytes + heads * mixer.key_dim * mixer.value_dim * ssm
+            return (
+                conv * (mixer.conv_kernel - 1 + drafted) * state_bytes + heads * mixer.key_dim * mixer.value_dim * ssm
+            )
         case KimiDelta():
             heads = cdiv(mixer.heads, tp)
-            conv = 3 * heads * mixer.head_dim * (mixer.conv_kernel - 1) * state_bytes
+            conv = 3 * heads * mixer.head_dim * (mixer.conv_kernel - 1 + drafted) * state_bytes
             return conv + heads * mixer.head_dim * mixer.head_dim * 4
         case ShortConv():
             return cdiv(mixer.dim, tp) * (mixer.conv_kernel - 1) * state_bytes
+        case NgramMemory():
+            return mixer.width * (mixer.kept + drafted) * state_bytes if mixer.kept else 0
         case LightningAttention():
             return cdiv(mixer.heads, tp) * mixer.head_dim * mixer.head_dim * 4
         case _:

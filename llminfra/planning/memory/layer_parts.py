@@ -23,6 +23,8 @@ def layer_parts(layer: Layer, hidden: int, shards: Shards) -> Iterator[Part]:
     if layer.moe is not None:
         yield from _moe_parts(layer.moe, hidden, shards, apart=layer.mlp is not None)
     yield Vector(layer.norms * hidden + layer.extra_params)
+    if layer.extra_fp32:
+        yield Vector(layer.extra_fp32, bytes_each=4)
 
 
 def _mlp_parts(mlp: DenseMlp, hidden: int, tp: int) -> Iterator[Part]:

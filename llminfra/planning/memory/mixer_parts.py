@@ -17,7 +17,9 @@ from llminfra.catalog.models.facts import (
     Mamba2,
     Mixer,
     Mla,
+    NgramMemory,
     QkNorm,
+    SharedCompression,
     ShortConv,
 )
 from llminfra.planning.memory.shapes import Kind, Matrix, Part, Vector, cdiv, kv_heads_per_rank
@@ -45,6 +47,12 @@ def mixer_parts(mixer: Mixer, hidden: int, tp: int) -> Iterator[Part]:
             yield Matrix(Kind.ATTENTION, ("conv.in_proj",), 3 * dim, hidden, bias=mixer.bias)
             yield Matrix(Kind.ATTENTION, ("conv.out_proj",), hidden, dim, bias=mixer.bias)
             yield Vector(dim * mixer.conv_kernel, kind=Kind.ATTENTION)
+        case NgramMemory():
+            # Keys and values, norms over all streams, the convolution: vllm/models/qwen4_exp/nvidia/ple_layer.py and
+            # vllm/models/deepseek_v41/common/engram.py 0.33.0.
+            wide = cdiv(mixer.width + hidden, tp) if mixer.cut else mixer.width + hidden
+            yield Matrix(Kind.ATTENTION, ("ple.kv_proj", "ple.key_proj", "engram.wkv"), wide, mixer.embed)
+            yield Vector((mixer.norms + mixer.conv_kernel) * mixer.width, kind=Kind.ATTENTION)
         case LightningAttention():
             inner = cdiv(mixer.heads, tp) * mixer.head_dim
             yield Matrix(Kind.ATTENTION, ("self_attn.qkv_proj",), 3 * inner, hidden)
@@ -71,6 +79,12 @@ def _attention_parts(mixer: Attention, hidden: int, tp: int) -> Iterator[Part]:
         small += 2 * mixer.head_dim
     elif mixer.qk_norm is QkNorm.FULL:
         small += query + kv * mixer.head_dim
+    if mixer.indexer is not None:
+        # One query and key projection and a norm for each, on every rank (vllm/models/qwen4_exp/nvidia/indexer_qsa.py).
+        index = mixer.indexer
+        picks = ("self_attn.indexer.index_qk_proj", "self_attn.qkv_proj")
+        yield Matrix(Kind.ATTENTION, picks, (index.heads + 1) * index.head_dim, hidden)
+        small += 2 * index.head_dim
     if small:
         yield Vector(small, kind=Kind.ATTENTION)
 
@@ -85,6 +99,9 @@ def _compressed_parts(mixer: Attention, compression: Compression, hidden: int, t
     yield Matrix(Kind.ATTENTION, ("attn.wo_b",), hidden, wide)
     yield Vector(rank + head, kind=Kind.ATTENTION)
     yield Vector(cdiv(mixer.heads, tp), bytes_each=4, kind=Kind.ATTENTION)
+    if isinstance(compression, SharedCompression):
+        yield from _shared_parts(compression, head, hidden)
+        return
     if compression.ratio > 1:
         yield from _compressor_parts(compression, head, hidden)
     if compression.indexer is not None:
@@ -92,6 +109,22 @@ def _compressed_parts(mixer: Attention, compression: Compression, hidden: int, t
         yield Matrix(Kind.ATTENTION, ("attn.indexer.wq_b",), index.heads * index.head_dim, rank)
         yield Matrix(Kind.ATTENTION, ("attn.indexer.weights_proj",), index.heads, hidden, quantizable=False)
         yield from _compressor_parts(compression, index.head_dim, hidden)
+
+
+def _shared_parts(compression: SharedCompression, head: int, hidden: int) -> Iterator[Part]:
+    """vllm/models/deepseek_v41/attention.py and compressor.py, 0.33.0."""
+    if compression.states:
+        # Values, and scores where a state is made of more than one token.
+        made = head * (2 if compression.states > 1 else 1)
+        yield Matrix(Kind.ATTENTION, ("attn.compressor.wkv",), made, hidden, quantizable=False)
+        yield Vector(head, kind=Kind.ATTENTION)
+    if compression.indexer is not None:
+        index, rank = compression.indexer, compression.q_lora_rank
+        yield Matrix(Kind.ATTENTION, ("attn.indexer.wq_b",), index.heads * index.head_dim, rank)
+        yield Matrix(Kind.ATTENTION, ("attn.indexer.weights_proj",), index.heads, hidden, quantizable=False)
+        if compression.states:
+            yield Matrix(Kind.ATTENTION, ("attn.indexer.wk",), index.head_dim, head)
+            yield Vector(index.head_dim, kind=Kind.ATTENTION)
 
 
 def _compressor_parts(compression: Compression, head: int, hidden: int) -> Iterator[Part]:
@@ -104,26 +137,35 @@ def _compressor_parts(compression: Compression, head: int, hidden: int) -> Itera
 def _mla_parts(mixer: Mla, hidden: int, tp: int) -> Iterator[Part]:
     heads = cdiv(mixer.heads, tp)
     query_dim = mixer.qk_nope_head_dim + mixer.qk_rope_head_dim
+    cut = not mixer.plain
     if mixer.q_lora_rank:
-        yield Matrix(Kind.ATTENTION, ("self_attn.q_a_proj",), mixer.q_lora_rank, hidden, fused="qkv_a")
-        yield Matrix(Kind.ATTENTION, ("self_attn.q_b_proj",), heads * query_dim, mixer.q_lora_rank)
+        names = ("self_attn.q_a_proj",)
+        yield Matrix(Kind.ATTENTION, names, mixer.q_lora_rank, hidden, fused="qkv_a", quantizable=cut)
+        names = ("self_attn.q_b_proj",)
+        yield Matrix(Kind.ATTENTION, names, heads * query_dim, mixer.q_lora_rank, quantizable=cut)
         yield Vector(mixer.q_lora_rank, kind=Kind.ATTENTION)
     else:
-        yield Matrix(Kind.ATTENTION, ("self_attn.q_proj",), heads * query_dim, hidden)
-    yield Matrix(Kind.ATTENTION, ("self_attn.kv_a_proj_with_mqa",), mixer.latent_dim, hidden, fused="qkv_a")
+        yield Matrix(Kind.ATTENTION, ("self_attn.q_proj",), heads * query_dim, hidden, quantizable=cut)
+    names = ("self_attn.kv_a_proj_with_mqa",)
+    yield Matrix(Kind.ATTENTION, names, mixer.latent_dim, hidden, fused="qkv_a", quantizable=cut)
     up = heads * (mixer.qk_nope_head_dim + mixer.v_head_dim)
-    yield Matrix(Kind.ATTENTION, ("self_attn.kv_b_proj",), up, mixer.kv_lora_rank)
+    yield Matrix(Kind.ATTENTION, ("self_attn.kv_b_proj",), up, mixer.kv_lora_rank, quantizable=cut)
     # The absorbed halves of kv_b_proj (W_UK, W_UV) are kept beside it in 16 bit for decoding.
     yield Vector(up * mixer.kv_lora_rank, bytes_each=2, kind=Kind.ATTENTION)
-    yield Matrix(Kind.ATTENTION, ("self_attn.o_proj",), hidden, heads * mixer.v_head_dim)
+    yield Matrix(Kind.ATTENTION, ("self_attn.o_proj",), hidden, heads * mixer.v_head_dim, quantizable=cut)
     yield Vector(mixer.kv_lora_rank, kind=Kind.ATTENTION)
     if mixer.indexer is not None:
         index = mixer.indexer
         source = mixer.q_lora_rank or hidden
-        yield Matrix(Kind.ATTENTION, ("self_attn.indexer.wq_b",), index.heads * index.head_dim, source)
-        yield Matrix(Kind.ATTENTION, ("self_attn.indexer.wk",), index.head_dim, hidden)
+        names = ("self_attn.indexer.wq_b",)
+        yield Matrix(Kind.ATTENTION, names, index.heads * index.head_dim, source, quantizable=cut)
+        yield Matrix(Kind.ATTENTION, ("self_attn.indexer.wk",), index.head_dim, hidden, quantizable=cut)
         yield Matrix(Kind.ATTENTION, ("self_attn.indexer.weights_proj",), index.heads, hidden, quantizable=False)
         yield Vector(2 * index.head_dim, kind=Kind.ATTENTION)
+        if index.pool > 1:
+            # What weighs the keys of a pool: a gate, and a bias for each place (glm5next/common/attention.py 0.33.0).
+            yield Vector(index.head_dim * hidden, kind=Kind.ATTENTION)
+            yield Vector(index.pool * index.head_dim, bytes_each=4, kind=Kind.ATTENTION)
 
 
 def _delta_net_parts(mixer: GatedDeltaNet, hidden: int, tp: int) -> Iterator[Part]:
@@ -142,15 +184,16 @@ def _delta_net_parts(mixer: GatedDeltaNet, hidden: int, tp: int) -> Iterator[Par
 
 def _kimi_delta_parts(mixer: KimiDelta, hidden: int, tp: int) -> Iterator[Part]:
     heads = cdiv(mixer.heads, tp)
-    inner = heads * mixer.head_dim
+    inner, cut = heads * mixer.head_dim, not mixer.plain
     for name in ("q_proj", "k_proj", "v_proj"):
-        yield Matrix(Kind.ATTENTION, (f"self_attn.{name}",), inner, hidden)
+        yield Matrix(Kind.ATTENTION, (f"self_attn.{name}",), inner, hidden, quantizable=cut)
     for name in ("f", "g"):
-        yield Matrix(Kind.ATTENTION, (f"self_attn.{name}_a_proj",), mixer.head_dim, hidden)
-        yield Matrix(Kind.ATTENTION, (f"self_attn.{name}_b_proj",), inner, mixer.head_dim)
-    yield Matrix(Kind.ATTENTION, ("self_attn.b_proj",), heads, hidden)
-    yield Matrix(Kind.ATTENTION, ("self_attn.o_proj",), hidden, inner)
-    yield Vector(3 * inner * mixer.conv_kernel + mixer.head_dim, kind=Kind.ATTENTION)
+        yield Matrix(Kind.ATTENTION, (f"self_attn.{name}_a_proj",), mixer.head_dim, hidden, quantizable=cut)
+        yield Matrix(Kind.ATTENTION, (f"self_attn.{name}_b_proj",), inner, mixer.head_dim, quantizable=cut)
+    yield Matrix(Kind.ATTENTION, ("self_attn.b_proj",), heads, hidden, quantizable=cut)
+    yield Matrix(Kind.ATTENTION, ("self_attn.o_proj",), hidden, inner, quantizable=cut)
+    yield Vector(3 * inner * mixer.conv_kernel, bytes_each=4 if mixer.plain else None, kind=Kind.ATTENTION)
+    yield Vector(mixer.head_dim, kind=Kind.ATTENTION)
     yield Vector(heads + inner, bytes_each=4, kind=Kind.ATTENTION)
 
 

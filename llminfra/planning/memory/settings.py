@@ -7,16 +7,20 @@ import re
 from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
-from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.facts import Attention, GatedDeltaNet, KimiDelta, ModelFacts, SharedCompression
 from llminfra.catalog.models.quantization import QuantFacts, quantization_from_name
 from llminfra.planning.memory.case import FitCase
 from llminfra.planning.memory.engine_profile import EngineProfile
+from llminfra.planning.memory.shared_states import SHARED_BLOCK
 
 SMALL_BATCH_TOKENS, LARGE_BATCH_TOKENS, LARGEST_BATCH_TOKENS = 2048, 8192, 16384
 SMALL_BATCH_SEQUENCES, LARGE_BATCH_SEQUENCES = 256, 1024
 LARGE_BATCH_FROM_GIB = 70
 BLOCK_SIZE = 16
 MLA_BLOCK_SIZE = 64
+HOPPER, HOPPER_SHARED_BLOCK = 9, 64
+WITH_PREFILL_KERNELS = frozenset({9, 10, 12})
+"""Major capabilities that FlashInfer's and FlashKDA's kernels for prompts run on."""
 BLACKWELL = 10
 """Major compute capability of B200 and B300; 12 is that of workstation cards."""
 
@@ -41,6 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     eager: bool
     with_mtp: bool
     states: int
+    drafted: int
     in_flight_tokens: int
     driver: str | None
     plain_sparse: str
@@ -73,7 +78,7 @@ def resolve(
         )
         notes.append(f"max_model_len {length}: {origin}")
     sequences, tokens = _batch(case, facts, profile, gpu, total_gib, length)
-    block = case.block_size or (MLA_BLOCK_SIZE if facts.uses_mla and profile.scheduler == "v1" else BLOCK_SIZE)
+    block = case.block_size or _block_size(facts, profile, gpu)
     return Settings(
         tp=tp,
         pp=pp,
@@ -91,7 +96,8 @@ def resolve(
         block_size=block,
         eager=bool(case.enforce_eager),
         with_mtp=bool(case.speculative_tokens) and bool(facts.mtp_layers),
-        states=_states(case, profile),
+        states=_states(facts, case, profile, gpu),
+        drafted=case.speculative_tokens or 0,
         in_flight_tokens=tokens * _concurrent_batches(facts, profile, pp),
         driver=case.driver,
         plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
@@ -99,11 +105,31 @@ def resolve(
     )
 
 
-def _states(case: FitCase, profile: EngineProfile) -> int:
-    """Recurrent states that a request holds: its own, one more where prefixes are cached, one per drafted token."""
+def _block_size(facts: ModelFacts, profile: EngineProfile, gpu: Gpu | None) -> int:
+    if any(
+        isinstance(item, Attention) and isinstance(item.compression, SharedCompression) for item in facts.attentions
+    ):
+        return HOPPER_SHARED_BLOCK if gpu is not None and gpu.capability // 10 == HOPPER else SHARED_BLOCK
+    return MLA_BLOCK_SIZE if facts.uses_mla and profile.scheduler == "v1" else BLOCK_SIZE
+
+
+def _states(facts: ModelFacts, case: FitCase, profile: EngineProfile, gpu: Gpu | None) -> int:
+    """Recurrent states that a request holds: its own, one more where prefixes are cached, one per drafted token.
+
+    Kernels that write a state out in the midst of a prompt have one more where prefixes are cached.
+    """
     cached = case.enable_prefix_caching
     aligned = profile.hybrid_prefix_caching if cached is None else cached and profile.version >= (0, 17, 0)
-    return 1 + int(aligned) + (case.speculative_tokens or 0)
+    written = aligned and _writes_states(facts, profile, gpu)
+    return 1 + int(aligned) + int(written) + (case.speculative_tokens or 0)
+
+
+def _writes_states(facts: ModelFacts, profile: EngineProfile, gpu: Gpu | None) -> bool:
+    mixers = [item for layer in facts.layers for item in (layer.mixer, layer.second_mixer)]
+    delta = any(isinstance(item, GatedDeltaNet) for item in mixers)
+    latent = any(isinstance(item, KimiDelta) and item.plain for item in mixers)
+    fast = gpu is not None and gpu.capability // 10 in WITH_PREFILL_KERNELS
+    return fast and ((delta and profile.delta_checkpoints) or (latent and profile.kda_checkpoints))
 
 
 def _concurrent_batches(facts: ModelFacts, profile: EngineProfile, pp: int) -> int:

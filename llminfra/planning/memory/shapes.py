@@ -76,6 +76,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         rope_bytes: Bytes of one value of a rotary table, 0 for those of the dtype.
         rope_rows: Most rows of a rotary table, 0 for all that vLLM makes.
         whole_embedding: Every rank holds the whole embedding; the head is cut all the same.
+        holds_ngrams: Tables of n-grams are on the device, not in host memory.
         cut_towers: Kinds of encoders that are cut although vLLM holds them whole.
         flat_absmax: The loader expands the scales that bitsandbytes quantized in their turn.
     """
@@ -91,6 +92,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     rope_bytes: int = 0
     rope_rows: int = 0
     whole_embedding: bool = False
+    holds_ngrams: bool = False
     cut_towers: tuple[str, ...] = ()
     flat_absmax: bool = False
 
@@ -103,6 +105,11 @@ def cdiv(number: int, divisor: int) -> int:
 def round_up(number: int, multiple: int) -> int:
     """Smallest multiple that is not below ``number``."""
     return cdiv(number, multiple) * multiple
+
+
+def power_of_two(number: int) -> int:
+    """Smallest power of two that is not below ``number``."""
+    return 1 << (number - 1).bit_length()
 
 
 def padded_vocab(rows: int, tp: int) -> int:

@@ -67,6 +67,11 @@ def rank_weights(
     return tuple(stages)
 
 
+def ngram_bytes(facts: ModelFacts, shards: Shards, size: float) -> float:
+    """Bytes of the tables of n-grams on one rank, which holds a range of their rows."""
+    return facts.lookup_params * (facts.lookup_bytes or size) / shards.tp
+
+
 def _rope_values(facts: ModelFacts, shards: Shards) -> int:
     return sum((min(rows, shards.rope_rows) if shards.rope_rows else rows) * width for rows, width in facts.rope_tables)
 
@@ -135,6 +140,8 @@ def _add_ends(
             Kind.EMBEDDING, facts.extra_vocab_params / (1 if shards.whole_embedding else max(1, shards.tp)) * size
         )
         total.add(Kind.OTHER, facts.extra_params * size)
+        if shards.holds_ngrams:
+            total.add(Kind.EMBEDDING, ngram_bytes(facts, shards, size))
         for encoder in facts.encoders:
             cut = encoder.kind in shards.cut_towers
             share = (encoder.sharded_params + (encoder.replicated_params if cut else 0)) / shards.tp

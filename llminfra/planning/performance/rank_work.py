@@ -208,7 +208,7 @@ def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: 
                     prefill_operations=work,
                     decode_operations=work,
                     cache_bytes=float(read),
-                    span=mixer.window or mixer.chunk or 0,
+                    span=mixer.window or mixer.chunk or (mixer.indexer.top_k if mixer.indexer else 0),
                 )
             elif isinstance(mixer, Mla):
                 yield from _latent(mixer, facts, round(count) or 1, tp, kv_bytes)

@@ -39,7 +39,8 @@ def options_of(endpoint: Endpoint, release: EngineRelease | None) -> tuple[Given
 def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Mapping[str, str]) -> FitCase:
     """The case with what the options say and the memory model counts.
 
-    Block size, context ranks, images and sound, drafted tokens, and which of two engines a release runs.
+    Block size, context ranks, images and sound, tables of n-grams, drafted tokens, and which of two engines a release
+    runs.
     """
     update: dict[str, Any] = {}
     names: Mapping[str, str] = memory_data()["counted"].get(case.engine, {})
@@ -52,7 +53,7 @@ def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Map
         for item in options
         if item.flag in words and item.value in words[item.flag]["values"]
     }
-    update |= _media(case, options)
+    update |= _media(case, options) | _ngrams(case, options)
     tokens = drafted_tokens(case.engine, options)
     if tokens and (facts.mtp_layers if is_mtp(case.engine, options) else not facts.mtp_layers):
         update["speculative_tokens"] = tokens
@@ -77,6 +78,15 @@ def _media(case: FitCase, options: Sequence[Given]) -> dict[str, Any]:
     if ranks is not None and ranks.value in {"weights", "data"}:
         found["mm_encoder_tp_mode"] = ranks.value
     return found
+
+
+def _ngrams(case: FitCase, options: Sequence[Given]) -> dict[str, Any]:
+    """Where a table of n-grams is, as far as the options say."""
+    names = memory_data()["ngrams"].get(case.engine)
+    if names is None:
+        return {}
+    host = (json_value(options, names["config"]) or {}).get(names["key"])
+    return {"ngrams_on_host": host} if isinstance(host, bool) else {}
 
 
 def _count(value: object) -> int | None:
