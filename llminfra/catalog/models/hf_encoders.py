@@ -1,4 +1,4 @@
-"""Vision and audio towers: parameter counts from their configs.
+"""Vision towers, and which towers a config declares: parameter counts.
 
 Only counts are kept, split into what engines shard by tensor parallelism (attention and feed-forward matrices) and
 what every rank holds. Shapes follow transformers 5.22.2 and ``vllm/model_executor/models`` 0.33.0.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
+from llminfra.catalog.models.hf_audio import audio_tower, block_params
 
 GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)
 """MobileNet-v5 and the audio conformer of Gemma 3n, unsharded: the published total less the decoder's parameters."""
@@ -32,16 +33,8 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
         return _phi4_multimodal(text_hidden)
     audio = top.sub("audio_config")
     if audio is not None and audio.values:
-        found.append(_audio(audio, text_hidden))
+        found.append(audio_tower(audio, text_hidden))
     return tuple(found)
-
-
-def _block(hidden: int, intermediate: int, *, gated: bool, bias: bool = True, kv_ratio: float = 1.0) -> tuple[int, int]:
-    """Sharded and replicated parameters of one transformer block."""
-    attention = int(hidden * hidden * (2 + 2 * kv_ratio)) + (3 * hidden if bias else 0)
-    mlp = (3 if gated else 2) * hidden * intermediate + ((2 if gated else 1) * intermediate if bias else 0)
-    replicated = 4 * hidden + (2 * hidden if bias else 0)
-    return attention + mlp, replicated
 
 
 def _vision(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
@@ -65,7 +58,7 @@ def _qwen2_vl(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enco
     )
     depth = vision.integer("depth", default=32)
     merge = vision.integer("spatial_merge_size", default=2) ** 2
-    sharded, replicated = _block(hidden, width, gated=gated)
+    sharded, replicated = block_params(hidden, width, gated=gated)
     patch = (
         3
         * vision.integer("temporal_patch_size", default=2)
@@ -89,7 +82,7 @@ def _qwen3_vl(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     width = vision.integer("intermediate_size", default=4304)
     depth = vision.integer("depth", default=27)
     merge = vision.integer("spatial_merge_size", default=2) ** 2
-    sharded, replicated = _block(hidden, width, gated=False)
+    sharded, replicated = block_params(hidden, width, gated=False)
     out = vision.integer("out_hidden_size", default=text_hidden)
     mergers = 1 + len(vision.get("deepstack_visual_indexes") or [])
     patch = 3 * vision.integer("temporal_patch_size", default=2) * vision.integer("patch_size", default=16) ** 2
@@ -114,7 +107,7 @@ def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     width = vision.integer("intermediate_size", "vt_intermediate_size", default=4 * hidden)
     depth = vision.integer("num_hidden_layers", "depth", "vt_num_hidden_layers", default=24)
     gated = top.model_type == "dots_ocr"
-    sharded, replicated = _block(hidden, width, gated=gated)
+    sharded, replicated = block_params(hidden, width, gated=gated)
     patch = vision.integer("patch_size", default=14)
     image = vision.integer("image_size", "init_pos_emb_height", default=336)
     positions = (image // max(1, patch)) ** 2 if image > patch else image * image
@@ -163,7 +156,7 @@ def _glm4v(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encode
     merger = vision.integer("intermediate_size", default=13696)
     depth = vision.integer("depth", default=24)
     merge = vision.integer("spatial_merge_size", default=2) ** 2
-    sharded, _ = _block(hidden, out, gated=True, bias=False)
+    sharded, _ = block_params(hidden, out, gated=True, bias=False)
     patch = vision.integer("patch_size", default=14)
     side = vision.integer("image_size", default=336) // max(1, patch)
     volume = 3 * vision.integer("temporal_patch_size", default=2) * patch * patch
@@ -231,7 +224,7 @@ def _pixtral(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     width = vision.integer("intermediate_size", default=4096)
     depth = vision.integer("num_hidden_layers", default=24)
     merge = top.integer("spatial_merge_size", default=2) ** 2
-    sharded, replicated = _block(hidden, width, gated=True, bias=False)
+    sharded, replicated = block_params(hidden, width, gated=True, bias=False)
     patch = vision.integer("patch_size", default=14)
     image = vision.integer("image_size", default=1540)
     projector = hidden * hidden * merge + hidden * text_hidden + text_hidden * text_hidden
@@ -255,7 +248,7 @@ def _mllama(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     hidden = vision.integer("hidden_size", default=1280)
     width = vision.integer("intermediate_size", default=5120)
     depth = vision.integer("num_hidden_layers", default=32) + vision.integer("num_global_layers", default=8)
-    sharded, replicated = _block(hidden, width, gated=False, bias=False)
+    sharded, replicated = block_params(hidden, width, gated=False, bias=False)
     image, patch = vision.integer("image_size", default=560), vision.integer("patch_size", default=14)
     tiles = vision.integer("max_num_tiles", default=4)
     patches = (image // patch) ** 2 + 1
@@ -276,7 +269,7 @@ def _llama4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     hidden = vision.integer("hidden_size", default=1408)
     width = vision.integer("intermediate_size", default=5632)
     depth = vision.integer("num_hidden_layers", default=34)
-    sharded, replicated = _block(hidden, width, gated=False)
+    sharded, replicated = block_params(hidden, width, gated=False)
     out = vision.integer("vision_output_dim", "projector_output_dim", default=4096)
     projector_in = vision.integer("projector_input_dim", default=4096)
     patches = (vision.integer("image_size", default=336) // vision.integer("patch_size", default=14)) ** 2
@@ -296,7 +289,7 @@ def _gemma4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     hidden = vision.integer("hidden_size", default=1152)
     width = vision.integer("intermediate_size", default=4304)
     depth = vision.integer("num_hidden_layers", default=27)
-    sharded, replicated = _block(hidden, width, gated=True, bias=False)
+    sharded, replicated = block_params(hidden, width, gated=True, bias=False)
     patch = vision.integer("patch_size", default=16)
     positions = vision.integer("position_embedding_size", default=10240)
     total = depth * (sharded + replicated) + 3 * patch * patch * hidden + 2 * positions * hidden
@@ -329,7 +322,7 @@ def _gemma4_unified(_top: ConfigReader, vision: ConfigReader, text_hidden: int) 
 
 def _clip_large(text_hidden: int) -> EncoderFacts:
     """CLIP ViT-L/14 at 336 pixels, the fixed tower of Phi-3-vision."""
-    sharded, replicated = _block(1024, 4096, gated=False)
+    sharded, replicated = block_params(1024, 4096, gated=False)
     projector = 4 * 1024 * text_hidden + text_hidden * text_hidden
     return EncoderFacts(
         kind="clip",
@@ -348,7 +341,7 @@ def _phi4_multimodal(text_hidden: int) -> tuple[EncoderFacts, ...]:
     transformers 5.22.2. The adapters for images and speech are not counted: they are loaded as LoRA.
     """
     hidden, width, blocks, positions = 1152, 4304, 26, (448 // 14) ** 2
-    sharded, replicated = _block(hidden, width, gated=False)
+    sharded, replicated = block_params(hidden, width, gated=False)
     projector = (hidden + 1 + text_hidden + 1) * text_hidden
     patches = (3 * 14 * 14 + 1 + positions) * hidden
     vision = EncoderFacts(
@@ -373,58 +366,6 @@ def _phi4_multimodal(text_hidden: int) -> tuple[EncoderFacts, ...]:
         intermediate=inner,
     )
     return vision, audio
-
-
-def _gemma4_audio(audio: ConfigReader, text_hidden: int) -> EncoderFacts:
-    """Conformer blocks behind two convolutions, run through transformers, unsharded (gemma4_mm.py).
-
-    A block has two feed-forward parts, attention with relative positions, and a light convolution between them
-    (modeling_gemma4.py, transformers 5.22.2).
-    """
-    if audio.model_type == "gemma4_unified_audio":
-        # Frames of the waveform go straight through the projection.
-        width = audio.integer("audio_embed_dim", default=640)
-        return EncoderFacts(
-            kind="gemma4_unified_audio", sharded_params=0, replicated_params=width * text_hidden, max_tokens=750
-        )
-    hidden = audio.integer("hidden_size", default=1024)
-    width = 4 * hidden
-    heads = audio.integer("num_attention_heads", default=8)
-    attention = 5 * hidden * hidden + hidden // heads
-    convolution = 3 * hidden * hidden + audio.integer("conv_kernel_size", default=5) * hidden
-    block = attention + convolution + 4 * hidden * width + 9 * hidden
-    channels = audio.get("subsampling_conv_channels") or [128, 32]
-    first, second = int(channels[0]), int(channels[1])
-    entry = 9 * first + 9 * first * second + first + second + (first // 4) * second * hidden
-    out = audio.integer("output_proj_dims", default=1536)
-    layers = audio.integer("num_hidden_layers", default=12)
-    return EncoderFacts(
-        kind="gemma4_audio",
-        sharded_params=0,
-        replicated_params=layers * block + entry + (hidden + 1) * out + out * text_hidden,
-        max_tokens=750,
-        hidden=hidden,
-        intermediate=width,
-    )
-
-
-def _audio(audio: ConfigReader, text_hidden: int) -> EncoderFacts:
-    if audio.model_type.startswith("gemma4"):
-        return _gemma4_audio(audio, text_hidden)
-    hidden = audio.integer("d_model", "hidden_size", default=1280)
-    width = audio.integer("encoder_ffn_dim", "intermediate_size", default=4 * hidden)
-    depth = audio.integer("encoder_layers", "num_hidden_layers", "conf_num_hidden_layers", default=32)
-    sharded, replicated = _block(hidden, width, gated=False)
-    mels = audio.integer("num_mel_bins", default=128)
-    convolution = 3 * mels * hidden + 3 * hidden * hidden
-    return EncoderFacts(
-        kind=audio.model_type or "audio",
-        sharded_params=depth * sharded,
-        replicated_params=depth * replicated + convolution + 1500 * hidden + hidden * text_hidden,
-        max_tokens=750,
-        hidden=hidden,
-        intermediate=width,
-    )
 
 
 _Builder = Callable[[ConfigReader, ConfigReader, int], EncoderFacts]
