@@ -12,11 +12,15 @@ from llminfra.rehearsal import rehearse
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SPECS = sorted([*(_ROOT / "stacks").glob("*.py"), *(_ROOT / "examples").glob("*/spec.*")])
+# What these have beside the others is values of a Helm release, Lustre as in stacks/prod.py, or YAML: Terraform reads
+# them, and goes through the cycle with the others.
+_READ = frozenset({"custom-server", "deepspeed", "lora", "sglang", "tensorrt-llm", "tgi", "vllm-lustre", "yaml-spec"})
 _MAIN = "import sys; from llminfra.cli.main import main; sys.exit(main())"
 
 
 def test_there_are_platforms_to_rehearse() -> None:
     assert {path.name for path in _SPECS} >= {"prod.py", "spec.py", "spec.yaml"}
+    assert {path.parent.name for path in _SPECS} >= _READ
 
 
 @pytest.mark.terraform
@@ -27,8 +31,12 @@ def test_platform_applies_idempotently_and_leaves_nothing(tmp_path: Path, spec: 
     command = [sys.executable, "-c", _MAIN, "synth", str(spec), "-o", str(out)]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    report = rehearse(out)
+    report = rehearse(out, validate_only=spec.parent.name in _READ)
     assert report.ok, "\n".join(map(str, report.errors))
+    if spec.parent.name in _READ:
+        assert all(step.ok for stack in report.stacks for step in stack.steps)
+        assert {step.name for stack in report.stacks for step in stack.steps} == {"init", "validate"}
+        return
     for stack in report.stacks:
         steps = {step.name: step for step in stack.steps}
         assert steps["second plan"].ok, stack.name
