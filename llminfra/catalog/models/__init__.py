@@ -1,26 +1,22 @@
 """Model architectures: the catalog, and the reading of any ``config.json``."""
 
 from llminfra.catalog.models.config_reader import ModelConfigError
-from llminfra.catalog.models.facts import (
+from llminfra.catalog.models.facts import DenseMlp, EncoderFacts, Layer, ModelFacts, Moe
+from llminfra.catalog.models.lookup import catalog_config, known_models, load_model, suggest
+from llminfra.catalog.models.mixers import (
     Attention,
     Compression,
-    DenseMlp,
-    EncoderFacts,
     GatedDeltaNet,
     Indexer,
     KimiDelta,
-    Layer,
     LightningAttention,
     Mamba1,
     Mamba2,
     Mla,
-    ModelFacts,
-    Moe,
     NgramMemory,
     QkNorm,
     ShortConv,
 )
-from llminfra.catalog.models.lookup import catalog_config, known_models, load_model, suggest
 from llminfra.catalog.models.quantization import (
     QuantFacts,
     QuantRule,

@@ -14,48 +14,14 @@ from msgspec import Struct, field
 
 from llminfra.catalog.models.mixers import (
     Attention,
-    Compression,
-    GatedDeltaNet,
-    Indexer,
-    KimiDelta,
-    LightningAttention,
-    Mamba1,
-    Mamba2,
     Mixer,
     Mla,
     NgramMemory,
-    QkNorm,
-    Recurrent,
-    SharedCompression,
-    ShortConv,
 )
 from llminfra.catalog.models.quantization import QuantFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-__all__ = [
-    "Attention",
-    "Compression",
-    "DenseMlp",
-    "EncoderFacts",
-    "GatedDeltaNet",
-    "Indexer",
-    "KimiDelta",
-    "Layer",
-    "LightningAttention",
-    "Mamba1",
-    "Mamba2",
-    "Mixer",
-    "Mla",
-    "ModelFacts",
-    "Moe",
-    "NgramMemory",
-    "QkNorm",
-    "Recurrent",
-    "SharedCompression",
-    "ShortConv",
-]
 
 
 class DenseMlp(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llminfra.catalog.models.config_reader import LAYER_KEYS, ConfigReader, ModelConfigError
-from llminfra.catalog.models.facts import Attention, Indexer, Mla, QkNorm
+from llminfra.catalog.models.mixers import Attention, Indexer, Mla, QkNorm
 
 MOST_LAYERS = 10_000
 GLM_NEXT_TYPES = frozenset({"glm5_next", "glm5_next_text"})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from llminfra.catalog.models.config_reader import ConfigReader
-from llminfra.catalog.models.facts import Attention, Layer, Mla
+from llminfra.catalog.models.facts import Layer
 from llminfra.catalog.models.hf_attention import MOST_LAYERS
 from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
 from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
@@ -38,6 +38,7 @@ from llminfra.catalog.models.hf_softmax_families import (
     openelm_layers,
     transformer_layers,
 )
+from llminfra.catalog.models.mixers import Attention, Mla
 
 # Their configs do not say it: vllm/model_executor/models/qwen3_next_mtp.py and qwen3_5_mtp.py default to one (0.33.0).
 _ONE_MTP_LAYER_TYPES = (

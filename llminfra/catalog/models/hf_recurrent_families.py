@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
-from llminfra.catalog.models.facts import (
-    DenseMlp,
-    GatedDeltaNet,
-    KimiDelta,
-    Layer,
-    LightningAttention,
-    Mamba1,
-    Mamba2,
-    Moe,
-    QkNorm,
-    ShortConv,
-)
+from llminfra.catalog.models.facts import DenseMlp, Layer, Moe
 from llminfra.catalog.models.hf_attention import layer_count, read_attention, read_heads, read_mla
 from llminfra.catalog.models.hf_feed_forward import is_moe_layer, read_intermediate, read_mlp, read_moe
 from llminfra.catalog.models.hf_softmax_families import share_equal
+from llminfra.catalog.models.mixers import (
+    GatedDeltaNet,
+    KimiDelta,
+    LightningAttention,
+    Mamba1,
+    Mamba2,
+    QkNorm,
+    ShortConv,
+)
 
 
 def _linear_types(text: ConfigReader, count: int, every: int) -> list[str]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from llminfra.catalog.models.config_reader import ConfigReader
-from llminfra.catalog.models.facts import Attention, Layer
+from llminfra.catalog.models.facts import Layer
+from llminfra.catalog.models.mixers import Attention
 
 CONTEXT_KEYS = (
     "max_position_embeddings",

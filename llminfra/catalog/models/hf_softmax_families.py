@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
-from llminfra.catalog.models.facts import Attention, Compression, DenseMlp, Indexer, Layer, Mla, Moe, QkNorm
+from llminfra.catalog.models.facts import DenseMlp, Layer, Moe
 from llminfra.catalog.models.hf_attention import (
     KV_HEAD_KEYS,
     layer_count,
@@ -17,6 +17,7 @@ from llminfra.catalog.models.hf_attention import (
     read_windows,
 )
 from llminfra.catalog.models.hf_feed_forward import is_moe_layer, read_intermediate, read_mlp, read_moe
+from llminfra.catalog.models.mixers import Attention, Compression, Indexer, Mla, QkNorm
 
 
 def transformer_layers(text: ConfigReader) -> tuple[Layer, ...]:

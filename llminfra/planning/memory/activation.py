@@ -10,7 +10,8 @@ import math
 
 from msgspec import Struct
 
-from llminfra.catalog.models.facts import Attention, EncoderFacts, Layer, ModelFacts
+from llminfra.catalog.models.facts import EncoderFacts, Layer, ModelFacts
+from llminfra.catalog.models.mixers import Attention
 from llminfra.planning.memory.engine_profile import EngineProfile
 from llminfra.planning.memory.forward_peak import Batch, expert_workspace, forward_peak
 from llminfra.planning.memory.shapes import cdiv

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from llminfra.catalog.gpus import Gpu
-from llminfra.catalog.models.facts import Attention, ModelFacts
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.mixers import Attention
 from llminfra.planning.memory.engine_profile import EngineProfile, engine_data, parse_version
 from llminfra.planning.memory.settings import BLACKWELL, Settings
 

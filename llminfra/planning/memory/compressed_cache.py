@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from llminfra.catalog.models.facts import Attention, Compression
+from llminfra.catalog.models.mixers import Attention, Compression
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
 from llminfra.planning.memory.shapes import cdiv, round_up
 

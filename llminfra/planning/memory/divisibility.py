@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from llminfra.catalog.models.facts import Attention, Mla, ModelFacts
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.catalog.models.quantization import QuantFacts
 from llminfra.planning.memory.quant_cuts import Kernels, misfits
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from llminfra.catalog.models.facts import Attention, GatedDeltaNet, KimiDelta, Layer, Mamba2, Mla, ModelFacts
+from llminfra.catalog.models.facts import Layer, ModelFacts
+from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, Mamba2, Mla
 from llminfra.planning.memory.engine_profile import EngineProfile, drops_gate_up
 from llminfra.planning.memory.overhead import GIB
 from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from llminfra.catalog.models.facts import (
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.mixers import (
     Attention,
     Compression,
     GatedDeltaNet,
@@ -21,7 +22,6 @@ from llminfra.catalog.models.facts import (
     Mamba2,
     Mixer,
     Mla,
-    ModelFacts,
     NgramMemory,
     SharedCompression,
     ShortConv,

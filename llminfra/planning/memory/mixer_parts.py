@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llminfra.catalog.models.facts import (
+from llminfra.catalog.models.mixers import (
     Attention,
     Compression,
     GatedDeltaNet,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from llminfra.catalog.models.facts import Attention, Mla, ModelFacts
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.planning.memory.engine_profile import EngineProfile
 from llminfra.planning.memory.settings import Settings
 from llminfra.planning.memory.shapes import cdiv

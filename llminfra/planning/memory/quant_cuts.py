@@ -17,7 +17,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from llminfra.catalog.models.facts import Attention, GatedDeltaNet, Layer, Mla, ModelFacts
+from llminfra.catalog.models.facts import Layer, ModelFacts
+from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, Mla
 from llminfra.catalog.models.quantization import QuantFacts, WeightFormat, WeightScheme
 from llminfra.planning.memory.engine_profile import parse_version
 from llminfra.planning.memory.layer_parts import layer_parts

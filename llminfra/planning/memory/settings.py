@@ -7,7 +7,8 @@ import re
 from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
-from llminfra.catalog.models.facts import Attention, GatedDeltaNet, KimiDelta, ModelFacts, SharedCompression
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, SharedCompression
 from llminfra.catalog.models.quantization import QuantFacts, quantization_from_name
 from llminfra.planning.memory.case import FitCase
 from llminfra.planning.memory.engine_profile import EngineProfile

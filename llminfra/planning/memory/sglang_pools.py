@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from llminfra.catalog.models.facts import Attention, Compression, Layer, ModelFacts
+from llminfra.catalog.models.facts import Layer, ModelFacts
+from llminfra.catalog.models.mixers import Attention, Compression
 from llminfra.planning.memory.case import FitCase
 from llminfra.planning.memory.compressed_cache import ROW_BYTES
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec, mixer_cache

@@ -6,7 +6,7 @@ Sources: ``vllm/models/deepseek_v41/{attention,compressor}.py`` and ``vllm/v1/at
 
 from __future__ import annotations
 
-from llminfra.catalog.models.facts import Attention, SharedCompression
+from llminfra.catalog.models.mixers import Attention, SharedCompression
 from llminfra.planning.memory.compressed_cache import ALIGNMENT, ROW_BYTES
 from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
 from llminfra.planning.memory.shapes import cdiv, power_of_two, round_up

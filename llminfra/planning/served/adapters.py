@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.catalog.models.facts import Attention, Mla
+from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.planning.plan.serving import AdapterPlan
 
 if TYPE_CHECKING:
