@@ -124,7 +124,8 @@ def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
         max_tokens=tokens,
         hidden=hidden,
         intermediate=width,
-        patch_merge=max(1, positions // tokens) if tokens else 1,
+        # One image is up to 13 tiles (``_projector``), each of which has its patches merged four by four.
+        patch_merge=4 if top.model_type.startswith("internvl") else max(1, positions // tokens) if tokens else 1,
     )
 
 
