@@ -36,10 +36,11 @@ from llminfra.planning.memory.releases.engine_profile import (
     first_release,
     is_release,
     resolve_version,
+    rules_of_engine,
     vllm_profile,
 )
 from llminfra.planning.memory.releases.model_runner import runner_rules
-from llminfra.planning.memory.releases.settings import Settings, clean_id, refers, resolve
+from llminfra.planning.memory.releases.settings import Settings, caches_latent, clean_id, refers, resolve
 from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sglang_release
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.weights.divisibility import divisibility_findings
@@ -135,9 +136,9 @@ def _profile_of_release(case: FitCase, version: tuple[int, ...]) -> EngineProfil
     gpu = find_gpu(case.gpu) if case.gpu else None
     old = gpu is not None and 0 < gpu.capability < V1_CAPABILITY and version < V1_EVERYWHERE
     if FIRST_V1 <= version < WITHOUT_V0 and (case.use_v1 is False or (old and case.use_v1 is None)):
-        return replace(vllm_profile(LAST_V0), version=version)
+        return rules_of_engine(LAST_V0, version)
     if case.use_v1 and EARLY_V1 <= version < FIRST_V1:
-        return replace(vllm_profile(FIRST_V1), version=version)
+        return rules_of_engine(FIRST_V1, version)
     profile = vllm_profile(version)
     return replace(profile, states_outside=False) if case.use_v1 else profile
 
@@ -159,6 +160,8 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         pads_experts=profile.pads_experts,
         holds_ngrams=holds_ngrams(facts, case, profile),
         flat_absmax=profile.flat_absmax and case.engine == "vllm",
+        rest=profile.rest_layers,
+        latent=profile.latent_matrices if caches_latent(profile, settings) else "",
     )
     sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
     if sglang is not None:
@@ -297,12 +300,14 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         state_bytes=2,
         context_ranks=settings.context_ranks,
         with_mtp=settings.with_mtp,
-        latent=profile.latent_attention,
+        latent=caches_latent(profile, settings),
+        latent_align=profile.latent_align,
         blackwell=settings.plain_sparse if profile.released or not is_compressed(facts) else "",
         drafted=settings.drafted,
         full_block=settings.block_size,
     )
-    stages = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, settings.pp)) for _ in held]
+    ranges = pipeline_ranges(facts.num_layers, settings.pp, profile.rest_layers)
+    stages = [stage for stage, held in enumerate(ranges) for _ in held]
     stages += [settings.pp - 1] * (len(layers) - len(stages))
     specs = [spec for layer in layers for spec in layer]
     stage_of = [stage for stage, layer in zip(stages, layers, strict=True) for _ in layer]

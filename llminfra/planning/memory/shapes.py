@@ -79,6 +79,8 @@ class Shards(Struct, frozen=True, kw_only=True):
         holds_ngrams: Tables of n-grams are on the device, not in host memory.
         cut_towers: Kinds of encoders that are cut although vLLM holds them whole.
         flat_absmax: The loader expands the scales that bitsandbytes quantized in their turn.
+        rest: Which stages take the layers that are left over (`pipeline_ranges`).
+        latent: What is kept of latent attention beside its matrices (`absorbed.latent_bytes`).
     """
 
     tp: int = 1
@@ -95,6 +97,8 @@ class Shards(Struct, frozen=True, kw_only=True):
     holds_ngrams: bool = False
     cut_towers: tuple[str, ...] = ()
     flat_absmax: bool = False
+    rest: str = "middle"
+    latent: str = "viewed"
 
 
 def cdiv(number: int, divisor: int) -> int:
@@ -123,15 +127,22 @@ def kv_heads_per_rank(kv_heads: int, tp: int) -> int:
     return max(1, cdiv(kv_heads, tp))
 
 
-def pipeline_ranges(count: int, stages: int) -> list[range]:
-    """Layers of each stage: equal shares, the remainder from the last-but-one stage backwards.
+def pipeline_ranges(count: int, stages: int, rest: str = "middle") -> list[range]:
+    """Layers of each stage: equal shares, and what is left over by the rule of the release.
 
-    As ``get_pp_indices`` in vllm/distributed/utils.py does since 0.8; before, the last stage took the remainder.
+    ``middle``: one each from the last-but-one stage backwards (``get_pp_indices`` of vllm/distributed/utils.py since
+    0.8.0). ``last``: all to the last stage (vLLM until 0.7.3, SGLang until 0.5.5). ``end``: one each to the last
+    stages (sglang/srt/distributed/utils.py since 0.5.6).
     """
     base, extra = divmod(count, stages)
     sizes = [base] * stages
-    for offset in range(2, extra + 2):
-        sizes[-offset if offset <= stages else -1] += 1
+    if rest == "last":
+        sizes[-1] += extra
+    elif rest == "end":
+        sizes = [base + (stage >= stages - extra) for stage in range(stages)]
+    else:
+        for offset in range(2, extra + 2):
+            sizes[-offset if offset <= stages else -1] += 1
     ranges, start = [], 0
     for size in sizes:
         ranges.append(range(start, start + size))

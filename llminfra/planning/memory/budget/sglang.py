@@ -77,7 +77,7 @@ def before_weights_gib(settings: Settings, gpu: Gpu | None) -> float:
 def sglang_costs(facts: ModelFacts, case: FitCase, settings: Settings) -> tuple[TokenCost, ...]:
     """Bytes of a token and of a state on a rank of every pipeline stage."""
     profile = sglang_profile(sglang_release(case.engine_version))
-    stages = pipeline_ranges(facts.num_layers, settings.pp)
+    stages = pipeline_ranges(facts.num_layers, settings.pp, profile.rest_layers)
     return tuple(token_cost(facts, case, settings, profile, [facts.layers[index] for index in held]) for held in stages)
 
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.quantization import WeightFormat
 from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
@@ -191,6 +192,9 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         length=settings.max_model_len,
         tp=settings.tp,
         ep=settings.ep,
+        dp=settings.dp,
+        # Marlin's experts take all tokens at once: fused_marlin_moe.py 0.9.2-0.12.
+        expert_rows=0 if _is_int4(settings) else profile.expert_rows,
         block=settings.block_size,
         eager=settings.eager or profile.scheduler == "v0",
         awq=method == "awq",
@@ -198,6 +202,11 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         libraries=cublas_bytes(gpu) if profile.scheduler == "v1" else 0,
         workspace=profile.keeps_workspace and not triton_mxfp4,
     )
+
+
+def _is_int4(settings: Settings) -> bool:
+    quant = settings.quant
+    return quant is not None and any(rule.scheme.format is WeightFormat.INT4 for rule in quant.rules)
 
 
 def held_gib(facts: ModelFacts, batch: Batch, profile: EngineProfile, settings: Settings, free_gib: float) -> float:
@@ -233,7 +242,7 @@ def _explain(
     where_found: str,
 ) -> tuple[str, ...]:
     context = ", CUDA context" if profile.context_in_non_torch else ""
-    nccl = ", NCCL" if settings.tp * settings.pp > 1 else ""
+    nccl = ", NCCL" if settings.tp * settings.pp * settings.dp > 1 else ""
     counts = f", {states:.2f} of counts for penalties" if states and profile.counts_consumed else ""
     where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
     images = f"encoder {peak.encoder / GIB:.2f}" if profile.profiles_encoder else "images not tried"

@@ -113,6 +113,7 @@ def layer_specs(
     context_ranks: int = 1,
     with_mtp: bool = False,
     latent: bool = True,
+    latent_align: int = 0,
     blackwell: str = "",
     drafted: int = 0,
     full_block: int = 0,
@@ -127,6 +128,7 @@ def layer_specs(
         context_ranks: Decode-context-parallel ranks, which share out the tokens of replicated heads.
         with_mtp: Add the cache of MTP layers, which belong to the last pipeline stage.
         latent: The engine caches the latent of latent attention; else keys and values of every head.
+        latent_align: What the latent of a token is padded to, in bytes, 0 for nothing.
         blackwell: See `plain_sparse`.
         drafted: Drafted tokens, which convolutions and rings keep beside the last ones.
         full_block: Tokens of a block of shared states, 0 for the engine's own choice.
@@ -143,6 +145,7 @@ def layer_specs(
                     kv_bytes=kv_bytes,
                     state_bytes=state_bytes,
                     latent=latent,
+                    latent_align=latent_align,
                     blackwell=blackwell,
                     drafted=drafted,
                     full_block=full_block,
@@ -175,6 +178,7 @@ def mixer_cache(
     kv_bytes: float,
     state_bytes: int,
     latent: bool = True,
+    latent_align: int = 0,
     blackwell: str = "",
     drafted: int = 0,
     full_block: int = 0,
@@ -213,7 +217,7 @@ def mixer_cache(
                 CacheSpec(kind=CacheKind.FULL, token_bytes=round(cdiv(mixer.heads, tp) * 2 * PADDED_HEAD * kv_bytes))
             ]
         case Mla():
-            token = round(mixer.latent_dim * kv_bytes)
+            token = round_up(round(mixer.latent_dim * kv_bytes), max(1, latent_align))
             if mixer.indexer is not None and kv_bytes == 1 and not plain_sparse(cdiv(mixer.heads, tp), blackwell):
                 token = FP8_SPARSE_LATENT_BYTES
             found = [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]

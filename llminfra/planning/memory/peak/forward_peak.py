@@ -15,9 +15,6 @@ from llminfra.planning.memory.peak.overhead import GIB
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, drops_gate_up
 from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank
 
-EXPERT_ROWS = 65536
-"""Tokens that one pass of the fused expert kernel takes (``VLLM_FUSED_MOE_CHUNK_SIZE``)."""
-
 
 class Batch(Struct, frozen=True, kw_only=True):
     """What the profiling run pushes through one rank.
@@ -28,6 +25,8 @@ class Batch(Struct, frozen=True, kw_only=True):
         length: ``max_model_len``.
         tp: Tensor-parallel ranks.
         ep: Expert-parallel ranks, 1 for none.
+        dp: Data-parallel ranks, whose tokens every rank gathers before its experts work.
+        expert_rows: Most tokens that one pass through the experts takes, 0 for all.
         block: ``block_size``.
         element: Bytes of one activation.
         eager: The model runs line by line, not compiled.
@@ -43,6 +42,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     length: int
     tp: int = 1
     ep: int = 1
+    dp: int = 1
+    expert_rows: int = 32768
     block: int = 16
     element: int = 2
     eager: bool = False
@@ -51,6 +52,19 @@ class Batch(Struct, frozen=True, kw_only=True):
     libraries: int = 0
     workspace: bool = False
     items: int = 0
+
+    @property
+    def gathered(self) -> int:
+        """Tokens that the experts of a rank see: ``AgRsAll2AllManager`` and, until 0.10, ``NaiveAll2AllManager``.
+
+        vllm/distributed/device_communicators/all2all.py 0.9.2-0.33.0; the profiling run of every rank brings as many.
+        """
+        return self.tokens * self.dp
+
+    @property
+    def pass_tokens(self) -> int:
+        """Tokens of one pass through the experts."""
+        return min(self.gathered, self.expert_rows) if self.expert_rows else self.gathered
 
 
 def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> float:
@@ -155,7 +169,7 @@ def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProf
     if layer.moe is not None:
         moe = layer.moe
         width = moe.intermediate if batch.ep > 1 else cdiv(moe.intermediate, batch.tp)
-        rows = min(tokens, EXPERT_ROWS) * moe.top_k
+        rows = batch.pass_tokens * moe.top_k
         gate_up = width * (2 if moe.gated else 1)
         if profile.scheduler == "v0":
             # fused_moe.py until 0.7.3: one buffer each for both products and for the activation between them.
@@ -170,7 +184,10 @@ def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProf
             # the first buffer and keeps the next expert out of it, so the allocator ends with two.
             work = tokens * moe.intermediate * (2 * split + 2) * element
         shared = tokens * cdiv(moe.shared_intermediate, batch.tp) * 3 * element
-        peak = max(peak, work + tokens * hidden * element + shared + tokens * moe.experts * 4)
+        # The output of all that was gathered, beside it what was gathered, and the router's scores.
+        copies = 2 if batch.dp > 1 else 1
+        moved = batch.gathered * (copies * hidden * element + moe.experts * 4)
+        peak = max(peak, work + moved + shared)
     return float(peak)
 
 
@@ -181,7 +198,7 @@ def expert_workspace(layer: Layer, facts: ModelFacts, batch: Batch) -> int:
         return 0
     width = moe.intermediate if batch.ep > 1 else cdiv(moe.intermediate, batch.tp)
     hidden = moe.latent or facts.hidden_size
-    rows = min(batch.tokens, EXPERT_ROWS) * moe.top_k
+    rows = batch.pass_tokens * moe.top_k
     return rows * (max(width, hidden) + max(width * (2 if moe.gated else 1), hidden)) * batch.element
 
 

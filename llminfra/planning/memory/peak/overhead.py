@@ -52,8 +52,8 @@ def nccl_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> flo
 
     Stages of a pipeline that are one rank each do not reduce, and what they send costs nothing at start-up.
     """
-    ranks = settings.tp * settings.pp
-    if settings.tp == 1:
+    ranks = settings.tp * settings.pp * settings.dp
+    if settings.tp * settings.dp == 1:
         return 0.0
     if not on_fabric(settings, gpu):
         return float(engine_data()["overheads"]["nccl_gib_other"])
@@ -62,15 +62,16 @@ def nccl_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> flo
 
 def nccl_before_baseline_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
     """Communicators that are made before the engine first looks at the device."""
-    if not profile.nccl_before_baseline or settings.tp == 1 or not on_fabric(settings, gpu):
+    if not profile.nccl_before_baseline or settings.tp * settings.dp == 1 or not on_fabric(settings, gpu):
         return 0.0
     return float(engine_data()["overheads"]["nccl_before_baseline_gib"])
 
 
 def on_fabric(settings: Settings, gpu: Gpu | None) -> bool:
     """Whether the ranks of a replica are joined by a switch that NCCL keeps large buffers for."""
+    ranks = settings.tp * settings.pp * settings.dp
     return gpu is None or (
-        gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and (settings.tp * settings.pp > 2 or gpu.capability >= FABRIC_CAPABILITY)
+        gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and (ranks > 2 or gpu.capability >= FABRIC_CAPABILITY)
     )
 
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 ASSUMED_VLLM = "0.10.2"
 ASSUMED_RELEASE = (0, 10, 2)
@@ -75,6 +76,11 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         tokens_by_concurrency: Printed tokens are concurrency times context length.
         group_slack: See `kv_plan.plan_cache`.
         latent_attention: Caches of latent attention hold the latent; before, keys and values of every head.
+        latent_methods: Quantizations with which they do, empty for all.
+        latent_align: What the latent of a token is padded to, in bytes.
+        latent_matrices: What is kept beside the matrices of latent attention (`absorbed`).
+        rest_layers: Which pipeline stages take the layers that are left over (`shapes.pipeline_ranges`).
+        expert_rows: Most tokens that one pass through the experts takes, 0 for all.
         keeps_workspace: Experts work in buffers that stay when they are done.
         mla_context_tokens: Most context tokens whose keys and values the run of a latent-attention model expands.
         sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
@@ -159,6 +165,11 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     latent_hybrid_block: int = 64
     packs_widest_group: bool = False
     latent_attention: bool = False
+    latent_methods: tuple[str, ...] = ()
+    latent_align: int = 0
+    latent_matrices: str = ""
+    rest_layers: str = "last"
+    expert_rows: int = 32768
     keeps_workspace: bool = False
     mla_context_tokens: int = 0
     sparse_workspace_factor: int = 5
@@ -276,3 +287,14 @@ def vllm_profile(version: tuple[int, ...]) -> EngineProfile:
         if start <= version:
             values |= {key: value for key, value in entry.items() if key in names}
     return EngineProfile(version=version, **values)
+
+
+SHARED_CODE = ("expert_rows", "flat_absmax", "latent_align", "latent_matrices", "rest_layers")
+"""Rules of loaders, layers and pipelines, which both engines of a release share."""
+
+
+def rules_of_engine(engine: tuple[int, ...], version: tuple[int, ...]) -> EngineProfile:
+    """Rules of the engine that ``engine`` had, in a release that has both: what they share is that release's own."""
+    own = vllm_profile(version)
+    shared = {name: getattr(own, name) for name in SHARED_CODE}
+    return replace(vllm_profile(engine), version=version, **shared)

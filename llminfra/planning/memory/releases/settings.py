@@ -32,6 +32,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tp: int
     pp: int
     ep: int
+    dp: int
     context_ranks: int
     dtype: str
     quant: QuantFacts | None
@@ -84,6 +85,8 @@ def resolve(
         tp=tp,
         pp=pp,
         ep=ep,
+        # Data-parallel ranks of a dense model are engines of their own.
+        dp=dp if facts.is_moe else 1,
         context_ranks=case.decode_context_parallel or 1,
         dtype=dtype,
         quant=quant,
@@ -286,3 +289,10 @@ def _batch(
     if case.max_num_batched_tokens is None and largest and total_gib is not None and total_gib >= largest:
         tokens = LARGEST_BATCH_TOKENS
     return min(sequences, tokens), tokens
+
+
+def caches_latent(profile: EngineProfile, settings: Settings) -> bool:
+    """Whether latent attention caches its latent: not before 0.7.1, and not with every quantization at first."""
+    if not profile.latent_attention or not profile.latent_methods or settings.quant is None:
+        return profile.latent_attention
+    return _formats(settings.quant) <= set(profile.latent_methods)

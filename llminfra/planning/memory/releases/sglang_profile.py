@@ -42,6 +42,7 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
         counts_draft: Weights of a draft are loaded before the cache is sized, and its layers count into a token.
         image_cache_mib: Held back from the cache of models with images.
         checks_window: The engine refuses a pool of windows that holds no request.
+        rest_layers: Which pipeline stages take the layers that are left over (`shapes.pipeline_ranges`).
     """
 
     version: Release
@@ -57,6 +58,7 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
     counts_draft: bool = False
     image_cache_mib: int = 0
     checks_window: bool = False
+    rest_layers: str = "last"
 
     @property
     def name(self) -> str:

@@ -150,8 +150,6 @@ def _mla_parts(mixer: Mla, hidden: int, tp: int) -> Iterator[Part]:
     yield Matrix(Kind.ATTENTION, names, mixer.latent_dim, hidden, fused="qkv_a", quantizable=cut)
     up = heads * (mixer.qk_nope_head_dim + mixer.v_head_dim)
     yield Matrix(Kind.ATTENTION, ("self_attn.kv_b_proj",), up, mixer.kv_lora_rank, quantizable=cut)
-    # The absorbed halves of kv_b_proj (W_UK, W_UV) are kept beside it in 16 bit for decoding.
-    yield Vector(up * mixer.kv_lora_rank, bytes_each=2, kind=Kind.ATTENTION)
     yield Matrix(Kind.ATTENTION, ("self_attn.o_proj",), hidden, heads * mixer.v_head_dim, quantizable=cut)
     yield Vector(mixer.kv_lora_rank, kind=Kind.ATTENTION)
     if mixer.indexer is not None:

@@ -7,8 +7,10 @@ from functools import lru_cache
 from msgspec import Struct, field
 
 from llminfra.catalog.models.facts import Layer, ModelFacts
+from llminfra.catalog.models.mixers import Mla
 from llminfra.catalog.models.quantization import QuantFacts, WeightFormat
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
+from llminfra.planning.memory.weights.absorbed import latent_bytes
 from llminfra.planning.memory.weights.layer_parts import layer_parts
 from llminfra.planning.memory.weights.module_names import scheme_for
 from llminfra.planning.memory.weights.stored_bytes import (
@@ -50,7 +52,7 @@ def rank_weights(
     """
     size = dtype_bytes(dtype)
     stages = []
-    for stage, indices in enumerate(pipeline_ranges(facts.num_layers, shards.pp)):
+    for stage, indices in enumerate(pipeline_ranges(facts.num_layers, shards.pp, shards.rest)):
         total = WeightBytes()
         for index in indices:
             for kind, amount in _layer_bytes(facts.layers[index], facts.hidden_size, quant, shards, size, index):
@@ -112,6 +114,9 @@ def _layer_bytes_cached(
         total.add(part.kind, side)
         key = (part.kind, part.fused or part.names[0])
         fused[key] = fused.get(key, 0.0) + stored
+    for mixer in (layer.mixer, layer.second_mixer):
+        if isinstance(mixer, Mla):
+            total.add(Kind.ATTENTION, latent_bytes(mixer, hidden, quant, shards, size, index))
     for (kind, _), stored in fused.items():
         total.add(kind, allocated_bytes(stored, whole_segments=shards.whole_segments))
     return tuple(total.by_kind.items())

@@ -8,6 +8,7 @@ from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.peak.overhead import GIB
 from llminfra.planning.memory.releases.sglang_profile import SglangProfile, sglang_data
 from llminfra.planning.memory.shapes import Kind, Shards
+from llminfra.planning.memory.weights.absorbed import COPIED
 from llminfra.planning.memory.weights.rank_weights import WeightBytes
 
 
@@ -25,6 +26,8 @@ def sglang_shards(facts: ModelFacts, profile: SglangProfile, shards: Shards) -> 
         rope_rows=facts.max_position_embeddings,
         whole_embedding=facts.architecture.startswith(tuple(rules["whole_embedding"]["prefixes"])),
         cut_towers=tuple(rules["cut_towers"]["kinds"]),
+        rest=profile.rest_layers,
+        latent=COPIED,
     )
 
 
