@@ -95,6 +95,8 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
         intermediate: Width of its feed-forward part.
         patch_merge: Patches that become one text token.
         gated: Three feed-forward matrices per block instead of two.
+        batch_tokens: Tokens of the largest item where each must come in one batch, because the decoder looks at it in
+            both directions, else 0.
         heads: Attention heads where their number decides whether attention is cut (InternViT), else 0.
         attention_params: Parameters of attention among the sharded ones, where ``heads`` is given.
     """
@@ -107,6 +109,7 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
     intermediate: int = 0
     patch_merge: int = 1
     gated: bool = False
+    batch_tokens: int = 0
     heads: int = 0
     attention_params: int = 0
 

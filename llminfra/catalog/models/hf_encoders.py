@@ -285,7 +285,20 @@ def _llama4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     )
 
 
-def _gemma4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+VIDEO_TOKENS = 32 * (70 + 2 + 6)
+"""Of the longest video of Gemma 4: frames times the tokens of each, two marks and the time (gemma4_mm.py 0.19-0.33)."""
+
+
+def _whole_items(top: ConfigReader) -> int:
+    """Tokens of the largest item of a model whose decoder looks at images in both directions.
+
+    ``Gemma4ModelArchConfigConvertor.is_mm_prefix_lm`` of vllm/transformers_utils/model_arch_config_convertor.py 0.20.0.
+    """
+    text = top.sub("text_config")
+    return VIDEO_TOKENS if text is not None and text.get("use_bidirectional_attention") == "vision" else 0
+
+
+def _gemma4(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
     """VLLM runs this tower through transformers, unsharded."""
     hidden = vision.integer("hidden_size", default=1152)
     width = vision.integer("intermediate_size", default=4304)
@@ -297,6 +310,7 @@ def _gemma4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     return EncoderFacts(
         kind="gemma4_vision",
         gated=True,
+        batch_tokens=_whole_items(top),
         sharded_params=0,
         replicated_params=total + hidden * text_hidden,
         max_tokens=vision.integer("default_output_length", default=280),
@@ -306,7 +320,7 @@ def _gemma4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
     )
 
 
-def _gemma4_unified(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+def _gemma4_unified(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
     """No tower: patches go through one matrix into the decoder (vllm/model_executor/models/gemma4_unified.py)."""
     hidden = vision.integer("mm_embed_dim", default=text_hidden)
     side = vision.integer("patch_size", default=16) * vision.integer("pooling_kernel_size", default=3)
@@ -314,6 +328,7 @@ def _gemma4_unified(_top: ConfigReader, vision: ConfigReader, text_hidden: int) 
     positions = 2 * vision.integer("mm_posemb_size", default=1120) * hidden
     return EncoderFacts(
         kind="gemma4_unified_vision",
+        batch_tokens=_whole_items(top),
         sharded_params=(patch + 1) * hidden,
         replicated_params=2 * patch + 4 * hidden + positions + hidden * text_hidden,
         max_tokens=vision.integer("num_soft_tokens", default=280),

@@ -197,6 +197,7 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         expert_rows=0 if _is_int4(settings) else profile.expert_rows,
         block=settings.block_size,
         eager=settings.eager or profile.scheduler == "v0",
+        compiled=settings.compiled,
         awq=method == "awq",
         multiprocessors=gpu.multiprocessors if gpu else ASSUMED_MULTIPROCESSORS,
         libraries=cublas_bytes(gpu) if profile.scheduler == "v1" else 0,

@@ -66,6 +66,8 @@ class FitCase(BaseModel):
         language_model_only: All of these limits are 0.
         mm_encoder_tp_mode: ``data`` where every rank has the whole tower and a part of the images (vLLM).
         use_v2: ``VLLM_USE_V2_MODEL_RUNNER`` of vLLM from 0.22 on; as the release decides where not given.
+        compiled: Whether an earlier start left the compiled model in the cache of ``torch.compile`` (vLLM); the first
+            start is assumed where not given, because it decides whether there is a later one.
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
         ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
             the release decides where not given.
@@ -101,6 +103,7 @@ class FitCase(BaseModel):
     enable_prefix_caching: bool | None = None
     use_v1: bool | None = None
     use_v2: bool | None = None
+    compiled: bool | None = None
     driver: OptionalText = None
     ngrams_on_host: bool | None = None
     reserved_gib: Annotated[float, Field(ge=0)] | None = None

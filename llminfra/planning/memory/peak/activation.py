@@ -112,7 +112,7 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     if batch.workspace:
         sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
     compilation = 0.0
-    if profile.counts_compilation and not batch.eager:
+    if profile.counts_compilation and not batch.eager and not batch.compiled:
         # Pods start with an empty cache of compiled graphs, and the first start decides what the plan may promise.
         compilation = float(cdiv(facts.vocab_size, batch.tp) * facts.hidden_size * batch.element)
     kept = float(batch.libraries) + kept_streams(facts, batch)

@@ -30,6 +30,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         block: ``block_size``.
         element: Bytes of one activation.
         eager: The model runs line by line, not compiled.
+        compiled: An earlier start left the compiled model in the cache.
         awq: Matrices are in AWQ format.
         multiprocessors: Of the device; the sampler's kernel takes a row of buffer for each.
         libraries: Bytes that libraries allocate with PyTorch and keep.
@@ -47,6 +48,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     block: int = 16
     element: int = 2
     eager: bool = False
+    compiled: bool = False
     awq: bool = False
     multiprocessors: int = 0
     libraries: int = 0

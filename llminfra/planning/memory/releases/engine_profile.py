@@ -46,6 +46,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         default_tokens: Default of ``max_num_batched_tokens``, 0 when it depends on model or device.
         pooling_tokens: Least default of ``max_num_batched_tokens`` for embedding and reward models.
         multimodal_tokens: The same for models with an encoder.
+        raises_batch: The default batch holds the largest item of models that look at items in both directions.
         large_batch_by_name: The large token default goes by device name instead of size.
         chunked_prefill: Prompts are cut to ``max_num_batched_tokens``.
         a100_small_batch: A100 gets the small batch defaults.
@@ -129,6 +130,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     default_tokens: int = 0
     pooling_tokens: int = 0
     multimodal_tokens: int = 0
+    raises_batch: bool = False
     large_batch_by_name: bool = False
     chunked_prefill: bool = True
     a100_small_batch: bool = False

@@ -45,6 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_num_batched_tokens: int
     block_size: int
     eager: bool
+    compiled: bool
     with_mtp: bool
     states: int
     drafted: int
@@ -99,6 +100,7 @@ def resolve(
         max_num_batched_tokens=tokens,
         block_size=block,
         eager=bool(case.enforce_eager),
+        compiled=bool(case.compiled),
         with_mtp=bool(case.speculative_tokens) and bool(facts.mtp_layers),
         states=_states(facts, case, profile, gpu),
         drafted=case.speculative_tokens or 0,
@@ -288,6 +290,8 @@ def _batch(
     largest = profile.large_batch_from_gib
     if case.max_num_batched_tokens is None and largest and total_gib is not None and total_gib >= largest:
         tokens = LARGEST_BATCH_TOKENS
+    if case.max_num_batched_tokens is None and profile.raises_batch:
+        tokens = max([tokens, *(item.batch_tokens for item in facts.encoders)])
     return min(sequences, tokens), tokens
 
 
