@@ -81,6 +81,8 @@ class Shards(Struct, frozen=True, kw_only=True):
         flat_absmax: The loader expands the scales that bitsandbytes quantized in their turn.
         rest: Which stages take the layers that are left over (`pipeline_ranges`).
         latent: What is kept of latent attention beside its matrices (`absorbed.latent_bytes`).
+        fp4_experts: What becomes of MXFP4 experts: ``scales`` keeps a second copy of their scales in fp32, ``fp8``
+            expands them; empty where they stay as they are.
     """
 
     tp: int = 1
@@ -99,6 +101,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     flat_absmax: bool = False
     rest: str = "middle"
     latent: str = "viewed"
+    fp4_experts: str = ""
 
 
 def cdiv(number: int, divisor: int) -> int:

@@ -42,6 +42,7 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
         counts_draft: Weights of a draft are loaded before the cache is sized, and its layers count into a token.
         image_cache_mib: Held back from the cache of models with images.
         checks_window: The engine refuses a pool of windows that holds no request.
+        keeps_fp32_scales: Scales of MXFP4 experts stay in fp32 beside those that Marlin reads.
         rest_layers: Which pipeline stages take the layers that are left over (`shapes.pipeline_ranges`).
     """
 
@@ -58,6 +59,7 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
     counts_draft: bool = False
     image_cache_mib: int = 0
     checks_window: bool = False
+    keeps_fp32_scales: bool = False
     rest_layers: str = "last"
 
     @property

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from llminfra.catalog.models.facts import Layer, ModelFacts
 from llminfra.catalog.models.mixers import Mla
-from llminfra.catalog.models.quantization import QuantFacts, WeightFormat
+from llminfra.catalog.models.quantization import QuantFacts, WeightFormat, WeightScheme
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
 from llminfra.planning.memory.weights.absorbed import latent_bytes
 from llminfra.planning.memory.weights.layer_parts import layer_parts
@@ -20,6 +20,9 @@ from llminfra.planning.memory.weights.stored_bytes import (
     matrix_bytes,
     padded_expert,
 )
+
+FP32 = 4
+_EXPANDED = WeightScheme(format=WeightFormat.FP8, bits=8, block=(128, 128))
 
 
 class WeightBytes(Struct):
@@ -105,10 +108,14 @@ def _layer_bytes_cached(
         scheme = None
         if quant is not None and part.quantizable:
             scheme = scheme_for(quant, part.names, index, experts=part.kind is Kind.EXPERTS)
-        if scheme is not None and scheme.format is WeightFormat.MXFP4 and part.kind is Kind.EXPERTS:
+        fp4 = scheme is not None and scheme.format is WeightFormat.MXFP4 and part.kind is Kind.EXPERTS
+        if scheme is not None and fp4 and shards.fp4_experts != "fp8":
             padded = padded_expert(part, shards.capability, triton=shards.triton_mxfp4)
             stored, side = matrix_bytes(padded, scheme, size, shards)
+            if shards.fp4_experts == "scales":
+                side += FP32 * part.count * part.outputs * part.inputs / scheme.group
         else:
+            scheme = _EXPANDED if fp4 else scheme
             aligned = aligned_expert(part, scheme, shards.capability) if shards.pads_experts else part
             stored, side = matrix_bytes(aligned, scheme, size, shards)
         total.add(part.kind, side)

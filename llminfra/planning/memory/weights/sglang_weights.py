@@ -11,6 +11,8 @@ from llminfra.planning.memory.shapes import Kind, Shards
 from llminfra.planning.memory.weights.absorbed import COPIED
 from llminfra.planning.memory.weights.rank_weights import WeightBytes
 
+V4, HOPPER = "DeepseekV4", 90
+
 
 def sglang_shards(facts: ModelFacts, profile: SglangProfile, shards: Shards) -> Shards:
     """How SGLang holds what vLLM holds otherwise: rotary tables, embeddings of Gemma, towers."""
@@ -28,7 +30,17 @@ def sglang_shards(facts: ModelFacts, profile: SglangProfile, shards: Shards) -> 
         cut_towers=tuple(rules["cut_towers"]["kinds"]),
         rest=profile.rest_layers,
         latent=COPIED,
+        fp4_experts=_fp4_experts(facts, profile, shards.capability),
     )
+
+
+def _fp4_experts(facts: ModelFacts, profile: SglangProfile, capability: int) -> str:
+    """What becomes of the MXFP4 experts of DeepSeek V4 (``Shards.fp4_experts``)."""
+    if not facts.architecture.startswith(V4):
+        return ""
+    if capability in sglang_data()["expands_fp4"]["capabilities"]:
+        return "fp8"
+    return "scales" if profile.keeps_fp32_scales and capability == HOPPER else ""
 
 
 def add_kernels(stages: tuple[WeightBytes, ...]) -> None:
