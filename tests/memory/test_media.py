@@ -134,3 +134,41 @@ def test_limits_that_are_none_are_refused(written: object) -> None:
     assert result.error is not None
     assert "limit_mm_per_prompt" in result.error
     assert "Value error" not in result.error
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "given", "batch"),
+    [
+        ("google/gemma-4-26B-A4B-it", "0.25.1", None, 2496),
+        ("nvidia/Gemma-4-31B-IT-NVFP4", "0.28.0", None, 2496),
+        ("google/gemma-4-12B-it", "0.28.0", None, 2496),
+        ("google/gemma-4-E2B-it", "0.28.0", None, 2048),
+        ("google/gemma-4-26B-A4B-it", "0.21.0", None, 2048),
+        ("google/gemma-4-26B-A4B-it", "0.25.1", 2048, 2048),
+        ("google/gemma-3-27b-it", "0.25.1", None, 2048),
+    ],
+)
+def test_a_batch_holds_the_largest_item_that_is_looked_at_both_ways(
+    model: str, version: str, given: int | None, batch: int
+) -> None:
+    result = fit(model, gpu="L40S-48GB", engine_version=version, max_num_batched_tokens=given)
+    assert result.max_num_batched_tokens == batch
+
+
+def test_a_measured_request_of_gemma_4_needs_windows_of_that_batch() -> None:
+    # Row n-ghf-l40s-gemma4-26b-a4b-fp8: 12.75 GiB for 9.81 requests.
+    result = fit("google/gemma-4-26B-A4B-it", gpu="L40S-48GB", engine_version="0.25.1", max_model_len=32768)
+    assert result.kv_needed_gib == pytest.approx(12.75 / 9.81, rel=0.002)
+
+
+def test_whole_attention_of_a_tower_takes_fp32_queries_of_every_head() -> None:
+    # Row n-repo-l40s-x8-internvl3-78b-066: 15.73 GiB with 16 images of 13 tiles; 25 heads do not divide by 8 ranks.
+    case = {"gpu": "L40S-48GB", "engine_version": "0.6.6", "tensor_parallel": 8, "max_model_len": 8192}
+    result = fit("OpenGVLab/InternVL3-78B", **case, limit_mm_per_prompt={"image": 16})
+    patches = 16 * 13 * 1024
+    assert result.activation_peak_gib == pytest.approx(patches * 11 * 3200 * 2 / 2**30, rel=0.001)
+    cut = fit("OpenGVLab/InternVL3-78B", **case | {"tensor_parallel": 5}, limit_mm_per_prompt={"image": 16})
+    embedded = 2 * patches // 4 * 8192
+    assert cut.activation_peak_gib == pytest.approx(
+        (patches * (4 * 3200 + 2 * 12800 / 5) + embedded) * 2 / 2**30, abs=1e-3
+    )

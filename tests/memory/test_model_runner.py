@@ -94,3 +94,15 @@ def test_first_start_on_a_4090_as_measured():
 def test_eager_starts_compile_nothing():
     result = fit_case(FitCase(model=QWEN3, gpu="RTX-4090", engine_version="0.27.1", enforce_eager=True))
     assert not any("compiling" in line for line in result.explain)
+
+
+def test_later_starts_compile_nothing_either():
+    # Qwen3-14B-AWQ on an L4, 0.28.0: 10.33 GiB on the second of two machines, 9.10 on the first start.
+    later, first = (
+        fit_case(
+            FitCase(model="Qwen/Qwen3-14B-AWQ", engine_version="0.28.0", gpu="L4-24GB", compiled=compiled)
+        ).kv_cache_memory_gib
+        for compiled in (True, None)
+    )
+    assert later == pytest.approx(10.33, rel=0.01)
+    assert first == pytest.approx(9.10, rel=0.02)

@@ -306,3 +306,33 @@ def test_every_rule_names_its_source():
     assert data["_source"]
     assert all(entry["where"] for entry in data["releases"])
     assert all(data[name]["where"] for name in ("window_pools", "whole_embedding", "cut_towers", "published"))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "version", "each"),
+    [
+        ("H200-141GB", "0.5.15", 0.5 + 1 / 32 + 4 / 32),
+        ("H200-141GB", "0.5.16", 0.5 + 1 / 32),
+        ("B200-180GB", "0.5.15", 0.5 + 1 / 32),
+        ("L40S-48GB", "0.5.16", 1 + 4 / 128**2),
+    ],
+)
+def test_fp4_experts_of_deepseek_v4_go_by_device_and_release(gpu: str, version: str, each: float) -> None:
+    facts = load_model(FLASH)
+    assert facts is not None
+    moe = facts.layers[0].moe
+    assert moe is not None
+    result = fit(FLASH, gpu=gpu, engine_version=version, tensor_parallel=8)
+    held = sum(layer.moe is not None for layer in facts.layers) * moe.experts * 3 * facts.hidden_size
+    experts = held * moe.intermediate // 8 * each / GIB
+    line = next(item for item in result.explain if item.startswith("weights "))
+    assert f"experts {experts:.2f}" in line
+
+
+def test_a_start_of_deepseek_v4_pro_fails_for_scales_that_stay() -> None:
+    # SemiAnalysisAI/InferenceX#2128: 125.65 GiB of weights on each of eight H200, no memory for the cache.
+    case = {"gpu": "H200-141GB", "tensor_parallel": 8, "gpu_memory_utilization": 0.88}
+    failed = fit("deepseek-ai/DeepSeek-V4-Pro", **case, engine_version="2026-07-09")
+    assert failed.weights_gib_per_gpu == pytest.approx(125.65, rel=0.01)
+    assert failed.reason.startswith("LLM_MEM_2")
+    assert fit("deepseek-ai/DeepSeek-V4-Pro", **case, engine_version="0.5.16").fits

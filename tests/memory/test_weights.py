@@ -5,6 +5,8 @@ from msgspec.structs import replace
 
 from llminfra.catalog.models import load_model, quantization_from_name
 from llminfra.planning.memory import FitCase, fit_case
+from llminfra.planning.memory.releases.engine_profile import vllm_profile
+from llminfra.planning.memory.releases.sglang_profile import sglang_profile
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
 from llminfra.planning.memory.weights.layer_parts import layer_parts
 from llminfra.planning.memory.weights.rank_weights import rank_weights
@@ -171,6 +173,17 @@ def test_pipeline_remainder_goes_before_the_last_stage():
     assert [len(item) for item in pipeline_ranges(30, 4)] == [7, 8, 8, 7]
     assert [len(item) for item in pipeline_ranges(61, 4)] == [15, 15, 16, 15]
     assert [len(item) for item in pipeline_ranges(64, 1)] == [64]
+
+
+def test_pipeline_remainder_goes_where_the_release_puts_it():
+    sizes = {rest: [len(item) for item in pipeline_ranges(61, 4, rest)] for rest in ("last", "middle", "end")}
+    assert sizes == {"last": [15, 15, 15, 16], "middle": [15, 15, 16, 15], "end": [15, 15, 15, 16]}
+    assert [len(item) for item in pipeline_ranges(62, 4, "last")] == [15, 15, 15, 17]
+    assert [len(item) for item in pipeline_ranges(62, 4, "end")] == [15, 15, 16, 16]
+    assert vllm_profile((0, 7, 3)).rest_layers == "last"
+    assert vllm_profile((0, 8, 0)).rest_layers == "middle"
+    assert sglang_profile((0, 5, 5, 0)).rest_layers == "last"
+    assert sglang_profile((0, 5, 6, 0)).rest_layers == "end"
 
 
 def test_tied_embedding_is_on_both_ends_of_a_pipeline():

@@ -70,9 +70,7 @@ def nccl_before_baseline_gib(settings: Settings, gpu: Gpu | None, profile: Engin
 def on_fabric(settings: Settings, gpu: Gpu | None) -> bool:
     """Whether the ranks of a replica are joined by a switch that NCCL keeps large buffers for."""
     ranks = settings.tp * settings.pp * settings.dp
-    return gpu is None or (
-        gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and (ranks > 2 or gpu.capability >= FABRIC_CAPABILITY)
-    )
+    return gpu is None or (gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and (ranks > 2 or gpu.capability >= FABRIC_CAPABILITY))
 
 
 def captured_sizes(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> tuple[int, int, int]:
