@@ -98,7 +98,7 @@ def test_memory_of_a_rank_shrinks_as_experts_spread_over_nodes() -> None:
 
 
 def test_planner_takes_copies_over_nodes_where_nothing_smaller_holds_the_load() -> None:
-    endpoint = one(VLLM(max_model_len=65_536), None, concurrency=200)
+    endpoint = one(VLLM(max_model_len=65_536), None, concurrency=100)
     assert endpoint.parallelism == WIDE
     assert endpoint.nodes == 2
 
