@@ -75,6 +75,8 @@ def _series(series: dict[str, Any]) -> Iterator[Figure]:
     )
     case = FitCase(
         model=facts.model_id,
+        # How TensorRT-LLM's data-parallel ranks meet before the experts is not known.
+        engine="trtllm" if series["source"].startswith("trtllm") else "vllm",
         gpu=gpu.name,
         quantization=series.get("quantization"),
         kv_cache_dtype=series.get("kv_cache_dtype"),

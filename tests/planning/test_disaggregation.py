@@ -231,7 +231,11 @@ def test_the_planner_spreads_roles_that_say_nothing() -> None:
 
 def test_roles_larger_than_a_node_are_copies_with_spread_experts() -> None:
     wide = Role(parallelism=Parallelism(tensor=1, data=16, expert=True))
-    plan = planned(model=Model(id="deepseek-ai/DeepSeek-R1"), disaggregation=Disaggregation(prefill=wide, decode=wide))
+    plan = planned(
+        model=Model(id="deepseek-ai/DeepSeek-R1"),
+        engine=VLLM(max_model_len=16_384, max_num_batched_tokens=2048),
+        disaggregation=Disaggregation(prefill=wide, decode=wide),
+    )
     assert [item.nodes for item in plan.endpoints] == [2, 2]
     values = llm_server_values(plan.endpoints[1], plan, STORAGE, None)
     assert values.group is not None

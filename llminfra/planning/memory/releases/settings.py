@@ -86,8 +86,8 @@ def resolve(
         tp=tp,
         pp=pp,
         ep=ep,
-        # Data-parallel ranks of a dense model are engines of their own.
-        dp=dp if facts.is_moe else 1,
+        # Data-parallel ranks of a dense model are engines of their own; how others gather is not known.
+        dp=dp if facts.is_moe and case.engine == "vllm" else 1,
         context_ranks=case.decode_context_parallel or 1,
         dtype=dtype,
         quant=quant,
