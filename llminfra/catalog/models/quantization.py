@@ -302,12 +302,13 @@ def _parse_compressed_tensors(config: Mapping[str, Any]) -> QuantFacts | None:
         return None
     # Specific targets win over "every Linear".
     rules.sort(key=lambda rule: not rule.targets)
-    ignore = _names(config.get("ignore"))
     return QuantFacts(
         method="compressed-tensors",
         rules=tuple(rules),
-        ignore=ignore,
+        ignore=_names(config.get("ignore")),
         kv_cache_fp8=_kv_fp8(config.get("kv_cache_scheme")),
+        # "Linear" is no class of the head: vLLM 0.20 and later quantize it only where a target names it.
+        lm_head=any("lm_head" in target for rule in rules for target in rule.targets),
     )
 
 
