@@ -1,5 +1,7 @@
 """Quantized copies: what their recipes add up to, against the files that their makers published."""
 
+from math import ceil
+
 import pytest
 from msgspec.structs import replace
 
@@ -20,6 +22,21 @@ FILES = {
     "unsloth/Qwen3.6-35B-A3B-NVFP4-Fast": 23.6,
     "Frozenlock/Qwen3.8-27B-int4-AutoRound": 19.0,
     "google/gemma-4-31B-it-qat-w4a16-ct": 23.27,
+    "cyankiwi/gemma-4-31B-it-AWQ-4bit": 20.90,
+    "cyankiwi/GLM-4.5-Air-AWQ-4bit": 63.43,
+    "cyankiwi/Qwen3-30B-A3B-Instruct-2507-AWQ-4bit": 18.0945,
+}
+
+# GiB of the files, rounded up: github-text:71609133307.
+WHOLE_GIB = {
+    "cyankiwi/MiniMax-M2-AWQ-4bit": 122,
+    "lukealonso/MiniMax-M2.1-NVFP4": 122,
+    "QuantTrio/MiniMax-M2-AWQ": 113,
+    "QuantTrio/MiniMax-M2.1-AWQ": 117,
+    "QuantTrio/Qwen3-235B-A22B-Thinking-2507-AWQ": 116,
+    "QuantTrio/Qwen3-VL-235B-A22B-Thinking-AWQ": 117,
+    "mratsim/MiniMax-M2.1-FP8-INT4-AWQ": 123,
+    "nvidia/Qwen3-235B-A22B-NVFP4": 125,
 }
 
 
@@ -31,6 +48,11 @@ def held(model_id, *, with_mtp=True):
 @pytest.mark.parametrize(("model_id", "gigabytes"), FILES.items())
 def test_recipes_add_up_to_the_published_files(model_id, gigabytes):
     assert held(model_id) / 1e9 == pytest.approx(gigabytes, rel=0.015)
+
+
+@pytest.mark.parametrize(("model_id", "gib"), WHOLE_GIB.items())
+def test_recipes_add_up_to_files_of_whole_gibibytes(model_id, gib):
+    assert ceil(held(model_id) / 2**30) == gib
 
 
 def test_a_checkpoint_without_drafting_layers_adds_up_too():
