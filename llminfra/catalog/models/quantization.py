@@ -151,7 +151,7 @@ def quantization_from_name(text: str) -> QuantFacts | None:
             ignore=_DEFAULT_IGNORE,
         )
     if "gptq" in joined or joined == "marlin":
-        bits = 8 if "int8" in joined or "8bit" in joined or "w8" in joined else 4
+        bits = 8 if any(mark in joined for mark in ("int8", "8bit", "8 bit", "w8")) else 4
         return QuantFacts(method="gptq", rules=(QuantRule(scheme=_int(bits, group or 128)),), ignore=_DEFAULT_IGNORE)
     if any(word in joined for word in ("int4", "w4a16", "4bit", "4 bit", "autoround", "auto round")):
         scheme = _int(4, group or (32 if "awq" in joined else 128), zero_points="awq" in joined)
