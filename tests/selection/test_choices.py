@@ -30,6 +30,8 @@ P5 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4))
 P5EN = GpuPool(name="h200", instance_types=["p5en.48xlarge"], nodes=(0, 4))
 LLAMA = Model(id="meta-llama/Llama-3.3-70B-Instruct", quantization="fp8", token=Secret(name="hf"))
 SHORT = VLLM(max_model_len=8192)
+# Each rank of sixteen holds what the experts make of the tokens of all.
+SMALL_BATCH = VLLM(max_model_len=8192, max_num_batched_tokens=2048)
 
 
 def platform(pool: GpuPool, **fields: object) -> Platform:
@@ -214,7 +216,7 @@ def test_two_others_are_told_and_no_twin_of_the_chosen(instance: str, model: str
 
 
 def test_the_plainer_of_equal_price_wins_with_a_word_on_the_price_of_tokens() -> None:
-    endpoint = planned(WIDE, model=DEEPSEEK)
+    endpoint = planned(WIDE, model=DEEPSEEK, engine=SMALL_BATCH)
     assert endpoint.parallelism == Parallelism(tensor=8, pipeline=2)
     assert "TP 1 × DP 16, experts spread has tokens for $" in endpoint.parallelism_why
     assert "slower for 1 caller (" in endpoint.parallelism_why
@@ -222,7 +224,7 @@ def test_the_plainer_of_equal_price_wins_with_a_word_on_the_price_of_tokens() ->
 
 
 def test_of_equal_price_the_cheaper_tokens_win_where_both_keep_the_targets() -> None:
-    endpoint = planned(WIDE, model=DEEPSEEK, slo=Slo(time_per_output_token_ms=60))
+    endpoint = planned(WIDE, model=DEEPSEEK, engine=SMALL_BATCH, slo=Slo(time_per_output_token_ms=60))
     assert endpoint.parallelism == Parallelism(tensor=1, data=16, expert=True)
     assert "would be plainer" in endpoint.parallelism_why
     assert endpoint.candidates[0].startswith("TP 8 × PP 2")
