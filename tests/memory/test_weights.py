@@ -155,6 +155,19 @@ def test_small_tensors_are_exact_and_large_ones_keep_a_rest_of_up_to_one_mib():
     assert allocated_bytes(259 * MIB) == 260 * MIB
     assert allocated_bytes(258.5 * MIB) == 258.5 * MIB
     assert allocated_bytes(260 * MIB) == 260 * MIB
+    unsplit = Shards(unsplit_mib=20)
+    assert allocated_bytes(258.5 * MIB, unsplit) == 260 * MIB
+    assert allocated_bytes(18.5 * MIB, unsplit) == 18.5 * MIB
+    assert allocated_bytes(18.5 * MIB, Shards(whole_segments=True)) == 20 * MIB
+
+
+@pytest.mark.parametrize(
+    ("version", "ranks", "measured"),
+    [("0.19.1", 1, 14.25), ("0.22.0", 1, 14.29), ("0.26.0", 2, 7.16), ("0.19.0", 4, 3.55), ("0.26.0", 4, 3.63)],
+)
+def test_tensors_keep_their_segments_since_0_22(version, ranks, measured):
+    case = FitCase(model="Qwen/Qwen2.5-7B-Instruct", engine_version=version, tensor_parallel=ranks)
+    assert fit_case(case).weights_gib_per_gpu == pytest.approx(measured, abs=0.006)
 
 
 def test_vocabulary_is_padded_to_64_rows_then_cut():

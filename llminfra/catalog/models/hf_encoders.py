@@ -11,8 +11,8 @@ from collections.abc import Callable
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
 from llminfra.catalog.models.hf_audio import audio_tower, block_params
-from llminfra.catalog.models.hf_gemma4_towers import gemma4, gemma4_unified
 from llminfra.catalog.models.hf_ernie_vl import ernie_vl_tower
+from llminfra.catalog.models.hf_gemma4_towers import gemma4, gemma4_unified
 from llminfra.catalog.models.hf_muse import muse_tower
 
 GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)

@@ -160,6 +160,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         pads_experts=profile.pads_experts,
         holds_ngrams=holds_ngrams(facts, case, profile),
         flat_absmax=profile.flat_absmax and case.engine == "vllm",
+        unsplit_mib=profile.unsplit_mib if case.engine == "vllm" else 0,
         rest=profile.rest_layers,
         latent=profile.latent_matrices if caches_latent(profile, settings) else "",
     )

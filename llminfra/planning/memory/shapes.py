@@ -79,6 +79,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         holds_ngrams: Tables of n-grams are on the device, not in host memory.
         cut_towers: Kinds of encoders that are cut although vLLM holds them whole.
         flat_absmax: The loader expands the scales that bitsandbytes quantized in their turn.
+        unsplit_mib: Tensors of so many MiB keep their whole segment; 0 for none.
         rest: Which stages take the layers that are left over (`pipeline_ranges`).
         latent: What is kept of latent attention beside its matrices (`absorbed.latent_bytes`).
         fp4_experts: What becomes of MXFP4 experts: ``scales`` keeps a second copy of their scales in fp32, ``fp8``
@@ -99,6 +100,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     holds_ngrams: bool = False
     cut_towers: tuple[str, ...] = ()
     flat_absmax: bool = False
+    unsplit_mib: int = 0
     rest: str = "middle"
     latent: str = "viewed"
     fp4_experts: str = ""

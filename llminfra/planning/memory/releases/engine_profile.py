@@ -95,6 +95,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
         states_outside: Models with recurrent layers run in the V0 engine, which keeps their states outside the cache.
         loads_whole: A model that is quantized while it loads lies on the device in 16 bits first.
+        unsplit_mib: Tensors of so many MiB are loaded into segments of their own (``max_split_size_mb``), 0 for none.
         flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
         ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.
@@ -179,6 +180,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     sparse_logits_gib: float = 0.0
     states_outside: bool = False
     loads_whole: bool = False
+    unsplit_mib: int = 0
     flat_absmax: bool = False
     pads_experts: bool = False
     ngrams_on_host: bool = False

@@ -32,7 +32,7 @@ def latent_bytes(
     heads = cdiv(mixer.heads, shards.tp)
     halves = heads * (mixer.qk_nope_head_dim + mixer.v_head_dim) * mixer.kv_lora_rank * HALF_BYTES
     scheme = _scheme(mixer, quant, index)
-    held = 0.0 if scheme is None and shards.latent != COPIED else allocated_bytes(halves)
+    held = 0.0 if scheme is None and shards.latent != COPIED else allocated_bytes(halves, shards)
     if shards.latent != ABSORBED:
         return held
     source = mixer.q_lora_rank or hidden
@@ -40,8 +40,8 @@ def latent_bytes(
     kept = scheme if scheme is not None and scheme.format is WeightFormat.FP8 else None
     for outputs, inputs in ((latent, source), (hidden, latent)):
         stored, side = matrix_bytes(Matrix(Kind.ATTENTION, ("absorbed",), outputs, inputs), kept, size, shards)
-        held += allocated_bytes(stored) + side
-    return held + allocated_bytes(source * heads * mixer.qk_rope_head_dim * size)
+        held += allocated_bytes(stored, shards) + side
+    return held + allocated_bytes(source * heads * mixer.qk_rope_head_dim * size, shards)
 
 
 def _scheme(mixer: Mla, quant: QuantFacts | None, index: int) -> WeightScheme | None:

@@ -126,7 +126,7 @@ def _layer_bytes_cached(
         if isinstance(mixer, Mla):
             total.add(Kind.ATTENTION, latent_bytes(mixer, hidden, quant, shards, size, index))
     for (kind, _), stored in fused.items():
-        total.add(kind, allocated_bytes(stored, whole_segments=shards.whole_segments))
+        total.add(kind, allocated_bytes(stored, shards))
     return tuple(total.by_kind.items())
 
 
@@ -142,11 +142,10 @@ def _add_ends(
 ) -> None:
     rows = padded_vocab(facts.vocab_size, shards.tp)
     width = facts.embedding_dim or facts.hidden_size
-    whole = shards.whole_segments
     tied = facts.tie_word_embeddings or not facts.generative
     embedded = padded_vocab(facts.vocab_size, 1) if shards.whole_embedding else rows
     if first or (last and facts.tie_word_embeddings):
-        total.add(Kind.EMBEDDING, allocated_bytes(embedded * width * size, whole_segments=whole))
+        total.add(Kind.EMBEDDING, allocated_bytes(embedded * width * size, shards))
     if first:
         total.add(Kind.OTHER, facts.learned_positions * facts.hidden_size * size)
         total.add(
@@ -170,7 +169,7 @@ def _add_ends(
             head = Matrix(Kind.HEAD, ("lm_head",), rows, width, bias=facts.head_bias)
             scheme = scheme_for(quant, ("lm_head",), -1, experts=False) if quant is not None and quant.lm_head else None
             stored, side = matrix_bytes(head, scheme, size, shards)
-            total.add(Kind.HEAD, allocated_bytes(stored, whole_segments=whole) + side)
+            total.add(Kind.HEAD, allocated_bytes(stored, shards) + side)
 
 
 def _encoder_bytes(elements: float, quant: QuantFacts | None, size: int, shards: Shards) -> float:

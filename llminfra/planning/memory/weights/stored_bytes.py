@@ -68,20 +68,20 @@ def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int, shards: Shards)
 _MIB = 2**20
 
 
-def allocated_bytes(size: float, *, whole_segments: bool = False) -> float:
+def allocated_bytes(size: float, shards: Shards | None = None) -> float:
     """What one tensor of ``size`` bytes takes from PyTorch's caching allocator.
 
     Tensors of 10 MiB and more get their own segment in steps of 2 MiB; a rest of at most 1 MiB is not split off
     (``c10/cuda/CUDACachingAllocator.cpp``: kMinLargeAlloc, kRoundLarge, kSmallSize).
 
-    Args:
-        size: Bytes of the tensor.
-        whole_segments: Count what the device lacks, which is the segment; else what the allocator says is in use.
+    Nor is any rest where the loader says that tensors of that size are not split (``Shards.unsplit_mib``), and where
+    the engine counts what the device lacks, which is the segment (``Shards.whole_segments``).
     """
     if size < 10 * _MIB:
         return size
     segment = -(-size // (2 * _MIB)) * 2 * _MIB
-    return segment if whole_segments or segment - size <= _MIB else size
+    whole = shards is not None and (shards.whole_segments or 0 < shards.unsplit_mib * _MIB <= size)
+    return segment if whole or segment - size <= _MIB else size
 
 
 def padded_expert(part: Matrix, capability: int, *, triton: bool = True) -> Matrix:
