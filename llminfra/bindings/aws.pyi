@@ -126,8 +126,6 @@ from cdktf_cdktf_provider_aws.ecr_registry_scanning_configuration import *
 from cdktf_cdktf_provider_aws.ecr_repository import *
 from cdktf_cdktf_provider_aws.ecr_repository_creation_template import *
 from cdktf_cdktf_provider_aws.ecr_repository_policy import *
-from cdktf_cdktf_provider_aws.ecr_pull_through_cache_rule import *
-from cdktf_cdktf_provider_aws.ecr_repository import *
 from cdktf_cdktf_provider_aws.ecs_capacity_provider import *
 from cdktf_cdktf_provider_aws.ecs_cluster import *
 from cdktf_cdktf_provider_aws.ecs_cluster_capacity_providers import *

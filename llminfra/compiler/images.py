@@ -15,6 +15,7 @@ from llminfra.charts.images import chart_images
 from llminfra.charts.pins import chart_pin, image_pin
 from llminfra.compiler.releases.names import MONITORING_RELEASE
 from llminfra.compiler.releases.needs import Needs, needs_of
+from llminfra.compiler.releases.weights_copy import adapter_copies, copying_image, weights_copies
 from llminfra.planning.network.mirror import (
     chart_registry,
     full_name,
@@ -139,9 +140,7 @@ def _use(plan: Plan, source: str, used_by: tuple[str, ...]) -> ImageUse:
     elif mirror is not None:
         way = "cache" if mirror.caches(source.partition("/")[0]) else "copy"
         repository = repository_of(mirror, source)
-    return ImageUse(
-        source=source, pulled=pulled(platform, source), way=way, used_by=used_by, repository=repository
-    )
+    return ImageUse(source=source, pulled=pulled(platform, source), way=way, used_by=used_by, repository=repository)
 
 
 def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -158,6 +157,10 @@ def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
         yield _reference(endpoint.invocation), endpoint.name
         if endpoint.role == "decode":
             yield _pinned(pd_router().sidecar), endpoint.name
+    jobs = [*weights_copies(plan).values(), *(each for found in adapter_copies(plan).values() for each in found)]
+    for job in jobs:
+        copier = copying_image(job.endpoint)
+        yield _joined(copier.repository, copier.tag, copier.digest), job.name
     for router in plan.routers:
         yield _pinned(pd_router().proxy), router.name
         yield _pinned(pd_router().picker), router.name

@@ -99,7 +99,7 @@ def test_karpenter_pools_name_subnets_groups_and_a_pinned_image(releases):
         "${data.terraform_remote_state.network.outputs.private_subnet_us-east-1a}",
         "${data.terraform_remote_state.network.outputs.private_subnet_us-east-1b}",
     ]
-    assert pool["role"] == "${data.terraform_remote_state.cluster.outputs.karpenter_node_role}"
+    assert pool["instanceProfile"] == "${data.terraform_remote_state.cluster.outputs.karpenter_node_profile}"
     assert pool["capacityTypes"] == ["spot", "on-demand"]
     assert pool["limits"] == {"nodes": 8, "nvidia.com/gpu": 32}
     assert pool["disruption"]["consolidationPolicy"] == "WhenEmpty"

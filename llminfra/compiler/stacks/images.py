@@ -15,10 +15,10 @@ def images_stack(app: core.App, plan: Plan, mirror: ImageMirror) -> Built:
     scope = open_stack(app, plan, "images")
     make = scope.under("images")
     images = image_uses(plan)
-    names = {item.repository for item in (*images, *chart_uses(plan)) if item.repository is not None}
-    image_repositories(make, sorted(names))
+    names = {item.repository for item in images} | {item.repository for item in chart_uses(plan)}
+    image_repositories(make, sorted(name for name in names if name is not None))
     hosts = sorted({item.source.partition("/")[0] for item in images if item.way == "cache"})
-    credentials: dict[str, str] = {**mirror.credentials}
+    credentials = {str(host): secret for host, secret in mirror.credentials.items()}
     cache_rules(make, mirror.prefix, {host: credentials.get(host) for host in hosts})
     scope.finish()
     return Built("images", scope.stack)
