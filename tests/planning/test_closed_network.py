@@ -15,6 +15,7 @@ from llminfra import (
     ExistingNetwork,
     GpuPool,
     Image,
+    ImageMirror,
     Model,
     ModelBucket,
     Network,
@@ -28,6 +29,8 @@ MODEL = Model(id="Qwen/Qwen3-8B")
 BUCKET = ModelBucket(name="acme-weights")
 OWN = Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/vllm-openai", tag="v0.27.1")
 ABROAD = OWN.model_copy(update={"repository": OWN.repository.replace("us-east-1", "eu-west-1")})
+MIRROR = ImageMirror(registry="111122223333.dkr.ecr.us-east-1.amazonaws.com")
+HUB = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:ecr-pullthroughcache/hub-AbCdEf"
 THERE = ExistingNetwork(
     vpc_id="vpc-0123456789abcdef0",
     private_subnet_ids={"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1"},
@@ -35,10 +38,20 @@ THERE = ExistingNetwork(
 )
 
 
-def found(image: Image | None, network: Network | ExistingNetwork, *, bucket: bool = True) -> list[Diagnostic]:
+def found(
+    image: Image | None,
+    network: Network | ExistingNetwork,
+    *,
+    bucket: bool = True,
+    images: ImageMirror | None = None,
+    account: str | None = None,
+) -> list[Diagnostic]:
     chat = Endpoint(name="chat", model=MODEL, engine=VLLM(max_model_len=8192, image=image), on=POOL)
     storage = [BUCKET] if bucket else []
-    spec = Platform(name="p", region="us-east-1", network=network, pools=[POOL], storage=storage, endpoints=[chat])
+    spec = Platform(
+        name="p", region="us-east-1", network=network, pools=[POOL], storage=storage, endpoints=[chat],
+        images=images, account_id=account,
+    )  # fmt: skip
     try:
         return list(plan_platform(spec, today=dt.date(2026, 11, 23)).diagnostics)
     except SpecError as error:
@@ -72,6 +85,45 @@ def test_weights_of_the_hub_are_refused() -> None:
 @pytest.mark.parametrize("network", [Network(nat="single"), THERE], ids=["NAT", "a VPC of one's own"])
 def test_a_way_out_is_no_finding(network: Network | ExistingNetwork) -> None:
     assert not {"LLM_NET_28", "LLM_NET_29"} & {code for code, _ in said(None, network)}
+
+
+def test_with_a_mirror_nothing_is_out_of_reach() -> None:
+    assert said(None, Network(nat="none"), images=MIRROR) == []
+    assert said(ABROAD, Network(nat="none"), images=MIRROR, account="111122223333") == []
+
+
+@pytest.mark.parametrize(
+    ("images", "account", "path"),
+    [
+        (MIRROR.model_copy(update={"registry": MIRROR.registry.replace("us-east-1", "eu-west-1")}), None, "images.registry"),
+        (MIRROR, "444455556666", "images.registry"),
+        (MIRROR.model_copy(update={"pull_through": True, "credentials": {"docker.io": HUB}}), None, "images.credentials.docker.io"),
+    ],
+    ids=["another region", "another account", "a secret elsewhere"],
+)
+def test_a_mirror_out_of_reach_is_refused(images: ImageMirror, account: str | None, path: str) -> None:
+    assert said(OWN, Network(), images=images, account=account) == [("LLM_NET_30", path)]
+
+
+def test_a_mirror_of_another_account_is_fine_where_others_make_it() -> None:
+    shared = MIRROR.model_copy(update={"create": False})
+    assert said(None, Network(nat="none"), images=shared, account="444455556666") == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pull_through": True, "create": False},
+        {"credentials": {"docker.io": HUB}},
+        {"pull_through": True, "credentials": {"quay.io": HUB}},
+        {"prefix": "a-prefix-of-15x"},
+        {"registry": "quay.io"},
+    ],
+    ids=str,
+)
+def test_a_mirror_that_contradicts_itself_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(SpecError):
+        ImageMirror(**{"registry": MIRROR.registry, **wrong})  # type: ignore[arg-type]  # what a spec may hold
 
 
 def test_a_network_with_errors_has_no_further_ones() -> None:

@@ -123,7 +123,8 @@ def _check_image(spec: Spec, path: str, invocation: Invocation, platform: Platfo
         found=f"{invocation.image_repository} with nat='none'",
         expected=f"an image in ECR of {platform.region}, which an endpoint of the VPC reaches",
         fix="declare Platform(images=ImageMirror(…)) and copy what `llminfra images` lists; or copy this image and "
-        f"name it with image=Image(repository='{registry}/{name}', tag={invocation.image_tag!r}, …); or set nat='single'",
+        f"name it with image=Image(repository='{registry}/{name}', tag={invocation.image_tag!r}, …); or set "
+        "nat='single'",
         runtime_message=f'Failed to pull image "{invocation.image_repository}:{invocation.image_tag}": i/o timeout',
     )
 
