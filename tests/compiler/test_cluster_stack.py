@@ -34,6 +34,24 @@ def test_a_public_api_is_only_for_declared_addresses(synth):
     assert config["public_access_cidrs"] == ["198.51.100.0/24"]
 
 
+def test_terraform_reaches_the_private_api_from_the_vpc(synth):
+    """EKS's own group admits nodes alone: an apply of the releases would run into a timeout."""
+    wide = plans.cluster_plan(private_access_cidrs=("10.20.0.0/16", "10.99.0.0/24"))
+    for cluster, blocks in (
+        (wide, ["10.20.0.0/16", "10.99.0.0/24"]),
+        (plans.cluster_plan(private_access_cidrs=()), []),
+    ):
+        resources = synth(plans.plan(cluster=cluster, buckets=(), lustre=()))["cluster"]["resource"]
+        group = "${aws_eks_cluster.cluster.vpc_config[0].cluster_security_group_id}"
+        into = [
+            item
+            for item in resources["aws_vpc_security_group_ingress_rule"].values()
+            if item["security_group_id"] == group and "cidr_ipv4" in item
+        ]
+        assert sorted(item["cidr_ipv4"] for item in into) == blocks
+        assert all((item["from_port"], item["to_port"], item["ip_protocol"]) == (443, 443, "tcp") for item in into)
+
+
 def test_all_logs_are_kept_encrypted_and_the_group_comes_first(cluster):
     eks = cluster["aws_eks_cluster"]["cluster"]
     assert sorted(eks["enabled_cluster_log_types"]) == [

@@ -95,9 +95,17 @@ def test_with_a_mirror_nothing_is_out_of_reach() -> None:
 @pytest.mark.parametrize(
     ("images", "account", "path"),
     [
-        (MIRROR.model_copy(update={"registry": MIRROR.registry.replace("us-east-1", "eu-west-1")}), None, "images.registry"),
+        (
+            MIRROR.model_copy(update={"registry": MIRROR.registry.replace("us-east-1", "eu-west-1")}),
+            None,
+            "images.registry",
+        ),
         (MIRROR, "444455556666", "images.registry"),
-        (MIRROR.model_copy(update={"pull_through": True, "credentials": {"docker.io": HUB}}), None, "images.credentials.docker.io"),
+        (
+            MIRROR.model_copy(update={"pull_through": True, "credentials": {"docker.io": HUB}}),
+            None,
+            "images.credentials.docker.io",
+        ),
     ],
     ids=["another region", "another account", "a secret elsewhere"],
 )

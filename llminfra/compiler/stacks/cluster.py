@@ -24,7 +24,7 @@ from llminfra.constructs.cluster.karpenter_policies import karpenter_policies
 from llminfra.constructs.cluster.node_group import NodeGroup, node_group
 from llminfra.constructs.cluster.node_role import node_profile, node_role
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
-from llminfra.constructs.machines.node_security import node_security_group
+from llminfra.constructs.machines.node_security import api_access, node_security_group
 from llminfra.planning.plan import Plan
 
 _SYSTEM_LABELS = {POOL_LABEL: "system"}
@@ -47,6 +47,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
     nodes = node_security_group(
         make, vpc_id=network.vpc_id, vpc_cidr=plan.network.cidr, cluster_group_id=cluster.security_group_id
     )
+    api_access(make, cluster_group_id=cluster.security_group_id, cidrs=plan.eks.private_access_cidrs)
     own_cni_role = any(item.name == "vpc-cni" and item.role_policies for item in plan.eks.addons)
     instance_role = node_role(make, "node", with_cni_policy=not own_cni_role)
     identity = PodIdentity(
