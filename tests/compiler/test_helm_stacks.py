@@ -318,3 +318,11 @@ def test_an_endpoint_may_be_called_like_our_own_things(synth):
     stack = synth(plans.plan(plans.endpoint_plan(spec)))["serving"]
     assert stack["resource"]["helm_release"]["cluster"]["name"] == "cluster"
     assert stack["data"]["terraform_remote_state"]["cluster"]["backend"] == "local"
+
+
+def test_pods_on_spot_are_protected_until_they_serve(endpoints):
+    """On a capacity block that a node group holds, Karpenter has no say."""
+    startup = plans.assistant().startup
+    scheduling = _values(endpoints["assistant"])["scheduling"]
+    assert scheduling["protectedSeconds"] == startup.budget_s + startup.copy_patience_s
+    assert "protectedSeconds" not in _values(endpoints["chat"])["scheduling"]
