@@ -20,8 +20,8 @@ def check_zones(make: Maker, zones: Sequence[str], *, refused_ids: Sequence[str]
     conditions = [
         core.Postcondition(
             condition=f"${{length(setsubtract({names}, self.names)) == 0}}",
-            error_message=f"{_listed(f'setsubtract({names}, self.names)')} is no zone of this account, which has "
-            f"{_listed('self.names')}: name zones of the account as those of the network.",
+            error_message=f"This account has no zone {_listed(f'setsubtract({names}, self.names)')}: name zones of the "
+            "account as those of the network (aws ec2 describe-availability-zones).",
         )
     ]
     if refused_ids:
@@ -36,6 +36,7 @@ def check_zones(make: Maker, zones: Sequence[str], *, refused_ids: Sequence[str]
         aws.DataAwsAvailabilityZones,
         "zones",
         state="available",
+        filter=[aws.DataAwsAvailabilityZonesFilter(name="zone-name", values=sorted(zones))],
         lifecycle=core.TerraformResourceLifecycle(postcondition=conditions),
     )
 
