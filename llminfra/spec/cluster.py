@@ -36,6 +36,7 @@ class Cluster(Spec):
     """Blocks of the VPC, and of networks connected to it, that may reach the private endpoint: where Terraform, kubectl
     and pipelines run. ``None``: the VPC's own block; empty: nodes and pods alone."""
     system_nodes: SystemNodes = SystemNodes()
+    """CPU nodes for everything that needs no GPU."""
     autoscaler: Literal["karpenter", "cluster-autoscaler"] = "karpenter"
     """Who starts nodes of elastic pools."""
     log_days: Annotated[int, Field(ge=1, le=3653)] = 365
