@@ -13,13 +13,19 @@ from llminfra import (
     Diagnostic,
     Endpoint,
     ExistingNetwork,
+    Gateway,
     GpuPool,
     Image,
     ImageMirror,
     Model,
     ModelBucket,
     Network,
+    Observability,
+    Oidc,
     Platform,
+    Secret,
+    SlackAlerts,
+    SnsAlerts,
     SpecError,
 )
 from llminfra.planning import plan_platform
@@ -153,3 +159,27 @@ def test_a_batch_brings_its_runner() -> None:
     assert [item.path for item in caught.value.diagnostics] == ["batches.night.runner_image"]
     mended = spec.model_copy(update={"batches": (night.model_copy(update={"runner_image": OWN}),)})
     assert plan_platform(mended).ok
+
+
+def test_alerts_and_keys_over_the_internet_are_named() -> None:
+    chat = Endpoint(name="chat", model=MODEL, engine=VLLM(max_model_len=8192), on=POOL)
+    topic = SnsAlerts(topic_arn="arn:aws:sns:us-east-1:111122223333:alerts")
+    slack = SlackAlerts(webhook=Secret(name="slack"), channel="#llm")
+    login = Oidc(issuer="https://login.example.com", audiences=["llm"], jwks_uri="https://login.example.com/keys")
+    door = Gateway(
+        name="llm", endpoints=[chat], oidc=login, hostname="llm.example.com",
+        certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+    )  # fmt: skip
+    spec = Platform(
+        name="p", region="us-east-1", network=Network(nat="none"), pools=[POOL], storage=[BUCKET], endpoints=[chat],
+        gateways=[door], observability=Observability(receivers=[topic, slack]), images=MIRROR,
+    )  # fmt: skip
+    plan = plan_platform(spec, today=dt.date(2026, 11, 23))
+    found = [(item.code, item.path) for item in plan.diagnostics if item.code == "LLM_NET_31"]
+    assert found == [
+        ("LLM_NET_31", "observability.receivers[1]"),
+        ("LLM_NET_31", "gateways.llm.oidc.jwks_uri"),
+    ]
+    assert {"sns", "secretsmanager"} <= set(plan.network.interface_endpoints)
+    open_spec = spec.model_copy(update={"network": Network()})
+    assert not [item for item in plan_platform(open_spec).diagnostics if item.code == "LLM_NET_31"]

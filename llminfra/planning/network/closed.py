@@ -64,6 +64,37 @@ def check_closed_network(
             )
     if cluster is not None and platform.images is None:
         _warn_of_controllers(platform, findings)
+    if cluster is not None:
+        _warn_of_others(platform, network, findings)
+
+
+def _warn_of_others(platform: Platform, network: Network, findings: Findings) -> None:
+    """Who is told and asked over the internet; a proxy or a connected network may lead there."""
+    receivers = platform.observability.receivers if platform.observability is not None else ()
+    for index, receiver in enumerate(receivers):
+        if receiver.kind != "sns":
+            findings.warning(
+                "LLM_NET_31",
+                network,
+                f"observability.receivers[{index}]",
+                f"alerts go to {receiver.kind} over the internet, and this network has no way there: nobody hears them",
+                found=f"{receiver.kind} with nat='none'",
+                expected="SnsAlerts(…): SNS has an endpoint in the VPC, and passes alerts on",
+                fix="use SnsAlerts(…), and subscribe whoever shall hear",
+                runtime_message="Notify for alerts failed",
+            )
+    for gateway in platform.gateways:
+        if not gateway.broken and gateway.oidc is not None:
+            findings.warning(
+                "LLM_NET_31",
+                gateway,
+                f"gateways.{gateway.name}.oidc.jwks_uri",
+                "Envoy fetches the keys of the issuer, and this network has no way to the internet: no token is good",
+                found=f"{gateway.oidc.jwks_uri} with nat='none'",
+                expected="an issuer in the VPC or in a network that is connected to it",
+                fix="publish the keys where the VPC reaches them, and waive this; or give tenants an api_key",
+                runtime_message="Jwks remote fetch is failed",
+            )
 
 
 def _check_mirror(platform: Platform, mirror: ImageMirror, findings: Findings) -> None:

@@ -113,6 +113,20 @@ RULES = (
         ),
     ),
     emitted(
+        "LLM_NET_31",
+        "A closed network reaches those that it tells and asks",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Slack, PagerDuty and most issuers of tokens are on the internet. Alerts would be lost without a word, and "
+        "every caller with a token would be turned away.",
+        fix="let alerts go to SNS, and have the issuer's keys where the VPC reaches them; waive it where a proxy or a "
+        "connected network leads there",
+        source=(
+            "Amazon SNS Developer Guide: creating an Amazon VPC endpoint for Amazon SNS",
+            "Envoy documentation: JWT authentication, remote JWKS",
+        ),
+    ),
+    emitted(
         "LLM_CAP_20",
         "Instance types exist",
         looks_at=_PLAN,
