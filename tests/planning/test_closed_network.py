@@ -119,6 +119,12 @@ def test_a_mirror_out_of_reach_is_refused(images: ImageMirror, account: str | No
     assert said(OWN, Network(), images=images, account=account) == [("LLM_NET_30", path)]
 
 
+def test_a_cache_does_not_fetch_for_a_closed_network() -> None:
+    cached = MIRROR.model_copy(update={"pull_through": True})
+    assert said(None, Network(nat="none"), images=cached) == [("LLM_NET_29", "images.pull_through")]
+    assert said(None, Network(nat="single"), images=cached) == []
+
+
 def test_a_mirror_of_another_account_is_fine_where_others_make_it() -> None:
     shared = MIRROR.model_copy(update={"create": False})
     assert said(None, Network(nat="none"), images=shared, account="444455556666") == []

@@ -64,6 +64,19 @@ def check_closed_network(
             )
     if cluster is not None and platform.images is None:
         _warn_of_controllers(platform, findings)
+    if platform.images is not None and platform.images.pull_through:
+        findings.warning(
+            "LLM_NET_29",
+            platform.images,
+            "images.pull_through",
+            "ECR fetches nothing for a pull that comes through an endpoint of the VPC: the first pull of each image "
+            "must come from elsewhere",
+            found="pull_through=True with nat='none'",
+            expected="images that are there before a node asks for them",
+            fix="pull what `llminfra images` marks with cache once from a machine with a way out, and waive this; or "
+            "leave pull_through out and copy everything",
+            runtime_message="ImagePullBackOff",
+        )
     if cluster is not None:
         _warn_of_others(platform, network, findings)
 

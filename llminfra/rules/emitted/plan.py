@@ -95,10 +95,14 @@ RULES = (
         looks_at=_PLAN,
         why="Karpenter, Prometheus, device plugins and operators come from public registries. A mirror that only "
         "containerd is told of does not help with ECR: the kubelet looks up credentials by the name of the image, "
-        "which stays that of its publisher. So names change, by ImageMirror(…), or there is a route made elsewhere.",
+        "which stays that of its publisher. So names change, by ImageMirror(…), or there is a route made elsewhere. "
+        "Cache rules alone do not help: through an endpoint of the VPC, ECR fetches nothing that it lacks.",
         fix="declare Platform(images=ImageMirror(…)) and copy what `llminfra images` lists, or set nat='single'; waive "
         "it where a route is made elsewhere",
-        source=("Amazon EKS User Guide: deploy private clusters with limited internet access",),
+        source=(
+            "Amazon EKS User Guide: deploy private clusters with limited internet access",
+            "Amazon ECR User Guide: interface VPC endpoints, considerations",
+        ),
     ),
     emitted(
         "LLM_NET_30",
