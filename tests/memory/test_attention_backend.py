@@ -1,4 +1,4 @@
-"""FlashInfer's workspace lies beside the budget where vLLM takes FlashInfer."""
+"""FlashInfer's workspace lies beside the budget, or in the estimate for graphs, where vLLM takes FlashInfer."""
 
 import pytest
 
@@ -26,13 +26,31 @@ def explained(**fields: object) -> tuple[str, ...]:
         ({"gpu": "T4-16GB"}, False),
         ({"gpu": "V100-32GB", "engine_version": "0.13.0"}, False),
         ({"gpu": "B200-180GB", "model": "deepseek-ai/DeepSeek-V3.1"}, False),
-        ({"gpu": "B200-180GB", "model": "openai/gpt-oss-120b"}, True),
+        ({"gpu": "B200-180GB", "model": "openai/gpt-oss-120b", "engine_version": "0.13.0"}, True),
         ({"gpu": "T4-16GB", "model": "openai/gpt-oss-20b", "engine_version": "0.13.0"}, False),
         ({"gpu": "B200-180GB", "engine": "sglang", "engine_version": "0.5.23"}, False),
     ],
 )
 def test_flashinfer_is_taken_where_the_release_takes_it(fields: dict[str, object], taken: bool) -> None:
     assert (LINE in explained(**fields)) is taken
+
+
+@pytest.mark.parametrize(
+    ("fields", "outside"),
+    [
+        ({}, False),
+        ({"enforce_eager": True}, True),
+        ({"speculative_tokens": 3}, True),
+        ({"engine_version": "0.19.0"}, True),
+    ],
+)
+def test_the_estimate_for_whole_graphs_includes_it(fields: dict[str, object], outside: bool) -> None:
+    model = {"model": "Qwen/Qwen3.6-35B-A3B", "gpu": "RTX-PRO-6000-Blackwell-96GB", "engine_version": "0.24.0"}
+    wide = {**model, "max_num_seqs": 1, "kv_cache_dtype": "fp8", **fields}
+    lines = explained(**wide)
+    assert (LINE in lines) is outside
+    graphs = next(line for line in lines if line.startswith("CUDA graphs"))
+    assert (float(graphs.split()[2]) > 0.38) is not outside
 
 
 def test_a_start_that_ran_out_of_memory_for_it_is_refused() -> None:

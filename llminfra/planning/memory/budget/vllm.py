@@ -22,7 +22,7 @@ from llminfra.planning.memory.peak.overhead import (
     nccl_before_baseline_gib,
     non_torch_gib,
 )
-from llminfra.planning.memory.releases.attention_backend import flashinfer_gib
+from llminfra.planning.memory.releases.attention_backend import captures_attention, flashinfer_gib
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.releases.model_runner import sampler_state_bytes
 from llminfra.planning.memory.releases.settings import Settings
@@ -153,6 +153,8 @@ def beside_gib(
     ``activation`` is what the budget sets aside for the profiling run, which later steps may use, too.
     """
     states = sampler_state_bytes(facts, profile, settings) / GIB
+    workspace = flashinfer_gib(facts, profile, settings, gpu)
+    reserved = profile.reserves_cuda_graphs and captures_attention(profile, settings, gpu, workspace)
     later = batch.sequences * facts.vocab_size * SAMPLER_BYTES["flashinfer"] / GIB if profile.warms_up_sampler else 0.0
     return {
         "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
@@ -161,7 +163,7 @@ def beside_gib(
         "counts for penalties": 0.0 if profile.counts_consumed else states,
         "warming up the sampler": max(0.0, later - activation),
         "fragments of MXFP4 kernels": _fragments_gib(settings, profile, gpu),
-        "FlashInfer's workspace": flashinfer_gib(facts, profile, settings, gpu),
+        "FlashInfer's workspace": 0.0 if reserved else workspace,
     }
 
 

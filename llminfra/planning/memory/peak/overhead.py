@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
+from llminfra.planning.memory.releases.attention_backend import captures_attention, flashinfer_gib
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.releases.settings import Settings
 
@@ -99,7 +100,10 @@ def _sizes_up_to(largest: int, profile: EngineProfile) -> int:
 
 
 def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
-    """Captured graphs: a little for each layer and captured batch size, and buffers of the largest whole graph."""
+    """Captured graphs: a little for each layer and captured batch size, and buffers of the largest whole graph.
+
+    An estimate inside the budget includes the workspace that the trial of the first whole graph makes.
+    """
     if settings.eager:
         return 0.0
     table = engine_data()["overheads"]
@@ -116,6 +120,10 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
         parts = table["graph_mib_hopper"] + (table["graph_mib_experts"] if facts.is_moe else 0)
         buffers = parts * largest / table["graph_mib_at_size"]
     held = (nodes + buffers) / 1024
+    workspace = flashinfer_gib(facts, profile, settings, gpu)
+    if not captures_attention(profile, settings, gpu, workspace):
+        return float(held)
+    held += workspace if profile.reserves_cuda_graphs else 0.0
     if profile.graph_transient_kib and facts.is_hybrid and not profile.runs_v2:
         held = max(held, profile.graph_transient_kib * settings.max_num_batched_tokens / 2**20)
     return float(held)

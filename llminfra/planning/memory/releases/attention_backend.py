@@ -12,7 +12,10 @@ TURING, AMPERE, HOPPER = 75, 80, 90
 
 
 def flashinfer_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
-    """GiB of FlashInfer's workspace, which comes beside the budget; 0 where other kernels are taken.
+    """GiB of FlashInfer's workspace; 0 where other kernels are taken.
+
+    It is made with the first attention metadata, which is after the profiling run, so it comes beside the budget. Where
+    the budget holds an estimate for whole graphs, their trial makes it, and it is part of that estimate.
 
     Args:
         facts: The model; latent attention has kernels of its own.
@@ -33,3 +36,20 @@ def flashinfer_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     turing = TURING <= gpu.capability < AMPERE and profile.version < (parse_version(rules["turing_until"]) or ())
     quantized = settings.kv_cache_dtype.startswith("fp8") and gpu.capability >= AMPERE and gpu.capability != HOPPER
     return float(rules["workspace_mib"]) / 1024 if datacenter or turing or quantized else 0.0
+
+
+def captures_attention(profile: EngineProfile, settings: Settings, gpu: Gpu | None, workspace: float) -> bool:
+    """Whether attention takes part where graphs are captured, as it does in whole graphs of decoding.
+
+    FlashInfer's own kernels capture one token of each sequence, so drafts leave graphs in pieces; those of
+    TensorRT-LLM, on the data centre's Blackwell, capture several (``get_cudagraph_support`` of flashinfer.py). The
+    second runner prepares attention for pieces, too.
+    """
+    if settings.eager or not profile.full_graphs:
+        return False
+    return (
+        not workspace
+        or not settings.drafted
+        or profile.runs_v2
+        or (gpu is not None and gpu.capability // 10 == BLACKWELL)
+    )
