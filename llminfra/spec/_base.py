@@ -32,6 +32,7 @@ from pydantic_core.core_schema import (
 from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.spec._expectations import refused
 from llminfra.spec._near_values import plain_letters
+from llminfra.spec._salvage import what_is_lost
 from llminfra.spec._shape_errors import looks_like_credential, shape_diagnostics
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
@@ -114,6 +115,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
     _broken: bool = PrivateAttr(default=False)
     _reported: bool = PrivateAttr(default=False)
     _unchecked: bool = PrivateAttr(default=False)
+    _doubtful: frozenset[str] = PrivateAttr(default=frozenset())
 
     def __init__(self, **data: Any) -> None:
         if _collector.get() is not None:
@@ -199,36 +201,24 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def _salvage(self, data: dict[str, Any], error: ValidationError) -> None:
-        """Keep what is valid: without the bad items of a list, or else without the bad fields, or else unchecked."""
-        bad_fields: set[str] = set()
-        bad_items: set[tuple[str, int]] = set()
-        for item in error.errors(include_input=False, include_url=False):
-            match item["loc"]:
-                case (str(field), int(index), *_) if isinstance(data.get(field), list):
-                    bad_items.add((field, index))
-                case (field, *_):
-                    bad_fields.add(str(field))
-        known = {key: value for key, value in data.items() if key in type(self).model_fields}
-        good = {key: value for key, value in known.items() if key not in bad_fields}
-        pruned = {
-            key: [each for index, each in enumerate(value) if (key, index) not in bad_items]
-            if isinstance(value, list)
-            else value
-            for key, value in good.items()
-        }
-        listed = {field for field, _ in bad_items}
-        for attempt in (pruned, {key: value for key, value in good.items() if key not in listed}):
+        """Keep what is valid, or else leave the object unchecked."""
+        lost = what_is_lost(type(self), data, error)
+        for attempt in lost.attempts:
             try:
                 self._initialize(attempt)
             except ValidationError:
                 continue
-            return
-        built = type(self).model_construct(**good)
-        object.__setattr__(self, "__dict__", built.__dict__)
-        object.__setattr__(self, "__pydantic_fields_set__", built.model_fields_set)
-        object.__setattr__(self, "__pydantic_extra__", None)
-        object.__setattr__(self, "__pydantic_private__", dict(built.__pydantic_private__ or {}))
-        self._unchecked = True
+            break
+        else:
+            built = type(self).model_construct(**lost.kept)
+            object.__setattr__(self, "__dict__", built.__dict__)
+            object.__setattr__(self, "__pydantic_fields_set__", built.model_fields_set)
+            object.__setattr__(self, "__pydantic_extra__", None)
+            object.__setattr__(self, "__pydantic_private__", dict(built.__pydantic_private__ or {}))
+            self._unchecked = True
+        if lost.own_name is not None:
+            self.__dict__["name"] = lost.own_name
+        self._doubtful = lost.fields
 
     @property
     def origin(self) -> tuple[str, int] | None:
@@ -252,6 +242,11 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
     def unchecked(self) -> bool:
         """Whether so much was wrong that fields may be missing or invalid; such an object cannot be planned."""
         return self._unchecked
+
+    @property
+    def doubtful(self) -> frozenset[str]:
+        """Fields that shape errors leave open: their value is a default, or what is left of a list."""
+        return self._doubtful
 
     @property
     def has_keys(self) -> bool:

@@ -28,6 +28,7 @@ from llminfra.spec._expectations import (
 from llminfra.spec._field_docs import field_phrase
 from llminfra.spec._field_hints import fix_for_unknown
 from llminfra.spec._near_values import near_value
+from llminfra.spec._salvage import contradicting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,8 +125,7 @@ def _together(item: ErrorDetails, cls: type[BaseModel], data: Mapping[str, Any])
     """Fields that contradict one another: only they are shown."""
     context = item.get("ctx") or {}
     message = item["msg"].removeprefix("Value error, ")
-    fields = context.get("fields") if item["type"] == REFUSED else None
-    fields = fields or [name for name in cls.model_fields if re.search(rf"\b{name}\b", message)]
+    fields = contradicting(cls, item)
     shown = [assignment(name, show(data[name])) for name in fields if name in data]
     either = enumerated(list(fields)) or cls.__name__
     found = ", ".join(shown) or (f"no {either}" if len(fields) > 1 else f"{cls.__name__} as it is")

@@ -195,7 +195,7 @@ def test_two_platforms_do_not_create_one_bucket(tmp_path: Path) -> None:
     assert "acme-weights-us-west-2" in found.fix
     assert not load_all([spec(tmp_path, text.format("there"))]).diagnostics
     unnamed = text.format("bucket").replace("name='two'", "name='Two!'")
-    assert [item.code for item in load_all([spec(tmp_path, unnamed)]).diagnostics] == ["LLM_SPEC_1"]
+    assert [item.code for item in load_all([spec(tmp_path, unnamed)]).diagnostics] == ["LLM_SPEC_1", "LLM_SPEC_4"]
 
 
 def test_a_mistyped_import_is_corrected(tmp_path: Path) -> None:
