@@ -53,7 +53,7 @@ def load(path: Path) -> Loaded:
     if not platforms and not diagnostics:
         diagnostics = [_no_platform(path)]
     sound = sound_parts(platforms)
-    return Loaded(sound, (*diagnostics, *_same_buckets(sound)))
+    return Loaded(sound, (*diagnostics, *_same_buckets(sound)), tuple(platforms))
 
 
 def load_all(paths: Iterable[Path]) -> Loaded:
@@ -65,7 +65,8 @@ def load_all(paths: Iterable[Path]) -> Loaded:
     parts = [load(path) for path in dict.fromkeys(paths)]
     platforms = tuple(platform for part in parts for platform in part.platforms)
     diagnostics = [item for part in parts for item in part.diagnostics]
-    return Loaded(platforms, (*diagnostics, *_same_names(platforms)))
+    declared = tuple(platform for part in parts for platform in part.declared)
+    return Loaded(platforms, (*diagnostics, *_same_names(platforms)), declared)
 
 
 def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:

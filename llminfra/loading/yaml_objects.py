@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,8 @@ from llminfra.loading.yaml_types import (
 )
 from llminfra.spec._base import Spec, collecting
 from llminfra.spec._expectations import written_as_yaml
-from llminfra.spec._shape_errors import looks_like_credential
+from llminfra.spec._near_values import nearest
+from llminfra.spec._shape_errors import MISSING, looks_like_credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,10 +69,12 @@ class Builder:
         self._report.repeated(tree, path)
         values: dict[str, object] = dict(given or {})
         unresolved: set[str] = set()
+        meant: set[str] = set()
         for key, each in tree.items.items():
             info = cls.model_fields.get(key)
             if info is None:
-                self._report.unknown_key(key, tree, path, _known(cls), cls)
+                if not self._report.cut_number(key, tree, path):
+                    meant.update(self._report.unknown_key(key, tree, path, _known(cls), cls))
                 continue
             value = self._value(info.annotation, each, join(path, key))
             if value is _UNRESOLVED:
@@ -84,7 +86,7 @@ class Builder:
         base = _base(cls, values)
         for item in found:
             field = item.path.removeprefix(base).removeprefix(".").partition(".")[0]
-            if field not in unresolved:
+            if field not in unresolved and not (item.code == MISSING and field in meant):
                 self._report.moved(item, base, path, tree)
         return built.at(self._report.file, tree.line, partial(key_line, tree), path)
 
@@ -178,7 +180,7 @@ class Builder:
         return None
 
     def _no_such_kind(self, label: Tree, path: str, line: int, kinds: list[str]) -> None:
-        close = get_close_matches(label.text, kinds, n=1) if isinstance(label, Scalar) else []
+        close = nearest(label.text, kinds) if isinstance(label, Scalar) else ""
         self._report.add(
             "LLM_SPEC_1",
             path,
@@ -186,7 +188,7 @@ class Builder:
             "there is no such kind",
             found=show(label),
             expected=" or ".join(kinds),
-            fix=f"did you mean {close[0]!r}?" if close else f"write one of: {', '.join(kinds)}",
+            fix=f"did you mean {close!r}?" if close else f"write one of: {', '.join(kinds)}",
         )
 
 

@@ -32,6 +32,7 @@ from pydantic_core.core_schema import (
 from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.spec._expectations import refused
 from llminfra.spec._near_values import plain_letters
+from llminfra.spec._numbers import no_truth_values
 from llminfra.spec._salvage import what_is_lost
 from llminfra.spec._shape_errors import looks_like_credential, shape_diagnostics
 
@@ -95,7 +96,7 @@ def watching() -> "Iterator[list[Spec]]":
         _watcher.reset(token)
 
 
-class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by their fields
+class Spec(BaseModel):
     """Base of all declared types.
 
     ``extra="forbid"`` because a mistyped field must be an error, not a silently ignored wish; ``frozen`` because a
@@ -104,7 +105,12 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
     # defer_build: a validator is compiled when its type is first used, which halves the import.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, defer_build=True
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,
+        defer_build=True,
+        allow_inf_nan=False,
     )
     spec_section: ClassVar[str] = ""
     """Plural under which objects of this kind appear in a spec path, for example ``pools``."""
@@ -162,7 +168,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
         token = _enclosed.set(True)
         try:
-            return no_info_wrap_validator_function(take, handler(source))
+            return no_info_wrap_validator_function(take, no_truth_values(handler(source)))
         finally:
             _enclosed.reset(token)
 
@@ -199,6 +205,10 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
         if not isinstance(other, Spec):
             return NotImplemented
         return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        """By what it is called: fields may be mappings, and specs keep declarations in sets and caches."""
+        return hash((type(self), str(self.__dict__.get("name")), str(self.__dict__.get("id"))))
 
     def _salvage(self, data: dict[str, Any], error: ValidationError) -> None:
         """Keep what is valid, or else leave the object unchecked."""

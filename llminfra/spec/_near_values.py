@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 
 # Fields of a crontab line: minute, hour, day of month, month, day of week.
 _CRONTAB_FIELDS = 5
@@ -14,6 +15,17 @@ def plain_letters(value: str) -> str:
     """Lower case without accents: ``Größe`` is ``grosse``."""
     split = unicodedata.normalize("NFKD", value.casefold())
     return "".join(mark for mark in split if not unicodedata.combining(mark))
+
+
+_ALIKE = 0.65
+"""Above it ``max_len`` is ``max_model_len``, below it are words with some letters in common."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was meant, upper case or lower; empty: none is near."""
+    folded = {each.casefold(): each for each in known}
+    close = get_close_matches(word.casefold(), folded, n=1, cutoff=_ALIKE)
+    return folded[close[0]] if close else ""
 
 
 def near_value(value: str, pattern: str) -> str:

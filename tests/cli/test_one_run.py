@@ -1,5 +1,7 @@
 """Every finding comes in one run: what is wrong with one object says nothing of the others."""
 
+import json
+
 import pytest
 
 from llminfra.cli.main import main
@@ -22,3 +24,65 @@ def test_a_bad_network_and_a_bad_pool_hide_no_finding_of_the_endpoint(tmp_path, 
     printed = capsys.readouterr().err
     assert [code for code in ("LLM_SPEC_1", "LLM_CAP_20", "LLM_FIT_4 ", "LLM_FIT_43") if code not in printed] == []
     assert not (tmp_path / "out").exists()
+
+
+def findings(tmp_path, capsys, text, name="spec.py"):
+    """Code and path of every finding of a spec that fails."""
+    spec = tmp_path / name
+    spec.write_text(text, encoding="utf-8")
+    assert main(["plan", str(spec), "--json"]) == 1
+    return [(item["code"], item["path"]) for item in json.loads(capsys.readouterr().out)["diagnostics"]]
+
+
+BROKEN = """
+from llminfra import VLLM, Autoscaling, Endpoint, GpuPool, Model, Platform
+pool = GpuPool(name="l4", instance_types=["g6.13xlarge"], nodes=(3, 1))
+platform = Platform(name="x", reigon="us-east-1", pools=[pool])
+def add(name, model, replicas=1, **engine):
+    platform.add(Endpoint(name=name, model=model, engine=VLLM(**engine), on=pool, replicas=replicas))
+add("Chat!", Model(id="acme/zebra", quantization="fp9"), max_model_len="many")
+add("long", Model(id="Qwen/Qwen3-8B"), max_model_len=999_999)
+add("few", Model(id="acme/yak"), replicas=Autoscaling(min=5, max=2))
+"""
+
+
+def test_what_stands_of_broken_objects_is_judged_in_the_same_run(tmp_path, capsys):
+    assert sorted(findings(tmp_path, capsys, BROKEN)) == [
+        ("LLM_CAP_20", "pools.l4.instance_types[0]"),
+        ("LLM_FIT_3", "endpoints.Chat!.model.id"),
+        ("LLM_FIT_3", "endpoints.few.model.id"),
+        ("LLM_FIT_4", "endpoints.long.engine.max_model_len"),
+        ("LLM_SPEC_1", "endpoints.Chat!.engine.max_model_len"),
+        ("LLM_SPEC_1", "endpoints.Chat!.model.quantization"),
+        ("LLM_SPEC_1", "endpoints.Chat!.name"),
+        ("LLM_SPEC_1", "endpoints.few.replicas"),
+        ("LLM_SPEC_1", "pools.l4"),
+        ("LLM_SPEC_2", "platforms.x.reigon"),
+    ]
+
+
+def test_a_yaml_spec_is_judged_alike_and_in_its_own_words(tmp_path, capsys):
+    text = """
+name: x
+pools: {l4: {instance_types: [g6.13xlarge], nodes: [3, 1]}}
+endpoints:
+  chat: {model: {id: acme/zebra}, engine: {kind: vllm, max_model_len: many}, on: l4}
+  other: {model: {id: acme/yak}, engine: {kind: vllm}, on: nowhere}
+"""
+    found = findings(tmp_path, capsys, text, "spec.yaml")
+    assert {code for code, _ in found} == {"LLM_SPEC_3", "LLM_SPEC_1", "LLM_CAP_20", "LLM_FIT_3", "LLM_REF_3"}
+    assert main(["plan", str(tmp_path / "spec.yaml")]) == 1
+    assert "Model(" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pools", ["pool", "{'l4': pool}", "(each for each in [pool])", "5"])
+def test_pools_that_cannot_be_read_are_not_told_as_missing(tmp_path, capsys, pools):
+    text = SPEC.replace("/33", "/16").replace("g6.13xlarge", "g6.12xlarge").replace("pools=[pool]", f"pools={pools}")
+    assert "LLM_REF_1" not in [code for code, _ in findings(tmp_path, capsys, text)]
+
+
+def test_a_region_that_there_is_not_has_no_followers(tmp_path, capsys):
+    text = SPEC.replace("us-east-1", "us-eats-1").replace("g6.13xlarge", "g6.12xlarge").replace("/33", "/16")
+    codes = [code for code, _ in findings(tmp_path, capsys, text)]
+    assert "LLM_NET_22" in codes
+    assert "LLM_CAP_29" not in codes

@@ -350,3 +350,38 @@ def test_a_bucket_of_two_platforms_is_told_in_the_words_of_the_file(
     assert item.code == "LLM_SPEC_4"
     assert fix in item.fix
     assert item.line == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "fix"),
+    [
+        ("engine: {kind: vllm, max_model_len: 32,768}", "endpoints.chat.engine.max_model_len", "write max_model_len: 32768"),
+        ("engine: {kind: vLLM}", "endpoints.chat.engine.kind", "did you mean 'vllm'?"),
+        ("engine: VLLM", "endpoints.chat.engine", "did you mean 'vllm'?"),
+        ("engine: {kind: vllm, max_model_len: true}", "endpoints.chat.engine.max_model_len", None),
+        ("engine: {kind: vllm, tensor_parallel_size: 2}", "endpoints.chat.engine.tensor_parallel_size", None),
+    ],
+)  # fmt: skip
+def test_slips_of_yaml_are_one_finding_with_what_was_meant(tmp_path, line, path, fix):
+    text = f"""name: x
+region: us-east-1
+pools: {{l4: {{instance_types: [g6.xlarge]}}}}
+endpoints:
+  chat:
+    model: {{id: Qwen/Qwen3-8B}}
+    on: l4
+    {line}
+"""
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    (found,) = load(file).diagnostics
+    assert (found.path, found.line) == (path, 8)
+    assert fix is None or found.fix == fix
+    assert "(" not in found.fix
+
+
+def test_a_file_of_another_kind_is_not_sent_to_the_state(tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_text("apiVersion: v1\nkind: ConfigMap\n", encoding="utf-8")
+    fixes = {item.path: item.fix for item in load(file).diagnostics}
+    assert "state" not in fixes["kind"]

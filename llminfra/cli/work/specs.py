@@ -27,8 +27,8 @@ def plan_specs(paths: Sequence[Path]) -> tuple[Plan, ...]:
     loaded = load_all(paths)
     found: list[Diagnostic] = list(loaded.diagnostics)
     plans = []
+    several = len(loaded.declared) > 1
     for platform in loaded.platforms:
-        several = len(loaded.platforms) > 1
         try:
             plan = plan_platform(platform)
         except SpecError as error:
@@ -36,6 +36,11 @@ def plan_specs(paths: Sequence[Path]) -> tuple[Plan, ...]:
         else:
             found += of_platform(plan.diagnostics, platform.name if several else "")
             plans.append(plan)
+    if errors(loaded.diagnostics):
+        from llminfra.planning.unplanned import check_unplanned  # only on failure
+
+        for platform in loaded.declared:
+            found += of_platform(check_unplanned(platform), platform.name if several else "")
     if errors(found):
         raise SpecError(_without_consequences(_unique(found), loaded.diagnostics))
     return tuple(plans)

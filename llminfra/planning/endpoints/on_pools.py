@@ -82,6 +82,17 @@ def _plan_roles(
     return found
 
 
+def check_without_pool(endpoint: Endpoint, findings: Findings) -> None:
+    """What is wrong with an endpoint wherever it runs: what is wrong with its pool says nothing of the rest."""
+    facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
+    check_literals(endpoint, findings)
+    check_untold(endpoint, findings)
+    if facts is not None:
+        settings = engine_settings(endpoint.engine, release)
+        check_step(endpoint, settings, findings)
+        check_length(endpoint, facts, settings, findings)
+
+
 def _plan_endpoint(
     endpoint: Endpoint,
     pool: PoolPlan | None,
@@ -92,14 +103,7 @@ def _plan_endpoint(
     role: Role | None = None,
 ) -> EndpointPlan | None:
     if pool is None:
-        # What is wrong with the pool says nothing of the rest.
-        facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
-        check_literals(endpoint, findings)
-        check_untold(endpoint, findings)
-        if facts is not None:
-            settings = engine_settings(endpoint.engine, release)
-            check_step(endpoint, settings, findings)
-            check_length(endpoint, facts, settings, findings)
+        check_without_pool(endpoint, findings)
         return None
     serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=lustre, role=role), findings)
     if serving is None:

@@ -72,6 +72,8 @@ def _placeholder(platform: Platform) -> NetworkPlan:
 
 def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
     known = regions.zones(platform.region)
+    if not known and "region" in platform.doubtful:
+        return None
     if not known:
         findings.error(
             "LLM_NET_22",

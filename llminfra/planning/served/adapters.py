@@ -50,7 +50,7 @@ def plan_adapters(
                 fix="rename it",
             )
         taken[adapter.name] = f"adapter {index}"
-        if adapter.bucket not in platform.storage:
+        if adapter.bucket not in platform.storage and "storage" not in platform.doubtful:
             findings.error(
                 "LLM_REF_2",
                 endpoint,

@@ -58,15 +58,13 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     if engine is None:
         return None
     check_step(endpoint, engine, findings)
-    if not check_length(endpoint, facts, engine, findings):
-        return None
+    sound = check_length(endpoint, facts, engine, findings)
     options = options_of(endpoint, release)
     case = counted(memory_case(endpoint, facts, engine, site.pool.gpu), facts, options, endpoint.engine.env)
     check_media(endpoint, facts, release, findings)
-    if not check_options(endpoint, facts, options, findings):
-        return None
+    sound = check_options(endpoint, facts, options, findings) and sound
     adapters = plan_adapters(endpoint, site.platform, findings, place=site.place)
-    if adapters is None:
+    if adapters is None or not sound:  # of another length, or another model, no memory is computed
         return None
     question = Question(
         endpoint=endpoint,
