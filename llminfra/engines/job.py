@@ -75,6 +75,6 @@ class EngineAdapter(Protocol):
         """The container that serves the job."""
         ...
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """What the user asked for that the pinned version does not know."""
         ...

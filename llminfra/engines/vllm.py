@@ -33,6 +33,7 @@ from llminfra.spec.engines.vllm import VLLM, Modality
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
+    from llminfra.spec.endpoint import Endpoint
 
 # vllm-project/vllm vllm/config/lora.py: MaxLoRARanks (releases before 0.12 lack 1, and the oldest 320 and 512).
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 512)
@@ -80,10 +81,9 @@ class VllmAdapter:
             kernel_folders=("vllm/torch_compile_cache", "vllm/flashinfer_autotune_cache", *LIBRARY_KERNELS),
         )
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` and ``VLLM_*`` variables in ``env`` that the version lacks."""
-        engine, release = engine_of(job, VLLM)
-        return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="VLLM_")
+        return unknown_options(endpoint, release, own_env="VLLM_")
 
 
 def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[str]:

@@ -49,7 +49,12 @@ def _is_planned(endpoint: Endpoint) -> bool:
 def _check_endpoint(endpoint: Endpoint, index: int, findings: Findings) -> None:
     given = endpoint.__dict__
     model, engine = given.get("model"), given.get("engine")
-    if not isinstance(model, Model) or _refused(endpoint, "model") or _refused(model, "id") or _refused(model, "config"):
+    if (
+        not isinstance(model, Model)
+        or _refused(endpoint, "model")
+        or _refused(model, "id")
+        or _refused(model, "config")
+    ):
         return
     sound = isinstance(engine, LlmEngine) and not (model.broken or engine.broken or _refused(endpoint, "engine"))
     alike = Endpoint.model_construct(

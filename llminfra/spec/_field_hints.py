@@ -32,8 +32,8 @@ def fix_for_unknown(
     short = next((each for each in names if _abbreviates(name, each)), None)
     if close := short or nearest(name, names):
         return f"did you mean {close!r}?"
-    if cls is not None and (place := _elsewhere(name, cls)):
-        return f"it is a field of another type: write {place}"
+    if cls is not None and (other := _elsewhere(name, cls)):
+        return f"it is a field of another type: write {other}"
     return f"remove it, or see `llminfra {f'explain {cls.__name__}' if cls is not None else 'schema'}`"
 
 

@@ -268,3 +268,17 @@ def test_defaults_have_no_line_of_their_own(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path / "spec.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["None", "None", "2"]
+
+
+def test_a_module_that_lies_above_the_spec_is_told_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "teams" / "chat").mkdir(parents=True)
+    file = spec(tmp_path / "teams" / "chat", "from shared.pools import l4\n")
+    (found,) = load(file).diagnostics
+    assert found.fix == f"it lies in {tmp_path}: run llminfra there, or set PYTHONPATH={tmp_path}"
+
+
+def test_a_misspelt_neighbour_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pools.py").write_text("", encoding="utf-8")
+    (found,) = load(spec(tmp_path, "import pool\n")).diagnostics
+    assert found.fix == "did you mean pools?"

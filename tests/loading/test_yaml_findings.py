@@ -355,13 +355,13 @@ def test_a_bucket_of_two_platforms_is_told_in_the_words_of_the_file(
 @pytest.mark.parametrize(
     ("line", "path", "fix"),
     [
-        ("engine: {kind: vllm, max_model_len: 32,768}", "endpoints.chat.engine.max_model_len", "write max_model_len: 32768"),
+        ("engine: {kind: vllm, max_num_seqs: 1,024}", "endpoints.chat.engine.max_num_seqs", "write max_num_seqs: 1024"),
         ("engine: {kind: vLLM}", "endpoints.chat.engine.kind", "did you mean 'vllm'?"),
         ("engine: VLLM", "endpoints.chat.engine", "did you mean 'vllm'?"),
         ("engine: {kind: vllm, max_model_len: true}", "endpoints.chat.engine.max_model_len", None),
         ("engine: {kind: vllm, tensor_parallel_size: 2}", "endpoints.chat.engine.tensor_parallel_size", None),
     ],
-)  # fmt: skip
+)
 def test_slips_of_yaml_are_one_finding_with_what_was_meant(tmp_path, line, path, fix):
     text = f"""name: x
 region: us-east-1

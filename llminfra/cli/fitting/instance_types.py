@@ -219,7 +219,7 @@ def _notes(
         yield f"{within}; docs/performance.md", "dim"
     over = next((option for option in good if option.nodes > 1), None)
     if over is not None and over.parallelism is not None:
-        spread = f"Parallelism(tensor={over.parallelism.tensor}, pipeline={over.parallelism.pipeline})"
+        spread = f"TP {over.parallelism.tensor} in each of PP {over.parallelism.pipeline}"
         joined = f"one replica over {over.nodes} instances joined by EFA"
         yield f"{over.nodes} × {over.instance_type}: {joined}, {spread}; $/h is of one instance", "dim"
     if not good and options:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from llminfra.catalog import eks, instances, prices, regions
+from llminfra.catalog import eks, instances, prices
 from llminfra.planning.cluster.gpu_shares import plan_shares
 from llminfra.planning.cluster.mixed_types import report_mixed
 from llminfra.planning.cluster.pool_checks import check_block, check_provisioner

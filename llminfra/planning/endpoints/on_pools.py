@@ -12,7 +12,7 @@ from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release
 from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
-from llminfra.planning.serving.container_settings import check_literals, check_untold
+from llminfra.planning.serving.container_settings import check_known, check_literals, check_untold
 from llminfra.planning.serving.disaggregation import (
     ROLES,
     check_disaggregated,
@@ -87,6 +87,7 @@ def check_without_pool(endpoint: Endpoint, findings: Findings) -> None:
     facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
     check_literals(endpoint, findings)
     check_untold(endpoint, findings)
+    check_known(endpoint, release, findings)
     if facts is not None:
         settings = engine_settings(endpoint.engine, release)
         check_step(endpoint, settings, findings)

@@ -16,6 +16,7 @@ from llminfra.planning.served.engine_settings import check_length, check_step, e
 from llminfra.planning.served.media_limits import check_media
 from llminfra.planning.served.memory_case import memory_case
 from llminfra.planning.served.memory_options import check_options, counted, options_of
+from llminfra.planning.serving.container_settings import check_known
 from llminfra.planning.spread.parallelism import Promise
 from llminfra.planning.spread.spreads import Question
 
@@ -50,6 +51,7 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     facts = model_facts(endpoint, findings)
     known = len(findings.items)
     release = _release(endpoint, site, findings)
+    check_known(endpoint, release, findings)
     if facts is None or any(item.code in _HOPELESS for item in findings.items[known:]):
         return None
     if not check_device(endpoint, facts, site.pool, release, findings):

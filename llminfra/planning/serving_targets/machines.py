@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.catalog import instances, regions
-from llminfra.planning.network.offers import check_offered
+from llminfra.catalog import instances
 from llminfra.planning.hardware.nics import nic_layout
+from llminfra.planning.network.offers import check_offered
 from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.infrastructure import NetworkPlan, PoolPlan
 from llminfra.spec.gpu_pool import GpuPool
@@ -51,7 +51,9 @@ def machine(
             if reason
             else f"there is no instance type {instance_type!r} in the catalog",
             found=instance_type,
-            expected=instances.like(name, gpu=True, hosted=hosted) if found is None else "a GPU type such as g6e.12xlarge",
+            expected=instances.like(name, gpu=True, hosted=hosted)
+            if found is None
+            else "a GPU type such as g6e.12xlarge",
             fix="use a GPU instance type that exists",
         )
         return None

@@ -6,7 +6,7 @@ from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.cost.hourly import total_cost
 
-SPEC = Path(__file__).parents[1] / "spec.py"
+SPEC = Path(__file__).parents[1] / "@spec@"
 
 
 def plan():
