@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from llminfra.engines.invocation import EnvFromSecret, Probe
 from llminfra.engines.job import UnknownOption
+from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -124,9 +125,9 @@ def unknown_options(
     endpoint: Endpoint, release: EngineRelease | None, *, own_env: str | None
 ) -> tuple[UnknownOption, ...]:
     """Flags among the extra arguments, and variables that begin with ``own_env``, that the release does not know."""
-    if release is None:
-        return ()
     engine = endpoint.engine
+    if release is None or isinstance(engine, CustomServer):
+        return ()
     base = f"endpoints.{endpoint.name}.engine"
     found = []
     for index, argument in enumerate(engine.extra_args):

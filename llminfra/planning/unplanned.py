@@ -57,12 +57,13 @@ def _check_endpoint(endpoint: Endpoint, index: int, findings: Findings) -> None:
     ):
         return
     sound = isinstance(engine, LlmEngine) and not (model.broken or engine.broken or _refused(endpoint, "engine"))
-    alike = Endpoint.model_construct(
-        name=given.get("name") or str(index),
-        model=model,
-        engine=engine if sound else VLLM(),
-        on=given.get("on"),
-    )
+    values = {
+        "name": given.get("name") or str(index),
+        "model": model,
+        "engine": engine if sound else VLLM(),
+        "on": given.get("on"),
+    }
+    alike = Endpoint.model_construct(None, **values)
     if endpoint.origin is not None:
         alike.at(*endpoint.origin)
     if sound:

@@ -53,14 +53,16 @@ class CompileCachePlan(Struct, frozen=True, kw_only=True):
 class AdapterPlan(Struct, frozen=True, kw_only=True):
     """A LoRA adapter: where it lies, and where the pod sees it.
 
-    ``model_id`` and ``revision`` name it on the Hub where it is copied from there. ``key`` has no slash at its end.
+    ``model_id`` and ``revision`` name it on the Hub where it is copied from there. ``key`` has no slash at its end, nor
+    has ``mounted``: the prefix, above ``key`` or the same, that is mounted for all adapters under it at once.
     """
 
     name: str
     rank: int
     bucket: str
     key: str
-    mount_path: str
+    mounted: str
+    path: str
     model_id: str | None = None
     revision: str | None = None
 

@@ -47,7 +47,7 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
         startup_budget_s=start.startup.budget_s,
         drain_s=_DRAIN_S,
         pod_memory_mib=start.resources.memory_mib,
-        adapters=tuple(Adapter(name=item.name, path=item.mount_path, rank=item.rank) for item in asked.adapters),
+        adapters=tuple(Adapter(name=item.name, path=item.path, rank=item.rank) for item in asked.adapters),
         role=site.role,
     )
     check_known(endpoint, release, findings)
