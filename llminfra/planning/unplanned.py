@@ -6,7 +6,7 @@ nobody knows. Only what no missing wish can change is told.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llminfra.loading.told import as_declared
 from llminfra.planning.cluster.type_names import check_type_names
@@ -57,7 +57,7 @@ def _check_endpoint(endpoint: Endpoint, index: int, findings: Findings) -> None:
     ):
         return
     sound = isinstance(engine, LlmEngine) and not (model.broken or engine.broken or _refused(endpoint, "engine"))
-    values = {
+    values: dict[str, Any] = {
         "name": given.get("name") or str(index),
         "model": model,
         "engine": engine if sound else VLLM(),
