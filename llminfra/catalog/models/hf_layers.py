@@ -10,6 +10,8 @@ from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Layer
 from llminfra.catalog.models.hf_attention import MOST_LAYERS
 from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
+from llminfra.catalog.models.hf_ernie_vl import ERNIE_VL_TYPES, ernie_vl_layers
+from llminfra.catalog.models.hf_muse import MUSE_TYPES, muse_layers
 from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
 from llminfra.catalog.models.hf_recurrent_families import (
     falcon_h1_layers,
@@ -133,6 +135,8 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "mimo_v2_flash": mimo_v2_layers,
     "afmoe": afmoe_layers,
     "dbrx": dbrx_layers,
+    **dict.fromkeys(ERNIE_VL_TYPES, ernie_vl_layers),
+    **dict.fromkeys(MUSE_TYPES, muse_layers),
 }
 BUILT_TYPES = frozenset(_BUILDERS)
 """Model types that have a reader of their own."""
