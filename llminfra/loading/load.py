@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,7 +130,13 @@ def _no_platform(path: Path) -> Diagnostic:
         message="the spec declares no platform",
         found="no platform",
         expected="name: and region: of one, or platforms:" if yaml else "at least one Platform",
-        fix="write name: acme and region: us-east-1" if yaml else "build a llminfra.Platform(name=…, region=…) in it",
+        fix="write name: acme and region: us-east-1" if yaml else _where_to_build(path),
         file=str(path),
         line=1 if yaml else None,
     )
+
+
+def _where_to_build(path: Path) -> str:
+    if re.search(r"^if __name__ ==", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+        return 'build the Platform outside of `if __name__ == "__main__":`, which does not run here'
+    return "build a llminfra.Platform(name=…, region=…) in it"

@@ -116,6 +116,14 @@ def _import_fix(error: ImportError, spec: Path) -> str:
     return f"did you mean {close[0]}?" if close else f"import a name that {error.name} has"
 
 
+def _fix(error: BaseException, spec: Path, text: str) -> str:
+    if isinstance(error, ImportError):
+        return _import_fix(error, spec)
+    if isinstance(error, KeyError) and error.args and "environ" in text:
+        return f"set the environment variable {error.args[0]}, or give a default: os.environ.get({error.args[0]!r}, …)"
+    return "correct this line"
+
+
 def _missing_module_fix(name: str, spec: Path) -> str:
     """Specs import from their own folder, from its package's root, and from where llminfra runs."""
     first = name.partition(".")[0]
@@ -158,7 +166,7 @@ def _failure(path: Path, error: BaseException) -> Diagnostic:
         message=f"the spec failed while running: {what}",
         found=text,
         expected="a file that runs to its end",
-        fix=_import_fix(error, path) if isinstance(error, ImportError) else "correct this line",
+        fix=_fix(error, path, text),
         file=file,
         line=line,
     )
@@ -168,6 +176,8 @@ def _place(path: Path, trace: TracebackType | None) -> tuple[str, int | None, st
     """The innermost line of the user's own files: frames of llminfra and of libraries say nothing to them."""
     folder = path.resolve().parent
     for frame in reversed(traceback.extract_tb(trace)):
+        if frame.filename.startswith("<"):  # `<frozen os>` is no file of the folder that llminfra runs in
+            continue
         name = Path(frame.filename).resolve()
         if name.is_relative_to(folder) and not str(name).startswith(_PACKAGE) and "site-packages" not in name.parts:
             return frame.filename, frame.lineno, frame.line or ""

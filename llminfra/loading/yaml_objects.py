@@ -22,6 +22,7 @@ from llminfra.spec._base import Spec, collecting
 from llminfra.spec._expectations import written_as_yaml
 from llminfra.spec._near_values import nearest
 from llminfra.spec._shape_errors import MISSING, looks_like_credential
+from llminfra.spec.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,8 +149,9 @@ class Builder:
                     expected=f"the name of a {' or '.join(cls.__name__ for cls in specs)}",
                 )
                 return _UNRESOLVED
-        names = [name for section in sections for name in self._sections.get(section, {})]
-        self._report.missing_reference(path, tree, sections[0], names)
+        items = {name: item for section in sections for name, item in self._sections.get(section, {}).items()}
+        if all("name" in item.items for item in items.values()):  # one without, which is reported, may be what is meant
+            self._report.missing_reference(path, tree, sections[0], items, fix=_model_by_id(specs, items, tree))
         return _UNRESOLVED
 
     def _choose(self, classes: tuple[type[Spec], ...], tree: Map, path: str) -> type[Spec] | None:
@@ -196,6 +198,17 @@ def _base(cls: type[Spec], values: Mapping[str, object]) -> str:
     """The path that ``shape_diagnostics`` starts with."""
     section, name = cls.spec_section or cls.__name__, values.get("name")
     return f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
+
+
+def _model_by_id(specs: tuple[type[Spec], ...], items: Mapping[str, Map], tree: Scalar) -> str:
+    """What to write where a model is named by its id; empty: it is not."""
+    if Model not in specs or "/" not in tree.text:
+        return ""
+    for name, item in items.items():
+        label = item.items.get("id")
+        if isinstance(label, Scalar) and label.text == tree.text:
+            return f"write {name}, which has this id"
+    return f"write {{id: {tree.text}}}"
 
 
 def _known(cls: type[Spec]) -> list[str]:

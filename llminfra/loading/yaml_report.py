@@ -105,9 +105,16 @@ class Report(Struct):
         return meant_by(item)
 
     def missing_reference(
-        self, path: str, tree: Scalar, section: str, known: Iterable[str], *, apart_from: str | None = None
+        self,
+        path: str,
+        tree: Scalar,
+        section: str,
+        known: Iterable[str],
+        *,
+        apart_from: str | None = None,
+        fix: str = "",
     ) -> None:
-        """A name that nothing declares; an item cannot name itself."""
+        """A name that nothing declares; an item cannot name itself. ``fix`` is what was meant, where that is known."""
         names = [name for name in known if name != apart_from]
         none = f"`{section}`, which is empty" if apart_from is None else f"`{section}`, which has no other item"
         close = nearest(tree.text, names)
@@ -118,7 +125,7 @@ class Report(Struct):
             f"nothing in `{section}` is called {show(tree)}",
             found=show(tree),
             expected=f"one of: {', '.join(names)}" if names else f"a name from {none}",
-            fix=f"did you mean {close!r}?" if close else f"declare it in `{section}`, or correct the name",
+            fix=fix or (f"did you mean {close!r}?" if close else f"declare it in `{section}`, or correct the name"),
         )
 
     def moved(self, item: Diagnostic, base: str, path: str, tree: Map) -> None:

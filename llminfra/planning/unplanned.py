@@ -32,9 +32,9 @@ def check_unplanned(platform: Platform) -> tuple[Diagnostic, ...]:
         platform: As it was read, with everything that is broken.
     """
     findings = Findings()
-    for pool in platform.__dict__.get("pools", ()):
+    for index, pool in enumerate(platform.__dict__.get("pools", ())):
         if isinstance(pool, GpuPool) and pool.broken and not _refused(pool, "instance_types"):
-            check_type_names(pool, findings)
+            check_type_names(pool, f"pools.{pool.__dict__.get('name', index)}", findings)
     for index, endpoint in enumerate(platform.workloads):
         if isinstance(endpoint, Endpoint) and not _is_planned(endpoint):
             _check_endpoint(endpoint, index, findings)

@@ -16,6 +16,7 @@ from llminfra.spec._expectations import (
     enumerated,
     example_of,
     has_keys,
+    holds_objects,
     how_to_write,
     missing,
     noun,
@@ -93,8 +94,10 @@ def _one(
         fix = fix_for_unknown(name, known, owner, given)
     elif kind == "missing":
         code, message = "LLM_SPEC_3", missing(cls, field)
-        found, expected = "nothing", field_phrase(cls, field) or noun(annotation_at(cls, item["loc"]))
-        fix = f"add {assignment(field, example_of(cls, field) or sketch(annotation_at(cls, item['loc'])))}"
+        annotation = annotation_at(cls, item["loc"])
+        found, expected = "nothing", noun(annotation) if holds_objects(annotation) else ""
+        expected = expected or field_phrase(cls, field) or noun(annotation)
+        fix = f"add {assignment(field, example_of(cls, field) or sketch(annotation))}"
     elif _wants_secret(cls, field) and isinstance(value, str):
         code, message = "LLM_SEC_1", "a literal stands where a Secret reference belongs"
         found = "a literal string (not shown)"

@@ -86,3 +86,19 @@ def test_a_region_that_there_is_not_has_no_followers(tmp_path, capsys):
     codes = [code for code, _ in findings(tmp_path, capsys, text)]
     assert "LLM_NET_22" in codes
     assert "LLM_CAP_29" not in codes
+
+
+def test_broken_objects_without_names_are_judged_by_their_place(tmp_path, capsys):
+    text = """
+name: x
+region: us-east-1
+pools: [{instance_types: [g6.13xlarge]}]
+endpoints: [{model: {id: acme/zebra}, engine: {kind: vllm}}]
+"""
+    assert sorted(findings(tmp_path, capsys, text, "spec.yaml")) == [
+        ("LLM_CAP_20", "pools.0.instance_types[0]"),
+        ("LLM_FIT_3", "endpoints.0.model.id"),
+        ("LLM_SPEC_3", "endpoints.0.name"),
+        ("LLM_SPEC_3", "endpoints.0.on"),
+        ("LLM_SPEC_3", "pools.0.name"),
+    ]

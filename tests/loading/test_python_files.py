@@ -282,3 +282,19 @@ def test_a_misspelt_neighbour_is_told(tmp_path: Path) -> None:
     (tmp_path / "pools.py").write_text("", encoding="utf-8")
     (found,) = load(spec(tmp_path, "import pool\n")).diagnostics
     assert found.fix == "did you mean pools?"
+
+
+def test_a_variable_that_is_not_set_is_told_at_the_users_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # `<frozen os>` would be a file of the folder
+    monkeypatch.delenv("ACME_STAGE", raising=False)
+    file = spec(tmp_path, "import os\n\nstage = os.environ['ACME_STAGE']\n")
+    (found,) = load(file).diagnostics
+    assert (found.file, found.line) == (str(file), 3)
+    assert found.fix == "set the environment variable ACME_STAGE, or give a default: os.environ.get('ACME_STAGE', …)"
+
+
+def test_a_platform_that_is_built_in_main_is_told(tmp_path: Path) -> None:
+    text = "from llminfra import Platform\nif __name__ == '__main__':\n    Platform(name='x', region='us-east-1')\n"
+    (found,) = load(spec(tmp_path, text)).diagnostics
+    assert found.code == "LLM_SPEC_7"
+    assert "__main__" in found.fix

@@ -385,3 +385,41 @@ def test_a_file_of_another_kind_is_not_sent_to_the_state(tmp_path):
     file.write_text("apiVersion: v1\nkind: ConfigMap\n", encoding="utf-8")
     fixes = {item.path: item.fix for item in load(file).diagnostics}
     assert "state" not in fixes["kind"]
+
+
+def told_by_path(tmp_path: Path, text: str) -> dict[str, Diagnostic]:
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    return {item.path: item for item in load(file).diagnostics}
+
+
+def test_a_bucket_under_another_key_is_told_both_ways_out(tmp_path):
+    found = told_by_path(tmp_path, HEAD + "storage: {weights: {kind: bucket, name: acme-weights}}\n")
+    assert found["storage.weights.name"].fix == (
+        "remove name, or call the item 'acme-weights' here and wherever it is named"
+    )
+
+
+def test_a_short_name_of_a_bucket_gets_no_name_of_a_machine(tmp_path):
+    found = told_by_path(tmp_path, HEAD + "storage: {w: {kind: bucket}}\n")
+    assert "ml." not in found["storage.w.name"].fix
+
+
+def test_a_model_named_by_its_id_is_told_what_to_write(tmp_path):
+    declared = "models: {qwen: {id: Qwen/Qwen3-8B}}\n" + POOL.format("g6.xlarge", "")
+    ends = "  {0}: {{model: {1}, engine: vllm, on: gpu}}\n"
+    text = HEAD + declared + "endpoints:\n" + ends.format("one", QWEN) + ends.format("two", LLAMA)
+    found = told_by_path(tmp_path, text)
+    assert found["endpoints.one.model"].fix == "write qwen, which has this id"
+    assert found["endpoints.two.model"].fix == f"write {{id: {LLAMA}}}"
+
+
+def test_an_item_without_a_name_is_the_only_finding_about_it(tmp_path):
+    text = HEAD + "pools: [{instance_types: [g6.xlarge]}]\nendpoints:\n"
+    found = told_by_path(tmp_path, text + f"  chat: {{model: {{id: {QWEN}}}, engine: vllm, on: l4}}\n")
+    assert list(found) == ["pools.0.name"]
+
+
+def test_a_missing_field_says_what_goes_there(tmp_path):
+    text = HEAD + f"endpoints: {{chat: {{model: {{id: {QWEN}}}, engine: vllm}}}}\n"
+    assert told_by_path(tmp_path, text)["endpoints.chat.on"].expected.startswith("the name of an item of `pools`")

@@ -131,7 +131,7 @@ def _price(instance_type: str, region: str) -> float | None:
 
 def _instance_types(pool: GpuPool, platform: Platform, findings: Findings) -> tuple[InstanceType, ...] | None:
     found: list[InstanceType] = []
-    for index, instance in check_type_names(pool, findings):
+    for index, instance in check_type_names(pool, f"pools.{pool.name}", findings):
         name, path = instance.name, f"pools.{pool.name}.instance_types[{index}]"
         if pool.efa and instance.efa_interfaces == 0:
             smallest = next(

@@ -14,14 +14,20 @@ if TYPE_CHECKING:
     from llminfra.spec.gpu_pool import GpuPool
 
 
-def check_type_names(pool: GpuPool, findings: Findings) -> list[tuple[int, InstanceType]]:
-    """The GPU types among a pool's instance types, each with its place in the list; the others leave findings."""
-    return list(_known(pool, findings))
+def check_type_names(pool: GpuPool, where: str, findings: Findings) -> list[tuple[int, InstanceType]]:
+    """The GPU types among a pool's instance types, each with its place in the list; the others leave findings.
+
+    Args:
+        pool: The declaration.
+        where: Its spec path; a broken pool may have no name.
+        findings: Takes what is wrong.
+    """
+    return list(_known(pool, where, findings))
 
 
-def _known(pool: GpuPool, findings: Findings) -> Iterator[tuple[int, InstanceType]]:
+def _known(pool: GpuPool, where: str, findings: Findings) -> Iterator[tuple[int, InstanceType]]:
     for index, name in enumerate(pool.instance_types):
-        path = f"pools.{pool.name}.instance_types[{index}]"
+        path = f"{where}.instance_types[{index}]"
         instance = instances.get(name)
         if instance is None:
             reason = instances.excluded(name)
