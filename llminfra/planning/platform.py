@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from llminfra.diagnostics import SpecError
+from llminfra.catalog import regions
+from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.loading.told import as_declared
 from llminfra.planning.cluster.eks import plan_cluster
 from llminfra.planning.cluster.pools import plan_pools, settle
@@ -32,6 +33,26 @@ from llminfra.planning.targets.bedrock import bedrock_costs, plan_bedrock
 if TYPE_CHECKING:
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.spec.platform import Platform
+
+
+# What is right or wrong by the region: where there is none, these only follow from that.
+_BY_REGION = frozenset(
+    {
+        "LLM_BED_3",
+        "LLM_COST_1",
+        "LLM_COST_2",
+        "LLM_GW_7",
+        "LLM_NET_28",
+        "LLM_NET_26",
+        "LLM_SRV_42",
+        "LLM_SRV_45",
+    }
+)
+
+
+def _without_followers(platform: Platform, findings: Findings) -> tuple[Diagnostic, ...]:
+    known = bool(regions.zones(platform.region))
+    return tuple(item for item in findings.items if known or item.code not in _BY_REGION)
 
 
 def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
@@ -74,7 +95,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     )
     check_budget(platform, costs, findings)
     if findings.any_errors:
-        raise SpecError(as_declared(platform, findings.items))
+        raise SpecError(as_declared(platform, _without_followers(platform, findings)))
     buckets = plan_buckets(platform)
     readers = (
         *((f"endpoints.{item.name}", item.serving) for item in ec2),

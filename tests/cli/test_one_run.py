@@ -88,6 +88,22 @@ def test_a_region_that_there_is_not_has_no_followers(tmp_path, capsys):
     assert "LLM_CAP_29" not in codes
 
 
+ELSEWHERE = """
+from llminfra import VLLM, Ec2, Endpoint, Model, Platform
+arn = "arn:aws:acm:eu-west-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+on = Ec2(instance_type="g6.xlarge", certificate_arn=arn, domain_name="chat.acme.com")
+platform = Platform(name="x", REGION budget_usd_per_month=5)
+platform.add(Endpoint(name="chat", model=Model(id="Qwen/Qwen3-0.6B"), engine=VLLM(max_model_len=4096), on=on))
+"""
+
+
+@pytest.mark.parametrize(("region", "code"), [("", "LLM_SPEC_3"), ("region='us-eats-1',", "LLM_NET_22")])
+def test_what_only_a_region_decides_is_not_judged_without_one(tmp_path, capsys, region, code):
+    assert [each for each, _ in findings(tmp_path, capsys, ELSEWHERE.replace("REGION", region))] == [code]
+    here = ELSEWHERE.replace("REGION", "region='us-east-1',")
+    assert {"LLM_NET_26", "LLM_COST_1"} <= {each for each, _ in findings(tmp_path, capsys, here)}
+
+
 def test_broken_objects_without_names_are_judged_by_their_place(tmp_path, capsys):
     text = """
 name: x
