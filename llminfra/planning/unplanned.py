@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llminfra.diagnostics import SpecError, errors
+from llminfra.loading.sound import SECTIONS, is_sound, without_added
 from llminfra.loading.told import as_declared
 from llminfra.planning.cluster.type_names import check_type_names
 from llminfra.planning.endpoints.on_pools import check_without_pool
 from llminfra.planning.findings import Findings
+from llminfra.planning.platform import plan_platform
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.spec._base import Spec
 from llminfra.spec.endpoint import Endpoint
@@ -38,7 +41,40 @@ def check_unplanned(platform: Platform) -> tuple[Diagnostic, ...]:
     for index, endpoint in enumerate(platform.workloads):
         if isinstance(endpoint, Endpoint) and not _is_planned(endpoint):
             _check_endpoint(endpoint, index, findings)
-    return as_declared(platform, findings.items)
+    return (*as_declared(platform, findings.items), *_misfits(platform))
+
+
+# Fields of a pool that say nothing of what fits one of its nodes.
+_ASIDE = frozenset(
+    {"name", "nodes", "labels", "zones", "capacity", "provisioner", "root_volume_gib", "ami_release", "image_snapshot"}
+)
+_MANY = 1000
+"""Nodes of a pool whose number is open: what does not fit so many fits none."""
+_OF_FIT = ("LLM_FIT_", "LLM_MEM_", "LLM_SHAPE_")
+
+
+def _misfits(platform: Platform) -> tuple[Diagnostic, ...]:
+    """What does not fit a pool whose instance types are known, though something else of it is not."""
+    mended = {
+        id(pool): pool.as_sound(nodes=(0, _MANY) if "nodes" in pool.doubtful else pool.nodes)
+        for pool in platform.__dict__.get("pools", ())
+        if isinstance(pool, GpuPool) and pool.broken and not pool.unchecked and pool.doubtful <= _ASIDE
+    }
+    here = [
+        endpoint.model_copy(update={"on": mended[id(endpoint.on)]})
+        for endpoint in platform.workloads
+        if not endpoint.unchecked and id(endpoint.on) in mended
+    ]
+    endpoints = tuple(each for each in here if _is_planned(each) and is_sound(each))
+    if not endpoints or not is_sound(platform, skip=SECTIONS):
+        return ()
+    fields = {**dict.fromkeys(SECTIONS, ()), "pools": tuple(mended.values()), "storage": platform.storage}
+    alone = without_added(platform.model_copy(update={**fields, "endpoints": endpoints}))
+    try:
+        plan_platform(alone)
+    except SpecError as error:
+        return tuple(item for item in errors(error.diagnostics) if item.code.startswith(_OF_FIT))
+    return ()
 
 
 def _is_planned(endpoint: Endpoint) -> bool:

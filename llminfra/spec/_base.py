@@ -258,6 +258,12 @@ class Spec(BaseModel):
         """Fields that shape errors leave open: their value is a default, or what is left of a list."""
         return self._doubtful
 
+    def as_sound(self, **fields: Any) -> Self:
+        """A copy that counts as unbroken, with other values of the fields that are open."""
+        copy = self.model_copy(update=fields)
+        copy._broken = False  # noqa: SLF001  # of its own type
+        return copy
+
     @property
     def has_keys(self) -> bool:
         """Whether the lines of the object's fields are known, too."""

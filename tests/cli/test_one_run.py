@@ -88,6 +88,37 @@ def test_a_region_that_there_is_not_has_no_followers(tmp_path, capsys):
     assert "LLM_CAP_29" not in codes
 
 
+POOL_OPEN = """
+from llminfra import VLLM, Endpoint, GpuPool, Model, Parallelism, Platform
+pool = GpuPool(name="l4", instance_types=["g6.xlarge"], POOL)
+platform = Platform(name="x", region="us-east-1", pools=[pool])
+def add(name, model, **more):
+    platform.add(Endpoint(name=name, model=Model(id=model), engine=VLLM(max_model_len=8192), on=pool, **more))
+add("small", "Qwen/Qwen3-8B", replicas=40)
+add("large", "meta-llama/Llama-3.3-70B-Instruct")
+"""
+
+
+@pytest.mark.parametrize(
+    ("pool", "room"),
+    [
+        ("nodes=(3, 1)", []),
+        ("nodes='two'", []),
+        ("nodes=(0, 1), labels=5", [("LLM_FIT_6", "endpoints.small.replicas")]),
+        ("nodes=(0, 1), zones=5", [("LLM_FIT_6", "endpoints.small.replicas")]),
+    ],
+)
+def test_what_does_not_fit_a_pool_is_told_though_something_else_of_it_is_open(tmp_path, capsys, pool, room):
+    found = findings(tmp_path, capsys, POOL_OPEN.replace("POOL", pool))
+    assert [each for each in found if each[0] != "LLM_SPEC_1"] == [("LLM_FIT_1", "endpoints.large"), *room]
+
+
+@pytest.mark.parametrize("pool", ["nodes=(0, 1), sharing=5", "nodes=(0, 1), efa=5", "nodes=(0, 1), gpu_shares=5"])
+def test_what_a_pool_leaves_open_is_not_judged(tmp_path, capsys, pool):
+    found = findings(tmp_path, capsys, POOL_OPEN.replace("POOL", pool))
+    assert not [each for each in found if each[0].startswith("LLM_FIT")]
+
+
 ELSEWHERE = """
 from llminfra import VLLM, Ec2, Endpoint, Model, Platform
 arn = "arn:aws:acm:eu-west-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
