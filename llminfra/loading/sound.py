@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llminfra.spec.platform import Platform
+    from llminfra.spec.storage import Storage
 
 
 def sound_parts(platforms: Iterable[Platform]) -> tuple[Platform, ...]:
@@ -29,6 +30,11 @@ def _without_broken(platform: Platform) -> Platform:
     if workloads == platform.workloads and all(kept[name] == getattr(platform, name) for name in SECTIONS):
         return platform
     return without_added(platform.model_copy(update={**kept, "endpoints": workloads}))
+
+
+def sound_storage(platform: Platform) -> tuple[Storage, ...]:
+    """The platform's storage without what is too broken to be planned."""
+    return tuple(item for item in platform.storage if is_sound(item))
 
 
 def without_added(copy: Platform) -> Platform:

@@ -25,7 +25,7 @@ from llminfra.spec._shape_errors import MISSING, looks_like_credential
 from llminfra.spec.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _UNRESOLVED = object()
 """A value that could not be built; the reason is in the report already."""
@@ -36,10 +36,17 @@ _ABSENT = object()
 class Builder:
     """Builds the items of one platform, each once, in whatever order references ask for them."""
 
-    def __init__(self, report: Report, sections: Mapping[str, Mapping[str, Map]], path: str) -> None:
+    def __init__(
+        self,
+        report: Report,
+        sections: Mapping[str, Mapping[str, Map]],
+        path: str,
+        lost: Mapping[str, Collection[str] | None] | None = None,
+    ) -> None:
         self._report = report
         self._sections = sections
         self._path = path
+        self._lost = lost or {}
         self._built: dict[tuple[str, str], Spec | None] = {}
 
     def section(self, section: str) -> list[Spec]:
@@ -71,11 +78,16 @@ class Builder:
         values: dict[str, object] = dict(given or {})
         unresolved: set[str] = set()
         meant: set[str] = set()
+        unknown = False
         for key, each in tree.items.items():
             info = cls.model_fields.get(key)
             if info is None:
-                if not self._report.cut_number(key, tree, path):
-                    meant.update(self._report.unknown_key(key, tree, path, _known(cls), cls))
+                if half := self._report.cut_number(key, tree, path):
+                    meant.add(half)
+                elif named := self._report.unknown_key(key, tree, path, _known(cls), cls):
+                    meant.update(named)
+                else:
+                    unknown = True
                 continue
             value = self._value(info.annotation, each, join(path, key))
             if value is _UNRESOLVED:
@@ -89,6 +101,8 @@ class Builder:
             field = item.path.removeprefix(base).removeprefix(".").partition(".")[0]
             if field not in unresolved and not (item.code == MISSING and field in meant):
                 self._report.moved(item, base, path, tree)
+        if open_fields := unresolved | meant | (cls.model_fields.keys() - values.keys() if unknown else set()):
+            built.doubt(open_fields)
         return built.at(self._report.file, tree.line, partial(key_line, tree), path)
 
     def _value(self, annotation: Any, tree: Tree, path: str) -> object:
@@ -150,7 +164,11 @@ class Builder:
                 )
                 return _UNRESOLVED
         items = {name: item for section in sections for name, item in self._sections.get(section, {}).items()}
-        if all("name" in item.items for item in items.values()):  # one without, which is reported, may be what is meant
+        # What is reported already may be what is meant: an item without a name, or one that could not be read.
+        lost = any(
+            names is None or tree.text in names for section in sections if (names := self._lost.get(section, ())) != ()
+        )
+        if not lost and all("name" in item.items for item in items.values()):
             self._report.missing_reference(path, tree, sections[0], items, fix=_model_by_id(specs, items, tree))
         return _UNRESOLVED
 

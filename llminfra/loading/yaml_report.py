@@ -66,15 +66,18 @@ class Report(Struct):
                 fix="rename or remove one of the two",
             )
 
-    def cut_number(self, key: str, tree: Map, path: str) -> bool:
-        """A number with a comma, which ends the value in a mapping of one line: the rest is read as a key."""
+    def cut_number(self, key: str, tree: Map, path: str) -> str:
+        """A number with a comma, which ends the value in a mapping of one line: the rest is read as a key.
+
+        Returns the field that has half of its value; empty: this is no such key.
+        """
         names = list(tree.items)
         before = names[names.index(key) - 1] if names.index(key) else ""
         value, rest = tree.items.get(before), tree.items[key]
         if not (key.isdecimal() and isinstance(rest, Scalar) and rest.value is None and isinstance(value, Scalar)):
-            return False
+            return ""
         if not isinstance(value.value, int):
-            return False
+            return ""
         self.add(
             "LLM_SPEC_2",
             join(path, before),
@@ -84,7 +87,7 @@ class Report(Struct):
             expected="a number without commas",
             fix=f"write {before}: {value.text}{key}",
         )
-        return True
+        return before
 
     def unknown_key(
         self, key: str, tree: Map, path: str, known: Iterable[str], cls: type[Spec] | None = None

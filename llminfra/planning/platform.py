@@ -35,24 +35,27 @@ if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
 
 
-# What is right or wrong by the region: where there is none, these only follow from that.
+# What only a region, or what is stored, can decide: where these could not be read, such findings only follow from that.
 _BY_REGION = frozenset(
     {
         "LLM_BED_3",
         "LLM_COST_1",
         "LLM_COST_2",
         "LLM_GW_7",
-        "LLM_NET_28",
+        "LLM_NET_20",
         "LLM_NET_26",
+        "LLM_NET_28",
         "LLM_SRV_42",
         "LLM_SRV_45",
     }
 )
+_BY_STORAGE = frozenset({"LLM_FIT_36", "LLM_NET_28", "LLM_REF_2"})
 
 
 def _without_followers(platform: Platform, findings: Findings) -> tuple[Diagnostic, ...]:
-    known = bool(regions.zones(platform.region))
-    return tuple(item for item in findings.items if known or item.code not in _BY_REGION)
+    without = frozenset() if regions.zones(platform.region) else _BY_REGION
+    without |= _BY_STORAGE if "storage" in platform.doubtful else frozenset()
+    return tuple(item for item in findings.items if item.code not in without)
 
 
 def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:

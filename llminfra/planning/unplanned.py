@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.diagnostics import SpecError, errors
-from llminfra.loading.sound import SECTIONS, is_sound, without_added
+from llminfra.loading.sound import SECTIONS, is_sound, sound_storage, without_added
 from llminfra.loading.told import as_declared
 from llminfra.planning.cluster.type_names import check_type_names
 from llminfra.planning.endpoints.on_pools import check_without_pool
@@ -44,37 +44,50 @@ def check_unplanned(platform: Platform) -> tuple[Diagnostic, ...]:
     return (*as_declared(platform, findings.items), *_misfits(platform))
 
 
-# Fields of a pool that say nothing of what fits one of its nodes.
-_ASIDE = frozenset(
+# Fields of a pool, and of an endpoint, that say nothing of what fits a node.
+_BESIDE_POOL = frozenset(
     {"name", "nodes", "labels", "zones", "capacity", "provisioner", "root_volume_gib", "ami_release", "image_snapshot"}
+)
+_BESIDE_ENDPOINT = frozenset(
+    {"name", "weights", "compile_cache", "replicas", "api_key", "served_name", "allow_from_namespaces"}
 )
 _MANY = 1000
 """Nodes of a pool whose number is open: what does not fit so many fits none."""
 _OF_FIT = ("LLM_FIT_", "LLM_MEM_", "LLM_SHAPE_")
+_OF_WEIGHTS = "LLM_FIT_36"
 
 
 def _misfits(platform: Platform) -> tuple[Diagnostic, ...]:
-    """What does not fit a pool whose instance types are known, though something else of it is not."""
-    mended = {
-        id(pool): pool.as_sound(nodes=(0, _MANY) if "nodes" in pool.doubtful else pool.nodes)
-        for pool in platform.__dict__.get("pools", ())
-        if isinstance(pool, GpuPool) and pool.broken and not pool.unchecked and pool.doubtful <= _ASIDE
-    }
-    here = [
-        endpoint.model_copy(update={"on": mended[id(endpoint.on)]})
-        for endpoint in platform.workloads
-        if not endpoint.unchecked and id(endpoint.on) in mended
-    ]
-    endpoints = tuple(each for each in here if _is_planned(each) and is_sound(each))
-    if not endpoints or not is_sound(platform, skip=SECTIONS):
+    """What does not fit its pool, though something else of the pool or of the endpoint is not known."""
+    if not is_sound(platform, skip=SECTIONS):
         return ()
-    fields = {**dict.fromkeys(SECTIONS, ()), "pools": tuple(mended.values()), "storage": platform.storage}
-    alone = without_added(platform.model_copy(update={**fields, "endpoints": endpoints}))
+    endpoints = tuple(
+        mended
+        for endpoint in platform.workloads
+        if (mended := _mended(endpoint)) is not None and is_sound(mended) and _is_planned(mended)
+    )
+    if not endpoints:
+        return ()
+    pools = tuple({id(item.on): item.on for item in endpoints if isinstance(item.on, GpuPool)}.values())
+    fields = {**dict.fromkeys(SECTIONS, ()), "pools": pools, "storage": sound_storage(platform)}
     try:
-        plan_platform(alone)
+        plan_platform(without_added(platform.model_copy(update={**fields, "endpoints": endpoints})))
     except SpecError as error:
-        return tuple(item for item in errors(error.diagnostics) if item.code.startswith(_OF_FIT))
+        found = (item for item in errors(error.diagnostics) if item.code.startswith(_OF_FIT))
+        return tuple(item for item in found if item.code != _OF_WEIGHTS)
     return ()
+
+
+def _mended(endpoint: Endpoint) -> Endpoint | None:
+    """The endpoint with stand-ins for what is open; ``None``: it is planned as it is, or what fits is open itself."""
+    pool = endpoint.__dict__.get("on")
+    if endpoint.unchecked or not isinstance(pool, GpuPool) or not (endpoint.broken or pool.broken):
+        return None
+    if pool.unchecked or not pool.doubtful <= _BESIDE_POOL or not endpoint.doubtful <= _BESIDE_ENDPOINT:
+        return None
+    if pool.broken:
+        pool = pool.as_sound(nodes=(0, _MANY) if "nodes" in pool.doubtful else pool.nodes)
+    return endpoint.as_sound(on=pool)
 
 
 def _is_planned(endpoint: Endpoint) -> bool:
@@ -109,7 +122,5 @@ def _check_endpoint(endpoint: Endpoint, index: int, findings: Findings) -> None:
 
 
 def _refused(item: Spec, field: str) -> bool:
-    """Whether a field's own value was refused; one that is doubted with all others, for an unknown key, stands."""
-    if field not in item.__dict__:
-        return True
-    return field in item.doubtful and not item.doubtful >= type(item).model_fields.keys()
+    """Whether a field is not what the user wrote."""
+    return field not in item.__dict__ or field in item.doubtful

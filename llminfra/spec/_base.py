@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -257,6 +257,10 @@ class Spec(BaseModel):
     def doubtful(self) -> frozenset[str]:
         """Fields that shape errors leave open: their value is a default, or what is left of a list."""
         return self._doubtful
+
+    def doubt(self, fields: Iterable[str]) -> None:
+        """Tell that fields are open, for loaders of files other than Python: what was written there was not read."""
+        self._broken, self._doubtful = True, self._doubtful | frozenset(fields)
 
     def as_sound(self, **fields: Any) -> Self:
         """A copy that counts as unbroken, with other values of the fields that are open."""

@@ -25,7 +25,7 @@ class Lost(Struct, frozen=True):
     """What was refused, and what to build the object from.
 
     Attributes:
-        fields: Fields that errors leave open; of an unknown key the field that was meant, or all where none is near.
+        fields: Fields that errors leave open; for an unknown key the field that was meant, or all that were not given.
         kept: What was given and not refused.
         attempts: Data to build from, the most complete first.
         own_name: The name that was given and refused: findings go by it.
@@ -55,7 +55,9 @@ def what_is_lost(cls: type[BaseModel], data: Mapping[str, Any], error: Validatio
             case (str(field), int(index), *_) if isinstance(data.get(field), list):
                 bad_items.add((field, index))
             case (str(field), *_) if item["type"] == "extra_forbidden" and field not in cls.model_fields:
-                open_fields.update(difflib.get_close_matches(field, cls.model_fields, n=1) or cls.model_fields)
+                open_fields.update(
+                    difflib.get_close_matches(field, cls.model_fields, n=1) or cls.model_fields.keys() - data
+                )
             case (field, *_):
                 bad.add(str(field))
     listed = {field for field, _ in bad_items}

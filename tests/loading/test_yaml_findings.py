@@ -423,3 +423,58 @@ def test_an_item_without_a_name_is_the_only_finding_about_it(tmp_path):
 def test_a_missing_field_says_what_goes_there(tmp_path):
     text = HEAD + f"endpoints: {{chat: {{model: {{id: {QWEN}}}, engine: vllm}}}}\n"
     assert told_by_path(tmp_path, text)["endpoints.chat.on"].expected.startswith("the name of an item of `pools`")
+
+
+BASE_ITEMS = {
+    "pools": "pools: {gpu: {instance_types: [g6.xlarge], nodes: [0, 1]}}",
+    "storage": "storage: {acme-weights: {kind: bucket}}",
+    "endpoints": f"endpoints: {{chat: {{model: {{id: {LLAMA}}}, engine: {{kind: vllm, max_model_len: 2048}}, on: gpu, "
+    "weights: acme-weights}}",
+}
+
+
+def changed_chat(old: str, new: str) -> dict[str, str]:
+    return {"endpoints": BASE_ITEMS["endpoints"].replace(old, new)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "path"),
+    [
+        ({"pools": "poolz: {gpu: {instance_types: [g6.xlarge]}}"}, "poolz"),
+        ({"pools": "pools: 5"}, "pools"),
+        ({"pools": "pools: {gpu: 5}"}, "pools.gpu"),
+        ({"storage": "storaage: {acme-weights: {kind: bucket}}"}, "storaage"),
+        ({"storage": "storage: {acme-weights: []}"}, "storage.acme-weights"),
+        ({"storage": "storage: {acme-weights: {}}"}, "storage.acme-weights.kind"),
+        (changed_chat("max_model_len", "max_model_lem"), "endpoints.chat.engine.max_model_lem"),
+        (changed_chat("2048", "2,048"), "endpoints.chat.engine.max_model_len"),
+        (changed_chat("on: gpu", "on: gpu, foo: 1"), "endpoints.chat.foo"),
+    ],
+)  # fmt: skip
+def test_what_was_not_read_has_no_followers(tmp_path, capsys, changed, path):
+    """A gated 70B model does not fit one L4, which is not known while pool, length or any key is open."""
+    text = HEAD + "\n".join({**BASE_ITEMS, **changed}.values())
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["plan", str(file), "--json"])
+    assert isinstance(result.exception, SystemExit)
+    found = [item["path"] for item in json.loads(result.stdout)["diagnostics"] if item["severity"] == "error"]
+    followers = [each for each in found if each != path]
+    assert path in found
+    if "storage" in changed:  # what fits does not depend on it
+        assert followers == ["endpoints.chat"]
+    else:
+        assert followers == []
+
+
+def test_a_credential_in_a_spec_is_one_finding(tmp_path, capsys):
+    text = (
+        HEAD + "\n".join(BASE_ITEMS.values()) + "\ngateways:\n  llm:\n    hostname: llm.acme.com\n"
+        f"    certificate_arn: {ARN}\n    endpoints: [chat]\n    tenants: [{{name: a, api_key: hf_abcdefghijklmnop}}]\n"
+    ).replace(LLAMA, QWEN)
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["plan", str(file), "--json"])
+    codes = [item["code"] for item in json.loads(result.stdout)["diagnostics"] if item["severity"] == "error"]
+    assert "LLM_SEC_1" in codes
+    assert "LLM_GW_10" not in codes

@@ -264,7 +264,7 @@ def _check_tenants(gateway: Gateway, findings: Findings) -> None:
     path = f"gateways.{gateway.name}.tenants"
     tenants = [(index, item) for index, item in enumerate(gateway.tenants) if not item.broken]
     for index, item in tenants:
-        if gateway.oidc is None and item.api_key is None:
+        if gateway.oidc is None and item.api_key is None and "api_key" not in item.doubtful:
             findings.error(
                 "LLM_GW_10",
                 gateway,
