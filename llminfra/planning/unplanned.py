@@ -87,7 +87,9 @@ def _mended(endpoint: Endpoint) -> Endpoint | None:
         return None
     if pool.broken:
         pool = pool.as_sound(nodes=(0, _MANY) if "nodes" in pool.doubtful else pool.nodes)
-    return endpoint.as_sound(on=pool)
+    open_fields = {name: Endpoint.model_fields[name] for name in endpoint.doubtful}
+    defaults = {name: info.get_default() for name, info in open_fields.items() if not info.is_required()}
+    return endpoint.as_sound(**defaults, on=pool)
 
 
 def _is_planned(endpoint: Endpoint) -> bool:

@@ -142,7 +142,7 @@ class Spec(BaseModel):
                 collector.extend(found)
             self._salvage(data, error)
             self._reported = True
-            self._broken = any(item.code != _CREDENTIAL for item in found)
+            self._broken = self._broken or any(item.code != _CREDENTIAL for item in found)
             self._origin = origin
         if (watcher := _watcher.get()) is not None:
             watcher.append(self)
@@ -197,8 +197,11 @@ class Spec(BaseModel):
             _initializing.reset(token)
 
     def model_post_init(self, _context: Any, /) -> None:
-        """Remember the declaring line."""
+        """Remember the declaring line, and that a part of the object is open: it is as if the field were."""
         self._origin = declared_at()
+        parts = {name: each for name, each in self.__dict__.items() if isinstance(each, Spec) and not each.spec_section}
+        if open_parts := [name for name, each in parts.items() if each.broken]:
+            self.doubt(open_parts)
 
     def __eq__(self, other: object) -> bool:
         """Two declarations that say the same are equal, wherever they were made."""
@@ -228,7 +231,7 @@ class Spec(BaseModel):
             self._unchecked = True
         if lost.own_name is not None:
             self.__dict__["name"] = lost.own_name
-        self._doubtful = lost.fields
+        self._doubtful |= lost.fields
 
     @property
     def origin(self) -> tuple[str, int] | None:

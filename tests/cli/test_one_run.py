@@ -88,6 +88,7 @@ def test_a_region_that_there_is_not_has_no_followers(tmp_path, capsys):
     assert "LLM_CAP_29" not in codes
 
 
+LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
 POOL_OPEN = """
 from llminfra import VLLM, Endpoint, GpuPool, Model, Parallelism, Platform
 pool = GpuPool(name="l4", instance_types=["g6.xlarge"], POOL)
@@ -117,6 +118,20 @@ def test_what_does_not_fit_a_pool_is_told_though_something_else_of_it_is_open(tm
 def test_what_a_pool_leaves_open_is_not_judged(tmp_path, capsys, pool):
     found = findings(tmp_path, capsys, POOL_OPEN.replace("POOL", pool))
     assert not [each for each in found if each[0].startswith("LLM_FIT")]
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("parallelism=Parallelism(tensoor=4)", []),
+        ("replicas=Autoscaling(min=5, max=2)", [("LLM_FIT_1", "endpoints.large")]),
+        ("slo=Slo(ttft=5)", []),
+    ],
+)
+def test_a_part_that_is_open_is_a_field_that_is(tmp_path, capsys, field, told):
+    text = POOL_OPEN.replace("POOL", "nodes=(0, 50)").replace("Parallelism", "Autoscaling, Parallelism, Slo")
+    found = findings(tmp_path, capsys, text.replace('"meta-llama/Llama-3.3-70B-Instruct"', f'"{LLAMA}", {field}'))
+    assert [each for each in found if not each[0].startswith("LLM_SPEC")] == told
 
 
 ELSEWHERE = """
