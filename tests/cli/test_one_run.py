@@ -164,3 +164,10 @@ endpoints: [{model: {id: acme/zebra}, engine: {kind: vllm}}]
         ("LLM_SPEC_3", "endpoints.0.on"),
         ("LLM_SPEC_3", "pools.0.name"),
     ]
+
+
+def test_a_variable_in_the_place_of_a_region_is_told_as_one(tmp_path, capsys):
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("name: x\nregion: ${AWS_REGION}\n", encoding="utf-8")
+    assert main(["plan", str(spec)]) == 1
+    assert "may read os.environ" in capsys.readouterr().err
