@@ -45,12 +45,14 @@ def write_starter(folder: Path, name: str | None = None, *, yaml: bool = False) 
     if present := [str(path) for path in texts if path.exists()]:
         msg = f"these files are already there and nothing was written: {', '.join(present)}"
         raise UsageError(msg)
+    begun: list[Path] = []
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            begun.append(path)
             path.write_text(text, encoding="utf-8")
     except BaseException as error:  # half a repository would be in the way of the next attempt
-        for path in texts:
+        for path in begun:
             path.unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
