@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
-from llminfra.cli.plan_view import plan_view
-from llminfra.cli.specs import plan_specs
+from llminfra.cli.plan_page.view import plan_view
+from llminfra.cli.work.specs import plan_specs
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = Path("stacks/prod.py")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.memory.scoring import Score, figures, measured_tokens, read_rows, score, share, states_inputs
-from llminfra.planning.memory.engine_profile import resolve_version
+from llminfra.planning.memory.releases.engine_profile import resolve_version
 
 HERE = Path(__file__).parent
 ROWS = HERE / "data" / "vllm_startups.jsonl"

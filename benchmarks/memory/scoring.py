@@ -10,7 +10,7 @@ from typing import Any
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitResult, fit_line
-from llminfra.planning.memory.engine_profile import parse_version
+from llminfra.planning.memory.releases.engine_profile import parse_version
 
 FAILED = frozenset({"oom_at_load", "max_len_exceeds_kv", "no_kv_blocks"})
 BLOCK = 16

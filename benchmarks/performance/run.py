@@ -18,7 +18,7 @@ from typing import Any
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, estimate
-from llminfra.planning.memory.settings import quantization
+from llminfra.planning.memory.releases.settings import quantization
 from llminfra.planning.performance import Load, Replica, replica
 from llminfra.spec.endpoint import Parallelism
 

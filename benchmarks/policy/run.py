@@ -20,7 +20,7 @@ from llminfra.planning.platform import plan_platform
 from llminfra.policy import check
 from llminfra.policy.rendered import render_releases, write_objects
 from llminfra.rules import run_kubernetes, run_plan, run_terraform
-from llminfra.rules.terraform_view import read_synth_dir
+from llminfra.rules.views.terraform_view import read_synth_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_S = 0.3

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from llminfra.cli import catalog, check, explain, fit, init, model, plan, rehearse, render, report, schema, synth
+from llminfra.cli.commands import (
+    catalog,
+    check,
+    explain,
+    fit,
+    init,
+    model,
+    plan,
+    rehearse,
+    render,
+    report,
+    schema,
+    synth,
+)
 
 app = typer.Typer(
     name="llminfra",

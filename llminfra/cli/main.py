@@ -39,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str], call: PlainCall | None) -> int:
     try:
         if call is not None and call.command == "plan":
-            from llminfra.cli.print_plans import print_plans  # after the process is prepared
+            from llminfra.cli.work.print_plans import print_plans  # after the process is prepared
 
             print_plans(call.specs, as_json=call.as_json)
         elif call is not None:
-            from llminfra.cli.write_stacks import write_stacks
+            from llminfra.cli.work.write_stacks import write_stacks
 
             write_stacks(call.specs, call.out, as_json=call.as_json)
         else:
@@ -68,7 +68,7 @@ def _run(words: list[str], call: PlainCall | None) -> int:
             sys.stderr.write("llminfra: interrupted\n")
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except SpecError as error:
-        from llminfra.cli.findings import print_findings  # only on failure
+        from llminfra.cli.terminal.findings import print_findings  # only on failure
 
         print_findings(error.diagnostics)
         return 1

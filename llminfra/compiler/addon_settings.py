@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llminfra.constructs.eks_addon import AddonSettings
-from llminfra.constructs.fsx_csi_policy import looks_up_file_systems
-from llminfra.constructs.scope import Scope
+from llminfra.constructs.basis.scope import Scope
+from llminfra.constructs.cluster.eks_addon import AddonSettings
+from llminfra.constructs.cluster.fsx_csi_policy import looks_up_file_systems
 from llminfra.planning.plan import Plan
 
 

@@ -18,8 +18,8 @@ from llminfra.compiler.stacks.platform import platform_stack
 from llminfra.compiler.stacks.serving import serving_stack
 from llminfra.compiler.stacks.storage import storage_stack
 from llminfra.compiler.stacks.targets import target_stacks
-from llminfra.constructs.providers import versions_file
-from llminfra.constructs.workload_archive import WORKLOADS
+from llminfra.constructs.basis.providers import versions_file
+from llminfra.constructs.storage.workload_archive import WORKLOADS
 from llminfra.workloads import package
 
 if TYPE_CHECKING:

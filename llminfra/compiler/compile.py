@@ -115,7 +115,7 @@ def _may_sleep(plan: Plan) -> bool:
 
 def _without_waking(plan: Plan) -> list[Diagnostic]:
     """No trigger of KEDA exists without a replica: such a release would be refused by its own chart."""
-    from llminfra.rules.replicas import zero_can_wake  # noqa: PLC0415  # as above
+    from llminfra.rules.plans.replicas import zero_can_wake  # noqa: PLC0415  # as above
     from llminfra.rules.run import run_plan  # noqa: PLC0415  # a hundred rules that few platforms need here
 
     return list(run_plan(plan, (zero_can_wake,)))

@@ -7,8 +7,8 @@ from typing import Self
 
 from msgspec import Struct, field
 
-from llminfra.constructs.names import identifier
-from llminfra.constructs.state import Outputs
+from llminfra.constructs.basis.names import identifier
+from llminfra.constructs.basis.state import Outputs
 from llminfra.planning.plan import Plan
 
 

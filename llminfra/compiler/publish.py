@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from llminfra.assets import files_of
-from llminfra.constructs.workload_archive import WORKLOADS
+from llminfra.constructs.storage.workload_archive import WORKLOADS
 
 STACKS = "stacks"
 MANIFEST = "manifest.json"

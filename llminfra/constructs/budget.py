@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llminfra.bindings import aws
-from llminfra.constructs.iam import Statement, policy_document
-from llminfra.constructs.kms import Key
-from llminfra.constructs.scope import Maker
+from llminfra.constructs.basis.iam import Statement, policy_document
+from llminfra.constructs.basis.kms import Key
+from llminfra.constructs.basis.scope import Maker
 
 PLATFORM_TAG = "llminfra:platform"
 _ALERTS = (("ACTUAL", 80.0), ("FORECASTED", 100.0), ("ACTUAL", 100.0))

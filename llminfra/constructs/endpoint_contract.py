@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 
 from llminfra.bindings import aws
-from llminfra.constructs.names import literal
-from llminfra.constructs.scope import Maker
+from llminfra.constructs.basis.names import literal
+from llminfra.constructs.basis.scope import Maker
 from llminfra.planning.endpoints.contract import Contract, gateway_parameter_name, parameter_name, queue_parameter_name
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from llminfra.bindings import aws, core
-from llminfra.constructs.iam import Role
-from llminfra.constructs.kms import Key
-from llminfra.constructs.scope import Maker
-from llminfra.constructs.workload_archive import archive_path
+from llminfra.constructs.basis.iam import Role
+from llminfra.constructs.basis.kms import Key
+from llminfra.constructs.basis.scope import Maker
+from llminfra.constructs.storage.workload_archive import archive_path
 
 RUNTIME = "python3.13"
 """Deprecated on 30 June 2029 (AWS Lambda Developer Guide, "Lambda runtimes")."""

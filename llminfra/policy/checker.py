@@ -24,8 +24,8 @@ from llminfra.policy.rendered import Rendered, render_releases, write_objects
 from llminfra.policy.report import EngineRun, PolicyFinding, PolicyReport, ordered
 from llminfra.policy.waivers import apply_waivers
 from llminfra.rules import LooksAt, by_code, rules, run_kubernetes, run_plan, run_terraform
-from llminfra.rules.terraform_view import Stacks, read_synth_dir
 from llminfra.rules.user import load_rules
+from llminfra.rules.views.terraform_view import Stacks, read_synth_dir
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

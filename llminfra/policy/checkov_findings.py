@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from llminfra.policy.checkov_facts import same_as, severity_of
 from llminfra.policy.report import PolicyFinding
-from llminfra.rules.kubernetes_view import KubernetesObject
-from llminfra.rules.terraform_view import Block, Stack, Stacks
+from llminfra.rules.views.kubernetes_view import KubernetesObject
+from llminfra.rules.views.terraform_view import Block, Stack, Stacks
 
 if TYPE_CHECKING:
     from llminfra.policy.checkov_process import CheckovRecord

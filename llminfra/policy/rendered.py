@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import ToolError
-from llminfra.rules.helm_values import release_values
-from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects
+from llminfra.rules.views.helm_values import release_values
+from llminfra.rules.views.kubernetes_view import KubernetesObject, KubernetesObjects
 
 if TYPE_CHECKING:
-    from llminfra.rules.terraform_view import Block, Stacks
+    from llminfra.rules.views.terraform_view import Block, Stacks
 
 _RENDERERS = 4
 # Definitions are upstream's, hold no workloads, and are larger than everything else together.

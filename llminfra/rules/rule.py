@@ -17,8 +17,8 @@ from llminfra.diagnostics import Severity, UsageError
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects
-    from llminfra.rules.terraform_view import Block, Stacks
+    from llminfra.rules.views.kubernetes_view import KubernetesObject, KubernetesObjects
+    from llminfra.rules.views.terraform_view import Block, Stacks
 
 CODE_PATTERN = re.compile(r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_\d+$")
 

@@ -15,8 +15,8 @@ from llminfra.rules.rule import Hit, LooksAt, Rule
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.rules.kubernetes_view import KubernetesObjects
-    from llminfra.rules.terraform_view import Stacks
+    from llminfra.rules.views.kubernetes_view import KubernetesObjects
+    from llminfra.rules.views.terraform_view import Stacks
 
 
 class Finding(Struct, frozen=True, kw_only=True):

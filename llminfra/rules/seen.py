@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 
-from llminfra.planning.memory import messages
-from llminfra.planning.memory.engine_profile import EngineProfile, vllm_profile
+from llminfra.planning.memory.budget import messages
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, vllm_profile
 
 _GAP = "\u2026"
 # Releases of vLLM, newest first; of those with one wording the oldest is named.

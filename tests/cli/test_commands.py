@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import llminfra
-from llminfra.cli.rule_page import print_rule
+from llminfra.cli.terminal.rule_page import print_rule
 from llminfra.rules.registry import rules
 from tests.cli.run import Run
 from tests.cli.specs import GOOD, write

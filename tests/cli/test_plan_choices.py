@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from llminfra.cli.plan_json import plan_json
-from llminfra.cli.plan_view import plan_view
-from llminfra.cli.words import duration
+from llminfra.cli.plan_page.plain_data import plan_json
+from llminfra.cli.plan_page.view import plan_view
+from llminfra.cli.terminal.words import duration
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from llminfra.cli.main import main
-from llminfra.cli.plan_reasons import cost_reasons, network_reasons, pool_reasons, vpc_endpoints
-from llminfra.cli.plan_why import memory_sum, reasons
+from llminfra.cli.plan_page.reasons import cost_reasons, network_reasons, pool_reasons
+from llminfra.cli.plan_page.why import memory_sum, reasons
+from llminfra.cli.terminal.words import vpc_endpoints
 from llminfra.planning.memory import FitCase, fit_case
 from tests.rules.platforms import ROOT, prod_plan
 
@@ -56,7 +57,9 @@ def test_the_prefill_adds_up_to_its_time() -> None:
 def test_interface_and_gateway_endpoints_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     """Eighteen beside seventeen in costs and quotas: one is a gateway, which has no interface and no price."""
     plan = prod_plan()
-    assert vpc_endpoints(plan.network) == "17 interface and 1 gateway VPC endpoints"
+    network = plan.network
+    told = vpc_endpoints(len(network.interface_endpoints), len(network.gateway_endpoints))
+    assert told == "17 interface and 1 gateway VPC endpoints"
     text = page(capsys, "--why")
     assert "17 interface and 1 gateway VPC endpoints" in text
     assert "gateway endpoints, routes that cost nothing: s3" in text

@@ -3,7 +3,7 @@
 import pytest
 
 from llminfra.cli.main import main
-from llminfra.cli.plan_why import memory_sum, price_share, reasons
+from llminfra.cli.plan_page.why import memory_sum, price_share, reasons
 from llminfra.planning.memory import FitCase, fit_case
 from tests.rules.platforms import ROOT, prod_plan
 

@@ -10,7 +10,7 @@ import llminfra.compiler.build as build_module
 from llminfra.bindings.synth import UncleanStackError
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.publish import copy_chart
-from llminfra.constructs.helm_release import chart_digest
+from llminfra.constructs.cluster.helm_release import chart_digest
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, UsageError
 from tests.compiler import plans
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from llminfra.charts.llm_server import SecretEnv
 from llminfra.charts.values import ChartValues
-from llminfra.constructs import log_group, names
-from llminfra.constructs.autoscaler_tags import node_template_tags
-from llminfra.constructs.helm_release import chart_digest, dump_values
-from llminfra.constructs.log_group import RETENTION_DAYS, retention
-from llminfra.constructs.names import bounded, identifier, literal, partition
-from llminfra.constructs.scope import Scope
-from llminfra.constructs.user_data import encoded, mime_user_data, node_config
+from llminfra.constructs.basis import log_group, names
+from llminfra.constructs.basis.log_group import RETENTION_DAYS, retention
+from llminfra.constructs.basis.names import bounded, identifier, literal, partition
+from llminfra.constructs.basis.scope import Scope
+from llminfra.constructs.cluster.autoscaler_tags import node_template_tags
+from llminfra.constructs.cluster.helm_release import chart_digest, dump_values
+from llminfra.constructs.machines.user_data import encoded, mime_user_data, node_config
 from llminfra.planning.plan.infrastructure import Taint
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from llminfra import S3State
-from llminfra.constructs.state import Outputs, StateLocation
+from llminfra.constructs.basis.state import Outputs, StateLocation
 from llminfra.spec.state import LocalState
 from tests.compiler import plans
 

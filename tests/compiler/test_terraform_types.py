@@ -1,7 +1,7 @@
 """The Terraform type that is read off a class's module is the one that the class itself states."""
 
 from llminfra.bindings import aws, helm
-from llminfra.constructs.scope import _terraform_type
+from llminfra.constructs.basis.scope import _terraform_type
 
 PROVIDERS = {"AwsProvider", "HelmProvider"}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llminfra.bindings.synth import assert_clean
-from llminfra.constructs.providers import provider_version
+from llminfra.constructs.basis.providers import provider_version
 
 
 def _resources(stack: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from llminfra.cli.releases import render_releases
+from llminfra.cli.work.releases import render_releases
 from llminfra.compiler import compile_platforms
 from llminfra.helm.validate import validate_objects
 from tests.examples.test_examples import EXAMPLES, plans_of

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.activation import activation_peak
-from llminfra.planning.memory.engine_profile import drops_gate_up, vllm_profile
-from llminfra.planning.memory.forward_peak import Batch, forward_peak, held_by_all_reduce
+from llminfra.planning.memory.peak.activation import activation_peak
+from llminfra.planning.memory.peak.forward_peak import Batch, forward_peak, held_by_all_reduce
+from llminfra.planning.memory.releases.engine_profile import drops_gate_up, vllm_profile
 
 GIB = 2**30
 LLAMA_7B = load_model("meta-llama/Llama-2-7b-hf")

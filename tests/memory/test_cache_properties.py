@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llminfra.planning.memory.kv_plan import plan_cache
-from llminfra.planning.memory.kv_specs import CacheKind, CacheSpec
+from llminfra.planning.memory.cache.kv_plan import plan_cache
+from llminfra.planning.memory.cache.kv_specs import CacheKind, CacheSpec
 
 FULL = st.builds(CacheSpec, kind=st.just(CacheKind.FULL), token_bytes=st.sampled_from([1024, 2048]))
 WINDOW = st.builds(

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.compressed_cache import pack
-from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
+from llminfra.planning.memory.cache.compressed_cache import pack
+from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.shapes import Shards
-from llminfra.planning.memory.weights import rank_weights
+from llminfra.planning.memory.weights.rank_weights import rank_weights
 
 FLASH = "deepseek-ai/DeepSeek-V4-Flash"
 

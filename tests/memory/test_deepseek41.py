@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from llminfra.catalog.models import ModelConfigError, ModelFacts, NgramMemory, catalog_config, load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.kv_specs import CacheKind, cache_specs, layer_specs
+from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs, layer_specs
 from llminfra.planning.memory.shapes import Shards
-from llminfra.planning.memory.weights import ngram_bytes, rank_weights
+from llminfra.planning.memory.weights.rank_weights import ngram_bytes, rank_weights
 
 MODEL = "deepseek-ai/DeepSeek-V4.1-Flash"
 GIB = 2**30

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from llminfra.catalog.models import KimiDelta, Mla, ModelConfigError, ModelFacts, catalog_config, load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.kv_specs import CacheKind, cache_specs, layer_specs
+from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs, layer_specs
 from llminfra.planning.memory.shapes import Shards
-from llminfra.planning.memory.weights import rank_weights
+from llminfra.planning.memory.weights.rank_weights import rank_weights
 
 MODEL = "zai-org/GLM-5.3-Flash"
 

@@ -5,9 +5,9 @@ import pytest
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.engine_profile import vllm_profile
-from llminfra.planning.memory.overhead import captured_sizes, cuda_context_gib, old_driver
-from llminfra.planning.memory.settings import resolve
+from llminfra.planning.memory.peak.overhead import captured_sizes, cuda_context_gib, old_driver
+from llminfra.planning.memory.releases.engine_profile import vllm_profile
+from llminfra.planning.memory.releases.settings import resolve
 
 LLAMA, OSS = "meta-llama/Llama-3.1-8B-Instruct", "openai/gpt-oss-20b"
 

@@ -5,9 +5,9 @@ from msgspec.structs import replace
 
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.engine_profile import vllm_profile
-from llminfra.planning.memory.model_runner import runner_rules, sampler_state_bytes, second_runner
-from llminfra.planning.memory.settings import resolve
+from llminfra.planning.memory.releases.engine_profile import vllm_profile
+from llminfra.planning.memory.releases.model_runner import runner_rules, sampler_state_bytes, second_runner
+from llminfra.planning.memory.releases.settings import resolve
 
 LLAMA, QWEN3, QWEN3_MOE = "meta-llama/Llama-3.1-8B-Instruct", "Qwen/Qwen3-8B", "Qwen/Qwen3-30B-A3B"
 HYBRID = "Qwen/Qwen3-Next-80B-A3B-Instruct"

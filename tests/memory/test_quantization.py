@@ -2,7 +2,7 @@ import pytest
 
 from llminfra.catalog.models import WeightFormat, load_model, parse_quantization_config, quantization_from_name
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.module_names import scheme_for
+from llminfra.planning.memory.weights.module_names import scheme_for
 
 
 @pytest.mark.parametrize(

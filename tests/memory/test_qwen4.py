@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from llminfra.catalog.models import ModelConfigError, ModelFacts, NgramMemory, catalog_config, load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.kv_specs import CacheKind, cache_specs
-from llminfra.planning.memory.packed_states import pack_states
+from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
+from llminfra.planning.memory.cache.packed_states import pack_states
 from llminfra.planning.memory.shapes import Shards
-from llminfra.planning.memory.weights import rank_weights
+from llminfra.planning.memory.weights.rank_weights import rank_weights
 
 MODEL = "Qwen/Qwen3.8-Flash-Next"
 

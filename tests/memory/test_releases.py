@@ -4,8 +4,8 @@ import pytest
 
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.engine_profile import day_of_commit, parse_version, resolve_version
 from llminfra.planning.memory.estimate import profiles_for
+from llminfra.planning.memory.releases.engine_profile import day_of_commit, parse_version, resolve_version
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, FitResult, fit_case
-from llminfra.planning.memory.engine_profile import ASSUMED_RELEASE, vllm_profile
-from llminfra.planning.memory.settings import resolve
-from llminfra.planning.memory.sglang_pools import Pools, fill_pools, token_cost
-from llminfra.planning.memory.sglang_profile import (
+from llminfra.planning.memory.budget.sglang_pools import Pools, fill_pools, token_cost
+from llminfra.planning.memory.releases.engine_profile import ASSUMED_RELEASE, vllm_profile
+from llminfra.planning.memory.releases.settings import resolve
+from llminfra.planning.memory.releases.sglang_profile import (
     ASSUMED_SGLANG,
     captured_sizes,
     has_window_pool,

@@ -5,10 +5,10 @@ from msgspec.structs import replace
 
 from llminfra.catalog.models import load_model, quantization_from_name
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.layer_parts import layer_parts
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
-from llminfra.planning.memory.stored_bytes import allocated_bytes, matrix_bytes
-from llminfra.planning.memory.weights import rank_weights
+from llminfra.planning.memory.weights.layer_parts import layer_parts
+from llminfra.planning.memory.weights.rank_weights import rank_weights
+from llminfra.planning.memory.weights.stored_bytes import allocated_bytes, matrix_bytes
 
 MIB = 2**20
 GIB = 2**30

@@ -13,7 +13,14 @@ def test_files_and_folders_that_are_named_exist() -> None:
     missing = {
         name
         for name in named
-        if not any((ROOT / base / name).exists() for base in ("", "llminfra", "llminfra/planning"))
+        if not any(
+            (ROOT / base / name).exists()
+            for base in (
+                "",
+                *("llminfra", "llminfra/planning", "llminfra/planning/memory"),
+                *("llminfra/rules", "llminfra/cli", "llminfra/constructs"),
+            )
+        )
     }
     assert missing == set()
 
@@ -25,13 +32,28 @@ def test_every_module_that_is_named_without_its_room_is_somewhere() -> None:
     assert named <= there
 
 
-def test_the_rooms_of_the_planner_are_all_listed() -> None:
-    section = TEXT.partition("## Rooms of the planner")[2].partition("\n## ")[0]
-    listed = {
+def rooms_of(package: str) -> set[str]:
+    return {path.parent.name for path in (ROOT / "llminfra" / package).glob("*/__init__.py")}
+
+
+def listed_under(heading: str) -> set[str]:
+    section = TEXT.partition(f"# {heading}\n")[2].partition("\n#")[0]
+    return {
         name
         for line in section.splitlines()
         if line.startswith("| `")
         for name in re.findall(r"`(\w+)/`", line.split("|")[1])
     }
-    rooms = {path.parent.name for path in (ROOT / "llminfra/planning").glob("*/__init__.py")}
-    assert listed == rooms
+
+
+def test_the_rooms_of_the_planner_are_all_listed() -> None:
+    assert listed_under("Rooms of the planner") == rooms_of("planning")
+    assert listed_under("Rooms of the memory model") == rooms_of("planning/memory")
+
+
+def test_the_rooms_of_other_packages_are_all_named() -> None:
+    section = TEXT.partition("## Rooms of rules, commands and constructs\n")[2].partition("\n## ")[0]
+    rows = {row.split("|")[1].strip(" `/"): row.split("|")[2] for row in section.splitlines() if row.startswith("| `")}
+    assert set(rows) == {"rules", "cli", "constructs"}
+    for package, row in rows.items():
+        assert set(re.findall(r"`(\w+)/`", row)) == rooms_of(package)

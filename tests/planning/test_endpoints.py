@@ -19,7 +19,7 @@ from llminfra import (
 )
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
-from llminfra.rules.replicas import rollout_has_room
+from llminfra.rules.plans.replicas import rollout_has_room
 from llminfra.rules.run import run_plan
 
 DAY = dt.date(2026, 11, 23)

@@ -42,7 +42,7 @@ from llminfra.planning import plan_platform
 from llminfra.planning.endpoints.contract import contract, gateway_contract
 from llminfra.planning.plan import Plan
 from llminfra.rules.run import run_terraform
-from llminfra.rules.terraform_view import read_synth_dir
+from llminfra.rules.views.terraform_view import read_synth_dir
 
 TODAY = dt.date(2026, 11, 23)
 POOL = GpuPool(name="l40s", instance_types=["g6e.2xlarge"], nodes=(0, 6))

@@ -23,7 +23,7 @@ from llminfra import (
 from llminfra.catalog.gpus import find_gpu, gpus
 from llminfra.catalog.mig import mig_profiles
 from llminfra.compiler.releases.gpu_agents import nvidia_device_plugin_values
-from llminfra.constructs.user_data import boot_script, mime_user_data
+from llminfra.constructs.machines.user_data import boot_script, mime_user_data
 from llminfra.diagnostics import SpecError
 from llminfra.diagnostics import errors as errors_of
 from llminfra.planning import plan_platform

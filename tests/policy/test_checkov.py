@@ -15,8 +15,8 @@ from llminfra.policy.checkov_facts import facts, is_checkov_code, same_as, sever
 from llminfra.policy.checkov_findings import checkov_findings
 from llminfra.policy.checkov_process import CheckovAnswer, CheckovProcess, CheckovRecord
 from llminfra.rules import by_code
-from llminfra.rules.kubernetes_view import KubernetesObject
-from llminfra.rules.terraform_view import Stacks, read_stack
+from llminfra.rules.views.kubernetes_view import KubernetesObject
+from llminfra.rules.views.terraform_view import Stacks, read_stack
 from tests.policy.findings import finding
 
 STACK = {

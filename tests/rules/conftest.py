@@ -8,8 +8,8 @@ import pytest
 
 from llminfra.compiler import compile_platforms
 from llminfra.policy.rendered import render_releases
-from llminfra.rules.kubernetes_view import KubernetesObjects
-from llminfra.rules.terraform_view import read_synth_dir
+from llminfra.rules.views.kubernetes_view import KubernetesObjects
+from llminfra.rules.views.terraform_view import read_synth_dir
 from tests.rules.platforms import Documents, prod_plan, read_documents
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from llminfra.compiler.steady_gzip import steady_gzip
 from llminfra.rules import run_kubernetes, run_terraform
-from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects
-from llminfra.rules.nodes import decoded_user_data
-from llminfra.rules.releases import quantity_mib
-from llminfra.rules.terraform_view import Stacks, read_stack
+from llminfra.rules.terraform.nodes import decoded_user_data
+from llminfra.rules.terraform.releases import quantity_mib
+from llminfra.rules.views.kubernetes_view import KubernetesObject, KubernetesObjects
+from llminfra.rules.views.terraform_view import Stacks, read_stack
 
 PINNED = {
     "aws": {"source": "hashicorp/aws", "version": "6.25.0"},

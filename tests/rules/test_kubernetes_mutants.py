@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from llminfra.rules import LooksAt, rules, run_kubernetes
-from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects
+from llminfra.rules.views.kubernetes_view import KubernetesObject, KubernetesObjects
 
 pytestmark = pytest.mark.helm
 

@@ -27,7 +27,7 @@ from llminfra.planning.hardware.gpu_support import driver_problem
 from llminfra.planning.memory import FitCase, estimate, fit_line
 from llminfra.planning.plan import Plan
 from llminfra.rules import by_code, run_kubernetes, run_plan, run_terraform
-from llminfra.rules.kubernetes_view import KubernetesObjects
+from llminfra.rules.views.kubernetes_view import KubernetesObjects
 from tests.rules import test_kubernetes_mutants as kubernetes
 from tests.rules import test_plan_mutants as plans
 from tests.rules import test_terraform_mutants as terraform

@@ -11,8 +11,8 @@ import pytest
 
 import llminfra
 from llminfra.cli.main import main
-from llminfra.planning.memory import messages
-from llminfra.planning.memory.engine_profile import vllm_profile
+from llminfra.planning.memory.budget import messages
+from llminfra.planning.memory.releases.engine_profile import vllm_profile
 from llminfra.rules import by_code, rules
 from llminfra.rules.pages import page
 from llminfra.rules.seen import memory_words, words

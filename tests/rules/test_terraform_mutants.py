@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llminfra.rules import LooksAt, rules, run_terraform
-from llminfra.rules.terraform_view import Stacks, read_stack
+from llminfra.rules.views.terraform_view import Stacks, read_stack
 from tests.rules.platforms import Document, Documents, deep_copy
 
 Break = Callable[[Documents], None]

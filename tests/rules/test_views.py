@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from llminfra.diagnostics import Severity, UsageError
 from llminfra.loading.origins import object_at, origin_of
 from llminfra.rules import Hit, run_kubernetes, run_plan, run_terraform
-from llminfra.rules.helm_values import release_values
-from llminfra.rules.kubernetes_view import KubernetesObject, KubernetesObjects, selects
 from llminfra.rules.rule import rule
-from llminfra.rules.terraform_view import Stacks, read_stack, read_synth_dir, references, walk_strings
+from llminfra.rules.views.helm_values import release_values
+from llminfra.rules.views.kubernetes_view import KubernetesObject, KubernetesObjects, selects
+from llminfra.rules.views.terraform_view import Stacks, read_stack, read_synth_dir, references, walk_strings
 from tests.rules.platforms import prod, prod_plan
 
 JSON = st.recursive(

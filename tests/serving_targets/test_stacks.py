@@ -31,8 +31,8 @@ from llminfra import (
 )
 from llminfra.catalog import instances
 from llminfra.compiler import compile_platforms
-from llminfra.constructs.sagemaker_component import Copy, template
-from llminfra.constructs.sagemaker_endpoint import Variant
+from llminfra.constructs.sagemaker.component import Copy, template
+from llminfra.constructs.sagemaker.endpoint import Variant
 from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal import rehearse

@@ -22,7 +22,7 @@ from llminfra import (
 )
 from llminfra.catalog import bedrock, regions
 from llminfra.catalog.datafile import read_data
-from llminfra.constructs.bedrock_profile import ANYWHERE
+from llminfra.constructs.bedrock.profile import ANYWHERE
 from llminfra.diagnostics import SpecError
 from llminfra.planning.plan import Plan
 from tests.targets.platforms import MICRO, SONNET, bedrock_plan, codes, plan

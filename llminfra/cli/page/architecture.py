@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
 
-from llminfra.cli.plan_reasons import vpc_endpoints
-from llminfra.cli.words import count, dot, span
+from llminfra.cli.terminal.words import count, dot, span, vpc_endpoints
 from llminfra.planning.endpoints.gateways import gateway_of
 from llminfra.planning.plan.endpoint import EndpointPlan
 
@@ -153,7 +152,7 @@ def architecture(plan: Plan, models: tuple[Served, ...], anchor: str) -> Archite
     queues = tuple(_queues(plan, parts))
     network = plan.network
     nat = {"per-zone": "NAT in each zone", "single": "one NAT gateway", "none": "no way out"}[network.nat]
-    ends = vpc_endpoints(network)
+    ends = vpc_endpoints(len(network.interface_endpoints), len(network.gateway_endpoints))
     vpc = network.existing_vpc_id or f"VPC {network.cidr}"
     blocks = {item.zone: item.cidr for item in network.subnets if item.kind == "private"}
     return Architecture(

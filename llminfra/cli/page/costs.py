@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import Part, bar, code, key, section, table
-from llminfra.cli.words import bound
+from llminfra.cli.terminal.words import bound
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.cost.views import costs_by_stack, unpriced
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Element, el
 from llminfra.cli.page.pieces import code, section, table
-from llminfra.cli.words import count
+from llminfra.cli.terminal.words import count
 from llminfra.rules.registry import by_code
 
 if TYPE_CHECKING:

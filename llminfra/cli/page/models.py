@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Element, el
 from llminfra.cli.page.pieces import Part, bar, code, facts, key, section, table
-from llminfra.cli.words import count, dot, duration, money, zones
+from llminfra.cli.terminal.words import count, dot, duration, money, zones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import code, section, table
-from llminfra.cli.words import count, dot, duration, money, span, zones
+from llminfra.cli.terminal.words import count, dot, duration, money, span, zones
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

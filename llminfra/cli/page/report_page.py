@@ -21,7 +21,7 @@ from llminfra.cli.page.pieces import section
 from llminfra.cli.page.platform_parts import parts_sections
 from llminfra.cli.page.served import Served, served
 from llminfra.cli.page.stacks import StackView, stacks_section
-from llminfra.cli.words import count, duration
+from llminfra.cli.terminal.words import count, duration
 from llminfra.planning.cost.hourly import total_cost
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from llminfra.cli.words import count, span
+from llminfra.cli.terminal.words import count, span
 from llminfra.planning.endpoints.contract import contract, parameter_name
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from llminfra.cli.page.html import Element, el
 from llminfra.cli.page.pieces import code, section
-from llminfra.cli.words import count
+from llminfra.cli.terminal.words import count
 
 
 class StackView(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, Security, ServiceAccount
 from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
 from llminfra.compiler.releases.names import POOL_LABEL, SECRET_STORE
-from llminfra.constructs.names import bounded
+from llminfra.constructs.basis.names import bounded
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.serving import AdapterPlan

@@ -11,18 +11,18 @@ from llminfra.catalog.batch_runner import runner_container
 from llminfra.compiler.contracts import NetworkContract, StorageContract
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.serving import reads_weights
-from llminfra.constructs.batch_compute import BatchCompute, batch_queue
-from llminfra.constructs.batch_events import batch_failures, batch_schedule
-from llminfra.constructs.batch_job import BatchJob, Container, batch_job
-from llminfra.constructs.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.kms import Key, kms_key, used_by_log_groups, uses_key
-from llminfra.constructs.log_group import log_group
-from llminfra.constructs.names import identifier
-from llminfra.constructs.private_bucket import private_bucket
-from llminfra.constructs.scope import Maker, Scope
-from llminfra.constructs.sns_topic import sns_topic, used_by_publishers
-from llminfra.constructs.state import write_outputs
-from llminfra.constructs.workload_archive import stored_archive
+from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
+from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups, uses_key
+from llminfra.constructs.basis.log_group import log_group
+from llminfra.constructs.basis.names import identifier
+from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.basis.sns_topic import sns_topic, used_by_publishers
+from llminfra.constructs.basis.state import write_outputs
+from llminfra.constructs.batch.compute import BatchCompute, batch_queue
+from llminfra.constructs.batch.events import batch_failures, batch_schedule
+from llminfra.constructs.batch.job import BatchJob, Container, batch_job
+from llminfra.constructs.storage.private_bucket import private_bucket
+from llminfra.constructs.storage.workload_archive import stored_archive
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.targets import BatchPlan
 from llminfra.workloads import REQUIREMENTS_VARIABLE, bootstrap_command, installing_command

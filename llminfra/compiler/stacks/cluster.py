@@ -11,20 +11,20 @@ from llminfra.compiler.releases.karpenter import SERVICE_ACCOUNT
 from llminfra.compiler.releases.names import KUBE_SYSTEM, POOL_LABEL
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.gpu_pools import PoolContext, gpu_pool
+from llminfra.constructs.basis.iam import PodIdentity, Role, pod_role
+from llminfra.constructs.basis.kms import Key, kms_key, used_by_budgets, used_by_log_groups
+from llminfra.constructs.basis.scope import Scope
+from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.budget import budget
-from llminfra.constructs.cluster_access import cluster_admins, node_access
-from llminfra.constructs.eks_addon import eks_addon
-from llminfra.constructs.eks_cluster import Cluster, control_plane_log_group, eks_cluster
-from llminfra.constructs.iam import PodIdentity, Role, pod_role
-from llminfra.constructs.interruption_queue import interruption_queue
-from llminfra.constructs.karpenter_policies import karpenter_policies
-from llminfra.constructs.kms import Key, kms_key, used_by_budgets, used_by_log_groups
-from llminfra.constructs.launch_template import NodeTemplate, launch_template
-from llminfra.constructs.node_group import NodeGroup, node_group
-from llminfra.constructs.node_role import node_role
-from llminfra.constructs.node_security import node_security_group
-from llminfra.constructs.scope import Scope
-from llminfra.constructs.state import write_outputs
+from llminfra.constructs.cluster.cluster_access import cluster_admins, node_access
+from llminfra.constructs.cluster.eks_addon import eks_addon
+from llminfra.constructs.cluster.eks_cluster import Cluster, control_plane_log_group, eks_cluster
+from llminfra.constructs.cluster.interruption_queue import interruption_queue
+from llminfra.constructs.cluster.karpenter_policies import karpenter_policies
+from llminfra.constructs.cluster.node_group import NodeGroup, node_group
+from llminfra.constructs.cluster.node_role import node_role
+from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
+from llminfra.constructs.machines.node_security import node_security_group
 from llminfra.planning.plan import Plan
 
 _SYSTEM_LABELS = {POOL_LABEL: "system"}

@@ -8,11 +8,11 @@ from msgspec import Struct, field
 
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import ClusterContract
-from llminfra.constructs.iam import PodIdentity
-from llminfra.constructs.names import literal
-from llminfra.constructs.providers import aws_provider, require_versions
-from llminfra.constructs.scope import Scope
-from llminfra.constructs.state import Outputs, StateLocation, read_outputs, set_backend
+from llminfra.constructs.basis.iam import PodIdentity
+from llminfra.constructs.basis.names import literal
+from llminfra.constructs.basis.providers import aws_provider, require_versions
+from llminfra.constructs.basis.scope import Scope
+from llminfra.constructs.basis.state import Outputs, StateLocation, read_outputs, set_backend
 from llminfra.planning.plan import Plan
 
 StackKind = Literal[

@@ -22,16 +22,22 @@ from llminfra.compiler.ec2_user_data import (
 )
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.serving import reads_weights
+from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
+from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups
+from llminfra.constructs.basis.log_group import log_group
+from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.endpoint_contract import endpoint_contract
-from llminfra.constructs.group_scaling import Balanced, Measured, scale_on_metric, scale_to_zero, stand_in_for_spot
-from llminfra.constructs.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.instance_group import InstanceGroup, instance_group
-from llminfra.constructs.kms import Key, kms_key, used_by_log_groups
-from llminfra.constructs.launch_template import NodeTemplate, launch_template
-from llminfra.constructs.load_balancer import Backend, LoadBalancer, alias_record, load_balancer
-from llminfra.constructs.log_group import log_group
-from llminfra.constructs.node_security import efa_security_group
-from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.machines.group_scaling import (
+    Balanced,
+    Measured,
+    scale_on_metric,
+    scale_to_zero,
+    stand_in_for_spot,
+)
+from llminfra.constructs.machines.instance_group import InstanceGroup, instance_group
+from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
+from llminfra.constructs.machines.node_security import efa_security_group
+from llminfra.constructs.network.load_balancer import Backend, LoadBalancer, alias_record, load_balancer
 from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.serving import Ec2EndpointPlan, Ec2Group

@@ -5,10 +5,10 @@ from __future__ import annotations
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.releases.gateway import HEALTH_PATH, llm_gateway_values
 from llminfra.compiler.stacks.platform import local_chart
+from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.cluster.helm_release import HelmRelease, helm_release
 from llminfra.constructs.endpoint_contract import gateway_parameter
-from llminfra.constructs.helm_release import HelmRelease, helm_release
-from llminfra.constructs.load_balancer import LoadBalancer, Pods, alias_record, pod_balancer
-from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.network.load_balancer import LoadBalancer, Pods, alias_record, pod_balancer
 from llminfra.planning.endpoints.contract import gateway_contract
 from llminfra.planning.endpoints.gateways import PROXY_PORT
 from llminfra.planning.plan import Plan

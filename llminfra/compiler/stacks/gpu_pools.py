@@ -7,11 +7,11 @@ from msgspec import Struct
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import NetworkContract
 from llminfra.compiler.pool_boot import IMAGE_DEVICE, IMAGE_VOLUME_IOPS, IMAGE_VOLUME_MIB_PER_S, managed_user_data
-from llminfra.constructs.autoscaler_tags import node_template_tags, tag_autoscaling_group
-from llminfra.constructs.launch_template import ImageVolume, NodeTemplate, launch_template
-from llminfra.constructs.node_group import NodeGroup, node_group
-from llminfra.constructs.node_security import efa_security_group
-from llminfra.constructs.scope import Maker, Scope
+from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.cluster.autoscaler_tags import node_template_tags, tag_autoscaling_group
+from llminfra.constructs.cluster.node_group import NodeGroup, node_group
+from llminfra.constructs.machines.launch_template import ImageVolume, NodeTemplate, launch_template
+from llminfra.constructs.machines.node_security import efa_security_group
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.spec.capacity import CapacityBlock, Spot

@@ -5,11 +5,11 @@ from __future__ import annotations
 from llminfra.bindings import core
 from llminfra.compiler.contracts import NetworkContract, faces_internet
 from llminfra.compiler.stacks.common import Built, open_stack
-from llminfra.constructs.flow_logs import flow_log_group_name, flow_logs
-from llminfra.constructs.kms import kms_key, used_by_log_groups
-from llminfra.constructs.state import write_outputs
-from llminfra.constructs.vpc import existing_vpc, vpc
-from llminfra.constructs.vpc_endpoints import vpc_endpoints
+from llminfra.constructs.basis.kms import kms_key, used_by_log_groups
+from llminfra.constructs.basis.state import write_outputs
+from llminfra.constructs.network.flow_logs import flow_log_group_name, flow_logs
+from llminfra.constructs.network.vpc import existing_vpc, vpc
+from llminfra.constructs.network.vpc_endpoints import vpc_endpoints
 from llminfra.planning.plan import Plan
 
 

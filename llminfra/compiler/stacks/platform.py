@@ -52,16 +52,16 @@ from llminfra.compiler.releases.names import (
 )
 from llminfra.compiler.releases.needs import Needs, needs_of, secret_names
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
-from llminfra.constructs.cluster_autoscaler_policy import cluster_autoscaler_policies
-from llminfra.constructs.fsx_csi_policy import looks_up_file_systems
-from llminfra.constructs.grafana_workspace import grafana_workspace
-from llminfra.constructs.helm_release import HelmRelease, LocalChart, chart_digest, helm_release
-from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
-from llminfra.constructs.prometheus_workspace import prometheus_workspace, writes_metrics
-from llminfra.constructs.providers import helm_provider
-from llminfra.constructs.scope import Maker, Scope
-from llminfra.constructs.state import write_outputs
-from llminfra.constructs.target_registration_policy import registers_targets
+from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
+from llminfra.constructs.basis.providers import helm_provider
+from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.basis.state import write_outputs
+from llminfra.constructs.cluster.cluster_autoscaler_policy import cluster_autoscaler_policies
+from llminfra.constructs.cluster.fsx_csi_policy import looks_up_file_systems
+from llminfra.constructs.cluster.helm_release import HelmRelease, LocalChart, chart_digest, helm_release
+from llminfra.constructs.cluster.target_registration_policy import registers_targets
+from llminfra.constructs.observability.grafana_workspace import grafana_workspace
+from llminfra.constructs.observability.prometheus_workspace import prometheus_workspace, writes_metrics
 from llminfra.planning.plan import Plan
 
 _MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes

@@ -8,11 +8,13 @@ from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import NetworkContract, StorageContract
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.serving import reads_weights
+from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
+from llminfra.constructs.basis.kms import Key, kms_key, uses_key
+from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.basis.security_group import Rule, add_rule, security_group
 from llminfra.constructs.endpoint_contract import endpoint_contract
-from llminfra.constructs.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.kms import Key, kms_key, uses_key
-from llminfra.constructs.sagemaker_component import Copy, component
-from llminfra.constructs.sagemaker_endpoint import (
+from llminfra.constructs.sagemaker.component import Copy, component
+from llminfra.constructs.sagemaker.endpoint import (
     AsyncOutput,
     HostedModel,
     Variant,
@@ -21,9 +23,7 @@ from llminfra.constructs.sagemaker_endpoint import (
     scale_on_backlog,
     scale_on_requests,
 )
-from llminfra.constructs.sagemaker_scaling import Scaling
-from llminfra.constructs.scope import Maker, Scope
-from llminfra.constructs.security_group import Rule, add_rule, security_group
+from llminfra.constructs.sagemaker.scaling import Scaling
 from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.serving import SageMakerEndpointPlan

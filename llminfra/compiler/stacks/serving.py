@@ -13,12 +13,12 @@ from llminfra.compiler.releases.weights_copy import WeightsCopy, adapter_copies,
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.gateways import gateway_resources
 from llminfra.compiler.stacks.platform import local_chart
+from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
+from llminfra.constructs.basis.kms import uses_key
+from llminfra.constructs.basis.providers import helm_provider
+from llminfra.constructs.basis.scope import Scope
+from llminfra.constructs.cluster.helm_release import HelmRelease, helm_release
 from llminfra.constructs.endpoint_contract import endpoint_contract
-from llminfra.constructs.helm_release import HelmRelease, helm_release
-from llminfra.constructs.iam import PodIdentity, Role, Statement, pod_role
-from llminfra.constructs.kms import uses_key
-from llminfra.constructs.providers import helm_provider
-from llminfra.constructs.scope import Scope
 from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan

@@ -11,13 +11,13 @@ from llminfra.compiler.contracts import (
     StorageContract,
 )
 from llminfra.compiler.stacks.common import Built, open_stack, read
-from llminfra.constructs.kms import Key, kms_key, used_by_fsx_for_bucket, used_by_log_groups
-from llminfra.constructs.log_group import log_group
-from llminfra.constructs.lustre import FileSystem, lustre, lustre_log_group
-from llminfra.constructs.names import identifier
-from llminfra.constructs.scope import Scope
-from llminfra.constructs.state import write_outputs
-from llminfra.constructs.weights_bucket import WeightsBucket, existing_bucket, weights_bucket
+from llminfra.constructs.basis.kms import Key, kms_key, used_by_fsx_for_bucket, used_by_log_groups
+from llminfra.constructs.basis.log_group import log_group
+from llminfra.constructs.basis.names import identifier
+from llminfra.constructs.basis.scope import Scope
+from llminfra.constructs.basis.state import write_outputs
+from llminfra.constructs.storage.lustre import FileSystem, lustre, lustre_log_group
+from llminfra.constructs.storage.weights_bucket import WeightsBucket, existing_bucket, weights_bucket
 from llminfra.planning.plan import Plan
 
 _COPY_LOG_DAYS = 365
@@ -61,7 +61,7 @@ def _copies(scope: Scope, plan: Plan, contract: StorageContract, key: Key) -> di
     """Build projects that fill buckets for what runs outside the cluster; their names."""
     # Imported where they are planned: most platforms have none.
     from llminfra.compiler.stacks.serving import writes_weights  # noqa: PLC0415  # see above
-    from llminfra.constructs.hub_copy import hub_copy  # noqa: PLC0415  # see above
+    from llminfra.constructs.storage.hub_copy import hub_copy  # noqa: PLC0415  # see above
 
     name = copies_log_group_name(scope)
     logs = log_group(scope.under("storage"), "hub-copies", name=name, days=_COPY_LOG_DAYS, key=key)

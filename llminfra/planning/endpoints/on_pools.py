@@ -22,6 +22,7 @@ from llminfra.planning.serving.disaggregation import (
     role_endpoint,
 )
 from llminfra.planning.serving.serving import plan_serving
+from llminfra.planning.serving.site import Site
 from llminfra.planning.start.image_snapshot import check_image_snapshots
 from llminfra.planning.storage.node_cache import check_node_caches
 from llminfra.spec.gpu_pool import GpuPool
@@ -100,7 +101,7 @@ def _plan_endpoint(
             check_step(endpoint, settings, findings)
             check_length(endpoint, facts, settings, findings)
         return None
-    serving = plan_serving(endpoint, pool, platform, lustre, findings, role=role)
+    serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=lustre, role=role), findings)
     if serving is None:
         return None
     gpus = serving.parallelism.gpus

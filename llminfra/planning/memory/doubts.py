@@ -13,10 +13,10 @@ from llminfra.catalog.engines import engine_release
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models.quantization_names import FORMATS
 from llminfra.planning.hardware.gpu_support import GpuProblem, gpu_problems
-from llminfra.planning.memory.case import CATALOG_NAMES, FitCase, FitResult
 from llminfra.planning.memory.estimate import facts_for
+from llminfra.planning.memory.inputs.case import CATALOG_NAMES, FitCase, FitResult
 from llminfra.planning.memory.refusals import on_device
-from llminfra.planning.memory.settings import quantization, refers
+from llminfra.planning.memory.releases.settings import quantization, refers
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease

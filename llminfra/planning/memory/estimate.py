@@ -9,13 +9,18 @@ from msgspec.structs import replace
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
 from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
-from llminfra.planning.memory.activation import is_compressed, is_cross
-from llminfra.planning.memory.budget import Budget, vllm_budget
-from llminfra.planning.memory.budget_other import tgi_budget
-from llminfra.planning.memory.budget_sglang import sglang_budget, sglang_layout, with_sglang
-from llminfra.planning.memory.case import FitCase, FitResult
-from llminfra.planning.memory.divisibility import divisibility_findings
-from llminfra.planning.memory.engine_profile import (
+from llminfra.planning.memory.budget.sglang import sglang_budget, sglang_layout, with_sglang
+from llminfra.planning.memory.budget.tgi import tgi_budget
+from llminfra.planning.memory.budget.vllm import Budget, vllm_budget
+from llminfra.planning.memory.cache.kv_plan import CachePlan, plan_cache
+from llminfra.planning.memory.cache.kv_specs import layer_specs
+from llminfra.planning.memory.inputs.case import FitCase, FitResult
+from llminfra.planning.memory.inputs.reserve import with_reserve
+from llminfra.planning.memory.peak.activation import is_compressed, is_cross
+from llminfra.planning.memory.peak.media import items_of_request, loaded, profiled
+from llminfra.planning.memory.peak.overhead import GIB
+from llminfra.planning.memory.refusals import on_device, with_refusal
+from llminfra.planning.memory.releases.engine_profile import (
     ASSUMED_RELEASE,
     ASSUMED_VLLM,
     CONTEXT_COUNTS_UNTIL,
@@ -33,18 +38,13 @@ from llminfra.planning.memory.engine_profile import (
     resolve_version,
     vllm_profile,
 )
-from llminfra.planning.memory.kv_plan import CachePlan, plan_cache
-from llminfra.planning.memory.kv_specs import layer_specs
-from llminfra.planning.memory.media import items_of_request, loaded, profiled
-from llminfra.planning.memory.model_runner import runner_rules
-from llminfra.planning.memory.overhead import GIB
-from llminfra.planning.memory.refusals import on_device, with_refusal
-from llminfra.planning.memory.reserve import with_reserve
-from llminfra.planning.memory.settings import Settings, clean_id, refers, resolve
-from llminfra.planning.memory.sglang_profile import sglang_profile, sglang_release
-from llminfra.planning.memory.sglang_weights import add_kernels, sglang_shards
+from llminfra.planning.memory.releases.model_runner import runner_rules
+from llminfra.planning.memory.releases.settings import Settings, clean_id, refers, resolve
+from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sglang_release
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
-from llminfra.planning.memory.weights import WeightBytes, rank_weights
+from llminfra.planning.memory.weights.divisibility import divisibility_findings
+from llminfra.planning.memory.weights.rank_weights import WeightBytes, rank_weights
+from llminfra.planning.memory.weights.sglang_weights import add_kernels, sglang_shards
 
 KERNEL_BLOCK = 16
 """Attention blocks are multiples of this when raised for recurrent states (vllm/model_executor/models/config.py)."""

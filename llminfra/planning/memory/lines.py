@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError
 
-from llminfra.planning.memory.case import FitCase, FitResult
 from llminfra.planning.memory.doubts import with_doubts
 from llminfra.planning.memory.estimate import fit_case
-from llminfra.planning.memory.input_words import Literal, identity, own_words
-from llminfra.planning.memory.keys import misnamed, renamed
+from llminfra.planning.memory.inputs.case import FitCase, FitResult
+from llminfra.planning.memory.inputs.input_words import Literal, identity, own_words
+from llminfra.planning.memory.inputs.keys import misnamed, renamed
 
 
 def fit_jsonl(lines: Iterable[str | bytes]) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from llminfra.catalog import instances
 from llminfra.catalog.models import ModelFacts
-from llminfra.planning.memory.case import FitCase, FitResult
-from llminfra.planning.memory.divisibility import ShapeFinding, divisibility_findings
-from llminfra.planning.memory.settings import expert_ranks, quantization
+from llminfra.planning.memory.inputs.case import FitCase, FitResult
+from llminfra.planning.memory.releases.settings import expert_ranks, quantization
 from llminfra.planning.memory.stated import stated
+from llminfra.planning.memory.weights.divisibility import ShapeFinding, divisibility_findings
 
 
 def on_device(case: FitCase) -> FitCase:

@@ -6,9 +6,9 @@ from llminfra.catalog.engines import known_versions, lists_architecture
 from llminfra.catalog.gpus import is_of_other_maker
 from llminfra.catalog.models import ModelFacts
 from llminfra.catalog.models.quantization_names import is_sixteen_bit, names_format
-from llminfra.planning.memory.case import ENGINES, FitCase
-from llminfra.planning.memory.engine_profile import engine_data, parse_version
-from llminfra.planning.memory.settings import quantization
+from llminfra.planning.memory.inputs.case import ENGINES, FitCase
+from llminfra.planning.memory.releases.engine_profile import engine_data, parse_version
+from llminfra.planning.memory.releases.settings import quantization
 
 MODELLED = frozenset({"vllm", "sglang", "tgi"})
 """Engines with memory rules of their own."""

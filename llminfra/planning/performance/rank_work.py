@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models import Attention, Layer, Mla, ModelFacts, QuantFacts, WeightFormat, WeightScheme
-from llminfra.planning.memory.kv_specs import CacheKind, mixer_cache
-from llminfra.planning.memory.layer_parts import layer_parts
-from llminfra.planning.memory.module_names import scheme_for
+from llminfra.planning.memory.cache.kv_specs import CacheKind, mixer_cache
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, cdiv, padded_vocab
-from llminfra.planning.memory.weights import rank_weights
+from llminfra.planning.memory.weights.layer_parts import layer_parts
+from llminfra.planning.memory.weights.module_names import scheme_for
+from llminfra.planning.memory.weights.rank_weights import rank_weights
 
 _OPERATIONS_PER_WEIGHT = 2  # one multiplication and one addition
 

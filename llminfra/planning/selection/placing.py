@@ -10,7 +10,7 @@ from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
 from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory import FitCase, FitResult
-from llminfra.planning.memory.settings import quantization
+from llminfra.planning.memory.releases.settings import quantization
 from llminfra.planning.performance import Load, PerformanceEstimate
 from llminfra.planning.spread.parallelism import fitted, fitted_replica, sized_for
 from llminfra.spec.endpoint import Parallelism

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.planning.memory.engine_profile import parse_version
+from llminfra.planning.memory.releases.engine_profile import parse_version
 from llminfra.spec.engines.vllm import VLLM
 
 if TYPE_CHECKING:

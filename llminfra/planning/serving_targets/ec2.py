@@ -12,6 +12,7 @@ from llminfra.catalog.ec2_images import machine_image
 from llminfra.planning.cluster.pool_checks import check_block
 from llminfra.planning.plan.serving import Ec2EndpointPlan, Ec2Group, ServingPlan
 from llminfra.planning.serving.serving import plan_serving
+from llminfra.planning.serving.site import Site
 from llminfra.planning.serving_targets.ec2_checks import (
     check_certificate,
     check_efa,
@@ -75,7 +76,7 @@ def _plan(
             fix="use another instance type or name an image",
         )
         return None
-    serving = plan_serving(endpoint, pool, platform, (), findings, place="ec2")
+    serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=(), place="ec2"), findings)
     if serving is None or not check_ranks(endpoint, serving, findings):
         return None
     report_idle_gpus(endpoint, pool, serving, findings)

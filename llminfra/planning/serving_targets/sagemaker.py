@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import engines, prices, sagemaker
 from llminfra.planning.plan.serving import SageMakerEndpointPlan, ServingPlan
 from llminfra.planning.serving.serving import plan_serving
+from llminfra.planning.serving.site import Site
 from llminfra.planning.serving_targets.ec2 import whole_instance
 from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.serving_targets.sagemaker_environment import container_environment
@@ -59,7 +60,7 @@ def _plan(
             expected="g4dn, g5, g6, g6e, p4d, p5 or another family of the catalog",
             fix="check the instance types of SageMaker hosting in your region",
         )
-    serving = plan_serving(endpoint, pool, platform, (), findings, place="sagemaker")
+    serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=(), place="sagemaker"), findings)
     if serving is None:
         return None
     image = _image(endpoint, serving, platform.region, findings)

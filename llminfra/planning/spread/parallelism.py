@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitCase, FitResult, ShapeFinding, divisibility_findings, estimate
-from llminfra.planning.memory.settings import kv_element_bytes, quantization
+from llminfra.planning.memory.releases.settings import kv_element_bytes, quantization
 from llminfra.planning.performance import Load, PerformanceEstimate, Replica, replica
 from llminfra.spec.endpoint import Parallelism
 

@@ -13,6 +13,7 @@ from llminfra.planning.findings import Findings
 from llminfra.planning.hardware.nics import Nic
 from llminfra.planning.plan.targets import BatchPlan
 from llminfra.planning.serving.serving import plan_serving
+from llminfra.planning.serving.site import Site
 from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.start.startup import start_of_a_job
 from llminfra.planning.targets.batch_checks import check_fabric, check_image
@@ -119,7 +120,7 @@ def _judge(
             fix="use VLLM(…)",
         )
         return None
-    serving = plan_serving(endpoint, pool, platform, (), findings)
+    serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=()), findings)
     if serving is None or not check_image(item, serving, findings):
         return None
     serving = replace(serving, startup=start_of_a_job(serving.startup, serving.weights))

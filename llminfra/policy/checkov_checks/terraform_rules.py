@@ -21,7 +21,7 @@ from checkov.terraform.checks.resource.base_resource_check import BaseResourceCh
 from llminfra.policy.checkov_mends import current_file, mend
 from llminfra.policy.rendered import render_releases
 from llminfra.rules import LooksAt, Rule, rules, run_kubernetes, run_terraform
-from llminfra.rules.terraform_view import Stacks, read_stack, read_synth_dir
+from llminfra.rules.views.terraform_view import Stacks, read_stack, read_synth_dir
 
 _CATEGORIES = [CheckCategories.GENERAL_SECURITY]
 _STACK = "provider.aws"

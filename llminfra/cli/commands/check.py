@@ -1,0 +1,151 @@
+"""``llminfra check``: llminfra's rules and checkov on a spec and on what it becomes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llminfra.cli.files import write_file
+from llminfra.diagnostics import Severity, SpecError, UsageError
+
+if TYPE_CHECKING:
+    from llminfra.policy import PolicyReport
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    GITHUB = "github"
+
+
+class FailOn(StrEnum):
+    """The mildest severity that makes the command fail."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    NEVER = "never"
+
+
+def check(
+    specs: Annotated[
+        list[Path] | None, typer.Argument(metavar="SPEC…", help="Spec files; --plan does without.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="Form of the report.")] = Format.TABLE,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the report; default: stdout.")] = None,
+    rules_only: Annotated[bool, typer.Option("--rules-only", help="Leave checkov out.")] = False,
+    rules: Annotated[
+        list[Path] | None, typer.Option(help="Folder with own rules (*.py) and checkov policies.", file_okay=False)
+    ] = None,
+    fail_on: Annotated[FailOn, typer.Option(help="Mildest severity that fails.")] = FailOn.WARNING,
+    baseline: Annotated[Path | None, typer.Option(help="File with findings that are known.", dir_okay=False)] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(help="Write all open findings as a baseline, and pass.", dir_okay=False)
+    ] = None,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option("--plan", help="Judge this output of `terraform show -json PLANFILE` instead.", dir_okay=False),
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Print mechanical fixes as a diff of the spec.")] = False,
+) -> None:
+    """Check a spec and what it becomes; exit with 1 on a finding that nobody accepted."""
+    from llminfra.cli.extras import need  # heavy modules load inside the command
+    from llminfra.cli.work.planned import plan_for_synthesis
+    from llminfra.cli.work.scratch import synthesized
+
+    form = Format.JSON if as_json else output
+    policy = need("llminfra.policy", "check", "policy")
+    try:
+        if not specs and plan_file is None:
+            msg = "name a spec to check, or a plan with --plan"
+            raise UsageError(msg)
+        plans = plan_for_synthesis(specs) if specs else []
+    except SpecError as error:
+        if form is Format.TABLE:
+            raise
+        from llminfra.cli.terminal.check_view import report_of_failed_spec
+
+        _write(report_of_failed_spec(error), form, out, FailOn.ERROR)
+        raise typer.Exit(1) from None
+    if plan_file is not None:
+        report = policy.check_plan_file(plan_file, [plan.platform for plan in plans])
+    else:
+        if missing := [str(item) for item in rules or () if not item.is_dir()]:
+            msg = f"there is no folder {', '.join(missing)}"
+            raise UsageError(msg)
+        process = None if rules_only else policy.preload()  # checkov's import takes as long as the synthesis
+        try:
+            with synthesized(plans, "check") as folder:
+                report = policy.check(
+                    plans,
+                    folder,
+                    use_checkov=not rules_only,
+                    external_dirs=rules or (),
+                    baseline=baseline,
+                    checkov=process,
+                )
+        finally:
+            if process is not None:
+                process.close()
+    if write_baseline is not None:
+        write_file(write_baseline, policy.dump_baseline(report))
+        return
+    if fix:
+        _propose(policy.propose_fixes(report, plans))
+    else:
+        _write(report, form, out, fail_on)
+    if report.failures(_severity(fail_on)):
+        raise typer.Exit(1)
+
+
+def _severity(fail_on: FailOn) -> Severity | None:
+    return None if fail_on is FailOn.NEVER else Severity(fail_on.value)
+
+
+def _write(report: PolicyReport, form: Format, out: Path | None, fail_on: FailOn) -> None:
+    import sys  # loaded when the command runs
+
+    from llminfra.policy import formats
+
+    match form:
+        case Format.JSON:
+            text = formats.to_json(report)
+        case Format.SARIF:
+            text = formats.to_sarif(report)
+        case Format.JUNIT:
+            text = formats.to_junit(report, _severity(fail_on))
+        case Format.GITHUB:
+            text = formats.to_github(report)
+        case Format.TABLE:
+            from llminfra.cli.terminal.check_view import check_text, print_check  # rich only for people
+
+            if out is None:
+                print_check(report, _severity(fail_on))
+                return
+            text = check_text(report, _severity(fail_on))
+    text = text if text.endswith("\n") or not text else f"{text}\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_file(out, text)
+
+
+def _propose(proposal: object) -> None:
+    """The diff on stdout, ready for ``git apply``; what needs a person on stderr."""
+    import sys  # loaded when the command runs
+
+    from llminfra.policy import Proposal
+
+    assert isinstance(proposal, Proposal)  # noqa: S101  # narrows the lazily imported type
+    sys.stdout.write(proposal.diff)
+    sys.stderr.write(f"{len(proposal.fixed)} findings fixed by the diff, {len(proposal.left)} need a decision\n")
+    for item, reason in proposal.left:
+        sys.stderr.write(f"  {item.rule} {item.where}: {reason}\n")

@@ -1,0 +1,215 @@
+"""``llminfra fit``: memory of one serving configuration, or of one a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llminfra.cli.options import AsJson
+from llminfra.diagnostics import UsageError
+
+
+def fit(
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Hugging Face id of the model.")] = None,
+    gpu: Annotated[str | None, typer.Option(help="GPU such as H100-80GB, or an EC2 instance type.")] = None,
+    tp: Annotated[
+        int | None, typer.Option("--tp", "--tensor-parallel", "--tensor-parallel-size", help="Tensor parallel size.")
+    ] = None,
+    pp: Annotated[
+        int | None,
+        typer.Option("--pp", "--pipeline-parallel", "--pipeline-parallel-size", help="Pipeline parallel size."),
+    ] = None,
+    dp: Annotated[
+        int | None, typer.Option("--dp", "--data-parallel", "--data-parallel-size", help="Data parallel size.")
+    ] = None,
+    expert_parallel: Annotated[bool | None, typer.Option("--ep", help="Spread experts over all GPUs.")] = None,
+    max_model_len: Annotated[
+        str | None, typer.Option(help="Context length in tokens: 32768, 32,768 or 32K; 32k is 32,000, as in vLLM.")
+    ] = None,
+    max_num_seqs: Annotated[int | None, typer.Option(help="Most sequences in a batch.")] = None,
+    max_num_batched_tokens: Annotated[str | None, typer.Option(help="Most tokens in a scheduler step.")] = None,
+    gpu_memory_utilization: Annotated[
+        str | None,
+        typer.Option(
+            "--gpu-memory-utilization", "--mem-fraction-static", help="Share of GPU memory, 0 to 1 or a percentage."
+        ),
+    ] = None,
+    quantization: Annotated[str | None, typer.Option(help="fp8, awq, gptq, w4a16, …")] = None,
+    dtype: Annotated[str | None, typer.Option(help="bfloat16, float16, float32 or auto.")] = None,
+    kv_cache_dtype: Annotated[str | None, typer.Option(help="auto, fp8, nvfp4, …")] = None,
+    block_size: Annotated[int | None, typer.Option(help="Tokens per cache block.")] = None,
+    enforce_eager: Annotated[bool | None, typer.Option("--enforce-eager", help="Without CUDA graphs.")] = None,
+    language_model_only: Annotated[
+        bool | None, typer.Option("--language-model-only", help="Text alone: towers for images and sound stay out.")
+    ] = None,
+    limit_mm_per_prompt: Annotated[
+        str | None, typer.Option(help='Most images, videos, clips of a request, as {"image": 4} or image=4,video=0.')
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="vllm, sglang, tgi or deepspeed.")] = None,
+    engine_version: Annotated[
+        str | None, typer.Option(help="Such as 0.11.0; without it the release that a spec gets, too.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A config.json, for a model that the catalog lacks.", dir_okay=False)
+    ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(help="Read one case a line (- for stdin), write one result a line.", allow_dash=True)
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Without --gpu: requests of full length that a replica must hold.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="Without --gpu: region of the prices; us-east-1.")] = None,
+    prompt_tokens: Annotated[int | None, typer.Option(min=1, help="Without --gpu: typical prompt; 1024.")] = None,
+    output_tokens: Annotated[int | None, typer.Option(min=1, help="Without --gpu: typical answer; 256.")] = None,
+    sort: Annotated[str | None, typer.Option(help="Without --gpu: by price of instance, replica or tokens.")] = None,
+    purchase: Annotated[
+        str | None,
+        typer.Option(
+            help="Without --gpu: prices of on-demand, spot, reserved, savings-plan or capacity-block instances."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the memory of one serving configuration per GPU: weights, KV cache, concurrency.
+
+    Without --gpu, list every instance type with the fewest GPUs that hold the model, or with those that --tp, --pp and
+    --ep ask for, its speed and its price. Exits with 1 when the configuration does not fit, or nothing does.
+    """
+    wishes = (concurrency, region, prompt_tokens, output_tokens, sort, purchase)
+    given = {
+        "gpu": gpu,
+        "tensor_parallel": tp,
+        "pipeline_parallel": pp,
+        "data_parallel": dp,
+        "expert_parallel": expert_parallel,
+        "max_model_len": max_model_len,
+        "max_num_seqs": max_num_seqs,
+        "max_num_batched_tokens": max_num_batched_tokens,
+        "gpu_memory_utilization": gpu_memory_utilization,
+        "quantization": quantization,
+        "dtype": dtype,
+        "kv_cache_dtype": kv_cache_dtype,
+        "block_size": block_size,
+        "enforce_eager": enforce_eager,
+        "language_model_only": language_model_only,
+        "limit_mm_per_prompt": limit_mm_per_prompt,
+        "engine": engine,
+        "engine_version": engine_version,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if jsonl is not None:
+        if model is not None or given or config is not None or any(item is not None for item in wishes):
+            msg = "--jsonl takes everything from its lines; leave out MODEL and the other options"
+            raise UsageError(msg)
+        _stream(jsonl)
+        return
+    if model is None and config is None:
+        msg = "name a MODEL, or pass --config or --jsonl"
+        raise UsageError(msg)
+    case: dict[str, object] = {"model": model or str(config), **given}
+    if gpu is None:
+        if dp is not None:
+            msg = "--dp needs --gpu: the list has no copies of attention in it"
+            raise UsageError(msg)
+        _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase)
+        return
+    if any(item is not None for item in wishes):
+        msg = "--concurrency, --region, --prompt-tokens, --output-tokens, --sort and --purchase choose among instance "
+        msg += "types; leave out --gpu"
+        raise UsageError(msg)
+    _one(case, config, as_json)
+
+
+def _list(
+    case: dict[str, object],
+    config: Path | None,
+    as_json: bool,
+    concurrency: int,
+    region: str | None,
+    prompt_tokens: int | None,
+    output_tokens: int | None,
+    sort: str | None,
+    purchase: str | None,
+) -> None:
+    from llminfra.cli.fitting.instance_types import find_options, options_view, plain_options  # when it runs
+    from llminfra.cli.terminal.output import print_result, stdout_console, write_json
+
+    _add_config(case, config)
+    where = region or "us-east-1"
+    asked, options = find_options(
+        case,
+        region=where,
+        concurrency=concurrency,
+        prompt_tokens=prompt_tokens or 1024,
+        output_tokens=output_tokens or 256,
+        sort_by=sort or "replica",
+        purchase=purchase or "on-demand",
+    )
+    if as_json:
+        write_json(plain_options(options))
+    else:
+        console = stdout_console()
+        view = options_view(asked, options, region=where, concurrency=concurrency, width=console.width)
+        print_result(view, console)
+    if not any(option.fits for option in options):
+        raise typer.Exit(1)
+
+
+def _add_config(case: dict[str, object], config: Path | None) -> None:
+    import json  # loaded when the command runs
+
+    if config is None:
+        return
+    try:
+        case["config"] = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"cannot read {config}: {error}"
+        raise UsageError(msg) from None
+
+
+def _stream(path: Path) -> None:
+    """Results come line by line, so that a reader of a pipe sees each as soon as it is there."""
+    import sys  # loaded when the command runs
+
+    from llminfra.planning.memory import fit_jsonl
+
+    if str(path) == "-":
+        # Bytes, because one that is not UTF-8 must not stop the lines after it.
+        for line in fit_jsonl(sys.stdin.buffer):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        return
+    try:
+        with path.open("rb") as lines:
+            for line in fit_jsonl(lines):
+                sys.stdout.write(f"{line}\n")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        msg = f"cannot read {path}: {error}"
+        raise UsageError(msg) from None
+
+
+def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
+    from llminfra.cli.fitting.request import read_case, unknown_model  # when it runs
+    from llminfra.cli.fitting.verdict import judge, machine_line
+    from llminfra.cli.terminal.output import print_result, stdout_console, write_json
+
+    _add_config(given, config)
+    case = read_case(given)
+    result = judge(case)
+    if as_json:
+        write_json(result.model_dump(mode="json"))
+    elif result.error:
+        raise unknown_model(case.model) if case.config is None else UsageError(result.error)
+    else:
+        from llminfra.cli.fitting.view import fit_view  # rich only for people
+
+        console = stdout_console()
+        print_result(fit_view(result, console.width, machine=machine_line(case, result)), console)
+    if result.error:
+        raise typer.Exit(2)
+    if result.fits is False:
+        raise typer.Exit(1)

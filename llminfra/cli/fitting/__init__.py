@@ -1,0 +1,1 @@
+"""``llminfra fit``: from options to a case, and what is printed about one configuration or every instance type."""

@@ -1,0 +1,160 @@
+"""Options of ``llminfra fit`` to a case: what no engine knows is an error of the call, not a result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from llminfra.catalog.models.quantization_names import FORMATS
+from llminfra.diagnostics import UsageError
+from llminfra.planning.memory.inputs.case import CATALOG_NAMES
+
+if TYPE_CHECKING:
+    from llminfra.planning.memory import FitCase
+
+_FLAGS: Mapping[str, str] = {
+    "tensor_parallel": "--tp",
+    "pipeline_parallel": "--pp",
+    "data_parallel": "--dp",
+    "expert_parallel": "--ep",
+    "model": "MODEL",
+}
+_DTYPES: Mapping[str, str] = {"half": "float16", "fp16": "float16", "bf16": "bfloat16", "float": "float32"}
+# Releases that the memory rules know and the catalog of flags and images does not, because nobody should deploy them.
+_RULES_BEFORE_CATALOG = frozenset({"vllm", "sglang", "tgi"})
+_OWN_BUILD = re.compile(r"dev|rc|post|\+|[0-9]a[0-9]|[0-9]b[0-9]")
+
+
+def read_case(given: Mapping[str, object]) -> FitCase:
+    """The case that the options describe, at the engine's pinned release where none is named.
+
+    Raises:
+        UsageError: An option is out of range, or names what nobody knows.
+    """
+    from pydantic import ValidationError  # loaded when the command runs
+
+    from llminfra.planning.memory import FitCase
+    from llminfra.planning.memory.inputs.input_words import own_words
+
+    try:
+        case = FitCase.model_validate(given)
+    except ValidationError as error:
+        found = (f"{_flag(item['loc'])}: {own_words(item['msg'])}" for item in error.errors())
+        raise UsageError("; ".join(found)) from None
+    if case.engine not in CATALOG_NAMES:
+        raise UsageError(_unknown("--engine", case.engine, tuple(CATALOG_NAMES)))
+    case = case.model_copy(update={"engine_version": _version(case.engine, case.engine_version)})
+    _check_names(case)
+    if case.gpu is not None:
+        _check_gpu(case.gpu)
+    dtype = (case.dtype or "auto").lower().removeprefix("torch.")
+    method = (case.quantization or "none").lower()
+    return case.model_copy(
+        update={
+            "dtype": None if dtype == "auto" else _DTYPES.get(dtype, dtype),
+            "kv_cache_dtype": case.kv_cache_dtype and case.kv_cache_dtype.lower(),
+            "quantization": None if method == "none" else method,
+        }
+    )
+
+
+def unknown_model(name: str) -> UsageError:
+    """The error for a model that neither the catalog nor a file describes."""
+    from llminfra.catalog.models import suggest
+
+    close = ", ".join(suggest(name))
+    return UsageError(
+        f"unknown model {name!r}{f'; did you mean {close}?' if close else '.'} Another model's config.json goes with"
+        " --config; `llminfra model fetch` gets it from the Hub"
+    )
+
+
+def _flag(where: tuple[int | str, ...]) -> str:
+    name = str(where[0]) if where else ""
+    return _FLAGS.get(name, f"--{name.replace('_', '-')}")
+
+
+def _unknown(flag: str, text: object, known: tuple[str, ...]) -> str:
+    near = tuple(get_close_matches(str(text).lower(), known, n=3, cutoff=0.76))
+    guess = f"did you mean {', '.join(near)}? Known" if near else "known"
+    return f"{flag} {text!r} is not known; {guess}: {', '.join(known)}"
+
+
+def _version(engine: str, text: str | None) -> str:
+    from llminfra.catalog.engines import engine_info, known_versions, suggest_version
+    from llminfra.planning.memory.releases.engine_profile import parse_version
+
+    name = CATALOG_NAMES[engine]
+    if text is None:
+        return engine_info(name).default_version
+    stated = text.strip().removeprefix("v")
+    known = known_versions(name)
+    whole = f"{stated}.0" if re.fullmatch(r"\d+\.\d+", stated) else stated
+    if whole in known:
+        return whole
+    numbers, oldest, newest = parse_version(stated), parse_version(known[0]), parse_version(known[-1])
+    if numbers and oldest and newest and engine in _RULES_BEFORE_CATALOG:
+        # SGLang's catalog holds the last patch of each line, so others exist; vLLM's is complete.
+        between = bool(_OWN_BUILD.search(stated)) or engine != "vllm"
+        if (0, 0, 0) < numbers < oldest or (between and numbers <= newest):
+            return stated
+    close = ", ".join(suggest_version(name, stated))
+    span = f"{known[0]} to {known[-1]}"
+    raise UsageError(f"--engine-version {text!r}: {engine} has no such release; did you mean {close}? Known: {span}")
+
+
+def _check_names(case: FitCase) -> None:
+    from llminfra.planning.memory.releases.engine_profile import engine_data
+
+    options = engine_data()["options"]
+    dtype = (case.dtype or "auto").lower().removeprefix("torch.")
+    if dtype not in {*options["dtype"], *_DTYPES}:
+        raise UsageError(_unknown("--dtype", case.dtype, tuple(options["dtype"])))
+    if (case.kv_cache_dtype or "auto").lower() not in options["kv_cache_dtype"]:
+        raise UsageError(_unknown("--kv-cache-dtype", case.kv_cache_dtype, tuple(options["kv_cache_dtype"])))
+    if case.block_size is not None and case.block_size not in options["block_size"]:
+        known = ", ".join(str(item) for item in options["block_size"])
+        raise UsageError(f"--block-size {case.block_size} is not one that engines take: {known}")
+    for field in ("language_model_only", "limit_mm_per_prompt") if case.engine != "vllm" else ():
+        if getattr(case, field):
+            raise UsageError(f"{_flag((field,))} is counted for vllm alone, and this is {case.engine}: leave it out")
+    if case.quantization is not None and case.quantization.lower() not in (*(names := _quantizations(case)), *FORMATS):
+        raise UsageError(_unknown("--quantization", case.quantization, (*names, *FORMATS)))
+
+
+def _quantizations(case: FitCase) -> tuple[str, ...]:
+    from typing import get_args
+
+    from llminfra.planning.memory.doubts import release_of
+    from llminfra.spec.model import Quantization
+
+    release = release_of(case)
+    return tuple(sorted({"none", *get_args(Quantization), *(release.quantizations() if release else ())}))
+
+
+def _check_gpu(text: str) -> None:
+    from llminfra.catalog import instances
+    from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size, gpus, is_of_other_maker
+
+    lowered = text.strip().lower()
+    typed = instances.get(lowered.removeprefix("ml."))
+    if typed is not None:
+        if typed.gpu is None:
+            raise UsageError(f"--gpu {text!r}: the instance type has no GPU")
+        return
+    if (why := instances.excluded(lowered.removeprefix("ml."))) is not None:
+        raise UsageError(f"--gpu {text!r}: {why}")
+    if is_of_other_maker(lowered):
+        raise UsageError(f"--gpu {text!r} is not an NVIDIA device: there are no figures for it here, and no plan")
+    if find_gpu(text) is not None or gpu_of_stated_size(text) is not None:
+        return
+    names = {name: gpu.name for gpu in gpus().values() for name in (gpu.name, *gpu.aliases)}
+    found = [names[item] for item in get_close_matches(lowered, names, n=3, cutoff=0.5)]
+    close = tuple(dict.fromkeys(found)) or tuple(gpus())[:6]
+    if "." in lowered:
+        close = instances.suggest(lowered) or close
+    raise UsageError(
+        f"--gpu {text!r} is neither a GPU nor an EC2 instance type with one; did you mean {', '.join(close)}?"
+    )

@@ -1,0 +1,80 @@
+"""What ``llminfra fit`` prints for one configuration."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from llminfra.cli.terminal.memory_bar import legend, memory_bar
+
+if TYPE_CHECKING:
+    from llminfra.planning.memory import FitResult
+
+_VERDICTS = {True: ("fits", "bold green"), False: ("does not fit", "bold red"), None: ("unknown", "bold yellow")}
+
+
+def fit_view(result: FitResult, width: int, *, machine: str) -> RenderableType:
+    """Verdict, engine and GPUs, memory bar, the figures, and the engine's own words where it would not start.
+
+    Args:
+        result: What was computed.
+        width: Columns of the terminal.
+        machine: Engine, release and GPUs, in one line.
+    """
+    lines: list[RenderableType] = [
+        Text.assemble((result.model, "bold"), ": ", _verdict(result)),
+        Text(machine),
+        Text(_spelled(result.reason)),
+    ]
+    if bar := memory_bar(result, min(width, 100) - 2):
+        lines += [Text(), bar, legend(result)]
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim")
+    grid.add_column(justify="right")
+    for label, value in (
+        ("weights per GPU", _gib(result.weights_gib_per_gpu)),
+        ("KV cache per GPU", _gib(result.kv_cache_memory_gib)),
+        ("KV cache per token and GPU", _number(result.kv_bytes_per_token_per_gpu, " B")),
+        ("KV cache tokens", _number(result.kv_cache_tokens)),
+        ("context length", _number(result.max_model_len)),
+        (
+            f"requests of {_number(result.max_model_len)} tokens at once",
+            f"{result.max_concurrency:,.2f}" if result.max_concurrency else "",
+        ),
+        ("longest context that starts", _number(result.estimated_max_len)),
+    ):
+        if value:
+            grid.add_row(label, value)
+    if grid.row_count:
+        lines += [Text(), grid]
+    lines += [Text(f"note: {_spelled(item)}") for item in result.findings if item != result.reason]
+    if result.engine_error:
+        lines += [Text(), Text("the engine would say:", style="dim"), Text(result.engine_error, style="dim")]
+    return Group(*lines)
+
+
+def _verdict(result: FitResult) -> tuple[str, str]:
+    if result.fits and result.max_concurrency is not None and result.max_concurrency < 1:
+        return ("starts, but holds no request of full length", "bold yellow")
+    if result.tight:
+        return ("fits, tightly", "bold yellow")
+    if result.fits is False and not result.reason.startswith("LLM_MEM"):
+        return ("does not start", "bold red")
+    return _VERDICTS[result.fits]
+
+
+def _spelled(text: str) -> str:
+    """Numbers of tokens as the figures below write them; the reason itself is for programs, too."""
+    return re.sub(r"\b\d{4,}(?= tokens\b)", lambda found: f"{int(found.group()):,}", text)
+
+
+def _gib(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} GiB"
+
+
+def _number(value: float | None, unit: str = "") -> str:
+    return "" if value is None else f"{value:,.0f}{unit}"

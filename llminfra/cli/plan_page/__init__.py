@@ -1,0 +1,1 @@
+"""The page that ``llminfra plan`` prints, and the same plan as plain data."""

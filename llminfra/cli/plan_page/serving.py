@@ -1,0 +1,117 @@
+"""What the plan page says of every served model, whatever it runs on: memory, speed, start, and what else would do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from llminfra.cli.plan_page.startup import startup_lines
+from llminfra.cli.plan_page.why import memory_sum, reasons
+from llminfra.cli.terminal.memory_bar import legend, memory_bar
+from llminfra.cli.terminal.words import count, dot, money
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from llminfra.planning.plan.serving import ServingPlan, WeightsPlan
+
+
+def model_line(item: ServingPlan, price: str) -> RenderableType:
+    """The model and its precision on the left, a price on the right."""
+    fit = item.fit
+    precision = fit.quantization or item.spec.model.quantization or item.spec.model.dtype
+    precision = "bf16" if precision in ("auto", "bfloat16") else precision
+    return first_line(Text.assemble(item.model_id, ("  " + precision, "cyan")), price)
+
+
+def spread_words(item: ServingPlan) -> str:
+    """``TP 8 × PP 2``."""
+    parallel = item.parallelism
+    spread = [f"TP {parallel.tensor}"]
+    spread += [f"{key} {size}" for key, size in (("PP", parallel.pipeline), ("DP", parallel.data)) if size > 1]
+    spread += ["experts spread"] if parallel.expert else []
+    return " × ".join(spread)
+
+
+def serving_lines(
+    item: ServingPlan, bar: int, *, machine: str, patience: str, why: bool, price: str
+) -> Iterator[RenderableType]:
+    """Everything below the first lines of a served model.
+
+    Args:
+        item: The model, sized.
+        bar: Columns of the memory bar.
+        machine: What a container starts on: ``a node``.
+        patience: Who waits for a start, and how long.
+        why: Whether to print every line behind the figures.
+        price: Where the price of a replica comes from; printed with ``why``.
+    """
+    fit = item.fit
+    yield note("why", item.parallelism_why)
+    yield memory_bar(fit, bar)
+    yield legend(fit)
+    if summed := memory_sum(fit):
+        yield note("sum", summed)
+    if fit.kv_cache_tokens is not None and fit.max_model_len:
+        yield Text.assemble(
+            "KV cache of ",
+            (f"{fit.kv_cache_tokens:,}", "bold"),
+            " tokens: ",
+            (f"{fit.max_concurrency or 0:.1f}", "bold"),
+            f" requests of {fit.max_model_len:,} tokens at once",
+            f" on each of {item.parallelism.data} copies" if item.parallelism.data > 1 else "",
+        )
+    yield from _speed(item)
+    yield from startup_lines(item.startup, machine=machine, patience=patience)
+    for advice in item.startup.advice:
+        yield note("tip", advice)
+    for other in item.candidates:
+        refused = other.startswith("not ")
+        yield note("not" if refused else "or", other.removeprefix("not "))
+    if why:
+        for about, line in reasons(item, price):
+            yield note("", f"{about}: {line}")
+
+
+def _speed(item: ServingPlan) -> Iterator[RenderableType]:
+    """Latency and for whom, and what tokens cost with how many callers: figures that mean nothing without."""
+    speed = item.performance
+    if speed is None:
+        return
+    latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each, with {speed.load.words}"
+    # Short prompts that all come into an idle replica are through before those that come between running answers.
+    if speed.ttft_worst_ms > speed.ttft_ms:
+        latency += f"; {speed.ttft_worst_ms:,.0f} ms for the last when all come at once"
+    yield Text(latency)
+    full = speed.full
+    if full is not None:
+        rate = f"{full.output_tokens_per_s:,.0f} output tokens/s with {count(full.load.concurrency, 'caller')}"
+        price = money(item.usd_per_million_tokens, "", " per million output tokens")
+        yield Text(dot(f"≈ when full {rate}", price))
+
+
+def weights_words(weights: WeightsPlan) -> str:
+    """Where the weights come from, for what no pool reads."""
+    return dot(f"s3://{weights.storage}/{weights.key}" if weights.key else "", weights.read_source)
+
+
+def first_line(text: Text, price: str) -> RenderableType:
+    """A text, and a price at the right edge."""
+    line = Table.grid(expand=True)
+    line.add_column(ratio=1, overflow="fold")
+    line.add_column(justify="right", no_wrap=True)
+    line.add_row(text, Text(price, style="green"))
+    return line
+
+
+def note(label: str, text: str) -> RenderableType:
+    """A line under a short label, folded in its own column."""
+    line = Table.grid(padding=(0, 1, 0, 0))
+    line.add_column(width=3, style="dim italic")
+    line.add_column(style="dim", overflow="fold")
+    line.add_row(label, text)
+    return line

@@ -1,0 +1,1 @@
+"""What people and pipelines see: consoles, JSON, findings, tables and bars."""

@@ -1,0 +1,113 @@
+"""What ``llminfra check`` prints for people: findings by the object they are about, and what was not run."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from llminfra.cli.terminal.findings import STYLES
+from llminfra.cli.terminal.output import print_result, stdout_console
+from llminfra.cli.terminal.words import count
+from llminfra.policy.formats import to_table
+from llminfra.policy.report import PolicyFinding, PolicyReport, Status
+from llminfra.rules.registry import by_code
+
+if TYPE_CHECKING:
+    from llminfra.diagnostics import Severity, SpecError
+
+_FILE_WIDTH = 100
+
+
+def print_check(report: PolicyReport, fail_on: Severity | None) -> None:
+    """Print the report on stdout."""
+    print_result(_view(report, fail_on), stdout_console())
+
+
+def check_text(report: PolicyReport, fail_on: Severity | None) -> str:
+    """The report as plain text."""
+    console = Console(file=io.StringIO(), width=_FILE_WIDTH, color_system=None)
+    with console.capture() as capture:
+        console.print(_view(report, fail_on))
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def report_of_failed_spec(error: SpecError) -> PolicyReport:
+    """A report for machines when the spec cannot be planned, so that a pipeline reads one format either way."""
+    known = by_code()
+    return PolicyReport(
+        findings=tuple(
+            PolicyFinding(
+                rule=item.code,
+                title=known[item.code].title if item.code in known else item.code,
+                severity=item.severity,
+                message=item.message,
+                spec_path=item.path,
+                found=item.found,
+                expected=item.expected,
+                fix=item.fix,
+                runtime_message=item.runtime_message,
+                file=item.file,
+                line=item.line,
+            )
+            for item in error.diagnostics
+        ),
+        not_run=("policy: the spec cannot be planned, so nothing was synthesized and checked",),
+    )
+
+
+def _view(report: PolicyReport, fail_on: Severity | None) -> RenderableType:
+    parts: list[RenderableType] = []
+    for group in to_table(report):
+        where = f"  {group.file}:{group.line}" if group.file and group.line else ""
+        name = f"{group.platform}: {group.title}" if group.platform else group.title
+        parts.append(Text.assemble((name, "bold"), (where, "dim")))
+        table = Table.grid(padding=(0, 1, 0, 2), expand=True)
+        table.add_column(no_wrap=True)
+        table.add_column(ratio=1)
+        for item, times in zip(group.findings, group.times, strict=True):
+            table.add_row(_label(item), _body(item, times))
+        parts += [table, Text()]
+    parts += [Text(f"not run: {item}", style="yellow") for item in report.not_run]
+    parts += [
+        Text(f"{run.engine} {run.version}: {run.subject} ({run.seconds:.1f} s)", style="dim") for run in report.runs
+    ]
+    return Group(*parts, _summary(report, fail_on))
+
+
+def _label(item: PolicyFinding) -> Text:
+    if item.status is not Status.OPEN:
+        return Text(f"{item.status.value} {item.rule}", style="dim")
+    return Text(f"{item.severity.value} {item.rule}", style=STYLES[item.severity])
+
+
+def _body(item: PolicyFinding, times: int) -> Text:
+    if item.status is not Status.OPEN:
+        why = f"waived by {item.accepted.owner} until {item.accepted.expires}" if item.accepted else "in the baseline"
+        return Text(f"{item.title}: {why}", style="dim")
+    text = Text(item.message)
+    if times > 1:
+        text.append(f"  ({times} times)", "dim")
+    if item.found:
+        text.append(f"\nfound {item.found}" + (f"; expected {item.expected}" if item.expected else ""), "dim")
+    if item.address:
+        text.append(f"\n{item.address}", "dim")
+    if item.fix:
+        text.append(f"\nfix: {item.fix}", "green")
+    return text
+
+
+def _summary(report: PolicyReport, fail_on: Severity | None) -> Text:
+    counts = report.counts()
+    parts = [
+        count(counts[name], name) if name != "info" else f"{counts[name]} info" for name in ("error", "warning", "info")
+    ]
+    parts += [
+        f"{counts[name]} {label}" for name, label in (("waived", "waived"), ("baseline", "known")) if counts[name]
+    ]
+    failed = report.failures(fail_on)
+    verdict, style = ("failed", "bold red") if failed else ("passed", "bold green")
+    return Text.assemble((verdict, style), f": {', '.join(parts)}; {count(report.rules_run, 'rule')} of llminfra ran")

@@ -1,0 +1,90 @@
+"""What ``llminfra rehearse`` prints: steps by stack, findings in Terraform's words, and what was not proved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llminfra.cli.terminal.words import count
+
+if TYPE_CHECKING:
+    from llminfra.rehearsal import ChangeReport, Finding, RehearsalReport, Step
+
+_STEPS = ("init", "validate", "plan", "apply", "second plan", "destroy")
+_ACTIONS = {"create": "green", "update": "yellow", "replace": "bold red", "delete": "red"}
+
+
+def rehearsal_view(report: RehearsalReport) -> RenderableType:
+    """A row per stack and a column per step."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
+    table.add_column("stack", style="bold", no_wrap=True)
+    table.add_column("resources", justify="right")
+    for step in _STEPS:
+        table.add_column("re-plan" if step == "second plan" else step, justify="right", no_wrap=True)
+    for stack in report.stacks:
+        steps: dict[str, Step] = {step.name: step for step in stack.steps}
+        table.add_row(stack.name, str(stack.resources), *(_cell(steps.get(name)) for name in _STEPS))
+    resources = sum(stack.resources for stack in report.stacks)
+    verdict = ("rehearsed", "bold green") if report.ok else ("failed", "bold red")
+    faults = f", {count(report.faults, 'fault')} survived" if report.faults and report.ok else ""
+    parts: list[RenderableType] = [
+        Text.assemble(
+            verdict,
+            f" by {report.binary}: {count(len(report.stacks), 'stack')}, {count(resources, 'resource')}",
+            f" in {report.seconds:.1f} s{faults}",
+        ),
+        table,
+        *_findings(report.findings),
+    ]
+    if report.not_proved:
+        parts += [
+            Text("not proved here:", style="dim"),
+            *(Padding(Text(item, style="dim"), (0, 0, 0, 2)) for item in report.not_proved),
+        ]
+    if report.kept:
+        parts.append(Text(f"kept in {report.kept}"))
+    return Group(*parts)
+
+
+def change_view(report: ChangeReport) -> RenderableType:
+    """The changes, dangerous ones with their reason."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for title in ("", "resource", "spec"):
+        table.add_column(title, overflow="fold")
+    for change in sorted(report.changes, key=lambda item: (not item.danger, item.stack, item.address)):
+        text = Text(f"{change.stack}: {change.address}")
+        if change.because:
+            text.append(f"\nforced by {', '.join(change.because)}", "dim")
+        if change.danger:
+            text.append(f"\n{change.danger}", "bold red")
+        table.add_row(Text(change.action, style=_ACTIONS[change.action]), text, Text(change.spec_path, style="dim"))
+    counts = Counter(change.action for change in report.changes)
+    what = ", ".join(f"{number} {action}" for action, number in sorted(counts.items())) or "nothing changes"
+    end = {True: "; applied, and a further plan is empty", False: "; it did not converge", None: ""}[report.converged]
+    verdict = ("changed", "bold green") if report.ok else ("failed", "bold red")
+    head = Text.assemble(verdict, f" by {report.binary} in {report.seconds:.1f} s: {what}{end}")
+    if report.dangerous:
+        head.append(f"; {count(len(report.dangerous), 'dangerous change')}", "bold red")
+    return Group(head, table if report.changes else Text(), *_findings(report.findings))
+
+
+def _cell(step: Step | None) -> Text:
+    if step is None:
+        return Text("–", style="dim")
+    mark, style = ("✓", "green") if step.ok else ("✗", "bold red")
+    again = f" ×{step.attempts}" if step.attempts > 1 else ""
+    return Text.assemble((mark, style), f" {step.seconds:.1f}{again}")
+
+
+def _findings(findings: tuple[Finding, ...]) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for item in findings:
+        style = "red" if item.severity == "error" else "yellow"
+        parts += [Text.assemble((f"{item.stack}, {item.step}", "bold"), "  ", (str(item), style)), Text()]
+    return parts

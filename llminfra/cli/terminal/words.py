@@ -1,0 +1,57 @@
+"""Numbers and lists as people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llminfra.planning.cost.hourly import span
+
+__all__ = ["bound", "count", "dot", "duration", "money", "span", "vpc_endpoints", "zones"]
+
+
+def dot(*parts: str) -> str:
+    """The parts that are not empty, with dots between."""
+    return " · ".join(part for part in parts if part)
+
+
+def count(number: int, noun: str) -> str:
+    """``1 node``, ``2 nodes``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    parts = [
+        f"{hours} h" if hours else "",
+        f"{minutes} min" if minutes else "",
+        f"{rest} s" if rest and not hours else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def money(usd: float | None, unknown: str, unit: str = "") -> str:
+    """``$1,234.56`` with a unit, or the word for an unknown price."""
+    return unknown if usd is None else f"${usd:,.2f}{unit}"
+
+
+def bound(usd: float, decimals: int, *, unpriced: object) -> str:
+    """A sum as it can be told: ``1,234.56``, ``≥ 1,234.56`` where something is missing, ``?`` where all of it is."""
+    if unpriced and not usd:
+        return "?"
+    return f"{'≥ ' if unpriced else ''}{usd:,.{decimals}f}"
+
+
+def zones(names: Sequence[str], region: str) -> str:
+    """Zones of a region that the reader knows: ``zone b``, ``zones a b c``; in full where one is of another kind."""
+    short = [name.removeprefix(region).removeprefix("-") for name in names]
+    return f"{'zone' if len(short) == 1 else 'zones'} {' '.join(short)}" if short else ""
+
+
+def vpc_endpoints(interfaces: int, gateways: int) -> str:
+    """``17 interface and 1 gateway VPC endpoints``: interfaces cost by the hour and zone, gateways nothing."""
+    told = [f"{number} {kind}" for number, kind in ((interfaces, "interface"), (gateways, "gateway")) if number]
+    return f"{' and '.join(told)} VPC endpoint{'' if interfaces + gateways == 1 else 's'}" if told else ""

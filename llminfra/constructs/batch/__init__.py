@@ -1,0 +1,1 @@
+"""AWS Batch: where jobs run, what a job is, when it starts and who hears of failures."""

@@ -1,0 +1,1 @@
+"""Amazon Bedrock: guardrails, inference profiles, invocation logging."""

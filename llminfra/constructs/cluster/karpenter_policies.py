@@ -1,0 +1,184 @@
+"""What Karpenter's controller may do: only to what it made itself, in this cluster and region.
+
+The permissions are those of Karpenter 1.14 (aws/karpenter-provider-aws@1d927085d: website/content/en/docs/
+getting-started/getting-started-with-karpenter/cloudformation.yaml), without instance profiles' global names and with
+one region. Reading actions that EC2 cannot restrict to a resource are restricted to the region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llminfra.constructs.basis.iam import Statement, Test
+from llminfra.constructs.basis.scope import Scope
+
+Condition = tuple[Test, str, Sequence[str]]
+
+
+def karpenter_policies(
+    scope: Scope, *, cluster_name: str, node_role_arn: str, queue_arn: str
+) -> dict[str, Sequence[Statement]]:
+    """Inline policies of the controller's role, by name.
+
+    Args:
+        scope: The stack.
+        cluster_name: Name of the cluster, as text (it becomes part of tag keys).
+        node_role_arn: Role of the nodes that Karpenter starts.
+        queue_arn: The interruption queue.
+    """
+    owned: Condition = ("StringEquals", f"aws:ResourceTag/kubernetes.io/cluster/{cluster_name}", ["owned"])
+    asks_owned: Condition = ("StringEquals", f"aws:RequestTag/kubernetes.io/cluster/{cluster_name}", ["owned"])
+    asks_cluster: Condition = ("StringEquals", "aws:RequestTag/eks:eks-cluster-name", [cluster_name])
+    of_pool: Condition = ("StringLike", "aws:ResourceTag/karpenter.sh/nodepool", ["*"])
+    asks_pool: Condition = ("StringLike", "aws:RequestTag/karpenter.sh/nodepool", ["*"])
+
+    def ec2(*kinds: str) -> list[str]:
+        return [scope.arn("ec2", f"{kind}/*") for kind in kinds]
+
+    def public_ec2(*kinds: str) -> list[str]:
+        return [scope.arn("ec2", f"{kind}/*", account=False) for kind in kinds]
+
+    created = ec2("fleet", "instance", "volume", "network-interface", "launch-template", "spot-instances-request")
+    return {
+        "nodes": [
+            Statement(
+                sid="LaunchWithPublicImages",
+                actions=["ec2:RunInstances", "ec2:CreateFleet"],
+                resources=[
+                    *public_ec2("image", "snapshot"),
+                    *ec2("security-group", "subnet", "capacity-reservation", "placement-group"),
+                ],
+            ),
+            Statement(
+                sid="LaunchWithOwnTemplates",
+                actions=["ec2:RunInstances", "ec2:CreateFleet"],
+                resources=ec2("launch-template"),
+                conditions=[owned, of_pool],
+            ),
+            Statement(
+                sid="LaunchTagged",
+                actions=["ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate"],
+                resources=created,
+                conditions=[asks_owned, asks_cluster, asks_pool],
+            ),
+            Statement(
+                sid="TagWhatItLaunches",
+                actions=["ec2:CreateTags"],
+                resources=created,
+                conditions=[
+                    asks_owned,
+                    asks_cluster,
+                    asks_pool,
+                    ("StringEquals", "ec2:CreateAction", ["RunInstances", "CreateFleet", "CreateLaunchTemplate"]),
+                ],
+            ),
+            Statement(
+                sid="NameOwnInstances",
+                actions=["ec2:CreateTags"],
+                resources=ec2("instance"),
+                conditions=[
+                    owned,
+                    of_pool,
+                    ("StringEqualsIfExists", "aws:RequestTag/eks:eks-cluster-name", [cluster_name]),
+                    (
+                        "ForAllValues:StringEquals",
+                        "aws:TagKeys",
+                        ["eks:eks-cluster-name", "karpenter.sh/nodeclaim", "Name"],
+                    ),
+                ],
+            ),
+            Statement(
+                sid="DeleteOwn",
+                actions=["ec2:TerminateInstances", "ec2:DeleteLaunchTemplate"],
+                resources=ec2("instance", "launch-template"),
+                conditions=[owned, of_pool],
+            ),
+        ],
+        "instance-profiles": _instance_profiles(scope, cluster_name, node_role_arn),
+        "cluster": [
+            Statement(
+                sid="FindTheApi",
+                actions=["eks:DescribeCluster"],
+                resources=[scope.arn("eks", f"cluster/{cluster_name}")],
+            )
+        ],
+        "interruption": [
+            Statement(
+                sid="ReadInterruptions",
+                actions=["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"],
+                resources=[queue_arn],
+            )
+        ],
+        "discovery": _discovery(scope),
+    }
+
+
+def _instance_profiles(scope: Scope, cluster_name: str, node_role_arn: str) -> list[Statement]:
+    profiles = [scope.arn("iam", "instance-profile/*", region=False)]
+
+    def tagged(kind: str) -> list[Condition]:
+        return [
+            ("StringEquals", f"aws:{kind}Tag/kubernetes.io/cluster/{cluster_name}", ["owned"]),
+            ("StringEquals", f"aws:{kind}Tag/topology.kubernetes.io/region", [scope.region]),
+            ("StringLike", f"aws:{kind}Tag/karpenter.k8s.aws/ec2nodeclass", ["*"]),
+        ]
+
+    asks_cluster: Condition = ("StringEquals", "aws:RequestTag/eks:eks-cluster-name", [cluster_name])
+    return [
+        Statement(
+            sid="PassTheNodeRole",
+            actions=["iam:PassRole"],
+            resources=[node_role_arn],
+            conditions=[("StringEquals", "iam:PassedToService", [f"ec2.{scope.dns_suffix}"])],
+        ),
+        Statement(
+            sid="CreateProfiles",
+            actions=["iam:CreateInstanceProfile"],
+            resources=profiles,
+            conditions=[*tagged("Request"), asks_cluster],
+        ),
+        Statement(
+            sid="TagOwnProfiles",
+            actions=["iam:TagInstanceProfile"],
+            resources=profiles,
+            conditions=[*tagged("Resource"), *tagged("Request"), asks_cluster],
+        ),
+        Statement(
+            sid="ChangeOwnProfiles",
+            actions=["iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"],
+            resources=profiles,
+            conditions=tagged("Resource"),
+        ),
+        Statement(sid="ReadProfiles", actions=["iam:GetInstanceProfile"], resources=profiles),
+    ]
+
+
+def _discovery(scope: Scope) -> list[Statement]:
+    return [
+        Statement(
+            sid="ReadInRegion",
+            actions=[
+                "ec2:DescribeCapacityReservations",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstanceStatus",
+                "ec2:DescribeInstanceTypeOfferings",
+                "ec2:DescribeInstanceTypes",
+                "ec2:DescribeInstances",
+                "ec2:DescribeLaunchTemplates",
+                "ec2:DescribePlacementGroups",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSpotPriceHistory",
+                "ec2:DescribeSubnets",
+            ],
+            resources=["*"],
+            conditions=[("StringEquals", "aws:RequestedRegion", [scope.region])],
+        ),
+        Statement(
+            sid="ReadPublicAmiNames",
+            actions=["ssm:GetParameter"],
+            resources=[scope.arn("ssm", "parameter/aws/service/*", account=False)],
+        ),
+        Statement(
+            sid="ReadPricesAndProfiles", actions=["pricing:GetProducts", "iam:ListInstanceProfiles"], resources=["*"]
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""SageMaker: models, endpoints, inference components, and what they scale on."""

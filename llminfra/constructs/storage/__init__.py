@@ -1,0 +1,1 @@
+"""Buckets, file systems, and what copies models and archives into them."""

@@ -1,0 +1,260 @@
+"""What is left for the cache, and whether the engine starts: vLLM's arithmetic."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
+from llminfra.planning.memory.cache.kv_plan import CachePlan
+from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
+from llminfra.planning.memory.peak.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
+from llminfra.planning.memory.peak.forward_peak import Batch, held_by_all_reduce
+from llminfra.planning.memory.peak.overhead import (
+    FABRIC_CAPABILITY,
+    GIB,
+    cublas_bytes,
+    cuda_context_gib,
+    cuda_graph_gib,
+    nccl_before_baseline_gib,
+    non_torch_gib,
+)
+from llminfra.planning.memory.releases.attention_backend import flashinfer_gib
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data
+from llminfra.planning.memory.releases.model_runner import sampler_state_bytes
+from llminfra.planning.memory.releases.settings import Settings
+
+CONTEXT = "CUDA context"
+SAMPLER_WORDS = {"copy": "greedy, logits copied to fp32", "raw": "greedy"}
+
+
+class Budget(Struct, frozen=True, kw_only=True):
+    """Memory of one rank, in GiB.
+
+    Attributes:
+        total: What the driver reports.
+        limit: What the engine may use.
+        weights: Largest rank.
+        activation: Peak of the profiling run.
+        non_torch: Libraries, NCCL.
+        graphs: Captured graphs.
+        available: Left for the cache.
+        tokens: As the engine prints them.
+        concurrency: Requests of the context length.
+        longest: Longest request that fits.
+        verdict: Whether it starts.
+        explain: Lines for the reader.
+    """
+
+    total: float
+    limit: float
+    weights: float
+    activation: float
+    non_torch: float
+    graphs: float
+    available: float
+    tokens: int
+    concurrency: float
+    longest: int
+    verdict: Verdict
+    explain: tuple[str, ...]
+
+
+def vllm_budget(
+    facts: ModelFacts,
+    profile: EngineProfile,
+    settings: Settings,
+    plan: CachePlan,
+    stage_weights_gib: tuple[float, ...],
+    total_gib: float,
+    gpu: Gpu | None,
+    loading_gib: float,
+    items: int = 0,
+) -> Budget:
+    """Cache memory as vLLM's profiling run finds it, on the pipeline stage with the fewest blocks.
+
+    The engine gives every stage the smallest number of blocks of all (``get_kv_cache_configs``). ``items`` is the most
+    images of one request, 0 where nothing limits them.
+    """
+    length, batched = settings.max_model_len, settings.in_flight_tokens
+    batch = replace(profiling_batch(settings, profile, gpu), items=items)
+    peak = activation_peak(facts, batch, profile)
+    other = non_torch_gib(profile, settings, gpu, compressed=is_compressed(facts))
+    weights_gib = max(stage_weights_gib)
+    held = held_gib(facts, batch, profile, settings, total_gib - weights_gib - other - peak.total / GIB)
+    graphs = cuda_graph_gib(facts, profile, settings, gpu)
+    states = sampler_state_bytes(facts, profile, settings) / GIB
+    other += states if profile.counts_consumed else 0.0
+    limit = total_gib * settings.utilization
+    activation = peak.total / GIB + held
+    left = limit - activation - other - (graphs if profile.reserves_cuda_graphs else 0.0)
+    binding = min(
+        (stage for stage in range(settings.pp)),
+        key=lambda stage: _blocks(plan.of_stage(stage), left - stage_weights_gib[stage], fallback=stage),
+    )
+    available, plan = left - stage_weights_gib[binding], plan.of_stage(binding)
+    blocks = plan.blocks(available * GIB)
+    usable = available - (plan.bytes_per_block / GIB if profile.null_block else 0.0)
+    checked = plan.of_all_stages() if profile.checks_all_stages else plan
+    longest = checked.longest(usable * GIB, length, batched)
+    tokens = plan.tokens(blocks, length, batched)
+    beside = beside_gib(facts, profile, settings, batch, gpu, graphs, activation)
+    fewest = stage_weights_gib[binding]
+    where_found = (
+        f", on the stage with the fewest pages, whose weights are {fewest:.2f}" if fewest < weights_gib else ""
+    )
+    found = Found(
+        total=total_gib,
+        limit=limit,
+        weights=weights_gib,
+        loading=loading_gib,
+        activation=activation,
+        available=available,
+        usable=usable,
+        needed=checked.needed_bytes(length, batched) / GIB,
+        longest=longest,
+        tokens=tokens,
+        state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
+        context=beside[CONTEXT],
+        beside=beside,
+    )
+    return Budget(
+        total=total_gib,
+        limit=limit,
+        weights=weights_gib,
+        activation=activation,
+        non_torch=other,
+        graphs=graphs,
+        available=available,
+        tokens=tokens,
+        concurrency=plan.concurrency(blocks, length, batched),
+        longest=longest,
+        verdict=vllm_verdict(profile, settings, plan, found),
+        explain=_explain(
+            profile, settings, peak, held, total_gib, limit, other, states, graphs, available, beside, where_found
+        ),
+    )
+
+
+def beside_gib(
+    facts: ModelFacts,
+    profile: EngineProfile,
+    settings: Settings,
+    batch: Batch,
+    gpu: Gpu | None,
+    graphs: float,
+    activation: float,
+) -> dict[str, float]:
+    """What takes memory beside the budget, in GiB by name.
+
+    ``activation`` is what the budget sets aside for the profiling run, which later steps may use, too.
+    """
+    states = sampler_state_bytes(facts, profile, settings) / GIB
+    later = batch.sequences * facts.vocab_size * SAMPLER_BYTES["flashinfer"] / GIB if profile.warms_up_sampler else 0.0
+    return {
+        "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
+        CONTEXT: cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile),
+        "recurrent states": state_pool_gib(facts, profile, settings),
+        "counts for penalties": 0.0 if profile.counts_consumed else states,
+        "warming up the sampler": max(0.0, later - activation),
+        "fragments of MXFP4 kernels": _fragments_gib(settings, profile, gpu),
+        "FlashInfer's workspace": flashinfer_gib(facts, profile, settings, gpu),
+    }
+
+
+def _fragments_gib(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> float:
+    """What the allocator cannot give to the sampler once Triton's kernels for MXFP4 have warmed up."""
+    method = settings.quant.method if settings.quant is not None else ""
+    if method != "mxfp4" or not profile.triton_mxfp4 or gpu is None or gpu.capability != FABRIC_CAPABILITY:
+        return 0.0
+    return float(engine_data()["overheads"]["mxfp4_fragments_gib"]) / settings.tp
+
+
+def _blocks(plan: CachePlan, available_gib: float, *, fallback: int) -> tuple[float, float, int]:
+    """Order of stages: those without a cache last, then by blocks, then by memory."""
+    if plan.bytes_per_block <= 0:
+        return float("inf"), available_gib, fallback
+    return available_gib * GIB / plan.bytes_per_block, available_gib, fallback
+
+
+def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> Batch:
+    """What the profiling run pushes through one rank."""
+    method = settings.quant.method if settings.quant is not None else ""
+    # Triton's kernel for MXFP4 (gpt_oss_triton_kernels_moe.py) has buffers of its own: the peak that 0.19 prints on an
+    # H100, 2.87 GiB, is that of the sampler alone.
+    triton_mxfp4 = method == "mxfp4" and profile.triton_mxfp4 and (gpu is None or gpu.capability == FABRIC_CAPABILITY)
+    return Batch(
+        tokens=settings.max_num_batched_tokens,
+        sequences=settings.max_num_seqs,
+        length=settings.max_model_len,
+        tp=settings.tp,
+        ep=settings.ep,
+        block=settings.block_size,
+        eager=settings.eager or profile.scheduler == "v0",
+        awq=method == "awq",
+        multiprocessors=gpu.multiprocessors if gpu else ASSUMED_MULTIPROCESSORS,
+        libraries=cublas_bytes(gpu) if profile.scheduler == "v1" else 0,
+        workspace=profile.keeps_workspace and not triton_mxfp4,
+    )
+
+
+def held_gib(facts: ModelFacts, batch: Batch, profile: EngineProfile, settings: Settings, free_gib: float) -> float:
+    """Tensors that releases 0.2.4 and 0.2.5 keep for every all-reduce of the profiling run."""
+    if not profile.records_streams:
+        return 0.0
+    held = held_by_all_reduce(facts, batch, settings.pp) / GIB
+    # Past the end of the device the allocator frees and goes on, and shapes do not tell what is left then.
+    return held if held <= free_gib else profile.parallel_reserve_gib
+
+
+def state_pool_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> float:
+    """Recurrent states that the V0 engine keeps outside the cache: one per sequence, for every layer."""
+    if not facts.is_hybrid or not profile.states_outside:
+        return 0.0
+    specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)
+    states = sum(spec.token_bytes for spec in specs if spec.kind is CacheKind.STATE)
+    return states * settings.max_num_seqs / GIB
+
+
+def _explain(
+    profile: EngineProfile,
+    settings: Settings,
+    peak: ActivationPeak,
+    held: float,
+    total: float,
+    limit: float,
+    other: float,
+    states: float,
+    graphs: float,
+    available: float,
+    beside: dict[str, float],
+    where_found: str,
+) -> tuple[str, ...]:
+    context = ", CUDA context" if profile.context_in_non_torch else ""
+    nccl = ", NCCL" if settings.tp * settings.pp > 1 else ""
+    counts = f", {states:.2f} of counts for penalties" if states and profile.counts_consumed else ""
+    where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
+    images = f"encoder {peak.encoder / GIB:.2f}" if profile.profiles_encoder else "images not tried"
+    if peak.compilation:
+        images += f", compiling {peak.compilation / GIB:.2f} (on a first start)"
+    phases = (
+        f"activation peak {peak.total / GIB:.2f} GiB: the largest of forward {peak.forward / GIB:.2f}"
+        f" ({settings.max_num_batched_tokens} tokens), sampler {peak.sampler / GIB:.2f}"
+        f" ({settings.max_num_seqs} sequences, {SAMPLER_WORDS.get(profile.sampler, profile.sampler)}), {images}"
+    )
+    lines = [
+        f"budget {limit:.2f} GiB: {total:.2f} GiB that the driver reports x {settings.utilization}",
+        phases,
+        f"non-torch {other:.2f} GiB: libraries{context}{nccl}{counts}",
+        f"CUDA graphs {graphs:.2f} GiB, {where}",
+        f"cache {available:.2f} GiB: the budget less all of these{where_found}",
+    ]
+    if profile.runs_v2:
+        lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
+    if held:
+        lines.append(f"all-reduced tensors {held:.2f} GiB: this release keeps them until the profiling run ends")
+    parts = {name: gib for name, gib in beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}
+    lines += [f"{name} {gib:.2f} GiB, outside the budget" for name, gib in parts.items()]
+    return tuple(lines)

@@ -1,0 +1,223 @@
+"""Tensors alive at once while the profiling run pushes a batch through the decoder layers.
+
+Compiled models (V1) keep two copies of the residual stream beside a block's own tensors. Models run line by line (V0,
+and V1 with ``enforce_eager``) keep three, because the caller still holds the input of the layer; a fourth where the
+feed-forward block keeps its first product until its output exists, and a fifth where the ranks' sum is a new tensor.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from llminfra.catalog.models.facts import Layer, ModelFacts
+from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, Mamba2, Mla
+from llminfra.planning.memory.peak.overhead import GIB
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, drops_gate_up
+from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank
+
+EXPERT_ROWS = 65536
+"""Tokens that one pass of the fused expert kernel takes (``VLLM_FUSED_MOE_CHUNK_SIZE``)."""
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What the profiling run pushes through one rank.
+
+    Attributes:
+        tokens: ``max_num_batched_tokens``.
+        sequences: ``max_num_seqs``.
+        length: ``max_model_len``.
+        tp: Tensor-parallel ranks.
+        ep: Expert-parallel ranks, 1 for none.
+        block: ``block_size``.
+        element: Bytes of one activation.
+        eager: The model runs line by line, not compiled.
+        awq: Matrices are in AWQ format.
+        multiprocessors: Of the device; the sampler's kernel takes a row of buffer for each.
+        libraries: Bytes that libraries allocate with PyTorch and keep.
+        workspace: Experts work in buffers that stay when they are done.
+        items: Most images of one request, 0 where nothing limits them.
+    """
+
+    tokens: int
+    sequences: int
+    length: int
+    tp: int = 1
+    ep: int = 1
+    block: int = 16
+    element: int = 2
+    eager: bool = False
+    awq: bool = False
+    multiprocessors: int = 0
+    libraries: int = 0
+    workspace: bool = False
+    items: int = 0
+
+
+def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> float:
+    """Bytes of the largest layer with the residual streams beside it."""
+    stream = batch.tokens * facts.hidden_size * batch.element
+    context = _mla_context(batch, profile)
+    widest, kept = 0.0, 0.0
+    for layer in {id(layer): layer for layer in facts.layers}.values():
+        experts, mixer = _mlp_peak(layer, facts, batch, profile), _mixer_peak(layer, facts, batch)
+        if isinstance(layer.mixer, Mla):
+            heads = cdiv(layer.mixer.heads, batch.tp)
+            mixer += context * heads * (layer.mixer.qk_nope_head_dim + layer.mixer.v_head_dim) * batch.element
+            if layer.mixer.indexer is not None:
+                # The workspace manager keeps one buffer for experts and sparse attention alike.
+                work = _sparse_workspace(layer.mixer, profile, batch.length)
+                mixer += max(experts, work) + profile.sparse_logits_gib * GIB
+        elif isinstance(layer.mixer, Attention) and layer.mixer.compression is not None:
+            mixer += max(experts, compressed_workspace(layer.mixer, batch))
+            mixer += profile.sparse_logits_gib * GIB if layer.mixer.compression.indexer is not None else 0.0
+        widest = max(widest, experts, mixer)
+        kept = max(kept, _kept_attention(layer, batch))
+    if not batch.eager:
+        return 2 * stream + widest
+    summed = 1 if batch.tp > 1 and profile.sums_to_new_tensor else 0
+    gated = any(layer.mlp is not None and layer.mlp.gated for layer in facts.layers)
+    if profile.keeps_gate_up or (gated and not drops_gate_up(facts.architecture)):
+        streams = 4 + summed
+    else:
+        streams = 3
+        widest = max(widest, (1 + summed) * stream + _activated(facts, batch))
+    dequantized = _dequantized(facts, batch) if batch.awq and not profile.awq_split_k else 0.0
+    return streams * stream + widest + dequantized + (kept if profile.keeps_reserved else 0.0)
+
+
+def _activated(facts: ModelFacts, batch: Batch) -> float:
+    """Activation that the last matrix of the feed-forward block reads while it writes its output."""
+    width = max((layer.mlp.intermediate for layer in facts.layers if layer.mlp is not None), default=0)
+    return float(batch.tokens * cdiv(width, batch.tp) * batch.element)
+
+
+def _dequantized(facts: ModelFacts, batch: Batch) -> float:
+    """The first matrix of the feed-forward block in 16 bit: AWQ without Marlin expands it for long prompts.
+
+    It is counted beside the block's other tensors, the upper of what may live at once.
+    """
+    mlps = [layer.mlp for layer in facts.layers if layer.mlp is not None]
+    width = max((cdiv(mlp.intermediate, batch.tp) * (2 if mlp.gated else 1) for mlp in mlps), default=0)
+    return float(width * facts.hidden_size * batch.element)
+
+
+def _mla_context(batch: Batch, profile: EngineProfile) -> int:
+    if not profile.mla_context_tokens:
+        return 0
+    wanted = max(8 * batch.length, 4 * batch.sequences * batch.block)
+    return max(min(wanted, profile.mla_context_tokens), batch.sequences * batch.block)
+
+
+def _sparse_workspace(mixer: Mla, profile: EngineProfile, length: int) -> float:
+    factor = profile.sparse_workspace_factor
+    if profile.sparse_workspace_long_factor and length > 256 * 1024:
+        factor = profile.sparse_workspace_long_factor
+    return float(factor * length * mixer.latent_dim * 2)
+
+
+def compressed_workspace(mixer: Attention, batch: Batch) -> float:
+    """Bytes that compressed attention reserves: gathered states of four prompts, or what the indexer looks through.
+
+    vllm/model_executor/layers/deepseek_v4_attention.py 0.20.2 (PREFILL_CHUNK_SIZE 4; 40 context lengths of keys, over
+    the ratio of compression).
+    """
+    compression = mixer.compression
+    if compression is None:
+        return 0.0
+    states = cdiv(batch.length, compression.ratio) if compression.ratio > 1 else 0
+    gathered = 4 * (states + (mixer.window or 0) + batch.tokens) * mixer.head_dim * batch.element
+    indexer = compression.indexer
+    looked = 40 * states * (indexer.head_dim + 4) if indexer is not None else 0
+    return float(max(gathered, looked))
+
+
+def _kept_attention(layer: Layer, batch: Batch) -> float:
+    """Freed blocks of the attention that the feed-forward block cannot reuse, where the allocator's reserve counts."""
+    if not isinstance(layer.mixer, Attention):
+        return 0.0
+    query = cdiv(layer.mixer.heads, batch.tp) * layer.mixer.head_dim
+    key = kv_heads_per_rank(layer.mixer.kv_heads, batch.tp) * layer.mixer.head_dim
+    projected = query + 2 * key
+    activated = cdiv(layer.mlp.intermediate, batch.tp) if layer.mlp is not None else 0
+    # The activation goes into the block of the projections when it is not larger.
+    left = projected - activated if 0 < activated <= projected else projected
+    return float(batch.tokens * left * batch.element)
+
+
+def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProfile) -> float:
+    hidden, tokens, element = facts.hidden_size, batch.tokens, batch.element
+    split = profile.awq_split_k if batch.awq else 0
+    peak = 0.0
+    if layer.mlp is not None:
+        width = cdiv(layer.mlp.intermediate, batch.tp)
+        first = 2 if layer.mlp.gated else 1
+        peak = tokens * width * max(first + 1, first * (split + 1)) * element
+    if layer.moe is not None:
+        moe = layer.moe
+        width = moe.intermediate if batch.ep > 1 else cdiv(moe.intermediate, batch.tp)
+        rows = min(tokens, EXPERT_ROWS) * moe.top_k
+        gate_up = width * (2 if moe.gated else 1)
+        if profile.scheduler == "v0":
+            # fused_moe.py until 0.7.3: one buffer each for both products and for the activation between them.
+            work = rows * (gate_up + width + hidden) * element
+        elif batch.workspace:
+            work = expert_workspace(layer, facts, batch)
+        else:
+            # Two workspaces: one shared by the first and last products, one for the activation between them.
+            work = rows * (max(gate_up, moe.latent or hidden) + width) * element
+        if split:
+            # Experts run one after the other over all tokens, each whole on its rank. The sum of their outputs lands in
+            # the first buffer and keeps the next expert out of it, so the allocator ends with two.
+            work = tokens * moe.intermediate * (2 * split + 2) * element
+        shared = tokens * cdiv(moe.shared_intermediate, batch.tp) * 3 * element
+        peak = max(peak, work + tokens * hidden * element + shared + tokens * moe.experts * 4)
+    return float(peak)
+
+
+def expert_workspace(layer: Layer, facts: ModelFacts, batch: Batch) -> int:
+    """Bytes of the two buffers in which experts work: ``TritonExperts.workspace_shapes``, fused_moe.py 0.15.1."""
+    moe = layer.moe
+    if moe is None:
+        return 0
+    width = moe.intermediate if batch.ep > 1 else cdiv(moe.intermediate, batch.tp)
+    hidden = moe.latent or facts.hidden_size
+    rows = min(batch.tokens, EXPERT_ROWS) * moe.top_k
+    return rows * (max(width, hidden) + max(width * (2 if moe.gated else 1), hidden)) * batch.element
+
+
+def _mixer_peak(layer: Layer, facts: ModelFacts, batch: Batch) -> float:
+    mixer, tp = layer.mixer, batch.tp
+    if isinstance(mixer, Attention):
+        query = cdiv(mixer.heads, tp) * mixer.head_dim
+        key = kv_heads_per_rank(mixer.kv_heads, tp) * mixer.head_dim
+        width = 2 * query + 2 * key + query + cdiv(mixer.gate_dim, tp)
+        if mixer.compression is not None:
+            # Two copies of the other residual streams, and the output, whose heads FlashMLA wants as 64 or 128.
+            width += 2 * (mixer.compression.streams - 1) * facts.hidden_size
+            heads = cdiv(mixer.heads, tp)
+            width += max(0, (64 if heads <= 64 else 128) - heads) * mixer.head_dim
+    elif isinstance(mixer, Mla):
+        heads = cdiv(mixer.heads, tp)
+        per_head = 3 * (mixer.qk_nope_head_dim + mixer.qk_rope_head_dim) + 2 * mixer.v_head_dim
+        width = heads * per_head + (mixer.q_lora_rank or 0) + mixer.latent_dim
+    elif isinstance(mixer, GatedDeltaNet):
+        inner = cdiv(2 * mixer.key_heads * mixer.key_dim + 2 * mixer.value_heads * mixer.value_dim, tp)
+        width = inner * 3
+    elif isinstance(mixer, KimiDelta):
+        # Queries, keys, values, both gates, one of them also in fp32, and the output: eight 16-bit widths.
+        width = 8 * cdiv(mixer.heads * mixer.head_dim, tp)
+    elif isinstance(mixer, Mamba2):
+        width = cdiv(2 * mixer.inner, tp) * 3
+    else:
+        width = cdiv(2 * facts.hidden_size, tp) * 3
+    # Two copies of the other residual streams.
+    width += 2 * (layer.streams - 1) * facts.hidden_size
+    return float(batch.tokens * width * batch.element)
+
+
+def held_by_all_reduce(facts: ModelFacts, batch: Batch, stages: int) -> float:
+    """Bytes that two all-reduces a layer, and the embedding's, keep allocated until the run ends."""
+    if batch.tp == 1:
+        return 0.0
+    layers = cdiv(facts.num_layers, stages)
+    return float((2 * layers + 1) * batch.tokens * facts.hidden_size * batch.element)

@@ -1,0 +1,130 @@
+"""Memory that is neither weights, cache nor activations: libraries, NCCL, captured graphs."""
+
+from __future__ import annotations
+
+from llminfra.catalog.gpus import Gpu
+from llminfra.catalog.models.facts import ModelFacts
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data
+from llminfra.planning.memory.releases.settings import Settings
+
+GIB = 2**30
+NVLINK_FABRIC_GBPS = 300
+"""From here on NVLink is a board fabric, not the bridge of workstation cards."""
+CUSTOM_ALL_REDUCE_RANKS = 2
+"""Ranks without NVLink that vLLM reduces by its own kernel; more take NCCL, whose kernels are captured, too
+(vllm/distributed/device_communicators/custom_all_reduce.py)."""
+SIZES_GO_WIDER_FROM = 256
+FABRIC_CAPABILITY = 90
+"""From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
+
+
+def cublas_bytes(gpu: Gpu | None) -> int:
+    """Workspaces that PyTorch allocates for cuBLAS with the first product: part of every peak."""
+    table = engine_data()["overheads"]
+    hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
+    return int(table["cublas_mib_from_hopper" if hopper else "cublas_mib"]) * 2**20
+
+
+def cuda_context_gib(gpu: Gpu | None) -> float:
+    """What the driver takes for a process before it allocates anything."""
+    table = engine_data()["overheads"]
+    if gpu is None or not gpu.multiprocessors:
+        return float(table["cuda_context_gib"])
+    return float(table["cuda_context_gib_per_multiprocessor"] * gpu.multiprocessors)
+
+
+def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None, *, compressed: bool = False) -> float:
+    """CUDA context where it counts, library workspaces, and NCCL buffers for several ranks.
+
+    ``compressed`` is attention as DeepSeek V4 has it, which takes more for a reason that no source tells.
+    """
+    if not profile.counts_non_torch:
+        return 0.0
+    context = cuda_context_gib(gpu) if profile.context_in_non_torch else 0.0
+    hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
+    libraries = profile.libraries_hopper_gib if hopper and settings.tp * settings.pp == 1 else profile.libraries_gib
+    more = engine_data()["overheads"]["compressed_attention_gib"] if compressed else 0.0
+    return float(libraries + context + more + nccl_gib(settings, gpu, profile))
+
+
+def nccl_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
+    """Communicator buffers of one rank that the engine counts: large where the switch reduces, small elsewhere.
+
+    Stages of a pipeline that are one rank each do not reduce, and what they send costs nothing at start-up.
+    """
+    ranks = settings.tp * settings.pp
+    if settings.tp == 1:
+        return 0.0
+    if not on_fabric(settings, gpu):
+        return float(engine_data()["overheads"]["nccl_gib_other"])
+    return profile.nccl_pair_gib if ranks == 2 else profile.nccl_four_gib if ranks <= 4 else profile.nccl_many_gib
+
+
+def nccl_before_baseline_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
+    """Communicators that are made before the engine first looks at the device."""
+    if not profile.nccl_before_baseline or settings.tp == 1 or not on_fabric(settings, gpu):
+        return 0.0
+    return float(engine_data()["overheads"]["nccl_before_baseline_gib"])
+
+
+def on_fabric(settings: Settings, gpu: Gpu | None) -> bool:
+    """Whether the ranks of a replica are joined by a switch that NCCL keeps large buffers for."""
+    return gpu is None or (
+        gpu.nvlink_gbps >= NVLINK_FABRIC_GBPS and (settings.tp * settings.pp > 2 or gpu.capability >= FABRIC_CAPABILITY)
+    )
+
+
+def captured_sizes(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> tuple[int, int, int]:
+    """Batch sizes captured in pieces, sizes captured whole, and the largest of all.
+
+    1, 2, 4, then every 8, and since 0.11.1 every 16 above 256 (``_set_cudagraph_sizes`` of vllm/config); whole graphs
+    are for decoding, so no larger than ``max_num_seqs``.
+    """
+    if profile.scheduler != "v1":
+        largest = min(profile.largest_graph, settings.max_num_seqs)
+    else:
+        model = engine_data()["largest_graph"]
+        listed = facts.architecture in model["architectures"] and profile.version >= (0, 10, 2)
+        most = int(model["size"]) if listed else profile.largest_graph
+        asked = most if profile.graphs_any_batch or listed else 2 * settings.max_num_seqs
+        largest = min(most, asked, settings.max_num_batched_tokens)
+    decoding = min(largest, settings.max_num_seqs) if profile.full_graphs else 0
+    return _sizes_up_to(largest, profile), _sizes_up_to(decoding, profile), largest
+
+
+def _sizes_up_to(largest: int, profile: EngineProfile) -> int:
+    small = sum(size <= largest for size in (1, 2, 4))
+    if largest <= SIZES_GO_WIDER_FROM or not profile.wide_graph_steps:
+        return small + largest // 8
+    return small + SIZES_GO_WIDER_FROM // 8 + (largest - SIZES_GO_WIDER_FROM) // 16
+
+
+def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
+    """Captured graphs: a little for each layer and captured batch size, and buffers of the largest whole graph."""
+    if settings.eager:
+        return 0.0
+    table = engine_data()["overheads"]
+    pieces, whole, largest = captured_sizes(facts, profile, settings)
+    layers = facts.num_layers / settings.pp
+    pieces_mib, whole_mib = table["graph_mib_per_layer_and_size"], table["graph_mib_per_layer_and_full"]
+    if settings.tp > CUSTOM_ALL_REDUCE_RANKS and not on_fabric(settings, gpu):
+        ranks = settings.tp if profile.scheduler == "v0" else min(settings.tp, table["graph_nccl_ranks"])
+        pieces_mib += table["graph_mib_of_nccl"] * (ranks - 1)
+    nodes = layers * (pieces * pieces_mib + whole * whole_mib)
+    nodes *= table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
+    buffers = 0.0
+    if whole and gpu is not None and gpu.capability == FABRIC_CAPABILITY:
+        parts = table["graph_mib_hopper"] + (table["graph_mib_experts"] if facts.is_moe else 0)
+        buffers = parts * largest / table["graph_mib_at_size"]
+    held = (nodes + buffers) / 1024
+    if profile.graph_transient_kib and facts.is_hybrid and not profile.runs_v2:
+        held = max(held, profile.graph_transient_kib * settings.max_num_batched_tokens / 2**20)
+    return float(held)
+
+
+def old_driver(version: str | None) -> bool:
+    """Whether the driver predates CUDA 12.4, from which on a captured kernel takes less of the device."""
+    if not version:
+        return False
+    major = version.strip().split(".", maxsplit=1)[0]
+    return major.isdecimal() and int(major) < int(engine_data()["overheads"]["graph_driver_since"])

@@ -1,0 +1,88 @@
+"""What an endpoint asks of its machines: its model, engine and promise, before anything is cut over GPUs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from llminfra.planning.cluster.gpu_shares import shared_settings
+from llminfra.planning.fit.distributed import has_stages
+from llminfra.planning.fit.preflight import check_device
+from llminfra.planning.served.adapters import adapters_gib, plan_adapters
+from llminfra.planning.served.endpoint_model import model_facts
+from llminfra.planning.served.engine_release import find_release, release_for_sagemaker
+from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
+from llminfra.planning.served.media_limits import check_media
+from llminfra.planning.served.memory_case import memory_case
+from llminfra.planning.served.memory_options import check_options, counted, options_of
+from llminfra.planning.spread.parallelism import Promise
+from llminfra.planning.spread.spreads import Question
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.engines.given import Given
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.plan.serving import AdapterPlan
+    from llminfra.planning.serving.site import Site
+    from llminfra.spec.endpoint import Endpoint
+
+# An engine without a known release, and a model that no release of it serves: nothing can be said after these.
+_HOPELESS = frozenset({"LLM_FIT_8", "LLM_SRV_42"})
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """An endpoint whose model and engine are known.
+
+    Attributes:
+        question: What the pool is asked: model, settings, promise.
+        options: Extra arguments that memory depends on.
+        adapters: LoRA adapters beside the model.
+    """
+
+    question: Question
+    options: tuple[Given, ...]
+    adapters: tuple[AdapterPlan, ...]
+
+
+def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
+    """Model, release, settings and adapters of an endpoint; ``None`` leaves a finding."""
+    facts = model_facts(endpoint, findings)
+    known = len(findings.items)
+    release = _release(endpoint, site, findings)
+    if facts is None or any(item.code in _HOPELESS for item in findings.items[known:]):
+        return None
+    if not check_device(endpoint, facts, site.pool, release, findings):
+        return None
+    engine = shared_settings(endpoint, engine_settings(endpoint.engine, release), site.pool, findings)
+    if engine is None:
+        return None
+    check_step(endpoint, engine, findings)
+    if not check_length(endpoint, facts, engine, findings):
+        return None
+    options = options_of(endpoint, release)
+    case = counted(memory_case(endpoint, facts, engine, site.pool.gpu), facts, options, endpoint.engine.env)
+    check_media(endpoint, facts, release, findings)
+    if not check_options(endpoint, facts, options, findings):
+        return None
+    adapters = plan_adapters(endpoint, site.platform, findings, place=site.place)
+    if adapters is None:
+        return None
+    question = Question(
+        endpoint=endpoint,
+        facts=facts,
+        case=case.model_copy(update={"reserved_gib": adapters_gib(facts, adapters) or None}),
+        pool=site.pool,
+        engine=engine,
+        promise=Promise.of(endpoint),
+        region=site.platform.region,
+        release=release,
+        stages=site.role is None and has_stages(facts, engine.kind, release),
+    )
+    return Asked(question=question, options=options, adapters=adapters)
+
+
+def _release(endpoint: Endpoint, site: Site, findings: Findings) -> EngineRelease | None:
+    if site.place == "sagemaker":
+        return release_for_sagemaker(endpoint, findings)
+    return find_release(endpoint, findings)

@@ -1,0 +1,86 @@
+"""The container of a replica: what its engine is told, and how long it may take to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.engines import adapter
+from llminfra.engines.job import Adapter, ServingJob
+from llminfra.planning.plan.serving import DrainPlan
+from llminfra.planning.serving.container_settings import check_overrides
+
+if TYPE_CHECKING:
+    from llminfra.engines.invocation import Invocation
+    from llminfra.planning.findings import Findings
+    from llminfra.planning.serving.asked import Asked
+    from llminfra.planning.serving.settled import Settled
+    from llminfra.planning.serving.site import Site
+    from llminfra.planning.serving.start import Start
+
+# Load balancers and endpoint slices need a moment to stop sending; then the engine finishes what it has.
+_PRE_STOP_S = 15
+_DRAIN_S = 120
+_GRACE_MARGIN_S = 15
+
+
+def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, findings: Findings) -> Invocation:
+    """Image, command, arguments and environment; options that the engine does not have are findings."""
+    question, release = asked.question, settled.release
+    endpoint, engine, chosen = question.endpoint, question.engine, settled.spread.chosen
+    engine_adapter = adapter(engine.kind)
+    job = ServingJob(
+        endpoint=endpoint,
+        release=release,
+        model_argument=start.weights.model_argument,
+        from_object_storage=start.weights.kind == "bucket",
+        from_local_disks=start.weights.kind == "nvme" and start.streamed_files,
+        served_name=served_name(asked),
+        revision=start.revision,
+        parallelism=chosen.parallelism,
+        nodes=chosen.nodes,
+        max_model_len=engine.max_model_len or question.facts.max_position_embeddings,
+        max_num_seqs=engine.max_num_seqs,
+        gpu_memory_utilization=engine.gpu_memory_utilization,
+        quantize_at_load=endpoint.model.quantization if question.facts.quantization is None else None,
+        dtype=endpoint.model.dtype,
+        efa=settled.efa and site.pool.efa_per_node > 0,
+        region=site.platform.region,
+        startup_budget_s=start.startup.budget_s,
+        drain_s=_DRAIN_S,
+        pod_memory_mib=start.resources.memory_mib,
+        adapters=tuple(Adapter(name=item.name, path=item.mount_path, rank=item.rank) for item in asked.adapters),
+        role=site.role,
+    )
+    for unknown in engine_adapter.unknown_options(job):
+        findings.error(
+            "LLM_FIT_7",
+            endpoint,
+            unknown.path,
+            unknown.message,
+            found=unknown.name,
+            fix=unknown.fix,
+            expected=f"an option of {engine.kind} {release.version if release else ''}".strip(),
+        )
+    invocation = engine_adapter.invoke(job)
+    check_overrides(endpoint, release, invocation, findings)
+    return invocation
+
+
+def served_name(asked: Asked) -> str:
+    """The name that callers use."""
+    endpoint = asked.question.endpoint
+    return endpoint.served_name or endpoint.model.id
+
+
+def engine_version(asked: Asked, settled: Settled) -> str:
+    """The release's version, or the tag of an own image."""
+    if settled.release is not None:
+        return settled.release.version
+    image = asked.question.engine.image
+    return image.tag or "" if image else ""
+
+
+def drain_of(invocation: Invocation) -> DrainPlan:
+    """The end of a pod: out of rotation, then the engine's own drain, then it is killed."""
+    engine_s = invocation.drain_flag_s
+    return DrainPlan(pre_stop_s=_PRE_STOP_S, engine_s=engine_s, grace_s=_PRE_STOP_S + engine_s + _GRACE_MARGIN_S)

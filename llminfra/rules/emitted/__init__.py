@@ -1,0 +1,1 @@
+"""Pages of findings that other rooms make themselves: loading, planning, and the policy check."""

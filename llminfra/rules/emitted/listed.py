@@ -1,0 +1,41 @@
+"""Every page of findings that other rooms make themselves."""
+
+from __future__ import annotations
+
+from llminfra.rules.emitted import (
+    adapters,
+    distributed,
+    fit,
+    fit_input,
+    gateways,
+    hardware,
+    plan,
+    policy,
+    serving_targets,
+    sharing,
+    spec,
+    start,
+    targets,
+)
+from llminfra.rules.rule import Rule
+
+_MODULES = (
+    spec,
+    plan,
+    fit,
+    hardware,
+    fit_input,
+    distributed,
+    sharing,
+    adapters,
+    targets,
+    serving_targets,
+    gateways,
+    start,
+    policy,
+)
+
+
+def listed() -> tuple[Rule, ...]:
+    """The rules of this room."""
+    return tuple(rule for module in _MODULES for rule in module.RULES)

@@ -1,0 +1,1 @@
+"""Rules on a plan: arithmetic and promises that need no Terraform."""

@@ -1,0 +1,13 @@
+"""Every rule on plans, without the modules of all the others: what ``llminfra plan`` runs."""
+
+from __future__ import annotations
+
+from llminfra.rules.plans import callers, capacity, distributed, endpoint_pods, gateways, models, replicas
+from llminfra.rules.rule import Rule
+
+_MODULES = (capacity, distributed, gateways, models, endpoint_pods, replicas, callers)
+
+
+def listed() -> tuple[Rule, ...]:
+    """The rules of this room."""
+    return tuple(rule for module in _MODULES for rule in module.RULES)

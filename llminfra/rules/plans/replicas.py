@@ -1,0 +1,196 @@
+"""Rules on replicas of planned endpoints over time: how they start, drain, are replaced, and come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from llminfra.diagnostics import Severity
+from llminfra.planning.endpoints.gateways import route_of
+from llminfra.planning.targets.queues import worked_queue
+from llminfra.rules.plans.planned import endpoint_path
+from llminfra.rules.rule import Hit, rule
+from llminfra.spec.endpoint import Autoscaling
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+
+_SPOT_NOTICE_S = 120
+_COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"
+
+
+@rule(
+    code="LLM_SRV_8",
+    title="The startup probe waits for the whole cold start",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="A probe that gives up earlier kills a pod that is still loading weights, again and again.",
+    fix="raise failure_threshold or period of the startup probe to the planned budget",
+    source=("vllm-project/vllm#17386", "kserve/kserve#5062", "vllm-project/aibrix#1054"),
+)
+def startup_waits(plan: Plan) -> Iterator[Hit]:
+    """Probe period × threshold against the budget and the estimate."""
+    for endpoint in plan.endpoints:
+        probe = endpoint.invocation.startup
+        patience_s = probe.period_s * probe.failure_threshold
+        needed_s = max(endpoint.startup.budget_s, 0)
+        if patience_s < needed_s:
+            yield Hit(
+                path=endpoint_path(endpoint),
+                message=f"the startup probe gives up after {patience_s} s; the cold start may take {needed_s} s",
+                found=f"{probe.failure_threshold} × {probe.period_s} s",
+                expected=f"at least {needed_s} s",
+                runtime_message="Startup probe failed; Container ... failed startup probe, will be restarted",
+            )
+
+
+@rule(
+    code="LLM_SRV_13",
+    title="A pod has time to finish its requests before it is killed",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="Requests run for minutes. With a grace period shorter than preStop and drain together, Kubernetes kills the "
+    "engine in the middle of answers.",
+    fix="raise the grace period above preStop plus drain",
+    source=("vllm-project/vllm#24885", "kserve/kserve#5496", "llm-d/llm-d#927"),
+)
+def drain_fits_grace(plan: Plan) -> Iterator[Hit]:
+    """Grace period against preStop and the engine's own drain."""
+    for endpoint in plan.endpoints:
+        drain = endpoint.drain
+        needed_s = drain.pre_stop_s + max(drain.engine_s, endpoint.invocation.drain_flag_s)
+        if drain.grace_s <= needed_s:
+            yield Hit(
+                path=endpoint_path(endpoint),
+                message=f"pods are killed after {drain.grace_s} s; preStop and drain take {needed_s} s",
+                found=f"grace {drain.grace_s} s",
+                expected=f"more than {needed_s} s",
+            )
+
+
+@rule(
+    code="LLM_SRV_14",
+    title="On spot, a replica can leave within the two minutes that EC2 gives",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="EC2 takes a spot instance two minutes after its notice, whatever the grace period says; answers that take "
+    "longer are cut off.",
+    fix="keep more than one replica, or accept cut-off answers with a waiver",
+    source=("AWS EC2 User Guide, spot-instance-termination-notices.html", f"{_COMPUTE}: Spot"),
+)
+def spot_drain(plan: Plan) -> Iterator[Hit]:
+    """A single replica on spot nodes whose drain is longer than the notice."""
+    for endpoint in plan.endpoints:
+        pool = plan.pool(endpoint.pool)
+        drain_s = endpoint.drain.pre_stop_s + endpoint.drain.engine_s
+        if "spot" in pool.capacity_types and drain_s > _SPOT_NOTICE_S and endpoint.max_replicas == 1:
+            yield Hit(
+                path=endpoint_path(endpoint, "replicas"),
+                message=f"the only replica needs {drain_s} s to leave a spot node that is gone after "
+                f"{_SPOT_NOTICE_S} s",
+                found=f"1 replica, {drain_s} s drain",
+                expected="two replicas, or on-demand capacity",
+            )
+
+
+@rule(
+    code="LLM_SRV_60",
+    title="A rollout does not wait for GPUs that the pool does not have",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="A surge starts the new pod before the old one leaves. In a full pool the new pod stays Pending and the "
+    "rollout never ends.",
+    fix="replace replicas one by one (maxSurge 0), or give the pool room for one more",
+    source=("ai-runway/airunway#400", "defilantech/LLMKube#192", "kserve/kserve#5452"),
+)
+def rollout_has_room(plan: Plan) -> Iterator[Hit]:
+    """Surge against the GPUs of the pool at its most."""
+    for endpoint in plan.endpoints:
+        pool = plan.pool(endpoint.pool)
+        gpus = endpoint.parallelism.gpus
+        others = sum(
+            other.min_replicas * other.parallelism.gpus
+            for other in plan.endpoints
+            if other.pool == endpoint.pool and other.name != endpoint.name
+        )
+        room = pool.max_nodes * pool.gpus_per_node
+        needed = others + gpus * (endpoint.min_replicas + 1)
+        if endpoint.rollout == "surge" and needed > room:
+            yield Hit(
+                path=endpoint_path(endpoint, "replicas"),
+                message=f"a rollout needs {needed} GPUs of pool {pool.name}, which has {room} at its most",
+                found=f"{room} GPUs",
+                expected=f"{needed} GPUs, or maxSurge 0",
+                runtime_message="Insufficient nvidia.com/gpu; progress deadline exceeded",
+            )
+
+
+@rule(
+    code="LLM_SRV_69",
+    title="An endpoint that scales to zero can be woken",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="The scaler reads the engine's own queue. With no replica there is no engine, no metric, and no way back from "
+    "zero. Behind a gateway the endpoint picker holds requests while no replica runs, and the scaler reads its queue; "
+    "behind an AsyncEndpoint the queue itself is there.",
+    fix="set Autoscaling(min=1, …), or put the endpoint behind a Gateway or an AsyncEndpoint",
+    source=(
+        "vllm-project/production-stack#679",
+        "volcano-sh/kthena pull request 868",
+        "llm-d/llm-d-router v0.10.0 pkg/epp/flowcontrol/README.md: scale-from-zero waiting room",
+    ),
+)
+def zero_can_wake(plan: Plan) -> Iterator[Hit]:
+    """``min=0`` of endpoints without a gateway that holds requests, and sees when there are some."""
+    for endpoint in plan.endpoints:
+        replicas = endpoint.spec.replicas
+        if not isinstance(replicas, Autoscaling) or replicas.min:
+            continue
+        route = route_of(plan, endpoint.name)
+        if (route is not None and route.hold_s is not None) or worked_queue(plan, endpoint.name):
+            continue
+        message = "the endpoint may scale to zero and nothing would start it again"
+        fix = ""
+        if route is not None and plan.platform.observability is None:
+            message += ": no Prometheus sees the requests that the gateway holds"
+            fix = "set observability=Observability(), or Autoscaling(min=1, …)"
+        elif route is not None:
+            message += ": the gateway cannot see this engine's queue, and so holds no requests for it"
+            fix = "set Autoscaling(min=1, …), or name the engine's metrics"
+        elif endpoint.role is not None:
+            fix = "set Autoscaling(min=1, …): no gateway stands in front of roles"
+        yield Hit(path=endpoint_path(endpoint, "replicas"), message=message, found="min=0", expected="min=1", fix=fix)
+
+
+@rule(
+    code="LLM_SRV_70",
+    title="A replica is not given up sooner than a new one could start",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="With a cooldown below the cold start, the replica that would have served the next wave is gone, and the wave "
+    "waits for a new one.",
+    fix="raise Autoscaling(cooldown_s=…) above the cold start",
+    source=("KEDA documentation: cooldownPeriod", "modelplaneai/modelplane#204"),
+)
+def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
+    """Cooldown against the planned cold start."""
+    for endpoint in plan.endpoints:
+        replicas = endpoint.spec.replicas
+        start_s = endpoint.startup.estimate_s
+        if isinstance(replicas, Autoscaling) and replicas.min < replicas.max and replicas.cooldown_s < start_s:
+            yield Hit(
+                path=endpoint_path(endpoint, "replicas"),
+                message=f"replicas are given up after {replicas.cooldown_s} s; a new one takes {start_s:.0f} s",
+                found=f"cooldown_s={replicas.cooldown_s}",
+                expected=f"more than {start_s:.0f}",
+            )
+
+
+RULES = (
+    startup_waits,
+    drain_fits_grace,
+    spot_drain,
+    rollout_has_room,
+    zero_can_wake,
+    cooldown_above_start,
+)

@@ -1,0 +1,13 @@
+"""Every rule on the synthesized Terraform."""
+
+from __future__ import annotations
+
+from llminfra.rules.rule import Rule
+from llminfra.rules.terraform import efa, identity, literals, network, nodes, releases, state, storage
+
+_MODULES = (efa, nodes, network, storage, identity, literals, state, releases)
+
+
+def listed() -> tuple[Rule, ...]:
+    """The rules of this room."""
+    return tuple(rule for module in _MODULES for rule in module.RULES)

@@ -1,0 +1,1 @@
+"""Terraform and Kubernetes objects as rules read them, whoever wrote them."""
