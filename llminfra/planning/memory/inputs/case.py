@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from llminfra.catalog.engines import EngineName
+from llminfra.catalog.models.tasks import Task
 from llminfra.planning.memory.inputs import input_words
 
 
@@ -70,6 +71,8 @@ class FitCase(BaseModel):
         ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
             the release decides where not given.
         reserved_gib: Memory that the engine sets aside on every GPU beside the weights, such as room for adapters.
+        task: What the model is served for: ``generate``, ``embed``, ``rerank``, ``classify``, ``reward`` or
+            ``transcribe``; as its architecture and name say where not given.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
@@ -111,6 +114,7 @@ class FitCase(BaseModel):
     ] = None
     limit_mm_per_prompt: MediaLimits | None = None
     language_model_only: bool | None = None
+    task: Annotated[Task | None, BeforeValidator(input_words.task)] = None
     mm_encoder_tp_mode: Annotated[Literal["weights", "data"] | None, BeforeValidator(_none_when_empty)] = None
 
 
