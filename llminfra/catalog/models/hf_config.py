@@ -23,7 +23,7 @@ from llminfra.catalog.models.hf_quantization import read_quantization
 from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, gated_residual, lookup_table
 from llminfra.catalog.models.hf_rope import rope_from
 from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, text_positions
-from llminfra.catalog.models.tasks import task_of
+from llminfra.catalog.models.tasks import code_of, task_of
 
 _TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")
 
@@ -73,6 +73,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         ssm_state_bytes=_ssm_bytes(text),
         head_fp32=head_params(text, config, architecture),
         task=task,
+        code=code_of(config, model_id),
         generative=task in {"generate", "transcribe"},
         encoders=encoders_from(top, hidden),
         quantization=quant,

@@ -24,6 +24,9 @@ _NAMES: tuple[tuple[str, Task], ...] = (
     ("embedding", "embed"),
     ("-embed-", "embed"),
 )
+# Classes that no release of transformers has had, or not all; of other configurations with code the engines have their
+# own (vllm/model_executor/models/config.py 0.27.1 asks for these by their names).
+_OWN_CLASSES = frozenset({"NewConfig", "XLMRobertaFlashConfig", "NomicBertConfig"})
 # Labels of a config that states none: ``PretrainedConfig`` of transformers has two.
 _DEFAULT_LABELS = 2
 
@@ -48,6 +51,16 @@ def task_of(config: Mapping[str, Any], *, architecture: str, model_id: str) -> T
         return "embed"
     name = model_id.lower()
     return next((task for mark, task in _NAMES if mark in name), "generate")
+
+
+def code_of(config: Mapping[str, Any], model_id: str) -> str | None:
+    """Repository with the code of a configuration's class, where engines have none of their own."""
+    table = config.get("auto_map")
+    where = str(table.get("AutoConfig") or "") if isinstance(table, Mapping) else ""
+    if where.rpartition(".")[2] not in _OWN_CLASSES:
+        return None
+    repository, dashes, _ = where.partition("--")
+    return repository if dashes else model_id
 
 
 def labels_of(config: Mapping[str, Any]) -> int:

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 def judge(case: FitCase) -> FitResult:
     """Memory of a case of the command line, and whether the engine starts at all on that device."""
     from llminfra.planning.memory import fit_case
-    from llminfra.planning.memory.doubts import beyond_context, device_problems, short_of_one, told, too_few_gpus
+    from llminfra.planning.memory.doubts import (
+        beyond_context,
+        class_missing,
+        device_problems,
+        short_of_one,
+        told,
+        too_few_gpus,
+    )
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.refusals import on_device
 
@@ -28,6 +35,8 @@ def judge(case: FitCase) -> FitResult:
     stops = [(told(item), item.runtime_message) for item in problems if item.fatal]
     if (length := beyond_context(facts, case)) is not None:
         stops.insert(0, length)
+    if (missing := class_missing(facts, case)) is not None:
+        stops.insert(0, missing)
     few = too_few_gpus(asked, result)
     if few is not None and few[1]:
         stops.append((few[0], None))

@@ -41,7 +41,7 @@ from llminfra.planning.memory.releases.engine_profile import (
     vllm_profile,
 )
 from llminfra.planning.memory.releases.model_runner import runner_rules
-from llminfra.planning.memory.releases.pooling import as_task, is_cacheless
+from llminfra.planning.memory.releases.pooling import as_task, is_cacheless, unfit
 from llminfra.planning.memory.releases.settings import Settings, clean_id, refers, resolve
 from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sglang_release
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
@@ -71,6 +71,18 @@ def fit_case(case: FitCase) -> FitResult:
             " `config`"
         )
         return FitResult(id=case.id, model=case.model, reason=f"LLM_FIT_3: {text}", error=text)
+    made_for = facts if case.task is None else facts_for(case.model_copy(update={"task": None}))
+    if made_for is not None and (why := unfit(made_for, case.task)) is not None:
+        text = f"LLM_TASK_2: {made_for.model_id} cannot be served to {case.task}: {why}"
+        return FitResult(
+            id=case.id,
+            model=case.model,
+            fits=False,
+            reason=text,
+            engine=case.engine,
+            engine_version=case.engine_version,
+            findings=(text,),
+        )
     case = on_device(case)
     sized = case
     if (case.pipeline_parallel or 1) > facts.num_layers:

@@ -11,7 +11,7 @@ class Load(Struct, frozen=True, kw_only=True):
 
     Attributes:
         prompt_tokens: Prompt length.
-        output_tokens: Answer length.
+        output_tokens: Answer length; 0 where an answer is no text.
         concurrency: Callers at once.
         in_step: Whether answers have one length and were begun together, so that callers come back together, as in most
             benchmarks; else they come independently of each other.
@@ -31,6 +31,8 @@ class Load(Struct, frozen=True, kw_only=True):
         """The same callers with requests cut to a context of ``longest`` tokens, half of it at most for the answer."""
         if not longest:
             return self
+        if not self.output_tokens:
+            return replace(self, prompt_tokens=max(1, min(self.prompt_tokens, longest)))
         output = max(1, min(self.output_tokens, longest // 2))
         return replace(self, output_tokens=output, prompt_tokens=max(1, min(self.prompt_tokens, longest - output)))
 
@@ -38,4 +40,6 @@ class Load(Struct, frozen=True, kw_only=True):
     def words(self) -> str:
         """``1 caller, 1,024 tokens in, 256 out``."""
         callers = f"{self.concurrency:,} caller{'' if self.concurrency == 1 else 's'}"
+        if not self.output_tokens:
+            return f"{callers}, inputs of {self.prompt_tokens:,} tokens"
         return f"{callers}, {self.prompt_tokens:,} tokens in, {self.output_tokens:,} out"

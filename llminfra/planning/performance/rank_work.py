@@ -43,6 +43,7 @@ class AttentionWork(Struct, frozen=True, kw_only=True):
         decode_operations: The same in decode; latent attention computes on the latent vectors there.
         cache_bytes: Bytes read per earlier token and layer.
         span: Tokens that are looked at, 0 for all.
+        causal: Only earlier tokens are; else later ones, too.
     """
 
     layers: int
@@ -50,6 +51,7 @@ class AttentionWork(Struct, frozen=True, kw_only=True):
     decode_operations: float
     cache_bytes: float
     span: int
+    causal: bool = True
 
     def seen(self, context: float) -> float:
         """Earlier tokens that one query looks at."""
@@ -58,6 +60,8 @@ class AttentionWork(Struct, frozen=True, kw_only=True):
     def prefill_pairs(self, tokens: int) -> float:
         """Pairs of a prompt of ``tokens``: each token looks at itself and what came before, within the span."""
         span = min(tokens, self.span) if self.span else tokens
+        if not self.causal:
+            return float(tokens * span)
         return span * (span + 1) / 2 + (tokens - span) * span
 
 
@@ -209,6 +213,7 @@ def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: 
                     decode_operations=work,
                     cache_bytes=float(read),
                     span=mixer.window or mixer.chunk or (mixer.indexer.top_k if mixer.indexer else 0),
+                    causal=mixer.causal,
                 )
             elif isinstance(mixer, Mla):
                 yield from _latent(mixer, facts, round(count) or 1, tp, kv_bytes)

@@ -16,6 +16,7 @@ from llminfra.planning.served.engine_settings import check_length, check_step, e
 from llminfra.planning.served.media_limits import check_media
 from llminfra.planning.served.memory_case import memory_case
 from llminfra.planning.served.memory_options import check_options, counted, options_of
+from llminfra.planning.served.task import check_task, task_facts
 from llminfra.planning.spread.parallelism import Promise
 from llminfra.planning.spread.spreads import Question
 
@@ -47,7 +48,8 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     """Model, release, settings and adapters of an endpoint; ``None`` leaves a finding."""
-    facts = model_facts(endpoint, findings)
+    found = model_facts(endpoint, findings)
+    facts = found and task_facts(endpoint, found, findings)
     known = len(findings.items)
     release = _release(endpoint, site, findings)
     if facts is None or any(item.code in _HOPELESS for item in findings.items[known:]):
@@ -61,6 +63,8 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     if not check_length(endpoint, facts, engine, findings):
         return None
     options = options_of(endpoint, release)
+    if not check_task(endpoint, facts, release, options, site.place, findings):
+        return None
     case = counted(memory_case(endpoint, facts, engine, site.pool.gpu), facts, options, endpoint.engine.env)
     check_media(endpoint, facts, release, findings)
     if not check_options(endpoint, facts, options, findings):

@@ -8,6 +8,7 @@ from llminfra.planning.plan.serving import ServingPlan
 from llminfra.planning.serving.asked import ask
 from llminfra.planning.serving.container import drain_of, engine_version, invocation_of, served_name
 from llminfra.planning.serving.container_settings import check_literals, check_untold
+from llminfra.planning.served.task import check_code
 from llminfra.planning.serving.settled import settle
 from llminfra.planning.serving.start import plan_start
 from llminfra.planning.start.compile_cache import compile_cache_plan
@@ -37,6 +38,7 @@ def plan_serving(endpoint: Endpoint, site: Site, findings: Findings) -> ServingP
     start = asked and settled and plan_start(asked, settled, site, findings)
     if not (asked and settled and start):
         return None
+    check_code(endpoint, asked.question.facts, start.weights.kind, findings)
     invocation = invocation_of(asked, settled, start, site, findings)
     chosen, version = settled.spread.chosen, engine_version(asked, settled)
     least, most = _replicas(endpoint)
@@ -62,6 +64,7 @@ def plan_serving(endpoint: Endpoint, site: Site, findings: Findings) -> ServingP
         drain=drain_of(invocation),
         candidates=settled.spread.others,
         usd_per_replica_hour=chosen.usd_per_hour,
+        task=asked.question.facts.task,
         performance=chosen.performance,
         usd_per_million_tokens=chosen.usd_per_million_tokens,
         adapters=asked.adapters,

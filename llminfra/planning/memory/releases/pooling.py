@@ -34,6 +34,21 @@ def as_task(facts: ModelFacts, task: Task | None) -> ModelFacts:
     return replace(facts, task=task, generative=task in TEXTS)
 
 
+def unfit(facts: ModelFacts, task: Task | None) -> str | None:
+    """Why a model cannot do what it was not made for; None where it can."""
+    if task is None or task == facts.task:
+        return None
+    if facts.hears or task == "transcribe":
+        return "of speech models llminfra knows Whisper, which does this alone"
+    if facts.encoder_only and task == "generate":
+        return "it is an encoder, whose tokens see the whole input, and writes none"
+    if facts.task != "embed" and task == "embed" and facts.encoder_only:
+        return "its last layer was trained for the head behind it, not to be compared"
+    if task in {"rerank", "classify", "reward"}:
+        return "it has no head that was trained for it"
+    return None
+
+
 def is_cacheless(facts: ModelFacts, profile: EngineProfile) -> bool:
     """Whether the engine keeps nothing between steps, so that what it does not need stays free."""
     return facts.encoder_only or (not facts.generative and profile.version < POOLING_ON_V1)
