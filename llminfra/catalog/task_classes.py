@@ -1,8 +1,7 @@
 """Classes of vLLM that serve a model for a task, where they have another name than the checkpoint's architecture.
 
-Source: vllm/model_executor/models/registry.py 0.8.5 to 0.33.0; GTE's class has another name than in its config.json, and
-Qwen3's rerankers are decoders whose ranking is the weight of one word against another
-(examples/pooling/score/qwen3_reranker_offline.py).
+Source: vllm/model_executor/models/registry.py 0.8.5 to 0.33.0; GTE's class has another name than in its config.json.
+Qwen3's rerankers are decoders (examples/pooling/score/qwen3_reranker_offline.py).
 """
 
 from __future__ import annotations

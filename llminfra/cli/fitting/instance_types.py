@@ -258,10 +258,19 @@ def _notes(
         shape = f"{asked.prompt:,} tokens in and {asked.output:,} out"
         known = factors()
         if asked.whole:
-            yield f"answer ms: with {many} at once; $/M tokens: of inputs, at full load; both: {asked.prompt:,} tokens", "dim"
-            yield "estimates by the shares of the device that decoders reach when they read prompts; docs/pooling.md", "dim"
+            yield (
+                f"answer ms: with {many} at once; $/M tokens: of inputs, at full load; both: {asked.prompt:,} tokens",
+                "dim",
+            )
+            yield (
+                "estimates by the shares of the device that decoders reach when they read prompts; docs/pooling.md",
+                "dim",
+            )
         else:
-            yield f"first ms and ms/token: with {many} at once; $/M tokens: of answers, at full load; both: {shape}", "dim"
+            yield (
+                f"first ms and ms/token: with {many} at once; $/M tokens: of answers, at full load; both: {shape}",
+                "dim",
+            )
             spreads = f"{known.spread_ttft:g} (first ms), {known.spread_tpot:g} (ms/token), {known.spread_throughput:g}"
             within = f"estimates: of published figures four of five lie within a factor of {spreads} ($/M tokens)"
             yield f"{within}; docs/performance.md", "dim"

@@ -116,7 +116,7 @@ def _memory(fit: FitResult) -> list[Element]:
     words = ", ".join(f"{part.name} {part.text}" for part in parts)
     lines = [bar(parts, f"{total:.1f} GiB: {words}", total=total, marks=marks), key(parts)]
     if is_cacheless(fit):
-        lines.append(el("p", f"No KV cache: {fit.reason.partition(': ')[2]}."))
+        lines.append(el("p", f"The engine {fit.reason.partition(': ')[2]}."))
     if fit.kv_cache_tokens is not None and fit.max_model_len:
         lines.append(
             el(

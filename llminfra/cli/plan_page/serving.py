@@ -79,7 +79,7 @@ def serving_lines(
             f" on each of {item.parallelism.data} copies" if item.parallelism.data > 1 else "",
         )
     elif is_cacheless(fit):
-        yield Text(f"no KV cache: {fit.reason.partition(': ')[2]}")
+        yield Text(fit.reason.partition(": ")[2])
     yield from _speed(item)
     yield from startup_lines(item.startup, machine=machine, patience=patience)
     for advice in item.startup.advice:
@@ -114,9 +114,7 @@ def _speed(item: ServingPlan) -> Iterator[RenderableType]:
 
 def _whole_answers(item: ServingPlan, speed: PerformanceEstimate) -> Iterator[RenderableType]:
     """Time to an answer and rate of inputs, for what writes no text."""
-    yield Text(
-        f"≈ answer in {speed.ttft_ms:,.0f} ms with {speed.load.words}; {speed.requests_per_s:,.0f} inputs/s"
-    )
+    yield Text(f"≈ answer in {speed.ttft_ms:,.0f} ms with {speed.load.words}; {speed.requests_per_s:,.0f} inputs/s")
     full = speed.full
     if full is not None:
         rate = f"{full.input_tokens_per_s:,.0f} input tokens/s with {count(full.load.concurrency, 'caller')}"

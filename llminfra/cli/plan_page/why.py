@@ -27,9 +27,7 @@ def memory_sum(fit: FitResult) -> str:
     if fit.budget_gib is None or fit.weights_gib_per_gpu is None or fit.kv_cache_memory_gib is None:
         return ""
     if is_cacheless(fit):
-        own = (("activations", fit.activation_peak_gib), ("libraries", fit.non_torch_gib), ("graphs", fit.cuda_graph_gib))
-        taken = ", ".join(f"{name} {size:.1f}" for name, size in own if size)
-        return f"{fit.total_gpu_gib:.1f} GiB; weights {fit.weights_gib_per_gpu:.1f}, {taken}; the rest stays free"
+        return _without_cache(fit)
     share = fit.budget_gib / fit.total_gpu_gib if fit.total_gpu_gib else 0.0
     parts = [
         (name, size)
@@ -58,6 +56,16 @@ def memory_sum(fit: FitResult) -> str:
     if abs(weights - fit.weights_gib_per_gpu) > _ROUNDED:
         text += f"; on the stage with the fewest pages, the fullest has weights of {fit.weights_gib_per_gpu:.1f}"
     return text
+
+
+def _without_cache(fit: FitResult) -> str:
+    beside = (
+        ("activations", fit.activation_peak_gib),
+        ("libraries", fit.non_torch_gib),
+        ("graphs", fit.cuda_graph_gib),
+    )
+    parts = ", ".join(f"{name} {size:.1f}" for name, size in (("weights", fit.weights_gib_per_gpu), *beside) if size)
+    return f"{fit.total_gpu_gib:.1f} GiB; {parts}; the rest stays free"
 
 
 def _taken(

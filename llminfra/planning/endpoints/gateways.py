@@ -180,7 +180,7 @@ def _is_routed(gateway: Gateway, endpoint: EndpointPlan, path: str, findings: Fi
         "LLM_TASK_16",
         gateway,
         path,
-        "the gateway's endpoint picker knows chats, completions and embeddings, and answers other requests with an error",
+        "the gateway's endpoint picker knows chats, completions and embeddings, and refuses other requests",
         found=f"endpoint {endpoint.name!r}, which is for {', '.join(PATHS[endpoint.task])}",
         expected="endpoints that generate or embed",
         fix="take the endpoint out of the gateway, and name its callers with allow_from_namespaces",

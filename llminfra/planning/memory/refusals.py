@@ -11,7 +11,6 @@ from llminfra.planning.memory.releases.settings import expert_ranks, quantizatio
 from llminfra.planning.memory.stated import stated
 from llminfra.planning.memory.weights.divisibility import ShapeFinding, divisibility_findings
 
-
 _WITHOUT_ENCODERS: Mapping[str, str] = {
     "sglang": "the memory of encoders on SGLang is not modelled",
     "tgi": "Text Generation Inference serves no encoders",

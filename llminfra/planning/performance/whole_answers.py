@@ -93,12 +93,16 @@ def _explain(
         parts.append(f"inputs of the same step {ms(answer.step_s)}")
     if answer.behind_s + answer.queued_s > 0:
         parts.append(f"steps before {ms(answer.behind_s + answer.queued_s)}")
+    parts_of_step = (
+        f"matrices {ms(step.compute_s)} or reading weights {ms(step.weights_s)}",
+        f"attention {ms(step.attention_s)}",
+        f"wires {ms(step.wires_s)}",
+        f"overhead {ms(step.overhead_s)}",
+    )
     return (
         f"answer {ms(answer.mean_s)} ms on average with {load.words}: {', '.join(parts)}",
         "an answer comes whole: there is no time per token",
-        f"step of {together:,.1f} input{'' if together == 1 else 's'} {ms(step_s)} ms: matrices {ms(step.compute_s)} or"
-        f" reading weights {ms(step.weights_s)}, attention {ms(step.attention_s)}, wires {ms(step.wires_s)}, overhead"
-        f" {ms(step.overhead_s)}",
+        f"step of {together:,.1f} input{'' if together == 1 else 's'} {ms(step_s)} ms: {', '.join(parts_of_step)}",
         f"{rate:,.1f} inputs/s of {load.prompt_tokens:,} tokens: {rate * load.prompt_tokens:,.0f} tokens/s",
     )
 

@@ -77,9 +77,7 @@ def check_task(
     return not any(item.severity == "error" for item in findings.items[known:])
 
 
-def _check_engine(
-    endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | None, findings: Findings
-) -> bool:
+def _check_engine(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | None, findings: Findings) -> bool:
     path = f"endpoints.{endpoint.name}.engine"
     if endpoint.engine.kind not in _ENGINES:
         findings.error(
@@ -266,5 +264,3 @@ def refused_at_gateway(task: Task) -> bool:
     openai.go knows chats, completions, responses, conversations and embeddings, and answers others with an error.
     """
     return task not in {"generate", "embed"}
-
-

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.planning.plan.serving import ServingPlan
+from llminfra.planning.served.task import check_code
 from llminfra.planning.serving.asked import ask
 from llminfra.planning.serving.container import drain_of, engine_version, invocation_of, served_name
 from llminfra.planning.serving.container_settings import check_literals, check_untold
-from llminfra.planning.served.task import check_code
 from llminfra.planning.serving.settled import settle
 from llminfra.planning.serving.start import plan_start
 from llminfra.planning.start.compile_cache import compile_cache_plan

@@ -143,8 +143,8 @@ RULES = (
         "LLM_TASK_15",
         "A model's code lies beside its weights",
         looks_at=_PLAN,
-        why="auto_map may name another repository, as GTE's does; a copy of the model in a bucket does not have it, and "
-        "an engine that reads the copy has no way to the Hub.",
+        why="auto_map may name another repository, as GTE's does; a copy of the model in a bucket does not have it, "
+        "and an engine that reads the copy has no way to the Hub.",
         fix="keep the code in a repository of your own with the weights, or take a model whose code the engine has",
         source=("Hugging Face transformers: auto_map with a repository before two dashes",),
     ),

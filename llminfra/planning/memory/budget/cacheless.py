@@ -57,14 +57,13 @@ def cacheless_budget(
         longest=length,
         verdict=verdict,
         explain=(
-            f"no cache: {_why(facts, profile)}; a step takes {settings.max_num_seqs:,} inputs or {batched:,} tokens,"
-            f" {max(1, batched // length):,} of full length",
-            f"activation peak {activation:.2f} GiB: the larger of forward {peak.forward / GIB:.2f} and pooler"
-            f" {peak.sampler / GIB:.2f} ({batched:,} tokens)",
+            f"no cache: {_why(facts, profile)}",
+            f"a step takes {settings.max_num_seqs:,} inputs or {batched:,} tokens: {max(1, batched // length):,} in full",
+            f"activation peak {activation:.2f} GiB: forward {peak.forward / GIB:.2f}, pooler {peak.sampler / GIB:.2f}",
             f"libraries and CUDA context {other:.2f} GiB",
             f"CUDA graphs {graphs:.2f} GiB",
-            f"free {total_gib - taken:.2f} GiB of {total_gib:.2f}: nothing is set aside; gpu_memory_utilization"
-            f" {settings.utilization} asks that {limit:.2f} GiB are free when the engine starts",
+            f"free {total_gib - taken:.2f} GiB of {total_gib:.2f}: nothing is set aside",
+            f"gpu_memory_utilization {settings.utilization}: {limit:.2f} GiB must be free when the engine starts",
         ),
     )
 
