@@ -62,7 +62,9 @@ _OF_CACHES = frozenset({"kv_cache_usage", "preemptions"})
 def _without(endpoint: EndpointPlan) -> frozenset[str]:
     """Signals that are exposed and never say anything: of words that are not written, of a cache that is not kept."""
     absent = frozenset() if endpoint.task in {"generate", "transcribe"} else _OF_ANSWERS
-    cacheless = endpoint.fit.fits is True and endpoint.fit.kv_cache_tokens is None and endpoint.task != "generate"
+    if endpoint.task == "generate":
+        return absent
+    cacheless = endpoint.fit.fits is True and endpoint.fit.kv_cache_tokens is None
     return absent | _OF_CACHES if cacheless else absent
 
 

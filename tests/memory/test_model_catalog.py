@@ -9,7 +9,17 @@ from llminfra.catalog.gpus import find_gpu, gpus
 from llminfra.catalog.models import ModelConfigError, ModelFacts, catalog_config, known_models, load_model, suggest
 from llminfra.planning.memory import FitCase, fit_case
 
-KEYS = {"config", "same_as", "changes", "quantization_config", "source", "revision", "gated", "verified", "max_seq_length"}
+KEYS = {
+    "config",
+    "same_as",
+    "changes",
+    "quantization_config",
+    "source",
+    "revision",
+    "gated",
+    "verified",
+    "max_seq_length",
+}
 
 
 def test_every_model_loads_and_has_the_shapes_that_memory_needs():

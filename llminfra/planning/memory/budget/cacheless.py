@@ -58,7 +58,7 @@ def cacheless_budget(
         verdict=verdict,
         explain=(
             f"no cache: {_why(facts, profile)}",
-            f"a step takes {settings.max_num_seqs:,} inputs or {batched:,} tokens: {max(1, batched // length):,} in full",
+            f"a step: {settings.max_num_seqs:,} inputs, {batched:,} tokens: {max(1, batched // length):,} in full",
             f"activation peak {activation:.2f} GiB: forward {peak.forward / GIB:.2f}, pooler {peak.sampler / GIB:.2f}",
             f"libraries and CUDA context {other:.2f} GiB",
             f"CUDA graphs {graphs:.2f} GiB",

@@ -197,7 +197,7 @@ def mixer_cache(
 
             return compressed_specs(mixer, compression)
         case Attention():
-            if mixer.shares_cache or not mixer.causal:
+            if mixer.shares_cache:
                 return []
             heads = kv_heads_per_rank(mixer.kv_heads, tp)
             token = round(heads * (mixer.head_dim + mixer.v_head_dim) * kv_bytes)
