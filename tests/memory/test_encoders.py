@@ -12,6 +12,7 @@ from llminfra.planning.memory.weights.rank_weights import rank_weights
 # count of its embedders, which engines do not load: width squared and a bias.
 PUBLISHED = {
     "BAAI/bge-m3": (567.75, 1.05),
+    "Snowflake/snowflake-arctic-embed-l-v2.0": (567.75, 1.05),
     "BAAI/bge-reranker-v2-m3": (567.76, 0),
     "BAAI/bge-reranker-base": (278.04, 0),
     "BAAI/bge-large-en-v1.5": (335.14, 1.05),

@@ -19,6 +19,7 @@ KEYS = {
     "gated",
     "verified",
     "max_seq_length",
+    "safetensors",
 }
 
 
@@ -49,6 +50,7 @@ def test_every_entry_says_where_it_was_read_or_that_it_was_not():
                 "gated",
                 "verified",
                 "max_seq_length",
+                "safetensors",
             }
 
 

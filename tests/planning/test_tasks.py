@@ -42,6 +42,7 @@ L4 = GpuPool(name="l4", instance_types=["g6.12xlarge"], nodes=(1, 4))
 H100 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), efa=True, capacity=OnDemand())
 BUCKET = ModelBucket(name="acme-weights")
 SOUND = Image(repository="acme/vllm-audio", tag="v1", audio=True)
+ARCTIC = "Snowflake/snowflake-arctic-embed-l-v2.0"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -79,8 +80,8 @@ def told(model: str, version: str, **fields: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("model", "version", "wanted"),
     [
-        ("BAAI/bge-m3", "0.27.1", ["--runner=pooling"]),
-        ("BAAI/bge-m3", "0.10.0", ["--task=embed"]),
+        (ARCTIC, "0.27.1", ["--runner=pooling"]),
+        (ARCTIC, "0.10.0", ["--task=embed"]),
         ("BAAI/bge-reranker-v2-m3", "0.10.0", ["--task=score"]),
         ("BAAI/bge-reranker-v2-m3", "0.33.0", ["--runner=pooling"]),
         ("Qwen/Qwen3-Embedding-0.6B", "0.10.1", ["--runner=pooling", "--convert=embed"]),
@@ -107,7 +108,7 @@ def test_a_reranking_decoder_is_read_by_two_words() -> None:
 
 
 @pytest.mark.parametrize("version", ["0.8.5", "0.9.2", "0.10.1", "0.12.0", "0.27.1", "0.33.0"])
-@pytest.mark.parametrize("model", ["BAAI/bge-m3", "BAAI/bge-reranker-base", "Qwen/Qwen3-Embedding-0.6B"])
+@pytest.mark.parametrize("model", [ARCTIC, "BAAI/bge-reranker-base", "Qwen/Qwen3-Embedding-0.6B"])
 def test_every_argument_is_known_to_the_release(model: str, version: str) -> None:
     release = engine_release("vllm", version)
     args = plan(model, VLLM(version=version, max_model_len=512)).endpoints[0].invocation.args
@@ -115,8 +116,8 @@ def test_every_argument_is_known_to_the_release(model: str, version: str) -> Non
 
 
 REFUSED: list[tuple[str, str, Any, dict[str, Any], str]] = [
-    ("LLM_TASK_1", "BAAI/bge-m3", SGLang(), {}, "engine"),
-    ("LLM_TASK_2", "BAAI/bge-m3", VLLM(), {"task": "generate"}, "task"),
+    ("LLM_TASK_1", ARCTIC, SGLang(), {}, "engine"),
+    ("LLM_TASK_2", ARCTIC, VLLM(), {"task": "generate"}, "task"),
     ("LLM_TASK_2", "Qwen/Qwen3-8B", VLLM(), {"task": "rerank"}, "task"),
     ("LLM_TASK_2", "BAAI/bge-reranker-base", VLLM(), {"task": "embed"}, "task"),
     ("LLM_TASK_3", "google/embeddinggemma-300m", VLLM(version="0.10.0"), {}, "engine.version"),
@@ -130,26 +131,27 @@ REFUSED: list[tuple[str, str, Any, dict[str, Any], str]] = [
     ),
     (
         "LLM_TASK_4",
-        "BAAI/bge-m3",
+        ARCTIC,
         VLLM(extra_args=["--enable-auto-tool-choice"]),
         {},
         "engine.extra_args[0]",
     ),
-    ("LLM_TASK_6", "BAAI/bge-m3", VLLM(), {"adapters": [LoraAdapter(name="x", bucket=BUCKET, key="x", rank=8)]},
+    ("LLM_TASK_6", ARCTIC, VLLM(), {"adapters": [LoraAdapter(name="x", bucket=BUCKET, key="x", rank=8)]},
      "adapters"),
     ("LLM_TASK_7", "Qwen/Qwen3-Embedding-0.6B", VLLM(), {"on": H100, "disaggregation": Disaggregation()},
      "disaggregation"),
-    ("LLM_TASK_9", "BAAI/bge-m3", VLLM(), {"slo": Slo(time_per_output_token_ms=10)}, "slo.time_per_output_token_ms"),
-    ("LLM_TASK_10", "BAAI/bge-m3", VLLM(max_num_batched_tokens=4096), {}, "engine.max_num_batched_tokens"),
+    ("LLM_TASK_9", ARCTIC, VLLM(), {"slo": Slo(time_per_output_token_ms=10)}, "slo.time_per_output_token_ms"),
+    ("LLM_TASK_10", ARCTIC, VLLM(max_num_batched_tokens=4096), {}, "engine.max_num_batched_tokens"),
     ("LLM_TASK_11", "openai/whisper-large-v3-turbo", VLLM(), {}, "engine.image"),
     ("LLM_TASK_13", "openai/whisper-large-v3-turbo", VLLM(image=SOUND),
      {"on": SageMaker(instance_type="ml.g6.xlarge")}, "on"),
     ("LLM_TASK_14", "Alibaba-NLP/gte-large-en-v1.5", VLLM(), {}, "model.trust_remote_code"),
     ("LLM_TASK_15", "Alibaba-NLP/gte-large-en-v1.5", VLLM(), {"trust_remote_code": True}, "model.id"),
+    ("LLM_TASK_18", "BAAI/bge-m3", VLLM(), {}, "model.id"),
     ("LLM_FIT_4", "BAAI/bge-large-en-v1.5", VLLM(max_model_len=1024), {}, "engine.max_model_len"),
     ("LLM_SHAPE_8", "Alibaba-NLP/gte-modernbert-base", VLLM(), {"parallelism": Parallelism(tensor=2)}, "parallelism"),
-    ("LLM_DIST_1", "BAAI/bge-m3", VLLM(), {"parallelism": Parallelism(pipeline=2)}, "parallelism.pipeline"),
-    ("LLM_FIT_42", "BAAI/bge-m3", VLLM(extra_args=["--convert=embed"]), {}, "engine.extra_args[0]"),
+    ("LLM_DIST_1", ARCTIC, VLLM(), {"parallelism": Parallelism(pipeline=2)}, "parallelism.pipeline"),
+    ("LLM_FIT_42", ARCTIC, VLLM(extra_args=["--convert=embed"]), {}, "engine.extra_args[0]"),
 ]  # fmt: skip
 
 
@@ -173,20 +175,20 @@ def test_a_key_does_not_cover_a_path_of_its_own(tmp_path: Path) -> None:
 
 
 def test_settings_of_a_cache_are_named_where_there_is_none() -> None:
-    assert found("BAAI/bge-m3", VLLM(kv_cache_dtype="fp8"))["LLM_TASK_5"].severity == "warning"
+    assert found(ARCTIC, VLLM(kv_cache_dtype="fp8"))["LLM_TASK_5"].severity == "warning"
 
 
 def test_a_gateway_routes_embeddings_and_nothing_else() -> None:
-    assert plan("BAAI/bge-m3", behind={}).gateways[0].routes[0].endpoint == "e"
+    assert plan(ARCTIC, behind={}).gateways[0].routes[0].endpoint == "e"
     assert found("BAAI/bge-reranker-v2-m3", behind={})["LLM_TASK_16"].path == "gateways.g.endpoints[0]"
 
 
 def test_callers_read_task_and_paths_in_the_contract() -> None:
     told_: dict[str, Any] = {}
-    for model in ("BAAI/bge-m3", "BAAI/bge-reranker-v2-m3", "Qwen/Qwen3-8B"):
+    for model in (ARCTIC, "BAAI/bge-reranker-v2-m3", "Qwen/Qwen3-8B"):
         planned = plan(model)
         told_[model] = json.loads(contract(planned.endpoints[0], planned).as_json())
-    assert told_["BAAI/bge-m3"]["paths"] == ["/v1/embeddings"]
+    assert told_[ARCTIC]["paths"] == ["/v1/embeddings"]
     assert told_["BAAI/bge-reranker-v2-m3"]["task"] == "rerank"
     assert told_["BAAI/bge-reranker-v2-m3"]["paths"] == ["/v1/rerank", "/v1/score"]
     assert "task" not in told_["Qwen/Qwen3-8B"]
@@ -198,16 +200,16 @@ def test_the_same_contract_on_ec2_and_sagemaker() -> None:
         domain_name="embed.acme.com",
         certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
     )
-    machine = plan("BAAI/bge-m3", on=on)
+    machine = plan(ARCTIC, on=on)
     assert json.loads(contract(machine.ec2[0], machine).as_json())["paths"] == ["/v1/embeddings"]
-    hosted = plan("BAAI/bge-m3", on=SageMaker(instance_type="ml.g6.xlarge"))
+    hosted = plan(ARCTIC, on=SageMaker(instance_type="ml.g6.xlarge"))
     item = hosted.sagemaker[0]
     assert item.environment["SM_VLLM_RUNNER"] == "pooling"
     assert json.loads(contract(item, hosted).as_json())["task"] == "embed"
 
 
 def test_alerts_and_records_leave_out_what_an_encoder_never_says() -> None:
-    planned = plan("BAAI/bge-m3", replicas=Autoscaling(min=1, max=2), slo=Slo(time_to_first_token_ms=500))
+    planned = plan(ARCTIC, replicas=Autoscaling(min=1, max=2), slo=Slo(time_to_first_token_ms=500))
     signals = signals_of(planned.endpoints[0])
     assert {"requests_waiting", "requests_running", "prompt_tokens", "request_latency_seconds"} <= set(signals)
     assert not {"kv_cache_usage", "preemptions", "inter_token_latency_seconds", "generation_tokens"} & set(signals)
@@ -225,7 +227,7 @@ def test_an_embedding_decoder_has_a_cache_to_watch() -> None:
 
 
 def test_answers_come_whole_and_inputs_are_priced() -> None:
-    item = plan("BAAI/bge-m3", concurrency=8).endpoints[0]
+    item = plan(ARCTIC, concurrency=8).endpoints[0]
     speed = item.performance
     assert speed.whole
     assert speed.tpot_ms == 0

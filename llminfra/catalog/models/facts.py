@@ -138,6 +138,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
         ssm_state_bytes: Bytes of one element of the recurrent state when the config fixes its dtype, else 0.
         head_fp32: Parameters of a classifier's head, which engines keep in 32 bit.
         task: What the checkpoint was made for.
+        safetensors: False where the repository has its weights in another format alone.
         code: Repository with code that engines run to read its configuration; None where they have that themselves.
         generative: False where the answer is no text: embedders, rerankers, classifiers and reward models have neither
             head nor sampler.
@@ -172,6 +173,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     head_fp32: int = 0
     task: Task = "generate"
     code: str | None = None
+    safetensors: bool = True
     generative: bool = True
     encoders: tuple[EncoderFacts, ...] = ()
     quantization: QuantFacts | None = None

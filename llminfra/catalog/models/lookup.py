@@ -74,6 +74,7 @@ def _load(model_id: str) -> ModelFacts:
     return replace(
         facts,
         max_position_embeddings=_longest(facts, entry.get("max_seq_length")),
+        safetensors=bool(entry.get("safetensors", True)),
         gated=entry.get("gated"),
         revision=entry.get("revision") or (pinned.commit if pinned else None),
         source=entry.get("source"),

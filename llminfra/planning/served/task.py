@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
     from llminfra.engines.given import Given
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan.serving import Place
+    from llminfra.planning.plan.serving import Place, WeightsPlan
     from llminfra.spec.endpoint import Endpoint, Task
 
 _ENGINES = frozenset({"vllm", "custom"})
@@ -224,7 +224,25 @@ def _check_key(endpoint: Endpoint, facts: ModelFacts, place: Place, findings: Fi
     )
 
 
-def check_code(endpoint: Endpoint, facts: ModelFacts, weights: str, findings: Findings) -> None:
+def check_files(endpoint: Endpoint, facts: ModelFacts, weights: WeightsPlan, findings: Findings) -> None:
+    """Report weights in a format that is neither copied nor streamed, and code that the engine may not run."""
+    if not facts.safetensors and weights.kind != "hub":
+        findings.error(
+            "LLM_TASK_18",
+            endpoint,
+            f"endpoints.{endpoint.name}.model.id",
+            f"the repository of {facts.model_id} has no safetensors, which is what is copied into a bucket and streamed "
+            "from it",
+            found=f"weights from {weights.storage or weights.kind}",
+            expected="a checkpoint with safetensors",
+            fix="convert it once into a repository of your own and name that with Model(id=…, config=…); or take a model "
+            "with safetensors, such as Snowflake/snowflake-arctic-embed-l-v2.0 or intfloat/multilingual-e5-large",
+            runtime_message="Cannot find any safetensors model weights",
+        )
+    _check_code(endpoint, facts, weights.kind, findings)
+
+
+def _check_code(endpoint: Endpoint, facts: ModelFacts, weights: str, findings: Findings) -> None:
     """Report code that the model needs and the engine may not run, or would not find beside the weights."""
     if facts.code is None or endpoint.engine.kind == "custom" or facts.task == "generate":
         return

@@ -166,6 +166,18 @@ RULES = (
         source=("llminfra: modules/workloads/batch_runner",),
     ),
     emitted(
+        "LLM_TASK_18",
+        "Weights have the format that is copied and streamed",
+        looks_at=_PLAN,
+        why="The copy from the Hub refuses a repository without safetensors, because other formats run code when they "
+        "are read, and the streaming loader reads no other. BAAI/bge-m3 has pytorch_model.bin alone.",
+        fix="convert the checkpoint once into a repository of your own, or take a model with safetensors",
+        source=(
+            "vllm 0.27.1 vllm/model_executor/model_loader/runai_streamer_loader.py",
+            "llminfra: modules/charts/weights-copy/files/copy_weights.py",
+        ),
+    ),
+    emitted(
         "LLM_MEM_8",
         "A step of an encoder fits beside its weights",
         looks_at=_PLAN,
