@@ -16,7 +16,7 @@ ACCEPTED = {
     ("CKV_K8S_43", "endpoints.*"): "Release tags do not move; digests come with our own image mirror.",
 }
 
-gpus = GpuPool(name="l4", instance_types=["g6.xlarge", "g6.2xlarge"], nodes=(0, 6))
+gpus = GpuPool(name="l4", instance_types=["g6.xlarge", "g6.2xlarge"], nodes=(0, 5))
 
 platform = Platform(
     name="embeddings",
