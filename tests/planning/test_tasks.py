@@ -235,3 +235,16 @@ def test_answers_come_whole_and_inputs_are_priced() -> None:
     assert speed.full.input_tokens_per_s == pytest.approx(speed.input_tokens_per_s, rel=0.2)
     hour = item.usd_per_replica_hour
     assert item.usd_per_million_tokens == pytest.approx(hour / 3600 / speed.full.input_tokens_per_s * 1e6)
+
+
+def test_whisper_is_planned_in_seconds_of_sound() -> None:
+    planned = plan("openai/whisper-large-v3-turbo", VLLM(image=SOUND))
+    item = planned.endpoints[0]
+    assert item.performance.load.heard_s == 30
+    assert item.performance.full.sound_s_per_s > 100
+    assert item.performance.usd_per_hour_of_sound(1.0) == pytest.approx(1 / item.performance.full.sound_s_per_s)
+    assert not [arg for arg in item.invocation.args if arg.startswith(("--runner", "--task"))]
+    told_ = json.loads(contract(item, planned).as_json())
+    assert told_["paths"][0] == "/v1/audio/transcriptions"
+    old = plan("openai/whisper-large-v3-turbo", VLLM(image=SOUND, version="0.10.0")).endpoints[0]
+    assert "--task=transcription" in old.invocation.args

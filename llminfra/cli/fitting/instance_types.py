@@ -118,7 +118,7 @@ def find_options(
     if (missing := class_missing(facts, case)) is not None:
         options = tuple(_refused(option, missing[0]) for option in options)
     longest = case.max_model_len or facts.max_position_embeddings
-    typical = replace(load, concurrency=concurrency).within(longest)
+    typical = replace(load, concurrency=concurrency).of(facts).within(longest)
     asked = Asked(
         model=case.model,
         engine=f"{case.engine} {case.engine_version}",

@@ -100,6 +100,9 @@ def _speed(item: ServingPlan) -> Iterator[RenderableType]:
     if speed.whole:
         yield from _whole_answers(item, speed)
         return
+    if speed.load.heard_s:
+        yield from _sound(item, speed)
+        return
     latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each, with {speed.load.words}"
     # Short prompts that all come into an idle replica are through before those that come between running answers.
     if speed.ttft_worst_ms > speed.ttft_ms:
@@ -110,6 +113,17 @@ def _speed(item: ServingPlan) -> Iterator[RenderableType]:
         rate = f"{full.output_tokens_per_s:,.0f} output tokens/s with {count(full.load.concurrency, 'caller')}"
         price = money(item.usd_per_million_tokens, "", " per million output tokens")
         yield Text(dot(f"≈ when full {rate}", price))
+
+
+def _sound(item: ServingPlan, speed: PerformanceEstimate) -> Iterator[RenderableType]:
+    """Time to the text of a window of sound, and how much sound a replica keeps up with."""
+    seconds = (speed.ttft_ms + (speed.load.output_tokens - 1) * speed.tpot_ms) / 1e3
+    yield Text(f"≈ {speed.load.heard_s:g} s of sound in {seconds:,.1f} s with {speed.load.words}")
+    full, hour = speed.full, item.usd_per_replica_hour
+    if full is not None:
+        rate = f"{full.sound_s_per_s:,.0f} s of sound a second with {count(full.load.concurrency, 'caller')}"
+        price = None if hour is None else speed.usd_per_hour_of_sound(hour)
+        yield Text(dot(f"≈ when full {rate}", money(price, "", " per hour of sound")))
 
 
 def _whole_answers(item: ServingPlan, speed: PerformanceEstimate) -> Iterator[RenderableType]:

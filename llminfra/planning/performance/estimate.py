@@ -75,6 +75,13 @@ class FullLoad(Struct, frozen=True, kw_only=True):
     tpot_ms: float
     input_tokens_per_s: float = 0.0
 
+    @property
+    def sound_s_per_s(self) -> float:
+        """Seconds of sound that are transcribed in a second; 0 where none is."""
+        if not self.load.heard_s:
+            return 0.0
+        return self.output_tokens_per_s / self.load.output_tokens * self.load.heard_s
+
 
 class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     """What callers of one replica would see.
@@ -131,6 +138,11 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
             return None
         rate = self.full.input_tokens_per_s if self.whole else self.full.output_tokens_per_s
         return usd_per_hour / 3600 / rate * 1e6
+
+    def usd_per_hour_of_sound(self, usd_per_hour: float) -> float | None:
+        """Price of transcribing an hour of sound on a full replica that costs this much."""
+        heard = self.full.sound_s_per_s if self.full else 0.0
+        return usd_per_hour / heard if heard else None
 
     def out_of_reach(self, *, ttft_ms: float | None = None, tpot_ms: float | None = None) -> bool:
         """Whether a target is missed by more than the uncertainty of the figure that it is for."""

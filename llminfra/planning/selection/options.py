@@ -116,10 +116,8 @@ def list_options(
         among: Names of the types to look at; ``None``: all.
         over_nodes: Whether several instances with EFA may hold a replica that one does not.
     """
-    asked = replace(load or Load(), concurrency=concurrency)
-    typical = (asked if facts.generative else replace(asked, output_tokens=0)).within(
-        case.max_model_len or facts.max_position_embeddings
-    )
+    asked = replace(load or Load(), concurrency=concurrency).of(facts)
+    typical = asked.within(case.max_model_len or facts.max_position_embeddings)
     placed: dict[tuple[str, int], Placed | str] = {}
     found = []
     for instance in all_gpu_types():

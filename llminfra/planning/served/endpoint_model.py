@@ -13,6 +13,7 @@ from llminfra.catalog.models import ModelConfigError, ModelFacts
 from llminfra.planning.memory import FitCase, estimate
 from llminfra.planning.served.checkpoint import CheckpointFile, describe_checkpoint
 from llminfra.planning.served.config_overrides import stretched
+from llminfra.planning.served.task import task_facts
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -23,7 +24,13 @@ _SIZE_TOLERANCE = 0.05
 
 
 def model_facts(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
-    """The architecture of the endpoint's model; ``None`` leaves a finding that names the ways to give it."""
+    """The endpoint's model as it is served: its architecture, for what it does; ``None`` leaves a finding."""
+    found = _architecture(endpoint, findings)
+    return None if found is None else task_facts(endpoint, found, findings)
+
+
+def _architecture(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
+    """The architecture; ``None`` leaves a finding that names the ways to give it."""
     model = endpoint.model
     path = f"endpoints.{endpoint.name}.model"
     if model.config is not None:

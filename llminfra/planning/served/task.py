@@ -231,12 +231,11 @@ def check_files(endpoint: Endpoint, facts: ModelFacts, weights: WeightsPlan, fin
             "LLM_TASK_18",
             endpoint,
             f"endpoints.{endpoint.name}.model.id",
-            f"the repository of {facts.model_id} has no safetensors, which is what is copied into a bucket and streamed "
-            "from it",
+            f"the repository of {facts.model_id} has no safetensors, which alone are copied to a bucket and streamed",
             found=f"weights from {weights.storage or weights.kind}",
             expected="a checkpoint with safetensors",
-            fix="convert it once into a repository of your own and name that with Model(id=…, config=…); or take a model "
-            "with safetensors, such as Snowflake/snowflake-arctic-embed-l-v2.0 or intfloat/multilingual-e5-large",
+            fix="convert it once into a repository of your own and name that with Model(id=…, config=…); or take a "
+            "model with safetensors, such as Snowflake/snowflake-arctic-embed-l-v2.0 or intfloat/multilingual-e5-large",
             runtime_message="Cannot find any safetensors model weights",
         )
     _check_code(endpoint, facts, weights.kind, findings)

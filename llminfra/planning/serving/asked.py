@@ -16,7 +16,7 @@ from llminfra.planning.served.engine_settings import check_length, check_step, e
 from llminfra.planning.served.media_limits import check_media
 from llminfra.planning.served.memory_case import memory_case
 from llminfra.planning.served.memory_options import check_options, counted, options_of
-from llminfra.planning.served.task import check_task, task_facts
+from llminfra.planning.served.task import check_task
 from llminfra.planning.spread.parallelism import Promise
 from llminfra.planning.spread.spreads import Question
 
@@ -48,8 +48,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     """Model, release, settings and adapters of an endpoint; ``None`` leaves a finding."""
-    found = model_facts(endpoint, findings)
-    facts = found and task_facts(endpoint, found, findings)
+    facts = model_facts(endpoint, findings)
     known = len(findings.items)
     release = _release(endpoint, site, findings)
     if facts is None or any(item.code in _HOPELESS for item in findings.items[known:]):

@@ -30,12 +30,11 @@ class Promise(Struct, frozen=True, kw_only=True):
         """The promise that an endpoint declares."""
         return cls(concurrency=endpoint.concurrency or 1, slo=endpoint.slo)
 
-    def load(self, longest: int | None, *, writes: bool = True) -> Load:
-        """The callers: typical requests, cut to the context length; without an answer where the model writes none."""
+    def load(self, longest: int | None, facts: ModelFacts) -> Load:
+        """The callers: typical requests of the model, cut to the context length."""
         asked = self.slo or Load()
-        output = asked.output_tokens if writes else 0
-        load = Load(prompt_tokens=asked.prompt_tokens, output_tokens=output, concurrency=self.concurrency)
-        return load.within(longest)
+        load = Load(prompt_tokens=asked.prompt_tokens, output_tokens=asked.output_tokens, concurrency=self.concurrency)
+        return load.of(facts).within(longest)
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
@@ -138,7 +137,7 @@ def judge(
     if fit.fits is True and not problems and gpu is not None:
         wires = pool.main_type.network_gbps
         asked = fitted_replica(facts, sized, fit, gpu, parallelism, per_node=pool.gpus_per_node, network_gbps=wires)
-        speed = asked.estimate((promise or Promise()).load(fit.max_model_len, writes=facts.generative))
+        speed = asked.estimate((promise or Promise()).load(fit.max_model_len, facts))
     return Candidate(
         parallelism=parallelism,
         nodes=max(1, -(-parallelism.gpus // pool.gpus_per_node)),
