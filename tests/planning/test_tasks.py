@@ -248,3 +248,11 @@ def test_whisper_is_planned_in_seconds_of_sound() -> None:
     assert told_["paths"][0] == "/v1/audio/transcriptions"
     old = plan("openai/whisper-large-v3-turbo", VLLM(image=SOUND, version="0.10.0")).endpoints[0]
     assert "--task=transcription" in old.invocation.args
+
+
+def test_the_longest_input_stands_beside_the_config(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(catalog_config("BAAI/bge-large-en-v1.5")))
+    (tmp_path / "sentence_bert_config.json").write_text('{"max_seq_length": 256, "do_lower_case": true}')
+    own = Model(id="acme/bge", config=str(tmp_path / "config.json"), revision=COMMIT)
+    assert plan(own).endpoints[0].fit.max_model_len == 256
+    assert found(own, VLLM(max_model_len=512))["LLM_FIT_4"].expected == "at most 256"
