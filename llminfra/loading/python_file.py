@@ -133,7 +133,8 @@ def _failure(path: Path, error: BaseException) -> Diagnostic:
         )
     what = "; ".join(part.strip() for part in traceback.format_exception_only(error))
     if isinstance(error, ImportError) and error.path:
-        what = what.removesuffix(f" ({error.path})")  # where the package is installed helps nobody
+        # Where the package is installed helps nobody; what was meant is told by the fix, and by Python from 3.13 on.
+        what = what.replace(f" ({error.path})", "").partition(". Did you mean")[0]
     return Diagnostic(
         code="LLM_SPEC_6",
         severity=Severity.ERROR,

@@ -29,7 +29,8 @@ def fix_for_unknown(
     names = sorted(known)
     short = next((each for each in names if _abbreviates(name, each)), None)
     close = [short] if short else difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else "remove it, or see `llminfra schema`"
+    where = f"explain {cls.__name__}" if cls is not None else "schema"
+    return f"did you mean {close[0]!r}?" if close else f"remove it, or see `llminfra {where}`"
 
 
 def _inside(name: str, cls: type[BaseModel], data: Mapping[str, Any]) -> tuple[str, type[BaseModel], str] | None:

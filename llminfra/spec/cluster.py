@@ -33,6 +33,7 @@ class Cluster(Spec):
     public_access_cidrs: Many[Cidr] = ()
     """Blocks that may reach the API from the internet; empty keeps the endpoint private."""
     system_nodes: SystemNodes = SystemNodes()
+    """CPU nodes for everything that needs no GPU."""
     autoscaler: Literal["karpenter", "cluster-autoscaler"] = "karpenter"
     """Who starts nodes of elastic pools."""
     log_days: Annotated[int, Field(ge=1, le=3653)] = 365

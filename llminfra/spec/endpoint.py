@@ -115,8 +115,11 @@ class Endpoint(Spec):
     spec_section: ClassVar[str] = "endpoints"
 
     name: Name
+    """Name of the endpoint: its service, its parameters in SSM, and its part of the contract for applications."""
     model: Model
+    """What is served."""
     engine: Engine
+    """What serves it."""
     on: Target
     """Where it runs; moving a model is a change of this field alone."""
     task: Task | None = None

@@ -51,6 +51,7 @@ class Gateway(Spec):
     spec_section: ClassVar[str] = "gateways"
 
     name: Name
+    """Name of the gateway: its load balancer, and its part of the contract for applications."""
     endpoints: Annotated[Many[Endpoint], Field(min_length=1, max_length=15)]
     """Endpoints on GPU pools; requests go to the one that serves the model that they name."""
     exposure: Literal["cluster", "internal", "public"] = "internal"

@@ -32,6 +32,7 @@ class GpuPool(Spec):
     spec_section: ClassVar[str] = "pools"
 
     name: Name
+    """Name of the pool: its node group or NodePool, and the label that its pods select."""
     instance_types: Annotated[Many[str], Field(min_length=1, max_length=30)]
     """EC2 instance types with the same GPUs; exactly one when ``efa`` is set.
 
@@ -44,6 +45,7 @@ class GpuPool(Spec):
     efa_layout: Literal["ip_optimized", "bandwidth_optimized"] = "ip_optimized"
     """One private address per node, or additional ENA interfaces for more IP bandwidth."""
     capacity: Capacity = OnDemand()
+    """How the instances are bought."""
     zones: Many[str] = ()
     """Availability zones such as ``us-east-1a``; empty: all of the network, or one for EFA and reservations."""
     provisioner: Literal["auto", "managed", "karpenter"] = "auto"

@@ -36,12 +36,17 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """AWS account that Terraform must run in, 12 digits, for example ``111122223333``; ``None``: any."""
     network: Network | ExistingNetwork = Network()
+    """The VPC that everything runs in."""
     cluster: Cluster | None = Cluster()
     """The EKS cluster; ``None`` for no cluster. Unless it is named there is none where no endpoint needs one."""
     pools: Many[GpuPool] = ()
+    """GPU nodes of the cluster."""
     storage: Many[Storage] = ()
+    """Buckets and file systems of weights."""
     observability: Observability | None = Observability()
+    """Metrics, dashboards and alerts; ``None``: none of them."""
     endpoints: Many[Endpoint] = ()
+    """Models that are served."""
     gateways: Many[Gateway] = ()
     """Addresses in front of endpoints on pools, with TLS, authentication and limits."""
     async_endpoints: Many[AsyncEndpoint] = ()
@@ -51,11 +56,13 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     bedrock: Bedrock | None = None
     """Models that Amazon Bedrock hosts."""
     state: State = LocalState()
+    """Where Terraform keeps its state."""
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=40)] = {}
     """Tags of every resource, at most 40 besides those llminfra sets: AWS takes 50 on one."""
     budget_usd_per_month: Annotated[float, Field(gt=0)] | None = None
     """What the platform may cost a month with every pool at its maximum, by the catalog's prices."""
     waivers: Many[Waiver] = ()
+    """Findings that are accepted, each with its reason and end."""
 
     _added: list[Endpoint] = PrivateAttr(default_factory=list)
 

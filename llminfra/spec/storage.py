@@ -31,6 +31,7 @@ class Lustre(Spec):
     kind: Literal["lustre"] = "lustre"
 
     name: Name
+    """Name of the file system."""
     capacity_gib: Annotated[int, Field(ge=1200)] = 4800
     """Storage capacity in GiB: 1200, 2400, or a multiple of 2400."""
     throughput_mbps_per_tib: Literal[125, 250, 500, 1000] = 500

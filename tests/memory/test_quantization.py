@@ -82,3 +82,14 @@ def test_mxfp4_experts_on_hopper():
         for version in ("0.11.0", "0.14.1")
     ]
     assert weights == pytest.approx([65.97, 64.38], rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("model", "bits"),
+    [("acme/Qwen2-72B-GPTQ-Int8", 8), ("Qwen2-72B GPTQ 8-bit", 8), ("acme/Qwen2-72B-GPTQ-Int4", 4), ("acme/own", 4)],
+)
+def test_the_name_tells_the_bits_that_the_option_gptq_does_not(model, bits):
+    case = FitCase(model=model, config_ref="Qwen/Qwen2-72B-Instruct", quantization="gptq_marlin", gpu="H100")
+    heavy = fit_case(case).weights_gib_per_gpu
+    plain = fit_case(FitCase(model="Qwen/Qwen2-72B-Instruct", gpu="H100")).weights_gib_per_gpu
+    assert heavy / plain == pytest.approx(0.54 if bits == 8 else 0.29, abs=0.02)

@@ -52,6 +52,8 @@ PUBLISHED = {
     "LGAI-EXAONE/EXAONE-4.0-1.2B": 1.28,
     "upstage/Solar-Open-100B": 102.6,
     "baidu/ERNIE-4.5-0.3B-PT": 0.361,
+    "sarvamai/sarvam-105b": 106.0,
+    "sarvamai/sarvam-30b": 32.1,
 }
 
 # GiB of weights in the Hub's repositories, drafting layers with them: modelFileSize of
@@ -94,7 +96,8 @@ def test_shapes_add_up_to_the_published_parameter_count(model_id, billions):
 
 
 @pytest.mark.parametrize(
-    ("model_id", "billions"), [("arcee-ai/Trinity-Mini", 26), ("arcee-ai/Trinity-Nano-Preview", 6)]
+    ("model_id", "billions"),
+    [("arcee-ai/Trinity-Mini", 26), ("arcee-ai/Trinity-Nano-Preview", 6), ("meta-models/Muse-Glimmer-30B", 30)],
 )
 def test_shapes_add_up_to_a_count_that_is_published_in_whole_billions(model_id, billions):
     assert round(parameters(model_id) / 1e9) == billions

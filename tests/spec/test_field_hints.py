@@ -14,7 +14,7 @@ from llminfra.spec._field_hints import fix_for_unknown
         ("tpot_ms", Slo, "did you mean 'time_per_output_token_ms'?"),
         ("prompt_token", Slo, "did you mean 'prompt_tokens'?"),
         ("instance_type", GpuPool, "did you mean 'instance_types'?"),
-        ("zzz", Slo, "remove it, or see `llminfra schema`"),
+        ("zzz", Slo, "remove it, or see `llminfra explain Slo`"),
         ("max_model_len", Endpoint, "give it to engine: engine=VLLM(max_model_len=…)"),
         ("ttft_ms", Endpoint, "give it to slo: slo=Slo(time_to_first_token_ms=…)"),
         ("tensor", Endpoint, "give it to parallelism: parallelism=Parallelism(tensor=…)"),

@@ -12,6 +12,8 @@ from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
 from llminfra.catalog.models.hf_audio import audio_tower, block_params
 from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, whisper_tower
+from llminfra.catalog.models.hf_ernie_vl import ernie_vl_tower
+from llminfra.catalog.models.hf_muse import muse_tower
 
 GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)
 """MobileNet-v5 and the audio conformer of Gemma 3n, unsharded: the published total less the decoder's parameters."""
@@ -61,7 +63,10 @@ def _qwen2_vl(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enco
     )
     depth = vision.integer("depth", default=32)
     merge = vision.integer("spatial_merge_size", default=2) ** 2
-    sharded, replicated = block_params(hidden, width, gated=gated)
+    # EXAONE 4.5's tower is Qwen2.5-VL's with fewer heads of keys than of queries (exaone4_5.py 0.33.0).
+    heads = vision.integer("num_heads", default=16)
+    kv_ratio = vision.integer("num_key_value_heads", default=heads) / heads
+    sharded, replicated = block_params(hidden, width, gated=gated, kv_ratio=kv_ratio)
     patch = (
         3
         * vision.integer("temporal_patch_size", default=2)
@@ -379,6 +384,9 @@ _VISION: dict[str, _Builder] = {
     "qwen3_omni": _qwen3_vl,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5": _qwen2_vl,
+    "exaone4_5": _qwen2_vl,
+    "ernie4_5": ernie_vl_tower,
+    "muse_glimmer": muse_tower,
     "deepseek_v41": _deepseek41,
     "glm4v": _glm4v,
     "glm5_next": _glm_next,

@@ -24,7 +24,7 @@ _READ_TYPES = BUILT_TYPES | frozenset(
      "phi4mm", "phimoe", "qwen", "qwen2", "qwen2_5_omni_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen2_audio",
      "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen3", "qwen3_moe", "qwen3_omni_moe_text", "qwen3_vl",
      "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "RefinedWeb", "RefinedWebModel", "seed_oss", "smollm3",
-     "solar_open", "stablelm", "starcoder2", "step3p7", "Yi"}
+     "sarvam_mla", "sarvam_moe", "solar_open", "stablelm", "starcoder2", "step3p7", "Yi"}
 )  # fmt: skip
 # Their configs have no such key: every query head has keys and values of its own, or the family says it elsewhere.
 _WITHOUT_KV_KEY = frozenset(

@@ -17,6 +17,8 @@ from llminfra.catalog.models.hf_bert_families import (
     nomic_layers,
 )
 from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
+from llminfra.catalog.models.hf_ernie_vl import ERNIE_VL_TYPES, ernie_vl_layers
+from llminfra.catalog.models.hf_muse import MUSE_TYPES, muse_layers
 from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
 from llminfra.catalog.models.hf_recurrent_families import (
     falcon_h1_layers,
@@ -147,6 +149,8 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "new": gte_layers,
     "gte": gte_layers,
     WHISPER_TYPE: whisper_layers,
+    **dict.fromkeys(ERNIE_VL_TYPES, ernie_vl_layers),
+    **dict.fromkeys(MUSE_TYPES, muse_layers),
 }
 BUILT_TYPES = frozenset(_BUILDERS)
 """Model types that have a reader of their own."""

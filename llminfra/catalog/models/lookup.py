@@ -100,8 +100,18 @@ def _entry(model_id: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
     if base is None:
         return dict(entry["config"]), entry
     config, base_entry = _entry(base)
-    config = config | dict(entry.get("changes") or {})
+    config = _changed(config, entry.get("changes") or {})
     if "quantization_config" in entry:
         config["quantization_config"] = entry["quantization_config"]
     merged = {"source": base_entry.get("source"), "verified": base_entry.get("verified", True)} | entry
     return config, merged
+
+
+def _changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with ``changes``; of an object such as ``text_config`` only the keys that are named."""
+    inner = {
+        key: dict(config[key]) | dict(value)
+        for key, value in changes.items()
+        if isinstance(value, Mapping) and isinstance(config.get(key), Mapping)
+    }
+    return {**config, **changes, **inner}

@@ -151,7 +151,7 @@ def quantization_from_name(text: str) -> QuantFacts | None:
             ignore=_DEFAULT_IGNORE,
         )
     if "gptq" in joined or joined == "marlin":
-        bits = 8 if "int8" in joined or "8bit" in joined or "w8" in joined else 4
+        bits = 8 if any(mark in joined for mark in ("int8", "8bit", "8 bit", "w8")) else 4
         return QuantFacts(method="gptq", rules=(QuantRule(scheme=_int(bits, group or 128)),), ignore=_DEFAULT_IGNORE)
     if any(word in joined for word in ("int4", "w4a16", "4bit", "4 bit", "autoround", "auto round")):
         scheme = _int(4, group or (32 if "awq" in joined else 128), zero_points="awq" in joined)
@@ -302,12 +302,13 @@ def _parse_compressed_tensors(config: Mapping[str, Any]) -> QuantFacts | None:
         return None
     # Specific targets win over "every Linear".
     rules.sort(key=lambda rule: not rule.targets)
-    ignore = _names(config.get("ignore"))
     return QuantFacts(
         method="compressed-tensors",
         rules=tuple(rules),
-        ignore=ignore,
+        ignore=_names(config.get("ignore")),
         kv_cache_fp8=_kv_fp8(config.get("kv_cache_scheme")),
+        # "Linear" is no class of the head: vLLM 0.20 and later quantize it only where a target names it.
+        lm_head=any("lm_head" in target for rule in rules for target in rule.targets),
     )
 
 

@@ -1,52 +1,137 @@
-"""``llminfra explain``: why a rule exists, and what to do about it."""
+"""``llminfra explain``: why a rule exists and what to do about it, or what a declared type and its fields mean."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from llminfra.cli.options import AsJson
 from llminfra.diagnostics import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llminfra.rules.rule import Rule
+
 
 def explain(
-    code: Annotated[str | None, typer.Argument(metavar="RULE", help="Code of a rule, such as LLM_FIT_1.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RULE|TYPE", help="Code of a rule, such as LLM_FIT_1; or what is declared: VLLM, GpuPool.capacity."
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--list", help="List all rules, one a line, code first.")] = False,
+    types: Annotated[bool, typer.Option("--types", help="List all types that may be declared.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print a rule's page: what, why, fix, source."""
-    from llminfra.cli.extras import need  # loaded when the command runs
-    from llminfra.cli.terminal.output import write_json
-
-    rules = need("llminfra.rules.registry", "explain").rules()
-    if everything == (code is not None):
-        msg = "name one rule, or pass --list"
+    """Print a rule's page (what, why, fix, source), or that of a type and its fields."""
+    if [everything, types, name is not None].count(True) != 1:
+        msg = "name one rule or type, or pass --list or --types"
         raise UsageError(msg)
     if everything:
-        if as_json:
-            from llminfra.cli.terminal.rule_page import plain_rule
+        _list_rules(as_json=as_json)
+    elif types:
+        _list_types(as_json=as_json)
+    elif (wanted := str(name).strip()).upper().startswith("CKV"):
+        _checkov(wanted, as_json=as_json)
+    elif not _type(wanted, as_json=as_json):
+        _rule(wanted, as_json=as_json)
 
-            write_json([plain_rule(rule) for rule in rules])
-            return
-        for rule in rules:
-            typer.echo(f"{rule.code:<16} {rule.severity.value:<8} {rule.title}")
+
+def _rules() -> Sequence[Rule]:
+    from llminfra.cli.extras import need  # loaded when the command runs
+
+    found: Sequence[Rule] = need("llminfra.rules.registry", "explain").rules()
+    return found
+
+
+def _list_rules(*, as_json: bool) -> None:
+    from llminfra.cli.terminal.output import write_json
+    from llminfra.cli.terminal.rule_page import plain_rule
+
+    if as_json:
+        write_json([plain_rule(rule) for rule in _rules()])
         return
+    for rule in _rules():
+        typer.echo(f"{rule.code:<16} {rule.severity.value:<8} {rule.title}")
+
+
+def _list_types(*, as_json: bool) -> None:
+    from llminfra.cli.terminal.output import write_json
+    from llminfra.cli.terminal.type_page import plain_type
+    from llminfra.reference.types import type_pages
+
+    if as_json:
+        write_json([plain_type(page, None) for page in type_pages()])
+        return
+    for page in type_pages():
+        typer.echo(f"{page.name:<22} {page.summary.replace('``', '')}")
+
+
+def _checkov(wanted: str, *, as_json: bool) -> None:
+    from llminfra.cli.terminal.checkov_page import checkov_page, own_rule, print_checkov
+    from llminfra.cli.terminal.output import write_json
+
+    if (own := own_rule(wanted)) is not None:
+        _rule(own, as_json=as_json)
+    elif as_json:
+        write_json(checkov_page(wanted))
+    else:
+        print_checkov(wanted)
+
+
+def _type(wanted: str, *, as_json: bool) -> bool:
+    """Print a type or field, if it is one."""
+    from llminfra.cli.terminal.output import write_json
+    from llminfra.cli.terminal.type_page import find_page, plain_type, print_type
+    from llminfra.reference.types import type_pages
+
+    found = find_page(wanted, type_pages())
+    if found is None:
+        return False
+    if as_json:
+        write_json(plain_type(*found))
+    else:
+        print_type(*found)
+    return True
+
+
+def _rule(wanted: str, *, as_json: bool) -> None:
+    from llminfra.cli.terminal.output import write_json
     from llminfra.cli.terminal.rule_page import find_rule, plain_rule, print_rule
 
-    wanted = str(code).strip()
-    if wanted.upper().startswith("CKV"):
-        from llminfra.cli.terminal.checkov_page import checkov_page, own_rule, print_checkov
-
-        if (own := own_rule(wanted)) is None:
-            if as_json:
-                write_json(checkov_page(wanted))
-            else:
-                print_checkov(wanted)
-            return
-        wanted = own
-    rule = find_rule(wanted, rules)
+    rule = find_rule(wanted, _rules())
+    if rule is None:
+        _unknown(wanted)
     if as_json:
         write_json(plain_rule(rule))
     else:
         print_rule(rule)
+
+
+def _unknown(wanted: str) -> NoReturn:
+    """Neither a rule nor a type: name what is near.
+
+    Raises:
+        UsageError: Always.
+    """
+    from difflib import get_close_matches
+
+    from llminfra.reference.types import type_pages
+
+    pages = type_pages()
+    owner, _, field = wanted.partition(".")
+    page = next((each for each in pages if each.name.lower() == owner.lower()), None)
+    if page is not None:
+        near = get_close_matches(field.lower(), [each.name for each in page.fields], n=3, cutoff=0.5)
+        names = [f"{page.name}.{each}" for each in near]
+        hint = f"did you mean {' or '.join(names)}?" if names else f"`llminfra explain {page.name}` has all fields"
+        msg = f"{page.name} has no field {field!r}; {hint}"
+        raise UsageError(msg)
+    known = {each.lower(): each for each in [*(rule.code for rule in _rules()), *(each.name for each in pages)]}
+    close = [known[each] for each in get_close_matches(wanted.lower().replace("-", "_"), list(known), n=3)]
+    hint = f"did you mean {' or '.join(close)}?" if close else "`llminfra explain --list` and `--types` have all"
+    msg = f"there is no rule or type {wanted!r}; {hint}"
+    raise UsageError(msg)

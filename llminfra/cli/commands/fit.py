@@ -198,22 +198,25 @@ def _stream(path: Path) -> None:
 
 
 def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
+    from llminfra.cli.fitting.machine import machine_line, plain_way
     from llminfra.cli.fitting.request import read_case, unknown_model  # when it runs
-    from llminfra.cli.fitting.verdict import judge, machine_line
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
+    from llminfra.planning.memory.judged import judge
+    from llminfra.planning.selection.ways_out import ways_out
 
     _add_config(given, config)
     case = read_case(given)
     result = judge(case)
+    ways = () if result.error else ways_out(case, result)
     if as_json:
-        write_json(result.model_dump(mode="json"))
+        write_json({**result.model_dump(mode="json"), "ways_out": [plain_way(way) for way in ways]})
     elif result.error:
         raise unknown_model(case.model) if case.config is None else UsageError(result.error)
     else:
         from llminfra.cli.fitting.view import fit_view  # rich only for people
 
         console = stdout_console()
-        print_result(fit_view(result, console.width, machine=machine_line(case, result)), console)
+        print_result(fit_view(result, console.width, machine=machine_line(case, result), ways=ways), console)
     if result.error:
         raise typer.Exit(2)
     if result.fits is False:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -13,17 +14,19 @@ from llminfra.cli.terminal.memory_bar import is_cacheless, legend, memory_bar
 
 if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
+    from llminfra.planning.selection.ways_out import WayOut
 
 _VERDICTS = {True: ("fits", "bold green"), False: ("does not fit", "bold red"), None: ("unknown", "bold yellow")}
 
 
-def fit_view(result: FitResult, width: int, *, machine: str) -> RenderableType:
-    """Verdict, engine and GPUs, memory bar, the figures, and the engine's own words where it would not start.
+def fit_view(result: FitResult, width: int, *, machine: str, ways: Sequence[WayOut] = ()) -> RenderableType:
+    """Verdict, engine and GPUs, memory bar, the figures, what would help, and the engine's own words if it failed.
 
     Args:
         result: What was computed.
         width: Columns of the terminal.
         machine: Engine, release and GPUs, in one line.
+        ways: Changes that help.
     """
     lines: list[RenderableType] = [
         Text.assemble((result.model, "bold"), ": ", _verdict(result)),
@@ -53,6 +56,7 @@ def fit_view(result: FitResult, width: int, *, machine: str) -> RenderableType:
     if grid.row_count:
         lines += [Text(), grid]
     lines += [Text(f"note: {_spelled(item)}") for item in result.findings if item != result.reason]
+    lines += _ways(result, ways)
     if result.engine_error:
         lines += [Text(), Text("the engine would say:", style="dim"), Text(result.engine_error, style="dim")]
     return Group(*lines)
@@ -71,6 +75,22 @@ def _places(result: FitResult) -> str:
     if not result.max_concurrency:
         return ""
     return f"{result.max_concurrency:,.0f}" if is_cacheless(result) else f"{result.max_concurrency:,.2f}"
+
+
+def _ways(result: FitResult, ways: Sequence[WayOut]) -> list[RenderableType]:
+    memory = result.reason.startswith(("LLM_MEM_", "LLM_SHAPE_"))
+    if not ways:
+        told = "no change of one or two options helps; without --gpu the instance types that hold it are listed"
+        return [Text(), Text(told)] if result.fits is False and memory else []
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for way in ways:
+        held = way.result.max_concurrency or 0.0
+        tight = ", tightly" if way.result.tight else ""
+        grid.add_row(
+            Text(f"  {way.options}"),
+            Text(f"{held:,.1f} requests of {_number(way.result.max_model_len)} tokens at once{tight}"),
+        )
+    return [Text(), Text("fits with one of" if result.fits is False else "roomier with one of", style="dim"), grid]
 
 
 def _verdict(result: FitResult) -> tuple[str, str]:

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from llminfra.cli.terminal.findings import STYLES
 from llminfra.cli.terminal.output import print_result, stdout_console
-from llminfra.diagnostics import UsageError
 from llminfra.rules.pages import fix_in_yaml
 
 if TYPE_CHECKING:
     from llminfra.rules.rule import Rule
 
 
-def find_rule(code: str, rules: Sequence[Rule]) -> Rule:
-    """The rule with a code, in any case and with hyphens or underscores.
-
-    Raises:
-        UsageError: There is no such rule; the message names close ones.
-    """
+def find_rule(code: str, rules: Sequence[Rule]) -> Rule | None:
+    """The rule with a code, in any case and with hyphens or underscores."""
     wanted = code.upper().replace("-", "_")
-    for rule in rules:
-        if rule.code == wanted:
-            return rule
-    close = get_close_matches(wanted, [rule.code for rule in rules], n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else "`llminfra explain --list` has all rules"
-    msg = f"there is no rule {code!r}; {hint}"
-    raise UsageError(msg)
+    return next((rule for rule in rules if rule.code == wanted), None)
 
 
 def plain_rule(rule: Rule) -> dict[str, Any]:

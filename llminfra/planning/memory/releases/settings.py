@@ -153,6 +153,10 @@ def quantization(facts: ModelFacts, case: FitCase) -> QuantFacts | None:
         stated = quantization_from_name(base_name(case.model)) or _remarked(case.model)
     if not refers(facts, case):
         return own or stated
+    if stated is not None and stated.method == "gptq":
+        # The option is the same for 4 and 8 bits; names such as Qwen2-7B-Instruct-GPTQ-Int8 tell them apart.
+        named = quantization_from_name(base_name(case.model)) or _remarked(case.model)
+        stated = named if named is not None and named.method == "gptq" else stated
     if stated is None and not case.quantization:
         name = base_name(case.model)
         stated = quantization_from_name(name) or _remarked(case.model)

@@ -10,6 +10,8 @@ from llminfra.catalog.models.quantization import QuantFacts, WeightScheme
 
 _PREFIXES = ("model.", "", "model.language_model.", "language_model.model.", "backbone.", "transformer.")
 _RANGE = re.compile(r"\{([\d,-]+)\}")
+# ``mtp*``, ``re:^mtp.*``, ``*mtp*``, ``mtp.layers.{0}*``: the drafting layers as a whole.
+_DRAFT = re.compile(r"(re:)?\^?(\.?\*)?mtp(\.layers(\.\{?0\}?)?)?[.*]*\Z")
 
 
 def scheme_for(quant: QuantFacts, names: tuple[str, ...], layer: int, *, experts: bool) -> WeightScheme | None:
@@ -29,6 +31,12 @@ def scheme_for(quant: QuantFacts, names: tuple[str, ...], layer: int, *, experts
         if not rule.targets or any(_matches(pattern, names, layer) for pattern in rule.targets):
             return rule.scheme
     return None
+
+
+@lru_cache(maxsize=1024)
+def keeps_draft(quant: QuantFacts) -> bool:
+    """Whether the drafting layers stay in 16 bit, which checkpoints name ``mtp`` beside the layers of the model."""
+    return any(_DRAFT.match(pattern) is not None for pattern in quant.ignore)
 
 
 @lru_cache(maxsize=65536)

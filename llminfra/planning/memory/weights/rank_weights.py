@@ -10,7 +10,7 @@ from llminfra.catalog.models.facts import Layer, ModelFacts
 from llminfra.catalog.models.quantization import QuantFacts, WeightFormat
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
 from llminfra.planning.memory.weights.layer_parts import layer_parts
-from llminfra.planning.memory.weights.module_names import scheme_for
+from llminfra.planning.memory.weights.module_names import keeps_draft, scheme_for
 from llminfra.planning.memory.weights.stored_bytes import (
     aligned_expert,
     allocated_bytes,
@@ -60,8 +60,9 @@ def rank_weights(
         total.add(Kind.OTHER, tables * _rope_values(facts, shards) * (shards.rope_bytes or size))
         _add_ends(total, facts, quant, shards, size, first=first, last=last)
         if with_mtp and last:
+            drafting = None if quant is not None and keeps_draft(quant) else quant
             for layer in facts.mtp_layers:
-                for kind, amount in _layer_bytes(layer, facts.hidden_size, quant, shards, size, facts.num_layers):
+                for kind, amount in _layer_bytes(layer, facts.hidden_size, drafting, shards, size, facts.num_layers):
                     total.add(kind, amount)
         stages.append(total)
     return tuple(stages)

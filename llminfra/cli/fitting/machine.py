@@ -1,0 +1,46 @@
+"""The machine that a configuration of ``llminfra fit`` was judged on, and what to change as plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llminfra.catalog.gpus import Gpu
+    from llminfra.planning.memory import FitCase, FitResult
+    from llminfra.planning.selection.ways_out import WayOut
+
+
+def device_of(case: FitCase) -> Gpu | None:
+    """The GPU that was taken for what ``--gpu`` says."""
+    from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size
+    from llminfra.planning.memory.refusals import on_device
+
+    name = on_device(case).gpu
+    return (find_gpu(name) or gpu_of_stated_size(name)) if name else None
+
+
+def machine_line(case: FitCase, result: FitResult) -> str:
+    """Engine, release, and the GPUs that were taken, with the memory that their driver reports."""
+    from llminfra.catalog import instances
+
+    gpu = device_of(case)
+    text = f"{result.engine} {result.engine_version}"
+    if gpu is None:
+        return text
+    count = (result.tensor_parallel or 1) * (result.pipeline_parallel or 1) * (case.data_parallel or 1)
+    text += f" on {count} × {gpu.product}, {gpu.memory_gib:.1f} GiB each"
+    typed = instances.get((case.gpu or "").strip().lower().removeprefix("ml."))
+    if typed is not None and typed.gpu is not None:
+        return f"{text}; {typed.name} has {typed.gpu.count}"
+    return f"{text} ({gpu.memory_source})" if not gpu.tflops else text
+
+
+def plain_way(way: WayOut) -> dict[str, Any]:
+    """A change that helps, with what it gives."""
+    return {
+        "options": way.options,
+        "changes": dict(way.changes),
+        "kv_cache_tokens": way.result.kv_cache_tokens,
+        "max_concurrency": way.result.max_concurrency,
+        "tight": way.result.tight,
+    }

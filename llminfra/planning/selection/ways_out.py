@@ -1,0 +1,202 @@
+"""What else would start where a configuration does not, or hardly: changes of one option, else of two.
+
+Each is tried by the whole memory model; what does not help is not named. Those that cost least come first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from llminfra.catalog import instances
+from llminfra.catalog.gpus import find_gpu
+from llminfra.engines.untold import untold_fields
+from llminfra.planning.hardware.gpu_support import takes_fp8_cache
+from llminfra.planning.memory.doubts import too_few_gpus
+from llminfra.planning.memory.estimate import facts_for
+from llminfra.planning.memory.inputs.case import CATALOG_NAMES
+from llminfra.planning.memory.judged import judge
+from llminfra.planning.memory.refusals import on_device
+
+if TYPE_CHECKING:
+    from llminfra.planning.memory.inputs.case import FitCase, FitResult
+
+_MOST_RANKS = 8
+_BESIDE_BUDGET = ("LLM_MEM_4", "LLM_MEM_5")
+# Worth a look: memory, and shapes that a spread cannot cut. A GPU that cannot run the format stays one.
+_HOPEFUL = ("LLM_MEM_", "LLM_SHAPE_")
+_MOST_SHARE, _LEAST_SHARE = {"vllm": 0.98, "sglang": 0.93}, 0.5
+_LEAST_STEP, _LEAST_SEQUENCES = 512, 8
+# Lengths are told in steps that people write, and with room for the estimate's error.
+_LENGTH_STEP = 1024
+_SHORTER = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
+_EIGHT_BITS = frozenset({"vllm", "sglang"})
+
+Trial = tuple[str, Mapping[str, object]]
+Lever = Callable[["FitCase", "FitResult"], Iterator[Trial]]
+
+
+class WayOut(Struct, frozen=True, kw_only=True):
+    """One change that helps.
+
+    Attributes:
+        options: What to add to the call of ``llminfra fit``, such as ``--kv-cache-dtype fp8``.
+        changes: The same as inputs of the case.
+        result: The memory with it.
+    """
+
+    options: str
+    changes: Mapping[str, object]
+    result: FitResult
+
+
+def ways_out(case: FitCase, result: FitResult) -> tuple[WayOut, ...]:
+    """Changes with which a refused or tight configuration starts, and holds a request of full length.
+
+    Two options are changed together where no change of one helps. What starts by less than the estimate may be wrong
+    is told only where nothing leaves more room, and never to one who has that already.
+
+    Args:
+        case: What was asked.
+        result: What `judge` said of it.
+    """
+    if result.fits is None or (result.fits and not result.tight) or not result.reason.startswith(_HOPEFUL):
+        return ()
+    trials = [_trials(case, result, lever) for lever in _LEVERS]
+    if roomy := _best(trials, tight=False):
+        return roomy
+    if result.fits:
+        return ()
+    pairs = [_pairs(case, result, lever) for lever in _SECONDS]
+    return _best(pairs, tight=False) or _best(trials, tight=True) or _best(pairs, tight=True)
+
+
+def _best(trials: Sequence[Sequence[WayOut]], *, tight: bool) -> tuple[WayOut, ...]:
+    """The smallest change of each kind that holds a request of full length."""
+    firsts = (next((way for way in kind if _holds(way.result, tight=tight)), None) for kind in trials)
+    return tuple(way for way in firsts if way is not None)
+
+
+def _holds(result: FitResult, *, tight: bool) -> bool:
+    whole = result.max_concurrency is None or result.max_concurrency >= 1
+    return bool(result.fits) and whole and (tight or not result.tight)
+
+
+def _trials(case: FitCase, result: FitResult, lever: Lever) -> list[WayOut]:
+    """What a lever makes of the case, up to the first that leaves room."""
+    found: list[WayOut] = []
+    for options, changes in lever(case, result):
+        found.append(WayOut(options=options, changes=changes, result=judge(case.model_copy(update=dict(changes)))))
+        if _holds(found[-1].result, tight=False):
+            break
+    return found
+
+
+def _pairs(case: FitCase, result: FitResult, second: Lever) -> list[WayOut]:
+    """More GPUs, or smaller weights, and another change on top."""
+    return [
+        WayOut(options=f"{options} {way.options}", changes={**changes, **way.changes}, result=way.result)
+        for first in _FIRSTS
+        for options, changes in first(case, result)
+        for changed in [case.model_copy(update=dict(changes))]
+        for way in _trials(changed, judge(changed), second)
+    ]
+
+
+def _told(case: FitCase, field: str) -> bool:
+    """Whether the engine is told of a field at all."""
+    kind = CATALOG_NAMES.get(case.engine)
+    return kind is not None and field not in untold_fields(kind)
+
+
+def _share(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    now, most = result.gpu_memory_utilization, _MOST_SHARE.get(case.engine)
+    if now is None or most is None:
+        return
+    percent = round(now * 100)
+    down = result.reason.startswith(_BESIDE_BUDGET)
+    shares = range(percent - 1, int(_LEAST_SHARE * 100), -1) if down else range(percent + 1, round(most * 100) + 1)
+    for share in shares:
+        yield f"--gpu-memory-utilization {share / 100:g}", {"gpu_memory_utilization": share / 100}
+
+
+def _sequences(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    if _told(case, "max_num_seqs"):
+        for count in _halves(result.max_num_seqs, _LEAST_SEQUENCES):
+            yield f"--max-num-seqs {count}", {"max_num_seqs": count}
+
+
+def _step(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    if _told(case, "max_num_batched_tokens"):
+        for tokens in _halves(result.max_num_batched_tokens, max(_LEAST_STEP, case.max_num_seqs or 0)):
+            yield f"--max-num-batched-tokens {tokens}", {"max_num_batched_tokens": tokens}
+
+
+def _halves(now: int | None, least: int) -> list[int]:
+    powers = [2**power for power in range((now or 0).bit_length(), -1, -1)]
+    return [size for size in powers if least <= size < (now or 0)]
+
+
+def _text_alone(case: FitCase, _result: FitResult) -> Iterator[Trial]:
+    facts = facts_for(case)
+    if case.engine == "vllm" and facts is not None and facts.encoders and not case.language_model_only:
+        yield "--language-model-only", {"language_model_only": True}
+
+
+def _eager(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    if result.cuda_graph_gib and _told(case, "enforce_eager"):
+        yield "--enforce-eager", {"enforce_eager": True}
+
+
+def _small_cache(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    name = on_device(case).gpu
+    gpu = find_gpu(name) if name else None
+    told = _told(case, "kv_cache_dtype") and result.kv_cache_dtype == "auto"
+    if told and gpu is not None and takes_fp8_cache(gpu):
+        yield "--kv-cache-dtype fp8", {"kv_cache_dtype": "fp8"}
+
+
+def _shorter(_case: FitCase, result: FitResult) -> Iterator[Trial]:
+    longest, asked = result.estimated_max_len or 0, result.max_model_len or 0
+    longest = longest or asked
+    lengths = {math.floor(longest * part / _LENGTH_STEP) * _LENGTH_STEP for part in _SHORTER}
+    for length in sorted(lengths - {0}, reverse=True):
+        if length < asked:
+            yield f"--max-model-len {length}", {"max_model_len": length}
+
+
+def _small_weights(case: FitCase, _result: FitResult) -> Iterator[Trial]:
+    facts = facts_for(case)
+    if case.engine in _EIGHT_BITS and facts is not None and facts.quantization is None and not case.quantization:
+        yield "--quantization fp8", {"quantization": "fp8"}
+
+
+def _ranks(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    """More GPUs for the tensors, up to those of one instance; fewer where shapes cannot be cut so often."""
+    now = result.tensor_parallel or case.tensor_parallel or 1
+    more = [ranks for ranks in (2, 4, _MOST_RANKS) if ranks > now]
+    fewer = [ranks for ranks in (4, 2, 1) if ranks < now] if result.reason.startswith("LLM_SHAPE_") else []
+    for ranks in (*more, *fewer):
+        changes = {"tensor_parallel": ranks, "gpus_total": None}
+        typed = instances.get((case.gpu or "").strip().lower().removeprefix("ml."))
+        few = too_few_gpus(case.model_copy(update=changes), result.model_copy(update={"tensor_parallel": ranks}))
+        if typed is None or few is None:
+            yield f"--tp {ranks}", changes
+
+
+_LEVERS: tuple[Lever, ...] = (
+    _share,
+    _sequences,
+    _step,
+    _text_alone,
+    _eager,
+    _small_cache,
+    _shorter,
+    _ranks,
+    _small_weights,
+)
+_FIRSTS: tuple[Lever, ...] = (_ranks, _small_weights)
+_SECONDS: tuple[Lever, ...] = (_share, _small_cache, _shorter, _small_weights)

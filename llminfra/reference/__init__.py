@@ -1,0 +1,1 @@
+"""What may be declared, as pages: every type with its fields, read from the declared types themselves."""
