@@ -14,8 +14,8 @@ _GLYPHS = {"weights": "█", "other": "▓", "KV cache": "▒", "free": "░"}
 
 
 def is_cacheless(result: FitResult) -> bool:
-    """Whether the engine starts and keeps no cache."""
-    return bool(result.fits) and result.kv_cache_tokens is None and result.kv_cache_memory_gib == 0
+    """Whether the engine keeps no cache."""
+    return result.fits is not None and result.kv_cache_tokens is None and result.kv_cache_memory_gib == 0
 
 
 def shares(result: FitResult) -> dict[str, float] | None:

@@ -295,7 +295,7 @@ def _with_budget(result: FitResult, budget: Budget) -> FitResult:
             "kv_cache_memory_gib": round(budget.available, 4),
             "kv_cache_tokens": budget.tokens,
             "max_concurrency": round(budget.concurrency, 2),
-            "estimated_max_len": None if verdict.fits else budget.longest,
+            "estimated_max_len": None if verdict.fits or budget.tokens is None else budget.longest,
             "non_torch_gib": round(budget.non_torch, 4),
             "activation_peak_gib": round(budget.activation, 4),
             "cuda_graph_gib": round(budget.graphs, 4),
