@@ -9,6 +9,7 @@ import pytest
 
 from llminfra import (
     VLLM,
+    AsyncEndpoint,
     Autoscaling,
     Diagnostic,
     Disaggregation,
@@ -28,6 +29,7 @@ from llminfra import (
     SGLang,
     Slo,
     SpecError,
+    TimeSlicing,
 )
 from llminfra.catalog.engines import engine_release
 from llminfra.catalog.models import catalog_config
@@ -35,6 +37,7 @@ from llminfra.observability.rules import rule_groups
 from llminfra.observability.signals import signals_of
 from llminfra.planning import plan_platform
 from llminfra.planning.endpoints.contract import contract
+from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.plan import Plan
 
 DAY = dt.date(2026, 11, 23)
@@ -43,6 +46,7 @@ H100 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), efa=Tr
 BUCKET = ModelBucket(name="acme-weights")
 SOUND = Image(repository="acme/vllm-audio", tag="v1", audio=True)
 ARCTIC = "Snowflake/snowflake-arctic-embed-l-v2.0"
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -198,7 +202,7 @@ def test_the_same_contract_on_ec2_and_sagemaker() -> None:
     on = Ec2(
         instance_type="g6.xlarge",
         domain_name="embed.acme.com",
-        certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+        certificate_arn=CERTIFICATE,
     )
     machine = plan(ARCTIC, on=on)
     assert json.loads(contract(machine.ec2[0], machine).as_json())["paths"] == ["/v1/embeddings"]
@@ -256,3 +260,37 @@ def test_the_longest_input_stands_beside_the_config(tmp_path: Path) -> None:
     own = Model(id="acme/bge", config=str(tmp_path / "config.json"), revision=COMMIT)
     assert plan(own).endpoints[0].fit.max_model_len == 256
     assert found(own, VLLM(max_model_len=512))["LLM_FIT_4"].expected == "at most 256"
+
+
+def test_several_encoders_take_turns_on_one_gpu() -> None:
+    turns = GpuPool(
+        name="turns", instance_types=["g6.xlarge"], nodes=(0, 1), sharing=TimeSlicing(replicas=4, tenants=["labs"])
+    )
+    models = ("Snowflake/snowflake-arctic-embed-l-v2.0", "BAAI/bge-reranker-v2-m3", "BAAI/bge-small-en-v1.5")
+    endpoints = [
+        Endpoint(name=f"e{index}", model=Model(id=model), engine=VLLM(), on=turns) for index, model in enumerate(models)
+    ]
+    spec = Platform(name="p", region="us-east-1", pools=[turns], storage=[BUCKET], endpoints=endpoints)
+    planned = plan_platform(spec, today=DAY)
+    assert [item.fit.fits for item in planned.endpoints] == [True] * 3
+    assert all(item.fit.gpu_memory_utilization < 0.3 for item in planned.endpoints)
+    assert "LLM_FIT_10" not in {item.code for item in planned.diagnostics}
+
+
+def test_an_encoder_that_outgrows_its_share_is_tight() -> None:
+    case = FitCase(model="BAAI/bge-m3", gpu="l4-24gb", gpu_memory_utilization=0.05, max_num_seqs=64)
+    fit = fit_case(case)
+    assert fit.fits
+    assert fit.tight
+
+
+def test_recordings_are_no_messages() -> None:
+    on = Ec2(instance_type="g6.xlarge", domain_name="speech.acme.com", certificate_arn=CERTIFICATE)
+    speech = Endpoint(name="e", model=Model(id="openai/whisper-large-v3"), engine=VLLM(image=SOUND), on=on)
+    spec = Platform(
+        name="p", region="us-east-1", storage=[BUCKET], endpoints=[speech],
+        async_endpoints=[AsyncEndpoint(name="q", behind=speech)],
+    )  # fmt: skip
+    with pytest.raises(SpecError) as error:
+        plan_platform(spec, today=DAY)
+    assert "LLM_TASK_17" in {item.code for item in error.value.diagnostics}

@@ -159,11 +159,12 @@ RULES = (
     ),
     emitted(
         "LLM_TASK_17",
-        "Batch files are of requests that the model answers",
+        "Files and queues are of requests that the model answers",
         looks_at=_PLAN,
-        why="The runner of batch jobs posts lines to the engine as JSON; recordings are posted as forms.",
-        fix="transcribe by an endpoint on a GpuPool or Ec2",
-        source=("llminfra: modules/workloads/batch_runner",),
+        why="The runner of batch jobs and the consumer of a queue post JSON to the engine; recordings are posted as "
+        "forms.",
+        fix="transcribe by an endpoint on a GpuPool or Ec2, called directly",
+        source=("llminfra: modules/workloads",),
     ),
     emitted(
         "LLM_TASK_18",

@@ -22,6 +22,8 @@ from llminfra.planning.memory.peak.overhead import (
 from llminfra.planning.memory.releases.engine_profile import EngineProfile
 from llminfra.planning.memory.releases.settings import Settings
 
+LOWERED = 0.9
+"""Below every release's default: somebody shares the device out."""
 CHECKS_FREE = (0, 9, 1)
 """First release that refuses to start where less is free than the utilization asks for."""
 
@@ -101,6 +103,9 @@ def _verdict(
         error = messages.not_free(free, total, settings.utilization, limit)
         return Verdict(fits=False, code="LLM_MEM_4", text=text, engine_error=error)
     starts = f"starts without a cache: {taken:.2f} GiB are taken, {total - taken:.2f} GiB stay free"
+    if taken > limit and settings.utilization < LOWERED:
+        text = f"{starts}; that is more than gpu_memory_utilization {settings.utilization}, which does not hold it back"
+        return Verdict(fits=True, code=TIGHT, text=text)
     if total - taken < ERROR_GIB:
         return Verdict(fits=True, code=TIGHT, text=f"{starts}, which is less than the estimate may be wrong")
     return Verdict(fits=True, code="LLM_MEM_0", text=starts)
