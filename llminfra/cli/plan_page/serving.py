@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Task
 
 
+_SHORT: Mapping[str, str] = {"auto": "bf16", "bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 DOES: Mapping[Task, str] = {
     "embed": "embeds",
     "rerank": "reranks",
@@ -35,8 +36,8 @@ DOES: Mapping[Task, str] = {
 def model_line(item: ServingPlan, price: str) -> RenderableType:
     """The model and its precision on the left, a price on the right."""
     fit = item.fit
-    precision = fit.quantization or item.spec.model.quantization or item.spec.model.dtype
-    precision = "bf16" if precision in ("auto", "bfloat16") else precision
+    precision = fit.quantization or item.spec.model.quantization or fit.dtype or item.spec.model.dtype
+    precision = _SHORT.get(precision, precision)
     does = DOES.get(item.task, "")
     return first_line(Text.assemble(item.model_id, ("  " + precision, "cyan"), f"  {does}" if does else ""), price)
 

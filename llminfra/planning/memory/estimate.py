@@ -219,6 +219,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         max_num_seqs=settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,
         block_size=plan.block_size,
+        dtype=settings.dtype,
         kv_cache_dtype=settings.kv_cache_dtype,
         quantization=settings.quant.method if settings.quant else None,
         engine=case.engine,

@@ -139,6 +139,7 @@ class FitResult(BaseModel):
         reserved_gib: What the case reserves beside the weights, None where nothing.
         total_gpu_gib: What the driver reports.
         budget_gib: ``total_gpu_gib`` times the utilization.
+        dtype: Of unquantized weights and activations; a checkpoint in 32 bit is served in 16.
         explain: One line per figure: its value and where it comes from.
         error: Why the case could not be computed at all, in `fit_jsonl` with the number of its line; every figure is
             None then.
@@ -171,6 +172,7 @@ class FitResult(BaseModel):
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
     block_size: int | None = None
+    dtype: str | None = None
     kv_cache_dtype: str | None = None
     quantization: str | None = None
     engine: str | None = None
