@@ -146,6 +146,7 @@ REFUSED: list[tuple[str, str, Any, dict[str, Any], str]] = [
      "disaggregation"),
     ("LLM_TASK_9", ARCTIC, VLLM(), {"slo": Slo(time_per_output_token_ms=10)}, "slo.time_per_output_token_ms"),
     ("LLM_TASK_10", ARCTIC, VLLM(max_num_batched_tokens=4096), {}, "engine.max_num_batched_tokens"),
+    ("LLM_FIT_43", ARCTIC, VLLM(version="0.10.2", max_model_len=128), {}, "engine.max_num_seqs"),
     ("LLM_TASK_11", "openai/whisper-large-v3-turbo", VLLM(), {}, "engine.image"),
     ("LLM_TASK_13", "openai/whisper-large-v3-turbo", VLLM(image=SOUND),
      {"on": SageMaker(instance_type="ml.g6.xlarge")}, "on"),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.task_classes import class_of, first_that_serves, serves
 from llminfra.engines.given import last
 from llminfra.engines.vllm_tasks import GUARDED, PATHS
-from llminfra.planning.memory.releases.pooling import TEXTS, as_task, unfit
+from llminfra.planning.memory.releases.engine_profile import parse_version
+from llminfra.planning.memory.releases.pooling import LONGER_BATCH, TEXTS, as_task, unfit
+from llminfra.planning.served.engine_settings import MAX_NUM_SEQS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +74,7 @@ def check_task(
     known = len(findings.items)
     if _check_engine(endpoint, facts, release, findings) and endpoint.engine.kind == "vllm":
         _check_settings(endpoint, facts, options, findings)
+        _check_batch(endpoint, facts, release, findings)
         _check_sound(endpoint, facts, place, findings)
         _check_key(endpoint, facts, place, findings)
     return not any(item.severity == "error" for item in findings.items[known:])
@@ -179,6 +182,27 @@ def _check_settings(endpoint: Endpoint, facts: ModelFacts, options: Sequence[Giv
             fix=f"set max_num_batched_tokens={length} or more, or max_model_len={tokens}",
             runtime_message=f"max_num_batched_tokens ({tokens}) is smaller than max_model_len ({length}).",
         )
+
+
+def _check_batch(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | None, findings: Findings) -> None:
+    """Report a batch of more inputs than the step has tokens, which older releases make as long as one input."""
+    numbers = parse_version(release.version) if release is not None else None
+    engine = endpoint.engine
+    if engine.kind != "vllm" or not facts.encoder_only or numbers is None or numbers >= LONGER_BATCH:
+        return
+    length, inputs = engine.max_model_len or facts.max_position_embeddings, engine.max_num_seqs or MAX_NUM_SEQS
+    if engine.max_num_batched_tokens is not None or not 0 < length < inputs:
+        return
+    findings.error(
+        "LLM_FIT_43",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine.max_num_seqs",
+        f"a step of vLLM {numbers[0]}.{numbers[1]} is one input of {length:,} tokens, fewer than the batch has inputs",
+        found=f"max_model_len={length}, max_num_seqs={inputs}",
+        expected=f"max_num_batched_tokens of at least {inputs}",
+        fix=f"set max_num_batched_tokens={max(inputs, 2048)}, or max_num_seqs={length}",
+        runtime_message=f"max_num_batched_tokens ({length}) must be greater than or equal to max_num_seqs ({inputs}).",
+    )
 
 
 def _check_sound(endpoint: Endpoint, facts: ModelFacts, place: Place, findings: Findings) -> None:
