@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from llminfra.spec.gpu_sharing import Mig as Mig
     from llminfra.spec.gpu_sharing import TimeSlicing as TimeSlicing
     from llminfra.spec.image_snapshot import ImageSnapshot as ImageSnapshot
+    from llminfra.spec.images import ImageMirror as ImageMirror
     from llminfra.spec.lora import LoraAdapter as LoraAdapter
     from llminfra.spec.model import Model as Model
     from llminfra.spec.network import ExistingNetwork as ExistingNetwork
@@ -105,6 +106,7 @@ _HOMES = {
     "llminfra.spec.gpu_pool": ("GpuPool",),
     "llminfra.spec.gpu_sharing": ("Mig", "TimeSlicing"),
     "llminfra.spec.image_snapshot": ("ImageSnapshot",),
+    "llminfra.spec.images": ("ImageMirror",),
     "llminfra.spec.lora": ("LoraAdapter",),
     "llminfra.spec.model": ("Model",),
     "llminfra.spec.network": ("ExistingNetwork", "Network"),

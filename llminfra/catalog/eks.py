@@ -152,6 +152,11 @@ def control_plane_log_types() -> tuple[str, ...]:
     return tuple(read_data("eks.json")["control_plane_log_types"])
 
 
+def refused_zone_ids(region: str) -> tuple[str, ...]:
+    """Ids of the region's zones in which EKS makes no control plane; ids are the same in every account."""
+    return tuple(read_data("eks.json")["refused_zone_ids"].get(region, ()))
+
+
 def max_pods(instance: InstanceType, *, prefix_delegation: bool = False, efa: bool = False) -> int:
     """Pods that EKS lets a node of this type run.
 

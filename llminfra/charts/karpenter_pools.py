@@ -115,8 +115,8 @@ class KarpenterPool(ChartValues):
     termination_grace_period: Duration | None = None
     disruption: PoolDisruption = PoolDisruption()
 
-    role: LateStr
-    """Name of the nodes' IAM role."""
+    instance_profile: LateStr
+    """Name of the nodes' instance profile."""
     subnet_ids: list[LateStr] = Field(min_length=1)
     security_group_ids: list[LateStr] = Field(min_length=1)
     ami_alias: PinnedAmiAlias

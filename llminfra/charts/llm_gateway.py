@@ -103,6 +103,9 @@ class LlmGatewayValues(ChartValues):
     port: Annotated[int, Field(ge=1024, le=65535)]
     """Port of Envoy and of its Service: below 1024 Envoy Gateway would shift it."""
     replicas: int = Field(default=2, ge=1)
+    proxy_image: str | None = None
+    """Image of Envoy; ``None``: the one that Envoy Gateway brings. Envoy Gateway's own setting does not count here: a
+    gateway's parameters replace it (envoyproxy/gateway v1.8.3 api/v1alpha1/envoygateway_types.go, ``envoyProxy``)."""
     proxy_resources: ResourceRequirements = small_resources("250m", "1Gi")
     filter_resources: ResourceRequirements = small_resources("100m", "512Mi")
     """Of the container beside Envoy that reads models and tokens from requests and answers."""

@@ -9,6 +9,7 @@ from llminfra.cli.commands import (
     check,
     explain,
     fit,
+    images,
     init,
     model,
     plan,
@@ -31,6 +32,7 @@ app.command("plan")(plan.plan)
 app.command("synth")(synth.synth)
 app.command("check")(check.check)
 app.command("render")(render.render)
+app.command("images")(images.images)
 app.command("rehearse")(rehearse.rehearse)
 app.command("fit")(fit.fit)
 app.command("report")(report.report)

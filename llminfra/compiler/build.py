@@ -13,6 +13,7 @@ from llminfra.bindings.synth import open_app, synthesize
 from llminfra.compiler.publish import MANIFEST, STACK_FILE, STACKS, SUMMARY, VERSIONS_FILE, copy_chart
 from llminfra.compiler.stacks.cluster import cluster_stack
 from llminfra.compiler.stacks.common import stack_name
+from llminfra.compiler.stacks.images import images_stack
 from llminfra.compiler.stacks.network import network_stack
 from llminfra.compiler.stacks.platform import platform_stack
 from llminfra.compiler.stacks.serving import serving_stack
@@ -78,7 +79,19 @@ def _build(app: core.App, plan: Plan) -> list[Built]:
     if plan.cluster is not None:
         built += _on_cluster(app, plan, built)
     built += target_stacks(app, plan, built)
-    return built
+    return _after_images(app, plan, built)
+
+
+def _after_images(app: core.App, plan: Plan, built: list[Built]) -> list[Built]:
+    """The repositories of a mirror before everything that pulls from them; nobody reads an output of theirs."""
+    mirror = plan.platform.images
+    if mirror is None or not mirror.create:
+        return built
+    images = images_stack(app, plan, mirror)
+    for later in built:
+        if later.kind in {"platform", "serving", "ec2", "async", "batch"}:
+            later.stack.add_dependency(images.stack)
+    return [images, *built]
 
 
 def _on_cluster(app: core.App, plan: Plan, built: Sequence[Built]) -> list[Built]:

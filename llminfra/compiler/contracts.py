@@ -56,7 +56,7 @@ class ClusterContract(Struct, frozen=True, kw_only=True):
     key_arn: str
     efa_group_ids: Mapping[str, str]
     placement_groups: Mapping[str, str]
-    karpenter_node_role: str | None = None
+    karpenter_node_profile: str | None = None
     karpenter_queue: str | None = None
     karpenter_role_arn: str | None = None
 
@@ -80,7 +80,7 @@ class ClusterContract(Struct, frozen=True, kw_only=True):
                 for pool in plan.pools
                 if pool.placement_group
             },
-            karpenter_node_role=outputs["karpenter_node_role"] if karpenter else None,
+            karpenter_node_profile=outputs["karpenter_node_profile"] if karpenter else None,
             karpenter_queue=outputs["karpenter_queue"] if karpenter else None,
             karpenter_role_arn=outputs["karpenter_role_arn"] if karpenter else None,
         )
@@ -88,7 +88,7 @@ class ClusterContract(Struct, frozen=True, kw_only=True):
     def outputs(self) -> dict[str, str]:
         """Values by output name."""
         optional = {
-            "karpenter_node_role": self.karpenter_node_role,
+            "karpenter_node_profile": self.karpenter_node_profile,
             "karpenter_queue": self.karpenter_queue,
             "karpenter_role_arn": self.karpenter_role_arn,
         }

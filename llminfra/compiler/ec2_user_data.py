@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from llminfra.assets import user_data_dir
 from llminfra.catalog.ec2_images import dcgm_exporter
 from llminfra.compiler.steady_gzip import steady_gzip
+from llminfra.planning.network.mirror import pulled
 from llminfra.planning.storage.copied_weights import EC2_MODELS
 
 if TYPE_CHECKING:
@@ -131,13 +132,13 @@ def settings(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group | None = None, n
     serving = item.serving
     group = group or item.groups[0]
     invocation = serving.invocation
-    image = invocation.image_repository
+    image = pulled(plan.platform, invocation.image_repository)
     image += f":{invocation.image_tag}" if invocation.image_tag else ""
     image += f"@{invocation.image_digest}" if invocation.image_digest else ""
     copied = serving.weights.kind == "copied"
     several = serving.nodes > 1
     instance = {
-        "DCGM_IMAGE": dcgm_exporter(),
+        "DCGM_IMAGE": pulled(plan.platform, dcgm_exporter()),
         "DRAIN_HOOK": DRAIN_HOOK,
         "DRAIN_S": str(serving.drain.engine_s + 10),
         "ENTRYPOINT": invocation.command[0] if invocation.command else "",

@@ -32,6 +32,9 @@ class Cluster(Spec):
     ``arn:aws:iam::111122223333:role/platform-admin``; the roles that run Terraform must be among them."""
     public_access_cidrs: Many[Cidr] = ()
     """Blocks that may reach the API from the internet; empty keeps the endpoint private."""
+    private_access_cidrs: Many[Cidr] | None = None
+    """Blocks of the VPC, and of networks connected to it, that may reach the private endpoint: where Terraform, kubectl
+    and pipelines run. ``None``: the VPC's own block; empty: nodes and pods alone."""
     system_nodes: SystemNodes = SystemNodes()
     """CPU nodes for everything that needs no GPU."""
     autoscaler: Literal["karpenter", "cluster-autoscaler"] = "karpenter"

@@ -45,8 +45,8 @@ class Network(Spec):
     public_subnets: Many[Cidr] = ()
     """One block per zone for NAT gateways; empty: cut from ``cidr``."""
     nat: Literal["per-zone", "single", "none"] = "per-zone"
-    """NAT gateways for images outside ECR; ``none`` makes a closed network: images in ECR of the region, weights in a
-    bucket, and a mirror of your own for the controllers' images."""
+    """NAT gateways for images outside ECR; ``none`` makes a closed network: weights in a bucket, and all images in ECR
+    of the region, where ``Platform(images=ImageMirror(…))`` has them."""
     flow_logs_days: Annotated[int, Field(ge=0, le=3653)] = 365
     """Days that VPC flow logs are kept; 0 turns them off."""
 

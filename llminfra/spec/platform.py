@@ -15,6 +15,7 @@ from llminfra.spec.cluster import Cluster
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.gateway import Gateway
 from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.images import ImageMirror
 from llminfra.spec.network import ExistingNetwork, Network
 from llminfra.spec.observability import Observability
 from llminfra.spec.state import LocalState, State
@@ -37,6 +38,8 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
     """AWS account that Terraform must run in, 12 digits, for example ``111122223333``; ``None``: any."""
     network: Network | ExistingNetwork = Network()
     """The VPC that everything runs in."""
+    images: ImageMirror | None = None
+    """Where copies of all images and charts are; ``None``: each comes from its publisher."""
     cluster: Cluster | None = Cluster()
     """The EKS cluster; ``None`` for no cluster. Unless it is named there is none where no endpoint needs one."""
     pools: Many[GpuPool] = ()

@@ -19,7 +19,15 @@ def test_an_unknown_region_or_type_has_no_price():
     assert prices.on_demand_usd_per_hour("p5.48xlarge", "eu-west-1") is None
     assert prices.on_demand_usd_per_hour("p5e.48xlarge", "us-east-1") is None
     assert prices.on_demand_usd_per_hour("p5e.48xlarge", "us-east-2") is None
-    assert prices.service_price("nat_gateway_hour", "eu-west-1") is None
+    assert prices.service_price("nat_gateway_hour", "eu-north-1") is None
+
+
+@pytest.mark.parametrize(("region", "usd"), [("ap-northeast-1", 0.062), ("eu-west-1", 0.048)])
+def test_a_price_that_only_notes_quote_says_so(region: str, usd: float):
+    for name in ("nat_gateway_hour", "nat_gateway_gb"):
+        price = prices.service_price(name, region)
+        assert price is not None
+        assert (price.usd, price.date, price.unverified) == (usd, "2026-09-25", True)
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ LLM_SERVER: dict[str, Callable[[], ChartValues]] = {
 def karpenter_pools() -> KarpenterPoolsValues:
     """A spot-first L40S pool, and p5 on a capacity block with every EFA card."""
     common: dict[str, Any] = {
-        "role": "acme-nodes",
+        "instance_profile": "acme-nodes",
         "security_group_ids": ["sg-0123456789abcdef0"],
         "ami_alias": "al2023@v20260801",
         "block_devices": [BlockDevice(size_gib=200, iops=6000, throughput_mib_per_second=500, root_volume=True)],

@@ -433,6 +433,14 @@ def test_karpenter_leaves_a_loading_model_alone(render_chart: Render) -> None:
     assert template["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
 
 
+def test_a_pod_whose_node_may_be_taken_back_drains_once_it_has_loaded(render_chart: Render) -> None:
+    """Karpenter does not evict a pod while the annotation holds, not even when EC2 takes its node back."""
+    values = single_node()
+    short = values.replace(scheduling=values.scheduling.replace(protected_seconds=900))
+    template = one(render_chart("llm-server", short), "Deployment")["spec"]["template"]
+    assert template["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "900s"
+
+
 def test_tolerations_of_the_pool(render_chart: Render) -> None:
     spec = pod_specs(render_chart("llm-server", single_node()))[0]
     assert spec["tolerations"] == [

@@ -15,7 +15,7 @@ from llminfra.rules.registry import rules
 from tests.cli.run import Run
 from tests.cli.specs import GOOD, write
 
-COMMANDS = ("plan", "synth", "check", "render", "rehearse", "report", "fit", "explain", "schema")
+COMMANDS = ("plan", "synth", "check", "render", "images", "rehearse", "report", "fit", "explain", "schema")
 RESULT_FIELDS = {
     "fits",
     "reason",
@@ -43,6 +43,24 @@ def test_help_lists_every_command(run: Run) -> None:
     result = run("--help")
     assert result.code == 0
     assert all(command in result.out for command in COMMANDS)
+
+
+def test_images_are_listed_for_people_and_for_pipelines(workdir: Path, run: Run) -> None:
+    mirror = "ImageMirror(registry='111122223333.dkr.ecr.us-east-1.amazonaws.com')"
+    spec = (
+        "from llminfra import *\ngpu = GpuPool(name='gpu', instance_types=['g6e.xlarge'])\n"
+        f"Platform(name='p', region='us-east-1', pools=[gpu], images={mirror}, endpoints=[Endpoint(name='chat', "
+        "model=Model(id='Qwen/Qwen3-8B'), engine=VLLM(max_model_len=8192), on=gpu)])\n"
+    )
+    path = write(workdir, spec)
+    people, data = run("images", path), json.loads(run("images", path, "--to-copy", "--json").out)
+    (platform,) = data["platforms"]
+    engine = next(item for item in platform["images"] if item["used_by"] == ["chat"])
+    assert engine["source"].startswith("docker.io/vllm/vllm-openai:v")
+    assert engine["pulled"] == f"111122223333.dkr.ecr.us-east-1.amazonaws.com/mirror/{engine['source']}"
+    assert (engine["way"], engine["repository"]) == ("copy", "mirror/docker.io/vllm/vllm-openai")
+    assert {"karpenter", "nvidia-device-plugin"} <= {item["name"] for item in platform["charts"]}
+    assert all(item["pulled"] in people.out for item in platform["images"])
 
 
 @pytest.mark.parametrize(

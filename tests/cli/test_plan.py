@@ -162,7 +162,7 @@ def test_a_closed_pipe_is_no_traceback(workdir: Path) -> None:
 
 
 def test_what_has_no_price_is_no_zero(workdir: Path, run: Run) -> None:
-    far = write(workdir, GOOD.replace("us-east-1", "eu-west-1").replace("pools=", "budget_usd_per_month=5000, pools="))
+    far = write(workdir, GOOD.replace("us-east-1", "eu-west-3").replace("pools=", "budget_usd_per_month=5000, pools="))
     shown = run("plan", str(far)).out
     (total,) = [line for line in shown.splitlines() if line.split()[:1] == ["total"]]
     assert total.split() == ["total", "≥", "0.10", "≥", "0.10", "≥", "73", "≥", "73"]
@@ -170,7 +170,7 @@ def test_what_has_no_price_is_no_zero(workdir: Path, run: Run) -> None:
     assert network.split()[2:] == ["?", "?", "?", "?"]
     flat = " ".join(shown.split())
     assert "without the prices of pools.gpu (" in flat
-    assert "unknown in eu-west-1: `llminfra catalog refresh --region eu-west-1`, then LLMINFRA_PRICES" in flat
+    assert "unknown in eu-west-3: `llminfra catalog refresh --region eu-west-3`, then LLMINFRA_PRICES" in flat
     assert "budget $5,000 a month, at least 1% of it taken at full size: not proved" in flat
     assert "LLM_COST_2" in flat
 

@@ -83,6 +83,7 @@ def cluster_plan(**changes: Any) -> ClusterPlan:
         identity="pod-identity",
         admin_role_arns=("arn:aws:iam::111122223333:role/admin",),
         public_access_cidrs=(),
+        private_access_cidrs=("10.20.0.0/16",),
         log_days=365,
         deletion_protection=True,
         autoscaler="karpenter",

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import Platform
 from tests.compiler import plans
@@ -32,6 +33,24 @@ def test_a_public_api_is_only_for_declared_addresses(synth):
     config = synth(plan)["cluster"]["resource"]["aws_eks_cluster"]["cluster"]["vpc_config"]
     assert config["endpoint_public_access"] is True
     assert config["public_access_cidrs"] == ["198.51.100.0/24"]
+
+
+def test_terraform_reaches_the_private_api_from_the_vpc(synth):
+    """EKS's own group admits nodes alone: an apply of the releases would run into a timeout."""
+    wide = plans.cluster_plan(private_access_cidrs=("10.20.0.0/16", "10.99.0.0/24"))
+    for cluster, blocks in (
+        (wide, ["10.20.0.0/16", "10.99.0.0/24"]),
+        (plans.cluster_plan(private_access_cidrs=()), []),
+    ):
+        resources = synth(plans.plan(cluster=cluster, buckets=(), lustre=()))["cluster"]["resource"]
+        group = "${aws_eks_cluster.cluster.vpc_config[0].cluster_security_group_id}"
+        into = [
+            item
+            for item in resources["aws_vpc_security_group_ingress_rule"].values()
+            if item["security_group_id"] == group and "cidr_ipv4" in item
+        ]
+        assert sorted(item["cidr_ipv4"] for item in into) == blocks
+        assert all((item["from_port"], item["to_port"], item["ip_protocol"]) == (443, 443, "tcp") for item in into)
 
 
 def test_all_logs_are_kept_encrypted_and_the_group_comes_first(cluster):
@@ -209,6 +228,33 @@ def test_karpenter_deletes_only_what_it_made(stacks):
 def test_karpenter_passes_only_its_node_role(stacks):
     statement = _statements(stacks["cluster"], "karpenter-instance-profiles")["PassTheNodeRole"]
     assert statement["resources"] == ["${aws_iam_role.karpenter-node.arn}"]
+
+
+def test_karpenters_nodes_have_a_profile_that_needs_no_api_of_iam(stacks, cluster):
+    """IAM has no endpoint in a VPC: of a closed network Karpenter could make no profile, and so no node."""
+    profile = cluster["aws_iam_instance_profile"]["karpenter-node"]
+    assert profile["role"] == "${aws_iam_role.karpenter-node.name}"
+    assert stacks["cluster"]["output"]["karpenter_node_profile"]["value"].startswith("${aws_iam_instance_profile.")
+    documents = stacks["cluster"]["data"]["aws_iam_policy_document"]
+    actions = {
+        action
+        for name, document in documents.items()
+        if name.startswith("karpenter-")
+        for statement in document["statement"]
+        for action in statement["actions"]
+    }
+    assert {action for action in actions if "InstanceProfile" in action and not action.startswith("iam:Get")} == {
+        "iam:ListInstanceProfiles"
+    }
+
+
+def test_the_first_spot_request_of_an_account_may_make_its_role(synth):
+    spot = synth(plans.plan(pools=(plans.l40s_pool(),), buckets=(), lustre=()))
+    (statement,) = _statements(spot["cluster"], "karpenter-spot").values()
+    assert statement["actions"] == ["iam:CreateServiceLinkedRole"]
+    assert statement["resources"][0].endswith(":role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot")
+    owned = synth(plans.plan(pools=(replace(plans.l40s_pool(), capacity_types=("on-demand",)),), buckets=(), lustre=()))
+    assert "karpenter-spot" not in owned["cluster"]["data"]["aws_iam_policy_document"]
 
 
 def test_karpenters_nodes_may_join(cluster):

@@ -99,7 +99,7 @@ def test_karpenter_pools_name_subnets_groups_and_a_pinned_image(releases):
         "${data.terraform_remote_state.network.outputs.private_subnet_us-east-1a}",
         "${data.terraform_remote_state.network.outputs.private_subnet_us-east-1b}",
     ]
-    assert pool["role"] == "${data.terraform_remote_state.cluster.outputs.karpenter_node_role}"
+    assert pool["instanceProfile"] == "${data.terraform_remote_state.cluster.outputs.karpenter_node_profile}"
     assert pool["capacityTypes"] == ["spot", "on-demand"]
     assert pool["limits"] == {"nodes": 8, "nvidia.com/gpu": 32}
     assert pool["disruption"]["consolidationPolicy"] == "WhenEmpty"
@@ -318,3 +318,11 @@ def test_an_endpoint_may_be_called_like_our_own_things(synth):
     stack = synth(plans.plan(plans.endpoint_plan(spec)))["serving"]
     assert stack["resource"]["helm_release"]["cluster"]["name"] == "cluster"
     assert stack["data"]["terraform_remote_state"]["cluster"]["backend"] == "local"
+
+
+def test_pods_on_spot_are_protected_until_they_serve(endpoints):
+    """On a capacity block that a node group holds, Karpenter has no say."""
+    startup = plans.assistant().startup
+    scheduling = _values(endpoints["assistant"])["scheduling"]
+    assert scheduling["protectedSeconds"] == startup.budget_s + startup.copy_patience_s
+    assert "protectedSeconds" not in _values(endpoints["chat"])["scheduling"]

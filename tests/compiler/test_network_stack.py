@@ -105,3 +105,19 @@ def test_private_subnets_are_marked_for_internal_load_balancers(network):
 
 def test_plans_differ_only_where_they_differ():
     assert replace(plans.network_plan(), nat="single") == plans.network_plan(nat="single")
+
+
+def test_zones_are_asked_for_before_anything_is_built(stacks, synth):
+    """EKS refuses some of them by ids, which are the same in every account; without a cluster it has no say."""
+    (first, refused) = stacks["network"]["data"]["aws_availability_zones"]["zones"]["lifecycle"]["postcondition"]
+    assert "setsubtract" in first["condition"]
+    assert "use1-az3" in refused["condition"]
+    existing = _synth_network(synth, existing_vpc_id="vpc-0123456789abcdef0", subnets=_existing_subnets())
+    assert len(existing["data"]["aws_availability_zones"]["zones"]["lifecycle"]["postcondition"]) == 2
+
+
+def _existing_subnets():
+    return tuple(
+        SubnetPlan(zone=zone, kind="private", cidr="", existing_id=f"subnet-0123456789abcdef{number}")
+        for number, zone in enumerate(plans.ZONES)
+    )

@@ -71,6 +71,9 @@ class Scheduling(ChartValues):
     runtime_class_name: str | None = None
     do_not_disrupt: bool = True
     """``karpenter.sh/do-not-disrupt``: Karpenter does not move the pod for consolidation, drift or expiry."""
+    protected_seconds: int | None = Field(default=None, ge=1)
+    """How long after its start; ``None``: as long as it runs. While it holds, Karpenter does not drain the pod either
+    when EC2 takes its node back (Karpenter 1.14, "Disruption", pod-level controls): the pod would be cut off."""
 
 
 class Drain(ChartValues):

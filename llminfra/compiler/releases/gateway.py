@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.charts.gateway_base import COUNTERS_PORT, GatewayBaseValues
+from llminfra.charts.images import chart_images
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_gateway import LlmGatewayValues, Picker, PickerMetrics, Route, TenantLimits, TokenIssuer
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem
@@ -31,6 +32,7 @@ from llminfra.charts.upstream import (
 )
 from llminfra.compiler.releases.names import GATEWAY, MONITORING, SECRET_STORE
 from llminfra.planning.endpoints.gateways import PROXY_PORT, picks_by_metrics, tenant_claim
+from llminfra.planning.network.mirror import pulled
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ def llm_gateway_values(gateway: GatewayPlan, plan: Plan, target_group_arn: str |
         service_name=gateway.service,
         port=PROXY_PORT,
         replicas=spec.replicas,
+        proxy_image=_proxy_image(plan),
         request_timeout_seconds=spec.request_timeout_s,
         health_path=HEALTH_PATH,
         tenant_header=TENANT_HEADER,
@@ -132,6 +135,14 @@ def llm_gateway_values(gateway: GatewayPlan, plan: Plan, target_group_arn: str |
         picker_image=_image("endpoint-picker"),
         metrics_namespace=MONITORING if plan.platform.observability is not None else None,
     )
+
+
+def _proxy_image(plan: Plan) -> str | None:
+    """Where the mirror has Envoy; without one, Envoy Gateway knows its own image best."""
+    if plan.platform.images is None:
+        return None
+    envoy = next(item for item in chart_images("gateway-helm") if item.whole == "global.images.envoyProxy.image")
+    return pulled(plan.platform, envoy.reference)
 
 
 def _route(gateway: GatewayPlan, route: GatewayRoute, endpoint: EndpointPlan) -> Route:

@@ -70,7 +70,7 @@ def _pool(pool: PoolPlan, plan: Plan, network: NetworkContract, cluster: Cluster
         architecture=pool.main_type.arch,
         limits={"nvidia.com/gpu": pool.max_nodes * pool.gpus_per_node, "nodes": pool.max_nodes},
         disruption=PoolDisruption(consolidate_after=f"{pool.consolidate_after_s}s"),
-        role=cluster.karpenter_node_role or "",
+        instance_profile=cluster.karpenter_node_profile or "",
         subnet_ids=[network.private_subnet_ids[zone] for zone in pool.zones],
         security_group_ids=[cluster.node_group_id, *([efa_group] if efa_group else [])],
         ami_alias=f"al2023@v{pool.ami_release.rpartition('-')[2]}",

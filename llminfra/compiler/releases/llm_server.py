@@ -124,7 +124,7 @@ def llm_server_values(
             termination_grace_period_seconds=endpoint.drain.grace_s,
         ),
         rollout=_rollout(endpoint),
-        scheduling=_scheduling(pool),
+        scheduling=_scheduling(pool, endpoint),
         security=pod_security(call),
         service_account=ServiceAccount(name=endpoint.service_account, role_arn=role_arn),
         network_policy=_network_policy(endpoint, plan, observed=observed),
@@ -268,13 +268,17 @@ def _rollout(endpoint: EndpointPlan) -> Rollout:
     )
 
 
-def _scheduling(pool: PoolPlan) -> Scheduling:
+def _scheduling(pool: PoolPlan, endpoint: EndpointPlan) -> Scheduling:
+    """Where pods run; where EC2 may take nodes back, they are protected only until they serve, so that they drain."""
+    taken_back = pool.provisioner == "karpenter" and pool.spec.capacity.kind != "on-demand"
+    startup = endpoint.startup
     spread = [TopologySpread(topology_key=_ZONE)] if len(pool.zones) > 1 else []
     return Scheduling(
         node_selector={POOL_LABEL: pool.name},
         tolerations=[tolerate(taint.key, taint.value, taint.effect) for taint in pool.taints],
         topology_spread=spread,
         priority_class_name=SERVING_PRIORITY,
+        protected_seconds=startup.budget_s + startup.copy_patience_s if taken_back else None,
     )
 
 

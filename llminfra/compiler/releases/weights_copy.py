@@ -97,7 +97,7 @@ def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> 
     secret_name = f"{copy.name}-token"
     return WeightsCopyValues(
         name=copy.name,
-        image=_image(copy.endpoint),
+        image=copying_image(copy.endpoint),
         model_id=copy.model_id,
         revision=copy.revision,
         bucket=copy.bucket,
@@ -126,7 +126,7 @@ def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> 
     )
 
 
-def _image(endpoint: EndpointPlan) -> Image:
+def copying_image(endpoint: EndpointPlan) -> Image:
     """An image with ``huggingface_hub`` and ``boto3``.
 
     vLLM's has both (vllm-project/vllm docker/Dockerfile: ``boto3``, ``runai-model-streamer[s3]``); that other engines'

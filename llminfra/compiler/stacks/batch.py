@@ -124,7 +124,7 @@ def _batch(scope: Scope, item: BatchPlan, shared: _Shared) -> dict[str, str]:
         make,
         BatchJob(
             id=id_,
-            containers=_containers(item, shared, scope.region, named),
+            containers=_containers(item, shared, scope, named),
             user=f"{item.serving.invocation.run_as_user}:{item.serving.invocation.run_as_user}",
             attempts=item.spec.attempts,
             timeout_s=item.spec.timeout_s,
@@ -150,15 +150,15 @@ def _log_group_name(scope: Scope, item: BatchPlan) -> str:
     return f"/llminfra/{scope.platform}/batch/{item.name}"
 
 
-def _containers(item: BatchPlan, shared: _Shared, region: str, secrets: dict[str, str]) -> list[Container]:
+def _containers(item: BatchPlan, shared: _Shared, scope: Scope, secrets: dict[str, str]) -> list[Container]:
     if item.serving.nodes == 1:
-        return [_engine(item, secrets), _runner(item, shared, region)]
-    return [_node(item, shared, region, secrets)]
+        return [_engine(item, scope, secrets), _runner(item, shared, scope)]
+    return [_node(item, shared, scope, secrets)]
 
 
-def _image(item: BatchPlan) -> str:
+def _image(item: BatchPlan, scope: Scope) -> str:
     invocation = item.serving.invocation
-    return invocation.image_repository + (
+    return scope.image(invocation.image_repository) + (
         f"@{invocation.image_digest}" if invocation.image_digest else f":{invocation.image_tag}"
     )
 
@@ -169,13 +169,13 @@ def _engine_env(item: BatchPlan) -> dict[str, str]:
     return {**invocation.env, **caches}
 
 
-def _engine(item: BatchPlan, secrets: dict[str, str]) -> Container:
+def _engine(item: BatchPlan, scope: Scope, secrets: dict[str, str]) -> Container:
     """The engine's own image, which starts the server. The job goes on without it until the runner gives up."""
     invocation = item.serving.invocation
     runner = runner_container()
     return Container(
         name=_ENGINE,
-        image=_image(item),
+        image=_image(item, scope),
         # ``vllm serve`` is the entry point of vLLM's image (vllm-project/vllm docker/Dockerfile, stage vllm-openai);
         # SGLang's has none of its own (sgl-project/sglang docker/Dockerfile).
         command=invocation.args if item.serving.engine == "vllm" else (*invocation.command, *invocation.args),
@@ -189,7 +189,7 @@ def _engine(item: BatchPlan, secrets: dict[str, str]) -> Container:
     )
 
 
-def _node(item: BatchPlan, shared: _Shared, region: str, secrets: dict[str, str]) -> Container:
+def _node(item: BatchPlan, shared: _Shared, scope: Scope, secrets: dict[str, str]) -> Container:
     """Runner and rank of the engine in one container, on each node of a job that spans several."""
     invocation = item.serving.invocation
     ranks = {
@@ -200,11 +200,11 @@ def _node(item: BatchPlan, shared: _Shared, region: str, secrets: dict[str, str]
     env = {name: value for name, value in _engine_env(item).items() if not name.endswith("_SOCKET_IFNAME")}
     return Container(
         name="runner",
-        image=_image(item),
+        image=_image(item, scope),
         command=bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256),
         environment={
             **env,
-            **_settings(item, region),
+            **_settings(item, scope.region),
             **{name: json.dumps([_ranked(word) for word in command]) for name, command in ranks.items()},
             "NCCL_SOCKET_IFNAME": "^lo,docker,ecs",
         },
@@ -241,11 +241,11 @@ def _settings(item: BatchPlan, region: str) -> dict[str, str]:
     }
 
 
-def _runner(item: BatchPlan, shared: _Shared, region: str) -> Container:
+def _runner(item: BatchPlan, shared: _Shared, scope: Scope) -> Container:
     """The runner beside the engine."""
     spec, runner = item.spec, runner_container()
     command = bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256)
-    environment = _settings(item, region)
+    environment = _settings(item, scope.region)
     image = runner.image
     if spec.runner_image is not None:
         own = spec.runner_image
@@ -255,7 +255,7 @@ def _runner(item: BatchPlan, shared: _Shared, region: str) -> Container:
         command = installing_command(command)
     return Container(
         name="runner",
-        image=image,
+        image=scope.image(image),
         command=command,
         environment=environment,
         vcpus=runner.vcpus,

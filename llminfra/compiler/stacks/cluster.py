@@ -22,16 +22,16 @@ from llminfra.constructs.cluster.eks_cluster import Cluster, control_plane_log_g
 from llminfra.constructs.cluster.interruption_queue import interruption_queue
 from llminfra.constructs.cluster.karpenter_policies import karpenter_policies
 from llminfra.constructs.cluster.node_group import NodeGroup, node_group
-from llminfra.constructs.cluster.node_role import node_role
+from llminfra.constructs.cluster.node_role import node_profile, node_role
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
-from llminfra.constructs.machines.node_security import node_security_group
+from llminfra.constructs.machines.node_security import api_access, node_security_group
 from llminfra.planning.plan import Plan
 
 _SYSTEM_LABELS = {POOL_LABEL: "system"}
 
 
 class _Karpenter(Struct, frozen=True):
-    node_role: str
+    node_profile: str
     queue: str
     role_arn: str
 
@@ -47,6 +47,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
     nodes = node_security_group(
         make, vpc_id=network.vpc_id, vpc_cidr=plan.network.cidr, cluster_group_id=cluster.security_group_id
     )
+    api_access(make, cluster_group_id=cluster.security_group_id, cidrs=plan.eks.private_access_cidrs)
     own_cni_role = any(item.name == "vpc-cni" and item.role_policies for item in plan.eks.addons)
     instance_role = node_role(make, "node", with_cni_policy=not own_cni_role)
     identity = PodIdentity(
@@ -89,7 +90,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         key_arn=key.arn,
         efa_group_ids={name: pool.efa_group_id for name, pool in pools.items() if pool.efa_group_id},
         placement_groups={name: pool.placement_group for name, pool in pools.items() if pool.placement_group},
-        karpenter_node_role=karpenter.node_role if karpenter else None,
+        karpenter_node_profile=karpenter.node_profile if karpenter else None,
         karpenter_queue=karpenter.queue if karpenter else None,
         karpenter_role_arn=karpenter.role_arn if karpenter else None,
     )
@@ -170,6 +171,13 @@ def _karpenter(
         namespace=KUBE_SYSTEM,
         service_account=SERVICE_ACCOUNT,
         description=f"{scope.platform}: Karpenter controller",
-        inline=karpenter_policies(scope, cluster_name=plan.eks.name, node_role_arn=role.arn, queue_arn=queue.arn),
+        inline=karpenter_policies(
+            scope,
+            cluster_name=plan.eks.name,
+            node_role_arn=role.arn,
+            queue_arn=queue.arn,
+            spot=any("spot" in pool.capacity_types for pool in plan.pools if pool.provisioner == "karpenter"),
+        ),
     )
-    return _Karpenter(node_role=role.name, queue=queue.name, role_arn=controller.arn)
+    profile = node_profile(make, "karpenter-node", role)
+    return _Karpenter(node_profile=profile, queue=queue.name, role_arn=controller.arn)

@@ -16,7 +16,7 @@ from llminfra.constructs.basis.state import Outputs, StateLocation, read_outputs
 from llminfra.planning.plan import Plan
 
 StackKind = Literal[
-    "network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "async", "batch", "bedrock"
+    "images", "network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "async", "batch", "bedrock"
 ]
 
 
@@ -58,7 +58,14 @@ def open_stack(app: core.App, plan: Plan, kind: StackKind, *, with_helm: bool = 
     if account_id is None:
         # Read once per stack: ARNs and conditions name the account even where the spec does not.
         account_id = aws.DataAwsCallerIdentity(stack, "account").account_id
-    return Scope(stack=stack, platform=platform.name, region=platform.region, account_id=account_id, tags=tags)
+    return Scope(
+        stack=stack,
+        platform=platform.name,
+        region=platform.region,
+        account_id=account_id,
+        tags=tags,
+        mirror=platform.images,
+    )
 
 
 def read(scope: Scope, plan: Plan, kind: StackKind) -> Outputs:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from llminfra.bindings import aws, core
-from llminfra.catalog.ec2_images import owner
+from llminfra.catalog.ec2_images import dcgm_exporter, owner
 from llminfra.compiler.contracts import NetworkContract, StorageContract
 from llminfra.compiler.ec2_user_data import (
     DRAIN_HOOK,
@@ -263,14 +263,16 @@ def _instance_statements(scope: Scope, plan: Plan, item: Ec2EndpointPlan) -> lis
         statements.append(Statement(sid="GiveUpSpot", actions=give_up, resources=groups))
     if item.serving.nodes > 1:
         statements += _meet(scope, names, groups)
-    repository = _ecr_repository(item.serving.invocation.image_repository)
-    if repository is not None:
+    images = [item.serving.invocation.image_repository, dcgm_exporter().rpartition(":")[0]]
+    found = [_ecr_repository(scope.image(image)) for image in images]
+    repositories = [f"arn:{scope.partition}:ecr:{name}" for name in found if name is not None]
+    if repositories:
         statements += [
             Statement(sid="EcrLogin", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
             Statement(
                 sid="PullImage",
                 actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                resources=[f"arn:{scope.partition}:ecr:{repository}"],
+                resources=repositories,
             ),
         ]
     return statements

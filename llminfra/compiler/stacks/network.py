@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llminfra.bindings import core
+from llminfra.catalog.eks import refused_zone_ids
 from llminfra.compiler.contracts import NetworkContract, faces_internet
 from llminfra.compiler.stacks.common import Built, open_stack
 from llminfra.constructs.basis.kms import kms_key, used_by_log_groups
@@ -10,6 +11,7 @@ from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.network.flow_logs import flow_log_group_name, flow_logs
 from llminfra.constructs.network.vpc import existing_vpc, vpc
 from llminfra.constructs.network.vpc_endpoints import vpc_endpoints
+from llminfra.constructs.network.zones import check_zones
 from llminfra.planning.plan import Plan
 
 
@@ -18,6 +20,8 @@ def network_stack(app: core.App, plan: Plan) -> Built:
     scope = open_stack(app, plan, "network")
     make = scope.under("network")
     network = plan.network
+    refused = refused_zone_ids(scope.region) if plan.cluster is not None else ()
+    check_zones(make, network.zones, refused_ids=refused)
     if network.existing_vpc_id:
         created = existing_vpc(make, network)
     else:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from pydantic import JsonValue
 
 from llminfra.assets import files_of
 from llminfra.bindings import core, helm
+from llminfra.charts.images import moved, moved_declared
 from llminfra.charts.pins import ChartPin
 from llminfra.charts.values import ChartValues
 from llminfra.constructs.basis.names import literal
 from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.planning.network.mirror import chart_registry
 
 # What Terraform fills in: a CDKTF token, an attribute of a resource of this stack, or an output of another one. Any
 # other "${" is text of a chart (Grafana variables, shell) or of a user, and must reach Helm as it is.
@@ -69,11 +72,11 @@ def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
         namespace=release.namespace,
         create_namespace=False,
         chart=f"./charts/{chart.name}" if local else chart.name,
-        repository=None if isinstance(chart, LocalChart) else chart.repository,
+        repository=None if isinstance(chart, LocalChart) else chart_registry(make.scope.mirror) or chart.repository,
         version=None if isinstance(chart, LocalChart) else chart.version,
         # Helm does not look into a local chart whose version stayed: a changed description makes it upgrade.
         description=f"{chart.name} {chart.digest}" if isinstance(chart, LocalChart) else None,
-        values=[dump_values(release.values, make.scope)] if release.values is not None else None,
+        values=_values(release, make.scope),
         wait=release.wait,
         wait_for_jobs=release.wait_for_jobs,
         timeout=release.timeout_s,
@@ -84,9 +87,24 @@ def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
     )
 
 
+def _values(release: HelmRelease, scope: Scope) -> list[str] | None:
+    """Values with every image where the mirror has it; ``None`` where the chart's defaults are right."""
+    values = {} if release.values is None else release.values.to_values()
+    if scope.mirror is not None:
+        if isinstance(release.chart, LocalChart):
+            values = moved_declared(values, scope.image)
+        else:
+            values = moved(release.chart.name, values, scope.image)
+    return [_dump(values, scope)] if values or release.values is not None else None
+
+
 def dump_values(values: ChartValues, scope: Scope) -> str:
     """Values as JSON, which Helm reads as YAML; several lines, so that a plan shows what changes."""
-    return json.dumps(_escaped(values.to_values(), scope), indent=2, sort_keys=True, ensure_ascii=False)
+    return _dump(values.to_values(), scope)
+
+
+def _dump(values: Mapping[str, JsonValue], scope: Scope) -> str:
+    return json.dumps(_escaped(values, scope), indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def chart_digest(folder: Path) -> str:

@@ -1,7 +1,7 @@
 """What Karpenter's controller may do: only to what it made itself, in this cluster and region.
 
 The permissions are those of Karpenter 1.14 (aws/karpenter-provider-aws@1d927085d: website/content/en/docs/
-getting-started/getting-started-with-karpenter/cloudformation.yaml), without instance profiles' global names and with
+getting-started/getting-started-with-karpenter/cloudformation.yaml), without the making of instance profiles and with
 one region. Reading actions that EC2 cannot restrict to a resource are restricted to the region.
 """
 
@@ -16,7 +16,7 @@ Condition = tuple[Test, str, Sequence[str]]
 
 
 def karpenter_policies(
-    scope: Scope, *, cluster_name: str, node_role_arn: str, queue_arn: str
+    scope: Scope, *, cluster_name: str, node_role_arn: str, queue_arn: str, spot: bool
 ) -> dict[str, Sequence[Statement]]:
     """Inline policies of the controller's role, by name.
 
@@ -25,6 +25,7 @@ def karpenter_policies(
         cluster_name: Name of the cluster, as text (it becomes part of tag keys).
         node_role_arn: Role of the nodes that Karpenter starts.
         queue_arn: The interruption queue.
+        spot: Whether it may ask for Spot instances.
     """
     owned: Condition = ("StringEquals", f"aws:ResourceTag/kubernetes.io/cluster/{cluster_name}", ["owned"])
     asks_owned: Condition = ("StringEquals", f"aws:RequestTag/kubernetes.io/cluster/{cluster_name}", ["owned"])
@@ -94,7 +95,8 @@ def karpenter_policies(
                 conditions=[owned, of_pool],
             ),
         ],
-        "instance-profiles": _instance_profiles(scope, cluster_name, node_role_arn),
+        **({"spot": [_spot_role(scope)]} if spot else {}),
+        "instance-profiles": _instance_profiles(scope, node_role_arn),
         "cluster": [
             Statement(
                 sid="FindTheApi",
@@ -113,17 +115,9 @@ def karpenter_policies(
     }
 
 
-def _instance_profiles(scope: Scope, cluster_name: str, node_role_arn: str) -> list[Statement]:
+def _instance_profiles(scope: Scope, node_role_arn: str) -> list[Statement]:
+    """Give nodes their role; the profile is there already, so none is made, changed or deleted."""
     profiles = [scope.arn("iam", "instance-profile/*", region=False)]
-
-    def tagged(kind: str) -> list[Condition]:
-        return [
-            ("StringEquals", f"aws:{kind}Tag/kubernetes.io/cluster/{cluster_name}", ["owned"]),
-            ("StringEquals", f"aws:{kind}Tag/topology.kubernetes.io/region", [scope.region]),
-            ("StringLike", f"aws:{kind}Tag/karpenter.k8s.aws/ec2nodeclass", ["*"]),
-        ]
-
-    asks_cluster: Condition = ("StringEquals", "aws:RequestTag/eks:eks-cluster-name", [cluster_name])
     return [
         Statement(
             sid="PassTheNodeRole",
@@ -131,26 +125,22 @@ def _instance_profiles(scope: Scope, cluster_name: str, node_role_arn: str) -> l
             resources=[node_role_arn],
             conditions=[("StringEquals", "iam:PassedToService", [f"ec2.{scope.dns_suffix}"])],
         ),
-        Statement(
-            sid="CreateProfiles",
-            actions=["iam:CreateInstanceProfile"],
-            resources=profiles,
-            conditions=[*tagged("Request"), asks_cluster],
-        ),
-        Statement(
-            sid="TagOwnProfiles",
-            actions=["iam:TagInstanceProfile"],
-            resources=profiles,
-            conditions=[*tagged("Resource"), *tagged("Request"), asks_cluster],
-        ),
-        Statement(
-            sid="ChangeOwnProfiles",
-            actions=["iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"],
-            resources=profiles,
-            conditions=tagged("Resource"),
-        ),
         Statement(sid="ReadProfiles", actions=["iam:GetInstanceProfile"], resources=profiles),
     ]
+
+
+def _spot_role(scope: Scope) -> Statement:
+    """The first Spot request of an account makes EC2's own role, or fails where the caller must not.
+
+    Karpenter 1.14, "Troubleshooting": ``AuthFailure.ServiceLinkedRoleCreationNotPermitted``.
+    """
+    service = "spot.amazonaws.com"
+    return Statement(
+        sid="FirstSpotRequest",
+        actions=["iam:CreateServiceLinkedRole"],
+        resources=[scope.arn("iam", f"role/aws-service-role/{service}/AWSServiceRoleForEC2Spot", region=False)],
+        conditions=[("StringEquals", "iam:AWSServiceName", [service])],
+    )
 
 
 def _discovery(scope: Scope) -> list[Statement]:

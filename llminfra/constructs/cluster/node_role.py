@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llminfra.bindings import aws
 from llminfra.constructs.basis.iam import Role, role, trusts_service
 from llminfra.constructs.basis.scope import Maker
 
@@ -25,3 +26,14 @@ def node_role(make: Maker, id_: str, *, with_cni_policy: bool) -> Role:
         trust=trusts_service(f"ec2.{scope.dns_suffix}"),
         managed=[scope.managed_policy(name) for name in managed],
     )
+
+
+def node_profile(make: Maker, id_: str, node: Role) -> str:
+    """The instance profile of a node role; returns its name.
+
+    Karpenter would make one for each node class, which needs the API of IAM: in a network without a way out it has no
+    endpoint (Karpenter 1.14, "Getting started", private clusters), and a destroy would leave it behind.
+    """
+    return make(
+        aws.IamInstanceProfile, id_, name=make.scope.iam_name(id_), role=node.name, depends_on=list(node.ready)
+    ).name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from llminfra.constructs.basis.scope import Maker
@@ -17,6 +18,24 @@ _FROM_CONTROL_PLANE = (
     (9443, 9443, "Control plane to webhooks on 9443"),
     (10250, 10251, "Control plane to kubelet, metrics-server and webhooks"),
 )
+
+
+def api_access(make: Maker, *, cluster_group_id: str, cidrs: Sequence[str]) -> None:
+    """Let whoever works with the cluster reach its private endpoint.
+
+    The group that EKS makes for the control plane admits its own members alone (Amazon EKS User Guide, "Cluster API
+    server endpoint", private only: the group must allow port 443 from a connected network): Terraform, which installs
+    charts, would run into a timeout even inside the VPC.
+    """
+    for cidr in cidrs:
+        rule = Rule(
+            id=f"control-plane-from-{cidr.replace('.', '-').replace('/', '-')}",
+            direction="in",
+            why="Users of the Kubernetes API",
+            ports=(443, 443),
+            cidr=cidr,
+        )
+        add_rule(make, cluster_group_id, rule)
 
 
 def node_security_group(make: Maker, *, vpc_id: str, vpc_cidr: str, cluster_group_id: str) -> str:

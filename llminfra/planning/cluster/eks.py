@@ -85,6 +85,9 @@ def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> Clus
         identity=spec.identity,
         admin_role_arns=tuple(spec.admin_role_arns),
         public_access_cidrs=tuple(spec.public_access_cidrs),
+        private_access_cidrs=(platform.network.cidr,)
+        if spec.private_access_cidrs is None
+        else tuple(dict.fromkeys(spec.private_access_cidrs)),
         log_days=spec.log_days,
         deletion_protection=spec.deletion_protection,
         autoscaler=spec.autoscaler,

@@ -57,7 +57,7 @@ def plan_endpoints(
     planned = [_with_rollout(plan, planned, by_name[plan.pool]) for plan in planned]
     _check_room(planned, by_name, findings)
     check_node_caches(planned, by_name, findings)
-    check_image_snapshots(planned, by_name, findings)
+    check_image_snapshots(platform, planned, by_name, findings)
     return tuple(planned)
 
 

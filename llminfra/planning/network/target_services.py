@@ -1,4 +1,4 @@
-"""AWS services that queues, batch jobs and Bedrock callers reach from private subnets."""
+"""AWS services that alerts, queues, batch jobs and Bedrock callers reach from private subnets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 def target_services(platform: Platform) -> set[str]:
     """Short names of interface endpoints."""
     services: set[str] = set()
+    receivers = platform.observability.receivers if platform.observability is not None else ()
+    if any(item.kind == "sns" for item in receivers):
+        services.add("sns")
+    if any(item.kind != "sns" for item in receivers):
+        services.add("secretsmanager")  # their credentials
     if platform.async_endpoints:
         services |= {"sns", "sqs"}  # the function publishes, and gives messages back early
     if platform.batches:

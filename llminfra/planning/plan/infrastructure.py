@@ -68,6 +68,7 @@ class ClusterPlan(Struct, frozen=True, kw_only=True):
     identity: Literal["pod-identity", "irsa"]
     admin_role_arns: tuple[str, ...]
     public_access_cidrs: tuple[str, ...]
+    private_access_cidrs: tuple[str, ...]
     log_days: int
     deletion_protection: bool
     autoscaler: Literal["karpenter", "cluster-autoscaler"]

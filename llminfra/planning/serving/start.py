@@ -81,7 +81,7 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
         eager=engine.enforce_eager,
         instance=pool.main_type,
         lustre=site.lustre,
-        image=image_source(endpoint, settled.release, pool, efa=fabric) if place == "eks" else None,
+        image=image_source(endpoint, settled.release, pool, site.platform, efa=fabric) if place == "eks" else None,
         streams=streams_files,
         kernels_cached=kernels is not None,
         kernels_cacheable=cacheable(engine, place, chosen.nodes, role=role),

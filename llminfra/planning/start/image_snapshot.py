@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llminfra.planning.network.mirror import full_name, pulled
 from llminfra.planning.start.start_choices import ImageSource
 
 if TYPE_CHECKING:
@@ -12,28 +13,33 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.platform import Platform
 
 
-def image_source(endpoint: Endpoint, release: EngineRelease | None, pool: PoolPlan, *, efa: bool) -> ImageSource:
+def image_source(
+    endpoint: Endpoint, release: EngineRelease | None, pool: PoolPlan, platform: Platform, *, efa: bool
+) -> ImageSource:
     """How a new node of the pool comes to the endpoint's image."""
     snapshot = pool.spec.image_snapshot
     if snapshot is None:
         return ImageSource(warm=pool.min_nodes > 0, parallel=pool.raid0)
     own, known = endpoint.engine.image, release.image(efa=efa) if release else None
     image = own or known
-    name = _reference(image.repository, image.tag, image.digest) if image else ""
+    name = _reference(pulled(platform, image.repository), image.tag, image.digest) if image else ""
     # A volume of images is read by containerd's own snapshotter, so what it lacks is not pulled in parallel.
     return ImageSource(
         warm=pool.min_nodes > 0, snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False
     )
 
 
-def check_image_snapshots(plans: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings) -> None:
+def check_image_snapshots(
+    platform: Platform, plans: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings
+) -> None:
     """Report endpoints whose image the snapshot of their pool lacks: it makes their starts slower, not faster."""
     for plan in plans:
         snapshot = pools[plan.pool].spec.image_snapshot
         call = plan.invocation
-        name = _reference(call.image_repository, call.image_tag, call.image_digest)
+        name = _reference(pulled(platform, call.image_repository), call.image_tag, call.image_digest)
         if snapshot is None or _holds(tuple(snapshot.images), name):
             continue
         findings.warning(
@@ -57,8 +63,5 @@ def _holds(images: tuple[str, ...], name: str) -> bool:
 
 def _full(name: str) -> str:
     """The name as containerd keeps it: Docker Hub is written out, and a digest wins over a tag."""
-    first = name.partition("/")[0]
-    if "/" not in name or not ("." in first or ":" in first or first == "localhost"):
-        name = f"docker.io/{name if '/' in name else f'library/{name}'}"
-    rest, at, digest = name.partition("@")
+    rest, at, digest = full_name(name).partition("@")
     return f"{rest.rpartition(':')[0] if at and ':' in rest.rpartition('/')[2] else rest}{at}{digest}"

@@ -94,7 +94,12 @@ def _zones(place: Place) -> tuple[str, ...]:
 
 def _availability_zones(scene: Scene, subject: Subject) -> Answer:
     excluded = set(subject.items("exclude_names"))
-    names = [zone for zone in _zones(scene.place) if zone not in excluded]
+    wanted = [
+        set(item.get("values") or ())
+        for item in subject.items("filter")
+        if isinstance(item, dict) and item.get("name") == "zone-name"
+    ]
+    names = [zone for zone in _zones(scene.place) if zone not in excluded and all(zone in values for values in wanted)]
     return {
         "names": names,
         "zone_ids": [zone_id(zone) for zone in names],

@@ -190,9 +190,16 @@ class Namer:
         return text.removeprefix("https://") if name == "url" else text
 
 
+_SWAPPED = {"us-east-1": {"c": "e", "e": "c"}, "us-west-1": {"b": "c", "c": "b"}}
+
+
 def zone_id(zone: str) -> str:
-    """An availability zone's id such as ``use1-az1`` for its name; letters differ from account to account."""
+    """An availability zone's id such as ``use1-az1`` for its name; letters differ from account to account.
+
+    Here, zones that EKS refuses have the last letters, as us-east-1e has in many accounts.
+    """
     region, letter = zone[:-1], zone[-1:] or "a"
+    letter = _SWAPPED.get(region, {}).get(letter, letter)
     parts = region.split("-")
     area = "".join(
         word[0] for word in parts[1:-1] for word in re.findall(r"north|south|east|west|central", word) or [word]

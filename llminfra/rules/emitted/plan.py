@@ -93,11 +93,42 @@ RULES = (
         "A closed network reaches the images of the cluster's controllers",
         severity=Severity.WARNING,
         looks_at=_PLAN,
-        why="Karpenter, Prometheus, device plugins and operators come from public registries. llminfra does not mirror "
-        "them: nodes of a closed network need a mirror that their containerd is told of, or a route that is made "
-        "elsewhere.",
-        fix="mirror the registries, or set nat='single'; waive it once a mirror or a route is there",
-        source=("Amazon EKS User Guide: deploy private clusters with limited internet access",),
+        why="Karpenter, Prometheus, device plugins and operators come from public registries. A mirror that only "
+        "containerd is told of does not help with ECR: the kubelet looks up credentials by the name of the image, "
+        "which stays that of its publisher. So names change, by ImageMirror(…), or there is a route made elsewhere. "
+        "Cache rules alone do not help: through an endpoint of the VPC, ECR fetches nothing that it lacks.",
+        fix="declare Platform(images=ImageMirror(…)) and copy what `llminfra images` lists, or set nat='single'; waive "
+        "it where a route is made elsewhere",
+        source=(
+            "Amazon EKS User Guide: deploy private clusters with limited internet access",
+            "Amazon ECR User Guide: interface VPC endpoints, considerations",
+        ),
+    ),
+    emitted(
+        "LLM_NET_30",
+        "A mirror of images lies where nodes and ECR reach it",
+        looks_at=_PLAN,
+        why="Endpoints of a VPC lead to ECR of their own region; the stack of images makes repositories in the account "
+        "that it is applied to; and a cache rule reads a secret of its own account and region alone.",
+        fix="name a registry of the platform's region and account, or set create=False for another account's",
+        source=(
+            "Amazon ECR User Guide: interface VPC endpoints",
+            "Amazon ECR User Guide: creating a pull through cache rule, prerequisites",
+        ),
+    ),
+    emitted(
+        "LLM_NET_31",
+        "A closed network reaches those that it tells and asks",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Slack, PagerDuty and most issuers of tokens are on the internet. Alerts would be lost without a word, and "
+        "every caller with a token would be turned away.",
+        fix="let alerts go to SNS, and have the issuer's keys where the VPC reaches them; waive it where a proxy or a "
+        "connected network leads there",
+        source=(
+            "Amazon SNS Developer Guide: creating an Amazon VPC endpoint for Amazon SNS",
+            "Envoy documentation: JWT authentication, remote JWKS",
+        ),
     ),
     emitted(
         "LLM_CAP_20",

@@ -82,7 +82,7 @@ metadata:
   annotations:
     kubectl.kubernetes.io/default-container: engine
     {{- if $values.scheduling.doNotDisrupt }}
-    karpenter.sh/do-not-disrupt: "true"
+    karpenter.sh/do-not-disrupt: {{ with $values.scheduling.protectedSeconds }}{{ printf "%ds" (int64 .) | quote }}{{ else }}"true"{{ end }}
     {{- end }}
     {{- with $values.podAnnotations }}
     {{- toYaml . | nindent 4 }}

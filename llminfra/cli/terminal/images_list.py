@@ -1,0 +1,56 @@
+"""Images and charts as lines for people, and as data for the pipeline that copies them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llminfra.compiler.images import ChartUse, ImageUse
+
+_WIDTH = 12
+
+
+def images_json(platform: str, images: Sequence[ImageUse], charts: Sequence[ChartUse]) -> dict[str, object]:
+    """One platform; ``repository`` is the name of the mirror's repository, and null where nothing is mirrored."""
+    return {
+        "platform": platform,
+        "images": [
+            {
+                "source": item.source,
+                "pulled": item.pulled,
+                "way": item.way,
+                "repository": item.repository,
+                "used_by": list(item.used_by),
+            }
+            for item in images
+        ],
+        "charts": [
+            {
+                "name": item.name,
+                "version": item.version,
+                "source": item.source,
+                "pulled": item.pulled,
+                "repository": item.repository,
+            }
+            for item in charts
+        ],
+    }
+
+
+def print_images(platform: str, images: Sequence[ImageUse], charts: Sequence[ChartUse]) -> None:
+    """Two lines each where it is mirrored: whose it is, and what is pulled."""
+    typer.echo(f"{platform}: {len(images)} images, {len(charts)} charts")
+    for image in images:
+        _print(image.way, f"{image.source}  ({', '.join(image.used_by)})", image.source, image.pulled)
+    for chart in charts:
+        _print("chart", f"{chart.name} {chart.version}  {chart.source}", chart.source, chart.pulled)
+
+
+def _print(kind: str, text: str, source: str, pulled: str) -> None:
+    typer.echo(f"{kind:<{_WIDTH}}{text}")
+    if pulled != source:
+        typer.echo(f"{'':<{_WIDTH}}→ {pulled}")
