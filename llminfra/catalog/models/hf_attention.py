@@ -159,6 +159,7 @@ def read_attention(text: ConfigReader, *, window: int | None = None, **changes: 
         "qkv_bias": _qkv_bias(text),
         "out_bias": text.model_type in _ALL_BIAS_TYPES or text.model_type == "gpt_oss",
         "qk_norm": _qk_norm(text),
+        "causal": text.values.get("is_causal") is not False and not text.flag("use_bidirectional_attention"),
     }
     return Attention(**(values | changes))
 

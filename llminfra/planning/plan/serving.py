@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.plan.startup import StartupPlan
     from llminfra.spec.ec2 import Ec2
-    from llminfra.spec.endpoint import Endpoint, Parallelism
+    from llminfra.spec.endpoint import Endpoint, Parallelism, Task
     from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
 
 Place = Literal["eks", "ec2", "sagemaker"]
@@ -119,6 +119,7 @@ class ServingPlan(Struct, frozen=True, kw_only=True):
     usd_per_million_tokens: float | None
     adapters: tuple[AdapterPlan, ...] = ()
     compile_cache: CompileCachePlan | None = None
+    task: Task = "generate"
 
 
 class Ec2Group(Struct, frozen=True, kw_only=True):

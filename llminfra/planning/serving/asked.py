@@ -16,6 +16,7 @@ from llminfra.planning.served.engine_settings import check_length, check_step, e
 from llminfra.planning.served.media_limits import check_media
 from llminfra.planning.served.memory_case import memory_case
 from llminfra.planning.served.memory_options import check_options, counted, options_of
+from llminfra.planning.served.task import check_task
 from llminfra.planning.serving.container_settings import check_known
 from llminfra.planning.spread.parallelism import Promise
 from llminfra.planning.spread.spreads import Question
@@ -62,6 +63,8 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     check_step(endpoint, engine, findings)
     sound = check_length(endpoint, facts, engine, findings)
     options = options_of(endpoint, release)
+    if not check_task(endpoint, facts, release, options, site.place, findings):
+        return None
     case = counted(memory_case(endpoint, facts, engine, site.pool.gpu), facts, options, endpoint.engine.env)
     check_media(endpoint, facts, release, findings)
     sound = check_options(endpoint, facts, options, findings) and sound

@@ -49,6 +49,9 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
         pod_memory_mib=start.resources.memory_mib,
         adapters=tuple(Adapter(name=item.name, path=item.path, rank=item.rank) for item in asked.adapters),
         role=site.role,
+        task=question.facts.task,
+        architecture=question.facts.architecture,
+        cached=chosen.fit.kv_cache_tokens is not None or chosen.fit.fits is None,
     )
     check_known(endpoint, release, findings)
     invocation = adapter(engine.kind).invoke(job)
