@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from llminfra.diagnostics import LlminfraError as LlminfraError
     from llminfra.diagnostics import Severity as Severity
     from llminfra.diagnostics import SpecError as SpecError
+    from llminfra.planning import plan_platform as plan_platform
+    from llminfra.planning.cost.hourly import total_cost as total_cost
+    from llminfra.planning.plan import Plan as Plan
+    from llminfra.planning.specs import plan_specs as plan_specs
     from llminfra.spec.alert_receiver import PagerDutyAlerts as PagerDutyAlerts
     from llminfra.spec.alert_receiver import SlackAlerts as SlackAlerts
     from llminfra.spec.alert_receiver import SnsAlerts as SnsAlerts
@@ -78,6 +82,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "llminfra.diagnostics": ("Diagnostic", "LlminfraError", "Severity", "SpecError"),
+    "llminfra.planning": ("plan_platform",),
+    "llminfra.planning.cost.hourly": ("total_cost",),
+    "llminfra.planning.plan": ("Plan",),
+    "llminfra.planning.specs": ("plan_specs",),
     "llminfra.spec.alert_receiver": ("PagerDutyAlerts", "SlackAlerts", "SnsAlerts"),
     "llminfra.spec.async_endpoint": ("AsyncEndpoint",),
     "llminfra.spec.batch": ("BatchInference", "BatchQueue"),

@@ -13,14 +13,17 @@ from llminfra.spec._base import NAME_PATTERN
 # Names that a wheel cannot carry under a leading dot without surprises.
 _DOTTED = {"gitignore": ".gitignore", "github": ".github"}
 _LONGEST_NAME = 24
+_SPECS = ("spec.py", "spec.yaml")
+_YAML_ONLY = "@yaml@"
 
 
-def write_starter(folder: Path, name: str | None = None) -> tuple[Path, ...]:
-    """Write the files of a new repository and return their paths.
+def write_starter(folder: Path, name: str | None = None, *, yaml: bool = False) -> tuple[Path, ...]:
+    """Write the files of a new repository, all or none, and return their paths.
 
     Args:
         folder: New folder, or one in which none of these files is.
         name: Name of the platform; ``None``: the folder's.
+        yaml: Whether the spec is YAML; Python else.
 
     Raises:
         UsageError: The folder has files that would be overwritten, the folder cannot be written, or the name
@@ -35,20 +38,32 @@ def write_starter(folder: Path, name: str | None = None) -> tuple[Path, ...]:
         raise UsageError(msg)
     source = modules_dir() / "starter"
     texts = {
-        folder / _target(item.relative_to(source)): _filled(item.read_text(encoding="utf-8"), name)
+        folder / _target(item.relative_to(source)): _filled(item.read_text(encoding="utf-8"), name, yaml=yaml)
         for item in files_of(source)
+        if item.name != _SPECS[not yaml]
     }
     if present := [str(path) for path in texts if path.exists()]:
         msg = f"these files are already there and nothing was written: {', '.join(present)}"
         raise UsageError(msg)
+    begun: list[Path] = []
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            begun.append(path)
             path.write_text(text, encoding="utf-8")
-    except OSError as error:
+    except BaseException as error:  # half a repository would be in the way of the next attempt
+        for path in begun:
+            path.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         msg = f"cannot write to the folder {folder}: {error.strerror or error}"
         raise UsageError(msg) from None
     return tuple(texts)
+
+
+def spec_name(*, yaml: bool) -> str:
+    """What the spec of a new repository is called."""
+    return _SPECS[yaml]
 
 
 def _target(relative: Path) -> Path:
@@ -56,5 +71,8 @@ def _target(relative: Path) -> Path:
     return Path(_DOTTED.get(first, first), *rest)
 
 
-def _filled(text: str, name: str) -> str:
-    return text.replace("@name@", name).replace("@version@", __version__)
+def _filled(text: str, name: str, *, yaml: bool) -> str:
+    """The text for one kind of spec: lines that begin with ``@yaml@`` are for specs in YAML."""
+    lines = (line for line in text.splitlines(keepends=True) if yaml or not line.startswith(_YAML_ONLY))
+    whole = "".join(line.removeprefix(_YAML_ONLY) for line in lines)
+    return whole.replace("@name@", name).replace("@version@", __version__).replace("@spec@", _SPECS[yaml])

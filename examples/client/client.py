@@ -31,10 +31,35 @@ def as_tenant(session: Any, contract: dict[str, Any], platform: str, gateway: st
 
 def chat(session: Any, contract: dict[str, Any], messages: list[dict[str, str]], *, timeout_s: float = 600) -> str:
     """Ask a model and return its answer."""
-    body = json.dumps({"model": contract["model"], "messages": messages}).encode()
-    call = {"openai": _openai, "sagemaker": _sagemaker, "sagemaker-async": _sagemaker_async}[contract["protocol"]]
-    answer = json.loads(call(session, contract, body, timeout_s))
+    answer = _ask(session, contract, {"messages": messages}, timeout_s)
     return str(answer["choices"][0]["message"]["content"])
+
+
+def embed(session: Any, contract: dict[str, Any], texts: list[str], *, timeout_s: float = 60) -> list[list[float]]:
+    """One vector for each text, in their order; the contract's task is ``embed``."""
+    answer = _ask(session, contract, {"input": texts}, timeout_s)
+    return [item["embedding"] for item in sorted(answer["data"], key=lambda item: item["index"])]
+
+
+def rerank(
+    session: Any, contract: dict[str, Any], query: str, documents: list[str], *, timeout_s: float = 60
+) -> list[tuple[int, float]]:
+    """Positions in ``documents`` with their scores, best first; the contract's task is ``rerank``."""
+    answer = _ask(session, contract, {"query": query, "documents": documents}, timeout_s)
+    found = [(int(item["index"]), float(item["relevance_score"])) for item in answer["results"]]
+    return sorted(found, key=lambda item: -item[1])
+
+
+def _ask(session: Any, contract: dict[str, Any], asked: dict[str, Any], timeout_s: float) -> Any:
+    call = {"openai": _openai, "sagemaker": _sagemaker, "sagemaker-async": _sagemaker_async}[contract["protocol"]]
+    return json.loads(call(session, contract, json.dumps({"model": contract["model"], **asked}).encode(), timeout_s))
+
+
+def _url(contract: dict[str, Any]) -> str:
+    """Contracts of what writes no text name their paths, counted from the server's root."""
+    address = str(contract["address"])
+    paths = contract.get("paths")
+    return f"{address.removesuffix('/v1')}{paths[0]}" if paths else f"{address}/chat/completions"
 
 
 def _openai(session: Any, contract: dict[str, Any], body: bytes, timeout_s: float) -> bytes:
@@ -45,7 +70,7 @@ def _openai(session: Any, contract: dict[str, Any], body: bytes, timeout_s: floa
             raise ValueError("the gateway has several tenants: say by as_tenant(…) which one calls")
         secret = session.client("secretsmanager").get_secret_value(SecretId=auth["secret"])["SecretString"]
         headers["Authorization"] = f"Bearer {json.loads(secret)[auth['key']] if auth['key'] else secret}"
-    request = urllib.request.Request(f"{contract['address']}/chat/completions", body, headers)  # noqa: S310  # of the contract
+    request = urllib.request.Request(_url(contract), body, headers)  # noqa: S310  # the address of the contract
     with urllib.request.urlopen(request, timeout=timeout_s) as response:  # noqa: S310  # the address of the contract
         answer: bytes = response.read()
     return answer

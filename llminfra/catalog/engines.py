@@ -216,6 +216,10 @@ class EngineRelease(Struct, frozen=True):
             return None
         return self._has("pipeline_architectures", architecture)
 
+    def has_architecture(self, architecture: str) -> bool:
+        """Whether the release has code for a model class by its name in ``architectures``."""
+        return self._has("architectures", architecture)
+
     def all2all_backends(self) -> tuple[str, ...]:
         """Values of the flag that says how tokens reach experts on other GPUs, sorted; empty where nobody knows."""
         return tuple(name for name in self._data.get("all2all_backends", {}) if self._has("all2all_backends", name))

@@ -13,6 +13,8 @@ from pydantic import Field
 from llminfra.catalog.datafile import Fact, read_data
 
 # Families of EC2 with accelerators that are not NVIDIA's (EC2 User Guide, accelerated computing).
+_MOST = 4
+"""Families that a name may be a slip of."""
 _OTHER_ACCELERATORS = {
     **dict.fromkeys(("inf1", "inf2"), "AWS Inferentia"),
     **dict.fromkeys(("trn1", "trn1n", "trn2", "trn2u", "trn3", "trn3u"), "AWS Trainium"),
@@ -144,8 +146,29 @@ def suggest(name: str, *, gpu: bool = False) -> tuple[str, ...]:
         return (wanted,)
     family = wanted.partition(".")[0]
     siblings = [item for item in known if item.partition(".")[0] == family]
-    near = get_close_matches(wanted, siblings or known, n=3, cutoff=0.0 if siblings else 0.6)
-    return tuple(near)
+    if siblings:
+        return tuple(get_close_matches(wanted, siblings, n=3, cutoff=0.0))
+    # Sizes are alike everywhere: the family must be near, too, or `zz9.metal` would be a slip for `g4dn.metal`.
+    families = get_close_matches(family, {item.partition(".")[0] for item in known}, n=_MOST, cutoff=0.4)
+    return tuple(get_close_matches(wanted, [item for item in known if item.partition(".")[0] in families], n=3))
+
+
+def like(name: str, *, gpu: bool = False, hosted: bool = False) -> str:
+    """What could be meant by a name that the catalog lacks, in words: near names, or else what families there are.
+
+    Args:
+        name: What was asked for; ``ml.`` before it is left out.
+        gpu: Whether only types with NVIDIA GPUs will do.
+        hosted: Whether names begin with ``ml.``, as in SageMaker.
+    """
+    start = "ml." if hosted else ""
+    if near := suggest(name, gpu=gpu):
+        return ", ".join(f"{start}{item}" for item in near)
+    if gpu:
+        families = dict.fromkeys(item.family for item in all_gpu_types())
+        return f"a size of {', '.join(f'{start}{each}' for each in families)}, for example {start}g6e.12xlarge"
+    families = dict.fromkeys(item.partition(".")[0] for item in names() if not _instance_type(item).gpu)
+    return f"a size of {', '.join(families)}"
 
 
 def excluded(name: str) -> str | None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from llminfra.cli.plain_call import PlainCall, plain_call
-from llminfra.cli.process import leave, prepare
+from llminfra.cli.process import leave, prepare, stopped_by
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
 
 _INTERRUPTED = 130
@@ -60,12 +60,13 @@ def _run(words: list[str], call: PlainCall | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.stderr.write(f"llminfra: cannot write: {error.strerror}\n")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         sys.stderr.write("llminfra: interrupted\n")
-        return _INTERRUPTED
+        return stopped_by(stop)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:  # typer's way of telling
             sys.stderr.write("llminfra: interrupted\n")
+            return stopped_by(stop)
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except SpecError as error:
         from llminfra.cli.terminal.findings import print_findings  # only on failure

@@ -5,8 +5,12 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 _OBJECTS_BETWEEN_COLLECTIONS = 150_000
 
@@ -17,9 +21,36 @@ def prepare() -> None:
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 50, 50)
     # Entry points of pydantic plug-ins are searched on import; the command line uses none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _open_closed()
+    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an ASCII terminal shows question marks instead of a traceback
+
+
+class TerminatedError(KeyboardInterrupt):
+    """A pipeline ended the process: what it began is put away as after Ctrl-C."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise TerminatedError
+
+
+def stopped_by(error: BaseException) -> int:
+    """The exit code of an interrupted process, as shells count: 128 and the number of the signal."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, TerminatedError):
+            return 128 + signal.SIGTERM
+        seen = seen.__cause__ or seen.__context__
+    return 128 + signal.SIGINT
+
+
+def _open_closed() -> None:
+    """A process that was started without stdout or stderr has nothing to say there, and still does its work."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123  # for all of its life
 
 
 def leave(code: int) -> NoReturn:

@@ -9,7 +9,9 @@ from llminfra.engines.shared import LIBRARY_CACHES, secret_env, startup_probe
 from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
+    from llminfra.spec.endpoint import Endpoint
 
 
 class CustomAdapter:
@@ -60,9 +62,9 @@ class CustomAdapter:
             run_as_user=server.run_as_user,
         )
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Nothing is known about the server's options."""
-        del job
+        del endpoint, release
         return ()
 
 

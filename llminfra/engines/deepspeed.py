@@ -22,7 +22,9 @@ from llminfra.engines.shared import (
 from llminfra.spec.engines.deepspeed import DeepSpeedMII, DJLServing
 
 if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
+    from llminfra.spec.endpoint import Endpoint
 
 MII_PORT = 8000
 DJL_PORT = 8080
@@ -61,12 +63,9 @@ class MiiAdapter:
             run_as_user=RUN_AS_USER,
         )
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` that the server lacks."""
-        engine = job.endpoint.engine
-        if not isinstance(engine, DeepSpeedMII) or job.release is None:
-            return ()
-        return unknown_options(job, job.release, tuple(engine.extra_args), {}, own_env="MII_")
+        return unknown_options(endpoint, release, own_env=None)
 
 
 class DjlAdapter:
@@ -100,9 +99,9 @@ class DjlAdapter:
             run_as_user=RUN_AS_USER,
         )
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Nothing can be unknown: ``OPTION_*`` variables are passed to vLLM by name."""
-        del job
+        del endpoint, release
         return ()
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.invocation import Invocation
-    from llminfra.spec.endpoint import Endpoint, Parallelism
+    from llminfra.spec.endpoint import Endpoint, Parallelism, Task
 
 
 Role = Literal["prefill", "decode"]
@@ -28,7 +28,8 @@ class ServingJob(Struct, frozen=True, kw_only=True):
     """Everything an adapter needs, decided; lengths in tokens, times in seconds, memory in MiB.
 
     ``release`` is ``None`` for servers that the catalog cannot know; ``role`` is ``None`` where a container reads
-    prompts and writes answers. ``from_local_disks`` is a local folder that the streaming loader reads.
+    prompts and writes answers. ``from_local_disks`` is a local folder that the streaming loader reads. ``task`` is what
+    callers ask, ``architecture`` the model's class, and ``cached`` whether the engine keeps a cache for it.
     """
 
     endpoint: Endpoint
@@ -52,6 +53,9 @@ class ServingJob(Struct, frozen=True, kw_only=True):
     adapters: tuple[Adapter, ...] = ()
     role: Role | None = None
     from_local_disks: bool = False
+    task: Task = "generate"
+    architecture: str = ""
+    cached: bool = True
 
     @property
     def from_hub(self) -> bool:
@@ -75,6 +79,6 @@ class EngineAdapter(Protocol):
         """The container that serves the job."""
         ...
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """What the user asked for that the pinned version does not know."""
         ...

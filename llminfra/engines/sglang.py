@@ -29,6 +29,7 @@ from llminfra.spec.engines.sglang import SGLang
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
+    from llminfra.spec.endpoint import Endpoint
 
 PORT = 30000
 DIST_PORT = 20000
@@ -75,10 +76,9 @@ class SglangAdapter:
             kernel_folders=(_KERNELS_OF_HOME, *LIBRARY_KERNELS),
         )
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` and ``SGLANG_*`` variables in ``env`` that the version lacks."""
-        engine, release = engine_of(job, SGLang)
-        return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="SGLANG_")
+        return unknown_options(endpoint, release, own_env="SGLANG_")
 
 
 def _args(job: ServingJob, engine: SGLang) -> list[str]:

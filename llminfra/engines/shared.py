@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from llminfra.engines.invocation import EnvFromSecret, Probe
 from llminfra.engines.job import UnknownOption
+from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob
+    from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.engines.base import LlmEngine
 
 Engine = TypeVar("Engine")
@@ -122,12 +122,15 @@ def efa_env(job: ServingJob) -> dict[str, str]:
 
 
 def unknown_options(
-    job: ServingJob, release: EngineRelease, arguments: Sequence[str], env: Mapping[str, str], *, own_env: str
+    endpoint: Endpoint, release: EngineRelease | None, *, own_env: str | None
 ) -> tuple[UnknownOption, ...]:
-    """Flags among ``arguments`` and ``own_env``-prefixed variables that the release does not know."""
-    base = f"endpoints.{job.endpoint.name}.engine"
+    """Flags among the extra arguments, and variables that begin with ``own_env``, that the release does not know."""
+    engine = endpoint.engine
+    if release is None or isinstance(engine, CustomServer):
+        return ()
+    base = f"endpoints.{endpoint.name}.engine"
     found = []
-    for index, argument in enumerate(arguments):
+    for index, argument in enumerate(engine.extra_args):
         if not argument.startswith("-") or release.knows_flag(argument):
             continue
         flag = argument.partition("=")[0]
@@ -149,7 +152,7 @@ def unknown_options(
             + (f"; it was removed in {removed}" if (removed := release.env_removed_in(name)) else ""),
             fix="remove it, or pin a version that has it",
         )
-        for name in env
-        if name.startswith(own_env) and not release.knows_env(name)
+        for name in engine.env
+        if own_env is not None and name.startswith(own_env) and not release.knows_env(name)
     ]
     return tuple(found)

@@ -23,7 +23,9 @@ from llminfra.engines.shared import (
 from llminfra.spec.engines.tensorrt_llm import TensorRTLLM
 
 if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
+    from llminfra.spec.endpoint import Endpoint
 
 PORT = 8000
 
@@ -60,10 +62,9 @@ class TensorRtLlmAdapter:
             run_as_user=RUN_AS_USER,
         )
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Options in ``extra_args`` and ``TRTLLM_*`` variables that the recorded commit lacks."""
-        engine, release = engine_of(job, TensorRTLLM)
-        return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="TRTLLM_")
+        return unknown_options(endpoint, release, own_env="TRTLLM_")
 
 
 def _args(job: ServingJob, engine: TensorRTLLM) -> list[str]:

@@ -23,7 +23,9 @@ from llminfra.engines.shared import (
 from llminfra.spec.engines.tgi import TGI
 
 if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
+    from llminfra.spec.endpoint import Endpoint
 
 PORT = 8080
 
@@ -71,10 +73,9 @@ class TgiAdapter:
             run_as_non_root=False,
         )
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` that the version lacks."""
-        engine, release = engine_of(job, TGI)
-        return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="TGI_")
+        return unknown_options(endpoint, release, own_env="TGI_")
 
 
 def _args(job: ServingJob, engine: TGI) -> list[str]:

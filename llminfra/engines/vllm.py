@@ -28,11 +28,13 @@ from llminfra.engines.shared import (
 )
 from llminfra.engines.vllm_cache_transfer import PORT, cache_args, cache_env, cache_field_env, listens_on
 from llminfra.engines.vllm_ranks import ranks_of
+from llminfra.engines.vllm_tasks import task_args
 from llminfra.spec.engines.vllm import VLLM, Modality
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
+    from llminfra.spec.endpoint import Endpoint
 
 # vllm-project/vllm vllm/config/lora.py: MaxLoRARanks (releases before 0.12 lack 1, and the oldest 320 and 512).
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 512)
@@ -72,7 +74,7 @@ class VllmAdapter:
             readiness=ready_probe("/health", port),
             liveness=live_probe("/health", port),
             worker_probe=ranks.probe,
-            metrics=_metrics(release, port),
+            metrics=_metrics(release, port, cached=job.cached),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
             added_capabilities=("IPC_LOCK",) if job.efa and job.role is None else (),
@@ -80,10 +82,9 @@ class VllmAdapter:
             kernel_folders=("vllm/torch_compile_cache", "vllm/flashinfer_autotune_cache", *LIBRARY_KERNELS),
         )
 
-    def unknown_options(self, job: ServingJob) -> tuple[UnknownOption, ...]:
+    def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` and ``VLLM_*`` variables in ``env`` that the version lacks."""
-        engine, release = engine_of(job, VLLM)
-        return unknown_options(job, release, tuple(engine.extra_args), engine.env, own_env="VLLM_")
+        return unknown_options(endpoint, release, own_env="VLLM_")
 
 
 def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[str]:
@@ -125,6 +126,7 @@ def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[
         args += ["--load-format=runai_streamer", f"--model-loader-extra-config={loader}"]
     elif job.revision and job.from_hub:
         args.append(f"--revision={job.revision}")
+    args += task_args(release, job.task, job.architecture)
     args += _media_args(engine, release)
     args += _lora_args(job)
     args += cache_args(job)
@@ -172,7 +174,7 @@ def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
     return env | efa_env(job) | engine.env
 
 
-def _metrics(release: EngineRelease, port: int) -> Metrics:
+def _metrics(release: EngineRelease, port: int, *, cached: bool) -> Metrics:
     usage = next(
         (name for name in ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc") if release.knows_metric(name)), None
     )
@@ -181,6 +183,6 @@ def _metrics(release: EngineRelease, port: int) -> Metrics:
         path="/metrics",
         waiting="vllm:num_requests_waiting",
         running="vllm:num_requests_running",
-        kv_usage=usage,
+        kv_usage=usage if cached else None,
         model_label="model_name",
     )

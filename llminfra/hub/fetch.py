@@ -136,7 +136,7 @@ def _explained(model_id: str, revision: str | None, endpoint: str, token_env: st
     """The client's exceptions as what a user can do about them."""
     from huggingface_hub import errors  # noqa: PLC0415  # an extra brings it
 
-    by_hand = "or download config.json on another machine and name it with Model(config=…)"
+    by_hand = "or download config.json on another machine and name it in the model's field config"
     try:
         yield
     except errors.GatedRepoError:

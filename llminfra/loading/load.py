@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def load(path: Path) -> Loaded:
     if not platforms and not diagnostics:
         diagnostics = [_no_platform(path)]
     sound = sound_parts(platforms)
-    return Loaded(sound, (*diagnostics, *_same_buckets(sound)))
+    return Loaded(sound, (*diagnostics, *_same_buckets(sound)), tuple(platforms))
 
 
 def load_all(paths: Iterable[Path]) -> Loaded:
@@ -65,7 +66,8 @@ def load_all(paths: Iterable[Path]) -> Loaded:
     parts = [load(path) for path in dict.fromkeys(paths)]
     platforms = tuple(platform for part in parts for platform in part.platforms)
     diagnostics = [item for part in parts for item in part.diagnostics]
-    return Loaded(platforms, (*diagnostics, *_same_names(platforms)))
+    declared = tuple(platform for part in parts for platform in part.declared)
+    return Loaded(platforms, (*diagnostics, *_same_names(platforms)), declared)
 
 
 def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
@@ -128,7 +130,13 @@ def _no_platform(path: Path) -> Diagnostic:
         message="the spec declares no platform",
         found="no platform",
         expected="name: and region: of one, or platforms:" if yaml else "at least one Platform",
-        fix="write name: acme and region: us-east-1" if yaml else "build a llminfra.Platform(name=…, region=…) in it",
+        fix="write name: acme and region: us-east-1" if yaml else _where_to_build(path),
         file=str(path),
         line=1 if yaml else None,
     )
+
+
+def _where_to_build(path: Path) -> str:
+    if re.search(r"^if __name__ ==", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+        return 'build the Platform outside of `if __name__ == "__main__":`, which does not run here'
+    return "build a llminfra.Platform(name=…, region=…) in it"

@@ -21,6 +21,8 @@ class Loaded(Struct, frozen=True):
 
     platforms: tuple[Platform, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+    declared: tuple[Platform, ...] = ()
+    """Every platform as it was read, with what is broken."""
 
     @property
     def ok(self) -> bool:

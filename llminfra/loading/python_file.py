@@ -104,14 +104,38 @@ def _syntax(path: Path, error: Exception) -> Diagnostic:
     )
 
 
-def _import_fix(error: ImportError) -> str:
-    """What to import instead, of a module that is there and lacks the name."""
+def _import_fix(error: ImportError, spec: Path) -> str:
+    """What to import instead, of a module that is there and lacks the name; or where a missing module lies."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _missing_module_fix(error.name, spec)
     name = re.match(r"cannot import name '(\w+)' from", str(error))
     module = sys.modules.get(error.name or "")
     if module is None or name is None:
         return "install the module or correct its name"
     close = difflib.get_close_matches(name[1], dir(module), n=1)
     return f"did you mean {close[0]}?" if close else f"import a name that {error.name} has"
+
+
+def _fix(error: BaseException, spec: Path, text: str) -> str:
+    if isinstance(error, ImportError):
+        return _import_fix(error, spec)
+    if isinstance(error, KeyError) and error.args and "environ" in text:
+        return f"set the environment variable {error.args[0]}, or give a default: os.environ.get({error.args[0]!r}, …)"
+    return "correct this line"
+
+
+def _missing_module_fix(name: str, spec: Path) -> str:
+    """Specs import from their own folder, from its package's root, and from where llminfra runs."""
+    first = name.partition(".")[0]
+    folder = spec.resolve().parent
+    for above in folder.parents:
+        if (above / first).is_dir() or (above / f"{first}.py").is_file():
+            return f"it lies in {above}: run llminfra there, or set PYTHONPATH={above}"
+    near = [
+        item.stem for item in folder.iterdir() if item.suffix == ".py" or (item.is_dir() and item.stem.isidentifier())
+    ]
+    close = difflib.get_close_matches(first, near, n=1)
+    return f"did you mean {close[0]}?" if close else "install the module or correct its name"
 
 
 def _failure(path: Path, error: BaseException) -> Diagnostic:
@@ -142,7 +166,7 @@ def _failure(path: Path, error: BaseException) -> Diagnostic:
         message=f"the spec failed while running: {what}",
         found=text,
         expected="a file that runs to its end",
-        fix=_import_fix(error) if isinstance(error, ImportError) else "correct this line",
+        fix=_fix(error, path, text),
         file=file,
         line=line,
     )
@@ -152,6 +176,8 @@ def _place(path: Path, trace: TracebackType | None) -> tuple[str, int | None, st
     """The innermost line of the user's own files: frames of llminfra and of libraries say nothing to them."""
     folder = path.resolve().parent
     for frame in reversed(traceback.extract_tb(trace)):
+        if frame.filename.startswith("<"):  # `<frozen os>` is no file of the folder that llminfra runs in
+            continue
         name = Path(frame.filename).resolve()
         if name.is_relative_to(folder) and not str(name).startswith(_PACKAGE) and "site-packages" not in name.parts:
             return frame.filename, frame.lineno, frame.line or ""

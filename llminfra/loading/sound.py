@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llminfra.spec.platform import Platform
+    from llminfra.spec.storage import Storage
 
 
 def sound_parts(platforms: Iterable[Platform]) -> tuple[Platform, ...]:
@@ -17,27 +18,37 @@ def sound_parts(platforms: Iterable[Platform]) -> tuple[Platform, ...]:
 
     An endpoint goes with its pool: findings that only follow from a broken declaration help nobody.
     """
-    return tuple(_without_broken(platform) for platform in platforms if _is_sound(platform, skip=_SECTIONS))
+    return tuple(_without_broken(platform) for platform in platforms if is_sound(platform, skip=SECTIONS))
 
 
-_SECTIONS = frozenset({"pools", "storage", "endpoints", "gateways", "async_endpoints", "batches"})
+SECTIONS = frozenset({"pools", "storage", "endpoints", "gateways", "async_endpoints", "batches"})
 
 
 def _without_broken(platform: Platform) -> Platform:
-    kept = {name: tuple(item for item in getattr(platform, name) if _is_sound(item)) for name in _SECTIONS}
-    workloads = tuple(item for item in platform.workloads if _is_sound(item))
-    if workloads == platform.workloads and all(kept[name] == getattr(platform, name) for name in _SECTIONS):
+    kept = {name: tuple(item for item in getattr(platform, name) if is_sound(item)) for name in SECTIONS}
+    workloads = tuple(item for item in platform.workloads if is_sound(item))
+    if workloads == platform.workloads and all(kept[name] == getattr(platform, name) for name in SECTIONS):
         return platform
-    copy = platform.model_copy(update={**kept, "endpoints": workloads})
-    object.__setattr__(copy, "__pydantic_private__", {**(platform.__pydantic_private__ or {}), "_added": []})
+    return without_added(platform.model_copy(update={**kept, "endpoints": workloads}))
+
+
+def sound_storage(platform: Platform) -> tuple[Storage, ...]:
+    """The platform's storage without what is too broken to be planned."""
+    return tuple(item for item in platform.storage if is_sound(item))
+
+
+def without_added(copy: Platform) -> Platform:
+    """A copy of a platform, with the endpoints that it was given and none that were added to the original."""
+    object.__setattr__(copy, "__pydantic_private__", {**(copy.__pydantic_private__ or {}), "_added": []})
     return copy
 
 
-def _is_sound(value: object, skip: frozenset[str] = frozenset()) -> bool:
+def is_sound(value: object, skip: frozenset[str] = frozenset()) -> bool:
+    """Whether nothing in a declaration is unchecked; ``skip`` are fields of the outermost object that do not count."""
     if isinstance(value, Spec):
         if value.unchecked:
             return False
-        return all(_is_sound(each) for name, each in value.__dict__.items() if name not in skip)
+        return all(is_sound(each) for name, each in value.__dict__.items() if name not in skip)
     if isinstance(value, tuple | list):
-        return all(_is_sound(each) for each in value)
+        return all(is_sound(each) for each in value)
     return True

@@ -42,7 +42,9 @@ def _named(section: str, tree: Tree, report: Report, path: str, name_key: str) -
                     line, {name_key: Scalar(line, name, name), **content.items}, content.key_lines, content.repeated
                 )
             elif not (isinstance(label, Scalar) and label.text == name):
-                report.shape(f"{join(path, name)}.{name_key}", label, "the key already names the item", expected=name)
+                fix = f"remove {name_key}, or call the item {show(label)} here and wherever it is named"
+                message = "the key already names the item"
+                report.shape(f"{join(path, name)}.{name_key}", label, message, expected=name, fix=fix)
             items[name] = content
     elif isinstance(tree, Seq):
         for index, item in enumerate(tree.items):

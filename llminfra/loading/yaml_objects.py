@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,12 @@ from llminfra.loading.yaml_types import (
 )
 from llminfra.spec._base import Spec, collecting
 from llminfra.spec._expectations import written_as_yaml
-from llminfra.spec._shape_errors import looks_like_credential
+from llminfra.spec._near_values import nearest
+from llminfra.spec._shape_errors import MISSING, looks_like_credential
+from llminfra.spec.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _UNRESOLVED = object()
 """A value that could not be built; the reason is in the report already."""
@@ -35,10 +36,17 @@ _ABSENT = object()
 class Builder:
     """Builds the items of one platform, each once, in whatever order references ask for them."""
 
-    def __init__(self, report: Report, sections: Mapping[str, Mapping[str, Map]], path: str) -> None:
+    def __init__(
+        self,
+        report: Report,
+        sections: Mapping[str, Mapping[str, Map]],
+        path: str,
+        lost: Mapping[str, Collection[str] | None] | None = None,
+    ) -> None:
         self._report = report
         self._sections = sections
         self._path = path
+        self._lost = lost or {}
         self._built: dict[tuple[str, str], Spec | None] = {}
 
     def section(self, section: str) -> list[Spec]:
@@ -69,10 +77,17 @@ class Builder:
         self._report.repeated(tree, path)
         values: dict[str, object] = dict(given or {})
         unresolved: set[str] = set()
+        meant: set[str] = set()
+        unknown = False
         for key, each in tree.items.items():
             info = cls.model_fields.get(key)
             if info is None:
-                self._report.unknown_key(key, tree, path, _known(cls), cls)
+                if half := self._report.cut_number(key, tree, path):
+                    meant.add(half)
+                elif named := self._report.unknown_key(key, tree, path, _known(cls), cls):
+                    meant.update(named)
+                else:
+                    unknown = True
                 continue
             value = self._value(info.annotation, each, join(path, key))
             if value is _UNRESOLVED:
@@ -84,8 +99,10 @@ class Builder:
         base = _base(cls, values)
         for item in found:
             field = item.path.removeprefix(base).removeprefix(".").partition(".")[0]
-            if field not in unresolved:
+            if field not in unresolved and not (item.code == MISSING and field in meant):
                 self._report.moved(item, base, path, tree)
+        if open_fields := unresolved | meant | (cls.model_fields.keys() - values.keys() if unknown else set()):
+            built.doubt(open_fields)
         return built.at(self._report.file, tree.line, partial(key_line, tree), path)
 
     def _value(self, annotation: Any, tree: Tree, path: str) -> object:
@@ -146,8 +163,13 @@ class Builder:
                     expected=f"the name of a {' or '.join(cls.__name__ for cls in specs)}",
                 )
                 return _UNRESOLVED
-        names = [name for section in sections for name in self._sections.get(section, {})]
-        self._report.missing_reference(path, tree, sections[0], names)
+        items = {name: item for section in sections for name, item in self._sections.get(section, {}).items()}
+        # What is reported already may be what is meant: an item without a name, or one that could not be read.
+        lost = any(
+            names is None or tree.text in names for section in sections if (names := self._lost.get(section, ())) != ()
+        )
+        if not lost and all("name" in item.items for item in items.values()):
+            self._report.missing_reference(path, tree, sections[0], items, fix=_model_by_id(specs, items, tree))
         return _UNRESOLVED
 
     def _choose(self, classes: tuple[type[Spec], ...], tree: Map, path: str) -> type[Spec] | None:
@@ -178,7 +200,7 @@ class Builder:
         return None
 
     def _no_such_kind(self, label: Tree, path: str, line: int, kinds: list[str]) -> None:
-        close = get_close_matches(label.text, kinds, n=1) if isinstance(label, Scalar) else []
+        close = nearest(label.text, kinds) if isinstance(label, Scalar) else ""
         self._report.add(
             "LLM_SPEC_1",
             path,
@@ -186,7 +208,7 @@ class Builder:
             "there is no such kind",
             found=show(label),
             expected=" or ".join(kinds),
-            fix=f"did you mean {close[0]!r}?" if close else f"write one of: {', '.join(kinds)}",
+            fix=f"did you mean {close!r}?" if close else f"write one of: {', '.join(kinds)}",
         )
 
 
@@ -194,6 +216,17 @@ def _base(cls: type[Spec], values: Mapping[str, object]) -> str:
     """The path that ``shape_diagnostics`` starts with."""
     section, name = cls.spec_section or cls.__name__, values.get("name")
     return f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
+
+
+def _model_by_id(specs: tuple[type[Spec], ...], items: Mapping[str, Map], tree: Scalar) -> str:
+    """What to write where a model is named by its id; empty: it is not."""
+    if Model not in specs or "/" not in tree.text:
+        return ""
+    for name, item in items.items():
+        label = item.items.get("id")
+        if isinstance(label, Scalar) and label.text == tree.text:
+            return f"write {name}, which has this id"
+    return f"write {{id: {tree.text}}}"
 
 
 def _known(cls: type[Spec]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -13,7 +12,8 @@ from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml_types import kind_of, spec_options
 from llminfra.spec._expectations import written_as_yaml
 from llminfra.spec._field_hints import fix_for_unknown
-from llminfra.spec._shape_errors import looks_like_credential
+from llminfra.spec._near_values import nearest
+from llminfra.spec._shape_errors import looks_like_credential, meant_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,8 +29,8 @@ class Report(Struct):
 
     def add(
         self, code: str, path: str, line: int, message: str, *, found: str = "", expected: str = "", fix: str = ""
-    ) -> None:
-        """Add an error."""
+    ) -> Diagnostic:
+        """Add an error, once, and return it."""
         item = Diagnostic(
             code=code,
             severity=Severity.ERROR,
@@ -44,6 +44,7 @@ class Report(Struct):
         )
         if item not in self.found:
             self.found.append(item)
+        return item
 
     def shape(self, path: str, tree: Tree, message: str, *, expected: str, fix: str = "") -> None:
         """A value of the wrong shape."""
@@ -65,12 +66,37 @@ class Report(Struct):
                 fix="rename or remove one of the two",
             )
 
-    def unknown_key(self, key: str, tree: Map, path: str, known: Iterable[str], cls: type[Spec] | None = None) -> None:
-        """A key that nothing reads; ``cls`` is what the mapping describes."""
+    def cut_number(self, key: str, tree: Map, path: str) -> str:
+        """A number with a comma, which ends the value in a mapping of one line: the rest is read as a key.
+
+        Returns the field that has half of its value; empty: this is no such key.
+        """
+        names = list(tree.items)
+        before = names[names.index(key) - 1] if names.index(key) else ""
+        value, rest = tree.items.get(before), tree.items[key]
+        if not (key.isdecimal() and isinstance(rest, Scalar) and rest.value is None and isinstance(value, Scalar)):
+            return ""
+        if not isinstance(value.value, int):
+            return ""
+        self.add(
+            "LLM_SPEC_2",
+            join(path, before),
+            tree.key_lines.get(before, tree.line),
+            f"a comma ends the value of {before!r} here",
+            found=f"{before}: {value.text},{key}",
+            expected="a number without commas",
+            fix=f"write {before}: {value.text}{key}",
+        )
+        return before
+
+    def unknown_key(
+        self, key: str, tree: Map, path: str, known: Iterable[str], cls: type[Spec] | None = None
+    ) -> tuple[str, ...]:
+        """A key that nothing reads; ``cls`` is what the mapping describes. Returns the field that was meant."""
         names = sorted(known)
         with written_as_yaml():
             fix = fix_for_unknown(key, names, cls, _kinds_given(tree, cls) if cls else None)
-        self.add(
+        item = self.add(
             "LLM_SPEC_2",
             join(path, key),
             tree.key_lines.get(key, tree.line),
@@ -79,14 +105,22 @@ class Report(Struct):
             expected=", ".join(names),
             fix=fix,
         )
+        return meant_by(item)
 
     def missing_reference(
-        self, path: str, tree: Scalar, section: str, known: Iterable[str], *, apart_from: str | None = None
+        self,
+        path: str,
+        tree: Scalar,
+        section: str,
+        known: Iterable[str],
+        *,
+        apart_from: str | None = None,
+        fix: str = "",
     ) -> None:
-        """A name that nothing declares; an item cannot name itself."""
+        """A name that nothing declares; an item cannot name itself. ``fix`` is what was meant, where that is known."""
         names = [name for name in known if name != apart_from]
         none = f"`{section}`, which is empty" if apart_from is None else f"`{section}`, which has no other item"
-        close = get_close_matches(tree.text, names, n=1)
+        close = nearest(tree.text, names)
         self.add(
             "LLM_REF_3",
             path,
@@ -94,7 +128,7 @@ class Report(Struct):
             f"nothing in `{section}` is called {show(tree)}",
             found=show(tree),
             expected=f"one of: {', '.join(names)}" if names else f"a name from {none}",
-            fix=f"did you mean {close[0]!r}?" if close else f"declare it in `{section}`, or correct the name",
+            fix=fix or (f"did you mean {close!r}?" if close else f"declare it in `{section}`, or correct the name"),
         )
 
     def moved(self, item: Diagnostic, base: str, path: str, tree: Map) -> None:

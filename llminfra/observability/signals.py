@@ -48,7 +48,24 @@ def signals_of(endpoint: EndpointPlan) -> dict[str, Signal]:
     if endpoint.invocation.metrics is None:
         return {}
     release = release_of(endpoint)
-    return _declared(endpoint) if release is None else release_signals(release)
+    found = _declared(endpoint) if release is None else release_signals(release)
+    absent = _without(endpoint)
+    return {name: signal for name, signal in found.items() if name not in absent}
+
+
+# Of what writes no text the V1 engine counts the time to the answer as that to a first token, and no token after it
+# (``IterationStats.update_from_output``, vllm/v1/metrics/stats.py 0.27.1).
+_OF_ANSWERS = frozenset({"generation_tokens", "inter_token_latency_seconds"})
+_OF_CACHES = frozenset({"kv_cache_usage", "preemptions"})
+
+
+def _without(endpoint: EndpointPlan) -> frozenset[str]:
+    """Signals that are exposed and never say anything: of words that are not written, of a cache that is not kept."""
+    absent = frozenset() if endpoint.task in {"generate", "transcribe"} else _OF_ANSWERS
+    if endpoint.task == "generate":
+        return absent
+    cacheless = endpoint.fit.fits is True and endpoint.fit.kv_cache_tokens is None
+    return absent | _OF_CACHES if cacheless else absent
 
 
 def release_signals(release: EngineRelease) -> dict[str, Signal]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from llminfra.diagnostics import SpecError
+from llminfra.catalog import regions
+from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.loading.told import as_declared
 from llminfra.planning.cluster.eks import plan_cluster
 from llminfra.planning.cluster.pools import plan_pools, settle
@@ -32,6 +33,29 @@ from llminfra.planning.targets.bedrock import bedrock_costs, plan_bedrock
 if TYPE_CHECKING:
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.spec.platform import Platform
+
+
+# What only a region, or what is stored, can decide: where these could not be read, such findings only follow from that.
+_BY_REGION = frozenset(
+    {
+        "LLM_BED_3",
+        "LLM_COST_1",
+        "LLM_COST_2",
+        "LLM_GW_7",
+        "LLM_NET_20",
+        "LLM_NET_26",
+        "LLM_NET_28",
+        "LLM_SRV_42",
+        "LLM_SRV_45",
+    }
+)
+_BY_STORAGE = frozenset({"LLM_FIT_36", "LLM_NET_28", "LLM_REF_2"})
+
+
+def _without_followers(platform: Platform, findings: Findings) -> tuple[Diagnostic, ...]:
+    without = frozenset() if regions.zones(platform.region) else _BY_REGION
+    without |= _BY_STORAGE if "storage" in platform.doubtful else frozenset()
+    return tuple(item for item in findings.items if item.code not in without)
 
 
 def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
@@ -74,7 +98,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     )
     check_budget(platform, costs, findings)
     if findings.any_errors:
-        raise SpecError(as_declared(platform, findings.items))
+        raise SpecError(as_declared(platform, _without_followers(platform, findings)))
     buckets = plan_buckets(platform)
     readers = (
         *((f"endpoints.{item.name}", item.serving) for item in ec2),

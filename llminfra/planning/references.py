@@ -29,11 +29,13 @@ def check_references(platform: Platform, findings: Findings) -> None:
     _unique("batches", platform.batches, findings)
     _unique_addresses(platform, findings)
     pool_names = [pool.name for pool in platform.pools if not pool.broken]
+    # Where pools or storage were refused as a whole, what is missing among them was not forgotten.
+    pools_known, storage_known = "pools" not in platform.doubtful, "storage" not in platform.doubtful
     for endpoint in platform.workloads:
         if endpoint.broken:
             continue
         on = endpoint.on
-        if isinstance(on, GpuPool) and not any(on is pool or on == pool for pool in platform.pools):
+        if pools_known and isinstance(on, GpuPool) and not any(on is pool or on == pool for pool in platform.pools):
             findings.error(
                 "LLM_REF_1",
                 endpoint,
@@ -45,7 +47,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
             )
         weights = endpoint.weights.source if isinstance(endpoint.weights, LocalNvme) else endpoint.weights
         for field, item in (("weights", weights), ("compile_cache", endpoint.compile_cache)):
-            if item is None or item in platform.storage:
+            if item is None or item in platform.storage or not storage_known:
                 continue
             findings.error(
                 "LLM_REF_2",
@@ -80,7 +82,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 expected="a ModelBucket",
                 fix="remove the file system, or add a GpuPool",
             )
-        if item.kind == "lustre" and item.source is not None and item.source not in platform.storage:
+        if item.kind == "lustre" and item.source and storage_known and item.source not in platform.storage:
             findings.error(
                 "LLM_REF_2",
                 item,

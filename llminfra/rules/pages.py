@@ -28,6 +28,7 @@ _AREAS: Mapping[str, str] = {
     "SPEC": "The spec",
     "SRV": "Serving",
     "STO": "Storage",
+    "TASK": "Embedders, rerankers, speech",
     "TF": "Terraform",
     "WAIVER": "Waivers",
 }

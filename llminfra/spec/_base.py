@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -32,6 +32,8 @@ from pydantic_core.core_schema import (
 from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.spec._expectations import refused
 from llminfra.spec._near_values import plain_letters
+from llminfra.spec._numbers import no_truth_values
+from llminfra.spec._salvage import what_is_lost
 from llminfra.spec._shape_errors import looks_like_credential, shape_diagnostics
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
@@ -94,7 +96,7 @@ def watching() -> "Iterator[list[Spec]]":
         _watcher.reset(token)
 
 
-class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by their fields
+class Spec(BaseModel):
     """Base of all declared types.
 
     ``extra="forbid"`` because a mistyped field must be an error, not a silently ignored wish; ``frozen`` because a
@@ -103,7 +105,12 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
     # defer_build: a validator is compiled when its type is first used, which halves the import.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, defer_build=True
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,
+        defer_build=True,
+        allow_inf_nan=False,
     )
     spec_section: ClassVar[str] = ""
     """Plural under which objects of this kind appear in a spec path, for example ``pools``."""
@@ -114,6 +121,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
     _broken: bool = PrivateAttr(default=False)
     _reported: bool = PrivateAttr(default=False)
     _unchecked: bool = PrivateAttr(default=False)
+    _doubtful: frozenset[str] = PrivateAttr(default=frozenset())
 
     def __init__(self, **data: Any) -> None:
         if _collector.get() is not None:
@@ -134,7 +142,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
                 collector.extend(found)
             self._salvage(data, error)
             self._reported = True
-            self._broken = any(item.code != _CREDENTIAL for item in found)
+            self._broken = self._broken or any(item.code != _CREDENTIAL for item in found)
             self._origin = origin
         if (watcher := _watcher.get()) is not None:
             watcher.append(self)
@@ -160,7 +168,7 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
 
         token = _enclosed.set(True)
         try:
-            return no_info_wrap_validator_function(take, handler(source))
+            return no_info_wrap_validator_function(take, no_truth_values(handler(source)))
         finally:
             _enclosed.reset(token)
 
@@ -189,8 +197,11 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
             _initializing.reset(token)
 
     def model_post_init(self, _context: Any, /) -> None:
-        """Remember the declaring line."""
+        """Remember the declaring line, and that a part of the object is open: it is as if the field were."""
         self._origin = declared_at()
+        parts = {name: each for name, each in self.__dict__.items() if isinstance(each, Spec) and not each.spec_section}
+        if open_parts := [name for name, each in parts.items() if each.broken]:
+            self.doubt(open_parts)
 
     def __eq__(self, other: object) -> bool:
         """Two declarations that say the same are equal, wherever they were made."""
@@ -198,37 +209,29 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
             return NotImplemented
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
+    def __hash__(self) -> int:
+        """By what it is called: fields may be mappings, and specs keep declarations in sets and caches."""
+        return hash((type(self), str(self.__dict__.get("name")), str(self.__dict__.get("id"))))
+
     def _salvage(self, data: dict[str, Any], error: ValidationError) -> None:
-        """Keep what is valid: without the bad items of a list, or else without the bad fields, or else unchecked."""
-        bad_fields: set[str] = set()
-        bad_items: set[tuple[str, int]] = set()
-        for item in error.errors(include_input=False, include_url=False):
-            match item["loc"]:
-                case (str(field), int(index), *_) if isinstance(data.get(field), list):
-                    bad_items.add((field, index))
-                case (field, *_):
-                    bad_fields.add(str(field))
-        known = {key: value for key, value in data.items() if key in type(self).model_fields}
-        good = {key: value for key, value in known.items() if key not in bad_fields}
-        pruned = {
-            key: [each for index, each in enumerate(value) if (key, index) not in bad_items]
-            if isinstance(value, list)
-            else value
-            for key, value in good.items()
-        }
-        listed = {field for field, _ in bad_items}
-        for attempt in (pruned, {key: value for key, value in good.items() if key not in listed}):
+        """Keep what is valid, or else leave the object unchecked."""
+        lost = what_is_lost(type(self), data, error)
+        for attempt in lost.attempts:
             try:
                 self._initialize(attempt)
             except ValidationError:
                 continue
-            return
-        built = type(self).model_construct(**good)
-        object.__setattr__(self, "__dict__", built.__dict__)
-        object.__setattr__(self, "__pydantic_fields_set__", built.model_fields_set)
-        object.__setattr__(self, "__pydantic_extra__", None)
-        object.__setattr__(self, "__pydantic_private__", dict(built.__pydantic_private__ or {}))
-        self._unchecked = True
+            break
+        else:
+            built = type(self).model_construct(**lost.kept)
+            object.__setattr__(self, "__dict__", built.__dict__)
+            object.__setattr__(self, "__pydantic_fields_set__", built.model_fields_set)
+            object.__setattr__(self, "__pydantic_extra__", None)
+            object.__setattr__(self, "__pydantic_private__", dict(built.__pydantic_private__ or {}))
+            self._unchecked = True
+        if lost.own_name is not None:
+            self.__dict__["name"] = lost.own_name
+        self._doubtful |= lost.fields
 
     @property
     def origin(self) -> tuple[str, int] | None:
@@ -252,6 +255,21 @@ class Spec(BaseModel):  # noqa: PLW1641  # pydantic hashes frozen models by thei
     def unchecked(self) -> bool:
         """Whether so much was wrong that fields may be missing or invalid; such an object cannot be planned."""
         return self._unchecked
+
+    @property
+    def doubtful(self) -> frozenset[str]:
+        """Fields that shape errors leave open: their value is a default, or what is left of a list."""
+        return self._doubtful
+
+    def doubt(self, fields: Iterable[str]) -> None:
+        """Tell that fields are open, for loaders of files other than Python: what was written there was not read."""
+        self._broken, self._doubtful = True, self._doubtful | frozenset(fields)
+
+    def as_sound(self, **fields: Any) -> Self:
+        """A copy that counts as unbroken, with other values of the fields that are open."""
+        copy = self.model_copy(update=fields)
+        copy._broken = False  # noqa: SLF001  # of its own type
+        return copy
 
     @property
     def has_keys(self) -> bool:

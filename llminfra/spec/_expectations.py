@@ -124,6 +124,11 @@ def noun(annotation: Any) -> str:
     return enumerated(words)
 
 
+def holds_objects(annotation: Any) -> bool:
+    """Whether every alternative is a declared type."""
+    return all(_is_model(without_bounds(option)) for option in options(annotation))
+
+
 def enumerated(words: Sequence[str]) -> str:
     """Words with commas and one ``or``."""
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

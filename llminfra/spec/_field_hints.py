@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from llminfra.spec._expectations import annotation_at, moved_into, options, without_bounds
+from llminfra.spec._field_docs import field_docs
+from llminfra.spec._near_values import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def fix_for_unknown(
@@ -28,14 +30,45 @@ def fix_for_unknown(
         return moved_into(*place)
     names = sorted(known)
     short = next((each for each in names if _abbreviates(name, each)), None)
-    close = [short] if short else difflib.get_close_matches(name, names, n=1)
-    where = f"explain {cls.__name__}" if cls is not None else "schema"
-    return f"did you mean {close[0]!r}?" if close else f"remove it, or see `llminfra {where}`"
+    if close := short or nearest(name, names):
+        return f"did you mean {close!r}?"
+    if cls is not None and (other := _elsewhere(name, cls)):
+        return f"it is a field of another type: write {other}"
+    return f"remove it, or see `llminfra {f'explain {cls.__name__}' if cls is not None else 'schema'}`"
+
+
+def _elsewhere(name: str, cls: type[BaseModel]) -> str:
+    """The only declared type with a field of that name, or with one that stands for the flag of that name."""
+    root = next(each for each in reversed(cls.__mro__) if issubclass(each, BaseModel) and each is not BaseModel)
+    flag = f"``--{name.strip('_-').replace('_', '-').removesuffix('-size')}"
+    found = {
+        f"{each.__name__}({field}=…)"
+        for each in _subclasses(root)
+        if "kind" not in each.model_fields  # an alternative was chosen already
+        for field in each.model_fields
+        if (SequenceMatcher(None, name.casefold(), field).ratio() > _ALIKE or _says(each, field, flag))
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+_ALIKE = 0.85
+
+
+def _says(cls: type[BaseModel], field: str, flag: str) -> bool:
+    """Whether the text under a field names a flag, with or without ``-size``."""
+    text = field_docs(cls).get(field, "")
+    return f"{flag}``" in text or f"{flag}-size``" in text
+
+
+def _subclasses(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for each in cls.__subclasses__():
+        yield each
+        yield from _subclasses(each)
 
 
 def _inside(name: str, cls: type[BaseModel], data: Mapping[str, Any]) -> tuple[str, type[BaseModel], str] | None:
     """The field whose object has what was meant, the type of the object, and what it is called there."""
-    for field in cls.model_fields:
+    for field in cls.model_fields if name != "kind" else ():
         found = [without_bounds(option) for option in options(annotation_at(cls, [field]))]
         holders = [each for each in found if isinstance(each, type) and issubclass(each, BaseModel)]
         having = {each: meant for each in holders if (meant := _meant(name, each))}

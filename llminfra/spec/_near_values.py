@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 
 # Fields of a crontab line: minute, hour, day of month, month, day of week.
 _CRONTAB_FIELDS = 5
@@ -16,6 +17,17 @@ def plain_letters(value: str) -> str:
     return "".join(mark for mark in split if not unicodedata.combining(mark))
 
 
+_ALIKE = 0.65
+"""Above it ``max_len`` is ``max_model_len``, below it are words with some letters in common."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was meant, upper case or lower; empty: none is near."""
+    folded = {each.casefold(): each for each in known}
+    close = get_close_matches(word.casefold(), folded, n=1, cutoff=_ALIKE)
+    return folded[close[0]] if close else ""
+
+
 def near_value(value: str, pattern: str) -> str:
     """The value as the pattern takes it, after the smallest of the usual slips is mended; empty: none was made.
 
@@ -23,7 +35,9 @@ def near_value(value: str, pattern: str) -> str:
         value: What the user wrote, which does not match.
         pattern: Regular expression of the field.
     """
-    return next((text for mend in _SLIPS if (text := mend(value.strip())) and re.search(pattern, text)), "")
+    mended = (mend(value.strip()) for mend in _SLIPS)
+    hosted = "ml" in pattern  # a bucket may be called ml.x, and nobody meant that
+    return next((text for text in mended if text and (hosted or text[:3] != "ml.") and re.search(pattern, text)), "")
 
 
 def _event_schedule(value: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from llminfra.spec._expectations import (
     enumerated,
     example_of,
     has_keys,
+    holds_objects,
     how_to_write,
     missing,
     noun,
@@ -27,7 +27,8 @@ from llminfra.spec._expectations import (
 )
 from llminfra.spec._field_docs import field_phrase
 from llminfra.spec._field_hints import fix_for_unknown
-from llminfra.spec._near_values import near_value
+from llminfra.spec._near_values import near_value, nearest
+from llminfra.spec._salvage import contradicting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +62,18 @@ def shape_diagnostics(
         diagnostic = _one(item, cls, base, data, origin)
         several = len(options(annotation_at(cls, item["loc"]))) > 1
         found.setdefault((diagnostic.path, "" if several else diagnostic.message), diagnostic)
-    return list(found.values())
+    misspelt = {f"{base}.{field}" for item in found.values() for field in meant_by(item)}
+    return [item for item in found.values() if not (item.code == MISSING and item.path in misspelt)]
+
+
+MISSING = "LLM_SPEC_3"
+_UNKNOWN = "LLM_SPEC_2"
+
+
+def meant_by(item: Diagnostic) -> tuple[str, ...]:
+    """The field that an unknown one is a slip of: that it is missing needs no finding of its own."""
+    found = re.fullmatch(r"did you mean '(\w+)'\?", item.fix) if item.code == _UNKNOWN else None
+    return (found[1],) if found else ()
 
 
 def _one(
@@ -82,8 +94,10 @@ def _one(
         fix = fix_for_unknown(name, known, owner, given)
     elif kind == "missing":
         code, message = "LLM_SPEC_3", missing(cls, field)
-        found, expected = "nothing", field_phrase(cls, field) or noun(annotation_at(cls, item["loc"]))
-        fix = f"add {assignment(field, example_of(cls, field) or sketch(annotation_at(cls, item['loc'])))}"
+        annotation = annotation_at(cls, item["loc"])
+        found, expected = "nothing", noun(annotation) if holds_objects(annotation) else ""
+        expected = expected or field_phrase(cls, field) or noun(annotation)
+        fix = f"add {assignment(field, example_of(cls, field) or sketch(annotation))}"
     elif _wants_secret(cls, field) and isinstance(value, str):
         code, message = "LLM_SEC_1", "a literal stands where a Secret reference belongs"
         found = "a literal string (not shown)"
@@ -112,8 +126,12 @@ def _one(
 
 def _path(cls: type[BaseModel], base: str, loc: Sequence[str]) -> str:
     """The spec path of a value, with entries of lists in brackets."""
-    keys = bool(loc) and has_keys(cls, loc[0])
-    return base + "".join(f"[{part}]" if part.isdecimal() and not keys else f".{part}" for part in loc)
+    return _below(base, loc, keys=bool(loc) and has_keys(cls, loc[0]))
+
+
+def _below(base: str, loc: Sequence[str], *, keys: bool) -> str:
+    places = (f"[{part}]" if part.isdecimal() and not keys else f".{part}" for part in loc)
+    return (base + "".join(places)).removeprefix(".")
 
 
 def _is_union_tag(part: int | str) -> bool:
@@ -124,8 +142,7 @@ def _together(item: ErrorDetails, cls: type[BaseModel], data: Mapping[str, Any])
     """Fields that contradict one another: only they are shown."""
     context = item.get("ctx") or {}
     message = item["msg"].removeprefix("Value error, ")
-    fields = context.get("fields") if item["type"] == REFUSED else None
-    fields = fields or [name for name in cls.model_fields if re.search(rf"\b{name}\b", message)]
+    fields = contradicting(cls, item)
     shown = [assignment(name, show(data[name])) for name in fields if name in data]
     either = enumerated(list(fields)) or cls.__name__
     found = ", ".join(shown) or (f"no {either}" if len(fields) > 1 else f"{cls.__name__} as it is")
@@ -157,7 +174,10 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object) 
         return f"{field} does not have the right form", expected, fix
     if kind == "literal_error" or kind.startswith("union_tag"):
         choices = str(context.get("expected_tags") or context.get("expected") or noun(annotation))
-        return f"{field} has no such choice", choices, _choose(field, value, choices)
+        problem = "wants an object, and this is a type" if isinstance(value, type) else "has no such choice"
+        return f"{field} {problem}", choices, _choose(field, value, choices)
+    if kind == "finite_number":
+        return f"{field} is no finite number", noun(annotation), f"set {field} to {noun(annotation)}"
     if kind in {"value_error", "assertion_error"}:
         fix = f"write it like {assignment(field, example)}" if example else f"correct {field}"
         return item["msg"].removeprefix("Value error, "), phrase or "a value as the message says", fix
@@ -168,7 +188,7 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object) 
         expected = f"{expected}, such as {example}"
     parts = _parts(cls, item)
     written = how_to_write(cls, field, annotation, value) if len(parts) == 1 else ""
-    fix = f"write {written}" if written else f"set {'.'.join(parts)} to {expected}"
+    fix = f"write {written}" if written else f"set {_below('', parts, keys=has_keys(cls, field))} to {expected}"
     return f"{field} has a value of the wrong type", expected, fix
 
 
@@ -182,10 +202,12 @@ def _parts(cls: type[BaseModel], item: ErrorDetails) -> list[str]:
 
 
 def _choose(field: str, value: object, choices: str) -> str:
+    if isinstance(value, type):
+        return f"write {assignment(field, f'{value.__name__}(…)')}: the object and not its type"
     known = re.findall(r"'([^']+)'", choices)
     given = value.get("kind") if isinstance(value, dict) else value
-    close = difflib.get_close_matches(str(given), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"set {field} to one of them"
+    close = nearest(str(given), known)
+    return f"did you mean {close!r}?" if close else f"set {field} to one of them"
 
 
 _BOUNDS = (
@@ -208,8 +230,13 @@ def show(value: object) -> str:
         text = f"{type(value).__name__}({f'name={name!r}, ' if isinstance(name, str) else ''}…)"
     elif isinstance(value, str | int | float | bool | list | tuple | dict) or value is None:
         text = as_written(value)
+    elif isinstance(value, type):
+        text = value.__name__
+    elif type(value).__str__ is object.__str__ and type(value).__repr__ is object.__repr__:
+        text = f"a {type(value).__name__}"  # anything else is an address in memory, another one each time
     else:
         text = f"{value!s}"
+    text = re.sub(r"<(\w+)\b.* at 0x[0-9a-f]+>", r"a \1", text)
     if _SECRET_SHAPES.search(text):
         return "a literal with the shape of a token (not shown)"
     return text if len(text) <= 120 else text[:117] + "…"

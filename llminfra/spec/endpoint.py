@@ -1,6 +1,6 @@
 """``Endpoint``: a model, served by an engine, somewhere."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -100,6 +100,11 @@ class Slo(Spec):
     """Typical answer length in tokens."""
 
 
+Task = Literal["generate", "embed", "rerank", "classify", "reward", "transcribe"]
+"""What callers ask of a model: texts, vectors, scores of pairs of texts, classes, rewards, or the words of a
+recording."""
+
+
 class Endpoint(Spec):
     """An OpenAI-compatible address for one model.
 
@@ -117,6 +122,9 @@ class Endpoint(Spec):
     """What serves it."""
     on: Target
     """Where it runs; moving a model is a change of this field alone."""
+    task: Task | None = None
+    """What it does; ``None``: what the model was made for, by its architecture (an encoder embeds, one with a head of
+    one label reranks, Whisper transcribes) and, for decoders, by its name (``Qwen3-Embedding``, ``Qwen3-Reranker``)."""
     replicas: Annotated[int, Field(ge=1)] | Autoscaling = 1
     """Copies of the model, fixed or scaled."""
     parallelism: Parallelism | None = None

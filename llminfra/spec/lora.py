@@ -12,7 +12,8 @@ from llminfra.spec.storage import ModelBucket
 class LoraAdapter(Spec):
     """A LoRA adapter in a bucket; callers choose it by ``model=<name>``.
 
-    Either ``key`` says where it lies, or ``id`` and ``revision`` say what is copied there from the Hub.
+    Either ``key`` says where it lies, or ``id`` and ``revision`` say what is copied there from the Hub. Adapters whose
+    keys begin with the same folder are mounted together, as one volume of Mountpoint for S3.
     """
 
     spec_section: ClassVar[str] = "adapters"

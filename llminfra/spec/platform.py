@@ -25,7 +25,7 @@ from llminfra.spec.waiver import Waiver
 Workload = TypeVar("Workload", bound=Endpoint | Gateway | AsyncEndpoint | BatchInference)
 
 
-class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their fields
+class Platform(Spec):
     """A platform becomes Terraform stacks: network, cluster, storage, platform (Helm) and serving (endpoints)."""
 
     spec_section: ClassVar[str] = "platforms"
@@ -106,6 +106,8 @@ class Platform(Spec):  # noqa: PLW1641  # pydantic hashes frozen models by their
             return NotImplemented
         mine, theirs = ({**item.__dict__, "endpoints": item.workloads} for item in (self, other))
         return mine == theirs
+
+    __hash__ = Spec.__hash__
 
     @property
     def needs_cluster(self) -> bool:

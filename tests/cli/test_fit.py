@@ -319,7 +319,7 @@ def test_the_list_says_where_more_than_one_instance_is_needed(run: Run) -> None:
     large = ("fit", "deepseek-ai/DeepSeek-V3", "--max-model-len", "8192")
     out = plain(run(*large).out)
     assert "2 × p5.48xlarge" in out
-    assert "instances joined by EFA, Parallelism(tensor=8, pipeline=2)" in out
+    assert "instances joined by EFA, TP 8 in each of PP 2" in out
     assert "2 × p5.48xlarge" not in run(*large, "--engine", "tgi").out
     rows = json.loads(run(*large, "--json").out)
     assert {row["nodes"] for row in rows if row["instance_type"] == "p5.48xlarge"} == {2}

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from llminfra.cli.plan_page.view import plan_view
-from llminfra.cli.work.specs import plan_specs
 from llminfra.loading.yaml_wording import in_yaml
+from llminfra.planning.specs import plan_specs
 from llminfra.rules import LooksAt, rules
 from llminfra.rules.plan_rules import plan_rules
 from tests.cli.run import Run

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.specs import GOOD
+from tests.helpers.tools import require_terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,6 +46,48 @@ def test_leaving_a_closed_pipe_is_an_error_without_noise():
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-"])
+@pytest.mark.parametrize(("spec", "code"), [("spec.py", 0), ("missing.py", 2)])
+def test_a_process_without_stdout_or_stderr_does_its_work(tmp_path: Path, closed: str, spec: str, code: int) -> None:
+    (tmp_path / "spec.py").write_text(GOOD, encoding="utf-8")
+    command = f"exec {sys.executable} -m llminfra plan {spec} {closed}"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["/bin/sh", "-c", command], check=False, cwd=tmp_path, env=env, capture_output=True)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+
+
+TEMPORARY = "-rehearsal-"
+
+
+@pytest.mark.terraform
+def test_a_terminated_rehearsal_ends_what_it_started_and_leaves_no_folder(tmp_path: Path) -> None:
+    """Pipelines end a job by SIGTERM to one process: a lone Terraform would go on, and its folder stay."""
+    require_terraform()
+    (tmp_path / "spec.py").write_text(GOOD, encoding="utf-8")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    started = subprocess.Popen(
+        [sys.executable, "-m", "llminfra", "rehearse", "spec.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not list(temporary.glob(f"*{TEMPORARY}*")):
+            assert started.poll() is None
+            time.sleep(0.02)
+        time.sleep(0.5)
+        started.terminate()
+        _, said = started.communicate(timeout=30)
+    finally:
+        started.kill()
+    assert (started.returncode, said) == (128 + signal.SIGTERM, "llminfra: interrupted\n")
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="how Node.js is seen to run")

@@ -62,7 +62,25 @@ def test_check_reports_and_leaves_nothing_behind(workdir: Path, call: Call) -> N
     assert done.returncode == 0
     document = json.loads(done.stdout)
     assert document["rules_run"] > 20
+    assert document["ok"] is True
     assert sorted(item.name for item in workdir.iterdir()) == ["spec.py"]
+
+
+@pytest.mark.parametrize("command", ["plan", "synth", "check", "rehearse", "report"])
+def test_every_command_on_a_spec_tells_a_failed_one_alike(workdir: Path, call: Call, command: str) -> None:
+    (workdir / "bad.py").write_text("from llminfra import Platform\nPlatform(name='x', reigon='y')\n", encoding="utf-8")
+    done = call(command, "bad.py", "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["ok"]) == (1, False)
+    assert [item["code"] for item in document["diagnostics"]] == ["LLM_SPEC_2"]
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("info", 1), ("error", 0)])
+def test_ok_of_a_check_is_its_exit_code(workdir: Path, call: Call, fail_on: str, code: int) -> None:
+    done = call("check", "spec.py", "--rules-only", "--json", "--fail-on", fail_on)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["ok"]) == (code, code == 0)
+    assert isinstance(document["diagnostics"], list)
 
 
 def test_check_for_people_and_as_a_file_agree(workdir: Path, call: Call) -> None:
@@ -94,6 +112,7 @@ def test_rehearse_validates_with_the_real_terraform(workdir: Path, call: Call) -
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert document["ok"] is True
+    assert isinstance(document["diagnostics"], list)
     assert [step["name"] for step in document["stacks"][0]["steps"]][:2] == ["init", "validate"]
     people = call("rehearse", "spec.py", "--validate-only", "--stack", "good-network")
     assert people.returncode == 0

@@ -195,7 +195,7 @@ def test_two_platforms_do_not_create_one_bucket(tmp_path: Path) -> None:
     assert "acme-weights-us-west-2" in found.fix
     assert not load_all([spec(tmp_path, text.format("there"))]).diagnostics
     unnamed = text.format("bucket").replace("name='two'", "name='Two!'")
-    assert [item.code for item in load_all([spec(tmp_path, unnamed)]).diagnostics] == ["LLM_SPEC_1"]
+    assert [item.code for item in load_all([spec(tmp_path, unnamed)]).diagnostics] == ["LLM_SPEC_1", "LLM_SPEC_4"]
 
 
 def test_a_mistyped_import_is_corrected(tmp_path: Path) -> None:
@@ -268,3 +268,33 @@ def test_defaults_have_no_line_of_their_own(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path / "spec.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["None", "None", "2"]
+
+
+def test_a_module_that_lies_above_the_spec_is_told_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "teams" / "chat").mkdir(parents=True)
+    file = spec(tmp_path / "teams" / "chat", "from shared.pools import l4\n")
+    (found,) = load(file).diagnostics
+    assert found.fix == f"it lies in {tmp_path}: run llminfra there, or set PYTHONPATH={tmp_path}"
+
+
+def test_a_misspelt_neighbour_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pools.py").write_text("", encoding="utf-8")
+    (found,) = load(spec(tmp_path, "import pool\n")).diagnostics
+    assert found.fix == "did you mean pools?"
+
+
+def test_a_variable_that_is_not_set_is_told_at_the_users_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # `<frozen os>` would be a file of the folder
+    monkeypatch.delenv("ACME_STAGE", raising=False)
+    file = spec(tmp_path, "import os\n\nstage = os.environ['ACME_STAGE']\n")
+    (found,) = load(file).diagnostics
+    assert (found.file, found.line) == (str(file), 3)
+    assert found.fix == "set the environment variable ACME_STAGE, or give a default: os.environ.get('ACME_STAGE', …)"
+
+
+def test_a_platform_that_is_built_in_main_is_told(tmp_path: Path) -> None:
+    text = "from llminfra import Platform\nif __name__ == '__main__':\n    Platform(name='x', region='us-east-1')\n"
+    (found,) = load(spec(tmp_path, text)).diagnostics
+    assert found.code == "LLM_SPEC_7"
+    assert "__main__" in found.fix

@@ -199,7 +199,7 @@ ENDPOINT = "endpoints:\n  chat: {model: {id: Qwen/Qwen3-8B}, engine: vllm, on: g
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("regoin: us\n", [("LLM_SPEC_3", "region", 1), ("LLM_SPEC_3", "name", 1), ("LLM_SPEC_2", "regoin", 1)]),
+        ("regoin: us\n", [("LLM_SPEC_3", "name", 1), ("LLM_SPEC_2", "regoin", 1)]),
         (
             BASE + "pools:\n  gpu:\n    instance_types: [g6.xlarge]\n    effa: true\n",
             [("LLM_SPEC_2", "pools.gpu.effa", 6)],

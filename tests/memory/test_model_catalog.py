@@ -9,7 +9,18 @@ from llminfra.catalog.gpus import find_gpu, gpus
 from llminfra.catalog.models import ModelConfigError, ModelFacts, catalog_config, known_models, load_model, suggest
 from llminfra.planning.memory import FitCase, fit_case
 
-KEYS = {"config", "same_as", "changes", "quantization_config", "source", "revision", "gated", "verified"}
+KEYS = {
+    "config",
+    "same_as",
+    "changes",
+    "quantization_config",
+    "source",
+    "revision",
+    "gated",
+    "verified",
+    "max_seq_length",
+    "safetensors",
+}
 
 
 def test_every_model_loads_and_has_the_shapes_that_memory_needs():
@@ -38,6 +49,8 @@ def test_every_entry_says_where_it_was_read_or_that_it_was_not():
                 "revision",
                 "gated",
                 "verified",
+                "max_seq_length",
+                "safetensors",
             }
 
 

@@ -83,7 +83,9 @@ def test_figures_are_finite_for_every_model_at_the_edges_of_loads() -> None:
             first = found.first_token
             parts = (first.request_s, first.prefill_s, first.step_s, first.behind_s, first.queued_s)
             assert all(math.isfinite(part) and part >= 0 for part in parts), (name, device.name, load, parts)
-            figures = (found.ttft_ms, found.tpot_ms, found.prefill_ms, found.requests_per_s)
+            # An answer that comes whole has no further tokens.
+            each = found.input_tokens_per_s if found.whole else found.tpot_ms
+            figures = (found.ttft_ms, each, found.prefill_ms, found.requests_per_s)
             assert all(math.isfinite(figure) and figure > 0 for figure in figures), (name, device.name, load, figures)
             assert worst <= found.ttft_worst_ms < math.inf, (name, device.name, load)
             worst = found.ttft_worst_ms

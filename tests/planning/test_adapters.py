@@ -61,8 +61,8 @@ def test_vllm_gets_static_adapters_and_the_next_rank_of_its_list() -> None:
         "--max-cpu-loras=2",
         "--max-lora-rank=32",
         "--lora-modules",
-        "sql=/mnt/adapters/sql",
-        "legal=/mnt/adapters/legal",
+        "sql=/mnt/adapters/acme-weights/adapters/sql",
+        f"legal=/mnt/adapters/acme-weights/models/acme/legal/{COMMIT}",
     )
     assert args[start + 7].startswith("--"), "another flag ends the list of modules"
 
@@ -74,8 +74,8 @@ def test_sglang_gets_its_own_flags() -> None:
         "--max-loras-per-batch=2",
         "--max-lora-rank=20",
         "--lora-paths",
-        "sql=/mnt/adapters/sql",
-        "legal=/mnt/adapters/legal",
+        "sql=/mnt/adapters/acme-weights/adapters/sql",
+        f"legal=/mnt/adapters/acme-weights/models/acme/legal/{COMMIT}",
     )
 
 
@@ -102,15 +102,61 @@ def test_adapters_take_memory_from_the_cache() -> None:
     assert without - three == pytest.approx(3 * (without - one), rel=0.05)
 
 
-def test_each_adapter_is_mounted_from_its_prefix() -> None:
-    planned = plan(SQL, LEGAL)
-    volumes = llm_server_values(planned.endpoints[0], planned, None, None).to_values()["volumes"]
-    assert [(item["name"], item["mountPath"], item["bucket"], item["prefix"]) for item in volumes] == [
-        ("adapter-sql", "/mnt/adapters/sql", "acme-weights", "adapters/sql/"),
-        ("adapter-legal", "/mnt/adapters/legal", "acme-weights", f"models/acme/legal/{COMMIT}/"),
+def volumes(planned: Plan) -> list[tuple[str, str, str]]:
+    """Bucket, prefix and mount path of every volume."""
+    found = llm_server_values(planned.endpoints[0], planned, None, None).to_values()["volumes"]
+    assert len({item["name"] for item in found}) == len(found)
+    return [(item["bucket"], item["prefix"], item["mountPath"]) for item in found]
+
+
+def lies(name: str, key: str, bucket: ModelBucket = BUCKET) -> LoraAdapter:
+    return LoraAdapter(name=name, bucket=bucket, key=key, rank=8)
+
+
+def test_adapters_that_begin_with_the_same_folder_are_one_volume() -> None:
+    planned = plan(SQL, LEGAL, lies("tone", "adapters/tone/v3"))
+    assert volumes(planned) == [
+        ("acme-weights", "adapters/", "/mnt/adapters/acme-weights/adapters"),
+        ("acme-weights", f"models/acme/legal/{COMMIT}/", f"/mnt/adapters/acme-weights/models/acme/legal/{COMMIT}"),
     ]
     assert needs_of(planned).mountpoint_csi
     assert not needs_of(plan()).mountpoint_csi
+
+
+def test_twenty_adapters_are_one_volume_where_each_is_found() -> None:
+    planned = plan(*(lies(f"a{number}", f"adapters/team/a{number}") for number in range(20)))
+    ((_, prefix, mount),) = volumes(planned)
+    assert prefix == "adapters/team/"
+    told = [item for item in planned.endpoints[0].invocation.args if item.startswith("a")]
+    assert told == [f"a{number}={mount}/a{number}" for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "prefixes"),
+    [
+        (["sql"], ["sql/"]),
+        (["sql", "legal"], ["sql/", "legal/"]),  # never a whole bucket
+        (["sql", "sql/v2"], ["sql/"]),
+        (["sql", "sql"], ["sql/"]),
+        (["a/sql", "ab/sql"], ["a/sql/", "ab/sql/"]),
+        (["a/b/sql", "a/bc/sql"], ["a/"]),
+    ],
+)
+def test_what_is_mounted_is_what_keys_have_in_common(keys, prefixes) -> None:
+    planned = plan(*(lies(f"a{number}", key) for number, key in enumerate(keys)))
+    assert [prefix for _, prefix, _ in volumes(planned)] == prefixes
+    for item, key in zip(planned.endpoints[0].adapters, keys, strict=True):
+        assert item.path == f"/mnt/adapters/acme-weights/{key}"
+
+
+def test_a_volume_has_another_name_when_it_mounts_something_else() -> None:
+    def name(*adapters: LoraAdapter) -> str:
+        planned = plan(*adapters)
+        (volume,) = llm_server_values(planned.endpoints[0], planned, None, None).to_values()["volumes"]
+        return volume["name"]
+
+    assert name(SQL) != name(SQL, lies("tone", "adapters/tone"))
+    assert name(SQL, lies("tone", "adapters/tone")) == name(SQL, lies("other", "adapters/other"))
 
 
 def test_only_adapters_of_the_hub_are_copied_and_only_where_it_is_reached() -> None:
@@ -130,11 +176,33 @@ def test_the_role_reads_each_adapter_and_the_job_comes_first(tmp_path) -> None:
     stack = json.loads((tmp_path / "out/stacks/p-serving/cdk.tf.json").read_text())
     text = json.dumps(stack["data"]["aws_iam_policy_document"])
     assert "/adapters/sql/*" in text
+    assert "/adapters/*" not in text
     assert f"/models/acme/legal/{COMMIT}/*" in text
     releases = stack["resource"]["helm_release"]
     jobs = [name for name in releases if name.startswith("copy-adapter-")]
     assert len(jobs) == 1
     assert f"helm_release.{jobs[0]}" in releases["chat"]["depends_on"]
+
+
+def test_the_role_reads_no_other_adapters_of_the_folder(tmp_path) -> None:
+    compile_platforms([plan(SQL, lies("tone", "adapters/team/tone"))], tmp_path / "out")
+    stack = json.loads((tmp_path / "out/stacks/p-serving/cdk.tf.json").read_text())
+    (document,) = (
+        item
+        for name, item in stack["data"]["aws_iam_policy_document"].items()
+        if any(each.get("sid") == "ReadAdapters" for each in item.get("statement", ()))
+    )
+    read, listed, *_ = document["statement"]
+    keys = [each.partition("}/")[2] for each in read["resources"]]
+    assert keys == ["adapters/sql", "adapters/team", "adapters/team/tone", "adapters/sql/*", "adapters/team/tone/*"]
+    assert listed["condition"][0]["values"] == ["adapters", "adapters/*"]
+
+
+def test_a_bucket_with_dots_in_its_name_has_a_policy_of_a_valid_name(tmp_path) -> None:
+    dotted = ModelBucket(name="acme.weights")
+    compile_platforms([plan(lies("sql", "adapters/sql", dotted), bucket=dotted)], tmp_path / "out")
+    stack = json.loads((tmp_path / "out/stacks/p-serving/cdk.tf.json").read_text())
+    assert not [name for name in stack["data"]["aws_iam_policy_document"] if "." in name]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,20 @@ import json
 
 import pytest
 
-from llminfra import TGI, VLLM, Diagnostic, Endpoint, GpuPool, Model, Parallelism, Platform, SGLang, SpecError
+from llminfra import (
+    TGI,
+    VLLM,
+    Diagnostic,
+    Endpoint,
+    GpuPool,
+    LoraAdapter,
+    Model,
+    ModelBucket,
+    Parallelism,
+    Platform,
+    SGLang,
+    SpecError,
+)
 from llminfra.engines.given import given_options, json_value, last, switched_on
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
@@ -282,3 +295,11 @@ def test_the_type_of_states_is_counted() -> None:
     assert "LLM_FIT_47" not in {item.code for item in told(hybrid, half, H100)}
     tokens = [planned(hybrid, engine, H100).endpoints[0].fit.block_size for engine in (own, half)]
     assert tokens[1] < tokens[0]
+
+
+def test_another_model_hides_nothing_else_that_is_wrong() -> None:
+    options = ('--hf-overrides={"num_hidden_layers":2}', "--bogus")
+    engine = vllm(*options, max_model_len=999_999, max_num_batched_tokens=1)
+    adapters = [LoraAdapter(name="a", bucket=ModelBucket(name="acme-elsewhere"), key="a", rank=8)] * 2
+    found = {item.code for item in told("Qwen/Qwen3-8B", engine, adapters=adapters)}
+    assert {"LLM_FIT_46", "LLM_FIT_4", "LLM_FIT_43", "LLM_FIT_7", "LLM_FIT_40", "LLM_REF_2"} <= found

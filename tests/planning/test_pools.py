@@ -149,3 +149,22 @@ def test_controllers_have_nodes_that_boot(nodes: SystemNodes, code: str) -> None
     findings = Findings()
     plan_cluster(platform, findings, DAY)
     assert [item.code for item in findings.items] == [code]
+
+
+@pytest.mark.parametrize(
+    ("name", "gpu", "expected"),
+    [
+        ("p5.47xlarge", True, "p5.4"),
+        ("zz9.metal", True, "a size of g4dn, "),
+        ("zz9.metal", False, "a size of c5, "),
+        ("m7i.xlrge", False, "m7i.xlarge"),
+    ],
+)
+def test_what_there_is_is_told_of_a_name_that_is_near_to_none(name: str, gpu: bool, expected: str) -> None:
+    told = instances.like(name, gpu=gpu)
+    assert told.startswith(expected)
+    assert "g4dn.metal" not in told
+
+
+def test_hosted_families_are_told_as_their_service_names_them() -> None:
+    assert instances.like("zz9.metal", gpu=True, hosted=True).startswith("a size of ml.g4dn, ml.g5, ")

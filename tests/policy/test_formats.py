@@ -110,7 +110,7 @@ def test_junit_of_a_clean_check_has_a_passed_case() -> None:
 def test_any_text_survives_every_format(message: str, found: str) -> None:
     given = report(finding(message=message or "x", found=found))
     assert ET.fromstring(to_junit(given)).find(".//failure") is not None
-    assert json.loads(to_json(given))["findings"][0]["found"] == found
+    assert json.loads(to_json(given, None))["findings"][0]["found"] == found
     json.loads(to_sarif(given))
     assert to_github(given).count("\n") == 2
 
@@ -126,7 +126,7 @@ def test_github_is_silent_about_what_is_accepted() -> None:
 
 
 def test_json_is_the_whole_report() -> None:
-    document = json.loads(to_json(FULL))
+    document = json.loads(to_json(FULL, Severity.WARNING))
     assert document["counts"] == {"error": 2, "warning": 1, "info": 1, "waived": 1, "baseline": 1}
     assert document["not_run"] == ["checkov: it is not installed"]
     accepted = next(item["accepted"] for item in document["findings"] if item["status"] == "waived")

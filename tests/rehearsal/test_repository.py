@@ -14,14 +14,22 @@ from llminfra.rehearsal import rehearse
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SPECS = sorted([*(_ROOT / "stacks").glob("*.py"), *(_ROOT / "examples").glob("*/spec.*")])
-# These have the resources of quickstart and one Helm release more: Terraform reads them, and does the cycle with that.
-_READ = frozenset({"custom-server", "sglang", "tensorrt-llm", "tgi", "yaml-spec"})
+# What an endpoint adds: its server and the copy of its weights, their roles, and its contract.
+_ENDPOINT = Counter(
+    helm_release=2, aws_eks_pod_identity_association=2, aws_iam_role=2, aws_iam_role_policy=2, aws_ssm_parameter=1
+)
+# These have the resources of quickstart and some of the same kinds more: Terraform reads them, and does the cycle with
+# that.
+_READ = {
+    **{name: Counter(helm_release=1) for name in ("custom-server", "sglang", "tensorrt-llm", "tgi", "yaml-spec")},
+    "embeddings": Counter(helm_release=1) + _ENDPOINT + _ENDPOINT,
+}
 _MAIN = "import sys; from llminfra.cli.main import main; sys.exit(main())"
 
 
 def test_there_are_platforms_to_rehearse() -> None:
     assert {path.name for path in _SPECS} >= {"prod.py", "spec.py", "spec.yaml"}
-    assert {path.parent.name for path in _SPECS} >= _READ
+    assert {path.parent.name for path in _SPECS} >= set(_READ)
 
 
 def _synth(spec: Path, out: Path) -> Path:
@@ -48,7 +56,7 @@ def test_platform_applies_idempotently_and_leaves_nothing(tmp_path: Path, spec: 
         assert all(step.ok for stack in report.stacks for step in stack.steps)
         assert {step.name for stack in report.stacks for step in stack.steps} == {"init", "validate"}
         rehearsed = _synth(_ROOT / "examples" / "quickstart" / "spec.py", tmp_path / "quickstart")
-        assert _resources(out) == _resources(rehearsed) + Counter(helm_release=1)
+        assert _resources(out) == _resources(rehearsed) + _READ[spec.parent.name]
         return
     for stack in report.stacks:
         steps = {step.name: step for step in stack.steps}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llminfra import Secret
+from llminfra import VLLM, Model, Secret
 from llminfra.planning.endpoints.contract import contract, gateway_parameter_name, parameter_name
 from scripts import targets_page
 from tests.serving_targets.platforms import TARGETS, endpoint, plan
@@ -34,8 +34,8 @@ def client() -> ModuleType:
 class Services:
     """What a boto3 session hands out: a parameter, a secret, a bucket and SageMaker, all in memory."""
 
-    def __init__(self, value: str, *, fails: bool = False) -> None:
-        self.value, self.fails = value, fails
+    def __init__(self, value: str, *, fails: bool = False, answer: bytes = ANSWER) -> None:
+        self.value, self.fails, self.answer = value, fails, answer
         self.objects: dict[str, bytes] = {}
         self.called: list[tuple[str, Any]] = []
         missing = type("NoSuchKey", (Exception,), {})
@@ -70,7 +70,7 @@ class Services:
 
     def _invoke(self, **call: Any) -> Any:
         self.called.append((call["EndpointName"], json.loads(call["Body"])))
-        return {"Body": io.BytesIO(ANSWER)}
+        return {"Body": io.BytesIO(self.answer)}
 
     def _invoke_async(self, **call: str) -> Any:
         self.called.append((call["EndpointName"], json.loads(self.objects[call["InputLocation"]])))
@@ -79,15 +79,15 @@ class Services:
             "FailureLocation": "s3://acme-answers/chat-failed/1.out",
         }
         self.objects[places["FailureLocation" if self.fails else "OutputLocation"]] = (
-            b"no memory" if self.fails else ANSWER
+            b"no memory" if self.fails else self.answer
         )
         return places
 
 
-def _services(name: str, **changes: Any) -> Services:
-    planned = plan(endpoint(TARGETS[name], api_key=Secret(name="acme/key")))
+def _services(name: str, *, fails: bool = False, answer: bytes = ANSWER, **changes: Any) -> Services:
+    planned = plan(endpoint(TARGETS[name], api_key=Secret(name="acme/key"), **changes))
     item = [*planned.endpoints, *planned.ec2, *planned.sagemaker][0]
-    return Services(contract(item, planned).as_json(), **changes)
+    return Services(contract(item, planned).as_json(), fails=fails, answer=answer)
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
@@ -110,6 +110,47 @@ def test_one_client_for_every_target(name: str, client: ModuleType, monkeypatch:
         assert services.called == [
             ("acme-chat", {"model": "Qwen/Qwen3-8B", "messages": [{"role": "user", "content": "6 × 7?"}]})
         ]
+
+
+VECTORS = json.dumps({"data": [{"index": 1, "embedding": [2.0]}, {"index": 0, "embedding": [1.0]}]}).encode()
+SCORES = json.dumps({"results": [{"index": 0, "relevance_score": 0.1}, {"index": 1, "relevance_score": 0.9}]}).encode()
+
+
+def _answering(client: ModuleType, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> list[Any]:
+    sent: list[Any] = []
+
+    def urlopen(request: Any, timeout: float) -> Any:
+        sent.append(request)
+        return io.BytesIO(answer)
+
+    monkeypatch.setattr(client.urllib.request, "urlopen", urlopen)
+    return sent
+
+
+@pytest.mark.parametrize("target", ["eks", "ec2"])
+def test_vectors_and_ranks_are_asked_for_on_the_path_of_the_contract(
+    target: str, client: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = _services(target, model=Model(id="Qwen/Qwen3-Embedding-4B"), engine=VLLM(max_model_len=8192))
+    found = client.read_contract(embedder, "acme", "chat")
+    sent = _answering(client, monkeypatch, VECTORS)
+    assert client.embed(embedder, found, ["a", "b"]) == [[1.0], [2.0]]
+    assert sent[0].full_url == found["address"] + "/embeddings"
+    assert json.loads(sent[0].data) == {"model": "Qwen/Qwen3-Embedding-4B", "input": ["a", "b"]}
+
+    ranker = _services(target, model=Model(id="BAAI/bge-reranker-v2-m3"), engine=VLLM(max_model_len=8192))
+    found = client.read_contract(ranker, "acme", "chat")
+    sent = _answering(client, monkeypatch, SCORES)
+    assert client.rerank(ranker, found, "q", ["a", "b"]) == [(1, 0.9), (0, 0.1)]
+    assert sent[0].full_url == found["address"] + "/rerank"
+
+
+def test_sagemaker_takes_the_same_body_for_vectors(client: ModuleType) -> None:
+    services = _services(
+        "sagemaker", model=Model(id="Qwen/Qwen3-Embedding-4B"), engine=VLLM(max_model_len=8192), answer=VECTORS
+    )
+    assert client.embed(services, client.read_contract(services, "acme", "chat"), ["a", "b"]) == [[1.0], [2.0]]
+    assert services.called == [("acme-chat", {"model": "Qwen/Qwen3-Embedding-4B", "input": ["a", "b"]})]
 
 
 def test_a_failed_asynchronous_request_is_an_error(client: ModuleType) -> None:

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,21 +7,50 @@ from pathlib import Path
 import pytest
 
 from llminfra.diagnostics import UsageError
+from llminfra.loading.load import load
 from llminfra.starter import write_starter
 
 
-def test_new_repository_plans_and_its_tests_pass(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("yaml", "spec"), [(False, "spec.py"), (True, "spec.yaml")])
+def test_new_repository_plans_and_its_tests_pass(tmp_path: Path, *, yaml: bool, spec: str) -> None:
     folder = tmp_path / "acme-chat"
-    written = {str(path.relative_to(folder)) for path in write_starter(folder)}
-    assert {"spec.py", "cdktf.json", ".gitignore", ".github/workflows/platform.yml", "README.md"} <= written
-    assert "@" not in (folder / "spec.py").read_text(encoding="utf-8")
-    run = [sys.executable, "-m", "llminfra", "plan", "spec.py"]
+    written = {str(path.relative_to(folder)) for path in write_starter(folder, yaml=yaml)}
+    assert {spec, "cdktf.json", ".gitignore", ".github/workflows/platform.yml", "README.md"} <= written
+    assert len({"spec.py", "spec.yaml"} & written) == 1
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in written}
+    assert not [name for name, text in texts.items() if re.search(r"@(name|spec|yaml|version)@", text)]
+    told = {found for text in texts.values() for found in re.findall(r"(?<!test_)\bspec\.(?:py|yaml)", text)}
+    assert told == {spec}
+    assert ("llminfra schema" in texts["Makefile"]) is yaml
+    run = [sys.executable, "-m", "llminfra", "plan", spec]
     planned = subprocess.run(run, check=False, capture_output=True, text=True, cwd=folder)
     assert planned.returncode == 0, planned.stderr
     assert "acme-chat" in planned.stdout
     test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
     done = subprocess.run(test, check=False, capture_output=True, text=True, cwd=folder, env=dict(os.environ))
     assert done.returncode == 0, done.stdout
+
+
+def test_both_kinds_of_spec_declare_the_same(tmp_path: Path) -> None:
+    write_starter(tmp_path / "one", "acme")
+    write_starter(tmp_path / "two", "acme", yaml=True)
+    (python,) = load(tmp_path / "one" / "spec.py").platforms
+    (yaml,) = load(tmp_path / "two" / "spec.yaml").platforms
+    assert python == yaml
+
+
+def test_a_repository_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_text
+
+    def interrupted(path: Path, text: str, **options: str) -> int:
+        if path.name == "spec.py":
+            raise KeyboardInterrupt
+        return write(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_starter(tmp_path / "acme")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from llminfra.catalog.models.mixers import (
     NgramMemory,
 )
 from llminfra.catalog.models.quantization import QuantFacts
+from llminfra.catalog.models.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,7 +139,12 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
         lookup_params: Table of n-grams that tokens look up, in host memory unless an engine is told otherwise.
         lookup_bytes: Bytes of one of its values when it is not the dtype's, else 0.
         ssm_state_bytes: Bytes of one element of the recurrent state when the config fixes its dtype, else 0.
-        generative: False for embedding and reward models, which have no head and no sampler.
+        head_fp32: Parameters of a classifier's head, which engines keep in 32 bit.
+        task: What the checkpoint was made for.
+        safetensors: False where the repository has its weights in another format alone.
+        code: Repository with code that engines run to read its configuration; None where they have that themselves.
+        generative: False where the answer is no text: embedders, rerankers, classifiers and reward models have neither
+            head nor sampler.
         encoders: Vision and audio towers.
         quantization: What the checkpoint quantizes, None when it is plain.
         gated: Whether the Hub asks for a token and accepted terms; None when not known.
@@ -167,6 +173,10 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     lookup_params: int = 0
     lookup_bytes: float = 0.0
     ssm_state_bytes: int = 0
+    head_fp32: int = 0
+    task: Task = "generate"
+    code: str | None = None
+    safetensors: bool = True
     generative: bool = True
     encoders: tuple[EncoderFacts, ...] = ()
     quantization: QuantFacts | None = None
@@ -229,6 +239,16 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     def uses_mla(self) -> bool:
         """Whether the cache holds latent vectors."""
         return any(isinstance(item, Mla) for item in self.attentions)
+
+    @property
+    def encoder_only(self) -> bool:
+        """Whether every layer sees the whole input, so that nothing is kept for later tokens."""
+        return bool(self.attentions) and not any(isinstance(item, Mla) or item.causal for item in self.attentions)
+
+    @property
+    def hears(self) -> bool:
+        """Whether a decoder attends to what an encoder made of the whole input (Whisper)."""
+        return any(isinstance(item, Attention) and item.cross for item in self.attentions) and self.task == "transcribe"
 
     @property
     def is_moe(self) -> bool:

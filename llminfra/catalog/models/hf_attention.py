@@ -159,8 +159,16 @@ def read_attention(text: ConfigReader, *, window: int | None = None, **changes: 
         "qkv_bias": _qkv_bias(text),
         "out_bias": text.model_type in _ALL_BIAS_TYPES or text.model_type == "gpt_oss",
         "qk_norm": _qk_norm(text),
+        "causal": text.values.get("is_causal") is not False and not _sees_ahead(text),
     }
     return Attention(**(values | changes))
+
+
+def _sees_ahead(text: ConfigReader) -> bool:
+    """Whether every token sees those after it; Gemma 4 says ``vision`` where only the tokens of an image do."""
+    if text.get("use_bidirectional_attention") in ("vision", "all"):
+        return bool(text.get("use_bidirectional_attention") == "all")
+    return text.flag("use_bidirectional_attention")
 
 
 def read_mla(text: ConfigReader) -> Mla:

@@ -8,6 +8,13 @@ from typing import Any
 from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.hf_attention import GLM_NEXT_TYPES
+from llminfra.catalog.models.hf_bert_families import (
+    ENCODER_TYPES,
+    embed_norms,
+    head_params,
+    position_rows,
+    token_type_params,
+)
 from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, engram_table
 from llminfra.catalog.models.hf_encoders import encoders_from
 from llminfra.catalog.models.hf_gaps import check_layer_lists, gaps
@@ -15,11 +22,10 @@ from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
 from llminfra.catalog.models.hf_quantization import read_quantization
 from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, gated_residual, lookup_table
 from llminfra.catalog.models.hf_rope import rope_from
+from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, text_positions
+from llminfra.catalog.models.tasks import code_of, task_of
 
 _TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")
-# Served as poolers although the config names a causal model; engines then drop the head.
-_EMBEDDING_NAMES = ("embedding", "-embed-", "reranker", "reward")
-_EMBEDDING_ARCHITECTURES = ("ForSequenceClassification", "ForRewardModel", "EmbeddingModel", "ForTokenClassification")
 
 
 def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFacts:
@@ -41,6 +47,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
     architectures = config.get("architectures") or text.values.get("architectures") or []
     architecture = str(architectures[0]) if architectures else ""
     rope_tables, longest = rope_from(text, layers)
+    task = task_of(config, architecture=architecture, model_id=model_id)
     quant, doubt = read_quantization(top, text)
     table = engram_table(text) if text.model_type in DEEPSEEK41_TYPES else lookup_table(text)
     return ModelFacts(
@@ -64,10 +71,10 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         lookup_params=table[0],
         lookup_bytes=table[1],
         ssm_state_bytes=_ssm_bytes(text),
-        generative=not (
-            any(mark in architecture for mark in _EMBEDDING_ARCHITECTURES)
-            or any(mark in model_id.lower() for mark in _EMBEDDING_NAMES)
-        ),
+        head_fp32=head_params(text, config, architecture),
+        task=task,
+        code=code_of(config, model_id),
+        generative=task in {"generate", "transcribe"},
         encoders=encoders_from(top, hidden),
         quantization=quant,
         notes=(*notes, *doubt),
@@ -147,13 +154,15 @@ def _learned_positions(text: ConfigReader) -> int:
         return text.integer("max_position_embeddings") + 2
     if text.model_type in {"gpt2", "gpt_bigcode"}:
         return text.integer("n_positions", default=1024)
-    return 0
+    return text_positions(text) if text.model_type == WHISPER_TYPE else position_rows(text)
 
 
 def _embed_norms(text: ConfigReader) -> int:
     if text.model_type in QWEN4_TYPES:
         return 0  # The norm of the last mixer, which `_extra_params` counts.
-    return 2 if text.model_type == "bloom" else 1
+    if text.model_type in ENCODER_TYPES:
+        return embed_norms(text)
+    return 2 if text.model_type in {"bloom", WHISPER_TYPE} else 1
 
 
 def _embedding_dim(text: ConfigReader, hidden: int) -> int | None:
@@ -172,6 +181,7 @@ def _per_layer_vocab(text: ConfigReader) -> int:
 def _extra_params(text: ConfigReader, hidden: int) -> int:
     width = text.integer("hidden_size_per_layer_input", default=0)
     total = gated_residual(text, injects=False) if text.model_type in QWEN4_TYPES else 0
+    total += token_type_params(text, hidden)
     if width:
         layers = text.integer("num_hidden_layers")
         total += layers * width * hidden + width

@@ -14,6 +14,7 @@ from llminfra.catalog.models.hf_audio import audio_tower, block_params
 from llminfra.catalog.models.hf_ernie_vl import ernie_vl_tower
 from llminfra.catalog.models.hf_gemma4_towers import gemma4, gemma4_unified
 from llminfra.catalog.models.hf_muse import muse_tower
+from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, whisper_tower
 
 GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)
 """MobileNet-v5 and the audio conformer of Gemma 3n, unsharded: the published total less the decoder's parameters."""
@@ -24,6 +25,8 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
     if top.sub("thinker_config") is not None:
         inner = top.sub("thinker_config")
         return encoders_from(inner, text_hidden) if inner is not None else ()
+    if top.model_type == WHISPER_TYPE:
+        return (whisper_tower(top),)
     found = []
     vision = top.sub("vision_config", "vit_config", "vision_tower_config")
     if top.model_type == "gemma3n":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.hf_attention import KV_HEAD_KEYS
+from llminfra.catalog.models.hf_bert_families import ENCODER_TYPES
 from llminfra.catalog.models.hf_feed_forward import INTERMEDIATE_KEYS
 from llminfra.catalog.models.hf_layers import BUILT_TYPES
 from llminfra.catalog.models.hf_rope import ASSUMED_CONTEXT, CONTEXT_KEYS
+from llminfra.catalog.models.hf_whisper import WHISPER_KEYS, WHISPER_TYPE
 
 # Types of softmax attention in every layer whose code was read: those of the catalog, and those whose biases, norms and
 # feed-forward blocks are told apart in hf_attention.py and hf_feed_forward.py.
@@ -29,7 +31,7 @@ _WITHOUT_KV_KEY = frozenset(
     {"baichuan", "bloom", "chatglm", "codegen", "dbrx", "deepseek", "falcon", "RefinedWeb", "RefinedWebModel", "gpt2",
      "gpt_bigcode", "gpt_neo", "gpt_neox", "gptj", "internlm", "mpt", "nemotron-nas", "openelm", "opt", "phi-msft",
      "qwen"}
-)  # fmt: skip
+) | ENCODER_TYPES  # fmt: skip
 # Llama's successors take as many key-value heads as heads where the config says none: the class sets it so
 # (``if num_key_value_heads is None``, transformers).
 _HEADS_BY_DEFAULT = frozenset({"internlm2", "orion", "Yi", "phi3_v", "persimmon", "deci"})
@@ -84,12 +86,13 @@ def gaps(top: ConfigReader, text: ConfigReader) -> tuple[str, ...]:
     """
     notes = []
     kind = text.model_type
+    main = WHISPER_KEYS if kind == WHISPER_TYPE else _MAIN_KEYS
     if kind not in _READ_TYPES:
         notes.append(_unread(text))
         if not (top.has("tie_word_embeddings") or text.has("tie_word_embeddings")):
             notes.append("tie_word_embeddings is not stated: true, as in every config class of transformers")
     taken = []
-    for keys in _MAIN_KEYS:
+    for keys in main:
         if text.states_any(*keys):
             continue
         default = next((text.defaults[key] for key in keys if text.defaults.get(key) is not None), None)

@@ -9,6 +9,13 @@ from msgspec.structs import replace
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Layer
 from llminfra.catalog.models.hf_attention import MOST_LAYERS
+from llminfra.catalog.models.hf_bert_families import (
+    BERT_TYPES,
+    bert_layers,
+    gte_layers,
+    modernbert_layers,
+    nomic_layers,
+)
 from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
 from llminfra.catalog.models.hf_ernie_vl import ERNIE_VL_TYPES, ernie_vl_layers
 from llminfra.catalog.models.hf_muse import MUSE_TYPES, muse_layers
@@ -40,6 +47,7 @@ from llminfra.catalog.models.hf_softmax_families import (
     openelm_layers,
     transformer_layers,
 )
+from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, whisper_layers
 from llminfra.catalog.models.mixers import Attention, Mla
 
 # Their configs do not say it: vllm/model_executor/models/qwen3_next_mtp.py and qwen3_5_mtp.py default to one (0.33.0).
@@ -135,6 +143,12 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "mimo_v2_flash": mimo_v2_layers,
     "afmoe": afmoe_layers,
     "dbrx": dbrx_layers,
+    **dict.fromkeys(sorted(BERT_TYPES), bert_layers),
+    "modernbert": modernbert_layers,
+    "nomic_bert": nomic_layers,
+    "new": gte_layers,
+    "gte": gte_layers,
+    WHISPER_TYPE: whisper_layers,
     **dict.fromkeys(ERNIE_VL_TYPES, ernie_vl_layers),
     **dict.fromkeys(MUSE_TYPES, muse_layers),
 }

@@ -11,6 +11,8 @@ from typing import Any
 
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Layer
+from llminfra.catalog.models.hf_bert_families import BERT_TYPES, longest_input
+from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, text_positions
 from llminfra.catalog.models.mixers import Attention
 
 CONTEXT_KEYS = (
@@ -23,7 +25,7 @@ CONTEXT_KEYS = (
 )
 ASSUMED_CONTEXT = 2048
 """Longest context of a config that states none."""
-_WITHOUT = frozenset({"opt", "mpt", "bloom", "gpt2", "gpt_bigcode", "mamba", "mamba2"})
+_WITHOUT = frozenset({"opt", "mpt", "bloom", "gpt2", "gpt_bigcode", "mamba", "mamba2"}) | BERT_TYPES
 _LONGER = frozenset({"yarn", "deepseek_yarn", "linear", "dynamic"})
 """Kinds of scaling that multiply the rows; llama3 scaling leaves them."""
 _MULTIMODAL = (
@@ -47,8 +49,13 @@ nothing about the longest context (``_get_and_verify_max_len``, vllm/config/mode
 def rope_from(text: ConfigReader, layers: tuple[Layer, ...]) -> tuple[tuple[tuple[int, int], ...], int]:
     """Rows and width of each table, and the longest context that the config allows."""
     rows = text.integer(*CONTEXT_KEYS, default=ASSUMED_CONTEXT)
+    if text.model_type == WHISPER_TYPE:
+        return (), text_positions(text)
+    if text.model_type == "nomic_bert":
+        # ``n_positions`` is what a stretched embedding reaches; engines serve what was trained (vllm#18755).
+        rows = text.integer("max_trained_positions", "max_position_embeddings", default=ASSUMED_CONTEXT)
     if text.flag("alibi") or text.model_type in _WITHOUT:
-        return (), rows
+        return (), longest_input(text, rows)
     parameters = text.values.get("rope_scaling") or text.values.get("rope_parameters")
     scaling = parameters if isinstance(parameters, Mapping) else {}
     by_layer = {str(kind): item for kind, item in scaling.items() if isinstance(item, Mapping)}

@@ -73,6 +73,8 @@ def _load(model_id: str) -> ModelFacts:
     pinned = model_revision(model_id)
     return replace(
         facts,
+        max_position_embeddings=_longest(facts, entry.get("max_seq_length")),
+        safetensors=bool(entry.get("safetensors", True)),
         gated=entry.get("gated"),
         revision=entry.get("revision") or (pinned.commit if pinned else None),
         source=entry.get("source"),
@@ -80,6 +82,14 @@ def _load(model_id: str) -> ModelFacts:
         # The entry's source was compared with what its class takes for keys that it leaves out.
         notes=(),
     )
+
+
+def _longest(facts: ModelFacts, limit: int | None) -> int:
+    """Tokens of the longest input: engines take that of ``sentence_bert_config.json`` where a repository has one.
+
+    ``_get_and_verify_max_len``, vllm/config/model.py 0.27.1.
+    """
+    return min(facts.max_position_embeddings, limit) if limit else facts.max_position_embeddings
 
 
 def _entry(model_id: str) -> tuple[dict[str, Any], Mapping[str, Any]]:

@@ -75,6 +75,7 @@ class Attention(Struct, frozen=True, kw_only=True):
         cross: Attends to encoder tokens; cached once per encoder token, not per text token.
         compression: DeepSeek V4's projections and compressed cache in place of the plain ones.
         indexer: What picks the keys that a query sees (Qwen sparse attention); projected from the residual stream.
+        causal: Queries see what is before them, and keys are kept for later ones; else they see all, and nothing is.
     """
 
     heads: int
@@ -93,6 +94,7 @@ class Attention(Struct, frozen=True, kw_only=True):
     cross: bool = False
     compression: Compression | None = None
     indexer: Indexer | None = None
+    causal: bool = True
 
 
 class Indexer(Struct, frozen=True, kw_only=True):

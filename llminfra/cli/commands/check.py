@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llminfra.cli.files import write_file
-from llminfra.diagnostics import Severity, SpecError, UsageError
+from llminfra.diagnostics import Diagnostic, Severity, SpecError, UsageError
 
 if TYPE_CHECKING:
     from llminfra.policy import PolicyReport
@@ -73,7 +74,7 @@ def check(
             raise
         from llminfra.cli.terminal.check_view import report_of_failed_spec
 
-        _write(report_of_failed_spec(error), form, out, FailOn.ERROR)
+        _write(report_of_failed_spec(error), form, out, FailOn.ERROR, error.diagnostics)
         raise typer.Exit(1) from None
     if plan_file is not None:
         report = policy.check_plan_file(plan_file, [plan.platform for plan in plans])
@@ -101,7 +102,7 @@ def check(
     if fix:
         _propose(policy.propose_fixes(report, plans))
     else:
-        _write(report, form, out, fail_on)
+        _write(report, form, out, fail_on, [item for plan in plans for item in plan.diagnostics])
     if report.failures(_severity(fail_on)):
         raise typer.Exit(1)
 
@@ -110,14 +111,16 @@ def _severity(fail_on: FailOn) -> Severity | None:
     return None if fail_on is FailOn.NEVER else Severity(fail_on.value)
 
 
-def _write(report: PolicyReport, form: Format, out: Path | None, fail_on: FailOn) -> None:
+def _write(
+    report: PolicyReport, form: Format, out: Path | None, fail_on: FailOn, diagnostics: Sequence[Diagnostic]
+) -> None:
     import sys  # loaded when the command runs
 
     from llminfra.policy import formats
 
     match form:
         case Format.JSON:
-            text = formats.to_json(report)
+            text = formats.to_json(report, _severity(fail_on), diagnostics)
         case Format.SARIF:
             text = formats.to_sarif(report)
         case Format.JUNIT:
@@ -142,10 +145,13 @@ def _propose(proposal: object) -> None:
     """The diff on stdout, ready for ``git apply``; what needs a person on stderr."""
     import sys  # loaded when the command runs
 
+    from llminfra.cli.terminal.words import count
     from llminfra.policy import Proposal
 
     assert isinstance(proposal, Proposal)  # noqa: S101  # narrows the lazily imported type
     sys.stdout.write(proposal.diff)
-    sys.stderr.write(f"{len(proposal.fixed)} findings fixed by the diff, {len(proposal.left)} need a decision\n")
+    left = len(proposal.left)
+    decide = f"{left} {'needs' if left == 1 else 'need'} a decision"
+    sys.stderr.write(f"{count(len(proposal.fixed), 'finding')} fixed by the diff, {decide}\n")
     for item, reason in proposal.left:
         sys.stderr.write(f"  {item.rule} {item.where}: {reason}\n")

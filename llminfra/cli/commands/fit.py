@@ -47,6 +47,10 @@ def fit(
     limit_mm_per_prompt: Annotated[
         str | None, typer.Option(help='Most images, videos, clips of a request, as {"image": 4} or image=4,video=0.')
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="embed, rerank, classify, transcribe or generate; as the model was made for where left out."),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="vllm, sglang, tgi or deepspeed.")] = None,
     engine_version: Annotated[
         str | None, typer.Option(help="Such as 0.11.0; without it the release that a spec gets, too.")
@@ -95,6 +99,7 @@ def fit(
         "enforce_eager": enforce_eager,
         "language_model_only": language_model_only,
         "limit_mm_per_prompt": limit_mm_per_prompt,
+        "task": task,
         "engine": engine,
         "engine_version": engine_version,
     }

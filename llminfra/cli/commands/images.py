@@ -20,8 +20,8 @@ def images(
     from llminfra.cli.terminal.failures import json_failures  # loaded when the command runs
     from llminfra.cli.terminal.images_list import images_json, print_images
     from llminfra.cli.terminal.output import write_json
-    from llminfra.cli.work.specs import plan_specs
     from llminfra.compiler.images import chart_uses, image_uses
+    from llminfra.planning.specs import plan_specs
 
     with json_failures(as_json):
         found = []

@@ -1,4 +1,4 @@
-"""``llminfra model fetch``: a model's configuration and exact size from the Hub, as a file for ``Model(config=…)``."""
+"""``llminfra model fetch``: a model's configuration and exact size from the Hub, as a file that a spec names."""
 
 from __future__ import annotations
 
@@ -51,4 +51,6 @@ def fetch(
         return
     size = "no safetensors" if found.weights_bytes is None else f"{found.weights_bytes / 1e9:,.1f} GB of weights"
     typer.echo(f"{path}: {found.model_id} at {found.revision}, {size}{', gated' if found.gated else ''}")
-    typer.echo(f"Model(id={found.model_id!r}, revision={found.revision!r}, config={path.as_posix()!r})")
+    typer.echo("fields of the model in a spec:")
+    for field, value in (("id", found.model_id), ("revision", found.revision), ("config", path.as_posix())):
+        typer.echo(f"  {f'{field}:':<9} {value}")

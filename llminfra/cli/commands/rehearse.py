@@ -64,7 +64,7 @@ def rehearse(
                     report = rehearsal.rehearse_change(old, new, on_event=on_event, **common)
                 view = change_view(report)
     if as_json:
-        write_json(report.to_dict())
+        write_json({"diagnostics": [item.to_dict() for plan in plans for item in plan.diagnostics], **report.to_dict()})
     else:
         print_result(view, stdout_console())
     if not report.ok:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from llminfra.catalog.price_file import VARIABLE, Kind
+from llminfra.cli.terminal.words import small
 from llminfra.diagnostics import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Asked(Struct, frozen=True, kw_only=True):
         prompt: Tokens of a typical prompt.
         output: Tokens of a typical answer.
         spans: The engine can spread a replica over instances.
+        whole: Answers come whole: an embedding, scores.
+        cacheless: No cache is kept, so that requests of full length are not counted.
         notes: What was not taken as it stands.
     """
 
@@ -49,6 +52,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     prompt: int
     output: int
     spans: bool
+    whole: bool = False
+    cacheless: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -69,8 +74,9 @@ def find_options(
     """
     from llminfra.catalog import regions
     from llminfra.cli.fitting.request import read_case, unknown_model
-    from llminfra.planning.memory.doubts import beyond_context, release_of
+    from llminfra.planning.memory.doubts import beyond_context, class_missing, release_of
     from llminfra.planning.memory.estimate import facts_for
+    from llminfra.planning.memory.releases.pooling import unfit
     from llminfra.planning.memory.stated import stated
     from llminfra.planning.performance import Load
     from llminfra.planning.selection import SPAN_NODES, list_options
@@ -89,6 +95,10 @@ def find_options(
     facts = facts_for(case)
     if facts is None:
         raise unknown_model(case.model)
+    made_for = facts_for(case.model_copy(update={"task": None}))
+    if made_for is not None and (why := unfit(made_for, case.task)) is not None:
+        msg = f"--task {case.task}: {made_for.model_id} cannot be served so: {why}"
+        raise UsageError(msg)
     sort: SortBy = "instance" if sort_by == "instance" else "tokens" if sort_by == "tokens" else "replica"
     load = Load(prompt_tokens=prompt_tokens, output_tokens=output_tokens)
     bought = next(kind for kind in PURCHASES if kind == purchase)
@@ -105,8 +115,10 @@ def find_options(
     )
     if (length := beyond_context(facts, case)) is not None:
         options = tuple(_refused(option, length[0]) for option in options)
+    if (missing := class_missing(facts, case)) is not None:
+        options = tuple(_refused(option, missing[0]) for option in options)
     longest = case.max_model_len or facts.max_position_embeddings
-    typical = replace(load, concurrency=concurrency).within(longest)
+    typical = replace(load, concurrency=concurrency).of(facts).within(longest)
     asked = Asked(
         model=case.model,
         engine=f"{case.engine} {case.engine_version}",
@@ -114,6 +126,8 @@ def find_options(
         prompt=typical.prompt_tokens,
         output=typical.output_tokens,
         spans=case.engine in SPAN_NODES,
+        whole=not facts.generative,
+        cacheless=facts.encoder_only,
         notes=stated(facts, case),
     )
     return asked, options
@@ -160,11 +174,10 @@ def options_view(
         ("instance", True, _instance),
         ("GPUs", True, lambda item: f"{item.gpus} × {_short(item.gpu)}"),
         ("TP", False, _spread),
-        ("held", False, lambda item: _figure(item.max_concurrency, 1)),
-        ("ms/token", False, lambda item: _figure(item.tpot_ms, 0)),
+        *_middle(asked),
         ("$/h", False, lambda item: _figure(item.usd_per_hour, 2)),
         ("replica", False, lambda item: _figure(item.usd_per_replica_hour, 2)),
-        ("$/M tokens", False, lambda item: _figure(item.usd_per_million_tokens, 2)),
+        ("$/M tokens", False, _tokens_price),
     ]
     bought = options[0].purchase if options else "on-demand"
     if width >= _WIDE:
@@ -172,8 +185,7 @@ def options_view(
         known = [kind for kind in PURCHASES if kind != bought and any(_price(item, kind) is not None for item in good)]
         room = (width - _WIDE) // _PRICE_WIDTH
         columns += [(_SHORT_PURCHASE[kind], False, partial(_shown_price, kind)) for kind in known[:room]]
-        columns.insert(4, ("spare GiB", False, lambda item: _figure(item.headroom_gib, 1)))
-        columns.insert(5, ("first ms", False, lambda item: _figure(item.ttft_ms, 0)))
+        columns[4:4] = _wide(asked)
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
     for title, text, _ in columns:
         table.add_column(title, justify="left" if text else "right", no_wrap=True)
@@ -182,8 +194,7 @@ def options_view(
     lines: list[RenderableType] = [
         Text.assemble(
             (asked.model, "bold"),
-            f" on {asked.engine} in {region}, {concurrency} request{'s' if concurrency > 1 else ''} of"
-            f" {asked.length:,} tokens at once",
+            f" on {asked.engine} in {region}, {_wish(asked, concurrency)}",
         ),
         table if good else Text("no instance type holds it", style="bold red"),
     ]
@@ -200,6 +211,39 @@ def options_view(
     return Group(*lines)
 
 
+_Column = tuple[str, bool, Callable[["Option"], str]]
+
+
+def _middle(asked: Asked) -> tuple[_Column, ...]:
+    """What a replica holds and how fast it writes; where it writes nothing, how soon its answer comes."""
+    held: _Column = ("held", False, lambda item: _figure(item.max_concurrency, 1))
+    if not asked.whole:
+        return held, ("ms/token", False, lambda item: _figure(item.tpot_ms, 0))
+    answer: _Column = ("answer ms", False, lambda item: _figure(item.ttft_ms, 0))
+    return (answer,) if asked.cacheless else (held, answer)
+
+
+def _wide(asked: Asked) -> tuple[_Column, ...]:
+    """Further columns of a wide terminal."""
+    spare: _Column = ("spare GiB", False, lambda item: _figure(item.headroom_gib, 1))
+    first: _Column = ("first ms", False, lambda item: _figure(item.ttft_ms, 0))
+    rate: _Column = ("tokens/s", False, lambda item: _figure(item.full_load_tokens_per_s, 0))
+    if not asked.whole:
+        return spare, first
+    return (rate,) if asked.cacheless else (spare, rate)
+
+
+def _tokens_price(option: Option) -> str:
+    price = option.usd_per_million_tokens
+    return "?" if price is None else small(price).removeprefix("$")
+
+
+def _wish(asked: Asked, concurrency: int) -> str:
+    if asked.cacheless:
+        return f"inputs of up to {asked.length:,} tokens"
+    return f"{concurrency} request{'s' if concurrency > 1 else ''} of {asked.length:,} tokens at once"
+
+
 def _notes(
     asked: Asked, options: tuple[Option, ...], region: str, concurrency: int
 ) -> Iterator[tuple[str, Literal["dim", "yellow"]]]:
@@ -212,14 +256,27 @@ def _notes(
     if good:
         many = f"{concurrency} request{'s' if concurrency > 1 else ''}"
         shape = f"{asked.prompt:,} tokens in and {asked.output:,} out"
-        yield f"first ms and ms/token: with {many} at once; $/M tokens: of answers, at full load; both: {shape}", "dim"
         known = factors()
-        spreads = f"{known.spread_ttft:g} (first ms), {known.spread_tpot:g} (ms/token), {known.spread_throughput:g}"
-        within = f"estimates: of published figures four of five lie within a factor of {spreads} ($/M tokens)"
-        yield f"{within}; docs/performance.md", "dim"
+        if asked.whole:
+            yield (
+                f"answer ms: with {many} at once; $/M tokens: of inputs, at full load; both: {asked.prompt:,} tokens",
+                "dim",
+            )
+            yield (
+                "estimates by the shares of the device that decoders reach when they read prompts; docs/pooling.md",
+                "dim",
+            )
+        else:
+            yield (
+                f"first ms and ms/token: with {many} at once; $/M tokens: of answers, at full load; both: {shape}",
+                "dim",
+            )
+            spreads = f"{known.spread_ttft:g} (first ms), {known.spread_tpot:g} (ms/token), {known.spread_throughput:g}"
+            within = f"estimates: of published figures four of five lie within a factor of {spreads} ($/M tokens)"
+            yield f"{within}; docs/performance.md", "dim"
     over = next((option for option in good if option.nodes > 1), None)
     if over is not None and over.parallelism is not None:
-        spread = f"Parallelism(tensor={over.parallelism.tensor}, pipeline={over.parallelism.pipeline})"
+        spread = f"TP {over.parallelism.tensor} in each of PP {over.parallelism.pipeline}"
         joined = f"one replica over {over.nodes} instances joined by EFA"
         yield f"{over.nodes} × {over.instance_type}: {joined}, {spread}; $/h is of one instance", "dim"
     if not good and options:

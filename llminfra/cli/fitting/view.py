@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from llminfra.cli.terminal.memory_bar import legend, memory_bar
+from llminfra.cli.terminal.memory_bar import is_cacheless, legend, memory_bar
 
 if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
@@ -40,13 +40,14 @@ def fit_view(result: FitResult, width: int, *, machine: str, ways: Sequence[WayO
     grid.add_column(justify="right")
     for label, value in (
         ("weights per GPU", _gib(result.weights_gib_per_gpu)),
-        ("KV cache per GPU", _gib(result.kv_cache_memory_gib)),
-        ("KV cache per token and GPU", _number(result.kv_bytes_per_token_per_gpu, " B")),
+        *_cache(result),
         ("KV cache tokens", _number(result.kv_cache_tokens)),
         ("context length", _number(result.max_model_len)),
         (
-            f"requests of {_number(result.max_model_len)} tokens at once",
-            f"{result.max_concurrency:,.2f}" if result.max_concurrency else "",
+            "inputs in a step, at most"
+            if is_cacheless(result)
+            else f"requests of {_number(result.max_model_len)} tokens at once",
+            _places(result),
         ),
         ("longest context that starts", _number(result.estimated_max_len)),
     ):
@@ -59,6 +60,21 @@ def fit_view(result: FitResult, width: int, *, machine: str, ways: Sequence[WayO
     if result.engine_error:
         lines += [Text(), Text("the engine would say:", style="dim"), Text(result.engine_error, style="dim")]
     return Group(*lines)
+
+
+def _cache(result: FitResult) -> tuple[tuple[str, str], ...]:
+    if is_cacheless(result):
+        return (("KV cache", "none"),)
+    return (
+        ("KV cache per GPU", _gib(result.kv_cache_memory_gib)),
+        ("KV cache per token and GPU", _number(result.kv_bytes_per_token_per_gpu, " B")),
+    )
+
+
+def _places(result: FitResult) -> str:
+    if not result.max_concurrency:
+        return ""
+    return f"{result.max_concurrency:,.0f}" if is_cacheless(result) else f"{result.max_concurrency:,.2f}"
 
 
 def _ways(result: FitResult, ways: Sequence[WayOut]) -> list[RenderableType]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Element, el
 from llminfra.cli.page.pieces import Part, bar, code, facts, key, section, table
+from llminfra.cli.terminal.memory_bar import is_cacheless
 from llminfra.cli.terminal.words import count, dot, duration, money, zones
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from llminfra.cli.page.served import Served
     from llminfra.planning.memory import FitResult
+    from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.startup import StartupPlan
 
@@ -113,6 +115,8 @@ def _memory(fit: FitResult) -> list[Element]:
         marks = [Part(name="budget", size=fit.budget_gib, text=f"{fit.budget_gib:.1f} GiB, {share}", class_="budget")]
     words = ", ".join(f"{part.name} {part.text}" for part in parts)
     lines = [bar(parts, f"{total:.1f} GiB: {words}", total=total, marks=marks), key(parts)]
+    if is_cacheless(fit):
+        lines.append(el("p", f"The engine {fit.reason.partition(': ')[2]}."))
     if fit.kv_cache_tokens is not None and fit.max_model_len:
         lines.append(
             el(
@@ -132,6 +136,8 @@ def _speed(item: Served) -> Element:
     speed = item.plan.performance
     if speed is None:
         return el("p", "No estimate for this engine or GPU.", class_="quiet")
+    if speed.whole:
+        return _whole(item, speed)
     figures = [
         (f"{speed.ttft_ms:,.0f} ms", f"to the first token, {speed.load.words}"),
         (f"{speed.tpot_ms:,.1f} ms", "for each further token"),
@@ -141,6 +147,20 @@ def _speed(item: Served) -> Element:
         callers = f" with {count(speed.full.load.concurrency, 'caller')}" if speed.full else ""
         words = f"for a million output tokens when full{callers}"
         figures.append((money(item.plan.usd_per_million_tokens, ""), words))
+    return el("div", (el("p", el("b", value), el("span", what)) for value, what in figures), class_="figures")
+
+
+def _whole(item: Served, speed: PerformanceEstimate) -> Element:
+    """Time to an answer and rate of inputs, for what writes no text."""
+    figures = [
+        (f"{speed.ttft_ms:,.0f} ms", f"to the answer, {speed.load.words}"),
+        (f"{speed.requests_per_s:,.0f} /s", f"inputs of a replica with {speed.running:g} running"),
+    ]
+    if speed.full is not None:
+        callers = count(speed.full.load.concurrency, "caller")
+        figures.append((f"{speed.full.input_tokens_per_s:,.0f} /s", f"input tokens when full with {callers}"))
+    if item.plan.usd_per_million_tokens is not None:
+        figures.append((money(item.plan.usd_per_million_tokens, ""), "for a million input tokens when full"))
     return el("div", (el("p", el("b", value), el("span", what)) for value, what in figures), class_="figures")
 
 

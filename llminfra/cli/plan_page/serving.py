@@ -9,23 +9,37 @@ from rich.text import Text
 
 from llminfra.cli.plan_page.startup import startup_lines
 from llminfra.cli.plan_page.why import memory_sum, reasons
-from llminfra.cli.terminal.memory_bar import legend, memory_bar
+from llminfra.cli.terminal.memory_bar import is_cacheless, legend, memory_bar
 from llminfra.cli.terminal.words import count, dot, money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
+    from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.plan.serving import ServingPlan, WeightsPlan
+    from llminfra.spec.endpoint import Task
+
+
+_SHORT: Mapping[str, str] = {"auto": "bf16", "bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
+DOES: Mapping[Task, str] = {
+    "embed": "embeds",
+    "rerank": "reranks",
+    "classify": "classifies",
+    "reward": "gives rewards",
+    "transcribe": "transcribes",
+}
+"""What a model does that is not to write text."""
 
 
 def model_line(item: ServingPlan, price: str) -> RenderableType:
     """The model and its precision on the left, a price on the right."""
     fit = item.fit
-    precision = fit.quantization or item.spec.model.quantization or item.spec.model.dtype
-    precision = "bf16" if precision in ("auto", "bfloat16") else precision
-    return first_line(Text.assemble(item.model_id, ("  " + precision, "cyan")), price)
+    precision = fit.quantization or item.spec.model.quantization or fit.dtype or item.spec.model.dtype
+    precision = _SHORT.get(precision, precision)
+    does = DOES.get(item.task, "")
+    return first_line(Text.assemble(item.model_id, ("  " + precision, "cyan"), f"  {does}" if does else ""), price)
 
 
 def spread_words(item: ServingPlan) -> str:
@@ -65,6 +79,8 @@ def serving_lines(
             f" requests of {fit.max_model_len:,} tokens at once",
             f" on each of {item.parallelism.data} copies" if item.parallelism.data > 1 else "",
         )
+    elif is_cacheless(fit):
+        yield Text(fit.reason.partition(": ")[2])
     yield from _speed(item)
     yield from startup_lines(item.startup, machine=machine, patience=patience)
     for advice in item.startup.advice:
@@ -82,6 +98,12 @@ def _speed(item: ServingPlan) -> Iterator[RenderableType]:
     speed = item.performance
     if speed is None:
         return
+    if speed.whole:
+        yield from _whole_answers(item, speed)
+        return
+    if speed.load.heard_s:
+        yield from _sound(item, speed)
+        return
     latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each, with {speed.load.words}"
     # Short prompts that all come into an idle replica are through before those that come between running answers.
     if speed.ttft_worst_ms > speed.ttft_ms:
@@ -91,6 +113,27 @@ def _speed(item: ServingPlan) -> Iterator[RenderableType]:
     if full is not None:
         rate = f"{full.output_tokens_per_s:,.0f} output tokens/s with {count(full.load.concurrency, 'caller')}"
         price = money(item.usd_per_million_tokens, "", " per million output tokens")
+        yield Text(dot(f"≈ when full {rate}", price))
+
+
+def _sound(item: ServingPlan, speed: PerformanceEstimate) -> Iterator[RenderableType]:
+    """Time to the text of a window of sound, and how much sound a replica keeps up with."""
+    seconds = (speed.ttft_ms + (speed.load.output_tokens - 1) * speed.tpot_ms) / 1e3
+    yield Text(f"≈ {speed.load.heard_s:g} s of sound in {seconds:,.1f} s with {speed.load.words}")
+    full, hour = speed.full, item.usd_per_replica_hour
+    if full is not None:
+        rate = f"{full.sound_s_per_s:,.0f} s of sound a second with {count(full.load.concurrency, 'caller')}"
+        price = None if hour is None else speed.usd_per_hour_of_sound(hour)
+        yield Text(dot(f"≈ when full {rate}", money(price, "", " per hour of sound")))
+
+
+def _whole_answers(item: ServingPlan, speed: PerformanceEstimate) -> Iterator[RenderableType]:
+    """Time to an answer and rate of inputs, for what writes no text."""
+    yield Text(f"≈ answer in {speed.ttft_ms:,.0f} ms with {speed.load.words}; {speed.requests_per_s:,.0f} inputs/s")
+    full = speed.full
+    if full is not None:
+        rate = f"{full.input_tokens_per_s:,.0f} input tokens/s with {count(full.load.concurrency, 'caller')}"
+        price = money(item.usd_per_million_tokens, "", " per million input tokens")
         yield Text(dot(f"≈ when full {rate}", price))
 
 

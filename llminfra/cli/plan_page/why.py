@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from llminfra.cli.terminal.words import count
+from llminfra.cli.terminal.memory_bar import is_cacheless
+from llminfra.cli.terminal.words import count, small
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.planning.memory import FitResult
+    from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.serving import ServingPlan
 
@@ -24,6 +26,8 @@ def memory_sum(fit: FitResult) -> str:
     """The cache as a sum; empty where the device is not known."""
     if fit.budget_gib is None or fit.weights_gib_per_gpu is None or fit.kv_cache_memory_gib is None:
         return ""
+    if is_cacheless(fit):
+        return _without_cache(fit)
     share = fit.budget_gib / fit.total_gpu_gib if fit.total_gpu_gib else 0.0
     parts = [
         (name, size)
@@ -52,6 +56,16 @@ def memory_sum(fit: FitResult) -> str:
     if abs(weights - fit.weights_gib_per_gpu) > _ROUNDED:
         text += f"; on the stage with the fewest pages, the fullest has weights of {fit.weights_gib_per_gpu:.1f}"
     return text
+
+
+def _without_cache(fit: FitResult) -> str:
+    beside = (
+        ("activations", fit.activation_peak_gib),
+        ("libraries", fit.non_torch_gib),
+        ("graphs", fit.cuda_graph_gib),
+    )
+    parts = ", ".join(f"{name} {size:.1f}" for name, size in (("weights", fit.weights_gib_per_gpu), *beside) if size)
+    return f"{fit.total_gpu_gib:.1f} GiB; {parts}; the rest stays free"
 
 
 def _taken(
@@ -119,6 +133,16 @@ def _places(item: ServingPlan) -> str:
     return f"the cache of {fit.kv_cache_tokens:,} tokens holds requests of {size} on average, and {batch}{each}"
 
 
+def _whole(item: ServingPlan, speed: PerformanceEstimate) -> Iterator[tuple[str, str]]:
+    """What is taken for granted where answers come whole, and the price of tokens as a quotient."""
+    for line in speed.assumptions:
+        yield "speed", line
+    full, price = speed.full, item.usd_per_replica_hour
+    if full is not None and price is not None and item.usd_per_million_tokens is not None:
+        hourly = f"${price:,.2f} an hour / ({full.input_tokens_per_s:,.0f} \u00d7 3,600 input tokens)"
+        yield "price", f"{hourly} = {small(item.usd_per_million_tokens)} per million input tokens"
+
+
 def _speed(item: ServingPlan) -> Iterator[tuple[str, str]]:
     """Latency line by line, how far it may be off, and the price of tokens as a quotient."""
     speed = item.performance
@@ -126,6 +150,9 @@ def _speed(item: ServingPlan) -> Iterator[tuple[str, str]]:
         return
     for line in speed.explain:
         yield "speed", line
+    if speed.whole:
+        yield from _whole(item, speed)
+        return
     spreads = f"{speed.ttft_spread:g} for the first token, {speed.tpot_spread:g} for each further one"
     spreads += f", {speed.throughput_spread:g} for throughput and the price of tokens"
     yield "speed", f"these are estimates: of published figures four of five lie within a factor of {spreads}"

@@ -13,6 +13,11 @@ PARTS = (("weights", "blue"), ("other", "magenta"), ("KV cache", "green"), ("fre
 _GLYPHS = {"weights": "█", "other": "▓", "KV cache": "▒", "free": "░"}
 
 
+def is_cacheless(result: FitResult) -> bool:
+    """Whether the engine keeps no cache."""
+    return result.fits is not None and result.kv_cache_tokens is None and result.kv_cache_memory_gib == 0
+
+
 def shares(result: FitResult) -> dict[str, float] | None:
     """GiB per GPU by part, summing up to the device; ``None`` where the device or the weights are unknown."""
     total, weights = result.total_gpu_gib, result.weights_gib_per_gpu
@@ -50,6 +55,8 @@ def legend(result: FitResult) -> Text:
     text = Text()
     for name, style in PARTS if parts else ():
         size = (parts or {})[name]
+        if name == "KV cache" and is_cacheless(result):
+            continue
         text.append(f"{_GLYPHS[name]} ", style)
         text.append(f"{name} {size:.1f} ")
     if parts:

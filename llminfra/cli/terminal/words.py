@@ -9,6 +9,10 @@ from llminfra.planning.cost.hourly import span
 __all__ = ["bound", "count", "dot", "duration", "money", "span", "vpc_endpoints", "zones"]
 
 
+_A_CENT = 0.05
+"""Below it two decimals tell too little."""
+
+
 def dot(*parts: str) -> str:
     """The parts that are not empty, with dots between."""
     return " · ".join(part for part in parts if part)
@@ -35,7 +39,12 @@ def duration(seconds: float) -> str:
 
 def money(usd: float | None, unknown: str, unit: str = "") -> str:
     """``$1,234.56`` with a unit, or the word for an unknown price."""
-    return unknown if usd is None else f"${usd:,.2f}{unit}"
+    return unknown if usd is None else f"{small(usd)}{unit}"
+
+
+def small(usd: float) -> str:
+    """``$1,234.56``, and ``$0.0042`` where cents say nothing: a million tokens of an embedder cost less than one."""
+    return f"${usd:,.2f}" if usd >= _A_CENT or usd == 0 else f"${usd:.2g}"
 
 
 def bound(usd: float, decimals: int, *, unpriced: object) -> str:

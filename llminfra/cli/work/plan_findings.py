@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from llminfra.cli.work.specs import of_platform
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, errors
+from llminfra.planning.specs import of_platform
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llminfra.cli.work.specs import plan_specs
+from llminfra.planning.specs import plan_specs
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

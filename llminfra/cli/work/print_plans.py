@@ -19,7 +19,7 @@ def print_plans(specs: Sequence[Path], *, as_json: bool, why: bool = False) -> N
     with json_failures(as_json):
         from llminfra.cli.terminal.output import print_result, stdout_console, write_json  # as the work asks
         from llminfra.cli.work.plan_findings import with_rules
-        from llminfra.cli.work.specs import plan_specs
+        from llminfra.planning.specs import plan_specs
 
         plans = with_rules(plan_specs(specs))
         if as_json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from llminfra.charts.kubernetes import Image, tolerate
 from llminfra.charts.llm_server import (
     Autoscaling,
@@ -55,8 +57,8 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.gateways import GatewayRoute
 from llminfra.planning.plan.infrastructure import PoolPlan
-from llminfra.planning.plan.serving import AdapterPlan
 from llminfra.planning.plan.targets import AsyncPlan
+from llminfra.planning.served.adapters import adapter_path
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec import endpoint as spec
 
@@ -213,17 +215,22 @@ def _caches(endpoint: EndpointPlan) -> list[Cache]:
 
 
 def _volumes(endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None) -> list[Volume]:
-    return [*_weights_volumes(endpoint, plan, storage), *(_adapter_volume(item, plan) for item in endpoint.adapters)]
+    return [*_weights_volumes(endpoint, plan, storage), *_adapter_volumes(endpoint, plan)]
 
 
-def _adapter_volume(adapter: AdapterPlan, plan: Plan) -> Volume:
-    return S3Volume(
-        name=f"adapter-{adapter.name}",
-        mount_path=adapter.mount_path,
-        bucket=adapter.bucket,
-        region=plan.platform.region,
-        prefix=f"{adapter.key}/",
-    )
+def _adapter_volumes(endpoint: EndpointPlan, plan: Plan) -> list[Volume]:
+    """One volume for all adapters under a prefix, named by it: what is mounted by a volume cannot change."""
+    places = dict.fromkeys((item.bucket, item.mounted) for item in endpoint.adapters)
+    return [
+        S3Volume(
+            name=f"adapters-{hashlib.sha256(f'{bucket}/{prefix}'.encode()).hexdigest()[:8]}",
+            mount_path=adapter_path(bucket, prefix),
+            bucket=bucket,
+            region=plan.platform.region,
+            prefix=f"{prefix}/",
+        )
+        for bucket, prefix in places
+    ]
 
 
 def _weights_volumes(endpoint: EndpointPlan, plan: Plan, storage: StorageContract | None) -> list[Volume]:

@@ -15,6 +15,7 @@ from llminfra.compiler.stacks.gateways import gateway_resources
 from llminfra.compiler.stacks.platform import local_chart
 from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
 from llminfra.constructs.basis.kms import uses_key
+from llminfra.constructs.basis.names import identifier
 from llminfra.constructs.basis.providers import helm_provider
 from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.cluster.helm_release import HelmRelease, helm_release
@@ -22,6 +23,7 @@ from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.serving import AdapterPlan
 from llminfra.spec.capacity import CapacityBlock
 
 # Time for a node to come and for its first image, on top of what the pod itself may take.
@@ -171,8 +173,9 @@ def _role(
         inline["weights"] = reads_weights(bucket, weights.key, scope, with_listing=weights.kind == "nvme")
     if (cache := endpoint.compile_cache) is not None:
         inline["kernels"] = keeps_kernels(storage.buckets[cache.bucket], cache.key, scope)
-    for adapter in endpoint.adapters:
-        inline[f"adapter-{adapter.name}"] = reads_weights(storage.buckets[adapter.bucket], adapter.key, scope)
+    for bucket_name in dict.fromkeys(item.bucket for item in endpoint.adapters):
+        here = [item for item in endpoint.adapters if item.bucket == bucket_name]
+        inline[f"adapters-{identifier(bucket_name)}"] = reads_adapters(storage.buckets[bucket_name], here, scope)
     if not inline:
         return None
     return pod_role(
@@ -198,6 +201,36 @@ def reads_weights(
             actions=["s3:ListBucket"],
             resources=[bucket.arn],
             conditions=[("StringLike", "s3:prefix", [prefix, f"{prefix}/*"])],
+        ),
+    ]
+    return [*statements, *uses_key("DecryptWeights", bucket.key_arn, scope, "kms:Decrypt")]
+
+
+def reads_adapters(bucket: BucketOutputs, adapters: Sequence[AdapterPlan], scope: Scope) -> Sequence[Statement]:
+    """Read the adapters alone, and list what is mounted above them.
+
+    Folders on the way are asked for by their names, as if they were files (awslabs/mountpoint-s3, superblock.rs:
+    HeadObject beside the listing), and what may not be read is an error there, not a file that is missing.
+    """
+    keys = list(dict.fromkeys(item.key for item in adapters))
+    mounted = list(dict.fromkeys(item.mounted for item in adapters))
+    above = dict.fromkeys(
+        f"{item.mounted}/{'/'.join(parts[: count + 1])}"
+        for item in adapters
+        if (parts := item.key.removeprefix(item.mounted).strip("/").split("/")) != [""]
+        for count in range(len(parts))
+    )
+    statements = [
+        Statement(
+            sid="ReadAdapters",
+            actions=["s3:GetObject"],
+            resources=[f"{bucket.arn}/{each}" for each in (*above, *(f"{key}/*" for key in keys))],
+        ),
+        Statement(
+            sid="ListAdapters",
+            actions=["s3:ListBucket"],
+            resources=[bucket.arn],
+            conditions=[("StringLike", "s3:prefix", [each for prefix in mounted for each in (prefix, f"{prefix}/*")])],
         ),
     ]
     return [*statements, *uses_key("DecryptWeights", bucket.key_arn, scope, "kms:Decrypt")]

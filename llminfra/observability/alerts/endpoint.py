@@ -138,8 +138,9 @@ def _promises(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) 
     slo = endpoint.spec.slo
     if slo is None:
         return
+    first = "first token" if endpoint.task in {"generate", "transcribe"} else "answer"
     targets = (
-        ("LlmTimeToFirstTokenSlow", "time_to_first_token_seconds", "first token", slo.time_to_first_token_ms),
+        ("LlmTimeToFirstTokenSlow", "time_to_first_token_seconds", first, slo.time_to_first_token_ms),
         ("LlmTokensSlow", "inter_token_latency_seconds", "next token", slo.time_per_output_token_ms),
     )
     for alert, signal, what, target_ms in targets:

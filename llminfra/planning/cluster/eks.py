@@ -55,7 +55,7 @@ def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> Clus
                 path,
                 f"there is no instance type {name!r} in the catalog",
                 found=name,
-                expected=", ".join(instances.suggest(name)),
+                expected=instances.like(name),
                 fix="check the name",
             )
         elif instance.arch != "amd64" or instance.gpu is not None:

@@ -71,7 +71,7 @@ def _cheapest(endpoint: Endpoint, names: tuple[str, ...], region: str) -> Option
         case,
         region,
         concurrency=promise.concurrency,
-        load=promise.load(case.max_model_len),
+        load=promise.load(case.max_model_len, facts),
         release=release,
         sort_by="instance",
         among=names,

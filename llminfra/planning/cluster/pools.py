@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from llminfra.catalog import eks, instances, prices, regions
+from llminfra.catalog import eks, instances, prices
 from llminfra.planning.cluster.gpu_shares import plan_shares
 from llminfra.planning.cluster.mixed_types import report_mixed
 from llminfra.planning.cluster.pool_checks import check_block, check_provisioner
 from llminfra.planning.cluster.pool_types import choose_type
+from llminfra.planning.cluster.type_names import check_type_names
 from llminfra.planning.hardware.nics import Nic, nic_layout
+from llminfra.planning.network.offers import check_offered
 from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import ClusterPlan, NetworkPlan, PoolPlan, Taint
@@ -129,35 +131,8 @@ def _price(instance_type: str, region: str) -> float | None:
 
 def _instance_types(pool: GpuPool, platform: Platform, findings: Findings) -> tuple[InstanceType, ...] | None:
     found: list[InstanceType] = []
-    for index, name in enumerate(pool.instance_types):
-        path = f"pools.{pool.name}.instance_types[{index}]"
-        instance = instances.get(name)
-        if instance is None:
-            reason = instances.excluded(name)
-            findings.error(
-                "LLM_CAP_20",
-                pool,
-                path,
-                f"{name!r} cannot be used: {reason}"
-                if reason
-                else f"there is no instance type {name!r} in the catalog",
-                found=name,
-                expected=", ".join(instances.suggest(name, gpu=True)) or "a GPU type such as g6e.12xlarge",
-                fix="check the name",
-                runtime_message=f"The following supplied instance types do not exist: [{name}]",
-            )
-            continue
-        if instance.gpu is None:
-            findings.error(
-                "LLM_CAP_25",
-                pool,
-                path,
-                f"{name} has no NVIDIA GPU",
-                found=name,
-                expected="a GPU type such as g6e.12xlarge or p5.48xlarge",
-                fix="use a GPU instance type; CPU nodes are declared in Cluster(system_nodes=…)",
-            )
-            continue
+    for index, instance in check_type_names(pool, f"pools.{pool.name}", findings):
+        name, path = instance.name, f"pools.{pool.name}.instance_types[{index}]"
         if pool.efa and instance.efa_interfaces == 0:
             smallest = next(
                 (
@@ -178,16 +153,7 @@ def _instance_types(pool: GpuPool, platform: Platform, findings: Findings) -> tu
                 runtime_message=f"The instance type {name} does not support Elastic Fabric Adapter",
             )
             continue
-        if regions.offered_in(name) and platform.region not in regions.offered_in(name):
-            findings.warning(
-                "LLM_CAP_29",
-                pool,
-                path,
-                f"{name} was not offered in {platform.region} when the catalog was made",
-                found=f"{name} in {platform.region}",
-                expected=regions.nearest_offers(name, platform.region),
-                fix="use another region or type, or ignore this if the type has arrived since",
-            )
+        check_offered(name, platform.region, pool, path, findings)
         found.append(instance)
     if len(found) < len(pool.instance_types):
         return None

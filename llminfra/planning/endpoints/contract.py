@@ -7,12 +7,13 @@ and nothing in the application.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from llminfra.catalog import regions
+from llminfra.engines.vllm_tasks import PATHS
 from llminfra.planning.endpoints.gateways import gateway_of
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 from llminfra.planning.plan.gateways import GatewayPlan
@@ -21,7 +22,8 @@ from llminfra.spec.sagemaker import SageMakerAsync
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.plan.serving import SageMakerEndpointPlan
+    from llminfra.planning.plan.serving import SageMakerEndpointPlan, ServingPlan
+    from llminfra.spec.endpoint import Task
     from llminfra.spec.secret import Secret
 
 Protocol = Literal["openai", "sagemaker", "sagemaker-async"]
@@ -54,6 +56,8 @@ class Contract(Struct, frozen=True, kw_only=True):
         auth: How to prove who calls.
         output: Where answers are written, for asynchronous targets.
         component: SageMaker inference component to name in a call.
+        task: What the model does where that is not to write text; else the key is left out, with ``paths``.
+        paths: What callers post to, from the server's root; the first is the usual one.
     """
 
     target: str
@@ -65,10 +69,15 @@ class Contract(Struct, frozen=True, kw_only=True):
     output: str | None = None
     component: str | None = None
     version: int = 1
+    task: Task | None = None
+    paths: tuple[str, ...] = ()
 
     def as_json(self) -> str:
         """Value of the parameter: the same keys for every target."""
-        return json.dumps({**asdict(self), "auth": asdict(self.auth)}, sort_keys=True)
+        told = {**asdict(self), "auth": asdict(self.auth), "paths": list(self.paths)}
+        if self.task is None:
+            del told["task"], told["paths"]
+        return json.dumps(told, sort_keys=True)
 
 
 def parameter_name(platform: str, endpoint: str) -> str:
@@ -103,6 +112,7 @@ def contract(item: EndpointPlan | RouterPlan | Ec2EndpointPlan | SageMakerEndpoi
             region=region,
             model=item.served_name,
             auth=_bearer(item.spec.api_key) if gateway is None else _at_gateway(gateway),
+            **_does(item),
         )
     if isinstance(item, Ec2EndpointPlan):
         return Contract(
@@ -112,6 +122,7 @@ def contract(item: EndpointPlan | RouterPlan | Ec2EndpointPlan | SageMakerEndpoi
             region=region,
             model=item.serving.served_name,
             auth=_bearer(item.serving.spec.api_key),
+            **_does(item.serving),
         )
     delayed = isinstance(item.on, SageMakerAsync)
     return Contract(
@@ -124,7 +135,20 @@ def contract(item: EndpointPlan | RouterPlan | Ec2EndpointPlan | SageMakerEndpoi
         auth=Auth(kind="sigv4", service="sagemaker"),
         output=item.on.output if isinstance(item.on, SageMakerAsync) else None,
         component=endpoint_name(plan, item.name) if item.to_zero else None,
+        task=None if item.serving.task == "generate" else item.serving.task,
     )
+
+
+class _Does(TypedDict):
+    task: Task | None
+    paths: tuple[str, ...]
+
+
+def _does(item: ServingPlan) -> _Does:
+    """Task and paths of what writes no text."""
+    if item.task == "generate":
+        return {"task": None, "paths": ()}
+    return {"task": item.task, "paths": PATHS[item.task]}
 
 
 def gateway_parameter_name(platform: str, gateway: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from llminfra.engines.vllm_tasks import PATHS
 from llminfra.planning.endpoints.on_pools import NAMESPACE
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
+from llminfra.planning.served.task import refused_at_gateway
 from llminfra.spec.endpoint import Autoscaling
 from llminfra.spec.gpu_pool import GpuPool
 
@@ -76,6 +78,8 @@ def plan_gateways(
             taken[endpoint.name] = gateway.name
             _check_callers(gateway, endpoint, path, findings)
             if endpoint.name in by_name:  # else it has findings of its own
+                if not _is_routed(gateway, by_name[endpoint.name], path, findings):
+                    continue
                 routes.append(_route(gateway, by_name[endpoint.name], platform))
         _check_models(gateway, routes, findings)
         planned.append(_plan(gateway, network, tuple(routes)))
@@ -167,6 +171,22 @@ def _belongs(
         )
         return False
     return True
+
+
+def _is_routed(gateway: Gateway, endpoint: EndpointPlan, path: str, findings: Findings) -> bool:
+    if not refused_at_gateway(endpoint.task):
+        return True
+    findings.error(
+        "LLM_TASK_16",
+        gateway,
+        path,
+        "the gateway's endpoint picker knows chats, completions and embeddings, and refuses other requests",
+        found=f"endpoint {endpoint.name!r}, which is for {', '.join(PATHS[endpoint.task])}",
+        expected="endpoints that generate or embed",
+        fix="take the endpoint out of the gateway, and name its callers with allow_from_namespaces",
+        runtime_message="unsupported API endpoint",
+    )
+    return False
 
 
 def _check_callers(gateway: Gateway, endpoint: Endpoint, path: str, findings: Findings) -> None:
@@ -264,7 +284,7 @@ def _check_tenants(gateway: Gateway, findings: Findings) -> None:
     path = f"gateways.{gateway.name}.tenants"
     tenants = [(index, item) for index, item in enumerate(gateway.tenants) if not item.broken]
     for index, item in tenants:
-        if gateway.oidc is None and item.api_key is None:
+        if gateway.oidc is None and item.api_key is None and "api_key" not in item.doubtful:
             findings.error(
                 "LLM_GW_10",
                 gateway,

@@ -12,7 +12,7 @@ from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release
 from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
-from llminfra.planning.serving.container_settings import check_literals, check_untold
+from llminfra.planning.serving.container_settings import check_known, check_literals, check_untold
 from llminfra.planning.serving.disaggregation import (
     ROLES,
     check_disaggregated,
@@ -82,6 +82,18 @@ def _plan_roles(
     return found
 
 
+def check_without_pool(endpoint: Endpoint, findings: Findings) -> None:
+    """What is wrong with an endpoint wherever it runs: what is wrong with its pool says nothing of the rest."""
+    facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
+    check_literals(endpoint, findings)
+    check_untold(endpoint, findings)
+    check_known(endpoint, release, findings)
+    if facts is not None:
+        settings = engine_settings(endpoint.engine, release)
+        check_step(endpoint, settings, findings)
+        check_length(endpoint, facts, settings, findings)
+
+
 def _plan_endpoint(
     endpoint: Endpoint,
     pool: PoolPlan | None,
@@ -92,14 +104,7 @@ def _plan_endpoint(
     role: Role | None = None,
 ) -> EndpointPlan | None:
     if pool is None:
-        # What is wrong with the pool says nothing of the rest.
-        facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
-        check_literals(endpoint, findings)
-        check_untold(endpoint, findings)
-        if facts is not None:
-            settings = engine_settings(endpoint.engine, release)
-            check_step(endpoint, settings, findings)
-            check_length(endpoint, facts, settings, findings)
+        check_without_pool(endpoint, findings)
         return None
     serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=lustre, role=role), findings)
     if serving is None:

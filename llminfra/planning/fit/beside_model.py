@@ -76,7 +76,7 @@ def _extras(question: Question, options: Sequence[Given], spread: Parallelism) -
     count = (slots.number if slots else None) or names["default_slots"]
     width = (rank.number if rank else None) or names["default_rank"]
     if width:
-        place = AdapterPlan(name="", rank=width, bucket="", key="", mount_path="")
+        place = AdapterPlan(name="", rank=width, bucket="", key="", mounted="", path="")
         yield Beside(
             gib=count * adapters_gib(facts, (place,)),
             what=f"places for {count} adapter{'s' if count > 1 else ''} of rank {width}",

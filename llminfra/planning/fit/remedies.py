@@ -205,7 +205,7 @@ def other_type(question: Question) -> str:
         case,
         question.region,
         concurrency=promise.concurrency,
-        load=promise.load(case.max_model_len),
+        load=promise.load(case.max_model_len, question.facts),
         release=question.release,
         sort_by="instance",
     )

@@ -12,6 +12,7 @@ from llminfra.catalog import instances
 from llminfra.catalog.engines import engine_release
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models.quantization_names import FORMATS
+from llminfra.catalog.task_classes import class_of, first_that_serves, serves
 from llminfra.planning.hardware.gpu_support import GpuProblem, gpu_problems
 from llminfra.planning.memory.estimate import facts_for
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES, FitCase, FitResult
@@ -60,6 +61,19 @@ def beyond_context(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
         f" (max_position_embeddings={longest})"
     )
     return text, words
+
+
+def class_missing(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
+    """A release of vLLM without code for a model that writes no text: the finding, and the engine's words."""
+    release = release_of(case)
+    if case.engine != "vllm" or release is None or facts.task == "generate" or not facts.architecture:
+        return None
+    if serves(release, facts.architecture, facts.task):
+        return None
+    own, first = class_of(facts.architecture, facts.task), first_that_serves(facts.architecture, facts.task)
+    since = f"; vLLM {first} and later have" if first else ""
+    text = f"LLM_TASK_3: vLLM {release.version} has no code for {own}{since}"
+    return text, f"Model architectures ['{own}'] are not supported for now."
 
 
 def too_few_gpus(case: FitCase, result: FitResult) -> tuple[str, bool] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from msgspec.structs import replace
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
 from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
+from llminfra.planning.memory.budget.cacheless import cacheless_budget
 from llminfra.planning.memory.budget.sglang import sglang_budget, sglang_layout, with_sglang
 from llminfra.planning.memory.budget.tgi import tgi_budget
 from llminfra.planning.memory.budget.vllm import Budget, vllm_budget
@@ -40,6 +42,7 @@ from llminfra.planning.memory.releases.engine_profile import (
     vllm_profile,
 )
 from llminfra.planning.memory.releases.model_runner import runner_rules
+from llminfra.planning.memory.releases.pooling import as_task, is_cacheless, unfit
 from llminfra.planning.memory.releases.settings import Settings, caches_latent, clean_id, refers, resolve
 from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sglang_release
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
@@ -69,6 +72,18 @@ def fit_case(case: FitCase) -> FitResult:
             " `config`"
         )
         return FitResult(id=case.id, model=case.model, reason=f"LLM_FIT_3: {text}", error=text)
+    made_for = facts if case.task is None else facts_for(case.model_copy(update={"task": None}))
+    if made_for is not None and (why := unfit(made_for, case.task)) is not None:
+        text = f"LLM_TASK_2: {made_for.model_id} cannot be served to {case.task}: {why}"
+        return FitResult(
+            id=case.id,
+            model=case.model,
+            fits=False,
+            reason=text,
+            engine=case.engine,
+            engine_version=case.engine_version,
+            findings=(text,),
+        )
     case = on_device(case)
     sized = case
     if (case.pipeline_parallel or 1) > facts.num_layers:
@@ -86,12 +101,13 @@ def facts_for(case: FitCase) -> ModelFacts | None:
     if case.config is not None:
         name = case.model or "config.json"
         try:
-            return ModelFacts.from_hf_config(case.config, model_id=name)
+            return as_task(ModelFacts.from_hf_config(case.config, model_id=name), case.task)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # A config.json of a shape nobody foresaw is the user's to mend, and no crash.
             msg = f"config.json of {name} cannot be read: {type(error).__name__}: {error}"
             raise ModelConfigError(msg) from error
-    return load_model(clean_id(case.model)) or (load_model(case.config_ref) if case.config_ref else None)
+    found = load_model(clean_id(case.model)) or (load_model(case.config_ref) if case.config_ref else None)
+    return None if found is None else as_task(found, case.task)
 
 
 def estimate(facts: ModelFacts, case: FitCase) -> FitResult:
@@ -180,7 +196,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     if sglang is not None:
         add_kernels(stages)
     weights = max(stages, key=lambda item: item.total)
-    plan = cache_plan(facts, profile, settings)
+    plan = cache_plan(facts, profile, settings, engine=case.engine)
     length, batched = settings.max_model_len, settings.in_flight_tokens
     explain = _explain(facts, case, profile, settings, weights, plan, gpu, given=given)
     findings = divisibility_findings(
@@ -207,6 +223,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         max_num_seqs=settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,
         block_size=plan.block_size,
+        dtype=settings.dtype,
         kv_cache_dtype=settings.kv_cache_dtype,
         quantization=settings.quant.method if settings.quant else None,
         engine=case.engine,
@@ -221,7 +238,9 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     reserved = case.reserved_gib or 0.0
     weights_gib = weights.total / GIB + reserved
     stage_gib = tuple(stage.total / GIB + reserved for stage in stages)
-    if sglang is not None:
+    if is_cacheless(facts, profile) and case.engine == "vllm":
+        budget = cacheless_budget(facts, profile, settings, weights_gib, total, gpu)
+    elif sglang is not None:
         draft = weigh(settings.quant, with_mtp=settings.with_mtp)[-1].total - stages[-1].total
         budget = sglang_budget(facts, case, settings, stage_gib, draft / GIB, total, gpu)
     elif case.engine == "tgi":
@@ -281,7 +300,7 @@ def _with_budget(result: FitResult, budget: Budget) -> FitResult:
             "kv_cache_memory_gib": round(budget.available, 4),
             "kv_cache_tokens": budget.tokens,
             "max_concurrency": round(budget.concurrency, 2),
-            "estimated_max_len": None if verdict.fits else budget.longest,
+            "estimated_max_len": None if verdict.fits or budget.tokens is None else budget.longest,
             "non_torch_gib": round(budget.non_torch, 4),
             "activation_peak_gib": round(budget.activation, 4),
             "cuda_graph_gib": round(budget.graphs, 4),
@@ -292,10 +311,15 @@ def _with_budget(result: FitResult, budget: Budget) -> FitResult:
     )
 
 
-def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) -> CachePlan:
-    """Cache layout of the whole model, with the bytes of every pipeline stage."""
+def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings, *, engine: str = "vllm") -> CachePlan:
+    """Cache layout of the whole model, with the bytes of every pipeline stage.
+
+    SGLang keeps keys and values of encoders, too: measured 98,264 bytes a token for BAAI/bge-m3 (sglang#7590).
+    """
+    without = engine == "vllm" and is_cacheless(facts, profile)
+    cached = replace(facts, layers=(), mtp_layers=()) if without else facts
     layers = layer_specs(
-        facts,
+        cached,
         tp=settings.tp,
         kv_bytes=settings.kv_element_bytes,
         state_bytes=2,
@@ -309,6 +333,7 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
     )
     ranges = pipeline_ranges(facts.num_layers, settings.pp, profile.rest_layers)
     stages = [stage for stage, held in enumerate(ranges) for _ in held]
+    stages = stages[: len(layers)]
     stages += [settings.pp - 1] * (len(layers) - len(stages))
     specs = [spec for layer in layers for spec in layer]
     stage_of = [stage for stage, layer in zip(stages, layers, strict=True) for _ in layer]
@@ -326,6 +351,13 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings) ->
         widest_group=profile.packs_widest_group,
         stage_of=stage_of if settings.pp > 1 else (),
     )
+
+
+def _layouts(facts: ModelFacts, case: FitCase, settings: Settings, plan: CachePlan) -> Iterator[str]:
+    if case.engine == "sglang":
+        yield sglang_layout(facts, case, settings)
+    elif plan.groups:
+        yield _layout(settings, plan)
 
 
 def _layout(settings: Settings, plan: CachePlan) -> str:
@@ -360,7 +392,7 @@ def _explain(
         f"model: {facts.num_layers} layers, hidden {facts.hidden_size}, vocabulary {facts.vocab_size}{source}{trust}",
         _engine_line(case, profile, given=given),
         matrices,
-        sglang_layout(facts, case, settings) if case.engine == "sglang" else _layout(settings, plan),
+        *_layouts(facts, case, settings, plan),
     ]
     if gpu is not None and case.total_gpu_gib is None:
         lines.append(f"GPU {gpu.product}: {gpu.memory_gib} GiB ({gpu.memory_source})")

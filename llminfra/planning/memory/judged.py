@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.planning.memory.doubts import beyond_context, device_problems, short_of_one, told, too_few_gpus
+from llminfra.planning.memory.doubts import (
+    beyond_context,
+    class_missing,
+    device_problems,
+    short_of_one,
+    told,
+    too_few_gpus,
+)
 from llminfra.planning.memory.estimate import facts_for, fit_case
 from llminfra.planning.memory.refusals import on_device
 
@@ -26,6 +33,8 @@ def judge(case: FitCase) -> FitResult:
     stops = [(told(item), item.runtime_message) for item in problems if item.fatal]
     if (length := beyond_context(facts, case)) is not None:
         stops.insert(0, length)
+    if (missing := class_missing(facts, case)) is not None:
+        stops.insert(0, missing)
     few = too_few_gpus(asked, result)
     if few is not None and few[1]:
         stops.append((few[0], None))

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from llminfra.catalog import instances
 from llminfra.catalog.models import ModelFacts
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
 from llminfra.planning.memory.releases.settings import expert_ranks, quantization
 from llminfra.planning.memory.stated import stated
 from llminfra.planning.memory.weights.divisibility import ShapeFinding, divisibility_findings
+
+_WITHOUT_ENCODERS: Mapping[str, str] = {
+    "sglang": "the memory of encoders on SGLang is not modelled",
+    "tgi": "Text Generation Inference serves no encoders",
+}
+
+
+def unmodelled(facts: ModelFacts, case: FitCase) -> str | None:
+    """Why an engine's memory for a model whose layers see the whole input cannot be told."""
+    if not (facts.encoder_only or facts.hears or not facts.generative) or case.engine == "vllm":
+        return None
+    if not facts.generative and not facts.encoder_only and case.engine == "sglang":
+        return None
+    why = _WITHOUT_ENCODERS.get(case.engine, f"{case.engine} is not known to serve them")
+    return f"LLM_TASK_1: {facts.model_id} is served to {facts.task}, and {why}: vLLM's is known"
 
 
 def on_device(case: FitCase) -> FitCase:
@@ -20,6 +37,10 @@ def with_refusal(facts: ModelFacts, case: FitCase, result: FitResult) -> FitResu
     """``result`` as a failure, in the engine's words, where the layout is one that the engine does not start with."""
     if notes := stated(facts, case):
         result = result.model_copy(update={"findings": (*result.findings, *notes)})
+    if (why := unmodelled(facts, case)) is not None:
+        figures = ("kv_cache_memory_gib", "kv_cache_tokens", "max_concurrency", "estimated_max_len")
+        unknown = {"fits": None, "reason": why, "engine_error": None, **dict.fromkeys(figures)}
+        return result.model_copy(update=unknown)
     fatal = _refusal(facts, case, result.tensor_parallel or 1, result.pipeline_parallel or 1)
     if fatal is None:
         return result

@@ -70,8 +70,13 @@ def _placeholder(platform: Platform) -> NetworkPlan:
     )
 
 
+_NO_VARIABLES = ": nothing is put in for variables here, but a spec in Python may read os.environ"
+
+
 def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
     known = regions.zones(platform.region)
+    if not known and "region" in platform.doubtful:
+        return None
     if not known:
         findings.error(
             "LLM_NET_22",
@@ -80,7 +85,7 @@ def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
             f"there is no AWS region {platform.region!r} in the catalog",
             found=platform.region,
             expected=", ".join(regions.suggest(platform.region)) or "the code of a region",
-            fix="name a region such as us-east-1",
+            fix=f"name a region such as us-east-1{_NO_VARIABLES if '$' in platform.region else ''}",
         )
         return None
     if platform.network.broken:

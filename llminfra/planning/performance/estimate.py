@@ -18,6 +18,7 @@ from llminfra.planning.performance.interconnect import between_nodes, inside_nod
 from llminfra.planning.performance.load import Load
 from llminfra.planning.performance.rank_work import RankWork, rank_work
 from llminfra.planning.performance.roofline import Machine, added_by_prompt, decode_step, launch_s, prefill
+from llminfra.planning.performance.whole_answers import bound_of, whole_answers
 
 _NEARLY_ALL = 0.95  # of the requests are past their first token: steps are those of all of them
 
@@ -26,6 +27,14 @@ ASSUMPTIONS = (
     "no prefix is shared between prompts, no speculative decoding",
     "experts are drawn evenly; prompts and answers share the steps of a scheduler with a budget of tokens",
     "text only: images and audio cost encoder time on top",
+)
+
+
+WHOLE_ASSUMPTIONS = (
+    "closed loop: every caller sends the next input when it has its answer, independently of the others",
+    "inputs of one length; no prefix is shared between them",
+    "tokenizing and HTTP keep up with the device",
+    "the achieved shares are those of decoders that read prompts: they were not compared with embedders",
 )
 
 
@@ -57,12 +66,21 @@ class FullLoad(Struct, frozen=True, kw_only=True):
         output_tokens_per_s: Output tokens of all callers together.
         ttft_ms: Mean time to first token.
         tpot_ms: Mean time per output token after the first.
+        input_tokens_per_s: Tokens of inputs, where answers come whole.
     """
 
     load: Load
     output_tokens_per_s: float
     ttft_ms: float
     tpot_ms: float
+    input_tokens_per_s: float = 0.0
+
+    @property
+    def sound_s_per_s(self) -> float:
+        """Seconds of sound that are transcribed in a second; 0 where none is."""
+        if not self.load.heard_s:
+            return 0.0
+        return self.output_tokens_per_s / self.load.output_tokens * self.load.heard_s
 
 
 class PerformanceEstimate(Struct, frozen=True, kw_only=True):
@@ -87,6 +105,9 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
             too; what a figure promises has its own factor above.
         explain: One line per figure: the first token, each further token, then what both rest on.
         full: The same replica with as many callers as it runs at once.
+        whole: Whether an answer comes whole (an embedding, scores): ``ttft_ms`` is the time to it, there is no time per
+            token, and tokens are those of inputs.
+        input_tokens_per_s: Tokens of all inputs together, where answers come whole.
         assumptions: What the estimate takes for granted.
     """
 
@@ -107,11 +128,21 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     spread: float
     explain: tuple[str, ...]
     full: FullLoad | None = None
+    whole: bool = False
+    input_tokens_per_s: float = 0.0
     assumptions: tuple[str, ...] = ASSUMPTIONS
 
     def usd_per_million_tokens(self, usd_per_hour: float) -> float | None:
-        """Price of a million output tokens of a full replica that costs this much."""
-        return usd_per_hour / 3600 / self.full.output_tokens_per_s * 1e6 if self.full else None
+        """Price of a million output tokens, or of inputs where answers come whole, of a full replica at this price."""
+        if self.full is None:
+            return None
+        rate = self.full.input_tokens_per_s if self.whole else self.full.output_tokens_per_s
+        return usd_per_hour / 3600 / rate * 1e6
+
+    def usd_per_hour_of_sound(self, usd_per_hour: float) -> float | None:
+        """Price of transcribing an hour of sound on a full replica that costs this much."""
+        heard = self.full.sound_s_per_s if self.full else 0.0
+        return usd_per_hour / heard if heard else None
 
     def out_of_reach(self, *, ttft_ms: float | None = None, tpot_ms: float | None = None) -> bool:
         """Whether a target is missed by more than the uncertainty of the figure that it is for."""
@@ -170,6 +201,7 @@ class Replica(Struct, frozen=True, kw_only=True):
             output_tokens_per_s=most.output_tokens_per_s,
             ttft_ms=most.ttft_ms,
             tpot_ms=most.tpot_ms,
+            input_tokens_per_s=most.input_tokens_per_s,
         )
         return replace(found, full=full)
 
@@ -205,7 +237,37 @@ class Replica(Struct, frozen=True, kw_only=True):
             flow = steady(steps, running / schedulers, in_step=load.in_step)
         return steps, flow
 
+    def _whole(self, load: Load) -> PerformanceEstimate:
+        """Inputs whose answers come whole."""
+        known, most = factors(), self.most_running(load)
+        found = whole_answers(
+            self.work, self.machine, self.facts.hidden_size, load, chunk=self.chunk, most=most, known=known
+        )
+        return PerformanceEstimate(
+            load=load,
+            ttft_ms=found.answer.mean_s * 1e3,
+            ttft_worst_ms=found.answer.last_s * 1e3,
+            tpot_ms=0.0,
+            prefill_ms=found.alone.total_s * 1e3,
+            output_tokens_per_s=0.0,
+            requests_per_s=found.requests_per_s,
+            running=found.answer.running,
+            queued=max(0.0, load.concurrency - found.answer.running),
+            bound=bound_of(found.step),
+            first_token=found.answer,
+            ttft_spread=known.spread_ttft,
+            tpot_spread=known.spread_tpot,
+            throughput_spread=known.spread_throughput,
+            spread=known.spread,
+            explain=found.explain,
+            whole=True,
+            input_tokens_per_s=found.requests_per_s * load.prompt_tokens,
+            assumptions=WHOLE_ASSUMPTIONS,
+        )
+
     def _estimate(self, load: Load) -> PerformanceEstimate:
+        if not self.facts.generative:
+            return self._whole(load)
         known, most = factors(), self.most_running(load)
         running = min(float(load.concurrency), most)
         alone = prefill(self.work, self.machine, self.facts.hidden_size, load.prompt_tokens, self.chunk, known)

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
-from llminfra.catalog.models import Attention, Layer, Mla, ModelFacts, QuantFacts, WeightFormat, WeightScheme
+from llminfra.catalog.models import (
+    Attention,
+    EncoderFacts,
+    Layer,
+    Mla,
+    ModelFacts,
+    QuantFacts,
+    WeightFormat,
+    WeightScheme,
+)
 from llminfra.planning.memory.cache.kv_specs import CacheKind, mixer_cache
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, cdiv, padded_vocab
 from llminfra.planning.memory.weights.layer_parts import layer_parts
@@ -43,6 +52,8 @@ class AttentionWork(Struct, frozen=True, kw_only=True):
         decode_operations: The same in decode; latent attention computes on the latent vectors there.
         cache_bytes: Bytes read per earlier token and layer.
         span: Tokens that are looked at, 0 for all.
+        causal: Only earlier tokens are; else later ones, too.
+        heard: Positions of an encoder that are looked at whatever the context is, 0 for none.
     """
 
     layers: int
@@ -50,14 +61,22 @@ class AttentionWork(Struct, frozen=True, kw_only=True):
     decode_operations: float
     cache_bytes: float
     span: int
+    causal: bool = True
+    heard: int = 0
 
     def seen(self, context: float) -> float:
         """Earlier tokens that one query looks at."""
+        if self.heard:
+            return float(self.heard)
         return min(context, self.span) if self.span else context
 
     def prefill_pairs(self, tokens: int) -> float:
         """Pairs of a prompt of ``tokens``: each token looks at itself and what came before, within the span."""
+        if self.heard:
+            return float(tokens * self.heard)
         span = min(tokens, self.span) if self.span else tokens
+        if not self.causal:
+            return float(tokens * span)
         return span * (span + 1) / 2 + (tokens - span) * span
 
 
@@ -86,6 +105,7 @@ class RankWork(Struct, frozen=True, kw_only=True):
         attention: Attention layers, by kind.
         state_bytes: Recurrent state read and written per request and step.
         moe_layers: Layers with routed experts.
+        encoder_operations: Operations of an encoder for one request, whatever its text (Whisper).
     """
 
     layers: int
@@ -96,6 +116,7 @@ class RankWork(Struct, frozen=True, kw_only=True):
     attention: tuple[AttentionWork, ...]
     state_bytes: float
     moe_layers: int
+    encoder_operations: float = 0.0
 
 
 def rank_work(
@@ -126,7 +147,19 @@ def rank_work(
         attention=tuple(_attention(kinds, facts, shards.tp, kv_bytes)),
         state_bytes=_state_bytes(kinds, facts, shards.tp, kv_bytes),
         moe_layers=round(sum(count for layer, count in kinds.items() if layer.moe)),
+        encoder_operations=sum(map(_hearing, facts.encoders)) / shards.tp if facts.hears else 0.0,
     )
+
+
+def _hearing(encoder: EncoderFacts) -> float:
+    """Operations of an encoder for a window of sound: its matrices, and every position against every other.
+
+    A block has four matrices of the width squared and two of the feed-forward block; attention multiplies twice.
+    """
+    positions, hidden = encoder.max_tokens or 0, encoder.hidden
+    blocks = encoder.sharded_params / (4 * hidden * hidden + 2 * hidden * encoder.intermediate)
+    pairs = blocks * positions * positions * hidden * 2
+    return float(_OPERATIONS_PER_WEIGHT * (encoder.sharded_params * positions + pairs))
 
 
 def computed_in(scheme: WeightScheme | None, gpu: Gpu) -> tuple[str, bool]:
@@ -197,7 +230,7 @@ def _matrices(
 def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: float) -> Iterator[AttentionWork]:
     for layer, count in kinds.items():
         for mixer in (layer.mixer, layer.second_mixer):
-            if isinstance(mixer, Attention) and not mixer.cross:
+            if isinstance(mixer, Attention) and (facts.hears or not mixer.cross):
                 heads = cdiv(mixer.heads, tp)
                 work = float(_OPERATIONS_PER_WEIGHT * heads * (mixer.head_dim + mixer.v_head_dim))
                 # A layer that shares a cache still reads the one it shares.
@@ -209,9 +242,15 @@ def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: 
                     decode_operations=work,
                     cache_bytes=float(read),
                     span=mixer.window or mixer.chunk or (mixer.indexer.top_k if mixer.indexer else 0),
+                    causal=mixer.causal,
+                    heard=_positions(facts) if mixer.cross else 0,
                 )
             elif isinstance(mixer, Mla):
                 yield from _latent(mixer, facts, round(count) or 1, tp, kv_bytes)
+
+
+def _positions(facts: ModelFacts) -> int:
+    return max((item.max_tokens or 0 for item in facts.encoders), default=0)
 
 
 def _latent(mixer: Mla, facts: ModelFacts, layers: int, tp: int, kv_bytes: float) -> Iterator[AttentionWork]:

@@ -165,6 +165,8 @@ def prefill(
     tokens = prompt * prompts
     steps = max(1.0, -(-prompt // max(chunk, 1)))
     arithmetic = matrix_s(work, gpu, tokens, factors)
+    if work.encoder_operations:
+        arithmetic += prompts * work.encoder_operations / (gpu.tflops[_wide(gpu)] * _TERA * factors.compute_16bit)
     reading = steps * _weights_s(work, gpu, tokens / steps, factors)
     pairs = sum(item.layers * item.prefill_operations * item.prefill_pairs(prompt) * prompts for item in work.attention)
     # Attention kernels reach about the same share of the 16-bit peak whatever the weights are.

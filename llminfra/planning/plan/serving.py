@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.plan.startup import StartupPlan
     from llminfra.spec.ec2 import Ec2
-    from llminfra.spec.endpoint import Endpoint, Parallelism
+    from llminfra.spec.endpoint import Endpoint, Parallelism, Task
     from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
 
 Place = Literal["eks", "ec2", "sagemaker"]
@@ -53,14 +53,16 @@ class CompileCachePlan(Struct, frozen=True, kw_only=True):
 class AdapterPlan(Struct, frozen=True, kw_only=True):
     """A LoRA adapter: where it lies, and where the pod sees it.
 
-    ``model_id`` and ``revision`` name it on the Hub where it is copied from there. ``key`` has no slash at its end.
+    ``model_id`` and ``revision`` name it on the Hub where it is copied from there. ``key`` has no slash at its end, nor
+    has ``mounted``: the prefix, above ``key`` or the same, that is mounted for all adapters under it at once.
     """
 
     name: str
     rank: int
     bucket: str
     key: str
-    mount_path: str
+    mounted: str
+    path: str
     model_id: str | None = None
     revision: str | None = None
 
@@ -117,6 +119,7 @@ class ServingPlan(Struct, frozen=True, kw_only=True):
     usd_per_million_tokens: float | None
     adapters: tuple[AdapterPlan, ...] = ()
     compile_cache: CompileCachePlan | None = None
+    task: Task = "generate"
 
 
 class Ec2Group(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from llminfra.catalog.models import ModelFacts
 from llminfra.catalog.price_file import Kind
 from llminfra.planning.memory import FitCase
 from llminfra.planning.performance import Load
+from llminfra.planning.performance.estimate import FullLoad
 from llminfra.planning.selection.placing import Placed, place, place_over_nodes
 from llminfra.spec.endpoint import Parallelism
 
@@ -46,8 +47,9 @@ class Option(Struct, frozen=True, kw_only=True):
         price_date: Day of the price.
         usd_per_hour_by_purchase: Price of the instance in every way it can be bought.
         ttft_ms: Estimated time to first token at the wished concurrency.
-        tpot_ms: Estimated time per output token at the wished concurrency.
-        tokens_per_s: Estimated output tokens per second of one replica at the wished concurrency.
+        tpot_ms: Estimated time per output token at the wished concurrency; ``None`` where answers come whole.
+        tokens_per_s: Estimated output tokens per second of one replica at the wished concurrency; of inputs where
+            answers come whole, and so below.
         full_load_callers: Callers that a replica runs at once with requests of the typical shape.
         full_load_tokens_per_s: Estimated output tokens per second of one replica with that many callers.
         usd_per_million_tokens: Price of a million output tokens at full load, all replicas of the instance in use.
@@ -114,9 +116,8 @@ def list_options(
         among: Names of the types to look at; ``None``: all.
         over_nodes: Whether several instances with EFA may hold a replica that one does not.
     """
-    typical = replace(load or Load(), concurrency=concurrency).within(
-        case.max_model_len or facts.max_position_embeddings
-    )
+    asked = replace(load or Load(), concurrency=concurrency).of(facts)
+    typical = asked.within(case.max_model_len or facts.max_position_embeddings)
     placed: dict[tuple[str, int], Placed | str] = {}
     found = []
     for instance in all_gpu_types():
@@ -188,15 +189,19 @@ def _option(
         price_date=price.date if price else None,
         usd_per_hour_by_purchase=every,
         ttft_ms=placed.speed.ttft_ms,
-        tpot_ms=placed.speed.tpot_ms,
-        tokens_per_s=placed.speed.output_tokens_per_s,
+        tpot_ms=None if placed.speed.whole else placed.speed.tpot_ms,
+        tokens_per_s=placed.speed.input_tokens_per_s if placed.speed.whole else placed.speed.output_tokens_per_s,
         full_load_callers=full.load.concurrency if full else None,
-        full_load_tokens_per_s=full.output_tokens_per_s if full else None,
+        full_load_tokens_per_s=_rate(full, whole=placed.speed.whole),
         usd_per_million_tokens=million,
         tight=fit.tight,
         offered=offered,
         explain=placed.speed.explain,
     )
+
+
+def _rate(full: FullLoad | None, *, whole: bool) -> float | None:
+    return None if full is None else full.input_tokens_per_s if whole else full.output_tokens_per_s
 
 
 def _offered(name: str, region: str) -> bool | None:

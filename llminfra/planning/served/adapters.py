@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.planning.plan.serving import AdapterPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llminfra.catalog.models import ModelFacts
     from llminfra.catalog.models.facts import Layer
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
-ADAPTERS_MOUNT = "/mnt/adapters"
+_MOUNT = "/mnt/adapters"
 _ENGINES = frozenset({"vllm", "sglang"})
 _BYTES = 2  # Adapters are kept in 16 bit, however the base model is quantized.
 
@@ -50,7 +53,7 @@ def plan_adapters(
                 fix="rename it",
             )
         taken[adapter.name] = f"adapter {index}"
-        if adapter.bucket not in platform.storage:
+        if adapter.bucket not in platform.storage and "storage" not in platform.doubtful:
             findings.error(
                 "LLM_REF_2",
                 endpoint,
@@ -62,18 +65,37 @@ def plan_adapters(
             )
     if len(findings.items) > known:
         return None
+    keys = [item.key or f"{item.bucket.prefix}/{item.id}/{item.revision}" for item in endpoint.adapters]
+    places = [(item.bucket.name, key) for item, key in zip(endpoint.adapters, keys, strict=True)]
     return tuple(
         AdapterPlan(
             name=item.name,
             rank=item.rank,
-            bucket=item.bucket.name,
-            key=item.key or f"{item.bucket.prefix}/{item.id}/{item.revision}",
-            mount_path=f"{ADAPTERS_MOUNT}/{item.name}",
+            bucket=bucket,
+            key=key,
+            mounted=_mounted(bucket, key, places),
+            path=adapter_path(bucket, key),
             model_id=item.id,
             revision=item.revision,
         )
-        for item in endpoint.adapters
+        for item, (bucket, key) in zip(endpoint.adapters, places, strict=True)
     )
+
+
+def adapter_path(bucket: str, prefix: str) -> str:
+    """Where a pod sees a prefix of a bucket, or an adapter under it."""
+    return f"{_MOUNT}/{bucket}/{prefix}"
+
+
+def _mounted(bucket: str, key: str, places: Sequence[tuple[str, str]]) -> str:
+    """The prefix that is mounted for an adapter: what all that begin with the same folder have in common.
+
+    A volume of Mountpoint for S3 is a process on every node that uses it, which reserves memory and counts among the
+    volumes that a node may have (awslabs/mountpoint-s3-csi-driver docs/MOUNTPOINT_POD_SHARING.md, docs/MEMORY.md): one
+    for each of many adapters would leave pods pending. A whole bucket is never mounted.
+    """
+    alike = [each for where, each in places if where == bucket and each.partition("/")[0] == key.partition("/")[0]]
+    return posixpath.commonpath(alike)
 
 
 def adapters_gib(facts: ModelFacts, adapters: tuple[AdapterPlan, ...]) -> float:

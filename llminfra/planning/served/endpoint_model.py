@@ -13,6 +13,7 @@ from llminfra.catalog.models import ModelConfigError, ModelFacts
 from llminfra.planning.memory import FitCase, estimate
 from llminfra.planning.served.checkpoint import CheckpointFile, describe_checkpoint
 from llminfra.planning.served.config_overrides import stretched
+from llminfra.planning.served.task import task_facts
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -23,7 +24,13 @@ _SIZE_TOLERANCE = 0.05
 
 
 def model_facts(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
-    """The architecture of the endpoint's model; ``None`` leaves a finding that names the ways to give it."""
+    """The endpoint's model as it is served: its architecture, for what it does; ``None`` leaves a finding."""
+    found = _architecture(endpoint, findings)
+    return None if found is None else task_facts(endpoint, found, findings)
+
+
+def _architecture(endpoint: Endpoint, findings: Findings) -> ModelFacts | None:
+    """The architecture; ``None`` leaves a finding that names the ways to give it."""
     model = endpoint.model
     path = f"endpoints.{endpoint.name}.model"
     if model.config is not None:
@@ -86,6 +93,19 @@ def _config_file(endpoint: Endpoint, name: str) -> Path:
     return folder / name
 
 
+def _longest_input(config: Path) -> int | None:
+    """``max_seq_length`` of a ``sentence_bert_config.json`` beside the file, which engines take before the model's own.
+
+    ``_get_and_verify_max_len``, vllm/config/model.py 0.27.1.
+    """
+    try:
+        found: Any = json.loads((config.parent / "sentence_bert_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    longest = found.get("max_seq_length") if isinstance(found, dict) else None
+    return longest if isinstance(longest, int) and longest > 0 else None
+
+
 def _described(file: Path) -> CheckpointFile:
     try:
         config: Any = json.loads(file.read_text(encoding="utf-8"))
@@ -122,4 +142,6 @@ def _from_file(endpoint: Endpoint, name: str, findings: Findings) -> ModelFacts 
             fix="write the key into config.json, or take the file of the published checkpoint",
         )
     facts = stretched(facts, config, endpoint.engine)
+    if (longest := _longest_input(file)) is not None and facts.task != "generate":
+        facts = replace(facts, max_position_embeddings=min(facts.max_position_embeddings or longest, longest))
     return replace(facts, revision=stated.revision, gated=stated.gated, source=stated.source or str(file))

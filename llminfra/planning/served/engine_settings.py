@@ -23,7 +23,7 @@ _SPANS_NODES = frozenset({"vllm", "sglang"})
 # Engines whose memory is not vLLM's are judged by the vLLM rules that reserve the most.
 _FALLBACK_UTILIZATION = 0.9
 # Written out, so that the memory estimate and the engine agree; vLLM's own default on small GPUs.
-_DEFAULT_MAX_NUM_SEQS = 256
+MAX_NUM_SEQS = 256
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ def engine_settings(engine: Engine, release: EngineRelease | None) -> EngineSett
             kind=engine.kind,
             image=engine.image,
             max_model_len=engine.max_model_len,
-            max_num_seqs=_DEFAULT_MAX_NUM_SEQS,
+            max_num_seqs=MAX_NUM_SEQS,
             max_num_batched_tokens=None,
             gpu_memory_utilization=_FALLBACK_UTILIZATION,
             kv_cache_dtype=None,
@@ -69,7 +69,7 @@ def engine_settings(engine: Engine, release: EngineRelease | None) -> EngineSett
         kind=engine.kind,
         image=engine.image,
         max_model_len=engine.max_model_len,
-        max_num_seqs=engine.max_num_seqs or _DEFAULT_MAX_NUM_SEQS,
+        max_num_seqs=engine.max_num_seqs or MAX_NUM_SEQS,
         max_num_batched_tokens=engine.max_num_batched_tokens,
         gpu_memory_utilization=engine.gpu_memory_utilization or default or _FALLBACK_UTILIZATION,
         kv_cache_dtype=None if engine.kv_cache_dtype == "auto" else engine.kv_cache_dtype,

@@ -16,6 +16,8 @@ from llminfra.planning.served.engine_settings import check_length, check_step, e
 from llminfra.planning.served.media_limits import check_media
 from llminfra.planning.served.memory_case import memory_case
 from llminfra.planning.served.memory_options import check_options, counted, options_of
+from llminfra.planning.served.task import check_task
+from llminfra.planning.serving.container_settings import check_known
 from llminfra.planning.spread.parallelism import Promise
 from llminfra.planning.spread.spreads import Question
 
@@ -50,6 +52,7 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     facts = model_facts(endpoint, findings)
     known = len(findings.items)
     release = _release(endpoint, site, findings)
+    check_known(endpoint, release, findings)
     if facts is None or any(item.code in _HOPELESS for item in findings.items[known:]):
         return None
     if not check_device(endpoint, facts, site.pool, release, findings):
@@ -58,15 +61,15 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     if engine is None:
         return None
     check_step(endpoint, engine, findings)
-    if not check_length(endpoint, facts, engine, findings):
-        return None
+    sound = check_length(endpoint, facts, engine, findings)
     options = options_of(endpoint, release)
+    if not check_task(endpoint, facts, release, options, site.place, findings):
+        return None
     case = counted(memory_case(endpoint, facts, engine, site.pool.gpu), facts, options, endpoint.engine.env)
     check_media(endpoint, facts, release, findings)
-    if not check_options(endpoint, facts, options, findings):
-        return None
+    sound = check_options(endpoint, facts, options, findings) and sound
     adapters = plan_adapters(endpoint, site.platform, findings, place=site.place)
-    if adapters is None:
+    if adapters is None or not sound:  # of another length, or another model, no memory is computed
         return None
     question = Question(
         endpoint=endpoint,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.plan.serving import DrainPlan
-from llminfra.planning.serving.container_settings import check_overrides
+from llminfra.planning.serving.container_settings import check_known, check_overrides
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
@@ -27,7 +27,6 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
     """Image, command, arguments and environment; options that the engine does not have are findings."""
     question, release = asked.question, settled.release
     endpoint, engine, chosen = question.endpoint, question.engine, settled.spread.chosen
-    engine_adapter = adapter(engine.kind)
     job = ServingJob(
         endpoint=endpoint,
         release=release,
@@ -48,20 +47,14 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
         startup_budget_s=start.startup.budget_s,
         drain_s=_DRAIN_S,
         pod_memory_mib=start.resources.memory_mib,
-        adapters=tuple(Adapter(name=item.name, path=item.mount_path, rank=item.rank) for item in asked.adapters),
+        adapters=tuple(Adapter(name=item.name, path=item.path, rank=item.rank) for item in asked.adapters),
         role=site.role,
+        task=question.facts.task,
+        architecture=question.facts.architecture,
+        cached=chosen.fit.kv_cache_tokens is not None or chosen.fit.fits is None,
     )
-    for unknown in engine_adapter.unknown_options(job):
-        findings.error(
-            "LLM_FIT_7",
-            endpoint,
-            unknown.path,
-            unknown.message,
-            found=unknown.name,
-            fix=unknown.fix,
-            expected=f"an option of {engine.kind} {release.version if release else ''}".strip(),
-        )
-    invocation = engine_adapter.invoke(job)
+    check_known(endpoint, release, findings)
+    invocation = adapter(engine.kind).invoke(job)
     check_overrides(endpoint, release, invocation, findings)
     return invocation
 

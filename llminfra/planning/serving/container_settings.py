@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret_flag, is_secret_value
+from llminfra.engines import adapter
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
 from llminfra.engines.untold import untold_fields
 from llminfra.spec._shape_errors import looks_like_credential
@@ -41,6 +42,21 @@ def check_untold(endpoint: Endpoint, findings: Findings) -> None:
                 expected=f"no {name}",
                 fix=f"remove {name}, or serve the model with VLLM",
             )
+
+
+def check_known(endpoint: Endpoint, release: EngineRelease | None, findings: Findings) -> None:
+    """Report flags and variables of the user that the engine's release does not have."""
+    kind = endpoint.engine.kind
+    for unknown in adapter(kind).unknown_options(endpoint, release):
+        findings.error(
+            "LLM_FIT_7",
+            endpoint,
+            unknown.path,
+            unknown.message,
+            found=unknown.name,
+            fix=unknown.fix,
+            expected=f"an option of {kind} {release.version if release else ''}".strip(),
+        )
 
 
 def check_literals(endpoint: Endpoint, findings: Findings) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.catalog import instances, regions
+from llminfra.catalog import instances
 from llminfra.planning.hardware.nics import nic_layout
+from llminfra.planning.network.offers import check_offered
 from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.infrastructure import NetworkPlan, PoolPlan
 from llminfra.spec.gpu_pool import GpuPool
@@ -50,20 +51,13 @@ def machine(
             if reason
             else f"there is no instance type {instance_type!r} in the catalog",
             found=instance_type,
-            expected=_types_like(name, hosted=hosted) if found is None else "a GPU type such as g6e.12xlarge",
+            expected=instances.like(name, gpu=True, hosted=hosted)
+            if found is None
+            else "a GPU type such as g6e.12xlarge",
             fix="use a GPU instance type that exists",
         )
         return None
-    if regions.offered_in(name) and platform.region not in regions.offered_in(name):
-        findings.warning(
-            "LLM_CAP_29",
-            endpoint.on,
-            path,
-            f"{name} was not offered in {platform.region} when the catalog was made",
-            found=f"{name} in {platform.region}",
-            expected=regions.nearest_offers(name, platform.region),
-            fix="use another region or type, or ignore this if the type has arrived since",
-        )
+    check_offered(name, platform.region, endpoint.on, path, findings)
     nics = nic_layout(found) if efa else ()
     declared = endpoint.parallelism.gpus if endpoint.parallelism else 1
     most = max(_MOST_INSTANCES, -(-declared // found.gpu.count)) if efa else 1
@@ -92,12 +86,6 @@ def machine(
         consolidate_after_s=0,
         usd_per_node_hour=usd_per_hour,
     )
-
-
-def _types_like(name: str, *, hosted: bool) -> str:
-    """GPU types with a name like this one, as the place names them."""
-    near = instances.suggest(name, gpu=True)
-    return ", ".join(f"ml.{item}" if hosted else item for item in near) or "a GPU type such as g6e.12xlarge"
 
 
 def one_machine(endpoint: Endpoint, pool: PoolPlan, findings: Findings, *, fix: str) -> bool:

@@ -176,4 +176,5 @@ def _slower(option: Candidate, than: Candidate) -> bool:
     if option.performance is None or than.performance is None:
         return True
     found, bar = option.performance, than.performance
-    return max(found.tpot_ms / bar.tpot_ms, found.ttft_ms / bar.ttft_ms) > math.sqrt(bar.spread)
+    each = found.tpot_ms / bar.tpot_ms if bar.tpot_ms else 0.0  # answers that come whole have no further tokens
+    return max(each, found.ttft_ms / bar.ttft_ms) > math.sqrt(bar.spread)

@@ -30,11 +30,11 @@ class Promise(Struct, frozen=True, kw_only=True):
         """The promise that an endpoint declares."""
         return cls(concurrency=endpoint.concurrency or 1, slo=endpoint.slo)
 
-    def load(self, longest: int | None) -> Load:
-        """The callers: typical requests, cut to the context length."""
+    def load(self, longest: int | None, facts: ModelFacts) -> Load:
+        """The callers: typical requests of the model, cut to the context length."""
         asked = self.slo or Load()
         load = Load(prompt_tokens=asked.prompt_tokens, output_tokens=asked.output_tokens, concurrency=self.concurrency)
-        return load.within(longest)
+        return load.of(facts).within(longest)
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
@@ -84,6 +84,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
         """Such as ``62 ms to the first token, 9 ms a token``; empty where it is not known."""
         if self.performance is None:
             return ""
+        if self.performance.whole:
+            return f"{self.performance.ttft_ms:,.0f} ms to the answer"
         return f"{self.performance.ttft_ms:,.0f} ms to the first token, {self.performance.tpot_ms:,.0f} ms a token"
 
     @property
@@ -102,7 +104,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
         if self.usd_per_hour is not None:
             text += f", ${self.usd_per_hour:,.2f}/h a replica"
         if self.usd_per_million_tokens is not None:
-            text += f", about ${self.usd_per_million_tokens:,.2f} per million output tokens"
+            counted = "input" if self.performance is not None and self.performance.whole else "output"
+            text += f", about ${self.usd_per_million_tokens:,.2f} per million {counted} tokens"
         return text
 
 
@@ -134,7 +137,7 @@ def judge(
     if fit.fits is True and not problems and gpu is not None:
         wires = pool.main_type.network_gbps
         asked = fitted_replica(facts, sized, fit, gpu, parallelism, per_node=pool.gpus_per_node, network_gbps=wires)
-        speed = asked.estimate((promise or Promise()).load(fit.max_model_len))
+        speed = asked.estimate((promise or Promise()).load(fit.max_model_len, facts))
     return Candidate(
         parallelism=parallelism,
         nodes=max(1, -(-parallelism.gpus // pool.gpus_per_node)),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from llminfra.catalog.batch_runner import runner_container
+from llminfra.catalog.models import load_model
 from llminfra.planning.plan.targets import AsyncPlan, WorkersPlan
 from llminfra.spec.ec2 import Ec2
 from llminfra.spec.engines.base import Image
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import NetworkPlan
     from llminfra.spec.async_endpoint import AsyncEndpoint
+    from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
 # Import of boto3, the claim, the write of the answer and its notice come on top of the request.
@@ -67,6 +69,11 @@ def plan_async(
     return tuple(item for item in planned if item is not None)
 
 
+def _hears(endpoint: Endpoint) -> bool:
+    facts = load_model(endpoint.model.id)
+    return facts is not None and facts.hears
+
+
 def _plan(
     item: AsyncEndpoint,
     platform: Platform,
@@ -89,6 +96,17 @@ def _plan(
             found=f"endpoint {endpoint.name!r}",
             expected=f"one of: {names}" if names else "an endpoint of the same platform",
             fix=f"add the endpoint to Platform(endpoints=[…]) of {platform.name!r}",
+        )
+        return None
+    if _hears(endpoint):
+        findings.error(
+            "LLM_TASK_17",
+            item,
+            f"{path}.behind",
+            "the consumer posts messages as JSON, and recordings are posted as forms",
+            found=f"endpoint {endpoint.name!r}, which transcribes",
+            expected="an endpoint that writes, embeds, reranks or classifies",
+            fix="call the endpoint itself",
         )
         return None
     on = endpoint.on

@@ -16,7 +16,7 @@ from llminfra.planning.serving.serving import plan_serving
 from llminfra.planning.serving.site import Site
 from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.start.startup import start_of_a_job
-from llminfra.planning.targets.batch_checks import check_fabric, check_image
+from llminfra.planning.targets.batch_checks import check_fabric, check_image, check_lines
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.gpu_pool import GpuPool
 
@@ -121,7 +121,7 @@ def _judge(
         )
         return None
     serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=()), findings)
-    if serving is None or not check_image(item, serving, findings):
+    if serving is None or not check_lines(item, serving, findings) or not check_image(item, serving, findings):
         return None
     serving = replace(serving, startup=start_of_a_job(serving.startup, serving.weights))
     nodes = serving.nodes

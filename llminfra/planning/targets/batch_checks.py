@@ -81,6 +81,22 @@ def check_fabric(item: BatchInference, pool: PoolPlan, findings: Findings) -> bo
     return fine
 
 
+def check_lines(item: BatchInference, serving: ServingPlan, findings: Findings) -> bool:
+    """Report a model whose requests are no lines of JSON; true when it is fine."""
+    if serving.task != "transcribe":
+        return True
+    findings.error(
+        "LLM_TASK_17",
+        item,
+        f"endpoints.{item.name}.model",
+        "the runner posts lines of JSON to the engine, and recordings are posted as forms",
+        found=serving.model_id,
+        expected="a model that writes, embeds, reranks or classifies",
+        fix="transcribe by an Endpoint on a GpuPool or on Ec2",
+    )
+    return False
+
+
 def check_image(item: BatchInference, serving: ServingPlan, findings: Findings) -> bool:
     """Report an image whose entry point would start the same server on every node; true when it is fine."""
     if serving.nodes == 1:

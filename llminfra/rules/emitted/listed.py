@@ -16,6 +16,7 @@ from llminfra.rules.emitted import (
     spec,
     start,
     targets,
+    tasks,
 )
 from llminfra.rules.rule import Rule
 
@@ -33,6 +34,7 @@ _MODULES = (
     gateways,
     start,
     policy,
+    tasks,
 )
 
 

@@ -31,6 +31,8 @@ class Image(Spec):
     """Whether the image has the EFA userspace (libfabric and the NCCL plug-in)."""
     ray: bool = False
     """Whether the image has Ray, which vLLM's own images no longer bring."""
+    audio: bool = False
+    """Whether the image can decode sound (``vllm[audio]``), which vLLM's own images do not bring."""
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

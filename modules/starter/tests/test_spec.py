@@ -2,25 +2,26 @@
 
 from pathlib import Path
 
-from llminfra.loading.load import load
-from llminfra.planning import plan_platform
-from llminfra.planning.cost.hourly import total_cost
+import pytest
 
-SPEC = Path(__file__).parents[1] / "spec.py"
+from llminfra import plan_specs, total_cost
+
+SPEC = Path(__file__).parents[1] / "@spec@"
 
 
+@pytest.fixture(scope="session")
 def plan():
-    loaded = load(SPEC)
-    assert loaded.ok, loaded.diagnostics
-    return plan_platform(loaded.platforms[0])
+    """What `llminfra plan` decides; a spec that cannot work fails here, with every finding."""
+    (one,) = plan_specs([SPEC])
+    return one
 
 
-def test_every_endpoint_starts():
-    assert all(endpoint.fit.fits for endpoint in plan().endpoints)
+def test_every_endpoint_starts(plan):
+    assert all(endpoint.fit.fits and not endpoint.fit.tight for endpoint in plan.endpoints)
 
 
-def test_nothing_costs_more_than_it_may():
-    total = total_cost(plan().costs)
+def test_nothing_costs_more_than_it_may(plan):
+    total = total_cost(plan.costs)
     missing = ", ".join(total.unpriced)
     assert not missing, f"no prices of {missing}: `llminfra catalog refresh`, then LLMINFRA_PRICES"
     assert total.usd_per_hour_max < 10, f"${total.usd_per_hour_max:.2f} an hour"

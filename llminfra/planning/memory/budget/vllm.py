@@ -42,7 +42,7 @@ class Budget(Struct, frozen=True, kw_only=True):
         non_torch: Libraries, NCCL.
         graphs: Captured graphs.
         available: Left for the cache.
-        tokens: As the engine prints them.
+        tokens: As the engine prints them; None where it has no cache.
         concurrency: Requests of the context length.
         longest: Longest request that fits.
         verdict: Whether it starts.
@@ -56,7 +56,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     non_torch: float
     graphs: float
     available: float
-    tokens: int
+    tokens: int | None
     concurrency: float
     longest: int
     verdict: Verdict

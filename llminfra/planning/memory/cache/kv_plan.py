@@ -125,9 +125,9 @@ def plan_cache(
     """
     stages = [stage for spec, stage in zip(specs, stage_of or [0] * len(specs), strict=True) if spec.token_bytes > 0]
     count = max(stage_of, default=0) + 1
-    # Cross-attention layers hold encoder tokens, but V0, the only engine that serves them, gives them equal pages.
+    # Layers that attend to images hold encoder tokens, but V0, which alone serves them, gives them equal pages.
     cached = [
-        replace(spec, kind=CacheKind.FULL) if spec.kind is CacheKind.CROSS else spec
+        replace(spec, kind=CacheKind.FULL) if spec.kind is CacheKind.CROSS and not spec.span else spec
         for spec in specs
         if spec.token_bytes > 0
     ]

@@ -46,7 +46,7 @@ class CacheSpec(Struct, frozen=True, kw_only=True):
     Attributes:
         kind: Growth.
         token_bytes: Bytes per token; for recurrent layers and rings, of the whole state.
-        span: Window or chunk length in tokens, 0 otherwise.
+        span: Window or chunk length in tokens, or the positions of an encoder, 0 otherwise.
         block: Tokens in a page; 0 means the engine's block size.
         padded_page: Bytes of a page after padding, 0 for none.
         stride: Blocks that hold the page are a multiple of this long.
@@ -73,6 +73,8 @@ class CacheSpec(Struct, frozen=True, kw_only=True):
             return states
         if self.kind is CacheKind.RING:
             return 1
+        if self.kind is CacheKind.CROSS and self.span:
+            return cdiv(self.span, block)
         if self.kind is CacheKind.WINDOW:
             return cdiv(min(self.span - 1 + batched, length), block) + 1
         if self.kind is CacheKind.CHUNK:
@@ -154,6 +156,11 @@ def layer_specs(
     return tuple(found)
 
 
+def _heard(facts: ModelFacts) -> int:
+    """Positions that the encoder of a speech model makes of a window of sound, whatever the text's length."""
+    return max((item.max_tokens or 0 for item in facts.encoders), default=0) if facts.hears else 0
+
+
 def plain_sparse(heads: int, blackwell: str) -> bool:
     """Whether an fp8 cache of sparse latent attention holds plain fp8 values, not those of ``fp8_ds_mla``.
 
@@ -199,7 +206,7 @@ def mixer_cache(
             heads = kv_heads_per_rank(mixer.kv_heads, tp)
             token = round(heads * (mixer.head_dim + mixer.v_head_dim) * kv_bytes)
             if mixer.cross:
-                return [CacheSpec(kind=CacheKind.CROSS, token_bytes=token)]
+                return [CacheSpec(kind=CacheKind.CROSS, token_bytes=token, span=_heard(facts))]
             if mixer.window:
                 return [CacheSpec(kind=CacheKind.WINDOW, token_bytes=token, span=mixer.window)]
             if mixer.chunk:

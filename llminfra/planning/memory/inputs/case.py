@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from llminfra.catalog.engines import EngineName
+from llminfra.catalog.models.tasks import Task
 from llminfra.planning.memory.inputs import input_words
 
 
@@ -72,6 +73,8 @@ class FitCase(BaseModel):
         ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
             the release decides where not given.
         reserved_gib: Memory that the engine sets aside on every GPU beside the weights, such as room for adapters.
+        task: What the model is served for: ``generate``, ``embed``, ``rerank``, ``classify``, ``reward`` or
+            ``transcribe``; as its architecture and name say where not given.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
@@ -114,6 +117,7 @@ class FitCase(BaseModel):
     ] = None
     limit_mm_per_prompt: MediaLimits | None = None
     language_model_only: bool | None = None
+    task: Annotated[Task | None, BeforeValidator(input_words.task)] = None
     mm_encoder_tp_mode: Annotated[Literal["weights", "data"] | None, BeforeValidator(_none_when_empty)] = None
 
 
@@ -138,6 +142,7 @@ class FitResult(BaseModel):
         reserved_gib: What the case reserves beside the weights, None where nothing.
         total_gpu_gib: What the driver reports.
         budget_gib: ``total_gpu_gib`` times the utilization.
+        dtype: Of unquantized weights and activations; a checkpoint in 32 bit is served in 16.
         explain: One line per figure: its value and where it comes from.
         error: Why the case could not be computed at all, in `fit_jsonl` with the number of its line; every figure is
             None then.
@@ -170,6 +175,7 @@ class FitResult(BaseModel):
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
     block_size: int | None = None
+    dtype: str | None = None
     kv_cache_dtype: str | None = None
     quantization: str | None = None
     engine: str | None = None

@@ -23,6 +23,16 @@ _ENGINE_NAMES = {
     "djl": "djl-lmi",
     "lmi": "djl-lmi",
 }
+_TASKS = {
+    "auto": None,
+    "": None,
+    "chat": "generate",
+    "text-generation": "generate",
+    **dict.fromkeys(("embedding", "embeddings", "feature-extraction"), "embed"),
+    **dict.fromkeys(("score", "reranking", "ranking"), "rerank"),
+    **dict.fromkeys(("classification", "text-classification"), "classify"),
+    **dict.fromkeys(("transcription", "speech-to-text", "automatic-speech-recognition"), "transcribe"),
+}
 DEFAULT_ENGINE = "vllm"
 
 
@@ -51,6 +61,11 @@ def tokens(value: Any) -> Any:
     if found := _SCALED.fullmatch(text):
         return int(float(found.group(1)) * _SCALE[found.group(2)])
     return value
+
+
+def task(value: Any) -> Any:
+    """A task by vLLM's older name, such as ``score``, or by that of the Hub; anything else as it is."""
+    return _TASKS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def share(value: Any) -> Any:

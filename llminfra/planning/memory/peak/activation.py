@@ -31,6 +31,10 @@ reorder what they got, which takes two 16-bit copies beside the part (`gathered_
 """
 
 
+POOLER_BYTES = 8
+"""Bytes for each value of the last states while a pooler is tried on all of a batch's tokens: they become 32 bit, and
+so does what is normalized of them (``_dummy_pooler_run`` of vllm/v1/worker/gpu_model_runner.py 0.27.1 tries every task,
+of which ``token_embed`` answers with all tokens; ``EmbeddingPoolerHead``)."""
 ROTARY_TOWER = "qwen2_vl"
 ROTARY_WIDTHS = 14
 """16-bit widths alive while the tower of Qwen2-VL and Qwen2.5-VL rotates its queries: the block's input, the residual
@@ -107,6 +111,8 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         made = items * largest * facts.hidden_size * batch.element
         forward += made + (stream if profile.scheduler == "v0" else 0)
     sampler = float(stream + logits)
+    if not facts.generative:
+        sampler += tokens * facts.hidden_size * POOLER_BYTES
     if profile.scheduler == "v1":
         sampler += made
     if batch.workspace:

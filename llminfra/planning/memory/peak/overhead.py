@@ -88,7 +88,7 @@ def captured_sizes(facts: ModelFacts, profile: EngineProfile, settings: Settings
         most = int(model["size"]) if listed else profile.largest_graph
         asked = most if profile.graphs_any_batch or listed else 2 * settings.max_num_seqs
         largest = min(most, asked, settings.max_num_batched_tokens)
-    decoding = min(largest, settings.max_num_seqs) if profile.full_graphs else 0
+    decoding = min(largest, settings.max_num_seqs) if profile.full_graphs and facts.generative else 0
     return _sizes_up_to(largest, profile), _sizes_up_to(decoding, profile), largest
 
 

@@ -13,6 +13,7 @@ from llminfra.catalog.models.quantization import QuantFacts, quantization_from_n
 from llminfra.planning.memory.cache.shared_states import SHARED_BLOCK
 from llminfra.planning.memory.inputs.case import FitCase
 from llminfra.planning.memory.releases.engine_profile import EngineProfile
+from llminfra.planning.memory.releases.pooling import takes_whole, whole_batch
 
 SMALL_BATCH_TOKENS, LARGE_BATCH_TOKENS, LARGEST_BATCH_TOKENS = 2048, 8192, 16384
 SMALL_BATCH_SEQUENCES, LARGE_BATCH_SEQUENCES = 256, 1024
@@ -296,6 +297,8 @@ def _batch(
         tokens = LARGEST_BATCH_TOKENS
     if case.max_num_batched_tokens is None and profile.raises_batch:
         tokens = max([tokens, *(item.batch_tokens for item in facts.encoders)])
+    if case.max_num_batched_tokens is None and takes_whole(facts):
+        tokens = whole_batch(facts, profile, usual=tokens, length=length, sequences=sequences)
     return min(sequences, tokens), tokens
 
 

@@ -11,14 +11,17 @@ from msgspec import Struct
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.catalog.models.quantization import QuantFacts
+from llminfra.planning.memory.releases.engine_profile import parse_version
 from llminfra.planning.memory.weights.quant_cuts import Kernels, misfits
+
+_CUTS_MODERNBERT = (0, 29, 0)
 
 
 class ShapeFinding(Struct, frozen=True):
     """A layout that does not divide.
 
     Attributes:
-        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_7``.
+        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_8``.
         fatal: The engine refuses to start; False means it works with waste.
         message: What does not divide.
         runtime_message: The engine's words.
@@ -58,7 +61,7 @@ def divisibility_findings(
             what the default release does, is refused.
     """
     quant = quant if quant is not None else facts.quantization
-    found = [*_heads(facts, tp, engine, dcp), *_pipeline(facts, pp)]
+    found = [*_heads(facts, tp, engine, dcp), *_whole_matrix(facts, tp, engine, version), *_pipeline(facts, pp)]
     if dcp > 1:
         found += _context_ranks(facts, tp, dcp)
     if ep > 1:
@@ -66,6 +69,15 @@ def divisibility_findings(
     if quant is not None and tp > 1:
         found += _groups(facts, quant, tp, ep, Kernels(engine, version))
     return tuple(found)
+
+
+def _whole_matrix(facts: ModelFacts, tp: int, engine: str, version: str | None) -> list[ShapeFinding]:
+    """ModernBERT's first matrix is whole on every rank and its second one cut: modernbert.py until 0.28.0."""
+    numbers = parse_version(version)
+    if engine != "vllm" or tp == 1 or facts.model_type != "modernbert" or not numbers or numbers >= _CUTS_MODERNBERT:
+        return []
+    text = f"vLLM {version} cuts one matrix of {facts.architecture} over {tp} GPUs and not the one before it"
+    return [ShapeFinding("LLM_SHAPE_8", True, text, "RuntimeError: mat1 and mat2 shapes cannot be multiplied")]
 
 
 def _heads(facts: ModelFacts, tp: int, engine: str, dcp: int) -> list[ShapeFinding]:

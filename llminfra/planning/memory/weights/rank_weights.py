@@ -164,7 +164,7 @@ def _add_ends(
                 held += encoder.attention_params
             total.add(Kind.OTHER, held * size + _encoder_bytes(share, quant, size, shards))
     if last:
-        total.add(Kind.OTHER, facts.embed_norms * facts.hidden_size * size)
+        total.add(Kind.OTHER, facts.embed_norms * facts.hidden_size * size + facts.head_fp32 * 4)
         if not tied:
             head = Matrix(Kind.HEAD, ("lm_head",), rows, width, bias=facts.head_bias)
             scheme = scheme_for(quant, ("lm_head",), -1, experts=False) if quant is not None and quant.lm_head else None

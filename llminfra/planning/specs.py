@@ -1,4 +1,4 @@
-"""From the SPEC arguments to plans: loading and planning, with every finding of both in one go."""
+"""From spec files to plans: loading and planning, with every finding of both in one go."""
 
 from __future__ import annotations
 
@@ -9,26 +9,33 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, errors
+from llminfra.loading.load import load_all
+from llminfra.planning.platform import plan_platform
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
 
 
-def plan_specs(paths: Sequence[Path]) -> tuple[Plan, ...]:
-    """Load and plan every platform of every spec.
+def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
+    """Load and plan every platform of every spec file, Python or YAML.
+
+    Example:
+        >>> (plan,) = plan_specs(["examples/quickstart/spec.py"])
+        >>> plan.endpoints[0].fit.fits
+        True
+
+    Args:
+        paths: The files.
 
     Raises:
         SpecError: A file or a platform has errors; it carries the findings of all of them.
         UsageError: A file is missing, or no spec.
     """
-    from llminfra.loading.load import load_all  # `llminfra --help` loads no pydantic
-    from llminfra.planning import plan_platform
-
-    loaded = load_all(paths)
+    loaded = load_all([Path(path) for path in paths])
     found: list[Diagnostic] = list(loaded.diagnostics)
     plans = []
+    several = len(loaded.declared) > 1
     for platform in loaded.platforms:
-        several = len(loaded.platforms) > 1
         try:
             plan = plan_platform(platform)
         except SpecError as error:
@@ -36,6 +43,11 @@ def plan_specs(paths: Sequence[Path]) -> tuple[Plan, ...]:
         else:
             found += of_platform(plan.diagnostics, platform.name if several else "")
             plans.append(plan)
+    if errors(loaded.diagnostics):
+        from llminfra.planning.unplanned import check_unplanned  # noqa: PLC0415  # only on failure
+
+        for platform in loaded.declared:
+            found += of_platform(check_unplanned(platform), platform.name if several else "")
     if errors(found):
         raise SpecError(_without_consequences(_unique(found), loaded.diagnostics))
     return tuple(plans)

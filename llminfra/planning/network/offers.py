@@ -1,0 +1,34 @@
+"""Whether an instance type is offered in the platform's region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import regions
+
+if TYPE_CHECKING:
+    from llminfra.planning.findings import Findings
+    from llminfra.spec._base import Spec
+
+
+def check_offered(name: str, region: str, at: Spec, path: str, findings: Findings) -> None:
+    """Report a type that was not offered in the region; a region that does not exist is reported by itself.
+
+    Args:
+        name: EC2 instance type.
+        region: The platform's region.
+        at: Declared object that names the type.
+        path: Spec path of the name.
+        findings: Takes the finding.
+    """
+    offered = regions.offered_in(name)
+    if offered and region not in offered and regions.zones(region):
+        findings.warning(
+            "LLM_CAP_29",
+            at,
+            path,
+            f"{name} was not offered in {region} when the catalog was made",
+            found=f"{name} in {region}",
+            expected=regions.nearest_offers(name, region),
+            fix="use another region or type, or ignore this if the type has arrived since",
+        )
