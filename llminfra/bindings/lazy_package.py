@@ -159,14 +159,19 @@ class _KernelStartLoader(SourceFileLoader):
 
 
 def _stop_quietly() -> None:
-    """Let a kernel that is gone be gone: Ctrl-C ends Node.js first, and jsii then writes to a closed pipe at exit."""
+    """Let a kernel that is gone be gone: Ctrl-C ends Node.js first, and jsii then writes to a closed pipe at exit.
+
+    A second Ctrl-C, or one when all is done, ends the wait for Node.js; one while Node.js is started leaves nothing to
+    stop.
+    """
     from jsii._kernel.providers.process import _NodeProcess  # noqa: PLC0415  # jsii is being imported
 
     stop = _NodeProcess.stop
 
     def quietly(process: _NodeProcess) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            stop(process)
+        if hasattr(process, "_process"):
+            with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+                stop(process)
 
     setattr(_NodeProcess, "stop", quietly)  # noqa: B010  # an assignment would not type-check
 

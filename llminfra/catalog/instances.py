@@ -4,6 +4,7 @@ Facts come from EC2's DescribeInstanceTypes (see ``data/instances.json`` for the
 generated tables say more, they are merged in by ``scripts/catalog_instances.py``.
 """
 
+import re
 from difflib import get_close_matches
 from functools import cache
 from typing import Literal
@@ -142,6 +143,8 @@ def suggest(name: str, *, gpu: bool = False) -> tuple[str, ...]:
     """
     wanted = name.strip().lower().removeprefix("ml.")
     known = tuple(item.name for item in all_gpu_types()) if gpu else names()
+    if "." not in wanted:  # p5-48xlarge
+        wanted = re.sub(r"[-_ ]+", ".", wanted, count=1)
     if wanted in known:
         return (wanted,)
     family = wanted.partition(".")[0]
@@ -149,7 +152,7 @@ def suggest(name: str, *, gpu: bool = False) -> tuple[str, ...]:
     if siblings:
         return tuple(get_close_matches(wanted, siblings, n=3, cutoff=0.0))
     # Sizes are alike everywhere: the family must be near, too, or `zz9.metal` would be a slip for `g4dn.metal`.
-    families = get_close_matches(family, {item.partition(".")[0] for item in known}, n=_MOST, cutoff=0.4)
+    families = get_close_matches(family, sorted({item.partition(".")[0] for item in known}), n=_MOST, cutoff=0.4)
     return tuple(get_close_matches(wanted, [item for item in known if item.partition(".")[0] in families], n=3))
 
 
