@@ -21,8 +21,15 @@ ROWS = HERE / "data" / "vllm_startups.jsonl"
 MORE_ROWS = HERE / "data" / "more_startups.jsonl"
 LATEST_ROWS = HERE / "data" / "latest_startups.jsonl"
 NEWEST_ROWS = HERE / "data" / "newest_startups.jsonl"
+FURTHER_ROWS = HERE / "data" / "further_startups.jsonl"
 STATED = "fully stated"
-DATASETS = {"first": ROWS, "later": MORE_ROWS, "latest": LATEST_ROWS, "newest": NEWEST_ROWS}
+DATASETS = {
+    "first": ROWS,
+    "later": MORE_ROWS,
+    "latest": LATEST_ROWS,
+    "newest": NEWEST_ROWS,
+    "further": FURTHER_ROWS,
+}
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -139,7 +146,7 @@ def figures_table(scores: Mapping[str, Sequence[Score]]) -> str:
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     stated = [item for items in scores.values() for item in items if states_inputs(item.row)]
     for of_one_name in zip(*(figures(items) for items in (*scores.values(), stated)), strict=True):
-        cells = [cell for item in of_one_name for cell in (str(item.rows), f"{item.reached:.1%}")]
+        cells = [cell for item in of_one_name for cell in (str(item.rows), f"{item.reached:.1%}" if item.rows else "-")]
         lines.append(f"| {of_one_name[0].name} | {of_one_name[0].target:.0%} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -148,7 +155,8 @@ TITLES = {
     "first": "The rows that the model was made from",
     "later": "Rows that were collected later",
     "latest": "Rows that were collected after those",
-    "newest": "Rows that were collected last",
+    "newest": "Rows that were collected next",
+    "further": "Further rows, collected last",
 }
 
 

@@ -4,13 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.memory.run import LATEST_ROWS, MORE_ROWS, NEWEST_ROWS, ROWS, ROWS_DOCS, figures_table, main, rows_page
+from benchmarks.memory.run import (
+    FURTHER_ROWS,
+    LATEST_ROWS,
+    MORE_ROWS,
+    NEWEST_ROWS,
+    ROWS,
+    ROWS_DOCS,
+    figures_table,
+    main,
+    rows_page,
+)
 from benchmarks.memory.scoring import Score, figures, left_out, read_rows, score
 
 SCORES = {item["id"]: score(item) for item in read_rows(ROWS)}
 MORE = {item["id"]: score(item) for item in read_rows(MORE_ROWS)}
 LATEST = {item["id"]: score(item) for item in read_rows(LATEST_ROWS)}
 NEWEST = {item["id"]: score(item) for item in read_rows(NEWEST_ROWS)}
+FURTHER = {item["id"]: score(item) for item in read_rows(FURTHER_ROWS)}
 
 
 def of(name: str) -> Score:
@@ -110,6 +121,7 @@ def test_docs_are_current():
         "later": list(MORE.values()),
         "latest": list(LATEST.values()),
         "newest": list(NEWEST.values()),
+        "further": list(FURTHER.values()),
     }
     text = Path("docs/memory.md").read_text(encoding="utf-8")
     assert figures_table(scores) in text, "run: python -m benchmarks.memory.run --write-docs"
@@ -175,6 +187,17 @@ def test_newest_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.89
     assert reached["verdict right"] >= 0.80
     assert reached["failed start never called fitting"] >= 0.88
+
+
+def test_further_rows_are_others_and_keep_what_was_reached() -> None:
+    assert len(FURTHER) == 184
+    assert not set(FURTHER) & (set(NEWEST) | set(LATEST) | set(MORE) | set(SCORES))
+    reached = {item.name: item.reached for item in figures(list(FURTHER.values()))}
+    assert reached["weights within 2 %"] >= 0.81
+    assert reached["cache tokens within 10 %"] >= 0.63
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.83
+    assert reached["verdict right"] >= 0.75
+    assert reached["failed start never called fitting"] >= 0.61
 
 
 @pytest.mark.parametrize(

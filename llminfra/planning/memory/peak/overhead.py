@@ -110,9 +110,10 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     pieces, whole, largest = captured_sizes(facts, profile, settings)
     layers = facts.num_layers / settings.pp
     pieces_mib, whole_mib = table["graph_mib_per_layer_and_size"], table["graph_mib_per_layer_and_full"]
-    if settings.tp > CUSTOM_ALL_REDUCE_RANKS and not on_fabric(settings, gpu):
-        ranks = settings.tp if profile.scheduler == "v0" else min(settings.tp, table["graph_nccl_ranks"])
-        pieces_mib += table["graph_mib_of_nccl"] * (ranks - 1)
+    ranks = _captured_ranks(facts, settings, gpu)
+    if ranks > 1:
+        counted = ranks if profile.scheduler == "v0" else min(ranks, table["graph_nccl_ranks"])
+        pieces_mib += table["graph_mib_of_nccl"] * (counted - 1)
     nodes = layers * (pieces * pieces_mib + whole * whole_mib)
     nodes *= table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
     buffers = 0.0
@@ -127,6 +128,17 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     if profile.graph_transient_kib and facts.is_hybrid and not profile.runs_v2:
         held = max(held, profile.graph_transient_kib * settings.max_num_batched_tokens / 2**20)
     return float(held)
+
+
+def _captured_ranks(facts: ModelFacts, settings: Settings, gpu: Gpu | None) -> int:
+    """Ranks whose NCCL kernels are captured in every layer; 1 where none are.
+
+    Experts gather the tokens of all copies and scatter their sums by NCCL, whatever joins the GPUs
+    (``AgRsAll2AllManager`` of vllm/distributed/device_communicators/all2all.py).
+    """
+    if settings.dp > 1 and facts.is_moe:
+        return settings.tp * settings.dp
+    return settings.tp if settings.tp > CUSTOM_ALL_REDUCE_RANKS and not on_fabric(settings, gpu) else 1
 
 
 def old_driver(version: str | None) -> bool:
