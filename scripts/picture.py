@@ -15,7 +15,7 @@ from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
 from llminfra.cli.plan_page.view import plan_view
-from llminfra.cli.work.specs import plan_specs
+from llminfra.planning.specs import plan_specs
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = Path("stacks/prod.py")
