@@ -15,6 +15,8 @@ from pathlib import Path
 from grafana_foundation_sdk.builders import common, stat, timeseries
 from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.builders import prometheus as prom
+from grafana_foundation_sdk.cog import variants
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
@@ -29,8 +31,8 @@ _SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _HEIGHT = 8
 
 
-def _targets(panel: Panel) -> list[prom.Dataquery]:
-    found = []
+def _targets(panel: Panel) -> list[Builder[variants.Dataquery]]:
+    found: list[Builder[variants.Dataquery]] = []
     for index, query in enumerate(panel.queries):
         target = prom.Dataquery().expr(query.expr).ref_id(chr(ord("A") + index)).datasource(_SOURCE)
         target = target.instant() if panel.kind == "stat" else target.range()
@@ -75,7 +77,7 @@ def _panel(panel: Panel) -> stat.Panel | timeseries.Panel:
         made = made.max(panel.most)
     if (thresholds := _thresholds(panel)) is not None:
         made = made.thresholds(thresholds)
-        if panel.kind == "timeseries":
+        if isinstance(made, timeseries.Panel):
             made = made.thresholds_style(
                 common.GraphThresholdsStyleConfig().mode(common_models.GraphTresholdsStyleMode.DASHED)
             )

@@ -86,7 +86,7 @@ def _literal(tree: ast.AST, name: str) -> set[str]:
             case ast.Assign(targets=[ast.Name(id=target)], value=ast.Subscript(slice=ast.Tuple(elts=elements))) if (
                 target == name
             ):
-                return {item.value for item in elements if isinstance(item, ast.Constant)}
+                return {str(item.value) for item in elements if isinstance(item, ast.Constant)}
     return set()
 
 
@@ -296,8 +296,9 @@ def _read_vllm_quantization(folder: Path, facts: Facts) -> None:
             facts.quantizations.update(
                 str(inner.value) for inner in ast.walk(node.value) if isinstance(inner, ast.Constant)
             )
-        if getattr(getattr(node, "target", None), "id", "") == "method_to_config" and isinstance(node.value, ast.Dict):
-            for key, value in zip(node.value.keys, node.value.values, strict=True):
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "method_to_config":
+            table = node.value if isinstance(node.value, ast.Dict) else ast.Dict(keys=[], values=[])
+            for key, value in zip(table.keys, table.values, strict=True):
                 found = _inherited(ast.unparse(value), capability, bases)
                 if isinstance(key, ast.Constant) and found is not None:
                     facts.min_capability[str(key.value)] = found

@@ -51,10 +51,10 @@ def figures() -> str:
     ]
     for name, (on, least) in _TARGETS.items():
         plan = _plan(on, least)
-        core: ServingPlan = [
-            *plan.endpoints,
-            *(each.serving for each in (*plan.ec2, *plan.sagemaker)),
-        ][0]
+        cores: list[ServingPlan] = [*plan.endpoints]
+        cores += [each.serving for each in plan.ec2]
+        cores += [each.serving for each in plan.sagemaker]
+        (core,) = cores
         cold = sum(phase.seconds for phase in core.startup.phases)
         before = sum(phase.seconds for phase in core.startup.phases if phase.name in {"node", "image"})
         how = {"bucket": "streamed from S3", "copied": "copied from S3, then read"}[core.weights.kind]

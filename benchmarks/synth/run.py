@@ -23,8 +23,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).parent))
-from process_tree import Measurement, measure
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from benchmarks.synth.process_tree import Measurement, measure
 
 ROOT = Path(__file__).parents[2]
 APP = Path(__file__).with_name("app.py")
