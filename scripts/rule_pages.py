@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from page_folder import write_pages
+
 from llminfra.rules.pages import index, page
 from llminfra.rules.registry import rules
 
@@ -18,17 +20,5 @@ def pages() -> dict[str, str]:
     return {"README.md": index(), **{f"{rule.code}.md": page(rule) for rule in rules()}}
 
 
-def main() -> None:
-    """Write the pages, and remove those of rules that are gone."""
-    wanted = pages()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for file in FOLDER.glob("*.md"):
-        if file.name not in wanted:
-            file.unlink()
-    for name, text in wanted.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-    print(f"{len(wanted)} pages in {FOLDER.relative_to(FOLDER.parent.parent)}")
-
-
 if __name__ == "__main__":
-    main()
+    write_pages(FOLDER, pages())
