@@ -21,7 +21,9 @@ _ENDPOINT = Counter(
 # These have the resources of quickstart and some of the same kinds more: Terraform reads them, and does the cycle with
 # that.
 _READ = {
-    **{name: Counter(helm_release=1) for name in ("custom-server", "sglang", "tensorrt-llm", "tgi", "yaml-spec")},
+    **{name: Counter(helm_release=1) for name in ("custom-server", "tensorrt-llm", "tgi")},
+    # On spot Karpenter may make EC2's own role, as in stacks/prod.py.
+    **{name: Counter(helm_release=1, aws_iam_role_policy=1) for name in ("sglang", "yaml-spec")},
     "embeddings": Counter(helm_release=1) + _ENDPOINT + _ENDPOINT,
 }
 _MAIN = "import sys; from llminfra.cli.main import main; sys.exit(main())"
