@@ -25,6 +25,10 @@ _READ = {
     # On spot Karpenter may make EC2's own role, as in stacks/prod.py.
     **{name: Counter(helm_release=1, aws_iam_role_policy=1) for name in ("sglang", "yaml-spec")},
     "embeddings": Counter(helm_release=1) + _ENDPOINT + _ENDPOINT,
+    "deepspeed": Counter(
+        helm_release=2, aws_eks_pod_identity_association=1, aws_iam_role=1, aws_iam_role_policy=1, aws_ssm_parameter=1
+    ),
+    "lora": Counter(helm_release=2, aws_eks_pod_identity_association=1, aws_iam_role=1, aws_iam_role_policy=2),
 }
 _MAIN = "import sys; from llminfra.cli.main import main; sys.exit(main())"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ CODE = re.compile(r"^LLM_[A-Z]+_\d+$")
 STATED = {"error": Severity.ERROR, "warning": Severity.WARNING}
 
 
+@cache
 def emitted() -> list[tuple[Path, int, str, Severity | None]]:
     """Every code in the sources, and the severity of the call it stands in, where the call states one."""
     found = []
