@@ -12,14 +12,13 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from llminfra.catalog.models.tasks import TEXTS
 from llminfra.catalog.task_classes import RERANKING_DECODERS, class_of
 from llminfra.spec.endpoint import Task
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
 
-POOLING: frozenset[Task] = frozenset({"embed", "rerank", "classify", "reward"})
-"""Tasks whose answer is no text."""
 _OLD_NAMES: Mapping[Task, str] = {
     "embed": "embed",
     "rerank": "score",
@@ -47,7 +46,7 @@ def task_args(release: EngineRelease, task: Task, architecture: str) -> list[str
         return []
     args = []
     if release.knows_flag("--runner"):
-        if task in POOLING:
+        if task not in TEXTS:
             args.append("--runner=pooling")
             if "CausalLM" in architecture and task in _CONVERT:
                 args.append(f"--convert={_CONVERT[task]}")

@@ -1,6 +1,6 @@
 """``ImageMirror``: a registry of one's own that every container image and chart comes from."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -72,4 +72,4 @@ class ImageMirror(Spec):
         """Whether a rule caches this registry."""
         if not self.pull_through:
             return False
-        return host in self.credentials or host in {"public.ecr.aws", "quay.io", "registry.k8s.io"}
+        return host in self.credentials or (host in get_args(CachedRegistry) and host not in _NEEDS_CREDENTIALS)

@@ -132,3 +132,7 @@ def test_the_command_tells_them(as_json: bool, capsys: pytest.CaptureFixture[str
 def test_where_nothing_helps_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "deepseek-ai/DeepSeek-R1", "--gpu", "L4", "--tp", "8"]) == 1
     assert "no change of one or two options helps" in capsys.readouterr().out
+
+
+def test_a_server_of_ones_own_is_told_nothing() -> None:
+    assert proposals(model="Qwen/Qwen3-32B", gpu="L40S", tensor_parallel=1, engine="custom") == ()

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 Task = Literal["generate", "embed", "rerank", "classify", "reward", "transcribe"]
 """Texts, vectors, a score for each pair of texts, classes, rewards, or the words of a recording."""
+TEXTS: frozenset[Task] = frozenset({"generate", "transcribe"})
+"""Tasks whose answer is text."""
 
 # Bare models, whose last states are the answer; other names that end in Model are those of chat models (InternVLChat).
 _EMBEDDERS = frozenset(

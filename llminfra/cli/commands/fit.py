@@ -198,7 +198,7 @@ def _stream(path: Path) -> None:
 
 
 def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
-    from llminfra.cli.fitting.machine import machine_line, plain_way
+    from llminfra.cli.fitting.machine import machine_line
     from llminfra.cli.fitting.request import read_case, unknown_model  # when it runs
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
     from llminfra.planning.memory.judged import judge
@@ -209,7 +209,7 @@ def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
     result = judge(case)
     ways = () if result.error else ways_out(case, result)
     if as_json:
-        write_json({**result.model_dump(mode="json"), "ways_out": [plain_way(way) for way in ways]})
+        write_json({**result.model_dump(mode="json"), "ways_out": [way.plain() for way in ways]})
     elif result.error:
         raise unknown_model(case.model) if case.config is None else UsageError(result.error)
     else:

@@ -1,13 +1,12 @@
-"""The machine that a configuration of ``llminfra fit`` was judged on, and what to change as plain data."""
+"""The machine that a configuration of ``llminfra fit`` was judged on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llminfra.catalog.gpus import Gpu
     from llminfra.planning.memory import FitCase, FitResult
-    from llminfra.planning.selection.ways_out import WayOut
 
 
 def device_of(case: FitCase) -> Gpu | None:
@@ -33,14 +32,3 @@ def machine_line(case: FitCase, result: FitResult) -> str:
     if typed is not None and typed.gpu is not None:
         return f"{text}; {typed.name} has {typed.gpu.count}"
     return f"{text} ({gpu.memory_source})" if not gpu.tflops else text
-
-
-def plain_way(way: WayOut) -> dict[str, Any]:
-    """A change that helps, with what it gives."""
-    return {
-        "options": way.options,
-        "changes": dict(way.changes),
-        "kv_cache_tokens": way.result.kv_cache_tokens,
-        "max_concurrency": way.result.max_concurrency,
-        "tight": way.result.tight,
-    }

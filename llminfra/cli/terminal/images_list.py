@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import typer
+from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,26 +19,8 @@ def images_json(platform: str, images: Sequence[ImageUse], charts: Sequence[Char
     """One platform; ``repository`` is the name of the mirror's repository, and null where nothing is mirrored."""
     return {
         "platform": platform,
-        "images": [
-            {
-                "source": item.source,
-                "pulled": item.pulled,
-                "way": item.way,
-                "repository": item.repository,
-                "used_by": list(item.used_by),
-            }
-            for item in images
-        ],
-        "charts": [
-            {
-                "name": item.name,
-                "version": item.version,
-                "source": item.source,
-                "pulled": item.pulled,
-                "repository": item.repository,
-            }
-            for item in charts
-        ],
+        "images": [asdict(item) for item in images],
+        "charts": [asdict(item) for item in charts],
     }
 
 

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.catalog.gpus import find_gpu
-from llminfra.engines.untold import untold_fields
-from llminfra.planning.hardware.gpu_support import gpu_problems, takes_fp8_cache
+from llminfra.planning.hardware.gpu_support import gpu_problems
+from llminfra.planning.selection.changes import (
+    LEAST_SEQUENCES,
+    fewer_sequences,
+    halves,
+    has_graphs,
+    has_towers,
+    has_wide_cache,
+    has_wide_weights,
+    smaller_steps,
+    told,
+)
 from llminfra.spec.gpu_sharing import TimeSlicing
 
 if TYPE_CHECKING:
@@ -26,9 +36,8 @@ BESIDE_BUDGET = frozenset({"LLM_MEM_4", "LLM_MEM_5"})
 _TOO_LARGE = "LLM_MEM_1"
 _MOST_UTILIZATION, _MOST_OF_OTHERS = 0.98, 0.9
 _LEAST_UTILIZATION = 0.3
-_LEAST_STEP, _LEAST_SEQUENCES, _LEAST_RANK = 512, 8, 8
+_LEAST_RANK = 8
 _SMALL_MOVE = 0.1
-_FP8_ENGINES = frozenset({"vllm", "sglang"})
 
 
 def changed(question: Question, **settings: object) -> Question:
@@ -63,8 +72,13 @@ def _default(question: Question) -> float:
 def _shares(question: Question, option: Candidate) -> list[float]:
     """Hundredths: downwards where too little is free beside the budget, else upwards from what is missing."""
     now, total, have = option.fit.gpu_memory_utilization, option.fit.total_gpu_gib, option.fit.kv_cache_memory_gib
-    told = "gpu_memory_utilization" not in untold_fields(question.engine.kind)
-    if not told or not now or not total or have is None or option.code == _TOO_LARGE:
+    if (
+        not told(question.engine.kind, "gpu_memory_utilization")
+        or not now
+        or not total
+        or have is None
+        or option.code == _TOO_LARGE
+    ):
         return []
     down = [percent / 100 for percent in range(math.ceil(now * 100) - 1, int(_LEAST_UTILIZATION * 100), -1)]
     if option.code in BESIDE_BUDGET:
@@ -84,57 +98,43 @@ def _most_utilization(question: Question) -> float:
 
 
 def step(question: Question, option: Candidate) -> Trials:
-    """Fewer tokens in a scheduler step: less memory for activations, slower prompts."""
-    now = option.fit.max_num_batched_tokens
-    if now is None or "max_num_batched_tokens" in untold_fields(question.engine.kind):
-        return
-    least = max(_LEAST_STEP, question.case.max_num_seqs or 0)
-    for tokens in _halves(now, least):
+    """Fewer tokens in a scheduler step."""
+    for tokens in smaller_steps(question.engine.kind, option.fit, question.case.max_num_seqs):
         yield f"lower max_num_batched_tokens to {tokens:,}", changed(question, max_num_batched_tokens=tokens)
 
 
 def sequences(question: Question, option: Candidate) -> Trials:
-    """Fewer sequences in a batch: less memory for the sampler and the graphs."""
+    """Fewer sequences in a batch, but as many as were promised."""
     now = question.case.max_num_seqs or option.fit.max_num_seqs
-    if now is None or "max_num_seqs" in untold_fields(question.engine.kind):
-        return
-    least = max(_LEAST_SEQUENCES, math.ceil(question.promise.concurrency / option.parallelism.data))
-    for count in _halves(now, least):
+    least = max(LEAST_SEQUENCES, math.ceil(question.promise.concurrency / option.parallelism.data))
+    for count in fewer_sequences(question.engine.kind, now, least):
         yield f"lower max_num_seqs to {count:,}", changed(question, max_num_seqs=count)
-
-
-def _halves(now: int, least: int) -> list[int]:
-    powers = [2**power for power in range(now.bit_length(), -1, -1)]
-    return [size for size in powers if least <= size < now]
 
 
 def eager(question: Question, option: Candidate) -> Trials:
     """No CUDA graphs."""
-    if option.fit.cuda_graph_gib and "enforce_eager" not in untold_fields(question.engine.kind):
+    if has_graphs(question.engine.kind, option.fit):
         yield "set enforce_eager=True, which leaves out CUDA graphs", changed(question, enforce_eager=True)
 
 
 def text_alone(question: Question, _option: Candidate) -> Trials:
     """No towers for images and sound."""
-    case = question.case
-    if question.engine.kind == "vllm" and question.facts.encoders and not case.language_model_only:
+    if has_towers(question.facts, question.case):
         words = "if requests bring text alone, set language_model_only=True"
-        words += " instead of limit_mm_per_prompt" if case.limit_mm_per_prompt else ""
+        words += " instead of limit_mm_per_prompt" if question.case.limit_mm_per_prompt else ""
         yield words, changed(question, language_model_only=True)
 
 
 def small_cache(question: Question, option: Candidate) -> Trials:
     """Eight bits for every element of the cache."""
-    gpu = find_gpu(question.pool.gpu)
-    told = "kv_cache_dtype" not in untold_fields(question.engine.kind)
-    if told and option.fit.kv_cache_dtype == "auto" and gpu is not None and takes_fp8_cache(gpu):
+    if has_wide_cache(question.engine.kind, option.fit, find_gpu(question.pool.gpu)):
         yield 'set kv_cache_dtype="fp8"', changed(question, kv_cache_dtype="fp8")
 
 
 def small_weights(question: Question, _option: Candidate) -> Trials:
     """Eight bits for every weight, made while loading."""
-    gpu, facts, case = find_gpu(question.pool.gpu), question.facts, question.case
-    if gpu is None or facts.quantization is not None or case.quantization or question.engine.kind not in _FP8_ENGINES:
+    gpu, facts = find_gpu(question.pool.gpu), question.facts
+    if gpu is None or not has_wide_weights(facts, question.case):
         return
     problems = gpu_problems(
         gpu,
@@ -153,7 +153,7 @@ def small_weights(question: Question, _option: Candidate) -> Trials:
 def adapter_rank(question: Question, _option: Candidate) -> Trials:
     """A smaller largest rank of the adapters."""
     reserved, ranks = question.case.reserved_gib, [item.rank for item in question.endpoint.adapters]
-    for rank in _halves(max(ranks), _LEAST_RANK) if reserved and ranks else ():
+    for rank in halves(max(ranks), _LEAST_RANK) if reserved and ranks else ():
         words = f"train the adapters with a rank of at most {rank}"
         yield words, changed(question, reserved_gib=(reserved or 0.0) * rank / max(ranks))
 

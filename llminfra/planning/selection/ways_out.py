@@ -13,13 +13,19 @@ from msgspec import Struct
 
 from llminfra.catalog import instances
 from llminfra.catalog.gpus import find_gpu
-from llminfra.engines.untold import untold_fields
-from llminfra.planning.hardware.gpu_support import takes_fp8_cache
 from llminfra.planning.memory.doubts import too_few_gpus
 from llminfra.planning.memory.estimate import facts_for
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES
 from llminfra.planning.memory.judged import judge
 from llminfra.planning.memory.refusals import on_device
+from llminfra.planning.selection.changes import (
+    fewer_sequences,
+    has_graphs,
+    has_towers,
+    has_wide_cache,
+    has_wide_weights,
+    smaller_steps,
+)
 
 if TYPE_CHECKING:
     from llminfra.planning.memory.inputs.case import FitCase, FitResult
@@ -29,11 +35,9 @@ _BESIDE_BUDGET = ("LLM_MEM_4", "LLM_MEM_5")
 # Worth a look: memory, and shapes that a spread cannot cut. A GPU that cannot run the format stays one.
 _HOPEFUL = ("LLM_MEM_", "LLM_SHAPE_")
 _MOST_SHARE, _LEAST_SHARE = {"vllm": 0.98, "sglang": 0.93}, 0.5
-_LEAST_STEP, _LEAST_SEQUENCES = 512, 8
 # Lengths are told in steps that people write, and with room for the estimate's error.
 _LENGTH_STEP = 1024
 _SHORTER = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
-_EIGHT_BITS = frozenset({"vllm", "sglang"})
 
 Trial = tuple[str, Mapping[str, object]]
 Lever = Callable[["FitCase", "FitResult"], Iterator[Trial]]
@@ -52,6 +56,16 @@ class WayOut(Struct, frozen=True, kw_only=True):
     changes: Mapping[str, object]
     result: FitResult
 
+    def plain(self) -> dict[str, object]:
+        """The change and what it gives, as plain data."""
+        return {
+            "options": self.options,
+            "changes": dict(self.changes),
+            "kv_cache_tokens": self.result.kv_cache_tokens,
+            "max_concurrency": self.result.max_concurrency,
+            "tight": self.result.tight,
+        }
+
 
 def ways_out(case: FitCase, result: FitResult) -> tuple[WayOut, ...]:
     """Changes with which a refused or tight configuration starts, and holds a request of full length.
@@ -63,6 +77,8 @@ def ways_out(case: FitCase, result: FitResult) -> tuple[WayOut, ...]:
         case: What was asked.
         result: What `judge` said of it.
     """
+    if case.engine not in CATALOG_NAMES:  # a server of the user's own takes none of these options
+        return ()
     if result.fits is None or (result.fits and not result.tight) or not result.reason.startswith(_HOPEFUL):
         return ()
     trials = [_trials(case, result, lever) for lever in _LEVERS]
@@ -106,10 +122,9 @@ def _pairs(case: FitCase, result: FitResult, second: Lever) -> list[WayOut]:
     ]
 
 
-def _told(case: FitCase, field: str) -> bool:
-    """Whether the engine is told of a field at all."""
-    kind = CATALOG_NAMES.get(case.engine)
-    return kind is not None and field not in untold_fields(kind)
+def _kind(case: FitCase) -> str:
+    """The engine by the name that the catalog has for it."""
+    return CATALOG_NAMES[case.engine]
 
 
 def _share(case: FitCase, result: FitResult) -> Iterator[Trial]:
@@ -124,38 +139,29 @@ def _share(case: FitCase, result: FitResult) -> Iterator[Trial]:
 
 
 def _sequences(case: FitCase, result: FitResult) -> Iterator[Trial]:
-    if _told(case, "max_num_seqs"):
-        for count in _halves(result.max_num_seqs, _LEAST_SEQUENCES):
-            yield f"--max-num-seqs {count}", {"max_num_seqs": count}
+    for count in fewer_sequences(_kind(case), result.max_num_seqs):
+        yield f"--max-num-seqs {count}", {"max_num_seqs": count}
 
 
 def _step(case: FitCase, result: FitResult) -> Iterator[Trial]:
-    if _told(case, "max_num_batched_tokens"):
-        for tokens in _halves(result.max_num_batched_tokens, max(_LEAST_STEP, case.max_num_seqs or 0)):
-            yield f"--max-num-batched-tokens {tokens}", {"max_num_batched_tokens": tokens}
-
-
-def _halves(now: int | None, least: int) -> list[int]:
-    powers = [2**power for power in range((now or 0).bit_length(), -1, -1)]
-    return [size for size in powers if least <= size < (now or 0)]
+    for tokens in smaller_steps(_kind(case), result, case.max_num_seqs):
+        yield f"--max-num-batched-tokens {tokens}", {"max_num_batched_tokens": tokens}
 
 
 def _text_alone(case: FitCase, _result: FitResult) -> Iterator[Trial]:
     facts = facts_for(case)
-    if case.engine == "vllm" and facts is not None and facts.encoders and not case.language_model_only:
+    if facts is not None and has_towers(facts, case):
         yield "--language-model-only", {"language_model_only": True}
 
 
 def _eager(case: FitCase, result: FitResult) -> Iterator[Trial]:
-    if result.cuda_graph_gib and _told(case, "enforce_eager"):
+    if has_graphs(_kind(case), result):
         yield "--enforce-eager", {"enforce_eager": True}
 
 
 def _small_cache(case: FitCase, result: FitResult) -> Iterator[Trial]:
     name = on_device(case).gpu
-    gpu = find_gpu(name) if name else None
-    told = _told(case, "kv_cache_dtype") and result.kv_cache_dtype == "auto"
-    if told and gpu is not None and takes_fp8_cache(gpu):
+    if has_wide_cache(_kind(case), result, find_gpu(name) if name else None):
         yield "--kv-cache-dtype fp8", {"kv_cache_dtype": "fp8"}
 
 
@@ -170,7 +176,7 @@ def _shorter(_case: FitCase, result: FitResult) -> Iterator[Trial]:
 
 def _small_weights(case: FitCase, _result: FitResult) -> Iterator[Trial]:
     facts = facts_for(case)
-    if case.engine in _EIGHT_BITS and facts is not None and facts.quantization is None and not case.quantization:
+    if facts is not None and has_wide_weights(facts, case):
         yield "--quantization fp8", {"quantization": "fp8"}
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llminfra.catalog.models.tasks import TEXTS
 from llminfra.catalog.task_classes import class_of, first_that_serves, serves
 from llminfra.engines.given import last
 from llminfra.engines.vllm_tasks import GUARDED, PATHS
-from llminfra.planning.memory.releases.engine_profile import parse_version
-from llminfra.planning.memory.releases.pooling import LONGER_BATCH, TEXTS, as_task, unfit
+from llminfra.planning.memory.releases.engine_profile import parse_version, vllm_profile
+from llminfra.planning.memory.releases.pooling import as_task, unfit
 from llminfra.planning.served.engine_settings import MAX_NUM_SEQS
 
 if TYPE_CHECKING:
@@ -188,7 +189,9 @@ def _check_batch(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease |
     """Report a batch of more inputs than the step has tokens, which older releases make as long as one input."""
     numbers = parse_version(release.version) if release is not None else None
     engine = endpoint.engine
-    if engine.kind != "vllm" or not facts.encoder_only or numbers is None or numbers >= LONGER_BATCH:
+    if engine.kind != "vllm" or not facts.encoder_only or numbers is None:
+        return
+    if vllm_profile(numbers).whole_in_usual_batch:
         return
     length, inputs = engine.max_model_len or facts.max_position_embeddings, engine.max_num_seqs or MAX_NUM_SEQS
     if engine.max_num_batched_tokens is not None or not 0 < length < inputs:

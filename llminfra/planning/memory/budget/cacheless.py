@@ -9,7 +9,7 @@ from __future__ import annotations
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.budget import messages
-from llminfra.planning.memory.budget.verdict import ERROR_GIB, TIGHT, Verdict
+from llminfra.planning.memory.budget.verdict import ERROR_GIB, TIGHT, Verdict, share_not_free, weights_too_large
 from llminfra.planning.memory.budget.vllm import Budget, profiling_batch
 from llminfra.planning.memory.peak.activation import activation_peak
 from llminfra.planning.memory.peak.overhead import (
@@ -24,8 +24,6 @@ from llminfra.planning.memory.releases.settings import Settings
 
 LOWERED = 0.9
 """Below every release's default: somebody shares the device out."""
-CHECKS_FREE = (0, 9, 1)
-"""First release that refuses to start where less is free than the utilization asks for."""
 
 
 def cacheless_budget(
@@ -86,22 +84,16 @@ def _verdict(
     context: float,
     taken: float,
 ) -> Verdict:
-    if weights > total - context:
-        text = f"the weights take {weights:.2f} GiB of the {total:.2f} GiB that the GPU has"
-        return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total))
+    if (large := weights_too_large(weights, total, context)) is not None:
+        return large
     if taken > total:
         text = (
             f"weights and a step of {settings.max_num_batched_tokens:,} tokens take {taken:.2f} GiB of the"
             f" {total:.2f} GiB that the GPU has; a lower max_model_len or max_num_batched_tokens takes less"
         )
         return Verdict(fits=False, code="LLM_MEM_8", text=text, engine_error=messages.out_of_memory(total))
-    free = total - context
-    if limit > free and profile.version >= CHECKS_FREE:
-        text = (
-            f"gpu_memory_utilization {settings.utilization} asks for {limit:.2f} GiB and the CUDA context leaves less"
-        )
-        error = messages.not_free(free, total, settings.utilization, limit)
-        return Verdict(fits=False, code="LLM_MEM_4", text=text, engine_error=error)
+    if (short := share_not_free(profile, settings, total, context)) is not None:
+        return short
     starts = f"starts without a cache: {taken:.2f} GiB are taken, {total - taken:.2f} GiB stay free"
     if taken > limit and settings.utilization < LOWERED:
         text = f"{starts}; that is more than gpu_memory_utilization {settings.utilization}, which does not hold it back"

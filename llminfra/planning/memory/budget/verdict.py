@@ -75,9 +75,8 @@ def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, fo
     """The first reason why the engine does not start, or that it starts, tightly or not."""
     length, total, limit = settings.max_model_len, found.total, found.limit
     checked = bool(plan.groups) and profile.checks_length
-    if found.weights > total - found.context:
-        text = f"the weights take {found.weights:.2f} GiB of the {total:.2f} GiB that the GPU has"
-        return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total))
+    if (large := weights_too_large(found.weights, total, found.context)) is not None:
+        return large
     if found.loading > total - found.context:
         text = (
             f"the weights take {found.loading:.2f} GiB of the {total:.2f} GiB that the GPU has before they are"
@@ -103,19 +102,32 @@ def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, fo
         )
         error = messages.too_few_states(settings.max_num_seqs, blocks)
         return Verdict(fits=False, code="LLM_MEM_7", text=text, engine_error=error)
-    free = total - found.context
-    if limit > free and profile.version >= (0, 9, 1):
-        text = (
-            f"gpu_memory_utilization {settings.utilization} asks for {limit:.2f} GiB and the CUDA context leaves less"
-        )
-        error = messages.not_free(free, total, settings.utilization, limit)
-        return Verdict(fits=False, code="LLM_MEM_4", text=text, engine_error=error)
+    if (short := share_not_free(profile, settings, total, found.context)) is not None:
+        return short
     beside = sum(found.beside.values())
     if limit + beside > total:
         names = parts_in_words(found.beside)
         text = f"{names} take {beside:.2f} GiB beside the budget of {limit:.2f} GiB, and the GPU has {total:.2f} GiB"
         return Verdict(fits=False, code="LLM_MEM_5", text=text, engine_error=messages.out_of_memory(total))
     return _starts(profile, found, spare=found.usable - (found.needed if checked else 0.0), left=total - limit - beside)
+
+
+def weights_too_large(weights: float, total: float, context: float) -> Verdict | None:
+    """The refusal of weights that the device does not hold, in GiB; None where it does."""
+    if weights <= total - context:
+        return None
+    text = f"the weights take {weights:.2f} GiB of the {total:.2f} GiB that the GPU has"
+    return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total))
+
+
+def share_not_free(profile: EngineProfile, settings: Settings, total: float, context: float) -> Verdict | None:
+    """The refusal of a share of ``total`` GiB that the CUDA context leaves no room for; None where it does."""
+    limit, free = total * settings.utilization, total - context
+    if limit <= free or not profile.checks_free:
+        return None
+    text = f"gpu_memory_utilization {settings.utilization} asks for {limit:.2f} GiB and the CUDA context leaves less"
+    error = messages.not_free(free, total, settings.utilization, limit)
+    return Verdict(fits=False, code="LLM_MEM_4", text=text, engine_error=error)
 
 
 def _starts(profile: EngineProfile, found: Found, *, spare: float, left: float) -> Verdict:

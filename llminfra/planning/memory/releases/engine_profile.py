@@ -65,6 +65,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         records_streams: Tensors given to an all-reduce stay allocated until the run ends.
         parallel_reserve_gib: What stands in for those tensors when they exceed the device.
         checks_length: The engine refuses a context longer than the cache.
+        checks_free: The engine refuses to start where less is free than the share asks for.
         checks_all_stages: It counts the layers of all pipeline stages against the memory of one.
         context_in_non_torch: The CUDA context counts as non-torch memory, because the baseline is taken at zero.
         libraries_gib: What libraries keep of the device.
@@ -101,6 +102,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.
         kda_checkpoints: A request holds a state more for what Kimi delta attention writes out in the midst of a prompt.
         delta_checkpoints: The same of gated delta networks.
+        pools_with_cache: Decoders that embed or rank run on V1, with a cache.
+        whole_in_usual_batch: The batch of inputs that are not cut is at least the usual one.
         released: The build is not older than the release that brought the model.
         checks_states: The engine refuses more sequences than it has blocks of recurrent states.
         largest_graph: Largest batch size that is captured.
@@ -186,6 +189,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     ngrams_on_host: bool = False
     kda_checkpoints: bool = False
     delta_checkpoints: bool = False
+    checks_free: bool = False
+    pools_with_cache: bool = False
+    whole_in_usual_batch: bool = False
     released: bool = True
     checks_states: bool = False
     largest_graph: int = 512
@@ -293,8 +299,17 @@ def vllm_profile(version: tuple[int, ...]) -> EngineProfile:
     return EngineProfile(version=version, **values)
 
 
-SHARED_CODE = ("expert_rows", "flat_absmax", "latent_align", "latent_matrices", "rest_layers")
-"""Rules of loaders, layers and pipelines, which both engines of a release share."""
+SHARED_CODE = (
+    "checks_free",
+    "expert_rows",
+    "flat_absmax",
+    "latent_align",
+    "latent_matrices",
+    "pools_with_cache",
+    "rest_layers",
+    "whole_in_usual_batch",
+)
+"""Rules of loaders, layers, pipelines and arguments, which both engines of a release share."""
 
 
 def rules_of_engine(engine: tuple[int, ...], version: tuple[int, ...]) -> EngineProfile:
