@@ -71,3 +71,19 @@ def test_marlin_takes_all_tokens_at_once(method, rows):
     facts, profile = load_model("Qwen/Qwen3-30B-A3B"), vllm_profile((0, 11, 0))
     settings = resolve(facts, FitCase(model=facts.model_id, quantization=method), profile, None, 80.0)
     assert profiling_batch(settings, profile, None).expert_rows == rows
+
+
+@pytest.mark.parametrize("gpu", ["L4", "H200-141GB"])
+def test_the_gather_is_captured_whatever_joins_the_gpus(gpu):
+    """Experts of copies talk by NCCL inside the graphs; a model without experts, and a single copy, do not."""
+    given = {"engine_version": "0.29.0", "gpu": gpu, "tensor_parallel": 1, "max_model_len": 8192}
+    experts, dense = "Qwen/Qwen3-30B-A3B-Instruct-2507-FP8", "Qwen/Qwen3-0.6B"
+
+    def graphs(model, copies):
+        return fit_case(FitCase(model=model, data_parallel=copies, **given)).cuda_graph_gib
+
+    alone, two, four, eight = (graphs(experts, copies) for copies in (1, 2, 4, 8))
+    assert alone < two < four
+    assert eight == four, "NCCL's part grows no further than with four ranks"
+    assert four - alone == pytest.approx(3 * (two - alone), rel=0.01)
+    assert graphs(dense, 1) == graphs(dense, 4)
