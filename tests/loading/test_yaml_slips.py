@@ -1,0 +1,146 @@
+"""Slips in a YAML spec are told once, with what was meant, and nothing follows from what was not read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from llminfra.cli.app import app
+from llminfra.diagnostics import Diagnostic
+from llminfra.loading.load import load
+
+HEAD = "name: acme\nregion: us-east-1\n"
+POOL = "pools:\n  gpu: {instance_types: [g6.xlarge], nodes: [0, 4]}\n"
+QWEN, LLAMA = "Qwen/Qwen3-8B", "meta-llama/Llama-3.3-70B-Instruct"
+ARN = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "fix"),
+    [
+        ("engine: {kind: vllm, max_num_seqs: 1,024}", "endpoints.chat.engine.max_num_seqs", "write max_num_seqs: 1024"),
+        ("engine: {kind: vLLM}", "endpoints.chat.engine.kind", "did you mean 'vllm'?"),
+        ("engine: VLLM", "endpoints.chat.engine", "did you mean 'vllm'?"),
+        ("engine: {kind: vllm, max_model_len: true}", "endpoints.chat.engine.max_model_len", None),
+        ("engine: {kind: vllm, tensor_parallel_size: 2}", "endpoints.chat.engine.tensor_parallel_size", None),
+    ],
+)
+def test_slips_of_yaml_are_one_finding_with_what_was_meant(tmp_path, line, path, fix):
+    text = f"""name: x
+region: us-east-1
+pools: {{l4: {{instance_types: [g6.xlarge]}}}}
+endpoints:
+  chat:
+    model: {{id: Qwen/Qwen3-8B}}
+    on: l4
+    {line}
+"""
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    (found,) = load(file).diagnostics
+    assert (found.path, found.line) == (path, 8)
+    assert fix is None or found.fix == fix
+    assert "(" not in found.fix
+
+
+def test_a_file_of_another_kind_is_not_sent_to_the_state(tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_text("apiVersion: v1\nkind: ConfigMap\n", encoding="utf-8")
+    fixes = {item.path: item.fix for item in load(file).diagnostics}
+    assert "state" not in fixes["kind"]
+
+
+def told_by_path(tmp_path: Path, text: str) -> dict[str, Diagnostic]:
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    return {item.path: item for item in load(file).diagnostics}
+
+
+def test_a_bucket_under_another_key_is_told_both_ways_out(tmp_path):
+    found = told_by_path(tmp_path, HEAD + "storage: {weights: {kind: bucket, name: acme-weights}}\n")
+    assert found["storage.weights.name"].fix == (
+        "remove name, or call the item 'acme-weights' here and wherever it is named"
+    )
+
+
+def test_a_short_name_of_a_bucket_gets_no_name_of_a_machine(tmp_path):
+    found = told_by_path(tmp_path, HEAD + "storage: {w: {kind: bucket}}\n")
+    assert "ml." not in found["storage.w.name"].fix
+
+
+def test_a_model_named_by_its_id_is_told_what_to_write(tmp_path):
+    declared = "models: {qwen: {id: Qwen/Qwen3-8B}}\n" + POOL
+    ends = "  {0}: {{model: {1}, engine: vllm, on: gpu}}\n"
+    text = HEAD + declared + "endpoints:\n" + ends.format("one", QWEN) + ends.format("two", LLAMA)
+    found = told_by_path(tmp_path, text)
+    assert found["endpoints.one.model"].fix == "write qwen, which has this id"
+    assert found["endpoints.two.model"].fix == f"write {{id: {LLAMA}}}"
+
+
+def test_an_item_without_a_name_is_the_only_finding_about_it(tmp_path):
+    text = HEAD + "pools: [{instance_types: [g6.xlarge]}]\nendpoints:\n"
+    found = told_by_path(tmp_path, text + f"  chat: {{model: {{id: {QWEN}}}, engine: vllm, on: l4}}\n")
+    assert list(found) == ["pools.0.name"]
+
+
+def test_a_missing_field_says_what_goes_there(tmp_path):
+    text = HEAD + f"endpoints: {{chat: {{model: {{id: {QWEN}}}, engine: vllm}}}}\n"
+    assert told_by_path(tmp_path, text)["endpoints.chat.on"].expected.startswith("the name of an item of `pools`")
+
+
+BASE_ITEMS = {
+    "pools": "pools: {gpu: {instance_types: [g6.xlarge], nodes: [0, 1]}}",
+    "storage": "storage: {acme-weights: {kind: bucket}}",
+    "endpoints": f"endpoints: {{chat: {{model: {{id: {LLAMA}}}, engine: {{kind: vllm, max_model_len: 2048}}, on: gpu, "
+    "weights: acme-weights}}",
+}
+
+
+def changed_chat(old: str, new: str) -> dict[str, str]:
+    return {"endpoints": BASE_ITEMS["endpoints"].replace(old, new)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "path"),
+    [
+        ({"pools": "poolz: {gpu: {instance_types: [g6.xlarge]}}"}, "poolz"),
+        ({"pools": "pools: 5"}, "pools"),
+        ({"pools": "pools: {gpu: 5}"}, "pools.gpu"),
+        ({"storage": "storaage: {acme-weights: {kind: bucket}}"}, "storaage"),
+        ({"storage": "storage: {acme-weights: []}"}, "storage.acme-weights"),
+        ({"storage": "storage: {acme-weights: {}}"}, "storage.acme-weights.kind"),
+        (changed_chat("max_model_len", "max_model_lem"), "endpoints.chat.engine.max_model_lem"),
+        (changed_chat("2048", "2,048"), "endpoints.chat.engine.max_model_len"),
+        (changed_chat("on: gpu", "on: gpu, foo: 1"), "endpoints.chat.foo"),
+    ],
+)  # fmt: skip
+def test_what_was_not_read_has_no_followers(tmp_path, changed, path):
+    """A gated 70B model does not fit one L4, which is not known while pool, length or any key is open."""
+    text = HEAD + "\n".join({**BASE_ITEMS, **changed}.values())
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["plan", str(file), "--json"])
+    assert isinstance(result.exception, SystemExit)
+    found = [item["path"] for item in json.loads(result.stdout)["diagnostics"] if item["severity"] == "error"]
+    followers = [each for each in found if each != path]
+    assert path in found
+    if "storage" in changed:  # what fits does not depend on it
+        assert followers == ["endpoints.chat"]
+    else:
+        assert followers == []
+
+
+def test_a_credential_in_a_spec_is_one_finding(tmp_path):
+    text = (
+        HEAD + "\n".join(BASE_ITEMS.values()) + "\ngateways:\n  llm:\n    hostname: llm.acme.com\n"
+        f"    certificate_arn: {ARN}\n    endpoints: [chat]\n    tenants: [{{name: a, api_key: hf_abcdefghijklmnop}}]\n"
+    ).replace(LLAMA, QWEN)
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["plan", str(file), "--json"])
+    codes = [item["code"] for item in json.loads(result.stdout)["diagnostics"] if item["severity"] == "error"]
+    assert "LLM_SEC_1" in codes
+    assert "LLM_GW_10" not in codes
