@@ -94,7 +94,7 @@ def test_outputs_of_other_stacks_stay_live_in_values_and_all_else_is_escaped():
     live = "${data.terraform_remote_state.storage.outputs.bucket_acme-weights_arn}"
     token = "${TfToken[TOKEN.12]}"
     values = _Values(text=f"{live}/${{x}}", mapping={"${key}": token, "grafana": "${datasource}"})
-    text = dump_values(values, _scope())
+    text = dump_values(values.to_values(), _scope())
     assert json.loads(text) == {
         "text": f"{live}/$${{x}}",
         "mapping": {"$${key}": token, "grafana": "$${datasource}"},
@@ -103,7 +103,7 @@ def test_outputs_of_other_stacks_stay_live_in_values_and_all_else_is_escaped():
 
 def test_attributes_of_the_stack_stay_live_and_those_of_nothing_are_text():
     values = _Values(text="${aws_iam_role.mine.arn} ${aws_iam_role.other.arn} ${data.aws_iam_role.mine.arn}")
-    text = dump_values(values, _scope({"resource": {"aws_iam_role": {"mine": {}}}}))
+    text = dump_values(values.to_values(), _scope({"resource": {"aws_iam_role": {"mine": {}}}}))
     assert (
         json.loads(text)["text"] == "${aws_iam_role.mine.arn} $${aws_iam_role.other.arn} $${data.aws_iam_role.mine.arn}"
     )
@@ -111,14 +111,14 @@ def test_attributes_of_the_stack_stay_live_and_those_of_nothing_are_text():
 
 def test_what_only_looks_like_an_output_is_text():
     values = _Values(text='${data.aws_secretsmanager_secret_version.x.secret_string} ${file("/etc/passwd")}')
-    text = dump_values(values, _scope())
+    text = dump_values(values.to_values(), _scope())
     assert "$${data.aws_secretsmanager" in text
     assert "$${file(" in text
 
 
 def test_absent_values_are_left_out():
-    assert "optional" in dump_values(SecretEnv(name="A", secret_name="b", secret_key="c"), _scope())
-    assert "null" not in dump_values(_Values(), _scope())
+    assert "optional" in dump_values(SecretEnv(name="A", secret_name="b", secret_key="c").to_values(), _scope())
+    assert "null" not in dump_values(_Values().to_values(), _scope())
 
 
 def test_a_charts_digest_follows_names_and_contents(tmp_path):

@@ -95,15 +95,11 @@ def _values(release: HelmRelease, scope: Scope) -> list[str] | None:
             values = moved_declared(values, scope.image)
         else:
             values = moved(release.chart.name, values, scope.image)
-    return [_dump(values, scope)] if values or release.values is not None else None
+    return [dump_values(values, scope)] if values or release.values is not None else None
 
 
-def dump_values(values: ChartValues, scope: Scope) -> str:
+def dump_values(values: Mapping[str, JsonValue], scope: Scope) -> str:
     """Values as JSON, which Helm reads as YAML; several lines, so that a plan shows what changes."""
-    return _dump(values.to_values(), scope)
-
-
-def _dump(values: Mapping[str, JsonValue], scope: Scope) -> str:
     return json.dumps(_escaped(values, scope), indent=2, sort_keys=True, ensure_ascii=False)
 
 
