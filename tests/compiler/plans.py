@@ -89,6 +89,7 @@ def cluster_plan(**changes: Any) -> ClusterPlan:
         autoscaler="karpenter",
         system_nodes=SystemNodesPlan(
             instance_types=("m7i.xlarge",),
+            zones=ZONES[:2],
             min_nodes=2,
             max_nodes=4,
             ami_type="AL2023_x86_64_STANDARD",

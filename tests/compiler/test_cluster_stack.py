@@ -114,6 +114,26 @@ def test_addons_before_compute_come_before_nodes_and_the_others_after(cluster):
     assert "aws_eks_node_group.system" in cluster["aws_eks_addon"]["coredns"]["depends_on"]
 
 
+def test_nodes_reach_the_api_until_they_are_gone(cluster):
+    """Terraform destroys what nothing waits for first: a kubelet without the API reports no pod as ended."""
+    rules = {
+        "aws_vpc_security_group_egress_rule.nodes-to-vpc",
+        "aws_vpc_security_group_ingress_rule.control-plane-from-nodes",
+        "aws_vpc_security_group_ingress_rule.nodes-from-control-plane-10250",
+        "aws_vpc_security_group_ingress_rule.nodes-from-nodes",
+    }
+    for group in cluster["aws_eks_node_group"].values():
+        assert rules <= set(group["depends_on"])
+
+
+def test_system_nodes_lie_where_they_were_planned(synth):
+    zones = ("us-east-1b",)
+    system = replace(plans.cluster_plan().system_nodes, zones=zones)
+    plan = plans.plan(cluster=plans.cluster_plan(system_nodes=system), buckets=(), lustre=())
+    group = synth(plan)["cluster"]["resource"]["aws_eks_node_group"]["system"]
+    assert group["subnet_ids"] == ["${data.terraform_remote_state.network.outputs.private_subnet_us-east-1b}"]
+
+
 def test_the_cni_has_prefixes_policies_and_a_role_of_its_own(cluster):
     addon = cluster["aws_eks_addon"]["vpc-cni"]
     config = json.loads(addon["configuration_values"])
@@ -223,6 +243,12 @@ def test_karpenter_deletes_only_what_it_made(stacks):
     delete = _statements(stacks["cluster"], "karpenter-nodes")["DeleteOwn"]
     conditions = {item["variable"]: item["values"] for item in delete["condition"]}
     assert conditions["aws:ResourceTag/kubernetes.io/cluster/acme"] == ["owned"]
+
+
+def test_karpenter_may_launch_into_subnets_that_another_account_shares(stacks):
+    launch = _statements(stacks["cluster"], "karpenter-nodes")["LaunchWithPublicImages"]
+    for kind in ("subnet", "security-group", "capacity-reservation", "placement-group"):
+        assert f"arn:aws:ec2:us-east-1:*:{kind}/*" in launch["resources"]
 
 
 def test_karpenter_passes_only_its_node_role(stacks):

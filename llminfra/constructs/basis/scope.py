@@ -97,6 +97,10 @@ class Scope(Struct, frozen=True, kw_only=True):
         where = f"{self.region if region else ''}:{self.account_id if account else ''}"
         return f"arn:{self.partition}:{service}:{where}:{resource}"
 
+    def foreign_arn(self, service: str, resource: str) -> str:
+        """ARN in this region and any account: what another account owns and shares by AWS RAM has its owner's."""
+        return f"arn:{self.partition}:{service}:{self.region}:*:{resource}"
+
     def managed_policy(self, name: str) -> str:
         """ARN of an AWS managed IAM policy."""
         return f"arn:{self.partition}:iam::aws:policy/{name}"

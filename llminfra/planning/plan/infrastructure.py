@@ -50,9 +50,14 @@ class AddonPlan(Struct, frozen=True, kw_only=True):
 
 
 class SystemNodesPlan(Struct, frozen=True, kw_only=True):
-    """The CPU node group for controllers."""
+    """The CPU node group for controllers.
+
+    Attributes:
+        zones: Where its nodes are, see ``planning.cluster.eks``.
+    """
 
     instance_types: tuple[str, ...]
+    zones: tuple[str, ...]
     min_nodes: int
     max_nodes: int
     ami_type: str

@@ -267,6 +267,15 @@ RULES = (
         source=("aws/karpenter-provider-aws website: concepts/nodepools.md",),
     ),
     emitted(
+        "LLM_CAP_46",
+        "Volumes have a node in their zone",
+        looks_at=_PLAN,
+        why="An EBS volume stays in the zone where it was made. System nodes lie in two zones; a single one, replaced in "
+        "the other, leaves Prometheus pending, and with it autoscaling and alerts.",
+        fix="set the minimum of system_nodes to 2",
+        source=("Amazon EKS Best Practices Guide: EKS Data Plane, capacity in each zone with EBS volumes",),
+    ),
+    emitted(
         "LLM_STO_20",
         "FSx for Lustre comes in this size",
         looks_at=_PLAN,
