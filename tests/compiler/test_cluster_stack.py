@@ -204,11 +204,25 @@ def test_tags_reach_instances_volumes_and_interfaces(cluster):
         assert all(tags["llminfra:platform"] == "acme" for tags in tagged.values())
 
 
-def test_sizes_at_run_time_are_not_taken_back(cluster):
+def test_broken_nodes_are_replaced_and_one_rolls_at_a_time(cluster):
     for group in cluster["aws_eks_node_group"].values():
-        assert group["lifecycle"] == {"ignore_changes": ["scaling_config[0].desired_size"]}
         assert group["node_repair_config"] == {"enabled": True}
         assert group["update_config"] == {"max_unavailable": 1}
+
+
+def test_sizes_are_the_specs_but_where_an_autoscaler_has_them(synth, cluster):
+    """EKS refuses a minimum above the nodes there are: an ignored size would keep a group from ever growing."""
+    assert all("lifecycle" not in group for group in cluster["aws_eks_node_group"].values())
+    pool = replace(plans.l40s_pool(), provisioner="cluster-autoscaler", min_nodes=0, max_nodes=4)
+    fixed = replace(plans.h100_pool(), min_nodes=2, max_nodes=2)
+    scaled = plans.plan(cluster=plans.cluster_plan(autoscaler="cluster-autoscaler"), pools=(pool, fixed))
+    groups = synth(scaled)["cluster"]["resource"]["aws_eks_node_group"]
+    ignored = {"ignore_changes": ["scaling_config[0].desired_size"]}
+    assert {name: group.get("lifecycle") for name, group in groups.items()} == {
+        "system": ignored,
+        "pool-l40s": ignored,
+        "pool-h100": None,
+    }
 
 
 def test_nodes_and_control_plane_reach_each_other(cluster):

@@ -100,7 +100,9 @@ def _managed(
             release=pool.ami_release,
             min_nodes=pool.min_nodes,
             max_nodes=pool.max_nodes,
-            first_nodes=pool.desired_nodes,
+            nodes=pool.desired_nodes,
+            # It takes every node group of the cluster in hand, by the tags that EKS gives them.
+            resized=context.plan.eks.autoscaler == "cluster-autoscaler" and pool.min_nodes < pool.max_nodes,
             labels=pool.labels,
             taints=pool.taints,
         ),
