@@ -101,8 +101,7 @@ def _managed(
             min_nodes=pool.min_nodes,
             max_nodes=pool.max_nodes,
             nodes=pool.desired_nodes,
-            # It takes every node group of the cluster in hand, by the tags that EKS gives them.
-            resized=context.plan.eks.autoscaler == "cluster-autoscaler" and pool.min_nodes < pool.max_nodes,
+            resized=pool.grows and pool.min_nodes < pool.max_nodes,
             labels=pool.labels,
             taints=pool.taints,
         ),
