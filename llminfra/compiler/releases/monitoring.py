@@ -25,9 +25,9 @@ from llminfra.charts.upstream import (
 from llminfra.charts.upstream.kube_prometheus_stack import AlertmanagerServiceAccount, Sidecar, SidecarVolumeMount
 from llminfra.compiler.releases.alerting import ALERTMANAGER_ACCOUNT, alert_secrets, alertmanager_config
 from llminfra.compiler.releases.names import POOL_LABEL, STORAGE_CLASS
-from llminfra.compiler.releases.needs import Needs, scales
 from llminfra.observability import dashboards_of, rule_groups
 from llminfra.observability.dashboards import FOLDER
+from llminfra.planning.controllers.needs import Needs, scales
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

@@ -50,7 +50,6 @@ from llminfra.compiler.releases.names import (
     MONITORING_RELEASE,
     async_id,
 )
-from llminfra.compiler.releases.needs import Needs, needs_of, secret_names
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
 from llminfra.constructs.basis.providers import helm_provider
@@ -62,6 +61,7 @@ from llminfra.constructs.cluster.helm_release import HelmRelease, LocalChart, ch
 from llminfra.constructs.cluster.target_registration_policy import registers_targets
 from llminfra.constructs.observability.grafana_workspace import grafana_workspace
 from llminfra.constructs.observability.prometheus_workspace import prometheus_workspace, writes_metrics
+from llminfra.planning.controllers.needs import Needs, needs_of, secret_names
 from llminfra.planning.plan import Plan
 
 _MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes

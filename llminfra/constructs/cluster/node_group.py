@@ -27,9 +27,10 @@ class NodeGroup(Struct, frozen=True, kw_only=True):
         min_nodes: Fewest nodes.
         max_nodes: Most nodes.
         nodes: Nodes at rest.
-        resized: Whether an autoscaler changes the number later, which Terraform then leaves alone. Where nobody does, an
-            edit of the spec must: EKS refuses a minimum above the number of nodes there are ("Minimum capacity 3 can't be
-            greater than desired size 2", terraform-aws-modules/terraform-aws-eks#3521), and a greater maximum adds none.
+        resized: Whether an autoscaler changes the number later, which Terraform then leaves alone. Where nobody does,
+            an edit of the spec must: EKS refuses a minimum above the number of nodes there are ("Minimum capacity 3
+            can't be greater than desired size 2", terraform-aws-modules/terraform-aws-eks#3521), and a greater maximum
+            adds none.
         labels: Node labels.
         taints: Node taints.
     """
@@ -61,8 +62,8 @@ def node_group(
     """Create a node group that replaces broken nodes by itself and rolls one node at a time.
 
     EKS starts the new node first, which a reservation or block in full use has no place for. Its other strategy,
-    ``MINIMAL``, ends the old node first (Amazon EKS API Reference, ``NodegroupUpdateConfig``); the pinned provider has no
-    argument for it, so docs/operations.md says how it is set.
+    ``MINIMAL``, ends the old node first (Amazon EKS API Reference, ``NodegroupUpdateConfig``); the pinned provider has
+    no argument for it, so docs/operations.md says how it is set.
     """
     return make(
         aws.EksNodeGroup,

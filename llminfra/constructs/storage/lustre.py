@@ -50,9 +50,9 @@ def lustre(
 ) -> FileSystem:
     """Create a PERSISTENT_2 SSD file system, and link it to the bucket.
 
-    It has no backups: FSx refuses them with a data repository, and the bucket is the original. It waits for the rules of
-    its group, because FSx looks at them when it is asked for the file system, and refuses with "do not permit Lustre LNET
-    network traffic on port 988" where one is a second late (aws/aws-parallelcluster#6181).
+    It has no backups: FSx refuses them with a data repository, and the bucket is the original. It waits for the rules
+    of its group, because FSx looks at them when it is asked for the file system, and refuses with "do not permit Lustre
+    LNET network traffic on port 988" where one is a second late (aws/aws-parallelcluster#6181).
 
     Args:
         make: Maker of the resources.

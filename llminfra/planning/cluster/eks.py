@@ -89,7 +89,7 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
             "LLM_CAP_46",
             spec,
             "cluster.system_nodes.nodes",
-            "the one node may be replaced in another zone than that of Prometheus' volume, whose pod then waits forever",
+            "the one node may be replaced in another zone than that of Prometheus' volume, whose pod then waits",
             found=f"at least {spec.system_nodes.nodes[0]}",
             expected=f"at least {_SYSTEM_ZONES}: one in each zone of the group",
             fix=f"set nodes=({_SYSTEM_ZONES}, {max(4, spec.system_nodes.nodes[1])})",

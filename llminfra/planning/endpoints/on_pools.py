@@ -133,7 +133,9 @@ def _with_rollout(plan: EndpointPlan, planned: list[EndpointPlan], pool: PoolPla
         if other.pool == plan.pool and other.name != plan.name
     )
     needed = others + plan.parallelism.gpus * (plan.max_replicas + 1)
-    return replace(plan, rollout="surge" if _most_nodes(pool, planned) * pool.gpus_per_node >= needed else "recreate-one")
+    return replace(
+        plan, rollout="surge" if _most_nodes(pool, planned) * pool.gpus_per_node >= needed else "recreate-one"
+    )
 
 
 def _most_nodes(pool: PoolPlan, planned: list[EndpointPlan]) -> int:
@@ -184,7 +186,7 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
                 "does not resize managed node groups",
                 found=f"{needed_nodes} nodes needed, {there} at rest",
                 expected=f"nodes=({needed_nodes}, {pool.max_nodes}), or who adds nodes",
-                fix=f"set nodes=({needed_nodes}, {pool.max_nodes}), or Cluster(autoscaler='cluster-autoscaler'), or lower "
-                "the replicas' maximum",
+                fix=f"set nodes=({needed_nodes}, {pool.max_nodes}), or Cluster(autoscaler='cluster-autoscaler'), or "
+                "lower the replicas' maximum",
                 runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
             )

@@ -94,8 +94,8 @@ class PoolPlan(Struct, frozen=True, kw_only=True):
 
     ``desired_nodes`` is the size at rest: what the fewest replicas need, or all of a capacity block, which is paid for.
     ``planned_type`` is one of ``instance_types``, ``type_why`` says why it, and ``other_types`` what comes next.
-    ``node_cache`` is whether its nodes keep models on their NVMe for their pods. ``grows`` is whether anybody adds nodes
-    when pods wait for them: Karpenter adds none to a managed node group, whose nodes at rest are then all that it has.
+    ``node_cache`` is whether its nodes keep models on their NVMe for their pods. ``grows`` is whether anybody adds
+    nodes when pods wait for them: Karpenter adds none to a managed node group, which has its nodes at rest and no more.
     """
 
     name: str
