@@ -42,7 +42,7 @@ def test_managed_prometheus_takes_what_the_cluster_scrapes(synth):
     assert unknown_keys("kube-prometheus-stack", values) == ()
     association = resources["aws_eks_pod_identity_association"]["prometheus"]
     assert (association["namespace"], association["service_account"]) == ("monitoring", "prometheus")
-    assert "aws_eks_pod_identity_association.prometheus" in release["depends_on"]
+    assert "terraform_data.prometheus" in release["depends_on"]
     (statement,) = stack["data"]["aws_iam_policy_document"]["prometheus-write"]["statement"]
     assert statement["actions"] == ["aps:RemoteWrite"]
     assert statement["resources"] == [WORKSPACE + "arn}"]

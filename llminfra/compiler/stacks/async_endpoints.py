@@ -204,6 +204,7 @@ def _workers(
         service_account=id_,
         description=f"{scope.platform}: workers of queue {item.name}",
         inline={"consumer": [*_consumes(scope, item, shared, queue, topic), fetches]},
+        pods_follow=True,
     )
     helm_release(
         make,

@@ -104,6 +104,7 @@ class _Releases(Struct, frozen=True):
             service_account=account,
             description=f"{self.scope.platform}: {id_}",
             inline=inline,
+            pods_follow=True,
         )
 
     def irsa(self, role: Role) -> str | None:
