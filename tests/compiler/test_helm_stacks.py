@@ -164,11 +164,18 @@ def test_pods_come_when_eks_knows_their_identity(stacks):
 
 
 def test_external_secrets_reads_only_what_is_declared(stacks):
-    (statement,) = stacks["platform"]["data"]["aws_iam_policy_document"]["external-secrets-read"]["statement"]
-    assert statement["actions"] == ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
-    assert statement["resources"] == [
+    read, decrypt = stacks["platform"]["data"]["aws_iam_policy_document"]["external-secrets-read"]["statement"]
+    secrets = [
         "arn:aws:secretsmanager:us-east-1:${data.aws_caller_identity.account.account_id}:secret:acme/hf-token-??????"
     ]
+    assert read["actions"] == ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
+    assert read["resources"] == secrets
+    # A secret may lie under a customer's own key, and only for that secret may the key be used.
+    assert decrypt["actions"] == ["kms:Decrypt"]
+    assert {item["variable"]: item["values"] for item in decrypt["condition"]} == {
+        "kms:ViaService": ["secretsmanager.us-east-1.amazonaws.com"],
+        "kms:EncryptionContext:SecretARN": secrets,
+    }
 
 
 def test_an_endpoint_reads_its_own_model_and_nothing_else(stacks):

@@ -188,8 +188,8 @@ def pod_role(
     """A role for the pods of one service account.
 
     With Pod Identity the association is created too, unless ``associate`` is false because an EKS add-on makes its own;
-    with IRSA the caller annotates the service account with the role's ARN. Where ``pods_follow`` in the same stack, what
-    depends on the role waits until EKS knows the association everywhere.
+    with IRSA the caller annotates the service account with the role's ARN. Where ``pods_follow`` in the same stack,
+    what depends on the role waits until EKS knows the association everywhere.
     """
     created = role(
         make,
