@@ -64,6 +64,10 @@ def test_cluster_autoscaler_takes_the_elastic_pools() -> None:
         GpuPool(name="l4", instance_types=["g6.xlarge"]), cluster=Cluster(autoscaler="cluster-autoscaler")
     )
     assert pool.provisioner == "cluster-autoscaler"
+    # Else a node whose device plugin is not up yet counts as one without GPUs, and its pod gets a second one.
+    assert pool.labels["k8s.amazonaws.com/accelerator"] == "nvidia"
+    (other,), _ = plan(GpuPool(name="l4", instance_types=["g6.xlarge"]))
+    assert "k8s.amazonaws.com/accelerator" not in other.labels
 
 
 def test_efa_without_reservation_gets_a_placement_group() -> None:

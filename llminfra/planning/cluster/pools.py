@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 GPU_TAINT = Taint(key="nvidia.com/gpu", value="true", effect="NoSchedule")
 POOL_LABEL = "llminfra.io/pool"
+# By it the Cluster Autoscaler knows that a node will have GPUs once the device plugin runs. A node without the label
+# counts as ready and without GPUs, and the pod that waits for it gets a second node (kubernetes/autoscaler
+# cluster-autoscaler/processors/customresources/gpu_processor.go, cloudprovider/aws/aws_cloud_provider.go ``GPULabel``).
+ACCELERATOR_LABEL = "k8s.amazonaws.com/accelerator"
 
 # With NVMe, images and pods live on the RAID0 array and the root volume holds the system only. Without it the root
 # volume holds images of 15 to 20 GB each, unpacked and packed, and what pods write.
@@ -81,6 +85,7 @@ def _plan_pool(
         POOL_LABEL: pool.name,
         "nvidia.com/gpu.present": "true",
         **({"vpc.amazonaws.com/efa.present": "true"} if pool.efa else {}),
+        **({ACCELERATOR_LABEL: "nvidia"} if cluster.autoscaler == "cluster-autoscaler" else {}),
         **shares.labels,
         **pool.labels,
     }
