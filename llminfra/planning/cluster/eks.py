@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import eks, instances
 from llminfra.planning.facts import numbers
+from llminfra.planning.network.offers import check_offered
 from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, NetworkPlan, SystemNodesPlan
 from llminfra.spec.cluster import Cluster
 
@@ -73,6 +74,8 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
                 expected="an x86_64 type without GPUs such as m7i.xlarge",
                 fix="use m7i.xlarge; GPU nodes are declared in Platform(pools=[…])",
             )
+        else:
+            check_offered(name, platform.region, spec, path, findings)
     if spec.system_nodes.nodes[0] < 1:
         findings.error(
             "LLM_CAP_39",
