@@ -19,8 +19,8 @@ from llminfra.loading.yaml_types import (
     spec_options,
     value_type,
 )
-from llminfra.spec._base import Spec
-from llminfra.spec._field_docs import field_docs
+from llminfra.spec.base.spec import Spec
+from llminfra.spec.errors.field_docs import field_docs
 from llminfra.spec.platform import Platform
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from llminfra.loading.yaml_types import section_names, section_of
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 from llminfra.spec.platform import Platform
 
 

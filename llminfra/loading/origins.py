@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
     from llminfra.spec.platform import Platform

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.loading.origins import declared_part, object_at
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llminfra.loading.yaml_report import Report, join, show
 from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml_types import sketch
-from llminfra.spec._shape_errors import looks_like_credential
+from llminfra.spec.errors.shape_errors import looks_like_credential
 
 _OWN = ("name", "extends")
 """Keys that say which item this is; they are not inherited."""

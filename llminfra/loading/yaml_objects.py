@@ -18,11 +18,11 @@ from llminfra.loading.yaml_types import (
     value_type,
     wants_text,
 )
-from llminfra.spec._base import Spec, collecting
-from llminfra.spec._expectations import written_as_yaml
-from llminfra.spec._near_values import nearest
-from llminfra.spec._shape_errors import MISSING, looks_like_credential
-from llminfra.spec.model import Model
+from llminfra.spec.base.spec import Spec, collecting
+from llminfra.spec.errors.expectations import written_as_yaml
+from llminfra.spec.errors.near_values import nearest
+from llminfra.spec.errors.shape_errors import MISSING, looks_like_credential
+from llminfra.spec.models.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

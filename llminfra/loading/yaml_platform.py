@@ -11,7 +11,7 @@ from llminfra.loading.yaml_objects import Builder
 from llminfra.loading.yaml_report import Report, join, key_line
 from llminfra.loading.yaml_tree import Map, Seq
 from llminfra.loading.yaml_types import section_names
-from llminfra.spec._near_values import nearest
+from llminfra.spec.errors.near_values import nearest
 from llminfra.spec.platform import Platform
 
 NOTES = "x-"

@@ -10,15 +10,15 @@ from msgspec.structs import replace
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml_types import kind_of, spec_options
-from llminfra.spec._expectations import written_as_yaml
-from llminfra.spec._field_hints import fix_for_unknown
-from llminfra.spec._near_values import nearest
-from llminfra.spec._shape_errors import looks_like_credential, meant_by
+from llminfra.spec.errors.expectations import written_as_yaml
+from llminfra.spec.errors.field_hints import fix_for_unknown
+from llminfra.spec.errors.near_values import nearest
+from llminfra.spec.errors.shape_errors import looks_like_credential, meant_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llminfra.spec._base import Spec
+    from llminfra.spec.base.spec import Spec
 
 
 class Report(Struct):

@@ -16,7 +16,7 @@ from itertools import takewhile
 import yaml
 from msgspec import Struct
 
-from llminfra.spec._shape_errors import looks_like_credential
+from llminfra.spec.errors.shape_errors import looks_like_credential
 
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _KEY = re.compile(r"[\w.<-]+")

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from llminfra.spec._base import Spec
-from llminfra.spec.model import Model
+from llminfra.spec.base.spec import Spec
+from llminfra.spec.models.model import Model
 from llminfra.spec.platform import Platform
 
 _TEXT = (str, dt.date, dt.datetime)

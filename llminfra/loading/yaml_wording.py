@@ -23,7 +23,7 @@ from llminfra.spec.platform import Platform
 
 if TYPE_CHECKING:
     from llminfra.diagnostics import Diagnostic
-    from llminfra.spec._base import Spec
+    from llminfra.spec.base.spec import Spec
 
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_./…]|-(?=[\w-]))[\w./+@*=…-]*(?::[\w./@+…-]+)*")
 _NO_TEXT = re.compile(r"[-+.\d][\d_.eE+-]*|true|false|null|~|yes|no|on|off", re.IGNORECASE)

@@ -16,12 +16,12 @@ from llminfra.planning.endpoints.on_pools import check_without_pool
 from llminfra.planning.findings import Findings
 from llminfra.planning.platform import plan_platform
 from llminfra.planning.served.endpoint_model import model_facts
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
+from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.engines.base import LlmEngine
 from llminfra.spec.engines.vllm import VLLM
-from llminfra.spec.gpu_pool import GpuPool
-from llminfra.spec.model import Model
+from llminfra.spec.models.model import Model
 
 if TYPE_CHECKING:
     from llminfra.diagnostics import Diagnostic
