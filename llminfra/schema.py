@@ -1,7 +1,7 @@
 """The JSON schema of YAML specs: pydantic's schema of the declared types, turned into the form that YAML has.
 
 In YAML, named objects stand in sections and are referred to by name, may extend one another, and a choice between
-types is made by ``kind``; see ``llminfra.loading.yaml_platform``.
+types is made by ``kind``; see ``llminfra.loading.yaml.platform``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from llminfra.loading.yaml_types import (
+from llminfra.loading.yaml.types import (
     allows_none,
     item_type,
     kind_of,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.diagnostics import SpecError, errors
 from llminfra.loading.sound import SECTIONS, is_sound, sound_storage, without_added
-from llminfra.loading.told import as_declared
+from llminfra.loading.wording.told import as_declared
 from llminfra.planning.cluster.type_names import check_type_names
 from llminfra.planning.endpoints.on_pools import check_without_pool
 from llminfra.planning.findings import Findings

@@ -17,7 +17,7 @@ def test_files_and_folders_that_are_named_exist() -> None:
             (ROOT / base / name).exists()
             for base in (
                 "",
-                *("llminfra", "llminfra/spec", "llminfra/planning", "llminfra/planning/memory"),
+                *("llminfra", "llminfra/spec", "llminfra/loading", "llminfra/planning", "llminfra/planning/memory"),
                 *("llminfra/rules", "llminfra/cli", "llminfra/constructs"),
             )
         )
@@ -48,6 +48,10 @@ def listed_under(heading: str) -> set[str]:
 
 def test_the_rooms_of_the_spec_are_all_listed() -> None:
     assert listed_under("Rooms of the spec") == rooms_of("spec")
+
+
+def test_the_rooms_of_loading_are_all_listed() -> None:
+    assert listed_under("Rooms of loading") == rooms_of("loading")
 
 
 def test_the_rooms_of_the_planner_are_all_listed() -> None:

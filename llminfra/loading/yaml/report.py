@@ -8,8 +8,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity
-from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
-from llminfra.loading.yaml_types import kind_of, spec_options
+from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
+from llminfra.loading.yaml.types import kind_of, spec_options
 from llminfra.spec.errors.expectations import written_as_yaml
 from llminfra.spec.errors.field_hints import fix_for_unknown
 from llminfra.spec.errors.near_values import nearest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from llminfra.loading.origins import declared_part, object_at
+from llminfra.loading.wording.origins import declared_part, object_at
 from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def as_declared(platform: Platform, found: Iterable[Diagnostic]) -> tuple[Diagno
     """Findings about a platform as its author reads them: of a YAML spec in YAML, each with the line of its key."""
     if not declared_in_yaml(platform):
         return tuple(found)
-    from llminfra.loading.yaml_wording import finding_in_yaml  # noqa: PLC0415  # a Python spec needs none of it
+    from llminfra.loading.wording.in_yaml import finding_in_yaml  # noqa: PLC0415  # a Python spec needs none of it
 
     return tuple(
         dict.fromkeys(
@@ -48,7 +48,7 @@ def text_as_declared(platform: Platform, text: str, path: str = "") -> str:
     """
     if not declared_in_yaml(platform):
         return text
-    from llminfra.loading.yaml_wording import in_yaml  # noqa: PLC0415  # a Python spec needs none of it
+    from llminfra.loading.wording.in_yaml import in_yaml  # noqa: PLC0415  # a Python spec needs none of it
 
     return in_yaml(text, path, named_in_a_section(platform, path))
 

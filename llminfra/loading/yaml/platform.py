@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
-from llminfra.loading.yaml_inheritance import inherit
-from llminfra.loading.yaml_objects import Builder
-from llminfra.loading.yaml_report import Report, join, key_line
-from llminfra.loading.yaml_tree import Map, Seq
-from llminfra.loading.yaml_types import section_names
+from llminfra.loading.yaml.inheritance import inherit
+from llminfra.loading.yaml.objects import Builder
+from llminfra.loading.yaml.report import Report, join, key_line
+from llminfra.loading.yaml.tree import Map, Seq
+from llminfra.loading.yaml.types import section_names
 from llminfra.spec.errors.near_values import nearest
 from llminfra.spec.platform import Platform
 

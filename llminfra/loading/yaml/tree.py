@@ -12,7 +12,7 @@ import unicodedata
 import yaml
 from msgspec import Struct, field
 
-from llminfra.loading.yaml_syntax import open_path, syntax_of
+from llminfra.loading.yaml.syntax import open_path, syntax_of
 
 _LARGEST = 100_000
 """Values in one file after aliases are expanded: far above any real spec, far below what nested aliases can reach."""

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from llminfra.cli.app import app
 from llminfra.diagnostics import Diagnostic, Severity, SpecError
 from llminfra.loading.load import load
-from llminfra.loading.origins import declared_part
-from llminfra.loading.told import text_as_declared
+from llminfra.loading.wording.origins import declared_part
+from llminfra.loading.wording.told import text_as_declared
 from llminfra.planning import plan_platform
 from llminfra.policy.checker import _as_declared, _placed
 from llminfra.policy.report import PolicyFinding

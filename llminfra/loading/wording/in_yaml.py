@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from llminfra.loading.python_text import GAP, Argument, Call, Items, Leaf, Node, Pairs, Piece, Quote, pieces
-from llminfra.loading.yaml_types import item_type, kind_of, section_names, section_of, spec_options, value_type
+from llminfra.loading.wording.python_text import GAP, Argument, Call, Items, Leaf, Node, Pairs, Piece, Quote, pieces
+from llminfra.loading.yaml.types import item_type, kind_of, section_names, section_of, spec_options, value_type
 from llminfra.spec.platform import Platform
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llminfra.loading.yaml_report import Report, join, show
-from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
-from llminfra.loading.yaml_types import sketch
+from llminfra.loading.yaml.report import Report, join, show
+from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
+from llminfra.loading.yaml.types import sketch
 from llminfra.spec.errors.shape_errors import looks_like_credential
 
 _OWN = ("name", "extends")

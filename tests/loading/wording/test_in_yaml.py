@@ -38,8 +38,8 @@ from llminfra import (
     SystemNodes,
 )
 from llminfra.loading.load import load
-from llminfra.loading.python_text import pieces
-from llminfra.loading.yaml_wording import _fields, _types, in_yaml
+from llminfra.loading.wording.in_yaml import _fields, _types, in_yaml
+from llminfra.loading.wording.python_text import pieces
 from llminfra.rules.registry import rules
 
 
@@ -235,7 +235,7 @@ _ROOMS = ("planning", "rules", "engines", "policy", "observability", "loading")
 _OTHERS = {
     "loading/load.py",  # says what a Python file must have
     "loading/python_file.py",  # of Python specs alone
-    "loading/yaml_objects.py",
+    "loading/yaml/objects.py",
 }
 _NOT_REWORDED = {"runtime_message", "seen", "source"}
 _CALLED = re.compile(rf"\b({'|'.join(_types())})\(")

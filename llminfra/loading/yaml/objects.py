@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llminfra.loading.yaml_report import Report, join, key_line, line_of, show
-from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree
-from llminfra.loading.yaml_types import (
+from llminfra.loading.yaml.report import Report, join, key_line, line_of, show
+from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
+from llminfra.loading.yaml.types import (
     allows_none,
     item_type,
     kind_of,
