@@ -6,9 +6,9 @@ engines give them one with queries and values.
 
 from __future__ import annotations
 
+from llminfra.catalog.models.blocks.audio import block_params
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import DenseMlp, EncoderFacts, Layer
-from llminfra.catalog.models.hf_audio import block_params
 from llminfra.catalog.models.mixers import Attention
 
 WHISPER_TYPE = "whisper"

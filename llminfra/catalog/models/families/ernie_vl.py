@@ -5,12 +5,12 @@ Shapes follow ``vllm/model_executor/models/ernie45_vl_moe.py`` and ``ernie45_vl.
 
 from __future__ import annotations
 
+from llminfra.catalog.models.blocks.attention import layer_count, read_attention, read_norms
+from llminfra.catalog.models.blocks.audio import block_params
+from llminfra.catalog.models.blocks.feed_forward import read_mlp
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts, Layer, Moe
-from llminfra.catalog.models.hf_attention import layer_count, read_attention, read_norms
-from llminfra.catalog.models.hf_audio import block_params
-from llminfra.catalog.models.hf_feed_forward import read_mlp
-from llminfra.catalog.models.hf_softmax_families import share_equal
+from llminfra.catalog.models.families.softmax import share_equal
 
 ERNIE_VL_TYPES = frozenset({"ernie4_5_moe_vl", "ernie4_5_vl_moe"})
 

@@ -106,7 +106,7 @@ def read_heads(text: ConfigReader) -> tuple[int, int, int]:
     elif text.model_type == "chatglm" and not text.flag("multi_query_attention"):
         kv = heads
     if isinstance(kv, list):
-        # `hf_softmax_families.transformer_layers` puts each layer's own in its place.
+        # `families.softmax.transformer_layers` puts each layer's own in its place.
         kv = max(kv)
     kv_heads = int(kv) if isinstance(kv, int | float) else heads
     if not 0 < kv_heads <= heads:

@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from llminfra.catalog.models.blocks.attention import MOST_LAYERS
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Layer
-from llminfra.catalog.models.hf_attention import MOST_LAYERS
-from llminfra.catalog.models.hf_bert_families import (
+from llminfra.catalog.models.families.bert import (
     BERT_TYPES,
     bert_layers,
     gte_layers,
     modernbert_layers,
     nomic_layers,
 )
-from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
-from llminfra.catalog.models.hf_ernie_vl import ERNIE_VL_TYPES, ernie_vl_layers
-from llminfra.catalog.models.hf_muse import MUSE_TYPES, muse_layers
-from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
-from llminfra.catalog.models.hf_recurrent_families import (
+from llminfra.catalog.models.families.deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
+from llminfra.catalog.models.families.ernie_vl import ERNIE_VL_TYPES, ernie_vl_layers
+from llminfra.catalog.models.families.muse import MUSE_TYPES, muse_layers
+from llminfra.catalog.models.families.qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
+from llminfra.catalog.models.families.recurrent import (
     falcon_h1_layers,
     glm_next_layers,
     jamba_layers,
@@ -32,7 +32,7 @@ from llminfra.catalog.models.hf_recurrent_families import (
     pure_mamba_layers,
     qwen3_next_layers,
 )
-from llminfra.catalog.models.hf_softmax_families import (
+from llminfra.catalog.models.families.softmax import (
     afmoe_layers,
     dbrx_layers,
     deepseek_v4_layers,
@@ -47,7 +47,7 @@ from llminfra.catalog.models.hf_softmax_families import (
     openelm_layers,
     transformer_layers,
 )
-from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, whisper_layers
+from llminfra.catalog.models.families.whisper import WHISPER_TYPE, whisper_layers
 from llminfra.catalog.models.mixers import Attention, Mla
 
 # Their configs do not say it: vllm/model_executor/models/qwen3_next_mtp.py and qwen3_5_mtp.py default to one (0.33.0).

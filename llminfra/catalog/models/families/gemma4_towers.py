@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from llminfra.catalog.models.blocks.audio import block_params
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
-from llminfra.catalog.models.hf_audio import block_params
 
 VIDEO_TOKENS = 32 * (70 + 2 + 6)
 """Of the longest video of Gemma 4: frames times the tokens of each, two marks and the time (gemma4_mm.py 0.19-0.33)."""

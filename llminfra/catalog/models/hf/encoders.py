@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from llminfra.catalog.models.blocks.audio import audio_tower, block_params
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
-from llminfra.catalog.models.hf_audio import audio_tower, block_params
-from llminfra.catalog.models.hf_ernie_vl import ernie_vl_tower
-from llminfra.catalog.models.hf_gemma4_towers import gemma4, gemma4_unified
-from llminfra.catalog.models.hf_muse import muse_tower
-from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, whisper_tower
+from llminfra.catalog.models.families.ernie_vl import ernie_vl_tower
+from llminfra.catalog.models.families.gemma4_towers import gemma4, gemma4_unified
+from llminfra.catalog.models.families.muse import muse_tower
+from llminfra.catalog.models.families.whisper import WHISPER_TYPE, whisper_tower
 
 GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)
 """MobileNet-v5 and the audio conformer of Gemma 3n, unsharded: the published total less the decoder's parameters."""

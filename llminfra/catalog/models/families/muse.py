@@ -5,11 +5,11 @@ Shapes follow ``vllm/model_executor/models/muse_glimmer.py`` 0.33.0.
 
 from __future__ import annotations
 
+from llminfra.catalog.models.blocks.attention import layer_count, read_attention, read_heads, read_windows
+from llminfra.catalog.models.blocks.feed_forward import read_mlp
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts, Layer
-from llminfra.catalog.models.hf_attention import layer_count, read_attention, read_heads, read_windows
-from llminfra.catalog.models.hf_feed_forward import read_mlp
-from llminfra.catalog.models.hf_softmax_families import share_equal
+from llminfra.catalog.models.families.softmax import share_equal
 
 MUSE_TYPES = frozenset({"muse_glimmer", "muse_glimmer_text"})
 

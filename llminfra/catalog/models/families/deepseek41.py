@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from llminfra.catalog.models.blocks.attention import layer_count, read_attention
+from llminfra.catalog.models.blocks.feed_forward import read_moe
 from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import Layer, Moe
-from llminfra.catalog.models.hf_attention import layer_count, read_attention
-from llminfra.catalog.models.hf_feed_forward import read_moe
-from llminfra.catalog.models.hf_softmax_families import share_equal
+from llminfra.catalog.models.families.softmax import share_equal
 from llminfra.catalog.models.mixers import Indexer, NgramMemory, SharedCompression
 
 DEEPSEEK41_TYPES = frozenset({"deepseek_v41", "deepseek_v41_text"})

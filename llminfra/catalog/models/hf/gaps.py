@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from llminfra.catalog.models.blocks.attention import KV_HEAD_KEYS
+from llminfra.catalog.models.blocks.feed_forward import INTERMEDIATE_KEYS
 from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, ConfigReader, ModelConfigError
-from llminfra.catalog.models.hf_attention import KV_HEAD_KEYS
-from llminfra.catalog.models.hf_bert_families import ENCODER_TYPES
-from llminfra.catalog.models.hf_feed_forward import INTERMEDIATE_KEYS
-from llminfra.catalog.models.hf_layers import BUILT_TYPES
-from llminfra.catalog.models.hf_rope import ASSUMED_CONTEXT, CONTEXT_KEYS
-from llminfra.catalog.models.hf_whisper import WHISPER_KEYS, WHISPER_TYPE
+from llminfra.catalog.models.families.bert import ENCODER_TYPES
+from llminfra.catalog.models.families.whisper import WHISPER_KEYS, WHISPER_TYPE
+from llminfra.catalog.models.hf.layers import BUILT_TYPES
+from llminfra.catalog.models.hf.rope import ASSUMED_CONTEXT, CONTEXT_KEYS
 
 # Types of softmax attention in every layer whose code was read: those of the catalog, and those whose biases, norms and
-# feed-forward blocks are told apart in hf_attention.py and hf_feed_forward.py.
+# feed-forward blocks are told apart in blocks/attention.py and blocks/feed_forward.py.
 _READ_TYPES = BUILT_TYPES | frozenset(
     {"apertus", "arcee", "baichuan", "bailing_moe", "bailing_moe_v2", "bloom", "chatglm", "codegen", "cohere",
      "cohere2", "cwm", "deci", "deepseek", "deepseek_ref", "deepseek_v2", "deepseek_v3", "deepseek_v32", "dots1",

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llminfra.catalog.models.blocks.attention import layer_count, read_attention
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import DenseMlp, Layer
-from llminfra.catalog.models.hf_attention import layer_count, read_attention
-from llminfra.catalog.models.hf_softmax_families import share_equal
+from llminfra.catalog.models.families.softmax import share_equal
 from llminfra.catalog.models.tasks import labels_of
 
 _OFFSET_TYPES = frozenset({"roberta", "xlm-roberta", "camembert"})

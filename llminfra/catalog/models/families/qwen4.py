@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from llminfra.catalog.models.blocks.attention import layer_count, read_attention, read_heads
+from llminfra.catalog.models.blocks.feed_forward import read_moe
 from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import Layer
-from llminfra.catalog.models.hf_attention import layer_count, read_attention, read_heads
-from llminfra.catalog.models.hf_feed_forward import read_moe
-from llminfra.catalog.models.hf_softmax_families import share_equal
+from llminfra.catalog.models.families.softmax import share_equal
 from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, Indexer, NgramMemory
 
 QWEN4_TYPES = frozenset({"qwen4_exp", "qwen4_exp_text"})

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
-from llminfra.catalog.models.facts import DenseMlp, Layer, Moe
-from llminfra.catalog.models.hf_attention import (
+from llminfra.catalog.models.blocks.attention import (
     KV_HEAD_KEYS,
     layer_count,
     per_layer,
@@ -16,7 +14,9 @@ from llminfra.catalog.models.hf_attention import (
     read_norms,
     read_windows,
 )
-from llminfra.catalog.models.hf_feed_forward import is_moe_layer, read_intermediate, read_mlp, read_moe
+from llminfra.catalog.models.blocks.feed_forward import is_moe_layer, read_intermediate, read_mlp, read_moe
+from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
+from llminfra.catalog.models.facts import DenseMlp, Layer, Moe
 from llminfra.catalog.models.mixers import Attention, Compression, Indexer, Mla, QkNorm
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from llminfra.catalog.models.blocks.attention import _ALL_BIAS_TYPES
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import DenseMlp, Moe
-from llminfra.catalog.models.hf_attention import _ALL_BIAS_TYPES
 
 _UNGATED_TYPES = frozenset(
     {"opt", "gpt2", "gpt_bigcode", "gpt_neox", "gptj", "bloom", "phi", "phi-msft", "mpt", "falcon", "RefinedWeb",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from llminfra.catalog.models.blocks.attention import layer_count, read_attention, read_heads, read_mla
+from llminfra.catalog.models.blocks.feed_forward import is_moe_layer, read_intermediate, read_mlp, read_moe
 from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import DenseMlp, Layer, Moe
-from llminfra.catalog.models.hf_attention import layer_count, read_attention, read_heads, read_mla
-from llminfra.catalog.models.hf_feed_forward import is_moe_layer, read_intermediate, read_mlp, read_moe
-from llminfra.catalog.models.hf_softmax_families import share_equal
+from llminfra.catalog.models.families.softmax import share_equal
 from llminfra.catalog.models.mixers import (
     GatedDeltaNet,
     KimiDelta,

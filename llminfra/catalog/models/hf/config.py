@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llminfra.catalog.models.blocks.attention import GLM_NEXT_TYPES
 from llminfra.catalog.models.config_reader import HIDDEN_KEYS, LAYER_KEYS, ConfigReader, ModelConfigError
 from llminfra.catalog.models.facts import ModelFacts
-from llminfra.catalog.models.hf_attention import GLM_NEXT_TYPES
-from llminfra.catalog.models.hf_bert_families import (
+from llminfra.catalog.models.families.bert import (
     ENCODER_TYPES,
     embed_norms,
     head_params,
     position_rows,
     token_type_params,
 )
-from llminfra.catalog.models.hf_deepseek41 import DEEPSEEK41_TYPES, engram_table
-from llminfra.catalog.models.hf_encoders import encoders_from
-from llminfra.catalog.models.hf_gaps import check_layer_lists, gaps
-from llminfra.catalog.models.hf_layers import decoder_layers, mtp_layers
-from llminfra.catalog.models.hf_quantization import read_quantization
-from llminfra.catalog.models.hf_qwen4 import QWEN4_TYPES, gated_residual, lookup_table
-from llminfra.catalog.models.hf_rope import rope_from
-from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, text_positions
+from llminfra.catalog.models.families.deepseek41 import DEEPSEEK41_TYPES, engram_table
+from llminfra.catalog.models.families.qwen4 import QWEN4_TYPES, gated_residual, lookup_table
+from llminfra.catalog.models.families.whisper import WHISPER_TYPE, text_positions
+from llminfra.catalog.models.hf.encoders import encoders_from
+from llminfra.catalog.models.hf.gaps import check_layer_lists, gaps
+from llminfra.catalog.models.hf.layers import decoder_layers, mtp_layers
+from llminfra.catalog.models.hf.quantization import read_quantization
+from llminfra.catalog.models.hf.rope import rope_from
 from llminfra.catalog.models.tasks import code_of, task_of
 
 _TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config", "language_model_config")

@@ -11,8 +11,8 @@ from typing import Any
 
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import Layer
-from llminfra.catalog.models.hf_bert_families import BERT_TYPES, longest_input
-from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, text_positions
+from llminfra.catalog.models.families.bert import BERT_TYPES, longest_input
+from llminfra.catalog.models.families.whisper import WHISPER_TYPE, text_positions
 from llminfra.catalog.models.mixers import Attention
 
 CONTEXT_KEYS = (
