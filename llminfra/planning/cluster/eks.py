@@ -9,7 +9,7 @@ from llminfra.catalog import eks, instances
 from llminfra.planning.facts import numbers
 from llminfra.planning.network.offers import check_offered
 from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, NetworkPlan, SystemNodesPlan
-from llminfra.spec.cluster import Cluster
+from llminfra.spec.compute.cluster import Cluster
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
