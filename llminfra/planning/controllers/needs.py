@@ -11,9 +11,9 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.planning.targets.queues import worked_queue
+from llminfra.spec.base.secret import Secret
 from llminfra.spec.endpoint import Autoscaling
 from llminfra.spec.foundation.alert_receiver import AlertReceiver, PagerDutyAlerts, SlackAlerts
-from llminfra.spec.models.secret import Secret
 
 
 class Needs(Struct, frozen=True, kw_only=True):
