@@ -121,6 +121,34 @@ def media_limits(value: Any) -> Any:
     return {key: item["count"] if isinstance(item, dict) else item for key, item in value.items()}
 
 
+_METHODS = {
+    **dict.fromkeys(("nextn", "next-n", "multi-token-prediction"), "mtp"),
+    **dict.fromkeys(("draft", "draft-model", "standalone"), "draft_model"),
+    **dict.fromkeys(("[ngram]", "n-gram", "ngram-gpu", "prompt-lookup"), "ngram"),
+    **dict.fromkeys(("eagle-3",), "eagle3"),
+    "dflash2": "dflash",
+}
+
+
+def method(value: Any) -> Any:
+    """How tokens are guessed, by the engines' other names: ``deepseek_mtp`` and ``NEXTN`` are ``mtp``."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        return value
+    plain = re.sub(r"[\s_]+", "-", value.strip().lower())
+    if plain.endswith("-mtp"):
+        return "mtp"
+    return _METHODS.get(plain, plain.replace("-", "_"))
+
+
+def names(value: Any) -> Any:
+    """A list of names, also where it is written ``q_proj,v_proj`` or ``q_proj v_proj``; an empty one is none."""
+    if isinstance(value, str):
+        value = [item for item in re.split(r"[\s,]+", value.strip()) if item]
+    return None if value in ((), []) else value
+
+
 def name(value: Any) -> Any:
     """A model's name; nothing is none."""
     return "" if value is None else value

@@ -24,6 +24,12 @@ _SAME: Mapping[str, str] = {
     **dict.fromkeys(("dp", "data_parallel_size"), "data_parallel"),
     "decode_context_parallel_size": "decode_context_parallel",
     "mem_fraction_static": "gpu_memory_utilization",
+    "max_loras_per_batch": "max_loras",
+    "lora_target_modules": "lora_modules",
+    "num_speculative_tokens": "speculative_tokens",
+    "speculative_model": "draft_model",
+    "speculative_draft_model_path": "draft_model",
+    "draft_tensor_parallel_size": "draft_tensor_parallel",
 }
 # Flags of the engines and of this command line, and what people write instead; without signs between the words.
 _MEANT: Mapping[str, str] = {
@@ -52,6 +58,13 @@ _MEANT: Mapping[str, str] = {
     **dict.fromkeys(("version", "vllmversion", "engineversions"), "engine_version"),
     **dict.fromkeys(("modelid", "modelname", "hfmodel", "repo"), "model"),
     **dict.fromkeys(("configjson", "hfconfig", "modelconfig"), "config"),
+    **dict.fromkeys(("lora", "withlora", "uselora"), "enable_lora"),
+    **dict.fromkeys(("loras", "numloras", "loraslots", "maxlora", "maxadapters"), "max_loras"),
+    **dict.fromkeys(("lorarank", "maxrank", "loramaxrank"), "max_lora_rank"),
+    **dict.fromkeys(("loramodule", "targetmodules", "loratargets"), "lora_modules"),
+    **dict.fromkeys(("spectokens", "numspectokens", "drafttokens", "numdrafttokens"), "speculative_tokens"),
+    **dict.fromkeys(("specmethod", "speculation", "speculativealgorithm"), "speculative_method"),
+    **dict.fromkeys(("draft", "specmodel", "drafter", "draftmodelpath"), "draft_model"),
     **dict.fromkeys(("gpumemory", "gpumemorygib", "gpugib", "vram", "vramgib"), "total_gpu_gib"),
 }  # fmt: skip
 _ALIKE = 0.85
