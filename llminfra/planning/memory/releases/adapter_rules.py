@@ -94,8 +94,9 @@ def serves_adapters(facts: ModelFacts, profile: EngineProfile) -> bool:
 def _vllm(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> AdapterSettings:
     rules = adapter_data()["vllm"]
     modules = tuple(case.lora_modules or ()) if _since(profile, rules["modules_since"]) else ()
-    ends = _listed(rules["embeddings"], facts.architecture, profile)
-    ends = tuple(name for name in (ends["modules"] if ends else ()) if not modules or name in modules)
+    row = _listed(rules["embeddings"], facts.architecture, profile)
+    named: tuple[str, ...] = tuple(row["modules"]) if row else ()
+    ends = tuple(name for name in named if not modules or name in modules)
     added = rules["added_vocabulary"] if ends and not _since(profile, rules["added_vocabulary"]["until"]) else None
     again = facts.tie_word_embeddings and facts.architecture in rules["head_is_embedding"]["architectures"]
     return AdapterSettings(
