@@ -20,6 +20,8 @@ _FLAGS: Mapping[str, str] = {
     "data_parallel": "--dp",
     "expert_parallel": "--ep",
     "model": "MODEL",
+    "draft_model": "--draft",
+    "draft_tensor_parallel": "--draft-tp",
 }
 _DTYPES: Mapping[str, str] = {"half": "float16", "fp16": "float16", "bf16": "bfloat16", "float": "float32"}
 # Releases that the memory rules know and the catalog of flags and images does not, because nobody should deploy them.
@@ -58,6 +60,25 @@ def read_case(given: Mapping[str, object]) -> FitCase:
             "quantization": None if method == "none" else method,
         }
     )
+
+
+def check_beside(case: FitCase) -> None:
+    """Whether what is asked for beside the model is known and goes with it.
+
+    Raises:
+        UsageError: A draft that nobody knows or that is another model's, adapters of modules that it has not.
+    """
+    from llminfra.catalog.models import ModelConfigError
+    from llminfra.planning.memory.beside.asked import guesses_unnamed, problem
+    from llminfra.planning.memory.estimate import facts_for
+
+    try:
+        facts = facts_for(case)
+    except ModelConfigError:
+        return  # what is wrong with the model itself is told where it is computed
+    wrong = None if facts is None else problem(facts, case) or guesses_unnamed(facts, case)
+    if wrong is not None:
+        raise UsageError(re.sub(r"`(\w+)`", lambda found: _flag((found.group(1),)), wrong))
 
 
 def unknown_model(name: str) -> UsageError:

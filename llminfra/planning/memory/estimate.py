@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
 from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
-from llminfra.planning.memory.beside.asked import draft_of, problem
+from llminfra.planning.memory.beside.asked import draft_of, problem, with_tokens
 from llminfra.planning.memory.beside.draft_bytes import with_draft_layers
 from llminfra.planning.memory.beside.loaded import loaded_beside
 from llminfra.planning.memory.budget.cacheless import cacheless_budget
@@ -170,6 +170,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         gpu = gpu_of_memory(case.total_gpu_gib)
     total = case.total_gpu_gib or (gpu.memory_gib if gpu else None)
     draft = draft_of(case)
+    case = with_tokens(facts, case, draft)
     facts = with_draft_layers(facts, draft, case.speculative_method)
     settings = resolve(facts, case, profile, gpu, total)
     profile = runner_rules(facts, profile, quantized=settings.quant is not None, asked=case.use_v2)
@@ -253,7 +254,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         budget = cacheless_budget(facts, profile, settings, weights_gib, total, gpu)
     elif sglang is not None:
         mtp = weigh(settings.quant, with_mtp=settings.with_mtp and draft is None)[-1].total - stages[-1].total
-        budget = sglang_budget(facts, case, settings, stage_gib, mtp / GIB + beside.draft_weights, total, gpu)
+        budget = sglang_budget(facts, case, settings, stage_gib, mtp / GIB + beside.draft, total, gpu)
     elif case.engine == "tgi":
         budget = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
     else:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.models import ModelConfigError
 from llminfra.catalog.models.drafts import DraftFacts, draft_from_hf_config, load_draft, suggest_drafts
 from llminfra.planning.memory.beside.adapter_bytes import known_modules
-from llminfra.planning.memory.releases.adapter_rules import EVERYTHING, adapter_data, asks_for_adapters
+from llminfra.planning.memory.releases.adapter_rules import (
+    EVERYTHING,
+    asks_for_adapters,
+    ranks_of,
+    serves_adapters,
+)
+from llminfra.planning.memory.releases.engine_profile import resolve_version, vllm_profile
 from llminfra.planning.memory.releases.settings import clean_id
 
 if TYPE_CHECKING:
@@ -40,9 +46,32 @@ def draft_of(case: FitCase) -> DraftFacts | None:
     return load_draft(name) if name else None
 
 
+def with_tokens(facts: ModelFacts, case: FitCase, draft: DraftFacts | None) -> FitCase:
+    """The case with as many tokens guessed as the draft is made for, where nothing is said.
+
+    ``n_predict`` of the draft's config is vLLM's default, too (``SpeculativeConfig``, vllm/config/speculative.py).
+    """
+    if case.speculative_tokens is not None or (draft is None and case.speculative_method != "mtp"):
+        return case
+    made_for = (draft.tokens if draft is not None else len(facts.mtp_layers)) or 1
+    return case.model_copy(update={"speculative_tokens": made_for})
+
+
 def problem(facts: ModelFacts, case: FitCase) -> str | None:
     """Why what a case asks for beside its model cannot be computed; None where it can."""
     return _draft_problem(facts, case) or _adapter_problem(facts, case)
+
+
+def guesses_unnamed(facts: ModelFacts, case: FitCase) -> str | None:
+    """Why tokens that are to be guessed cannot be counted: nothing is named that guesses them."""
+    if not case.speculative_tokens or case.speculative_method or case.draft_model or case.draft_config:
+        return None
+    if facts.mtp_layers:
+        return None
+    return (
+        f"`speculative_tokens` {case.speculative_tokens}: {facts.model_id} has no layers that guess tokens, and nothing"
+        " else is named that does: name it as `draft_model`, or say `speculative_method` ngram"
+    )
 
 
 def _draft_problem(facts: ModelFacts, case: FitCase) -> str | None:
@@ -88,22 +117,29 @@ def _adapter_problem(facts: ModelFacts, case: FitCase) -> str | None:
         return f"places for adapters are counted for vllm and sglang alone, and this is {case.engine}"
     names = ("experts", *(("gate_proj", "up_proj", "down_proj") if case.engine == "sglang" else ()))
     known = known_modules(facts, names) | ({EVERYTHING} if case.engine == "sglang" else frozenset())
-    unknown = [name for name in case.lora_modules or () if name not in known]
+    unknown = [name for name in case.lora_target_modules or () if name not in known]
     if unknown:
-        return f"`lora_modules`: {facts.model_id} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+        return f"`lora_target_modules`: {facts.model_id} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}"
     return None
 
 
-def refused_rank(case: FitCase, ranks: tuple[int, ...]) -> tuple[str, str] | None:
-    """What is wrong with the largest rank, and the engine's words; None where its kernels take it."""
-    rank = case.max_lora_rank
-    if case.engine != "vllm" or not asks_for_adapters(case) or rank is None or rank in ranks:
+def refused_adapters(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
+    """Why vLLM starts with no places for adapters such as these, and its own words; None where it does.
+
+    The release decides; where none is named that can be placed, nothing is said.
+    """
+    version = resolve_version(case.engine_version)
+    if case.engine != "vllm" or not asks_for_adapters(case) or version is None:
+        return None
+    profile = vllm_profile(version)
+    if not serves_adapters(facts, profile):
+        name = facts.architecture
+        return f"LLM_FIT_35: this release has no adapters for {name}", f"ValueError: {name} does not support LoRA yet."
+    rank, ranks = case.max_lora_rank, ranks_of(profile)
+    if rank is None or rank in ranks:
         return None
     use = next((item for item in ranks if item >= rank), ranks[-1])
-    said = f"max_lora_rank ({rank}) must be one of {ranks}."
-    return f"LLM_FIT_35: vLLM has no kernel for LoRA rank {rank}; use {use}: adapters of lower rank fit into it", said
-
-
-def default_slots(engine: str) -> int:
-    """Places for adapters where nothing is said."""
-    return int(adapter_data()[engine]["slots"])
+    return (
+        f"LLM_FIT_35: vLLM has no kernel for LoRA rank {rank}; use {use}: adapters of lower rank fit into it",
+        f"max_lora_rank ({rank}) must be one of {ranks}.",
+    )

@@ -28,8 +28,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     Attributes:
         adapters: GiB of places for adapters on a rank of each pipeline stage, empty where there are none.
-        draft: GiB of the draft on a rank of the last stage, its buffers included.
-        draft_weights: The same without them.
+        draft: GiB of the draft's weights on a rank of the last stage.
+        buffers: Bytes of states that are kept for it from step to step.
         draft_facts: The draft itself.
         table: Bytes of the table of the embedding's places, which the compiler copies on a first start.
         explain: A line for each.
@@ -37,7 +37,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     adapters: tuple[float, ...] = ()
     draft: float = 0.0
-    draft_weights: float = 0.0
+    buffers: float = 0.0
     draft_facts: DraftFacts | None = None
     table: float = 0.0
     explain: tuple[str, ...] = ()
@@ -85,8 +85,8 @@ def loaded_beside(
         lines.append(f"draft: {case.speculative_tokens} tokens are guessed by what is not named, and not counted")
     return Loaded(
         adapters=stages,
-        draft=(taken.weights + taken.buffers) / GIB if taken else 0.0,
-        draft_weights=taken.weights / GIB if taken else 0.0,
+        draft=taken.weights / GIB if taken else 0.0,
+        buffers=taken.buffers if taken else 0.0,
         draft_facts=draft,
         table=table_bytes(facts, places, element),
         explain=tuple(lines),
@@ -103,13 +103,9 @@ def _adapters_line(places: AdapterSettings, taken: AdapterBytes) -> str:
 
 
 def _draft_line(draft: DraftFacts, taken: DraftBytes, ranks: int) -> str:
-    parts = (
-        ("layers", taken.layers),
-        ("joined states", taken.joined),
-        ("words of its own", taken.words),
-        ("buffers", taken.buffers),
-    )
+    parts = (("layers", taken.layers), ("joined states", taken.joined), ("words of its own", taken.words))
     told = ", ".join(f"{name} {size / GIB:.2f}" for name, size in parts if size)
     how = "" if draft.kind == "draft_model" else f" by {draft.kind}"
-    total = (taken.weights + taken.buffers) / GIB
-    return f"draft {draft.model_id}{how} {total:.2f} GiB over {ranks} rank{'s' if ranks > 1 else ''}: {told}"
+    return (
+        f"draft {draft.model_id}{how} {taken.weights / GIB:.2f} GiB over {ranks} rank{'s' if ranks > 1 else ''}: {told}"
+    )

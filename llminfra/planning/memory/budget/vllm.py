@@ -30,6 +30,9 @@ from llminfra.planning.memory.releases.model_runner import sampler_state_bytes
 from llminfra.planning.memory.releases.settings import Settings
 
 CONTEXT = "CUDA context"
+CHECKED_BYTES = 2 + 4
+"""Of each logit where guesses are checked: as the model gives it, and its copy in fp32
+(vllm/v1/worker/gpu/sample/sampler.py 0.22.0-0.33.0)."""
 SAMPLER_WORDS = {"copy": "greedy, logits copied to fp32", "raw": "greedy"}
 
 
@@ -143,10 +146,10 @@ def vllm_budget(
 
 
 def _with_beside(peak: ActivationPeak, beside: Loaded, batch: Batch, profile: EngineProfile) -> ActivationPeak:
-    """The peak with a draft's pass over the same tokens, and with the places that the compiler copies."""
+    """The peak with a draft's pass over the same tokens and what is kept for it, and the places that are copied."""
     copied = peak.compilation + beside.table if peak.compilation else 0.0
     drafting = drafting_peak(beside.draft_facts, batch, profile)
-    return replace(peak, forward=max(peak.forward, drafting), compilation=copied)
+    return replace(peak, forward=max(peak.forward, drafting), compilation=copied, kept=peak.kept + beside.buffers)
 
 
 def beside_gib(
@@ -166,6 +169,10 @@ def beside_gib(
     workspace = flashinfer_gib(facts, profile, settings, gpu)
     reserved = profile.reserves_cuda_graphs and captures_attention(profile, settings, gpu, workspace)
     later = batch.sequences * facts.vocab_size * SAMPLER_BYTES["flashinfer"] / GIB if profile.warms_up_sampler else 0.0
+    if profile.runs_v2 and settings.drafted and facts.generative:
+        # A step in which every request checks its guesses: warmup_kernels of vllm/v1/worker/gpu/warmup.py 0.22-0.33.0.
+        checked = min(batch.sequences * (1 + settings.drafted), batch.tokens)
+        later = max(later, checked * facts.vocab_size * CHECKED_BYTES / GIB)
     return {
         "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
         CONTEXT: cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile),

@@ -74,11 +74,14 @@ class FitCase(BaseModel):
         ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
             the release decides where not given.
         reserved_gib: Memory that is set aside on every GPU beside the weights, for what the case cannot say.
-        enable_lora: Places for LoRA adapters; also where one of the next three is given.
+        enable_lora: Places for LoRA adapters; also where one of the next four is given.
         max_loras: Adapters that have a place on the device at once (``max_loras_per_batch`` of SGLang).
         max_lora_rank: Largest rank of an adapter.
-        lora_modules: Names of the modules that have places, such as ``["q_proj", "v_proj"]`` or ``q_proj,v_proj``; all
-            of them where not given (``lora_target_modules`` of both engines).
+        lora_target_modules: Names of the modules that have places, such as ``["q_proj", "v_proj"]`` or
+            ``q_proj,v_proj``; all of them where not given.
+        lora_modules: Adapters that are loaded at start-up, as ``name=path`` or as vLLM's JSON; how many there are does
+            not change the number of places.
+        specialize_active_lora: Graphs for several numbers of adapters in a batch (vLLM since 0.16).
         fully_sharded_loras: Both matrices of an adapter are cut by the ranks (vLLM).
         speculative_method: How tokens are guessed: ``mtp``, ``eagle``, ``eagle3``, ``dflash``, ``medusa``,
             ``draft_model``, ``ngram`` or ``suffix``; what the draft is made for where not given.
@@ -126,7 +129,9 @@ class FitCase(BaseModel):
     enable_lora: bool | None = None
     max_loras: Annotated[int, Field(ge=1, le=4096)] | None = None
     max_lora_rank: Annotated[int, Field(ge=1, le=4096)] | None = None
-    lora_modules: Annotated[tuple[str, ...], BeforeValidator(input_words.names)] | None = None
+    lora_target_modules: Annotated[tuple[str, ...] | None, BeforeValidator(input_words.names)] = None
+    lora_modules: Annotated[tuple[str, ...] | None, BeforeValidator(input_words.adapters)] = None
+    specialize_active_lora: bool | None = None
     fully_sharded_loras: bool | None = None
     speculative_method: Annotated[SpeculativeMethod | None, BeforeValidator(input_words.method)] = None
     draft_model: OptionalText = None

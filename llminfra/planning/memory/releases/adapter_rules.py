@@ -67,7 +67,7 @@ def asks_for_adapters(case: FitCase) -> bool:
     """Whether the case has places for adapters: it says so, or it names how many, how large or where."""
     if case.enable_lora is not None:
         return case.enable_lora
-    return bool(case.max_loras or case.max_lora_rank or case.lora_modules)
+    return bool(case.max_loras or case.max_lora_rank or case.lora_target_modules or case.lora_modules)
 
 
 def adapter_settings(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> AdapterSettings | None:
@@ -93,14 +93,15 @@ def serves_adapters(facts: ModelFacts, profile: EngineProfile) -> bool:
 
 def _vllm(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> AdapterSettings:
     rules = adapter_data()["vllm"]
-    modules = tuple(case.lora_modules or ()) if _since(profile, rules["modules_since"]) else ()
+    modules = tuple(case.lora_target_modules or ()) if _since(profile, rules["modules_since"]) else ()
     row = _listed(rules["embeddings"], facts.architecture, profile)
     named: tuple[str, ...] = tuple(row["modules"]) if row else ()
     ends = tuple(name for name in named if not modules or name in modules)
+    slots = case.max_loras or rules["slots"]
     added = rules["added_vocabulary"] if ends and not _since(profile, rules["added_vocabulary"]["until"]) else None
     again = facts.tie_word_embeddings and facts.architecture in rules["head_is_embedding"]["architectures"]
     return AdapterSettings(
-        slots=case.max_loras or rules["slots"],
+        slots=slots,
         rank=case.max_lora_rank or rules["rank"],
         modules=modules,
         sharded=bool(case.fully_sharded_loras),
@@ -110,13 +111,26 @@ def _vllm(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> AdapterSe
         whole_experts=_listed(rules["whole_experts"], facts.architecture, profile) is not None,
         added_rows=added["rows"] if added else 0,
         added_padding=added["padding"] if added else 1,
-        graph_sets=2 if _since(profile, rules["both_graphs_since"]) else 1,
-        notes=() if not case.lora_modules or modules else ("lora_modules: this release has places for all modules",),
+        graph_sets=_graph_sets(case, slots, profile),
+        notes=()
+        if not case.lora_target_modules or modules
+        else ("lora_target_modules: this release has places for all modules",),
     )
 
 
+def _graph_sets(case: FitCase, slots: int, profile: EngineProfile) -> int:
+    """Graphs with adapters and without, or one for each power of two of them (``get_captured_lora_counts``)."""
+    rules = adapter_data()["vllm"]
+    if not _since(profile, rules["both_graphs_since"]):
+        return 1
+    if not case.specialize_active_lora or not _since(profile, rules["specialized_since"]):
+        return 2
+    counts = {count for count in range(1, slots + 2) if count & (count - 1) == 0} | {slots + 1}
+    return 1 + len(counts)
+
+
 def _sglang(case: FitCase) -> AdapterSettings:
-    modules = tuple(case.lora_modules or ())
+    modules = tuple(case.lora_target_modules or ())
     everything = EVERYTHING in modules
     named = tuple(name for name in (EMBEDDING, HEAD) if everything or name in modules)
     return AdapterSettings(
