@@ -132,6 +132,14 @@ def known_modules(facts: ModelFacts, expert_names: Sequence[str]) -> frozenset[s
     return frozenset(named) | {EMBEDDING, HEAD}
 
 
+def named_modules(facts: ModelFacts) -> tuple[str, ...]:
+    """The names by which a checkpoint's own modules go, for people who look for the right one."""
+    matrices = (part for layer in set(facts.layers) for part in layer_parts(layer, facts.hidden_size, Shards()))
+    names = (part.names[0].rsplit(".", 1)[-1] for part in matrices if isinstance(part, Matrix) and part.count == 1)
+    experts = ("experts",) if facts.is_moe else ()
+    return tuple(sorted({*names, *experts, EMBEDDING, HEAD}))
+
+
 def _pairs(part: Matrix, *, ungated: bool) -> Iterator[Pair]:
     last = {name.rsplit(".", 1)[-1] for name in part.names}
     slices = _SLICES.get(part.names[-1], 1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog.models import ModelConfigError
 from llminfra.catalog.models.drafts import DraftFacts, draft_from_hf_config, load_draft, suggest_drafts
-from llminfra.planning.memory.beside.adapter_bytes import known_modules
+from llminfra.planning.memory.beside.adapter_bytes import known_modules, named_modules
 from llminfra.planning.memory.releases.adapter_rules import (
     EVERYTHING,
     asks_for_adapters,
@@ -119,7 +119,8 @@ def _adapter_problem(facts: ModelFacts, case: FitCase) -> str | None:
     known = known_modules(facts, names) | ({EVERYTHING} if case.engine == "sglang" else frozenset())
     unknown = [name for name in case.lora_target_modules or () if name not in known]
     if unknown:
-        return f"`lora_target_modules`: {facts.model_id} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+        has = ", ".join(named_modules(facts))
+        return f"`lora_target_modules`: {facts.model_id} has no {', '.join(unknown)}; it has {has}"
     return None
 
 
