@@ -227,3 +227,17 @@ def test_the_kind_of_a_draft_is_read_as_the_engine_reads_it() -> None:
         assert (draft.kind, draft.model_id) == (kind, name)
     with pytest.raises(ModelConfigError):
         draft_from_hf_config({"model_type": "llama"}, model_id="acme/EAGLE-empty")
+
+
+@pytest.mark.parametrize("written", [str, dict])
+def test_vllm_s_own_object_is_read(written: type) -> None:
+    said = {"method": "eagle3", "model": EAGLE3, "num_speculative_tokens": 5, "draft_tensor_parallel_size": 1}
+    case = {"model": LLAMA, "gpu": "H100-80GB", "max_model_len": 8192, "engine_version": "0.24.0"}
+    found = fit_line(json.dumps({**case, "speculative_config": json.dumps(said) if written is str else said}))
+    plain = fit(LLAMA, draft_model=EAGLE3, speculative_tokens=5, draft_tensor_parallel=1)
+    assert found.kv_cache_tokens == plain.kv_cache_tokens
+    assert found.draft_gib == plain.draft_gib
+    for wrong in ("mtp", [1], {"method": "guess"}):
+        assert fit_line(json.dumps({**case, "speculative_config": wrong})).error is not None
+    two = fit_line(json.dumps({**case, "speculative_config": said, "speculative_tokens": 4}))
+    assert "one of them is meant" in (two.error or "")

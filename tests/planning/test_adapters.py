@@ -227,3 +227,11 @@ def test_what_cannot_work_is_refused(code, adapters, changes) -> None:
 def test_an_adapter_has_one_source(wrong) -> None:
     with pytest.raises(SpecError):
         LoraAdapter(**{"name": "x", "bucket": BUCKET, "rank": 8, **wrong})
+
+
+def test_a_release_without_adapters_of_the_architecture_is_refused() -> None:
+    with pytest.raises(SpecError) as refused:
+        plan(SQL, engine=VLLM(max_model_len=8192, version="0.9.2"), model="Qwen/Qwen3-30B-A3B")
+    (item,) = [item for item in refused.value.diagnostics if item.code == "LLM_FIT_35"]
+    assert item.path == "endpoints.chat.adapters"
+    assert item.runtime_message == "ValueError: Qwen3MoeForCausalLM does not support LoRA yet."

@@ -87,6 +87,9 @@ def fit(
             "--speculative-method", "--spec-method", help="mtp, eagle, eagle3, dflash, medusa, draft_model, ngram …"
         ),
     ] = None,
+    speculative_config: Annotated[
+        str | None, typer.Option("--speculative-config", "-sc", help="The same as the JSON that vLLM takes.")
+    ] = None,
     speculative_tokens: Annotated[
         int | None,
         typer.Option(
@@ -154,6 +157,7 @@ def fit(
         "draft_tensor_parallel": draft_tp,
         "speculative_method": speculative_method,
         "speculative_tokens": speculative_tokens,
+        "speculative_config": speculative_config,
         "engine": engine,
         "engine_version": engine_version,
     }

@@ -39,12 +39,15 @@ def read_case(given: Mapping[str, object]) -> FitCase:
 
     from llminfra.planning.memory import FitCase
     from llminfra.planning.memory.inputs.input_words import own_words
+    from llminfra.planning.memory.inputs.keys import renamed
 
     try:
-        case = FitCase.model_validate(given)
+        case = FitCase.model_validate(renamed(given))
     except ValidationError as error:
         found = (f"{_flag(item['loc'])}: {own_words(item['msg'])}" for item in error.errors())
         raise UsageError("; ".join(found)) from None
+    except ValueError as error:
+        raise UsageError(_in_flags(str(error))) from None
     if case.engine not in CATALOG_NAMES:
         raise UsageError(_unknown("--engine", case.engine, tuple(CATALOG_NAMES)))
     case = case.model_copy(update={"engine_version": _version(case.engine, case.engine_version)})
@@ -78,7 +81,7 @@ def check_beside(case: FitCase) -> None:
         return  # what is wrong with the model itself is told where it is computed
     wrong = None if facts is None else problem(facts, case) or guesses_unnamed(facts, case)
     if wrong is not None:
-        raise UsageError(re.sub(r"`(\w+)`", lambda found: _flag((found.group(1),)), wrong))
+        raise UsageError(_in_flags(wrong))
 
 
 def unknown_model(name: str) -> UsageError:
@@ -95,6 +98,11 @@ def unknown_model(name: str) -> UsageError:
 def _flag(where: tuple[int | str, ...]) -> str:
     name = str(where[0]) if where else ""
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
+
+
+def _in_flags(text: str) -> str:
+    """What is said of inputs, said of options."""
+    return re.sub(r"`(\w+)`", lambda found: _flag((found.group(1),)), text)
 
 
 def _unknown(flag: str, text: object, known: tuple[str, ...]) -> str:

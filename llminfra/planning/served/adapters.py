@@ -6,12 +6,15 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from llminfra.engines.vllm import lora_rank
+from llminfra.planning.memory.beside.asked import refused_adapters
 from llminfra.planning.plan.serving import AdapterPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
+    from llminfra.planning.memory import FitCase
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
@@ -93,6 +96,23 @@ def _mounted(bucket: str, key: str, places: Sequence[tuple[str, str]]) -> str:
     """
     alike = [each for where, each in places if where == bucket and each.partition("/")[0] == key.partition("/")[0]]
     return posixpath.commonpath(alike)
+
+
+def check_places(endpoint: Endpoint, facts: ModelFacts, case: FitCase, findings: Findings) -> None:
+    """Whether the release has adapters for the model's architecture, and kernels for their rank."""
+    refused = refused_adapters(facts, case) if endpoint.adapters else None
+    if refused is None:
+        return
+    findings.error(
+        "LLM_FIT_35",
+        endpoint,
+        f"endpoints.{endpoint.name}.adapters",
+        f"vLLM {case.engine_version} does not start with adapters of this model",
+        found=refused[0].removeprefix("LLM_FIT_35: "),
+        expected="a release and a rank that it has kernels for",
+        fix="use a newer release of vLLM, or merge the adapter into the weights",
+        runtime_message=refused[1],
+    )
 
 
 def places(engine: str, adapters: tuple[AdapterPlan, ...]) -> dict[str, object]:
