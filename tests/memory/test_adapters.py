@@ -174,6 +174,7 @@ def test_an_architecture_without_adapters_is_refused() -> None:
     assert found.fits is False
     assert found.engine_error == "ValueError: Qwen3MoeForCausalLM does not support LoRA yet."
     assert fit("Qwen/Qwen3-30B-A3B", max_loras=1, engine_version="0.10.2", gpu="B200-192GB").fits
+    assert fit("tiiuae/falcon-7b-instruct", max_loras=1, max_model_len=2048).reason.startswith("LLM_FIT_35")
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ def test_eagle3_by_hand() -> None:
     assert taken(LLAMA, draft_config=NESTED) == pytest.approx(2 * values + 8 * 32_000, abs=ROUNDED)
 
 
+def test_a_head_of_the_first_engine_has_its_own_embedding_and_words() -> None:
+    old, new = (taken(LLAMA, draft_model=EAGLE, engine_version=release) for release in ("0.7.3", "0.10.2"))
+    assert old - new == pytest.approx(2 * 2 * 128_256 * 4096, rel=0.01)
+
+
 def test_dflash_by_hand() -> None:
     keys_values = 2 * 8 * 128 * 2560
     layer = 2560 * 4096 + keys_values + 4096 * 2560 + 3 * 2560 * 9728

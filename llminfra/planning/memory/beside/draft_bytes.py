@@ -87,8 +87,8 @@ def draft_bytes(
         # Keys and values of all layers once more, as one product (_build_fused_kv_buffers, qwen3_dflash.py).
         layers += sum(_keys_and_values(draft, ranks)) * hidden * element
     if profile.scheduler == "v0":
-        # The draft of V0 is a whole model with an embedding of its own (vllm/model_executor/models/eagle.py 0.7.3).
-        words += parts.get(Kind.EMBEDDING, 0.0)
+        # The draft of V0 has an embedding and a head of its own (vllm/model_executor/models/eagle.py 0.7.3).
+        words += ends
     return DraftBytes(layers=layers, joined=joined, words=words, buffers=buffers)
 
 

@@ -87,8 +87,10 @@ def ranks_of(profile: EngineProfile) -> tuple[int, ...]:
 
 def serves_adapters(facts: ModelFacts, profile: EngineProfile) -> bool:
     """Whether a release of vLLM has adapters for the architecture, as far as it is known."""
-    since = adapter_data()["vllm"]["serves_since"].get(facts.architecture)
-    return since is None or _since(profile, since)
+    rules = adapter_data()["vllm"]
+    since = rules["serves_since"].get(facts.architecture)
+    never = facts.architecture in rules["serves_never"]["architectures"]
+    return not never and (since is None or _since(profile, since))
 
 
 def _vllm(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> AdapterSettings:
