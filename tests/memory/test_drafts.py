@@ -78,6 +78,21 @@ def test_dflash_by_hand() -> None:
     assert taken(QWEN, draft_model=DFLASH) == pytest.approx(2 * (values + small), rel=0.01)
 
 
+def test_a_draft_with_words_of_its_own_has_a_head_for_them() -> None:
+    states = 5 * 4096 * 4096
+    keys_values = 2 * 8 * 128 * 4096
+    layer = 4096 * 4096 + keys_values + 4096 * 4096 + 3 * 4096 * 12_288
+    small = 5 * (2 * 4096 + 2 * 128) + 4096 + 40_960 * 128
+    values = 5 * (layer + keys_values) + states + 32_000 * 4096 + small
+    found = taken("Qwen/Qwen3-8B", draft_model="RedHatAI/Qwen3-8B-speculator.dflash")
+    assert found == pytest.approx(2 * values + 8 * 32_000, rel=0.01)
+    draft = load_draft("RedHatAI/Qwen3-8B-speculator.dflash")
+    assert draft is not None
+    assert (draft.tokens, draft.states, draft.vocabulary) == (7, 5, 32_000)
+    stated = {**NESTED, "speculators_config": {"proposal_methods": [{"speculative_tokens": 3}]}}
+    assert draft_from_hf_config(stated, model_id="acme/x").tokens == 3
+
+
 def test_medusa_by_hand() -> None:
     heads = 3 * (4096 * 4096 + 4096) + 3 * 128_256 * 4096
     assert taken(LLAMA, draft_config=MEDUSA) == pytest.approx(2 * heads, abs=ROUNDED)

@@ -98,7 +98,9 @@ def draft_from_hf_config(config: Mapping[str, Any], *, model_id: str, method: st
     plain = plain if plain in _BASE else "llama"
     base = {**config, "model_type": plain, "architectures": [_BASE.get(plain, "LlamaForCausalLM")]}
     layers = ModelFacts.from_hf_config(base, model_id=model_id)
-    own = _number(config, "draft_vocab_size") if kind == "eagle3" else 0
+    own = _number(config, "draft_vocab_size") if kind in {"eagle3", "dflash"} else 0
+    if kind == "dflash" and own == layers.vocab_size:
+        own = 0  # its head is the target's then
     return DraftFacts(
         model_id=model_id,
         kind=kind,
@@ -106,7 +108,7 @@ def draft_from_hf_config(config: Mapping[str, Any], *, model_id: str, method: st
         states=_states(config, kind, layers),
         target_hidden=_number(config, "target_hidden_size") or layers.hidden_size,
         vocabulary=own or (layers.vocab_size if kind == "eagle3" else 0),
-        tokens=max(0, _number(config, "block_size") - 1) if kind == "dflash" else 0,
+        tokens=_tokens(config, kind),
     )
 
 
@@ -126,6 +128,13 @@ def _kind(config: Mapping[str, Any], model_id: str, method: str | None) -> Draft
     if "eagle3" in classes or "draft_vocab_size" in config or re.search(r"eagle-?3", name):
         return "eagle3"
     return "eagle" if "eagle" in classes or config.get("model_type") == "eagle" or "eagle-" in name else "draft_model"
+
+
+def _tokens(config: Mapping[str, Any], kind: DraftKind) -> int:
+    """What speculators state for their first way to propose; a block of DFlash has one token that is known."""
+    ways: list[Any] = (config.get("speculators_config") or {}).get("proposal_methods") or []
+    stated = _number(ways[0], "speculative_tokens") if ways and isinstance(ways[0], Mapping) else 0
+    return stated or (max(0, _number(config, "block_size") - 1) if kind == "dflash" else 0)
 
 
 def _states(config: Mapping[str, Any], kind: DraftKind, layers: ModelFacts) -> int:

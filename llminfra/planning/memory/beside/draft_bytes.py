@@ -79,10 +79,11 @@ def draft_bytes(
         return DraftBytes(layers=float(blocks), joined=0.0, words=words, buffers=0.0)
     joined = allocated_bytes(draft.states * draft.target_hidden * hidden * element, own)
     words = 0.0
-    if draft.kind == "eagle3":
-        layers += _wider_queries(draft, ranks) * element
+    if draft.vocabulary:
         words = allocated_bytes(padded_vocab(draft.vocabulary, ranks) * hidden * element, own)
         words += _MAP_BYTES * draft.vocabulary
+    if draft.kind == "eagle3":
+        layers += _wider_queries(draft, ranks) * element
     elif draft.kind == "dflash":
         # Keys and values of all layers once more, as one product (_build_fused_kv_buffers, qwen3_dflash.py).
         layers += sum(_keys_and_values(draft, ranks)) * hidden * element
