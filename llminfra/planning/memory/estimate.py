@@ -8,7 +8,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
-from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
+from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
 from llminfra.planning.memory.beside.asked import draft_of, problem, with_tokens
 from llminfra.planning.memory.beside.draft_bytes import with_draft_layers
@@ -46,9 +46,17 @@ from llminfra.planning.memory.releases.engine_profile import (
 )
 from llminfra.planning.memory.releases.model_runner import runner_rules
 from llminfra.planning.memory.releases.pooling import as_task, is_cacheless, unfit
-from llminfra.planning.memory.releases.settings import Settings, caches_latent, clean_id, refers, resolve
+from llminfra.planning.memory.releases.settings import (
+    Settings,
+    caches_latent,
+    clean_id,
+    holds_ngrams,
+    quantizes_while_loading,
+    resolve,
+)
 from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sglang_release
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
+from llminfra.planning.memory.stated import no_device
 from llminfra.planning.memory.weights.divisibility import divisibility_findings
 from llminfra.planning.memory.weights.rank_weights import WeightBytes, rank_weights
 from llminfra.planning.memory.weights.sglang_weights import add_kernels, sglang_shards
@@ -220,7 +228,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     result = FitResult(
         id=case.id,
         model=case.model or facts.model_id,
-        reason=f"{_no_device(case)}, so only weights and cache bytes per token are known",
+        reason=f"{no_device(case)}, so only weights and cache bytes per token are known",
         weights_gib_per_gpu=round(weights.total / GIB, 4),
         kv_bytes_per_token_per_gpu=round(plan.bytes_per_token(length, batched), 2),
         kv_needed_gib=round(plan.needed_bytes(length, batched) / GIB, 4),
@@ -246,8 +254,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     reserve = Reserve(stated=stated, adapters=beside.fullest, draft=beside.draft, explain=beside.explain)
     if total is None:
         return with_reserve(result, reserve)
-    own_draft = sglang is not None
-    added = [stated + beside.on_stage(stage, settings.pp, draft=not own_draft) for stage in range(settings.pp)]
+    added = [stated + beside.on_stage(stage, settings.pp, draft=sglang is None) for stage in range(settings.pp)]
     stage_gib = tuple(stage.total / GIB + more for stage, more in zip(stages, added, strict=True))
     weights_gib = weights.total / GIB + max(added)
     if is_cacheless(facts, profile) and case.engine == "vllm":
@@ -263,28 +270,6 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         tried, items = profiled(facts, case, profile), items_of_request(facts, case, profile)
         budget = vllm_budget(tried, profile, settings, plan, stage_gib, total, gpu, loading_gib, items, beside)
     return with_reserve(_with_budget(result, budget), reserve)
-
-
-def holds_ngrams(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> bool:
-    """Whether tables of n-grams are on the device.
-
-    vLLM pins them in host memory since 0.30 unless told otherwise; SGLang does where they are in 16 bit
-    (``--ple-offload-embedding``).
-    """
-    default = profile.ngrams_on_host if case.engine == "vllm" else not facts.lookup_bytes
-    return not (default if case.ngrams_on_host is None else case.ngrams_on_host)
-
-
-def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:
-    """Whether the engine makes fp8 of a 16-bit checkpoint."""
-    quant = settings.quant
-    return quant is not None and quant.online and quant.method == "fp8" and not refers(facts, case)
-
-
-def _no_device(case: FitCase) -> str:
-    if case.gpu and is_of_other_maker(case.gpu):
-        return f"LLM_INPUT_5: {case.gpu!r} is no NVIDIA device, and there are no figures for others"
-    return f"LLM_INPUT_5: the GPU {case.gpu!r} is not known" if case.gpu else "no GPU is named"
 
 
 def _release(case: FitCase, profile: EngineProfile) -> str | None:

@@ -312,3 +312,19 @@ def caches_latent(profile: EngineProfile, settings: Settings) -> bool:
     if not profile.latent_attention or not profile.latent_methods or settings.quant is None:
         return profile.latent_attention
     return _formats(settings.quant) <= set(profile.latent_methods)
+
+
+def holds_ngrams(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> bool:
+    """Whether tables of n-grams are on the device.
+
+    vLLM pins them in host memory since 0.30 unless told otherwise; SGLang does where they are in 16 bit
+    (``--ple-offload-embedding``).
+    """
+    default = profile.ngrams_on_host if case.engine == "vllm" else not facts.lookup_bytes
+    return not (default if case.ngrams_on_host is None else case.ngrams_on_host)
+
+
+def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:
+    """Whether the engine makes fp8 of a 16-bit checkpoint."""
+    quant = settings.quant
+    return quant is not None and quant.online and quant.method == "fp8" and not refers(facts, case)
