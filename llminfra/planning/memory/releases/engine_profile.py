@@ -93,6 +93,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         plain_sparse: Where sparse attention caches plain fp8 on data-centre Blackwell (`kv_specs.plain_sparse`).
         null_block: One block is held back before the admission check.
         hybrid_prefix_caching: Models with recurrent layers cache prefixes by default, with one more state per request.
+        hybrid_prefixes_opt_in: Releases leave that to be asked for; builds of main between them do not.
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
         packs_widest_group: See `compressed_cache.pack`.
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
@@ -169,6 +170,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     plain_sparse: str = ""
     null_block: bool = False
     hybrid_prefix_caching: bool = False
+    hybrid_prefixes_opt_in: bool = False
     counts_in_flight: bool = False
     latent_hybrid_block: int = 64
     packs_widest_group: bool = False
