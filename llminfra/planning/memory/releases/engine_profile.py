@@ -102,6 +102,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         unsplit_mib: Tensors of so many MiB are loaded into segments of their own (``max_split_size_mb``), 0 for none.
         flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
+        pads_fp4_experts: NVFP4 ones are.
         ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.
         kda_checkpoints: A request holds a state more for what Kimi delta attention writes out in the midst of a prompt.
         delta_checkpoints: The same of gated delta networks.
@@ -191,6 +192,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     unsplit_mib: int = 0
     flat_absmax: bool = False
     pads_experts: bool = False
+    pads_fp4_experts: bool = False
     ngrams_on_host: bool = False
     kda_checkpoints: bool = False
     delta_checkpoints: bool = False
