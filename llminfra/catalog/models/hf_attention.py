@@ -191,6 +191,7 @@ def read_mla(text: ConfigReader) -> Mla:
         v_head_dim=text.integer("v_head_dim"),
         indexer=indexer,
         plain=text.model_type in GLM_NEXT_TYPES,
+        gated=text.flag("mla_use_output_gate"),
     )
 
 

@@ -65,6 +65,7 @@ def read_moe(text: ConfigReader) -> Moe | None:
     top_k = text.get("num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts", "moe_k", "moe_top_k")
     if isinstance(top_k, list):
         top_k = top_k[0]
+    latent = text.integer("routed_expert_hidden_size", default=0) or None
     return Moe(
         experts=experts,
         top_k=int(top_k) if isinstance(top_k, int) else 2,
@@ -74,7 +75,9 @@ def read_moe(text: ConfigReader) -> Moe | None:
         shared_intermediate=_shared_width(text, width),
         shared_gate=kind in _SHARED_GATE_TYPES,
         router_bias=_has_router_bias(text),
-        latent=text.integer("routed_expert_hidden_size", default=0) or None,
+        latent=latent,
+        # ``quant_config=None`` of both projections, vllm/models/kimi_k3 0.33.0.
+        latent_plain=latent is not None,
     )
 
 
