@@ -127,9 +127,9 @@ def _tied(top: ConfigReader, text: ConfigReader) -> bool:
 # Remote-code configs set it themselves or inherit the transformers base default, which is True; these do not.
 _UNTIED_BY_DEFAULT = frozenset(
     {"", "qwen", "baichuan", "chatglm", "internlm", "internlm2", "internlm3", "mpt_untied", "kimi_linear", "kimi_k2",
-     "kimi_k25", "minimax_m2", "mimo", "mimo_v2_flash", "deepseek", "deepseek_v2", "deepseek_v3", "deepseek_v32",
-     "afmoe", "deepseek_v4", "deepseek_v41", "deepseek_v41_text", "glm_moe_dsa",
-     "step3p7", "exaone", "Yi", "phi3small", "phi-msft", "orion", "nemotron_h",
+     "kimi_k25", "minimax_m2", "mimo", "mimo_v2", "mimo_v2_flash", "deepseek", "deepseek_v2", "deepseek_v3",
+     "deepseek_v32", "afmoe", "deepseek_v4", "deepseek_v41", "deepseek_v41_text", "glm_moe_dsa",
+     "step3p5", "step3p7", "exaone", "Yi", "phi3small", "phi-msft", "orion", "nemotron_h",
      "nemotron-nas", "bailing_moe", "bailing_moe_v2", "ernie4_5_moe", "dots1", "pangu", "grok-1", "minimax_text_01",
      "llama"}
 )  # fmt: skip

@@ -13,7 +13,10 @@ from llminfra.catalog.models.facts import EncoderFacts
 from llminfra.catalog.models.hf_audio import audio_tower, block_params
 from llminfra.catalog.models.hf_ernie_vl import ernie_vl_tower
 from llminfra.catalog.models.hf_gemma4_towers import gemma4, gemma4_unified
+from llminfra.catalog.models.hf_mimo import mimo_v2_audio, mimo_v2_tower
+from llminfra.catalog.models.hf_minicpm_v import minicpm_v46_tower
 from llminfra.catalog.models.hf_muse import muse_tower
+from llminfra.catalog.models.hf_step import step_tower
 from llminfra.catalog.models.hf_whisper import WHISPER_TYPE, whisper_tower
 
 GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)
@@ -39,7 +42,8 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
         return _phi4_multimodal(text_hidden)
     audio = top.sub("audio_config")
     if audio is not None and audio.values:
-        found.append(audio_tower(audio, text_hidden))
+        build = mimo_v2_audio if top.model_type == "mimo_v2" else audio_tower
+        found.append(build(audio, text_hidden))
     return tuple(found)
 
 
@@ -352,7 +356,11 @@ _VISION: dict[str, _Builder] = {
     "qwen2_5": _qwen2_vl,
     "exaone4_5": _qwen2_vl,
     "ernie4_5": ernie_vl_tower,
+    "mimo_v2": mimo_v2_tower,
+    "minicpmv4_6": minicpm_v46_tower,
     "muse_glimmer": muse_tower,
+    "perception_encoder": step_tower,
+    "step3p5": step_tower,
     "deepseek_v41": _deepseek41,
     "glm4v": _glm4v,
     "glm5_next": _glm_next,
