@@ -13,6 +13,8 @@ from llminfra.planning.memory.weights.rank_weights import ngram_bytes, rank_weig
 # github-text:59520444788 (2026-09-05), github-text:70244043853 (2026-10-06) or a start-up row's.
 GIB = {
     "deepseek-ai/DeepSeek-V4-Flash-0731": 155.43,
+    "deepseek-ai/DeepSeek-V4-Flash-Vision-Exp": 156.29,
+    "nvidia/DeepSeek-V4-Flash-0731-NVFP4": 163.49,
     "nvidia/DeepSeek-V4-Flash-NVFP4": 156.75,
     "nvidia/DeepSeek-V4-Pro-NVFP4": 850.42,
     "moonshotai/Kimi-K2.6": 554.33,
@@ -45,6 +47,7 @@ GIB = {
     "zai-org/GLM-5.3-Flash": 305.79,
     "RedHatAI/GLM-5.3-Flash-NVFP4": 184.29,
     "QuantTrio/GLM-4.6-AWQ": 184,
+    "stepfun-ai/Step-3.7-Flash-FP8": 197.94,
     "XiaomiMiMo/MiMo-V2.5": 293.40,
     "XiaomiMiMo/MiMo-V2.5-Pro": 962.40,
     "XiaomiMiMo/MiMo-V2.6-Flash-RL": 161.05,
@@ -166,6 +169,17 @@ def test_mimo_v2_drafts_with_one_dense_layer_and_keeps_output_projections_in_16_
     # Sums over the tensors that github-text:62758385424 lists.
     assert towers["mimo_v2"] == pytest.approx(728_590_000, rel=0.001)
     assert towers["mimo_v2_audio"] == pytest.approx(261_130_000, rel=0.001)
+
+
+def test_deepseek_v4_has_a_tower_where_its_config_has_the_towers_keys():
+    facts = load_model("deepseek-ai/DeepSeek-V4-Flash-Vision-Exp")
+    (tower,) = facts.encoders
+    assert facts.architecture == "DeepseekV4ForConditionalGeneration"
+    assert (tower.max_tokens, tower.patch_merge) == (384, 9)
+    # 932,836,352 bytes of the tower and of what routes its tokens: github-text:68656494754.
+    assert 2 * (tower.sharded_params + tower.replicated_params) == pytest.approx(932_836_352, rel=0.002)
+    text = load_model("deepseek-ai/DeepSeek-V4-Flash-0731")
+    assert (text.encoders, text.architecture) == ((), "DeepseekV4ForCausalLM")
 
 
 def test_tables_of_speech_codes_are_one_for_each_channel():

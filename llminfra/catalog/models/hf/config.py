@@ -18,7 +18,7 @@ from llminfra.catalog.models.families.bert import (
 from llminfra.catalog.models.families.deepseek41 import DEEPSEEK41_TYPES, engram_table
 from llminfra.catalog.models.families.qwen4 import QWEN4_TYPES, gated_residual, lookup_table
 from llminfra.catalog.models.families.whisper import WHISPER_TYPE, text_positions
-from llminfra.catalog.models.hf.encoders import encoders_from
+from llminfra.catalog.models.hf.encoders import encoders_from, has_flat_tower
 from llminfra.catalog.models.hf.gaps import check_layer_lists, gaps
 from llminfra.catalog.models.hf.layers import decoder_layers, mtp_layers
 from llminfra.catalog.models.hf.quantization import read_quantization
@@ -46,6 +46,9 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
     layers = decoder_layers(text)
     architectures = config.get("architectures") or text.values.get("architectures") or []
     architecture = str(architectures[0]) if architectures else ""
+    if has_flat_tower(top) and architecture == "DeepseekV4ForCausalLM":
+        # vllm/transformers_utils/model_arch_config_convertor.py 0.33.0 takes the class with a tower.
+        architecture = "DeepseekV4ForConditionalGeneration"
     rope_tables, longest = rope_from(text, layers)
     task = task_of(config, architecture=architecture, model_id=model_id)
     quant, doubt = read_quantization(top, text)

@@ -36,6 +36,8 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
         return (GEMMA3N_TOWERS,)
     if vision is not None:
         found.append(_vision(top, vision, text_hidden))
+    elif has_flat_tower(top):
+        found.append(_deepseek41(top, top, text_hidden))
     elif top.model_type == "phi3_v" or (top.has("img_processor") and top.model_type == "phi3"):
         found.append(_clip_large(text_hidden))
     elif top.model_type == "phi4mm":
@@ -45,6 +47,11 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
         build = mimo_v2_audio if top.model_type == "mimo_v2" else audio_tower
         found.append(build(audio, text_hidden))
     return tuple(found)
+
+
+def has_flat_tower(top: ConfigReader) -> bool:
+    """DeepSeek-V4-Flash-Vision-Exp: the tower's keys are beside the decoder's, ``vision_`` before them."""
+    return top.model_type == "deepseek_v4" and top.integer("vision_n_layers", default=0) > 0
 
 
 def _vision(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
@@ -216,9 +223,10 @@ def _glm_next(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
 
 def _deepseek41(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
     """Gated blocks, and two matrices behind patches that are merged three by three (deepseek_v4/common/vision.py)."""
-    hidden, width = vision.integer("hidden_size"), vision.integer("intermediate_size")
-    depth, merge = vision.integer("num_hidden_layers"), vision.integer("downsample_ratio") ** 2
-    patch = 3 * vision.integer("patch_size") ** 2
+    hidden, width = vision.integer("vision_dim", "hidden_size"), vision.integer("vision_inter_dim", "intermediate_size")
+    depth = vision.integer("vision_n_layers", "num_hidden_layers")
+    merge = vision.integer("vision_downsample_ratio", "downsample_ratio") ** 2
+    patch = 3 * vision.integer("vision_patch_size", "patch_size") ** 2
     return EncoderFacts(
         kind="deepseek_v41",
         gated=True,
@@ -226,7 +234,7 @@ def _deepseek41(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> E
         + (merge * hidden + 1 + text_hidden) * text_hidden,
         # Norms are in 32 bit, so that each counts twice.
         replicated_params=depth * 5 * hidden + (patch + 1) * hidden + 2 * hidden + text_hidden,
-        max_tokens=vision.integer("max_image_tokens"),
+        max_tokens=vision.integer("vision_max_n_token", "max_image_tokens"),
         hidden=hidden,
         intermediate=width,
         patch_merge=merge,
