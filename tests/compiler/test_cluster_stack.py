@@ -214,7 +214,7 @@ def test_sizes_are_the_specs_but_where_an_autoscaler_has_them(synth, cluster):
     """EKS refuses a minimum above the nodes there are: an ignored size would keep a group from ever growing."""
     assert all("lifecycle" not in group for group in cluster["aws_eks_node_group"].values())
     pool = replace(plans.l40s_pool(), provisioner="cluster-autoscaler", min_nodes=0, max_nodes=4)
-    fixed = replace(plans.h100_pool(), min_nodes=2, max_nodes=2)
+    fixed = replace(plans.h100_pool(), min_nodes=2, max_nodes=2, grows=True)
     scaled = plans.plan(cluster=plans.cluster_plan(autoscaler="cluster-autoscaler"), pools=(pool, fixed))
     groups = synth(scaled)["cluster"]["resource"]["aws_eks_node_group"]
     ignored = {"ignore_changes": ["scaling_config[0].desired_size"]}

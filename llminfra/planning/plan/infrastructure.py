@@ -106,6 +106,7 @@ class PoolPlan(Struct, frozen=True, kw_only=True):
     min_nodes: int
     max_nodes: int
     desired_nodes: int
+    grows: bool
     capacity_types: tuple[Literal["reserved", "spot", "on-demand"], ...]
     nics: tuple[Nic, ...]
     efa_per_node: int
@@ -125,7 +126,6 @@ class PoolPlan(Struct, frozen=True, kw_only=True):
     type_why: str = ""
     other_types: tuple[str, ...] = ()
     node_cache: bool = False
-    grows: bool = True
 
     @property
     def main_type(self) -> InstanceType:
