@@ -7,7 +7,20 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from llminfra import Autoscaling, Gateway, Image, Model, ModelBucket, Network, Oidc, Secret, Spot, Tenant
+from llminfra import (
+    Autoscaling,
+    Cluster,
+    Gateway,
+    Image,
+    Model,
+    ModelBucket,
+    Network,
+    Oidc,
+    Secret,
+    Spot,
+    SystemNodes,
+    Tenant,
+)
 from llminfra.engines.invocation import Probe
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -176,6 +189,7 @@ def unfiltered(name: str, **engine_fields: object) -> Callable[[], Plan]:
 MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_3": cap_3,
     "LLM_CAP_7": from_spec(budget_usd_per_month=None),
+    "LLM_CAP_48": from_spec(cluster=Cluster(system_nodes=SystemNodes(instance_types=["t3.medium"]))),
     "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
     "LLM_CAP_15": cap_15,
     "LLM_CAP_18": cap_18,
