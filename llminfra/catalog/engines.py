@@ -149,7 +149,7 @@ class EngineRelease(Struct, frozen=True):
 
     def flags(self) -> tuple[str, ...]:
         """Every flag of the release, sorted."""
-        return tuple(name for name in self._data["flags"] if self._has("flags", name))
+        return _flags(self.engine, self.version)
 
     def suggest_flag(self, flag: str) -> tuple[str, ...]:
         """Up to three flags of this release that are spelled alike."""
@@ -314,6 +314,15 @@ class EngineRelease(Struct, frozen=True):
             for kind, text in kinds.items()
             if any(first <= self._index <= last for first, last in _spans(text))
         ]
+
+
+@cache
+def _flags(engine: EngineName, version: str) -> tuple[str, ...]:
+    """Every flag of a release, asked for by each argument of each container."""
+    release = engine_release(engine, version)
+    if release is None:
+        return ()
+    return tuple(name for name in release._data["flags"] if release._has("flags", name))  # noqa: SLF001  # the same module
 
 
 @cache
