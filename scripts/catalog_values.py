@@ -1,8 +1,9 @@
 """Write ``llminfra/catalog/data/argument_values``: what each release's argument parser takes behind each flag.
 
 Run: ``python scripts/catalog_values.py SOURCES [TGI]`` with a folder of unpacked wheels, named ``vllm-0.27.1`` or
-``sglang-0.5.23`` (``scripts/catalog_engines.py --sources`` fills one), and TGI's git directory. Nothing of a wheel is run. A flag that the
-catalog lists and that the syntax trees say nothing of is ``any``; a release whose wheel is not there has no kinds.
+``sglang-0.5.23`` (``scripts/catalog_engines.py --sources`` fills one), and TGI's git directory. Nothing of a wheel is
+run. A flag that the catalog lists and that the syntax trees say nothing of is ``any``; a release whose wheel is not
+there has no kinds.
 """
 
 from __future__ import annotations
@@ -123,12 +124,12 @@ def _vllm_flags(names: Names, tree: ast.Module) -> dict[str, str]:
                 removed[_field(field)] = set(names.choices(gone) or ())
     for name in ("FrontendArgs", "BaseFrontendArgs"):
         if any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body):
-            for key, annotation in names.fields_of(name).items():
+            for option, annotation in names.fields_of(name).items():
                 kind = kind_of_field(names, annotation)
-                own = changed.get(("frontend_kwargs", key))
+                own = changed.get(("frontend_kwargs", option))
                 if own is not None:
                     kind = own + " …" if kind.endswith(" …") and own != "json" else own
-                found["--" + key.replace("_", "-")] = kind
+                found["--" + option.replace("_", "-")] = kind
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "add_argument":
             continue
@@ -142,8 +143,8 @@ def _vllm_flags(names: Names, tree: ast.Module) -> dict[str, str]:
                 base = "any"
                 if isinstance(value, ast.Subscript):
                     base = _base(names, config_of, changed, _field(value))
-                    gone = removed.get(_field(value), set())
-                    base = "|".join(item for item in base.split("|") if item not in gone)
+                    taken_off = removed.get(_field(value), set())
+                    base = "|".join(item for item in base.split("|") if item not in taken_off)
         for flag in flags:
             found.setdefault(str(flag), kind_of_call(names, node, base))
     return found
@@ -157,9 +158,7 @@ def _text(node: ast.expr) -> str:
     return ast.unparse(node).strip("'\"")
 
 
-def _base(
-    names: Names, config_of: dict[str, str], changed: dict[tuple[str, str], str], field: tuple[str, str]
-) -> str:
+def _base(names: Names, config_of: dict[str, str], changed: dict[tuple[str, str], str], field: tuple[str, str]) -> str:
     if field in changed:
         return changed[field]
     annotation = names.fields_of(config_of.get(field[0], "")).get(field[1])
@@ -188,9 +187,9 @@ def sglang_values(package: Path) -> dict[str, str]:
                     word.arg == "action" and ast.unparse(word.value) == "DeprecatedAction" for word in node.keywords
                 ):
                     kind = "refused"
-                for item in node.args:
-                    if isinstance(item, ast.Constant) and str(item.value).startswith("-"):
-                        found.setdefault(str(item.value), kind)
+                for flag in node.args:
+                    if isinstance(flag, ast.Constant) and str(flag.value).startswith("-"):
+                        found.setdefault(str(flag.value), kind)
             elif isinstance(node, ast.ClassDef):
                 for item in node.body:
                     found |= _annotated(names, item)

@@ -1,8 +1,8 @@
 """What engines' argument parsers take behind a flag, release by release.
 
-Read from the published wheels and TGI's launcher (``scripts/catalog_values.py``). A kind is a short text: ``switch`` (nothing), ``int``,
-``float``, ``json``, ``str``, a list of choices ``a|b|c``, ``any`` where the sources do not say it plainly, and
-``refused`` for a flag that is kept only to be turned down; `` …`` behind it is "one or more".
+Read from the published wheels and TGI's launcher (``scripts/catalog_values.py``). A kind is a short text: ``switch``
+(nothing), ``int``, ``float``, ``json``, ``str``, a list of choices ``a|b|c``, ``any`` where the sources do not say it
+plainly, and ``refused`` for a flag that is kept only to be turned down; `` …`` behind it is "one or more".
 """
 
 from __future__ import annotations

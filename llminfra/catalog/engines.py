@@ -193,6 +193,10 @@ class EngineRelease(Struct, frozen=True):
         """Names of the metrics as the release declares them (Prometheus adds ``_total``, ``_bucket`` and the like)."""
         return tuple(base for base, _ in self._metrics(hidden=False))
 
+    def metric_kinds(self) -> tuple[tuple[str, str], ...]:
+        """Each of :meth:`metrics` with its kind: ``counter``, ``gauge``, ``histogram`` or ``unknown``."""
+        return tuple(self._metrics(hidden=False))
+
     def hidden_metrics(self) -> tuple[str, ...]:
         """Metrics that exist only with ``--show-hidden-metrics-for-version``."""
         return tuple(base for base, _ in self._metrics(hidden=True))

@@ -142,6 +142,17 @@ def test_each_release_reads_every_variable(engine: EngineName, version: str) -> 
     assert unknown == set()
 
 
+@pytest.mark.parametrize(("engine", "version"), versions_of("vllm", "sglang", "tgi"))
+def test_each_release_has_the_gauges_that_scaling_reads(engine: EngineName, version: str) -> None:
+    release = of(engine, version)
+    metrics = adapter(engine).invoke(job(release)).metrics
+    assert metrics is not None
+    assert metrics.waiting is not None
+    kinds = dict(release.metric_kinds())
+    for name in (metrics.waiting, metrics.running, metrics.kv_usage):
+        assert name is None or kinds[name] == "gauge"
+
+
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
 def test_the_table_is_that_of_the_catalog(engine: EngineName) -> None:
     table = read_data(f"argument_values/{engine}.json")

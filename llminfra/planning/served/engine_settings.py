@@ -87,8 +87,13 @@ def _reads_object_storage(kind: str, release: EngineRelease | None) -> bool:
     """Whether a release, in its own image, streams weights from S3; one that nobody knows counts as new."""
     if kind != "sglang" or release is None:
         return kind in {"sglang", *_READS_OBJECT_STORAGE}
-    versions = known_versions("sglang")
-    return versions.index(release.version) >= versions.index(str(numbers("cold_start")["sglang_streams_since"]["value"]))
+    return _since(release, "cold_start", "sglang_streams_since")
+
+
+def _since(release: EngineRelease, file: str, fact: str) -> bool:
+    """Whether the release is the one that a fact names, or later."""
+    versions = known_versions(release.engine)
+    return versions.index(release.version) >= versions.index(str(numbers(file)[fact]["value"]))
 
 
 def check_step(endpoint: Endpoint, settings: EngineSettings, findings: Findings) -> None:
@@ -117,17 +122,16 @@ def check_prefill_step(
     tokens, longest = settings.max_num_batched_tokens, settings.max_model_len
     if settings.kind != "tgi" or release is None or tokens is None or longest is None or tokens >= longest - 1:
         return
-    versions, since = known_versions("tgi"), str(numbers("gpu_support")["tgi_reads_in_pieces_since"]["value"])
-    if versions.index(release.version) >= versions.index(since):
+    if _since(release, "gpu_support", "tgi_reads_in_pieces_since"):
         return
     findings.error(
         "LLM_FIT_43",
         endpoint,
         f"endpoints.{endpoint.name}.engine.max_num_batched_tokens",
-        f"TGI {release.version} reads a prompt in one step, and one of {longest - 1:,} tokens is longer than {tokens:,}",
+        f"TGI {release.version} reads a prompt in one step, and {longest - 1:,} tokens are more than {tokens:,}",
         found=f"max_num_batched_tokens={tokens}, max_model_len={longest}",
         expected=f"max_num_batched_tokens of at least {longest - 1}",
-        fix=f"set max_num_batched_tokens={longest - 1} or more, or use version {since} or later",
+        fix=f"set max_num_batched_tokens={longest - 1} or more, or use a later version",
         runtime_message=f"`max_batch_prefill_tokens` must be >= `max_input_tokens`. Given: {tokens} and {longest - 1}",
     )
 
@@ -137,8 +141,7 @@ def check_served_name(endpoint: Endpoint, release: EngineRelease | None, finding
     name = endpoint.served_name or ""
     if endpoint.engine.kind != "sglang" or ":" not in name:
         return
-    versions, since = known_versions("sglang"), str(numbers("gpu_support")["sglang_no_colon_since"]["value"])
-    if release is not None and versions.index(release.version) < versions.index(since):
+    if release is not None and not _since(release, "gpu_support", "sglang_no_colon_since"):
         return
     findings.error(
         "LLM_FIT_50",

@@ -108,4 +108,3 @@ def _kind(release: EngineRelease, flag: str, argument: str) -> str | None:
         return None
     off = argument.startswith("--no-") and not flag.startswith("--no-")
     return "switch" if off else kind_of(release, flag)
-
