@@ -125,6 +125,9 @@ def read_sglang(root: Path) -> Facts:
         for node in ast.walk(_parse(environ)):
             if isinstance(node, ast.ClassDef) and node.name == "Envs":
                 facts.env.update(_assigned_calls(node))
+    for path in _existing(package / "entrypoints" / "http_server.py"):
+        if '@app.get("/ready")' in path.read_text(errors="replace"):
+            facts.settings["ready_path"] = "/ready"
     for path in sorted(package.rglob("*.py")):
         _read_metrics(path, "sglang:", facts)
         facts.env.update(re.findall(r"[\"'](SG(?:LANG|L)_[A-Z0-9_]+)[\"']", path.read_text(errors="replace")))

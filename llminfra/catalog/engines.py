@@ -240,6 +240,11 @@ class EngineRelease(Struct, frozen=True):
         return None if found is None else float(found)
 
     @property
+    def ready_path(self) -> str:
+        """Path that answers 200 when the release takes requests: its own, or the engine's."""
+        return self._setting("ready_path") or self.info.server.ready_path
+
+    @property
     def cuda(self) -> str | None:
         """CUDA version the release's wheel and official image are built for."""
         return self._setting("cuda")

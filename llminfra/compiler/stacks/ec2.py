@@ -76,6 +76,7 @@ def _endpoint(
         Backend(
             port=serving.invocation.port,
             health_path=serving.invocation.readiness.path or "/health",
+            health_timeout_s=serving.invocation.readiness.timeout_s,
             drain_s=item.drain_s,
             # A balancer needs two zones, also where the instances are in one.
             subnet_ids=list(network.private_subnet_ids.values()),

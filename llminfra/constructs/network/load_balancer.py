@@ -25,6 +25,7 @@ class Backend(Struct, frozen=True, kw_only=True):
     Attributes:
         port: Port of the instances.
         health_path: Answers 200 when an instance takes requests.
+        health_timeout_s: Seconds that it may take.
         drain_s: Seconds that requests may take when an instance leaves.
         subnet_ids: Private subnets in two zones or more.
         vpc_id: The VPC.
@@ -34,6 +35,7 @@ class Backend(Struct, frozen=True, kw_only=True):
 
     port: int
     health_path: str
+    health_timeout_s: int
     drain_s: int
     subnet_ids: Sequence[str]
     vpc_id: str
@@ -87,6 +89,7 @@ def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
         target_type="instance",
         drain_s=backend.drain_s,
         health_path=backend.health_path,
+        health_timeout_s=backend.health_timeout_s,
     )
     listener = _listener(make, name, balancer, targets, backend.certificate_arn)
     return _made(balancer, targets, back, listener)
@@ -178,6 +181,7 @@ def _target_group(
     target_type: Literal["instance", "ip"],
     drain_s: int,
     health_path: str,
+    health_timeout_s: int = 5,
 ) -> aws.LbTargetGroup:
     return make(
         aws.LbTargetGroup,
@@ -194,8 +198,9 @@ def _target_group(
             port="traffic-port",
             protocol="HTTP",
             matcher="200",
-            interval=10,
-            timeout=5,
+            # The interval must be longer than the time-out.
+            interval=max(10, health_timeout_s + 5),
+            timeout=health_timeout_s,
             healthy_threshold=2,
             unhealthy_threshold=3,
         ),
