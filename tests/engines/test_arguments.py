@@ -19,7 +19,7 @@ from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.served.engine_settings import engine_settings
 from llminfra.planning.serving.argument_check import refused_arguments
 from llminfra.spec.engines.base import Image, LlmEngine
-from llminfra.spec.model import Quantization
+from llminfra.spec.models.model import Quantization
 
 POOL = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), efa=True, capacity=OnDemand())
 OWN = Image(repository="acme/server", tag="v1", efa=True, ray=True)

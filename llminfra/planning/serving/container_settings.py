@@ -11,14 +11,14 @@ from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable,
 from llminfra.engines.untold import untold_fields, untold_model_fields
 from llminfra.planning.findings import Findings
 from llminfra.planning.served.endpoint_model import model_facts
-from llminfra.spec._shape_errors import looks_like_credential
+from llminfra.spec.errors.shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.invocation import Invocation
-    from llminfra.spec._base import Spec
+    from llminfra.spec.base.spec import Spec
     from llminfra.spec.endpoint import Endpoint
 
 _STORE = "store the value in AWS Secrets Manager, rotate it, and name it with "
