@@ -27,6 +27,16 @@ _UNTOLD_OF_MODEL: dict[str, tuple[str, ...]] = {
 }
 
 
+# Shards of TGI and replicas of MII are tensor parallel alone; the rolling batch of DJL Serving refuses stages
+# (djl_python/properties_manager/vllm_rb_properties.py), and its copies of attention would be whole servers.
+_UNTOLD_OF_SPREAD: dict[str, tuple[str, ...]] = {
+    "djl-lmi": ("pipeline", "data"),
+    "mii": ("pipeline", "data", "expert"),
+    "tgi": ("pipeline", "data", "expert"),
+    "trtllm": ("data",),
+}
+
+
 def untold_fields(engine: str) -> tuple[str, ...]:
     """Fields of ``LlmEngine`` that the engine of this kind cannot be told."""
     return _UNTOLD.get(engine, ())
@@ -35,3 +45,8 @@ def untold_fields(engine: str) -> tuple[str, ...]:
 def untold_model_fields(engine: str) -> tuple[str, ...]:
     """Fields of ``Model`` that the engine of this kind cannot be told."""
     return _UNTOLD_OF_MODEL.get(engine, ())
+
+
+def untold_spread_fields(engine: str) -> tuple[str, ...]:
+    """Fields of ``Parallelism`` that the engine of this kind cannot be told."""
+    return _UNTOLD_OF_SPREAD.get(engine, ())

@@ -126,7 +126,7 @@ def test_sglang_over_two_nodes() -> None:
 def test_engines_of_one_node_refuse_two(engine: Any) -> None:
     with pytest.raises(SpecError) as caught:
         plan(engine, parallelism=Parallelism(tensor=8, pipeline=2))
-    assert [item.code for item in caught.value.diagnostics if item.severity == "error"] == ["LLM_FIT_16"]
+    assert "LLM_FIT_16" in [item.code for item in caught.value.diagnostics if item.severity == "error"]
 
 
 @pytest.mark.parametrize(("engine", "word"), [(TGI(), "maintenance"), (DeepSpeedMII(image=OWN), "no release")])

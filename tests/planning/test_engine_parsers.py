@@ -158,6 +158,31 @@ def test_tgi_reads_a_prompt_in_pieces_since_2_4() -> None:
     assert plan(TGI(max_model_len=8192, version="2.4.0", max_num_batched_tokens=4096)).fit is not None
 
 
+@pytest.mark.parametrize(
+    ("engine", "field", "spread"),
+    [
+        (TGI(max_model_len=8192), "pipeline", Parallelism(tensor=2, pipeline=2)),
+        (TGI(max_model_len=8192), "data", Parallelism(tensor=2, data=2)),
+        (TGI(max_model_len=8192), "expert", Parallelism(tensor=4, expert=True)),
+        (DJLServing(max_model_len=8192), "pipeline", Parallelism(tensor=2, pipeline=2)),
+        (DJLServing(max_model_len=8192), "data", Parallelism(tensor=2, data=2)),
+        (DeepSpeedMII(max_model_len=8192, image=OWN), "pipeline", Parallelism(tensor=2, pipeline=2)),
+        (TensorRTLLM(max_model_len=8192, image=OWN), "data", Parallelism(tensor=2, data=2)),
+    ],
+)
+def test_spreads_that_a_server_cannot_be_told(engine: Any, field: str, spread: Parallelism) -> None:
+    assert ("LLM_FIT_44", f"parallelism.{field}") in [
+        item[:2] for item in errors(engine, model=MOE, parallelism=spread)
+    ]
+
+
+def test_djl_deals_experts_out_whole() -> None:
+    spread = Parallelism(tensor=4, expert=True)
+    planned = plan(DJLServing(max_model_len=8192), model=MOE, parallelism=spread)
+    assert planned.invocation.env["OPTION_ENABLE_EXPERT_PARALLEL"] == "true"
+    assert "OPTION_ENABLE_EXPERT_PARALLEL" not in plan(DJLServing(max_model_len=8192)).invocation.env
+
+
 @pytest.mark.parametrize("engine", [TensorRTLLM, DeepSpeedMII])
 def test_what_a_server_cannot_be_told_of_the_model(engine: Any) -> None:
     found = errors(engine(max_model_len=8192, image=OWN), model=Model(id="Qwen/Qwen3-32B", quantization="fp8"))

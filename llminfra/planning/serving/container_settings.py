@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret_flag, is_secret_value
 from llminfra.engines import adapter
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
-from llminfra.engines.untold import untold_fields, untold_model_fields
+from llminfra.engines.untold import untold_fields, untold_model_fields, untold_spread_fields
 from llminfra.planning.findings import Findings
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.spec.errors.shape_errors import looks_like_credential
@@ -37,10 +37,12 @@ def check_untold(endpoint: Endpoint, findings: Findings) -> None:
     facts = model_facts(endpoint, Findings())
     quantized = facts is not None and facts.quantization is not None
     kind, base = endpoint.engine.kind, f"endpoints.{endpoint.name}"
-    told: tuple[tuple[Spec, str, tuple[str, ...]], ...] = (
+    told: list[tuple[Spec, str, tuple[str, ...]]] = [
         (endpoint.engine, "engine", untold_fields(kind)),
         (endpoint.model, "model", untold_model_fields(kind)),
-    )
+    ]
+    if endpoint.parallelism is not None:
+        told.append((endpoint.parallelism, "parallelism", untold_spread_fields(kind)))
     for where, part, names in told:
         for name in names:
             value = getattr(where, name)
