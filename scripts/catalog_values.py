@@ -224,7 +224,7 @@ def _annotated(names: Names, item: ast.stmt) -> dict[str, str]:
         many = isinstance(action_words, ast.Dict) and "nargs" in ast.unparse(action_words)
         switch = any(word in ast.unparse(words["action"]) for word in SWITCHES)
         kind = "switch" if switch else "str …" if many else "any"
-    elif "choices" in words:
+    elif "choices" in words and "type_parser" not in words:
         many = kind.endswith(" …")
         choices = names.choices(words["choices"])
         kind = ("any" if choices is None else "|".join(sorted(set(choices)))) + (" …" if many else "")

@@ -158,7 +158,8 @@ def kind_of_call(names: Names, call: ast.Call, base: str | None = None) -> str:
     kind = base or "str"
     if "type" in words:
         kind = kind_of_parser(ast.unparse(words["type"]))
-    if "choices" in words:
+    # A parser of its own may take other spellings of the choices.
+    if "choices" in words and not ("type" in words and kind == "any"):
         kind = chosen(names.choices(words["choices"]))
     nargs = ast.unparse(words["nargs"]) if "nargs" in words else ""
     if nargs in {"'?'", '"?"'}:
