@@ -110,6 +110,13 @@ def test_sglang_streams_from_buckets_since_its_image_can(version: str, streams: 
     assert ("--load-format=runai_streamer" in planned.invocation.args) is streams
 
 
+@pytest.mark.parametrize("engine", [VLLM(max_model_len=8192, version="0.20.0"), SGLang(max_model_len=8192)])
+def test_weights_that_bitsandbytes_loads_are_not_streamed(engine: Any) -> None:
+    planned = plan(engine, model=Model(id="Qwen/Qwen3-32B", quantization="bitsandbytes"))
+    assert planned.weights.kind == "mountpoint"
+    assert not any("runai" in item for item in planned.invocation.args)
+
+
 def test_sglang_has_its_own_list_of_quantizations() -> None:
     found = errors(SGLang(max_model_len=8192), model=Model(id="Qwen/Qwen3-32B", quantization="experts_int8"))
     assert found[0][:2] == ("LLM_FIT_22", "model.quantization")
@@ -126,6 +133,18 @@ def test_sglang_takes_no_name_with_a_colon() -> None:
     assert [item[:2] for item in found] == [("LLM_FIT_50", "served_name")]
     for engine in (SGLang(max_model_len=8192, version="0.5.2"), VLLM(max_model_len=8192)):
         assert plan(engine, served_name="qwen:32b").served_name == "qwen:32b"
+
+
+@pytest.mark.parametrize("model", ["google/gemma-3-27b-it", "openai/gpt-oss-120b"])
+def test_models_of_bfloat16_are_not_asked_for_float16(model: str) -> None:
+    found = errors(VLLM(max_model_len=8192), model=Model(id=model, dtype="float16"))
+    assert [item[:2] for item in found] == [("LLM_FIT_51", "model.dtype")]
+    assert plan(VLLM(max_model_len=8192), model=Model(id=model, dtype="bfloat16")).fit.fits
+
+
+def test_the_first_releases_take_gemma_in_float16() -> None:
+    engine = VLLM(max_model_len=8192, version="0.9.0")
+    assert plan(engine, model=Model(id="google/gemma-3-27b-it", dtype="float16")).fit is not None
 
 
 @pytest.mark.parametrize("engine", [VLLM, DJLServing])

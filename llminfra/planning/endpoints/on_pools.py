@@ -12,6 +12,7 @@ from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release
 from llminfra.planning.served.engine_settings import (
+    check_dtype,
     check_length,
     check_prefill_step,
     check_served_name,
@@ -99,6 +100,7 @@ def check_without_pool(endpoint: Endpoint, findings: Findings) -> None:
         check_step(endpoint, settings, findings)
         check_prefill_step(endpoint, settings, release, findings)
         check_served_name(endpoint, release, findings)
+        check_dtype(endpoint, facts, release, findings)
         check_length(endpoint, facts, settings, findings)
 
 

@@ -155,6 +155,31 @@ def check_served_name(endpoint: Endpoint, release: EngineRelease | None, finding
     )
 
 
+def check_dtype(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | None, findings: Findings) -> None:
+    """Report float16 for models and weights that vLLM runs in bfloat16 only."""
+    if endpoint.engine.kind != "vllm" or endpoint.model.dtype != "float16":
+        return
+    method = facts.quantization.method if facts.quantization else None
+    since = numbers("gpu_support")["no_float16_since"]["value"].get(facts.architecture)
+    versions = known_versions("vllm")
+    refused = since is not None and (release is None or versions.index(release.version) >= versions.index(since))
+    if not refused and method not in numbers("gpu_support")["no_float16"]["value"]:
+        return
+    what = facts.architecture if refused else f"{method} weights"
+    findings.error(
+        "LLM_FIT_51",
+        endpoint,
+        f"endpoints.{endpoint.name}.model.dtype",
+        f"vLLM does not run {what} in float16",
+        found="dtype='float16'",
+        expected="dtype='auto' or 'bfloat16'",
+        fix="leave dtype out, on GPUs that have bfloat16 (A100, A10G and later)",
+        runtime_message="does not support float16. Reason: Numerical instability."
+        if refused
+        else f"torch.float16 is not supported for quantization method {method}.",
+    )
+
+
 def check_length(endpoint: Endpoint, facts: ModelFacts, settings: EngineSettings, findings: Findings) -> bool:
     """Report a context that is longer than the model was made for, or than its declared rope scaling reaches.
 

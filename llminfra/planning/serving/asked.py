@@ -13,6 +13,7 @@ from llminfra.planning.served.adapters import adapters_gib, plan_adapters
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release, release_for_sagemaker
 from llminfra.planning.served.engine_settings import (
+    check_dtype,
     check_length,
     check_prefill_step,
     check_served_name,
@@ -69,6 +70,7 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     check_step(endpoint, engine, findings)
     check_prefill_step(endpoint, engine, release, findings)
     check_served_name(endpoint, release, findings)
+    check_dtype(endpoint, facts, release, findings)
     sound = check_length(endpoint, facts, engine, findings)
     options = options_of(endpoint, release)
     if not check_task(endpoint, facts, release, options, site.place, findings):

@@ -227,22 +227,6 @@ RULES = (
         source=("vllm 0.10.0 vllm/config.py: _init_multimodal_config", "vllm 0.10.2 vllm/config/__init__.py"),
     ),
     emitted(
-        "LLM_FIT_49",
-        "The checkpoint and the cache go together",
-        looks_at=_PLAN,
-        why="vLLM makes scales of E4M3 for the cache of models in FP8, and refuses a cache in E5M2 beside them.",
-        fix="set kv_cache_dtype='fp8'",
-        source=("vllm 0.8.5 to 0.33.0: fp8_e5m2 kv-cache is not supported with fp8 checkpoints",),
-    ),
-    emitted(
-        "LLM_FIT_50",
-        "The engine takes the served name",
-        looks_at=_PLAN,
-        why="SGLang ends with a name that holds a colon: what stands behind one is an adapter.",
-        fix="use a name without a colon",
-        source=("sglang 0.5.5.post3 to 0.5.23: served_model_name cannot contain a colon",),
-    ),
-    emitted(
         "LLM_SRV_20",
         "The engine is maintained",
         severity=Severity.WARNING,
