@@ -13,7 +13,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.memory.scoring import Score, figures, measured_tokens, read_rows, score, share, states_inputs
+from benchmarks.memory.scoring import (
+    Score,
+    figures,
+    loaded_gib,
+    measured_tokens,
+    read_rows,
+    score,
+    share,
+    states_inputs,
+)
 from llminfra.planning.memory.releases.engine_profile import resolve_version
 
 HERE = Path(__file__).parent
@@ -22,6 +31,7 @@ MORE_ROWS = HERE / "data" / "more_startups.jsonl"
 LATEST_ROWS = HERE / "data" / "latest_startups.jsonl"
 NEWEST_ROWS = HERE / "data" / "newest_startups.jsonl"
 FURTHER_ROWS = HERE / "data" / "further_startups.jsonl"
+RECENT_ROWS = HERE / "data" / "recent_startups.jsonl"
 STATED = "fully stated"
 DATASETS = {
     "first": ROWS,
@@ -29,6 +39,7 @@ DATASETS = {
     "latest": LATEST_ROWS,
     "newest": NEWEST_ROWS,
     "further": FURTHER_ROWS,
+    "recent": RECENT_ROWS,
 }
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
@@ -156,7 +167,8 @@ TITLES = {
     "later": "Rows that were collected later",
     "latest": "Rows that were collected after those",
     "newest": "Rows that were collected next",
-    "further": "Further rows, collected last",
+    "further": "Further rows, collected after those",
+    "recent": "Recent rows, collected last",
 }
 
 
@@ -189,7 +201,7 @@ def rows_table(scores: Sequence[Score]) -> str:
             f"[{row['id']}]({address})" if address.startswith("http") else row["id"],
             f"{row.get('engine', 'vllm')} {row.get('engine_version', '?')}",
             f"{row.get('gpu', '?')} x{result.tensor_parallel or row.get('gpus_total', '?')}",
-            _pair(result.weights_gib_per_gpu, row.get("weights_gib_per_gpu"), ".2f"),
+            _pair(loaded_gib(row, result), row.get("weights_gib_per_gpu"), ".2f"),
             _pair(result.kv_bytes_per_token_per_gpu, row.get("kv_bytes_per_token_per_gpu_derived"), ".0f"),
             _pair(result.kv_cache_tokens, measured_tokens(row), "d"),
             f"{_yes(result.fits)} / {row.get('outcome', '?')}"
