@@ -74,7 +74,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     cluster = None
     pools: tuple[PoolPlan, ...] = ()
     if platform.needs_cluster:
-        cluster = plan_cluster(platform, findings, today or dt.datetime.now(tz=dt.UTC).date())
+        cluster = plan_cluster(platform, network, findings, today or dt.datetime.now(tz=dt.UTC).date())
         pools = plan_pools(platform, network, cluster, findings)
     lustre = plan_lustre(platform, network, pools, findings)
     endpoints = plan_endpoints(platform, pools, lustre, findings)

@@ -26,6 +26,7 @@ from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
 from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
 from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.machines.group_scaling import (
     Balanced,
@@ -232,10 +233,7 @@ def _role(make: Maker, plan: Plan, item: Ec2EndpointPlan, storage: StorageContra
         inline["weights"] = reads_weights(storage.buckets[weights.storage], weights.key, scope)
     secrets = sorted({ref.secret_name for ref in item.serving.invocation.secret_env})
     if secrets:
-        # Secrets Manager adds six characters to the name.
-        arns = [scope.arn("secretsmanager", f"secret:{name}-??????") for name in secrets]
-        read_secrets = Statement(sid="ReadSecrets", actions=["secretsmanager:GetSecretValue"], resources=arns)
-        inline["secrets"] = [read_secrets]
+        inline["secrets"] = reads_secrets(scope, [secret_arn(scope, name) for name in secrets])
     return role(
         make,
         f"ec2-{item.name}",

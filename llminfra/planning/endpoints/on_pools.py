@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
+from llminfra.planning.cluster.pools import nodes_at_rest
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
 from llminfra.planning.served.endpoint_model import model_facts
@@ -133,7 +134,8 @@ def _plan_endpoint(
 def _with_rollout(plan: EndpointPlan, planned: list[EndpointPlan], pool: PoolPlan) -> EndpointPlan:
     """Surge only where the pool can hold one replica more than the most, beside those that the other endpoints keep.
 
-    Without that room one replica leaves before the next comes.
+    Without that room one replica leaves before the next comes: where nobody adds a node, the new pod would wait for one
+    until the release gives up.
     """
     others = sum(
         other.min_replicas * other.parallelism.gpus
@@ -141,7 +143,14 @@ def _with_rollout(plan: EndpointPlan, planned: list[EndpointPlan], pool: PoolPla
         if other.pool == plan.pool and other.name != plan.name
     )
     needed = others + plan.parallelism.gpus * (plan.max_replicas + 1)
-    return replace(plan, rollout="surge" if pool.max_nodes * pool.gpus_per_node >= needed else "recreate-one")
+    return replace(
+        plan, rollout="surge" if _most_nodes(pool, planned) * pool.gpus_per_node >= needed else "recreate-one"
+    )
+
+
+def _most_nodes(pool: PoolPlan, planned: list[EndpointPlan]) -> int:
+    """The nodes that pods may wait for."""
+    return pool.max_nodes if pool.grows else nodes_at_rest(pool, planned)
 
 
 def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings) -> None:
@@ -155,6 +164,7 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
         most = sum(plan.max_replicas * plan.parallelism.gpus for plan in plans)
         names = ", ".join(plan.name for plan in plans)
         needed_nodes = -(-most // pool.gpus_per_node)
+        there = _most_nodes(pool, plans)
         if least > room:
             findings.error(
                 "LLM_FIT_6",
@@ -175,5 +185,18 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
                 found=f"{most} GPUs needed, {room} possible",
                 expected=f"nodes=({pool.min_nodes}, {needed_nodes})",
                 fix="raise the pool's maximum or lower the replicas' maximum",
+                runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
+            )
+        elif needed_nodes > there:
+            findings.warning(
+                "LLM_CAP_47",
+                pool.spec,
+                f"pools.{name}.nodes",
+                f"{names} at their most need more nodes than pool {name!r} starts with, and nobody adds any: Karpenter "
+                "does not resize managed node groups",
+                found=f"{needed_nodes} nodes needed, {there} at rest",
+                expected=f"nodes=({needed_nodes}, {pool.max_nodes}), or who adds nodes",
+                fix=f"set nodes=({needed_nodes}, {pool.max_nodes}), or Cluster(autoscaler='cluster-autoscaler'), or "
+                "lower the replicas' maximum",
                 runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
             )
