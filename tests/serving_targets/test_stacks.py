@@ -23,6 +23,7 @@ from llminfra import (
     Model,
     Parallelism,
     Reservation,
+    SageMaker,
     SageMakerAsync,
     Secret,
     SGLang,
@@ -112,11 +113,23 @@ def test_ec2_group_drains_and_refreshes(compiled: Compiled) -> None:
     stack = compiled(planned, "ec2")
     group = _one(stack, "aws_autoscaling_group")
     item = planned.ec2[0]
-    hook = _as_list(group["initial_lifecycle_hook"])[0]
+    # Another time-out there would replace the group and all of its instances.
+    assert "initial_lifecycle_hook" not in group
+    hook = _one(stack, "aws_autoscaling_lifecycle_hook")
+    assert hook["autoscaling_group_name"] == "${aws_autoscaling_group.chat.name}"
     assert hook["lifecycle_transition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
     assert hook["heartbeat_timeout"] > item.drain_s >= item.serving.drain.engine_s
     assert group["health_check_grace_period"] == item.grace_s > item.serving.startup.estimate_s
-    assert group["wait_for_elb_capacity"] == group["min_size"] == 2
+    # Exactly so many would be waited for at every change of the bounds, while scaling has others running.
+    assert "wait_for_elb_capacity" not in group
+    assert group["min_elb_capacity"] == group["min_size"] == 2
+    # A leaving instance needs its ways until it is gone.
+    assert {name for name in group["depends_on"] if "security_group" in name} == {
+        "aws_vpc_security_group_egress_rule.chat-to-engines",
+        "aws_vpc_security_group_ingress_rule.chat-from-balancer",
+        "aws_vpc_security_group_egress_rule.chat-out-https",
+    }
+    assert int(group["timeouts"]["delete"].removesuffix("s")) >= 600 + item.drain_s
     preferences = group["instance_refresh"]["preferences"]
     assert (preferences["min_healthy_percentage"], preferences["max_healthy_percentage"]) == (100, 200)
     metric = _one(stack, "aws_autoscaling_policy")["target_tracking_configuration"]
@@ -157,6 +170,34 @@ def test_sagemaker_configuration_outlives_a_change(compiled: Compiled) -> None:
     assert "volume_size_in_gb" not in variant
     target = _one(stack, "aws_appautoscaling_target")
     assert (target["min_capacity"], target["max_capacity"]) == (1, 3)
+
+
+def test_another_machine_is_another_variant(compiled: Compiled) -> None:
+    """SageMaker changes no instance type of a variant that is registered for scaling; Terraform must take it away."""
+    seen = []
+    for kind in ("ml.g6e.2xlarge", "ml.g6e.4xlarge"):
+        planned = plan(endpoint(SageMaker(instance_type=kind), replicas=Autoscaling(min=1, max=3)))
+        stack = compiled(planned, "sagemaker")
+        variant = _one(stack, "aws_sagemaker_endpoint_configuration")["production_variants"][0]
+        resource_id = _one(stack, "aws_appautoscaling_target")["resource_id"]
+        assert resource_id.endswith(f"/variant/{variant['variant_name']}")
+        assert _one(stack, "aws_cloudwatch_metric_alarm")["dimensions"]["VariantName"] == variant["variant_name"]
+        seen.append(resource_id)
+    assert len(set(seen)) == 2
+
+
+@pytest.mark.parametrize("target", ["ec2", "sagemaker"])
+def test_nothing_is_built_before_the_model_is_there(compiled: Compiled, target: str) -> None:
+    planned = plan(endpoint(TARGETS[target]))
+    stack = compiled(planned, target)
+    (name, check), *others = stack["data"]["aws_s3_objects"].items()
+    assert not others
+    weights = planned.served[0][1].weights
+    assert check["prefix"] == f"{weights.key}/config.json"
+    (condition,) = check["lifecycle"]["postcondition"]
+    assert f"aws codebuild start-build --project-name acme-{planned.hub_copies[0].name}" in condition["error_message"]
+    waiting = _one(stack, "aws_autoscaling_group" if target == "ec2" else "aws_sagemaker_model")
+    assert f"data.aws_s3_objects.{name}" in waiting["depends_on"]
 
 
 def test_sagemaker_container_gets_weights_and_no_network(compiled: Compiled) -> None:
@@ -257,7 +298,10 @@ def test_real_time_goes_to_zero_as_a_component(compiled: Compiled) -> None:
     alarm = _one(stack, "aws_cloudwatch_metric_alarm")
     assert alarm["metric_name"] == "NoCapacityInvocationFailures"
     assert alarm["alarm_actions"] == ["${aws_appautoscaling_policy.chat-wake.arn}"]
-    body = json.loads(_one(stack, "aws_cloudformation_stack")["template_body"])
+    served = _one(stack, "aws_cloudformation_stack")
+    body = json.loads(served["template_body"])
+    # Terraform must not give up before CloudFormation does.
+    assert served["timeouts"]["create"] == served["timeouts"]["update"] == f"{served['timeout_in_minutes']}m"
     properties = body["Resources"]["Component"]["Properties"]
     assert properties["EndpointName"] == "${aws_sagemaker_endpoint.chat.name}"
     assert properties["Specification"]["ModelName"] == "${aws_sagemaker_model.chat.name}"
@@ -299,7 +343,7 @@ def test_each_replica_over_instances_is_a_group_in_one_zone_over_efa(compiled: C
     zones = [tuple(group["vpc_zone_identifier"]) for group in groups.values()]
     assert len(set(zones)) == 2
     for group in groups.values():
-        assert (group["min_size"], group["max_size"], group["wait_for_elb_capacity"]) == (2, 2, 1)
+        assert (group["min_size"], group["max_size"], group["min_elb_capacity"]) == (2, 2, 1)
         assert group["health_check_type"] == "EC2"
         assert group["instance_refresh"]["preferences"]["min_healthy_percentage"] == 0
         assert len(group["vpc_zone_identifier"]) == 1

@@ -291,6 +291,17 @@ def _ecr_image_account(scene: Scene, subject: Subject) -> Answer:
     return {"registry_id": account, "registry_path": path, "id": path}, []
 
 
+def _objects(scene: Scene, subject: Subject) -> Answer:
+    """Objects that stacks made; else one at the prefix itself, because models are put there by no stack."""
+    bucket, prefix = subject.text("bucket"), subject.text("prefix")
+    made = sorted(
+        str(item.attributes.get("key"))
+        for item in scene.world.all("aws_s3_object")
+        if item.attributes.get("bucket") == bucket and str(item.attributes.get("key")).startswith(prefix)
+    )
+    return {"keys": made or [prefix], "common_prefixes": [], "owners": [], "id": bucket}, []
+
+
 def _service_quota(scene: Scene, subject: Subject) -> Answer:
     place = scene.place
     code = subject.text("quota_code")
@@ -315,6 +326,7 @@ _HANDLERS: Mapping[str, Callable[[Scene, Subject], Answer]] = {
     "aws_ec2_instance_type": _instance_type,
     "aws_ec2_instance_type_offerings": _offerings,
     "aws_subnets": _subnets,
+    "aws_s3_objects": _objects,
     "aws_prefix_list": _prefix_list,
     "aws_ec2_managed_prefix_list": _prefix_list,
     "aws_vpc_endpoint_service": _endpoint_service,
