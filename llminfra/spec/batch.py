@@ -28,7 +28,8 @@ class BatchQueue(Spec):
     instance_types: Annotated[Many[str], Field(min_length=1, max_length=20)]
     """EC2 instance types with the same GPUs, for example ``["g6e.12xlarge", "g6e.24xlarge"]``."""
     max_instances: Annotated[int, Field(ge=1, le=1000)] = 4
-    """Most instances at once; none run without jobs."""
+    """Most instances at once of each way to buy, so that spot and on demand together may have twice as many; none run
+    without jobs."""
     spot: bool = True
     """Whether spot instances come first."""
     on_demand: bool = True
