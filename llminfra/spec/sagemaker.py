@@ -48,6 +48,8 @@ class SageMakerAsync(Spec):
     """Key of the answers; ``None``: the bucket's own encryption."""
     input_bucket: BucketName | None = None
     """Existing bucket that requests are read from; ``None``: the bucket of ``output``."""
+    input_kms_key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:")] | None = None
+    """Key that encrypts the requests, where it is a customer-managed one and another than that of the answers."""
     backlog_per_instance: Annotated[int, Field(ge=1)] = 5
     """Waiting requests per instance that scaling aims at."""
     zones: Many[str] = ()

@@ -1,10 +1,11 @@
 """Where model weights live: an S3 bucket, and what may stand in front of it: Lustre, or the nodes' own NVMe."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llminfra.spec._base import Name, Spec
+from llminfra.spec._expectations import refused
 from llminfra.spec._names import BucketName
 from llminfra.spec.engines.base import Image
 
@@ -22,6 +23,21 @@ class ModelBucket(Spec):
     """Whether the bucket is already there and only read."""
     prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+$")] = "models"
     """Key prefix under which models lie."""
+    kms_key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$")] | None = None
+    """Key that encrypts a bucket that is already there, where it is a customer-managed one: readers may decrypt with
+    it. Its own policy must let the account's roles use it, too."""
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Self:
+        if self.kms_key_arn and not self.existing:
+            raise refused(
+                "a bucket that llminfra makes is encrypted with a key that it makes, too",
+                "kms_key_arn",
+                "existing",
+                expected="kms_key_arn beside existing=True only",
+                fix="leave kms_key_arn out, or set existing=True",
+            )
+        return self
 
 
 class Lustre(Spec):

@@ -21,12 +21,14 @@ from llminfra import (
     DJLServing,
     Image,
     Model,
+    ModelBucket,
     Parallelism,
     Reservation,
     SageMaker,
     SageMakerAsync,
     Secret,
     SGLang,
+    Slo,
     SpecError,
     Spot,
 )
@@ -262,6 +264,24 @@ def test_async_wakes_from_zero_and_tells_the_result(compiled: Compiled) -> None:
     assert all(topic["kms_master_key_id"] for topic in topics)
 
 
+KEYS = [f"arn:aws:kms:us-east-1:111122223333:key/{digit * 8}" for digit in "12"]
+
+
+def test_keys_of_buckets_that_were_there_may_be_used(compiled: Compiled) -> None:
+    on = SageMakerAsync(instance_type="ml.g6e.2xlarge", output="s3://acme-answers/chat", input_kms_key_arn=KEYS[0])
+    there = ModelBucket(name="acme-weights", existing=True, kms_key_arn=KEYS[1])
+    stack = compiled(plan(endpoint(on), storage=[there]), "sagemaker")
+    statements = {
+        statement["sid"]: statement
+        for document in stack["data"]["aws_iam_policy_document"].values()
+        for statement in document["statement"]
+    }
+    for sid, key in (("DecryptRequests", KEYS[0]), ("DecryptWeights", KEYS[1])):
+        assert (statements[sid]["actions"], statements[sid]["resources"]) == (["kms:Decrypt"], [key])
+    with pytest.raises(SpecError, match="encrypted with a key that it makes"):
+        ModelBucket(name="acme-weights", kms_key_arn=KEYS[1])
+
+
 def test_types_without_local_disks_get_a_volume_and_a_key(compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan(endpoint(TARGETS["sagemaker"])).sagemaker[0].volume_gib is None
     plain = instances.get("g6e.2xlarge")
@@ -462,3 +482,10 @@ def test_a_server_without_variables_compiles(compiled: Compiled) -> None:
     served = endpoint(TARGETS["sagemaker"], engine=CustomServer(image=own))
     model = _one(compiled(plan(served), "sagemaker"), "aws_sagemaker_model")
     assert "environment" not in model["primary_container"]
+
+
+def test_an_instance_of_a_queue_takes_as_many_requests_as_sagemaker_allows() -> None:
+    small = {"engine": VLLM(max_model_len=4_096, max_num_seqs=2_000), "slo": Slo(prompt_tokens=200, output_tokens=100)}
+    queued = SageMakerAsync(instance_type="ml.p5.48xlarge", output="s3://acme-answers/chat")
+    assert plan(endpoint(queued, **small)).sagemaker[0].concurrent_requests == 1000
+    assert plan(endpoint(SageMaker(instance_type="ml.p5.48xlarge"), **small)).sagemaker[0].concurrent_requests > 1000

@@ -263,4 +263,5 @@ def _answers(scope: Scope, on: SageMakerAsync, topics: tuple[str, str], key: Key
         Statement(sid="Tell", actions=["sns:Publish"], resources=list(topics)),
         *uses_key("EncryptTopics", key.arn, scope, "kms:Decrypt", "kms:GenerateDataKey", service="sns"),
         *uses_key("EncryptAnswers", on.output_kms_key_arn, scope, "kms:Decrypt", "kms:GenerateDataKey"),
+        *uses_key("DecryptRequests", on.input_kms_key_arn, scope, "kms:Decrypt"),
     ]

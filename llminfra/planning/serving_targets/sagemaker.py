@@ -84,7 +84,7 @@ def _plan(
         to_zero=to_zero,
         startup_timeout_s=_within("startup_timeout_s", serving.startup.budget_s),
         download_timeout_s=_download_timeout() if copied else None,
-        concurrent_requests=_concurrent(endpoint, serving),
+        concurrent_requests=_concurrent(endpoint, serving, on),
         volume_gib=None
         if pool.raid0
         else _within("volume_gib", math.ceil(weights_gib * _WEIGHTS_MARGIN) + _VOLUME_BASE_GIB),
@@ -97,13 +97,14 @@ def _download_timeout() -> int:
     return sagemaker.limits("download_timeout_s")[1]
 
 
-def _concurrent(endpoint: Endpoint, serving: ServingPlan) -> int:
-    """Typical requests that fit the KV cache at once, at most as many as the engine starts."""
+def _concurrent(endpoint: Endpoint, serving: ServingPlan, on: SageMaker | SageMakerAsync) -> int:
+    """Typical requests that fit the KV cache at once, at most as many as the engine starts and a queue hands out."""
     slo = endpoint.slo or Slo()
     places = serving.fit.max_num_seqs or _FEWEST_PLACES
     tokens = serving.fit.kv_cache_tokens
     fitting = places if tokens is None else int(tokens / (slo.prompt_tokens + slo.output_tokens))
-    return max(1, min(places, fitting))
+    together = max(1, min(places, fitting))
+    return _within("concurrent_invocations", together) if isinstance(on, SageMakerAsync) else together
 
 
 def _within(what: sagemaker.Limit, value: int) -> int:
