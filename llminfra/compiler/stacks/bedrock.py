@@ -12,7 +12,7 @@ from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.bedrock.guardrail import GuardrailOutputs, bedrock_guardrail
 from llminfra.constructs.bedrock.invocation_logging import invocation_log_group_name, invocation_logging
-from llminfra.constructs.bedrock.profile import BedrockProfile, bedrock_profile, may_invoke, model_arn
+from llminfra.constructs.bedrock.profile import BedrockProfile, bedrock_profile, may_invoke, model_arn, named_guardrail
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.targets import BedrockPlan, ModelUnitsPlan
 from llminfra.spec.bedrock import PodAccess, RoleAccess
@@ -92,8 +92,8 @@ def _statements(
 ) -> list[Statement]:
     """Each model by its own ARNs, in each region that may answer; never a wildcard."""
     models = item.of(access)
-    version = f"{guardrail.arn}:{guardrail.version}" if guardrail else None
-    statements = list(may_invoke("Call", [profiles[model.name] for model in models], guardrail_version_arn=version))
+    arn = guardrail.arn if guardrail else None
+    statements = list(may_invoke("Call", [profiles[model.name] for model in models], guardrail_arn=arn))
     bought = [units[model.name] for model in models if model.name in units]
     if bought:
         statements.append(
@@ -101,7 +101,7 @@ def _statements(
                 sid="CallProvisioned",
                 actions=["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
                 resources=bought,
-                conditions=[("StringEquals", "bedrock:GuardrailIdentifier", [version])] if version else [],
+                conditions=named_guardrail(arn),
             )
         )
     if guardrail and key:
