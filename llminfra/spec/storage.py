@@ -49,7 +49,8 @@ class Lustre(Spec):
     name: Name
     """Name of the file system."""
     capacity_gib: Annotated[int, Field(ge=1200)] = 4800
-    """Storage capacity in GiB: 1200, 2400, or a multiple of 2400."""
+    """Storage capacity in GiB: 1200, 2400, or a multiple of 2400; with EFA a multiple of 38400, 19200, 9600 or 4800 at
+    125, 250, 500 or 1000 MB/s per TiB."""
     throughput_mbps_per_tib: Literal[125, 250, 500, 1000] = 500
     """Baseline throughput in MB/s per TiB of capacity."""
     source: ModelBucket | None = None
