@@ -151,3 +151,25 @@ def test_tiled_tower_stacks_its_layers_whole_on_every_rank(images, ranks, measur
         FitCase(**case, max_num_seqs=images, tensor_parallel=ranks, max_model_len=4096, enforce_eager=True)
     )
     assert found.activation_peak_gib == pytest.approx(measured, rel=0.03)
+
+
+@pytest.mark.parametrize(("version", "context"), [("0.20.0", 1024 * 3776), ("0.28.0", 18 * 3776)])
+def test_a_page_of_latent_context_for_every_sequence(version, context):
+    # The engine raises the page of Kimi Linear to 3776 tokens of fp8 so that it holds a recurrent state; until 0.27 the
+    # profiling run expands one for each of 1024 sequences ("Tried to allocate 59.00 GiB" on an H200).
+    case = FitCase(
+        model="moonshotai/Kimi-Linear-48B-A3B-Instruct",
+        gpu="H200",
+        engine_version=version,
+        kv_cache_dtype="fp8",
+        quantization="fp8",
+        max_num_seqs=1024,
+        max_model_len=524288,
+        enforce_eager=True,
+    )
+    result = fit_case(case)
+    assert result.block_size == 3776
+    expanded = context * 32 * (128 + 128) * 2 / GIB
+    assert expanded <= result.activation_peak_gib <= expanded + 2
+    gathered = context * (512 + 64) * 2 / GIB
+    assert f"context of latent attention {gathered:.2f} GiB, outside the budget" in result.explain

@@ -15,7 +15,8 @@ from llminfra.planning.memory.releases.engine_profile import day_of_commit, pars
         ("v0.8.5.post1", (0, 8, 5)),
         ("0.20.2rc1.dev5+gabc", (0, 20, 2)),
         ("main of 2026-07", (0, 25, 0)),
-        # Builds that count commits are what the next month's first release brings.
+        # Builds that count commits are what the next release brings: 0.20.0 came three days after the first of these.
+        ("0.1.dev15833+g62d441ee8", (0, 20, 0)),
         ("0.1.dev18496+gd4e0675a7", (0, 27, 0)),
         ("0.1.dev20073+gabc", (0, 29, 0)),
         ("0.1.dev7", None),
@@ -33,6 +34,8 @@ def test_days_between_known_builds_are_read_off_the_pace():
     assert str(day_of_commit(18496)) == "2026-07-27"
     assert str(day_of_commit(20073)) == "2026-08-27"
     assert "2026-08-05" < str(day_of_commit(19284)) < "2026-08-20"
+    assert str(day_of_commit(15833)) == "2026-04-24"
+    assert "2026-06-05" < str(day_of_commit(17164)) < "2026-06-12"
     assert day_of_commit(1000) is None
 
 

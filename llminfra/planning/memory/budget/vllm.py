@@ -12,7 +12,7 @@ from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.peak.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
-from llminfra.planning.memory.peak.forward_peak import Batch, held_by_all_reduce
+from llminfra.planning.memory.peak.forward_peak import Batch, held_by_all_reduce, mla_workspace
 from llminfra.planning.memory.peak.overhead import (
     FABRIC_CAPABILITY,
     GIB,
@@ -80,7 +80,7 @@ def vllm_budget(
     images of one request, 0 where nothing limits them.
     """
     length, batched = settings.max_model_len, settings.in_flight_tokens
-    batch = replace(profiling_batch(settings, profile, gpu), items=items)
+    batch = replace(profiling_batch(settings, profile, gpu), items=items, block=plan.block_size)
     peak = activation_peak(facts, batch, profile)
     other = non_torch_gib(profile, settings, gpu, compressed=is_compressed(facts))
     weights_gib = max(stage_weights_gib)
@@ -164,6 +164,7 @@ def beside_gib(
         "warming up the sampler": max(0.0, later - activation),
         "fragments of MXFP4 kernels": _fragments_gib(settings, profile, gpu),
         "FlashInfer's workspace": 0.0 if reserved else workspace,
+        "context of latent attention": mla_workspace(facts, batch, profile) / GIB,
     }
 
 

@@ -27,7 +27,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         ep: Expert-parallel ranks, 1 for none.
         dp: Data-parallel ranks, whose tokens every rank gathers before its experts work.
         expert_rows: Most tokens that one pass through the experts takes, 0 for all.
-        block: ``block_size``.
+        block: ``block_size``, after the engine raised it for recurrent layers.
         element: Bytes of one activation.
         eager: The model runs line by line, not compiled.
         compiled: An earlier start left the compiled model in the cache.
@@ -72,7 +72,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> float:
     """Bytes of the largest layer with the residual streams beside it."""
     stream = batch.tokens * facts.hidden_size * batch.element
-    context = _mla_context(batch, profile)
+    context = mla_context(batch, profile)
     widest, kept = 0.0, 0.0
     for layer in {id(layer): layer for layer in facts.layers}.values():
         experts, mixer = _mlp_peak(layer, facts, batch, profile), _mixer_peak(layer, facts, batch)
@@ -117,11 +117,20 @@ def _dequantized(facts: ModelFacts, batch: Batch) -> float:
     return float(width * facts.hidden_size * batch.element)
 
 
-def _mla_context(batch: Batch, profile: EngineProfile) -> int:
+def mla_context(batch: Batch, profile: EngineProfile) -> int:
+    """Context tokens that latent attention expands at once: ``determine_chunked_prefill_workspace_size``."""
     if not profile.mla_context_tokens:
         return 0
-    wanted = max(8 * batch.length, 4 * batch.sequences * batch.block)
-    return max(min(wanted, profile.mla_context_tokens), batch.sequences * batch.block)
+    wanted = min(max(8 * batch.length, 4 * batch.sequences * batch.block), profile.mla_context_tokens)
+    if profile.mla_page_each:
+        return max(wanted, batch.sequences * batch.block)
+    return batch.block * cdiv(wanted, batch.block)
+
+
+def mla_workspace(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> int:
+    """Bytes in which those tokens are gathered, which come after the profiling run (``chunked_prefill_workspace``)."""
+    width = max((layer.mixer.latent_dim for layer in facts.layers if isinstance(layer.mixer, Mla)), default=0)
+    return mla_context(batch, profile) * width * batch.element
 
 
 def _sparse_workspace(mixer: Mla, profile: EngineProfile, length: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from bisect import bisect_left
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -85,6 +86,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         expert_rows: Most tokens that one pass through the experts takes, 0 for all.
         keeps_workspace: Experts work in buffers that stay when they are done.
         mla_context_tokens: Most context tokens whose keys and values the run of a latent-attention model expands.
+        mla_page_each: They are at least a page for every sequence, whatever a page is.
         sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
             ``sparse_workspace_long_factor`` unless 0.
         sparse_logits_gib: What the run sets aside for the indexer's scores.
@@ -178,6 +180,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     expert_rows: int = 32768
     keeps_workspace: bool = False
     mla_context_tokens: int = 0
+    mla_page_each: bool = True
     sparse_workspace_factor: int = 5
     sparse_workspace_long_factor: int = 0
     sparse_logits_gib: float = 0.0
@@ -247,7 +250,7 @@ def is_release(text: str | None) -> bool:
 def resolve_version(text: str | None) -> tuple[int, ...] | None:
     """Release numbers of a version string; of a date or a count of commits in it, the release of that month.
 
-    None when none of these is there. A build that counts commits is what the next month's first release brings.
+    None when none of these is there. A build that counts commits is what the next release brings.
     """
     numbers = parse_version(text)
     if numbers is not None:
@@ -255,7 +258,7 @@ def resolve_version(text: str | None) -> tuple[int, ...] | None:
     counted = _COUNTED.search(text or "")
     if counted is not None:
         day = day_of_commit(int(counted.group(1)))
-        return None if day is None else _release_of(f"{day.year + day.month // 12}-{day.month % 12 + 1:02}")
+        return None if day is None else _release_after(day)
     dated = _DATED.search(text or "")
     return None if dated is None else _release_of(f"{dated.group(1)}-{dated.group(2)}")
 
@@ -265,13 +268,23 @@ def _release_of(month: str) -> tuple[int, ...] | None:
     return parse_version(next((by_month[start] for start in sorted(by_month, reverse=True) if start <= month), "0.1.0"))
 
 
+def _release_after(day: dt.date) -> tuple[int, ...] | None:
+    """The first release uploaded on or after ``day``; the newest known when there is none."""
+    uploaded: dict[str, str] = engine_data()["release_days"]["uploaded"]
+    later = [version for version, when in uploaded.items() if when >= day.isoformat()]
+    return parse_version(later[0] if later else list(uploaded)[-1])
+
+
 def day_of_commit(count: int) -> dt.date | None:
     """The day on which main had that many commits, between and near the builds that are known."""
     table: dict[str, str] = engine_data()["commits"]["day_of"]
     known = sorted((int(number), dt.date.fromisoformat(day)) for number, day in table.items())
-    (first, first_day), (last, last_day) = known[0], known[-1]
+    # The pace of commits changes over months, so a count lies on the line through its neighbours.
+    place = min(max(bisect_left(known, (count, dt.date.min)), 1), len(known) - 1)
+    (first, first_day), (last, last_day) = known[place - 1], known[place]
     days = (count - first) * (last_day - first_day).days / (last - first)
-    return first_day + dt.timedelta(days=days) if -_DAYS_FAR <= days <= _DAYS_FAR else None
+    near = -_DAYS_FAR <= days <= (last_day - first_day).days + _DAYS_FAR
+    return first_day + dt.timedelta(days=days) if near else None
 
 
 @cache
