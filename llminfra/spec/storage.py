@@ -23,7 +23,9 @@ class ModelBucket(Spec):
     """Whether the bucket is already there and only read."""
     prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+$")] = "models"
     """Key prefix under which models lie."""
-    kms_key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$")] | None = None
+    kms_key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$")] | None = (
+        None
+    )
     """Key that encrypts a bucket that is already there, where it is a customer-managed one: readers may decrypt with
     it. Its own policy must let the account's roles use it, too."""
 

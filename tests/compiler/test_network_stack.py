@@ -54,7 +54,9 @@ def test_interface_endpoints_answer_https_from_the_vpc_only(network):
     assert endpoint["security_group_ids"] == ["${aws_security_group.endpoints.id}"]
     # Zones without the service are left out: CreateVpcEndpoint refuses their subnets.
     assert all(f'"{zone}" = "${{aws_subnet.private-{zone}.id}}"' in endpoint["subnet_ids"] for zone in plans.ZONES)
-    assert "contains(data.aws_vpc_endpoint_service.interface-ecr-api.availability_zones, zone)" in endpoint["subnet_ids"]
+    assert (
+        "contains(data.aws_vpc_endpoint_service.interface-ecr-api.availability_zones, zone)" in endpoint["subnet_ids"]
+    )
     rule = network["aws_vpc_security_group_ingress_rule"]["endpoints-https"]
     assert (rule["from_port"], rule["to_port"], rule["cidr_ipv4"]) == (443, 443, "10.0.0.0/16")
 

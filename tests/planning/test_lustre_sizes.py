@@ -18,9 +18,7 @@ def _found(**fields: Any) -> list[Diagnostic]:
     return list(findings.items)
 
 
-@pytest.mark.parametrize(
-    ("rate", "step"), [(125, 38_400), (250, 19_200), (500, 9_600), (1000, 4_800)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("rate", "step"), [(125, 38_400), (250, 19_200), (500, 9_600), (1000, 4_800)], ids=str)
 def test_steps_with_efa_follow_the_rate(rate: int, step: int) -> None:
     assert _found(capacity_gib=2 * step, throughput_mbps_per_tib=rate, efa=True) == []
     (found,) = _found(capacity_gib=step + 2400, throughput_mbps_per_tib=rate, efa=True)

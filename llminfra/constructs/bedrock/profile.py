@@ -62,9 +62,7 @@ def named_guardrail(arn: str | None) -> list[Condition]:
     return [("StringLike", "bedrock:GuardrailIdentifier", [f"{arn}:*"])] if arn else []
 
 
-def may_invoke(
-    sid: str, profiles: Sequence[BedrockProfile], *, guardrail_arn: str | None
-) -> tuple[Statement, ...]:
+def may_invoke(sid: str, profiles: Sequence[BedrockProfile], *, guardrail_arn: str | None) -> tuple[Statement, ...]:
     """A role may call these profiles, and the models behind them through a profile only.
 
     With a guardrail, a call that does not name it is refused (Amazon Bedrock User Guide, "Enforce the use of specific

@@ -1,7 +1,7 @@
 """Whether a model is in its bucket, asked before anything is built that cannot stand without it.
 
-SageMaker refuses an endpoint whose prefix is empty ("Could not find model data"), and instances on EC2 would be given up
-and started anew until the apply gives up as well, which marks the group for replacement (Terraform AWS provider,
+SageMaker refuses an endpoint whose prefix is empty ("Could not find model data"), and instances on EC2 would be given
+up and started anew until the apply gives up as well, which marks the group for replacement (Terraform AWS provider,
 ``aws_autoscaling_group``, "Waiting for Capacity").
 """
 

@@ -10,7 +10,7 @@ from llminfra.planning.plan.targets import BedrockModelPlan, BedrockPlan, ModelU
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.spec.bedrock import Bedrock, BedrockModel, ProvisionedThroughput
+    from llminfra.spec.bedrock import BedrockModel, ProvisionedThroughput
     from llminfra.spec.platform import Platform
 
 

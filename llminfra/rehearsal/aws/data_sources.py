@@ -9,6 +9,7 @@ from typing import Any
 
 from llminfra.rehearsal.aws import policy_document
 from llminfra.rehearsal.aws.identity import zone_id
+from llminfra.rehearsal.aws.s3 import keys_under
 from llminfra.rehearsal.aws.scene import Place, Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
 from llminfra.rehearsal.world import Stored
@@ -292,14 +293,9 @@ def _ecr_image_account(scene: Scene, subject: Subject) -> Answer:
 
 
 def _objects(scene: Scene, subject: Subject) -> Answer:
-    """Objects that stacks made; else one at the prefix itself, because models are put there by no stack."""
-    bucket, prefix = subject.text("bucket"), subject.text("prefix")
-    made = sorted(
-        str(item.attributes.get("key"))
-        for item in scene.world.all("aws_s3_object")
-        if item.attributes.get("bucket") == bucket and str(item.attributes.get("key")).startswith(prefix)
-    )
-    return {"keys": made or [prefix], "common_prefixes": [], "owners": [], "id": bucket}, []
+    bucket = subject.text("bucket")
+    keys = keys_under(scene.world, bucket, subject.text("prefix"))
+    return {"keys": keys, "common_prefixes": [], "owners": [], "id": bucket}, []
 
 
 def _service_quota(scene: Scene, subject: Subject) -> Answer:
