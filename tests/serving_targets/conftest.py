@@ -1,4 +1,4 @@
-"""What a plan compiles to, for tests of several targets."""
+"""Targets of endpoints, compiled."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import pytest
 
 from llminfra.compiler import compile_platforms
 from llminfra.planning.plan import Plan
-from tests.serving_targets.platforms import Compiled
+from tests.serving_targets.compiled import Compiled
 
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    """Compiles a plan and gives the stack of that kind."""
-
     def build(planned: Plan, kind: str) -> dict[str, Any]:
         folder = tmp_path_factory.mktemp("out")
         compile_platforms([planned], folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 from llminfra import (
@@ -21,8 +20,6 @@ from llminfra import (
 from llminfra.diagnostics import Diagnostic
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
-
-Compiled = Callable[..., dict[str, Any]]
 
 TODAY = dt.date(2026, 11, 23)
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -73,21 +70,3 @@ def findings(*endpoints: Endpoint, **changes: Any) -> list[Diagnostic]:
         return list(plan(*endpoints, **changes).diagnostics)
     except SpecError as error:
         return list(error.diagnostics)
-
-
-def one(stack: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The only resource of a kind."""
-    found: dict[str, Any] = stack["resource"][kind]
-    assert len(found) == 1
-    return next(iter(found.values()))
-
-
-def actions(stack: dict[str, Any]) -> set[str]:
-    """All actions that any policy of a stack names."""
-    documents = stack["data"]["aws_iam_policy_document"].values()
-    return {action for item in documents for statement in item["statement"] for action in statement["actions"]}
-
-
-def as_list(value: Any) -> list[Any]:
-    """A block that Terraform writes once or several times."""
-    return value if isinstance(value, list) else [value]

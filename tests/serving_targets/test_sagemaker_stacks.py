@@ -26,14 +26,8 @@ from llminfra.catalog import instances
 from llminfra.constructs.sagemaker.component import Copy, template
 from llminfra.constructs.sagemaker.endpoint import Variant
 from llminfra.planning.endpoints.contract import contract
-from tests.serving_targets.platforms import (
-    TARGETS,
-    Compiled,
-    ec2,
-    endpoint,
-    one,
-    plan,
-)
+from tests.serving_targets.compiled import Compiled, one
+from tests.serving_targets.platforms import TARGETS, ec2, endpoint, plan
 
 
 def test_sagemaker_configuration_outlives_a_change(compiled: Compiled) -> None:

@@ -22,17 +22,8 @@ from llminfra import (
 )
 from llminfra.compiler import compile_platforms
 from llminfra.rehearsal import rehearse
-from tests.serving_targets.platforms import (
-    BUCKET,
-    CERTIFICATE,
-    TARGETS,
-    Compiled,
-    actions,
-    ec2,
-    endpoint,
-    one,
-    plan,
-)
+from tests.serving_targets.compiled import Compiled, actions, one
+from tests.serving_targets.platforms import BUCKET, CERTIFICATE, TARGETS, ec2, endpoint, plan
 
 
 def test_ec2_is_closed_to_everything_but_callers(compiled: Compiled) -> None:
