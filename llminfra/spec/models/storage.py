@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from llminfra.spec.base.names import BucketName
+from llminfra.spec.base.names import BucketName, KmsKeyArn
 from llminfra.spec.base.spec import Name, Spec
 from llminfra.spec.engines.base import Image
 from llminfra.spec.errors.expectations import refused
@@ -23,9 +23,7 @@ class ModelBucket(Spec):
     """Whether the bucket is already there and only read."""
     prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+$")] = "models"
     """Key prefix under which models lie."""
-    kms_key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$")] | None = (
-        None
-    )
+    kms_key_arn: KmsKeyArn | None = None
     """Key that encrypts a bucket that is already there, where it is a customer-managed one: readers may decrypt with
     it. Its own policy must let the account's roles use it, too."""
 
