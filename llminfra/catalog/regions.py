@@ -71,7 +71,7 @@ def suggest(name: str) -> tuple[str, ...]:
 
 def with_managed_grafana() -> tuple[str, ...]:
     """Regions for which AWS names an endpoint of Amazon Managed Grafana."""
-    return tuple(read_data("regions.json")["managed_grafana"])
+    return tuple(read_data("grafana.json")["regions"])
 
 
 def zones(region: str) -> tuple[str, ...]:
