@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from llminfra import Autoscaling, Gateway, Image, Model, ModelBucket, Network, Oidc, Secret, Spot, Tenant
+from llminfra import Autoscaling, Gateway, Image, Model, ModelBucket, Network, Observability, Oidc, Secret, Spot, Tenant
 from llminfra.engines.invocation import Probe
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -71,6 +71,12 @@ def net_13() -> Plan:
         for item in plan.network.subnets
     )
     return replace(plan, network=replace(plan.network, subnets=small))
+
+
+def obs_10() -> Plan:
+    plan = prod_plan()
+    managed = Observability(prometheus="managed", grafana="managed")
+    return replace(plan, platform=plan.platform.model_copy(update={"observability": managed, "region": "eu-north-1"}))
 
 
 def srv_3() -> Plan:
@@ -190,6 +196,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_NET_13": net_13,
     "LLM_NET_14": from_spec(pools={"h100": {"nodes": (0, 1)}}),
     "LLM_OBS_1": from_spec(observability=None),
+    "LLM_OBS_10": obs_10,
     "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
     "LLM_SRV_2": srv_2,
     "LLM_SRV_3": srv_3,
