@@ -15,6 +15,7 @@ from llminfra import (
     Model,
     ModelBucket,
     Network,
+    Observability,
     Oidc,
     Secret,
     Spot,
@@ -84,6 +85,12 @@ def net_13() -> Plan:
         for item in plan.network.subnets
     )
     return replace(plan, network=replace(plan.network, subnets=small))
+
+
+def obs_10() -> Plan:
+    plan = prod_plan()
+    managed = Observability(prometheus="managed", grafana="managed")
+    return replace(plan, platform=plan.platform.model_copy(update={"observability": managed, "region": "eu-north-1"}))
 
 
 def srv_3() -> Plan:
@@ -204,6 +211,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_NET_13": net_13,
     "LLM_NET_14": from_spec(pools={"h100": {"nodes": (0, 1)}}),
     "LLM_OBS_1": from_spec(observability=None),
+    "LLM_OBS_10": obs_10,
     "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
     "LLM_SRV_2": srv_2,
     "LLM_SRV_3": srv_3,

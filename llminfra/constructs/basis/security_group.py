@@ -34,7 +34,8 @@ def add_rule(make: Maker, group_id: str, rule: Rule) -> core.TerraformElement:
     """Add a rule to a group, which may be one that llminfra did not create (the cluster's own).
 
     Returns:
-        The rule: naming the group alone does not wait for it.
+        The rule. Nothing refers to a rule, and naming the group does not wait for it: what needs the way that it opens
+        depends on it, or a destroy closes the way first.
     """
     low, high = rule.ports or (None, None)
     return make(

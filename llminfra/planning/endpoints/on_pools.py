@@ -12,7 +12,14 @@ from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release
-from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
+from llminfra.planning.served.engine_settings import (
+    check_dtype,
+    check_length,
+    check_prefill_step,
+    check_served_name,
+    check_step,
+    engine_settings,
+)
 from llminfra.planning.serving.container_settings import check_known, check_literals, check_untold
 from llminfra.planning.serving.disaggregation import (
     ROLES,
@@ -92,6 +99,9 @@ def check_without_pool(endpoint: Endpoint, findings: Findings) -> None:
     if facts is not None:
         settings = engine_settings(endpoint.engine, release)
         check_step(endpoint, settings, findings)
+        check_prefill_step(endpoint, settings, release, findings)
+        check_served_name(endpoint, release, findings)
+        check_dtype(endpoint, facts, release, findings)
         check_length(endpoint, facts, settings, findings)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.engines.untold import untold_spread_fields
 from llminfra.planning.spread.parallelism import Candidate, Promise, judge
 from llminfra.spec.endpoint import Parallelism
 
@@ -55,6 +56,7 @@ class Question(Struct, frozen=True, kw_only=True):
             promise=self.promise,
             spans_nodes=self.engine.spans_nodes,
             copies=self.engine.kind == "vllm",
+            experts="expert" not in untold_spread_fields(self.engine.kind),
             stages=self.stages,
         )
 
@@ -71,6 +73,7 @@ def candidates(
     promise: Promise | None = None,
     spans_nodes: bool = True,
     copies: bool = False,
+    experts: bool = True,
     stages: bool = True,
 ) -> tuple[Candidate, ...]:
     """Every sensible spread on this pool, fewest GPUs first, the simpler of two equal ones first.
@@ -86,12 +89,13 @@ def candidates(
         promise: What latency is estimated for.
         spans_nodes: Whether the engine has pipeline stages, and replicas over several nodes.
         copies: Whether the engine runs copies of attention that share experts.
+        experts: Whether the engine deals experts out whole.
         stages: Whether the engine can cut this model into pipeline stages.
     """
     wanted = promise or Promise()
     if pool.spec.sharing is not None:
         return (judge(facts, case, pool, Parallelism(), promise=wanted),)
-    shapes = _inside(facts, pool, copies=copies)
+    shapes = _inside(facts, pool, copies=copies, experts=experts)
     if spans_nodes and stages:
         shapes += _staged(pool)
     if spans_nodes and pool.efa_per_node:
@@ -100,11 +104,11 @@ def candidates(
     return tuple(sorted(found, key=lambda option: option.parallelism.gpus))
 
 
-def _inside(facts: ModelFacts, pool: PoolPlan, *, copies: bool) -> list[Parallelism]:
+def _inside(facts: ModelFacts, pool: PoolPlan, *, copies: bool, experts: bool) -> list[Parallelism]:
     per_node = pool.gpus_per_node
     sizes = [size for size in range(1, per_node + 1) if per_node % size == 0]
     shapes = [Parallelism(tensor=size) for size in sizes]
-    if facts.is_moe:
+    if facts.is_moe and experts:
         shapes += [Parallelism(tensor=size, expert=True) for size in sizes if size > 1]
         if copies and facts.uses_mla and per_node > 1:
             shapes.append(Parallelism(tensor=1, data=per_node, expert=True))
