@@ -193,7 +193,8 @@ def test_the_list_keeps_the_spread_that_is_asked_for(run: Run) -> None:
     assert {row["reason"] for row in rows if row["gpus"] < 4} == {"4 GPUs are asked for"}
     experts = json.loads(run("fit", "Qwen/Qwen3-30B-A3B", "--tp", "4", "--ep", "--json").out)
     assert {row["parallelism"]["expert"] for row in experts if row["fits"]} == {True}
-    assert run("fit", SMALL, "--dp", "2").code == 2
+    copies = json.loads(run("fit", SMALL, "--dp", "2", "--json").out)
+    assert {row["parallelism"]["data"] for row in copies if row["fits"]} == {2}
 
 
 def test_the_list_refuses_a_context_beyond_the_models(run: Run) -> None:
@@ -319,7 +320,7 @@ def test_the_list_says_where_more_than_one_instance_is_needed(run: Run) -> None:
     large = ("fit", "deepseek-ai/DeepSeek-V3", "--max-model-len", "8192")
     out = plain(run(*large).out)
     assert "2 × p5.48xlarge" in out
-    assert "instances joined by EFA, TP 8 in each of PP 2" in out
+    assert "instances joined by EFA, TP 8 × PP 2" in out
     assert "2 × p5.48xlarge" not in run(*large, "--engine", "tgi").out
     rows = json.loads(run(*large, "--json").out)
     assert {row["nodes"] for row in rows if row["instance_type"] == "p5.48xlarge"} == {2}
