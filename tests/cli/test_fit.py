@@ -94,9 +94,9 @@ Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat])
         (("--engine-version", "9.9"), "0.33.0"),
         (("--engine-version", "0.10.5"), "0.10.2"),
         (("--engine-version", "main"), "has no such release"),
-        (("--tp", "0"), "--tp: "),
-        (("--gpu-memory-utilization", "1.5"), "--gpu-memory-utilization: "),
-        (("--max-model-len", "-1"), "--max-model-len: "),
+        (("--tp", "0"), "--tp 0: expected at least 1"),
+        (("--gpu-memory-utilization", "1.5"), "--gpu-memory-utilization '1.5': expected a share"),
+        (("--max-model-len", "-1"), "--max-model-len '-1': expected a number of tokens"),
         (("--limit-mm-per-prompt", '{"image": {"width": 512}}'), "the most items of a request by modality"),
         (("--engine", "sglang", "--language-model-only"), "--language-model-only is counted for vllm alone"),
         (("--engine", "tgi", "--limit-mm-per-prompt", "image=0"), "--limit-mm-per-prompt is counted for vllm alone"),
@@ -331,3 +331,34 @@ def test_the_list_says_what_a_config_leaves_open(workdir: Path, run: Run) -> Non
               "num_key_value_heads": 8, "intermediate_size": 4096, "vocab_size": 32000}  # fmt: skip
     path = write(workdir, json.dumps(config), "config.json")
     assert "note: LLM_INPUT_4: model_type 'foo'" in plain(run("fit", "acme/own", "--config", path).out)
+
+
+def test_a_config_may_be_named_by_its_folder(run: Run, tmp_path: Path) -> None:
+    shape = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 1024, "vocab_size": 32000}
+    more = {
+        "intermediate_size": 2816,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 8,
+        "max_position_embeddings": 4096,
+    }
+    (tmp_path / "config.json").write_text(json.dumps({**shape, **more, "torch_dtype": "bfloat16"}), encoding="utf-8")
+    assert run("fit", "acme/own", "--config", str(tmp_path), "--gpu", "L4").code == 0
+    named = run("fit", str(tmp_path), "--gpu", "L4")
+    assert named.code == 2
+    assert f"--config {tmp_path / 'config.json'}" in plain(named.err)
+
+
+@pytest.mark.parametrize("text", ["[]", "{"])
+def test_a_file_that_is_no_config_is_told(run: Run, tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    result = run("fit", "acme/own", "--config", str(tmp_path), "--gpu", "L4")
+    assert result.code == 2
+    assert "config.json" in result.err
+
+
+def test_a_task_that_nobody_knows_is_told_with_the_nearest(run: Run) -> None:
+    assert "did you mean embed?" in run("fit", SMALL, "--gpu", "L4", "--task", "embeding").err
+
+
+def test_nothing_is_no_model(run: Run) -> None:
+    assert "name a MODEL" in run("fit", "").err

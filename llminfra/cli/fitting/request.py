@@ -87,9 +87,11 @@ def unknown_model(name: str) -> UsageError:
 def _refused(where: tuple[int | str, ...], given: object, words: str) -> str:
     """What was given, and what would be taken instead."""
     field = str(where[0]) if where else ""
-    wanted = _FORMS.get(field, words.removesuffix(", unable to parse string as an integer"))
+    plain = words.removeprefix("Input should be ").removesuffix(", unable to parse string as an integer")
+    plain = plain.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+    wanted = _FORMS.get(field, plain)
     near = get_close_matches(str(given).lower(), re.findall(r"'(\w+)'", wanted), n=1)
-    return f"{_flag(where)} {given!r}: {f'did you mean {near[0]}? ' if near else ''}{wanted}"
+    return f"{_flag(where)} {given!r}: {f'did you mean {near[0]}? ' if near else ''}expected {wanted}"
 
 
 def _flag(where: tuple[int | str, ...]) -> str:
