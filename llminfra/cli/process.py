@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 if TYPE_CHECKING:
     from types import FrameType
 
+CLOSED_PIPE = 141
+"""The reader of a pipe, such as ``head``, has seen enough: 128 and SIGPIPE, as of programs that the signal ends.
+
+It is not 1, which says that a spec or a check failed.
+"""
 _OBJECTS_BETWEEN_COLLECTIONS = 150_000
 
 
@@ -81,5 +86,5 @@ def leave(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        code = 1
+        code = code or CLOSED_PIPE
     os._exit(code)
