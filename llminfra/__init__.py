@@ -17,27 +17,20 @@ if TYPE_CHECKING:
     from llminfra.planning.cost.hourly import total_cost as total_cost
     from llminfra.planning.plan import Plan as Plan
     from llminfra.planning.specs import plan_specs as plan_specs
-    from llminfra.spec.alert_receiver import PagerDutyAlerts as PagerDutyAlerts
-    from llminfra.spec.alert_receiver import SlackAlerts as SlackAlerts
-    from llminfra.spec.alert_receiver import SnsAlerts as SnsAlerts
-    from llminfra.spec.async_endpoint import AsyncEndpoint as AsyncEndpoint
-    from llminfra.spec.batch import BatchInference as BatchInference
-    from llminfra.spec.batch import BatchQueue as BatchQueue
-    from llminfra.spec.bedrock import Bedrock as Bedrock
-    from llminfra.spec.bedrock import BedrockModel as BedrockModel
-    from llminfra.spec.bedrock import Guardrail as Guardrail
-    from llminfra.spec.bedrock import InvocationLogging as InvocationLogging
-    from llminfra.spec.bedrock import PodAccess as PodAccess
-    from llminfra.spec.bedrock import ProvisionedThroughput as ProvisionedThroughput
-    from llminfra.spec.bedrock import RoleAccess as RoleAccess
-    from llminfra.spec.bedrock import Topic as Topic
-    from llminfra.spec.capacity import CapacityBlock as CapacityBlock
-    from llminfra.spec.capacity import OnDemand as OnDemand
-    from llminfra.spec.capacity import Reservation as Reservation
-    from llminfra.spec.capacity import Spot as Spot
-    from llminfra.spec.cluster import Cluster as Cluster
-    from llminfra.spec.cluster import SystemNodes as SystemNodes
-    from llminfra.spec.ec2 import Ec2 as Ec2
+    from llminfra.spec.base.secret import Secret as Secret
+    from llminfra.spec.compute.capacity import CapacityBlock as CapacityBlock
+    from llminfra.spec.compute.capacity import OnDemand as OnDemand
+    from llminfra.spec.compute.capacity import Reservation as Reservation
+    from llminfra.spec.compute.capacity import Spot as Spot
+    from llminfra.spec.compute.cluster import Cluster as Cluster
+    from llminfra.spec.compute.cluster import SystemNodes as SystemNodes
+    from llminfra.spec.compute.ec2 import Ec2 as Ec2
+    from llminfra.spec.compute.gpu_pool import GpuPool as GpuPool
+    from llminfra.spec.compute.gpu_sharing import Mig as Mig
+    from llminfra.spec.compute.gpu_sharing import TimeSlicing as TimeSlicing
+    from llminfra.spec.compute.image_snapshot import ImageSnapshot as ImageSnapshot
+    from llminfra.spec.compute.sagemaker import SageMaker as SageMaker
+    from llminfra.spec.compute.sagemaker import SageMakerAsync as SageMakerAsync
     from llminfra.spec.endpoint import Autoscaling as Autoscaling
     from llminfra.spec.endpoint import Disaggregation as Disaggregation
     from llminfra.spec.endpoint import Endpoint as Endpoint
@@ -54,29 +47,36 @@ if TYPE_CHECKING:
     from llminfra.spec.engines.tensorrt_llm import TensorRTLLM as TensorRTLLM
     from llminfra.spec.engines.tgi import TGI as TGI
     from llminfra.spec.engines.vllm import VLLM as VLLM
-    from llminfra.spec.gateway import Gateway as Gateway
-    from llminfra.spec.gateway import Oidc as Oidc
-    from llminfra.spec.gateway import Tenant as Tenant
-    from llminfra.spec.gpu_pool import GpuPool as GpuPool
-    from llminfra.spec.gpu_sharing import Mig as Mig
-    from llminfra.spec.gpu_sharing import TimeSlicing as TimeSlicing
-    from llminfra.spec.image_snapshot import ImageSnapshot as ImageSnapshot
-    from llminfra.spec.images import ImageMirror as ImageMirror
-    from llminfra.spec.lora import LoraAdapter as LoraAdapter
-    from llminfra.spec.model import Model as Model
-    from llminfra.spec.network import ExistingNetwork as ExistingNetwork
-    from llminfra.spec.network import Network as Network
-    from llminfra.spec.observability import Observability as Observability
+    from llminfra.spec.foundation.alert_receiver import PagerDutyAlerts as PagerDutyAlerts
+    from llminfra.spec.foundation.alert_receiver import SlackAlerts as SlackAlerts
+    from llminfra.spec.foundation.alert_receiver import SnsAlerts as SnsAlerts
+    from llminfra.spec.foundation.images import ImageMirror as ImageMirror
+    from llminfra.spec.foundation.network import ExistingNetwork as ExistingNetwork
+    from llminfra.spec.foundation.network import Network as Network
+    from llminfra.spec.foundation.observability import Observability as Observability
+    from llminfra.spec.foundation.state import LocalState as LocalState
+    from llminfra.spec.foundation.state import S3State as S3State
+    from llminfra.spec.foundation.waiver import Waiver as Waiver
+    from llminfra.spec.models.lora import LoraAdapter as LoraAdapter
+    from llminfra.spec.models.model import Model as Model
+    from llminfra.spec.models.storage import LocalNvme as LocalNvme
+    from llminfra.spec.models.storage import Lustre as Lustre
+    from llminfra.spec.models.storage import ModelBucket as ModelBucket
     from llminfra.spec.platform import Platform as Platform
-    from llminfra.spec.sagemaker import SageMaker as SageMaker
-    from llminfra.spec.sagemaker import SageMakerAsync as SageMakerAsync
-    from llminfra.spec.secret import Secret as Secret
-    from llminfra.spec.state import LocalState as LocalState
-    from llminfra.spec.state import S3State as S3State
-    from llminfra.spec.storage import LocalNvme as LocalNvme
-    from llminfra.spec.storage import Lustre as Lustre
-    from llminfra.spec.storage import ModelBucket as ModelBucket
-    from llminfra.spec.waiver import Waiver as Waiver
+    from llminfra.spec.services.async_endpoint import AsyncEndpoint as AsyncEndpoint
+    from llminfra.spec.services.batch import BatchInference as BatchInference
+    from llminfra.spec.services.batch import BatchQueue as BatchQueue
+    from llminfra.spec.services.bedrock import Bedrock as Bedrock
+    from llminfra.spec.services.bedrock import BedrockModel as BedrockModel
+    from llminfra.spec.services.bedrock import Guardrail as Guardrail
+    from llminfra.spec.services.bedrock import InvocationLogging as InvocationLogging
+    from llminfra.spec.services.bedrock import PodAccess as PodAccess
+    from llminfra.spec.services.bedrock import ProvisionedThroughput as ProvisionedThroughput
+    from llminfra.spec.services.bedrock import RoleAccess as RoleAccess
+    from llminfra.spec.services.bedrock import Topic as Topic
+    from llminfra.spec.services.gateway import Gateway as Gateway
+    from llminfra.spec.services.gateway import Oidc as Oidc
+    from llminfra.spec.services.gateway import Tenant as Tenant
 
 __version__ = "0.1.0"
 
@@ -86,10 +86,35 @@ _HOMES = {
     "llminfra.planning.cost.hourly": ("total_cost",),
     "llminfra.planning.plan": ("Plan",),
     "llminfra.planning.specs": ("plan_specs",),
-    "llminfra.spec.alert_receiver": ("PagerDutyAlerts", "SlackAlerts", "SnsAlerts"),
-    "llminfra.spec.async_endpoint": ("AsyncEndpoint",),
-    "llminfra.spec.batch": ("BatchInference", "BatchQueue"),
-    "llminfra.spec.bedrock": (
+    "llminfra.spec.base.secret": ("Secret",),
+    "llminfra.spec.compute.capacity": ("CapacityBlock", "OnDemand", "Reservation", "Spot"),
+    "llminfra.spec.compute.cluster": ("Cluster", "SystemNodes"),
+    "llminfra.spec.compute.ec2": ("Ec2",),
+    "llminfra.spec.compute.gpu_pool": ("GpuPool",),
+    "llminfra.spec.compute.gpu_sharing": ("Mig", "TimeSlicing"),
+    "llminfra.spec.compute.image_snapshot": ("ImageSnapshot",),
+    "llminfra.spec.compute.sagemaker": ("SageMaker", "SageMakerAsync"),
+    "llminfra.spec.endpoint": ("Autoscaling", "Disaggregation", "Endpoint", "Parallelism", "Role", "Slo"),
+    "llminfra.spec.engines.base": ("Image",),
+    "llminfra.spec.engines.custom": ("CustomMetrics", "CustomServer", "HttpProbe"),
+    "llminfra.spec.engines.deepspeed": ("DJLServing", "DeepSpeedMII"),
+    "llminfra.spec.engines.sglang": ("SGLang",),
+    "llminfra.spec.engines.tensorrt_llm": ("TensorRTLLM",),
+    "llminfra.spec.engines.tgi": ("TGI",),
+    "llminfra.spec.engines.vllm": ("VLLM",),
+    "llminfra.spec.foundation.alert_receiver": ("PagerDutyAlerts", "SlackAlerts", "SnsAlerts"),
+    "llminfra.spec.foundation.images": ("ImageMirror",),
+    "llminfra.spec.foundation.network": ("ExistingNetwork", "Network"),
+    "llminfra.spec.foundation.observability": ("Observability",),
+    "llminfra.spec.foundation.state": ("LocalState", "S3State"),
+    "llminfra.spec.foundation.waiver": ("Waiver",),
+    "llminfra.spec.models.lora": ("LoraAdapter",),
+    "llminfra.spec.models.model": ("Model",),
+    "llminfra.spec.models.storage": ("LocalNvme", "Lustre", "ModelBucket"),
+    "llminfra.spec.platform": ("Platform",),
+    "llminfra.spec.services.async_endpoint": ("AsyncEndpoint",),
+    "llminfra.spec.services.batch": ("BatchInference", "BatchQueue"),
+    "llminfra.spec.services.bedrock": (
         "Bedrock",
         "BedrockModel",
         "Guardrail",
@@ -99,32 +124,7 @@ _HOMES = {
         "RoleAccess",
         "Topic",
     ),
-    "llminfra.spec.capacity": ("CapacityBlock", "OnDemand", "Reservation", "Spot"),
-    "llminfra.spec.cluster": ("Cluster", "SystemNodes"),
-    "llminfra.spec.ec2": ("Ec2",),
-    "llminfra.spec.endpoint": ("Autoscaling", "Disaggregation", "Endpoint", "Parallelism", "Role", "Slo"),
-    "llminfra.spec.engines.base": ("Image",),
-    "llminfra.spec.engines.custom": ("CustomMetrics", "CustomServer", "HttpProbe"),
-    "llminfra.spec.engines.deepspeed": ("DJLServing", "DeepSpeedMII"),
-    "llminfra.spec.engines.sglang": ("SGLang",),
-    "llminfra.spec.engines.tensorrt_llm": ("TensorRTLLM",),
-    "llminfra.spec.engines.tgi": ("TGI",),
-    "llminfra.spec.engines.vllm": ("VLLM",),
-    "llminfra.spec.gateway": ("Gateway", "Oidc", "Tenant"),
-    "llminfra.spec.gpu_pool": ("GpuPool",),
-    "llminfra.spec.gpu_sharing": ("Mig", "TimeSlicing"),
-    "llminfra.spec.image_snapshot": ("ImageSnapshot",),
-    "llminfra.spec.images": ("ImageMirror",),
-    "llminfra.spec.lora": ("LoraAdapter",),
-    "llminfra.spec.model": ("Model",),
-    "llminfra.spec.network": ("ExistingNetwork", "Network"),
-    "llminfra.spec.observability": ("Observability",),
-    "llminfra.spec.platform": ("Platform",),
-    "llminfra.spec.sagemaker": ("SageMaker", "SageMakerAsync"),
-    "llminfra.spec.secret": ("Secret",),
-    "llminfra.spec.state": ("LocalState", "S3State"),
-    "llminfra.spec.storage": ("LocalNvme", "Lustre", "ModelBucket"),
-    "llminfra.spec.waiver": ("Waiver",),
+    "llminfra.spec.services.gateway": ("Gateway", "Oidc", "Tenant"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

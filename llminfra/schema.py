@@ -1,7 +1,7 @@
 """The JSON schema of YAML specs: pydantic's schema of the declared types, turned into the form that YAML has.
 
 In YAML, named objects stand in sections and are referred to by name, may extend one another, and a choice between
-types is made by ``kind``; see ``llminfra.loading.yaml_platform``.
+types is made by ``kind``; see ``llminfra.loading.yaml.platform``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from llminfra.loading.yaml_types import (
+from llminfra.loading.yaml.types import (
     allows_none,
     item_type,
     kind_of,
@@ -19,8 +19,8 @@ from llminfra.loading.yaml_types import (
     spec_options,
     value_type,
 )
-from llminfra.spec._base import Spec
-from llminfra.spec._field_docs import field_docs
+from llminfra.spec.base.spec import Spec
+from llminfra.spec.errors.field_docs import field_docs
 from llminfra.spec.platform import Platform
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

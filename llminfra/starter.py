@@ -9,7 +9,7 @@ from pathlib import Path
 from llminfra import __version__
 from llminfra.assets import files_of, modules_dir
 from llminfra.diagnostics import UsageError
-from llminfra.spec._base import NAME_PATTERN
+from llminfra.spec.base.spec import NAME_PATTERN
 
 # Names that a wheel cannot carry under a leading dot without surprises.
 _DOTTED = {"gitignore": ".gitignore", "github": ".github"}

@@ -15,7 +15,7 @@ from llminfra.planning import plan_platform
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.serving import ServingPlan
-    from llminfra.spec.target import Target
+    from llminfra.spec.compute.target import Target
 
 PAGE = Path(__file__).parents[1] / "docs" / "targets.md"
 START, END = "<!-- figures: scripts/targets_page.py -->", "<!-- end of figures -->"

@@ -22,6 +22,7 @@ MORE_ROWS = HERE / "data" / "more_startups.jsonl"
 LATEST_ROWS = HERE / "data" / "latest_startups.jsonl"
 NEWEST_ROWS = HERE / "data" / "newest_startups.jsonl"
 FURTHER_ROWS = HERE / "data" / "further_startups.jsonl"
+RECENT_ROWS = HERE / "data" / "recent_startups.jsonl"
 STATED = "fully stated"
 DATASETS = {
     "first": ROWS,
@@ -29,6 +30,7 @@ DATASETS = {
     "latest": LATEST_ROWS,
     "newest": NEWEST_ROWS,
     "further": FURTHER_ROWS,
+    "recent": RECENT_ROWS,
 }
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
@@ -156,7 +158,8 @@ TITLES = {
     "later": "Rows that were collected later",
     "latest": "Rows that were collected after those",
     "newest": "Rows that were collected next",
-    "further": "Further rows, collected last",
+    "further": "Further rows, collected after those",
+    "recent": "Recent rows, collected last",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llminfra.constructs.machines.user_data import boot_script, encoded, mime_user_data, node_config
 from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.planning.storage.node_cache import NODE_CACHE_DIR, NODE_CACHE_USER
-from llminfra.spec.gpu_sharing import Mig
+from llminfra.spec.compute.gpu_sharing import Mig
 
 IMAGE_DEVICE = "/dev/xvdb"
 IMAGE_VOLUME_MIB_PER_S = 600

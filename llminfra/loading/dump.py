@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from llminfra.loading.yaml_types import section_names, section_of
-from llminfra.spec._base import Spec
+from llminfra.loading.yaml.types import section_names, section_of
+from llminfra.spec.base.spec import Spec
 from llminfra.spec.platform import Platform
 
 

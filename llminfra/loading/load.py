@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from llminfra.diagnostics import Diagnostic, Severity, UsageError
 from llminfra.loading.loaded import Loaded
 from llminfra.loading.sound import sound_parts
-from llminfra.loading.told import YAML, as_declared
-from llminfra.loading.whereabouts import absolute_paths
+from llminfra.loading.wording.told import YAML, as_declared
+from llminfra.loading.wording.whereabouts import absolute_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError
-from llminfra.spec._base import collecting, watching
+from llminfra.spec.base.spec import collecting, watching
 from llminfra.spec.platform import Platform
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from llminfra.spec.models.storage import Storage
     from llminfra.spec.platform import Platform
-    from llminfra.spec.storage import Storage
 
 
 def sound_parts(platforms: Iterable[Platform]) -> tuple[Platform, ...]:

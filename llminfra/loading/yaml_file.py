@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Diagnostic, Severity
-from llminfra.loading.yaml_inheritance import inherit
-from llminfra.loading.yaml_platform import NOTES, build_platform
-from llminfra.loading.yaml_report import Report
-from llminfra.loading.yaml_tree import Map, Seq, Tree, TreeError, parse
-from llminfra.loading.yaml_wording import finding_in_yaml
+from llminfra.loading.wording.in_yaml import finding_in_yaml
+from llminfra.loading.yaml.inheritance import inherit
+from llminfra.loading.yaml.platform import NOTES, build_platform
+from llminfra.loading.yaml.report import Report
+from llminfra.loading.yaml.tree import Map, Seq, Tree, TreeError, parse
 
 if TYPE_CHECKING:
     from llminfra.spec.platform import Platform

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from llminfra.diagnostics import Diagnostic, Severity, errors
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 
 
 class Findings(Struct):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import regions
 from llminfra.diagnostics import Diagnostic, SpecError
-from llminfra.loading.told import as_declared
+from llminfra.loading.wording.told import as_declared
 from llminfra.planning.cluster.eks import plan_cluster
 from llminfra.planning.cluster.pools import plan_pools, settle
 from llminfra.planning.cost.hourly import check_budget, plan_costs

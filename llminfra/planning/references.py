@@ -6,15 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, get_args
 
 from llminfra.engines.job import Role
-from llminfra.spec.ec2 import Ec2
-from llminfra.spec.gpu_pool import GpuPool
-from llminfra.spec.storage import LocalNvme
+from llminfra.spec.compute.ec2 import Ec2
+from llminfra.spec.compute.gpu_pool import GpuPool
+from llminfra.spec.models.storage import LocalNvme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llminfra.planning.findings import Findings
-    from llminfra.spec._base import Spec
+    from llminfra.spec.base.spec import Spec
     from llminfra.spec.platform import Platform
 
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.diagnostics import SpecError, errors
 from llminfra.loading.sound import SECTIONS, is_sound, sound_storage, without_added
-from llminfra.loading.told import as_declared
+from llminfra.loading.wording.told import as_declared
 from llminfra.planning.cluster.type_names import check_type_names
 from llminfra.planning.endpoints.on_pools import check_without_pool
 from llminfra.planning.findings import Findings
 from llminfra.planning.platform import plan_platform
 from llminfra.planning.served.endpoint_model import model_facts
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
+from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.engines.base import LlmEngine
 from llminfra.spec.engines.vllm import VLLM
-from llminfra.spec.gpu_pool import GpuPool
-from llminfra.spec.model import Model
+from llminfra.spec.models.model import Model
 
 if TYPE_CHECKING:
     from llminfra.diagnostics import Diagnostic

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from llminfra import __version__
 from llminfra.diagnostics import Diagnostic, ToolError
-from llminfra.loading.origins import origin_of
-from llminfra.loading.told import text_as_declared
+from llminfra.loading.wording.origins import origin_of
+from llminfra.loading.wording.told import text_as_declared
 from llminfra.policy.baseline import apply_baseline, read_baseline
 from llminfra.policy.checkov_facts import is_checkov_code
 from llminfra.policy.checkov_findings import checkov_findings

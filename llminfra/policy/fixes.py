@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llminfra.loading.origins import object_at
+from llminfra.loading.wording.origins import object_at
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.policy.formats.paths import shown
 from llminfra.policy.report import PolicyFinding

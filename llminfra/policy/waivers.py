@@ -11,8 +11,8 @@ from llminfra.policy.report import Acceptance, PolicyFinding, Status
 from llminfra.rules import by_code
 
 if TYPE_CHECKING:
+    from llminfra.spec.foundation.waiver import Waiver
     from llminfra.spec.platform import Platform
-    from llminfra.spec.waiver import Waiver
 
 _LONGEST = dt.timedelta(days=366)
 

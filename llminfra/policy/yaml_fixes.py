@@ -6,7 +6,7 @@ import ast
 import json
 from collections.abc import Sequence
 
-from llminfra.loading.yaml_tree import Map, Scalar, Seq, Tree, TreeError, parse
+from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree, TreeError, parse
 from llminfra.policy.yaml_text import Place, read_places
 
 _SECTIONS = ("models", "pools", "storage", "endpoints", "async_endpoints", "batches")

@@ -1,6 +1,6 @@
 """YAML as text with places: where each key and value of a file stands, so that one can be changed and nothing else.
 
-The loader's tree (``llminfra.loading.yaml_tree``) has values with aliases and merges worked out; here an alias stays an
+The loader's tree (``llminfra.loading.yaml.tree``) has values with aliases and merges worked out; here an alias stays an
 alias, because what is written elsewhere is not edited here.
 """
 

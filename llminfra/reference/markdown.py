@@ -38,7 +38,9 @@ def types_of(name: str) -> tuple[TypePage, ...]:
 
 
 def _subject(page: TypePage) -> str:
-    return page.module.split(".")[2]
+    """The module that declares a type; all engines are one subject."""
+    room, _, module = page.module.removeprefix("llminfra.spec.").rpartition(".")
+    return room if room == "engines" else module
 
 
 def _depth(page: TypePage, among: list[TypePage]) -> int:

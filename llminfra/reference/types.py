@@ -10,10 +10,10 @@ from msgspec import Struct
 from pydantic_core import PydanticUndefined
 
 import llminfra
-from llminfra.loading.yaml_types import kind_of, section_of
-from llminfra.spec._base import Spec
-from llminfra.spec._expectations import annotation_at, literal, noun, options, without_bounds, written_as_yaml
-from llminfra.spec._field_docs import field_docs
+from llminfra.loading.yaml.types import kind_of, section_of
+from llminfra.spec.base.spec import Spec
+from llminfra.spec.errors.expectations import annotation_at, literal, noun, options, without_bounds, written_as_yaml
+from llminfra.spec.errors.field_docs import field_docs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

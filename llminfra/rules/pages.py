@@ -49,7 +49,7 @@ def area(rule: Rule) -> str:
 
 def fix_in_yaml(rule: Rule) -> str:
     """What to change as the author of a YAML spec writes it; empty where that is the same."""
-    from llminfra.loading.yaml_wording import in_yaml  # noqa: PLC0415  # lists of rules need none of it
+    from llminfra.loading.wording.in_yaml import in_yaml  # noqa: PLC0415  # lists of rules need none of it
 
     told = in_yaml(rule.fix)
     return "" if told == rule.fix else told

@@ -9,8 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity
-from llminfra.loading.origins import origin_of
-from llminfra.loading.told import as_declared
+from llminfra.loading.wording.origins import origin_of
+from llminfra.loading.wording.told import as_declared
 from llminfra.rules.rule import Hit, LooksAt, Rule
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from llminfra.spec._base import Many, Name, Spec
-from llminfra.spec._expectations import refused
-from llminfra.spec.engine import Engine
-from llminfra.spec.lora import LoraAdapter
-from llminfra.spec.model import Model
-from llminfra.spec.secret import Secret
-from llminfra.spec.storage import LocalNvme, Lustre, ModelBucket
-from llminfra.spec.target import Target
+from llminfra.spec.base.secret import Secret
+from llminfra.spec.base.spec import Many, Name, Spec
+from llminfra.spec.compute.target import Target
+from llminfra.spec.engines.engine import Engine
+from llminfra.spec.errors.expectations import refused
+from llminfra.spec.models.lora import LoraAdapter
+from llminfra.spec.models.model import Model
+from llminfra.spec.models.storage import LocalNvme, Lustre, ModelBucket
 
 
 class Parallelism(Spec):

@@ -5,22 +5,22 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import Field, PrivateAttr
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError
-from llminfra.spec._base import Many, Name, Spec, declared_at
-from llminfra.spec._names import TagKey, TagValue
-from llminfra.spec._shape_errors import show
-from llminfra.spec.async_endpoint import AsyncEndpoint
-from llminfra.spec.batch import BatchInference
-from llminfra.spec.bedrock import Bedrock
-from llminfra.spec.cluster import Cluster
+from llminfra.spec.base.names import TagKey, TagValue
+from llminfra.spec.base.spec import Many, Name, Spec, declared_at
+from llminfra.spec.compute.cluster import Cluster
+from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
-from llminfra.spec.gateway import Gateway
-from llminfra.spec.gpu_pool import GpuPool
-from llminfra.spec.images import ImageMirror
-from llminfra.spec.network import ExistingNetwork, Network
-from llminfra.spec.observability import Observability
-from llminfra.spec.state import LocalState, State
-from llminfra.spec.storage import Storage
-from llminfra.spec.waiver import Waiver
+from llminfra.spec.errors.shape_errors import show
+from llminfra.spec.foundation.images import ImageMirror
+from llminfra.spec.foundation.network import ExistingNetwork, Network
+from llminfra.spec.foundation.observability import Observability
+from llminfra.spec.foundation.state import LocalState, State
+from llminfra.spec.foundation.waiver import Waiver
+from llminfra.spec.models.storage import Storage
+from llminfra.spec.services.async_endpoint import AsyncEndpoint
+from llminfra.spec.services.batch import BatchInference
+from llminfra.spec.services.bedrock import Bedrock
+from llminfra.spec.services.gateway import Gateway
 
 Workload = TypeVar("Workload", bound=Endpoint | Gateway | AsyncEndpoint | BatchInference)
 

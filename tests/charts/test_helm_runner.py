@@ -14,7 +14,7 @@ from llminfra.assets import chart_dir
 from llminfra.diagnostics import ToolError
 from llminfra.helm import binary
 from llminfra.helm.render import lint, parse_manifests, render
-from tests.charts.samples import single_node
+from tests.charts.server_samples import single_node
 from tests.helpers.tools import require_helm
 
 

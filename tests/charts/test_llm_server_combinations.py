@@ -22,7 +22,7 @@ from llminfra.charts.llm_server import (
 from llminfra.helm.render import render
 from llminfra.helm.validate import validate_objects
 from tests.charts.objects import engine, env_of, pod_specs
-from tests.charts.samples import autoscaled, multi_node, single_node
+from tests.charts.server_samples import autoscaled, multi_node, single_node
 from tests.helpers.tools import require_helm
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn")), max_size=20)

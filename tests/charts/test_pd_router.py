@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from tests.charts.conftest import Render
 from tests.charts.objects import one
-from tests.charts.samples import decode_role, multi_node, pd_router
+from tests.charts.samples import pd_router
+from tests.charts.server_samples import decode_role, multi_node
 
 pytestmark = pytest.mark.helm
 

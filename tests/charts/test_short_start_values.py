@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from llminfra.assets import chart_dir
 from tests.charts.conftest import Objects, Render
 from tests.charts.objects import one
-from tests.charts.samples import multi_node, short_start, single_node
+from tests.charts.server_samples import multi_node, short_start, single_node
 
 
 @pytest.fixture

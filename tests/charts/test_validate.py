@@ -16,7 +16,7 @@ from llminfra.diagnostics import ToolError
 from llminfra.helm.render import render
 from llminfra.helm.validate import Problem, known_custom_kinds, validate_objects
 from tests.charts.objects import one
-from tests.charts.samples import autoscaled, multi_node
+from tests.charts.server_samples import autoscaled, multi_node
 from tests.helpers.tools import require_helm
 
 Obj = dict[str, Any]

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from llminfra.cli.plan_page.view import plan_view
-from llminfra.loading.yaml_wording import in_yaml
+from llminfra.loading.wording.in_yaml import in_yaml
 from llminfra.planning.specs import plan_specs
 from llminfra.rules import LooksAt, rules
 from llminfra.rules.plan_rules import plan_rules

@@ -4,7 +4,7 @@ import pytest
 
 from llminfra import S3State
 from llminfra.constructs.basis.state import Outputs, StateLocation
-from llminfra.spec.state import LocalState
+from llminfra.spec.foundation.state import LocalState
 from tests.compiler import plans
 
 

@@ -97,6 +97,23 @@ def test_hybrid_models_hold_two_states_where_prefixes_are_cached():
     assert asked.kv_needed_gib == result.kv_needed_gib
 
 
+def test_releases_0_26_and_0_27_cache_prefixes_of_hybrid_models_only_when_asked():
+    """Measured on four A100 of 40 GB with 0.27.0: 1,461,760 tokens from 14.38 GiB, 128 pages for 65,536 tokens."""
+    case = {"tensor_parallel": 4, "max_model_len": 65536, "gpu": "A100-40GB", "kv_cache_dtype": "bfloat16"}
+    page_gib = 10 * 528 * 1024 / 2**30
+    for version, states in (
+        ("0.25.1", 1),
+        ("0.26.0", 1),
+        ("0.27.0", 1),
+        ("0.27.2rc1.dev77+gac7509e2b", 2),
+        ("0.28.0", 2),
+    ):
+        found = fit("Qwen/Qwen3.6-35B-A3B", engine_version=version, **case)
+        assert found.kv_needed_gib == pytest.approx((125 + 3 * states) * page_gib, abs=1e-3), version
+    asked = fit("Qwen/Qwen3.6-35B-A3B", engine_version="0.27.0", enable_prefix_caching=True, **case)
+    assert asked.kv_needed_gib == pytest.approx((125 + 3 * 2) * page_gib, abs=1e-3)
+
+
 def test_every_drafted_token_holds_a_state():
     plain = fit("Qwen/Qwen3-Next-80B-A3B-Instruct", tensor_parallel=4, max_model_len=4096, engine_version="0.21.0")
     drafted = fit("Qwen/Qwen3-Next-80B-A3B-Instruct", tensor_parallel=4, max_model_len=4096, engine_version="0.21.0",

@@ -239,7 +239,7 @@ def test_an_architecture_that_vllm_does_not_list_is_a_finding() -> None:
 
 
 def test_every_type_of_the_catalog_is_one_whose_code_was_read() -> None:
-    """A type that is new in the catalog goes into ``_READ_TYPES`` of hf_gaps.py, or gets a builder."""
+    """A type that is new in the catalog goes into ``_READ_TYPES`` of hf/gaps.py, or gets a builder."""
     by_type = {str(config.get("model_type")): config for name in known_models() if (config := catalog_config(name))}
     unread = {
         kind: note

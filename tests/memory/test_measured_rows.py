@@ -9,6 +9,7 @@ from benchmarks.memory.run import (
     LATEST_ROWS,
     MORE_ROWS,
     NEWEST_ROWS,
+    RECENT_ROWS,
     ROWS,
     ROWS_DOCS,
     figures_table,
@@ -22,6 +23,7 @@ MORE = {item["id"]: score(item) for item in read_rows(MORE_ROWS)}
 LATEST = {item["id"]: score(item) for item in read_rows(LATEST_ROWS)}
 NEWEST = {item["id"]: score(item) for item in read_rows(NEWEST_ROWS)}
 FURTHER = {item["id"]: score(item) for item in read_rows(FURTHER_ROWS)}
+RECENT = {item["id"]: score(item) for item in read_rows(RECENT_ROWS)}
 
 
 def of(name: str) -> Score:
@@ -122,6 +124,7 @@ def test_docs_are_current():
         "latest": list(LATEST.values()),
         "newest": list(NEWEST.values()),
         "further": list(FURTHER.values()),
+        "recent": list(RECENT.values()),
     }
     text = Path("docs/memory.md").read_text(encoding="utf-8")
     assert figures_table(scores) in text, "run: python -m benchmarks.memory.run --write-docs"
@@ -198,6 +201,18 @@ def test_further_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.83
     assert reached["verdict right"] >= 0.75
     assert reached["failed start never called fitting"] >= 0.61
+
+
+def test_recent_rows_are_others_and_keep_what_was_reached() -> None:
+    assert len(RECENT) == 124
+    assert not set(RECENT) & (set(FURTHER) | set(NEWEST) | set(LATEST) | set(MORE) | set(SCORES))
+    reached = {item.name: item.reached for item in figures(list(RECENT.values()))}
+    assert reached["cache bytes per token within 1 %"] >= 0.98
+    assert reached["weights within 2 %"] >= 0.97
+    assert reached["cache tokens within 10 %"] >= 0.88
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.89
+    assert reached["verdict right"] >= 0.98
+    assert reached["failed start never called fitting"] >= 0.80
 
 
 @pytest.mark.parametrize(

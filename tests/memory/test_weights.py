@@ -281,3 +281,13 @@ def test_attention_of_a_tower_is_not_cut_where_its_heads_do_not_divide(ranks: in
     cut = rank_weights(replace(facts, encoders=(replace(tower, heads=0),)), None, Shards(tp=ranks), dtype="bfloat16")
     more = held - cut[0].by_kind[Kind.OTHER]
     assert more == pytest.approx(tower.attention_params * 2 * (1 - 1 / ranks) if whole else 0)
+
+
+@pytest.mark.parametrize(("version", "width"), [("0.11.2", 928), ("0.13.0", 1024), ("0.16.0", 1024), ("0.20.0", 1024)])
+def test_nvfp4_experts_without_a_gate_are_padded_since_0_13(version: str, width: int) -> None:
+    """Measured: 9.83 GiB on one of two ranks of Nemotron 3 Nano, whose experts are 928 wide there (0.13, Blackwell)."""
+    model = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4"
+    case = FitCase(model=model, engine_version=version, gpu="RTX-5070Ti-16GB", tensor_parallel=2)
+    experts = 23 * 128 * 2 * 2688 * width * (4 + 8 / 16) / 8 / GIB
+    plain = 23 * 128 * 2 * 2688 * 928 * (4 + 8 / 16) / 8 / GIB
+    assert fit_case(case).weights_gib_per_gpu == pytest.approx(9.07 + experts - plain, abs=0.08)

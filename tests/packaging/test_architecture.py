@@ -1,4 +1,4 @@
-"""What ARCHITECTURE.md names is there, and every room of the planner is in it."""
+"""What ARCHITECTURE.md names is there, and every room is in it."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,8 @@ def test_files_and_folders_that_are_named_exist() -> None:
             (ROOT / base / name).exists()
             for base in (
                 "",
-                *("llminfra", "llminfra/planning", "llminfra/planning/memory"),
+                *("llminfra", "llminfra/spec", "llminfra/loading", "llminfra/catalog/models"),
+                *("llminfra/planning", "llminfra/planning/memory"),
                 *("llminfra/rules", "llminfra/cli", "llminfra/constructs"),
             )
         )
@@ -44,6 +45,18 @@ def listed_under(heading: str) -> set[str]:
         if line.startswith("| `")
         for name in re.findall(r"`(\w+)/`", line.split("|")[1])
     }
+
+
+def test_the_rooms_of_the_spec_are_all_listed() -> None:
+    assert listed_under("Rooms of the spec") == rooms_of("spec")
+
+
+def test_the_rooms_of_loading_are_all_listed() -> None:
+    assert listed_under("Rooms of loading") == rooms_of("loading")
+
+
+def test_the_rooms_of_the_models_are_all_listed() -> None:
+    assert listed_under("Rooms of the models' catalog") == rooms_of("catalog/models")
 
 
 def test_the_rooms_of_the_planner_are_all_listed() -> None:

@@ -22,7 +22,7 @@ from llminfra import (
 from llminfra.charts.secrets_guard import literal_secrets
 from llminfra.engines.decided import field_of_flag, flag_name
 from llminfra.planning import plan_platform
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 
 L4 = GpuPool(name="l4", instance_types=["g6.12xlarge"], nodes=(1, 4))
 OWN = Image(repository="acme/server", tag="v1")

@@ -23,7 +23,7 @@ from llminfra.catalog.models import load_model
 from llminfra.planning import plan_platform
 from llminfra.planning.memory import divisibility_findings
 from llminfra.planning.plan import Plan
-from llminfra.spec.engine import Engine
+from llminfra.spec.engines.engine import Engine
 
 POOL = GpuPool(name="pool", instance_types=["p5.48xlarge"], nodes=(0, 2))
 OWN = CustomServer(image=Image(repository="acme/server", tag="1.0"), command=["serve"])

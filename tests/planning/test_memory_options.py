@@ -21,7 +21,7 @@ from llminfra import (
 from llminfra.engines.given import given_options, json_value, last, switched_on
 from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 
 L4 = GpuPool(name="gpu", instance_types=["g6.12xlarge"], nodes=(1, 4))
 L40S = GpuPool(name="gpu", instance_types=["g6e.2xlarge"], nodes=(1, 4))

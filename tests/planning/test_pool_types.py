@@ -6,7 +6,7 @@ from llminfra import GpuPool, OnDemand, Spot
 from llminfra.catalog import instances
 from llminfra.catalog.instances import InstanceType
 from llminfra.planning.cluster.pool_types import TypeChoice, choose_type
-from llminfra.spec.capacity import Capacity
+from llminfra.spec.compute.capacity import Capacity
 
 NAMES = ["g6e.24xlarge", "g6e.12xlarge"]
 

@@ -28,9 +28,9 @@ from llminfra.planning.memory import FitCase, estimate, fit_line
 from llminfra.planning.plan import Plan
 from llminfra.rules import by_code, run_kubernetes, run_plan, run_terraform
 from llminfra.rules.views.kubernetes_view import KubernetesObjects
+from tests.rules import terraform_mutants as terraform
 from tests.rules import test_kubernetes_mutants as kubernetes
 from tests.rules import test_plan_mutants as plans
-from tests.rules import test_terraform_mutants as terraform
 from tests.rules.platforms import ROOT, Documents, deep_copy, prod_plan
 
 DAY = dt.date(2026, 11, 23)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llminfra.diagnostics import Severity, UsageError
-from llminfra.loading.origins import object_at, origin_of
+from llminfra.loading.wording.origins import object_at, origin_of
 from llminfra.rules import Hit, run_kubernetes, run_plan, run_terraform
 from llminfra.rules.rule import rule
 from llminfra.rules.views.helm_values import release_values

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llminfra.loading.yaml_types import item_type, spec_options, value_type
-from llminfra.spec._base import Spec
+from llminfra.loading.yaml.types import item_type, spec_options, value_type
+from llminfra.spec.base.spec import Spec
 from llminfra.spec.platform import Platform
 
 

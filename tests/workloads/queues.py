@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from async_consumer.clients import App
 from async_consumer.handler import consume
 from async_consumer.settings import read_settings
@@ -116,3 +117,8 @@ class Desk:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         reply = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)
         return sum(int(value) for value in reply["Attributes"].values())
+
+
+def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """What the consumer logged."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -197,7 +197,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             ModelConfigError: The config lacks a shape without which nothing can be computed.
         """
-        from llminfra.catalog.models.hf_config import facts_from_hf_config  # noqa: PLC0415  the parser needs this class
+        from llminfra.catalog.models.hf.config import facts_from_hf_config  # noqa: PLC0415  the parser needs this class
 
         return facts_from_hf_config(config, model_id=model_id)
 

@@ -151,7 +151,7 @@ def _quantizations(case: FitCase) -> tuple[str, ...]:
     from typing import get_args
 
     from llminfra.planning.memory.doubts import release_of
-    from llminfra.spec.model import Quantization
+    from llminfra.spec.models.model import Quantization
 
     release = release_of(case)
     return tuple(sorted({"none", *get_args(Quantization), *(release.quantizations() if release else ())}))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llminfra.cli.page.served import Served
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.infrastructure import PoolPlan
-    from llminfra.spec.bedrock import PodAccess, RoleAccess
+    from llminfra.spec.services.bedrock import PodAccess, RoleAccess
 
 BoxKind = Literal["caller", "queue", "gateway", "model", "storage", "service", "outside"]
 FrameKind = Literal["region", "network", "cluster", "pool", "machines", "managed"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
-    from llminfra.spec.gateway import Tenant
+    from llminfra.spec.services.gateway import Tenant
 
 _EXPOSURE = {
     "cluster": "for pods of the cluster",

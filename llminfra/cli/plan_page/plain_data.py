@@ -12,7 +12,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from llminfra.loading.dump import plain_platform, plain_spec
-from llminfra.spec._base import Spec
+from llminfra.spec.base.spec import Spec
 from llminfra.spec.platform import Platform
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.terminal.words import count, span
-from llminfra.loading.told import text_as_declared
+from llminfra.loading.wording.told import text_as_declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

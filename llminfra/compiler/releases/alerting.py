@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem
 from llminfra.compiler.releases.names import SECRET_STORE
-from llminfra.spec.alert_receiver import PagerDutyAlerts, SlackAlerts, SnsAlerts
+from llminfra.spec.foundation.alert_receiver import PagerDutyAlerts, SlackAlerts, SnsAlerts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pydantic import JsonValue
 
-    from llminfra.spec.alert_receiver import AlertReceiver, AlertSeverity
-    from llminfra.spec.secret import Secret
+    from llminfra.spec.base.secret import Secret
+    from llminfra.spec.foundation.alert_receiver import AlertReceiver, AlertSeverity
 
 ALERTMANAGER_ACCOUNT = "alertmanager"
 # Where the Prometheus operator mounts ``alertmanagerSpec.secrets``.

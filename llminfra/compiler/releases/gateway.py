@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from llminfra.compiler.releases.needs import Needs
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.endpoint import EndpointPlan
-    from llminfra.spec.gateway import Tenant
-    from llminfra.spec.secret import Secret
+    from llminfra.spec.base.secret import Secret
+    from llminfra.spec.services.gateway import Tenant
 
 READINESS_LABEL = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
 """On a namespace: a pod behind a target group is ready once the balancer has found it healthy

@@ -20,7 +20,7 @@ from llminfra.compiler.releases.tolerations import tolerations_of
 from llminfra.observability.metric_tables import dcgm_counters
 from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
 from llminfra.planning.plan import Plan
-from llminfra.spec.gpu_sharing import Mig, TimeSlicing
+from llminfra.spec.compute.gpu_sharing import Mig, TimeSlicing
 
 _GPU_NODES = {GPU_LABEL: "true"}
 _WHOLE = "whole"

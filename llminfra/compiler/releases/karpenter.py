@@ -23,7 +23,7 @@ from llminfra.compiler.releases.needs import Needs
 from llminfra.planning.hardware.nics import Nic
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import PoolPlan
-from llminfra.spec.capacity import CapacityBlock, Reservation
+from llminfra.spec.compute.capacity import CapacityBlock, Reservation
 
 SERVICE_ACCOUNT = "karpenter"
 

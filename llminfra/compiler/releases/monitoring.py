@@ -31,7 +31,7 @@ from llminfra.observability.dashboards import FOLDER
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.spec.observability import Observability
+    from llminfra.spec.foundation.observability import Observability
 
 PROMETHEUS_ACCOUNT = "prometheus"
 _ALERTMANAGER_GIB = 10

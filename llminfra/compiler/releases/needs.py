@@ -12,8 +12,8 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.planning.targets.queues import worked_queue
-from llminfra.spec.alert_receiver import AlertReceiver
 from llminfra.spec.endpoint import Autoscaling
+from llminfra.spec.foundation.alert_receiver import AlertReceiver
 
 
 class Needs(Struct, frozen=True, kw_only=True):

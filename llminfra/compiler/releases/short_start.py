@@ -11,7 +11,7 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.serving.resources import CACHE_KEEPER
 from llminfra.planning.storage.node_cache import MODELS, NODE_CACHE_DIR, NODE_CACHE_USER
-from llminfra.spec.storage import LocalNvme
+from llminfra.spec.models.storage import LocalNvme
 
 # Init containers run before the engine and in its place, so they may take what it will. The copy itself needs little;
 # the rest is for pages on their way to disk.

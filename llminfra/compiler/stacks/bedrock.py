@@ -15,7 +15,7 @@ from llminfra.constructs.bedrock.invocation_logging import invocation_log_group_
 from llminfra.constructs.bedrock.profile import BedrockProfile, bedrock_profile, may_invoke, model_arn
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.targets import BedrockPlan
-from llminfra.spec.bedrock import PodAccess, ProvisionedThroughput, RoleAccess
+from llminfra.spec.services.bedrock import PodAccess, ProvisionedThroughput, RoleAccess
 
 _COMMITMENTS = {"1-month": "OneMonth", "6-months": "SixMonths"}
 

@@ -14,7 +14,7 @@ from llminfra.constructs.machines.launch_template import ImageVolume, NodeTempla
 from llminfra.constructs.machines.node_security import efa_security_group
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import PoolPlan
-from llminfra.spec.capacity import CapacityBlock, Spot
+from llminfra.spec.compute.capacity import CapacityBlock, Spot
 
 
 class PoolContext(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from llminfra.compiler.images import chart_uses, image_uses
 from llminfra.compiler.stacks.common import Built, open_stack
 from llminfra.constructs.storage.image_repositories import cache_rules, image_repositories
 from llminfra.planning.plan import Plan
-from llminfra.spec.images import ImageMirror
+from llminfra.spec.foundation.images import ImageMirror
 
 
 def images_stack(app: core.App, plan: Plan, mirror: ImageMirror) -> Built:

@@ -27,8 +27,8 @@ from llminfra.constructs.sagemaker.scaling import Scaling
 from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.serving import SageMakerEndpointPlan
+from llminfra.spec.compute.sagemaker import SageMakerAsync
 from llminfra.spec.endpoint import Autoscaling
-from llminfra.spec.sagemaker import SageMakerAsync
 
 
 def sagemaker_stack(app: core.App, plan: Plan) -> Built:

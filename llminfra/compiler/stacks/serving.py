@@ -24,7 +24,7 @@ from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.serving import AdapterPlan
-from llminfra.spec.capacity import CapacityBlock
+from llminfra.spec.compute.capacity import CapacityBlock
 
 # Time for a node to come and for its first image, on top of what the pod itself may take.
 _NODE_AND_IMAGE_S = 1800

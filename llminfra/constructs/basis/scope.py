@@ -14,7 +14,7 @@ from llminfra.planning.network.mirror import mirrored
 
 if TYPE_CHECKING:
     from llminfra.bindings import core
-    from llminfra.spec.images import ImageMirror
+    from llminfra.spec.foundation.images import ImageMirror
 
 P = ParamSpec("P")
 Element = TypeVar("Element")

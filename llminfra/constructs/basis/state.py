@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from llminfra.bindings import core
 from llminfra.constructs.basis.names import identifier
-from llminfra.spec.state import S3State, State
+from llminfra.spec.foundation.state import S3State, State
 
 
 class StateLocation(Struct, frozen=True, kw_only=True):

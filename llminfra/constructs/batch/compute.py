@@ -13,7 +13,7 @@ from llminfra.constructs.basis.security_group import Rule, add_rule, security_gr
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.machines.node_security import efa_security_group
 from llminfra.planning.hardware.nics import Nic
-from llminfra.spec.capacity import CapacityBlock, Reservation
+from llminfra.spec.compute.capacity import CapacityBlock, Reservation
 
 # Amazon Linux 2023 with NVIDIA drivers (AWS Batch API Reference, Ec2Configuration).
 _IMAGE_TYPE = "ECS_AL2023_NVIDIA"

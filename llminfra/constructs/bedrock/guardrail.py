@@ -8,7 +8,7 @@ from llminfra.bindings import aws, core
 from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.names import literal
 from llminfra.constructs.basis.scope import Maker
-from llminfra.spec.bedrock import Guardrail
+from llminfra.spec.services.bedrock import Guardrail
 
 
 class GuardrailOutputs(Struct, frozen=True):

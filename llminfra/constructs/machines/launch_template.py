@@ -9,7 +9,7 @@ from msgspec import Struct
 from llminfra.bindings import aws
 from llminfra.constructs.basis.scope import Maker
 from llminfra.planning.hardware.nics import Nic
-from llminfra.spec.capacity import Capacity, CapacityBlock, Reservation
+from llminfra.spec.compute.capacity import Capacity, CapacityBlock, Reservation
 
 _TAGGED_WITH_INSTANCES = ("instance", "volume", "network-interface")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import eks, instances
 from llminfra.planning.facts import numbers
 from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, SystemNodesPlan
-from llminfra.spec.cluster import Cluster
+from llminfra.spec.compute.cluster import Cluster
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings

@@ -9,15 +9,15 @@ from msgspec.structs import replace
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.mig import mig_profiles, slice_name
-from llminfra.spec.gpu_sharing import Mig, TimeSlicing
+from llminfra.spec.compute.gpu_sharing import Mig, TimeSlicing
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import GpuOnInstance, InstanceType
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.served.engine_settings import EngineSettings
+    from llminfra.spec.compute.gpu_pool import GpuPool
     from llminfra.spec.endpoint import Endpoint
-    from llminfra.spec.gpu_pool import GpuPool
 
 CONFIG_LABEL = "nvidia.com/device-plugin.config"
 """Node label by which the device plugin chooses its configuration."""

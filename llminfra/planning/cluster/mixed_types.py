@@ -14,8 +14,8 @@ from llminfra.planning.spread.parallelism import Promise, shape_of
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
+    from llminfra.spec.compute.gpu_pool import GpuPool
     from llminfra.spec.endpoint import Endpoint
-    from llminfra.spec.gpu_pool import GpuPool
     from llminfra.spec.platform import Platform
 
 

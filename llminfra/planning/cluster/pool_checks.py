@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import quotas
-from llminfra.spec.capacity import CapacityBlock, Reservation
+from llminfra.spec.compute.capacity import CapacityBlock, Reservation
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.infrastructure import ClusterPlan
-    from llminfra.spec.ec2 import Ec2
-    from llminfra.spec.gpu_pool import GpuPool
+    from llminfra.spec.compute.ec2 import Ec2
+    from llminfra.spec.compute.gpu_pool import GpuPool
 
 
 def check_provisioner(pool: GpuPool, provisioner: str, cluster: ClusterPlan, findings: Findings) -> None:

@@ -14,7 +14,7 @@ from llminfra.catalog import prices
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
-    from llminfra.spec.gpu_pool import GpuPool
+    from llminfra.spec.compute.gpu_pool import GpuPool
 
 
 # Which of two types with the same GPUs costs less is the same everywhere; this region's prices are at hand.

@@ -18,12 +18,12 @@ from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import ClusterPlan, NetworkPlan, PoolPlan, Taint
 from llminfra.planning.storage.node_cache import keeps_models
-from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
+from llminfra.spec.compute.capacity import CapacityBlock, Reservation, Spot
 
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.planning.findings import Findings
-    from llminfra.spec.gpu_pool import GpuPool
+    from llminfra.spec.compute.gpu_pool import GpuPool
     from llminfra.spec.platform import Platform
 
 GPU_TAINT = Taint(key="nvidia.com/gpu", value="true", effect="NoSchedule")

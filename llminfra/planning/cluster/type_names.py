@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from llminfra.catalog.instances import InstanceType
     from llminfra.planning.findings import Findings
-    from llminfra.spec.gpu_pool import GpuPool
+    from llminfra.spec.compute.gpu_pool import GpuPool
 
 
 def check_type_names(pool: GpuPool, where: str, findings: Findings) -> list[tuple[int, InstanceType]]:

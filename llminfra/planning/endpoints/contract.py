@@ -18,13 +18,13 @@ from llminfra.planning.endpoints.gateways import gateway_of
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 from llminfra.planning.plan.gateways import GatewayPlan
 from llminfra.planning.plan.serving import Ec2EndpointPlan
-from llminfra.spec.sagemaker import SageMakerAsync
+from llminfra.spec.compute.sagemaker import SageMakerAsync
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.serving import SageMakerEndpointPlan, ServingPlan
+    from llminfra.spec.base.secret import Secret
     from llminfra.spec.endpoint import Task
-    from llminfra.spec.secret import Secret
 
 Protocol = Literal["openai", "sagemaker", "sagemaker-async"]
 

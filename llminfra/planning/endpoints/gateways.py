@@ -9,8 +9,8 @@ from llminfra.engines.vllm_tasks import PATHS
 from llminfra.planning.endpoints.on_pools import NAMESPACE
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 from llminfra.planning.served.task import refused_at_gateway
+from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Autoscaling
-from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import NetworkPlan
     from llminfra.spec.endpoint import Endpoint
-    from llminfra.spec.gateway import Gateway, Tenant
     from llminfra.spec.platform import Platform
+    from llminfra.spec.services.gateway import Gateway, Tenant
 
 PROXY_NAMESPACE = "envoy-gateway-system"
 """Where Envoy Gateway runs Envoy (envoyproxy/gateway: deploy mode ControllerNamespace, the default)."""

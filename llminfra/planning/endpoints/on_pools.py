@@ -25,7 +25,7 @@ from llminfra.planning.serving.serving import plan_serving
 from llminfra.planning.serving.site import Site
 from llminfra.planning.start.image_snapshot import check_image_snapshots
 from llminfra.planning.storage.node_cache import check_node_caches
-from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.compute.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.engines.job import Role

@@ -21,7 +21,7 @@ from llminfra.planning.selection.changes import (
     smaller_steps,
     told,
 )
-from llminfra.spec.gpu_sharing import TimeSlicing
+from llminfra.spec.compute.gpu_sharing import TimeSlicing
 
 if TYPE_CHECKING:
     from llminfra.planning.spread.parallelism import Candidate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.planning.fit.remedies import fewer_context_ranks, longest, misfits, more_nodes, other_type, remedies
 from llminfra.planning.spread.choosing import choose
 from llminfra.planning.spread.parallelism import Candidate, as_arguments
-from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.compute.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings

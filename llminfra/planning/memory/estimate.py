@@ -174,6 +174,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         capability=gpu.capability if gpu else 0,
         triton_mxfp4=profile.triton_mxfp4,
         pads_experts=profile.pads_experts,
+        pads_fp4_experts=profile.pads_fp4_experts,
         holds_ngrams=holds_ngrams(facts, case, profile),
         flat_absmax=profile.flat_absmax and case.engine == "vllm",
         unsplit_mib=profile.unsplit_mib if case.engine == "vllm" else 0,

@@ -72,6 +72,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
         triton_mxfp4: Hopper runs those experts with Triton.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128 (`stored_bytes.aligned_expert`).
+        pads_fp4_experts: NVFP4 ones are.
         whole_segments: Weights are what the device lacks after loading, not what the allocator has given out.
         rope_bytes: Bytes of one value of a rotary table, 0 for those of the dtype.
         rope_rows: Most rows of a rotary table, 0 for all that vLLM makes.
@@ -93,6 +94,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     capability: int = 0
     triton_mxfp4: bool = True
     pads_experts: bool = False
+    pads_fp4_experts: bool = False
     whole_segments: bool = False
     rope_bytes: int = 0
     rope_rows: int = 0

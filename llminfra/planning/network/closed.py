@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import regions
 from llminfra.planning.network.mirror import in_region
 from llminfra.spec.engines.base import LlmEngine
-from llminfra.spec.network import Network
+from llminfra.spec.foundation.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.infrastructure import ClusterPlan
     from llminfra.planning.plan.serving import Ec2EndpointPlan
     from llminfra.planning.plan.targets import BatchPlan
-    from llminfra.spec._base import Spec
-    from llminfra.spec.images import ImageMirror
+    from llminfra.spec.base.spec import Spec
+    from llminfra.spec.foundation.images import ImageMirror
     from llminfra.spec.platform import Platform
 
 _CODE = "LLM_NET_28"

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llminfra.spec.images import ImageMirror
+    from llminfra.spec.foundation.images import ImageMirror
     from llminfra.spec.platform import Platform
 
 CHARTS = "charts"

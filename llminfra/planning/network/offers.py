@@ -8,7 +8,7 @@ from llminfra.catalog import regions
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.spec._base import Spec
+    from llminfra.spec.base.spec import Spec
 
 
 def check_offered(name: str, region: str, at: Spec, path: str, findings: Findings) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import regions
 from llminfra.planning.network.target_services import target_services
 from llminfra.planning.plan.infrastructure import NetworkPlan, SubnetPlan
-from llminfra.spec.network import ExistingNetwork, Network
-from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
+from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
+from llminfra.spec.foundation.network import ExistingNetwork, Network
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llminfra.catalog.models import ModelFacts
-from llminfra.catalog.models.hf_whisper import WINDOW_S
+from llminfra.catalog.models.families.whisper import WINDOW_S
 
 HEARD_PROMPT = 4
 """Tokens that tell Whisper its language and task (multilingual prompts of openai/whisper: start, language, task,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from llminfra.spec.gateway import Gateway
+    from llminfra.spec.services.gateway import Gateway
 
 
 class GatewayRoute(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from llminfra.spec.model import Model
+    from llminfra.spec.models.model import Model
 
 
 class HubCopyPlan(Struct, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.planning.hardware.nics import Nic
-    from llminfra.spec.gpu_pool import GpuPool
-    from llminfra.spec.storage import Lustre, ModelBucket
+    from llminfra.spec.compute.gpu_pool import GpuPool
+    from llminfra.spec.models.storage import Lustre, ModelBucket
 
 
 class SubnetPlan(Struct, frozen=True, kw_only=True):

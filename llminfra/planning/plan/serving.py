@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
     from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.plan.startup import StartupPlan
-    from llminfra.spec.ec2 import Ec2
+    from llminfra.spec.compute.ec2 import Ec2
+    from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
     from llminfra.spec.endpoint import Endpoint, Parallelism, Task
-    from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
 
 Place = Literal["eks", "ec2", "sagemaker"]
 """Who starts the container."""

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from llminfra.planning.hardware.nics import Nic
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.serving import ServingPlan
-    from llminfra.spec.async_endpoint import AsyncEndpoint
-    from llminfra.spec.batch import BatchInference
-    from llminfra.spec.bedrock import Bedrock, BedrockModel, PodAccess, RoleAccess
     from llminfra.spec.engines.base import Image
+    from llminfra.spec.services.async_endpoint import AsyncEndpoint
+    from llminfra.spec.services.batch import BatchInference
+    from llminfra.spec.services.bedrock import Bedrock, BedrockModel, PodAccess, RoleAccess
 
 
 class WorkersPlan(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from llminfra.catalog.models import ModelConfigError, ModelFacts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from llminfra.spec.engine import Engine
+    from llminfra.spec.engines.engine import Engine
 
 _WHOLE = {"vllm": "--hf-overrides", "sglang": "--json-model-override-args"}
 _ROPE_ALONE = {"vllm": "--rope-scaling"}

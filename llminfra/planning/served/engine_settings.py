@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
-    from llminfra.spec.engine import Engine
     from llminfra.spec.engines.base import Image
+    from llminfra.spec.engines.engine import Engine
 
 # vLLM and SGLang have the Run:ai streamer; DJL Serving fetches from S3 before it starts its engine.
 _READS_OBJECT_STORAGE = frozenset({"vllm", "sglang", "djl-lmi"})

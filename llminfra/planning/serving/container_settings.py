@@ -9,7 +9,7 @@ from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret
 from llminfra.engines import adapter
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
 from llminfra.engines.untold import untold_fields
-from llminfra.spec._shape_errors import looks_like_credential
+from llminfra.spec.errors.shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

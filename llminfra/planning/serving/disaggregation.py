@@ -14,8 +14,8 @@ from llminfra.planning.findings import Findings
 from llminfra.planning.plan import ROLE_FIELDS
 from llminfra.planning.plan.endpoint import RouterPlan
 from llminfra.planning.served.endpoint_model import model_facts
+from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Disaggregation, Endpoint
-from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

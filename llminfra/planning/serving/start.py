@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llminfra.planning.serving.asked import Asked
     from llminfra.planning.serving.settled import Settled
     from llminfra.planning.serving.site import Site
-    from llminfra.spec.storage import ModelBucket
+    from llminfra.spec.models.storage import ModelBucket
 
 # Caches, logs and compiled graphs; the image is on the node's own disk.
 _EPHEMERAL_GIB = 50

@@ -21,8 +21,8 @@ from llminfra.planning.serving_targets.ec2_checks import (
     check_scaling,
 )
 from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
-from llminfra.spec.capacity import CapacityBlock, Reservation, Spot
-from llminfra.spec.ec2 import Ec2
+from llminfra.spec.compute.capacity import CapacityBlock, Reservation, Spot
+from llminfra.spec.compute.ec2 import Ec2
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import instances
-from llminfra.spec.capacity import CapacityBlock, Reservation
+from llminfra.spec.compute.capacity import CapacityBlock, Reservation
 from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.serving import ServingPlan
-    from llminfra.spec.ec2 import Ec2
+    from llminfra.spec.compute.ec2 import Ec2
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 

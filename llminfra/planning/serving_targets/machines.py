@@ -9,7 +9,7 @@ from llminfra.planning.hardware.nics import nic_layout
 from llminfra.planning.network.offers import check_offered
 from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.infrastructure import NetworkPlan, PoolPlan
-from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.compute.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings

@@ -12,8 +12,8 @@ from llminfra.planning.serving.site import Site
 from llminfra.planning.serving_targets.ec2 import whole_instance
 from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.serving_targets.sagemaker_environment import container_environment
+from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
 from llminfra.spec.endpoint import Slo
-from llminfra.spec.sagemaker import SageMaker, SageMakerAsync
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.serving import Place
     from llminfra.planning.served.engine_settings import EngineSettings
     from llminfra.spec.endpoint import Endpoint
-    from llminfra.spec.storage import ModelBucket
+    from llminfra.spec.models.storage import ModelBucket
 
 CACHE_PREFIX = "compile-cache"
 """First part of every key, which no model has."""

@@ -10,7 +10,7 @@ from llminfra.planning.facts import number
 from llminfra.planning.plan.startup import StartChoice
 
 if TYPE_CHECKING:
-    from llminfra.spec.image_snapshot import ImageSnapshot
+    from llminfra.spec.compute.image_snapshot import ImageSnapshot
 
 _FILE = "cold_start"
 _MIB_PER_GIB = 1024

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from llminfra.loading.told import text_as_declared
+from llminfra.loading.wording.told import text_as_declared
 from llminfra.planning.facts import number, numbers
 from llminfra.planning.plan.startup import BEFORE_THE_CONTAINER, LoadChoice, Phase, StartChoice, StartupPlan
 from llminfra.planning.start.load_choices import OF_PODS, load_choices

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
-    from llminfra.spec.storage import Storage
+    from llminfra.spec.models.storage import Storage
 
 EC2_MODELS = "/weights"
 """Where the container sees the copied model on EC2."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import BucketPlan
     from llminfra.planning.plan.serving import WeightsPlan
-    from llminfra.spec.model import Model
+    from llminfra.spec.models.model import Model
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 # Far below what CodeBuild gets from the Hub, so that only a copy that hangs runs out of time.

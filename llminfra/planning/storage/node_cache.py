@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from llminfra.planning.facts import number
 from llminfra.planning.plan.serving import WeightsPlan
 from llminfra.planning.storage.load_rates import nvme_copy_rate, nvme_read_rate
-from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.compute.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.models.storage import LocalNvme
     from llminfra.spec.platform import Platform
-    from llminfra.spec.storage import LocalNvme
 
 NODE_CACHE_DIR = "/mnt/k8s-disks/0/llminfra"
 """On the node: below the mount point of the array that nodeadm makes.

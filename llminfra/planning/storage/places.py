@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.infrastructure import BucketPlan, LustrePlan, NetworkPlan, PoolPlan
-from llminfra.spec.gpu_pool import GpuPool
+from llminfra.spec.compute.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.models.storage import Lustre
     from llminfra.spec.platform import Platform
-    from llminfra.spec.storage import Lustre
 
 # Amazon FSx for Lustre User Guide: PERSISTENT_2 SSD capacities are 1200 GiB, 2400 GiB and multiples of 2400 GiB.
 _STEP_GIB = 2400

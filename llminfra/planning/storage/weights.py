@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
     from llminfra.spec.endpoint import Endpoint
-    from llminfra.spec.storage import LocalNvme, ModelBucket, Storage
+    from llminfra.spec.models.storage import LocalNvme, ModelBucket, Storage
 
 WEIGHTS_MOUNT = "/mnt/weights"
 

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from llminfra.catalog.batch_runner import runner_container
 from llminfra.catalog.models import load_model
 from llminfra.planning.plan.targets import AsyncPlan, WorkersPlan
-from llminfra.spec.ec2 import Ec2
+from llminfra.spec.compute.ec2 import Ec2
+from llminfra.spec.compute.gpu_pool import GpuPool
+from llminfra.spec.compute.sagemaker import SageMakerAsync
 from llminfra.spec.engines.base import Image
-from llminfra.spec.gpu_pool import GpuPool
-from llminfra.spec.sagemaker import SageMakerAsync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import NetworkPlan
-    from llminfra.spec.async_endpoint import AsyncEndpoint
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
+    from llminfra.spec.services.async_endpoint import AsyncEndpoint
 
 # Import of boto3, the claim, the write of the answer and its notice come on top of the request.
 _FUNCTION_MARGIN_S = 60

@@ -17,15 +17,15 @@ from llminfra.planning.serving.site import Site
 from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
 from llminfra.planning.start.startup import start_of_a_job
 from llminfra.planning.targets.batch_checks import check_fabric, check_image, check_lines
+from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
-from llminfra.spec.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.diagnostics import Diagnostic
     from llminfra.planning.plan import CostLine
     from llminfra.planning.plan.infrastructure import NetworkPlan, PoolPlan
-    from llminfra.spec.batch import BatchInference
     from llminfra.spec.platform import Platform
+    from llminfra.spec.services.batch import BatchInference
 
 # The engine's image is 15 to 20 GB, packed and unpacked, beside the system's 30 GiB; weights from the Hub lie in the
 # container's file system.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.serving import ServingPlan
-    from llminfra.spec.batch import BatchInference
+    from llminfra.spec.services.batch import BatchInference
 
 
 def check_fabric(item: BatchInference, pool: PoolPlan, findings: Findings) -> bool:

@@ -10,8 +10,8 @@ from llminfra.planning.plan.targets import BedrockModelPlan, BedrockPlan
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.spec.bedrock import Bedrock, BedrockModel
     from llminfra.spec.platform import Platform
+    from llminfra.spec.services.bedrock import Bedrock, BedrockModel
 
 
 def plan_bedrock(platform: Platform, findings: Findings) -> BedrockPlan | None:

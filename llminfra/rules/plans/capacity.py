@@ -10,7 +10,7 @@ from llminfra.diagnostics import Severity
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
 from llminfra.rules.rule import Hit, rule
-from llminfra.spec.capacity import Spot
+from llminfra.spec.compute.capacity import Spot
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from llminfra.spec._base import Many, Spec
-from llminfra.spec._expectations import refused
+from llminfra.spec.base.spec import Many, Spec
+from llminfra.spec.errors.expectations import refused
 
 
 def _pinned(value: str) -> str:

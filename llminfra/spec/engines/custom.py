@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from llminfra.spec._base import Many, Spec
-from llminfra.spec._expectations import refused
+from llminfra.spec.base.spec import Many, Spec
 from llminfra.spec.engines.base import Image
+from llminfra.spec.errors.expectations import refused
 
 PLACEHOLDERS = ("{model}", "{served_name}", "{gpus}", "{port}")
 """What is filled in where it stands in ``command`` and ``args``."""

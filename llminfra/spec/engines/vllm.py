@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from llminfra.spec._expectations import refused
 from llminfra.spec.engines.base import LlmEngine
+from llminfra.spec.errors.expectations import refused
 
 Modality = Literal["image", "video", "audio", "vision_chunk"]
 """As vLLM names what requests bring beside text; ``vision_chunk`` is Kimi K2.5's name for images and videos."""

@@ -93,6 +93,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         plain_sparse: Where sparse attention caches plain fp8 on data-centre Blackwell (`kv_specs.plain_sparse`).
         null_block: One block is held back before the admission check.
         hybrid_prefix_caching: Models with recurrent layers cache prefixes by default, with one more state per request.
+        hybrid_prefixes_opt_in: Releases leave that to be asked for; builds of main between them do not.
         counts_in_flight: Window layers reserve room for every batch that is under way at once.
         packs_widest_group: See `compressed_cache.pack`.
         latent_hybrid_block: Pages of models with latent attention and recurrent layers are multiples of this.
@@ -101,6 +102,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         unsplit_mib: Tensors of so many MiB are loaded into segments of their own (``max_split_size_mb``), 0 for none.
         flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
+        pads_fp4_experts: NVFP4 ones are.
         ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.
         kda_checkpoints: A request holds a state more for what Kimi delta attention writes out in the midst of a prompt.
         delta_checkpoints: The same of gated delta networks.
@@ -169,6 +171,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     plain_sparse: str = ""
     null_block: bool = False
     hybrid_prefix_caching: bool = False
+    hybrid_prefixes_opt_in: bool = False
     counts_in_flight: bool = False
     latent_hybrid_block: int = 64
     packs_widest_group: bool = False
@@ -189,6 +192,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     unsplit_mib: int = 0
     flat_absmax: bool = False
     pads_experts: bool = False
+    pads_fp4_experts: bool = False
     ngrams_on_host: bool = False
     kda_checkpoints: bool = False
     delta_checkpoints: bool = False

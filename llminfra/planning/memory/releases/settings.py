@@ -12,7 +12,7 @@ from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, 
 from llminfra.catalog.models.quantization import QuantFacts, quantization_from_name
 from llminfra.planning.memory.cache.shared_states import SHARED_BLOCK
 from llminfra.planning.memory.inputs.case import FitCase
-from llminfra.planning.memory.releases.engine_profile import EngineProfile
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, is_release
 from llminfra.planning.memory.releases.pooling import takes_whole, whole_batch
 
 SMALL_BATCH_TOKENS, LARGE_BATCH_TOKENS, LARGEST_BATCH_TOKENS = 2048, 8192, 16384
@@ -126,7 +126,10 @@ def _states(facts: ModelFacts, case: FitCase, profile: EngineProfile, gpu: Gpu |
     Kernels that write a state out in the midst of a prompt have one more where prefixes are cached.
     """
     cached = case.enable_prefix_caching
-    aligned = profile.hybrid_prefix_caching if cached is None else cached and profile.version >= (0, 17, 0)
+    by_default = profile.hybrid_prefix_caching and not (
+        profile.hybrid_prefixes_opt_in and is_release(case.engine_version)
+    )
+    aligned = by_default if cached is None else cached and profile.version >= (0, 17, 0)
     written = aligned and _writes_states(facts, profile, gpu)
     return 1 + int(aligned) + int(written) + (case.speculative_tokens or 0)
 

@@ -117,7 +117,7 @@ def _layer_bytes_cached(
                 side += FP32 * part.count * part.outputs * part.inputs / scheme.group
         else:
             scheme = _EXPANDED if fp4 else scheme
-            aligned = aligned_expert(part, scheme, shards.capability) if shards.pads_experts else part
+            aligned = aligned_expert(part, scheme, shards)
             stored, side = matrix_bytes(aligned, scheme, size, shards)
         total.add(part.kind, side)
         key = (part.kind, part.fused or part.names[0])

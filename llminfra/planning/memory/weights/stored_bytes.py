@@ -103,17 +103,20 @@ FLASHINFER_ALIGNMENT = 128
 HOPPER, BLACKWELL = 90, 100
 
 
-def aligned_expert(part: Matrix, scheme: WeightScheme | None, capability: int) -> Matrix:
+def aligned_expert(part: Matrix, scheme: WeightScheme | None, shards: Shards) -> Matrix:
     """An expert matrix without a gate as FlashInfer's kernels want it: its width a multiple of 128.
 
     vllm/model_executor/layers/quantization/utils/flashinfer_utils.py align_fp8_moe_weights_for_fi (per tensor, Hopper
     and later) and flashinfer_fp4_moe.py align_fp4_moe_weights_for_fi (Blackwell) since 0.17; gated ones are padded to
-    16, which their widths are anyway.
+    16, which their widths are anyway. NVFP4 had it before, because block scales are swizzled to 128 rows
+    (modelopt.py 0.13.0, flashinfer_fp4_moe.py 0.14.1-0.16.0).
     """
     if not part.ungated or scheme is None or scheme.block is not None:
         return part
+    if not shards.pads_experts and not (shards.pads_fp4_experts and scheme.format is WeightFormat.NVFP4):
+        return part
     since = {WeightFormat.FP8: HOPPER, WeightFormat.NVFP4: BLACKWELL}.get(scheme.format)
-    if since is None or capability < since:
+    if since is None or shards.capability < since:
         return part
     if any(name.endswith(("down_proj", ".w2")) for name in part.names):
         return replace(part, inputs=round_up(part.inputs, FLASHINFER_ALIGNMENT))

@@ -1,0 +1,59 @@
+"""Where a broken object is used: ``VLLM.max_model_len`` becomes ``endpoints.chat.engine.max_model_len``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from llminfra.spec.base.spec import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from llminfra.diagnostics import Diagnostic
+    from llminfra.spec.platform import Platform
+
+
+def absolute_paths(platforms: Iterable[Platform], diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Replace the type's name at the start of a path by the place in the platform, where there is one."""
+    if not diagnostics:
+        return []
+    places: dict[tuple[str, tuple[str, int] | None], str] = {}
+    for platform in platforms:
+        for path, item in _walk(platform, ""):
+            if item.reported and _base(item):
+                # The first place is the object's own section; endpoints come later and hold the same object.
+                places.setdefault((_base(item), item.origin), path)
+    return [_moved(item, places) for item in diagnostics]
+
+
+def _base(item: Spec) -> str:
+    """How ``shape_diagnostics`` starts the paths of an object without a name; empty for types that have names."""
+    return "" if "name" in type(item).model_fields else type(item).spec_section or type(item).__name__
+
+
+def _moved(item: Diagnostic, places: dict[tuple[str, tuple[str, int] | None], str]) -> Diagnostic:
+    base, dot, rest = item.path.partition(".")
+    origin = (item.file, item.line) if item.file is not None and item.line is not None else None
+    path = places.get((base, origin))
+    return item if path is None else replace(item, path=f"{path}{dot}{rest}" if path else rest)
+
+
+def _walk(item: Spec, path: str) -> Iterator[tuple[str, Spec]]:
+    yield path, item
+    values = dict(item.__dict__)
+    if "endpoints" in values:
+        values["endpoints"] = getattr(item, "workloads", values["endpoints"])
+    for field, value in values.items():
+        for key, each in _children(field, value):
+            yield from _walk(each, f"{path}.{key}" if path else key)
+
+
+def _children(field: str, value: object) -> Iterator[tuple[str, Spec]]:
+    if isinstance(value, Spec):
+        yield field, value
+    elif isinstance(value, tuple | list):
+        for index, each in enumerate(value):
+            if isinstance(each, Spec):
+                yield f"{field}.{getattr(each, 'name', index)}", each

@@ -1,0 +1,1 @@
+"""What is served: models, their adapters, and where weights lie."""
