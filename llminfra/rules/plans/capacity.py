@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llminfra.diagnostics import Severity
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
+from llminfra.rules.plans.replicas import can_wake
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.compute.capacity import Spot
 
@@ -145,7 +146,9 @@ def minimum_is_kept(plan: Plan) -> Iterator[Hit]:
     """Pools of Karpenter with more nodes at least than their endpoints' fewest replicas need."""
     for pool in plan.pools:
         here = [endpoint for endpoint in plan.endpoints if endpoint.pool == pool.name]
-        gpus = sum(endpoint.min_replicas * endpoint.parallelism.gpus for endpoint in here)
+        # Where nothing could start it again, zero replicas are a finding of their own (LLM_SRV_69).
+        fewest = [endpoint.min_replicas or int(not can_wake(plan, endpoint)) for endpoint in here]
+        gpus = sum(count * endpoint.parallelism.gpus for count, endpoint in zip(fewest, here, strict=True))
         held = -(-gpus // pool.gpus_per_node)
         if pool.provisioner == "karpenter" and here and pool.min_nodes > held:
             yield Hit(
