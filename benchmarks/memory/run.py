@@ -13,7 +13,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.memory.scoring import Score, figures, measured_tokens, read_rows, score, share, states_inputs
+from benchmarks.memory.scoring import (
+    Score,
+    figures,
+    loaded_gib,
+    measured_tokens,
+    read_rows,
+    score,
+    share,
+    states_inputs,
+)
 from llminfra.planning.memory.releases.engine_profile import resolve_version
 
 HERE = Path(__file__).parent
@@ -192,7 +201,7 @@ def rows_table(scores: Sequence[Score]) -> str:
             f"[{row['id']}]({address})" if address.startswith("http") else row["id"],
             f"{row.get('engine', 'vllm')} {row.get('engine_version', '?')}",
             f"{row.get('gpu', '?')} x{result.tensor_parallel or row.get('gpus_total', '?')}",
-            _pair(result.weights_gib_per_gpu, row.get("weights_gib_per_gpu"), ".2f"),
+            _pair(loaded_gib(row, result), row.get("weights_gib_per_gpu"), ".2f"),
             _pair(result.kv_bytes_per_token_per_gpu, row.get("kv_bytes_per_token_per_gpu_derived"), ".0f"),
             _pair(result.kv_cache_tokens, measured_tokens(row), "d"),
             f"{_yes(result.fits)} / {row.get('outcome', '?')}"

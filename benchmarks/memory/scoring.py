@@ -10,7 +10,7 @@ from typing import Any
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitResult, fit_line
-from llminfra.planning.memory.releases.engine_profile import parse_version
+from llminfra.planning.memory.releases.engine_profile import FIRST_V1, parse_version, resolve_version
 
 FAILED = frozenset({"oom_at_load", "max_len_exceeds_kv", "no_kv_blocks"})
 BLOCK = 16
@@ -24,7 +24,7 @@ class Score:
         row: The measured row.
         result: The planner's answer.
         left_out: Why the row does not count, empty when it does.
-        weights: Error of the weights.
+        weights: Error of what loading takes.
         kv_bytes: Error of the cache bytes per token.
         tokens: Error of the cache tokens.
         verdict: Whether starts-or-not was right.
@@ -85,11 +85,24 @@ def measured_tokens(row: dict[str, Any]) -> int | None:
     return None
 
 
+def loaded_gib(row: dict[str, Any], result: FitResult) -> float | None:
+    """What loading takes as the row's engine prints it: vLLM counts places for adapters since 0.8, and V1 the draft.
+
+    ``load_model`` of vllm/worker/model_runner.py 0.7.2 and 0.8.1, vllm/v1/worker/gpu_model_runner.py 0.8.1 to 0.33.0.
+    """
+    weights = result.weights_gib_per_gpu
+    version = resolve_version(row.get("engine_version"))
+    if weights is None or result.engine != "vllm" or (version is not None and version < FIRST_V1):
+        return weights
+    draft = 0.0 if row.get("use_v1") is False else result.draft_gib or 0.0
+    return weights + (result.adapters_gib or 0.0) + draft
+
+
 def score(row: dict[str, Any]) -> Score:
     """Run the planner on ``row`` and compare."""
     result = fit_line(json.dumps(row))
     excuse = left_out(row)
-    weights = _error(result.weights_gib_per_gpu, row.get("weights_gib_per_gpu"))
+    weights = _error(loaded_gib(row, result), row.get("weights_gib_per_gpu"))
     kv_bytes = _error(result.kv_bytes_per_token_per_gpu, row.get("kv_bytes_per_token_per_gpu_derived"))
     knows_device = result.fits is not None
     starts = row.get("outcome") == "ok"

@@ -145,6 +145,11 @@ def _media_args(engine: VLLM, release: EngineRelease) -> list[str]:
     return [f"--limit-mm-per-prompt={json.dumps(limits)}"] if limits else []
 
 
+def lora_rank(most: int) -> int:
+    """The least rank that vLLM has kernels for and that holds adapters of ``most``."""
+    return next(rank for rank in _LORA_RANKS if rank >= most)
+
+
 def _lora_args(job: ServingJob) -> list[str]:
     """Static adapters, all of them ready on the GPU: the rank that vLLM allocates is one of a list."""
     if not job.adapters:
@@ -154,7 +159,7 @@ def _lora_args(job: ServingJob) -> list[str]:
         "--enable-lora",
         f"--max-loras={count}",
         f"--max-cpu-loras={count}",
-        f"--max-lora-rank={next(rank for rank in _LORA_RANKS if rank >= most)}",
+        f"--max-lora-rank={lora_rank(most)}",
         "--lora-modules",
         *(f"{item.name}={item.path}" for item in job.adapters),
     ]

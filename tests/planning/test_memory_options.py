@@ -54,7 +54,11 @@ def test_a_draft_model_that_fits_is_taken_off_the_gpu() -> None:
     with_draft = planned("Qwen/Qwen3-8B", vllm(draft("Qwen/Qwen3-0.6B"))).endpoints[0].fit
     assert plain.kv_cache_memory_gib is not None
     assert with_draft.kv_cache_memory_gib is not None
-    assert 1.5 < plain.kv_cache_memory_gib - with_draft.kv_cache_memory_gib < 2.5
+    assert with_draft.draft_gib == pytest.approx(1.12, abs=0.02)
+    assert plain.kv_cache_memory_gib - with_draft.kv_cache_memory_gib == pytest.approx(1.12, abs=0.05)
+    # Keys and values of 28 more layers of eight heads.
+    more = (with_draft.kv_bytes_per_token_per_gpu or 0) - (plain.kv_bytes_per_token_per_gpu or 0)
+    assert more == 28 * 2 * 8 * 128 * 2
 
 
 def test_a_draft_model_that_does_not_fit_is_refused() -> None:

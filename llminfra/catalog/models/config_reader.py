@@ -27,7 +27,7 @@ _NO_FLAG = frozenset(
      "num_local_experts", "n_routed_experts"}
 )  # fmt: skip
 # Contexts of ten million tokens exist (Llama 4 Scout), and rotary bases are no sizes.
-_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_|multiplier|ngram")
+_NO_SIZE = re.compile(r"position|group_size|token|theta|window|chunk|seq|max_|multiplier|ngram|speech_vocab_size")
 LARGEST = 10**7
 """No width, layer count or vocabulary comes near: the largest vocabularies have 262,144 entries."""
 _CONTEXT, _LONGEST = "max_position_embeddings", 10**9

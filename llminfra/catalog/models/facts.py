@@ -46,6 +46,8 @@ class Moe(Struct, frozen=True, kw_only=True):
         shared_gate: A scalar gate on the shared expert (Qwen2-MoE, Qwen3-Next).
         router_bias: One correction value per expert.
         latent: Width that the experts work in when it is not the hidden size (Nemotron 3 Super), else None.
+        latent_plain: Engines keep the matrices to and from that width in 16 bit whatever the checkpoint's quantization
+            is (Kimi K3).
     """
 
     experts: int
@@ -57,6 +59,7 @@ class Moe(Struct, frozen=True, kw_only=True):
     shared_gate: bool = False
     router_bias: bool = False
     latent: int | None = None
+    latent_plain: bool = False
 
 
 class Layer(Struct, frozen=True, kw_only=True):

@@ -116,7 +116,8 @@ class Indexer(Struct, frozen=True, kw_only=True):
 class Mla(Struct, frozen=True, kw_only=True):
     """Multi-head latent attention: one latent vector per token, replicated on every tensor-parallel rank.
 
-    ``plain``: engines keep its matrices in 16 bit whatever the checkpoint's quantization is (GLM-5.3-Flash).
+    ``plain``: engines keep its matrices in 16 bit whatever the checkpoint's quantization is (GLM-5.3-Flash). ``gated``:
+    one more matrix, as wide as what the heads hand over, gates that (Kimi K3).
     """
 
     heads: int
@@ -127,6 +128,7 @@ class Mla(Struct, frozen=True, kw_only=True):
     v_head_dim: int
     indexer: Indexer | None = None
     plain: bool = False
+    gated: bool = False
 
     @property
     def latent_dim(self) -> int:
@@ -173,13 +175,15 @@ class GatedDeltaNet(Struct, frozen=True, kw_only=True):
 class KimiDelta(Struct, frozen=True, kw_only=True):
     """Kimi delta attention (KDA), the linear attention of Kimi-Linear and GLM-5.3-Flash.
 
-    ``plain`` as in `Mla`; its convolutions are then in 32 bit.
+    ``plain`` as in `Mla`; its convolutions are then in 32 bit. ``full_gate``: the output gate is one whole matrix and
+    not two thin ones (Kimi K3).
     """
 
     heads: int
     head_dim: int
     conv_kernel: int
     plain: bool = False
+    full_gate: bool = False
 
 
 class ShortConv(Struct, frozen=True, kw_only=True):

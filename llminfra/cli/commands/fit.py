@@ -51,6 +51,54 @@ def fit(
         str | None,
         typer.Option(help="generate, embed, rerank, classify, reward or transcribe; default: what it was made for."),
     ] = None,
+    enable_lora: Annotated[
+        bool | None, typer.Option("--enable-lora", help="Places for LoRA adapters; so do the next four options.")
+    ] = None,
+    max_loras: Annotated[
+        int | None, typer.Option("--max-loras", "--max-loras-per-batch", help="Adapters on the GPU at once.")
+    ] = None,
+    max_lora_rank: Annotated[int | None, typer.Option(help="Largest rank of an adapter.")] = None,
+    lora_target_modules: Annotated[
+        str | None, typer.Option(help="Modules that have places, as q_proj,v_proj; all of them where left out.")
+    ] = None,
+    fully_sharded_loras: Annotated[
+        bool | None, typer.Option("--fully-sharded-loras", help="Both matrices of an adapter are cut by the ranks.")
+    ] = None,
+    draft: Annotated[
+        str | None,
+        typer.Option(
+            "--draft",
+            "--draft-model",
+            "--spec-model",
+            "--speculative-draft-model-path",
+            help="Hugging Face id of what guesses tokens: an EAGLE head, a small model.",
+        ),
+    ] = None,
+    draft_config: Annotated[
+        Path | None, typer.Option(help="Its config.json, or its folder, for a draft that the catalog lacks.")
+    ] = None,
+    draft_tp: Annotated[
+        int | None,
+        typer.Option("--draft-tp", "--draft-tensor-parallel-size", help="Its tensor parallel size; the model's."),
+    ] = None,
+    speculative_method: Annotated[
+        str | None,
+        typer.Option(
+            "--speculative-method", "--spec-method", help="mtp, eagle, eagle3, dflash, medusa, draft_model, ngram …"
+        ),
+    ] = None,
+    speculative_config: Annotated[
+        str | None, typer.Option("--speculative-config", "-sc", help="The same as the JSON that vLLM takes.")
+    ] = None,
+    speculative_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--speculative-tokens",
+            "--spec-tokens",
+            "--num-speculative-tokens",
+            help="Tokens that are guessed in a step.",
+        ),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="vllm, sglang, tgi, trtllm, djl-lmi or mii.")] = None,
     engine_version: Annotated[
         str | None, typer.Option(help="Such as 0.11.0; without it the release that a spec gets, too.")
@@ -101,12 +149,28 @@ def fit(
         "language_model_only": language_model_only,
         "limit_mm_per_prompt": limit_mm_per_prompt,
         "task": task,
+        "enable_lora": enable_lora,
+        "max_loras": max_loras,
+        "max_lora_rank": max_lora_rank,
+        "lora_target_modules": lora_target_modules,
+        "fully_sharded_loras": fully_sharded_loras,
+        "draft_model": draft,
+        "draft_tensor_parallel": draft_tp,
+        "speculative_method": speculative_method,
+        "speculative_tokens": speculative_tokens,
+        "speculative_config": speculative_config,
         "engine": engine,
         "engine_version": engine_version,
     }
     given = {name: value for name, value in given.items() if value is not None}
     if jsonl is not None:
-        if model is not None or given or config is not None or any(item is not None for item in wishes):
+        files = (config, draft_config)
+        if (
+            model is not None
+            or given
+            or any(item is not None for item in files)
+            or any(item is not None for item in wishes)
+        ):
             msg = "--jsonl takes everything from its lines; leave out MODEL and the other options"
             raise UsageError(msg)
         _stream(jsonl)
@@ -115,6 +179,7 @@ def fit(
         msg = "name a MODEL, or pass --config or --jsonl"
         raise UsageError(msg)
     case: dict[str, object] = {"model": model or str(config), **given}
+    _add_config(case, draft_config, "draft_config")
     if gpu is None:
         _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase)
         return
@@ -160,7 +225,7 @@ def _list(
         raise typer.Exit(1)
 
 
-def _add_config(case: dict[str, object], config: Path | None) -> None:
+def _add_config(case: dict[str, object], config: Path | None, key: str = "config") -> None:
     import json  # loaded when the command runs
 
     if config is None:
@@ -177,7 +242,7 @@ def _add_config(case: dict[str, object], config: Path | None) -> None:
     if not isinstance(found, dict):
         msg = f"{file} holds no object: a config.json begins with {{"
         raise UsageError(msg)
-    case["config"] = found
+    case[key] = found
 
 
 def _stream(path: Path) -> None:
@@ -205,13 +270,14 @@ def _stream(path: Path) -> None:
 
 def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
     from llminfra.cli.fitting.machine import machine_line
-    from llminfra.cli.fitting.request import read_case, unknown_model  # when it runs
+    from llminfra.cli.fitting.request import check_beside, read_case, unknown_model  # when it runs
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
     from llminfra.planning.memory.judged import judge
     from llminfra.planning.selection.ways_out import ways_out
 
     _add_config(given, config)
     case = read_case(given)
+    check_beside(case)
     result = judge(case)
     ways = () if result.error else ways_out(case, result)
     if as_json:

@@ -73,7 +73,7 @@ def find_options(
         UsageError: The model is unknown, or an option is wrong.
     """
     from llminfra.catalog import regions
-    from llminfra.cli.fitting.request import read_case, unknown_model
+    from llminfra.cli.fitting.request import check_beside, read_case, unknown_model
     from llminfra.planning.memory.doubts import beyond_context, class_missing, release_of
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.pooling import unfit
@@ -95,6 +95,7 @@ def find_options(
     facts = facts_for(case)
     if facts is None:
         raise unknown_model(case.model)
+    check_beside(case)
     made_for = facts_for(case.model_copy(update={"task": None}))
     if made_for is not None and (why := unfit(made_for, case.task)) is not None:
         msg = f"--task {case.task}: {made_for.model_id} cannot be served so: {why}"

@@ -21,6 +21,8 @@ _FLAGS: Mapping[str, str] = {
     "data_parallel": "--dp",
     "expert_parallel": "--ep",
     "model": "MODEL",
+    "draft_model": "--draft",
+    "draft_tensor_parallel": "--draft-tp",
 }
 _FORMS: Mapping[str, str] = {
     **dict.fromkeys(
@@ -44,12 +46,15 @@ def read_case(given: Mapping[str, object]) -> FitCase:
 
     from llminfra.planning.memory import FitCase
     from llminfra.planning.memory.inputs.input_words import own_words
+    from llminfra.planning.memory.inputs.keys import renamed
 
     try:
-        case = FitCase.model_validate(given)
+        case = FitCase.model_validate(renamed(given))
     except ValidationError as error:
         found = (_refused(item["loc"], item["input"], own_words(item["msg"])) for item in error.errors())
         raise UsageError("; ".join(found)) from None
+    except ValueError as error:
+        raise UsageError(_in_flags(str(error))) from None
     if case.engine not in CATALOG_NAMES:
         raise UsageError(_unknown("--engine", case.engine, tuple(CATALOG_NAMES)))
     case = case.model_copy(update={"engine_version": _version(case.engine, case.engine_version)})
@@ -65,6 +70,25 @@ def read_case(given: Mapping[str, object]) -> FitCase:
             "quantization": None if method == "none" else method,
         }
     )
+
+
+def check_beside(case: FitCase) -> None:
+    """Whether what is asked for beside the model is known and goes with it.
+
+    Raises:
+        UsageError: A draft that nobody knows or that is another model's, adapters of modules that it has not.
+    """
+    from llminfra.catalog.models import ModelConfigError
+    from llminfra.planning.memory.beside.asked import guesses_unnamed, problem
+    from llminfra.planning.memory.estimate import facts_for
+
+    try:
+        facts = facts_for(case)
+    except ModelConfigError:
+        return  # what is wrong with the model itself is told where it is computed
+    wrong = None if facts is None else problem(facts, case) or guesses_unnamed(facts, case)
+    if wrong is not None:
+        raise UsageError(_in_flags(wrong))
 
 
 def unknown_model(name: str) -> UsageError:
@@ -97,6 +121,11 @@ def _refused(where: tuple[int | str, ...], given: object, words: str) -> str:
 def _flag(where: tuple[int | str, ...]) -> str:
     name = str(where[0]) if where else ""
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
+
+
+def _in_flags(text: str) -> str:
+    """What is said of inputs, said of options."""
+    return re.sub(r"`(\w+)`", lambda found: _flag((found.group(1),)), text)
 
 
 def _unknown(flag: str, text: object, known: tuple[str, ...]) -> str:

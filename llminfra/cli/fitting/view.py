@@ -40,6 +40,8 @@ def fit_view(result: FitResult, width: int, *, machine: str, ways: Sequence[WayO
     grid.add_column(justify="right")
     for label, value in (
         ("weights per GPU", _gib(result.weights_gib_per_gpu)),
+        ("adapters per GPU", _gib(result.adapters_gib)),
+        ("draft per GPU", _gib(result.draft_gib)),
         *_cache(result),
         ("KV cache tokens", _number(result.kv_cache_tokens)),
         ("context length", _number(result.max_model_len)),

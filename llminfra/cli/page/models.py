@@ -98,7 +98,7 @@ def memory_parts(fit: FitResult) -> tuple[Part, ...]:
         ("CUDA graphs", fit.cuda_graph_gib or 0.0, "graphs"),
         ("CUDA and NCCL", fit.non_torch_gib or 0.0, "other"),
     ]
-    sizes += [("adapters", fit.reserved_gib, "other")] if fit.reserved_gib else []
+    sizes += [(name, gib, "other") for name, gib in (("adapters", fit.adapters_gib), ("draft", fit.draft_gib)) if gib]
     free = total - sum(size for _, size, _ in sizes)
     sizes.append(("free", max(0.0, free), "free"))
     return tuple(Part(name=name, size=size, text=f"{size:.1f} GiB", class_=kind) for name, size, kind in sizes)

@@ -35,7 +35,8 @@ def memory_sum(fit: FitResult) -> str:
             ("activations", fit.activation_peak_gib or 0.0),
             ("libraries", fit.non_torch_gib or 0.0),
             ("graphs", fit.cuda_graph_gib or 0.0),
-            ("adapters", fit.reserved_gib or 0.0),
+            ("adapters", fit.adapters_gib or 0.0),
+            ("draft", fit.draft_gib or 0.0),
         )
         if size
     ]

@@ -1,6 +1,7 @@
-"""Memory of what extra arguments load beside the model: a draft model with its cache, places for adapters.
+"""What extra arguments load beside the model: a draft model with its cache, places for adapters.
 
-The memory model knows one model; what is beside it is reserved on every GPU, as it is for ``Endpoint(adapters=…)``.
+The memory model counts both (`memory/beside`). They are added once the model itself is placed, which tells a model that
+fits alone from one that does not.
 """
 
 from __future__ import annotations
@@ -10,53 +11,56 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from llminfra.catalog.models import load_model
+from llminfra.catalog.models.drafts import load_draft
 from llminfra.engines.given import Given, last, switched_on
 from llminfra.planning.findings import Findings
 from llminfra.planning.fit.fitting import Spread, find_spread
-from llminfra.planning.memory import FitCase, estimate
-from llminfra.planning.plan.serving import AdapterPlan
-from llminfra.planning.served.adapters import adapters_gib
+from llminfra.planning.memory import estimate
 from llminfra.planning.served.memory_options import draft_option, draft_settings, is_mtp, memory_data
-from llminfra.spec.endpoint import Parallelism
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from llminfra.planning.memory import FitCase
     from llminfra.planning.spread.spreads import Question
-    from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.endpoint import Parallelism
 
 
 class Beside(Struct, frozen=True, kw_only=True):
-    """Something on the GPU beside the model: GiB of each GPU, what it is, the option that asks for it."""
+    """Something beside the model: what it is, the option that asks for it, the inputs of the case that count it."""
 
-    gib: float
     what: str
     given: Given
+    changes: Mapping[str, object]
 
 
 def spread_beside(question: Question, options: Sequence[Given], findings: Findings) -> Spread | None:
     """The spread of an endpoint with everything that its extra arguments load; ``None`` leaves a finding."""
     noted = Findings()
     spread = find_spread(question, noted)
-    extras = () if spread is None else tuple(_extras(question, options, spread.chosen.parallelism))
+    extras = () if spread is None else tuple(_extras(question, options))
     if spread is None or not extras or not question.engine.judged:
         findings.items.extend(noted.items)
         return spread
     tried = Findings()
-    reserved = (question.case.reserved_gib or 0.0) + sum(item.gib for item in extras)
-    with_extras = question.case.model_copy(update={"reserved_gib": round(reserved, 3)})
-    again = find_spread(replace(question, case=with_extras), tried)
+    update = {name: value for item in extras for name, value in item.changes.items()}
+    case = question.case.model_copy(update=update)
+    again = find_spread(replace(question, case=case), tried)
     if again is not None:
         findings.items.extend(tried.items)
         return again
-    largest = max(extras, key=lambda item: item.gib)
+    sizes = [_gib(question, item, spread.chosen.parallelism) for item in extras]
+    largest = extras[sizes.index(max(sizes))]
+    taken = "; ".join(
+        f"{item.what}: {size:,.1f} GiB of each GPU at {spread.chosen.shape}"
+        for item, size in zip(extras, sizes, strict=True)
+    )
     findings.error(
         "LLM_FIT_45",
         question.endpoint,
         f"endpoints.{question.endpoint.name}.engine.{largest.given.path}",
         f"{question.facts.model_id} fits pool {question.pool.name!r}, but not with what this loads beside it",
-        found="; ".join(f"{item.what}: {item.gib:,.1f} GiB of each GPU at {spread.chosen.shape}" for item in extras),
+        found=taken,
         expected="; ".join(dict.fromkeys(item.found for item in tried.items)) or "more memory than this pool has",
         fix="remove it or make it smaller, lower max_model_len or concurrency, or use more GPUs or larger ones",
         runtime_message="torch.OutOfMemoryError: CUDA out of memory",
@@ -64,9 +68,18 @@ def spread_beside(question: Question, options: Sequence[Given], findings: Findin
     return None
 
 
-def _extras(question: Question, options: Sequence[Given], spread: Parallelism) -> Iterator[Beside]:
-    endpoint, facts, case = question.endpoint, question.facts, question.case
-    draft = _draft(endpoint, case, options, spread)
+def _gib(question: Question, item: Beside, spread: Parallelism) -> float:
+    """What one of them takes of a GPU where the model alone was placed; a draft's cache is among the model's."""
+    case: FitCase = question.case.model_copy(
+        update={**item.changes, "tensor_parallel": spread.tensor, "pipeline_parallel": spread.pipeline}
+    )
+    found = estimate(question.facts, case)
+    return (found.draft_gib if "draft_model" in item.changes else found.adapters_gib) or 0.0
+
+
+def _extras(question: Question, options: Sequence[Given]) -> Iterator[Beside]:
+    endpoint, case = question.endpoint, question.case
+    draft = _draft(case, options)
     if draft is not None:
         yield draft
     names = memory_data()["lora"].get(case.engine)
@@ -76,40 +89,19 @@ def _extras(question: Question, options: Sequence[Given], spread: Parallelism) -
     count = (slots.number if slots else None) or names["default_slots"]
     width = (rank.number if rank else None) or names["default_rank"]
     if width:
-        place = AdapterPlan(name="", rank=width, bucket="", key="", mounted="", path="")
         yield Beside(
-            gib=count * adapters_gib(facts, (place,)),
             what=f"places for {count} adapter{'s' if count > 1 else ''} of rank {width}",
             given=slots or rank or on,
+            changes={"enable_lora": True, "max_loras": count, "max_lora_rank": width},
         )
 
 
-def _draft(endpoint: Endpoint, case: FitCase, options: Sequence[Given], spread: Parallelism) -> Beside | None:
+def _draft(case: FitCase, options: Sequence[Given]) -> Beside | None:
     settings, given = draft_settings(case.engine, options), draft_option(case.engine, options)
-    facts = load_model(str(settings.get("model") or ""))
-    if facts is None or given is None or is_mtp(case.engine, options):
+    draft = load_draft(str(settings.get("model") or ""))
+    if draft is None or given is None or is_mtp(case.engine, options):
         return None
-    longest = min(item for item in (case.max_model_len, facts.max_position_embeddings) if item) or None
-    found = estimate(
-        facts,
-        case.model_copy(
-            update={
-                "model": facts.model_id,
-                "gpu": None,
-                "total_gpu_gib": None,
-                "reserved_gib": None,
-                "quantization": None,
-                "speculative_tokens": None,
-                "decode_context_parallel": None,
-                "tensor_parallel": settings.get("tensor") or spread.tensor,
-                "pipeline_parallel": 1,
-                "data_parallel": 1,
-                "gpus_total": None,
-                "max_model_len": longest,
-            }
-        ),
-    )
-    requests = endpoint.concurrency or 1
-    weights, cache = found.weights_gib_per_gpu or 0.0, (found.kv_needed_gib or 0.0) * requests
-    what = f"draft model {facts.model_id} with its cache for {requests} request{'s' if requests > 1 else ''}"
-    return Beside(gib=weights + cache, what=what, given=given)
+    changes: dict[str, object] = {"draft_model": draft.model_id, "speculative_method": draft.kind}
+    if str(settings.get("tensor", "")).isdigit():
+        changes["draft_tensor_parallel"] = int(str(settings["tensor"]))
+    return Beside(what=f"draft model {draft.model_id}", given=given, changes=changes)

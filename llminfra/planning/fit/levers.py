@@ -152,15 +152,14 @@ def small_weights(question: Question, _option: Candidate) -> Trials:
 
 def adapter_rank(question: Question, _option: Candidate) -> Trials:
     """A smaller largest rank of the adapters."""
-    reserved, ranks = question.case.reserved_gib, [item.rank for item in question.endpoint.adapters]
-    for rank in halves(max(ranks), _LEAST_RANK) if reserved and ranks else ():
-        words = f"train the adapters with a rank of at most {rank}"
-        yield words, changed(question, reserved_gib=(reserved or 0.0) * rank / max(ranks))
+    ranks = [item.rank for item in question.endpoint.adapters]
+    for rank in halves(max(ranks), _LEAST_RANK) if ranks else ():
+        yield f"train the adapters with a rank of at most {rank}", changed(question, max_lora_rank=rank)
 
 
 def adapter_count(question: Question, _option: Candidate) -> Trials:
     """Fewer adapters."""
-    reserved, count = question.case.reserved_gib, len(question.endpoint.adapters)
-    for fewer in range(count - 1, 0, -1) if reserved else ():
+    count = len(question.endpoint.adapters)
+    for fewer in range(count - 1, 0, -1):
         words = f"serve {fewer} adapter{'s' if fewer > 1 else ''} here instead of {count}"
-        yield words, changed(question, reserved_gib=(reserved or 0.0) * fewer / count)
+        yield words, changed(question, max_loras=fewer)

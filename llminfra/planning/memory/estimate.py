@@ -8,8 +8,11 @@ from functools import partial
 from msgspec.structs import replace
 
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
-from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size, is_of_other_maker
+from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
+from llminfra.planning.memory.beside.asked import draft_of, problem, with_tokens
+from llminfra.planning.memory.beside.draft_bytes import with_draft_layers
+from llminfra.planning.memory.beside.loaded import loaded_beside
 from llminfra.planning.memory.budget.cacheless import cacheless_budget
 from llminfra.planning.memory.budget.sglang import sglang_budget, sglang_layout, with_sglang
 from llminfra.planning.memory.budget.tgi import tgi_budget
@@ -17,7 +20,7 @@ from llminfra.planning.memory.budget.vllm import Budget, vllm_budget
 from llminfra.planning.memory.cache.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.cache.kv_specs import layer_specs
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
-from llminfra.planning.memory.inputs.reserve import with_reserve
+from llminfra.planning.memory.inputs.reserve import Reserve, with_reserve
 from llminfra.planning.memory.peak.activation import is_compressed, is_cross
 from llminfra.planning.memory.peak.media import items_of_request, loaded, profiled
 from llminfra.planning.memory.peak.overhead import GIB
@@ -43,9 +46,17 @@ from llminfra.planning.memory.releases.engine_profile import (
 )
 from llminfra.planning.memory.releases.model_runner import runner_rules
 from llminfra.planning.memory.releases.pooling import as_task, is_cacheless, unfit
-from llminfra.planning.memory.releases.settings import Settings, caches_latent, clean_id, refers, resolve
+from llminfra.planning.memory.releases.settings import (
+    Settings,
+    caches_latent,
+    clean_id,
+    holds_ngrams,
+    quantizes_while_loading,
+    resolve,
+)
 from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sglang_release
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
+from llminfra.planning.memory.stated import no_device
 from llminfra.planning.memory.weights.divisibility import divisibility_findings
 from llminfra.planning.memory.weights.rank_weights import WeightBytes, rank_weights
 from llminfra.planning.memory.weights.sglang_weights import add_kernels, sglang_shards
@@ -84,6 +95,8 @@ def fit_case(case: FitCase) -> FitResult:
             engine_version=case.engine_version,
             findings=(text,),
         )
+    if (wrong := problem(facts, case)) is not None:
+        return FitResult(id=case.id, model=case.model, reason=wrong, error=wrong, engine=case.engine)
     case = on_device(case)
     sized = case
     if (case.pipeline_parallel or 1) > facts.num_layers:
@@ -164,6 +177,9 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     if gpu is None and case.gpu is None and case.total_gpu_gib is not None:
         gpu = gpu_of_memory(case.total_gpu_gib)
     total = case.total_gpu_gib or (gpu.memory_gib if gpu else None)
+    draft = draft_of(case)
+    case = with_tokens(facts, case, draft)
+    facts = with_draft_layers(facts, draft, case.speculative_method)
     settings = resolve(facts, case, profile, gpu, total)
     profile = runner_rules(facts, profile, quantized=settings.quant is not None, asked=case.use_v2)
     shards = Shards(
@@ -190,7 +206,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         shards=shards,
         dtype=settings.dtype,
         # SGLang loads a draft as a model of its own, after the target.
-        with_mtp=settings.with_mtp and sglang is None,
+        with_mtp=settings.with_mtp and draft is None and sglang is None,
         rope_per_layer=profile.rope_per_layer,
     )
     stages = weigh(settings.quant)
@@ -213,7 +229,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     result = FitResult(
         id=case.id,
         model=case.model or facts.model_id,
-        reason=f"{_no_device(case)}, so only weights and cache bytes per token are known",
+        reason=f"{no_device(case)}, so only weights and cache bytes per token are known",
         weights_gib_per_gpu=round(weights.total / GIB, 4),
         kv_bytes_per_token_per_gpu=round(plan.bytes_per_token(length, batched), 2),
         kv_needed_gib=round(plan.needed_bytes(length, batched) / GIB, 4),
@@ -234,46 +250,27 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     )
     if sglang is not None:
         result = with_sglang(result, facts, case, settings, total)
+    beside = loaded_beside(facts, case, settings, profile, shards, draft)
+    stated = case.reserved_gib or 0.0
+    reserve = Reserve(stated=stated, adapters=beside.fullest, draft=beside.draft, explain=beside.explain)
     if total is None:
-        return result
-    reserved = case.reserved_gib or 0.0
-    weights_gib = weights.total / GIB + reserved
-    stage_gib = tuple(stage.total / GIB + reserved for stage in stages)
+        return with_reserve(result, reserve)
+    added = [stated + beside.on_stage(stage, settings.pp, draft=sglang is None) for stage in range(settings.pp)]
+    stage_gib = tuple(stage.total / GIB + more for stage, more in zip(stages, added, strict=True))
+    weights_gib = weights.total / GIB + max(added)
     if is_cacheless(facts, profile) and case.engine == "vllm":
         budget = cacheless_budget(facts, profile, settings, weights_gib, total, gpu)
     elif sglang is not None:
-        draft = weigh(settings.quant, with_mtp=settings.with_mtp)[-1].total - stages[-1].total
-        budget = sglang_budget(facts, case, settings, stage_gib, draft / GIB, total, gpu)
+        mtp = weigh(settings.quant, with_mtp=settings.with_mtp and draft is None)[-1].total - stages[-1].total
+        budget = sglang_budget(facts, case, settings, stage_gib, mtp / GIB + beside.draft, total, gpu)
     elif case.engine == "tgi":
         budget = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
     else:
         loading = weigh(None) if profile.loads_whole and quantizes_while_loading(facts, case, settings) else stages
         loading_gib = max(stage.total for stage in loading) / GIB
         tried, items = profiled(facts, case, profile), items_of_request(facts, case, profile)
-        budget = vllm_budget(tried, profile, settings, plan, stage_gib, total, gpu, loading_gib, items)
-    return with_reserve(_with_budget(result, budget), reserved)
-
-
-def holds_ngrams(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> bool:
-    """Whether tables of n-grams are on the device.
-
-    vLLM pins them in host memory since 0.30 unless told otherwise; SGLang does where they are in 16 bit
-    (``--ple-offload-embedding``).
-    """
-    default = profile.ngrams_on_host if case.engine == "vllm" else not facts.lookup_bytes
-    return not (default if case.ngrams_on_host is None else case.ngrams_on_host)
-
-
-def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:
-    """Whether the engine makes fp8 of a 16-bit checkpoint."""
-    quant = settings.quant
-    return quant is not None and quant.online and quant.method == "fp8" and not refers(facts, case)
-
-
-def _no_device(case: FitCase) -> str:
-    if case.gpu and is_of_other_maker(case.gpu):
-        return f"LLM_INPUT_5: {case.gpu!r} is no NVIDIA device, and there are no figures for others"
-    return f"LLM_INPUT_5: the GPU {case.gpu!r} is not known" if case.gpu else "no GPU is named"
+        budget = vllm_budget(tried, profile, settings, plan, stage_gib, total, gpu, loading_gib, items, beside)
+    return with_reserve(_with_budget(result, budget), reserve)
 
 
 def _release(case: FitCase, profile: EngineProfile) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from llminfra.catalog import instances
 from llminfra.catalog.models import ModelFacts
+from llminfra.planning.memory.beside.asked import refused_adapters
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
 from llminfra.planning.memory.releases.settings import expert_ranks, quantization
 from llminfra.planning.memory.stated import stated
@@ -41,6 +42,16 @@ def with_refusal(facts: ModelFacts, case: FitCase, result: FitResult) -> FitResu
         figures = ("kv_cache_memory_gib", "kv_cache_tokens", "max_concurrency", "estimated_max_len")
         unknown = {"fits": None, "reason": why, "engine_error": None, **dict.fromkeys(figures)}
         return result.model_copy(update=unknown)
+    if (refused := refused_adapters(facts, case)) is not None:
+        result = result.model_copy(
+            update={
+                "findings": (*result.findings, refused[0]),
+                "fits": False,
+                "reason": refused[0],
+                "engine_error": refused[1],
+                "estimated_max_len": None,
+            }
+        )
     fatal = _refusal(facts, case, result.tensor_parallel or 1, result.pipeline_parallel or 1)
     if fatal is None:
         return result

@@ -103,3 +103,10 @@ def _device(case: FitCase) -> str | None:
     if not case.gpu or case.total_gpu_gib is None or not is_of_other_maker(case.gpu):
         return None
     return f"LLM_INPUT_5: {case.gpu!r} is no NVIDIA device: what engines keep beside the weights is counted as on one"
+
+
+def no_device(case: FitCase) -> str:
+    """Why a case is on no device that is known."""
+    if case.gpu and is_of_other_maker(case.gpu):
+        return f"LLM_INPUT_5: {case.gpu!r} is no NVIDIA device, and there are no figures for others"
+    return f"LLM_INPUT_5: the GPU {case.gpu!r} is not known" if case.gpu else "no GPU is named"

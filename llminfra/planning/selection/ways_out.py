@@ -18,8 +18,10 @@ from llminfra.planning.memory.estimate import facts_for
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES
 from llminfra.planning.memory.judged import judge
 from llminfra.planning.memory.refusals import on_device
+from llminfra.planning.memory.releases.adapter_rules import asks_for_adapters
 from llminfra.planning.selection.changes import (
     fewer_sequences,
+    halves,
     has_graphs,
     has_towers,
     has_wide_cache,
@@ -157,6 +159,12 @@ def _text_alone(case: FitCase, _result: FitResult) -> Iterator[Trial]:
         yield "--language-model-only", {"language_model_only": True}
 
 
+def _places(case: FitCase, _result: FitResult) -> Iterator[Trial]:
+    """Fewer adapters on the GPU at once; the others wait in host memory."""
+    for count in halves(case.max_loras, 1) if asks_for_adapters(case) else ():
+        yield f"--max-loras {count}", {"max_loras": count}
+
+
 def _eager(case: FitCase, result: FitResult) -> Iterator[Trial]:
     if has_graphs(_kind(case), result):
         yield "--enforce-eager", {"enforce_eager": True}
@@ -234,6 +242,7 @@ _LEVERS: tuple[Lever, ...] = (
     _sequences,
     _step,
     _text_alone,
+    _places,
     _eager,
     _small_cache,
     _shorter,

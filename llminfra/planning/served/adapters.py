@@ -1,25 +1,25 @@
-"""LoRA adapters of an endpoint: where they lie, who can serve them, and the memory that they take."""
+"""LoRA adapters of an endpoint: where they lie, who can serve them, and the places that they take."""
 
 from __future__ import annotations
 
 import posixpath
 from typing import TYPE_CHECKING
 
-from llminfra.catalog.models.mixers import Attention, Mla
+from llminfra.engines.vllm import lora_rank
+from llminfra.planning.memory.beside.asked import refused_adapters
 from llminfra.planning.plan.serving import AdapterPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llminfra.catalog.models import ModelFacts
-    from llminfra.catalog.models.facts import Layer
     from llminfra.planning.findings import Findings
+    from llminfra.planning.memory import FitCase
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
 _MOUNT = "/mnt/adapters"
 _ENGINES = frozenset({"vllm", "sglang"})
-_BYTES = 2  # Adapters are kept in 16 bit, however the base model is quantized.
 
 
 def plan_adapters(
@@ -98,41 +98,27 @@ def _mounted(bucket: str, key: str, places: Sequence[tuple[str, str]]) -> str:
     return posixpath.commonpath(alike)
 
 
-def adapters_gib(facts: ModelFacts, adapters: tuple[AdapterPlan, ...]) -> float:
-    """GPU memory that an engine reserves for all adapters at once, in GiB on each GPU.
+def check_places(endpoint: Endpoint, facts: ModelFacts, case: FitCase, findings: Findings) -> None:
+    """Whether the release has adapters for the model's architecture, and kernels for their rank."""
+    refused = refused_adapters(facts, case) if endpoint.adapters else None
+    if refused is None:
+        return
+    findings.error(
+        "LLM_FIT_35",
+        endpoint,
+        f"endpoints.{endpoint.name}.adapters",
+        f"vLLM {case.engine_version} does not start with adapters of this model",
+        found=refused[0].removeprefix("LLM_FIT_35: "),
+        expected="a release and a rank that it has kernels for",
+        fix="use a newer release of vLLM, or merge the adapter into the weights",
+        runtime_message=refused[1],
+    )
 
-    Every linear layer of the decoder times the largest rank, for each adapter; not divided by the tensor parallelism,
-    because engines cut only one of the two matrices. An upper bound: an adapter may leave layers out, but the engine
-    reserves before it looks (vllm-project/vllm vllm/lora/layers: create_lora_weights).
-    """
+
+def places(engine: str, adapters: tuple[AdapterPlan, ...]) -> dict[str, object]:
+    """Places for adapters as inputs of a memory case: what the engine is told when it starts."""
     if not adapters:
-        return 0.0
-    widths = sum(_widths(layer, facts.hidden_size) for layer in facts.layers)
-    rank = max(item.rank for item in adapters)
-    return len(adapters) * rank * widths * _BYTES / 2**30
-
-
-def _widths(layer: Layer, hidden: int) -> int:
-    """Sum of input and output widths of a layer's matrices: what one rank of an adapter has for them."""
-    total = 0
-    for mixer in (layer.mixer, layer.second_mixer):
-        if isinstance(mixer, Attention):
-            queries, keys = mixer.heads * mixer.head_dim, mixer.kv_heads * mixer.head_dim
-            values = mixer.kv_heads * (mixer.v_head_dim or mixer.head_dim)
-            total += 3 * hidden + queries + keys + values
-            total += mixer.heads * (mixer.v_head_dim or mixer.head_dim) + hidden
-        elif isinstance(mixer, Mla):
-            queries = mixer.heads * (mixer.qk_nope_head_dim + mixer.qk_rope_head_dim)
-            total += (
-                (hidden + mixer.q_lora_rank + mixer.q_lora_rank + queries) if mixer.q_lora_rank else hidden + queries
-            )
-            total += hidden + mixer.latent_dim
-            total += mixer.kv_lora_rank + mixer.heads * (mixer.qk_nope_head_dim + mixer.v_head_dim)
-            total += mixer.heads * mixer.v_head_dim + hidden
-    if layer.mlp is not None:
-        total += (3 if layer.mlp.gated else 2) * (hidden + layer.mlp.intermediate)
-    if layer.moe is not None:
-        width = layer.moe.latent or hidden
-        total += layer.moe.experts * (3 if layer.moe.gated else 2) * (width + layer.moe.intermediate)
-        total += 3 * (hidden + layer.moe.shared_intermediate) if layer.moe.shared_intermediate else 0
-    return total
+        return {}
+    most = max(item.rank for item in adapters)
+    rank = lora_rank(most) if engine == "vllm" else most
+    return {"enable_lora": True, "max_loras": len(adapters), "max_lora_rank": rank}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.datafile import read_data
-from llminfra.catalog.models import load_model
+from llminfra.catalog.models.drafts import load_draft
 from llminfra.engines.given import Given, given_options, json_value, last, switched_on
 
 if TYPE_CHECKING:
@@ -54,13 +54,24 @@ def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Map
         if item.flag in words and item.value in words[item.flag]["values"]
     }
     update |= _media(case, options) | _ngrams(case, options)
-    tokens = drafted_tokens(case.engine, options)
-    if tokens and (facts.mtp_layers if is_mtp(case.engine, options) else not facts.mtp_layers):
-        update["speculative_tokens"] = tokens
+    update |= _guesses(case, facts, options)
     for name, field in _RUNNERS.items() if case.engine == "vllm" else ():
         if (asked := env.get(name, "").strip()) in {"0", "1"}:
             update[field] = asked == "1"
     return case.model_copy(update=update) if update else case
+
+
+def _guesses(case: FitCase, facts: ModelFacts, options: Sequence[Given]) -> dict[str, Any]:
+    """How many tokens are guessed, and whether by the model's own layers, which take memory.
+
+    A draft of the catalog is added by ``beside_model.py``; till then guesses are as free as n-grams are.
+    """
+    tokens = drafted_tokens(case.engine, options)
+    if not tokens:
+        return {}
+    if is_mtp(case.engine, options):
+        return {"speculative_tokens": tokens, "speculative_method": "mtp"} if facts.mtp_layers else {}
+    return {"speculative_tokens": tokens, "speculative_method": "ngram"}
 
 
 def _media(case: FitCase, options: Sequence[Given]) -> dict[str, Any]:
@@ -181,7 +192,14 @@ def _unknown_draft(kind: str, facts: ModelFacts, options: Sequence[Given]) -> It
                 "measure a start, and keep memory for them with a lower gpu_memory_utilization",
             )
         return
-    if not model or load_model(str(model)) is None:
+    draft = load_draft(str(model or ""))
+    if draft is not None and draft.target_hidden not in {0, facts.hidden_size}:
+        yield (
+            given.path,
+            f"{draft.model_id} takes states of {draft.target_hidden} values, and {facts.model_id} has others",
+            "take the draft that was made for the model",
+        )
+    elif draft is None:
         yield (
             given.path,
             f"the weights and the cache of {model or f'a draft by method {method}'}, which is not in the catalog",

@@ -9,7 +9,7 @@ from msgspec import Struct
 from llminfra.planning.cluster.gpu_shares import shared_settings
 from llminfra.planning.fit.distributed import has_stages
 from llminfra.planning.fit.preflight import check_device
-from llminfra.planning.served.adapters import adapters_gib, plan_adapters
+from llminfra.planning.served.adapters import check_places, places, plan_adapters
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release, release_for_sagemaker
 from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
@@ -71,10 +71,12 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     adapters = plan_adapters(endpoint, site.platform, findings, place=site.place)
     if adapters is None or not sound:  # of another length, or another model, no memory is computed
         return None
+    case = case.model_copy(update=places(case.engine, adapters))
+    check_places(endpoint, facts, case, findings)
     question = Question(
         endpoint=endpoint,
         facts=facts,
-        case=case.model_copy(update={"reserved_gib": adapters_gib(facts, adapters) or None}),
+        case=case,
         pool=site.pool,
         engine=engine,
         promise=Promise.of(endpoint),

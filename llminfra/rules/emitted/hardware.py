@@ -130,9 +130,14 @@ RULES = (
         "LLM_FIT_35",
         "LoRA limits are ones that the engine takes",
         looks_at=_PLAN,
-        why="vLLM has kernels for certain ranks only, and wants room in host memory for every adapter in use.",
+        why="vLLM has kernels for certain ranks only, has adapters for an architecture from some release on, and wants"
+        " room in host memory for every adapter in use.",
         fix="use the value that the finding names",
-        source=("vllm-project/vllm#2847", "vllm-project/vllm vllm/config/lora.py"),
+        source=(
+            "vllm-project/vllm#2847",
+            "vllm-project/vllm vllm/config/lora.py",
+            "vllm-project/vllm vllm/v1/worker/lora_model_runner_mixin.py",
+        ),
     ),
     emitted(
         "LLM_FIT_36",

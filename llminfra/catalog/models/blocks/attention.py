@@ -14,7 +14,14 @@ from llminfra.catalog.models.mixers import Attention, Indexer, Mla, QkNorm
 
 MOST_LAYERS = 10_000
 GLM_NEXT_TYPES = frozenset({"glm5_next", "glm5_next_text"})
-KV_HEAD_KEYS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num", "n_kv_heads")
+KV_HEAD_KEYS = (
+    "num_key_value_heads",
+    "num_kv_heads",
+    "n_head_kv",
+    "multi_query_group_num",
+    "n_kv_heads",
+    "num_attention_groups",
+)
 HEAD_KEYS = ("num_attention_heads", "n_head", "n_heads")
 
 
@@ -31,7 +38,7 @@ _QK_NORM_TYPES = frozenset(
      "gemma3", "gemma3_text", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text", "gemma4_unified_text", "qwen3_next",
      "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "qwen4_exp_text",
      "exaone4", "hunyuan_v1_dense", "hunyuan_v1_moe",
-     "step3p7", "lfm2", "lfm2_moe", "apertus", "bailing_moe_v2", "laguna", "afmoe"}
+     "step3p5", "step3p7", "lfm2", "lfm2_moe", "apertus", "bailing_moe_v2", "laguna", "afmoe"}
 )  # fmt: skip
 
 
@@ -191,6 +198,7 @@ def read_mla(text: ConfigReader) -> Mla:
         v_head_dim=text.integer("v_head_dim"),
         indexer=indexer,
         plain=text.model_type in GLM_NEXT_TYPES,
+        gated=text.flag("mla_use_output_gate"),
     )
 
 

@@ -65,6 +65,7 @@ def read_moe(text: ConfigReader) -> Moe | None:
     top_k = text.get("num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts", "moe_k", "moe_top_k")
     if isinstance(top_k, list):
         top_k = top_k[0]
+    latent = text.integer("routed_expert_hidden_size", default=0) or None
     return Moe(
         experts=experts,
         top_k=int(top_k) if isinstance(top_k, int) else 2,
@@ -74,7 +75,9 @@ def read_moe(text: ConfigReader) -> Moe | None:
         shared_intermediate=_shared_width(text, width),
         shared_gate=kind in _SHARED_GATE_TYPES,
         router_bias=_has_router_bias(text),
-        latent=text.integer("routed_expert_hidden_size", default=0) or None,
+        latent=latent,
+        # ``quant_config=None`` of both projections, vllm/models/kimi_k3 0.33.0.
+        latent_plain=latent is not None,
     )
 
 
@@ -82,7 +85,7 @@ _SHARED_GATE_TYPES = frozenset(
     {"qwen2_moe", "qwen3_next", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "qwen4_exp_text"}
 )
 _ROUTER_BIAS_TYPES = frozenset(
-    {"afmoe", "glm4_moe", "glm_moe_dsa", "glm5_next", "glm5_next_text", "gpt_oss", "kimi_linear", "laguna",
+    {"afmoe", "glm4_moe", "glm_moe_dsa", "glm5_next", "glm5_next_text", "gpt_oss", "hy_v3", "kimi_linear", "laguna",
      "minimax_m2", "solar_open"}
 )  # fmt: skip
 
@@ -90,14 +93,17 @@ _ROUTER_BIAS_TYPES = frozenset(
 def _has_router_bias(text: ConfigReader) -> bool:
     return (
         text.get("topk_method") == "noaux_tc"
-        or text.flag("use_routing_bias", "moe_router_enable_expert_bias")
+        or text.flag("use_routing_bias", "use_moe_router_bias", "moe_router_enable_expert_bias")
         or text.model_type in _ROUTER_BIAS_TYPES
     )
 
 
 def _shared_width(text: ConfigReader, width: int) -> int:
     explicit = text.get(
-        "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "shared_intermediate_size"
+        "shared_expert_intermediate_size",
+        "moe_shared_expert_intermediate_size",
+        "shared_intermediate_size",
+        "share_expert_dim",
     )
     shared = text.get("n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts")
     if isinstance(shared, list):

@@ -65,6 +65,7 @@ def kimi_linear_layers(text: ConfigReader) -> tuple[Layer, ...]:
         heads=int(linear.get("num_heads") or text.integer("num_attention_heads")),
         head_dim=int(linear.get("head_dim") or 128),
         conv_kernel=int(linear.get("short_conv_kernel_size") or 4),
+        full_gate=bool(linear.get("use_full_rank_gate")),
     )
     mla = read_mla(text)
     moe = read_moe(text)

@@ -285,32 +285,6 @@ def _divisible(value: float, unit: int) -> int:
     return near + unit if near < 0.9 * value else near
 
 
-def mimo_v2_layers(text: ConfigReader) -> tuple[Layer, ...]:
-    """Window and full layers with their own heads."""
-    count = layer_count(text)
-    pattern = text.values.get("hybrid_layer_pattern") or [0] * count
-    window = text.integer("sliding_window_size", "sliding_window", default=128)
-    moe = read_moe(text)
-    layers = []
-    for index in range(count):
-        local = bool(pattern[index]) if index < len(pattern) else False
-        prefix = "swa_" if local else ""
-        heads = text.integer(f"{prefix}num_attention_heads", "num_attention_heads")
-        head_dim = text.integer(f"{prefix}head_dim", "head_dim")
-        mixer = read_attention(
-            text,
-            window=window if local else None,
-            heads=heads,
-            kv_heads=text.integer(f"{prefix}num_key_value_heads", "num_key_value_heads"),
-            head_dim=head_dim,
-            v_head_dim=text.integer(f"{prefix}v_head_dim", "v_head_dim", default=head_dim),
-            sinks=local,
-        )
-        sparse = moe is not None and is_moe_layer(text, index)
-        layers.append(Layer(mixer=mixer, moe=moe if sparse else None, mlp=None if sparse else read_mlp(text)))
-    return share_equal(layers)
-
-
 def dbrx_layers(text: ConfigReader) -> tuple[Layer, ...]:
     """Experts in every layer, with nested config objects."""
     ffn = text.values.get("ffn_config") or {}

@@ -18,7 +18,7 @@ from llminfra.catalog.models.families.bert import (
 from llminfra.catalog.models.families.deepseek41 import DEEPSEEK41_TYPES, engram_table
 from llminfra.catalog.models.families.qwen4 import QWEN4_TYPES, gated_residual, lookup_table
 from llminfra.catalog.models.families.whisper import WHISPER_TYPE, text_positions
-from llminfra.catalog.models.hf.encoders import encoders_from
+from llminfra.catalog.models.hf.encoders import encoders_from, has_flat_tower
 from llminfra.catalog.models.hf.gaps import check_layer_lists, gaps
 from llminfra.catalog.models.hf.layers import decoder_layers, mtp_layers
 from llminfra.catalog.models.hf.quantization import read_quantization
@@ -46,6 +46,9 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
     layers = decoder_layers(text)
     architectures = config.get("architectures") or text.values.get("architectures") or []
     architecture = str(architectures[0]) if architectures else ""
+    if has_flat_tower(top) and architecture == "DeepseekV4ForCausalLM":
+        # vllm/transformers_utils/model_arch_config_convertor.py 0.33.0 takes the class with a tower.
+        architecture = "DeepseekV4ForConditionalGeneration"
     rope_tables, longest = rope_from(text, layers)
     task = task_of(config, architecture=architecture, model_id=model_id)
     quant, doubt = read_quantization(top, text)
@@ -127,9 +130,9 @@ def _tied(top: ConfigReader, text: ConfigReader) -> bool:
 # Remote-code configs set it themselves or inherit the transformers base default, which is True; these do not.
 _UNTIED_BY_DEFAULT = frozenset(
     {"", "qwen", "baichuan", "chatglm", "internlm", "internlm2", "internlm3", "mpt_untied", "kimi_linear", "kimi_k2",
-     "kimi_k25", "minimax_m2", "mimo", "mimo_v2_flash", "deepseek", "deepseek_v2", "deepseek_v3", "deepseek_v32",
-     "afmoe", "deepseek_v4", "deepseek_v41", "deepseek_v41_text", "glm_moe_dsa",
-     "step3p7", "exaone", "Yi", "phi3small", "phi-msft", "orion", "nemotron_h",
+     "kimi_k25", "minimax_m2", "mimo", "mimo_v2", "mimo_v2_flash", "deepseek", "deepseek_v2", "deepseek_v3",
+     "deepseek_v32", "afmoe", "deepseek_v4", "deepseek_v41", "deepseek_v41_text", "glm_moe_dsa",
+     "step3p5", "step3p7", "exaone", "Yi", "phi3small", "phi-msft", "orion", "nemotron_h",
      "nemotron-nas", "bailing_moe", "bailing_moe_v2", "ernie4_5_moe", "dots1", "pangu", "grok-1", "minimax_text_01",
      "llama"}
 )  # fmt: skip

@@ -13,7 +13,10 @@ from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
 from llminfra.catalog.models.families.ernie_vl import ernie_vl_tower
 from llminfra.catalog.models.families.gemma4_towers import gemma4, gemma4_unified
+from llminfra.catalog.models.families.mimo import mimo_v2_audio, mimo_v2_tower
+from llminfra.catalog.models.families.minicpm_v import minicpm_v46_tower
 from llminfra.catalog.models.families.muse import muse_tower
+from llminfra.catalog.models.families.step import step_tower
 from llminfra.catalog.models.families.whisper import WHISPER_TYPE, whisper_tower
 
 GEMMA3N_TOWERS = EncoderFacts(kind="gemma3n", sharded_params=0, replicated_params=983_000_000, max_tokens=256)
@@ -33,14 +36,22 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
         return (GEMMA3N_TOWERS,)
     if vision is not None:
         found.append(_vision(top, vision, text_hidden))
+    elif has_flat_tower(top):
+        found.append(_deepseek41(top, top, text_hidden))
     elif top.model_type == "phi3_v" or (top.has("img_processor") and top.model_type == "phi3"):
         found.append(_clip_large(text_hidden))
     elif top.model_type == "phi4mm":
         return _phi4_multimodal(text_hidden)
     audio = top.sub("audio_config")
     if audio is not None and audio.values:
-        found.append(audio_tower(audio, text_hidden))
+        build = mimo_v2_audio if top.model_type == "mimo_v2" else audio_tower
+        found.append(build(audio, text_hidden))
     return tuple(found)
+
+
+def has_flat_tower(top: ConfigReader) -> bool:
+    """DeepSeek-V4-Flash-Vision-Exp: the tower's keys are beside the decoder's, ``vision_`` before them."""
+    return top.model_type == "deepseek_v4" and top.integer("vision_n_layers", default=0) > 0
 
 
 def _vision(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
@@ -212,9 +223,10 @@ def _glm_next(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
 
 def _deepseek41(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
     """Gated blocks, and two matrices behind patches that are merged three by three (deepseek_v4/common/vision.py)."""
-    hidden, width = vision.integer("hidden_size"), vision.integer("intermediate_size")
-    depth, merge = vision.integer("num_hidden_layers"), vision.integer("downsample_ratio") ** 2
-    patch = 3 * vision.integer("patch_size") ** 2
+    hidden, width = vision.integer("vision_dim", "hidden_size"), vision.integer("vision_inter_dim", "intermediate_size")
+    depth = vision.integer("vision_n_layers", "num_hidden_layers")
+    merge = vision.integer("vision_downsample_ratio", "downsample_ratio") ** 2
+    patch = 3 * vision.integer("vision_patch_size", "patch_size") ** 2
     return EncoderFacts(
         kind="deepseek_v41",
         gated=True,
@@ -222,7 +234,7 @@ def _deepseek41(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> E
         + (merge * hidden + 1 + text_hidden) * text_hidden,
         # Norms are in 32 bit, so that each counts twice.
         replicated_params=depth * 5 * hidden + (patch + 1) * hidden + 2 * hidden + text_hidden,
-        max_tokens=vision.integer("max_image_tokens"),
+        max_tokens=vision.integer("vision_max_n_token", "max_image_tokens"),
         hidden=hidden,
         intermediate=width,
         patch_merge=merge,
@@ -352,7 +364,11 @@ _VISION: dict[str, _Builder] = {
     "qwen2_5": _qwen2_vl,
     "exaone4_5": _qwen2_vl,
     "ernie4_5": ernie_vl_tower,
+    "mimo_v2": mimo_v2_tower,
+    "minicpmv4_6": minicpm_v46_tower,
     "muse_glimmer": muse_tower,
+    "perception_encoder": step_tower,
+    "step3p5": step_tower,
     "deepseek_v41": _deepseek41,
     "glm4v": _glm4v,
     "glm5_next": _glm_next,

@@ -18,6 +18,7 @@ from llminfra.catalog.models.families.bert import (
 )
 from llminfra.catalog.models.families.deepseek41 import DEEPSEEK41_TYPES, deepseek41_layers, deepseek41_mtp
 from llminfra.catalog.models.families.ernie_vl import ERNIE_VL_TYPES, ernie_vl_layers
+from llminfra.catalog.models.families.mimo import MIMO_V2_TYPES, mimo_v2_layers, mimo_v2_mtp
 from llminfra.catalog.models.families.muse import MUSE_TYPES, muse_layers
 from llminfra.catalog.models.families.qwen4 import QWEN4_TYPES, qwen4_layers, qwen4_mtp
 from llminfra.catalog.models.families.recurrent import (
@@ -41,12 +42,12 @@ from llminfra.catalog.models.families.softmax import (
     gpt_oss_layers,
     laguna_layers,
     llama4_layers,
-    mimo_v2_layers,
     mllama_layers,
     nemotron_nas_layers,
     openelm_layers,
     transformer_layers,
 )
+from llminfra.catalog.models.families.step import STEP_TYPES, step_layers, step_mtp
 from llminfra.catalog.models.families.whisper import WHISPER_TYPE, whisper_layers
 from llminfra.catalog.models.mixers import Attention, Mla
 
@@ -66,6 +67,8 @@ def decoder_layers(text: ConfigReader) -> tuple[Layer, ...]:
 
 def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
     """Multi-token-prediction layers that the checkpoint carries; engines load them only to speculate."""
+    if text.model_type in MIMO_V2_TYPES:
+        return mimo_v2_mtp(text)
     default = 1 if text.model_type in _ONE_MTP_LAYER_TYPES else 0
     count = text.integer("num_nextn_predict_layers", "mtp_num_hidden_layers", default=default)
     if not 0 < count <= MOST_LAYERS:
@@ -74,6 +77,8 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
         return qwen4_mtp(text, count)
     if text.model_type in DEEPSEEK41_TYPES:
         return deepseek41_mtp(text, count)
+    if text.model_type in STEP_TYPES:
+        return step_mtp(text, count)
     layers = decoder_layers(text)
     full = [layer for layer in layers if isinstance(layer.mixer, Attention | Mla)]
     if not full:
@@ -140,7 +145,6 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "mllama_text_model": mllama_layers,
     "nemotron-nas": nemotron_nas_layers,
     "openelm": openelm_layers,
-    "mimo_v2_flash": mimo_v2_layers,
     "afmoe": afmoe_layers,
     "dbrx": dbrx_layers,
     **dict.fromkeys(sorted(BERT_TYPES), bert_layers),
@@ -150,7 +154,9 @@ _BUILDERS: dict[str, Callable[[ConfigReader], tuple[Layer, ...]]] = {
     "gte": gte_layers,
     WHISPER_TYPE: whisper_layers,
     **dict.fromkeys(ERNIE_VL_TYPES, ernie_vl_layers),
+    **dict.fromkeys(MIMO_V2_TYPES, mimo_v2_layers),
     **dict.fromkeys(MUSE_TYPES, muse_layers),
+    **dict.fromkeys(STEP_TYPES, step_layers),
 }
 BUILT_TYPES = frozenset(_BUILDERS)
 """Model types that have a reader of their own."""

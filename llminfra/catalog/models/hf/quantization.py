@@ -36,7 +36,9 @@ def read_quantization(top: ConfigReader, text: ConfigReader) -> tuple[QuantFacts
             if not isinstance(value, Mapping):
                 raise _wrong(reader, key, value, "an object with quant_method")
             if parsed := parse_quantization_config(value):
-                fp4 = parsed.method == "fp8" and "fp4" in (reader.values.get("expert_dtype"), value.get("expert_dtype"))
+                stated = (reader.values.get("expert_dtype"), value.get("expert_dtype"))
+                # MiMo-V2.6 and Ling 3 name the format of the files (vllm fp8.py 0.33.0).
+                fp4 = parsed.method == "fp8" and ("fp4" in stated or value.get("store_dtype") == "mxfp4")
                 return (with_fp4_experts(parsed) if fp4 else parsed), ()
             if (named := _by_name(value)) is not None:
                 return named, (f"{key} has quant_method {value['quant_method']!r}: counted as its name says",)

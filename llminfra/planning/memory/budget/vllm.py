@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.quantization import WeightFormat
+from llminfra.planning.memory.beside.draft_bytes import drafting_peak
+from llminfra.planning.memory.beside.loaded import Loaded
 from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
@@ -28,6 +30,9 @@ from llminfra.planning.memory.releases.model_runner import sampler_state_bytes
 from llminfra.planning.memory.releases.settings import Settings
 
 CONTEXT = "CUDA context"
+CHECKED_BYTES = 2 + 4
+"""Of each logit where guesses are checked: as the model gives it, and its copy in fp32
+(vllm/v1/worker/gpu/sample/sampler.py 0.22.0-0.33.0)."""
 SAMPLER_WORDS = {"copy": "greedy, logits copied to fp32", "raw": "greedy"}
 
 
@@ -73,15 +78,16 @@ def vllm_budget(
     gpu: Gpu | None,
     loading_gib: float,
     items: int = 0,
+    beside: Loaded | None = None,
 ) -> Budget:
     """Cache memory as vLLM's profiling run finds it, on the pipeline stage with the fewest blocks.
 
     The engine gives every stage the smallest number of blocks of all (``get_kv_cache_configs``). ``items`` is the most
-    images of one request, 0 where nothing limits them.
+    images of one request, 0 where nothing limits them; ``beside`` is what is loaded beside the model.
     """
     length, batched = settings.max_model_len, settings.in_flight_tokens
     batch = replace(profiling_batch(settings, profile, gpu), items=items, block=plan.block_size)
-    peak = activation_peak(facts, batch, profile)
+    peak = _with_beside(activation_peak(facts, batch, profile), beside or Loaded(), batch, profile)
     other = non_torch_gib(profile, settings, gpu, compressed=is_compressed(facts))
     weights_gib = max(stage_weights_gib)
     held = held_gib(facts, batch, profile, settings, total_gib - weights_gib - other - peak.total / GIB)
@@ -101,7 +107,7 @@ def vllm_budget(
     checked = plan.of_all_stages() if profile.checks_all_stages else plan
     longest = checked.longest(usable * GIB, length, batched)
     tokens = plan.tokens(blocks, length, batched)
-    beside = beside_gib(facts, profile, settings, batch, gpu, graphs, activation)
+    around = beside_gib(facts, profile, settings, batch, gpu, graphs, activation)
     fewest = stage_weights_gib[binding]
     where_found = (
         f", on the stage with the fewest pages, whose weights are {fewest:.2f}" if fewest < weights_gib else ""
@@ -118,8 +124,8 @@ def vllm_budget(
         longest=longest,
         tokens=tokens,
         state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
-        context=beside[CONTEXT],
-        beside=beside,
+        context=around[CONTEXT],
+        beside=around,
     )
     return Budget(
         total=total_gib,
@@ -134,9 +140,16 @@ def vllm_budget(
         longest=longest,
         verdict=vllm_verdict(profile, settings, plan, found),
         explain=_explain(
-            profile, settings, peak, held, total_gib, limit, other, states, graphs, available, beside, where_found
+            profile, settings, peak, held, total_gib, limit, other, states, graphs, available, around, where_found
         ),
     )
+
+
+def _with_beside(peak: ActivationPeak, beside: Loaded, batch: Batch, profile: EngineProfile) -> ActivationPeak:
+    """The peak with a draft's pass over the same tokens and what is kept for it, and the places that are copied."""
+    copied = peak.compilation + beside.table if peak.compilation else 0.0
+    drafting = drafting_peak(beside.draft_facts, batch, profile)
+    return replace(peak, forward=max(peak.forward, drafting), compilation=copied, kept=peak.kept + beside.buffers)
 
 
 def beside_gib(
@@ -156,6 +169,10 @@ def beside_gib(
     workspace = flashinfer_gib(facts, profile, settings, gpu)
     reserved = profile.reserves_cuda_graphs and captures_attention(profile, settings, gpu, workspace)
     later = batch.sequences * facts.vocab_size * SAMPLER_BYTES["flashinfer"] / GIB if profile.warms_up_sampler else 0.0
+    if profile.runs_v2 and settings.drafted and facts.generative:
+        # A step in which every request checks its guesses: warmup_kernels of vllm/v1/worker/gpu/warmup.py 0.22-0.33.0.
+        checked = min(batch.sequences * (1 + settings.drafted), batch.tokens)
+        later = max(later, checked * facts.vocab_size * CHECKED_BYTES / GIB)
     return {
         "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
         CONTEXT: cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile),

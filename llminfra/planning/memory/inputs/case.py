@@ -33,6 +33,7 @@ EngineText = Annotated[str, BeforeValidator(input_words.engine)]
 ReleaseText = Annotated[str | None, BeforeValidator(input_words.release)]
 Tokens = Annotated[int, BeforeValidator(input_words.tokens), Field(ge=1)]
 MediaLimits = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(input_words.media_limits)]
+SpeculativeMethod = Literal["mtp", "eagle", "eagle3", "dflash", "medusa", "draft_model", "ngram", "suffix"]
 # More ranks than any cluster has: lists of them would be made.
 Ranks = Annotated[int, Field(ge=1, le=65536)]
 
@@ -72,7 +73,22 @@ class FitCase(BaseModel):
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
         ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
             the release decides where not given.
-        reserved_gib: Memory that the engine sets aside on every GPU beside the weights, such as room for adapters.
+        reserved_gib: Memory that is set aside on every GPU beside the weights, for what the case cannot say.
+        enable_lora: Places for LoRA adapters; also where one of the next four is given.
+        max_loras: Adapters that have a place on the device at once (``max_loras_per_batch`` of SGLang).
+        max_lora_rank: Largest rank of an adapter.
+        lora_target_modules: Names of the modules that have places, such as ``["q_proj", "v_proj"]`` or
+            ``q_proj,v_proj``; all of them where not given.
+        lora_modules: Adapters that are loaded at start-up, as ``name=path`` or as vLLM's JSON; how many there are does
+            not change the number of places.
+        specialize_active_lora: Graphs for several numbers of adapters in a batch (vLLM since 0.16).
+        fully_sharded_loras: Both matrices of an adapter are cut by the ranks (vLLM).
+        speculative_method: How tokens are guessed: ``mtp``, ``eagle``, ``eagle3``, ``dflash``, ``medusa``,
+            ``draft_model``, ``ngram`` or ``suffix``; what the draft is made for where not given.
+        draft_model: Hugging Face id of what guesses tokens.
+        draft_config: Its ``config.json``; wins over the catalog.
+        draft_tensor_parallel: Ranks of the draft; those of the model where not given.
+        speculative_tokens: Tokens that are guessed in a step.
         task: What the model is served for: ``generate``, ``embed``, ``rerank``, ``classify``, ``reward`` or
             ``transcribe``; as its architecture and name say where not given.
     """
@@ -110,6 +126,17 @@ class FitCase(BaseModel):
     driver: OptionalText = None
     ngrams_on_host: bool | None = None
     reserved_gib: Annotated[float, Field(ge=0)] | None = None
+    enable_lora: bool | None = None
+    max_loras: Annotated[int, Field(ge=1, le=4096)] | None = None
+    max_lora_rank: Annotated[int, Field(ge=1, le=4096)] | None = None
+    lora_target_modules: Annotated[tuple[str, ...] | None, BeforeValidator(input_words.names)] = None
+    lora_modules: Annotated[tuple[str, ...] | None, BeforeValidator(input_words.adapters)] = None
+    specialize_active_lora: bool | None = None
+    fully_sharded_loras: bool | None = None
+    speculative_method: Annotated[SpeculativeMethod | None, BeforeValidator(input_words.method)] = None
+    draft_model: OptionalText = None
+    draft_config: dict[str, Any] | None = None
+    draft_tensor_parallel: Ranks | None = None
     swa_full_tokens_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     max_total_tokens: Annotated[int, Field(ge=1)] | None = None
     mamba_ssm_cache_dtype: Annotated[
@@ -139,7 +166,10 @@ class FitResult(BaseModel):
         non_torch_gib: CUDA context beyond the first allocation, NCCL buffers and libraries.
         activation_peak_gib: Peak of the profiling run above the weights.
         cuda_graph_gib: Captured graphs; inside the budget only in engine versions that reserve for them.
-        reserved_gib: What the case reserves beside the weights, None where nothing.
+        reserved_gib: What is reserved beside the weights, adapters and draft included, None where nothing.
+        adapters_gib: What places for LoRA adapters take, None where there are none.
+        draft_gib: What a draft takes beside the model's own weights, None where there is none; layers of the model's
+            own that guess tokens are among its weights.
         total_gpu_gib: What the driver reports.
         budget_gib: ``total_gpu_gib`` times the utilization.
         dtype: Of unquantized weights and activations; a checkpoint in 32 bit is served in 16.
@@ -166,6 +196,8 @@ class FitResult(BaseModel):
     activation_peak_gib: float | None = None
     cuda_graph_gib: float | None = None
     reserved_gib: float | None = None
+    adapters_gib: float | None = None
+    draft_gib: float | None = None
     total_gpu_gib: float | None = None
     budget_gib: float | None = None
     gpu_memory_utilization: float | None = None

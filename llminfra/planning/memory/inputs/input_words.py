@@ -13,6 +13,7 @@ _SCALED = re.compile(r"(\d+(?:\.\d+)?)([kKmM])")
 _SCALE = {"k": 1000, "K": 1024, "m": 1000**2, "M": 1024**2}
 _LIMITS = re.compile(r"\s*\w+\s*=\s*\d+\s*(?:,\s*\w+\s*=\s*\d+\s*)*")
 _NO_LIMITS = 'write the most items of a request by modality, such as {"image": 4, "video": 0}'
+_NO_ADAPTERS = "write adapters as name=path; names of the model's modules go into `lora_target_modules`"
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _ENGINE_NAMES = {
     "text-generation-inference": "tgi",
@@ -119,6 +120,57 @@ def media_limits(value: Any) -> Any:
     if any(isinstance(item, dict) and "count" not in item for item in value.values()):
         raise ValueError(_NO_LIMITS)
     return {key: item["count"] if isinstance(item, dict) else item for key, item in value.items()}
+
+
+_METHODS = {
+    **dict.fromkeys(("nextn", "next-n", "multi-token-prediction"), "mtp"),
+    **dict.fromkeys(("draft", "draft-model", "standalone"), "draft_model"),
+    **dict.fromkeys(("[ngram]", "n-gram", "ngram-gpu", "prompt-lookup"), "ngram"),
+    **dict.fromkeys(("eagle-3",), "eagle3"),
+    "dflash2": "dflash",
+}
+
+
+def method(value: Any) -> Any:
+    """How tokens are guessed, by the engines' other names: ``deepseek_mtp`` and ``NEXTN`` are ``mtp``."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        return value
+    plain = re.sub(r"[\s_]+", "-", value.strip().lower())
+    if plain.endswith("-mtp"):
+        return "mtp"
+    return _METHODS.get(plain, plain.replace("-", "_"))
+
+
+def names(value: Any) -> Any:
+    """A list of names, also where it is written ``q_proj,v_proj`` or ``q_proj v_proj``; an empty one is none."""
+    if isinstance(value, str):
+        value = [item for item in re.split(r"[\s,]+", value.strip()) if item]
+    return None if value in ((), []) else value
+
+
+def adapters(value: Any) -> Any:
+    """Adapters as ``name=path``, one, several, or as the JSON that vLLM takes, to their names; none is none."""
+    items = names(value) if isinstance(value, str) and not value.strip().startswith(("{", "[")) else value
+    if isinstance(items, str):
+        try:
+            items = json.loads(items)
+        except json.JSONDecodeError as error:
+            raise ValueError(_NO_ADAPTERS) from error
+    if isinstance(items, dict):
+        items = [items]
+    if not isinstance(items, list | tuple):
+        return items
+    return names([_adapter(item) for item in items])
+
+
+def _adapter(item: Any) -> str:
+    if isinstance(item, dict) and isinstance(item.get("name"), str):
+        return str(item["name"])
+    if not isinstance(item, str) or "=" not in item:
+        raise ValueError(_NO_ADAPTERS)
+    return item.partition("=")[0]
 
 
 def name(value: Any) -> Any:

@@ -5,6 +5,7 @@ Ignoring what is nearly an input would answer another question.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -24,6 +25,17 @@ _SAME: Mapping[str, str] = {
     **dict.fromkeys(("dp", "data_parallel_size"), "data_parallel"),
     "decode_context_parallel_size": "decode_context_parallel",
     "mem_fraction_static": "gpu_memory_utilization",
+    "max_loras_per_batch": "max_loras",
+    "num_speculative_tokens": "speculative_tokens",
+    "speculative_model": "draft_model",
+    "speculative_draft_model_path": "draft_model",
+    "draft_tensor_parallel_size": "draft_tensor_parallel",
+}
+_SPECULATION: Mapping[str, str] = {
+    "method": "speculative_method",
+    "model": "draft_model",
+    "num_speculative_tokens": "speculative_tokens",
+    "draft_tensor_parallel_size": "draft_tensor_parallel",
 }
 # Flags of the engines and of this command line, and what people write instead; without signs between the words.
 _MEANT: Mapping[str, str] = {
@@ -52,6 +64,13 @@ _MEANT: Mapping[str, str] = {
     **dict.fromkeys(("version", "vllmversion", "engineversions"), "engine_version"),
     **dict.fromkeys(("modelid", "modelname", "hfmodel", "repo"), "model"),
     **dict.fromkeys(("configjson", "hfconfig", "modelconfig"), "config"),
+    **dict.fromkeys(("lora", "withlora", "uselora"), "enable_lora"),
+    **dict.fromkeys(("loras", "numloras", "loraslots", "maxlora", "maxadapters"), "max_loras"),
+    **dict.fromkeys(("lorarank", "maxrank", "loramaxrank"), "max_lora_rank"),
+    **dict.fromkeys(("targetmodules", "loratargets", "loratargetmodule"), "lora_target_modules"),
+    **dict.fromkeys(("spectokens", "numspectokens", "drafttokens", "numdrafttokens"), "speculative_tokens"),
+    **dict.fromkeys(("specmethod", "speculation", "speculativealgorithm"), "speculative_method"),
+    **dict.fromkeys(("draft", "specmodel", "drafter", "draftmodelpath"), "draft_model"),
     **dict.fromkeys(("gpumemory", "gpumemorygib", "gpugib", "vram", "vramgib"), "total_gpu_gib"),
 }  # fmt: skip
 _ALIKE = 0.85
@@ -63,8 +82,8 @@ def renamed(data: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: A flag and the input that it means say two things.
     """
-    found = dict(data)
-    for key in data:
+    found = _speculation(data)
+    for key in list(found):
         meant = _SAME.get(key.lower().replace("-", "_"))
         if meant is None or (value := found.pop(key)) in (None, ""):
             continue
@@ -73,6 +92,33 @@ def renamed(data: Mapping[str, Any]) -> dict[str, Any]:
             msg = f"`{key}` is {value!r} and `{meant}` is {other!r}: one of them is meant"
             raise ValueError(msg)
         found[meant] = value
+    return found
+
+
+def _speculation(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The case with vLLM's ``speculative_config``, an object or its JSON, as the inputs that it stands for.
+
+    Raises:
+        ValueError: It cannot be read, or says something that nothing is computed from.
+    """
+    found = dict(data)
+    value = found.pop("speculative_config", None)
+    if value in (None, "", {}):
+        return found
+    try:
+        stated = json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        stated = None
+    if not isinstance(stated, dict):
+        msg = '`speculative_config` is a JSON object such as {"method": "mtp", "num_speculative_tokens": 1}'
+        raise ValueError(msg)  # noqa: TRY004  # a wrong value of a case, as all of them are
+    for key, meant in _SPECULATION.items():
+        if stated.get(key) in (None, ""):
+            continue
+        if found.get(meant) not in (None, "", stated[key]):
+            msg = f"`speculative_config` says {stated[key]!r} and `{meant}` is {found[meant]!r}: one of them is meant"
+            raise ValueError(msg)
+        found[meant] = stated[key]
     return found
 
 

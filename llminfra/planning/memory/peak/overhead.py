@@ -114,7 +114,9 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     if ranks > 1:
         counted = ranks if profile.scheduler == "v0" else min(ranks, table["graph_nccl_ranks"])
         pieces_mib += table["graph_mib_of_nccl"] * (counted - 1)
-    nodes = layers * (pieces * pieces_mib + whole * whole_mib)
+    # Every batch size is captured once with adapters and once without, where both have graphs of their own.
+    sets = settings.adapters.graph_sets if settings.adapters is not None else 1
+    nodes = sets * layers * (pieces * pieces_mib + whole * whole_mib)
     nodes *= table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
     buffers = 0.0
     if whole and gpu is not None and gpu.capability == FABRIC_CAPABILITY:

@@ -12,6 +12,7 @@ from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, 
 from llminfra.catalog.models.quantization import QuantFacts, quantization_from_name
 from llminfra.planning.memory.cache.shared_states import SHARED_BLOCK
 from llminfra.planning.memory.inputs.case import FitCase
+from llminfra.planning.memory.releases.adapter_rules import AdapterSettings, adapter_settings
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, is_release
 from llminfra.planning.memory.releases.pooling import takes_whole, whole_batch
 
@@ -53,6 +54,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     in_flight_tokens: int
     driver: str | None
     plain_sparse: str
+    adapters: AdapterSettings | None
     notes: tuple[str, ...]
 
 
@@ -82,6 +84,8 @@ def resolve(
         )
         notes.append(f"max_model_len {length}: {origin}")
     sequences, tokens = _batch(case, facts, profile, gpu, total_gib, length)
+    adapters = adapter_settings(facts, case, profile)
+    notes += adapters.notes if adapters is not None else ()
     block = case.block_size or _block_size(facts, profile, gpu)
     return Settings(
         tp=tp,
@@ -108,6 +112,7 @@ def resolve(
         in_flight_tokens=tokens * _concurrent_batches(facts, profile, pp),
         driver=case.driver,
         plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
+        adapters=adapters,
         notes=tuple(notes),
     )
 
@@ -310,3 +315,19 @@ def caches_latent(profile: EngineProfile, settings: Settings) -> bool:
     if not profile.latent_attention or not profile.latent_methods or settings.quant is None:
         return profile.latent_attention
     return _formats(settings.quant) <= set(profile.latent_methods)
+
+
+def holds_ngrams(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> bool:
+    """Whether tables of n-grams are on the device.
+
+    vLLM pins them in host memory since 0.30 unless told otherwise; SGLang does where they are in 16 bit
+    (``--ple-offload-embedding``).
+    """
+    default = profile.ngrams_on_host if case.engine == "vllm" else not facts.lookup_bytes
+    return not (default if case.ngrams_on_host is None else case.ngrams_on_host)
+
+
+def quantizes_while_loading(facts: ModelFacts, case: FitCase, settings: Settings) -> bool:
+    """Whether the engine makes fp8 of a 16-bit checkpoint."""
+    quant = settings.quant
+    return quant is not None and quant.online and quant.method == "fp8" and not refers(facts, case)

@@ -64,8 +64,9 @@ def _moe_parts(moe: Moe, hidden: int, shards: Shards, *, apart: bool) -> Iterato
     yield Matrix(Kind.EXPERTS, up, width * (1 if plain else 2), inner, count=experts, bias=moe.bias, ungated=plain)
     yield Matrix(Kind.EXPERTS, down, inner, width, count=experts, bias=moe.bias, ungated=plain)
     if moe.latent:
-        yield Matrix(Kind.MLP, ("mixer.fc1_latent_proj",), moe.latent, hidden)
-        yield Matrix(Kind.MLP, ("mixer.fc2_latent_proj",), hidden, moe.latent)
+        named = not moe.latent_plain
+        yield Matrix(Kind.MLP, ("mixer.fc1_latent_proj",), moe.latent, hidden, quantizable=named)
+        yield Matrix(Kind.MLP, ("mixer.fc2_latent_proj",), hidden, moe.latent, quantizable=named)
     if moe.shared_intermediate:
         shared = cdiv(moe.shared_intermediate, shards.tp)
         names = ("mlp.shared_experts.gate_proj", "mlp.shared_expert.gate_proj", "ffn.shared_experts.w1",

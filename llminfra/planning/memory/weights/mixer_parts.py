@@ -152,6 +152,9 @@ def _mla_parts(mixer: Mla, hidden: int, tp: int) -> Iterator[Part]:
     yield Matrix(Kind.ATTENTION, ("self_attn.kv_b_proj",), up, mixer.kv_lora_rank, quantizable=cut)
     yield Matrix(Kind.ATTENTION, ("self_attn.o_proj",), hidden, heads * mixer.v_head_dim, quantizable=cut)
     yield Vector(mixer.kv_lora_rank, kind=Kind.ATTENTION)
+    if mixer.gated:
+        # ``KimiK3MergedQKVGateLinear``, vllm/models/kimi_k3/nvidia 0.33.0.
+        yield Matrix(Kind.ATTENTION, ("self_attn.g_proj",), heads * mixer.v_head_dim, hidden, quantizable=cut)
     if mixer.indexer is not None:
         index = mixer.indexer
         source = mixer.q_lora_rank or hidden
@@ -185,7 +188,9 @@ def _kimi_delta_parts(mixer: KimiDelta, hidden: int, tp: int) -> Iterator[Part]:
     inner, cut = heads * mixer.head_dim, not mixer.plain
     for name in ("q_proj", "k_proj", "v_proj"):
         yield Matrix(Kind.ATTENTION, (f"self_attn.{name}",), inner, hidden, quantizable=cut)
-    for name in ("f", "g"):
+    if mixer.full_gate:
+        yield Matrix(Kind.ATTENTION, ("self_attn.g_proj",), inner, hidden, quantizable=cut)
+    for name in ("f",) if mixer.full_gate else ("f", "g"):
         yield Matrix(Kind.ATTENTION, (f"self_attn.{name}_a_proj",), mixer.head_dim, hidden, quantizable=cut)
         yield Matrix(Kind.ATTENTION, (f"self_attn.{name}_b_proj",), inner, mixer.head_dim, quantizable=cut)
     yield Matrix(Kind.ATTENTION, ("self_attn.b_proj",), heads, hidden, quantizable=cut)

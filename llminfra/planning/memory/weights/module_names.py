@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from llminfra.catalog.models.quantization import QuantFacts, WeightScheme
 
 _PREFIXES = ("model.", "", "model.language_model.", "language_model.model.", "backbone.", "transformer.")
 _RANGE = re.compile(r"\{([\d,-]+)\}")
 # ``mtp*``, ``re:^mtp.*``, ``*mtp*``, ``mtp.layers.{0}*``: the drafting layers as a whole.
 _DRAFT = re.compile(r"(re:)?\^?(\.?\*)?mtp(\.layers(\.\{?0\}?)?)?[.*]*\Z")
+_DRAFT_LAYER = re.compile(r"mtp\.layers\.(\d+)\.")
 
 
 def scheme_for(quant: QuantFacts, names: tuple[str, ...], layer: int, *, experts: bool) -> WeightScheme | None:
@@ -37,6 +40,29 @@ def scheme_for(quant: QuantFacts, names: tuple[str, ...], layer: int, *, experts
 def keeps_draft(quant: QuantFacts) -> bool:
     """Whether the drafting layers stay in 16 bit, which checkpoints name ``mtp`` beside the layers of the model."""
     return any(_DRAFT.match(pattern) is not None for pattern in quant.ignore)
+
+
+@lru_cache(maxsize=1024)
+def for_draft(quant: QuantFacts, layers: int) -> QuantFacts | None:
+    """What drafting layers get, None where all of them stay in 16 bit.
+
+    Args:
+        quant: The checkpoint's quantization.
+        layers: Layers of the model itself, after which engines count on: ``mtp.layers.0`` is the next.
+    """
+    if keeps_draft(quant):
+        return None
+
+    def counted(patterns: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            _DRAFT_LAYER.sub(lambda found: f"layers.{layers + int(found[1])}.", name, count=1)
+            if _DRAFT_LAYER.match(name)
+            else name
+            for name in patterns
+        )
+
+    rules = tuple(replace(rule, targets=counted(rule.targets)) for rule in quant.rules)
+    return replace(quant, ignore=counted(quant.ignore), rules=rules)
 
 
 @lru_cache(maxsize=65536)

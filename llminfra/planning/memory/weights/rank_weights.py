@@ -12,7 +12,7 @@ from llminfra.catalog.models.quantization import QuantFacts, WeightFormat, Weigh
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
 from llminfra.planning.memory.weights.absorbed import latent_bytes
 from llminfra.planning.memory.weights.layer_parts import layer_parts
-from llminfra.planning.memory.weights.module_names import keeps_draft, scheme_for
+from llminfra.planning.memory.weights.module_names import for_draft, scheme_for
 from llminfra.planning.memory.weights.stored_bytes import (
     aligned_expert,
     allocated_bytes,
@@ -65,7 +65,7 @@ def rank_weights(
         total.add(Kind.OTHER, tables * _rope_values(facts, shards) * (shards.rope_bytes or size))
         _add_ends(total, facts, quant, shards, size, first=first, last=last)
         if with_mtp and last:
-            drafting = None if quant is not None and keeps_draft(quant) else quant
+            drafting = None if quant is None else for_draft(quant, facts.num_layers)
             for layer in facts.mtp_layers:
                 for kind, amount in _layer_bytes(layer, facts.hidden_size, drafting, shards, size, facts.num_layers):
                     total.add(kind, amount)
@@ -91,9 +91,9 @@ def _layer_bytes(
 
 
 def _depends_on_index(quant: QuantFacts) -> bool:
-    return any(
-        "layers." in pattern for pattern in (*quant.ignore, *(name for rule in quant.rules for name in rule.targets))
-    )
+    patterns = (*quant.ignore, *(name for rule in quant.rules for name in rule.targets))
+    # In a regular expression the dot has a backslash.
+    return any("layers." in pattern or r"layers\." in pattern for pattern in patterns)
 
 
 @lru_cache(maxsize=8192)
