@@ -415,11 +415,11 @@ def test_a_draft_of_a_file_is_counted(workdir: Path, run: Run) -> None:
         (("--draft-config", "none.json"), "cannot read none.json"),
         (("--speculative-tokens", "3"), "name it as --draft, or say --speculative-method ngram"),
         (("--speculative-method", "eagle3"), "--speculative-method eagle3 needs a draft: name it as --draft"),
-        (("--speculative-method", "guess"), "--speculative-method: Input should be 'mtp'"),
+        (("--speculative-method", "guess"), "--speculative-method 'guess': expected 'mtp'"),
         (("--speculative-config", "mtp"), "--speculative-config is a JSON object"),
         (("--spec-tokens", "3", "--speculative-config", '{"num_speculative_tokens": 4}'), "one of them is meant"),
         (("--lora-target-modules", "q_proj,qq"), "--lora-target-modules: " + LLAMA + " has no qq; it has"),
-        (("--max-loras", "0"), "--max-loras: Input should be greater than or equal to 1"),
+        (("--max-loras", "0"), "--max-loras 0: expected at least 1"),
         (("--engine", "tgi", "--max-loras", "2"), "counted for vllm and sglang alone"),
     ],
 )
