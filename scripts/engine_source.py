@@ -43,8 +43,8 @@ def read_vllm(root: Path) -> Facts:
     fields = _dataclass_fields(package)
     for path in _existing(
         package / "engine" / "arg_utils.py",
-        package / "entrypoints" / "openai" / "cli_args.py",
-        package / "entrypoints" / "common" / "cli_args.py",
+        # openai/ until 0.28, launchers/ until 0.32, then common/.
+        *sorted((package / "entrypoints").glob("*/cli_args.py")),
         package / "entrypoints" / "cli" / "serve.py",
     ):
         tree = _parse(path)
@@ -73,10 +73,27 @@ def read_vllm(root: Path) -> Facts:
 def read_vllm_models(root: Path, facts: Facts) -> None:
     """Model classes, ways to reach experts on other GPUs, and whether the wheel brings Ray."""
     facts.architectures, facts.pipeline_architectures = architectures(root)
-    facts.all2all_backends = _literal(_parse(root / "vllm" / "config" / "parallel.py"), "All2AllBackend")
+    for path in _existing(root / "vllm" / "config" / "parallel.py"):  # one file for all configuration until 0.10
+        facts.all2all_backends = _literal(_parse(path), "All2AllBackend") - _taken_off(root / "vllm", "all2all_backend")
     for path in root.glob("vllm-*.dist-info/METADATA"):
         if re.search(r"^Requires-Dist: ray\b(?!.*extra ==)", path.read_text(errors="replace"), re.MULTILINE):
             facts.settings["brings_ray"] = "yes"
+
+
+def _taken_off(package: Path, field: str) -> set[str]:
+    """Values that a field may have and the parser does not offer: ``…["<field>"]["choices"].remove(CONSTANT)``."""
+    names = {
+        ast.unparse(call.args[0])
+        for call in _calls(_parse(package / "engine" / "arg_utils.py"), "remove")
+        if f"['{field}']['choices']" in ast.unparse(call.func)
+    }
+    return {
+        str(node.value.value)
+        for path in (_existing(*sorted((package / "config").glob("*.py"))) if names else ())
+        for node in ast.walk(_parse(path))
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant)
+        if getattr(node.target, "id", "") in names
+    }
 
 
 def _literal(tree: ast.AST, name: str) -> set[str]:
@@ -108,6 +125,9 @@ def read_sglang(root: Path) -> Facts:
         for node in ast.walk(_parse(environ)):
             if isinstance(node, ast.ClassDef) and node.name == "Envs":
                 facts.env.update(_assigned_calls(node))
+    for path in _existing(package / "entrypoints" / "http_server.py"):
+        if '@app.get("/ready")' in path.read_text(errors="replace"):
+            facts.settings["ready_path"] = "/ready"
     for path in sorted(package.rglob("*.py")):
         _read_metrics(path, "sglang:", facts)
         facts.env.update(re.findall(r"[\"'](SG(?:LANG|L)_[A-Z0-9_]+)[\"']", path.read_text(errors="replace")))

@@ -26,7 +26,7 @@ platform = Platform(
     region="us-east-1",
     network=Network(cidr="10.30.0.0/16", nat="single", flow_logs_days=30),
     cluster=Cluster(
-        system_nodes=SystemNodes(instance_types=["t3.large"], nodes=(2, 3)), log_days=30, deletion_protection=False
+        system_nodes=SystemNodes(instance_types=["t3.large"], nodes=(3, 4)), log_days=30, deletion_protection=False
     ),
     pools=[l4],
     storage=[weights],

@@ -47,7 +47,7 @@ platform = Platform(
     name="batch",
     region="us-east-1",
     storage=[ModelBucket(name="acme-batch-weights")],
-    budget_usd_per_month=90_000,
+    budget_usd_per_month=95_000,
     waivers=[
         Waiver(rule=rule, scope=scope, reason=reason, owner="ml-platform", expires=dt.date(2027, 6, 30))
         for (rule, scope), reason in ACCEPTED.items()

@@ -96,6 +96,7 @@ from cdktf_cdktf_provider_aws.data_aws_route_table import *
 from cdktf_cdktf_provider_aws.data_aws_route_tables import *
 from cdktf_cdktf_provider_aws.data_aws_s3_bucket import *
 from cdktf_cdktf_provider_aws.data_aws_s3_object import *
+from cdktf_cdktf_provider_aws.data_aws_s3_objects import *
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import *
 from cdktf_cdktf_provider_aws.data_aws_secretsmanager_secret import *
 from cdktf_cdktf_provider_aws.data_aws_secretsmanager_secret_version import *

@@ -41,6 +41,7 @@ class BedrockModelFacts(Fact):
         id: Model id, without a geography.
         regions: Regions where it can be called on demand by itself.
         profiles: Its profiles, those of a geography first.
+        units: Regions in which model units are sold, by the context length that they serve, the shortest first.
         source: Where this was read.
         unverified: No first-hand source was read.
     """
@@ -48,6 +49,7 @@ class BedrockModelFacts(Fact):
     id: str
     regions: tuple[str, ...] = ()
     profiles: tuple[Profile, ...] = Field(default=())
+    units: dict[str, tuple[str, ...]] = Field(default={})
     source: str
     unverified: bool = False
 
@@ -57,6 +59,10 @@ class BedrockModelFacts(Fact):
             if item.id.startswith("global.") == everywhere and region in item.destinations:
                 return Route(profile=item.id, destinations=item.destinations[region])
         return None
+
+    def contexts(self, region: str) -> tuple[str, ...]:
+        """Context lengths in which model units are sold in a region, the shortest first."""
+        return tuple(length for length, where in self.units.items() if region in where)
 
     def ways(self, region: str) -> tuple[str, ...]:
         """Ways to call the model from a region, as ``BedrockModel.routing`` names them."""
@@ -97,6 +103,7 @@ def _models() -> dict[str, BedrockModelFacts]:
             profiles=tuple(
                 Profile(id=f"{prefix}.{id_}", destinations=sets[route]) for prefix, route in row["profiles"].items()
             ),
+            units={length: tuple(where) for length, where in row.get("units", {}).items()},
             source=data["sources"][row["source"]],
             unverified=row.get("unverified", False),
         )

@@ -149,7 +149,7 @@ class EngineRelease(Struct, frozen=True):
 
     def flags(self) -> tuple[str, ...]:
         """Every flag of the release, sorted."""
-        return tuple(name for name in self._data["flags"] if self._has("flags", name))
+        return _flags(self.engine, self.version)
 
     def suggest_flag(self, flag: str) -> tuple[str, ...]:
         """Up to three flags of this release that are spelled alike."""
@@ -193,6 +193,10 @@ class EngineRelease(Struct, frozen=True):
         """Names of the metrics as the release declares them (Prometheus adds ``_total``, ``_bucket`` and the like)."""
         return tuple(base for base, _ in self._metrics(hidden=False))
 
+    def metric_kinds(self) -> tuple[tuple[str, str], ...]:
+        """Each of :meth:`metrics` with its kind: ``counter``, ``gauge``, ``histogram`` or ``unknown``."""
+        return tuple(self._metrics(hidden=False))
+
     def hidden_metrics(self) -> tuple[str, ...]:
         """Metrics that exist only with ``--show-hidden-metrics-for-version``."""
         return tuple(base for base, _ in self._metrics(hidden=True))
@@ -234,6 +238,11 @@ class EngineRelease(Struct, frozen=True):
         """Share of GPU memory the release claims by default, or ``None`` where it has no such fixed default."""
         found = self._setting("gpu_memory_utilization")
         return None if found is None else float(found)
+
+    @property
+    def ready_path(self) -> str:
+        """Path that answers 200 when the release takes requests: its own, or the engine's."""
+        return self._setting("ready_path") or self.info.server.ready_path
 
     @property
     def cuda(self) -> str | None:
@@ -314,6 +323,15 @@ class EngineRelease(Struct, frozen=True):
             for kind, text in kinds.items()
             if any(first <= self._index <= last for first, last in _spans(text))
         ]
+
+
+@cache
+def _flags(engine: EngineName, version: str) -> tuple[str, ...]:
+    """Every flag of a release, asked for by each argument of each container."""
+    release = engine_release(engine, version)
+    if release is None:
+        return ()
+    return tuple(name for name in release._data["flags"] if release._has("flags", name))  # noqa: SLF001  # the same module
 
 
 @cache

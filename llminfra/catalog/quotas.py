@@ -34,7 +34,7 @@ class Quota(Fact):
         return letters in self.families or letters + generation in self.families
 
 
-LimitName = Literal["network_interfaces", "elastic_ips", "placement_groups"]
+LimitName = Literal["network_interfaces", "elastic_ips", "placement_groups", "function_concurrency"]
 
 
 class Limit(Fact):

@@ -69,6 +69,11 @@ def suggest(name: str) -> tuple[str, ...]:
     return tuple(get_close_matches(name.strip().lower(), names(), n=3, cutoff=0.6))
 
 
+def with_managed_grafana() -> tuple[str, ...]:
+    """Regions for which AWS names an endpoint of Amazon Managed Grafana."""
+    return tuple(read_data("grafana.json")["regions"])
+
+
 def zones(region: str) -> tuple[str, ...]:
     """Zone names an account typically sees in the region; empty for an unknown region."""
     found = get(region)

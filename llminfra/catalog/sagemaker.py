@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
 
 _FILE = "sagemaker_images.json"
-Limit = Literal["startup_timeout_s", "download_timeout_s", "volume_gib"]
+Limit = Literal["startup_timeout_s", "download_timeout_s", "volume_gib", "concurrent_invocations"]
 
 
 class SageMakerImage(Struct, frozen=True, kw_only=True):

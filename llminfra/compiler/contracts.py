@@ -107,7 +107,7 @@ class ClusterContract(Struct, frozen=True, kw_only=True):
 
 
 class BucketOutputs(Struct, frozen=True, kw_only=True):
-    """A weights bucket; ``key_arn`` is known where llminfra made the bucket."""
+    """A weights bucket; ``key_arn`` is that of the storage stack, or what the spec says of a bucket that was there."""
 
     name: str
     arn: str
@@ -136,7 +136,7 @@ class StorageContract(Struct, frozen=True, kw_only=True):
                 item.name: BucketOutputs(
                     name=outputs[f"bucket_{identifier(item.name)}"],
                     arn=outputs[f"bucket_{identifier(item.name)}_arn"],
-                    key_arn=None if item.existing else outputs["storage_key_arn"],
+                    key_arn=item.spec.kms_key_arn if item.existing else outputs["storage_key_arn"],
                 )
                 for item in plan.buckets
             },

@@ -255,7 +255,14 @@ def _agent(item: Ec2EndpointPlan, plan: Plan) -> str:
                 "logs_collected": {
                     "files": {
                         "collect_list": [
-                            {"file_path": path, "log_group_name": group, "log_stream_name": "{instance_id}-" + name}
+                            {
+                                "file_path": path,
+                                "log_group_name": group,
+                                "log_stream_name": "{instance_id}-" + name,
+                                # Otherwise the agent follows one of the files: that which was written to last
+                                # (aws/amazon-cloudwatch-agent plugins/inputs/logfile/logfile.go, getTargetFiles).
+                                **({"publish_multi_logs": True} if "*" in path else {}),
+                            }
                             for path, name in (
                                 ("/var/log/llminfra/*.log", "units"),
                                 ("/var/log/cloud-init-output.log", "cloud-init"),

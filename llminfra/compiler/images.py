@@ -14,8 +14,8 @@ from llminfra.catalog.pd_router import pd_router
 from llminfra.charts.images import chart_images
 from llminfra.charts.pins import chart_pin, image_pin
 from llminfra.compiler.releases.names import MONITORING_RELEASE
-from llminfra.compiler.releases.needs import Needs, needs_of
 from llminfra.compiler.releases.weights_copy import adapter_copies, copying_image, weights_copies
+from llminfra.planning.controllers.needs import Needs, needs_of
 from llminfra.planning.network.mirror import (
     chart_registry,
     full_name,

@@ -127,6 +127,8 @@ def _djl_env(job: ServingJob, engine: DJLServing) -> dict[str, str]:
         env["OPTION_ENABLE_PREFIX_CACHING"] = "false"
     if engine.enforce_eager:
         env["OPTION_ENFORCE_EAGER"] = "true"
+    if job.parallelism.expert:
+        env["OPTION_ENABLE_EXPERT_PARALLEL"] = "true"
     if job.quantize_at_load:
         env["OPTION_QUANTIZE"] = job.quantize_at_load
     if job.dtype != "auto":

@@ -64,7 +64,7 @@ class SglangAdapter:
             secret_env=secret_env(job, api_key="SGLANG_API_KEY"),
             port=PORT,
             startup=startup_probe(job, server.health_path, PORT, timeout_s=server.probe_timeout_s),
-            readiness=ready_probe(server.ready_path, PORT),
+            readiness=_ready_probe(release),
             liveness=Probe(
                 path=server.health_path, port=PORT, period_s=30, timeout_s=server.probe_timeout_s, failure_threshold=4
             ),
@@ -79,6 +79,14 @@ class SglangAdapter:
     def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Flags in ``extra_args`` and ``SGLANG_*`` variables in ``env`` that the version lacks."""
         return unknown_options(endpoint, release, own_env="SGLANG_")
+
+
+def _ready_probe(release: EngineRelease) -> Probe:
+    """Releases without a path of their own for it are asked for a token, which takes as long as for liveness."""
+    server = release.info.server
+    if release.ready_path != server.health_path:
+        return ready_probe(release.ready_path, PORT)
+    return Probe(path=server.health_path, port=PORT, period_s=10, timeout_s=server.probe_timeout_s, failure_threshold=3)
 
 
 def _args(job: ServingJob, engine: SGLang) -> list[str]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint
 
 PORT = 8080
+# launcher/src/main.rs KVCacheDtype: the name that PyTorch has for it.
+_CACHE_TYPES = {"fp8": "fp8_e4m3fn", "fp8_e4m3": "fp8_e4m3fn"}
 
 
 class TgiAdapter:
@@ -47,11 +49,10 @@ class TgiAdapter:
             image_tag=tag,
             image_digest=digest,
             command=("text-generation-launcher",),
-            args=tuple(_args(job, engine)),
+            args=tuple(_args(job, engine, release)),
             env={
                 **({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}),
-                # launcher/src/main.rs resolve_attention: on unless this says otherwise, or the model cannot.
-                **({} if engine.prefix_caching else {"PREFIX_CACHING": "0"}),
+                **({} if engine.prefix_caching else _without_shared_prompts(release)),
                 **engine.env,
             },
             cache_env={"HF_HOME": "huggingface", "TRITON_CACHE_DIR": "triton"},
@@ -78,7 +79,16 @@ class TgiAdapter:
         return unknown_options(endpoint, release, own_env="TGI_")
 
 
-def _args(job: ServingJob, engine: TGI) -> list[str]:
+def _without_shared_prompts(release: EngineRelease) -> dict[str, str]:
+    """Prompts are shared unless a variable says otherwise, or the model cannot.
+
+    ``resolve_attention`` of launcher/src/main.rs at each tag: ``USE_PREFIX_CACHING`` in 2.3, ``PREFIX_CACHING`` since
+    2.4, which brought the flag for the cache's type, too.
+    """
+    return {"PREFIX_CACHING" if release.knows_flag("--kv-cache-dtype") else "USE_PREFIX_CACHING": "0"}
+
+
+def _args(job: ServingJob, engine: TGI, release: EngineRelease) -> list[str]:
     args = [
         f"--model-id={job.model_argument}",
         "--hostname=0.0.0.0",
@@ -88,8 +98,9 @@ def _args(job: ServingJob, engine: TGI) -> list[str]:
         f"--max-total-tokens={job.max_model_len}",
         f"--max-concurrent-requests={job.max_num_seqs}",
         f"--cuda-memory-fraction={job.gpu_memory_utilization:g}",
-        f"--graceful-termination-timeout={job.drain_s}",
     ]
+    if release.knows_flag("--graceful-termination-timeout"):
+        args.append(f"--graceful-termination-timeout={job.drain_s}")
     if engine.max_num_batched_tokens:
         args.append(f"--max-batch-prefill-tokens={engine.max_num_batched_tokens}")
     if job.quantize_at_load:
@@ -97,7 +108,7 @@ def _args(job: ServingJob, engine: TGI) -> list[str]:
     if job.dtype != "auto":
         args.append(f"--dtype={job.dtype}")
     if engine.kv_cache_dtype != "auto":
-        args.append(f"--kv-cache-dtype={'fp8_e4m3fn' if engine.kv_cache_dtype == 'fp8' else engine.kv_cache_dtype}")
+        args.append(f"--kv-cache-dtype={_CACHE_TYPES.get(engine.kv_cache_dtype, engine.kv_cache_dtype)}")
     if engine.enforce_eager:
         args.append("--cuda-graphs=0")
     if job.endpoint.model.trust_remote_code:

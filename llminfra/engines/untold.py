@@ -1,4 +1,4 @@
-"""Settings of the spec that a server has no argument or variable for.
+"""Settings of the engine and of the model that a server has no argument or variable for.
 
 A wish that nobody passes on would change the plan and not what runs. Read from the servers' flags as recorded in
 ``catalog/data/engines``: deepspeed-mii 0.3.3 knows parallelism and length alone, and ``serve`` of TensorRT-LLM at
@@ -20,6 +20,33 @@ _UNTOLD: dict[str, tuple[str, ...]] = {
 }
 
 
+# The file of --extra_llm_api_options says how TensorRT-LLM quantizes and computes.
+_UNTOLD_OF_MODEL: dict[str, tuple[str, ...]] = {
+    "mii": ("quantization", "dtype", "trust_remote_code"),
+    "trtllm": ("quantization", "dtype"),
+}
+
+
+# Shards of TGI and replicas of MII are tensor parallel alone; the rolling batch of DJL Serving refuses stages
+# (djl_python/properties_manager/vllm_rb_properties.py), and its copies of attention would be whole servers.
+_UNTOLD_OF_SPREAD: dict[str, tuple[str, ...]] = {
+    "djl-lmi": ("pipeline", "data"),
+    "mii": ("pipeline", "data", "expert"),
+    "tgi": ("pipeline", "data", "expert"),
+    "trtllm": ("data",),
+}
+
+
 def untold_fields(engine: str) -> tuple[str, ...]:
     """Fields of ``LlmEngine`` that the engine of this kind cannot be told."""
     return _UNTOLD.get(engine, ())
+
+
+def untold_model_fields(engine: str) -> tuple[str, ...]:
+    """Fields of ``Model`` that the engine of this kind cannot be told."""
+    return _UNTOLD_OF_MODEL.get(engine, ())
+
+
+def untold_spread_fields(engine: str) -> tuple[str, ...]:
+    """Fields of ``Parallelism`` that the engine of this kind cannot be told."""
+    return _UNTOLD_OF_SPREAD.get(engine, ())

@@ -65,7 +65,7 @@ class VllmAdapter:
             args=(*common, *ranks.leader_args),
             worker_command=ranks.worker_command,
             worker_args=(*common, *ranks.worker_args) if job.nodes > 1 and ranks.worker_serves else (),
-            env=_env(job, engine),
+            env=_env(job, engine, release),
             field_env=({"VLLM_HOST_IP": "status.podIP"} if job.nodes > 1 else {}) | cache_field_env(job),
             cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm"},
             secret_env=secret_env(job, api_key="VLLM_API_KEY"),
@@ -165,7 +165,7 @@ def _lora_args(job: ServingJob) -> list[str]:
     ]
 
 
-def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
+def _env(job: ServingJob, engine: VLLM, release: EngineRelease) -> dict[str, str]:
     env = {"VLLM_NO_USAGE_STATS": "1"}
     if job.from_object_storage or job.from_local_disks:
         env["RUNAI_STREAMER_MEMORY_LIMIT"] = str(int(job.pod_memory_mib * 2**20 * _STREAM_MEMORY_SHARE))
@@ -174,7 +174,7 @@ def _env(job: ServingJob, engine: VLLM) -> dict[str, str]:
     elif not job.from_hub:
         env["HF_HUB_OFFLINE"] = "1"
     env |= cache_env(job)
-    if job.nodes > 1:
+    if job.nodes > 1 and release.knows_env("VLLM_ENGINE_READY_TIMEOUT_S"):
         env["VLLM_ENGINE_READY_TIMEOUT_S"] = str(job.startup_budget_s)
     return env | efa_env(job) | engine.env
 

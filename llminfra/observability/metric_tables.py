@@ -77,9 +77,9 @@ def engine_table(release: EngineRelease) -> MetricTable:
     known: dict[str, Any] = data["engines"].get(release.engine, {"labels": [], "metrics": {}})
     shared = frozenset((*data["target_labels"], *known["labels"]))
     series = {}
-    for base in release.metrics():
+    for base, declared in release.metric_kinds():
         labels = shared | frozenset(known["metrics"].get(base.removesuffix("_total"), ()))
-        for name, kind in _stored_names(base, release):
+        for name, kind in _stored_names(base, declared, release):
             series[name] = Series(name=name, kind=kind, labels=labels)
     return MetricTable(release.engine, release.version, series)
 
@@ -91,12 +91,7 @@ def dcgm_counters() -> str:
     return "\n".join((*lines, "DCGM_FI_DRIVER_VERSION, label, Driver version.")) + "\n"
 
 
-def _stored_names(base: str, release: EngineRelease) -> Iterable[tuple[str, str]]:
-    """What a declared metric becomes: counters end in ``_total``; histograms keep their base name."""
-    if release.knows_metric(f"{base}_bucket") and not release.knows_metric(base):
-        yield base, "histogram"
-    elif release.knows_metric(f"{base}_bucket"):  # the kind is not known: any of them
-        yield base, "unknown"
-    else:
-        yield from ((name, "gauge" if name == base else "counter") for name in (base, f"{base}_total")
-                    if release.knows_metric(name))  # fmt: skip
+def _stored_names(base: str, kind: str, release: EngineRelease) -> Iterable[tuple[str, str]]:
+    """What a declared metric becomes: Python's counters end in ``_total``; histograms keep their base name."""
+    names = (base, f"{base}_total") if kind == "counter" else (base,)
+    return ((name, kind) for name in names if kind in {"histogram", "unknown"} or release.knows_metric(name))

@@ -18,6 +18,7 @@ from llminfra.planning.findings import Findings
 from llminfra.planning.network.closed import check_closed_network
 from llminfra.planning.network.vpc import plan_network
 from llminfra.planning.plan import Plan
+from llminfra.planning.quotas.functions import function_quotas
 from llminfra.planning.quotas.instances import plan_quotas
 from llminfra.planning.quotas.network import network_quotas
 from llminfra.planning.references import check_references
@@ -74,7 +75,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     cluster = None
     pools: tuple[PoolPlan, ...] = ()
     if platform.needs_cluster:
-        cluster = plan_cluster(platform, findings, today or dt.datetime.now(tz=dt.UTC).date())
+        cluster = plan_cluster(platform, network, findings, today or dt.datetime.now(tz=dt.UTC).date())
         pools = plan_pools(platform, network, cluster, findings)
     lustre = plan_lustre(platform, network, pools, findings)
     endpoints = plan_endpoints(platform, pools, lustre, findings)
@@ -114,7 +115,11 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         lustre=lustre,
         endpoints=endpoints,
         costs=costs,
-        quotas=(*plan_quotas(pools, ec2, sagemaker, batches), *network_quotas(pools, network, cluster)),
+        quotas=(
+            *plan_quotas(pools, ec2, sagemaker, batches),
+            *network_quotas(pools, network, cluster),
+            *function_quotas(async_endpoints),
+        ),
         diagnostics=as_declared(platform, findings.items),
         tags={**platform.tags, "llminfra:platform": platform.name, "llminfra:managed-by": "llminfra"},
         ec2=ec2,

@@ -92,7 +92,9 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(_DROPPED) or key.startswith("TF_VAR_")
     }
-    return {**kept, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", **extra}
+    # Nothing of EKS is there to wait for, see ``constructs.basis.iam``.
+    unwaiting = {"LLMINFRA_SETTLE_S": "0"}
+    return {**kept, **unwaiting, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", **extra}
 
 
 def run(

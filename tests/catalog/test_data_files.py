@@ -22,6 +22,7 @@ NAMES = [
     "quotas.json",
     "regions.json",
     *(f"engines/{engine}.json" for engine in ("djl-lmi", "mii", "sglang", "tgi", "trtllm", "vllm")),
+    *(f"argument_values/{engine}.json" for engine in ("sglang", "tgi", "vllm")),
 ]
 
 

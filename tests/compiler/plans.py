@@ -89,6 +89,7 @@ def cluster_plan(**changes: Any) -> ClusterPlan:
         autoscaler="karpenter",
         system_nodes=SystemNodesPlan(
             instance_types=("m7i.xlarge",),
+            zones=ZONES[:2],
             min_nodes=2,
             max_nodes=4,
             ami_type="AL2023_x86_64_STANDARD",
@@ -122,6 +123,7 @@ def h100_pool() -> PoolPlan:
         spec=H100,
         instance_types=(instance,),
         provisioner="managed",
+        grows=False,
         zones=("us-east-1b",),
         min_nodes=0,
         max_nodes=2,
@@ -155,6 +157,7 @@ def l40s_pool() -> PoolPlan:
         spec=L40S,
         instance_types=types,
         provisioner="karpenter",
+        grows=True,
         zones=ZONES,
         min_nodes=0,
         max_nodes=8,

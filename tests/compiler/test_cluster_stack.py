@@ -114,6 +114,26 @@ def test_addons_before_compute_come_before_nodes_and_the_others_after(cluster):
     assert "aws_eks_node_group.system" in cluster["aws_eks_addon"]["coredns"]["depends_on"]
 
 
+def test_nodes_reach_the_api_until_they_are_gone(cluster):
+    """Terraform destroys what nothing waits for first: a kubelet without the API reports no pod as ended."""
+    rules = {
+        "aws_vpc_security_group_egress_rule.nodes-to-vpc",
+        "aws_vpc_security_group_ingress_rule.control-plane-from-nodes",
+        "aws_vpc_security_group_ingress_rule.nodes-from-control-plane-10250",
+        "aws_vpc_security_group_ingress_rule.nodes-from-nodes",
+    }
+    for group in cluster["aws_eks_node_group"].values():
+        assert rules <= set(group["depends_on"])
+
+
+def test_system_nodes_lie_where_they_were_planned(synth):
+    zones = ("us-east-1b",)
+    system = replace(plans.cluster_plan().system_nodes, zones=zones)
+    plan = plans.plan(cluster=plans.cluster_plan(system_nodes=system), buckets=(), lustre=())
+    group = synth(plan)["cluster"]["resource"]["aws_eks_node_group"]["system"]
+    assert group["subnet_ids"] == ["${data.terraform_remote_state.network.outputs.private_subnet_us-east-1b}"]
+
+
 def test_the_cni_has_prefixes_policies_and_a_role_of_its_own(cluster):
     addon = cluster["aws_eks_addon"]["vpc-cni"]
     config = json.loads(addon["configuration_values"])
@@ -184,11 +204,25 @@ def test_tags_reach_instances_volumes_and_interfaces(cluster):
         assert all(tags["llminfra:platform"] == "acme" for tags in tagged.values())
 
 
-def test_sizes_at_run_time_are_not_taken_back(cluster):
+def test_broken_nodes_are_replaced_and_one_rolls_at_a_time(cluster):
     for group in cluster["aws_eks_node_group"].values():
-        assert group["lifecycle"] == {"ignore_changes": ["scaling_config[0].desired_size"]}
         assert group["node_repair_config"] == {"enabled": True}
         assert group["update_config"] == {"max_unavailable": 1}
+
+
+def test_sizes_are_the_specs_but_where_an_autoscaler_has_them(synth, cluster):
+    """EKS refuses a minimum above the nodes there are: an ignored size would keep a group from ever growing."""
+    assert all("lifecycle" not in group for group in cluster["aws_eks_node_group"].values())
+    pool = replace(plans.l40s_pool(), provisioner="cluster-autoscaler", min_nodes=0, max_nodes=4)
+    fixed = replace(plans.h100_pool(), min_nodes=2, max_nodes=2, grows=True)
+    scaled = plans.plan(cluster=plans.cluster_plan(autoscaler="cluster-autoscaler"), pools=(pool, fixed))
+    groups = synth(scaled)["cluster"]["resource"]["aws_eks_node_group"]
+    ignored = {"ignore_changes": ["scaling_config[0].desired_size"]}
+    assert {name: group.get("lifecycle") for name, group in groups.items()} == {
+        "system": ignored,
+        "pool-l40s": ignored,
+        "pool-h100": None,
+    }
 
 
 def test_nodes_and_control_plane_reach_each_other(cluster):
@@ -223,6 +257,12 @@ def test_karpenter_deletes_only_what_it_made(stacks):
     delete = _statements(stacks["cluster"], "karpenter-nodes")["DeleteOwn"]
     conditions = {item["variable"]: item["values"] for item in delete["condition"]}
     assert conditions["aws:ResourceTag/kubernetes.io/cluster/acme"] == ["owned"]
+
+
+def test_karpenter_may_launch_into_subnets_that_another_account_shares(stacks):
+    launch = _statements(stacks["cluster"], "karpenter-nodes")["LaunchWithPublicImages"]
+    for kind in ("subnet", "security-group", "capacity-reservation", "placement-group"):
+        assert f"arn:aws:ec2:us-east-1:*:{kind}/*" in launch["resources"]
 
 
 def test_karpenter_passes_only_its_node_role(stacks):

@@ -68,7 +68,7 @@ def test_order_follows_crds_namespaces_and_identities(releases):
     assert releases["karpenter-pools"]["depends_on"] == ["helm_release.karpenter"]
     assert "helm_release.karpenter-crd" in releases["karpenter"]["depends_on"]
     assert "helm_release.kube-prometheus-stack" in releases["karpenter"]["depends_on"]
-    assert "aws_eks_pod_identity_association.external-secrets" in releases["external-secrets"]["depends_on"]
+    assert "terraform_data.external-secrets" in releases["external-secrets"]["depends_on"]
     assert releases["cluster-secrets"]["depends_on"] == ["helm_release.external-secrets"]
     for name, release in releases.items():
         assert name == "cluster-base" or release["depends_on"]
@@ -135,7 +135,7 @@ def test_with_irsa_service_accounts_carry_roles(synth):
     }
     endpoint = _values(stacks["serving"]["resource"]["helm_release"]["assistant"])
     assert endpoint["serviceAccount"]["roleArn"] == "${aws_iam_role.endpoint-assistant.arn}"
-    assert "aws_eks_pod_identity_association" not in stacks["serving"]["resource"]
+    assert not {"aws_eks_pod_identity_association", "terraform_data"} & set(stacks["serving"]["resource"])
 
 
 def test_the_cluster_autoscaler_replaces_karpenter(synth):
@@ -149,12 +149,32 @@ def test_the_cluster_autoscaler_replaces_karpenter(synth):
     assert resize["condition"][0]["variable"] == "aws:ResourceTag/k8s.io/cluster-autoscaler/acme"
 
 
+def test_pods_come_when_eks_knows_their_identity(stacks):
+    """The webhook looks at a pod once: one that comes a second after its association never gets credentials."""
+    for stack in (stacks["platform"]["resource"], stacks["serving"]["resource"]):
+        waits = stack["terraform_data"]
+        assert set(waits) == set(stack["aws_eks_pod_identity_association"])
+        waiting = {after for release in stack["helm_release"].values() for after in release.get("depends_on", ())}
+        for name, wait in waits.items():
+            assert wait["triggers_replace"] == {
+                "association": f"${{aws_eks_pod_identity_association.{name}.association_id}}"
+            }
+            assert wait["provisioner"] == [{"local-exec": {"command": "sleep $${LLMINFRA_SETTLE_S:-20}"}}]
+            assert f"terraform_data.{name}" in waiting
+
+
 def test_external_secrets_reads_only_what_is_declared(stacks):
-    (statement,) = stacks["platform"]["data"]["aws_iam_policy_document"]["external-secrets-read"]["statement"]
-    assert statement["actions"] == ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
-    assert statement["resources"] == [
+    read, decrypt = stacks["platform"]["data"]["aws_iam_policy_document"]["external-secrets-read"]["statement"]
+    secrets = [
         "arn:aws:secretsmanager:us-east-1:${data.aws_caller_identity.account.account_id}:secret:acme/hf-token-??????"
     ]
+    assert read["actions"] == ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
+    assert read["resources"] == secrets
+    # A secret may lie under a customer's own key, which may be used to read it and for nothing else.
+    assert decrypt["actions"] == ["kms:Decrypt"]
+    (condition,) = decrypt["condition"]
+    assert (condition["test"], condition["variable"]) == ("StringEquals", "kms:ViaService")
+    assert condition["values"] == ["secretsmanager.us-east-1.amazonaws.com"]
 
 
 def test_an_endpoint_reads_its_own_model_and_nothing_else(stacks):

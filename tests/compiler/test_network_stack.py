@@ -52,6 +52,11 @@ def test_interface_endpoints_answer_https_from_the_vpc_only(network):
     assert endpoint["service_name"] == "com.amazonaws.us-east-1.ecr.api"
     assert endpoint["private_dns_enabled"] is True
     assert endpoint["security_group_ids"] == ["${aws_security_group.endpoints.id}"]
+    # Zones without the service are left out: CreateVpcEndpoint refuses their subnets.
+    assert all(f'"{zone}" = "${{aws_subnet.private-{zone}.id}}"' in endpoint["subnet_ids"] for zone in plans.ZONES)
+    assert (
+        "contains(data.aws_vpc_endpoint_service.interface-ecr-api.availability_zones, zone)" in endpoint["subnet_ids"]
+    )
     rule = network["aws_vpc_security_group_ingress_rule"]["endpoints-https"]
     assert (rule["from_port"], rule["to_port"], rule["cidr_ipv4"]) == (443, 443, "10.0.0.0/16")
 

@@ -42,11 +42,19 @@ def test_managed_prometheus_takes_what_the_cluster_scrapes(synth):
     assert unknown_keys("kube-prometheus-stack", values) == ()
     association = resources["aws_eks_pod_identity_association"]["prometheus"]
     assert (association["namespace"], association["service_account"]) == ("monitoring", "prometheus")
-    assert "aws_eks_pod_identity_association.prometheus" in release["depends_on"]
+    assert "terraform_data.prometheus" in release["depends_on"]
     (statement,) = stack["data"]["aws_iam_policy_document"]["prometheus-write"]["statement"]
     assert statement["actions"] == ["aps:RemoteWrite"]
     assert statement["resources"] == [WORKSPACE + "arn}"]
     assert "aws_grafana_workspace" not in resources
+
+
+def test_prometheus_drops_blocks_before_its_volume_is_full(synth):
+    """Its "GB" are powers of 2: counted by thousands, 85 % of a volume would be 91 %, and compacting could fill it."""
+    releases = _platform(synth, Observability(storage_gib=200))["resource"]["helm_release"]
+    spec = _values(releases["kube-prometheus-stack"])["prometheus"]["prometheusSpec"]
+    assert spec["storageSpec"]["volumeClaimTemplate"]["spec"]["resources"]["requests"]["storage"] == "200Gi"
+    assert spec["retentionSize"] == "170GB"
 
 
 def test_managed_prometheus_by_service_account_role(synth):
@@ -108,7 +116,7 @@ def test_receivers_hear_of_their_severities(synth):
     assert (publishing["actions"], publishing["resources"]) == (["sns:Publish"], [TOPIC])
     assert "monitoring" in _values(releases["cluster-secrets"])["namespaces"]
     assert "helm_release.cluster-secrets" in releases["llm-observability"]["depends_on"]
-    (reading,) = stack["data"]["aws_iam_policy_document"]["external-secrets-read"]["statement"]
+    reading = stack["data"]["aws_iam_policy_document"]["external-secrets-read"]["statement"][0]
     assert any(arn.endswith(":secret:acme/slack-??????") for arn in reading["resources"])
 
 

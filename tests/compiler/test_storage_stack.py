@@ -75,6 +75,22 @@ def test_lustre_ports_are_open_between_servers_and_nodes(resources, low, high, p
         assert rule["security_group_id"] == "${aws_security_group.lustre-fast.id}"
 
 
+def test_fsx_is_asked_when_its_ports_are_open(resources, synth):
+    """CreateFileSystem looks at the group's rules, which nothing in its arguments waits for."""
+    efa = plans.plan(lustre=(replace(plans.plan().lustre[0], efa=True),))
+    for stack in (resources, synth(efa)["storage"]["resource"]):
+        (system,) = stack["aws_fsx_lustre_file_system"].values()
+        (group,) = system["security_group_ids"]
+        own = {
+            f"{kind}.{name}"
+            for kind in ("aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule")
+            for name, rule in stack[kind].items()
+            if rule["security_group_id"] == group
+        }
+        assert own
+        assert own <= set(system["depends_on"])
+
+
 def test_servers_may_call_nodes_back(resources):
     rule = resources["aws_vpc_security_group_ingress_rule"]["lustre-fast-callback-988"]
     assert rule["security_group_id"] == "${data.terraform_remote_state.cluster.outputs.node_security_group_id}"

@@ -49,7 +49,7 @@ def _efa_everywhere() -> Plan:
         plans.h100_pool(), spec=_h100(capacity=OnDemand()), capacity_types=("on-demand",), placement_group=True
     )
     elastic = replace(placed, name="elastic", spec=_h100(name="elastic", capacity=OnDemand()), provisioner="karpenter")
-    lustre = (replace(plans.plan().lustre[0], efa=True),)
+    lustre = (replace(plans.plan().lustre[0], efa=True, capacity_gib=9600, throughput_mbps_per_tib=500),)
     return plans.plan(
         plans.chat(),
         cluster=plans.cluster_plan(deletion_protection=False, admin_role_arns=()),

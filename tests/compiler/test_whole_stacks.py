@@ -102,7 +102,9 @@ def test_only_reads_that_aws_cannot_restrict_name_every_resource(stacks):
     }
     assert wild
     assert not [
-        item for item in wild if not re.match(r"(ec2:Describe|pricing:GetProducts|iam:ListInstanceProfiles)", item)
+        item
+        for item in wild
+        if not re.match(r"(ec2:Describe|fsx:DescribeFileSystems|pricing:GetProducts|iam:ListInstanceProfiles)", item)
     ]
 
 

@@ -1,6 +1,7 @@
 """Checks a PromQL expression by its syntax tree: every series exists, and every label it names or needs exists there.
 
-Follows the labels through the expression, as Prometheus does: what an aggregation keeps, what a join adds.
+Follows the labels through the expression, as Prometheus does: what an aggregation keeps, what a join adds. Counters are
+read by their growth, and nothing else is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ Labels = frozenset[str]
 
 _SET_OPERATORS = {"and", "or", "unless"}
 _KEEP_ALL = {"topk", "bottomk", "limitk", "limit_ratio"}
+_OF_COUNTERS = {"rate", "irate", "increase", "resets"}
+# Counted in the GPU's own memory for its whole life: the number itself says what is left.
+_LIFELONG = {"DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS", "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS"}
+_OF_BOTH = {"absent", "absent_over_time", "present_over_time", "count_over_time", "timestamp", "changes"}
 
 
 @dataclass
@@ -27,6 +32,7 @@ class Check:
     recorded: Mapping[str, Labels] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    within: str = ""
 
     def run(self, expression: str) -> Labels:
         """Parse and follow; returns the labels that the result can have."""
@@ -73,6 +79,10 @@ class Check:
             return frozenset()
         self.used.add(node.name)
         self._need(series.labels, [item.name for item in node.matchers.matchers], node.name)
+        if self.within in _OF_COUNTERS and series.kind not in {"counter", "unknown"}:
+            self.problems.append(f"{self.within} of the {series.kind} {node.name}")
+        if series.kind == "counter" and node.name not in _LIFELONG and self.within not in _OF_COUNTERS | _OF_BOTH:
+            self.problems.append(f"the counter {node.name} is not read by its growth")
         return series.labels
 
     def _aggregate(self, node: pp.AggregateExpr) -> Labels:
@@ -87,7 +97,9 @@ class Check:
 
     def _call(self, node: pp.Call) -> Labels | None:
         name = node.func.name
+        around, self.within = self.within, name
         arguments = [self._follow(item) for item in node.args]
+        self.within = around
         vectors = [item for item in arguments if item is not None]
         if name in {"vector", "absent", "absent_over_time"}:
             return frozenset()

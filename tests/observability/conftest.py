@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from llminfra import VLLM, Autoscaling, Endpoint, Gateway, Model, Observability, Slo
 from llminfra.catalog.engines import engine_release
-from llminfra.compiler.releases.needs import scales
 from llminfra.engines.invocation import Metrics
 from llminfra.loading.load import load
 from llminfra.observability import rule_groups
 from llminfra.observability.signals import release_signals
 from llminfra.planning import plan_platform
+from llminfra.planning.controllers.needs import scales
 from llminfra.planning.endpoints.gateways import picker_name
 from llminfra.planning.plan import CostLine, Plan
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan

@@ -9,11 +9,11 @@ import pytest
 
 from llminfra.catalog.engines import engine_release
 from llminfra.compiler.releases.llm_server import llm_server_values
-from llminfra.compiler.releases.needs import scales
 from llminfra.observability import rule_groups
 from llminfra.observability.dashboards import NAMES, read_dashboard
 from llminfra.observability.metric_tables import EXPORTERS, MetricTable, Series, engine_table, exporter_table
 from llminfra.observability.signals import release_of
+from llminfra.planning.controllers.needs import scales
 from tests.helpers.promql import Check
 
 COMMON = [exporter_table(name) for name in EXPORTERS]
@@ -105,7 +105,7 @@ def test_variables_of_dashboards_are_declared_filled_and_used(name, recorded):
             continue
         match = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"])
         assert match
-        check, labels = _check(match[1], COMMON, recorded)
+        check, labels = _check(f"timestamp({match[1]})", COMMON, recorded)  # which series there are, not their values
         assert check.problems == []
         assert match[2] in labels
 
@@ -155,6 +155,9 @@ def test_everything_that_examples_install_names_what_exists(shipped_plans):
         ("up * on (job) group_left (gpu) up", "no label 'gpu' in the right side"),
         ("histogram_quantile(0.9, sum(vllm:time_to_first_token_seconds_bucket))", "no label 'le'"),
         ("sum(up", "does not parse"),
+        ("rate(vllm:num_requests_waiting[5m])", "rate of the gauge"),
+        ("sum(vllm:generation_tokens_total) > 0", "is not read by its growth"),
+        ("increase(DCGM_EXP_XID_ERRORS_COUNT[5m])", "increase of the gauge"),
     ],
 )
 def test_the_check_finds(expression, problem):

@@ -56,6 +56,22 @@ def test_engine_tables_know_what_the_catalog_knows(engine):
             assert found is not None, (version, name)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_signals_are_of_the_kind_that_releases_declare(engine):
+    """A rate of a gauge, or a threshold on a counter, is a number that means nothing."""
+    declared = {"gauge": "gauge", "ratio": "gauge", "counter": "counter", "histogram": "histogram"}
+    for version in known_versions(engine):
+        release = engine_release(engine, version)
+        assert release is not None
+        table = engine_table(release)
+        for signal in release_signals(release).values():
+            name = f"{signal.metric}_bucket" if signal.kind == "histogram" else signal.metric
+            found = table.find(name)
+            assert found is not None
+            kind = "histogram" if signal.kind == "histogram" and "le" in found.labels else found.kind
+            assert kind in {declared[signal.kind], "unknown"}, (version, signal.name)
+
+
 def test_every_signal_names_known_engines_and_kinds():
     for name, row in read_data("metrics/engine_signals.json")["signals"].items():
         assert set(row) <= {"kind", "unit", *ENGINES}, name

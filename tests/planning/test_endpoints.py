@@ -1,4 +1,5 @@
 import datetime as dt
+from typing import Literal
 
 import pytest
 
@@ -6,6 +7,7 @@ from llminfra import (
     VLLM,
     Autoscaling,
     CapacityBlock,
+    Cluster,
     Diagnostic,
     Endpoint,
     GpuPool,
@@ -129,6 +131,36 @@ def test_more_replicas_than_the_pool_can_hold() -> None:
     assert finding.code == "LLM_FIT_6"
     plan = planned(Endpoint(name="a", model=QWEN, engine=engine, on=L40S, replicas=Autoscaling(min=1, max=20)))
     assert [item.code for item in plan.diagnostics] == ["LLM_FIT_10"]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "autoscaler", "codes", "rollout"),
+    [
+        ((0, 4), "karpenter", ["LLM_CAP_47"], "recreate-one"),
+        ((2, 4), "karpenter", [], "recreate-one"),
+        ((3, 4), "karpenter", [], "surge"),
+        ((0, 4), "cluster-autoscaler", [], "surge"),
+    ],
+)
+def test_nobody_adds_nodes_to_a_managed_group_beside_karpenter(
+    nodes: tuple[int, int], autoscaler: Literal["karpenter", "cluster-autoscaler"], codes: list[str], rollout: str
+) -> None:
+    """Its nodes at rest are all there are: for the autoscaler's replicas, and for one more while a rollout goes on."""
+    pool = GpuPool(name="efa", instance_types=["p5.48xlarge"], nodes=nodes, efa=True, zones=["us-east-1b"])
+    endpoint = Endpoint(
+        name="a",
+        model=QWEN,
+        engine=VLLM(max_model_len=8192),
+        on=pool,
+        parallelism=Parallelism(tensor=8),
+        replicas=Autoscaling(min=1, max=2),
+    )
+    spec = platform(endpoint, pools=(pool,)).model_copy(update={"cluster": Cluster(autoscaler=autoscaler)})
+    plan = plan_platform(spec, today=DAY)
+    about_nodes = [item for item in plan.diagnostics if item.code.startswith("LLM_CAP")]
+    assert [item.code for item in about_nodes] == codes
+    assert all("nodes=(2, 4)" in item.fix for item in about_nodes)
+    assert [item.rollout for item in plan.endpoints] == [rollout]
 
 
 def test_every_emitted_flag_is_known_to_the_pinned_version() -> None:

@@ -35,10 +35,10 @@ from llminfra.charts.registry import IN_REPO_CHARTS
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.releases.gateway import llm_gateway_values, proxy_labels, serving_labels
 from llminfra.compiler.releases.llm_server import llm_server_values
-from llminfra.compiler.releases.needs import needs_of, scales, secret_names
 from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
+from llminfra.planning.controllers.needs import needs_of, scales, secret_names
 from llminfra.planning.endpoints.contract import contract, gateway_contract
 from llminfra.planning.plan import Plan
 from llminfra.rules.run import run_terraform

@@ -2,7 +2,18 @@ import datetime as dt
 
 import pytest
 
-from llminfra import CapacityBlock, Cluster, GpuPool, Network, OnDemand, Platform, Reservation, Spot, SystemNodes
+from llminfra import (
+    CapacityBlock,
+    Cluster,
+    GpuPool,
+    Network,
+    Observability,
+    OnDemand,
+    Platform,
+    Reservation,
+    Spot,
+    SystemNodes,
+)
 from llminfra.catalog import instances
 from llminfra.planning.cluster.eks import plan_cluster
 from llminfra.planning.cluster.pools import plan_pools
@@ -18,7 +29,7 @@ def plan(*pools: GpuPool, cluster: Cluster | None = None) -> tuple[tuple[PoolPla
     platform = Platform(name="p", region="us-east-1", network=Network(), cluster=cluster or Cluster(), pools=pools)
     findings = Findings()
     network = plan_network(platform, findings)
-    planned = plan_pools(platform, network, plan_cluster(platform, findings, DAY), findings)
+    planned = plan_pools(platform, network, plan_cluster(platform, network, findings, DAY), findings)
     return planned, findings
 
 
@@ -53,6 +64,10 @@ def test_cluster_autoscaler_takes_the_elastic_pools() -> None:
         GpuPool(name="l4", instance_types=["g6.xlarge"]), cluster=Cluster(autoscaler="cluster-autoscaler")
     )
     assert pool.provisioner == "cluster-autoscaler"
+    # Else a node whose device plugin is not up yet counts as one without GPUs, and its pod gets a second one.
+    assert pool.labels["k8s.amazonaws.com/accelerator"] == "nvidia"
+    (other,), _ = plan(GpuPool(name="l4", instance_types=["g6.xlarge"]))
+    assert "k8s.amazonaws.com/accelerator" not in other.labels
 
 
 def test_efa_without_reservation_gets_a_placement_group() -> None:
@@ -115,10 +130,11 @@ def test_findings_carry_the_declaring_line() -> None:
 def test_support_end_is_a_warning_by_date() -> None:
     platform = Platform(name="p", region="us-east-1", cluster=Cluster(version="1.34"))
     findings = Findings()
-    plan_cluster(platform, findings, DAY)
+    network = plan_network(platform, findings)
+    plan_cluster(platform, network, findings, DAY)
     assert [item.code for item in findings.items] == ["LLM_CAP_32"]
     early = Findings()
-    plan_cluster(platform, early, dt.date(2026, 1, 1))
+    plan_cluster(platform, network, early, dt.date(2026, 1, 1))
     assert early.items == []
 
 
@@ -142,13 +158,45 @@ def test_a_mistyped_type_is_answered_with_gpu_types() -> None:
         (SystemNodes(instance_types=["m7g.xlarge"]), "LLM_CAP_27"),
         (SystemNodes(nodes=(0, 3)), "LLM_CAP_39"),
         (SystemNodes(nodes=0), "LLM_CAP_39"),
+        (SystemNodes(nodes=(1, 3)), "LLM_CAP_46"),
     ],
 )
 def test_controllers_have_nodes_that_boot(nodes: SystemNodes, code: str) -> None:
-    platform = Platform(name="p", region="us-east-1", cluster=Cluster(system_nodes=nodes))
+    platform = Platform(
+        name="p", region="us-east-1", cluster=Cluster(system_nodes=nodes), observability=Observability()
+    )
     findings = Findings()
-    plan_cluster(platform, findings, DAY)
+    plan_cluster(platform, plan_network(platform, findings), findings, DAY)
     assert [item.code for item in findings.items] == [code]
+
+
+@pytest.mark.parametrize(("region", "codes"), [("us-east-1", []), ("ca-west-1", ["LLM_CAP_29"])])
+def test_system_nodes_are_of_a_type_that_the_region_has(region: str, codes: list[str]) -> None:
+    """EKS makes no node group of a type that is not offered, and the default one is not everywhere."""
+    platform = Platform(name="p", region=region)
+    findings = Findings()
+    plan_cluster(platform, plan_network(platform, findings), findings, DAY)
+    assert [item.code for item in findings.items] == codes
+    assert [item.path for item in findings.items] == ["cluster.system_nodes.instance_types[0]"] * len(codes)
+
+
+def test_one_system_node_is_enough_where_no_pod_has_a_volume() -> None:
+    platform = Platform(name="p", region="us-east-1", cluster=Cluster(system_nodes=SystemNodes(nodes=1)))
+    platform = platform.model_copy(update={"observability": None})
+    findings = Findings()
+    plan_cluster(platform, plan_network(platform, findings), findings, DAY)
+    assert findings.items == []
+
+
+def test_a_volume_of_prometheus_finds_a_node_in_its_zone_however_nodes_are_replaced() -> None:
+    """Two nodes over three zones: the one that replaces another may come up where no volume is."""
+    platform = Platform(name="p", region="us-east-1", network=Network(zones=["us-east-1a", "us-east-1b", "us-east-1c"]))
+    for nodes in (SystemNodes(), SystemNodes(nodes=(3, 6))):
+        changed = platform.model_copy(update={"cluster": Cluster(system_nodes=nodes)})
+        findings = Findings()
+        system = plan_cluster(changed, plan_network(changed, findings), findings, DAY).system_nodes
+        assert system.zones == ("us-east-1a", "us-east-1b")
+        assert system.min_nodes >= len(system.zones)
 
 
 @pytest.mark.parametrize(

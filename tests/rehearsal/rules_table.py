@@ -77,6 +77,16 @@ REFUSED: Final[tuple[Case, ...]] = (
     ("aws_fsx_lustre_file_system", {"deployment_type": "SCRATCH_2", "efa_enabled": True}, "EFA needs deployment type"),
     (
         "aws_fsx_lustre_file_system",
+        {
+            "deployment_type": "PERSISTENT_2",
+            "storage_capacity": 4800,
+            "per_unit_storage_throughput": 500,
+            "efa_enabled": True,
+        },
+        "Storage capacity 4800 GiB is not valid",
+    ),
+    (
+        "aws_fsx_lustre_file_system",
         {"deployment_type": "PERSISTENT_2", "per_unit_storage_throughput": 500, "import_path": "s3://weights"},
         "use aws_fsx_data_repository_association",
     ),

@@ -15,9 +15,8 @@ from llminfra.rehearsal import rehearse
 _ROOT = Path(__file__).resolve().parents[2]
 _SPECS = sorted([*(_ROOT / "stacks").glob("*.py"), *(_ROOT / "examples").glob("*/spec.*")])
 # What an endpoint adds: its server and the copy of its weights, their roles, and its contract.
-_ENDPOINT = Counter(
-    helm_release=2, aws_eks_pod_identity_association=2, aws_iam_role=2, aws_iam_role_policy=2, aws_ssm_parameter=1
-)
+_IDENTITY = Counter(aws_eks_pod_identity_association=1, terraform_data=1, aws_iam_role=1, aws_iam_role_policy=1)
+_ENDPOINT = Counter(helm_release=2, aws_ssm_parameter=1) + _IDENTITY + _IDENTITY
 # These have the resources of quickstart and some of the same kinds more: Terraform reads them, and does the cycle with
 # that.
 _READ = {
@@ -25,10 +24,8 @@ _READ = {
     # On spot Karpenter may make EC2's own role, as in stacks/prod.py.
     **{name: Counter(helm_release=1, aws_iam_role_policy=1) for name in ("sglang", "yaml-spec")},
     "embeddings": Counter(helm_release=1) + _ENDPOINT + _ENDPOINT,
-    "deepspeed": Counter(
-        helm_release=2, aws_eks_pod_identity_association=1, aws_iam_role=1, aws_iam_role_policy=1, aws_ssm_parameter=1
-    ),
-    "lora": Counter(helm_release=2, aws_eks_pod_identity_association=1, aws_iam_role=1, aws_iam_role_policy=2),
+    "deepspeed": Counter(helm_release=2, aws_ssm_parameter=1) + _IDENTITY,
+    "lora": Counter(helm_release=2, aws_iam_role_policy=1) + _IDENTITY,
 }
 _MAIN = "import sys; from llminfra.cli.main import main; sys.exit(main())"
 

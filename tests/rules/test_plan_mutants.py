@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from llminfra import Autoscaling, Gateway, Image, Model, ModelBucket, Network, Oidc, Secret, Spot, Tenant
+from llminfra import Autoscaling, Gateway, Image, Model, ModelBucket, Network, Observability, Oidc, Secret, Spot, Tenant
 from llminfra.engines.invocation import Probe
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -64,7 +64,7 @@ def cap_18() -> Plan:
     return plan_platform(changed(pools_more=(spare,)))
 
 
-def cap_46() -> Plan:
+def cap_49() -> Plan:
     return pooled(prod_plan(), "l40s", min_nodes=7)
 
 
@@ -75,6 +75,12 @@ def net_13() -> Plan:
         for item in plan.network.subnets
     )
     return replace(plan, network=replace(plan.network, subnets=small))
+
+
+def obs_10() -> Plan:
+    plan = prod_plan()
+    managed = Observability(prometheus="managed", grafana="managed")
+    return replace(plan, platform=plan.platform.model_copy(update={"observability": managed, "region": "eu-north-1"}))
 
 
 def srv_3() -> Plan:
@@ -183,7 +189,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
     "LLM_CAP_15": cap_15,
     "LLM_CAP_18": cap_18,
-    "LLM_CAP_46": cap_46,
+    "LLM_CAP_49": cap_49,
     "LLM_DIST_7": dist_7,
     "LLM_GW_8": gw_8,
     "LLM_GW_9": lambda: behind(tenants=[Tenant(name="web", api_key=Secret(name="acme/tenant"))]),
@@ -195,6 +201,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_NET_13": net_13,
     "LLM_NET_14": from_spec(pools={"h100": {"nodes": (0, 1)}}),
     "LLM_OBS_1": from_spec(observability=None),
+    "LLM_OBS_10": obs_10,
     "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
     "LLM_SRV_2": srv_2,
     "LLM_SRV_3": srv_3,

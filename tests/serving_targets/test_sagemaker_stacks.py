@@ -1,4 +1,4 @@
-"""What SageMaker endpoints compile to."""
+"""What the stacks of SageMaker hold, for every kind of endpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 from cfnlint.api import lint
 
-from llminfra import TGI, Autoscaling, CustomServer, DJLServing, Image, SGLang
+from llminfra import (
+    TGI,
+    VLLM,
+    Autoscaling,
+    CustomServer,
+    DJLServing,
+    Image,
+    ModelBucket,
+    SageMaker,
+    SageMakerAsync,
+    SGLang,
+    Slo,
+    SpecError,
+)
 from llminfra.catalog import instances
 from llminfra.constructs.sagemaker.component import Copy, template
 from llminfra.constructs.sagemaker.endpoint import Variant
@@ -34,6 +47,20 @@ def test_sagemaker_configuration_outlives_a_change(compiled: Compiled) -> None:
     assert "volume_size_in_gb" not in variant
     target = one(stack, "aws_appautoscaling_target")
     assert (target["min_capacity"], target["max_capacity"]) == (1, 3)
+
+
+def test_another_machine_is_another_variant(compiled: Compiled) -> None:
+    """SageMaker changes no instance type of a variant that is registered for scaling; Terraform must take it away."""
+    seen = []
+    for kind in ("ml.g6e.2xlarge", "ml.g6e.4xlarge"):
+        planned = plan(endpoint(SageMaker(instance_type=kind), replicas=Autoscaling(min=1, max=3)))
+        stack = compiled(planned, "sagemaker")
+        variant = one(stack, "aws_sagemaker_endpoint_configuration")["production_variants"][0]
+        resource_id = one(stack, "aws_appautoscaling_target")["resource_id"]
+        assert resource_id.endswith(f"/variant/{variant['variant_name']}")
+        assert one(stack, "aws_cloudwatch_metric_alarm")["dimensions"]["VariantName"] == variant["variant_name"]
+        seen.append(resource_id)
+    assert len(set(seen)) == 2
 
 
 def test_sagemaker_container_gets_weights_and_no_network(compiled: Compiled) -> None:
@@ -98,6 +125,24 @@ def test_async_wakes_from_zero_and_tells_the_result(compiled: Compiled) -> None:
     assert all(topic["kms_master_key_id"] for topic in topics)
 
 
+KEYS = [f"arn:aws:kms:us-east-1:111122223333:key/{digit * 8}" for digit in "12"]
+
+
+def test_keys_of_buckets_that_were_there_may_be_used(compiled: Compiled) -> None:
+    on = SageMakerAsync(instance_type="ml.g6e.2xlarge", output="s3://acme-answers/chat", input_kms_key_arn=KEYS[0])
+    there = ModelBucket(name="acme-weights", existing=True, kms_key_arn=KEYS[1])
+    stack = compiled(plan(endpoint(on), storage=[there]), "sagemaker")
+    statements = {
+        statement["sid"]: statement
+        for document in stack["data"]["aws_iam_policy_document"].values()
+        for statement in document["statement"]
+    }
+    for sid, key in (("DecryptRequests", KEYS[0]), ("DecryptWeights", KEYS[1])):
+        assert (statements[sid]["actions"], statements[sid]["resources"]) == (["kms:Decrypt"], [key])
+    with pytest.raises(SpecError, match="encrypted with a key that it makes"):
+        ModelBucket(name="acme-weights", kms_key_arn=KEYS[1])
+
+
 def test_types_without_local_disks_get_a_volume_and_a_key(compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan(endpoint(TARGETS["sagemaker"])).sagemaker[0].volume_gib is None
     plain = instances.get("g6e.2xlarge")
@@ -134,7 +179,10 @@ def test_real_time_goes_to_zero_as_a_component(compiled: Compiled) -> None:
     alarm = one(stack, "aws_cloudwatch_metric_alarm")
     assert alarm["metric_name"] == "NoCapacityInvocationFailures"
     assert alarm["alarm_actions"] == ["${aws_appautoscaling_policy.chat-wake.arn}"]
-    body = json.loads(one(stack, "aws_cloudformation_stack")["template_body"])
+    served = one(stack, "aws_cloudformation_stack")
+    body = json.loads(served["template_body"])
+    # Terraform must not give up before CloudFormation does.
+    assert served["timeouts"]["create"] == served["timeouts"]["update"] == f"{served['timeout_in_minutes']}m"
     properties = body["Resources"]["Component"]["Properties"]
     assert properties["EndpointName"] == "${aws_sagemaker_endpoint.chat.name}"
     assert properties["Specification"]["ModelName"] == "${aws_sagemaker_model.chat.name}"
@@ -164,3 +212,10 @@ def test_a_server_without_variables_compiles(compiled: Compiled) -> None:
     served = endpoint(TARGETS["sagemaker"], engine=CustomServer(image=own))
     model = one(compiled(plan(served), "sagemaker"), "aws_sagemaker_model")
     assert "environment" not in model["primary_container"]
+
+
+def test_an_instance_of_a_queue_takes_as_many_requests_as_sagemaker_allows() -> None:
+    small = {"engine": VLLM(max_model_len=4_096, max_num_seqs=2_000), "slo": Slo(prompt_tokens=200, output_tokens=100)}
+    queued = SageMakerAsync(instance_type="ml.p5.48xlarge", output="s3://acme-answers/chat")
+    assert plan(endpoint(queued, **small)).sagemaker[0].concurrent_requests == 1000
+    assert plan(endpoint(SageMaker(instance_type="ml.p5.48xlarge"), **small)).sagemaker[0].concurrent_requests > 1000

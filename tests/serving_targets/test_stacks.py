@@ -1,11 +1,10 @@
-"""What EC2 endpoints compile to, and that Terraform accepts what both targets compile to from init to destroy."""
+"""What EC2 and SageMaker endpoints compile to, and that Terraform accepts it from init to destroy."""
 
 from __future__ import annotations
 
 import base64
 import gzip
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,17 +22,8 @@ from llminfra import (
 )
 from llminfra.compiler import compile_platforms
 from llminfra.rehearsal import rehearse
-from tests.serving_targets.compiled import Compiled, one
+from tests.serving_targets.compiled import Compiled, actions, one
 from tests.serving_targets.platforms import BUCKET, CERTIFICATE, TARGETS, ec2, endpoint, plan
-
-
-def _actions(stack: dict[str, Any]) -> set[str]:
-    documents = stack["data"]["aws_iam_policy_document"].values()
-    return {action for item in documents for statement in item["statement"] for action in statement["actions"]}
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def test_ec2_is_closed_to_everything_but_callers(compiled: Compiled) -> None:
@@ -54,7 +44,7 @@ def test_ec2_is_closed_to_everything_but_callers(compiled: Compiled) -> None:
 
 def test_ec2_instances_may_do_little(compiled: Compiled) -> None:
     stack = compiled(plan(endpoint(ec2(), api_key=Secret(name="acme/key"))), "ec2")
-    assert not {action for action in _actions(stack) if action.endswith("*")} - {"kms:*"}
+    assert not {action for action in actions(stack) if action.endswith("*")} - {"kms:*"}
     statements = {
         statement["sid"]: statement
         for item in stack["data"]["aws_iam_policy_document"].values()
@@ -81,11 +71,23 @@ def test_ec2_group_drains_and_refreshes(compiled: Compiled) -> None:
     stack = compiled(planned, "ec2")
     group = one(stack, "aws_autoscaling_group")
     item = planned.ec2[0]
-    hook = _as_list(group["initial_lifecycle_hook"])[0]
+    # Another time-out there would replace the group and all of its instances.
+    assert "initial_lifecycle_hook" not in group
+    hook = one(stack, "aws_autoscaling_lifecycle_hook")
+    assert hook["autoscaling_group_name"] == "${aws_autoscaling_group.chat.name}"
     assert hook["lifecycle_transition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
     assert hook["heartbeat_timeout"] > item.drain_s >= item.serving.drain.engine_s
     assert group["health_check_grace_period"] == item.grace_s > item.serving.startup.estimate_s
-    assert group["wait_for_elb_capacity"] == group["min_size"] == 2
+    # Exactly so many would be waited for at every change of the bounds, while scaling has others running.
+    assert "wait_for_elb_capacity" not in group
+    assert group["min_elb_capacity"] == group["min_size"] == 2
+    # A leaving instance needs its ways until it is gone.
+    assert {name for name in group["depends_on"] if "security_group" in name} == {
+        "aws_vpc_security_group_egress_rule.chat-to-engines",
+        "aws_vpc_security_group_ingress_rule.chat-from-balancer",
+        "aws_vpc_security_group_egress_rule.chat-out-https",
+    }
+    assert int(group["timeouts"]["delete"].removesuffix("s")) >= 600 + item.drain_s
     preferences = group["instance_refresh"]["preferences"]
     assert (preferences["min_healthy_percentage"], preferences["max_healthy_percentage"]) == (100, 200)
     metric = one(stack, "aws_autoscaling_policy")["target_tracking_configuration"]
@@ -109,6 +111,20 @@ def test_ec2_name_is_made_only_where_a_zone_is_given(compiled: Compiled) -> None
     assert record["name"] == "chat.llm.example.com"
 
 
+@pytest.mark.parametrize("target", ["ec2", "sagemaker"])
+def test_nothing_is_built_before_the_model_is_there(compiled: Compiled, target: str) -> None:
+    planned = plan(endpoint(TARGETS[target]))
+    stack = compiled(planned, target)
+    (name, check), *others = stack["data"]["aws_s3_objects"].items()
+    assert not others
+    weights = planned.served[0][1].weights
+    assert check["prefix"] == f"{weights.key}/config.json"
+    (condition,) = check["lifecycle"]["postcondition"]
+    assert f"aws codebuild start-build --project-name acme-{planned.hub_copies[0].name}" in condition["error_message"]
+    waiting = one(stack, "aws_autoscaling_group" if target == "ec2" else "aws_sagemaker_model")
+    assert f"data.aws_s3_objects.{name}" in waiting["depends_on"]
+
+
 TWO = {
     "model": Model(id="deepseek-ai/DeepSeek-R1"),
     "engine": VLLM(max_model_len=16_384),
@@ -126,7 +142,7 @@ def test_each_replica_over_instances_is_a_group_in_one_zone_over_efa(compiled: C
     zones = [tuple(group["vpc_zone_identifier"]) for group in groups.values()]
     assert len(set(zones)) == 2
     for group in groups.values():
-        assert (group["min_size"], group["max_size"], group["wait_for_elb_capacity"]) == (2, 2, 1)
+        assert (group["min_size"], group["max_size"], group["min_elb_capacity"]) == (2, 2, 1)
         assert group["health_check_type"] == "EC2"
         assert group["instance_refresh"]["preferences"]["min_healthy_percentage"] == 0
         assert len(group["vpc_zone_identifier"]) == 1
@@ -181,7 +197,7 @@ def test_spot_has_a_group_on_demand_that_stands_in(compiled: Compiled) -> None:
     assert set(alarms) == {"acme-chat-standby-short", "acme-chat-standby-complete"}
     again = alarms["acme-chat-standby-complete"]["evaluation_periods"] * 60
     assert again >= spot["health_check_grace_period"]
-    assert "autoscaling:TerminateInstanceInAutoScalingGroup" in _actions(stack)
+    assert "autoscaling:TerminateInstanceInAutoScalingGroup" in actions(stack)
     alone = compiled(plan(endpoint(ec2(capacity=Spot(fallback_on_demand=False)))), "ec2")
     assert one(alone, "aws_autoscaling_group")["name"] == "acme-chat"
 

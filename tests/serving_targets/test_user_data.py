@@ -114,6 +114,14 @@ def test_metrics_go_where_scaling_looks() -> None:
     }
 
 
+def test_every_log_of_a_unit_is_sent() -> None:
+    item, planned = _planned()
+    agent = json.loads(settings(item, planned)["cloudwatch-agent.json"])
+    for entry in agent["logs"]["logs_collected"]["files"]["collect_list"]:
+        # Of several files that match, the agent follows the last one alone unless it is told otherwise.
+        assert entry.get("publish_multi_logs", False) is ("*" in entry["file_path"])
+
+
 def test_user_data_is_base64_and_fits() -> None:
     item, planned = _planned()
     decoded = base64.b64decode(user_data(item, planned)).decode()

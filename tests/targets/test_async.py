@@ -200,6 +200,15 @@ def test_a_second_synthesis_replaces_the_archive(tmp_path: Any) -> None:
     assert sorted(item.name for item in archive.parent.iterdir()) == ["async_consumer.zip"]
 
 
+def test_what_functions_reserve_is_a_quota_of_the_account() -> None:
+    def needed(planned: Plan) -> list[float]:
+        return [line.needed for line in planned.quotas if line.code == "L-B99A9384"]
+
+    # AWS Lambda keeps a hundred for functions that reserve none.
+    assert needed(async_plan(max_concurrency=950)) == [1050.0]
+    assert needed(async_plan(endpoint(POOL), max_concurrency=950)) == []
+
+
 def test_lost_requests_ring(compiled: Compiled) -> None:
     stack = compiled(async_plan(), "async")
     alarms = stack["resource"]["aws_cloudwatch_metric_alarm"]

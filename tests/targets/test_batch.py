@@ -117,6 +117,20 @@ def test_spot_comes_first_and_on_demand_is_there(compiled: Compiled) -> None:
         assert item["lifecycle"] == {"create_before_destroy": True}
 
 
+def test_never_more_instances_than_declared_whatever_type_comes() -> None:
+    def cost(**on: Any) -> float:
+        planned = plan(batches=[batch(on=BatchQueue(max_instances=4, **on))])
+        (line,) = (item for item in planned.costs if item.spec_path == "batches.nightly")
+        assert line.usd_per_hour_max is not None
+        return line.usd_per_hour_max
+
+    types = ["g6e.2xlarge", "g6e.4xlarge"]
+    mixed = plan(batches=[batch(on=BatchQueue(instance_types=types, max_instances=4))]).batches[0]
+    assert mixed.max_vcpus // min(item.vcpu for item in mixed.machine.instance_types) == 4
+    # Each environment of the queue has a bound of its own.
+    assert cost(instance_types=types) == pytest.approx(2 * cost(instance_types=types, spot=False))
+
+
 def test_on_demand_alone(compiled: Compiled) -> None:
     on = BatchQueue(instance_types=["g6e.2xlarge"], max_instances=2, spot=False)
     stack = compiled(plan(batches=[batch(on=on)]), "batch")

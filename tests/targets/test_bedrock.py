@@ -25,7 +25,7 @@ from llminfra.catalog.datafile import read_data
 from llminfra.constructs.bedrock.profile import ANYWHERE
 from llminfra.diagnostics import SpecError
 from llminfra.planning.plan import Plan
-from tests.targets.platforms import MICRO, SONNET, bedrock_plan, codes, plan
+from tests.targets.platforms import MICRO, SONNET, bedrock_plan, codes, findings, plan
 from tests.targets.stack_view import allowed, only, statements
 
 Compiled = Callable[[Plan, str], dict[str, Any]]
@@ -76,6 +76,14 @@ def test_model_units_belong_to_one_region() -> None:
     assert "LLM_BED_5" in codes(bedrock=Bedrock(models=[SONNET], throughput=bought), storage=[])
 
 
+def test_model_units_are_those_that_aws_sells() -> None:
+    units = {context: ProvisionedThroughput(model=MICRO, context=context) for context in (None, "24k", "300k")}
+    sold = [bedrock_plan(throughput=[units[context]]).bedrock for context in (None, "24k")]
+    assert [item.units[0].model_id for item in sold if item] == [f"{MICRO.id}:128k", f"{MICRO.id}:24k"]
+    (found,) = findings(bedrock=Bedrock(models=[MICRO], throughput=[units["300k"]]), storage=[])
+    assert (found.code, found.expected) == ("LLM_BED_6", "context='24k' or '128k'")
+
+
 def test_models_are_named_before_they_are_used() -> None:
     with pytest.raises(SpecError, match="not among models"):
         Bedrock(models=[MICRO], access=[RoleAccess(role_name="summaries", models=[SONNET])])
@@ -113,7 +121,13 @@ def test_an_access_to_one_model_is_to_one_model(compiled: Compiled) -> None:
 
 def test_calls_without_the_guardrail_are_refused(compiled: Compiled) -> None:
     mine = statements(compiled(bedrock_plan(access=[FUNCTION]), "bedrock"), "bedrock-summaries")
-    assert mine["CallProfiles"]["condition"][0]["variable"] == "bedrock:GuardrailIdentifier"
+    (condition,) = mine["CallProfiles"]["condition"]
+    # Callers that still name an earlier version go on when the guardrail changes.
+    assert condition == {
+        "test": "StringLike",
+        "variable": "bedrock:GuardrailIdentifier",
+        "values": ["${aws_bedrock_guardrail.guardrail.guardrail_arn}:*"],
+    }
     without = compiled(bedrock_plan(access=[FUNCTION], guardrail=None), "bedrock")
     assert "condition" not in statements(without, "bedrock-summaries")["CallProfiles"]
     assert "aws_bedrock_guardrail" not in without["resource"]
@@ -161,6 +175,8 @@ def test_committed_model_units_are_not_destroyed(compiled: Compiled) -> None:
     planned = bedrock_plan(throughput=[bought], access=[FUNCTION])
     unit = only(compiled(planned, "bedrock"), "aws_bedrock_provisioned_model_throughput")
     assert (unit["model_units"], unit["commitment_duration"]) == (2, "OneMonth")
+    # Units are sold by context length; the model's own id is refused.
+    assert unit["model_arn"] == f"arn:aws:bedrock:us-east-1::foundation-model/{MICRO.id}:128k"
     assert unit["lifecycle"] == {"prevent_destroy": True}
     line = next(item for item in planned.costs if item.spec_path == "bedrock.throughput")
     assert line.usd_per_hour_max is None

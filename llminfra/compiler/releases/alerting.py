@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem
 from llminfra.compiler.releases.names import SECRET_STORE
-from llminfra.spec.foundation.alert_receiver import PagerDutyAlerts, SlackAlerts, SnsAlerts
+from llminfra.planning.controllers.needs import credential
+from llminfra.spec.foundation.alert_receiver import SlackAlerts, SnsAlerts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,13 +67,6 @@ def alert_secrets(receivers: Sequence[AlertReceiver]) -> list[ExternalSecret]:
 def topics(receivers: Sequence[AlertReceiver]) -> list[str]:
     """ARNs of the SNS topics that Alertmanager publishes to."""
     return list(dict.fromkeys(item.topic_arn for item in receivers if isinstance(item, SnsAlerts)))
-
-
-def credential(receiver: AlertReceiver) -> Secret | None:
-    """The secret that a receiver needs, if any."""
-    if isinstance(receiver, SlackAlerts):
-        return receiver.webhook
-    return receiver.routing_key if isinstance(receiver, PagerDutyAlerts) else None
 
 
 def _at_least(lowest: AlertSeverity) -> Sequence[AlertSeverity]:

@@ -14,8 +14,8 @@ from llminfra.compiler.releases.names import (
     SERVING_PRIORITY,
     STORAGE_CLASS,
 )
-from llminfra.compiler.releases.needs import Needs
 from llminfra.compiler.releases.security import pod_security
+from llminfra.planning.controllers.needs import Needs
 from llminfra.planning.plan import Plan
 
 _LEVELS: tuple[PodSecurityLevel, ...] = ("restricted", "baseline", "privileged")

@@ -28,9 +28,8 @@ from llminfra.charts.upstream.keda import (
     KedaServiceAccounts,
 )
 from llminfra.compiler.contracts import ClusterContract
-from llminfra.compiler.releases.alerting import credential
 from llminfra.compiler.releases.names import MONITORING, SECRET_STORE
-from llminfra.compiler.releases.needs import Needs, alert_receivers
+from llminfra.planning.controllers.needs import Needs, alert_receivers, credential
 from llminfra.planning.plan import Plan
 
 EXTERNAL_SECRETS_ACCOUNT = "external-secrets"

@@ -37,7 +37,7 @@ from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 
 if TYPE_CHECKING:
     from llminfra.compiler.contracts import ClusterContract, NetworkContract
-    from llminfra.compiler.releases.needs import Needs
+    from llminfra.planning.controllers.needs import Needs
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.spec.base.secret import Secret

@@ -15,10 +15,10 @@ from llminfra.charts.upstream import (
     NvidiaDevicePluginValues,
 )
 from llminfra.compiler.releases.names import EFA_LABEL, GPU_LABEL
-from llminfra.compiler.releases.needs import Needs
 from llminfra.compiler.releases.tolerations import tolerations_of
 from llminfra.observability.metric_tables import dcgm_counters
 from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
+from llminfra.planning.controllers.needs import Needs
 from llminfra.planning.plan import Plan
 from llminfra.spec.compute.gpu_sharing import Mig, TimeSlicing
 

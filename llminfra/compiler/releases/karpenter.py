@@ -19,7 +19,7 @@ from llminfra.charts.upstream import (
 )
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.pool_boot import IMAGE_DEVICE, IMAGE_VOLUME_IOPS, IMAGE_VOLUME_MIB_PER_S, karpenter_user_data
-from llminfra.compiler.releases.needs import Needs
+from llminfra.planning.controllers.needs import Needs
 from llminfra.planning.hardware.nics import Nic
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import PoolPlan

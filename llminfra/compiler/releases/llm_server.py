@@ -45,13 +45,13 @@ from llminfra.compiler.releases.names import (
     SERVING_PRIORITY,
     async_id,
 )
-from llminfra.compiler.releases.needs import scales
 from llminfra.compiler.releases.pd_router import front_of, peers_of, role_labels
 from llminfra.compiler.releases.security import pod_security
 from llminfra.compiler.releases.short_start import kept_kernels, node_copy, node_volume
 from llminfra.constructs.basis.names import dns_suffix
 from llminfra.engines import invocation as engines
 from llminfra.observability.promql import selector
+from llminfra.planning.controllers.needs import scales
 from llminfra.planning.endpoints.gateways import gateway_of, route_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan

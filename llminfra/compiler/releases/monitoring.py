@@ -25,9 +25,9 @@ from llminfra.charts.upstream import (
 from llminfra.charts.upstream.kube_prometheus_stack import AlertmanagerServiceAccount, Sidecar, SidecarVolumeMount
 from llminfra.compiler.releases.alerting import ALERTMANAGER_ACCOUNT, alert_secrets, alertmanager_config
 from llminfra.compiler.releases.names import POOL_LABEL, STORAGE_CLASS
-from llminfra.compiler.releases.needs import Needs, scales
 from llminfra.observability import dashboards_of, rule_groups
 from llminfra.observability.dashboards import FOLDER
+from llminfra.planning.controllers.needs import Needs, scales
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -62,7 +62,8 @@ def monitoring_values(
         prometheus_role: Role of Prometheus for IRSA.
         alertmanager_role: Role of Alertmanager for IRSA.
     """
-    size_gb = int(observability.storage_gib * 2**30 / 1e9 * _RETENTION_SHARE)
+    # Prometheus' "GB" are powers of 2 (prometheus/prometheus docs/storage.md, storage.tsdb.retention.size).
+    size_gib = int(observability.storage_gib * _RETENTION_SHARE)
     days = observability.retention_days
     region = plan.platform.region
     secrets = [item.name for item in alert_secrets(observability.receivers)]
@@ -70,7 +71,7 @@ def monitoring_values(
         prometheus=Prometheus(
             prometheus_spec=PrometheusSpec(
                 retention=f"{min(days, _LOCAL_DAYS) if remote_write_url else days}d",
-                retention_size=f"{size_gb}GB",
+                retention_size=f"{size_gib}GB",
                 storage_spec=claim(observability.storage_gib, STORAGE_CLASS),
                 external_labels={"cluster": plan.eks.name, "region": region},
                 remote_write=[RemoteWrite(url=remote_write_url, sigv4=Sigv4(region=region))]

@@ -16,6 +16,7 @@ from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.names import identifier, literal
 from llminfra.constructs.basis.providers import helm_provider
 from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
 from llminfra.constructs.basis.security_group import Rule, add_rule, security_group
 from llminfra.constructs.basis.sns_topic import Alarm, alarm, sns_topic, used_by_publishers
 from llminfra.constructs.basis.sqs_queue import Queue, sqs_queue
@@ -204,6 +205,7 @@ def _workers(
         service_account=id_,
         description=f"{scope.platform}: workers of queue {item.name}",
         inline={"consumer": [*_consumes(scope, item, shared, queue, topic), fetches]},
+        pods_follow=True,
     )
     helm_release(
         make,
@@ -313,9 +315,7 @@ def _consumes(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, topi
             arns.append(scope.arn("sagemaker", f"inference-component/{component}"))
         statements.append(Statement(sid="CallEndpoint", actions=["sagemaker:InvokeEndpoint"], resources=arns))
     if item.api_key_secret:
-        # Secrets Manager puts a hyphen and six characters behind the name.
-        arn = scope.arn("secretsmanager", f"secret:{item.api_key_secret}-??????")
-        statements.append(Statement(sid="ReadApiKey", actions=["secretsmanager:GetSecretValue"], resources=[arn]))
+        statements += reads_secrets(scope, [secret_arn(scope, item.api_key_secret)], sid="ReadApiKey")
     return statements
 
 

@@ -16,6 +16,7 @@ from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups, uses
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.names import identifier
 from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.basis.secrets import reads_secrets
 from llminfra.constructs.basis.sns_topic import sns_topic, used_by_publishers
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.batch.compute import BatchCompute, batch_queue
@@ -339,13 +340,7 @@ def _execution_role(make: Maker, id_: str, log_group_arn: str, secret_arns: list
         )
     ]
     if secret_arns:
-        statements.append(
-            Statement(
-                sid="ReadSecrets",
-                actions=["secretsmanager:GetSecretValue"],
-                resources=secret_arns,
-            )
-        )
+        statements += reads_secrets(scope, secret_arns)
     return role(
         make,
         f"{id_}-execution",

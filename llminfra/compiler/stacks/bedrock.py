@@ -12,10 +12,10 @@ from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.bedrock.guardrail import GuardrailOutputs, bedrock_guardrail
 from llminfra.constructs.bedrock.invocation_logging import invocation_log_group_name, invocation_logging
-from llminfra.constructs.bedrock.profile import BedrockProfile, bedrock_profile, may_invoke, model_arn
+from llminfra.constructs.bedrock.profile import BedrockProfile, bedrock_profile, may_invoke, model_arn, named_guardrail
 from llminfra.planning.plan import Plan
-from llminfra.planning.plan.targets import BedrockPlan
-from llminfra.spec.services.bedrock import PodAccess, ProvisionedThroughput, RoleAccess
+from llminfra.planning.plan.targets import BedrockPlan, ModelUnitsPlan
+from llminfra.spec.services.bedrock import PodAccess, RoleAccess
 
 _COMMITMENTS = {"1-month": "OneMonth", "6-months": "SixMonths"}
 
@@ -45,7 +45,7 @@ def bedrock_stack(app: core.App, plan: Plan, item: BedrockPlan) -> Built:
     if spec.logging != "existing" and key is not None:
         make = scope.under("bedrock.logging")
         outputs["invocation_log_group"] = invocation_logging(make, days=spec.logging.days, key=key)
-    units = {each.model.name: _throughput(scope, each) for each in spec.throughput}
+    units = {each.spec.model.name: _throughput(scope, each) for each in item.units}
     outputs |= {f"{identifier(name)}_provisioned_arn": arn for name, arn in units.items()}
     cluster = ClusterContract.read(read(scope, plan, "cluster"), plan) if item.pods else None
     identity = pod_identity(plan, cluster) if cluster else None
@@ -68,13 +68,14 @@ def _key(scope: Scope, item: BedrockPlan) -> Key | None:
     )
 
 
-def _throughput(scope: Scope, item: ProvisionedThroughput) -> str:
+def _throughput(scope: Scope, bought: ModelUnitsPlan) -> str:
     """Model units; a commitment that Terraform destroyed would go on costing, so it does not."""
+    item = bought.spec
     return scope.under("bedrock.throughput")(
         aws.BedrockProvisionedModelThroughput,
         f"bedrock-{item.model.name}",
         provisioned_model_name=scope.name(item.model.name),
-        model_arn=model_arn(scope, item.model.id, scope.region),
+        model_arn=model_arn(scope, bought.model_id, scope.region),
         model_units=item.units,
         commitment_duration=_COMMITMENTS.get(item.commitment),
         lifecycle=core.TerraformResourceLifecycle(prevent_destroy=True) if item.commitment in _COMMITMENTS else None,
@@ -91,8 +92,8 @@ def _statements(
 ) -> list[Statement]:
     """Each model by its own ARNs, in each region that may answer; never a wildcard."""
     models = item.of(access)
-    version = f"{guardrail.arn}:{guardrail.version}" if guardrail else None
-    statements = list(may_invoke("Call", [profiles[model.name] for model in models], guardrail_version_arn=version))
+    arn = guardrail.arn if guardrail else None
+    statements = list(may_invoke("Call", [profiles[model.name] for model in models], guardrail_arn=arn))
     bought = [units[model.name] for model in models if model.name in units]
     if bought:
         statements.append(
@@ -100,7 +101,7 @@ def _statements(
                 sid="CallProvisioned",
                 actions=["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
                 resources=bought,
-                conditions=[("StringEquals", "bedrock:GuardrailIdentifier", [version])] if version else [],
+                conditions=named_guardrail(arn),
             )
         )
     if guardrail and key:

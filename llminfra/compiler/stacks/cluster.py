@@ -61,8 +61,8 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         for item in plan.eks.addons
         if item.before_compute
     ]
-    before_nodes: list[core.TerraformElement] = [*first, *instance_role.ready]
-    system = _system_nodes(scope, plan, cluster, instance_role, network, nodes, before_nodes)
+    before_nodes: list[core.TerraformElement] = [*first, *instance_role.ready, *nodes.rules]
+    system = _system_nodes(scope, plan, cluster, instance_role, network, nodes.id, before_nodes)
     for item in plan.eks.addons:
         if not item.before_compute:
             settings = addon_settings(item.name, plan, scope)
@@ -73,7 +73,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         cluster_name=cluster.name,
         role_arn=instance_role.arn,
         network=network,
-        node_group_id=nodes,
+        node_group_id=nodes.id,
         after=tuple(before_nodes),
     )
     pools = {pool.name: gpu_pool(context, pool) for pool in plan.pools}
@@ -86,7 +86,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         ca_certificate=cluster.resource.certificate_authority.get(0).data,
         oidc_provider_arn=cluster.oidc_provider_arn,
         oidc_issuer=identity.oidc_issuer,
-        node_group_id=nodes,
+        node_group_id=nodes.id,
         key_arn=key.arn,
         efa_group_ids={name: pool.efa_group_id for name, pool in pools.items() if pool.efa_group_id},
         placement_groups={name: pool.placement_group for name, pool in pools.items() if pool.placement_group},
@@ -136,14 +136,15 @@ def _system_nodes(
         make,
         NodeGroup(
             id="system",
-            subnet_ids=list(network.private_subnet_ids.values()),
+            subnet_ids=[network.private_subnet_ids[zone] for zone in nodes.zones],
             instance_types=nodes.instance_types,
             capacity_type="ON_DEMAND",
             ami_type=nodes.ami_type,
             release=nodes.ami_release,
             min_nodes=nodes.min_nodes,
             max_nodes=nodes.max_nodes,
-            first_nodes=max(1, nodes.min_nodes),
+            nodes=max(1, nodes.min_nodes),
+            resized=plan.eks.autoscaler == "cluster-autoscaler" and nodes.min_nodes < nodes.max_nodes,
             labels=_SYSTEM_LABELS,
         ),
         cluster_name=cluster.name,

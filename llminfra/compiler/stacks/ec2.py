@@ -21,11 +21,13 @@ from llminfra.compiler.ec2_user_data import (
     user_data,
 )
 from llminfra.compiler.stacks.common import Built, open_stack, read
+from llminfra.compiler.stacks.copied_weights import checked_weights
 from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
 from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
 from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.machines.group_scaling import (
     Balanced,
@@ -69,6 +71,7 @@ def _endpoint(
     serving = item.serving
     logs = log_group(make, item.name, name=log_group_name(plan, item.name), days=item.on.log_days, key=key)
     identity = _role(make, plan, item, storage)
+    weights = checked_weights(make, plan, item.name, serving, storage)
     profile = make(aws.IamInstanceProfile, item.name, name=scope.iam_name(item.name), role=identity.name)
     balancer = load_balancer(
         make,
@@ -76,6 +79,7 @@ def _endpoint(
         Backend(
             port=serving.invocation.port,
             health_path=serving.invocation.readiness.path or "/health",
+            health_timeout_s=serving.invocation.readiness.timeout_s,
             drain_s=item.drain_s,
             # A balancer needs two zones, also where the instances are in one.
             subnet_ids=list(network.private_subnet_ids.values()),
@@ -93,7 +97,7 @@ def _endpoint(
         profile_arn=profile.arn,
         network=network,
         target_group_arn=balancer.target_group_arn,
-        after=[balancer.listener, logs, *identity.ready],
+        after=[balancer.listener, *balancer.ways, logs, *identity.ready, *weights],
     )
     for group in item.groups:
         _group(make, fleet, group, f"{item.name}{group.suffix}", group_name(plan, item.name, group))
@@ -231,10 +235,7 @@ def _role(make: Maker, plan: Plan, item: Ec2EndpointPlan, storage: StorageContra
         inline["weights"] = reads_weights(storage.buckets[weights.storage], weights.key, scope)
     secrets = sorted({ref.secret_name for ref in item.serving.invocation.secret_env})
     if secrets:
-        # Secrets Manager adds six characters to the name.
-        arns = [scope.arn("secretsmanager", f"secret:{name}-??????") for name in secrets]
-        read_secrets = Statement(sid="ReadSecrets", actions=["secretsmanager:GetSecretValue"], resources=arns)
-        inline["secrets"] = [read_secrets]
+        inline["secrets"] = reads_secrets(scope, [secret_arn(scope, name) for name in secrets])
     return role(
         make,
         f"ec2-{item.name}",

@@ -50,11 +50,11 @@ from llminfra.compiler.releases.names import (
     MONITORING_RELEASE,
     async_id,
 )
-from llminfra.compiler.releases.needs import Needs, needs_of, secret_names
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
 from llminfra.constructs.basis.providers import helm_provider
 from llminfra.constructs.basis.scope import Maker, Scope
+from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.cluster.cluster_autoscaler_policy import cluster_autoscaler_policies
 from llminfra.constructs.cluster.fsx_csi_policy import looks_up_file_systems
@@ -62,6 +62,7 @@ from llminfra.constructs.cluster.helm_release import HelmRelease, LocalChart, ch
 from llminfra.constructs.cluster.target_registration_policy import registers_targets
 from llminfra.constructs.observability.grafana_workspace import grafana_workspace
 from llminfra.constructs.observability.prometheus_workspace import prometheus_workspace, writes_metrics
+from llminfra.planning.controllers.needs import Needs, needs_of, secret_names
 from llminfra.planning.plan import Plan
 
 _MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes
@@ -104,6 +105,7 @@ class _Releases(Struct, frozen=True):
             service_account=account,
             description=f"{self.scope.platform}: {id_}",
             inline=inline,
+            pods_follow=True,
         )
 
     def irsa(self, role: Role) -> str | None:
@@ -283,19 +285,14 @@ def _controllers(
     if needs.mountpoint_csi:
         releases.install("storage", "aws-mountpoint-s3-csi-driver", KUBE_SYSTEM, MountpointCsiDriverValues(), base)
     if needs.external_secrets:
-        # Secrets Manager ends every name with a hyphen and six characters.
-        secrets = [scope.arn("secretsmanager", f"secret:{name}-??????") for name in secret_names(plan)]
-        reading = Statement(
-            sid="ReadDeclaredSecrets",
-            actions=["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
-            resources=secrets,
-        )
+        secrets = [secret_arn(scope, name) for name in secret_names(plan)]
+        reading = reads_secrets(scope, secrets, sid="ReadDeclaredSecrets", describe=True)
         role = releases.role(
             scope.under("endpoints"),
             "external-secrets",
             EXTERNAL_SECRETS,
             EXTERNAL_SECRETS_ACCOUNT,
-            {"read": [reading]},
+            {"read": reading},
         )
         operator = releases.install(
             "endpoints",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import NetworkContract, StorageContract
 from llminfra.compiler.stacks.common import Built, open_stack, read
+from llminfra.compiler.stacks.copied_weights import checked_weights
 from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
 from llminfra.constructs.basis.kms import Key, kms_key, uses_key
@@ -76,7 +77,7 @@ def _endpoint(
             subnet_ids=() if item.to_zero else [network.private_subnet_ids[zone] for zone in item.zones],
             security_group_id=None if item.to_zero else _group(make, item, network),
         ),
-        after=identity.ready,
+        after=[*identity.ready, *checked_weights(make, plan, item.name, item.serving, storage)],
     )
     name = endpoint_name(plan, item.name)
     variant = Variant(
@@ -154,7 +155,7 @@ def _scaling(make: Maker, item: SageMakerEndpointPlan, served: aws.SagemakerEndp
             target=float(item.on.backlog_per_instance),
             cooldown_s=replicas.cooldown_s,
         )
-        scale_on_backlog(make, item.name, served, name, scaling)
+        scale_on_backlog(make, item.name, served, item.on.instance_type, name, scaling)
         return
     scaling = Scaling(
         fewest=replicas.min,
@@ -162,7 +163,7 @@ def _scaling(make: Maker, item: SageMakerEndpointPlan, served: aws.SagemakerEndp
         target=float(item.concurrent_requests + replicas.waiting_per_replica),
         cooldown_s=replicas.cooldown_s,
     )
-    scale_on_requests(make, item.name, served, scaling)
+    scale_on_requests(make, item.name, served, item.on.instance_type, scaling)
 
 
 def _group(make: Maker, item: SageMakerEndpointPlan, network: NetworkContract) -> str:
@@ -262,4 +263,5 @@ def _answers(scope: Scope, on: SageMakerAsync, topics: tuple[str, str], key: Key
         Statement(sid="Tell", actions=["sns:Publish"], resources=list(topics)),
         *uses_key("EncryptTopics", key.arn, scope, "kms:Decrypt", "kms:GenerateDataKey", service="sns"),
         *uses_key("EncryptAnswers", on.output_kms_key_arn, scope, "kms:Decrypt", "kms:GenerateDataKey"),
+        *uses_key("DecryptRequests", on.input_kms_key_arn, scope, "kms:Decrypt"),
     ]

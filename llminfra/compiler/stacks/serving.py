@@ -128,6 +128,7 @@ def _copy(
         service_account=copy.name,
         description=f"{plan.platform.name}: copies {copy.model_id} into {copy.bucket}",
         inline={"weights": writes_weights(storage.buckets[copy.bucket], copy.key, scope)},
+        pods_follow=True,
     )
     return helm_release(
         make,
@@ -186,6 +187,7 @@ def _role(
         service_account=endpoint.service_account,
         description=f"{plan.platform.name}: endpoint {endpoint.name} reads its weights",
         inline=inline,
+        pods_follow=True,
     )
 
 

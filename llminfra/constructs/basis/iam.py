@@ -16,6 +16,10 @@ Test = Literal["StringEquals", "StringLike", "ArnLike", "ArnEquals", "Bool", "Fo
 Condition = tuple[Test, str, Sequence[str]]
 """A test, a variable, and values of which one must hold."""
 
+SETTLE_VARIABLE = "LLMINFRA_SETTLE_S"
+"""Variable of the environment with the seconds to wait for an association; a rehearsal waits for none."""
+_SETTLES_S = 20
+
 
 class Statement(Struct, frozen=True, kw_only=True):
     """One statement of a policy.
@@ -179,11 +183,13 @@ def pod_role(
     managed: Sequence[str] = (),
     inline: Mapping[str, Sequence[Statement]] | None = None,
     associate: bool = True,
+    pods_follow: bool = False,
 ) -> Role:
     """A role for the pods of one service account.
 
     With Pod Identity the association is created too, unless ``associate`` is false because an EKS add-on makes its own;
-    with IRSA the caller annotates the service account with the role's ARN.
+    with IRSA the caller annotates the service account with the role's ARN. Where ``pods_follow`` in the same stack,
+    what depends on the role waits until EKS knows the association everywhere.
     """
     created = role(
         make,
@@ -203,4 +209,25 @@ def pod_role(
         service_account=service_account,
         role_arn=created.arn,
     )
-    return replace(created, ready=(*created.ready, association))
+    if not pods_follow:
+        return replace(created, ready=(*created.ready, association))
+    return replace(created, ready=(*created.ready, _known_everywhere(make, id_, association)))
+
+
+def _known_everywhere(make: Maker, id_: str, association: aws.EksPodIdentityAssociation) -> core.TerraformElement:
+    """Time for an association to reach the webhook that gives pods their credentials.
+
+    Associations are eventually consistent (Amazon EKS User Guide, "Learn how EKS Pod Identity grants Pods access"), and
+    the webhook looks at a pod when it is created: one that Helm creates a second after the association never gets
+    credentials, however often its containers restart (terraform-aws-modules/terraform-aws-eks-pod-identity#8;
+    aws/eks-pod-identity-agent#52 needed 5 to 10 s). Nothing tells when that time is over
+    (aws/containers-roadmap#2507). ``terraform_data`` needs no provider beside Terraform's own.
+    """
+    return make(
+        core.DataResource,
+        id_,
+        triggers_replace={"association": association.association_id},
+        provisioners=[
+            core.LocalExecProvisioner(type="local-exec", command=f"sleep $${{{SETTLE_VARIABLE}:-{_SETTLES_S}}}")
+        ],
+    )

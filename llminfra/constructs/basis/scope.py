@@ -97,6 +97,10 @@ class Scope(Struct, frozen=True, kw_only=True):
         where = f"{self.region if region else ''}:{self.account_id if account else ''}"
         return f"arn:{self.partition}:{service}:{where}:{resource}"
 
+    def foreign_arn(self, service: str, resource: str) -> str:
+        """ARN in this region and any account: what another account owns and shares by AWS RAM has its owner's."""
+        return f"arn:{self.partition}:{service}:{self.region}:*:{resource}"
+
     def managed_policy(self, name: str) -> str:
         """ARN of an AWS managed IAM policy."""
         return f"arn:{self.partition}:iam::aws:policy/{name}"
@@ -132,7 +136,10 @@ def _terraform_type(kind: type) -> tuple[str, str]:
     """Mode and Terraform type of a generated class, read off its module: asking the class costs a call to Node each.
 
     ``cdktf_cdktf_provider_aws.data_aws_subnet`` is the data source ``aws_subnet``, ``….vpc`` the resource ``aws_vpc``.
+    CDKTF's own ``DataResource`` is Terraform's ``terraform_data``.
     """
+    if kind.__name__ == "DataResource":
+        return "resource", "terraform_data"
     package, _, module = kind.__module__.rpartition(".")
     provider = package.rpartition("_")[2]
     if module.startswith(f"data_{provider}_"):

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from llminfra.bindings import aws
+from llminfra.bindings import aws, core
 from llminfra.constructs.basis.scope import Maker
 
 ALL_PROTOCOLS: Final = "-1"
@@ -30,10 +30,15 @@ def security_group(make: Maker, id_: str, *, vpc_id: str, why: str) -> str:
     return make(aws.SecurityGroup, id_, name=name, description=why, vpc_id=vpc_id, tags={"Name": name}).id
 
 
-def add_rule(make: Maker, group_id: str, rule: Rule) -> None:
-    """Add a rule to a group, which may be one that llminfra did not create (the cluster's own)."""
+def add_rule(make: Maker, group_id: str, rule: Rule) -> core.TerraformElement:
+    """Add a rule to a group, which may be one that llminfra did not create (the cluster's own).
+
+    Returns:
+        The rule. Nothing refers to a rule, and naming the group does not wait for it: what needs the way that it opens
+        depends on it, or a destroy closes the way first.
+    """
     low, high = rule.ports or (None, None)
-    make(
+    return make(
         aws.VpcSecurityGroupIngressRule if rule.direction == "in" else aws.VpcSecurityGroupEgressRule,
         rule.id,
         security_group_id=group_id,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from llminfra.bindings import aws
-from llminfra.constructs.basis.iam import Statement
+from llminfra.constructs.basis.iam import Condition, Statement
 from llminfra.constructs.basis.scope import Maker, Scope
 
 ANYWHERE = "global"
@@ -54,14 +54,21 @@ def bedrock_profile(
     return BedrockProfile(arn=created.arn, source=source, models=models)
 
 
-def may_invoke(
-    sid: str, profiles: Sequence[BedrockProfile], *, guardrail_version_arn: str | None
-) -> tuple[Statement, ...]:
+def named_guardrail(arn: str | None) -> list[Condition]:
+    """The condition that a call names a published version of the guardrail; none without a guardrail.
+
+    Any version: with the newest alone, a change of the guardrail would refuse every caller until it names the next.
+    """
+    return [("StringLike", "bedrock:GuardrailIdentifier", [f"{arn}:*"])] if arn else []
+
+
+def may_invoke(sid: str, profiles: Sequence[BedrockProfile], *, guardrail_arn: str | None) -> tuple[Statement, ...]:
     """A role may call these profiles, and the models behind them through a profile only.
 
     With a guardrail, a call that does not name it is refused (Amazon Bedrock User Guide, "Enforce the use of specific
     guardrails in model inference requests").
     """
+    guarded = named_guardrail(guardrail_arn)
     actions = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
     arns = [item.arn for item in profiles]
     sources = sorted({item.source for item in profiles if ":inference-profile/" in item.source})
@@ -70,9 +77,7 @@ def may_invoke(
             sid=f"{sid}Profiles",
             actions=actions,
             resources=arns,
-            conditions=[("StringEquals", "bedrock:GuardrailIdentifier", [guardrail_version_arn])]
-            if guardrail_version_arn
-            else [],
+            conditions=guarded,
         ),
         Statement(
             sid=f"{sid}Models",

@@ -7,9 +7,14 @@ from llminfra.constructs.basis.scope import Scope
 
 
 def looks_up_file_systems(scope: Scope) -> Statement:
-    """Statement for the driver's controller."""
+    """Statement for the driver's controller, for its own region.
+
+    FSx cannot restrict the action to a file system: a statement that names one allows nothing (Service Authorization
+    Reference, "Actions, resources, and condition keys for Amazon FSx": ``DescribeFileSystems`` has no resource types).
+    """
     return Statement(
         sid="LookUpFileSystems",
         actions=["fsx:DescribeFileSystems"],
-        resources=[scope.arn("fsx", "file-system/*")],
+        resources=["*"],
+        conditions=[("StringEquals", "aws:RequestedRegion", [scope.region])],
     )

@@ -36,6 +36,10 @@ def karpenter_policies(
     def ec2(*kinds: str) -> list[str]:
         return [scope.arn("ec2", f"{kind}/*") for kind in kinds]
 
+    def shared_ec2(*kinds: str) -> list[str]:
+        # Subnets of a shared VPC and shared reservations (terraform-aws-modules/terraform-aws-iam#227).
+        return [scope.foreign_arn("ec2", f"{kind}/*") for kind in kinds]
+
     def public_ec2(*kinds: str) -> list[str]:
         return [scope.arn("ec2", f"{kind}/*", account=False) for kind in kinds]
 
@@ -47,7 +51,7 @@ def karpenter_policies(
                 actions=["ec2:RunInstances", "ec2:CreateFleet"],
                 resources=[
                     *public_ec2("image", "snapshot"),
-                    *ec2("security-group", "subnet", "capacity-reservation", "placement-group"),
+                    *shared_ec2("security-group", "subnet", "capacity-reservation", "placement-group"),
                 ],
             ),
             Statement(

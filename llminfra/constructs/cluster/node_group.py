@@ -26,7 +26,11 @@ class NodeGroup(Struct, frozen=True, kw_only=True):
         release: AMI release, see ``release_version``.
         min_nodes: Fewest nodes.
         max_nodes: Most nodes.
-        first_nodes: Nodes to start with; later sizes are the autoscaler's or an operator's.
+        nodes: Nodes at rest.
+        resized: Whether an autoscaler changes the number later, which Terraform then leaves alone. Where nobody does,
+            an edit of the spec must: EKS refuses a minimum above the number of nodes there are ("Minimum capacity 3
+            can't be greater than desired size 2", terraform-aws-modules/terraform-aws-eks#3521), and a greater maximum
+            adds none.
         labels: Node labels.
         taints: Node taints.
     """
@@ -39,7 +43,8 @@ class NodeGroup(Struct, frozen=True, kw_only=True):
     release: str | None
     min_nodes: int
     max_nodes: int
-    first_nodes: int
+    nodes: int
+    resized: bool
     labels: Mapping[str, str]
     taints: Sequence[Taint] = ()
 
@@ -56,7 +61,9 @@ def node_group(
 ) -> aws.EksNodeGroup:
     """Create a node group that replaces broken nodes by itself and rolls one node at a time.
 
-    One at a time because an update of a bought capacity has no spare machine to roll onto.
+    EKS starts the new node first, which a reservation or block in full use has no place for. Its other strategy,
+    ``MINIMAL``, ends the old node first (Amazon EKS API Reference, ``NodegroupUpdateConfig``); the pinned provider has
+    no argument for it, so docs/operations.md says how it is set.
     """
     return make(
         aws.EksNodeGroup,
@@ -74,7 +81,7 @@ def node_group(
             name=template.name, version=core.Token.as_string(template.latest_version)
         ),
         scaling_config=aws.EksNodeGroupScalingConfig(
-            min_size=group.min_nodes, max_size=max(1, group.max_nodes), desired_size=group.first_nodes
+            min_size=group.min_nodes, max_size=max(1, group.max_nodes), desired_size=group.nodes
         ),
         update_config=aws.EksNodeGroupUpdateConfig(max_unavailable=1),
         node_repair_config=aws.EksNodeGroupNodeRepairConfig(enabled=True),
@@ -85,7 +92,9 @@ def node_group(
         or None,
         tags={"Name": make.scope.name(group.id)},
         timeouts=aws.EksNodeGroupTimeouts(create=_CREATE_TIMEOUT, update="120m", delete=_CREATE_TIMEOUT),
-        lifecycle=core.TerraformResourceLifecycle(ignore_changes=["scaling_config[0].desired_size"]),
+        lifecycle=core.TerraformResourceLifecycle(ignore_changes=["scaling_config[0].desired_size"])
+        if group.resized
+        else None,
         depends_on=list(after),
     )
 

@@ -11,6 +11,9 @@ from llminfra.bindings import aws, core
 from llminfra.constructs.basis.scope import Maker
 
 _HOOK_MARGIN_S = 60
+# What the provider waits for a group to be gone, beside the connections that the balancer drains (its default, which
+# does not know them: Terraform AWS provider, aws_autoscaling_group, timeouts).
+_GONE_S = 600
 
 
 class InstanceGroup(Struct, frozen=True, kw_only=True):
@@ -28,7 +31,7 @@ class InstanceGroup(Struct, frozen=True, kw_only=True):
         surge: Whether a new instance may start before an old one leaves.
         spot: Whether instances are spot.
         health: Whether the load balancer judges an instance, or EC2 alone: in a replica over several only one answers.
-        wait_for: Instances that answer before an apply is done.
+        wait_for: Instances that answer before the first apply is done.
         tags: Tags of the instances.
     """
 
@@ -50,9 +53,15 @@ class InstanceGroup(Struct, frozen=True, kw_only=True):
 def instance_group(
     make: Maker, id_: str, group: InstanceGroup, template: aws.LaunchTemplate, after: Sequence[core.TerraformElement]
 ) -> aws.AutoscalingGroup:
-    """Create the group; an apply waits until enough instances are healthy behind the balancer."""
+    """Create the group; the first apply waits until enough instances are healthy behind the balancer.
+
+    Later ones do not: the provider would wait for exactly as many as were asked for at first, while scaling decides how
+    many there are (hashicorp/terraform-provider-aws internal/service/autoscaling/group.go, resourceGroupUpdate). The
+    hook is a resource of its own, because another time-out in ``initial_lifecycle_hook`` replaces the group with all
+    of its instances (the same file, ForceNew).
+    """
     version = core.Token.as_string(template.latest_version)
-    return make(
+    made = make(
         aws.AutoscalingGroup,
         id_,
         name=group.name,
@@ -66,14 +75,6 @@ def instance_group(
         launch_template=None if group.spot else aws.AutoscalingGroupLaunchTemplate(id=template.id, version=version),
         mixed_instances_policy=_spot(template.id, version) if group.spot else None,
         capacity_rebalance=True if group.spot else None,
-        initial_lifecycle_hook=[
-            aws.AutoscalingGroupInitialLifecycleHook(
-                name=group.drain_hook,
-                lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
-                default_result="CONTINUE",
-                heartbeat_timeout=group.drain_s + _HOOK_MARGIN_S,
-            )
-        ],
         instance_refresh=aws.AutoscalingGroupInstanceRefresh(
             strategy="Rolling",
             preferences=aws.AutoscalingGroupInstanceRefreshPreferences(
@@ -84,7 +85,7 @@ def instance_group(
                 skip_matching=True,
             ),
         ),
-        wait_for_elb_capacity=group.wait_for,
+        min_elb_capacity=group.wait_for,
         wait_for_capacity_timeout=f"{group.grace_s}s",
         metrics_granularity="1Minute",
         enabled_metrics=["GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances"],
@@ -93,8 +94,19 @@ def instance_group(
             for key, value in {"Name": group.name, **group.tags}.items()
         ],
         depends_on=list(after),
+        timeouts=aws.AutoscalingGroupTimeouts(delete=f"{group.drain_s + _GONE_S}s"),
         lifecycle=core.TerraformResourceLifecycle(ignore_changes=["desired_capacity"]),
     )
+    make(
+        aws.AutoscalingLifecycleHook,
+        id_,
+        name=group.drain_hook,
+        autoscaling_group_name=made.name,
+        lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
+        default_result="CONTINUE",
+        heartbeat_timeout=group.drain_s + _HOOK_MARGIN_S,
+    )
+    return made
 
 
 def _spot(template_id: str, version: str) -> aws.AutoscalingGroupMixedInstancesPolicy:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from msgspec import Struct
+
+from llminfra.bindings import core
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.basis.security_group import ALL_PROTOCOLS, Rule, add_rule, security_group
 
@@ -18,6 +21,19 @@ _FROM_CONTROL_PLANE = (
     (9443, 9443, "Control plane to webhooks on 9443"),
     (10250, 10251, "Control plane to kubelet, metrics-server and webhooks"),
 )
+
+
+class NodeSecurity(Struct, frozen=True):
+    """The group of nodes.
+
+    Attributes:
+        id: Its id.
+        rules: What nodes and control plane reach each other by. Node groups wait for them, so that they are still there
+            when nodes are drained: without, a destroyed cluster's kubelets could not report that their pods are gone.
+    """
+
+    id: str
+    rules: tuple[core.TerraformElement, ...]
 
 
 def api_access(make: Maker, *, cluster_group_id: str, cidrs: Sequence[str]) -> None:
@@ -38,11 +54,11 @@ def api_access(make: Maker, *, cluster_group_id: str, cidrs: Sequence[str]) -> N
         add_rule(make, cluster_group_id, rule)
 
 
-def node_security_group(make: Maker, *, vpc_id: str, vpc_cidr: str, cluster_group_id: str) -> str:
+def node_security_group(make: Maker, *, vpc_id: str, vpc_cidr: str, cluster_group_id: str) -> NodeSecurity:
     """The group of every node.
 
     The control plane reaches kubelet, webhooks and aggregated APIs on the ports that charts use for them. Nodes reach
-    each other, the VPC (endpoints, file systems, DNS) and HTTPS outside; returns the id.
+    each other, the VPC (endpoints, file systems, DNS) and HTTPS outside.
     """
     group = security_group(make, "nodes", vpc_id=vpc_id, why="Kubernetes nodes")
     rules = [
@@ -78,9 +94,8 @@ def node_security_group(make: Maker, *, vpc_id: str, vpc_cidr: str, cluster_grou
             cidr="0.0.0.0/0",
         ),
     ]
-    for rule in rules:
-        add_rule(make, group, rule)
-    add_rule(
+    made = [add_rule(make, group, rule) for rule in rules]
+    to_api = add_rule(
         make,
         cluster_group_id,
         Rule(
@@ -91,7 +106,7 @@ def node_security_group(make: Maker, *, vpc_id: str, vpc_cidr: str, cluster_grou
             peer_group=group,
         ),
     )
-    return group
+    return NodeSecurity(group, (*made, to_api))
 
 
 def efa_security_group(make: Maker, id_: str, *, vpc_id: str) -> str:

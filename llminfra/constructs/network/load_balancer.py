@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from llminfra.bindings import aws
+from llminfra.bindings import aws, core
 from llminfra.constructs.basis.names import bounded
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.basis.security_group import Rule, add_rule, security_group
@@ -25,6 +25,7 @@ class Backend(Struct, frozen=True, kw_only=True):
     Attributes:
         port: Port of the instances.
         health_path: Answers 200 when an instance takes requests.
+        health_timeout_s: Seconds that it may take.
         drain_s: Seconds that requests may take when an instance leaves.
         subnet_ids: Private subnets in two zones or more.
         vpc_id: The VPC.
@@ -34,6 +35,7 @@ class Backend(Struct, frozen=True, kw_only=True):
 
     port: int
     health_path: str
+    health_timeout_s: int
     drain_s: int
     subnet_ids: Sequence[str]
     vpc_id: str
@@ -44,7 +46,8 @@ class Backend(Struct, frozen=True, kw_only=True):
 class LoadBalancer(Struct, frozen=True):
     """A balancer; ``instance_group_id`` is the security group of what is behind it.
 
-    ``balancer_suffix`` and ``targets_suffix`` name both in CloudWatch.
+    ``balancer_suffix`` and ``targets_suffix`` name both in CloudWatch. ``ways`` are the rules by which instances are
+    reached and reach AWS: whatever runs there depends on them, so that a destroy leaves them open until it has ended.
     """
 
     dns_name: str
@@ -54,6 +57,7 @@ class LoadBalancer(Struct, frozen=True):
     listener: aws.LbListener
     balancer_suffix: str
     targets_suffix: str
+    ways: tuple[core.TerraformElement, ...]
 
 
 def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
@@ -65,19 +69,16 @@ def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
         why = "HTTPS from callers"
         add_rule(make, front, Rule(id=f"{name}-https-{index}", direction="in", why=why, ports=(443, 443), cidr=cidr))
     why = "Load balancer to engines"
-    add_rule(make, front, Rule(id=f"{name}-to-engines", direction="out", why=why, ports=ports, peer_group=back))
-    add_rule(make, back, Rule(id=f"{name}-from-balancer", direction="in", why=why, ports=ports, peer_group=front))
-    add_rule(
-        make,
-        back,
-        Rule(
-            id=f"{name}-out-https",
-            direction="out",
-            why="AWS services and image registries",
-            ports=(443, 443),
-            cidr="0.0.0.0/0",
-        ),
+    to_engines = Rule(id=f"{name}-to-engines", direction="out", why=why, ports=ports, peer_group=back)
+    from_balancer = Rule(id=f"{name}-from-balancer", direction="in", why=why, ports=ports, peer_group=front)
+    out = Rule(
+        id=f"{name}-out-https",
+        direction="out",
+        why="AWS services and image registries",
+        ports=(443, 443),
+        cidr="0.0.0.0/0",
     )
+    ways = (add_rule(make, front, to_engines), add_rule(make, back, from_balancer), add_rule(make, back, out))
     balancer = _balancer(make, name, group_id=front, subnet_ids=backend.subnet_ids, idle_s=_IDLE_S)
     targets = _target_group(
         make,
@@ -87,9 +88,10 @@ def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
         target_type="instance",
         drain_s=backend.drain_s,
         health_path=backend.health_path,
+        health_timeout_s=backend.health_timeout_s,
     )
     listener = _listener(make, name, balancer, targets, backend.certificate_arn)
-    return _made(balancer, targets, back, listener)
+    return _made(balancer, targets, back, listener, ways)
 
 
 class Pods(Struct, frozen=True, kw_only=True):
@@ -130,8 +132,9 @@ def pod_balancer(make: Maker, name: str, pods: Pods) -> LoadBalancer:
         add_rule(make, front, Rule(id=f"{name}-https-{index}", direction="in", why=why, ports=(443, 443), cidr=cidr))
     why = "Load balancer to Envoy"
     node_group = pods.node_group_id
-    add_rule(make, front, Rule(id=f"{name}-to-pods", direction="out", why=why, ports=ports, peer_group=node_group))
-    add_rule(make, node_group, Rule(id=f"{name}-from-balancer", direction="in", why=why, ports=ports, peer_group=front))
+    to_pods = Rule(id=f"{name}-to-pods", direction="out", why=why, ports=ports, peer_group=node_group)
+    from_balancer = Rule(id=f"{name}-from-balancer", direction="in", why=why, ports=ports, peer_group=front)
+    ways = (add_rule(make, front, to_pods), add_rule(make, node_group, from_balancer))
     balancer = _balancer(
         make, name, group_id=front, subnet_ids=pods.subnet_ids, idle_s=pods.timeout_s, internal=not pods.public
     )
@@ -147,7 +150,7 @@ def pod_balancer(make: Maker, name: str, pods: Pods) -> LoadBalancer:
     listener = _listener(make, name, balancer, targets, pods.certificate_arn)
     if pods.web_acl_arn:
         make(aws.Wafv2WebAclAssociation, name, resource_arn=balancer.arn, web_acl_arn=pods.web_acl_arn)
-    return _made(balancer, targets, node_group, listener)
+    return _made(balancer, targets, node_group, listener, ways)
 
 
 def _balancer(
@@ -178,11 +181,17 @@ def _target_group(
     target_type: Literal["instance", "ip"],
     drain_s: int,
     health_path: str,
+    health_timeout_s: int = 5,
 ) -> aws.LbTargetGroup:
+    """The targets; a listener holds the old ones, so that new ones are made beside them, under a name of their own.
+
+    The port is in the name because another engine has another one, and Elastic Load Balancing deletes no group that a
+    listener forwards to (hashicorp/terraform-provider-aws#636).
+    """
     return make(
         aws.LbTargetGroup,
         name,
-        name=bounded(make.scope.name(name), _NAME_LIMIT),
+        name=bounded(f"{make.scope.name(name)}-{port}", _NAME_LIMIT),
         vpc_id=vpc_id,
         port=port,
         protocol="HTTP",
@@ -194,12 +203,14 @@ def _target_group(
             port="traffic-port",
             protocol="HTTP",
             matcher="200",
-            interval=10,
-            timeout=5,
+            # The interval must be longer than the time-out.
+            interval=max(10, health_timeout_s + 5),
+            timeout=health_timeout_s,
             healthy_threshold=2,
             unhealthy_threshold=3,
         ),
         tags={"Name": make.scope.name(name)},
+        lifecycle=core.TerraformResourceLifecycle(create_before_destroy=True),
     )
 
 
@@ -218,9 +229,22 @@ def _listener(
     )
 
 
-def _made(balancer: aws.Lb, targets: aws.LbTargetGroup, group_id: str, listener: aws.LbListener) -> LoadBalancer:
+def _made(
+    balancer: aws.Lb,
+    targets: aws.LbTargetGroup,
+    group_id: str,
+    listener: aws.LbListener,
+    ways: tuple[core.TerraformElement, ...],
+) -> LoadBalancer:
     return LoadBalancer(
-        balancer.dns_name, balancer.zone_id, targets.arn, group_id, listener, balancer.arn_suffix, targets.arn_suffix
+        balancer.dns_name,
+        balancer.zone_id,
+        targets.arn,
+        group_id,
+        listener,
+        balancer.arn_suffix,
+        targets.arn_suffix,
+        ways,
     )
 
 

@@ -16,11 +16,13 @@ from msgspec import Struct
 from llminfra.bindings import aws, core
 from llminfra.constructs.basis.names import bounded
 from llminfra.constructs.basis.scope import Maker
-from llminfra.constructs.sagemaker.endpoint import PREFIX_LIMIT, VARIANT, Variant
+from llminfra.constructs.sagemaker.endpoint import PREFIX_LIMIT, Variant
 from llminfra.constructs.sagemaker.scaling import Metric, Scaled, Scaling, WakeUp, scale, wake
 
 _DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
 _STACK_MARGIN_S = 1800
+# A component is scaled by its own name, so that the variant below it may change its instances.
+_VARIANT = "main"
 
 
 class Copy(Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ def component(
         kms_key_arn=variant.kms_key_arn,
         production_variants=[
             aws.SagemakerEndpointConfigurationProductionVariants(
-                variant_name=VARIANT,
+                variant_name=_VARIANT,
                 instance_type=variant.instance_type,
                 initial_instance_count=variant.instances,
                 inference_ami_version=variant.inference_ami_version,
@@ -80,6 +82,8 @@ def component(
         template_body=json.dumps(template(name, served.name, model.name, variant, copy)),
         timeout_in_minutes=minutes,
         on_failure="DELETE",
+        # The provider gives up after half an hour, while CloudFormation goes on (aws_cloudformation_stack, timeouts).
+        timeouts=aws.CloudformationStackTimeouts(create=f"{minutes}m", update=f"{minutes}m"),
     )
     target = scale(
         make,
@@ -114,7 +118,7 @@ def template(name: str, endpoint: str, model: str, variant: Variant, copy: Copy)
                 "Properties": {
                     "InferenceComponentName": name,
                     "EndpointName": endpoint,
-                    "VariantName": VARIANT,
+                    "VariantName": _VARIANT,
                     "RuntimeConfig": {"CopyCount": 1},
                     "Specification": {
                         "ModelName": model,

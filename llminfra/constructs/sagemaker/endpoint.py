@@ -16,11 +16,24 @@ from llminfra.constructs.basis.names import bounded
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.sagemaker.scaling import Metric, Scaled, Scaling, WakeUp, scale, wake
 
-VARIANT = "main"
 # The provider adds 26 characters, and SageMaker takes 63.
 PREFIX_LIMIT = 37
 _LONGEST_UPDATE_S = 7200
 _WATCHED_S = 300
+
+
+def variant_name(instance_type: str) -> str:
+    """Name of the one variant, which changes with the machines.
+
+    SageMaker refuses another instance type, or another variant, while the variant is registered for scaling (SageMaker
+    AI Developer Guide, "Update endpoints that use auto scaling"). With a name of its own the target is another one,
+    which Terraform takes away before it updates the endpoint, and registers anew after it.
+
+    Example:
+        >>> variant_name("ml.g6e.2xlarge")
+        'ml-g6e-2xlarge'
+    """
+    return instance_type.replace(".", "-")
 
 
 class HostedModel(Struct, frozen=True, kw_only=True):
@@ -115,7 +128,7 @@ def endpoint(
         kms_key_arn=variant.kms_key_arn,
         production_variants=[
             aws.SagemakerEndpointConfigurationProductionVariants(
-                variant_name=VARIANT,
+                variant_name=variant_name(variant.instance_type),
                 model_name=model.name,
                 instance_type=variant.instance_type,
                 initial_instance_count=variant.instances,
@@ -134,7 +147,7 @@ def endpoint(
         async_inference_config=_async_config(asynchronous) if asynchronous else None,
         lifecycle=core.TerraformResourceLifecycle(create_before_destroy=True),
     )
-    deployment = None if asynchronous else _deployment(make, id_, name)
+    deployment = None if asynchronous else _deployment(make, id_, name, variant)
     return make(
         aws.SagemakerEndpoint, id_, name=name, endpoint_config_name=configuration.name, deployment_config=deployment
     )
@@ -156,7 +169,7 @@ def _async_config(output: AsyncOutput) -> aws.SagemakerEndpointConfigurationAsyn
     )
 
 
-def _deployment(make: Maker, id_: str, name: str) -> aws.SagemakerEndpointDeploymentConfig:
+def _deployment(make: Maker, id_: str, name: str, variant: Variant) -> aws.SagemakerEndpointDeploymentConfig:
     alarm = make(
         aws.CloudwatchMetricAlarm,
         f"{id_}-errors",
@@ -164,7 +177,7 @@ def _deployment(make: Maker, id_: str, name: str) -> aws.SagemakerEndpointDeploy
         alarm_description=f"{name} answers with errors: a deployment goes back",
         namespace="AWS/SageMaker",
         metric_name="Invocation5XXErrors",
-        dimensions={"EndpointName": name, "VariantName": VARIANT},
+        dimensions={"EndpointName": name, "VariantName": variant_name(variant.instance_type)},
         statistic="Sum",
         period=60,
         evaluation_periods=2,
@@ -188,17 +201,21 @@ def _deployment(make: Maker, id_: str, name: str) -> aws.SagemakerEndpointDeploy
     )
 
 
-def scale_on_requests(make: Maker, id_: str, served: aws.SagemakerEndpoint, scaling: Scaling) -> None:
+def scale_on_requests(
+    make: Maker, id_: str, served: aws.SagemakerEndpoint, instance_type: str, scaling: Scaling
+) -> None:
     """Real time: requests that a model has at once, running and waiting, measured every ten seconds."""
     by = Metric(name="SageMakerVariantConcurrentRequestsPerModelHighResolution")
-    scale(make, id_, "requests", what=_variant(served), by=by, scaling=scaling)
+    scale(make, id_, "requests", what=_variant(served, instance_type), by=by, scaling=scaling)
 
 
-def scale_on_backlog(make: Maker, id_: str, served: aws.SagemakerEndpoint, name: str, scaling: Scaling) -> None:
+def scale_on_backlog(
+    make: Maker, id_: str, served: aws.SagemakerEndpoint, instance_type: str, name: str, scaling: Scaling
+) -> None:
     """Asynchronous: the backlog per instance, and a step that wakes the endpoint from zero."""
     dimensions = {"EndpointName": name}
     by = Metric(name="ApproximateBacklogSizePerInstance", dimensions=dimensions)
-    target = scale(make, id_, "backlog", what=_variant(served), by=by, scaling=scaling)
+    target = scale(make, id_, "backlog", what=_variant(served, instance_type), by=by, scaling=scaling)
     waiting = WakeUp(
         why=f"{name} has requests and no instance",
         metric="HasBacklogWithoutCapacity",
@@ -211,7 +228,8 @@ def scale_on_backlog(make: Maker, id_: str, served: aws.SagemakerEndpoint, name:
     wake(make, id_, name, target, waiting)
 
 
-def _variant(served: aws.SagemakerEndpoint) -> Scaled:
+def _variant(served: aws.SagemakerEndpoint, instance_type: str) -> Scaled:
     return Scaled(
-        resource_id=f"endpoint/{served.name}/variant/{VARIANT}", dimension="sagemaker:variant:DesiredInstanceCount"
+        resource_id=f"endpoint/{served.name}/variant/{variant_name(instance_type)}",
+        dimension="sagemaker:variant:DesiredInstanceCount",
     )

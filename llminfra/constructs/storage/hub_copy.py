@@ -17,6 +17,7 @@ from llminfra.constructs.basis.iam import Statement, role, trusts_service
 from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.names import literal
 from llminfra.constructs.basis.scope import Maker
+from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
 from llminfra.planning.plan.hub_copies import HubCopyPlan
 
 _SCRATCH = "/tmp/scratch"  # noqa: S108  # in the container of one build
@@ -37,9 +38,7 @@ def hub_copy(
         ),
     ]
     if token is not None:
-        # Secrets Manager puts a hyphen and six characters behind the name.
-        arn = scope.arn("secretsmanager", f"secret:{token.name}-??????")
-        statements.append(Statement(sid="ReadToken", actions=["secretsmanager:GetSecretValue"], resources=[arn]))
+        statements += reads_secrets(scope, [secret_arn(scope, token.name)], sid="ReadToken")
     identity = role(
         make,
         item.name,

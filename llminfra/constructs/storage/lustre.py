@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from llminfra.bindings import aws
+from llminfra.bindings import aws, core
 from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.scope import Maker, Scope
@@ -50,7 +50,9 @@ def lustre(
 ) -> FileSystem:
     """Create a PERSISTENT_2 SSD file system, and link it to the bucket.
 
-    It has no backups: FSx refuses them with a data repository, and the bucket is the original.
+    It has no backups: FSx refuses them with a data repository, and the bucket is the original. It waits for the rules
+    of its group, because FSx looks at them when it is asked for the file system, and refuses with "do not permit Lustre
+    LNET network traffic on port 988" where one is a second late (aws/aws-parallelcluster#6181).
 
     Args:
         make: Maker of the resources.
@@ -65,11 +67,11 @@ def lustre(
     scope = make.scope
     id_ = f"lustre-{plan.name}"
     group = security_group(make, id_, vpc_id=vpc_id, why=f"Lustre file system {plan.name}")
-    _open_ports(make, id_, group, client_group_id)
+    rules = _open_ports(make, id_, group, client_group_id)
     if plan.efa:
-        _open_efa(make, id_, group, group, "itself")
+        rules += _open_efa(make, id_, group, group, "itself")
         for pool, pool_group in efa_group_ids.items():
-            _open_efa(make, f"{id_}-{pool}", group, pool_group, f"pool {pool}")
+            rules += _open_efa(make, f"{id_}-{pool}", group, pool_group, f"pool {pool}")
             _open_efa(make, f"{id_}-from-{pool}", pool_group, group, f"file system {plan.name}")
     logs = log_group(make, id_, name=lustre_log_group(scope, plan.name), days=_LOG_DAYS, key=key)
     system = make(
@@ -89,6 +91,7 @@ def lustre(
         automatic_backup_retention_days=0,
         skip_final_backup=True,
         tags={"Name": scope.name(id_)},
+        depends_on=rules,
     )
     if bucket is not None:
         prefix = f"/{plan.source_prefix.strip('/')}" if plan.source_prefix else ""
@@ -111,22 +114,29 @@ def lustre(
     return FileSystem(id=system.id, dns_name=system.dns_name, mount_name=system.mount_name)
 
 
-def _open_efa(make: Maker, id_: str, group: str, peer: str, who: str) -> None:
+def _open_efa(make: Maker, id_: str, group: str, peer: str, who: str) -> list[core.TerraformElement]:
     """Everything between two groups, as EFA wants it (FSx for Lustre User Guide, "EFA-enabled file systems")."""
     directions: tuple[Literal["in", "out"], ...] = ("in", "out")
-    for direction in directions:
-        rule = Rule(
+    rules = [
+        Rule(
             id=f"{id_}-efa-{direction}",
             direction=direction,
             why=f"EFA {'from' if direction == 'in' else 'to'} {who}",
             protocol=ALL_PROTOCOLS,
             peer_group=peer,
         )
-        add_rule(make, group, rule)
+        for direction in directions
+    ]
+    return [add_rule(make, group, rule) for rule in rules]
 
 
-def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> None:
-    """Lustre ports between servers, and between servers and nodes; servers call clients back for their locks."""
+def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> list[core.TerraformElement]:
+    """Lustre ports between servers, and between servers and nodes; servers call clients back for their locks.
+
+    Returns:
+        The rules of the file system's own group.
+    """
+    rules: list[core.TerraformElement] = []
     for low, high in _PORTS:
         for peer, group_id in (("self", group), ("nodes", client_group_id)):
             other = "its own servers" if peer == "self" else "nodes"
@@ -137,9 +147,9 @@ def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> None
                 ports=(low, high),
                 peer_group=group_id,
             )
-            add_rule(make, group, into)
+            rules.append(add_rule(make, group, into))
             out = replace(into, id=f"{into.id}-out", direction="out", why=f"Lustre to {other}")
-            add_rule(make, group, out)
+            rules.append(add_rule(make, group, out))
         add_rule(
             make,
             client_group_id,
@@ -151,3 +161,4 @@ def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> None
                 peer_group=group,
             ),
         )
+    return rules

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import eks, instances
 from llminfra.planning.facts import numbers
-from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, SystemNodesPlan
+from llminfra.planning.network.offers import check_offered
+from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, NetworkPlan, SystemNodesPlan
 from llminfra.spec.compute.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 # The images of the controllers, and once in a while an engine image of 10 GB (25 GB unpacked) for a copy of weights.
 _SYSTEM_ROOT_GIB = 100
 _SUPPORT_NOTICE = dt.timedelta(days=90)
+# Volumes of Prometheus and Alertmanager stay in the zone where they were made, and a node that is replaced comes up in
+# any zone of its group (Amazon EKS Best Practices Guide, "EKS Data Plane": with EBS volumes every zone needs capacity).
+# Two nodes in two zones leave none without; with three zones a volume may end up where no node is, and its pod pending.
+# The number does not follow that of the nodes, because a group whose subnets change is destroyed and made anew.
+_SYSTEM_ZONES = 2
 
 
-def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> ClusterPlan:
+def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, today: dt.date) -> ClusterPlan:
     """Decide the cluster; with an unknown version the newest stands in, so that the other passes can go on."""
     spec = platform.cluster or Cluster()
     version = spec.version
@@ -68,6 +74,8 @@ def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> Clus
                 expected="an x86_64 type without GPUs such as m7i.xlarge",
                 fix="use m7i.xlarge; GPU nodes are declared in Platform(pools=[…])",
             )
+        else:
+            check_offered(name, platform.region, spec, path, findings)
     if spec.system_nodes.nodes[0] < 1:
         findings.error(
             "LLM_CAP_39",
@@ -78,6 +86,17 @@ def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> Clus
             expected="at least 1, better 2",
             fix=f"set nodes=(2, {max(4, spec.system_nodes.nodes[1])})",
             runtime_message="no nodes available to schedule pods",
+        )
+    elif spec.system_nodes.nodes[0] < _SYSTEM_ZONES and platform.observability is not None:
+        findings.warning(
+            "LLM_CAP_46",
+            spec,
+            "cluster.system_nodes.nodes",
+            "the one node may be replaced in another zone than that of Prometheus' volume, whose pod then waits",
+            found=f"at least {spec.system_nodes.nodes[0]}",
+            expected=f"at least {_SYSTEM_ZONES}: one in each zone of the group",
+            fix=f"set nodes=({_SYSTEM_ZONES}, {max(4, spec.system_nodes.nodes[1])})",
+            runtime_message="0/n nodes are available: n node(s) had volume node affinity conflict",
         )
     return ClusterPlan(
         name=platform.name,
@@ -93,6 +112,7 @@ def plan_cluster(platform: Platform, findings: Findings, today: dt.date) -> Clus
         autoscaler=spec.autoscaler,
         system_nodes=SystemNodesPlan(
             instance_types=tuple(spec.system_nodes.instance_types),
+            zones=network.zones[:_SYSTEM_ZONES],
             min_nodes=spec.system_nodes.nodes[0],
             max_nodes=spec.system_nodes.nodes[1],
             ami_type="AL2023_x86_64_STANDARD",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 GPU_TAINT = Taint(key="nvidia.com/gpu", value="true", effect="NoSchedule")
 POOL_LABEL = "llminfra.io/pool"
+# By it the Cluster Autoscaler knows that a node will have GPUs once the device plugin runs. A node without the label
+# counts as ready and without GPUs, and the pod that waits for it gets a second node (kubernetes/autoscaler
+# cluster-autoscaler/processors/customresources/gpu_processor.go, cloudprovider/aws/aws_cloud_provider.go ``GPULabel``).
+ACCELERATOR_LABEL = "k8s.amazonaws.com/accelerator"
 
 # With NVMe, images and pods live on the RAID0 array and the root volume holds the system only. Without it the root
 # volume holds images of 15 to 20 GB each, unpacked and packed, and what pods write.
@@ -47,16 +52,15 @@ def plan_pools(
 
 def settle(pools: tuple[PoolPlan, ...], endpoints: tuple[EndpointPlan, ...]) -> tuple[PoolPlan, ...]:
     """Give every pool its size at rest, now that the endpoints are placed."""
-    settled = []
-    for pool in pools:
-        if pool.spec.capacity.kind == "capacity-block":
-            desired = pool.max_nodes
-        else:
-            here = [endpoint for endpoint in endpoints if endpoint.pool == pool.name]
-            gpus = sum(endpoint.min_replicas * endpoint.parallelism.gpus for endpoint in here)
-            desired = min(pool.max_nodes, max(pool.min_nodes, -(-gpus // pool.gpus_per_node)))
-        settled.append(replace(pool, desired_nodes=desired))
-    return tuple(settled)
+    return tuple(replace(pool, desired_nodes=nodes_at_rest(pool, endpoints)) for pool in pools)
+
+
+def nodes_at_rest(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
+    """What the fewest replicas on the pool need, or all of a capacity block, which is paid for."""
+    if pool.spec.capacity.kind == "capacity-block":
+        return pool.max_nodes
+    gpus = sum(item.min_replicas * item.parallelism.gpus for item in endpoints if item.pool == pool.name)
+    return min(pool.max_nodes, max(pool.min_nodes, -(-gpus // pool.gpus_per_node)))
 
 
 def _plan_pool(
@@ -81,6 +85,7 @@ def _plan_pool(
         POOL_LABEL: pool.name,
         "nvidia.com/gpu.present": "true",
         **({"vpc.amazonaws.com/efa.present": "true"} if pool.efa else {}),
+        **({ACCELERATOR_LABEL: "nvidia"} if cluster.autoscaler == "cluster-autoscaler" else {}),
         **shares.labels,
         **pool.labels,
     }
@@ -113,6 +118,7 @@ def _plan_pool(
         type_why=choice.why,
         other_types=choice.others,
         node_cache=raid0 and keeps_models(pool, platform),
+        grows=provisioner != "managed" or cluster.autoscaler == "cluster-autoscaler",
     )
 
 

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
+from llminfra.planning.cluster.pools import nodes_at_rest
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release
-from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
+from llminfra.planning.served.engine_settings import (
+    check_dtype,
+    check_length,
+    check_prefill_step,
+    check_served_name,
+    check_step,
+    engine_settings,
+)
 from llminfra.planning.serving.container_settings import check_known, check_literals, check_untold
 from llminfra.planning.serving.disaggregation import (
     ROLES,
@@ -91,6 +99,9 @@ def check_without_pool(endpoint: Endpoint, findings: Findings) -> None:
     if facts is not None:
         settings = engine_settings(endpoint.engine, release)
         check_step(endpoint, settings, findings)
+        check_prefill_step(endpoint, settings, release, findings)
+        check_served_name(endpoint, release, findings)
+        check_dtype(endpoint, facts, release, findings)
         check_length(endpoint, facts, settings, findings)
 
 
@@ -123,7 +134,8 @@ def _plan_endpoint(
 def _with_rollout(plan: EndpointPlan, planned: list[EndpointPlan], pool: PoolPlan) -> EndpointPlan:
     """Surge only where the pool can hold one replica more than the most, beside those that the other endpoints keep.
 
-    Without that room one replica leaves before the next comes.
+    Without that room one replica leaves before the next comes: where nobody adds a node, the new pod would wait for one
+    until the release gives up.
     """
     others = sum(
         other.min_replicas * other.parallelism.gpus
@@ -131,7 +143,14 @@ def _with_rollout(plan: EndpointPlan, planned: list[EndpointPlan], pool: PoolPla
         if other.pool == plan.pool and other.name != plan.name
     )
     needed = others + plan.parallelism.gpus * (plan.max_replicas + 1)
-    return replace(plan, rollout="surge" if pool.max_nodes * pool.gpus_per_node >= needed else "recreate-one")
+    return replace(
+        plan, rollout="surge" if _most_nodes(pool, planned) * pool.gpus_per_node >= needed else "recreate-one"
+    )
+
+
+def _most_nodes(pool: PoolPlan, planned: list[EndpointPlan]) -> int:
+    """The nodes that pods may wait for."""
+    return pool.max_nodes if pool.grows else nodes_at_rest(pool, planned)
 
 
 def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings) -> None:
@@ -145,6 +164,7 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
         most = sum(plan.max_replicas * plan.parallelism.gpus for plan in plans)
         names = ", ".join(plan.name for plan in plans)
         needed_nodes = -(-most // pool.gpus_per_node)
+        there = _most_nodes(pool, plans)
         if least > room:
             findings.error(
                 "LLM_FIT_6",
@@ -165,5 +185,18 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
                 found=f"{most} GPUs needed, {room} possible",
                 expected=f"nodes=({pool.min_nodes}, {needed_nodes})",
                 fix="raise the pool's maximum or lower the replicas' maximum",
+                runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
+            )
+        elif needed_nodes > there:
+            findings.warning(
+                "LLM_CAP_47",
+                pool.spec,
+                f"pools.{name}.nodes",
+                f"{names} at their most need more nodes than pool {name!r} starts with, and nobody adds any: Karpenter "
+                "does not resize managed node groups",
+                found=f"{needed_nodes} nodes needed, {there} at rest",
+                expected=f"nodes=({needed_nodes}, {pool.max_nodes}), or who adds nodes",
+                fix=f"set nodes=({needed_nodes}, {pool.max_nodes}), or Cluster(autoscaler='cluster-autoscaler'), or "
+                "lower the replicas' maximum",
                 runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
             )

@@ -34,6 +34,7 @@ def check_ranks(
     _check_network(endpoint, pool, chosen, findings)
     _check_stages(endpoint, facts, chosen, release, findings)
     _check_copies(endpoint, pool, chosen, findings)
+    _check_copies_of_engine(endpoint, chosen, findings)
     _check_all2all(endpoint, chosen, release, findings)
     _check_ray(endpoint, chosen, release, findings)
     return not any(item.severity == "error" for item in findings.items[known:])
@@ -108,6 +109,22 @@ def _check_copies(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, finding
         expected=f"tensor × pipeline that divides {pool.gpus_per_node}",
         fix=f"use tensor=1, data={spread.gpus}, expert=True, or no copies and pipeline={chosen.nodes}",
         runtime_message="data_parallel_size_local must be > 0 in headless mode",
+    )
+
+
+def _check_copies_of_engine(endpoint: Endpoint, chosen: Candidate, findings: Findings) -> None:
+    """SGLang's copies stay on one node unless they share the experts by attention data parallelism."""
+    if chosen.nodes == 1 or chosen.parallelism.data == 1 or endpoint.engine.kind != "sglang":
+        return
+    findings.error(
+        "LLM_DIST_19",
+        endpoint,
+        f"endpoints.{endpoint.name}.parallelism.data",
+        "SGLang has no copies on several nodes",
+        found=f"data={chosen.parallelism.data} on {chosen.nodes} nodes",
+        expected="data=1, or copies that fit on one node",
+        fix="set data=1 and more replicas, or use VLLM",
+        runtime_message="AssertionError: multi-node data parallel is not supported unless dp attention!",
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from llminfra.catalog.argument_values import choices_of
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 
@@ -93,6 +94,7 @@ def gpu_problems(
         *_native(gpu, quant, method),
         *_bfloat16(gpu, dtype, checkpoint_dtype),
         *_cache(gpu, kv_cache_dtype),
+        *_cache_of_checkpoint(engine, method, kv_cache_dtype),
         *_built_for(gpu, engine, release.cuda_major if release else None),
     ]
     return tuple(found)
@@ -103,7 +105,7 @@ def _known(
 ) -> list[GpuProblem]:
     if requested is None or quant is not None:
         return []
-    names = release.quantizations() if release else ()
+    names = (release.quantizations() or choices_of(release, "--quantization")) if release else ()
     wanted = _ENGINE_NAMES.get(requested, (requested,))
     if names and release is not None and not any(name in names for name in wanted):
         return [
@@ -234,6 +236,24 @@ def _cache(gpu: Gpu, kv_cache_dtype: str | None) -> list[GpuProblem]:
             found=f"{kv_cache_dtype} on compute capability {gpu.compute_capability}",
             expected=_from(least),
             fix="leave kv_cache_dtype at 'auto', or try it on one node first",
+        )
+    ]
+
+
+def _cache_of_checkpoint(engine: str, method: str | None, kv_cache_dtype: str | None) -> list[GpuProblem]:
+    """Checkpoints that may bring scales of the cache: they are scales of E4M3."""
+    if engine not in {"vllm", "djl-lmi"} or kv_cache_dtype != "fp8_e5m2" or method not in _value("scales_of_caches"):
+        return []
+    return [
+        GpuProblem(
+            code="LLM_FIT_49",
+            fatal=True,
+            field="engine.kv_cache_dtype",
+            message=f"vLLM keeps no fp8_e5m2 cache beside {method} weights",
+            found="kv_cache_dtype='fp8_e5m2'",
+            expected="kv_cache_dtype='fp8', which is E4M3, or 'auto'",
+            fix="set kv_cache_dtype='fp8'",
+            runtime_message="ValueError: fp8_e5m2 kv-cache is not supported with fp8 checkpoints.",
         )
     ]
 

@@ -50,9 +50,14 @@ class AddonPlan(Struct, frozen=True, kw_only=True):
 
 
 class SystemNodesPlan(Struct, frozen=True, kw_only=True):
-    """The CPU node group for controllers."""
+    """The CPU node group for controllers.
+
+    Attributes:
+        zones: Where its nodes are, see ``planning.cluster.eks``.
+    """
 
     instance_types: tuple[str, ...]
+    zones: tuple[str, ...]
     min_nodes: int
     max_nodes: int
     ami_type: str
@@ -89,7 +94,8 @@ class PoolPlan(Struct, frozen=True, kw_only=True):
 
     ``desired_nodes`` is the size at rest: what the fewest replicas need, or all of a capacity block, which is paid for.
     ``planned_type`` is one of ``instance_types``, ``type_why`` says why it, and ``other_types`` what comes next.
-    ``node_cache`` is whether its nodes keep models on their NVMe for their pods.
+    ``node_cache`` is whether its nodes keep models on their NVMe for their pods. ``grows`` is whether anybody adds
+    nodes when pods wait for them: Karpenter adds none to a managed node group, which has its nodes at rest and no more.
     """
 
     name: str
@@ -100,6 +106,7 @@ class PoolPlan(Struct, frozen=True, kw_only=True):
     min_nodes: int
     max_nodes: int
     desired_nodes: int
+    grows: bool
     capacity_types: tuple[Literal["reserved", "spot", "on-demand"], ...]
     nics: tuple[Nic, ...]
     efa_per_node: int

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llminfra.spec.engines.base import Image
     from llminfra.spec.services.async_endpoint import AsyncEndpoint
     from llminfra.spec.services.batch import BatchInference
-    from llminfra.spec.services.bedrock import Bedrock, BedrockModel, PodAccess, RoleAccess
+    from llminfra.spec.services.bedrock import Bedrock, BedrockModel, PodAccess, ProvisionedThroughput, RoleAccess
 
 
 class WorkersPlan(Struct, frozen=True, kw_only=True):
@@ -122,11 +122,19 @@ class BedrockModelPlan(Struct, frozen=True, kw_only=True):
     regions: tuple[str, ...]
 
 
+class ModelUnitsPlan(Struct, frozen=True, kw_only=True):
+    """Model units, and the id under which AWS sells them: that of the model and a context length."""
+
+    spec: ProvisionedThroughput
+    model_id: str
+
+
 class BedrockPlan(Struct, frozen=True, kw_only=True):
-    """Models that Bedrock hosts, and who may call them."""
+    """Models that Bedrock hosts, what is bought of them, and who may call them."""
 
     spec: Bedrock
     models: tuple[BedrockModelPlan, ...]
+    units: tuple[ModelUnitsPlan, ...] = ()
     pods: tuple[PodAccess, ...]
     roles: tuple[RoleAccess, ...]
 

@@ -14,8 +14,10 @@ from llminfra.catalog.engines import EngineRelease
 from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
+from llminfra.engines.untold import untold_spread_fields
 from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory import FitCase, FitResult
+from llminfra.planning.memory.inputs.case import CATALOG_NAMES
 from llminfra.planning.memory.releases.settings import quantization
 from llminfra.planning.performance import Load, PerformanceEstimate
 from llminfra.planning.spread.choosing import choose
@@ -69,6 +71,11 @@ class Asked(Struct, frozen=True, kw_only=True):
         """Whether the engine can cut this model into pipeline stages."""
         cuts = self.release is None or self.release.pipeline_of(self.facts.architecture) is not False
         return cuts and self.case.engine in SPAN_NODES
+
+    @property
+    def experts(self) -> bool:
+        """Whether the engine can be told to deal experts out whole."""
+        return "expert" not in untold_spread_fields(CATALOG_NAMES.get(self.case.engine, ""))
 
     @property
     def copies(self) -> bool:
@@ -133,10 +140,11 @@ def _shapes(asked: Asked) -> list[Parallelism]:
         shapes = [Parallelism(tensor=tensor, pipeline=pipeline, data=data) for tensor in tensors]
         divide = bool(case.tensor_parallel)
         shapes = [item for item in shapes if item.gpus <= count and (divide or count % item.gpus == 0)]
-        if asked.facts.is_moe or case.expert_parallel:
+        if (asked.facts.is_moe and asked.experts) or case.expert_parallel:
             shapes += [item.model_copy(update={"expert": True}) for item in shapes if item.gpus > 1]
     else:
-        shapes = inside(asked.facts, count, copies=asked.copies) + (staged(count) if asked.stages else [])
+        shapes = inside(asked.facts, count, copies=asked.copies, experts=asked.experts)
+        shapes += staged(count) if asked.stages else []
     return [item for item in shapes if _is_asked(case, item)]
 
 

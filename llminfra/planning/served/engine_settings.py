@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.catalog.engines import known_versions
+from llminfra.planning.facts import numbers
 from llminfra.planning.served.config_overrides import overrides, switches_check_off, ways_to_stretch
 from llminfra.spec.engines.custom import CustomServer
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from llminfra.spec.engines.base import Image
     from llminfra.spec.engines.engine import Engine
 
-# vLLM and SGLang have the Run:ai streamer; DJL Serving fetches from S3 before it starts its engine.
-_READS_OBJECT_STORAGE = frozenset({"vllm", "sglang", "djl-lmi"})
+# vLLM has the Run:ai streamer, as has SGLang of late; DJL Serving fetches from S3 before it starts its engine.
+_READS_OBJECT_STORAGE = frozenset({"vllm", "djl-lmi"})
 _SPANS_NODES = frozenset({"vllm", "sglang"})
 # Engines whose memory is not vLLM's are judged by the vLLM rules that reserve the most.
 _FALLBACK_UTILIZATION = 0.9
@@ -76,9 +78,22 @@ def engine_settings(engine: Engine, release: EngineRelease | None) -> EngineSett
         enforce_eager=engine.enforce_eager,
         memory_version=release.version if release and engine.kind == "vllm" else None,
         judged=True,
-        reads_object_storage=engine.kind in _READS_OBJECT_STORAGE,
+        reads_object_storage=_reads_object_storage(engine.kind, release),
         spans_nodes=engine.kind in _SPANS_NODES,
     )
+
+
+def _reads_object_storage(kind: str, release: EngineRelease | None) -> bool:
+    """Whether a release, in its own image, streams weights from S3; one that nobody knows counts as new."""
+    if kind != "sglang" or release is None:
+        return kind in {"sglang", *_READS_OBJECT_STORAGE}
+    return _since(release, "cold_start", "sglang_streams_since")
+
+
+def _since(release: EngineRelease, file: str, fact: str) -> bool:
+    """Whether the release is the one that a fact names, or later."""
+    versions = known_versions(release.engine)
+    return versions.index(release.version) >= versions.index(str(numbers(file)[fact]["value"]))
 
 
 def check_step(endpoint: Endpoint, settings: EngineSettings, findings: Findings) -> None:
@@ -97,6 +112,71 @@ def check_step(endpoint: Endpoint, settings: EngineSettings, findings: Findings)
         fix=f"set max_num_batched_tokens={sequences} or more, or max_num_seqs={tokens}",
         runtime_message=f"max_num_batched_tokens ({tokens}) must be greater than or equal to max_num_seqs "
         f"({sequences}).",
+    )
+
+
+def check_prefill_step(
+    endpoint: Endpoint, settings: EngineSettings, release: EngineRelease | None, findings: Findings
+) -> None:
+    """Report a step that is smaller than the longest prompt: TGI 2.3 reads none in pieces and refuses it."""
+    tokens, longest = settings.max_num_batched_tokens, settings.max_model_len
+    if settings.kind != "tgi" or release is None or tokens is None or longest is None or tokens >= longest - 1:
+        return
+    if _since(release, "gpu_support", "tgi_reads_in_pieces_since"):
+        return
+    findings.error(
+        "LLM_FIT_43",
+        endpoint,
+        f"endpoints.{endpoint.name}.engine.max_num_batched_tokens",
+        f"TGI {release.version} reads a prompt in one step, and {longest - 1:,} tokens are more than {tokens:,}",
+        found=f"max_num_batched_tokens={tokens}, max_model_len={longest}",
+        expected=f"max_num_batched_tokens of at least {longest - 1}",
+        fix=f"set max_num_batched_tokens={longest - 1} or more, or use a later version",
+        runtime_message=f"`max_batch_prefill_tokens` must be >= `max_input_tokens`. Given: {tokens} and {longest - 1}",
+    )
+
+
+def check_served_name(endpoint: Endpoint, release: EngineRelease | None, findings: Findings) -> None:
+    """Report a name with a colon, behind which SGLang looks for an adapter."""
+    name = endpoint.served_name or ""
+    if endpoint.engine.kind != "sglang" or ":" not in name:
+        return
+    if release is not None and not _since(release, "gpu_support", "sglang_no_colon_since"):
+        return
+    findings.error(
+        "LLM_FIT_50",
+        endpoint,
+        f"endpoints.{endpoint.name}.served_name",
+        "SGLang takes no name with a colon: behind one it looks for an adapter",
+        found=name,
+        expected="a name without a colon",
+        fix=f"use {name.replace(':', '-')!r}, or VLLM",
+        runtime_message="AssertionError: served_model_name cannot contain a colon (':') character.",
+    )
+
+
+def check_dtype(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | None, findings: Findings) -> None:
+    """Report float16 for models and weights that vLLM runs in bfloat16 only."""
+    if endpoint.engine.kind != "vllm" or endpoint.model.dtype != "float16":
+        return
+    method = facts.quantization.method if facts.quantization else None
+    since = numbers("gpu_support")["no_float16_since"]["value"].get(facts.architecture)
+    versions = known_versions("vllm")
+    refused = since is not None and (release is None or versions.index(release.version) >= versions.index(since))
+    if not refused and method not in numbers("gpu_support")["no_float16"]["value"]:
+        return
+    what = facts.architecture if refused else f"{method} weights"
+    findings.error(
+        "LLM_FIT_51",
+        endpoint,
+        f"endpoints.{endpoint.name}.model.dtype",
+        f"vLLM does not run {what} in float16",
+        found="dtype='float16'",
+        expected="dtype='auto' or 'bfloat16'",
+        fix="leave dtype out, on GPUs that have bfloat16 (A100, A10G and later)",
+        runtime_message="does not support float16. Reason: Numerical instability."
+        if refused
+        else f"torch.float16 is not supported for quantization method {method}.",
     )
 
 

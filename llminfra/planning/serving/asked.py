@@ -12,7 +12,14 @@ from llminfra.planning.fit.preflight import check_device
 from llminfra.planning.served.adapters import check_places, places, plan_adapters
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release, release_for_sagemaker
-from llminfra.planning.served.engine_settings import check_length, check_step, engine_settings
+from llminfra.planning.served.engine_settings import (
+    check_dtype,
+    check_length,
+    check_prefill_step,
+    check_served_name,
+    check_step,
+    engine_settings,
+)
 from llminfra.planning.served.media_limits import check_media
 from llminfra.planning.served.memory_case import memory_case
 from llminfra.planning.served.memory_options import check_options, counted, options_of
@@ -61,6 +68,9 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     if engine is None:
         return None
     check_step(endpoint, engine, findings)
+    check_prefill_step(endpoint, engine, release, findings)
+    check_served_name(endpoint, release, findings)
+    check_dtype(endpoint, facts, release, findings)
     sound = check_length(endpoint, facts, engine, findings)
     options = options_of(endpoint, release)
     if not check_task(endpoint, facts, release, options, site.place, findings):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret_flag, is_secret_value
 from llminfra.engines import adapter
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
-from llminfra.engines.untold import untold_fields
+from llminfra.engines.untold import untold_fields, untold_model_fields, untold_spread_fields
+from llminfra.planning.findings import Findings
+from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.spec.errors.shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.invocation import Invocation
-    from llminfra.planning.findings import Findings
+    from llminfra.spec.base.spec import Spec
     from llminfra.spec.endpoint import Endpoint
 
 _STORE = "store the value in AWS Secrets Manager, rotate it, and name it with "
@@ -28,16 +30,29 @@ _YIELDING = frozenset({"--disable-access-log-for-endpoints"})
 
 
 def check_untold(endpoint: Endpoint, findings: Findings) -> None:
-    """Report settings that the server cannot be told: they would change the plan and not what runs."""
-    engine = endpoint.engine
-    for name in untold_fields(engine.kind):
-        value = getattr(engine, name)
-        if value != type(engine).model_fields[name].default:
+    """Report settings that the server cannot be told: they would change the plan and not what runs.
+
+    A quantization that the checkpoint has anyway is no wish.
+    """
+    facts = model_facts(endpoint, Findings())
+    quantized = facts is not None and facts.quantization is not None
+    kind, base = endpoint.engine.kind, f"endpoints.{endpoint.name}"
+    told: list[tuple[Spec, str, tuple[str, ...]]] = [
+        (endpoint.engine, "engine", untold_fields(kind)),
+        (endpoint.model, "model", untold_model_fields(kind)),
+    ]
+    if endpoint.parallelism is not None:
+        told.append((endpoint.parallelism, "parallelism", untold_spread_fields(kind)))
+    for where, part, names in told:
+        for name in names:
+            value = getattr(where, name)
+            if value == type(where).model_fields[name].default or (name == "quantization" and quantized):
+                continue
             findings.error(
                 "LLM_FIT_44",
                 endpoint,
-                f"endpoints.{endpoint.name}.engine.{name}",
-                f"{type(engine).__name__} has no argument for {name}",
+                f"{base}.{part}.{name}",
+                f"{type(endpoint.engine).__name__} has no argument for {name}",
                 found=f"{name}={value}",
                 expected=f"no {name}",
                 fix=f"remove {name}, or serve the model with VLLM",

@@ -58,7 +58,7 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
     endpoint, facts, engine = question.endpoint, question.facts, question.engine
     pool, place, role = site.pool, site.place, site.role
     revision = endpoint.model.revision or facts.revision
-    streams_files = engine.kind in _STREAMS_FILES
+    streams_files = engine.kind in _STREAMS_FILES and not _has_own_loader(asked)
     weights = _weights(asked, site, revision, findings, streams_files=streams_files)
     if weights is None:
         return None
@@ -110,7 +110,7 @@ def _weights(
             site.lustre,
             revision=revision,
             bytes_total=bytes_total,
-            streams=question.engine.reads_object_storage,
+            streams=question.engine.reads_object_storage and not _has_own_loader(asked),
             streams_files=streams_files,
             findings=findings,
         )
@@ -123,6 +123,18 @@ def _weights(
         bytes_total=bytes_total,
         place=site.place,
     )
+
+
+def _has_own_loader(asked: Asked) -> bool:
+    """Whether the weights are quantized by a loader that is not the streaming one.
+
+    vLLM takes its loader for bitsandbytes whatever ``--load-format`` says, and then refuses a bucket
+    (``create_load_config`` of vllm/engine/arg_utils.py 0.8.5 to 0.27.1, vllm/config/vllm.py); SGLang has one for it,
+    too (sglang 0.5.17 sglang/srt/model_loader/loader.py).
+    """
+    quantized = asked.question.facts.quantization
+    method = quantized.method if quantized is not None else asked.question.endpoint.model.quantization
+    return method == "bitsandbytes" and asked.question.engine.kind in {"vllm", "sglang"}
 
 
 def _check_preflight(asked: Asked, nodes: int, efa: int, findings: Findings) -> None:

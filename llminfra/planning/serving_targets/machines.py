@@ -70,6 +70,7 @@ def machine(
         min_nodes=0,
         max_nodes=most,
         desired_nodes=0,
+        grows=True,
         capacity_types=("on-demand",),
         nics=nics,
         efa_per_node=sum(nic.has_efa for nic in nics),

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
-_PATIENCE = 2
 _WEIGHTS_MARGIN = 1.2
 _VOLUME_BASE_GIB = 64
 _FEWEST_PLACES = 4
@@ -84,8 +83,8 @@ def _plan(
         network_isolation=copied and not to_zero,
         to_zero=to_zero,
         startup_timeout_s=_within("startup_timeout_s", serving.startup.budget_s),
-        download_timeout_s=_download_timeout(serving) if copied else None,
-        concurrent_requests=_concurrent(endpoint, serving),
+        download_timeout_s=_download_timeout() if copied else None,
+        concurrent_requests=_concurrent(endpoint, serving, on),
         volume_gib=None
         if pool.raid0
         else _within("volume_gib", math.ceil(weights_gib * _WEIGHTS_MARGIN) + _VOLUME_BASE_GIB),
@@ -93,18 +92,19 @@ def _plan(
     )
 
 
-def _download_timeout(serving: ServingPlan) -> int:
-    seconds = serving.weights.bytes_total / 1e6 / serving.weights.read_mb_per_s * _PATIENCE
-    return _within("download_timeout_s", max(600, math.ceil(seconds / 60) * 60))
+def _download_timeout() -> int:
+    """As long as SageMaker allows: its copy from S3 is its own, and nobody has measured it as we have the engine's."""
+    return sagemaker.limits("download_timeout_s")[1]
 
 
-def _concurrent(endpoint: Endpoint, serving: ServingPlan) -> int:
-    """Typical requests that fit the KV cache at once, at most as many as the engine starts."""
+def _concurrent(endpoint: Endpoint, serving: ServingPlan, on: SageMaker | SageMakerAsync) -> int:
+    """Typical requests that fit the KV cache at once, at most as many as the engine starts and a queue hands out."""
     slo = endpoint.slo or Slo()
     places = serving.fit.max_num_seqs or _FEWEST_PLACES
     tokens = serving.fit.kv_cache_tokens
     fitting = places if tokens is None else int(tokens / (slo.prompt_tokens + slo.output_tokens))
-    return max(1, min(places, fitting))
+    together = max(1, min(places, fitting))
+    return _within("concurrent_invocations", together) if isinstance(on, SageMakerAsync) else together
 
 
 def _within(what: sagemaker.Limit, value: int) -> int:

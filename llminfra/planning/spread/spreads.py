@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.engines.untold import untold_spread_fields
 from llminfra.planning.spread.parallelism import Candidate, Promise, judge
 from llminfra.spec.endpoint import Parallelism
 
@@ -55,6 +56,7 @@ class Question(Struct, frozen=True, kw_only=True):
             promise=self.promise,
             spans_nodes=self.engine.spans_nodes,
             copies=self.engine.kind == "vllm",
+            experts="expert" not in untold_spread_fields(self.engine.kind),
             stages=self.stages,
         )
 
@@ -71,6 +73,7 @@ def candidates(
     promise: Promise | None = None,
     spans_nodes: bool = True,
     copies: bool = False,
+    experts: bool = True,
     stages: bool = True,
 ) -> tuple[Candidate, ...]:
     """Every sensible spread on this pool, fewest GPUs first, the simpler of two equal ones first.
@@ -86,12 +89,13 @@ def candidates(
         promise: What latency is estimated for.
         spans_nodes: Whether the engine has pipeline stages, and replicas over several nodes.
         copies: Whether the engine runs copies of attention that share experts.
+        experts: Whether the engine deals experts out whole.
         stages: Whether the engine can cut this model into pipeline stages.
     """
     wanted = promise or Promise()
     if pool.spec.sharing is not None:
         return (judge(facts, case, pool, Parallelism(), promise=wanted),)
-    shapes = inside(facts, pool.gpus_per_node, copies=copies)
+    shapes = inside(facts, pool.gpus_per_node, copies=copies, experts=experts)
     if spans_nodes and stages:
         shapes += staged(pool.gpus_per_node)
     if spans_nodes and pool.efa_per_node:
@@ -101,11 +105,11 @@ def candidates(
     return tuple(sorted(found, key=lambda option: option.parallelism.gpus))
 
 
-def inside(facts: ModelFacts, per_node: int, *, copies: bool) -> list[Parallelism]:
+def inside(facts: ModelFacts, per_node: int, *, copies: bool, experts: bool) -> list[Parallelism]:
     """Spreads inside a node of so many GPUs, without stages."""
     sizes = _sizes(per_node)
     shapes = [Parallelism(tensor=size) for size in sizes]
-    if facts.is_moe:
+    if facts.is_moe and experts:
         shapes += [Parallelism(tensor=size, expert=True) for size in sizes if size > 1]
         if copies and facts.uses_mla and per_node > 1:
             shapes.append(Parallelism(tensor=1, data=per_node, expert=True))

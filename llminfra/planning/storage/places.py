@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Amazon FSx for Lustre User Guide: PERSISTENT_2 SSD capacities are 1200 GiB, 2400 GiB and multiples of 2400 GiB.
 _STEP_GIB = 2400
 _SMALLEST_GIB = 1200
+# The same, "Increasing storage capacity" and "Create a file system": steps of file systems with EFA, by MB/s per TiB.
+_EFA_STEP_GIB = {125: 38_400, 250: 19_200, 500: 9_600, 1000: 4_800}
 
 
 def plan_buckets(platform: Platform) -> tuple[BucketPlan, ...]:
@@ -44,19 +46,7 @@ def _plan_one(
     spec: Lustre, platform: Platform, network: NetworkPlan, pools: tuple[PoolPlan, ...], findings: Findings
 ) -> LustrePlan | None:
     path = f"storage.{spec.name}"
-    if spec.capacity_gib != _SMALLEST_GIB and spec.capacity_gib % _STEP_GIB:
-        lower = max(_SMALLEST_GIB, spec.capacity_gib // _STEP_GIB * _STEP_GIB)
-        upper = (spec.capacity_gib // _STEP_GIB + 1) * _STEP_GIB
-        findings.error(
-            "LLM_STO_20",
-            spec,
-            f"{path}.capacity_gib",
-            "FSx for Lustre does not come in this size",
-            found=f"{spec.capacity_gib} GiB",
-            expected="1200, 2400, or a multiple of 2400 GiB",
-            fix=f"use {lower} or {upper}",
-            runtime_message="Storage capacity must be 1200 GiB, 2400 GiB, or an increment of 2400 GiB",
-        )
+    if not _comes_in_size(spec, path, findings):
         return None
     readers = [endpoint for endpoint in platform.workloads if not endpoint.broken and endpoint.weights == spec]
     reader_pools = [pool for pool in pools if pool.name in _pool_names(readers)]
@@ -84,6 +74,28 @@ def _plan_one(
         source_prefix=spec.source.prefix if spec.source else None,
         efa=spec.efa,
     )
+
+
+def _comes_in_size(spec: Lustre, path: str, findings: Findings) -> bool:
+    """Report a size that FSx refuses; true when it is fine."""
+    step = _EFA_STEP_GIB[spec.throughput_mbps_per_tib] if spec.efa else _STEP_GIB
+    smallest = step if spec.efa else _SMALLEST_GIB
+    if spec.capacity_gib == smallest or spec.capacity_gib % step == 0:
+        return True
+    lower, upper = spec.capacity_gib // step * step, (spec.capacity_gib // step + 1) * step
+    with_efa = f" with EFA at {spec.throughput_mbps_per_tib} MB/s per TiB" if spec.efa else ""
+    findings.error(
+        "LLM_STO_20",
+        spec,
+        f"{path}.capacity_gib",
+        f"FSx for Lustre does not come in this size{with_efa}",
+        found=f"{spec.capacity_gib} GiB{with_efa}",
+        expected=f"a multiple of {step} GiB" if spec.efa else "1200, 2400, or a multiple of 2400 GiB",
+        fix=(f"use {upper}" if spec.efa and not lower else f"use {max(smallest, lower)} or {upper}")
+        + (", or leave efa=True out" if spec.efa else ""),
+        runtime_message="Storage capacity must be 1200 GiB, 2400 GiB, or an increment of 2400 GiB",
+    )
+    return False
 
 
 def _pool_names(readers: list[Endpoint]) -> set[str]:

@@ -43,18 +43,26 @@ def plan_batches(platform: Platform, network: NetworkPlan, findings: Findings) -
 
 
 def batch_costs(platform: Platform, batches: tuple[BatchPlan, ...]) -> tuple[CostLine, ...]:
-    """Nothing without jobs; at most, every instance at the on-demand price."""
+    """Nothing without jobs; at most, every instance at the on-demand price.
+
+    AWS Batch bounds a compute environment, not a queue: jobs that find the spot environment full go on to the other.
+    """
     return tuple(
         cost_line(
             f"batches.{item.name}",
-            f"{item.machine.main_type.name} × 0…{item.spec.on.max_instances}, while jobs run",
+            f"{item.machine.main_type.name} × 0…{_most(item)}, while jobs run",
             prices.on_demand_usd_per_hour(item.machine.main_type.name, platform.region),
             0,
-            item.spec.on.max_instances,
+            _most(item),
             "at the on-demand price; spot costs less and changes by the day" if item.spec.on.spot else "",
         )
         for item in batches
     )
+
+
+def _most(item: BatchPlan) -> int:
+    """Instances of both environments."""
+    return item.spec.on.max_instances * (item.spec.on.spot + item.spec.on.on_demand)
 
 
 def _sound(item: BatchInference) -> bool:
@@ -149,7 +157,8 @@ def _judge(
         vcpus=smallest.vcpu,
         memory_mib=_memory_mib(pool, serving.resources.memory_mib, serving.parallelism.gpus // nodes),
         gpus=pool.gpus_per_node,
-        max_vcpus=item.on.max_instances * max(each.vcpu for each in pool.instance_types),
+        # AWS Batch counts vCPUs: with those of a larger type there would be more of the smaller ones.
+        max_vcpus=item.on.max_instances * smallest.vcpu,
         start_timeout_s=serving.startup.budget_s,
         drain_s=_SPOT_DRAIN_S,
         nics=_job_nics(pool) if nodes > 1 else (),

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import bedrock
 from llminfra.planning.plan import CostLine
-from llminfra.planning.plan.targets import BedrockModelPlan, BedrockPlan
+from llminfra.planning.plan.targets import BedrockModelPlan, BedrockPlan, ModelUnitsPlan
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.spec.platform import Platform
-    from llminfra.spec.services.bedrock import Bedrock, BedrockModel
+    from llminfra.spec.services.bedrock import BedrockModel, ProvisionedThroughput
 
 
 def plan_bedrock(platform: Platform, findings: Findings) -> BedrockPlan | None:
@@ -31,10 +31,11 @@ def plan_bedrock(platform: Platform, findings: Findings) -> BedrockPlan | None:
             expected="RoleAccess(…), or a cluster",
             fix="give cluster=Cluster(), or name the callers' roles by RoleAccess(role_name=…)",
         )
-    _check_throughput(spec, findings)
+    units = [_units(item, platform, findings) for item in spec.throughput if not item.broken and not item.model.broken]
     return BedrockPlan(
         spec=spec,
         models=tuple(item for item in models if item is not None),
+        units=tuple(item for item in units if item is not None),
         pods=pods,
         roles=tuple(item for item in spec.access if item.kind == "role"),
     )
@@ -111,15 +112,44 @@ def _unreachable(item: BedrockModel, path: str, platform: Platform, findings: Fi
     )
 
 
-def _check_throughput(spec: Bedrock, findings: Findings) -> None:
-    for item in spec.throughput:
-        if item.model.routing != "region":
-            findings.error(
-                "LLM_BED_5",
-                item,
-                "bedrock.throughput",
-                "provisioned throughput belongs to one region; inference profiles over several regions cannot use it",
-                found=f"{item.model.name} with routing={item.model.routing!r}",
-                expected="routing='region'",
-                fix="set routing='region' for the model, or drop its throughput",
-            )
+def _units(item: ProvisionedThroughput, platform: Platform, findings: Findings) -> ModelUnitsPlan | None:
+    """Model units as AWS sells them; ``None`` leaves a finding."""
+    if item.model.routing != "region":
+        findings.error(
+            "LLM_BED_5",
+            item,
+            "bedrock.throughput",
+            "provisioned throughput belongs to one region; inference profiles over several regions cannot use it",
+            found=f"{item.model.name} with routing={item.model.routing!r}",
+            expected="routing='region'",
+            fix="set routing='region' for the model, or drop its throughput",
+        )
+        return None
+    known = bedrock.model(item.model.id)
+    if known is None:
+        return None  # told of the model itself
+    sold = known.contexts(platform.region)
+    context = item.context or (sold[-1] if sold else None)
+    if context is not None and context in sold:
+        return ModelUnitsPlan(spec=item, model_id=f"{known.id}:{context}")
+    lengths = f"context={' or '.join(repr(each) for each in sold)}" if sold else _sold()
+    findings.error(
+        "LLM_BED_6",
+        item,
+        "bedrock.throughput",
+        f"AWS sells no such model units of {known.id} in {platform.region}, as far as the catalog knows",
+        found=f"context={item.context!r} in {platform.region}" if item.context else f"{known.id} in {platform.region}",
+        expected=lengths,
+        fix="set context to a length that the finding lists" if sold else "use a model of the list, or drop throughput",
+        runtime_message="ValidationException: The provided model identifier is invalid.",
+    )
+    return None
+
+
+def _sold() -> str:
+    """Models of which units are sold, and where."""
+    found = {name: facts for name in bedrock.names() if (facts := bedrock.model(name)) is not None and facts.units}
+    return ", ".join(
+        f"{name} in {', '.join(dict.fromkeys(region for where in facts.units.values() for region in where))}"
+        for name, facts in found.items()
+    )

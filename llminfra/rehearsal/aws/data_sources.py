@@ -9,6 +9,7 @@ from typing import Any
 
 from llminfra.rehearsal.aws import policy_document
 from llminfra.rehearsal.aws.identity import zone_id
+from llminfra.rehearsal.aws.s3 import keys_under
 from llminfra.rehearsal.aws.scene import Place, Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
 from llminfra.rehearsal.world import Stored
@@ -291,6 +292,12 @@ def _ecr_image_account(scene: Scene, subject: Subject) -> Answer:
     return {"registry_id": account, "registry_path": path, "id": path}, []
 
 
+def _objects(scene: Scene, subject: Subject) -> Answer:
+    bucket = subject.text("bucket")
+    keys = keys_under(scene.world, bucket, subject.text("prefix"))
+    return {"keys": keys, "common_prefixes": [], "owners": [], "id": bucket}, []
+
+
 def _service_quota(scene: Scene, subject: Subject) -> Answer:
     place = scene.place
     code = subject.text("quota_code")
@@ -315,6 +322,7 @@ _HANDLERS: Mapping[str, Callable[[Scene, Subject], Answer]] = {
     "aws_ec2_instance_type": _instance_type,
     "aws_ec2_instance_type_offerings": _offerings,
     "aws_subnets": _subnets,
+    "aws_s3_objects": _objects,
     "aws_prefix_list": _prefix_list,
     "aws_ec2_managed_prefix_list": _prefix_list,
     "aws_vpc_endpoint_service": _endpoint_service,

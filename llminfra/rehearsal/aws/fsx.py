@@ -16,6 +16,8 @@ _THROUGHPUT: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("PERSISTENT_1", "HDD"): (12, 40),
     ("PERSISTENT_2", "SSD"): (125, 250, 500, 1000),
 }
+# FSx for Lustre User Guide, "Increasing storage capacity": steps of file systems with EFA, by MB/s per TiB.
+_EFA_STEPS: Mapping[float, int] = {125: 38400, 250: 19200, 500: 9600, 1000: 4800}
 _METADATA_IOPS = (1500, 3000, 6000)
 _METADATA_STEP, _METADATA_MAX = 12000, 192000
 
@@ -56,7 +58,10 @@ def _check_capacity(subject: Subject, deployment: str, storage: str) -> Iterator
     capacity = subject.number("storage_capacity")
     if capacity is None:
         return
-    if storage == "HDD":
+    efa_step = _EFA_STEPS.get(subject.number("per_unit_storage_throughput") or 0)
+    if subject.get("efa_enabled") is True and efa_step:
+        valid, text = capacity % efa_step == 0, f"a multiple of {efa_step} GiB with EFA"
+    elif storage == "HDD":
         step = 6000 if subject.number("per_unit_storage_throughput") == 12 else 1800
         valid, text = capacity % step == 0, f"a multiple of {step} GiB"
     elif deployment == "SCRATCH_1":

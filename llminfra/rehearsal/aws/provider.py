@@ -104,7 +104,7 @@ class AwsProvider:
             try:
                 self.world.add(type_name, key, region, _stored(state))
             except Taken:
-                if not _random_key(namer):
+                if not _random_key(namer, planned):
                     return Applied(None, (*problems, Problem(namer.taken(), f"{type_name}: {key} is not free")))
                 continue
             self.world.populate(side_effects.made_with(scene, type_name, key, state))
@@ -276,9 +276,12 @@ def _stored(state: State) -> dict[str, Any]:
     return {name: value for name, value in state.items() if value is not UNKNOWN}
 
 
-def _random_key(namer: Namer) -> bool:
-    """Whether another draw could give a free key."""
+def _random_key(namer: Namer, planned: State) -> bool:
+    """Whether another draw could give a free key: it has random parts, or names that the provider makes up."""
     template = namer.identity.key or namer.identity.id
+    for name, value in (namer.identity.values or {}).items():
+        if isinstance(value, str) and planned.get(name) is UNKNOWN:
+            template = template.replace(f"{{{name}}}", value)
     return any(mark in template for mark in ("{hex", "{digits", "{alnum", "{upper", "{uuid}"))
 
 

@@ -51,6 +51,7 @@ WORLD_RULES: tuple[WorldRule, ...] = (
     eks.check_subnets,
     eks.check_launch_template,
     unique_names.check_names,
+    sagemaker.check_scaled_variants,
     quotas.check_quotas,
 )
 

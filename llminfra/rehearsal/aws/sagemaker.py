@@ -1,11 +1,11 @@
-"""SageMaker endpoint configurations (Amazon SageMaker API reference, CreateEndpointConfig)."""
+"""SageMaker endpoints and their configurations (Amazon SageMaker API reference, CreateEndpointConfig)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from llminfra.rehearsal.aws.scene import Subject
+from llminfra.rehearsal.aws.scene import Scene, Subject
 from llminfra.rehearsal.provider.contract import Problem
 
 _INSTANCE = "ml."
@@ -35,3 +35,33 @@ def check_variants(subject: Subject) -> Iterator[Problem]:
         yield Problem(
             "ValidationException: variant names must be unique", f"got {', '.join(given)}", ("production_variants",)
         )
+
+
+def check_scaled_variants(scene: Scene, subject: Subject) -> Iterator[Problem]:
+    """An update that takes a variant away, or gives it other machines, while it is registered for scaling.
+
+    Amazon SageMaker AI Developer Guide, "Update endpoints that use auto scaling": the update fails.
+    """
+    if subject.type_name != "aws_sagemaker_endpoint":
+        return
+    name = subject.text("name")
+    served = scene.find(("aws_sagemaker_endpoint",), "name", name)
+    if served is None:
+        return
+    wanted = _machines(scene, subject.text("endpoint_config_name"))
+    for variant, machine in _machines(scene, str(served.attributes.get("endpoint_config_name"))).items():
+        target = f"endpoint/{name}/variant/{variant}"
+        if wanted.get(variant) != machine and scene.find(("aws_appautoscaling_target",), "resource_id", target):
+            yield Problem(
+                f"ValidationException: the variant {variant!r} must be deregistered as a scalable target before it can "
+                "be removed or have its instance type updated",
+                f"{target} is registered with Application Auto Scaling",
+                ("endpoint_config_name",),
+            )
+
+
+def _machines(scene: Scene, configuration: str) -> dict[str, Any]:
+    """Instance types by variant."""
+    found = scene.find(("aws_sagemaker_endpoint_configuration",), "name", configuration)
+    variants = (found.attributes.get("production_variants") or []) if found else []
+    return {str(item.get("variant_name")): item.get("instance_type") for item in variants}

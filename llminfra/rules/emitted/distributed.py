@@ -143,4 +143,12 @@ RULES = (
             "vllm-project/vllm#55635",
         ),
     ),
+    emitted(
+        "LLM_DIST_19",
+        "Copies over nodes are something that the engine has",
+        looks_at=_PLAN,
+        why="SGLang asserts that data parallelism stays on one node unless attention alone is copied.",
+        fix="set data=1 and more replicas, or use vLLM",
+        source=("sglang 0.5.1.post3 to 0.5.23: multi-node data parallel is not supported unless dp attention",),
+    ),
 )

@@ -60,11 +60,15 @@ RULES = (
     ),
     emitted(
         "LLM_FIT_7",
-        "The engine's version knows every flag and variable",
+        "The engine's version knows every flag and variable, and takes the values of flags",
         looks_at=_PLAN,
-        why="An unknown flag ends the process; an unknown variable is ignored without a word.",
+        why="An unknown flag, a value that is no choice of it, or one behind a switch ends the process; an unknown "
+        "variable is ignored without a word.",
         fix="remove it, or pin a version that has it",
-        source=("vllm-project/vllm releases: engine arguments and vllm/envs.py",),
+        source=(
+            "vllm-project/vllm releases: engine arguments and vllm/envs.py",
+            "llminfra: catalog/data/argument_values names the argument parsers",
+        ),
     ),
     emitted(
         "LLM_FIT_8",
@@ -165,9 +169,13 @@ RULES = (
         "LLM_FIT_43",
         "A scheduler step has a token for every sequence of the batch",
         looks_at=_PLAN,
-        why="vLLM refuses to start with fewer tokens in a step than sequences in a batch.",
-        fix="raise max_num_batched_tokens, or lower max_num_seqs",
-        source=("vllm 0.11.2 to 0.25.1 vllm/config/scheduler.py: SchedulerConfig",),
+        why="vLLM refuses to start with fewer tokens in a step than sequences in a batch, and TGI 2.3 with fewer than "
+        "the longest prompt has.",
+        fix="raise max_num_batched_tokens, or lower max_num_seqs or max_model_len",
+        source=(
+            "vllm 0.11.2 to 0.25.1 vllm/config/scheduler.py: SchedulerConfig",
+            "huggingface/text-generation-inference v2.3.1 launcher/src/main.rs",
+        ),
     ),
     emitted(
         "LLM_FIT_44",

@@ -267,6 +267,29 @@ RULES = (
         source=("aws/karpenter-provider-aws website: concepts/nodepools.md",),
     ),
     emitted(
+        "LLM_CAP_46",
+        "Volumes have a node in their zone",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="An EBS volume stays in the zone where it was made. System nodes lie in two zones; a single one, replaced "
+        "in the other, leaves Prometheus pending, and with it autoscaling and alerts.",
+        fix="set the minimum of system_nodes to 2",
+        source=("Amazon EKS Best Practices Guide: EKS Data Plane, capacity in each zone with EBS volumes",),
+    ),
+    emitted(
+        "LLM_CAP_47",
+        "Somebody adds the nodes that replicas wait for",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Pools with EFA, a reservation or shared GPUs are managed node groups, which Karpenter does not resize. "
+        "Their nodes at rest are all there are: further replicas stay Pending.",
+        fix="have all nodes at rest by the pool's minimum, or let the Cluster Autoscaler resize node groups",
+        source=(
+            "aws/karpenter-provider-aws website: concepts: Karpenter starts nodes of NodePools, not of node groups",
+            "Amazon EKS User Guide: Scale cluster compute with Karpenter and Cluster Autoscaler",
+        ),
+    ),
+    emitted(
         "LLM_STO_20",
         "FSx for Lustre comes in this size",
         looks_at=_PLAN,

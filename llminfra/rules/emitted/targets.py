@@ -163,4 +163,13 @@ RULES = (
         fix="set routing='region'",
         source=(_CRIS,),
     ),
+    emitted(
+        "LLM_BED_6",
+        "Model units are of a kind that AWS sells in the region",
+        looks_at=_PLAN,
+        why="Units are sold for few models, in few regions, and for each context length under an id of its own: the "
+        "model's own id is refused.",
+        fix="set context to a length that the finding lists, or use another model",
+        source=("Amazon Bedrock User Guide: Supported Region and models for Provisioned Throughput",),
+    ),
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from llminfra.rules.plans import callers, capacity, distributed, endpoint_pods, gateways, models, replicas
+from llminfra.rules.plans import callers, capacity, distributed, endpoint_pods, gateways, models, replicas, system_nodes
 from llminfra.rules.rule import Rule
 
-_MODULES = (capacity, distributed, gateways, models, endpoint_pods, replicas, callers)
+_MODULES = (capacity, system_nodes, distributed, gateways, models, endpoint_pods, replicas, callers)
 
 
 def listed() -> tuple[Rule, ...]:

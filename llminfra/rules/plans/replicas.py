@@ -114,7 +114,7 @@ def rollout_has_room(plan: Plan) -> Iterator[Hit]:
             for other in plan.endpoints
             if other.pool == endpoint.pool and other.name != endpoint.name
         )
-        room = pool.max_nodes * pool.gpus_per_node
+        room = (pool.max_nodes if pool.grows else pool.desired_nodes) * pool.gpus_per_node
         needed = others + gpus * (endpoint.min_replicas + 1)
         if endpoint.rollout == "surge" and needed > room:
             yield Hit(

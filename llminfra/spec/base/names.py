@@ -1,8 +1,9 @@
-"""Names and texts that AWS and Kubernetes have rules for: labels, tags, buckets, schedules.
+"""Names and texts that AWS and Kubernetes have rules for: labels, tags, buckets, schedules, keys.
 
 Sources: Kubernetes documentation, "Labels and Selectors: syntax and character set"; AWS General Reference, "Tagging
 your AWS resources: tag naming limits and requirements"; Amazon S3 User Guide, "General purpose bucket naming rules";
-Amazon EventBridge User Guide, "Cron expressions reference" and "Rate expressions reference".
+Amazon EventBridge User Guide, "Cron expressions reference" and "Rate expressions reference"; AWS KMS Developer Guide,
+"Specifying KMS keys in IAM policy statements" and "Multi-Region keys in AWS KMS".
 """
 
 import re
@@ -16,6 +17,8 @@ from llminfra.spec.errors.shape_errors import looks_like_credential
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _BUCKET_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _BUCKET_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+
+_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f-]+)")
 
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -135,6 +138,17 @@ def _bucket_of_uri(value: str) -> str:
     return value
 
 
+def _key_arn(value: str) -> str:
+    if not _KEY_ARN.fullmatch(value):
+        alias = ":alias/" in value
+        raise refused(
+            "policies of IAM let nobody use a key that they name by its alias" if alias else "this is no ARN of a key",
+            expected="for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            fix=f"write what `aws kms describe-key --key-id {value if alias else '<key>'}` names as Arn",
+        )
+    return value
+
+
 def _schedule(value: str) -> str:
     kind, _, rest = value.removesuffix(")").partition("(")
     if kind == "rate":
@@ -221,3 +235,5 @@ InBucket = AfterValidator(_bucket_of_uri)
 """For URIs of objects and prefixes: the bucket's name is one."""
 Schedule = Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$"), AfterValidator(_schedule)]
 """A schedule of an EventBridge rule."""
+KmsKeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:"), AfterValidator(_key_arn)]
+"""A key that roles get to use: by its own ARN, because policies know no aliases."""

@@ -10,7 +10,7 @@ from llminfra.spec.foundation.network import Cidr
 
 
 class SystemNodes(Spec):
-    """CPU nodes for controllers, Prometheus and Grafana."""
+    """CPU nodes for controllers, Prometheus and Grafana, in the first two zones of the network."""
 
     instance_types: Annotated[Many[str], Field(min_length=1)] = ("m7i.xlarge",)
     """EC2 instance types without GPUs."""

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from llminfra.spec.base.names import BucketName, InBucket
+from llminfra.spec.base.names import BucketName, InBucket, KmsKeyArn
 from llminfra.spec.base.spec import Many, Spec
 
 INSTANCE_TYPE = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
@@ -44,10 +44,12 @@ class SageMakerAsync(Spec):
         str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/-]*[^/]$"), InBucket
     ]
     """Prefix in an existing bucket where answers are written, for example ``s3://acme-answers/chat``."""
-    output_kms_key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:")] | None = None
+    output_kms_key_arn: KmsKeyArn | None = None
     """Key of the answers; ``None``: the bucket's own encryption."""
     input_bucket: BucketName | None = None
     """Existing bucket that requests are read from; ``None``: the bucket of ``output``."""
+    input_kms_key_arn: KmsKeyArn | None = None
+    """Key that encrypts the requests, where it is a customer-managed one and another than that of the answers."""
     backlog_per_instance: Annotated[int, Field(ge=1)] = 5
     """Waiting requests per instance that scaling aims at."""
     zones: Many[str] = ()

@@ -1,12 +1,13 @@
 """Where model weights live: an S3 bucket, and what may stand in front of it: Lustre, or the nodes' own NVMe."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from llminfra.spec.base.names import BucketName
+from llminfra.spec.base.names import BucketName, KmsKeyArn
 from llminfra.spec.base.spec import Name, Spec
 from llminfra.spec.engines.base import Image
+from llminfra.spec.errors.expectations import refused
 
 
 class ModelBucket(Spec):
@@ -22,6 +23,21 @@ class ModelBucket(Spec):
     """Whether the bucket is already there and only read."""
     prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+$")] = "models"
     """Key prefix under which models lie."""
+    kms_key_arn: KmsKeyArn | None = None
+    """Key that encrypts a bucket that is already there, where it is a customer-managed one: readers may decrypt with
+    it. Its own policy must let the account's roles use it, too."""
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Self:
+        if self.kms_key_arn and not self.existing:
+            raise refused(
+                "a bucket that llminfra makes is encrypted with a key that it makes, too",
+                "kms_key_arn",
+                "existing",
+                expected="kms_key_arn beside existing=True only",
+                fix="leave kms_key_arn out, or set existing=True",
+            )
+        return self
 
 
 class Lustre(Spec):
@@ -33,7 +49,8 @@ class Lustre(Spec):
     name: Name
     """Name of the file system."""
     capacity_gib: Annotated[int, Field(ge=1200)] = 4800
-    """Storage capacity in GiB: 1200, 2400, or a multiple of 2400."""
+    """Storage capacity in GiB: 1200, 2400, or a multiple of 2400; with EFA a multiple of 38400, 19200, 9600 or 4800 at
+    125, 250, 500 or 1000 MB/s per TiB."""
     throughput_mbps_per_tib: Literal[125, 250, 500, 1000] = 500
     """Baseline throughput in MB/s per TiB of capacity."""
     source: ModelBucket | None = None

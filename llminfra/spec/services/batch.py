@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from llminfra.spec.base.names import InBucket, Schedule
+from llminfra.spec.base.names import InBucket, KmsKeyArn, Schedule
 from llminfra.spec.base.spec import Many, Name, Spec
 from llminfra.spec.compute.capacity import CapacityBlock, Reservation
 from llminfra.spec.endpoint import Parallelism
@@ -15,7 +15,6 @@ from llminfra.spec.models.model import Model
 from llminfra.spec.models.storage import ModelBucket
 
 S3_PREFIX = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([A-Za-z0-9!_.*'()-]+/)*[A-Za-z0-9!_.*'()-]+/?$"
-KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]+$"
 
 
 class BatchQueue(Spec):
@@ -28,7 +27,8 @@ class BatchQueue(Spec):
     instance_types: Annotated[Many[str], Field(min_length=1, max_length=20)]
     """EC2 instance types with the same GPUs, for example ``["g6e.12xlarge", "g6e.24xlarge"]``."""
     max_instances: Annotated[int, Field(ge=1, le=1000)] = 4
-    """Most instances at once; none run without jobs."""
+    """Most instances at once of each way to buy, so that spot and on demand together may have twice as many; none run
+    without jobs."""
     spot: bool = True
     """Whether spot instances come first."""
     on_demand: bool = True
@@ -84,9 +84,9 @@ class BatchInference(Spec):
     """Prefix for results in an existing bucket, for example ``s3://acme-batch/out/``."""
     on: BatchQueue
     """Instances that it runs on."""
-    input_kms_key_arn: Annotated[str, Field(pattern=KMS_KEY)] | None = None
+    input_kms_key_arn: KmsKeyArn | None = None
     """Key that encrypts the input, where it is a customer-managed one."""
-    output_kms_key_arn: Annotated[str, Field(pattern=KMS_KEY)] | None = None
+    output_kms_key_arn: KmsKeyArn | None = None
     """Key that encrypts the output bucket, where it is a customer-managed one."""
     parallelism: Parallelism | None = None
     """How the model is spread over GPUs; ``None``: chosen by the planner."""

@@ -93,6 +93,8 @@ class ProvisionedThroughput(Spec):
     """Model that the units serve; ``routing='region'``."""
     units: Annotated[int, Field(ge=1)] = 1
     """Model units."""
+    context: Annotated[str, Field(pattern=r"^[0-9]+k$")] | None = None
+    """Context length that the units serve, for example ``24k``: AWS sells each apart; ``None``: the longest."""
     commitment: Literal["none", "1-month", "6-months"] = "none"
     """How long they are bought for; a commitment cannot be ended early, whatever Terraform says."""
 

@@ -113,3 +113,14 @@ def test_schedules_of_the_documentation(schedule: str) -> None:
 )
 def test_schedules_that_eventbridge_refuses(schedule: str) -> None:
     assert only(lambda: batch(schedule=schedule)).path == "batches.b.schedule"
+
+
+def test_keys_are_named_by_the_arn_that_policies_know() -> None:
+    key = "arn:aws:kms:us-east-1:111122223333:key/"
+    for arn in (f"{key}1234abcd-12ab-34cd-56ef-1234567890ab", f"{key}mrk-1234abcd12ab34cd56ef1234567890ab"):
+        assert batch(output_kms_key_arn=arn).output_kms_key_arn == arn
+    alias = "arn:aws:kms:us-east-1:111122223333:alias/answers"
+    item = only(lambda: batch(output_kms_key_arn=alias))
+    assert "alias" in item.message
+    assert f"--key-id {alias}" in item.fix
+    assert only(lambda: batch(output_kms_key_arn=f"{key}answers")).path == "batches.b.output_kms_key_arn"

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from llminfra.compiler.releases.alerting import credential
 from llminfra.planning.endpoints.gateways import route_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.planning.targets.queues import worked_queue
+from llminfra.spec.base.secret import Secret
 from llminfra.spec.endpoint import Autoscaling
-from llminfra.spec.foundation.alert_receiver import AlertReceiver
+from llminfra.spec.foundation.alert_receiver import AlertReceiver, PagerDutyAlerts, SlackAlerts
 
 
 class Needs(Struct, frozen=True, kw_only=True):
@@ -91,3 +91,10 @@ def alert_receivers(plan: Plan) -> Sequence[AlertReceiver]:
     """Who hears of alerts."""
     observability = plan.platform.observability
     return () if observability is None else observability.receivers
+
+
+def credential(receiver: AlertReceiver) -> Secret | None:
+    """The secret that a receiver needs, if any."""
+    if isinstance(receiver, SlackAlerts):
+        return receiver.webhook
+    return receiver.routing_key if isinstance(receiver, PagerDutyAlerts) else None

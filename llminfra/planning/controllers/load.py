@@ -1,0 +1,83 @@
+"""What pods on the system nodes request, and what those nodes have.
+
+Nothing adds system nodes when pods wait for them: Karpenter starts nodes of its own pools alone, whose taint keeps
+controllers off, and a release whose pods stay pending fails when its time is over.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from llminfra.catalog import eks, instances
+from llminfra.planning.controllers.needs import Needs, needs_of
+from llminfra.planning.facts import numbers
+from llminfra.planning.plan import Plan
+from llminfra.planning.serving.resources import allocatable_cpu_millis
+
+_FILE = "system_load"
+
+
+class Part(Struct, frozen=True):
+    """Requests of one part of the cluster, all its pods together; millicores and MiB."""
+
+    name: str
+    cpu_millis: int
+    memory_mib: int
+
+
+def system_load(plan: Plan, nodes: int) -> tuple[Part, ...]:
+    """Requests on that many system nodes, the largest first.
+
+    Pods of a gateway and of queues are not among them, which are as many as the spec says, nor are parts without
+    requests: it is the least.
+    """
+    wanted = _wanted(needs_of(plan), plan)
+    parts = [
+        Part(row["name"], row["cpu_millis"] * pods, row["memory_mib"] * pods)
+        for row in numbers(_FILE)["pods"]
+        if row["for"] in wanted
+        for pods in [min(row["pods"], nodes) if row.get("apart") else row["pods"]]
+    ]
+    parts += [
+        Part(f"{row['name']} on every node", row["cpu_millis"] * nodes, row["memory_mib"] * nodes)
+        for row in numbers(_FILE)["every_node"]
+        if row["for"] in wanted
+    ]
+    return tuple(sorted(parts, key=lambda part: (-part.cpu_millis, -part.memory_mib, part.name)))
+
+
+def system_room(plan: Plan, nodes: int) -> Part:
+    """What pods may request on that many system nodes of the smallest type, DaemonSets included.
+
+    Memory is counted without the hypervisor's part, which differs by type: nodes have no more than this.
+    """
+    types = [found for name in plan.eks.system_nodes.instance_types if (found := instances.get(name))]
+    overhead = numbers("node_overhead")
+    memory = min(
+        item.memory_mib
+        - overhead["kube_reserved_base_mib"]["value"]
+        - overhead["kube_reserved_mib_per_pod"]["value"] * eks.max_pods(item, prefix_delegation=False, efa=False)
+        - overhead["eviction_threshold_mib"]["value"]
+        for item in types
+    )
+    return Part("room", min(allocatable_cpu_millis(item) for item in types) * nodes, int(memory) * nodes)
+
+
+def _wanted(needs: Needs, plan: Plan) -> frozenset[str]:
+    """Values of ``for`` that hold."""
+    fields = {name for name in Needs.__struct_fields__ if getattr(needs, name)}
+    return frozenset({"always", *fields, *(["copies"] if _copies(plan) else [])})
+
+
+def _copies(plan: Plan) -> bool:
+    """Whether a Job copies weights into a bucket of the platform's own; see ``compiler.releases.weights_copy``."""
+    if plan.network.nat == "none" and plan.network.existing_vpc_id is None:
+        return False
+    own = {item.name for item in plan.buckets if not item.existing}
+    behind = {item.name: item.source_bucket for item in plan.lustre}
+    return any(
+        bool(item.weights.key)
+        and bool(item.revision)
+        and behind.get(item.weights.storage or "", item.weights.storage) in own
+        for item in plan.endpoints
+    )
