@@ -63,3 +63,18 @@ def user_data_dir() -> Path:
         msg = f"no user data beside {modules_dir()}: the installation is incomplete; reinstall llminfra"
         raise ToolError(msg)
     return path
+
+
+@cache
+def runbooks_dir() -> Path:
+    """The directory of the runbooks, one page an alert: ``docs/runbooks``, or a copy of it in an installed wheel.
+
+    Raises:
+        ToolError: the installation has none.
+    """
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "_runbooks", package.parent / "docs" / "runbooks"):
+        if candidate.is_dir():
+            return candidate
+    msg = f"no runbooks beside {package}: the installation is incomplete; reinstall llminfra"
+    raise ToolError(msg)

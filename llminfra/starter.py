@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from pathlib import Path
 
 from llminfra import __version__
@@ -75,4 +76,9 @@ def _filled(text: str, name: str, *, yaml: bool) -> str:
     """The text for one kind of spec: lines that begin with ``@yaml@`` are for specs in YAML."""
     lines = (line for line in text.splitlines(keepends=True) if yaml or not line.startswith(_YAML_ONLY))
     whole = "".join(line.removeprefix(_YAML_ONLY) for line in lines)
-    return whole.replace("@name@", name).replace("@version@", __version__).replace("@spec@", _SPECS[yaml])
+    # cdktf-cli would write an id of its own into the file otherwise, and leave the repository with a change.
+    project = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.llminfra"))
+    known = {"@name@": name, "@version@": __version__, "@spec@": _SPECS[yaml], "@project@": project}
+    for placeholder, value in known.items():
+        whole = whole.replace(placeholder, value)
+    return whole

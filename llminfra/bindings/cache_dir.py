@@ -10,6 +10,10 @@ from pathlib import Path
 CACHE_DIR_VARIABLE = "LLMINFRA_CACHE_DIR"
 
 
+class CacheUnwritableWarning(UserWarning):
+    """The cache cannot be written, so every run builds what it needs anew."""
+
+
 def cache_dir(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
     """The cache folder of this user: `LLMINFRA_CACHE_DIR`, or the platform's own place.
 

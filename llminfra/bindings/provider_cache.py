@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from llminfra.bindings.assembly_cache import Entry, Inputs, build, find_or_build
-from llminfra.bindings.cache_dir import CACHE_DIR_VARIABLE, cache_dir
+from llminfra.bindings.cache_dir import CACHE_DIR_VARIABLE, CacheUnwritableWarning, cache_dir
 from llminfra.bindings.folder_cache import is_whole
 from llminfra.bindings.node import Node, find_node
 
@@ -25,10 +25,6 @@ PACKAGE_CACHE_VARIABLE = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
 _SMALL_YOUNG_GENERATION = "--max-semi-space-size=1"
 _OWN_KERNEL = Path(__file__).with_name("kernel.js")
 _JSII_ENTRY_POINT_NEEDED = ("JSII_RUNTIME", "JSII_DEBUG", "JSII_DEBUG_TIMING")
-
-
-class CacheUnwritableWarning(UserWarning):
-    """The cache cannot be written, so every run builds what it needs anew."""
 
 
 def entry(folder: Path, submodules: frozenset[str], progress: Callable[[str], None] | None) -> Entry:

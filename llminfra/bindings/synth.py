@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -52,11 +54,17 @@ def synthesize(app: core.App) -> list[Path]:
     """Writes the Terraform JSON of every stack of `app` and returns the paths, in the order of `manifest.json`.
 
     Raises:
+        OSError: the folder cannot be written, for example on a full disk.
         UncleanStackError: a stack holds an empty block or an unresolved token. The files are written all the same, to
             look at; the caller must not pass them on.
     """
     folder = Path(app.outdir)
-    app.synth()
+    try:
+        app.synth()
+    except RuntimeError as error:
+        if (number := _system_error(str(error))) is not None:
+            raise OSError(number, os.strerror(number), str(folder)) from None
+        raise
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     paths = [folder / stack["synthesizedStackPath"] for stack in manifest["stacks"].values()]
     problems = [
@@ -67,6 +75,12 @@ def synthesize(app: core.App) -> list[Path]:
     if problems:
         raise UncleanStackError(problems)
     return paths
+
+
+def _system_error(text: str) -> int | None:
+    """The number of the system's error that Node.js told by its name: ``ENOSPC: no space left on device, write``."""
+    told = re.search(r"\b(ENOSPC|EDQUOT|EROFS|EACCES|EPERM|EIO): ", text)
+    return int(getattr(errno, told[1])) if told else None
 
 
 def assert_clean(stack_json: Mapping[str, Any], may_be_empty: AbstractSet[str] = MAY_BE_EMPTY) -> list[str]:

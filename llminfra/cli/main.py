@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from llminfra.cli.plain_call import PlainCall, plain_call
-from llminfra.cli.process import leave, prepare, stopped_by
+from llminfra.cli.process import CLOSED_PIPE, leave, prepare, stopped_by
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
 
 _INTERRUPTED = 130
@@ -53,7 +53,7 @@ def _run(words: list[str], call: PlainCall | None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return CLOSED_PIPE
     except OSError as error:
         if error.errno not in _FULL:
             raise
@@ -67,6 +67,8 @@ def _run(words: list[str], call: PlainCall | None) -> int:
         if stop.code == _INTERRUPTED:  # typer's way of telling
             sys.stderr.write("llminfra: interrupted\n")
             return stopped_by(stop)
+        if isinstance(stop.__context__, BrokenPipeError):  # typer ends with 1 then
+            return CLOSED_PIPE
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except SpecError as error:
         from llminfra.cli.terminal.findings import print_findings  # only on failure

@@ -7,11 +7,17 @@ import gc
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+import warnings
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from types import FrameType
 
+CLOSED_PIPE = 141
+"""The reader of a pipe, such as ``head``, has seen enough: 128 and SIGPIPE, as of programs that the signal ends.
+
+It is not 1, which says that a spec or a check failed.
+"""
 _OBJECTS_BETWEEN_COLLECTIONS = 150_000
 
 
@@ -23,9 +29,26 @@ def prepare() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _open_closed()
     signal.signal(signal.SIGTERM, _terminate)
+    warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an ASCII terminal shows question marks instead of a traceback
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """What llminfra itself warns of is a line as all others; a place in its source would tell its caller nothing."""
+    if category.__module__.startswith("llminfra."):
+        text = f"llminfra: {message}\n"
+    else:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -63,5 +86,5 @@ def leave(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        code = 1
+        code = code or CLOSED_PIPE
     os._exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
@@ -71,9 +74,11 @@ def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
             publish(staged, out_dir, [item.name for item in stacks])
         except OSError as error:
             raise _cannot_write(out_dir, error) from None
-    except BaseException:
+    except BaseException as error:
         if not existed:
             shutil.rmtree(out_dir, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:  # others tell of tools, not of the folder
+            raise _cannot_write(out_dir, error) from None
         raise
     finally:
         shutil.rmtree(staged, ignore_errors=True)

@@ -22,7 +22,8 @@ def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
     """Move stacks and manifest from a folder inside ``out_dir`` into place.
 
     What Terraform keeps in a stack's folder (``.terraform``, the lock file) stays. Folders of stacks that are no longer
-    there go, as they do with ``cdktf synth``, unless they hold a state file.
+    there go, as they do with ``cdktf synth``, unless they hold a state file. Whatever has no ``cdk.tf.json`` in it was
+    never a stack, and is somebody's own: ``-o .`` in a repository finds its folder of specs under the same name.
 
     Args:
         staged: Complete synthesis, on the same file system.
@@ -44,7 +45,7 @@ def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
             (source / file).replace(target / file)
     (staged / MANIFEST).replace(out_dir / MANIFEST)
     for stale in stacks.iterdir():
-        if stale.is_dir() and stale.name not in wanted:
+        if (stale / STACK_FILE).is_file() and stale.name not in wanted:
             _remove_stale(stale)
 
 

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from llminfra.diagnostics import Diagnostic, Severity, UsageError
 from llminfra.loading.loaded import Loaded
 from llminfra.loading.sound import sound_parts
@@ -67,7 +69,8 @@ def load_all(paths: Iterable[Path]) -> Loaded:
     platforms = tuple(platform for part in parts for platform in part.platforms)
     diagnostics = [item for part in parts for item in part.diagnostics]
     declared = tuple(platform for part in parts for platform in part.declared)
-    return Loaded(platforms, (*diagnostics, *_same_names(platforms)), declared)
+    found = (*_same_names(platforms), *_same_buckets_of_files([part.platforms for part in parts]))
+    return Loaded(platforms, (*diagnostics, *found), declared)
 
 
 def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
@@ -119,6 +122,13 @@ def _same_buckets(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
                 runtime_message="BucketAlreadyExists: The requested bucket name is not available",
             )
             yield from as_declared(platform, [found])
+
+
+def _same_buckets_of_files(files: Sequence[Sequence[Platform]]) -> Iterable[Diagnostic]:
+    """Buckets that platforms of different files create: a warning, for the files may be of different accounts."""
+    told = {(item.path, item.found) for platforms in files for item in _same_buckets(platforms)}
+    everywhere = _same_buckets([platform for platforms in files for platform in platforms])
+    return [replace(item, severity=Severity.WARNING) for item in everywhere if (item.path, item.found) not in told]
 
 
 def _no_platform(path: Path) -> Diagnostic:

@@ -118,6 +118,8 @@ def _import_fix(error: ImportError, spec: Path) -> str:
 
 def _fix(error: BaseException, spec: Path, text: str) -> str:
     if isinstance(error, ImportError):
+        if "relative import" in str(error):
+            return "a spec is run by itself: import its neighbours by their names alone, without the dots"
         return _import_fix(error, spec)
     if isinstance(error, KeyError) and error.args and "environ" in text:
         return f"set the environment variable {error.args[0]}, or give a default: os.environ.get({error.args[0]!r}, …)"

@@ -174,7 +174,7 @@ def _name(function: ast.expr) -> str:
 
 
 def _diff(file: str, changed: str) -> str:
-    name = shown(file) or file
+    name = (shown(file) or file).lstrip("/")  # a//work/spec.py is a path that no patch finds
     before = Path(file).read_text(encoding="utf-8").splitlines(keepends=True)
     return "".join(difflib.unified_diff(before, changed.splitlines(keepends=True), f"a/{name}", f"b/{name}"))
 

@@ -19,6 +19,8 @@ _DATA: Mapping[str, str] = {
     "aws_cloudwatch_log_group": "the logs",
     "aws_backup_vault": "the backups",
 }
+_SERVERS = frozenset({"llm-server", "pd-router", "llm-gateway"})
+"""Charts that answer callers."""
 _GONE = ("replace", "delete")
 
 
@@ -39,6 +41,8 @@ def danger(type_name: str, action: str, before: Mapping[str, Any], after: Mappin
         if before.get("capacity_type") == "CAPACITY_BLOCK":
             return f"{verb} a node group on a capacity block stops its GPUs; the block's end does not move"
         return f"{verb} the node group drains and stops its nodes; GPU capacity may not be there for the new ones"
+    if type_name == "helm_release" and str(before.get("chart")).rpartition("/")[2] in _SERVERS:
+        return f"{verb} it stops the endpoint: its callers get no answer, and another name is another address"
     if type_name in ("aws_lb", "aws_sagemaker_endpoint"):
         return f"{verb} it interrupts requests, and its address changes"
     return ""

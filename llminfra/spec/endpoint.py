@@ -130,7 +130,8 @@ class Endpoint(Spec):
     parallelism: Parallelism | None = None
     """How a replica is spread over GPUs; ``None``: chosen by the planner."""
     weights: ModelBucket | Lustre | LocalNvme | None = None
-    """Where the weights are read from; ``None``: the fastest declared storage."""
+    """Where the weights are read from; ``None``: a declared file system in the pool's only zone, else a bucket, else
+    the Hub."""
     compile_cache: ModelBucket | None = None
     """Bucket in which the first pod leaves its compiled kernels for later ones (vLLM and SGLang on a ``GpuPool``)."""
     concurrency: Annotated[int, Field(ge=1)] | None = None

@@ -95,9 +95,9 @@ Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat])
         (("--engine-version", "9.9"), "0.33.0"),
         (("--engine-version", "0.10.5"), "0.10.2"),
         (("--engine-version", "main"), "has no such release"),
-        (("--tp", "0"), "--tp: "),
-        (("--gpu-memory-utilization", "1.5"), "--gpu-memory-utilization: "),
-        (("--max-model-len", "-1"), "--max-model-len: "),
+        (("--tp", "0"), "--tp 0: expected at least 1"),
+        (("--gpu-memory-utilization", "1.5"), "--gpu-memory-utilization '1.5': expected a share"),
+        (("--max-model-len", "-1"), "--max-model-len '-1': expected a number of tokens"),
         (("--limit-mm-per-prompt", '{"image": {"width": 512}}'), "the most items of a request by modality"),
         (("--engine", "sglang", "--language-model-only"), "--language-model-only is counted for vllm alone"),
         (("--engine", "tgi", "--limit-mm-per-prompt", "image=0"), "--limit-mm-per-prompt is counted for vllm alone"),
@@ -194,7 +194,8 @@ def test_the_list_keeps_the_spread_that_is_asked_for(run: Run) -> None:
     assert {row["reason"] for row in rows if row["gpus"] < 4} == {"4 GPUs are asked for"}
     experts = json.loads(run("fit", "Qwen/Qwen3-30B-A3B", "--tp", "4", "--ep", "--json").out)
     assert {row["parallelism"]["expert"] for row in experts if row["fits"]} == {True}
-    assert run("fit", SMALL, "--dp", "2").code == 2
+    copies = json.loads(run("fit", SMALL, "--dp", "2", "--json").out)
+    assert {row["parallelism"]["data"] for row in copies if row["fits"]} == {2}
 
 
 def test_the_list_refuses_a_context_beyond_the_models(run: Run) -> None:
@@ -320,7 +321,7 @@ def test_the_list_says_where_more_than_one_instance_is_needed(run: Run) -> None:
     large = ("fit", "deepseek-ai/DeepSeek-V3", "--max-model-len", "8192")
     out = plain(run(*large).out)
     assert "2 × p5.48xlarge" in out
-    assert "instances joined by EFA, TP 8 in each of PP 2" in out
+    assert "instances joined by EFA, TP 8 × PP 2" in out
     assert "2 × p5.48xlarge" not in run(*large, "--engine", "tgi").out
     rows = json.loads(run(*large, "--json").out)
     assert {row["nodes"] for row in rows if row["instance_type"] == "p5.48xlarge"} == {2}
@@ -331,6 +332,37 @@ def test_the_list_says_what_a_config_leaves_open(workdir: Path, run: Run) -> Non
               "num_key_value_heads": 8, "intermediate_size": 4096, "vocab_size": 32000}  # fmt: skip
     path = write(workdir, json.dumps(config), "config.json")
     assert "note: LLM_INPUT_4: model_type 'foo'" in plain(run("fit", "acme/own", "--config", path).out)
+
+
+def test_a_config_may_be_named_by_its_folder(run: Run, tmp_path: Path) -> None:
+    shape = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 1024, "vocab_size": 32000}
+    more = {
+        "intermediate_size": 2816,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 8,
+        "max_position_embeddings": 4096,
+    }
+    (tmp_path / "config.json").write_text(json.dumps({**shape, **more, "torch_dtype": "bfloat16"}), encoding="utf-8")
+    assert run("fit", "acme/own", "--config", str(tmp_path), "--gpu", "L4").code == 0
+    named = run("fit", str(tmp_path), "--gpu", "L4")
+    assert named.code == 2
+    assert f"--config {tmp_path / 'config.json'}" in plain(named.err)
+
+
+@pytest.mark.parametrize("text", ["[]", "{"])
+def test_a_file_that_is_no_config_is_told(run: Run, tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    result = run("fit", "acme/own", "--config", str(tmp_path), "--gpu", "L4")
+    assert result.code == 2
+    assert "config.json" in result.err
+
+
+def test_a_task_that_nobody_knows_is_told_with_the_nearest(run: Run) -> None:
+    assert "did you mean embed?" in run("fit", SMALL, "--gpu", "L4", "--task", "embeding").err
+
+
+def test_nothing_is_no_model(run: Run) -> None:
+    assert "name a MODEL" in run("fit", "").err
 
 
 LLAMA, HEAD = "meta-llama/Llama-3.1-8B-Instruct", "yuhuili/EAGLE3-LLaMA3.1-Instruct-8B"
@@ -383,11 +415,11 @@ def test_a_draft_of_a_file_is_counted(workdir: Path, run: Run) -> None:
         (("--draft-config", "none.json"), "cannot read none.json"),
         (("--speculative-tokens", "3"), "name it as --draft, or say --speculative-method ngram"),
         (("--speculative-method", "eagle3"), "--speculative-method eagle3 needs a draft: name it as --draft"),
-        (("--speculative-method", "guess"), "--speculative-method: Input should be 'mtp'"),
+        (("--speculative-method", "guess"), "--speculative-method 'guess': expected 'mtp'"),
         (("--speculative-config", "mtp"), "--speculative-config is a JSON object"),
         (("--spec-tokens", "3", "--speculative-config", '{"num_speculative_tokens": 4}'), "one of them is meant"),
         (("--lora-target-modules", "q_proj,qq"), "--lora-target-modules: " + LLAMA + " has no qq; it has"),
-        (("--max-loras", "0"), "--max-loras: Input should be greater than or equal to 1"),
+        (("--max-loras", "0"), "--max-loras 0: expected at least 1"),
         (("--engine", "tgi", "--max-loras", "2"), "counted for vllm and sglang alone"),
     ],
 )

@@ -36,7 +36,7 @@ def test_leaving_runs_exit_handlers_and_writes_what_was_printed_but_takes_nothin
     assert (done.returncode, done.stdout) == (3, "printed, exit handler\n"), done.stderr
 
 
-def test_leaving_a_closed_pipe_is_an_error_without_noise():
+def test_leaving_a_closed_pipe_is_told_by_its_own_code_without_noise():
     reader, writer = os.pipe()
     os.close(reader)
     code = "from llminfra.cli.process import leave; print('x'); leave(0)"
@@ -45,7 +45,18 @@ def test_leaving_a_closed_pipe_is_an_error_without_noise():
         [sys.executable, "-c", code], check=False, stdout=writer, stderr=subprocess.PIPE, text=True, env=buffered
     )
     os.close(writer)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("words", [["explain", "--list"], ["schema"]])
+def test_a_reader_that_has_seen_enough_is_no_failed_check(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "llminfra", *words]
+    done = subprocess.run(command, check=False, stdout=writer, stderr=subprocess.PIPE, text=True, env=env)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-"])

@@ -126,6 +126,26 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_args):
+        raise RuntimeError("Error: ENOSPC: no space left on device, write")
+
+    monkeypatch.setenv("LLMINFRA_SYNTH_CACHE", "off")
+    monkeypatch.setattr("cdktf.App.synth", full)
+    with pytest.raises(UsageError, match=r"cannot write to the folder .*out: No space left on device"):
+        compile_platforms([plans.plan(**SMALL)], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_that_are_no_stacks_stay(tmp_path):
+    (tmp_path / "stacks" / "mine").mkdir(parents=True)
+    (tmp_path / "stacks" / "mine" / "pools.py").write_text("x = 1\n")
+    (tmp_path / "stacks" / "link").symlink_to(tmp_path / "stacks" / "mine")
+    compile_platforms([plans.plan(**SMALL)], tmp_path)
+    assert (tmp_path / "stacks" / "mine" / "pools.py").is_file()
+    assert (tmp_path / "stacks" / "link").is_symlink()
+
+
 def test_stacks_that_are_gone_go(tmp_path):
     compile_platforms([plans.plan(plans.assistant(), plans.chat())], tmp_path)
     compile_platforms([plans.plan(**SMALL)], tmp_path)

@@ -198,6 +198,30 @@ def test_two_platforms_do_not_create_one_bucket(tmp_path: Path) -> None:
     assert [item.code for item in load_all([spec(tmp_path, unnamed)]).diagnostics] == ["LLM_SPEC_1", "LLM_SPEC_4"]
 
 
+def test_one_bucket_in_two_files_is_a_warning_for_they_may_be_of_two_accounts(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        text = f"Platform(name='{name}', region='us-east-1', storage=[ModelBucket(name='acme-weights')])\n"
+        (tmp_path / f"{name}.py").write_text(f"from llminfra import *\n{text}", encoding="utf-8")
+    (found,) = load_all([tmp_path / "one.py", tmp_path / "two.py"]).diagnostics
+    assert (found.code, str(found.severity.value)) == ("LLM_SPEC_4", "warning")
+    assert found.path == "platforms.two.storage.acme-weights"
+
+
+def test_values_without_the_names_of_their_fields_are_told_with_them(tmp_path: Path) -> None:
+    text = "from llminfra import *\nx = Model('Qwen/Qwen3-8B', dtype='auto')\ny = Secret('hf_abcdefghijklmnop')\n"
+    path = spec(tmp_path, f"{text}Platform(name='one', region='us-east-1')\n")
+    model, secret, refused = load_all([path]).diagnostics
+    assert (model.code, model.line, model.fix) == ("LLM_SPEC_1", 2, "write Model(id='Qwen/Qwen3-8B', …)")
+    assert (secret.line, refused.code) == (3, "LLM_SEC_1")
+    assert "hf_" not in f"{secret.found}{secret.expected}{secret.fix}"
+
+
+@pytest.mark.filterwarnings("ignore:can't resolve package:ImportWarning")
+def test_a_relative_import_is_told_what_works(tmp_path: Path) -> None:
+    (found,) = load_all([spec(tmp_path, "from .pools import l4\n")]).diagnostics[:1]
+    assert "without the dots" in found.fix
+
+
 def test_a_mistyped_import_is_corrected(tmp_path: Path) -> None:
     (found,) = load(spec(tmp_path, "from llminfra import Platfrom\n")).diagnostics
     assert found.fix == "did you mean Platform?"

@@ -59,6 +59,7 @@ def test_wheel_holds_only_the_package(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"llminfra"}
     assert "llminfra/py.typed" in names
     assert "llminfra/_modules/charts/llm-server/Chart.yaml" in names
+    assert "llminfra/_runbooks/gpu-hot.md" in names
     assert any(name.startswith("llminfra/catalog/data/") for name in names)
     assert not any(name.endswith(".pyc") for name in names)
 

@@ -45,8 +45,10 @@ def test_the_annotation_compares_the_budget_with_the_container_alone() -> None:
     assert budget >= 2 * container
 
 
-def tips(instance: str, *, nodes: tuple[int, int] = (0, 2), **fields: Any) -> str:
-    pool = GpuPool(name="gpu", instance_types=[instance], nodes=nodes)
+def tips(instance: str, *, nodes: tuple[int, int] = (0, 2), managed: bool = False, **fields: Any) -> str:
+    pool = GpuPool(
+        name="gpu", instance_types=[instance], nodes=nodes, provisioner="managed" if managed else "karpenter"
+    )
     storage = [item for item in (fields.get("weights"),) if item is not None and item.kind == "bucket"]
     if (kept := fields.get("weights")) is not None and kept.kind == "nvme":
         storage = [kept.source]
@@ -66,7 +68,7 @@ def test_the_cheapest_place_that_saves_most_is_the_tip() -> None:
 def test_a_slow_copy_to_nvme_is_told_of_streaming() -> None:
     bucket = ModelBucket(name="acme-weights")
     model = Model(id="meta-llama/Llama-3.3-70B-Instruct")
-    text = tips("g6e.48xlarge", model=model, nodes=(1, 2), weights=LocalNvme(source=bucket))
+    text = tips("g6e.48xlarge", model=model, nodes=(1, 2), managed=True, weights=LocalNvme(source=bucket))
     assert "weights='acme-weights' without LocalNvme" in text
 
 
@@ -76,8 +78,10 @@ def test_no_tip_asks_for_what_cannot_be_declared() -> None:
 
 
 def test_a_warm_node_is_no_tip_where_there_is_one() -> None:
-    assert "a warm node" in tips("g6e.12xlarge")
-    assert "a warm node" not in tips("g6e.12xlarge", nodes=(1, 2))
+    assert "a node to spare" in tips("g6e.12xlarge")
+    assert "a node to spare" not in tips("g6e.12xlarge", nodes=(1, 2), managed=True)
+    # Karpenter has no minimum that it would keep.
+    assert "a node to spare" in tips("g6e.12xlarge", nodes=(1, 2))
 
 
 def test_a_new_file_system_has_its_price() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_nothing_is_written(tmp_path: Path) -> None:
     spec = tmp_path / "spec.py"
     spec.write_text(SPEC, encoding="utf-8")
     report, plan = findings(spec)
-    assert propose_fixes(report, [plan]).diff.startswith("--- a/")  # type: ignore[list-item]  # the helper returns an object
+    assert re.match(r"--- a/[^/]", propose_fixes(report, [plan]).diff)  # type: ignore[list-item]  # the helper returns an object
     assert spec.read_text(encoding="utf-8") == SPEC
 
 

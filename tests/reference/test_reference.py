@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llminfra.assets import runbooks_dir
 from llminfra.cli.main import main
 from llminfra.reference.markdown import reference_pages
 from llminfra.reference.types import declared_types, type_pages
@@ -82,8 +83,8 @@ def test_a_field_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("GpuPool.capacty", "GpuPool has no field 'capacty'; did you mean GpuPool.capacity?"),
         ("GpuPool.zzz", "GpuPool has no field 'zzz'; `llminfra explain GpuPool` has all fields"),
-        ("lustr", "there is no rule or type 'lustr'; did you mean Lustre"),
-        ("LLM_FIT_999", "there is no rule or type 'LLM_FIT_999'; did you mean LLM_FIT_"),
+        ("lustr", "there is no rule, type or alert 'lustr'; did you mean Lustre"),
+        ("LLM_FIT_999", "there is no rule, type or alert 'LLM_FIT_999'; did you mean LLM_FIT_"),
         ("qqqq", "`llminfra explain --list` and `--types` have all"),
     ],
 )
@@ -97,3 +98,18 @@ def test_types_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.splitlines()) == len(declared_types())
     assert main(["explain", "--types", "--json"]) == 0
     assert {item["name"] for item in json.loads(capsys.readouterr().out)} == set(declared_types())
+
+
+@pytest.mark.parametrize("name", ["LlmKvCacheFull", "llmkvcachefull", "llm-kv-cache-full"])
+def test_an_alert_is_explained_by_its_runbook(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", name]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# LlmKvCacheFull\n")
+    assert main(["explain", "LlmEndpointDown"]) == 0
+    assert "gpu-pod-pending (`llminfra explain gpu-pod-pending`)" in capsys.readouterr().out
+
+
+def test_every_runbook_has_its_alerts_name(capsys: pytest.CaptureFixture[str]) -> None:
+    for path in runbooks_dir().glob("*.md"):
+        assert main(["explain", path.stem, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["runbook"] == path.read_text(encoding="utf-8")

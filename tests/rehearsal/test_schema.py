@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tf.gen import tfplugin_pb2 as pb
 
+from llminfra.bindings.cache_dir import CacheUnwritableWarning
 from llminfra.rehearsal.schema import cache
 from llminfra.rehearsal.schema.model import Attribute, Block, NestedBlock, block_from_json, block_to_json
 from llminfra.rehearsal.schema.package import PACKAGES
@@ -200,3 +201,15 @@ def test_the_cache_is_built_once_and_shared(tmp_path: Path, monkeypatch: pytest.
     assert first.stat().st_mtime_ns == stamp
     assert [path.name for path in first.parent.iterdir()] == [first.name]
     assert Block() == block_from_json({"a": {}})
+
+
+def test_a_cache_that_cannot_be_written_is_done_without_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("LLMINFRA_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.warns(CacheUnwritableWarning, match="LLMINFRA_CACHE_DIR"):
+        found = cache.database(PACKAGES["helm"])
+    assert found.is_file()
+    assert "helm_release" in cache.type_names("helm", "resource")
+    assert cache.database(PACKAGES["helm"]) == found

@@ -78,6 +78,10 @@ def cap_18() -> Plan:
     return plan_platform(changed(pools_more=(spare,)))
 
 
+def cap_49() -> Plan:
+    return pooled(prod_plan(), "l40s", min_nodes=7)
+
+
 def net_13() -> Plan:
     plan = prod_plan()
     small = tuple(
@@ -200,6 +204,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
     "LLM_CAP_15": cap_15,
     "LLM_CAP_18": cap_18,
+    "LLM_CAP_49": cap_49,
     "LLM_DIST_7": dist_7,
     "LLM_GW_8": gw_8,
     "LLM_GW_9": lambda: behind(tenants=[Tenant(name="web", api_key=Secret(name="acme/tenant"))]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from llminfra import VLLM, Endpoint, GpuPool, Model, Parallelism, Platform
 from llminfra.catalog.engines import EngineRelease, engine_release
 from llminfra.catalog.instances import all_gpu_types
 from llminfra.catalog.models import ModelFacts, load_model
@@ -15,6 +16,7 @@ from llminfra.catalog.price_file import VARIABLE
 from llminfra.cli.main import main
 from llminfra.planning.memory import FitCase
 from llminfra.planning.performance import Load
+from llminfra.planning.platform import plan_platform
 from llminfra.planning.selection import Option, SortBy, list_options
 
 Capture = pytest.CaptureFixture[str]
@@ -110,6 +112,46 @@ def test_experts_are_dealt_out_where_cutting_them_does_not_divide() -> None:
     item = one(options, "p4d.24xlarge")
     assert item.parallelism is not None
     assert (item.parallelism.tensor, item.parallelism.expert) == (8, True), "1536 / 8 is no multiple of the block 128"
+
+
+@pytest.mark.parametrize(
+    ("name", "types", "settings"),
+    [
+        ("Qwen/Qwen3-32B", ("g6.12xlarge", "g6.48xlarge", "p4de.24xlarge"), {"max_model_len": 32_768}),
+        (
+            "Qwen/Qwen2.5-72B-Instruct",
+            ("g6.48xlarge", "g6e.12xlarge"),
+            {"quantization": "fp8", "max_model_len": 32_768},
+        ),
+        ("deepseek-ai/DeepSeek-V3", ("p6-b200.48xlarge", "p5en.48xlarge"), {"max_model_len": 32_768}),
+    ],
+)
+def test_the_list_and_a_plan_choose_the_same_spread(
+    name: str, types: tuple[str, ...], settings: dict[str, object]
+) -> None:
+    options = listed(name, concurrency=1, over_nodes=True, max_num_seqs=256, **settings)
+    quantization = settings.get("quantization")
+    for kind in types:
+        pool = GpuPool(name="gpus", instance_types=[kind], nodes=(1, 1))
+        platform = Platform(name="acme", region="us-east-1", pools=[pool])
+        model = Model.model_validate({"id": name, "quantization": quantization})
+        engine = VLLM.model_validate({"version": "0.27.1", "max_model_len": settings["max_model_len"]})
+        platform.add(Endpoint(name="chat", model=model, engine=engine, on=pool))
+        (planned,) = plan_platform(platform).endpoints
+        found = one(options, kind)
+        assert found.parallelism == planned.parallelism, kind
+        assert found.usd_per_million_tokens == pytest.approx(planned.usd_per_million_tokens, rel=0.05)
+
+
+def test_what_fits_by_a_hair_gives_way_to_what_fits() -> None:
+    hair = one(listed("google/gemma-3-27b-it", concurrency=1, max_model_len=131_072), "p4de.24xlarge")
+    assert not hair.tight
+
+
+def test_copies_that_are_asked_for_are_kept() -> None:
+    option = one(listed("Qwen/Qwen3-8B", concurrency=1, data_parallel=2, tensor_parallel=2), "g6.12xlarge")
+    assert option.parallelism == Parallelism(tensor=2, data=2)
+    assert option.replicas == 1
 
 
 def test_a_model_without_a_home() -> None:

@@ -67,6 +67,27 @@ def test_a_shape_that_cannot_be_cut_is_cut_otherwise() -> None:
     assert told == ["--tp 4"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"gpu": "L40S", "max_model_len": 1_048_576}, "--max-model-len 40960"),
+        ({"gpu": "L40S", "quantization": "awq"}, "--quantization fp8"),
+        ({"gpu": "T4", "dtype": "bfloat16"}, "--tp 2 --dtype float16"),
+    ],
+)
+def test_a_value_that_the_model_or_the_gpu_refuses_is_mended(asked: dict[str, object], told: str) -> None:
+    assert told in options(model="Qwen/Qwen3-8B", tensor_parallel=1, **asked)
+
+
+def test_a_model_larger_than_an_instance_goes_over_several() -> None:
+    assert "--pp 2" in options(model="deepseek-ai/DeepSeek-V3", gpu="p5.48xlarge", tensor_parallel=8)
+
+
+def test_no_longest_context_is_beyond_the_models() -> None:
+    case = FitCase.model_validate({"model": "Qwen/Qwen3-8B", "gpu": "H100-80GB", "max_model_len": 4_194_304})
+    assert judge(case).estimated_max_len == 40_960
+
+
 def test_a_share_that_leaves_no_room_for_graphs_is_lowered() -> None:
     told = options(model="Qwen/Qwen3-8B", gpu="L4", tensor_parallel=1, max_model_len=8192, gpu_memory_utilization=0.99)
     shares = [float(text.split()[1]) for text in told if text.startswith("--gpu-memory-utilization")]

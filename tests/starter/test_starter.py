@@ -18,7 +18,7 @@ def test_new_repository_plans_and_its_tests_pass(tmp_path: Path, *, yaml: bool, 
     assert {spec, "cdktf.json", ".gitignore", ".github/workflows/platform.yml", "README.md"} <= written
     assert len({"spec.py", "spec.yaml"} & written) == 1
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in written}
-    assert not [name for name, text in texts.items() if re.search(r"@(name|spec|yaml|version)@", text)]
+    assert not [name for name, text in texts.items() if re.search(r"@(name|spec|yaml|version|project)@", text)]
     told = {found for text in texts.values() for found in re.findall(r"(?<!test_)\bspec\.(?:py|yaml)", text)}
     assert told == {spec}
     assert ("llminfra schema" in texts["Makefile"]) is yaml

@@ -1,4 +1,4 @@
-"""``llminfra explain``: why a rule exists and what to do about it, or what a declared type and its fields mean."""
+"""``llminfra explain``: why a rule exists and what to do, what a declared type means, what an alert asks for."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ def explain(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="RULE|TYPE", help="Code of a rule, such as LLM_FIT_1; or what is declared: VLLM, GpuPool.capacity."
+            metavar="RULE|TYPE|ALERT",
+            help="Code of a rule, such as LLM_FIT_1; what is declared: VLLM, GpuPool.capacity; or an alert: GpuHot.",
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--list", help="List all rules, one a line, code first.")] = False,
     types: Annotated[bool, typer.Option("--types", help="List all types that may be declared.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print a rule's page (what, why, fix, source), or that of a type and its fields."""
+    """Print a rule's page (what, why, fix, source), that of a type and its fields, or an alert's runbook."""
     if [everything, types, name is not None].count(True) != 1:
-        msg = "name one rule or type, or pass --list or --types"
+        msg = "name one rule, type or alert, or pass --list or --types"
         raise UsageError(msg)
     if everything:
         _list_rules(as_json=as_json)
@@ -104,11 +105,28 @@ def _rule(wanted: str, *, as_json: bool) -> None:
 
     rule = find_rule(wanted, _rules())
     if rule is None:
+        if _runbook(wanted, as_json=as_json):
+            return
         _unknown(wanted)
     if as_json:
         write_json(plain_rule(rule))
     else:
         print_rule(rule)
+
+
+def _runbook(wanted: str, *, as_json: bool) -> bool:
+    """Print the runbook of an alert, if it is one."""
+    from llminfra.cli.terminal.output import write_json
+    from llminfra.cli.terminal.runbook_page import find_runbook, on_terminal
+
+    found = find_runbook(wanted)
+    if found is None:
+        return False
+    if as_json:
+        write_json({"alert": found[0], "runbook": found[1]})
+    else:
+        typer.echo(on_terminal(found[1]), nl=False)
+    return True
 
 
 def _unknown(wanted: str) -> NoReturn:
@@ -119,6 +137,7 @@ def _unknown(wanted: str) -> NoReturn:
     """
     from difflib import get_close_matches
 
+    from llminfra.cli.terminal.runbook_page import alerts
     from llminfra.reference.types import type_pages
 
     pages = type_pages()
@@ -130,8 +149,9 @@ def _unknown(wanted: str) -> NoReturn:
         hint = f"did you mean {' or '.join(names)}?" if names else f"`llminfra explain {page.name}` has all fields"
         msg = f"{page.name} has no field {field!r}; {hint}"
         raise UsageError(msg)
-    known = {each.lower(): each for each in [*(rule.code for rule in _rules()), *(each.name for each in pages)]}
+    names = [*(rule.code for rule in _rules()), *(each.name for each in pages), *alerts()]
+    known = {each.lower(): each for each in names}
     close = [known[each] for each in get_close_matches(wanted.lower().replace("-", "_"), list(known), n=3)]
     hint = f"did you mean {' or '.join(close)}?" if close else "`llminfra explain --list` and `--types` have all"
-    msg = f"there is no rule or type {wanted!r}; {hint}"
+    msg = f"there is no rule, type or alert {wanted!r}; {hint}"
     raise UsageError(msg)

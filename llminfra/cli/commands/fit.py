@@ -36,7 +36,7 @@ def fit(
             "--gpu-memory-utilization", "--mem-fraction-static", help="Share of GPU memory, 0 to 1 or a percentage."
         ),
     ] = None,
-    quantization: Annotated[str | None, typer.Option(help="fp8, awq, gptq, w4a16, …")] = None,
+    quantization: Annotated[str | None, typer.Option(help="fp8, awq, gptq, mxfp4, …")] = None,
     dtype: Annotated[str | None, typer.Option(help="bfloat16, float16, float32 or auto.")] = None,
     kv_cache_dtype: Annotated[str | None, typer.Option(help="auto, fp8, nvfp4, …")] = None,
     block_size: Annotated[int | None, typer.Option(help="Tokens per cache block.")] = None,
@@ -49,7 +49,7 @@ def fit(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="embed, rerank, classify, transcribe or generate; as the model was made for where left out."),
+        typer.Option(help="generate, embed, rerank, classify, reward or transcribe; default: what it was made for."),
     ] = None,
     enable_lora: Annotated[
         bool | None, typer.Option("--enable-lora", help="Places for LoRA adapters; so do the next four options.")
@@ -75,7 +75,7 @@ def fit(
         ),
     ] = None,
     draft_config: Annotated[
-        Path | None, typer.Option(help="Its config.json, for a draft that the catalog lacks.", dir_okay=False)
+        Path | None, typer.Option(help="Its config.json, or its folder, for a draft that the catalog lacks.")
     ] = None,
     draft_tp: Annotated[
         int | None,
@@ -99,12 +99,12 @@ def fit(
             help="Tokens that are guessed in a step.",
         ),
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="vllm, sglang, tgi or deepspeed.")] = None,
+    engine: Annotated[str | None, typer.Option(help="vllm, sglang, tgi, trtllm, djl-lmi or mii.")] = None,
     engine_version: Annotated[
         str | None, typer.Option(help="Such as 0.11.0; without it the release that a spec gets, too.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="A config.json, for a model that the catalog lacks.", dir_okay=False)
+        Path | None, typer.Option(help="A config.json, or its folder, for a model that the catalog lacks.")
     ] = None,
     jsonl: Annotated[
         Path | None, typer.Option(help="Read one case a line (- for stdin), write one result a line.", allow_dash=True)
@@ -126,8 +126,9 @@ def fit(
 ) -> None:
     """Compute the memory of one serving configuration per GPU: weights, KV cache, concurrency.
 
-    Without --gpu, list every instance type with the fewest GPUs that hold the model, or with those that --tp, --pp and
-    --ep ask for, its speed and its price. Exits with 1 when the configuration does not fit, or nothing does.
+    Without --gpu, list every instance type with the spread that a plan takes there, its speed and its price.
+
+    Exits with 1 when the configuration does not fit, or nothing does.
     """
     wishes = (concurrency, region, prompt_tokens, output_tokens, sort, purchase)
     given = {
@@ -174,15 +175,12 @@ def fit(
             raise UsageError(msg)
         _stream(jsonl)
         return
-    if model is None and config is None:
+    if not (model or "").strip() and config is None:
         msg = "name a MODEL, or pass --config or --jsonl"
         raise UsageError(msg)
     case: dict[str, object] = {"model": model or str(config), **given}
     _add_config(case, draft_config, "draft_config")
     if gpu is None:
-        if dp is not None:
-            msg = "--dp needs --gpu: the list has no copies of attention in it"
-            raise UsageError(msg)
         _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase)
         return
     if any(item is not None for item in wishes):
@@ -232,12 +230,19 @@ def _add_config(case: dict[str, object], config: Path | None, key: str = "config
 
     if config is None:
         return
+    file = config / "config.json" if config.is_dir() else config
     try:
-        read = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"cannot read {config}: {error}"
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"cannot read {file}: {error.strerror or error}"
         raise UsageError(msg) from None
-    case[key] = read
+    except ValueError as error:
+        msg = f"{file} is no JSON: {error}"
+        raise UsageError(msg) from None
+    if not isinstance(found, dict):
+        msg = f"{file} holds no object: a config.json begins with {{"
+        raise UsageError(msg)
+    case[key] = found
 
 
 def _stream(path: Path) -> None:

@@ -251,6 +251,7 @@ def _notes(
     """What was taken for what was asked, what the columns are, and where prices come from."""
     from llminfra.planning.performance.factors import factors  # when it runs
     from llminfra.planning.selection import REGION_OF_ORDER
+    from llminfra.planning.spread.parallelism import shape_of
 
     good = [option for option in options if option.fits]
     bought = options[0].purchase if options else "on-demand"
@@ -277,9 +278,11 @@ def _notes(
             yield f"{within}; docs/performance.md", "dim"
     over = next((option for option in good if option.nodes > 1), None)
     if over is not None and over.parallelism is not None:
-        spread = f"TP {over.parallelism.tensor} in each of PP {over.parallelism.pipeline}"
         joined = f"one replica over {over.nodes} instances joined by EFA"
+        spread = shape_of(over.parallelism)
         yield f"{over.nodes} × {over.instance_type}: {joined}, {spread}; $/h is of one instance", "dim"
+    if any(option.tight for option in good):
+        yield "! fits by less than the estimate may be wrong", "dim"
     if not good and options:
         several = "two to four instances joined by EFA do not hold it either"
         yield several if asked.spans else f"{asked.engine} does not span instances; vllm and sglang do", "dim"
@@ -300,7 +303,8 @@ def _notes(
 
 def _instance(option: Option) -> str:
     several = f"{option.nodes} × " if option.nodes > 1 else ""
-    return f"{several}{option.instance_type}{' *' if option.offered is False else ''}"
+    marks = f"{' !' if option.tight else ''}{' *' if option.offered is False else ''}"
+    return f"{several}{option.instance_type}{marks}"
 
 
 def _short(gpu: str) -> str:
@@ -315,7 +319,8 @@ def _spread(option: Option) -> str:
     if spread is None:
         return ""
     stages = f" × {spread.pipeline} PP" if spread.pipeline > 1 else ""
-    return f"{spread.tensor}{stages}{' EP' if spread.expert else ''}"
+    copies = f" × {spread.data} DP" if spread.data > 1 else ""
+    return f"{spread.tensor}{stages}{copies}{' EP' if spread.expert else ''}"
 
 
 def _price(option: Option, kind: Kind) -> float | None:

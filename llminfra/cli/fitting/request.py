@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llminfra.catalog.models.quantization_names import FORMATS
@@ -22,6 +23,12 @@ _FLAGS: Mapping[str, str] = {
     "model": "MODEL",
     "draft_model": "--draft",
     "draft_tensor_parallel": "--draft-tp",
+}
+_FORMS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("max_model_len", "max_num_batched_tokens"), "a number of tokens, such as 32768, 32,768, 32k or 32K"
+    ),
+    "gpu_memory_utilization": "a share of the GPU's memory, such as 0.9 or 90%",
 }
 _DTYPES: Mapping[str, str] = {"half": "float16", "fp16": "float16", "bf16": "bfloat16", "float": "float32"}
 # Releases that the memory rules know and the catalog of flags and images does not, because nobody should deploy them.
@@ -44,7 +51,7 @@ def read_case(given: Mapping[str, object]) -> FitCase:
     try:
         case = FitCase.model_validate(renamed(given))
     except ValidationError as error:
-        found = (f"{_flag(item['loc'])}: {own_words(item['msg'])}" for item in error.errors())
+        found = (_refused(item["loc"], item["input"], own_words(item["msg"])) for item in error.errors())
         raise UsageError("; ".join(found)) from None
     except ValueError as error:
         raise UsageError(_in_flags(str(error))) from None
@@ -88,11 +95,27 @@ def unknown_model(name: str) -> UsageError:
     """The error for a model that neither the catalog nor a file describes."""
     from llminfra.catalog.models import suggest
 
+    folder = Path(name)
+    file = folder / "config.json" if folder.is_dir() else folder
+    if file.is_file() and file.suffix == ".json":
+        return UsageError(f"unknown model {name!r}: read its shapes with --config {file}")
+    if name.startswith(("./", "../", "/", "~")):
+        return UsageError(f"unknown model {name!r}: there is no config.json; name its file or folder with --config")
     close = ", ".join(suggest(name))
     return UsageError(
         f"unknown model {name!r}{f'; did you mean {close}?' if close else '.'} Another model's config.json goes with"
         " --config; `llminfra model fetch` gets it from the Hub"
     )
+
+
+def _refused(where: tuple[int | str, ...], given: object, words: str) -> str:
+    """What was given, and what would be taken instead."""
+    field = str(where[0]) if where else ""
+    plain = words.removeprefix("Input should be ").removesuffix(", unable to parse string as an integer")
+    plain = plain.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+    wanted = _FORMS.get(field, plain)
+    near = get_close_matches(str(given).lower(), re.findall(r"'(\w+)'", wanted), n=1)
+    return f"{_flag(where)} {given!r}: {f'did you mean {near[0]}? ' if near else ''}expected {wanted}"
 
 
 def _flag(where: tuple[int | str, ...]) -> str:

@@ -107,7 +107,10 @@ def _verdict(result: FitResult) -> tuple[str, str]:
 
 def _spelled(text: str) -> str:
     """Numbers of tokens as the figures below write them; the reason itself is for programs, too."""
-    return re.sub(r"\b\d{4,}(?= tokens\b)", lambda found: f"{int(found.group()):,}", text)
+    text = re.sub(r"\b\d{4,}(?= tokens\b)", lambda found: f"{int(found.group()):,}", text)
+    # Fixes are worded for specs; here they are options to add.
+    text = re.sub(r"\bset Model\((\w+)='(\w+)'\)", r"add --\1 \2", text)
+    return re.sub(r"\buse (quantization|dtype)='(\w+)'", r"use --\1 \2", text)
 
 
 def _gib(value: float | None) -> str:

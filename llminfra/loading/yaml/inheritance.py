@@ -83,6 +83,7 @@ def _resolve(name: str, items: dict[str, Map], report: Report, path: str, seen: 
     if base is None:
         return own
     where = join(join(path, name), "extends")
+    report.orphans.add(join(path, name))
     if not isinstance(base, Scalar) or base.text not in items:
         if isinstance(base, Scalar):
             report.missing_reference(where, base, path.rpartition(".")[2], items, apart_from=name)
@@ -103,7 +104,10 @@ def _resolve(name: str, items: dict[str, Map], report: Report, path: str, seen: 
                 fix="let one of them stand on its own",
             )
         return own
-    return _merge(_resolve(base.text, items, report, path, chain).without(*_OWN), own)
+    inherited = _resolve(base.text, items, report, path, chain)
+    if join(path, base.text) not in report.orphans:
+        report.orphans.discard(join(path, name))
+    return _merge(inherited.without(*_OWN), own)
 
 
 def _merge(base: Map, own: Map) -> Map:

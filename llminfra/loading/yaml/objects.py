@@ -99,8 +99,10 @@ class Builder:
         base = _base(cls, values)
         for item in found:
             field = item.path.removeprefix(base).removeprefix(".").partition(".")[0]
-            if field not in unresolved and not (item.code == MISSING and field in meant):
+            told = item.code == MISSING and (field in meant or path in self._report.orphans)
+            if field not in unresolved and not told:
                 self._report.moved(item, base, path, tree)
+        unknown = unknown or path in self._report.orphans
         if open_fields := unresolved | meant | (cls.model_fields.keys() - values.keys() if unknown else set()):
             built.doubt(open_fields)
         return built.at(self._report.file, tree.line, partial(key_line, tree), path)
@@ -186,6 +188,8 @@ class Builder:
             return classes[0]
         if without:
             return max(without, key=lambda cls: len(cls.model_fields.keys() & tree.items.keys()))
+        if path in self._report.orphans:
+            return None
         known = {kind: len(cls.model_fields.keys() & tree.items.keys()) for kind, cls in kinds.items()}
         likely = [kind for kind, count in known.items() if count == max(known.values())]
         self._report.add(

@@ -22,10 +22,17 @@ if TYPE_CHECKING:
 
 
 class Report(Struct):
-    """The findings of one file, in order."""
+    """The findings of one file, in order.
+
+    Attributes:
+        file: The file.
+        found: The findings.
+        orphans: Paths of items whose `extends` leads nowhere: what they lack, they might have inherited.
+    """
 
     file: str
     found: list[Diagnostic] = field(default_factory=list)
+    orphans: set[str] = field(default_factory=set)
 
     def add(
         self, code: str, path: str, line: int, message: str, *, found: str = "", expected: str = "", fix: str = ""

@@ -48,4 +48,6 @@ def judge(case: FitCase) -> FitResult:
         update["findings"] = (*result.findings, *listed, *notes)
         if not result.reason.startswith("LLM_SHAPE"):
             update |= {"fits": False, "reason": stops[0][0], "engine_error": stops[0][1]}
+    if length is not None and result.estimated_max_len:
+        update["estimated_max_len"] = min(result.estimated_max_len, facts.max_position_embeddings)
     return result.model_copy(update=update)

@@ -16,7 +16,7 @@ from llminfra.catalog.price_file import Kind
 from llminfra.planning.memory import FitCase
 from llminfra.planning.performance import Load
 from llminfra.planning.performance.estimate import FullLoad
-from llminfra.planning.selection.placing import Placed, place, place_over_nodes
+from llminfra.planning.selection.placing import Asked, Placed, place, place_over_nodes
 from llminfra.spec.endpoint import Parallelism
 
 SortBy = Literal["instance", "replica", "tokens"]
@@ -103,8 +103,8 @@ def list_options(
 
     Args:
         facts: The model.
-        case: Engine settings; the device in it is replaced. Tensor and pipeline sizes and expert parallelism are kept
-            where they are given; the rest of the spread is chosen.
+        case: Engine settings; the device in it is replaced. Sizes of the spread and expert parallelism are kept where
+            they are given; the rest of the spread is chosen.
         region: AWS region of the prices.
         concurrency: Requests of full length that one replica must hold.
         load: Typical request; its concurrency is replaced by ``concurrency``. ``None``: 1,024 tokens in, 256 out.
@@ -127,11 +127,12 @@ def list_options(
         if gpu is None:
             continue
         key = (gpu.name, instance.gpu.count)
+        wanted = Asked(facts=facts, case=case, gpu=gpu, instance=instance, load=typical, release=release)
         if key not in placed:
-            placed[key] = place(facts, case, gpu, instance, placed, typical, release)
+            placed[key] = place(wanted, placed)
         home: Placed | str = placed[key]
         if isinstance(home, str) and over_nodes:
-            home = place_over_nodes(facts, case, gpu, instance, typical, release) or home
+            home = place_over_nodes(wanted) or home
         found.append(_option(instance, gpu, home, region, concurrency, purchase))
     return tuple(sorted(map(_ordered, found), key=lambda option: _rank(option, sort_by)))
 
@@ -169,7 +170,8 @@ def _option(
     replicas = max(1, count // placed.parallelism.gpus)
     share = None if usd is None else usd * placed.parallelism.gpus / count
     fit = placed.fit
-    spare = (fit.kv_cache_memory_gib or 0.0) - (fit.kv_needed_gib or 0.0) * concurrency
+    each = -(-concurrency // placed.parallelism.data)  # copies of attention share the requests
+    spare = (fit.kv_cache_memory_gib or 0.0) - (fit.kv_needed_gib or 0.0) * each
     full = placed.speed.full
     million = None if usd is None else placed.speed.usd_per_million_tokens(usd * placed.nodes / replicas)
     return Option(

@@ -28,14 +28,17 @@ from llminfra.planning.selection.changes import (
     has_wide_weights,
     smaller_steps,
 )
+from llminfra.planning.selection.placing import SPAN_NODES
 
 if TYPE_CHECKING:
     from llminfra.planning.memory.inputs.case import FitCase, FitResult
 
 _MOST_RANKS = 8
 _BESIDE_BUDGET = ("LLM_MEM_4", "LLM_MEM_5")
-# Worth a look: memory, and shapes that a spread cannot cut. A GPU that cannot run the format stays one.
-_HOPEFUL = ("LLM_MEM_", "LLM_SHAPE_")
+# Worth a look: memory, shapes that a spread cannot cut, a length or a format that another value of the option mends.
+# A GPU that the release has no code for stays one.
+_CONTEXT, _PLAIN_CHECKPOINT, _NO_BFLOAT16 = "LLM_FIT_4:", "LLM_FIT_23:", "LLM_FIT_25:"
+_HOPEFUL = ("LLM_MEM_", "LLM_SHAPE_", _CONTEXT, _PLAIN_CHECKPOINT, _NO_BFLOAT16)
 _MOST_SHARE, _LEAST_SHARE = {"vllm": 0.98, "sglang": 0.93}, 0.5
 # Lengths are told in steps that people write, and with room for the estimate's error.
 _LENGTH_STEP = 1024
@@ -201,7 +204,40 @@ def _ranks(case: FitCase, result: FitResult) -> Iterator[Trial]:
             yield f"--tp {ranks}", changes
 
 
+def _stages(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    """Several instances, each a stage, where all GPUs of one share the tensors already."""
+    now = result.tensor_parallel or case.tensor_parallel or 1
+    if case.engine not in SPAN_NODES or now < _MOST_RANKS or case.pipeline_parallel:
+        return
+    for stages in (2, 3, 4):
+        yield f"--pp {stages}", {"pipeline_parallel": stages, "gpus_total": None}
+
+
+def _in_context(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    """As many tokens as the model takes."""
+    facts = facts_for(case)
+    if facts is not None and facts.max_position_embeddings and result.reason.startswith(_CONTEXT):
+        length = facts.max_position_embeddings
+        yield f"--max-model-len {length}", {"max_model_len": length}
+
+
+def _as_it_comes(case: FitCase, result: FitResult) -> Iterator[Trial]:
+    """The checkpoint as it is, or made smaller while it loads, instead of a format that it lacks."""
+    if result.reason.startswith(_PLAIN_CHECKPOINT):
+        plain = case.model_copy(update={"quantization": None})
+        yield from _small_weights(plain, result)
+        yield "--quantization none", {"quantization": None}
+
+
+def _half(_case: FitCase, result: FitResult) -> Iterator[Trial]:
+    if result.reason.startswith(_NO_BFLOAT16):
+        yield "--dtype float16", {"dtype": "float16"}
+
+
 _LEVERS: tuple[Lever, ...] = (
+    _in_context,
+    _half,
+    _as_it_comes,
     _share,
     _sequences,
     _step,
@@ -211,7 +247,8 @@ _LEVERS: tuple[Lever, ...] = (
     _small_cache,
     _shorter,
     _ranks,
+    _stages,
     _small_weights,
 )
-_FIRSTS: tuple[Lever, ...] = (_ranks, _small_weights)
-_SECONDS: tuple[Lever, ...] = (_share, _small_cache, _shorter, _small_weights)
+_FIRSTS: tuple[Lever, ...] = (_ranks, _small_weights, _in_context)
+_SECONDS: tuple[Lever, ...] = (_half, _share, _small_cache, _shorter, _small_weights)

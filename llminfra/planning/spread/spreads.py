@@ -95,18 +95,19 @@ def candidates(
     wanted = promise or Promise()
     if pool.spec.sharing is not None:
         return (judge(facts, case, pool, Parallelism(), promise=wanted),)
-    shapes = _inside(facts, pool, copies=copies, experts=experts)
+    shapes = inside(facts, pool.gpus_per_node, copies=copies, experts=experts)
     if spans_nodes and stages:
-        shapes += _staged(pool)
+        shapes += staged(pool.gpus_per_node)
     if spans_nodes and pool.efa_per_node:
-        shapes += _between(facts, pool, copies=copies, stages=stages)
+        for nodes in range(2, min(pool.max_nodes, MOST_NODES) + 1):
+            shapes += between(facts, pool.gpus_per_node, nodes, copies=copies, stages=stages)
     found = [judge(facts, case, pool, shape, promise=wanted) for shape in shapes]
     return tuple(sorted(found, key=lambda option: option.parallelism.gpus))
 
 
-def _inside(facts: ModelFacts, pool: PoolPlan, *, copies: bool, experts: bool) -> list[Parallelism]:
-    per_node = pool.gpus_per_node
-    sizes = [size for size in range(1, per_node + 1) if per_node % size == 0]
+def inside(facts: ModelFacts, per_node: int, *, copies: bool, experts: bool) -> list[Parallelism]:
+    """Spreads inside a node of so many GPUs, without stages."""
+    sizes = _sizes(per_node)
     shapes = [Parallelism(tensor=size) for size in sizes]
     if facts.is_moe and experts:
         shapes += [Parallelism(tensor=size, expert=True) for size in sizes if size > 1]
@@ -115,9 +116,9 @@ def _inside(facts: ModelFacts, pool: PoolPlan, *, copies: bool, experts: bool) -
     return shapes
 
 
-def _staged(pool: PoolPlan) -> list[Parallelism]:
-    per_node = pool.gpus_per_node
-    sizes = [size for size in range(1, per_node + 1) if per_node % size == 0]
+def staged(per_node: int) -> list[Parallelism]:
+    """Spreads inside a node of so many GPUs, in pipeline stages."""
+    sizes = _sizes(per_node)
     return [
         Parallelism(tensor=tensor, pipeline=stages)
         for stages in sizes[1:]
@@ -126,10 +127,13 @@ def _staged(pool: PoolPlan) -> list[Parallelism]:
     ]
 
 
-def _between(facts: ModelFacts, pool: PoolPlan, *, copies: bool, stages: bool) -> list[Parallelism]:
-    per_node = pool.gpus_per_node
-    counts = range(2, min(pool.max_nodes, MOST_NODES) + 1)
-    shapes = [Parallelism(tensor=per_node, pipeline=nodes) for nodes in counts] if stages else []
+def between(facts: ModelFacts, per_node: int, nodes: int, *, copies: bool, stages: bool) -> list[Parallelism]:
+    """Spreads over all GPUs of several nodes."""
+    shapes = [Parallelism(tensor=per_node, pipeline=nodes)] if stages else []
     if copies and facts.is_moe and facts.uses_mla:
-        shapes += [Parallelism(tensor=1, data=per_node * nodes, expert=True) for nodes in counts]
+        shapes.append(Parallelism(tensor=1, data=per_node * nodes, expert=True))
     return shapes
+
+
+def _sizes(per_node: int) -> list[int]:
+    return [size for size in range(1, per_node + 1) if per_node % size == 0]

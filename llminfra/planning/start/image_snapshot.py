@@ -22,14 +22,19 @@ def image_source(
     """How a new node of the pool comes to the endpoint's image."""
     snapshot = pool.spec.image_snapshot
     if snapshot is None:
-        return ImageSource(warm=pool.min_nodes > 0, parallel=pool.raid0)
+        return ImageSource(warm=_keeps_nodes(pool), parallel=pool.raid0)
     own, known = endpoint.engine.image, release.image(efa=efa) if release else None
     image = own or known
     name = _reference(pulled(platform, image.repository), image.tag, image.digest) if image else ""
     # A volume of images is read by containerd's own snapshotter, so what it lacks is not pulled in parallel.
     return ImageSource(
-        warm=pool.min_nodes > 0, snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False
+        warm=_keeps_nodes(pool), snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False
     )
+
+
+def _keeps_nodes(pool: PoolPlan) -> bool:
+    """Whether nodes are there that no pod asked for: Karpenter keeps none, and a block starts all of its own."""
+    return pool.provisioner != "karpenter" and (pool.min_nodes > 0 or pool.spec.capacity.kind == "capacity-block")
 
 
 def check_image_snapshots(

@@ -23,7 +23,7 @@ class ImageSource(Struct, frozen=True, kw_only=True):
         snapshot: Snapshot that the nodes' image volume is made of.
         held: Whether the engine's image is in it.
         parallel: Whether images are pulled and unpacked in parallel (nodeadm's ``FastImagePull``).
-        warm: Whether the pool keeps a node at all times.
+        warm: Whether the pool keeps nodes that no pod has asked for.
     """
 
     snapshot: ImageSnapshot | None = None

@@ -180,7 +180,10 @@ def _advice(
             (loading, "copy the model into a ModelBucket: S3 streaming is several times faster than the Hub")
         )
     if image is not None and not image.warm:
-        text = "a warm node (nodes minimum 1) saves the boot of an instance and the pull of the image"
+        text = (
+            "a node to spare (provisioner='managed', and a minimum of one node more than the replicas hold) saves the "
+            "boot of an instance and the pull of the image"
+        )
         savings.append((seconds["node"] + seconds["image"], text))
     if images:
         # Fast restore is billed by the hour whether nodes start or not: the plain snapshot is the advice.

@@ -7,31 +7,26 @@ package version and a digest of the reader, so a new package or a changed reader
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
+import warnings
 from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from llminfra.bindings.cache_dir import CACHE_DIR_VARIABLE, CacheUnwritableWarning, cache_dir
 from llminfra.rehearsal.schema.model import Block, ProviderSchema, block_from_json, block_to_json
 from llminfra.rehearsal.schema.package import PACKAGES, ProviderPackage, modules
 from llminfra.rehearsal.schema.typescript import ModuleSchema, read_module
 
 _NOT_SCHEMAS = frozenset({"index", "lazy-index"})
-
-
-def cache_dir() -> Path:
-    """Where derived data is kept: ``LLMINFRA_CACHE_DIR``, or ``llminfra`` in the user's cache directory."""
-    chosen = os.environ.get("LLMINFRA_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "llminfra"
 
 
 def derive(package: ProviderPackage) -> list[ModuleSchema]:
@@ -49,13 +44,25 @@ def derive(package: ProviderPackage) -> list[ModuleSchema]:
 
 
 def database(package: ProviderPackage) -> Path:
-    """The cache file of a package; built on first use.
+    """The cache file of a package; built on first use, for this run alone where the cache cannot be written.
 
     Raises:
         ToolError: the package is not installed.
         SchemaError: its modules do not look as expected.
     """
-    path = cache_dir() / "schemas" / f"{package.key()}-{_reader_digest()}.sqlite"
+    return _found(package, cache_dir() / "schemas")
+
+
+@cache  # a cache that cannot be written is told once, and schemas are derived once
+def _found(package: ProviderPackage, folder: Path) -> Path:
+    try:
+        return _built(package, folder)
+    except OSError as error:
+        return _for_this_run(package, f"cannot write the cache {folder}: {error.strerror or error}")
+
+
+def _built(package: ProviderPackage, folder: Path) -> Path:
+    path = folder / f"{package.key()}-{_reader_digest()}.sqlite"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
@@ -63,9 +70,23 @@ def database(package: ProviderPackage) -> Path:
         try:
             _write(Path(temporary), derive(package))
             Path(temporary).replace(path)
+        except sqlite3.OperationalError as error:  # SQLite has words of its own for a full disk
+            raise OSError(str(error)) from error
         finally:
             Path(temporary).unlink(missing_ok=True)
     return path
+
+
+def _for_this_run(package: ProviderPackage, why: str) -> Path:
+    """A file that goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="llminfra-schemas-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    warnings.warn(
+        f"{why}. Each rehearsal now takes some seconds more; set {CACHE_DIR_VARIABLE} to a folder that can be written.",
+        CacheUnwritableWarning,
+        stacklevel=3,
+    )
+    return _built(package, folder)
 
 
 def read(

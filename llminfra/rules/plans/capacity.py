@@ -10,6 +10,7 @@ from llminfra.catalog.regions import with_managed_grafana
 from llminfra.diagnostics import Severity
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
+from llminfra.rules.plans.replicas import can_wake
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.compute.capacity import Spot
 
@@ -129,6 +130,34 @@ def no_idle_pool(plan: Plan) -> Iterator[Hit]:
                 message=f"{pool.min_nodes} nodes of {pool.main_type.name} run without an endpoint{price}",
                 found=f"nodes=({pool.min_nodes}, {pool.max_nodes})",
                 expected=f"nodes=(0, {pool.max_nodes})",
+            )
+
+
+@rule(
+    code="LLM_CAP_49",
+    title="Karpenter keeps a pool's fewest nodes only where pods need them",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="A NodePool of Karpenter has a limit and no minimum: it starts a node when a pod waits for one, and takes an "
+    "empty one away. A minimum beyond what the replicas hold at rest is a warm node that is not there when needed.",
+    fix="set provisioner='managed', or lower the minimum in nodes",
+    source=('Karpenter 1.14, "NodePools": spec.limits', 'Karpenter 1.14, "Disruption": consolidation'),
+)
+def minimum_is_kept(plan: Plan) -> Iterator[Hit]:
+    """Pools of Karpenter with more nodes at least than their endpoints' fewest replicas need."""
+    for pool in plan.pools:
+        here = [endpoint for endpoint in plan.endpoints if endpoint.pool == pool.name]
+        # Where nothing could start it again, zero replicas are a finding of their own (LLM_SRV_69).
+        fewest = [endpoint.min_replicas or int(not can_wake(plan, endpoint)) for endpoint in here]
+        gpus = sum(count * endpoint.parallelism.gpus for count, endpoint in zip(fewest, here, strict=True))
+        held = -(-gpus // pool.gpus_per_node)
+        if pool.provisioner == "karpenter" and here and pool.min_nodes > held:
+            yield Hit(
+                path=f"pools.{pool.name}.nodes",
+                message="Karpenter keeps no node that no pod needs: the minimum is not held",
+                found=f"at least {pool.min_nodes} nodes, and the fewest replicas take {held}",
+                expected=f"provisioner='managed', or a minimum of {held}",
+                fix=f"set provisioner='managed', or nodes=({held}, {pool.max_nodes})",
             )
 
 
@@ -322,6 +351,7 @@ RULES = (
     spot_has_fallback,
     consolidation_waits,
     no_idle_pool,
+    minimum_is_kept,
     budget_declared,
     flow_logs_on,
     subnets_hold_pools,

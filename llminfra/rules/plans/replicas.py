@@ -14,6 +14,7 @@ from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan
 
 _SPOT_NOTICE_S = 120
 _COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"
@@ -125,6 +126,12 @@ def rollout_has_room(plan: Plan) -> Iterator[Hit]:
             )
 
 
+def can_wake(plan: Plan, endpoint: EndpointPlan) -> bool:
+    """Whether something holds requests for an endpoint without replicas, and starts one."""
+    route = route_of(plan, endpoint.name)
+    return (route is not None and route.hold_s is not None) or bool(worked_queue(plan, endpoint.name))
+
+
 @rule(
     code="LLM_SRV_69",
     title="An endpoint that scales to zero can be woken",
@@ -146,9 +153,9 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
         replicas = endpoint.spec.replicas
         if not isinstance(replicas, Autoscaling) or replicas.min:
             continue
-        route = route_of(plan, endpoint.name)
-        if (route is not None and route.hold_s is not None) or worked_queue(plan, endpoint.name):
+        if can_wake(plan, endpoint):
             continue
+        route = route_of(plan, endpoint.name)
         message = "the endpoint may scale to zero and nothing would start it again"
         fix = ""
         if route is not None and plan.platform.observability is None:

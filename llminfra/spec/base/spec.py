@@ -34,7 +34,7 @@ from llminfra.spec.base.numbers import no_truth_values
 from llminfra.spec.errors.expectations import refused
 from llminfra.spec.errors.near_values import plain_letters
 from llminfra.spec.errors.salvage import what_is_lost
-from llminfra.spec.errors.shape_errors import looks_like_credential, shape_diagnostics
+from llminfra.spec.errors.shape_errors import looks_like_credential, shape_diagnostics, with_names
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 
@@ -123,16 +123,21 @@ class Spec(BaseModel):
     _unchecked: bool = PrivateAttr(default=False)
     _doubtful: frozenset[str] = PrivateAttr(default=frozenset())
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, *values: Any, **data: Any) -> None:
         if _collector.get() is not None:
-            self._declare(data)
+            self._declare(values, data)
             return
         with collecting() as found:  # parts that are given as dictionaries are declared in here, too
-            self._declare(data)
+            self._declare(values, data)
         if found:
             raise SpecError(found)
 
-    def _declare(self, data: dict[str, Any]) -> None:
+    def _declare(self, values: tuple[Any, ...], data: dict[str, Any]) -> None:
+        if values:
+            data, unnamed = with_names(type(self), values, data, declared_at())
+            if (collector := _collector.get()) is not None:
+                collector.append(unnamed)
+            self._reported = True
         try:
             self._initialize(data)
         except ValidationError as error:

@@ -39,7 +39,10 @@ class GpuPool(Spec):
     A managed node group takes on-demand types in this order; Karpenter and spot take the cheapest that is free.
     """
     nodes: NodeRange = (0, 4)
-    """Fewest and most nodes, for example ``(0, 8)``."""
+    """Fewest and most nodes, for example ``(0, 8)``; one number is both.
+
+    A managed node group keeps the fewest; Karpenter keeps those that pods need.
+    """
     efa: bool = False
     """Whether the nodes join an Elastic Fabric Adapter fabric (all EFA cards of the type, one zone)."""
     efa_layout: Literal["ip_optimized", "bandwidth_optimized"] = "ip_optimized"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import types
 from collections.abc import Mapping, Sequence
@@ -189,13 +190,18 @@ def _is_list_of_text(bare: Any) -> bool:
     return get_origin(bare) in (list, Sequence) and _split(inner[0])[0] is str
 
 
+_SCALES = {"k": 1000, "K": 1024}
+"""As `llminfra fit` and vLLM's own flags read lengths."""
+
+
 def _whole_number(value: object, *, alone: bool) -> str:
-    """``8k`` is 8192; a number before other text is taken where nothing else may be meant."""
+    """``8K`` is 8192 and ``8k`` 8000; a number before its unit is taken where nothing else may be meant."""
     text = value.strip() if isinstance(value, str) else ""
-    if thousands := re.fullmatch(r"([0-9]{1,6}) ?[kK]", text):
-        return str(int(thousands[1]) * 1024)
-    digits = re.fullmatch(r"([0-9]{1,12})\b.*", text) if alone else None
-    return digits[1] if digits else ""
+    if thousands := re.fullmatch(r"([0-9]{1,6}) ?([kK])", text):
+        return str(int(thousands[1]) * _SCALES[thousands[2]])
+    # Words that scale (8 thousand, 8k tokens, 8 or 16) would make another number of it.
+    digits = re.fullmatch(r"([0-9]{1,12}) ?(tokens?|nodes?|replicas?|GPUs?|seconds?|s|days?|GiB|GB)?", text)
+    return digits[1] if digits and alone else ""
 
 
 def _percentage(value: object) -> str:
@@ -257,6 +263,8 @@ def _noun(option: Any) -> str:
         return "true or false" if yaml else "True or False"
     if bare is str:
         return "text"
+    if bare is dt.date:
+        return "a date, such as 2027-06-30"
     if origin is Literal:
         return enumerated([literal(each) for each in inner])
     if origin is tuple:

@@ -54,9 +54,7 @@ def shape_diagnostics(
 
     The alternatives of one field that all refuse a value make one finding, not one each.
     """
-    section = getattr(cls, "spec_section", "") or cls.__name__
-    name = data.get("name")
-    base = f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
+    base = _base_path(cls, data)
     found: dict[tuple[str, str], Diagnostic] = {}
     for item in error.errors(include_url=False, include_input=True):
         diagnostic = _one(item, cls, base, data, origin)
@@ -64,6 +62,34 @@ def shape_diagnostics(
         found.setdefault((diagnostic.path, "" if several else diagnostic.message), diagnostic)
     misspelt = {f"{base}.{field}" for item in found.values() for field in meant_by(item)}
     return [item for item in found.values() if not (item.code == MISSING and item.path in misspelt)]
+
+
+def _base_path(cls: type[BaseModel], data: Mapping[str, Any]) -> str:
+    section = getattr(cls, "spec_section", "") or cls.__name__
+    name = data.get("name")
+    return f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
+
+
+def with_names(
+    cls: type[BaseModel], values: Sequence[Any], data: Mapping[str, Any], origin: tuple[str, int] | None
+) -> tuple[dict[str, Any], Diagnostic]:
+    """Values without the names of their fields: what they were probably meant for, and the finding."""
+    open_fields = [name for name in cls.model_fields if name not in data and name != "kind"]
+    named = dict(zip(open_fields, values, strict=False))
+    file, line = origin or (None, None)
+    written = ", ".join(f"{name}={show(value)}" for name, value in named.items())
+    hidden = any(looks_like_credential(value) for value in values)
+    return {**named, **data}, Diagnostic(
+        code="LLM_SPEC_1",
+        severity=Severity.ERROR,
+        path=_base_path(cls, {**named, **data}),
+        message=f"{cls.__name__} takes its fields by their names",
+        found=", ".join(map(show, values)),
+        expected=f"{cls.__name__}({next(iter(named), '')}=…)",
+        fix=f"write {cls.__name__}({'name=…' if hidden or not named else written}{', …' if data else ''})",
+        file=file,
+        line=line,
+    )
 
 
 MISSING = "LLM_SPEC_3"

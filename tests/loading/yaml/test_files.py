@@ -225,7 +225,7 @@ ENDPOINT = "endpoints:\n  chat: {model: {id: Qwen/Qwen3-8B}, engine: vllm, on: g
         ),
         (
             BASE + "pools:\n  a: {extends: b}\n",
-            [("LLM_REF_3", "pools.a.extends", 4), ("LLM_SPEC_3", "pools.a.instance_types", 4)],
+            [("LLM_REF_3", "pools.a.extends", 4)],
         ),
         (
             BASE + "pools:\n  a: {instance_types: [x], extends: b}\n  b: {extends: a}\n  c: {extends: b}\n",

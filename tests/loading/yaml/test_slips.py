@@ -144,3 +144,27 @@ def test_a_credential_in_a_spec_is_one_finding(tmp_path):
     codes = [item["code"] for item in json.loads(result.stdout)["diagnostics"] if item["severity"] == "error"]
     assert "LLM_SEC_1" in codes
     assert "LLM_GW_10" not in codes
+
+
+@pytest.mark.parametrize(
+    ("section", "path", "code"),
+    [
+        ("endpoints: {b: {extends: c}, c: {extends: b}}", "endpoints.c.extends", "LLM_REF_4"),
+        ("endpoints: {b: {extends: nobody}}", "endpoints.b.extends", "LLM_REF_3"),
+        ("storage: {b: {extends: nobody}}", "storage.b.extends", "LLM_REF_3"),
+        ("endpoints: {b: {extends: nobody}, c: {extends: b}}", "endpoints.b.extends", "LLM_REF_3"),
+    ],
+)
+def test_what_an_item_would_have_inherited_is_not_asked_for(tmp_path: Path, section: str, path: str, code: str) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(f"{HEAD}{section}\n", encoding="utf-8")
+    (found,) = load(file).diagnostics
+    assert (found.path, found.code) == (path, code)
+
+
+def test_a_date_is_asked_for_with_an_example(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    waiver = "{rule: LLM_CAP_7, reason: nobody pays for this one, owner: me, expires: soon}"
+    file.write_text(f"{HEAD}waivers: [{waiver}]\n", encoding="utf-8")
+    (found,) = load(file).diagnostics
+    assert found.fix == "set expires to a date, such as 2027-06-30"

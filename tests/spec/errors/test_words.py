@@ -68,7 +68,14 @@ def only(make: Callable[[], Spec]) -> Diagnostic:
             "a pair of whole numbers, such as (0, 8)",
             "write nodes=(0, 8)",
         ),
-        (lambda: VLLM(max_model_len="8k"), "a whole number of at least 1", "write max_model_len=8192"),
+        (lambda: VLLM(max_model_len="8K"), "a whole number of at least 1", "write max_model_len=8192"),
+        (lambda: VLLM(max_model_len="8k"), "a whole number of at least 1", "write max_model_len=8000"),
+        (lambda: VLLM(max_model_len="8192 tokens"), "a whole number of at least 1", "write max_model_len=8192"),
+        (
+            lambda: VLLM(max_model_len="8 thousand"),
+            "a whole number of at least 1",
+            "set max_model_len to a whole number of at least 1",
+        ),
         (lambda: VLLM(max_model_len=0), "at least 1", "set max_model_len to at least 1"),
         (lambda: VLLM(enforce_eager="maybe"), "True or False", "write enforce_eager=True or enforce_eager=False"),
         (
