@@ -10,8 +10,8 @@ from llminfra.planning.memory.releases.engine_profile import EngineProfile
 from llminfra.planning.memory.releases.settings import Settings
 
 ERROR_GIB, ERROR_OF_ACTIVATION = 0.4, 0.2
-"""How far the cache may be overestimated: no measured start-up that states release and settings is further off, but for
-those whose miss docs/memory.md explains."""
+"""How far the cache may be overestimated; docs/memory.md says how many measured start-ups are nearer, and what the
+others have in common."""
 TIGHT = "LLM_MEM_6"
 
 
