@@ -234,7 +234,8 @@ def _container(scope: Scope, plan: Plan, item: SageMakerEndpointPlan) -> list[St
             ],
             resources=[
                 scope.arn("ec2", "network-interface/*"),
-                scope.arn("ec2", "subnet/*"),
+                # Those of a VPC that another account shares are the other account's.
+                scope.foreign_arn("ec2", "subnet/*"),
                 scope.arn("ec2", "security-group/*"),
             ],
         ),
