@@ -14,6 +14,16 @@ class Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def read_json(package: str, name: str) -> dict[str, Any]:
+    """The JSON object of ``data/<name>`` in a package; those who ask often keep it.
+
+    Raises:
+        FileNotFoundError: the package has no such data file.
+    """
+    parsed: dict[str, Any] = json.loads(files(package).joinpath("data", *name.split("/")).read_bytes())
+    return parsed
+
+
 @cache
 def read_data(name: str) -> dict[str, Any]:
     """The parsed JSON object of ``catalog/data/<name>``, read once per process.
@@ -23,6 +33,4 @@ def read_data(name: str) -> dict[str, Any]:
     Raises:
         FileNotFoundError: the package has no such data file.
     """
-    text = files("llminfra.catalog").joinpath("data", *name.split("/")).read_bytes()
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    return read_json("llminfra.catalog", name)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from llminfra.catalog.datafile import read_json
 
 
 @cache
 def numbers(name: str) -> dict[str, Any]:
     """One data file of this package as a mapping from fact to its record."""
-    text = files("llminfra.planning").joinpath("data", f"{name}.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    return read_json("llminfra.planning", f"{name}.json")
 
 
 def number(name: str, fact: str) -> float:

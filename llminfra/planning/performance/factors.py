@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 
 from msgspec import Struct
+
+from llminfra.catalog.datafile import read_json
 
 
 class Factors(Struct, frozen=True, kw_only=True):
@@ -44,6 +44,5 @@ class Factors(Struct, frozen=True, kw_only=True):
 @cache
 def factors() -> Factors:
     """The packaged factors."""
-    text = files("llminfra.planning.performance").joinpath("data", "efficiency.json").read_text(encoding="utf-8")
-    rows = json.loads(text)
+    rows = read_json("llminfra.planning.performance", "efficiency.json")
     return Factors(**{name: float(rows[name]["value"]) for name in Factors.__struct_fields__})

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from llminfra.catalog.datafile import read_json
 from llminfra.planning.memory.releases.engine_profile import parse_version
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 @cache
 def media_data() -> dict[str, Any]:
     """The parsed data file; callers must not change it."""
-    text = files("llminfra.planning.memory").joinpath("data", "media.json").read_bytes()
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    return read_json("llminfra.planning.memory", "media.json")
 
 
 def modalities(facts: ModelFacts, encoder: EncoderFacts) -> frozenset[str]:

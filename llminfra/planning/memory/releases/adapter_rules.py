@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from llminfra.catalog.datafile import read_json
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, parse_version
 
 if TYPE_CHECKING:
@@ -58,9 +57,7 @@ class AdapterSettings(Struct, frozen=True, kw_only=True):
 @cache
 def adapter_data() -> dict[str, Any]:
     """The parsed data file; callers must not change it."""
-    text = files("llminfra.planning.memory").joinpath("data", "adapters.json").read_bytes()
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    return read_json("llminfra.planning.memory", "adapters.json")
 
 
 def asks_for_adapters(case: FitCase) -> bool:

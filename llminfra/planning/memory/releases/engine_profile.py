@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from bisect import bisect_left
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
+
+from llminfra.catalog.datafile import read_json
 
 ASSUMED_VLLM = "0.10.2"
 ASSUMED_RELEASE = (0, 10, 2)
@@ -222,9 +222,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
 @cache
 def engine_data() -> dict[str, Any]:
     """The parsed data file; callers must not change it."""
-    text = files("llminfra.planning.memory").joinpath("data", "engine_memory.json").read_bytes()
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    return read_json("llminfra.planning.memory", "engine_memory.json")
 
 
 def parse_version(text: str | None) -> tuple[int, ...] | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from msgspec import Struct
 
+from llminfra.catalog.datafile import read_json
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.inputs.case import FitCase
 from llminfra.planning.memory.releases.settings import Settings
@@ -72,9 +71,7 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
 @cache
 def sglang_data() -> dict[str, Any]:
     """The parsed data file; callers must not change it."""
-    text = files("llminfra.planning.memory").joinpath("data", "sglang_memory.json").read_bytes()
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    return read_json("llminfra.planning.memory", "sglang_memory.json")
 
 
 def sglang_release(text: str | None) -> Release:

@@ -7,16 +7,15 @@ scales.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
 from msgspec import Struct
 
+from llminfra.catalog.datafile import read_json
 from llminfra.catalog.models.facts import Layer, ModelFacts
 from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, Mla
 from llminfra.catalog.models.quantization import QuantFacts, WeightFormat, WeightScheme
@@ -233,6 +232,4 @@ def _expert_block(cut: _Cut, block: tuple[int, int], method: str, hidden: int, k
 
 @cache
 def _facts() -> dict[str, Any]:
-    text = files("llminfra.planning.memory").joinpath("data", "quant_cuts.json").read_bytes()
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    return read_json("llminfra.planning.memory", "quant_cuts.json")
