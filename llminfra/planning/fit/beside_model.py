@@ -16,6 +16,7 @@ from llminfra.engines.given import Given, last, switched_on
 from llminfra.planning.findings import Findings
 from llminfra.planning.fit.fitting import Spread, find_spread
 from llminfra.planning.memory import estimate
+from llminfra.planning.memory.releases.adapter_rules import default_places
 from llminfra.planning.served.memory_options import draft_option, draft_settings, is_mtp, memory_data
 
 if TYPE_CHECKING:
@@ -86,8 +87,9 @@ def _extras(question: Question, options: Sequence[Given]) -> Iterator[Beside]:
     if names is None or endpoint.adapters or (on := switched_on(options, names["on"])) is None:
         return
     slots, rank = last(options, names["slots"]), last(options, names["rank"])
-    count = (slots.number if slots else None) or names["default_slots"]
-    width = (rank.number if rank else None) or names["default_rank"]
+    usual, usual_rank = default_places(case.engine)
+    count = (slots.number if slots else None) or usual
+    width = (rank.number if rank else None) or usual_rank
     if width:
         yield Beside(
             what=f"places for {count} adapter{'s' if count > 1 else ''} of rank {width}",

@@ -10,6 +10,7 @@ from llminfra.planning.memory.beside.adapter_bytes import known_modules, named_m
 from llminfra.planning.memory.releases.adapter_rules import (
     EVERYTHING,
     asks_for_adapters,
+    expert_names,
     ranks_of,
     serves_adapters,
 )
@@ -115,8 +116,7 @@ def _adapter_problem(facts: ModelFacts, case: FitCase) -> str | None:
         return None
     if case.engine not in _ENGINES:
         return f"places for adapters are counted for vllm and sglang alone, and this is {case.engine}"
-    names = ("experts", *(("gate_proj", "up_proj", "down_proj") if case.engine == "sglang" else ()))
-    known = known_modules(facts, names) | ({EVERYTHING} if case.engine == "sglang" else frozenset())
+    known = known_modules(facts, expert_names(case.engine)) | ({EVERYTHING} if case.engine == "sglang" else frozenset())
     unknown = [name for name in case.lora_target_modules or () if name not in known]
     if unknown:
         has = ", ".join(named_modules(facts))

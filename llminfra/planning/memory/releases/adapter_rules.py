@@ -76,6 +76,17 @@ def adapter_settings(facts: ModelFacts, case: FitCase, profile: EngineProfile) -
     return _vllm(facts, case, profile) if case.engine == "vllm" else None
 
 
+def default_places(engine: str) -> tuple[int, int | None]:
+    """Places and rank of an engine that is told of adapters and nothing more; no rank where the adapters decide."""
+    rules = adapter_data()[engine]
+    return rules["slots"], rules.get("rank")
+
+
+def expert_names(engine: str) -> tuple[str, ...]:
+    """What routed experts are called among the modules that may have places."""
+    return tuple(adapter_data()[engine].get("expert_names", ("experts",)))
+
+
 def ranks_of(profile: EngineProfile) -> tuple[int, ...]:
     """Largest ranks that a release of vLLM takes."""
     rows = adapter_data()["vllm"]["ranks"]
@@ -137,7 +148,7 @@ def _sglang(case: FitCase) -> AdapterSettings:
         rank=case.max_lora_rank or ASSUMED_RANK,
         modules=() if everything else modules,
         ends=named,
-        expert_names=("experts", "gate_proj", "up_proj", "gate_up_proj", "down_proj"),
+        expert_names=expert_names(case.engine),
         notes=() if case.max_lora_rank else (f"max_lora_rank {ASSUMED_RANK}: assumed, the adapters decide",),
     )
 
