@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from catalog_engines import _spans_by_value
 from engine_values import SWITCHES, Names, kind_of_call, kind_of_field, kind_of_parser, launcher_values
 
-from llminfra.catalog.engines import EngineName, engine_release, known_versions
+from llminfra.catalog.engine_facts import EngineName
+from llminfra.catalog.engines import engine_release, known_versions
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "llminfra" / "catalog" / "data" / "argument_values"

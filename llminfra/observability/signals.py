@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from msgspec import Struct, field
 
 from llminfra.catalog.datafile import read_data
-from llminfra.catalog.engines import EngineName, EngineRelease, engine_release
+from llminfra.catalog.engine_facts import EngineName
+from llminfra.catalog.engines import EngineRelease, engine_release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

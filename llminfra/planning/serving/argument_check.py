@@ -15,7 +15,8 @@ from llminfra.engines.decided import field_of_flag, flag_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from llminfra.catalog.engines import EngineName, EngineRelease
+    from llminfra.catalog.engine_facts import EngineName
+    from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.invocation import Invocation
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint

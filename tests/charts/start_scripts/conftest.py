@@ -8,18 +8,15 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.charts.start_scripts.scripts import BUCKET, cache_weights, keep_kernels, s3_client
+from tests.helpers.simulated_aws import aws_server
 
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with aws_server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from llminfra.catalog.engines import EngineName
+from llminfra.catalog.engine_facts import EngineName
 from llminfra.catalog.models.tasks import Task
 from llminfra.planning.memory.inputs import input_words
 
