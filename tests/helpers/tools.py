@@ -1,10 +1,12 @@
-"""Binaries that some tests need: skip with the reason where one is missing, fail in CI."""
+"""Binaries and packages that some tests need: skip with the reason where one is missing, fail in CI."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 import pytest
@@ -37,7 +39,15 @@ def require_promtool() -> Path:
     return Path(found)
 
 
+def require_module(name: str) -> ModuleType:
+    """A module that only an extra brings; may be asked for at the top of a file."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        _missing(f"{name} is not installed: {error}")
+
+
 def _missing(reason: str) -> NoReturn:
     if os.environ.get("CI", "").lower() in {"1", "true"}:
         pytest.fail(f"{reason} (CI must have it)")
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=True)

@@ -10,13 +10,14 @@ import pytest
 
 from llminfra.observability.dashboards import NAMES, dashboards_of, read_dashboard
 from tests.compiler import plans
+from tests.helpers.tools import require_module
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "modules" / "charts" / "llm-observability" / "dashboards"
 
 
 def test_files_are_what_the_script_builds(tmp_path):
-    pytest.importorskip("grafana_foundation_sdk")
+    require_module("grafana_foundation_sdk")
     script = ROOT / "scripts" / "dashboards.py"
     subprocess.run([sys.executable, script, tmp_path], check=True, capture_output=True)
     built = {item.name: item.read_text(encoding="utf-8") for item in tmp_path.glob("*.json")}
