@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from msgspec.structs import replace
@@ -97,13 +97,20 @@ def test_prices_of_a_file_prove_a_budget_in_any_region(tmp_path: Path, monkeypat
 
 def test_a_pool_of_several_types_costs_at_most_its_dearest() -> None:
     cheap, mixed = (
-        planned_pool(GpuPool(name="l40s", instance_types=types, nodes=(1, 4)))
+        planned_pool(GpuPool(name="l40s", instance_types=types, nodes=(1, 4), provisioner="managed"))
         for types in (["g6e.12xlarge"], ["g6e.12xlarge", "g6e.24xlarge"])
     )
     assert mixed.usd_per_hour_min == cheap.usd_per_hour_min
     assert mixed.usd_per_hour_max == pytest.approx(4 * 15.06559)
     assert "at rest of g6e.12xlarge, at most of g6e.24xlarge" in mixed.note
     assert "at most of" not in cheap.note
+
+
+@pytest.mark.parametrize(("provisioner", "nodes"), [("karpenter", 0), ("managed", 1)])
+def test_a_minimum_costs_where_somebody_keeps_it(provisioner: Literal["karpenter", "managed"], nodes: int) -> None:
+    line = planned_pool(GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(1, 4), provisioner=provisioner))
+    assert line.usd_per_hour_max is not None
+    assert line.usd_per_hour_min == pytest.approx(nodes * line.usd_per_hour_max / 4)
 
 
 def test_a_pool_with_one_type_without_a_price_has_none() -> None:

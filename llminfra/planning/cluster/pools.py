@@ -56,11 +56,15 @@ def settle(pools: tuple[PoolPlan, ...], endpoints: tuple[EndpointPlan, ...]) -> 
 
 
 def nodes_at_rest(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
-    """What the fewest replicas on the pool need, or all of a capacity block, which is paid for."""
+    """What the fewest replicas on the pool need, or all of a capacity block, which is paid for.
+
+    Karpenter keeps no node that no pod needs, whatever the pool's minimum (LLM_CAP_49).
+    """
     if pool.spec.capacity.kind == "capacity-block":
         return pool.max_nodes
     gpus = sum(item.min_replicas * item.parallelism.gpus for item in endpoints if item.pool == pool.name)
-    return min(pool.max_nodes, max(pool.min_nodes, -(-gpus // pool.gpus_per_node)))
+    kept = 0 if pool.provisioner == "karpenter" else pool.min_nodes
+    return min(pool.max_nodes, max(kept, -(-gpus // pool.gpus_per_node)))
 
 
 def _plan_pool(
