@@ -51,7 +51,6 @@ def render() -> dict[Path, str]:
             "zone_ids": ids,
             "zones": seen or [f"{name}{letter}" for letter in "abcdef"[: len(ids)]],
             "zones_unverified": not seen,
-            "eks_addon_account": accounts["eks_addons"].get(name),
             "dlc_account": accounts["deep_learning_containers"].get(name),
         }
     content = {

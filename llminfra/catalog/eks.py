@@ -62,26 +62,11 @@ class Ami(Fact):
         ami_type: Value of ``aws_eks_node_group.ami_type``.
         arch: Processor architecture.
         nvidia: Whether it carries the NVIDIA driver, the container toolkit and the EFA kernel module.
-        ssm: Folder of its SSM parameters; ``{version}`` is the Kubernetes version.
     """
 
     ami_type: AmiType
     arch: Architecture
     nvidia: bool
-    ssm: str
-
-    def release_parameter(self, kubernetes_version: str) -> str:
-        """SSM parameter with the newest release version; it moves, so only for reports and refreshes."""
-        return f"{self.ssm.format(version=kubernetes_version)}/recommended/release_version"
-
-    def image_parameter(self, kubernetes: KubernetesVersion) -> str | None:
-        """SSM parameter with the image ID of the pinned release, or ``None`` where none is pinned."""
-        if kubernetes.ami_release is None:
-            return None
-        arch, variant = self.ssm.split("/")[-2:]
-        day = kubernetes.ami_release.rpartition("-")[2]
-        image = f"amazon-eks-node-al2023-{arch}-{variant}-{kubernetes.version}-v{day}"
-        return f"{self.ssm.format(version=kubernetes.version)}/{image}/image_id"
 
 
 class NvidiaDriver(Fact):
@@ -124,32 +109,10 @@ def ami_for(instance: InstanceType) -> Ami:
     raise LookupError(f"no AL2023 image for {instance.arch}, GPU: {instance.gpu is not None}")
 
 
-def ami_alias() -> str:
-    """Pinned alias for Karpenter's ``amiSelectorTerms``; the NVIDIA variant is chosen by Karpenter per type."""
-    alias: str = read_data("eks.json")["ami_alias"]
-    return alias
-
-
 @cache
 def nvidia_driver() -> NvidiaDriver:
     """The NVIDIA driver of the pinned images."""
     return NvidiaDriver(**read_data("eks.json")["nvidia_driver"])
-
-
-def service_principal(role: Literal["cluster", "node", "pod_identity"]) -> str:
-    """The principal that a role's trust policy names."""
-    principal: str = read_data("eks.json")["service_principals"][role]
-    return principal
-
-
-def managed_policies(role: Literal["cluster", "node"]) -> tuple[str, ...]:
-    """Names of the AWS managed policies that the role needs at least."""
-    return tuple(read_data("eks.json")[f"{role}_policies"])
-
-
-def control_plane_log_types() -> tuple[str, ...]:
-    """Every control-plane log type of ``aws_eks_cluster.enabled_cluster_log_types``."""
-    return tuple(read_data("eks.json")["control_plane_log_types"])
 
 
 def refused_zone_ids(region: str) -> tuple[str, ...]:

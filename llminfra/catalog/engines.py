@@ -96,6 +96,11 @@ class EngineRelease(Struct, frozen=True):
         before = [last for _, last in self._spans("env", name) if last < self._index]
         return None if not before or self.knows_env(name) else self._versions[max(before) + 1]
 
+    def env_added_in(self, name: str) -> str | None:
+        """First known release that reads the variable, or ``None`` where none does."""
+        spans = self._spans("env", name)
+        return self._versions[spans[0][0]] if spans else None
+
     def knows_metric(self, name: str) -> bool:
         """Whether the release exposes the time series by default, under exactly this name.
 

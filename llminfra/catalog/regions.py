@@ -4,7 +4,6 @@ Zone IDs (``use1-az1``) are the same in every account, zone names (``us-east-1a`
 account by account. So which zone *name* offers a type cannot be known offline; the zone IDs can.
 """
 
-import re
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -23,7 +22,6 @@ class Region(Fact):
         zone_ids: IDs of the availability zones, equal in every account.
         zones: Zone names that one account sees; other accounts may have other letters.
         zones_unverified: The letters in ``zones`` are counted from ``a``, not read from an account.
-        eks_addon_account: Account whose ECR serves the images of EKS add-ons here; ``None`` where not known.
         dlc_account: Account whose ECR serves AWS Deep Learning Containers here; ``None`` where not known.
     """
 
@@ -34,22 +32,12 @@ class Region(Fact):
     zone_ids: tuple[str, ...]
     zones: tuple[str, ...]
     zones_unverified: bool
-    eks_addon_account: str | None
     dlc_account: str | None
-
-    @property
-    def eks_addon_registry(self) -> str | None:
-        """Registry host of the EKS add-on images in this region."""
-        return _registry(self.eks_addon_account, self)
 
     @property
     def dlc_registry(self) -> str | None:
         """Registry host of the AWS Deep Learning Containers in this region."""
-        return _registry(self.dlc_account, self)
-
-
-def _registry(account: str | None, region: Region) -> str | None:
-    return f"{account}.dkr.ecr.{region.name}.{region.dns_suffix}" if account else None
+        return f"{self.dlc_account}.dkr.ecr.{self.name}.{self.dns_suffix}" if self.dlc_account else None
 
 
 @cache
@@ -78,14 +66,6 @@ def zones(region: str) -> tuple[str, ...]:
     """Zone names an account typically sees in the region; empty for an unknown region."""
     found = get(region)
     return () if found is None else found.zones
-
-
-def region_of_zone(zone: str) -> str | None:
-    """The region that a zone name belongs to by its form; ``None`` where no known region fits."""
-    match = re.fullmatch(r"(?P<region>[a-z]+(?:-[a-z]+)+-\d+)[a-z]", zone)
-    if match is None or get(match["region"]) is None:
-        return None
-    return match["region"]
 
 
 def offered_in(instance_type: str) -> tuple[str, ...]:

@@ -121,6 +121,15 @@ def efa_env(job: ServingJob) -> dict[str, str]:
     }
 
 
+def _when_known(removed: str | None, added: str | None, close: tuple[str, ...]) -> tuple[str, str]:
+    """When other releases knew an option, to be added to the message, and what would help."""
+    if removed:
+        return f"; it was removed in {removed}", f"remove it, or pin a version before {removed}"
+    if added:
+        return f"; it came with {added}", f"pin {added} or newer, or remove it"
+    return "", f"did you mean {close[0]}?" if close else "remove it"
+
+
 def unknown_options(
     endpoint: Endpoint, release: EngineRelease | None, *, own_env: str | None
 ) -> tuple[UnknownOption, ...]:
@@ -134,25 +143,25 @@ def unknown_options(
         if not argument.startswith("-") or release.knows_flag(argument):
             continue
         flag = argument.partition("=")[0]
-        removed, close = release.removed_in(flag), release.suggest_flag(flag)
+        when, fix = _when_known(release.removed_in(flag), release.added_in(flag), release.suggest_flag(flag))
         found.append(
             UnknownOption(
                 path=f"{base}.extra_args[{index}]",
                 name=flag,
-                message=f"{release.engine} {release.version} does not know the flag {flag}"
-                + (f"; it was removed in {removed}" if removed else ""),
-                fix=f"did you mean {close[0]}?" if close else "remove it, or pin a version that has it",
+                message=f"{release.engine} {release.version} does not know the flag {flag}{when}",
+                fix=fix,
             )
         )
-    found += [
-        UnknownOption(
-            path=f"{base}.env.{name}",
-            name=name,
-            message=f"{release.engine} {release.version} does not know the variable {name}"
-            + (f"; it was removed in {removed}" if (removed := release.env_removed_in(name)) else ""),
-            fix="remove it, or pin a version that has it",
+    for name in engine.env:
+        if own_env is None or not name.startswith(own_env) or release.knows_env(name):
+            continue
+        when, fix = _when_known(release.env_removed_in(name), release.env_added_in(name), ())
+        found.append(
+            UnknownOption(
+                path=f"{base}.env.{name}",
+                name=name,
+                message=f"{release.engine} {release.version} does not know the variable {name}{when}",
+                fix=fix,
+            )
         )
-        for name in engine.env
-        if own_env is not None and name.startswith(own_env) and not release.knows_env(name)
-    ]
     return tuple(found)

@@ -175,7 +175,7 @@ def test_the_set_does_not_take_the_name_of_the_service(render_chart: Render) -> 
     objects = render_chart("llm-server", multi_node())
     service, group = one(objects, "Service"), one(objects, "LeaderWorkerSet")
     assert service["metadata"]["name"] == "r1"
-    assert group["metadata"]["name"] == multi_node().workload_name == "r1-lws"
+    assert group["metadata"]["name"] == "r1-lws"
     labels = group["spec"]["leaderWorkerTemplate"]["leaderTemplate"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     worker_labels = group["spec"]["leaderWorkerTemplate"]["workerTemplate"]["metadata"]["labels"]

@@ -125,6 +125,24 @@ def test_unknown_version_flag_and_variable() -> None:
     assert "removed" in options[0].message
 
 
+@pytest.mark.parametrize(
+    ("argument", "message", "fix"),
+    [
+        ("--num-scheduler-steps=4", "removed in 0.10.1", "remove it, or pin a version before 0.10.1"),
+        ("--shutdown-timeout=30", "came with 0.18.0", "pin 0.18.0 or newer, or remove it"),
+        ("--max-model-length=8", "does not know the flag --max-model-length", "did you mean --max-model-len?"),
+        ("--zzzz", "does not know the flag --zzzz", "remove it"),
+    ],
+)
+def test_an_option_of_another_release_says_which(argument: str, message: str, fix: str) -> None:
+    engine = VLLM(version="0.12.0", max_model_len=8192, extra_args=[argument])
+    found = [
+        item for item in refused(Endpoint(name="a", model=QWEN, engine=engine, on=L40S)) if item.code == "LLM_FIT_7"
+    ]
+    assert [item.message.endswith(message) for item in found] == [True]
+    assert [item.fix for item in found] == [fix]
+
+
 def test_more_replicas_than_the_pool_can_hold() -> None:
     engine = VLLM(max_model_len=8192)
     (finding,) = refused(Endpoint(name="a", model=QWEN, engine=engine, on=L40S, replicas=17))

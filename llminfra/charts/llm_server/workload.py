@@ -151,12 +151,3 @@ class LlmServerValues(ChartValues):
     def pod_security_level(self) -> PodSecurityLevel:
         """What the namespace must admit."""
         return self.security.pod_security_level
-
-    @property
-    def workload_name(self) -> str:
-        """Name of the Deployment, or of the LeaderWorkerSet.
-
-        The controller of a LeaderWorkerSet makes a headless Service of the set's own name, so that name must differ
-        from the endpoint's Service (kubernetes-sigs/lws:pkg/controllers/leaderworkerset_controller.go).
-        """
-        return f"{self.name}-lws" if self.group else self.name

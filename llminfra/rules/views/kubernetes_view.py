@@ -85,15 +85,6 @@ class PodTemplate(Struct, frozen=True):
         """Volumes by name."""
         return {str(item.get("name")): item for item in mappings(self.spec.get("volumes"))}
 
-    def tolerates(self, key: str, effect: str = "NoSchedule") -> bool:
-        """Whether the pod tolerates every value of a taint key."""
-        return any(
-            item.get("key") in (key, None)
-            and item.get("operator", "Equal") == "Exists"
-            and item.get("effect") in (effect, None)
-            for item in mappings(self.spec.get("tolerations"))
-        )
-
 
 class KubernetesObject(Struct, frozen=True):
     """One rendered object.
