@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llminfra import TGI, CapacityBlock, ModelBucket, Platform, SageMaker, Secret, Spot
+from llminfra import TGI, VLLM, CapacityBlock, ModelBucket, Platform, SageMaker, Secret, Spot
 from llminfra.loading.load import load
 from llminfra.planning.endpoints.contract import contract, parameter_name
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -250,3 +250,29 @@ def _wide(capacity: Any) -> Any:
 def test_a_type_is_named_as_its_service_names_it(on: object, expected: str) -> None:
     (found,) = [item for item in findings(endpoint(on)) if item.code == "LLM_CAP_40"]
     assert found.expected.split(", ")[0] == expected
+
+
+def test_a_model_larger_than_an_instance_is_told_what_ec2_takes() -> None:
+    on = ec2(instance_type="p5.48xlarge")
+    found = findings(endpoint(on, model={"id": "deepseek-ai/DeepSeek-R1"}, engine=VLLM(max_model_len=4096)))
+    (misfit,) = [item for item in found if item.code == "LLM_FIT_1"]
+    assert misfit.fix.startswith("set Ec2(efa=True): TP 8 × PP 2 over 2 nodes holds it")
+    held = endpoint(
+        ec2(instance_type="p5.48xlarge", efa=True, zones=["us-east-1b"]),
+        model={"id": "deepseek-ai/DeepSeek-R1"},
+        engine=VLLM(max_model_len=4096),
+    )
+    assert [item.code for item in findings(held) if item.code == "LLM_FIT_1"] == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "fix"),
+    [
+        ({"kind": "vllm"}, "copy the image to ECR in the region, or leave image out"),
+        ({"kind": "mii"}, "copy the image to ECR in the region"),
+    ],
+)
+def test_an_image_that_an_engine_needs_is_not_to_be_left_out(engine: dict[str, Any], fix: str) -> None:
+    engine = {**engine, "max_model_len": 8192, "image": {"repository": "acme/server", "tag": "1"}}
+    (found,) = [item for item in findings(endpoint(TARGETS["sagemaker"], engine=engine)) if item.code == "LLM_SRV_45"]
+    assert found.fix == fix

@@ -186,11 +186,14 @@ def more_nodes(question: Question) -> Remedy | None:
     if choice.chosen is None:
         return None
     changes = [] if pool.efa_per_node else ["efa=True"]
-    changes += [f"nodes=({pool.min_nodes}, {choice.chosen.nodes})"] if choice.chosen.nodes > pool.max_nodes else []
+    if (
+        on == "pool" and choice.chosen.nodes > pool.max_nodes
+    ):  # instances outside the cluster are as many as replicas need
+        changes.append(f"nodes=({pool.min_nodes}, {choice.chosen.nodes})")
     if not changes:
         return None
-    where = f"on pool {pool.name!r}" if on == "pool" else "on the instances"
-    text = f"set {' and '.join(changes)} {where}: {choice.chosen.shape} over {choice.chosen.nodes} nodes holds it"
+    what = f"{' and '.join(changes)} on pool {pool.name!r}" if on == "pool" else f"Ec2({', '.join(changes)})"
+    text = f"set {what}: {choice.chosen.shape} over {choice.chosen.nodes} nodes holds it"
     return Remedy(text=text + _dollars(choice.chosen.usd_per_hour, "a replica"), gives=choice.chosen)
 
 

@@ -116,6 +116,10 @@ def _image(endpoint: Endpoint, serving: ServingPlan, region: str, findings: Find
     """Address of the image and its CUDA, which of an own image is not known; ``None`` leaves a finding."""
     own = getattr(endpoint.engine, "image", None)
     path = f"endpoints.{endpoint.name}.engine"
+    kind = endpoint.engine.kind
+    release = None if kind == "custom" else engines.engine_release(kind, serving.engine_version)
+    found = sagemaker.image(release) if release else None
+    uri_here = found.uri(region) if found else None
     if own is not None:
         uri = own.repository + (f":{own.tag}" if own.tag else "") + (f"@{own.digest}" if own.digest else "")
         if f".dkr.ecr.{region}." not in own.repository:
@@ -126,15 +130,11 @@ def _image(endpoint: Endpoint, serving: ServingPlan, region: str, findings: Find
                 "SageMaker takes images from private ECR of its own region alone",
                 found=own.repository,
                 expected=f"<account>.dkr.ecr.{region}.amazonaws.com/…",
-                fix="copy the image to ECR in the region, or leave image out",
+                fix="copy the image to ECR in the region" + (", or leave image out" if uri_here else ""),
                 runtime_message="Using non-ECR image … is not supported",
             )
             return None
         return uri, None
-    kind = endpoint.engine.kind
-    release = None if kind == "custom" else engines.engine_release(kind, serving.engine_version)
-    found = sagemaker.image(release) if release else None
-    uri_here = found.uri(region) if found else None
     if found is None or uri_here is None:
         findings.error(
             "LLM_SRV_42",
