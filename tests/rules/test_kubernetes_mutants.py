@@ -248,3 +248,10 @@ def test_only_what_runs_before_the_engine_writes_models(
         pod(copies)["initContainers"] = [writer]
     found = {item.diagnostic.code for item in run_kubernetes(KubernetesObjects(tuple(copies)))}
     assert found == codes
+
+
+def test_a_server_whose_plan_says_that_nothing_reads_it_needs_no_monitor(objects: KubernetesObjects) -> None:
+    copies = [replace(item, body=copy.deepcopy(item.body)) for item in objects]
+    drop(copies, "ServiceMonitor")
+    pick(copies, "Deployment")["metadata"]["annotations"]["llminfra.io/waiver.metrics"] = "mii shows no metrics"
+    assert {item.diagnostic.code for item in run_kubernetes(KubernetesObjects(tuple(copies)))} == set()

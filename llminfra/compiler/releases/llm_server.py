@@ -98,7 +98,7 @@ def llm_server_values(
         engine_version=endpoint.engine_version,
         served_model_name=endpoint.served_name,
         labels=role_labels(endpoint),
-        annotations=_arithmetic(endpoint),
+        annotations={**_arithmetic(endpoint), **_unobserved(endpoint, observed)},
         image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
         command=list(call.command),
         args=list(call.args),
@@ -146,6 +146,14 @@ def _arithmetic(endpoint: EndpointPlan) -> dict[str, str]:
         "llminfra.io/startup-budget": f"{startup.budget_s} s for a container that is estimated to take "
         f"{startup.container_s:.0f} s; on a new node {before:.0f} s come before it, for which no probe waits",
     }
+
+
+def _unobserved(endpoint: EndpointPlan, observed: bool) -> dict[str, str]:
+    """Why Prometheus does not read the server, where it does not: rules on objects cannot know."""
+    if observed and endpoint.invocation.metrics:
+        return {}
+    why = f"{endpoint.engine} shows no metrics" if observed else "the platform has no observability"
+    return {"llminfra.io/waiver.metrics": why}
 
 
 def _secret_name(endpoint: EndpointPlan) -> str:

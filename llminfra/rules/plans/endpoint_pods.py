@@ -151,10 +151,35 @@ def no_ray(plan: Plan) -> Iterator[Hit]:
             )
 
 
+@rule(
+    code="LLM_OBS_12",
+    title="A server of one's own says where its metrics are",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="llminfra knows where engines show their metrics, and nothing of a server that it does not know: Prometheus "
+    "does not read it, and neither alerts nor an autoscaler see its queue.",
+    fix="set CustomServer(metrics=CustomMetrics(path=…)) where it has any, or waive this where it has none",
+    source=("aws/aws-eks-best-practices latest/bpg/aiml/aiml_observability.adoc",),
+)
+def own_server_observed(plan: Plan) -> Iterator[Hit]:
+    """Custom servers of an observed platform without metrics."""
+    if plan.platform.observability is None:
+        return
+    for endpoint in plan.endpoints:
+        if endpoint.engine == "custom" and endpoint.invocation.metrics is None:
+            yield Hit(
+                path=endpoint_path(endpoint, "engine.metrics"),
+                message="Prometheus does not know where the server's metrics are",
+                found="metrics=None",
+                expected="CustomMetrics(…)",
+            )
+
+
 RULES = (
     pod_fits_node,
     memory_holds_buffers,
     efa_image,
     loader_finds_credentials,
     no_ray,
+    own_server_observed,
 )
