@@ -13,7 +13,7 @@ PROTECTED_ENV_PATTERN = (
 )
 """Environment variables whose value is a secret: they come from a Secret, never from values."""
 
-SECRET_FLAGS = ("--api-key", "--admin-api-key", "--hf-token", "--huggingface-token")
+SECRET_FLAGS = ("--api-key", "--api-keys", "--admin-api-key", "--hf-token", "--huggingface-token")
 """Engine flags that take a secret on the command line, where ``ps`` and every log show it."""
 
 # Formats: a Hugging Face token starts with hf_, an AWS access key id with AKIA or ASIA (20 characters in all).

@@ -46,6 +46,8 @@ class MiiAdapter:
             f"--tensor-parallel={job.parallelism.tensor}",
             f"--max-length={job.max_model_len}",
         ]
+        if job.endpoint.api_key is not None:  # a flag alone: deepspeed-mii 0.3.3 mii/entrypoints/openai_api_server.py
+            args.append("--api-keys=$(MII_API_KEY)")
         return Invocation(
             image_repository=engine.image.repository,
             image_tag=engine.image.tag,
@@ -54,7 +56,7 @@ class MiiAdapter:
             args=(*args, *engine.extra_args),
             env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
             cache_env=dict(LIBRARY_CACHES),
-            secret_env=secret_env(job, api_key=None),
+            secret_env=secret_env(job, api_key="MII_API_KEY"),
             port=MII_PORT,
             startup=startup_probe(job, "/health", MII_PORT),
             readiness=ready_probe("/health", MII_PORT),

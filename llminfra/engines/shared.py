@@ -38,6 +38,10 @@ class NoImageError(LookupError):
     """Neither the spec nor the catalog has an image that can run the job."""
 
 
+HUB_TOKEN = "HF_TOKEN"  # noqa: S105  # the name of a variable, not a token
+"""Variable under which engines take the token of the Hugging Face Hub."""
+
+
 def engine_of(job: ServingJob, kind: type[Engine]) -> tuple[Engine, EngineRelease]:
     """The engine of a job, which is of one adapter's kind, and its release.
 
@@ -98,7 +102,7 @@ def secret_env(job: ServingJob, *, api_key: str | None) -> tuple[EnvFromSecret, 
     """The Hub token where the engine downloads the model itself, and the API key under the engine's own name."""
     refs = []
     if (token := job.endpoint.model.token) and job.from_hub:
-        refs.append(EnvFromSecret(name="HF_TOKEN", secret_name=token.name, secret_key=token.key))
+        refs.append(EnvFromSecret(name=HUB_TOKEN, secret_name=token.name, secret_key=token.key))
     if (key := job.endpoint.api_key) and api_key:
         refs.append(EnvFromSecret(name=api_key, secret_name=key.name, secret_key=key.key))
     return tuple(refs)

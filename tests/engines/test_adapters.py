@@ -10,6 +10,7 @@ from llminfra import (
     CustomServer,
     DeepSpeedMII,
     DJLServing,
+    Ec2,
     Endpoint,
     GpuPool,
     HttpProbe,
@@ -32,6 +33,7 @@ from llminfra.planning.plan.endpoint import EndpointPlan
 DAY = dt.date(2026, 11, 23)
 H100 = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), efa=True, capacity=OnDemand())
 OWN = Image(repository="acme/server", tag="v1")
+KEYLESS = ("trtllm", "djl-lmi")
 LLM_ENGINES = [
     VLLM(max_model_len=8192),
     SGLang(max_model_len=8192),
@@ -44,7 +46,8 @@ LLM_ENGINES = [
 def plan(engine: Any, **options: Any) -> EndpointPlan:
     storage = options.pop("storage", (ModelBucket(name="acme-weights"),))
     model = options.pop("model", Model(id="Qwen/Qwen3-32B", token=Secret(name="acme/hf")))
-    endpoint = Endpoint(name="a", model=model, engine=engine, on=H100, api_key=Secret(name="acme/key"), **options)
+    key = None if engine.kind in KEYLESS else Secret(name="acme/key")
+    endpoint = Endpoint(name="a", model=model, engine=engine, on=H100, api_key=key, **options)
     spec = Platform(name="p", region="us-east-1", pools=[H100], storage=storage, endpoints=[endpoint])
     return plan_platform(spec, today=DAY).endpoints[0]
 
@@ -95,6 +98,46 @@ def test_hub_token_only_where_the_engine_downloads() -> None:
         names = [item.name for item in plan(engine, storage=()).invocation.secret_env]
         assert "HF_TOKEN" in names
         assert "HF_TOKEN" not in [item.name for item in plan(engine).invocation.secret_env]
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        (VLLM(max_model_len=8192), "VLLM_API_KEY"),
+        (TGI(max_model_len=8192), "API_KEY"),
+        (SGLang(max_model_len=8192), "--api-key=$(SGLANG_API_KEY)"),
+        (DeepSpeedMII(max_model_len=8192, image=OWN), "--api-keys=$(MII_API_KEY)"),
+    ],
+    ids=lambda item: getattr(item, "kind", ""),
+)
+def test_every_engine_that_checks_a_key_is_told_it_by_reference(engine: Any, told: str) -> None:
+    invocation = plan(engine).invocation
+    variable = told.partition("$(")[2].rstrip(")") or told
+    assert [item.secret_name for item in invocation.secret_env if item.name == variable] == ["acme/key"]
+    assert told in (*invocation.args, variable)
+
+
+@pytest.mark.parametrize(
+    "engine", [TensorRTLLM(max_model_len=8192, image=OWN), DJLServing(max_model_len=8192)], ids=lambda item: item.kind
+)
+@pytest.mark.parametrize("on", ["pool", "ec2"])
+@pytest.mark.parametrize("storage", [(), (ModelBucket(name="acme-weights"),)], ids=len)
+def test_a_key_that_an_engine_never_asks_for_is_refused(engine: Any, on: str, storage: Any) -> None:
+    key = Secret(name="acme/one-secret")  # one secret with both values: the token reaches the engine, the key does not
+    model = Model(id="Qwen/Qwen3-8B", token=key)
+    ec2 = Ec2(
+        instance_type="g6e.2xlarge",
+        domain_name="a.example.com",
+        certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+    )
+    where = H100 if on == "pool" else ec2
+    endpoint = Endpoint(name="a", model=model, engine=engine, on=where, api_key=key)
+    pools = [H100] if on == "pool" else []
+    with pytest.raises(SpecError) as caught:
+        plan_platform(Platform(name="p", region="us-east-1", pools=pools, storage=storage, endpoints=[endpoint]))
+    (found,) = [item for item in caught.value.diagnostics if item.code == "LLM_SEC_12"]
+    assert found.path == "endpoints.a.api_key"
+    assert ("Gateway" in found.fix) == (on == "pool")
 
 
 def test_sglang_health_check_waits_for_a_generation() -> None:

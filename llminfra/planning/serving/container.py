@@ -8,7 +8,7 @@ from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.planning.plan.serving import DrainPlan
 from llminfra.planning.serving.argument_check import check_arguments
-from llminfra.planning.serving.container_settings import check_known, check_overrides
+from llminfra.planning.serving.container_settings import check_key, check_known, check_overrides
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
@@ -57,6 +57,7 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
     check_known(endpoint, release, findings)
     invocation = adapter(engine.kind).invoke(job)
     check_overrides(endpoint, release, invocation, findings)
+    check_key(endpoint, invocation, findings)
     check_arguments(endpoint, release, invocation, findings)
     return invocation
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret_flag, is_secret_value
 from llminfra.engines import adapter
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
+from llminfra.engines.shared import HUB_TOKEN
 from llminfra.engines.untold import untold_fields, untold_model_fields, untold_spread_fields
 from llminfra.planning.findings import Findings
 from llminfra.planning.served.endpoint_model import model_facts
@@ -116,6 +117,24 @@ def check_literals(endpoint: Endpoint, findings: Findings) -> None:
                 expected="a reference to a secret",
                 fix=_instead(flag.replace("_", "-")),
             )
+
+
+def check_key(endpoint: Endpoint, invocation: Invocation, findings: Findings) -> None:
+    """Report an API key that the engine is never given, because it has no option for one: anyone may call it."""
+    key = endpoint.api_key
+    on = getattr(endpoint.on, "kind", "pool")
+    if key is None or "sagemaker" in on or any(item.name != HUB_TOKEN for item in invocation.secret_env):
+        return
+    instead = "let a Gateway with tenants ask" if on == "pool" else "waive LLM_SRV_72"
+    findings.error(
+        "LLM_SEC_12",
+        endpoint,
+        f"endpoints.{endpoint.name}.api_key",
+        "the engine asks no caller for a key, so this one protects nothing",
+        found=f"api_key with {type(endpoint.engine).__name__}",
+        expected="VLLM, SGLang, TGI or DeepSpeedMII, which check it, or a CustomServer that reads API_KEY",
+        fix=f"use one of these; or leave api_key out, and {instead}",
+    )
 
 
 def check_overrides(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llminfra.rules.rule import emitted
+from llminfra.rules.rule import LooksAt, emitted
 
 _PYDANTIC = "pydantic: validation with extra=forbid"
 _NAMES = "Kubernetes documentation: object names and IDs; AWS IAM and EKS naming limits"
@@ -63,6 +63,18 @@ RULES = (
         why="A token in the spec is a token in git, in the Terraform state and in the Helm values, and it stays there.",
         fix="store the value in AWS Secrets Manager, rotate it, and name it with Secret(name=…)",
         source=("OWASP LLM02:2025 sensitive information disclosure", "vllm-project/production-stack#14"),
+    ),
+    emitted(
+        "LLM_SEC_12",
+        "An API key reaches an engine that asks for it",
+        looks_at=LooksAt.PLAN,
+        why="TensorRT-LLM's server and DJL Serving have no option for a key: the endpoint would look protected in the "
+        "spec, and answer whoever reaches its port.",
+        fix="leave api_key out and put a Gateway with tenants in front, or use an engine that checks keys",
+        source=(
+            "NVIDIA/TensorRT-LLM#9950",
+            "deepjavalibrary/djl-serving@28134275 serving/docs/configurations_global.md",
+        ),
     ),
     emitted(
         "LLM_REF_1",

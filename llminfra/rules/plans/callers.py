@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 def requests_bounded(plan: Plan) -> Iterator[Hit]:
     """The limits of every engine that has flags for them."""
     flags = {"vllm": ("--max-model-len", "--max-num-seqs"), "sglang": ("--context-length", "--max-running-requests")}
-    for endpoint in plan.endpoints:
-        missing = [flag for flag in flags.get(endpoint.engine, ()) if argument(endpoint, flag) is None]
+    for path, served in plan.served:
+        missing = [flag for flag in flags.get(served.engine, ()) if argument(served, flag) is None]
         if missing:
             yield Hit(
-                path=endpoint_path(endpoint, "engine"),
+                path=f"{path}.engine",
                 message=f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not given to the engine",
                 found="the engine's default",
                 expected="explicit limits",
@@ -66,22 +66,30 @@ def served_names_differ(plan: Plan) -> Iterator[Hit]:
 
 @rule(
     code="LLM_SRV_72",
-    title="An endpoint that other namespaces may call wants an API key",
+    title="An endpoint that others than its own namespace may call wants an API key",
     severity=Severity.ERROR,
     looks_at="plan",
-    why="A network policy knows namespaces, not callers: without a key every pod that is let in uses the model "
-    "unattributed and unlimited.",
+    why="A network policy knows namespaces and a security group addresses, not callers: without a key everyone who is "
+    "let in uses the model unattributed and unlimited.",
     fix="set Endpoint(api_key=Secret(name=…))",
     source=("vllm-project/vllm#18892", "vllm-project/production-stack#150", "OWASP LLM10:2025"),
 )
 def callers_present_a_key(plan: Plan) -> Iterator[Hit]:
-    """``allow_from_namespaces`` without ``api_key``."""
+    """No ``api_key`` on EC2, where the whole VPC may call, and beside ``allow_from_namespaces``."""
     for endpoint in plan.endpoints:
         if endpoint.spec.allow_from_namespaces and endpoint.spec.api_key is None:
             yield Hit(
                 path=endpoint_path(endpoint, "api_key"),
                 message="pods of other namespaces may call the endpoint without a key",
                 found=", ".join(endpoint.spec.allow_from_namespaces),
+                expected="an API key",
+            )
+    for item in plan.ec2:
+        if item.serving.spec.api_key is None:
+            yield Hit(
+                path=f"endpoints.{item.name}.api_key",
+                message="whoever the load balancer lets in may call the endpoint without a key",
+                found=", ".join(getattr(item.serving.spec.on, "allow_from_cidrs", ())) or "the whole VPC",
                 expected="an API key",
             )
 

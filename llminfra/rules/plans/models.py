@@ -12,28 +12,28 @@ from llminfra.rules.rule import Hit, rule
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
-    from llminfra.planning.plan.endpoint import EndpointPlan
+    from llminfra.planning.plan.serving import ServingPlan
 
 _UNSAFE_FORMATS = frozenset({"pt", "npcache", "bitsandbytes", "gguf", "dummy"})
 _ON = frozenset({"1", "true", "yes", "on"})
 
 
-def _env(endpoint: EndpointPlan, name: str) -> str | None:
-    return endpoint.invocation.env.get(name)
+def _env(served: ServingPlan, name: str) -> str | None:
+    return served.invocation.env.get(name)
 
 
-def _is_on(endpoint: EndpointPlan, name: str) -> bool:
-    return (_env(endpoint, name) or "").lower() in _ON
+def _is_on(served: ServingPlan, name: str) -> bool:
+    return (_env(served, name) or "").lower() in _ON
 
 
 def _switched_on(plan: Plan, name: str, message: str) -> Iterator[Hit]:
-    """A hit for every endpoint whose engine has the variable switched on."""
-    for endpoint in plan.endpoints:
-        if _is_on(endpoint, name):
+    """A hit for every engine, on any target, that has the variable switched on."""
+    for path, served in plan.served:
+        if _is_on(served, name):
             yield Hit(
-                path=f"endpoints.{endpoint.name}.engine.env.{name}",
+                path=f"{path}.engine.env.{name}",
                 message=message,
-                found=f"{name}={_env(endpoint, name)}",
+                found=f"{name}={_env(served, name)}",
                 expected="not set",
             )
 
@@ -71,11 +71,11 @@ def revision_pinned(plan: Plan) -> Iterator[Hit]:
 )
 def no_remote_code(plan: Plan) -> Iterator[Hit]:
     """``trust_remote_code`` in the spec or among the arguments."""
-    for endpoint in plan.endpoints:
-        if endpoint.spec.model.trust_remote_code or argument(endpoint, "--trust-remote-code") is not None:
+    for path, served in plan.served:
+        if served.spec.model.trust_remote_code or argument(served, "--trust-remote-code") is not None:
             yield Hit(
-                path=f"endpoints.{endpoint.name}.model.trust_remote_code",
-                message=f"the engine runs code from the repository of {endpoint.model_id}",
+                path=f"{path}.model.trust_remote_code",
+                message=f"the engine runs code from the repository of {served.model_id}",
                 found="trust_remote_code=True",
                 expected="False",
             )
@@ -92,11 +92,11 @@ def no_remote_code(plan: Plan) -> Iterator[Hit]:
 )
 def safetensors_only(plan: Plan) -> Iterator[Hit]:
     """Load formats that read pickles or nothing."""
-    for endpoint in plan.endpoints:
-        value = argument(endpoint, "--load-format")
+    for path, served in plan.served:
+        value = argument(served, "--load-format")
         if value in _UNSAFE_FORMATS:
             yield Hit(
-                path=f"endpoints.{endpoint.name}.engine.extra_args",
+                path=f"{path}.engine.extra_args",
                 message=f"the load format {value} does not read safetensors",
                 found=f"--load-format={value}",
                 expected="auto, safetensors or a streaming loader",
@@ -167,19 +167,19 @@ def buckets_are_filled(plan: Plan) -> Iterator[Hit]:
 )
 def prompts_not_logged(plan: Plan) -> Iterator[Hit]:
     """Flags and levels that put prompts into logs."""
-    for endpoint in plan.endpoints:
+    for path, served in plan.served:
         flags = [
             f
             for f in ("--enable-log-requests", "--enable-log-outputs", "--log-requests")
-            if argument(endpoint, f) is not None
+            if argument(served, f) is not None
         ]
-        if (_env(endpoint, "VLLM_LOGGING_LEVEL") or "").upper() in ("DEBUG", "TRACE"):
+        if (_env(served, "VLLM_LOGGING_LEVEL") or "").upper() in ("DEBUG", "TRACE"):
             flags.append("VLLM_LOGGING_LEVEL=DEBUG")
-        if _is_on(endpoint, "VLLM_DEBUG_LOG_API_SERVER_RESPONSE"):
+        if _is_on(served, "VLLM_DEBUG_LOG_API_SERVER_RESPONSE"):
             flags.append("VLLM_DEBUG_LOG_API_SERVER_RESPONSE")
         if flags:
             yield Hit(
-                path=f"endpoints.{endpoint.name}.engine",
+                path=f"{path}.engine",
                 message="the engine writes prompts or answers to its log",
                 found=", ".join(flags),
                 expected="none of them",
@@ -246,22 +246,25 @@ def no_forced_context(plan: Plan) -> Iterator[Hit]:
 )
 def no_credentials_in_engine(plan: Plan) -> Iterator[Hit]:
     """Literals in arguments and environment of the engine."""
-    for endpoint in plan.endpoints:
-        call = endpoint.invocation
+    for path, served in plan.served:
+        call = served.invocation
         for name, value in call.env.items():
             if credential_kind(value) or (value and names_a_secret(name)) or looks_random(value):
                 yield Hit(
-                    path=f"endpoints.{endpoint.name}.engine.env.{name}",
+                    path=f"{path}.engine.env.{name}",
                     message=f"the variable {name} holds a literal secret",
                     found="a literal (not shown)",
                     expected="a Secret reference",
                 )
+        references = {f"$({item.name})" for item in call.secret_env}
         for index, text in enumerate((*call.args, *call.worker_args)):
             flag, _, value = text.partition("=")
+            if value in references:  # SGLang takes its key as a flag alone
+                continue
             secret_flag = flag in ("--api-key", "--admin-api-key", "--hf-token")
             if secret_flag or credential_kind(text) or (value and names_a_secret(flag.strip("-"))):
                 yield Hit(
-                    path=f"endpoints.{endpoint.name}.engine.extra_args",
+                    path=f"{path}.engine.extra_args",
                     message=f"argument {flag if flag.startswith('--') else index} carries a secret on the command line",
                     found="a literal (not shown)",
                     expected="a Secret reference",

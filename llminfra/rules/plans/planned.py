@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan
+    from llminfra.planning.plan.serving import ServingPlan
 
 
-def argument(endpoint: EndpointPlan, flag: str) -> str | None:
+def argument(served: ServingPlan, flag: str) -> str | None:
     """Value of a flag in the engine's arguments: empty for a bare flag, ``None`` where it is not given.
 
     The last one counts, as with argparse.
     """
     found = None
-    arguments = endpoint.invocation.args
+    arguments = served.invocation.args
     for index, item in enumerate(arguments):
         if item == flag:
             following = arguments[index + 1] if index + 1 < len(arguments) else ""
