@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llminfra.planning import plan_platform as plan_platform
     from llminfra.planning.cost.hourly import total_cost as total_cost
     from llminfra.planning.plan import Plan as Plan
-    from llminfra.planning.specs import plan_specs as plan_specs
+    from llminfra.rules.specs import plan_specs as plan_specs
     from llminfra.spec.base.secret import Secret as Secret
     from llminfra.spec.compute.capacity import CapacityBlock as CapacityBlock
     from llminfra.spec.compute.capacity import OnDemand as OnDemand
@@ -85,7 +85,7 @@ _HOMES = {
     "llminfra.planning": ("plan_platform",),
     "llminfra.planning.cost.hourly": ("total_cost",),
     "llminfra.planning.plan": ("Plan",),
-    "llminfra.planning.specs": ("plan_specs",),
+    "llminfra.rules.specs": ("plan_specs",),
     "llminfra.spec.base.secret": ("Secret",),
     "llminfra.spec.compute.capacity": ("CapacityBlock", "OnDemand", "Reservation", "Spot"),
     "llminfra.spec.compute.cluster": ("Cluster", "SystemNodes"),

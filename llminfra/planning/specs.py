@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
     """Load and plan every platform of every spec file, Python or YAML.
 
-    Example:
-        >>> (plan,) = plan_specs(["examples/quickstart/spec.py"])
-        >>> plan.endpoints[0].fit.fits
-        True
+    Rules do not judge here: :func:`llminfra.rules.specs.plan_specs` has them, too.
 
     Args:
         paths: The files.

@@ -18,10 +18,9 @@ def print_plans(specs: Sequence[Path], *, as_json: bool, why: bool = False) -> N
     """
     with json_failures(as_json):
         from llminfra.cli.terminal.output import print_result, stdout_console, write_json  # as the work asks
-        from llminfra.cli.work.plan_findings import with_rules
-        from llminfra.planning.specs import plan_specs
+        from llminfra.rules.specs import plan_specs
 
-        plans = with_rules(plan_specs(specs))
+        plans = plan_specs(specs)
         if as_json:
             from llminfra.cli.plan_page.plain_data import plan_json
 

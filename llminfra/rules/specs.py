@@ -1,18 +1,39 @@
-"""What the rules on plans say in ``llminfra plan``, so that it passes nothing that ``check`` fails on its own."""
+"""From spec files to plans that rules have judged: what ``llminfra plan`` prints, as data."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, errors
-from llminfra.planning.specs import of_platform
+from llminfra.planning import specs as planned
+from llminfra.rules.plan_rules import plan_rules
+from llminfra.rules.run import run_plan
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
+
+
+def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
+    """Load, plan and judge every platform of every spec file, Python or YAML: what ``llminfra plan`` prints, as data.
+
+    Example:
+        >>> (plan,) = plan_specs(["examples/quickstart/spec.py"])
+        >>> plan.endpoints[0].fit.fits
+        True
+
+    Args:
+        paths: The files.
+
+    Raises:
+        SpecError: A file, a platform or a rule on plans found errors; it carries the findings of all of them.
+        UsageError: A file is missing, or no spec.
+    """
+    return with_rules(planned.plan_specs(paths))
 
 
 def with_rules(plans: Sequence[Plan], today: dt.date | None = None) -> tuple[Plan, ...]:
@@ -32,7 +53,7 @@ def with_rules(plans: Sequence[Plan], today: dt.date | None = None) -> tuple[Pla
     all_found = [
         item
         for plan in checked
-        for item in of_platform(plan.diagnostics, plan.platform.name if len(checked) > 1 else "")
+        for item in planned.of_platform(plan.diagnostics, plan.platform.name if len(checked) > 1 else "")
     ]
     if errors(all_found):
         raise SpecError(all_found)
@@ -40,9 +61,6 @@ def with_rules(plans: Sequence[Plan], today: dt.date | None = None) -> tuple[Pla
 
 
 def _found(plan: Plan, today: dt.date) -> list[Diagnostic]:
-    from llminfra.rules.plan_rules import plan_rules  # only where a plan could be made
-    from llminfra.rules.run import run_plan
-
     holding = [waiver for waiver in plan.platform.waivers if waiver.expires >= today]
     return [
         item
