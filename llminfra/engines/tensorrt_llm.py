@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llminfra.engines.decided import flag_name
 from llminfra.engines.invocation import Invocation, Metrics
 from llminfra.engines.shared import (
     LIBRARY_CACHES,
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint
 
 PORT = 8000
+_OPTION_FILES = ("--config", "--extra_llm_api_options")
+# /prometheus/metrics is there only with return_perf_metrics, and the queue in it only with the other
+# (NVIDIA/TensorRT-LLM@00057725 tensorrt_llm/serve/openai_server.py: register_routes, _iteration_stats_collector_loop).
+_WITH_METRICS = (
+    "printf 'return_perf_metrics: true\\nenable_iter_perf_stats: true\\n' >/tmp/llminfra.yaml "
+    '&& exec trtllm-serve serve "$@" --extra_llm_api_options=/tmp/llminfra.yaml'
+)
 
 
 class TensorRtLlmAdapter:
@@ -41,7 +49,7 @@ class TensorRtLlmAdapter:
             image_repository=engine.image.repository,
             image_tag=engine.image.tag,
             image_digest=engine.image.digest,
-            command=("trtllm-serve", "serve"),
+            command=_command(engine),
             args=tuple(_args(job, engine)),
             env={**({} if job.from_hub else {"HF_HUB_OFFLINE": "1"}), **engine.env},
             cache_env=dict(LIBRARY_CACHES),
@@ -56,7 +64,7 @@ class TensorRtLlmAdapter:
                 waiting="trtllm_num_requests_waiting",
                 running=None,
                 kv_usage="trtllm_kv_cache_utilization",
-                model_label="model_name",
+                model_label="",
             ),
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
@@ -65,6 +73,13 @@ class TensorRtLlmAdapter:
     def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:
         """Options in ``extra_args`` and ``TRTLLM_*`` variables that the recorded commit lacks."""
         return unknown_options(endpoint, release, own_env="TRTLLM_")
+
+
+def _command(engine: TensorRTLLM) -> tuple[str, ...]:
+    """The server with its time series, which it shows only where a file of options says so; a user's own file stays."""
+    if any(flag_name(engine.kind, item, None) in _OPTION_FILES for item in engine.extra_args):
+        return ("trtllm-serve", "serve")
+    return ("sh", "-c", _WITH_METRICS, "trtllm-serve")
 
 
 def _args(job: ServingJob, engine: TensorRTLLM) -> list[str]:

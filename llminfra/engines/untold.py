@@ -37,6 +37,10 @@ _UNTOLD_OF_SPREAD: dict[str, tuple[str, ...]] = {
 }
 
 
+# MII refuses every model name but what --model says (deepspeed-mii 0.3.3 mii/entrypoints/openai_api_server.py).
+_UNTOLD_OF_ENDPOINT: dict[str, tuple[str, ...]] = {"mii": ("served_name",)}
+
+
 def untold_fields(engine: str) -> tuple[str, ...]:
     """Fields of ``LlmEngine`` that the engine of this kind cannot be told."""
     return _UNTOLD.get(engine, ())
@@ -50,3 +54,8 @@ def untold_model_fields(engine: str) -> tuple[str, ...]:
 def untold_spread_fields(engine: str) -> tuple[str, ...]:
     """Fields of ``Parallelism`` that the engine of this kind cannot be told."""
     return _UNTOLD_OF_SPREAD.get(engine, ())
+
+
+def untold_endpoint_fields(engine: str) -> tuple[str, ...]:
+    """Fields of ``Endpoint`` that the engine of this kind cannot be told."""
+    return _UNTOLD_OF_ENDPOINT.get(engine, ())

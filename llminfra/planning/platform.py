@@ -85,8 +85,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     ec2 = plan_ec2(platform, network, findings)
     sagemaker = plan_sagemaker(platform, network, findings)
     served = (*(item.serving for item in ec2), *(item.serving for item in sagemaker))
-    wake_s = {item.name: item.startup.estimate_s for item in served if item.min_replicas == 0}
-    async_endpoints = plan_async(platform, network, endpoints, findings, wake_s=wake_s)
+    async_endpoints = plan_async(platform, network, endpoints, served, findings)
     batches = plan_batches(platform, network, findings)
     check_closed_network(platform, cluster, endpoints, ec2, batches, findings)
     bedrock = plan_bedrock(platform, findings)

@@ -1,7 +1,10 @@
 import datetime as dt
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from llminfra import (
     TGI,
@@ -22,6 +25,7 @@ from llminfra import (
     Parallelism,
     Platform,
     Secret,
+    Severity,
     SGLang,
     SpecError,
     TensorRTLLM,
@@ -138,6 +142,44 @@ def test_a_key_that_an_engine_never_asks_for_is_refused(engine: Any, on: str, st
     (found,) = [item for item in caught.value.diagnostics if item.code == "LLM_SEC_12"]
     assert found.path == "endpoints.a.api_key"
     assert ("Gateway" in found.fix) == (on == "pool")
+
+
+@pytest.mark.parametrize("storage", [(), (ModelBucket(name="acme-weights"),)], ids=len)
+def test_mii_is_called_by_what_it_answers_to(storage: Any) -> None:
+    planned = plan(DeepSpeedMII(max_model_len=8192, image=OWN), storage=storage)
+    assert f"--model={planned.served_name}" in planned.invocation.args
+    assert (planned.served_name == "Qwen/Qwen3-32B") == (not storage)
+
+
+def test_a_name_that_mii_would_not_answer_to_is_refused() -> None:
+    with pytest.raises(SpecError) as caught:
+        plan(DeepSpeedMII(max_model_len=8192, image=OWN), served_name="chat")
+    (found,) = [item for item in caught.value.diagnostics if item.severity is Severity.ERROR]
+    assert (found.code, found.path) == ("LLM_FIT_44", "endpoints.a.served_name")
+
+
+def test_tensorrt_llm_shows_its_time_series_unless_the_user_has_a_file_of_options(tmp_path: Path) -> None:
+    invocation = plan(TensorRTLLM(max_model_len=8192, image=OWN)).invocation
+    assert invocation.metrics is not None
+    assert invocation.metrics.model_label == ""
+    shell, dash, script, name = invocation.command
+    server = tmp_path / "trtllm-serve"
+    server.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    server.chmod(0o755)
+    script = script.replace("/tmp/", f"{tmp_path}/")
+    path = f"{tmp_path}:/usr/bin:/bin"
+    done = subprocess.run(
+        [shell, dash, script, name, *invocation.args], env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "serve",
+        *invocation.args,
+        f"--extra_llm_api_options={tmp_path}/llminfra.yaml",
+    ]
+    options = yaml.safe_load((tmp_path / "llminfra.yaml").read_text(encoding="utf-8"))
+    assert options == {"return_perf_metrics": True, "enable_iter_perf_stats": True}
+    own = plan(TensorRTLLM(max_model_len=8192, image=OWN, extra_args=["--extra_llm_api_options=/etc/own.yaml"]))
+    assert own.invocation.command == ("trtllm-serve", "serve")
 
 
 def test_sglang_health_check_waits_for_a_generation() -> None:

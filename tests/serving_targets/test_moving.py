@@ -165,6 +165,8 @@ def test_yaml_names_a_target_by_kind(tmp_path: Any) -> None:
                 )
             ),
         ),
+        ("LLM_SRV_49", lambda: findings(endpoint(ec2(), allow_from_namespaces=["web"]))),
+        ("LLM_SRV_49", lambda: findings(endpoint(TARGETS["sagemaker-async"], allow_from_namespaces=["web"]))),
         ("LLM_SEC_41", lambda: findings(endpoint(TARGETS["sagemaker"], api_key=Secret(name="acme/key")))),
         (
             "LLM_SEC_40",

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
+from llminfra.engines.untold import untold_endpoint_fields
 from llminfra.planning.plan.serving import DrainPlan
 from llminfra.planning.serving.argument_check import check_arguments
-from llminfra.planning.serving.container_settings import check_key, check_known, check_overrides
+from llminfra.planning.serving.container_settings import check_callers, check_key, check_known, check_overrides
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
@@ -34,7 +35,7 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
         model_argument=start.weights.model_argument,
         from_object_storage=start.weights.kind == "bucket",
         from_local_disks=start.weights.kind == "nvme" and start.streamed_files,
-        served_name=served_name(asked),
+        served_name=served_name(asked, start),
         revision=start.revision,
         parallelism=chosen.parallelism,
         nodes=chosen.nodes,
@@ -58,13 +59,16 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
     invocation = adapter(engine.kind).invoke(job)
     check_overrides(endpoint, release, invocation, findings)
     check_key(endpoint, invocation, findings)
+    check_callers(endpoint, findings)
     check_arguments(endpoint, release, invocation, findings)
     return invocation
 
 
-def served_name(asked: Asked) -> str:
-    """The name that callers use."""
+def served_name(asked: Asked, start: Start) -> str:
+    """The name that callers use; DeepSpeed-MII answers to its ``--model`` alone (``untold.py``)."""
     endpoint = asked.question.endpoint
+    if "served_name" in untold_endpoint_fields(endpoint.engine.kind):
+        return start.weights.model_argument
     return endpoint.served_name or endpoint.model.id
 
 

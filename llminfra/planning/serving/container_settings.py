@@ -9,7 +9,7 @@ from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret
 from llminfra.engines import adapter
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
 from llminfra.engines.shared import HUB_TOKEN
-from llminfra.engines.untold import untold_fields, untold_model_fields, untold_spread_fields
+from llminfra.engines.untold import untold_endpoint_fields, untold_fields, untold_model_fields, untold_spread_fields
 from llminfra.planning.findings import Findings
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.spec.errors.shape_errors import looks_like_credential
@@ -41,6 +41,7 @@ def check_untold(endpoint: Endpoint, findings: Findings) -> None:
     told: list[tuple[Spec, str, tuple[str, ...]]] = [
         (endpoint.engine, "engine", untold_fields(kind)),
         (endpoint.model, "model", untold_model_fields(kind)),
+        (endpoint, "", untold_endpoint_fields(kind)),
     ]
     if endpoint.parallelism is not None:
         told.append((endpoint.parallelism, "parallelism", untold_spread_fields(kind)))
@@ -52,7 +53,7 @@ def check_untold(endpoint: Endpoint, findings: Findings) -> None:
             findings.error(
                 "LLM_FIT_44",
                 endpoint,
-                f"{base}.{part}.{name}",
+                ".".join(step for step in (base, part, name) if step),
                 f"{type(endpoint.engine).__name__} has no argument for {name}",
                 found=f"{name}={value}",
                 expected=f"no {name}",
@@ -134,6 +135,24 @@ def check_key(endpoint: Endpoint, invocation: Invocation, findings: Findings) ->
         found=f"api_key with {type(endpoint.engine).__name__}",
         expected="VLLM, SGLang, TGI or DeepSpeedMII, which check it, or a CustomServer that reads API_KEY",
         fix=f"use one of these; or leave api_key out, and {instead}",
+    )
+
+
+def check_callers(endpoint: Endpoint, findings: Findings) -> None:
+    """Report namespaces beside a target outside the cluster, which no network policy guards."""
+    on = getattr(endpoint.on, "kind", "pool")
+    if on == "pool" or not endpoint.allow_from_namespaces:
+        return
+    findings.error(
+        "LLM_SRV_49",
+        endpoint,
+        f"endpoints.{endpoint.name}.allow_from_namespaces",
+        "the endpoint is outside the cluster, where no network policy knows namespaces",
+        found=f"allow_from_namespaces={list(endpoint.allow_from_namespaces)} with {type(endpoint.on).__name__}",
+        expected="no namespaces",
+        fix="name the addresses of callers with Ec2(allow_from_cidrs=…)"
+        if on == "ec2"
+        else "leave it out, and grant the callers' roles sagemaker:InvokeEndpoint on the endpoint",
     )
 
 

@@ -48,7 +48,7 @@ def plan_serving(endpoint: Endpoint, site: Site, findings: Findings) -> ServingP
         instance_type=site.pool.main_type.name,
         model_id=endpoint.model.id,
         revision=start.revision,
-        served_name=served_name(asked),
+        served_name=served_name(asked, start),
         engine=asked.question.engine.kind,
         engine_version=version,
         invocation=invocation,

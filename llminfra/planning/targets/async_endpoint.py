@@ -14,11 +14,10 @@ from llminfra.spec.compute.sagemaker import SageMakerAsync
 from llminfra.spec.engines.base import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import NetworkPlan
+    from llminfra.planning.plan.serving import ServingPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
     from llminfra.spec.services.async_endpoint import AsyncEndpoint
@@ -47,9 +46,8 @@ def plan_async(
     platform: Platform,
     network: NetworkPlan,
     endpoints: tuple[EndpointPlan, ...],
+    outside: tuple[ServingPlan, ...],
     findings: Findings,
-    *,
-    wake_s: Mapping[str, float] | None = None,
 ) -> tuple[AsyncPlan, ...]:
     """Plan every queue that can be planned; the others leave findings.
 
@@ -57,12 +55,11 @@ def plan_async(
         platform: The spec.
         network: Its network: pods install packages over it.
         endpoints: The endpoints of the cluster, planned.
+        outside: Those outside the cluster; the first calls of one that goes to zero fail.
         findings: Takes what is wrong.
-        wake_s: Cold start of each endpoint outside the cluster that goes to zero, by name: its first calls fail.
     """
-    wakes = wake_s or {}
     planned = [
-        _plan(item, platform, network, endpoints, wakes, findings)
+        _plan(item, platform, network, endpoints, outside, findings)
         for item in platform.async_endpoints
         if not item.broken
     ]
@@ -79,7 +76,7 @@ def _plan(
     platform: Platform,
     network: NetworkPlan,
     endpoints: tuple[EndpointPlan, ...],
-    wakes: Mapping[str, float],
+    outside: tuple[ServingPlan, ...],
     findings: Findings,
 ) -> AsyncPlan | None:
     path = f"async_endpoints.{item.name}"
@@ -173,16 +170,18 @@ def _plan(
             expected=f"no key, or {SECRET_KEY!r}",
             fix=f"store the API key under {SECRET_KEY!r}",
         )
-    backoff_s = _backoff_s(item, wakes.get(endpoint.name), findings)
+    asleep = (each for each in outside if each.name == endpoint.name and each.min_replicas == 0)
+    backoff_s = _backoff_s(item, next((each.startup.estimate_s for each in asleep), None), findings)
     if backoff_s is None:
         return None
+    answered = {each.name: each.served_name for each in (*endpoints, *outside)}
     parts = urlsplit(url or "https://sagemaker")
     function_timeout_s = item.request_timeout_s + _FUNCTION_MARGIN_S
     return AsyncPlan(
         name=item.name,
         spec=item,
         behind=endpoint.name,
-        served_name=endpoint.served_name or endpoint.model.id,
+        served_name=answered.get(endpoint.name, endpoint.model.id),
         calls="sagemaker" if url is None else "http",
         url=url,
         port=parts.port or (80 if parts.scheme == "http" else 443),

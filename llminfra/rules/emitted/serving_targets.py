@@ -134,6 +134,15 @@ RULES = (
         source=("vllm-project/vllm examples/online_serving/multi-node-serving.sh",),
     ),
     emitted(
+        "LLM_SRV_49",
+        "Namespaces are named for endpoints of the cluster",
+        looks_at=_PLAN,
+        why="A network policy admits pods of namespaces. A load balancer of EC2 admits addresses, and SageMaker roles: "
+        "the list would read like a door that is not there.",
+        fix="use Ec2(allow_from_cidrs=…), or grant sagemaker:InvokeEndpoint to callers",
+        source=("Kubernetes documentation: network policies",),
+    ),
+    emitted(
         "LLM_SEC_40",
         "No Hub token in a SageMaker model",
         looks_at=_PLAN,
