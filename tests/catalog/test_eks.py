@@ -66,7 +66,7 @@ def test_ssm_parameters():
     ami = eks.ami_for(known("p5.48xlarge"))
     folder = "/aws/service/eks/optimized-ami/1.35/amazon-linux-2023/x86_64/nvidia/"
     assert ami.release_parameter("1.35") == folder + "recommended/release_version"
-    image = "amazon-eks-node-al2023-x86_64-nvidia-1.35-v20260714/image_id"
+    image = "amazon-eks-node-al2023-x86_64-nvidia-1.35-v20260903/image_id"
     assert ami.image_parameter(kubernetes) == folder + image
     old = eks.version("1.32")
     assert old is not None
