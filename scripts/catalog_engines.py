@@ -153,11 +153,26 @@ def _cuda_of_torch(torch: str) -> str | None:
                 metadata = response.read().decode()
         except urllib.error.HTTPError:
             continue
-        match = re.search(r"(?:nvidia-cuda-runtime-cu12|cuda-toolkit\[[^\]]*\])\s*\(?==(\d+\.\d+)", metadata)
-        if match is not None:
-            return match[1]
+        found = _cuda_in(metadata)
+        if found is not None:
+            return found
+    # The index holds no metadata of some releases (2.14.1): then the wheel itself says it.
+    with tempfile.TemporaryDirectory() as downloads:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--python-version", "3.12", "--platform", "manylinux_2_28_x86_64", "--dest", downloads]
+        subprocess.run([*command, f"torch=={torch}"], check=False)
+        for wheel in Path(downloads).glob("*.whl"):
+            with zipfile.ZipFile(wheel) as archive:
+                found = _cuda_in(archive.read(f"torch-{torch}.dist-info/METADATA").decode())
+            if found is not None:
+                return found
     print(f"torch {torch}: the index does not say which CUDA it needs", file=sys.stderr)
     return None
+
+
+def _cuda_in(metadata: str) -> str | None:
+    match = re.search(r"(?:nvidia-cuda-runtime-cu12|cuda-toolkit\[[^\]]*\])\s*\(?==(\d+\.\d+)", metadata)
+    return match[1] if match else None
 
 
 def _spans_by_name(sets: list[set[str]]) -> dict[str, str]:
@@ -188,7 +203,7 @@ def _spans(present: list[bool]) -> str:
 def _write(engine: str, content: dict[str, Any]) -> None:
     """One line per table entry: a new release shows as a readable diff."""
     text = json.dumps(content, indent=1)
-    text = re.sub(r"\{\n\s+((?:\"[\w.-]+\": \"[\d,-]+\",?\s*)+)\n\s*\}(?=,?\n)", _one_line, text)
+    text = re.sub(r"\{\n\s+((?:\"[\w./-]+\": \"[\d,-]+\",?\s*)+)\n\s*\}(?=,?\n)", _one_line, text)
     (OUTPUT / f"{engine}.json").write_text(text + "\n")
     counts = {table: len(content[table]) for table in ("flags", "env", "metrics")}
     print(engine, len(content["versions"]), "releases", counts)

@@ -47,6 +47,15 @@ EXCLUDED = {
     "g7": "its RTX PRO 4500 needs NVIDIA driver 595, and the EKS images that llminfra pins have 580 "
     "(awslabs/amazon-eks-ami doc/usage/g7-ami.md)",
 }
+# Types that EC2 names (InstanceType in PyPI botocore 1.44.8, November 2026) and neither source describes.
+UNDESCRIBED = {
+    "p6e-gb200.36xlarge": "it is sold as a part of an UltraServer, in capacity blocks, and EC2's description of it was "
+    "not at hand",
+    **dict.fromkeys(
+        ("p3.2xlarge", "p3.8xlarge", "p3.16xlarge"),
+        "EC2's list of types no longer has it; the P3 that is left is p3dn.24xlarge",
+    ),
+}
 # General node types for system pools: the families of the last generations, without special disks or networks.
 SYSTEM_FAMILIES = [
     "t3",
@@ -116,6 +125,8 @@ def render() -> dict[Path, str]:
             types[name] = _row(entry)
         elif "GpuInfo" in entry:
             excluded[name] = reason
+    excluded |= {name: reason for name, reason in UNDESCRIBED.items() if name not in raw}
+    excluded = dict(sorted(excluded.items()))
     problems = _disagreements(types, karpenter["types"])
     if problems:
         raise ValueError("\n".join(problems))

@@ -13,6 +13,7 @@ class MachineImage(Fact):
         architecture: In EC2's words.
         driver: NVIDIA driver.
         cuda_major: Highest CUDA major the driver runs.
+        min_compute_capability: Oldest GPU the driver knows, compute capability times ten.
         dcgm: Version of NVIDIA DCGM inside.
         efa: Version of the EFA installer inside.
         root_snapshot_gib: Smallest root volume.
@@ -22,6 +23,7 @@ class MachineImage(Fact):
     architecture: str
     driver: str
     cuda_major: int
+    min_compute_capability: int
     dcgm: str
     efa: str
     root_snapshot_gib: int

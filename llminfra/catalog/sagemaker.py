@@ -77,5 +77,6 @@ def limits(what: Limit) -> tuple[int, int]:
 
 
 def hosts(instance_type: str) -> bool:
-    """Whether SageMaker is known to host on the family of an EC2 instance type (``p5.48xlarge``)."""
-    return instance_type.partition(".")[0] in read_data(_FILE)["instance_types"]["families"]
+    """Whether SageMaker is known to host on an EC2 instance type (``p5.48xlarge``)."""
+    known = read_data(_FILE)["instance_types"]
+    return instance_type.partition(".")[0] in known["families"] and instance_type not in known["without"]

@@ -241,6 +241,29 @@ def test_no_efa_image_is_none_not_another_one():
     assert release("mii", "0.3.3").image() is None
 
 
+@pytest.mark.parametrize(
+    ("engine", "version", "efa", "managed"),
+    [
+        ("vllm", "0.28.0", "0.28.0-gpu-py312-ec2", "0.28.0-gpu-py312-cu130-ubuntu24.04-sagemaker"),
+        ("vllm", "0.30.0", None, "0.30.0-gpu-py312-cu130-ubuntu24.04-sagemaker"),
+        ("sglang", "0.5.20", "0.5.20-gpu-py312-ec2", "0.5.20-gpu-py312-cu130-ubuntu24.04-sagemaker"),
+        ("djl-lmi", "0.38.0-lmi29.0.0", None, "0.38.0-lmi29.0.0-cu130"),
+    ],
+)
+def test_images_of_aws_for_releases_after_the_default(engine: EngineName, version: str, efa: str | None, managed: str):
+    known = release(engine, version)
+    with_efa, in_sagemaker = known.image(efa=True), known.image(platform="sagemaker")
+    assert (with_efa.tag if with_efa else None) == efa
+    assert in_sagemaker is not None
+    assert in_sagemaker.tag == managed
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_every_release_says_its_cuda_so_that_its_own_image_is_known(engine: EngineName):
+    for version in engines.known_versions(engine):
+        assert release(engine, version).image() is not None, version
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_image_floats_and_each_has_a_source(engine: EngineName):
     for version in engines.known_versions(engine):

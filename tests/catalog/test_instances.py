@@ -68,6 +68,8 @@ def test_catalog_names_its_source_and_what_it_leaves_out():
     assert not set(DATA["excluded"]) & set(DATA["types"])
     assert "fraction" in (instances.excluded("g6f.xlarge") or "")
     assert instances.excluded("p5.48xlarge") is None
+    assert "UltraServer" in (instances.excluded("p6e-gb200.36xlarge") or "")
+    assert "no longer" in (instances.excluded("p3.8xlarge") or "")
     assert instances.excluded("nonsense") is None
 
 

@@ -164,7 +164,7 @@ def weights_copy() -> WeightsCopyValues:
 
 def gateway_base() -> GatewayBaseValues:
     """Counters."""
-    return GatewayBaseValues(counters_image=Image(repository="docker.io/library/redis", tag="8.2.4-alpine3.22"))
+    return GatewayBaseValues(counters_image=Image(repository="docker.io/library/redis", tag="8.2.9-alpine"))
 
 
 def _route(name: str, **picker: object) -> Route:
@@ -255,7 +255,7 @@ def async_worker() -> AsyncWorkerValues:
     """Workers of a queue before an endpoint of the cluster."""
     return AsyncWorkerValues(
         name="documents",
-        image=Image(repository="public.ecr.aws/docker/library/python", tag="3.13.9-slim"),
+        image=Image(repository="public.ecr.aws/docker/library/python", tag="3.13.15-slim"),
         command=["python3", "-m", "async_consumer"],
         env={"ASYNC_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/111122223333/acme-async-documents"},
         alive_file="/tmp/alive",  # in the container

@@ -89,15 +89,15 @@ def test_karpenter_pools_have_no_node_group(cluster):
 
 
 def test_a_full_release_is_pinned_as_it_is(cluster):
-    assert cluster["aws_eks_node_group"]["pool-h100"]["release_version"] == "1.35.6-20260714"
+    assert cluster["aws_eks_node_group"]["pool-h100"]["release_version"] == "1.35.7-20260903"
 
 
 def test_a_date_is_resolved_to_the_release_of_that_ami(synth):
-    stack = _cluster(synth, replace(plans.h100_pool(), ami_release="20260714"))
+    stack = _cluster(synth, replace(plans.h100_pool(), ami_release="20260903"))
     parameter = stack["data"]["aws_ssm_parameter"]["pool-h100-ami"]["name"]
     assert parameter == (
         "/aws/service/eks/optimized-ami/1.35/amazon-linux-2023/x86_64/nvidia/"
-        "amazon-eks-node-al2023-x86_64-nvidia-1.35-v20260714/release_version"
+        "amazon-eks-node-al2023-x86_64-nvidia-1.35-v20260903/release_version"
     )
     group = stack["resource"]["aws_eks_node_group"]["pool-h100"]
     assert group["release_version"] == "${data.aws_ssm_parameter.pool-h100-ami.insecure_value}"

@@ -94,7 +94,7 @@ def test_the_efa_plugin_comes_from_the_regions_registry(releases):
 def test_karpenter_pools_name_subnets_groups_and_a_pinned_image(releases):
     (pool,) = _values(releases["karpenter-pools"])["pools"]
     assert pool["name"] == "l40s"
-    assert pool["amiAlias"] == "al2023@v20260714"
+    assert pool["amiAlias"] == "al2023@v20260903"
     assert pool["subnetIds"] == [
         "${data.terraform_remote_state.network.outputs.private_subnet_us-east-1a}",
         "${data.terraform_remote_state.network.outputs.private_subnet_us-east-1b}",

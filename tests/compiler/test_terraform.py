@@ -28,7 +28,7 @@ def _irsa_and_cluster_autoscaler() -> Plan:
         plans.l40s_pool(),
         provisioner="cluster-autoscaler",
         spec=plans.L40S.model_copy(update={"capacity": Spot()}),
-        ami_release="20260714",
+        ami_release="20260903",
     )
     h100 = replace(plans.h100_pool(), provisioner="cluster-autoscaler", spec=_h100(capacity=reserved))
     return plans.plan(

@@ -123,7 +123,7 @@ def no_efa_image() -> set[str]:
     found = told(
         P5,
         Model(id="deepseek-ai/DeepSeek-R1-0528", trust_remote_code=False),
-        VLLM(version="0.28.0", max_model_len=8192),
+        VLLM(version="0.33.0", max_model_len=8192),
         parallelism=Parallelism(tensor=8, pipeline=2),
     )
     return found | fired_on_plan("LLM_SRV_64")

@@ -191,6 +191,15 @@ def test_an_architecture_without_a_pinned_image_is_refused(monkeypatch: pytest.M
     assert findings(endpoint(ec2(ami_id="ami-0123456789abcdef0"))) == []
 
 
+def test_a_gpu_that_the_pinned_driver_does_not_know_is_refused() -> None:
+    volta = {"instance_type": "p3dn.24xlarge"}
+    found = [item for item in findings(endpoint(ec2(**volta))) if item.code == "LLM_CAP_43"]
+    assert [item.path for item in found] == ["endpoints.chat.on.instance_type"]
+    assert "V100" in found[0].found
+    own = endpoint(ec2(**volta, ami_id="ami-0123456789abcdef0"))
+    assert "LLM_CAP_43" not in [item.code for item in findings(own)]
+
+
 def test_lustre_is_not_for_machines_without_kubernetes() -> None:
     from llminfra import Lustre
 

@@ -127,7 +127,7 @@ def _plan_pool(
 
 
 def _ami_release(pool: GpuPool, cluster: ClusterPlan) -> str:
-    """Release version of the node group's AMI, for example ``1.35.6-20260714``."""
+    """Release version of the node group's AMI, for example ``1.35.7-20260903``."""
     pinned = release.ami_release if (release := eks.version(cluster.version)) else None
     if pool.ami_release is None or pinned is None:
         return pinned or ""

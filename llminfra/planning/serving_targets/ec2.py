@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.catalog import prices
-from llminfra.catalog.ec2_images import machine_image
+from llminfra.catalog.ec2_images import MachineImage, machine_image
+from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.cluster.pool_checks import check_block
 from llminfra.planning.plan.serving import Ec2EndpointPlan, Ec2Group, ServingPlan
 from llminfra.planning.serving.serving import plan_serving
@@ -65,16 +66,7 @@ def _plan(
     check_certificate(endpoint, on, platform, findings)
     check_block(on, f"endpoints.{endpoint.name}.on.capacity", pool.main_type.name, findings)
     image = machine_image("x86_64" if pool.main_type.arch == "amd64" else "arm64")
-    if image is None and on.ami_id is None:
-        findings.error(
-            "LLM_CAP_43",
-            on,
-            f"endpoints.{endpoint.name}.on.instance_type",
-            "llminfra pins a machine image for x86_64 only",
-            found=f"{on.instance_type} ({pool.main_type.arch})",
-            expected="an x86_64 type, or ami_id=… with Docker and the NVIDIA container toolkit",
-            fix="use another instance type or name an image",
-        )
+    if on.ami_id is None and not _image_fits(endpoint, on, pool, image, findings):
         return None
     serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=(), place="ec2"), findings)
     if serving is None or not check_ranks(endpoint, serving, findings):
@@ -103,6 +95,31 @@ def _plan(
         allow_from_cidrs=tuple(on.allow_from_cidrs) or (network.cidr,),
         usd_per_instance_hour=pool.usd_per_node_hour,
     )
+
+
+def _image_fits(endpoint: Endpoint, on: Ec2, pool: PoolPlan, image: MachineImage | None, findings: Findings) -> bool:
+    """Whether the pinned machine image starts on the type and its driver knows the GPU; reports where not."""
+    gpu = find_gpu(pool.gpu)
+    if image is None:
+        message, found = "llminfra pins a machine image for x86_64 only", f"{on.instance_type} ({pool.main_type.arch})"
+        expected = "an x86_64 type, or ami_id=… with Docker and the NVIDIA container toolkit"
+    elif gpu is not None and gpu.capability < image.min_compute_capability:
+        message = f"the NVIDIA driver {image.driver} of the pinned machine image does not know this GPU"
+        found = f"{on.instance_type} with {gpu.product}, compute capability {gpu.compute_capability}"
+        least = image.min_compute_capability
+        expected = f"a GPU of compute capability {least // 10}.{least % 10} or newer, or ami_id=… with an older driver"
+    else:
+        return True
+    findings.error(
+        "LLM_CAP_43",
+        on,
+        f"endpoints.{endpoint.name}.on.instance_type",
+        message,
+        found=found,
+        expected=expected,
+        fix="use another instance type or name an image",
+    )
+    return False
 
 
 def _groups(serving: ServingPlan, zones: tuple[str, ...]) -> tuple[Ec2Group, ...]:

@@ -54,7 +54,7 @@ def _plan(
             "LLM_CAP_44",
             on,
             f"{path}.on.instance_type",
-            "SageMaker was not known to host on this family when the catalog was made",
+            "SageMaker was not known to host on this type when the catalog was made",
             found=on.instance_type,
             expected="g4dn, g5, g6, g6e, p4d, p5 or another family of the catalog",
             fix="check the instance types of SageMaker hosting in your region",

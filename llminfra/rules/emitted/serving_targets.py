@@ -54,11 +54,15 @@ RULES = (
     ),
     emitted(
         "LLM_CAP_43",
-        "There is a pinned machine image for the processor architecture",
+        "There is a pinned machine image for the processor and the GPU",
         looks_at=_PLAN,
-        why="An image found by 'latest' changes under a running fleet, so llminfra starts none that it does not pin.",
-        fix="use an x86_64 type, or name an image with ami_id=…",
-        source=("AWS Deep Learning AMIs developer guide: release notes",),
+        why="An image found by 'latest' changes under a running fleet, so llminfra starts none that it does not pin. "
+        "Its NVIDIA driver knows no GPU older than Turing: on a P3dn the engine would find none.",
+        fix="use an x86_64 type with a GPU of compute capability 7.5 or newer, or name an image with ami_id=…",
+        source=(
+            "AWS Deep Learning AMIs developer guide: release notes",
+            "awslabs/amazon-eks-ami doc/usage/g7-ami.md: driver 595 and P3dn",
+        ),
     ),
     emitted(
         "LLM_CAP_44",
