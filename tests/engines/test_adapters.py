@@ -139,7 +139,7 @@ def test_a_key_that_an_engine_never_asks_for_is_refused(engine: Any, on: str, st
     pools = [H100] if on == "pool" else []
     with pytest.raises(SpecError) as caught:
         plan_platform(Platform(name="p", region="us-east-1", pools=pools, storage=storage, endpoints=[endpoint]))
-    (found,) = [item for item in caught.value.diagnostics if item.code == "LLM_SEC_12"]
+    (found,) = [item for item in caught.value.diagnostics if item.code == "LLM_SEC_42"]
     assert found.path == "endpoints.a.api_key"
     assert ("Gateway" in found.fix) == (on == "pool")
 

@@ -128,7 +128,7 @@ def check_key(endpoint: Endpoint, invocation: Invocation, findings: Findings) ->
         return
     instead = "let a Gateway with tenants ask" if on == "pool" else "waive LLM_SRV_72"
     findings.error(
-        "LLM_SEC_12",
+        "LLM_SEC_42",
         endpoint,
         f"endpoints.{endpoint.name}.api_key",
         "the engine asks no caller for a key, so this one protects nothing",

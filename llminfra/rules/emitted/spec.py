@@ -65,7 +65,7 @@ RULES = (
         source=("OWASP LLM02:2025 sensitive information disclosure", "vllm-project/production-stack#14"),
     ),
     emitted(
-        "LLM_SEC_12",
+        "LLM_SEC_42",
         "An API key reaches an engine that asks for it",
         looks_at=LooksAt.PLAN,
         why="TensorRT-LLM's server and DJL Serving have no option for a key: the endpoint would look protected in the "
