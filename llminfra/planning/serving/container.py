@@ -9,7 +9,13 @@ from llminfra.engines.job import Adapter, ServingJob
 from llminfra.engines.untold import untold_endpoint_fields
 from llminfra.planning.plan.serving import DrainPlan
 from llminfra.planning.serving.argument_check import check_arguments
-from llminfra.planning.serving.container_settings import check_callers, check_key, check_known, check_overrides
+from llminfra.planning.serving.container_settings import (
+    check_callers,
+    check_key,
+    check_known,
+    check_overrides,
+    check_targets,
+)
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
@@ -60,6 +66,7 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
     check_overrides(endpoint, release, invocation, findings)
     check_key(endpoint, invocation, findings)
     check_callers(endpoint, findings)
+    check_targets(endpoint, findings)
     check_arguments(endpoint, release, invocation, findings)
     return invocation
 

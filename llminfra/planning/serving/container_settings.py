@@ -12,6 +12,7 @@ from llminfra.engines.shared import HUB_TOKEN
 from llminfra.engines.untold import untold_endpoint_fields, untold_fields, untold_model_fields, untold_spread_fields
 from llminfra.planning.findings import Findings
 from llminfra.planning.served.endpoint_model import model_facts
+from llminfra.spec.engines.custom import CustomServer
 from llminfra.spec.errors.shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
@@ -153,6 +154,22 @@ def check_callers(endpoint: Endpoint, findings: Findings) -> None:
         fix="name the addresses of callers with Ec2(allow_from_cidrs=…)"
         if on == "ec2"
         else "leave it out, and grant the callers' roles sagemaker:InvokeEndpoint on the endpoint",
+    )
+
+
+def check_targets(endpoint: Endpoint, findings: Findings) -> None:
+    """Report latency targets of a server whose latency nobody can estimate."""
+    slo = endpoint.slo
+    if not isinstance(endpoint.engine, CustomServer) or slo is None:
+        return
+    findings.warning(
+        "LLM_FIT_52",
+        endpoint,
+        f"endpoints.{endpoint.name}.slo",
+        "the latency of a server of your own cannot be estimated: these targets choose no hardware and stop nothing",
+        found="slo with CustomServer",
+        expected="an engine whose latency is estimated, or no slo",
+        fix="leave slo out, and watch the server's own metrics",
     )
 
 

@@ -237,6 +237,16 @@ RULES = (
         source=("huggingface/text-generation-inference README, commit 34988476", "deepspeedai/DeepSpeed-MII releases"),
     ),
     emitted(
+        "LLM_FIT_52",
+        "Latency targets are for engines whose latency is estimated",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Targets choose hardware by an estimate of the engine's speed. Of a server that llminfra does not know "
+        "there is none: the plan would be the same without them.",
+        fix="leave slo out, and watch the server's own metrics",
+        source=("llminfra: planning/performance",),
+    ),
+    emitted(
         "LLM_SHAPE_1",
         "Attention heads divide by the tensor parallel size",
         looks_at=_PLAN,
