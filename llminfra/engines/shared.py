@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from llminfra.diagnostics import entry_path
 from llminfra.engines.invocation import EnvFromSecret, Probe
 from llminfra.engines.job import UnknownOption
 from llminfra.spec.engines.custom import CustomServer
@@ -137,7 +138,7 @@ def unknown_options(
         removed, close = release.removed_in(flag), release.suggest_flag(flag)
         found.append(
             UnknownOption(
-                path=f"{base}.extra_args[{index}]",
+                path=entry_path(f"{base}.extra_args", index),
                 name=flag,
                 message=f"{release.engine} {release.version} does not know the flag {flag}"
                 + (f"; it was removed in {removed}" if removed else ""),
