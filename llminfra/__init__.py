@@ -6,7 +6,8 @@ Names load lazily, so that importing the package costs milliseconds and starts n
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # type checkers take it for true; importing typing for it would double the import
 
 if TYPE_CHECKING:
     from llminfra.diagnostics import Diagnostic as Diagnostic

@@ -23,13 +23,34 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+def entry_path(path: str, index: int, name: object = None) -> str:
+    """Spec path of an entry of a list: by its name where it has one, else by its place.
+
+    Example:
+        >>> entry_path("pools", 0, "h100"), entry_path("pools.h100.zones", 1)
+        ('pools.h100', 'pools.h100.zones[1]')
+    """
+    return f"{path}.{name}" if isinstance(name, str) and name else f"{path}[{index}]"
+
+
+def path_parts(path: str) -> list[str]:
+    """The steps of a spec path, places in lists as numbers; names with dots, such as those of buckets, are several.
+
+    Example:
+        >>> path_parts("pools.h100.zones[1]")
+        ['pools', 'h100', 'zones', '1']
+    """
+    return [part for part in path.replace("[", ".").replace("]", "").split(".") if part]
+
+
 class Diagnostic(Struct, frozen=True, kw_only=True):
     """One finding.
 
     Attributes:
         code: Stable rule id such as ``LLM_FIT_1``; ``llminfra explain CODE`` prints its page.
         severity: Whether it stops the compilation.
-        path: Where in the spec, for example ``endpoints.chat.engine.max_model_len``.
+        path: Where in the spec, for example ``endpoints.chat.engine.max_model_len``; entries of lists by their name,
+            or by their place where they have none (``entry_path``).
         message: What is wrong, one sentence.
         found: The offending value as the user wrote it.
         expected: What would work.

@@ -1,4 +1,4 @@
-"""Write ``llminfra/catalog/data/regions.json``: regions, their zones, partitions and registry accounts.
+"""Write ``regions.json`` and ``services.json`` in ``llminfra/catalog/data``: regions, and services that not all have.
 
 Sources: the global-infrastructure parameters and instance offerings recorded in the installed ``moto`` package,
 ``botocore``'s partition data, and ``scripts/data/ecr_accounts.json``.
@@ -24,6 +24,11 @@ OFFERINGS = Path(moto.ec2.__file__).parent / "resources" / "instance_type_offeri
 REGIONS = Path(moto.ssm.__file__).parent / "resources" / "regions.json.gz"
 
 
+SERVICES = ("aps", "grafana")
+"""Services that a spec may ask for and that whole partitions or most regions lack; the others are everywhere, or AWS's
+own sources disagree on where they are."""
+
+
 def main() -> int:
     """Write the file; returns the exit code."""
     for path, text in render().items():
@@ -32,7 +37,7 @@ def main() -> int:
 
 
 def render() -> dict[Path, str]:
-    """Text of the file."""
+    """Texts of the files."""
     with gzip.open(REGIONS) as stream:
         known = json.load(stream)["aws"]["service"]["global-infrastructure"]["regions"]
     accounts = json.loads((ROOT / "scripts" / "data" / "ecr_accounts.json").read_text())
@@ -69,7 +74,25 @@ def render() -> dict[Path, str]:
     path = ROOT / "llminfra" / "catalog" / "data" / "regions.json"
     head = json.dumps({key: value for key, value in content.items() if key != "regions"}, indent=1)[:-2]
     body = [f"  {json.dumps(name)}: {json.dumps(row, ensure_ascii=False)}" for name, row in regions.items()]
-    return {path: head + ',\n "regions": {\n' + ",\n".join(body) + "\n }\n}\n"}
+    return {path: head + ',\n "regions": {\n' + ",\n".join(body) + "\n }\n}\n", **_services(known, frozenset(regions))}
+
+
+def _services(known: dict[str, Any], regions: frozenset[str]) -> dict[Path, str]:
+    """Where each service is; a region that the parameters list no services for would be a gap in them, not a fact."""
+    where = {name: sorted(each for each in regions if name in known[each]["services"]) for name in SERVICES}
+    gaps = sorted(name for name in regions if "eks" not in known[name]["services"])
+    if gaps:
+        message = f"no services are recorded for {', '.join(gaps)}"
+        raise ValueError(message)
+    source = (
+        f"AWS global-infrastructure parameters (services of each region) in PyPI moto {version('moto')}: "
+        "moto/ssm/resources/regions.json.gz; the same regions in boto/botocore@0e6e2404b (2026-08-07) "
+        "botocore/data/endpoints.json; aps also in Amazon Managed Service for Prometheus User Guide, "
+        "'Supported Regions'"
+    )
+    rows = [f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in where.items()]
+    text = f'{{\n "_source": {json.dumps(source)},\n "services": {{\n' + ",\n".join(rows) + "\n }\n}\n"
+    return {ROOT / "llminfra" / "catalog" / "data" / "services.json": text}
 
 
 def _dns_suffixes() -> dict[str, str]:

@@ -6,7 +6,7 @@ account by account. So which zone *name* offers a type cannot be known offline; 
 
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from llminfra.catalog.datafile import Fact, read_data
 
@@ -57,9 +57,13 @@ def suggest(name: str) -> tuple[str, ...]:
     return tuple(get_close_matches(name.strip().lower(), names(), n=3, cutoff=0.6))
 
 
-def with_managed_grafana() -> tuple[str, ...]:
-    """Regions for which AWS names an endpoint of Amazon Managed Grafana."""
-    return tuple(read_data("grafana.json")["regions"])
+ServiceName = Literal["aps", "grafana"]
+"""Amazon Managed Service for Prometheus, and Amazon Managed Grafana, by their endpoints' names."""
+
+
+def with_service(service: ServiceName) -> tuple[str, ...]:
+    """Regions that AWS names for the service, sorted."""
+    return tuple(read_data("services.json")["services"][service])
 
 
 def zones(region: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
 class AlertRule(ChartValues):
-    """A Prometheus alert; every alert says what happened and where the runbook is."""
+    """A Prometheus alert, which says what happened, and which command prints its runbook (by the alert's name)."""
 
     alert: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*$")
     expr: str = Field(min_length=1)
@@ -20,7 +20,8 @@ class AlertRule(ChartValues):
     severity: Literal["info", "warning", "critical"]
     summary: str = Field(min_length=1)
     description: str = Field(min_length=1)
-    runbook_url: str = Field(pattern=r"^(https://|docs/runbooks/)")
+    runbook_url: str | None = Field(default=None, pattern=r"^https://")
+    """Where the page is published, too."""
     labels: dict[LabelName, str] = {}
 
 

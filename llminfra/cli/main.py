@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 from llminfra.cli.plain_call import PlainCall, plain_call
 from llminfra.cli.process import CLOSED_PIPE, leave, prepare, stopped_by
 from llminfra.diagnostics import LlminfraError, SpecError, UsageError
+from llminfra.interrupt import INTERRUPTED, end_at_interrupt, raise_at_interrupt
 
-_INTERRUPTED = 130
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -27,10 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is not None:
         words = list(arguments)
         return _run(words, plain_call(words))
-    prepare()
+    end_at_interrupt()
     words = sys.argv[1:]
     call = plain_call(words)
-    code = _run(words, call)
+    try:
+        raise_at_interrupt()
+        prepare()
+        code = _run(words, call)
+    except KeyboardInterrupt as stop:  # once more, while the first was being told
+        code = stopped_by(stop)
+    finally:
+        end_at_interrupt()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if call is not None:
         leave(code)
     return code
@@ -64,7 +73,7 @@ def _run(words: list[str], call: PlainCall | None) -> int:
         sys.stderr.write("llminfra: interrupted\n")
         return stopped_by(stop)
     except SystemExit as stop:
-        if stop.code == _INTERRUPTED:  # typer's way of telling
+        if stop.code == INTERRUPTED:  # typer's way of telling
             sys.stderr.write("llminfra: interrupted\n")
             return stopped_by(stop)
         if isinstance(stop.__context__, BrokenPipeError):  # typer ends with 1 then

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from llminfra.diagnostics import entry_path
 from llminfra.engines.decided import flag_name, flag_of_variable
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def given_options(
             value = arguments[index + 1]
         key = name.partition(".")[2].replace("-", "_") if engine == "vllm" else ""
         off = name.startswith(("--no-", "--no_")) and not flag.startswith("--no-")
-        found.append(Given(flag=flag, key=key, value=value.strip(), path=f"extra_args[{index}]", off=off))
+        found.append(Given(flag=flag, key=key, value=value.strip(), path=entry_path("extra_args", index), off=off))
     for name, value in env.items():
         option = flag_of_variable(engine, name)
         if option is not None:

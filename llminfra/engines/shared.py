@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from llminfra.diagnostics import entry_path
 from llminfra.engines.invocation import EnvFromSecret, Probe
 from llminfra.engines.job import UnknownOption
 from llminfra.spec.engines.custom import CustomServer
@@ -150,7 +151,7 @@ def unknown_options(
         when, fix = _when_known(release.removed_in(flag), release.added_in(flag), release.suggest_flag(flag))
         found.append(
             UnknownOption(
-                path=f"{base}.extra_args[{index}]",
+                path=entry_path(f"{base}.extra_args", index),
                 name=flag,
                 message=f"{release.engine} {release.version} does not know the flag {flag}{when}",
                 fix=fix,

@@ -25,7 +25,7 @@ def rule_groups(plan: Plan, *, scaled: AbstractSet[str], base_url: str | None = 
     Args:
         plan: The plan.
         scaled: Names of the endpoints that KEDA scales.
-        base_url: Where ``docs/runbooks`` is published; ``None`` gives the paths in the repository.
+        base_url: Where ``docs/runbooks`` is published; ``None``: alerts have no address of it.
     """
     if not plan.pools:
         return []

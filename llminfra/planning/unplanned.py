@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llminfra.diagnostics import SpecError, errors
+from msgspec.structs import replace
+
+from llminfra.diagnostics import SpecError, entry_path, errors
 from llminfra.loading.sound import SECTIONS, is_sound, sound_storage, without_added
 from llminfra.loading.wording.told import as_declared
 from llminfra.planning.cluster.type_names import check_type_names
@@ -37,10 +39,10 @@ def check_unplanned(platform: Platform) -> tuple[Diagnostic, ...]:
     findings = Findings()
     for index, pool in enumerate(platform.__dict__.get("pools", ())):
         if isinstance(pool, GpuPool) and pool.broken and not _refused(pool, "instance_types"):
-            check_type_names(pool, f"pools.{pool.__dict__.get('name', index)}", findings)
+            check_type_names(pool, entry_path("pools", index, pool.__dict__.get("name")), findings)
     for index, endpoint in enumerate(platform.workloads):
         if isinstance(endpoint, Endpoint) and not _is_planned(endpoint):
-            _check_endpoint(endpoint, index, findings)
+            findings.items += [item for item in _about_endpoint(endpoint, index) if item not in findings.items]
     return (*as_declared(platform, findings.items), *_misfits(platform))
 
 
@@ -97,7 +99,24 @@ def _is_planned(endpoint: Endpoint) -> bool:
     return not any(part is None or part.broken for part in parts)
 
 
-def _check_endpoint(endpoint: Endpoint, index: int, findings: Findings) -> None:
+def _about_endpoint(endpoint: Endpoint, index: int) -> list[Diagnostic]:
+    """What is wrong with an endpoint whatever its open parts are; one without a name has its place in the paths."""
+    findings = Findings()
+    _check_endpoint(endpoint, _NAMELESS, findings)
+    start = f"endpoints.{_NAMELESS}"
+    return [
+        replace(item, path=entry_path("endpoints", index) + item.path.removeprefix(start))
+        if item.path == start or item.path.startswith(f"{start}.")
+        else item
+        for item in findings.items
+    ]
+
+
+_NAMELESS = "0"
+"""Stands for the name that an endpoint lacks; no name starts with a digit."""
+
+
+def _check_endpoint(endpoint: Endpoint, stand_in: str, findings: Findings) -> None:
     given = endpoint.__dict__
     model, engine = given.get("model"), given.get("engine")
     if (
@@ -109,7 +128,7 @@ def _check_endpoint(endpoint: Endpoint, index: int, findings: Findings) -> None:
         return
     sound = isinstance(engine, LlmEngine) and not (model.broken or engine.broken or _refused(endpoint, "engine"))
     values: dict[str, Any] = {
-        "name": given.get("name") or str(index),
+        "name": given.get("name") or stand_in,
         "model": model,
         "engine": engine if sound else VLLM(),
         "on": given.get("on"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llminfra.diagnostics import entry_path
 from llminfra.policy.report import Acceptance, PolicyFinding, Status
 from llminfra.rules import by_code
 
@@ -102,7 +103,7 @@ def _about(waiver: Waiver, platform: Platform, code: str, message: str, found: s
         severity=rule.severity,
         message=message,
         platform=platform.name,
-        spec_path=f"waivers.{waiver.rule}",
+        spec_path=entry_path("waivers", next(n for n, item in enumerate(platform.waivers) if item is waiver)),
         found=found,
         fix=rule.fix,
         file=file,

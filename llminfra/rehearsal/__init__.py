@@ -9,6 +9,7 @@ from llminfra.rehearsal.faults import FaultPlan
 from llminfra.rehearsal.report import (
     Change,
     ChangeReport,
+    ChangeStep,
     Event,
     Finding,
     RehearsalReport,
@@ -20,6 +21,7 @@ from llminfra.rehearsal.world import World, WorldObject
 __all__ = [
     "Change",
     "ChangeReport",
+    "ChangeStep",
     "Event",
     "FaultPlan",
     "Finding",

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
+from llminfra.rehearsal.change_steps import Outcome, make_change, plan_change
 from llminfra.rehearsal.cycle import open_session, work_folder
-from llminfra.rehearsal.dangers import danger
-from llminfra.rehearsal.report import Change, ChangeAction, ChangeReport, Event, Finding
-from llminfra.rehearsal.session import Session, StackRun
+from llminfra.rehearsal.report import ChangeReport, Event
+from llminfra.rehearsal.session import StackRun
 from llminfra.rehearsal.stacks import Prepared, Stack, prepare, read_stacks
 from llminfra.rehearsal.terraform import find_binary
 from llminfra.rehearsal.world import World
-
-_ACTIONS: Mapping[tuple[str, ...], ChangeAction] = {
-    ("create",): "create",
-    ("update",): "update",
-    ("delete",): "delete",
-    ("delete", "create"): "replace",
-    ("create", "delete"): "replace",
-}
 
 
 def rehearse_change(
@@ -36,9 +27,11 @@ def rehearse_change(
     plan_only: bool = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> ChangeReport:
-    """Apply the old synthesis in the simulated world, then plan the new one over it, stack by stack.
+    """Apply the old synthesis in the simulated world, then plan and apply the new one over it, stack by stack.
 
-    A stack that reads another one's outputs is planned after that one was changed, as in production.
+    What only goes, goes before what it stands on, the last stack first; what comes, comes after it
+    (``change_order.py``). So a stack that reads another one's outputs is planned after that one was changed. Stacks
+    that the new synthesis lacks are destroyed with the old one, as somebody has to.
 
     Args:
         old_dir: What runs today, synthesized.
@@ -64,17 +57,17 @@ def rehearse_change(
             runs = [StackRun(session, item) for item in before]
             ready = all(run.init() and run.validate() and run.apply() for run in runs)
             findings = [item for run in runs for item in run.report().findings]
-            changes: list[Change] = []
-            converged: bool | None = None
+            outcome = Outcome()
             if ready:
-                changes, more, converged = _change(session, old, before, staged, plan_only=plan_only)
-                findings += more
+                over = [StackRun(session, item) for item in staged]
+                outcome = plan_change(runs, over) if plan_only else make_change(runs, over)
     return ChangeReport(
         binary=str(tool),
-        changes=tuple(changes),
-        findings=tuple(dict.fromkeys(findings)),
+        changes=tuple(outcome.changes),
+        order=tuple(outcome.order),
+        findings=tuple(dict.fromkeys([*findings, *outcome.findings])),
         seconds=time.monotonic() - started,
-        converged=converged,
+        converged=outcome.converged,
     )
 
 
@@ -90,78 +83,3 @@ def _prepare_over(stacks: Collection[Stack], root: Path) -> tuple[Prepared, ...]
         state_file = root / "state" / item.state_file.name
         moved.append(Prepared(item.stack, item.directory, state_file, item.findings))
     return tuple(moved)
-
-
-def _change(
-    session: Session,
-    old: Collection[Stack],
-    before: Collection[Prepared],
-    staged: Collection[Prepared],
-    *,
-    plan_only: bool,
-) -> tuple[list[Change], list[Finding], bool | None]:
-    changes: list[Change] = []
-    findings: list[Finding] = []
-    previous = {stack.name: stack for stack in old}
-    runs = [StackRun(session, item) for item in staged]
-    converged = True
-    for run in runs:
-        if not (run.init() and run.validate() and run.plan_only()):
-            converged = False
-            break
-        changes += _changes(run, previous.get(run.name))
-        if not plan_only and not (run.apply_plan() and run.second_plan()):
-            converged = False
-            break
-    gone = [item for item in before if item.stack.name not in {run.name for run in runs}]
-    changes += _destroyed_stacks(gone)
-    for run in runs:
-        findings += run.report().findings
-    ok = converged and not any(item.severity == "error" for item in findings)
-    return changes, findings, None if plan_only and ok else ok
-
-
-def _changes(run: StackRun, old: Stack | None) -> list[Change]:
-    """Changes of one planned stack, from the plan as JSON."""
-    found = []
-    new = run.prepared.stack
-    for item in run.show_plan().get("resource_changes", ()):
-        change = item.get("change", {})
-        action = _ACTIONS.get(tuple(change.get("actions", ())))
-        if item.get("mode") != "managed" or action is None:
-            continue
-        address = str(item["address"])
-        because = tuple(".".join(map(str, path)) for path in change.get("replace_paths", ()))
-        owner = old if action == "delete" and old is not None else new
-        values: Mapping[str, Any] = change.get("before") or {}
-        found.append(
-            Change(
-                stack=run.name,
-                address=address,
-                action=action,
-                spec_path=owner.spec_path(address),
-                because=because,
-                danger=danger(str(item.get("type")), action, values, change.get("after") or {}),
-            )
-        )
-    return found
-
-
-def _destroyed_stacks(gone: Collection[Prepared]) -> list[Change]:
-    """Stacks that the new spec no longer has: Terraform never sees them again, so nothing removes them."""
-    found = []
-    for item in gone:
-        state = json.loads(item.state_file.read_text(encoding="utf-8")) if item.state_file.exists() else {}
-        for resource in state.get("resources", ()):
-            if resource.get("mode") == "managed":
-                address = f"{resource['type']}.{resource['name']}"
-                found.append(
-                    Change(
-                        stack=item.stack.name,
-                        address=address,
-                        action="delete",
-                        spec_path=item.stack.spec_path(address),
-                        danger="the new spec has no such stack: it stays in AWS and on the bill until it is destroyed",
-                    )
-                )
-    return found

@@ -178,22 +178,37 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeStep:
+    """One step of a change, as a pipeline would take it.
+
+    Attributes:
+        stack: Stack name.
+        action: ``apply`` with the new synthesis, or ``destroy`` with the old one.
+    """
+
+    stack: str
+    action: Literal["apply", "destroy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeReport:
     """What happens when the new spec is applied over the old one.
 
     Attributes:
         binary: Tool and version.
-        changes: Every change; unchanged resources are left out.
+        changes: Every change, in the order in which they were made; unchanged resources are left out.
         findings: Diagnostics of both specs.
         seconds: Wall time.
-        converged: Whether the new spec was applied over the old one and a further plan was empty; ``None`` where only
-            planned.
+        order: The stacks that changed, in the order in which they were; empty where only planned.
+        converged: Whether the new spec was applied over the old one and a further plan of every stack was empty;
+            ``None`` where only planned.
     """
 
     binary: str
     changes: tuple[Change, ...]
     findings: tuple[Finding, ...]
     seconds: float
+    order: tuple[ChangeStep, ...] = ()
     converged: bool | None = None
 
     @property

@@ -119,9 +119,9 @@ class StackRun:
                 return True
         return False
 
-    def plan_only(self) -> bool:
-        """Plan without applying; ``changes`` holds what Terraform would do."""
-        return self._step("plan", ["plan", "-input=false", "-json", f"-out={_PLAN_FILE}"])
+    def plan_only(self, *, final: bool = True) -> bool:
+        """Plan without applying; a failure is a finding where no later plan could go through (``final``)."""
+        return self._step("plan", ["plan", "-input=false", "-json", f"-out={_PLAN_FILE}"], final=final)
 
     def apply_plan(self) -> bool:
         """Apply what ``plan_only`` planned."""

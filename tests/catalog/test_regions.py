@@ -71,3 +71,12 @@ def test_offers_nearby_come_first():
     assert near.endswith(f"and {len(regions.offered_in('g6e.xlarge')) - 6} more")
     assert regions.nearest_offers("g6e.xlarge", "us-west-1").startswith("us-")
     assert regions.nearest_offers("no.such", "us-west-1") == ""
+
+
+def test_services_are_where_aws_names_them():
+    everywhere = set(regions.names())
+    assert everywhere - set(regions.with_service("aps")) == {"cn-north-1", "cn-northwest-1"}
+    grafana = set(regions.with_service("grafana"))
+    assert grafana < everywhere
+    assert {"us-east-1", "us-gov-west-1"} <= grafana
+    assert "eu-north-1" not in grafana

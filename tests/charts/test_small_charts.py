@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -55,9 +56,13 @@ def test_the_store_is_for_named_namespaces_and_holds_no_credential(render_chart:
     assert spec["provider"] == {"aws": {"service": "SecretsManager", "region": "us-east-1"}}
 
 
+def _rules(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list(one(objects, "PrometheusRule")["spec"]["groups"][0]["rules"])
+
+
 def test_alert_texts_are_left_to_prometheus(render_chart: Render) -> None:
     """Helm's own braces and those of Prometheus look the same."""
-    rules = one(render_chart("llm-observability", llm_observability()), "PrometheusRule")["spec"]["groups"][0]["rules"]
+    rules = _rules(render_chart("llm-observability", llm_observability()))
     assert rules[0] == {"record": "llm:queue:sum", "expr": "sum by (model_name) (vllm:num_requests_waiting)"}
     assert rules[1]["annotations"]["summary"] == "Requests wait for {{ $labels.model_name }}"
     assert rules[1]["annotations"]["description"] == '{{ $value | humanize }} requests wait; "why": see the runbook'
@@ -83,10 +88,25 @@ def test_a_dashboard_that_the_chart_lacks_is_refused(render_chart: Render) -> No
         render_chart("llm-observability", llm_observability().replace(dashboards=["llm-nothing"]))
 
 
-def test_every_alert_has_a_runbook() -> None:
-    with pytest.raises(ValidationError, match="runbookUrl"):
-        AlertRule.model_validate(
-            {"alert": "X", "expr": "1", "for_seconds": 0, "severity": "info", "summary": "s", "description": "d"}
-        )
+def test_every_alert_names_the_command_that_prints_its_runbook(render_chart: Render) -> None:
+    """And an address only where one is known: a link that opens nothing is worse than none."""
+    values = llm_observability()
+    rule = values.rule_groups[0].alerts[0]
+    annotations = _rules(render_chart("llm-observability", values))[1]["annotations"]
+    assert annotations["runbook"] == "llminfra explain LlmQueueGrows"
+    assert annotations["runbook_url"] == "https://example.com/runbooks/queue"
+    group = values.rule_groups[0].replace(alerts=[rule.replace(runbook_url=None)])
+    annotations = _rules(render_chart("llm-observability", values.replace(rule_groups=[group])))[1]["annotations"]
+    assert annotations["runbook"] == "llminfra explain LlmQueueGrows"
+    assert "runbook_url" not in annotations
+
+
+def test_an_address_of_a_runbook_can_be_opened() -> None:
+    rule = {"alert": "X", "expr": "1", "for_seconds": 0, "severity": "info", "summary": "s", "description": "d"}
+    with pytest.raises(ValidationError, match="runbook_url"):
+        AlertRule.model_validate({**rule, "runbook_url": "docs/runbooks/x.md"})
+
+
+def test_a_group_has_rules() -> None:
     with pytest.raises(ValidationError, match="no rules"):
         RuleGroup(name="empty")

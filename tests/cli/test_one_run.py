@@ -158,11 +158,11 @@ pools: [{instance_types: [g6.13xlarge]}]
 endpoints: [{model: {id: acme/zebra}, engine: {kind: vllm}}]
 """
     assert sorted(findings(tmp_path, capsys, text, "spec.yaml")) == [
-        ("LLM_CAP_20", "pools.0.instance_types[0]"),
-        ("LLM_FIT_3", "endpoints.0.model.id"),
-        ("LLM_SPEC_3", "endpoints.0.name"),
-        ("LLM_SPEC_3", "endpoints.0.on"),
-        ("LLM_SPEC_3", "pools.0.name"),
+        ("LLM_CAP_20", "pools[0].instance_types[0]"),
+        ("LLM_FIT_3", "endpoints[0].model.id"),
+        ("LLM_SPEC_3", "endpoints[0].name"),
+        ("LLM_SPEC_3", "endpoints[0].on"),
+        ("LLM_SPEC_3", "pools[0].name"),
     ]
 
 

@@ -126,6 +126,55 @@ def test_an_interrupted_command_says_so_and_nothing_else(tmp_path: Path) -> None
     assert (started.returncode, said) == (130, "llminfra: interrupted\n")
 
 
+# Presses Ctrl-C when a module is about to be imported, or when the exit handlers run.
+PRESSED = """
+import atexit, os, runpy, signal, sys
+where = sys.argv.pop(1)
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == where:
+            press()
+if where == "exit":
+    atexit.register(press)
+sys.meta_path.insert(0, Finder())
+runpy.run_module("llminfra", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("words", [["plan", "spec.py"], ["explain", "--list"]])
+@pytest.mark.parametrize(
+    "where",
+    ["llminfra.cli.main", "msgspec", "llminfra.cli.process", "llminfra.diagnostics", "llminfra.cli.terminal", "exit"],
+)
+def test_ctrl_c_while_modules_load_or_the_process_leaves_is_no_traceback(
+    tmp_path: Path, where: str, words: list[str]
+) -> None:
+    (tmp_path / "spec.py").write_text(GOOD, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", PRESSED, where, *words],
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        preexec_fn=_with_default_interrupt,  # no thread runs here
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1:]) == (130, ["llminfra: interrupted"])
+    assert "Traceback" not in done.stderr
+
+
+def test_an_ignored_interrupt_stays_ignored(tmp_path: Path) -> None:
+    """As of ``nohup`` and of what a shell runs behind a script."""
+    (tmp_path / "spec.py").write_text(GOOD, encoding="utf-8")
+    code = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{PRESSED}"
+    command = [sys.executable, "-c", code, "llminfra.cli.main", "plan", "spec.py"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def _with_default_interrupt() -> None:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_DFL)

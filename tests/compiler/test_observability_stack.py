@@ -104,6 +104,9 @@ def test_receivers_hear_of_their_severities(synth):
     assert all(item["continue"] for item in routes[1:])
     sns, slack, pagerduty = manager["config"]["receivers"][1:]
     assert sns["sns_configs"] == [{"topic_arn": TOPIC, "sigv4": {"region": "eu-west-1"}, "send_resolved": True}]
+    (text,) = {item["text"] for item in slack["slack_configs"]}
+    assert "{{ .Annotations.runbook_url }}" in text
+    assert "{{ .Annotations.runbook }}" in text
     wanted = {item["name"]: item["data"] for item in _values(releases["llm-observability"])["externalSecrets"]}
     assert set(wanted) == set(manager["alertmanagerSpec"]["secrets"])
     files = [slack["slack_configs"][0]["api_url_file"], pagerduty["pagerduty_configs"][0]["routing_key_file"]]

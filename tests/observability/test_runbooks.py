@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llminfra.cli.terminal.runbook_page import find_runbook
 from llminfra.observability import rule_groups
 from llminfra.observability.alerts.make import runbook_page
 from llminfra.observability.metric_tables import EXPORTERS, exporter_table
@@ -45,4 +46,11 @@ def test_runbooks_are_found_where_they_are_published(full_plan):
     here = rule_groups(full_plan, scaled=frozenset())
     urls = {item.runbook_url for group in there for item in group.alerts}
     assert "https://wiki.example.com/runbooks/llm-endpoint-down.md" in urls
-    assert all(item.runbook_url.startswith("docs/runbooks/") for group in here for item in group.alerts)
+    assert {item.runbook_url for group in here for item in group.alerts} == {None}
+
+
+def test_the_command_that_an_alert_names_prints_its_page(groups):
+    for name in {item.alert for group in groups for item in group.alerts}:
+        found = find_runbook(name)
+        assert found is not None, name
+        assert found[0] == name

@@ -310,7 +310,7 @@ def test_a_gateway_and_a_queue_do_not_stand_in_front_of_the_router() -> None:
     with pytest.raises(SpecError) as caught:
         plan_platform(spec, today=DAY)
     found = {item.code: item.path for item in caught.value.diagnostics if item.severity == "error"}
-    assert found == {"LLM_DIST_16": "gateways.edge.endpoints[0]", "LLM_DIST_17": "async_endpoints.later.behind"}
+    assert found == {"LLM_DIST_16": "gateways.edge.endpoints.chat", "LLM_DIST_17": "async_endpoints.later.behind"}
 
 
 @pytest.mark.parametrize("field", [{"replicas": 2}, {"parallelism": Parallelism(tensor=2)}], ids=["replicas", "spread"])

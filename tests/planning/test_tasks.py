@@ -185,7 +185,7 @@ def test_settings_of_a_cache_are_named_where_there_is_none() -> None:
 
 def test_a_gateway_routes_embeddings_and_nothing_else() -> None:
     assert plan(ARCTIC, behind={}).gateways[0].routes[0].endpoint == "e"
-    assert found("BAAI/bge-reranker-v2-m3", behind={})["LLM_TASK_16"].path == "gateways.g.endpoints[0]"
+    assert found("BAAI/bge-reranker-v2-m3", behind={})["LLM_TASK_16"].path == "gateways.g.endpoints.e"
 
 
 def test_callers_read_task_and_paths_in_the_contract() -> None:

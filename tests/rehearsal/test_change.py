@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from llminfra.rehearsal import Change, rehearse_change
+from llminfra.rehearsal import Change, ChangeStep, rehearse_change
+from llminfra.rehearsal.change_order import Effect, change_order
 from llminfra.rehearsal.dangers import danger
 from tests.rehearsal.synthesis import Stacks, write_synthesis
 
@@ -96,6 +97,90 @@ def test_a_stack_that_the_new_spec_lacks_stays_in_aws(tmp_path: Path) -> None:
     left = [item for item in report.changes if item.stack == "serving"]
     assert {item.address for item in left} == {"helm_release.keda", "helm_release.web"}
     assert all("stays in AWS" in item.danger for item in left)
+    assert report.order == (ChangeStep(stack="serving", action="destroy"),)
+    assert report.ok, [str(item) for item in report.findings]
+
+
+@pytest.mark.terraform
+def test_what_goes_leaves_before_what_it_stands_on(tmp_path: Path) -> None:
+    """A release, then its nodes, then their security rule: as the manifest read backwards."""
+
+    def drop(stacks: Stacks) -> None:
+        del stacks["serving"]["resource"]["helm_release"]["web"]
+        del stacks["cluster"]["resource"]["aws_eks_node_group"]
+        del stacks["network"]["resource"]["aws_vpc_security_group_egress_rule"]
+
+    report = rehearse_change(write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", drop))
+    assert report.ok, [str(item) for item in report.findings]
+    assert report.order == tuple(ChangeStep(stack=name, action="apply") for name in ("serving", "cluster", "network"))
+    assert [item.address for item in report.changes] == [
+        "helm_release.web",
+        "aws_eks_node_group.gpu",
+        "aws_vpc_security_group_egress_rule.out",
+    ]
+
+
+@pytest.mark.terraform
+def test_stacks_of_the_old_spec_go_the_last_one_first(tmp_path: Path) -> None:
+    def drop(stacks: Stacks) -> None:
+        del stacks["serving"], stacks["cluster"]
+
+    report = rehearse_change(write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", drop))
+    assert report.ok, [str(item) for item in report.findings]
+    assert report.order == tuple(ChangeStep(stack=name, action="destroy") for name in ("serving", "cluster"))
+    planned = rehearse_change(tmp_path / "old", tmp_path / "new", plan_only=True)
+    assert [item.stack for item in planned.changes] == [item.stack for item in report.changes]
+
+
+@pytest.mark.terraform
+def test_a_new_stack_comes_after_what_it_reads(tmp_path: Path) -> None:
+    def later(stacks: Stacks) -> None:
+        del stacks["serving"], stacks["cluster"]["output"]
+
+    report = rehearse_change(write_synthesis(tmp_path / "old", later), write_synthesis(tmp_path / "new"))
+    assert report.ok, [str(item) for item in report.findings]
+    assert report.order == tuple(ChangeStep(stack=name, action="apply") for name in ("cluster", "serving"))
+
+
+@pytest.mark.terraform
+def test_what_goes_too_early_is_told(tmp_path: Path) -> None:
+    """The cluster gets a new group for the release and loses the old one: no order of two stacks does both."""
+
+    def rename(stacks: Stacks) -> None:
+        groups = stacks["cluster"]["resource"]["aws_eks_node_group"]
+        groups["other"] = {**groups.pop("gpu"), "node_group_name": "other"}
+        stacks["serving"]["resource"]["helm_release"]["web"]["values"] = ["replicas: 3\n"]
+
+    report = rehearse_change(write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", rename))
+    assert report.ok, [str(item) for item in report.findings]
+    (finding,) = report.findings
+    assert finding.severity == "warning"
+    assert finding.summary == "aws_eks_node_group.gpu goes before serving was changed"
+    assert finding.spec_path == "pools.gpu"
+    assert "one that only adds, and one that only removes" in finding.detail
+
+
+def _effects(**effects: Effect) -> dict[str, Effect]:
+    return effects
+
+
+def test_the_order_of_stacks() -> None:
+    names = ["network", "storage", "cluster", "serving"]
+    network = Effect("network")
+    storage = Effect("storage", frozenset({"network"}), changes=True, removes=True)
+    cluster = Effect("cluster", frozenset({"network"}), changes=True, adds=True)
+    serving = Effect("serving", frozenset({"storage", "cluster"}), changes=True, adds=True)
+    order = change_order(names, names, _effects(network=network, storage=storage, cluster=cluster, serving=serving))
+    assert order.first == ()
+    assert order.then == ("network", "cluster", "serving")
+    assert order.last == ("storage",), "serving lets go of the file system, and needs the new pool for it"
+    assert order.torn == {}
+    gone = Effect("serving", serving.before, changes=True, removes=True)
+    order = change_order(names, names[:3], _effects(network=network, storage=storage, cluster=cluster, serving=gone))
+    assert order.first == ("serving", "storage")
+    both = Effect("cluster", cluster.before, changes=True, adds=True, removes=True)
+    order = change_order(names, names, _effects(network=network, storage=storage, cluster=both, serving=serving))
+    assert order.torn == {"cluster": ("serving",)}
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,12 @@ def obs_12() -> Plan:
     return planned(plan, "assistant", engine="custom", invocation=replace(held.invocation, metrics=None))
 
 
+def obs_11() -> Plan:
+    plan = prod_plan()
+    managed = Observability(prometheus="managed")
+    return replace(plan, platform=plan.platform.model_copy(update={"observability": managed, "region": "cn-north-1"}))
+
+
 def srv_3() -> Plan:
     plan = prod_plan()
     return planned(plan, "chat", resources=replace(chat(plan).resources, gpus=9))
@@ -226,6 +232,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_NET_14": from_spec(pools={"h100": {"nodes": (0, 1)}}),
     "LLM_OBS_1": from_spec(observability=None),
     "LLM_OBS_10": obs_10,
+    "LLM_OBS_11": obs_11,
     "LLM_OBS_12": obs_12,
     "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
     "LLM_SRV_2": srv_2,

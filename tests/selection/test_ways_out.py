@@ -140,7 +140,9 @@ def test_the_command_tells_them(as_json: bool, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     if as_json:
         ways = json.loads(out)["ways_out"]
-        assert {"options", "changes", "kv_cache_tokens", "max_concurrency", "tight"} == set(ways[0])
+        assert {"options", "changes", "kv_cache_tokens", "max_concurrency", "replica_concurrency", "tight"} == set(
+            ways[0]
+        )
         told = [way["options"] for way in ways]
     else:
         shown = out.partition("fits with one of\n")[2].partition("\n\n")[0]

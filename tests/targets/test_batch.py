@@ -252,6 +252,15 @@ def test_engine_options_reach_the_server(compiled: Compiled) -> None:
     assert {"name": "memlock", "softLimit": -1, "hardLimit": -1} in engine["ulimits"]
 
 
+def test_what_batch_answers_is_what_was_declared(compiled: Compiled) -> None:
+    """Batch adds empty lists; the provider compares those of linuxParameters in ECS properties as they are."""
+    for container in task(compiled(plan(batches=[batch()]), "batch"))["containers"]:
+        linux = container["linuxParameters"]
+        assert (linux["devices"], linux["tmpfs"]) == ([], []), container["name"]
+        # Whatever else is empty the provider leaves out on both sides (ecsProperties.reduce).
+        assert [] not in [value for name, value in container.items() if name != "linuxParameters"]
+
+
 def test_a_model_larger_than_an_instance_is_a_job_over_several(compiled: Compiled) -> None:
     planned = plan(batches=[batch(**LARGE)])
     item = planned.batches[0]

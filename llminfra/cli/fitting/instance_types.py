@@ -217,7 +217,7 @@ _Column = tuple[str, bool, Callable[["Option"], str]]
 
 def _middle(asked: Asked) -> tuple[_Column, ...]:
     """What a replica holds and how fast it writes; where it writes nothing, how soon its answer comes."""
-    held: _Column = ("held", False, lambda item: _figure(item.max_concurrency, 1))
+    held: _Column = ("held", False, lambda item: _figure(item.replica_concurrency, 1))
     if not asked.whole:
         return held, ("ms/token", False, lambda item: _figure(item.tpot_ms, 0))
     answer: _Column = ("answer ms", False, lambda item: _figure(item.ttft_ms, 0))

@@ -43,14 +43,15 @@ def fit_view(result: FitResult, width: int, *, machine: str, ways: Sequence[WayO
         ("adapters per GPU", _gib(result.adapters_gib)),
         ("draft per GPU", _gib(result.draft_gib)),
         *_cache(result),
-        ("KV cache tokens", _number(result.kv_cache_tokens)),
+        (f"KV cache tokens{_each(result)}", _number(result.kv_cache_tokens)),
         ("context length", _number(result.max_model_len)),
         (
             "inputs in a step, at most"
             if is_cacheless(result)
-            else f"requests of {_number(result.max_model_len)} tokens at once",
-            _places(result),
+            else f"requests of {_number(result.max_model_len)} tokens at once{_each(result)}",
+            _places(result, result.max_concurrency),
         ),
+        (f"on all {result.data_parallel} ranks", _places(result, result.replica_concurrency) if _each(result) else ""),
         ("longest context that starts", _number(result.estimated_max_len)),
     ):
         if value:
@@ -73,10 +74,15 @@ def _cache(result: FitResult) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _places(result: FitResult) -> str:
-    if not result.max_concurrency:
+def _each(result: FitResult) -> str:
+    """Whose figure it is: engines print those of one data-parallel rank."""
+    return ", each rank" if (result.data_parallel or 1) > 1 else ""
+
+
+def _places(result: FitResult, held: float | None) -> str:
+    if not held:
         return ""
-    return f"{result.max_concurrency:,.0f}" if is_cacheless(result) else f"{result.max_concurrency:,.2f}"
+    return f"{held:,.0f}" if is_cacheless(result) else f"{held:,.2f}"
 
 
 def _ways(result: FitResult, ways: Sequence[WayOut]) -> list[RenderableType]:
@@ -86,11 +92,12 @@ def _ways(result: FitResult, ways: Sequence[WayOut]) -> list[RenderableType]:
         return [Text(), Text(told)] if result.fits is False and memory else []
     grid = Table.grid(padding=(0, 2, 0, 0))
     for way in ways:
-        held = way.result.max_concurrency or 0.0
+        held = way.result.replica_concurrency or 0.0
+        ranks = f" on all {way.result.data_parallel} ranks" if _each(way.result) else ""
         tight = ", tightly" if way.result.tight else ""
         grid.add_row(
             Text(f"  {way.options}"),
-            Text(f"{held:,.1f} requests of {_number(way.result.max_model_len)} tokens at once{tight}"),
+            Text(f"{held:,.1f} requests of {_number(way.result.max_model_len)} tokens at once{ranks}{tight}"),
         )
     return [Text(), Text("fits with one of" if result.fits is False else "roomier with one of", style="dim"), grid]
 

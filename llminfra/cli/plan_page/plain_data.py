@@ -42,7 +42,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Spec):
         return plain_spec(value, defaults=True)
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        kind = type(value)
+        return {name: _plain(getattr(value, name)) for name in (*kind.model_fields, *kind.model_computed_fields)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Struct):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from llminfra.cli.plan_page.startup import startup_lines
 from llminfra.cli.plan_page.why import memory_sum, reasons
-from llminfra.cli.terminal.memory_bar import is_cacheless, legend, memory_bar
+from llminfra.cli.terminal.memory_bar import held_by_copies, is_cacheless, legend, memory_bar
 from llminfra.cli.terminal.words import count, dot, money
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def serving_lines(
             " tokens: ",
             (f"{fit.max_concurrency or 0:.1f}", "bold"),
             f" requests of {fit.max_model_len:,} tokens at once",
-            f" on each of {item.parallelism.data} copies" if item.parallelism.data > 1 else "",
+            held_by_copies(fit),
         )
     elif is_cacheless(fit):
         yield Text(fit.reason.partition(": ")[2])

@@ -18,6 +18,13 @@ def is_cacheless(result: FitResult) -> bool:
     return result.fits is not None and result.kv_cache_tokens is None and result.kv_cache_memory_gib == 0
 
 
+def held_by_copies(result: FitResult) -> str:
+    """Behind a number of requests: that it is of one copy of attention, and what all of them hold."""
+    if (result.data_parallel or 1) == 1:
+        return ""
+    return f" on each of {result.data_parallel} copies, {result.replica_concurrency or 0:.1f} in the replica"
+
+
 def shares(result: FitResult) -> dict[str, float] | None:
     """GiB per GPU by part, summing up to the device; ``None`` where the device or the weights are unknown."""
     total, weights = result.total_gpu_gib, result.weights_gib_per_gpu

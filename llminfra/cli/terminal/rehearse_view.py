@@ -53,7 +53,7 @@ def rehearsal_view(report: RehearsalReport) -> RenderableType:
 
 
 def change_view(report: ChangeReport) -> RenderableType:
-    """The changes, dangerous ones with their reason."""
+    """The changes, dangerous ones with their reason, and the order in which stacks were changed."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for title in ("", "resource", "spec"):
         table.add_column(title, overflow="fold")
@@ -71,7 +71,11 @@ def change_view(report: ChangeReport) -> RenderableType:
     head = Text.assemble(verdict, f" by {report.binary} in {report.seconds:.1f} s: {what}{end}")
     if report.dangerous:
         head.append(f"; {count(len(report.dangerous), 'dangerous change')}", "bold red")
-    return Group(head, table if report.changes else Text(), *_findings(report.findings))
+    parts: list[RenderableType] = [head]
+    if report.order:
+        steps = (f"{item.action} {item.stack}" for item in report.order)
+        parts.append(Text(f"in this order: {', '.join(steps)}"))
+    return Group(*parts, table if report.changes else Text(), *_findings(report.findings))
 
 
 def _cell(step: Step | None) -> Text:

@@ -22,6 +22,13 @@ ALERTMANAGER_ACCOUNT = "alertmanager"
 # Where the Prometheus operator mounts ``alertmanagerSpec.secrets``.
 _MOUNT = "/etc/alertmanager/secrets"
 _KEY = "value"
+# Alertmanager's own text for Slack is empty (template/default.tmpl, "slack.default.text"), while those for SNS and
+# PagerDuty list all annotations. Alerts of the chart have an address of their runbook and no command.
+_SLACK_TEXT = (
+    "{{ range .Alerts }}*{{ .Annotations.summary }}*\n{{ .Annotations.description }}\n"
+    "{{ if .Annotations.runbook_url }}{{ .Annotations.runbook_url }}"
+    "{{ else if .Annotations.runbook }}`{{ .Annotations.runbook }}`{{ end }}\n{{ end }}"
+)
 _SEVERITIES: tuple[AlertSeverity, ...] = ("info", "warning", "critical")
 
 
@@ -80,7 +87,10 @@ def _receiver(receiver: AlertReceiver, region: str) -> dict[str, JsonValue]:
         return {"sns_configs": sns}
     if isinstance(receiver, SlackAlerts):
         file = f"{_MOUNT}/{_mounted(receiver.webhook)}/{_KEY}"
-        return {"slack_configs": [{"api_url_file": file, "channel": receiver.channel, "send_resolved": True}]}
+        slack: JsonValue = [
+            {"api_url_file": file, "channel": receiver.channel, "send_resolved": True, "text": _SLACK_TEXT}
+        ]
+        return {"slack_configs": slack}
     file = f"{_MOUNT}/{_mounted(receiver.routing_key)}/{_KEY}"
     return {"pagerduty_configs": [{"routing_key_file": file, "send_resolved": True}]}
 

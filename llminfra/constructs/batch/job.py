@@ -23,6 +23,13 @@ _ON_EXIT: tuple[tuple[str, str, str], ...] = (
 )
 
 
+# AWS Batch answers with empty lists of these where they were not set. The provider forgives that in container and node
+# properties, and not in ECS properties, where every plan would then show a new revision
+# (hashicorp/terraform-provider-aws internal/service/batch: containerProperties.reduce and its test "empty
+# linuxParameters.devices, linuxParameters.tmpfs", against ecsProperties.reduce, which leaves linuxParameters as it is).
+_EMPTY: Mapping[str, tuple[()]] = {"devices": (), "tmpfs": ()}
+
+
 class Container(Struct, frozen=True, kw_only=True):
     """One container of a job.
 
@@ -130,7 +137,7 @@ def _nodes(make: Maker, item: BatchJob, job_role: Role, execution_role: Role) ->
 
 def _container(make: Maker, job: BatchJob, item: Container) -> dict[str, Any]:
     resources = {"VCPU": item.vcpus, "MEMORY": item.memory_mib, **({"GPU": item.gpus} if item.gpus else {})}
-    linux: dict[str, Any] = {"initProcessEnabled": True}
+    linux: dict[str, Any] = {"initProcessEnabled": True, **_EMPTY}
     if item.shm_mib:
         linux["sharedMemorySize"] = item.shm_mib
     if item.efa_devices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from llminfra.diagnostics import path_parts
 from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def origin_of(platform: Platform, path: str) -> tuple[str, int] | None:
 def declared_part(platform: Platform, path: str) -> tuple[str, int] | None:
     """As ``origin_of``; ``None`` where nothing of the path was declared."""
     found: tuple[str, int] | None = None
-    parts = path.replace("[", ".").replace("]", "").split(".") if path else []
+    parts = path_parts(path)
     value: Any = platform
     while parts and isinstance(value, Spec):
         found = value.key_place(".".join(parts)) or found
@@ -36,7 +37,7 @@ def declared_part(platform: Platform, path: str) -> tuple[str, int] | None:
 
 def object_at(platform: Platform, path: str) -> Spec | None:
     """The declared object at a spec path, ``None`` where the path names none; the empty path is the platform."""
-    parts = path.split(".") if path else []
+    parts = path_parts(path)
     value: Any = platform
     while parts and isinstance(value, Spec):
         value, parts = _step(value, parts)
@@ -44,16 +45,19 @@ def object_at(platform: Platform, path: str) -> Spec | None:
 
 
 def _step(value: Spec, parts: list[str]) -> tuple[Any, list[str]]:
-    """Follow one name; a list of named objects takes the names that follow (bucket names have dots)."""
+    """Follow one name; a list of objects takes the names that follow (bucket names have dots), or a place in it."""
     name, rest = parts[0], parts[1:]
     if name in ("platform", "platforms") and hasattr(value, "workloads"):
         return value, rest[1:] if rest[:1] == [getattr(value, "name", None)] else rest
     held = getattr(value, "workloads", None) if name == "endpoints" else getattr(value, name, None)
     if isinstance(held, Iterable) and not isinstance(held, str | dict | Spec):
-        for item in held:
-            key = getattr(item, "name", None) or getattr(item, "rule", None)
+        entries = list(held)
+        for item in entries:
+            key = getattr(item, "name", None)
             size = len(str(key).split(".")) if key else 0
             if size and rest[:size] == str(key).split("."):
                 return item, rest[size:]
+        if rest and rest[0].isdecimal() and int(rest[0]) < len(entries):
+            return entries[int(rest[0])], rest[1:]
         return None, []
     return held, rest

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from llminfra.diagnostics import path_parts
 from llminfra.loading.wording.origins import declared_part, object_at
 from llminfra.spec.base.spec import Spec
 
@@ -55,7 +56,7 @@ def text_as_declared(platform: Platform, text: str, path: str = "") -> str:
 
 def named_in_a_section(platform: Platform, path: str) -> dict[str, str]:
     """Where what stands on a path is declared, by type: of a model that an endpoint only names, ``models.llama``."""
-    item = object_at(platform, ".".join(path.split(".")[:2]))
+    item = object_at(platform, ".".join(path_parts(path)[:2]))
     model = getattr(item, "model", None)
     place = model.declared_path if isinstance(model, Spec) else ""
     if platform.declared_path:  # one of several in a file

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from llminfra.diagnostics import entry_path
 from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
@@ -56,4 +57,4 @@ def _children(field: str, value: object) -> Iterator[tuple[str, Spec]]:
     elif isinstance(value, tuple | list):
         for index, each in enumerate(value):
             if isinstance(each, Spec):
-                yield f"{field}.{getattr(each, 'name', index)}", each
+                yield entry_path(field, index, getattr(each, "name", None)), each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llminfra.diagnostics import entry_path
 from llminfra.loading.yaml.report import Report, join, show
 from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml.types import sketch
@@ -52,10 +53,10 @@ def _named(section: str, tree: Tree, report: Report, path: str, name_key: str) -
                 told = isinstance(item, Scalar) and isinstance(item.value, str) and not looks_like_credential(item.text)
                 name = item.text if isinstance(item, Scalar) and told else "…"
                 message, fix = f"an item of `{section}` is a mapping", f"write {sketch(section, name)}"
-                report.shape(join(path, str(index)), item, message, expected="a mapping", fix=fix)
+                report.shape(entry_path(path, index), item, message, expected="a mapping", fix=fix)
                 continue
             label = item.items.get(name_key)
-            name = label.text if isinstance(label, Scalar) and label.value is not None else str(index)
+            name = label.text if isinstance(label, Scalar) and label.value is not None else entry_path("", index)
             if name in items:
                 report.add(
                     "LLM_SPEC_4",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from llminfra.diagnostics import entry_path, path_parts
 from llminfra.loading.yaml.report import Report, join, key_line, line_of, show
 from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml.types import (
@@ -98,7 +99,7 @@ class Builder:
             built = cls(**values)
         base = _base(cls, values)
         for item in found:
-            field = item.path.removeprefix(base).removeprefix(".").partition(".")[0]
+            field = next(iter(path_parts(item.path.removeprefix(base))), "")
             told = item.code == MISSING and (field in meant or path in self._report.orphans)
             if field not in unresolved and not told:
                 self._report.moved(item, base, path, tree)
@@ -113,7 +114,8 @@ class Builder:
         specs = spec_options(annotation)
         if isinstance(tree, Seq):
             inner = item_type(annotation)
-            built = [self._entry(inner, each, f"{path}.{index}") for index, each in enumerate(tree.items)]
+            places = (entry_path(path, index, _own_name(each)) for index, each in enumerate(tree.items))
+            built = [self._entry(inner, each, place) for each, place in zip(tree.items, places, strict=True)]
             return _UNRESOLVED if _UNRESOLVED in built else built
         if specs:
             inline = tuple(cls for cls in specs if section_of(cls) not in section_names())
@@ -220,6 +222,13 @@ def _base(cls: type[Spec], values: Mapping[str, object]) -> str:
     """The path that ``shape_diagnostics`` starts with."""
     section, name = cls.spec_section or cls.__name__, values.get("name")
     return f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
+
+
+def _own_name(tree: Tree) -> str:
+    """What an entry of a list calls itself; empty: nothing that a path could show."""
+    label = tree.items.get("name") if isinstance(tree, Map) else None
+    told = isinstance(label, Scalar) and isinstance(label.value, str) and not looks_like_credential(label.text)
+    return label.text if isinstance(label, Scalar) and told else ""
 
 
 def _model_by_id(specs: tuple[type[Spec], ...], items: Mapping[str, Map], tree: Scalar) -> str:

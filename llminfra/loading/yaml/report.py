@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from llminfra.diagnostics import Diagnostic, Severity
+from llminfra.diagnostics import Diagnostic, Severity, path_parts
 from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml.types import kind_of, spec_options
 from llminfra.spec.errors.expectations import written_as_yaml
@@ -165,7 +165,7 @@ def line_of(tree: Tree, path: str) -> int:
 def key_line(tree: Tree, path: str) -> int | None:
     """As ``line_of``; ``None`` where the tree has not even the first part."""
     line: int | None = None
-    parts = path.split(".") if path else []
+    parts = path_parts(path)
     while parts:
         found = _child(tree, parts)
         if found is None:
@@ -191,8 +191,8 @@ def _child(tree: Tree, parts: list[str]) -> tuple[Tree, int, list[str]] | None:
 
 
 def join(path: str, key: str) -> str:
-    """A spec path one step deeper."""
-    return f"{path}.{key}" if path else key
+    """A spec path one step deeper; a key may be the place of an entry, such as ``[0]``."""
+    return f"{path}{'' if key.startswith('[') else '.'}{key}" if path else key
 
 
 def show(tree: Tree) -> str:

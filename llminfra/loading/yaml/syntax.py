@@ -11,11 +11,11 @@ import json
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
-from itertools import takewhile
 
 import yaml
 from msgspec import Struct
 
+from llminfra.diagnostics import entry_path
 from llminfra.spec.errors.shape_errors import looks_like_credential
 
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
@@ -105,8 +105,16 @@ def open_path(text: str, error: yaml.MarkedYAMLError, loader: type) -> str:
                 _note(event, stack)
     except (yaml.YAMLError, RecursionError):
         pass
-    parts = [str(each.key) for each in stack if each.due or each is not stack[-1]]
-    path = ".".join(takewhile(_KEY.fullmatch, parts))  # what was read as a key may be anything
+    path = ""
+    for each in stack:
+        if each is stack[-1] and not each.due:
+            break
+        if isinstance(each.key, int):
+            path = entry_path(path, each.key)
+        elif _KEY.fullmatch(each.key):
+            path = f"{path}.{each.key}" if path else each.key
+        else:
+            break  # what was read as a key may be anything
     return "" if looks_like_credential(path) else path
 
 

@@ -12,7 +12,9 @@ import unicodedata
 import yaml
 from msgspec import Struct, field
 
+from llminfra.diagnostics import entry_path
 from llminfra.loading.yaml.syntax import open_path, syntax_of
+from llminfra.spec.errors.shape_errors import looks_like_credential
 
 _LARGEST = 100_000
 """Values in one file after aliases are expanded: far above any real spec, far below what nested aliases can reach."""
@@ -101,6 +103,14 @@ def parse(text: str) -> list[Tree]:
     return [converter.convert(node, "", 0) for node in documents if node is not None]
 
 
+def _own_name(node: yaml.Node) -> str:
+    """What an entry of a list calls itself; empty: nothing that a path could show."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    names = (value.value for key, value in pairs if key.value == "name" and isinstance(value, yaml.ScalarNode))
+    name = str(next(names, ""))
+    return "" if looks_like_credential(name) else name
+
+
 def _too_deep(line: int, found: str, path: str = "") -> TreeError:
     expected = f"at most {_DEEPEST} levels"
     return TreeError("LLM_SPEC_5", "the YAML is nested too deeply", line, found, "flatten it", path, expected=expected)
@@ -143,7 +153,7 @@ class _Converter:
         try:
             if isinstance(node, yaml.SequenceNode):
                 children = (
-                    self.convert(each, f"{path}.{index}" if path else str(index), depth + 1)
+                    self.convert(each, entry_path(path, index, _own_name(each)), depth + 1)
                     for index, each in enumerate(node.value)
                 )
                 return Seq(line, tuple(children))

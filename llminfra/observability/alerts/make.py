@@ -12,8 +12,6 @@ from llminfra.charts.llm_observability import AlertRule
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RUNBOOKS = "docs/runbooks"
-
 
 def runbook_page(alert: str) -> str:
     """File name of an alert's runbook.
@@ -26,7 +24,7 @@ def runbook_page(alert: str) -> str:
 
 
 class Alerts(Struct, frozen=True):
-    """Makes alerts that share labels; ``base_url`` is where the runbooks are published."""
+    """Makes alerts that share labels; ``base_url`` is where the runbooks are published, if they are."""
 
     base_url: str | None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -41,8 +39,7 @@ class Alerts(Struct, frozen=True):
         summary: str,
         description: str,
     ) -> AlertRule:
-        """One alert; without ``base_url`` its runbook is a path in the repository."""
-        base = self.base_url.rstrip("/") if self.base_url else RUNBOOKS
+        """One alert; without ``base_url`` it has no address of its runbook: one that opens nothing helps nobody."""
         return AlertRule(
             alert=alert,
             expr=expr,
@@ -50,6 +47,6 @@ class Alerts(Struct, frozen=True):
             severity=severity,
             summary=summary,
             description=description,
-            runbook_url=f"{base}/{runbook_page(alert)}",
+            runbook_url=f"{self.base_url.rstrip('/')}/{runbook_page(alert)}" if self.base_url else None,
             labels=dict(self.labels),
         )

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import eks, instances
+from llminfra.diagnostics import entry_path
 from llminfra.planning.facts import numbers
 from llminfra.planning.network.offers import check_offered
 from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, NetworkPlan, SystemNodesPlan
@@ -53,7 +54,7 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
         )
     for index, name in enumerate(spec.system_nodes.instance_types):
         instance = instances.get(name)
-        path = f"cluster.system_nodes.instance_types[{index}]"
+        path = entry_path("cluster.system_nodes.instance_types", index)
         if instance is None:
             findings.error(
                 "LLM_CAP_20",

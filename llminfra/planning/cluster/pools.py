@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from llminfra.catalog import eks, instances, prices
+from llminfra.diagnostics import entry_path
 from llminfra.planning.cluster.gpu_shares import plan_shares
 from llminfra.planning.cluster.mixed_types import report_mixed
 from llminfra.planning.cluster.pool_checks import check_block, check_provisioner
@@ -142,7 +143,7 @@ def _price(instance_type: str, region: str) -> float | None:
 def _instance_types(pool: GpuPool, platform: Platform, findings: Findings) -> tuple[InstanceType, ...] | None:
     found: list[InstanceType] = []
     for index, instance in check_type_names(pool, f"pools.{pool.name}", findings):
-        name, path = instance.name, f"pools.{pool.name}.instance_types[{index}]"
+        name, path = instance.name, entry_path(f"pools.{pool.name}.instance_types", index)
         if pool.efa and instance.efa_interfaces == 0:
             smallest = next(
                 (
@@ -207,7 +208,7 @@ def _alike(pool: GpuPool, types: list[InstanceType], platform: Platform, finding
 def _zones(pool: GpuPool, platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[str, ...] | None:
     path = f"pools.{pool.name}.zones"
     good = [
-        check_zone(zone, f"{path}[{index}]", platform, findings, among=network.zones)
+        check_zone(zone, entry_path(path, index), platform, findings, among=network.zones)
         for index, zone in enumerate(pool.zones)
     ]
     if not all(good):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import instances
+from llminfra.diagnostics import entry_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def check_type_names(pool: GpuPool, where: str, findings: Findings) -> list[tupl
 
 def _known(pool: GpuPool, where: str, findings: Findings) -> Iterator[tuple[int, InstanceType]]:
     for index, name in enumerate(pool.instance_types):
-        path = f"{where}.instance_types[{index}]"
+        path = entry_path(f"{where}.instance_types", index)
         instance = instances.get(name)
         if instance is None:
             reason = instances.excluded(name)

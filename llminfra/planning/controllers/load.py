@@ -6,6 +6,8 @@ controllers off, and a release whose pods stay pending fails when its time is ov
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 from llminfra.catalog import eks, instances
@@ -15,6 +17,7 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.serving.resources import allocatable_cpu_millis
 
 _FILE = "system_load"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Part(Struct, frozen=True):
@@ -28,15 +31,16 @@ class Part(Struct, frozen=True):
 def system_load(plan: Plan, nodes: int) -> tuple[Part, ...]:
     """Requests on that many system nodes, the largest first.
 
-    Pods of a gateway and of queues are not among them, which are as many as the spec says, nor are parts without
-    requests: it is the least.
+    Workers of queues count as many as there may be, and copies of weights all at once, as they run when a platform is
+    installed. Parts without requests are not among them.
     """
-    wanted = _wanted(needs_of(plan), plan)
+    wanted, numbered = _wanted(needs_of(plan), plan), _numbered(plan)
     parts = [
         Part(row["name"], row["cpu_millis"] * pods, row["memory_mib"] * pods)
         for row in numbers(_FILE)["pods"]
         if row["for"] in wanted
-        for pods in [min(row["pods"], nodes) if row.get("apart") else row["pods"]]
+        for many in [numbered[row["each"]] if "each" in row else row["pods"]]
+        if (pods := min(many, nodes) if row.get("apart") else many)
     ]
     parts += [
         Part(f"{row['name']} on every node", row["cpu_millis"] * nodes, row["memory_mib"] * nodes)
@@ -66,18 +70,37 @@ def system_room(plan: Plan, nodes: int) -> Part:
 def _wanted(needs: Needs, plan: Plan) -> frozenset[str]:
     """Values of ``for`` that hold."""
     fields = {name for name in Needs.__struct_fields__ if getattr(needs, name)}
-    return frozenset({"always", *fields, *(["copies"] if _copies(plan) else [])})
+    observability = plan.platform.observability
+    grafana = observability is not None and observability.grafana == "in-cluster"
+    return frozenset({"always", *fields, *(["grafana"] if grafana else [])})
 
 
-def _copies(plan: Plan) -> bool:
-    """Whether a Job copies weights into a bucket of the platform's own; see ``compiler.releases.weights_copy``."""
+def _numbered(plan: Plan) -> dict[str, int]:
+    """Pods of what there may be several of: values of ``each``."""
+    return {
+        "gateway_pods": sum(item.spec.replicas for item in plan.gateways),
+        "pickers": sum(len(item.routes) for item in plan.gateways),
+        "routers": len(plan.routers),
+        "workers": sum(item.workers.most for item in plan.async_endpoints if item.workers is not None),
+        "copies": _copies(plan),
+    }
+
+
+def _copies(plan: Plan) -> int:
+    """Jobs that copy weights and adapters into the platform's own buckets; see ``compiler.releases.weights_copy``."""
     if plan.network.nat == "none" and plan.network.existing_vpc_id is None:
-        return False
+        return 0
     own = {item.name for item in plan.buckets if not item.existing}
     behind = {item.name: item.source_bucket for item in plan.lustre}
-    return any(
-        bool(item.weights.key)
-        and bool(item.revision)
-        and behind.get(item.weights.storage or "", item.weights.storage) in own
+    places = {
+        (behind.get(item.weights.storage or "", item.weights.storage), item.weights.key)
         for item in plan.endpoints
-    )
+        if item.weights.key and item.revision and _COMMIT.fullmatch(item.revision)
+    }
+    places |= {
+        (adapter.bucket, adapter.key)
+        for item in plan.endpoints
+        for adapter in item.adapters
+        if adapter.model_id and adapter.revision
+    }
+    return sum(bucket in own for bucket, _ in places)

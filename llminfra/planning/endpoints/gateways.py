@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from llminfra.diagnostics import entry_path
 from llminfra.engines.vllm_tasks import PATHS
 from llminfra.planning.endpoints.on_pools import NAMESPACE
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
@@ -72,7 +73,7 @@ def plan_gateways(
         _check_tenants(gateway, findings)
         routes = []
         for index, endpoint in enumerate(gateway.endpoints):
-            path = f"gateways.{gateway.name}.endpoints[{index}]"
+            path = entry_path(f"gateways.{gateway.name}.endpoints", index, endpoint.name)
             if not _belongs(gateway, endpoint, path, platform, taken, findings):
                 continue
             taken[endpoint.name] = gateway.name
@@ -287,8 +288,8 @@ def _check_tenants(gateway: Gateway, findings: Findings) -> None:
         if gateway.oidc is None and item.api_key is None and "api_key" not in item.doubtful:
             findings.error(
                 "LLM_GW_10",
-                gateway,
-                f"{path}[{index}].api_key",
+                item,
+                f"{entry_path(path, index, item.name)}.api_key",
                 "nothing tells this tenant's callers from others",
                 found=f"tenant {item.name!r} without a key",
                 expected="api_key=Secret(…), or oidc=Oidc(…) on the gateway",
@@ -301,8 +302,9 @@ def _check_tenants(gateway: Gateway, findings: Findings) -> None:
             if mark and mark in seen:
                 findings.error(
                     "LLM_GW_15",
-                    gateway,
-                    f"{path}[{index}].{field}",
+                    item,
+                    # A name that two have does not say which of them.
+                    f"{entry_path(path, index, None if field == 'name' else item.name)}.{field}",
                     "two tenants that cannot be told apart share one budget",
                     found=f"{field} of {item.name!r} is that of {seen[mark]!r}",
                     expected=f"{'an' if field == 'api_key' else 'a'} {field} of its own",

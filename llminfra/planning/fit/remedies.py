@@ -149,7 +149,7 @@ def _works(question: Question, option: Candidate) -> Candidate | None:
     """The spread under a changed question, where it holds what was promised; memory is asked before anything else."""
     shape, promise = option.parallelism, question.promise
     fit, problems = fitted(question.facts, sized_for(question.case, shape), shape)
-    if fit.fits is not True or problems or (fit.max_concurrency or 0.0) * shape.data < promise.concurrency:
+    if fit.fits is not True or problems or (fit.replica_concurrency or 0.0) < promise.concurrency:
         return None
     found = question.judge(shape)
     allowed = found.performance.spread if found.performance else 1.0

@@ -236,6 +236,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         gpu_memory_utilization=settings.utilization,
         tensor_parallel=settings.tp,
         pipeline_parallel=settings.pp,
+        data_parallel=case.data_parallel or 1,
         max_model_len=length,
         max_num_seqs=settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,

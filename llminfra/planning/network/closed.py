@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import regions
+from llminfra.diagnostics import entry_path
 from llminfra.planning.network.mirror import in_region
 from llminfra.spec.engines.base import LlmEngine
 from llminfra.spec.foundation.network import Network
@@ -89,7 +90,7 @@ def _warn_of_others(platform: Platform, network: Network, findings: Findings) ->
             findings.warning(
                 "LLM_NET_31",
                 network,
-                f"observability.receivers[{index}]",
+                entry_path("observability.receivers", index),
                 f"alerts go to {receiver.kind} over the internet, and this network has no way there: nobody hears them",
                 found=f"{receiver.kind} with nat='none'",
                 expected="SnsAlerts(…): SNS has an endpoint in the VPC, and passes alerts on",

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import regions
+from llminfra.diagnostics import entry_path
 from llminfra.planning.network.target_services import target_services
 from llminfra.planning.plan.infrastructure import NetworkPlan, SubnetPlan
 from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
@@ -186,7 +187,7 @@ def _existing(
 def _new(platform: Platform, spec: Network, known: tuple[str, ...], findings: Findings) -> NetworkPlan | None:
     zones = tuple(spec.zones) or known[:3]
     good = [
-        check_zone(zone, f"network.zones[{index}]", platform, findings, among=known)
+        check_zone(zone, entry_path("network.zones", index), platform, findings, among=known)
         for index, zone in enumerate(spec.zones)
     ]
     if len(set(zones)) < 2:
@@ -300,7 +301,7 @@ def _blocks_fit(
                 findings.error(
                     "LLM_NET_21",
                     spec,
-                    f"network.{field}[{index}]",
+                    entry_path(f"network.{field}", index),
                     "the subnet lies outside the VPC's block",
                     found=str(item),
                     expected=f"a block inside {block}",

@@ -38,8 +38,9 @@ class Option(Struct, frozen=True, kw_only=True):
         nodes: Instances that one replica takes, joined by EFA; more than one only where one does not hold it.
         replicas: Replicas that one instance holds; 1 for one over several.
         headroom_gib: Cache per GPU beyond what the wished requests of full length take.
-        max_concurrency: Requests of full length that a replica holds.
-        kv_cache_tokens: Tokens that a replica's cache holds.
+        max_concurrency: Requests of full length that one data-parallel rank holds, as in `FitResult`.
+        replica_concurrency: Those that all ranks of a replica hold.
+        kv_cache_tokens: Tokens that the cache of one data-parallel rank holds.
         purchase: How the instance is bought; the prices that follow are of this way.
         usd_per_hour: Price of the instance; ``None`` where no source states one.
         usd_per_replica_hour: Its share for one replica, or the price of all instances that it takes.
@@ -68,6 +69,7 @@ class Option(Struct, frozen=True, kw_only=True):
     replicas: int = 0
     headroom_gib: float | None = None
     max_concurrency: float | None = None
+    replica_concurrency: float | None = None
     kv_cache_tokens: int | None = None
     purchase: Kind = "on-demand"
     usd_per_hour: float | None = None
@@ -183,7 +185,8 @@ def _option(
         nodes=placed.nodes,
         replicas=replicas,
         headroom_gib=round(spare, 2),
-        max_concurrency=placed.concurrency,
+        max_concurrency=fit.max_concurrency,
+        replica_concurrency=placed.concurrency,
         kv_cache_tokens=fit.kv_cache_tokens,
         purchase=purchase,
         usd_per_hour=usd,

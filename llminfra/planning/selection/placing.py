@@ -222,7 +222,7 @@ def _tried(asked: Asked, shape: Parallelism, nodes: int) -> Candidate:
         parallelism=shape,
         nodes=nodes,
         fit=fit,
-        concurrency=(fit.max_concurrency or 0.0) * shape.data,
+        concurrency=fit.replica_concurrency or 0.0,
         problems=problems,
         usd_per_hour=usd,
         performance=speed,

@@ -68,6 +68,7 @@ class WayOut(Struct, frozen=True, kw_only=True):
             "changes": dict(self.changes),
             "kv_cache_tokens": self.result.kv_cache_tokens,
             "max_concurrency": self.result.max_concurrency,
+            "replica_concurrency": self.result.replica_concurrency,
             "tight": self.result.tight,
         }
 

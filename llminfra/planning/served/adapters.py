@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from llminfra.diagnostics import entry_path
 from llminfra.engines.vllm import lora_rank
 from llminfra.planning.memory.beside.asked import refused_adapters
 from llminfra.planning.plan.serving import AdapterPlan
@@ -46,7 +47,7 @@ def plan_adapters(
             findings.error(
                 "LLM_FIT_40",
                 endpoint,
-                f"{path}[{index}].name",
+                f"{entry_path(path, index)}.name",
                 f"callers could not tell the adapter from {other}",
                 found=adapter.name,
                 expected="a name for each adapter, other than the base model's",
@@ -57,7 +58,7 @@ def plan_adapters(
             findings.error(
                 "LLM_REF_2",
                 endpoint,
-                f"{path}[{index}].bucket",
+                f"{entry_path(path, index, adapter.name)}.bucket",
                 "the adapter lies on storage that is not part of this platform",
                 found=f"storage {adapter.bucket.name!r}",
                 expected=f"one of: {', '.join(item.name for item in platform.storage) or 'no storage is declared'}",

@@ -10,6 +10,7 @@ from msgspec import Struct
 from llminfra.catalog.argument_values import kind_of, misfit
 from llminfra.catalog.container_env import is_secret_flag
 from llminfra.catalog.engines import engine_info
+from llminfra.diagnostics import entry_path
 from llminfra.engines.decided import field_of_flag, flag_name
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def check_arguments(
         findings.error(
             "LLM_FIT_7",
             endpoint,
-            base if index is None else f"{base}.extra_args[{index}]",
+            base if index is None else entry_path(f"{base}.extra_args", index),
             f"{release.engine} {release.version} refuses {item.argument}: {item.why}",
             found=item.argument,
             expected=item.expected,

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret_flag, is_secret_value
+from llminfra.diagnostics import entry_path
 from llminfra.engines import adapter
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
 from llminfra.engines.shared import HUB_TOKEN
@@ -111,7 +112,7 @@ def check_literals(endpoint: Endpoint, findings: Findings) -> None:
             findings.error(
                 "LLM_SEC_1",
                 endpoint,
-                f"{base}.{where}[{index}]",
+                entry_path(f"{base}.{where}", index),
                 f"{flag} takes a secret on the command line, where ps and every log show it"
                 if is_secret_flag(argument)
                 else "this argument looks like a credential",
@@ -192,7 +193,7 @@ def check_overrides(
         field = field_of_flag(kind, flag)
         if field is not None or flag in written:
             name = argument.partition("=")[0]
-            _report(endpoint, f"{base}.extra_args[{index}]", name, field_that_said(kind, flag), findings)
+            _report(endpoint, entry_path(f"{base}.extra_args", index), name, field_that_said(kind, flag), findings)
     own = {*invocation.cache_env, *invocation.field_env, *(item.name for item in invocation.secret_env)}
     for name in engine.env:
         field = field_of_variable(kind, name)

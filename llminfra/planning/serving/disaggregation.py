@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from msgspec.structs import replace
 
 from llminfra.catalog.engines import engine_info, known_versions
+from llminfra.diagnostics import entry_path
 from llminfra.engines.job import Role
 from llminfra.engines.vllm_cache_transfer import PORT
 from llminfra.planning.facts import numbers
@@ -99,7 +100,7 @@ def check_disaggregated(endpoint: Endpoint, pool: PoolPlan | None, findings: Fin
             findings.error(
                 "LLM_DIST_10",
                 endpoint,
-                f"{path}.engine.extra_args[{index}]",
+                entry_path(f"{path}.engine.extra_args", index),
                 "disaggregation writes --kv-transfer-config itself",
                 found=argument,
                 expected="no such argument",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import instances
+from llminfra.diagnostics import entry_path
 from llminfra.planning.hardware.nics import nic_layout
 from llminfra.planning.network.offers import check_offered
 from llminfra.planning.network.vpc import check_zone
@@ -134,7 +135,7 @@ def zones_of(
     """The declared zones, or all of the network; ``None`` leaves a finding."""
     path = f"endpoints.{endpoint.name}.on.zones"
     good = [
-        check_zone(zone, f"{path}[{index}]", platform, findings, among=network.zones)
+        check_zone(zone, entry_path(path, index), platform, findings, among=network.zones)
         for index, zone in enumerate(declared)
     ]
     return (declared or network.zones) if all(good) else None

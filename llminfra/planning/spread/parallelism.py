@@ -142,7 +142,7 @@ def judge(
         parallelism=parallelism,
         nodes=max(1, -(-parallelism.gpus // pool.gpus_per_node)),
         fit=fit,
-        concurrency=(fit.max_concurrency or 0.0) * parallelism.data,
+        concurrency=fit.replica_concurrency or 0.0,
         problems=problems,
         usd_per_hour=usd,
         performance=speed,

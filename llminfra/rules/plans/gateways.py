@@ -78,11 +78,11 @@ def authenticates(plan: Plan) -> Iterator[Hit]:
 def tenants_are_limited(plan: Plan) -> Iterator[Hit]:
     """Tenants without a limit on tokens, and callers with tokens of whom no tenant is known."""
     for gateway in plan.gateways:
-        for index, tenant in enumerate(gateway.spec.tenants):
+        for tenant in gateway.spec.tenants:
             if tenant.tokens_per_minute is None:
                 asked = tenant.requests_per_minute
                 yield Hit(
-                    path=_path(gateway, f"tenants[{index}].tokens_per_minute"),
+                    path=_path(gateway, f"tenants.{tenant.name}.tokens_per_minute"),
                     message=f"tenant {tenant.name!r} may use as many tokens as the GPUs give",
                     found="no limit" if asked is None else f"{asked} requests a minute, of any size",
                     expected="tokens_per_minute=…",
@@ -113,11 +113,11 @@ def held_long_enough(plan: Plan) -> Iterator[Hit]:
     """The time that requests are held, against the planned cold start."""
     by_name = {item.name: item for item in plan.endpoints}
     for gateway in plan.gateways:
-        for index, route in enumerate(gateway.routes):
+        for route in gateway.routes:
             start_s = by_name[route.endpoint].startup.estimate_s
             if route.hold_s is not None and start_s > route.hold_s:
                 yield Hit(
-                    path=_path(gateway, f"endpoints[{index}]"),
+                    path=_path(gateway, f"endpoints.{route.endpoint}"),
                     message=f"requests wait {route.hold_s} s for {route.endpoint!r}, whose start takes {start_s:.0f} s",
                     found=f"{route.hold_s} s",
                     expected=f"more than {start_s:.0f} s",

@@ -18,11 +18,12 @@ _NAMED = 3
 
 @rule(
     code="LLM_CAP_48",
-    title="System nodes have room for the controllers",
+    title="System nodes have room for what runs there",
     severity=Severity.ERROR,
     looks_at="plan",
-    why="Nothing adds system nodes: Karpenter starts GPU nodes, whose taint keeps controllers off. What has no room "
-    "stays Pending, its release fails when its time is over, and a copy of weights runs out of its deadline.",
+    why="Nothing adds system nodes: Karpenter starts GPU nodes, whose taint keeps other pods off. What has no room "
+    "stays Pending: the release of a controller, a gateway or a router fails when its time is over, a copy of weights "
+    "runs out of its deadline, and a queue gets fewer workers than its max_concurrency needs.",
     fix="give SystemNodes more nodes, or a larger instance type",
     source=(
         "planning/data/system_load.json: requests of add-ons and charts with their sources",
@@ -30,7 +31,7 @@ _NAMED = 3
     ),
 )
 def controllers_have_room(plan: Plan) -> Iterator[Hit]:
-    """Requests of add-ons and releases against the nodes that there will be: the fewest, but where they are added."""
+    """Requests of all pods there against the nodes that there will be: the fewest, but where they are added."""
     if plan.cluster is None:
         return
     system = plan.cluster.system_nodes
@@ -43,7 +44,7 @@ def controllers_have_room(plan: Plan) -> Iterator[Hit]:
     enough = next((count for count in range(nodes, _MOST_NODES) if _fits(plan, count)), None)
     yield Hit(
         path="cluster.system_nodes.nodes",
-        message="controllers, monitoring and DaemonSets request more than "
+        message="controllers, gateways, workers, copies of weights and DaemonSets request more than "
         f"{nodes} × {system.instance_types[0]} have; most take {largest}",
         found=f"{cpu:,}m of {room.cpu_millis:,}m CPU, {memory:,} of {room.memory_mib:,} MiB requested",
         expected="a larger instance type"

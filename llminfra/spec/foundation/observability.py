@@ -33,7 +33,8 @@ class Observability(Spec):
     receivers: Many[AlertReceiver] = ()
     """Who hears of alerts; without any they are seen in Alertmanager and on the dashboards only."""
     runbook_base_url: Annotated[str, Field(pattern=r"^https://\S+$")] | None = None
-    """Where ``docs/runbooks`` is published; ``None``: alerts name the path in the repository."""
+    """Where ``docs/runbooks`` is published: alerts carry the address of their page there. Every alert names the command
+    that prints its page, too; ``None``: only that."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:

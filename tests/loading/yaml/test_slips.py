@@ -83,7 +83,7 @@ def test_a_model_named_by_its_id_is_told_what_to_write(tmp_path):
 def test_an_item_without_a_name_is_the_only_finding_about_it(tmp_path):
     text = HEAD + "pools: [{instance_types: [g6.xlarge]}]\nendpoints:\n"
     found = told_by_path(tmp_path, text + f"  chat: {{model: {{id: {QWEN}}}, engine: vllm, on: l4}}\n")
-    assert list(found) == ["pools.0.name"]
+    assert list(found) == ["pools[0].name"]
 
 
 def test_a_missing_field_says_what_goes_there(tmp_path):

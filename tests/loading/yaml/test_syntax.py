@@ -106,7 +106,7 @@ def only(folder: Path, text: str, name: str = "spec.yaml") -> Diagnostic:
             "put the text in single quotes, or double the backslash",
         ),
         (HEAD + "tags:\n  a: @b # c\n", "tags.a", 4, "@b", "a text in quotes", 'put it in quotes: "@b"'),
-        (HEAD + "waivers:\n  - scope: *\n", "waivers.0.scope", 4, "*", "a text in quotes", 'put it in quotes: "*"'),
+        (HEAD + "waivers:\n  - scope: *\n", "waivers[0].scope", 4, "*", "a text in quotes", 'put it in quotes: "*"'),
         (HEAD + "x-a: &comon {a: b}\ntags: *common\n", "tags", 4, "*common", "one of: *comon", "did you mean *comon?"),
         (
             HEAD + "tags: *none\n",
@@ -119,7 +119,7 @@ def only(folder: Path, text: str, name: str = "spec.yaml") -> Diagnostic:
         (HEAD + "x-a: &a b\nx-b: &a c\n", "x-b", 4, "x-b: &a c", "a name of its own", "rename one of the two"),
         (
             HEAD + "pools:\n  - name: a\n  b: 1\n",
-            "pools.0",
+            "pools[0]",
             5,
             "b: 1",
             "a line that starts with -",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, computed_field
 
 from llminfra.catalog.engine_facts import EngineName
 from llminfra.catalog.models.tasks import Task
@@ -159,8 +159,10 @@ class FitResult(BaseModel):
         weights_gib_per_gpu: Largest rank.
         kv_bytes_per_token_per_gpu: Cache bytes behind one reported token.
         kv_cache_memory_gib: Memory left for the cache; negative when the weights alone exceed the budget.
-        kv_cache_tokens: Tokens as the engine reports them.
-        max_concurrency: Requests of ``max_model_len`` that fit at once.
+        kv_cache_tokens: Tokens as the engine reports them: of one data-parallel rank.
+        max_concurrency: Requests of ``max_model_len`` that fit at once on one data-parallel rank. That is what vLLM
+            prints for each of its engine cores (``Maximum concurrency``).
+        replica_concurrency: Those of all data-parallel ranks together: what a replica holds.
         kv_needed_gib: Cache for one request of ``max_model_len``.
         estimated_max_len: Longest context that would start, when the asked one does not.
         non_torch_gib: CUDA context beyond the first allocation, NCCL buffers and libraries.
@@ -203,6 +205,7 @@ class FitResult(BaseModel):
     gpu_memory_utilization: float | None = None
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
+    data_parallel: int | None = None
     max_model_len: int | None = None
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
@@ -215,6 +218,12 @@ class FitResult(BaseModel):
     explain: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     error: str | None = None
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own order; mypy knows no property under it
+    @property
+    def replica_concurrency(self) -> float | None:
+        """See the class; ``max_concurrency`` where attention has no copies."""
+        return None if self.max_concurrency is None else round(self.max_concurrency * (self.data_parallel or 1), 2)
 
     @property
     def tight(self) -> bool:

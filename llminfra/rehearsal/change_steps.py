@@ -1,0 +1,193 @@
+"""Making a change in the simulated world: each stack in its turn, and what happens to its resources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from llminfra.rehearsal.change_order import ChangeOrder, Effect, change_order
+from llminfra.rehearsal.dangers import danger
+from llminfra.rehearsal.report import Change, ChangeAction, ChangeStep, Finding
+from llminfra.rehearsal.session import StackRun
+from llminfra.rehearsal.stacks import Prepared, Stack
+
+_ACTIONS: Mapping[tuple[str, ...], ChangeAction] = {
+    ("create",): "create",
+    ("update",): "update",
+    ("delete",): "delete",
+    ("delete", "create"): "replace",
+    ("create", "delete"): "replace",
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a change; ``converged`` is ``None`` where nothing was applied."""
+
+    changes: list[Change] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    order: list[ChangeStep] = field(default_factory=list)
+    converged: bool | None = None
+
+    def end(self, runs: Iterable[StackRun], *, converged: bool | None) -> Self:
+        """The outcome with what was found on the way; an error of any stack means that it did not converge."""
+        self.findings += [item for run in runs for item in run.report().findings]
+        failed = any(item.severity == "error" for item in self.findings)
+        self.converged = False if failed else converged
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A plan that may still be applied: what it does, and whether later stacks could notice."""
+
+    changes: tuple[Change, ...]
+    alters: bool
+
+
+def plan_change(before: Sequence[StackRun], runs: Sequence[StackRun]) -> Outcome:
+    """Plan the new stacks over the old state, in the order of the manifest, up to the first that cannot be planned."""
+    outcome = Outcome()
+    previous = {run.name: run.prepared.stack for run in before}
+    for run in runs:
+        if not (run.init() and run.validate() and run.plan_only()):
+            return outcome.end(runs, converged=False)
+        outcome.changes += _planned(run, previous.get(run.name)).changes
+    kept = {run.name for run in runs}
+    for run in reversed(before):
+        if run.name not in kept:
+            outcome.changes += _destroyed(run.prepared)
+    return outcome.end(runs, converged=None)
+
+
+def make_change(before: Sequence[StackRun], runs: Sequence[StackRun]) -> Outcome:
+    """Apply the new stacks over the old ones, and destroy those that the new spec lacks, each in its turn."""
+    outcome = Outcome()
+    if not all(run.init() and run.validate() for run in runs):
+        return outcome.end(runs, converged=False)
+    previous = {run.name: run.prepared.stack for run in before}
+    over = {run.name: run for run in runs}
+    gone = {run.name: run for run in before if run.name not in over}
+    planned = _plans(runs, previous)
+    effects = {name: _effect(over.get(name), previous.get(name), planned.get(name)) for name in {**previous, **over}}
+    order = change_order(list(previous), list(over), effects)
+    outcome.findings += _torn(order, planned)
+    altered: set[str] = set()
+    for name in (*order.first, *order.then, *order.last):
+        run = gone.get(name) or over[name]
+        if name in gone:
+            outcome.changes += _destroyed(run.prepared)
+            done, alters = run.destroy(), True
+        else:
+            plan = planned.pop(name, None)
+            if plan is None or altered & effects[name].before:
+                if name in altered and not altered & effects[name].before:
+                    continue  # it had its turn, and nothing that it reads is another since
+                plan = _planned(run, previous.get(name)) if run.plan_only() else None
+            done, alters = plan is not None and run.apply_plan(), plan is not None and plan.alters
+            outcome.changes += plan.changes if plan is not None else ()
+        if alters:
+            altered.add(name)
+            outcome.order.append(ChangeStep(stack=name, action="destroy" if name in gone else "apply"))
+        if not done:
+            return outcome.end([*runs, *gone.values()], converged=False)
+    for run in runs:
+        run.second_plan()
+    return outcome.end([*runs, *gone.values()], converged=True)
+
+
+def _plans(runs: Sequence[StackRun], previous: Mapping[str, Stack]) -> dict[str, _Planned]:
+    """Plans over the old state; a stack that needs what earlier ones are yet to make has none."""
+    made = {}
+    for run in runs:
+        ready = all(name in previous for name in run.prepared.stack.dependencies)
+        if ready and run.plan_only(final=False):
+            made[run.name] = _planned(run, previous.get(run.name))
+    return made
+
+
+def _effect(run: StackRun | None, old: Stack | None, plan: _Planned | None) -> Effect:
+    before = frozenset((*(run.prepared.stack.dependencies if run else ()), *(old.dependencies if old else ())))
+    name = run.name if run is not None else old.name if old is not None else ""
+    if run is None:
+        return Effect(name, before, changes=True, removes=True)
+    if plan is None:
+        return Effect(name, before, changes=True, adds=True)
+    actions = {item.action for item in plan.changes}
+    return Effect(
+        name,
+        before,
+        changes=plan.alters,
+        adds=bool(actions & {"create", "replace"}),
+        removes="delete" in actions,
+    )
+
+
+def _torn(order: ChangeOrder, planned: Mapping[str, _Planned]) -> list[Finding]:
+    """Stacks that lose something, while stacks on them, which are yet to change, may still use it."""
+    found = []
+    for name, later in order.torn.items():
+        going = [item for item in planned[name].changes if item.action == "delete"]
+        found.append(
+            Finding(
+                severity="warning",
+                stack=name,
+                step="plan",
+                summary=f"{', '.join(item.address for item in going)} goes before {', '.join(later)} was changed",
+                detail="the stack needs something new and loses something old, so it comes first: what still uses the "
+                "old breaks until its turn. Make two changes of it: one that only adds, and one that only removes",
+                address=going[0].address,
+                spec_path=going[0].spec_path,
+            )
+        )
+    return found
+
+
+def _planned(run: StackRun, old: Stack | None) -> _Planned:
+    """Changes of one planned stack, from the plan as JSON."""
+    found = []
+    new = run.prepared.stack
+    plan = run.show_plan()
+    for item in plan.get("resource_changes", ()):
+        change = item.get("change", {})
+        action = _ACTIONS.get(tuple(change.get("actions", ())))
+        if item.get("mode") != "managed" or action is None:
+            continue
+        address = str(item["address"])
+        because = tuple(".".join(map(str, path)) for path in change.get("replace_paths", ()))
+        owner = old if action == "delete" and old is not None else new
+        values: Mapping[str, Any] = change.get("before") or {}
+        found.append(
+            Change(
+                stack=run.name,
+                address=address,
+                action=action,
+                spec_path=owner.spec_path(address),
+                because=because,
+                danger=danger(str(item.get("type")), action, values, change.get("after") or {}),
+            )
+        )
+    outputs = any(item.get("actions") != ["no-op"] for item in plan.get("output_changes", {}).values())
+    return _Planned(tuple(found), alters=bool(found) or outputs)
+
+
+def _destroyed(item: Prepared) -> list[Change]:
+    """Resources of a stack that the new spec no longer has: Terraform never sees it again with the new synthesis."""
+    state = json.loads(item.state_file.read_text(encoding="utf-8")) if item.state_file.exists() else {}
+    found = []
+    for resource in state.get("resources", ()):
+        if resource.get("mode") == "managed":
+            address = f"{resource['type']}.{resource['name']}"
+            found.append(
+                Change(
+                    stack=item.stack.name,
+                    address=address,
+                    action="delete",
+                    spec_path=item.stack.spec_path(address),
+                    danger="the new spec has no such stack: it stays in AWS and on the bill until it is destroyed with "
+                    "what the old spec was synthesized to",
+                )
+            )
+    return found
