@@ -18,8 +18,7 @@ from benchmarks.memory.scoring import (
     figures,
     loaded_gib,
     measured_tokens,
-    read_rows,
-    score,
+    scores_of,
     share,
     states_inputs,
 )
@@ -66,11 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write_docs:
         write_docs()
     return 0
-
-
-def scores_of(file: Path) -> list[Score]:
-    """Every row of a file with its errors."""
-    return [score(row) for row in read_rows(file)]
 
 
 def print_figures(scores: Sequence[Score]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,12 @@ def score(row: dict[str, Any]) -> Score:
     if excuse:
         weights = kv_bytes = tokens = verdict = None
     return Score(row, result, excuse, weights, kv_bytes, tokens, verdict)
+
+
+@cache
+def scores_of(file: Path) -> tuple[Score, ...]:
+    """Every row of a file, scored once in this process."""
+    return tuple(score(row) for row in read_rows(file))
 
 
 def _error(found: float | None, truth: float | None) -> float | None:

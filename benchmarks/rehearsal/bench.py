@@ -88,7 +88,7 @@ def measure(synth: Path, folder: Path) -> dict[str, float]:
 def _starts(synth: Path, root: Path) -> list[float]:
     """Seconds from the start of a plugin process, as Terraform starts it, to its handshake."""
     tool = find_binary()
-    prepared = prepare(read_stacks(synth), root)
+    prepared = prepare(read_stacks(synth), root, served=False)
     taken = []
     with open_session(tool, prepared, root, None, None, None):
         versions = {name: provider_version(name) for name in SIMULATED}

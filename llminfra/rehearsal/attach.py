@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llminfra.diagnostics import ToolError
 from llminfra.rehearsal.provider.settings import SETTINGS_VARIABLE
@@ -16,9 +18,22 @@ from llminfra.rehearsal.provider.settings import SETTINGS_VARIABLE
 _MODULE = "llminfra.rehearsal.provider.serve"
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Where the commands in one stack's directory find what runs already.
+
+    Attributes:
+        providers: The value of ``TF_REATTACH_PROVIDERS``, for every command after ``init``.
+        backend: Variables of the ``http`` backend, for every command; none where the state is a local file.
+    """
+
+    providers: str
+    backend: Mapping[str, str]
+
+
 @contextmanager
-def attached(names: Sequence[str], settings: Path, log: Path) -> Iterator[dict[str, str]]:
-    """Run the providers; yields the value of ``TF_REATTACH_PROVIDERS`` per stack directory.
+def attached(names: Sequence[str], settings: Path, log: Path) -> Iterator[dict[str, Attachment]]:
+    """Run the providers; yields how each stack directory is attached.
 
     Raises:
         ToolError: the process did not start; the message holds its output.
@@ -41,7 +56,7 @@ def attached(names: Sequence[str], settings: Path, log: Path) -> Iterator[dict[s
             if not line.startswith("{"):
                 process.wait(timeout=10)
                 raise ToolError(f"the simulated providers did not start: {log.read_text(encoding='utf-8').strip()}")
-            yield {folder: json.dumps(value) for folder, value in json.loads(line).items()}
+            yield {folder: _attachment(value) for folder, value in json.loads(line).items()}
         finally:
             process.stdin.close()
             try:
@@ -50,3 +65,8 @@ def attached(names: Sequence[str], settings: Path, log: Path) -> Iterator[dict[s
                 process.kill()
                 process.wait()
             process.stdout.close()
+
+
+def _attachment(told: Mapping[str, Any]) -> Attachment:
+    state = told["state"]
+    return Attachment(json.dumps(told["providers"]), {"TF_HTTP_ADDRESS": state} if state else {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from llminfra.rehearsal.change_steps import Outcome, make_change, plan_change
@@ -51,8 +52,8 @@ def rehearse_change(
     tool = find_binary(binary)
     old, new = read_stacks(old_dir, only), read_stacks(new_dir, only)
     with work_folder(keep) as root:
-        before = prepare(old, root)
-        staged = _prepare_over(new, root)
+        before = prepare(old, root, served=keep is None)
+        staged = _prepare_over(new, root, served=keep is None)
         with open_session(tool, [*before, *staged], root, None, existing, on_event) as session:
             runs = [StackRun(session, item) for item in before]
             ready = all(run.init() and run.validate() and run.apply() for run in runs)
@@ -71,15 +72,15 @@ def rehearse_change(
     )
 
 
-def _prepare_over(stacks: Collection[Stack], root: Path) -> tuple[Prepared, ...]:
+def _prepare_over(stacks: Collection[Stack], root: Path, *, served: bool) -> tuple[Prepared, ...]:
     """Working copies of the new stacks with the state files of the old ones."""
     second = root / "new"
-    staged = prepare(stacks, second)
+    staged = prepare(stacks, second, served=served)
     moved = []
     for item in staged:
         text = (item.directory / item.stack.file.name).read_text(encoding="utf-8")
         text = text.replace(json.dumps(str(second / "state"))[1:-1], json.dumps(str(root / "state"))[1:-1])
         (item.directory / item.stack.file.name).write_text(text, encoding="utf-8")
         state_file = root / "state" / item.state_file.name
-        moved.append(Prepared(item.stack, item.directory, state_file, item.findings))
+        moved.append(replace(item, state_file=state_file))
     return tuple(moved)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from llminfra.diagnostics import ToolError, UsageError
 from llminfra.rehearsal.assumed import assumed_objects
-from llminfra.rehearsal.attach import attached
+from llminfra.rehearsal.attach import Attachment, attached
 from llminfra.rehearsal.faults import FaultPlan
 from llminfra.rehearsal.mirror import build_mirror
 from llminfra.rehearsal.provider.settings import Settings
@@ -65,7 +65,7 @@ def rehearse(
     tool = find_binary(binary)
     stacks = read_stacks(synth_dir, only)
     with work_folder(keep) as root:
-        prepared = prepare(stacks, root)
+        prepared = prepare(stacks, root, served=keep is None and _may_attach(faults))
         with open_session(tool, prepared, root, faults, existing, on_event) as session:
             runs = tuple(StackRun(session, item) for item in prepared)
             not_proved = _cycle(runs, validate_only=validate_only, faults=faults)
@@ -192,6 +192,7 @@ def open_session(
         account=existing.account_id,
         region=_region(stacks),
         directories=tuple(str(item.directory) for item in prepared),
+        states={str(item.directory): item.state_file for item in prepared if item.served},
         faults=faults.to_dict() if faults else None,
     )
     path = root / "settings.json"
@@ -202,11 +203,15 @@ def open_session(
     configuration = build_mirror(root, versions, tool.platform, path)
     with ExitStack() as cleanup:
         cleanup.callback(world.close)
-        attachments: dict[str, str] = {}
-        # A fault may end the provider process, which Terraform must then have started itself.
-        if faults is None or not {"death", "kill"} & set(faults.kinds):
+        attachments: dict[str, Attachment] = {}
+        if _may_attach(faults):
             attachments = cleanup.enter_context(attached(SIMULATED, path, root / "providers.log"))
         yield Session(tool, configuration, attachments, world, on_event, one_by_one=faults is not None)
+
+
+def _may_attach(faults: FaultPlan | None) -> bool:
+    """Whether one process may serve all: a fault may end it, and must then end one that Terraform itself started."""
+    return faults is None or not {"death", "kill"} & set(faults.kinds)
 
 
 def _types(stacks: Collection[Stack], section: str) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llminfra.rehearsal.attach import Attachment
 from llminfra.rehearsal.report import Event, Finding, StackReport, Step, StepName
 from llminfra.rehearsal.stacks import Prepared
 from llminfra.rehearsal.terraform import Binary, Run, run
@@ -26,7 +27,7 @@ class Session:
 
     binary: Binary
     configuration: Path
-    attachments: Mapping[str, str]
+    attachments: Mapping[str, Attachment]
     world: WorldStore
     on_event: Callable[[Event], None] | None
     one_by_one: bool = False
@@ -48,9 +49,11 @@ class Session:
     ) -> Run:
         """Run a command with the mirror and, after ``init``, with the running providers."""
         variables = {"TF_CLI_CONFIG_FILE": str(self.configuration)}
-        directory = str(prepared.directory)
-        if attached and directory in self.attachments:
-            variables["TF_REATTACH_PROVIDERS"] = self.attachments[directory]
+        attachment = self.attachments.get(str(prepared.directory))
+        if attachment is not None:
+            variables.update(attachment.backend)
+            if attached:
+                variables["TF_REATTACH_PROVIDERS"] = attachment.providers
         if self.one_by_one and arguments[0] in ("plan", "apply", "destroy"):
             # The same order of calls every time, so that a seed means the same faults.
             arguments = [arguments[0], "-parallelism=1", *arguments[1:]]

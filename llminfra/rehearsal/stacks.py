@@ -124,16 +124,24 @@ def _wanted(stacks: Mapping[str, Stack], only: Collection[str]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A working copy of a stack whose state is local."""
+    """A working copy of a stack whose state stays here; ``served``: Terraform reaches it over HTTP."""
 
     stack: Stack
     directory: Path
     state_file: Path
     findings: tuple[Finding, ...]
+    served: bool
 
 
-def prepare(stacks: Collection[Stack], root: Path) -> tuple[Prepared, ...]:
-    """Copy every stack below ``root`` with local backends; production's backend blocks are checked on the way."""
+def prepare(stacks: Collection[Stack], root: Path, *, served: bool) -> tuple[Prepared, ...]:
+    """Copy every stack below ``root`` with other backends; production's backend blocks are checked on the way.
+
+    Args:
+        stacks: What to copy.
+        root: Where to.
+        served: Whether states are served while Terraform runs, which is faster; else they are local files, with which
+            Terraform goes on where it was killed, and which a user can open afterwards.
+    """
     states = root / "state"
     states.mkdir(parents=True, exist_ok=True)
     places = {}
@@ -146,10 +154,10 @@ def prepare(stacks: Collection[Stack], root: Path) -> tuple[Prepared, ...]:
         state_file = states / f"{stack.name}.tfstate"
         directory = root / "stacks" / stack.name
         _copy(stack.directory, directory)
-        content, findings = _localized(stack, places, state_file)
+        content, findings = _localized(stack, places, state_file, served=served)
         (directory / stack.file.name).write_text(json.dumps(content, indent=2), encoding="utf-8")
         prepared.append(
-            Prepared(stack, directory, state_file, (*backend_findings(stack.name, stack.content), *findings))
+            Prepared(stack, directory, state_file, (*backend_findings(stack.name, stack.content), *findings), served)
         )
     return tuple(prepared)
 
@@ -163,9 +171,13 @@ def _copy(source: Path, target: Path) -> None:
     )
 
 
-def _localized(stack: Stack, places: Mapping[Any, Path], state_file: Path) -> tuple[dict[str, Any], list[Finding]]:
+def _localized(
+    stack: Stack, places: Mapping[Any, Path], state_file: Path, *, served: bool
+) -> tuple[dict[str, Any], list[Finding]]:
     content = json.loads(json.dumps(stack.content))
-    content.setdefault("terraform", {})["backend"] = {"local": {"path": str(state_file)}}
+    # The address of a served state comes by a variable: who serves it starts later.
+    backend = {"http": {}} if served else {"local": {"path": str(state_file)}}
+    content.setdefault("terraform", {})["backend"] = backend
     findings = []
     for name, block in _mapping(_mapping(content.get("data")).get("terraform_remote_state")).items():
         identity = backend_identity({block.get("backend"): block.get("config")}, stack.directory)

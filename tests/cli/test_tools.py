@@ -1,4 +1,4 @@
-"""The commands that run tools, as a user runs them: in a process of their own."""
+"""The commands that run tools: each as a user runs it, in a process of its own; variants in this process."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cli.run import Run
 from tests.cli.specs import GOOD, write
 from tests.helpers.tools import require_helm, require_terraform
 
@@ -67,38 +68,40 @@ def test_check_reports_and_leaves_nothing_behind(workdir: Path, call: Call) -> N
 
 
 @pytest.mark.parametrize("command", ["plan", "synth", "check", "rehearse", "report"])
-def test_every_command_on_a_spec_tells_a_failed_one_alike(workdir: Path, call: Call, command: str) -> None:
+def test_every_command_on_a_spec_tells_a_failed_one_alike(workdir: Path, run: Run, command: str) -> None:
     (workdir / "bad.py").write_text("from llminfra import Platform\nPlatform(name='x', reigon='y')\n", encoding="utf-8")
-    done = call(command, "bad.py", "--json")
-    document = json.loads(done.stdout)
-    assert (done.returncode, document["ok"]) == (1, False)
+    done = run(command, "bad.py", "--json")
+    document = json.loads(done.out)
+    assert (done.code, document["ok"]) == (1, False)
     assert [item["code"] for item in document["diagnostics"]] == ["LLM_SPEC_2"]
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("info", 1), ("error", 0)])
-def test_ok_of_a_check_is_its_exit_code(workdir: Path, call: Call, fail_on: str, code: int) -> None:
-    done = call("check", "spec.py", "--rules-only", "--json", "--fail-on", fail_on)
-    document = json.loads(done.stdout)
-    assert (done.returncode, document["ok"]) == (code, code == 0)
+def test_ok_of_a_check_is_its_exit_code(workdir: Path, run: Run, fail_on: str, code: int) -> None:
+    write(workdir, GOOD)
+    done = run("check", "spec.py", "--rules-only", "--json", "--fail-on", fail_on)
+    document = json.loads(done.out)
+    assert (done.code, document["ok"]) == (code, code == 0)
     assert isinstance(document["diagnostics"], list)
 
 
-def test_check_for_people_and_as_a_file_agree(workdir: Path, call: Call) -> None:
-    assert call("check", "spec.py", "--rules-only", "--fail-on", "never", "-o", "report.txt").stdout == ""
+def test_check_for_people_and_as_a_file_agree(workdir: Path, run: Run) -> None:
+    write(workdir, GOOD)
+    assert run("check", "spec.py", "--rules-only", "--fail-on", "never", "-o", "report.txt").out == ""
     text = (workdir / "report.txt").read_text(encoding="utf-8")
     assert "rules of llminfra ran" in text
     assert "checkov: left out by request" in text
 
 
 @pytest.mark.helm
-def test_render_prints_every_object(workdir: Path, call: Call) -> None:
+def test_render_prints_every_object(workdir: Path, call: Call, run: Run) -> None:
     require_helm()
     done = call("render", "spec.py")
     assert done.returncode == 0, done.stderr
-    kinds = {item["kind"] for item in yaml.safe_load_all(done.stdout) if item}
+    kinds = {item["kind"] for item in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if item}
     assert {"Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget"} <= kinds
     assert "not rendered" in done.stderr
-    assert call("render", "spec.py", "-o", "objects").returncode == 0
+    assert run("render", "spec.py", "-o", "objects").code == 0
     files = list((workdir / "objects").rglob("*.yaml"))
     assert workdir / "objects" / "good-serving" / "chat.yaml" in files
     written = {item["kind"] for path in files for item in yaml.safe_load_all(path.read_text("utf-8")) if item}
@@ -106,7 +109,7 @@ def test_render_prints_every_object(workdir: Path, call: Call) -> None:
 
 
 @pytest.mark.terraform
-def test_rehearse_validates_with_the_real_terraform(workdir: Path, call: Call) -> None:
+def test_rehearse_validates_with_the_real_terraform(workdir: Path, call: Call, run: Run) -> None:
     require_terraform()
     done = call("rehearse", "spec.py", "--validate-only", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -114,7 +117,7 @@ def test_rehearse_validates_with_the_real_terraform(workdir: Path, call: Call) -
     assert document["ok"] is True
     assert isinstance(document["diagnostics"], list)
     assert [step["name"] for step in document["stacks"][0]["steps"]][:2] == ["init", "validate"]
-    people = call("rehearse", "spec.py", "--validate-only", "--stack", "good-network")
-    assert people.returncode == 0
-    assert "good-network" in people.stdout
+    people = run("rehearse", "spec.py", "--validate-only", "--stack", "good-network")
+    assert people.code == 0
+    assert "good-network" in people.out
     assert sorted(item.name for item in workdir.iterdir()) == ["spec.py"]

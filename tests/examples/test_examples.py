@@ -1,28 +1,18 @@
 """Every example is a golden: what it compiles to stands beside it, and its objects are valid Kubernetes."""
 
-import datetime as dt
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from llminfra.compiler import compile_platforms
 from llminfra.compiler.fingerprint import digest_of
-from llminfra.loading.load import load
-from llminfra.planning import plan_platform
-from llminfra.planning.plan import Plan
 from llminfra.rules import run_plan
+from tests.helpers.example_plans import ROOT, TODAY, plan_anew, plans_of
 from tests.helpers.golden import assert_golden
+from tests.helpers.synthesized import Synthesized
 
-ROOT = Path(__file__).parents[2]
-TODAY = dt.date(2026, 11, 23)
 EXAMPLES = sorted([*ROOT.glob("examples/*/spec.py"), *ROOT.glob("examples/*/spec.yaml")])
-
-
-def plans_of(spec: Path) -> list[Plan]:
-    loaded = load(spec)
-    assert loaded.ok, loaded
-    return [plan_platform(platform, today=TODAY) for platform in loaded.platforms]
 
 
 def without_digests(text: str) -> str:
@@ -33,19 +23,20 @@ def without_digests(text: str) -> str:
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)
 def test_what_an_example_is_compiled_from_has_a_digest(spec: Path) -> None:
     """By which a synthesis is found again; a plan with something of which no digest tells would not be."""
-    first, second = ([digest_of(plan) for plan in plans_of(spec)] for _ in range(2))
+    first, second = ([digest_of(plan) for plan in plan_anew(spec)] for _ in range(2))
     assert first == second
     assert len(set(first)) == len(first) > 0
 
 
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)
-def test_example_compiles_to_its_golden(spec: Path, tmp_path: Path) -> None:
-    result = compile_platforms(plans_of(spec), tmp_path / "out")
-    assert [stack.name for stack in result.stacks]
-    expected = {f"{stack.name}.tf.json" for stack in result.stacks}
-    for stack in result.stacks:
-        text = (tmp_path / "out" / "stacks" / stack.name / "cdk.tf.json").read_text(encoding="utf-8")
-        assert_golden(spec.parent / "expected" / f"{stack.name}.tf.json", without_digests(text))
+def test_example_compiles_to_its_golden(spec: Path, synthesized: Synthesized) -> None:
+    out = synthesized(spec)
+    stacks = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["stacks"]
+    assert sorted(stacks) == sorted(folder.name for folder in (out / "stacks").iterdir()) != []
+    expected = {f"{name}.tf.json" for name in stacks}
+    for name in stacks:
+        text = (out / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8")
+        assert_golden(spec.parent / "expected" / f"{name}.tf.json", without_digests(text))
     assert {item.name for item in (spec.parent / "expected").iterdir()} == expected
 
 

@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from llminfra.cli.work.releases import render_releases
-from llminfra.compiler import compile_platforms
 from llminfra.helm.validate import validate_objects
-from tests.examples.test_examples import EXAMPLES, plans_of
+from tests.examples.test_examples import EXAMPLES
+from tests.helpers.example_plans import plans_of
+from tests.helpers.synthesized import Synthesized
 
 _ALWAYS = {"cluster-base"}
 # What only AWS knows is a reference until Terraform applies; the API server sees ids.
@@ -24,11 +25,10 @@ def applied(text: str) -> str:
 
 
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)
-def test_objects_of_an_example_are_valid(spec: Path, tmp_path: Path) -> None:
+def test_objects_of_an_example_are_valid(spec: Path, synthesized: Synthesized) -> None:
     plans = plans_of(spec)
     versions = {plan.eks.version for plan in plans if plan.cluster is not None}
-    compile_platforms(plans, tmp_path / "out")
-    rendered = render_releases(tmp_path / "out", plans)
+    rendered = render_releases(synthesized(spec), plans)
     assert bool(rendered.releases) == bool(versions)
     if not versions:
         return
@@ -36,6 +36,6 @@ def test_objects_of_an_example_are_valid(spec: Path, tmp_path: Path) -> None:
     names = {release.name for release in rendered.releases}
     assert names >= _ALWAYS | {endpoint.name for plan in plans for endpoint in plan.endpoints}
     for release in rendered.releases:
-        objects = [item for item in yaml.safe_load_all(applied(release.text)) if item]
+        objects = [item for item in yaml.load_all(applied(release.text), Loader=yaml.CSafeLoader) if item]
         assert objects, release.name
         assert [str(item) for item in validate_objects(objects, version)] == []

@@ -1,10 +1,10 @@
-import json
 from pathlib import Path
 
 import pytest
 
+from benchmarks.memory.scoring import scores_of
 from llminfra.catalog.models import ModelFacts, catalog_config, load_model, quantization_from_name
-from llminfra.planning.memory import FitCase, divisibility_findings, fit_case, fit_line
+from llminfra.planning.memory import FitCase, divisibility_findings, fit_case
 
 
 def codes(model, tp, pp=1, **options):
@@ -204,10 +204,9 @@ def test_experts_may_have_been_spread_where_a_row_does_not_say():
 def test_no_measured_start_is_called_refused():
     data = Path(__file__).parents[2] / "benchmarks" / "memory" / "data"
     for file in data.glob("*.jsonl"):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            if row.get("outcome") == "ok":
-                assert not fit_line(line).reason.startswith("LLM_SHAPE"), row["id"]
+        for item in scores_of(file):
+            if item.row.get("outcome") == "ok":
+                assert not item.result.reason.startswith("LLM_SHAPE"), item.row["id"]
 
 
 def test_a_shape_from_memory_refuses_nothing():

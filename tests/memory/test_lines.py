@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.memory.scoring import scores_of
 from llminfra.planning.memory import fit_jsonl, fit_line
 
 
@@ -112,8 +113,7 @@ def test_a_key_beside_the_right_one_is_ignored():
 def test_rows_of_measurements_have_no_key_that_is_reported():
     data = Path(__file__).parents[2] / "benchmarks" / "memory" / "data"
     for file in data.glob("*.jsonl"):
-        lines = file.read_text(encoding="utf-8").splitlines()
-        assert not [item for item in results(*lines) if "did you mean" in (item["error"] or "")]
+        assert not [item for item in scores_of(file) if "did you mean" in (item.result.error or "")]
 
 
 def test_unknown_gpus_keep_their_arithmetic_and_say_so():

@@ -1,5 +1,6 @@
 """The planner against measured start-ups; floors are a little below what is reached, so that a regression shows."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,24 +17,23 @@ from benchmarks.memory.run import (
     main,
     rows_page,
 )
-from benchmarks.memory.scoring import Score, figures, left_out, read_rows, score
+from benchmarks.memory.scoring import Score, figures, left_out, scores_of
 
-SCORES = {item["id"]: score(item) for item in read_rows(ROWS)}
-MORE = {item["id"]: score(item) for item in read_rows(MORE_ROWS)}
-LATEST = {item["id"]: score(item) for item in read_rows(LATEST_ROWS)}
-NEWEST = {item["id"]: score(item) for item in read_rows(NEWEST_ROWS)}
-FURTHER = {item["id"]: score(item) for item in read_rows(FURTHER_ROWS)}
-RECENT = {item["id"]: score(item) for item in read_rows(RECENT_ROWS)}
+
+@cache
+def scored(file: Path) -> dict[str, Score]:
+    """Scores of a file's rows by their ids: made by the first test that asks, not while tests are collected."""
+    return {item.row["id"]: item for item in scores_of(file)}
 
 
 def of(name: str) -> Score:
-    return SCORES[name]
+    return scored(ROWS)[name]
 
 
 def test_every_row_is_read_and_answered_in_order():
-    assert len(SCORES) == 103
+    assert len(scored(ROWS)) == 103
     # One model of the file is in no catalog and names no config: an error, never a guess.
-    assert [name for name, item in SCORES.items() if item.result.error] == []
+    assert [name for name, item in scored(ROWS).items() if item.result.error] == []
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_every_row_is_read_and_answered_in_order():
     ],
 )
 def test_figures_hold_their_floor(name, floor):
-    reached = {item.name: item for item in figures(list(SCORES.values()))}
+    reached = {item.name: item for item in figures(list(scored(ROWS).values()))}
     assert reached[name].rows >= 18
     assert reached[name].reached >= floor
 
@@ -59,7 +59,7 @@ def test_cache_bytes_are_exact_where_the_row_states_every_input():
         "gh39625-rtxpro6000x2-minimax-m27-nvfp4",  # the cache dtype is not stated
         "gh21348-h100x4-qwen3-235b-fp8",  # derived from two rounded figures
     }
-    for name, item in SCORES.items():
+    for name, item in scored(ROWS).items():
         if item.kv_bytes is not None and name not in unstated:
             assert abs(item.kv_bytes) < 0.002, name
 
@@ -119,12 +119,12 @@ def test_benchmark_prints_the_figures_and_writes_no_file_by_itself(capsys):
 
 def test_docs_are_current():
     scores = {
-        "first": list(SCORES.values()),
-        "later": list(MORE.values()),
-        "latest": list(LATEST.values()),
-        "newest": list(NEWEST.values()),
-        "further": list(FURTHER.values()),
-        "recent": list(RECENT.values()),
+        "first": list(scored(ROWS).values()),
+        "later": list(scored(MORE_ROWS).values()),
+        "latest": list(scored(LATEST_ROWS).values()),
+        "newest": list(scored(NEWEST_ROWS).values()),
+        "further": list(scored(FURTHER_ROWS).values()),
+        "recent": list(scored(RECENT_ROWS).values()),
     }
     text = Path("docs/memory.md").read_text(encoding="utf-8")
     assert figures_table(scores) in text, "run: python -m benchmarks.memory.run --write-docs"
@@ -132,9 +132,9 @@ def test_docs_are_current():
 
 
 def test_later_rows_are_others_and_reach_the_targets():
-    assert len(MORE) == 259
-    assert not set(MORE) & set(SCORES)
-    reached = {item.name: item.reached for item in figures(list(MORE.values()))}
+    assert len(scored(MORE_ROWS)) == 259
+    assert not set(scored(MORE_ROWS)) & set(scored(ROWS))
+    reached = {item.name: item.reached for item in figures(list(scored(MORE_ROWS).values()))}
     assert reached["cache bytes per token within 1 %"] >= 0.95
     assert reached["weights within 2 %"] >= 0.90
     assert reached["cache tokens within 10 %"] >= 0.90
@@ -152,7 +152,7 @@ def test_later_rows_are_others_and_reach_the_targets():
     ],
 )
 def test_weights_of_later_rows_are_within_half_a_percent(name):
-    assert abs(MORE[name].weights) < 0.005
+    assert abs(scored(MORE_ROWS)[name].weights) < 0.005
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_weights_of_later_rows_are_within_half_a_percent(name):
     ],
 )
 def test_cache_tokens_of_later_rows_are_within_two_percent(name):
-    assert abs(MORE[name].tokens) < 0.02
+    assert abs(scored(MORE_ROWS)[name].tokens) < 0.02
 
 
 def test_latest_rows_are_others_and_hold_their_floors():
-    assert len(LATEST) == 396
-    assert not set(LATEST) & (set(MORE) | set(SCORES))
-    reached = {item.name: item.reached for item in figures(list(LATEST.values()))}
+    assert len(scored(LATEST_ROWS)) == 396
+    assert not set(scored(LATEST_ROWS)) & (set(scored(MORE_ROWS)) | set(scored(ROWS)))
+    reached = {item.name: item.reached for item in figures(list(scored(LATEST_ROWS).values()))}
     assert reached["cache bytes per token within 1 %"] >= 0.81
     assert reached["weights within 2 %"] >= 0.78
     assert reached["cache tokens within 10 %"] >= 0.72
@@ -181,9 +181,9 @@ def test_latest_rows_are_others_and_hold_their_floors():
 
 
 def test_newest_rows_are_others_and_keep_what_was_reached() -> None:
-    assert len(NEWEST) == 232
-    assert not set(NEWEST) & (set(LATEST) | set(MORE) | set(SCORES))
-    reached = {item.name: item.reached for item in figures(list(NEWEST.values()))}
+    assert len(scored(NEWEST_ROWS)) == 232
+    assert not set(scored(NEWEST_ROWS)) & (set(scored(LATEST_ROWS)) | set(scored(MORE_ROWS)) | set(scored(ROWS)))
+    reached = {item.name: item.reached for item in figures(list(scored(NEWEST_ROWS).values()))}
     assert reached["cache bytes per token within 1 %"] >= 0.88
     assert reached["weights within 2 %"] >= 0.80
     assert reached["cache tokens within 10 %"] >= 0.63
@@ -193,9 +193,11 @@ def test_newest_rows_are_others_and_keep_what_was_reached() -> None:
 
 
 def test_further_rows_are_others_and_keep_what_was_reached() -> None:
-    assert len(FURTHER) == 184
-    assert not set(FURTHER) & (set(NEWEST) | set(LATEST) | set(MORE) | set(SCORES))
-    reached = {item.name: item.reached for item in figures(list(FURTHER.values()))}
+    assert len(scored(FURTHER_ROWS)) == 184
+    assert not set(scored(FURTHER_ROWS)) & (
+        set(scored(NEWEST_ROWS)) | set(scored(LATEST_ROWS)) | set(scored(MORE_ROWS)) | set(scored(ROWS))
+    )
+    reached = {item.name: item.reached for item in figures(list(scored(FURTHER_ROWS).values()))}
     assert reached["weights within 2 %"] >= 0.81
     assert reached["cache tokens within 10 %"] >= 0.63
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.83
@@ -204,9 +206,15 @@ def test_further_rows_are_others_and_keep_what_was_reached() -> None:
 
 
 def test_recent_rows_are_others_and_keep_what_was_reached() -> None:
-    assert len(RECENT) == 124
-    assert not set(RECENT) & (set(FURTHER) | set(NEWEST) | set(LATEST) | set(MORE) | set(SCORES))
-    reached = {item.name: item.reached for item in figures(list(RECENT.values()))}
+    assert len(scored(RECENT_ROWS)) == 124
+    assert not set(scored(RECENT_ROWS)) & (
+        set(scored(FURTHER_ROWS))
+        | set(scored(NEWEST_ROWS))
+        | set(scored(LATEST_ROWS))
+        | set(scored(MORE_ROWS))
+        | set(scored(ROWS))
+    )
+    reached = {item.name: item.reached for item in figures(list(scored(RECENT_ROWS).values()))}
     assert reached["cache bytes per token within 1 %"] >= 0.98
     assert reached["weights within 2 %"] >= 0.97
     assert reached["cache tokens within 10 %"] >= 0.88
@@ -224,19 +232,21 @@ def test_recent_rows_are_others_and_keep_what_was_reached() -> None:
     ],
 )
 def test_what_the_newest_rows_showed_is_counted(name: str, within: float) -> None:
-    error = NEWEST[name].weights
+    error = scored(NEWEST_ROWS)[name].weights
     assert error is not None
     assert abs(error) < within
 
 
 def test_rows_of_the_run_database_are_within_five_percent():
-    known = {name: item for name, item in LATEST.items() if name.startswith("vdb-") and item.tokens is not None}
+    known = {
+        name: item for name, item in scored(LATEST_ROWS).items() if name.startswith("vdb-") and item.tokens is not None
+    }
     assert len(known) >= 30
     far = [name for name, item in known.items() if abs(item.tokens) > 0.05]
     assert len(far) <= len(known) * 0.1, far
 
 
 def test_rows_that_exclude_themselves_count_nowhere():
-    out = {name: item for name, item in LATEST.items() if item.row.get("excluded")}
+    out = {name: item for name, item in scored(LATEST_ROWS).items() if item.row.get("excluded")}
     assert out
     assert all(item.left_out and item.verdict is None and item.tokens is None for item in out.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,15 @@ from msgspec.structs import replace
 from llminfra import VLLM, Autoscaling, Endpoint, Gateway, Model, Observability, Slo
 from llminfra.catalog.engines import engine_release
 from llminfra.engines.invocation import Metrics
-from llminfra.loading.load import load
 from llminfra.observability import rule_groups
 from llminfra.observability.signals import release_signals
-from llminfra.planning import plan_platform
 from llminfra.planning.controllers.needs import scales
 from llminfra.planning.endpoints.gateways import picker_name
 from llminfra.planning.plan import CostLine, Plan
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 from tests.compiler import plans
+from tests.helpers.example_plans import plans_of
 
 
 def endpoint(name: str, engine: str, version: str, **changes: object) -> EndpointPlan:
@@ -160,6 +158,6 @@ def shipped_plans() -> list[Plan]:
     """Plans of every example and of this repository's own platforms."""
     found = []
     for spec in SPECS:
-        found += [plan_platform(item, today=dt.date(2026, 11, 23)) for item in load(spec).platforms]
+        found += plans_of(spec)
     assert len(found) >= len(SPECS)
     return [item for item in found if item.ok]

@@ -1,4 +1,4 @@
-"""The production platform, synthesized once a session."""
+"""The production platform, synthesized once a run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from llminfra.compiler import compile_platforms
-from tests.rules.platforms import prod_plan
+from tests.helpers.example_plans import ROOT
+from tests.helpers.synthesized import Synthesized
 
 
 @pytest.fixture(scope="session")
-def synth_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def synth_dir(synthesized: Synthesized) -> Path:
     """``stacks/prod.py``, synthesized; copy before changing."""
-    folder = tmp_path_factory.mktemp("prod")
-    compile_platforms([prod_plan()], folder)
-    return folder
+    return synthesized(ROOT / "stacks" / "prod.py")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from llminfra.rehearsal import rehearse
+from tests.helpers.example_plans import ROOT as _ROOT
+from tests.helpers.synthesized import Synthesized
 
-_ROOT = Path(__file__).resolve().parents[2]
 _SPECS = sorted([*(_ROOT / "stacks").glob("*.py"), *(_ROOT / "examples").glob("*/spec.*")])
 # What an endpoint adds: its server and the copy of its weights, their roles, and its contract.
 _IDENTITY = Counter(aws_eks_pod_identity_association=1, terraform_data=1, aws_iam_role=1, aws_iam_role_policy=1)
@@ -27,19 +26,11 @@ _READ = {
     "deepspeed": Counter(helm_release=2, aws_ssm_parameter=1) + _IDENTITY,
     "lora": Counter(helm_release=2, aws_iam_role_policy=1) + _IDENTITY,
 }
-_MAIN = "import sys; from llminfra.cli.main import main; sys.exit(main())"
 
 
 def test_there_are_platforms_to_rehearse() -> None:
     assert {path.name for path in _SPECS} >= {"prod.py", "spec.py", "spec.yaml"}
     assert {path.parent.name for path in _SPECS} >= set(_READ)
-
-
-def _synth(spec: Path, out: Path) -> Path:
-    command = [sys.executable, "-c", _MAIN, "synth", str(spec), "-o", str(out)]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    return out
 
 
 def _resources(out: Path) -> Counter[str]:
@@ -51,14 +42,14 @@ def _resources(out: Path) -> Counter[str]:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", _SPECS, ids=lambda path: path.relative_to(_ROOT).as_posix())
-def test_platform_applies_idempotently_and_leaves_nothing(tmp_path: Path, spec: Path) -> None:
-    out = _synth(spec, tmp_path / "out")
+def test_platform_applies_idempotently_and_leaves_nothing(synthesized: Synthesized, spec: Path) -> None:
+    out = synthesized(spec)
     report = rehearse(out, validate_only=spec.parent.name in _READ)
     assert report.ok, "\n".join(map(str, report.errors))
     if spec.parent.name in _READ:
         assert all(step.ok for stack in report.stacks for step in stack.steps)
         assert {step.name for stack in report.stacks for step in stack.steps} == {"init", "validate"}
-        rehearsed = _synth(_ROOT / "examples" / "quickstart" / "spec.py", tmp_path / "quickstart")
+        rehearsed = synthesized(_ROOT / "examples" / "quickstart" / "spec.py")
         assert _resources(out) == _resources(rehearsed) + _READ[spec.parent.name]
         return
     for stack in report.stacks:

@@ -11,7 +11,8 @@ from llminfra.cli.page.architecture import Architecture, Box, Edge, Frame, archi
 from llminfra.cli.page.layout import Layout, PlacedBox, lay_out
 from llminfra.cli.page.picture import described, fitted
 from llminfra.cli.page.served import served
-from tests.report.test_report_page import EXAMPLES, plans_of
+from tests.helpers.example_plans import plans_of
+from tests.report.test_report_page import EXAMPLES
 
 
 def sound(layout: Layout) -> None:

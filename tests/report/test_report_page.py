@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,15 @@ from msgspec.structs import replace
 from llminfra.cli.page.report_page import report_page
 from llminfra.cli.page.stacks import StackView, read_stacks
 from llminfra.diagnostics import Severity
-from llminfra.loading.load import load
 from llminfra.planning import plan_platform
-from llminfra.planning.plan import Plan
 from llminfra.policy.report import Acceptance, EngineRun, PolicyFinding, PolicyReport, Status
 from llminfra.rules.registry import by_code
 from llminfra.spec.platform import Platform
+from tests.helpers.example_plans import ROOT, TODAY, plans_of
 from tests.helpers.golden import assert_golden
 from tests.report.page import Page, read
 from tests.report.test_html import ANYTHING
 
-ROOT = Path(__file__).parents[2]
-TODAY = dt.date(2026, 11, 23)
 EXAMPLES = sorted([*ROOT.glob("examples/*/spec.py"), *ROOT.glob("examples/*/spec.yaml"), *ROOT.glob("stacks/*.py")])
 WAIVED = PolicyFinding(
     rule="CKV_AWS_18",
@@ -47,11 +43,6 @@ OPEN = PolicyFinding(
     expected="3 nodes",
     fix="raise nodes",
 )
-
-
-@cache
-def plans_of(spec: Path) -> tuple[Plan, ...]:
-    return tuple(plan_platform(platform, today=TODAY) for platform in load(spec).platforms)
 
 
 def stacks_of(spec: Path, folder: Path) -> tuple[StackView, ...]:

@@ -1,4 +1,4 @@
-"""The production platform, synthesized and rendered once a session: the passing case of every rule."""
+"""The production platform, synthesized once a run and rendered once a session: the passing case of every rule."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from llminfra.compiler import compile_platforms
 from llminfra.policy.rendered import render_releases
 from llminfra.rules.views.kubernetes_view import KubernetesObjects
 from llminfra.rules.views.terraform_view import read_synth_dir
-from tests.rules.platforms import Documents, prod_plan, read_documents
+from tests.helpers.example_plans import ROOT
+from tests.helpers.synthesized import Synthesized
+from tests.rules.platforms import Documents, read_documents
 
 
 @pytest.fixture(scope="session")
-def synth_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def synth_dir(synthesized: Synthesized) -> Path:
     """``stacks/prod.py``, synthesized."""
-    folder = tmp_path_factory.mktemp("prod")
-    compile_platforms([prod_plan()], folder)
-    return folder
+    return synthesized(ROOT / "stacks" / "prod.py")
 
 
 @pytest.fixture(scope="session")

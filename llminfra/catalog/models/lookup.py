@@ -42,6 +42,11 @@ def suggest(model_id: str, *, limit: int = 5) -> list[str]:
     (``-AWQ`` of a model whose base is known), of the organisation that was typed before others, then whatever is spelt
     nearly so.
     """
+    return list(_suggest(model_id, limit))
+
+
+@lru_cache(maxsize=256)  # a catalog of a thousand names is compared letter by letter
+def _suggest(model_id: str, limit: int) -> tuple[str, ...]:
     by_lower = {name.lower(): name for name in known_models()}
     wanted = model_id.strip().lower()
     plain = _plain(wanted)
@@ -52,7 +57,7 @@ def suggest(model_id: str, *, limit: int = 5) -> list[str]:
     shorter = sorted((low for low, name in names.items() if plain.startswith(name)), key=lambda low: -len(names[low]))
     owner = f"{wanted.rpartition('/')[0]}/"
     related = sorted([*longer, *shorter], key=lambda low: not low.startswith(owner))
-    return [by_lower[low] for low in dict.fromkeys([*slips, *related, *close])][:limit]
+    return tuple(by_lower[low] for low in dict.fromkeys([*slips, *related, *close]))[:limit]
 
 
 def _plain(model_id: str) -> str:

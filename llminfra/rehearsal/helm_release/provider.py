@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -304,12 +305,15 @@ def _yaml_problems(text: str, index: int) -> list[Problem]:
 def _created_namespaces(attributes: Mapping[str, Any]) -> frozenset[str]:
     """Namespaces among the objects of a rendered release."""
     manifest = str(attributes.get("manifest") or "")
-    if "kind: Namespace" not in manifest:
-        return frozenset()
+    return _namespaces_in(manifest) if "kind: Namespace" in manifest else frozenset()
+
+
+@lru_cache(maxsize=64)  # every release after one with namespaces asks again
+def _namespaces_in(manifest: str) -> frozenset[str]:
     import yaml  # only where a release holds a namespace
 
     return frozenset(
         str(item["metadata"]["name"])
-        for item in yaml.safe_load_all(manifest)
+        for item in yaml.load_all(manifest, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         if isinstance(item, dict) and item.get("kind") == "Namespace"
     )

@@ -1,9 +1,9 @@
 """A provider process, started by Terraform or kept by the rehearsal.
 
 Terraform starts ``python -m llminfra.rehearsal.provider.serve aws`` through the executable in the mirror: go-plugin's
-handshake over mutual TLS. With ``--attach`` one process serves all named providers for many Terraform runs; it prints
-the values of ``TF_REATTACH_PROVIDERS``, by directory, as one line of JSON. Over loopback TCP, instances (aliases) are
-told apart by their connection.
+handshake over mutual TLS. With ``--attach`` one process serves all named providers and states for many Terraform runs;
+it prints the values of ``TF_REATTACH_PROVIDERS`` and the addresses of states, by directory, as one line of JSON. Over
+loopback TCP, instances (aliases) are told apart by their connection.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tf.gen import tfplugin_pb2_grpc as rpc
 from llminfra.rehearsal.provider.build import build
 from llminfra.rehearsal.provider.servicer import Servicer
 from llminfra.rehearsal.provider.settings import REGISTRIES, SETTINGS_VARIABLE, Settings
+from llminfra.rehearsal.provider.states import serve_states
 
 _WORKERS = 16
 _OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
@@ -105,14 +106,16 @@ def _attach(names: list[str], settings: Settings) -> NoReturn:
         return int(port)
 
     shared = {name: start(name, Path.cwd()) for name in names if name not in _PER_STACK}
+    states = serve_states(settings.states)
     answer: dict[str, dict[str, Any]] = {}
     for directory in settings.directories:
         own = {name: start(name, Path(directory)) for name in names if name in _PER_STACK}
-        answer[directory] = {
+        providers = {
             f"{registry}/hashicorp/{name}": _reattach(port)
             for registry in REGISTRIES
             for name, port in {**shared, **own}.items()
         }
+        answer[directory] = {"providers": providers, "state": states.get(directory)}
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     print(json.dumps(answer), flush=True)  # noqa: T201  read by the rehearsal
     # The parent holds the other end of standard input: when it goes away, so do we.

@@ -23,6 +23,7 @@ class Settings:
         account: Account id that the provider reports.
         region: Region of a provider block without one.
         directories: Working directories of the stacks: a chart's path is relative to its stack's.
+        states: State file per working directory, of the stacks whose state is served.
         faults: Fault plan in JSON form, or ``None``.
     """
 
@@ -33,6 +34,7 @@ class Settings:
     account: str
     region: str
     directories: tuple[str, ...]
+    states: dict[str, Path]
     faults: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:
@@ -45,6 +47,7 @@ class Settings:
             "account": self.account,
             "region": self.region,
             "directories": self.directories,
+            "states": {name: str(item) for name, item in self.states.items()},
             "faults": self.faults,
         }
         path.write_text(json.dumps(data, indent=1), encoding="utf-8")
@@ -61,5 +64,6 @@ class Settings:
             account=data["account"],
             region=data["region"],
             directories=tuple(data["directories"]),
+            states={name: Path(item) for name, item in data["states"].items()},
             faults=data["faults"],
         )

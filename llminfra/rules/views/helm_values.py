@@ -29,7 +29,7 @@ def parse_values(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         try:
-            return yaml.safe_load(text)
+            return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
         except yaml.YAMLError:
             return None
 

@@ -41,23 +41,28 @@ def _elsewhere(name: str, cls: type[BaseModel]) -> str:
     """The only declared type with a field of that name, or with one that stands for the flag of that name."""
     root = next(each for each in reversed(cls.__mro__) if issubclass(each, BaseModel) and each is not BaseModel)
     flag = f"``--{name.strip('_-').replace('_', '-').removesuffix('-size')}"
-    found = {
-        f"{each.__name__}({field}=…)"
-        for each in _subclasses(root)
-        if "kind" not in each.model_fields  # an alternative was chosen already
-        for field in each.model_fields
-        if (SequenceMatcher(None, name.casefold(), field).ratio() > _ALIKE or _says(each, field, flag))
-    }
+    wanted, flags = name.casefold(), (f"{flag}``", f"{flag}-size``")
+    found = set()
+    for each in _subclasses(root):
+        if "kind" in each.model_fields:  # an alternative was chosen already
+            continue
+        docs = field_docs(each)
+        for field in each.model_fields:
+            text = docs.get(field, "")
+            if _alike(wanted, field) or any(word in text for word in flags):
+                found.add(f"{each.__name__}({field}=…)")
     return found.pop() if len(found) == 1 else ""
 
 
 _ALIKE = 0.85
 
 
-def _says(cls: type[BaseModel], field: str, flag: str) -> bool:
-    """Whether the text under a field names a flag, with or without ``-size``."""
-    text = field_docs(cls).get(field, "")
-    return f"{flag}``" in text or f"{flag}-size``" in text
+def _alike(name: str, field: str) -> bool:
+    """Whether nearly all letters are the same, in the same order; what cannot be by its length is not looked at."""
+    if 2 * min(len(name), len(field)) <= _ALIKE * (len(name) + len(field)):
+        return False
+    matcher = SequenceMatcher(None, name, field)
+    return matcher.quick_ratio() > _ALIKE and matcher.ratio() > _ALIKE
 
 
 def _subclasses(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:
