@@ -31,6 +31,7 @@ LATEST_ROWS = HERE / "data" / "latest_startups.jsonl"
 NEWEST_ROWS = HERE / "data" / "newest_startups.jsonl"
 FURTHER_ROWS = HERE / "data" / "further_startups.jsonl"
 RECENT_ROWS = HERE / "data" / "recent_startups.jsonl"
+OTHER_ROWS = HERE / "data" / "other_startups.jsonl"
 STATED = "fully stated"
 DATASETS = {
     "first": ROWS,
@@ -39,6 +40,7 @@ DATASETS = {
     "newest": NEWEST_ROWS,
     "further": FURTHER_ROWS,
     "recent": RECENT_ROWS,
+    "other": OTHER_ROWS,
 }
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
@@ -162,7 +164,8 @@ TITLES = {
     "latest": "Rows that were collected after those",
     "newest": "Rows that were collected next",
     "further": "Further rows, collected after those",
-    "recent": "Recent rows, collected last",
+    "recent": "Recent rows, collected after those",
+    "other": "Other rows, collected last",
 }
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.memory.run import (
+    DATASETS,
     FURTHER_ROWS,
     LATEST_ROWS,
     MORE_ROWS,
     NEWEST_ROWS,
+    OTHER_ROWS,
     RECENT_ROWS,
     ROWS,
     ROWS_DOCS,
@@ -125,6 +127,7 @@ def test_docs_are_current():
         "newest": list(scored(NEWEST_ROWS).values()),
         "further": list(scored(FURTHER_ROWS).values()),
         "recent": list(scored(RECENT_ROWS).values()),
+        "other": list(scored(OTHER_ROWS).values()),
     }
     text = Path("docs/memory.md").read_text(encoding="utf-8")
     assert figures_table(scores) in text, "run: python -m benchmarks.memory.run --write-docs"
@@ -221,6 +224,20 @@ def test_recent_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.89
     assert reached["verdict right"] >= 0.98
     assert reached["failed start never called fitting"] >= 0.80
+
+
+def test_other_rows_are_others_and_keep_what_was_reached() -> None:
+    assert len(scored(OTHER_ROWS)) == 76
+    assert not set(scored(OTHER_ROWS)) & {
+        name for file in DATASETS.values() if file != OTHER_ROWS for name in scored(file)
+    }
+    reached = {item.name: item.reached for item in figures(list(scored(OTHER_ROWS).values()))}
+    assert reached["cache bytes per token within 1 %"] >= 0.95
+    assert reached["weights within 2 %"] >= 0.75
+    assert reached["cache tokens within 10 %"] >= 0.80
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.82
+    assert reached["verdict right"] == 1
+    assert reached["failed start never called fitting"] == 1
 
 
 @pytest.mark.parametrize(
