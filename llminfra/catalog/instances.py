@@ -174,6 +174,22 @@ def like(name: str, *, gpu: bool = False, hosted: bool = False) -> str:
     return f"a size of {', '.join(families)}"
 
 
+def instead_of(name: str, *, hosted: bool = False) -> str:
+    """What to do about the name of a GPU type that cannot be used, in words.
+
+    Args:
+        name: What was asked for; ``ml.`` before it is left out.
+        hosted: Whether names begin with ``ml.``, as in SageMaker.
+    """
+    start = "ml." if hosted else ""
+    near = suggest(name, gpu=True)
+    if near and near[0] == name.strip().lower().removeprefix("ml."):
+        return f"write {start}{near[0]}"
+    return (
+        f"use {start}{near[0]}, or another type with NVIDIA GPUs" if near else f"use {start}g6e.12xlarge, for example"
+    )
+
+
 def excluded(name: str) -> str | None:
     """Why a real EC2 GPU type is not in the catalog, or ``None`` for a name that EC2 does not know either."""
     reason: str | None = read_data("instances.json")["excluded"].get(name)

@@ -123,7 +123,23 @@ def _fix(error: BaseException, spec: Path, text: str) -> str:
         return _import_fix(error, spec)
     if isinstance(error, KeyError) and error.args and "environ" in text:
         return f"set the environment variable {error.args[0]}, or give a default: os.environ.get({error.args[0]!r}, …)"
+    if isinstance(error, NameError) and (close := _near_name(error)):
+        return f"did you mean {close}?"
     return "correct this line"
+
+
+def _near_name(error: NameError) -> str:
+    """What the file or llminfra calls a thing by nearly this name; empty: nothing is near."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame if trace is not None else None
+    own = [*frame.f_locals, *frame.f_globals] if frame is not None else []
+    known = [*dict.fromkeys([*own, *getattr(sys.modules.get("llminfra"), "__all__", ())])]
+    close = difflib.get_close_matches(str(error.name), known, n=1)
+    if not close:
+        return ""
+    return close[0] if close[0] in own else f"{close[0]}, imported from llminfra"
 
 
 def _missing_module_fix(name: str, spec: Path) -> str:

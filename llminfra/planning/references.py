@@ -142,10 +142,22 @@ def _unique_addresses(platform: Platform, findings: Findings) -> None:
 def _unique(section: str, items: Iterable[Spec], findings: Findings) -> None:
     named = [(str(getattr(item, "name", "")), item) for item in items]
     counts = Counter(name for name, _ in named)
-    for name, item in named:
+    for index, (name, item) in enumerate(named):
         if name and counts[name] > 1:
-            first = next(other for other_name, other in named if other_name == name)
+            place = next(place for place, (other_name, _) in enumerate(named) if other_name == name)
+            first = named[place][1]
+            if index == place:
+                continue
             if item is first:
+                findings.error(
+                    "LLM_SPEC_4",
+                    item,
+                    f"{section}.{name}",
+                    f"the same object stands twice among the platform's {section}",
+                    found=name,
+                    expected="each object once",
+                    fix=f"remove one of the two {name!r}",
+                )
                 continue
             where = f" (first declared at {first.origin[0]}:{first.origin[1]})" if first.origin else ""
             findings.error(

@@ -6,7 +6,7 @@ from pydantic import Field, PrivateAttr
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError
 from llminfra.spec.base.names import TagKey, TagValue
-from llminfra.spec.base.spec import Many, Name, Spec, declared_at
+from llminfra.spec.base.spec import Many, Prefix, Spec, declared_at
 from llminfra.spec.compute.cluster import Cluster
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
@@ -30,7 +30,7 @@ class Platform(Spec):
 
     spec_section: ClassVar[str] = "platforms"
 
-    name: Annotated[Name, Field(max_length=24)]
+    name: Prefix
     """Prefix of every AWS name (at most 24 characters)."""
     region: str
     """AWS region, for example ``us-east-1``."""

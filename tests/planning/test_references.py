@@ -6,6 +6,13 @@ POOL = GpuPool(name="l4", instance_types=["g6.xlarge"])
 MODEL = Model(id="Qwen/Qwen3-8B")
 
 
+def test_an_object_that_stands_twice_is_one_finding_and_no_crash_later() -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.xlarge"])
+    bucket = ModelBucket(name="acme-llm-weights")
+    twice = Platform(name="p", region="us-east-1", pools=[pool, pool], storage=[bucket, bucket])
+    assert codes(twice) == [("LLM_SPEC_4", "pools.l4"), ("LLM_SPEC_4", "storage.acme-llm-weights")]
+
+
 def codes(platform: Platform) -> list[tuple[str, str]]:
     findings = Findings()
     check_references(platform, findings)

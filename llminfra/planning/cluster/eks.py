@@ -63,7 +63,7 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
                 f"there is no instance type {name!r} in the catalog",
                 found=name,
                 expected=instances.like(name),
-                fix="check the name",
+                fix="use a type of x86_64 without GPUs, for example m7i.xlarge",
             )
         elif instance.arch != "amd64" or instance.gpu is not None:
             findings.error(

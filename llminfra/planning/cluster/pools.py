@@ -208,7 +208,7 @@ def _alike(pool: GpuPool, types: list[InstanceType], platform: Platform, finding
 def _zones(pool: GpuPool, platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[str, ...] | None:
     path = f"pools.{pool.name}.zones"
     good = [
-        check_zone(zone, entry_path(path, index), platform, findings, among=network.zones)
+        check_zone(zone, entry_path(path, index), platform, findings, among=network.zones, at=pool)
         for index, zone in enumerate(pool.zones)
     ]
     if not all(good):

@@ -30,7 +30,17 @@ def _known(pool: GpuPool, where: str, findings: Findings) -> Iterator[tuple[int,
     for index, name in enumerate(pool.instance_types):
         path = entry_path(f"{where}.instance_types", index)
         instance = instances.get(name)
-        if instance is None:
+        if name in pool.instance_types[:index]:
+            findings.error(
+                "LLM_SPEC_4",
+                pool,
+                path,
+                f"{name} stands twice in the pool's types",
+                found=", ".join(pool.instance_types),
+                expected="each type once",
+                fix=f"remove the second {name!r}",
+            )
+        elif instance is None:
             reason = instances.excluded(name)
             findings.error(
                 "LLM_CAP_20",
@@ -41,8 +51,9 @@ def _known(pool: GpuPool, where: str, findings: Findings) -> Iterator[tuple[int,
                 else f"there is no instance type {name!r} in the catalog",
                 found=name,
                 expected=instances.like(name, gpu=True),
-                fix="check the name",
-                runtime_message=f"The following supplied instance types do not exist: [{name}]",
+                fix=instances.instead_of(name),
+                # What EC2 knows would start: llminfra alone has no plan for it.
+                runtime_message=None if reason else f"The following supplied instance types do not exist: [{name}]",
             )
         elif instance.gpu is None:
             findings.error(

@@ -15,6 +15,7 @@ from llminfra.spec.foundation.network import ExistingNetwork, Network
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
+    from llminfra.spec.base.spec import Spec
     from llminfra.spec.platform import Platform
 
 # Public subnets hold only NAT gateways: a /26 is more than enough and leaves the rest to pods.
@@ -116,13 +117,15 @@ def endpoint_services(platform: Platform) -> tuple[str, ...]:
     return tuple(sorted(services))
 
 
-def check_zone(zone: str, path: str, platform: Platform, findings: Findings, *, among: tuple[str, ...]) -> bool:
+def check_zone(
+    zone: str, path: str, platform: Platform, findings: Findings, *, among: tuple[str, ...], at: Spec | None = None
+) -> bool:
     """Report a zone that is not among the given ones; true when it is fine."""
     if zone in among:
         return True
     findings.error(
         "LLM_NET_20",
-        platform,
+        at or platform,
         path,
         f"{zone!r} is not a zone of {platform.region}"
         if zone not in regions.zones(platform.region)

@@ -54,8 +54,10 @@ def machine(
             found=instance_type,
             expected=instances.like(name, gpu=True, hosted=hosted)
             if found is None
-            else "a GPU type such as g6e.12xlarge",
-            fix="use a GPU instance type that exists",
+            else f"a GPU type such as {'ml.' if hosted else ''}g6e.12xlarge",
+            fix=instances.instead_of(name, hosted=hosted)
+            if found is None
+            else f"use a GPU type, for example {'ml.' if hosted else ''}g6e.12xlarge",
         )
         return None
     check_offered(name, platform.region, endpoint.on, path, findings)
@@ -135,7 +137,7 @@ def zones_of(
     """The declared zones, or all of the network; ``None`` leaves a finding."""
     path = f"endpoints.{endpoint.name}.on.zones"
     good = [
-        check_zone(zone, entry_path(path, index), platform, findings, among=network.zones)
+        check_zone(zone, entry_path(path, index), platform, findings, among=network.zones, at=endpoint)
         for index, zone in enumerate(declared)
     ]
     return (declared or network.zones) if all(good) else None

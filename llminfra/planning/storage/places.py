@@ -51,7 +51,7 @@ def _plan_one(
     readers = [endpoint for endpoint in platform.workloads if not endpoint.broken and endpoint.weights == spec]
     reader_pools = [pool for pool in pools if pool.name in _pool_names(readers)]
     zone = spec.zone or next((pool.zones[0] for pool in reader_pools or pools), network.zones[0])
-    if not check_zone(zone, f"{path}.zone", platform, findings, among=network.zones):
+    if not check_zone(zone, f"{path}.zone", platform, findings, among=network.zones, at=spec):
         return None
     for pool in reader_pools:
         if zone not in pool.zones:

@@ -39,12 +39,13 @@ from llminfra.spec.errors.shape_errors import looks_like_credential, shape_diagn
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 
 
-def _plain_name(value: str) -> str:
-    if not re.fullmatch(NAME_PATTERN, value):
-        near = re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "-", plain_letters(value)))[:32].strip("-")
+def _plain_name(value: str, most: int = 32) -> str:
+    if not re.fullmatch(NAME_PATTERN, value) or len(value) > most:
+        near = re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "-", plain_letters(value)))[:most].strip("-")
         raise refused(
             "this is no name of an object: it becomes part of AWS and Kubernetes names",
-            expected="1 to 32 lower-case letters, digits and hyphens, with a letter first and no hyphen at the end",
+            expected=f"1 to {most} lower-case letters, digits and hyphens, "
+            "with a letter first and no hyphen at the end",
             fix=f"write {near!r}" if near and not looks_like_credential(value) else "write a name such as 'chat-l40s'",
         )
     return value
@@ -52,6 +53,17 @@ def _plain_name(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_plain_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 """Name of a declared object: a DNS label of at most 32 characters."""
+_MOST_PREFIX = 24
+
+
+def _plain_prefix(value: str) -> str:
+    return _plain_name(value, _MOST_PREFIX)
+
+
+Prefix = Annotated[
+    str, AfterValidator(_plain_prefix), Field(json_schema_extra={"pattern": NAME_PATTERN, "maxLength": _MOST_PREFIX})
+]
+"""Name of a platform: the start of names that AWS cuts at 64 characters or refuses."""
 
 Item = TypeVar("Item")
 Many = Annotated[Sequence[Item], AfterValidator(tuple)]

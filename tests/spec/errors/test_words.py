@@ -116,7 +116,11 @@ def only(make: Callable[[], Spec]) -> Diagnostic:
             'write account_id="123456789012"',
         ),
         (lambda: Platform(name="p"), "AWS region, for example us-east-1", 'add region="us-east-1"'),
-        (lambda: Platform(name="p" * 30, region="r"), "at most 24 characters", "give name at most 24 characters"),
+        (
+            lambda: Platform(name="p" * 30, region="r"),
+            "1 to 24 lower-case letters, digits and hyphens, with a letter first and no hyphen at the end",
+            f"write {'p' * 24!r}",
+        ),
         (
             lambda: GpuPool(name="My Pool", instance_types=["g"]),
             "1 to 32 lower-case letters, digits and hyphens, with a letter first and no hyphen at the end",

@@ -74,6 +74,7 @@ _MEANT: Mapping[str, str] = {
     **dict.fromkeys(("gpumemory", "gpumemorygib", "gpugib", "vram", "vramgib"), "total_gpu_gib"),
 }  # fmt: skip
 _ALIKE = 0.85
+_LONG = 12
 
 
 def renamed(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,6 +147,8 @@ def _meant(key: str, inputs: Iterable[str]) -> str | None:
         return names[plain]
     if plain in _MEANT:
         return _MEANT[plain]
+    # Slips of flags that are read, too; short ones are near to too much.
+    names.update({each: name for each, name in _MEANT.items() if len(each) >= _LONG})
     close = get_close_matches(plain, names, n=1, cutoff=_ALIKE)
     return names[close[0]] if close else None
 
