@@ -6,7 +6,11 @@ from llminfra.spec.engines.base import Image, LlmEngine
 
 
 class DeepSpeedMII(LlmEngine):
-    """DeepSpeed-MII's OpenAI-compatible server: dormant, no metrics; compiles with a warning."""
+    """DeepSpeed-MII's OpenAI-compatible server: dormant, no metrics; compiles with a warning.
+
+    It answers to one model name, which is where it loads the model from: its path, or its id where that is the Hub. The
+    plan and the contract of the endpoint name it.
+    """
 
     kind: Literal["mii"] = "mii"
     image: Image
