@@ -45,7 +45,7 @@ gateways:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told", "zone"), [("spec.py", PYTHON, 10, 13), ("spec.yaml", YAML, 15, 4)], ids=["python", "yaml"]
+    ("name", "text", "told", "zone"), [("spec.py", PYTHON, 10, 2), ("spec.yaml", YAML, 15, 4)], ids=["python", "yaml"]
 )
 def test_an_entry_with_a_name_is_called_by_it_and_a_plain_value_by_its_place(
     tmp_path: Path, name: str, text: str, told: int, zone: int
