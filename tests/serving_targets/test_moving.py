@@ -26,6 +26,8 @@ RAY = {
 }
 BLOCK = CapacityBlock(reservation_id="cr-0123456789abcdef0")
 
+ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com/acme"
+
 
 def _spanning(**changes: Any) -> Any:
     fields = {"model": {"id": "deepseek-ai/DeepSeek-R1"}, "parallelism": {"tensor": 8, "pipeline": 2}, **changes}
@@ -167,6 +169,15 @@ def test_yaml_names_a_target_by_kind(tmp_path: Any) -> None:
         ),
         ("LLM_SRV_49", lambda: findings(endpoint(ec2(), allow_from_namespaces=["web"]))),
         ("LLM_SRV_49", lambda: findings(endpoint(TARGETS["sagemaker-async"], allow_from_namespaces=["web"]))),
+        (
+            "LLM_SRV_50",
+            lambda: findings(
+                endpoint(
+                    TARGETS["sagemaker"],
+                    engine={"kind": "mii", "image": {"repository": ECR, "tag": "1"}, "max_model_len": 16_384},
+                )
+            ),
+        ),
         ("LLM_SEC_41", lambda: findings(endpoint(TARGETS["sagemaker"], api_key=Secret(name="acme/key")))),
         (
             "LLM_SEC_40",
@@ -274,6 +285,12 @@ def test_a_model_larger_than_an_instance_is_told_what_ec2_takes() -> None:
         engine=VLLM(max_model_len=4096),
     )
     assert [item.code for item in findings(held) if item.code == "LLM_FIT_1"] == []
+
+
+def test_settings_reach_images_that_read_variables() -> None:
+    engine = {"kind": "vllm", "image": {"repository": ECR, "tag": "1"}, "max_model_len": 16_384}
+    found = findings(endpoint(TARGETS["sagemaker"], engine=engine))
+    assert "LLM_SRV_50" not in {item.code for item in found}
 
 
 @pytest.mark.parametrize(

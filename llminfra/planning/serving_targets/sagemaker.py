@@ -134,6 +134,16 @@ def _image(endpoint: Endpoint, serving: ServingPlan, region: str, findings: Find
                 runtime_message="Using non-ECR image … is not supported",
             )
             return None
+        if kind not in (*sagemaker.engines(), "djl-lmi"):
+            findings.warning(
+                "LLM_SRV_50",
+                endpoint,
+                f"{path}.image",
+                "SageMaker starts the image by its own entry point: command and arguments of the plan do not reach it",
+                found=f"{type(endpoint.engine).__name__} with an image of your own",
+                expected="an image that serves /ping and /invocations on port 8080 with the settings that are planned",
+                fix="build them into the image, or use VLLM, SGLang, TGI or DJLServing, whose images read variables",
+            )
         return uri, None
     if found is None or uri_here is None:
         findings.error(

@@ -147,6 +147,16 @@ RULES = (
         source=("Kubernetes documentation: network policies",),
     ),
     emitted(
+        "LLM_SRV_50",
+        "An own image on SageMaker is told its settings",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="SageMaker runs an image with the argument `serve` and variables, and takes no command. Length, sequences "
+        "and ranks that the fit was proved with reach only images that read them from variables.",
+        fix="build the settings into the image, or use an engine whose images for SageMaker read variables",
+        source=(f"{_SAGEMAKER}: custom inference code with hosting services",),
+    ),
+    emitted(
         "LLM_SEC_40",
         "No Hub token in a SageMaker model",
         looks_at=_PLAN,
