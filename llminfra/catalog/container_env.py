@@ -13,6 +13,9 @@ PROTECTED_ENV_PATTERN = (
 )
 """Environment variables whose value is a secret: they come from a Secret, never from values."""
 
+HUB_TOKEN = "HF_TOKEN"  # noqa: S105  # the name of a variable, not a token
+"""Variable under which engines and huggingface_hub take the token of the Hugging Face Hub."""
+
 SECRET_FLAGS = ("--api-key", "--api-keys", "--admin-api-key", "--hf-token", "--huggingface-token")
 """Engine flags that take a secret on the command line, where ``ps`` and every log show it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from llminfra.catalog.container_env import HUB_TOKEN
 from llminfra.diagnostics import entry_path
 from llminfra.engines.invocation import EnvFromSecret, Probe
 from llminfra.engines.job import UnknownOption
@@ -37,10 +38,6 @@ LIBRARY_KERNELS = ("inductor", "triton", "flashinfer")
 
 class NoImageError(LookupError):
     """Neither the spec nor the catalog has an image that can run the job."""
-
-
-HUB_TOKEN = "HF_TOKEN"  # noqa: S105  # the name of a variable, not a token
-"""Variable under which engines take the token of the Hugging Face Hub."""
 
 
 def engine_of(job: ServingJob, kind: type[Engine]) -> tuple[Engine, EngineRelease]:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
+from llminfra.catalog.container_env import HUB_TOKEN
 from llminfra.diagnostics import ToolError, UsageError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-DEFAULT_TOKEN_ENV = "HF_TOKEN"  # noqa: S105  # the name of a variable, not a token
 _CONFIG = "config.json"
 _QUANTIZATION = "hf_quant_config.json"
 
@@ -51,7 +51,7 @@ def fetch_model(
     revision: str | None = None,
     *,
     endpoint: str | None = None,
-    token_env: str = DEFAULT_TOKEN_ENV,
+    token_env: str = HUB_TOKEN,
 ) -> FetchedModel:
     """Read a model's configuration and exact size; no weights are downloaded.
 

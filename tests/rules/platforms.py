@@ -9,10 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from llminfra import GpuPool, Platform
+from llminfra import GpuPool, ModelBucket, Platform, Secret
 from llminfra.loading.load import load
 from llminfra.planning.plan import Plan
 from llminfra.planning.platform import plan_platform
+from llminfra.rules import run_plan
+from tests.serving_targets.platforms import TARGETS
+from tests.serving_targets.platforms import endpoint as target_endpoint
+from tests.serving_targets.platforms import plan as target_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 Document = dict[str, Any]
@@ -73,3 +77,15 @@ def read_documents(folder: Path) -> Documents:
 def deep_copy(documents: Documents) -> Documents:
     """A copy to break."""
     return copy.deepcopy(documents)
+
+
+def outside(on: str, endpoint: Mapping[str, object] | None = None, **changes: object) -> Plan:
+    """One model outside the cluster, as a finding-free platform but for the changes."""
+    fields = {"storage": [ModelBucket(name="acme-weights")], "budget_usd_per_month": 10_000, **changes}
+    given = {"on": TARGETS[on], "api_key": Secret(name="acme/key"), **(endpoint or {})}
+    return target_plan(target_endpoint(given.pop("on"), **given), **fields)
+
+
+def fired(plan: Plan) -> set[str]:
+    """Codes of what the rules on plans find."""
+    return {item.code for item in run_plan(plan)}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from llminfra.catalog.container_env import HUB_TOKEN
 from llminfra.cli.options import AsJson
 
 app = typer.Typer(name="model", help="Models of the Hugging Face Hub.", no_args_is_help=True)
@@ -25,7 +26,7 @@ def fetch(
     ] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit; the head of main without it.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="URL of the Hub; HF_ENDPOINT or the public Hub.")] = None,
-    token_env: Annotated[str, typer.Option(help="Environment variable that holds the token.")] = "HF_TOKEN",  # noqa: S107  # a name
+    token_env: Annotated[str, typer.Option(help="Environment variable that holds the token.")] = HUB_TOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Read config.json and the headers of the safetensors files; weights are not downloaded."""

@@ -7,6 +7,7 @@ import re
 
 from msgspec import Struct
 
+from llminfra.catalog.container_env import HUB_TOKEN
 from llminfra.catalog.engines import engine_info, engine_release
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, Security, ServiceAccount
@@ -19,7 +20,6 @@ from llminfra.planning.plan.serving import AdapterPlan
 
 _NAME_LIMIT = 40
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_TOKEN = "HF_TOKEN"  # noqa: S105  # name of a key
 # The Hub takes files of up to 50 GB, but safetensors shards of 5 GB and less are the rule; the system nodes' root
 # volume must hold it beside the image.
 _SCRATCH_GIB = 15
@@ -103,12 +103,12 @@ def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> 
         bucket=copy.bucket,
         prefix=f"{copy.key}/",
         region=plan.platform.region,
-        token=HubToken(secret_name=secret_name, secret_key=_TOKEN) if token else None,
+        token=HubToken(secret_name=secret_name, secret_key=HUB_TOKEN) if token else None,
         external_secrets=[
             ExternalSecret(
                 name=secret_name,
                 store_name=SECRET_STORE,
-                data=[ExternalSecretItem(secret_key=_TOKEN, remote_key=token.name, remote_property=token.key)],
+                data=[ExternalSecretItem(secret_key=HUB_TOKEN, remote_key=token.name, remote_property=token.key)],
             )
         ]
         if token

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from llminfra.assets import chart_dir
 from llminfra.bindings import aws
+from llminfra.catalog.container_env import HUB_TOKEN
 from llminfra.catalog.hub_copy import hub_copy_machine
 from llminfra.charts.weights_copy import WeightsCopyValues
 from llminfra.constructs.basis.iam import Statement, role, trusts_service
@@ -75,7 +76,7 @@ def hub_copy(
                 *(
                     [
                         aws.CodebuildProjectEnvironmentEnvironmentVariable(
-                            name="HF_TOKEN",
+                            name=HUB_TOKEN,
                             value=f"{token.name}:{token.key}" if token.key else token.name,
                             type="SECRETS_MANAGER",
                         )

@@ -1,4 +1,4 @@
-"""Latency targets that the estimate misses."""
+"""Latency targets that the estimate misses, or that there is none for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.fit.remedies import other_type
 from llminfra.planning.spread.parallelism import Candidate, as_arguments
+from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.planning.spread.spreads import Question
+    from llminfra.spec.endpoint import Endpoint
 
 
 def report_targets(question: Question, nearest: Candidate, findings: Findings, faster: Candidate | None) -> bool:
@@ -66,3 +68,19 @@ def _fixes(question: Question, nearest: Candidate, faster: Candidate | None) -> 
         callers = question.promise.concurrency
         fixes.append(f"add replicas: {found.queued:.0f} of {callers} callers wait for a place")
     return fixes or ["lower concurrency and add replicas, or take a smaller model"]
+
+
+def check_estimated(endpoint: Endpoint, findings: Findings) -> None:
+    """Report latency targets of a server whose latency nobody can estimate."""
+    slo = endpoint.slo
+    if not isinstance(endpoint.engine, CustomServer) or slo is None:
+        return
+    findings.warning(
+        "LLM_FIT_52",
+        endpoint,
+        f"endpoints.{endpoint.name}.slo",
+        "the latency of a server of your own cannot be estimated: these targets choose no hardware and stop nothing",
+        found="slo with CustomServer",
+        expected="an engine whose latency is estimated, or no slo",
+        fix="leave slo out, and watch the server's own metrics",
+    )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 from msgspec.structs import replace
 
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
-from llminfra.catalog.gpus import Gpu, find_gpu, gpu_of_stated_size
+from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
 from llminfra.planning.memory.beside.asked import draft_of, problem, with_tokens
 from llminfra.planning.memory.beside.draft_bytes import with_draft_layers
 from llminfra.planning.memory.beside.loaded import loaded_beside
 from llminfra.planning.memory.budget.cacheless import cacheless_budget
-from llminfra.planning.memory.budget.sglang import sglang_budget, sglang_layout, with_sglang
+from llminfra.planning.memory.budget.sglang import sglang_budget, with_sglang
 from llminfra.planning.memory.budget.tgi import tgi_budget
 from llminfra.planning.memory.budget.vllm import Budget, vllm_budget
 from llminfra.planning.memory.cache.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.cache.kv_specs import layer_specs
+from llminfra.planning.memory.explained import explained, release_of
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
 from llminfra.planning.memory.inputs.reserve import Reserve, with_reserve
 from llminfra.planning.memory.peak.activation import is_compressed, is_cross
@@ -58,7 +58,7 @@ from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sgl
 from llminfra.planning.memory.shapes import Shards, pipeline_ranges
 from llminfra.planning.memory.stated import no_device
 from llminfra.planning.memory.weights.divisibility import divisibility_findings
-from llminfra.planning.memory.weights.rank_weights import WeightBytes, rank_weights
+from llminfra.planning.memory.weights.rank_weights import rank_weights
 from llminfra.planning.memory.weights.sglang_weights import add_kernels, sglang_shards
 
 KERNEL_BLOCK = 16
@@ -215,7 +215,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     weights = max(stages, key=lambda item: item.total)
     plan = cache_plan(facts, profile, settings, engine=case.engine)
     length, batched = settings.max_model_len, settings.in_flight_tokens
-    explain = _explain(facts, case, profile, settings, weights, plan, gpu, given=given)
+    explain = explained(facts, case, profile, settings, weights, plan, gpu, given=given)
     findings = divisibility_findings(
         facts,
         settings.tp,
@@ -245,7 +245,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         kv_cache_dtype=settings.kv_cache_dtype,
         quantization=settings.quant.method if settings.quant else None,
         engine=case.engine,
-        engine_version=_release(case, profile),
+        engine_version=release_of(case, profile),
         findings=tuple(str(item) for item in findings),
         explain=explain,
     )
@@ -272,21 +272,6 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         tried, items = profiled(facts, case, profile), items_of_request(facts, case, profile)
         budget = vllm_budget(tried, profile, settings, plan, stage_gib, total, gpu, loading_gib, items, beside)
     return with_reserve(_with_budget(result, budget), reserve)
-
-
-def _release(case: FitCase, profile: EngineProfile) -> str | None:
-    """The release as the case names it, else the one whose rules are taken, which only vLLM's are by release."""
-    if case.engine_version is not None or case.engine != "vllm":
-        return case.engine_version
-    return ".".join(str(part) for part in profile.version)
-
-
-def _engine_line(case: FitCase, profile: EngineProfile, *, given: bool) -> str:
-    release = _release(case, profile)
-    if release is None:
-        return f"engine {case.engine}: no release is named"
-    known = given or case.engine != "vllm"
-    return f"engine {case.engine} {release}" + ("" if known else " assumed: no release is named")
 
 
 def _with_budget(result: FitResult, budget: Budget) -> FitResult:
@@ -350,52 +335,3 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings, *,
         widest_group=profile.packs_widest_group,
         stage_of=stage_of if settings.pp > 1 else (),
     )
-
-
-def _layouts(facts: ModelFacts, case: FitCase, settings: Settings, plan: CachePlan) -> Iterator[str]:
-    if case.engine == "sglang":
-        yield sglang_layout(facts, case, settings)
-    elif plan.groups:
-        yield _layout(settings, plan)
-
-
-def _layout(settings: Settings, plan: CachePlan) -> str:
-    per_token = plan.bytes_per_token(settings.max_model_len, settings.in_flight_tokens)
-    return (
-        f"cache {per_token:.0f} bytes per token, {len(plan.groups)} group(s) of layers, pages of"
-        f" {plan.block_size} tokens, {settings.kv_cache_dtype} elements"
-    )
-
-
-def _explain(
-    facts: ModelFacts,
-    case: FitCase,
-    profile: EngineProfile,
-    settings: Settings,
-    weights: WeightBytes,
-    plan: CachePlan,
-    gpu: Gpu | None,
-    *,
-    given: bool,
-) -> tuple[str, ...]:
-    parts = ", ".join(f"{kind.value} {amount / GIB:.2f}" for kind, amount in sorted(weights.by_kind.items()))
-    source = f", from {facts.source}" if facts.source else ""
-    trust = "" if facts.verified else " (from memory, not read from a source)"
-    experts = f", experts over {settings.ep}" if settings.ep > 1 else ""
-    storage = f"{settings.quant.method} quantization" if settings.quant else settings.dtype
-    matrices = (
-        f"weights {weights.total / GIB:.2f} GiB on the fullest rank of tp {settings.tp} x pp {settings.pp}{experts}:"
-        f" {parts}; {storage}"
-    )
-    lines = [
-        f"model: {facts.num_layers} layers, hidden {facts.hidden_size}, vocabulary {facts.vocab_size}{source}{trust}",
-        _engine_line(case, profile, given=given),
-        matrices,
-        *_layouts(facts, case, settings, plan),
-    ]
-    if gpu is not None and case.total_gpu_gib is None:
-        lines.append(f"GPU {gpu.product}: {gpu.memory_gib} GiB ({gpu.memory_source})")
-    out = [item for item in facts.encoders if item not in loaded(facts, case, profile).encoders]
-    if out and case.mm_encoder_tp_mode != "data":
-        lines.append("towers left out, because no request may ask them: " + ", ".join(item.kind for item in out))
-    return (*lines, *settings.notes)

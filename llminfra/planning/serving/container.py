@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.engines.untold import untold_endpoint_fields
+from llminfra.planning.fit.latency_targets import check_estimated
 from llminfra.planning.plan.serving import DrainPlan
 from llminfra.planning.serving.argument_check import check_arguments
-from llminfra.planning.serving.container_settings import (
-    check_callers,
-    check_key,
-    check_known,
-    check_overrides,
-    check_targets,
-)
+from llminfra.planning.serving.callers import check_key, check_namespaces
+from llminfra.planning.serving.container_settings import check_known, check_overrides
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
@@ -65,8 +61,8 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
     invocation = adapter(engine.kind).invoke(job)
     check_overrides(endpoint, release, invocation, findings)
     check_key(endpoint, invocation, findings)
-    check_callers(endpoint, findings)
-    check_targets(endpoint, findings)
+    check_namespaces(endpoint, findings)
+    check_estimated(endpoint, findings)
     check_arguments(endpoint, release, invocation, findings)
     return invocation
 

@@ -9,11 +9,9 @@ from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret
 from llminfra.diagnostics import entry_path
 from llminfra.engines import adapter
 from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
-from llminfra.engines.shared import HUB_TOKEN
 from llminfra.engines.untold import untold_endpoint_fields, untold_fields, untold_model_fields, untold_spread_fields
 from llminfra.planning.findings import Findings
 from llminfra.planning.served.endpoint_model import model_facts
-from llminfra.spec.engines.custom import CustomServer
 from llminfra.spec.errors.shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
@@ -120,58 +118,6 @@ def check_literals(endpoint: Endpoint, findings: Findings) -> None:
                 expected="a reference to a secret",
                 fix=_instead(flag.replace("_", "-")),
             )
-
-
-def check_key(endpoint: Endpoint, invocation: Invocation, findings: Findings) -> None:
-    """Report an API key that the engine is never given, because it has no option for one: anyone may call it."""
-    key = endpoint.api_key
-    on = getattr(endpoint.on, "kind", "pool")
-    if key is None or "sagemaker" in on or any(item.name != HUB_TOKEN for item in invocation.secret_env):
-        return
-    instead = "let a Gateway with tenants ask" if on == "pool" else "waive LLM_SRV_72"
-    findings.error(
-        "LLM_SEC_42",
-        endpoint,
-        f"endpoints.{endpoint.name}.api_key",
-        "the engine asks no caller for a key, so this one protects nothing",
-        found=f"api_key with {type(endpoint.engine).__name__}",
-        expected="VLLM, SGLang, TGI or DeepSpeedMII, which check it, or a CustomServer that reads API_KEY",
-        fix=f"use one of these; or leave api_key out, and {instead}",
-    )
-
-
-def check_callers(endpoint: Endpoint, findings: Findings) -> None:
-    """Report namespaces beside a target outside the cluster, which no network policy guards."""
-    on = getattr(endpoint.on, "kind", "pool")
-    if on == "pool" or not endpoint.allow_from_namespaces:
-        return
-    findings.error(
-        "LLM_SRV_49",
-        endpoint,
-        f"endpoints.{endpoint.name}.allow_from_namespaces",
-        "the endpoint is outside the cluster, where no network policy knows namespaces",
-        found=f"allow_from_namespaces={list(endpoint.allow_from_namespaces)} with {type(endpoint.on).__name__}",
-        expected="no namespaces",
-        fix="name the addresses of callers with Ec2(allow_from_cidrs=…)"
-        if on == "ec2"
-        else "leave it out, and grant the callers' roles sagemaker:InvokeEndpoint on the endpoint",
-    )
-
-
-def check_targets(endpoint: Endpoint, findings: Findings) -> None:
-    """Report latency targets of a server whose latency nobody can estimate."""
-    slo = endpoint.slo
-    if not isinstance(endpoint.engine, CustomServer) or slo is None:
-        return
-    findings.warning(
-        "LLM_FIT_52",
-        endpoint,
-        f"endpoints.{endpoint.name}.slo",
-        "the latency of a server of your own cannot be estimated: these targets choose no hardware and stop nothing",
-        found="slo with CustomServer",
-        expected="an engine whose latency is estimated, or no slo",
-        fix="leave slo out, and watch the server's own metrics",
-    )
 
 
 def check_overrides(
