@@ -24,6 +24,7 @@ from llminfra.planning.memory.peak.overhead import (
     nccl_before_baseline_gib,
     non_torch_gib,
 )
+from llminfra.planning.memory.peak.trial_kernels import trial_bytes
 from llminfra.planning.memory.releases.attention_backend import captures_attention, flashinfer_gib
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.releases.model_runner import sampler_state_bytes
@@ -94,6 +95,8 @@ def vllm_budget(
     graphs = cuda_graph_gib(facts, profile, settings, gpu)
     states = sampler_state_bytes(facts, profile, settings) / GIB
     other += states if profile.counts_consumed else 0.0
+    trials = trial_bytes(facts, profile, gpu, tried=settings.compiled) / GIB
+    other += trials
     limit = total_gib * settings.utilization
     activation = peak.total / GIB + held
     left = limit - activation - other - (graphs if profile.reserves_cuda_graphs else 0.0)
@@ -140,7 +143,19 @@ def vllm_budget(
         longest=longest,
         verdict=vllm_verdict(profile, settings, plan, found),
         explain=_explain(
-            profile, settings, peak, held, total_gib, limit, other, states, graphs, available, around, where_found
+            profile,
+            settings,
+            peak,
+            held,
+            total_gib,
+            limit,
+            other,
+            trials,
+            states,
+            graphs,
+            available,
+            around,
+            where_found,
         ),
     )
 
@@ -256,6 +271,7 @@ def _explain(
     total: float,
     limit: float,
     other: float,
+    trials: float,
     states: float,
     graphs: float,
     available: float,
@@ -265,6 +281,7 @@ def _explain(
     context = ", CUDA context" if profile.context_in_non_torch else ""
     nccl = ", NCCL" if settings.tp * settings.pp * settings.dp > 1 else ""
     counts = f", {states:.2f} of counts for penalties" if states and profile.counts_consumed else ""
+    tried = f", {trials:.2f} that trials of Triton's kernels leave (on a first start)" if trials else ""
     where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
     images = f"encoder {peak.encoder / GIB:.2f}" if profile.profiles_encoder else "images not tried"
     if peak.compilation:
@@ -277,7 +294,7 @@ def _explain(
     lines = [
         f"budget {limit:.2f} GiB: {total:.2f} GiB that the driver reports x {settings.utilization}",
         phases,
-        f"non-torch {other:.2f} GiB: libraries{context}{nccl}{counts}",
+        f"non-torch {other:.2f} GiB: libraries{context}{nccl}{counts}{tried}",
         f"CUDA graphs {graphs:.2f} GiB, {where}",
         f"cache {available:.2f} GiB: the budget less all of these{where_found}",
     ]

@@ -114,7 +114,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         graphs_any_batch: Sizes are captured up to it whatever ``max_num_seqs`` is; else up to twice that.
         wide_graph_steps: Above 256 every sixteenth size is captured, not every eighth.
         full_graphs: Decoding steps are captured whole, beside the pieces of every step.
-        graph_transient_kib: What the estimate of graphs charges hybrid models for each token of a batch.
+        graphs_hold_prompt: The estimate of graphs includes what linear attention holds for a whole batch of tokens.
         counts_consumed: Everything that lies on the device after the run counts, whoever allocated it.
         counts_compilation: What the compiler allocates to try kernels counts into the peak.
         v2_models: Models of the second runner: ``""`` none, ``listed``, ``dense`` (and listed) or ``all``.
@@ -205,7 +205,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     graphs_any_batch: bool = False
     wide_graph_steps: bool = False
     full_graphs: bool = False
-    graph_transient_kib: int = 0
+    graphs_hold_prompt: bool = False
     counts_consumed: bool = False
     counts_compilation: bool = False
     v2_models: str = ""
