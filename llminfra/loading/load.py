@@ -77,7 +77,7 @@ def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
     first: dict[str, Platform] = {}
     for platform in platforms:
         other = first.setdefault(platform.name, platform)
-        if other is platform:
+        if other is platform or "name" in platform.doubtful:
             continue
         file, line = platform.origin or (None, None)
         where = f" (first declared at {other.origin[0]}:{other.origin[1]})" if other.origin else ""

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from llminfra.diagnostics import UsageError, entry_path, path_parts
+from llminfra.diagnostics import UsageError, entry_names, entry_path, path_parts
 from llminfra.loading.yaml.types import item_type, spec_options, value_type
 from llminfra.reference.types import declared_types
 from llminfra.spec.base.spec import Spec
@@ -187,23 +187,22 @@ def _any_entry(cls: type[Spec], field: str, options: tuple[type[Spec], ...], res
 def _entry(field: str, value: Any, rest: list[str], done: int) -> tuple[Spec, int]:
     """The entry of a list that the next parts name, by its name or its place, and how many parts that were."""
     entries = [each for each in value or () if isinstance(each, Spec)]
-    for entry in entries:
-        name = called(entry).split(".")
-        if rest[: len(name)] == name:
-            return entry, len(name)
+    called = names_of(entries)
+    for entry, name in zip(entries, called, strict=True):
+        if name and rest[: len(name.split("."))] == name.split("."):
+            return entry, len(name.split("."))
     if rest[0].isdecimal() and int(rest[0]) < len(entries):
         return entries[int(rest[0])], 1
-    names = [called(entry) for entry in entries if called(entry)]
+    names = [name for name in called if name]
     msg = f"nothing in `{field}` is called {rest[0]!r}"
     near = nearest(rest[0], names)
     told = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else f"{field} is empty"
     raise NowhereError(msg, done, near, told)
 
 
-def called(entry: Spec) -> str:
-    """What an entry of a list is called in a path; empty: only its place tells."""
-    name = entry.__dict__.get("name") or entry.__dict__.get("rule")
-    return name if isinstance(name, str) else ""
+def names_of(entries: Sequence[object]) -> list[str]:
+    """What the entries of a list are called in paths; empty: only the place tells."""
+    return entry_names((getattr(each, "name", None), getattr(each, "rule", None)) for each in entries)
 
 
 def value_of(item: Spec | None, field: str) -> Any:
@@ -277,9 +276,10 @@ def _paths_of(item: Spec, path: str) -> Iterator[str]:
         value = value_of(item, field)
         if isinstance(value, Spec):
             yield from _paths_of(value, here)
-        for index, entry in enumerate(value if isinstance(value, list | tuple) else ()):
+        entries = value if isinstance(value, list | tuple) else ()
+        for index, (entry, name) in enumerate(zip(entries, names_of(entries), strict=True)):
             if isinstance(entry, Spec):
-                below = entry_path(here, index, called(entry))
+                below = entry_path(here, index, name)
                 yield below
                 if not (path and _is_section(type(entry))):
                     yield from _paths_of(entry, below)
