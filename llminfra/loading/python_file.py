@@ -152,7 +152,7 @@ def _missing_module_fix(name: str, spec: Path) -> str:
     near = [
         item.stem for item in folder.iterdir() if item.suffix == ".py" or (item.is_dir() and item.stem.isidentifier())
     ]
-    close = difflib.get_close_matches(first, near, n=1)
+    close = difflib.get_close_matches(first, [*near, "llminfra"], n=1)
     return f"did you mean {close[0]}?" if close else "install the module or correct its name"
 
 

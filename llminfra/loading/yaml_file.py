@@ -37,7 +37,9 @@ def load_yaml(path: Path) -> tuple[list[Platform], list[Diagnostic]]:
 
 def _document(document: Tree, report: Report) -> list[Platform]:
     if not isinstance(document, Map):
-        report.shape("", document, "a spec is a mapping", expected="a platform, or `platforms:`")
+        several = isinstance(document, Seq) and all(isinstance(item, Map) for item in document.items)
+        fix = "write platforms: above the list" if several else "write name: and region: of a platform, or platforms:"
+        report.shape("", document, "a spec is a mapping", expected="a platform, or `platforms:`", fix=fix)
         return []
     report.repeated(document, "")
     content = document.without(*(key for key in document.items if key.startswith(NOTES)))

@@ -181,7 +181,7 @@ class Builder:
             names is None or tree.text in names for section in sections if (names := self._lost.get(section, ())) != ()
         )
         if not lost and all("name" in item.items for item in items.values()):
-            self._report.missing_reference(path, tree, sections[0], items, fix=_model_by_id(specs, items, tree))
+            self._report.missing_reference(path, tree, sections[0], items, fix=_meant_item(specs, items, tree))
         return _UNRESOLVED
 
     def _choose(self, classes: tuple[type[Spec], ...], tree: Map, path: str) -> type[Spec] | None:
@@ -237,6 +237,18 @@ def _label(tree: Tree, key: str) -> str:
     label = tree.items.get(key) if isinstance(tree, Map) else None
     told = isinstance(label, Scalar) and isinstance(label.value, str) and not looks_like_credential(label.text)
     return label.text if isinstance(label, Scalar) and told else ""
+
+
+def _meant_item(specs: tuple[type[Spec], ...], items: Mapping[str, Map], tree: Scalar) -> str:
+    """What to write where an item is named by what it holds; empty: it is not."""
+    if tree.text.startswith("s3://") and any("existing" in cls.model_fields for cls in specs):
+        bucket = tree.text.removeprefix("s3://").partition("/")[0]
+        if bucket in items:
+            return f"write {bucket}"
+        return (
+            f"declare the bucket in `storage`, as {bucket}: {{kind: bucket, existing: true}}, and write {bucket} here"
+        )
+    return _model_by_id(specs, items, tree)
 
 
 def _model_by_id(specs: tuple[type[Spec], ...], items: Mapping[str, Map], tree: Scalar) -> str:

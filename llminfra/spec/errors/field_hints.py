@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence as SequenceType
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -112,10 +113,27 @@ def _listing(annotation: Any) -> bool:
 def _described(name: str, cls: type[BaseModel]) -> str:
     """The only field whose text has the words of the name side by side; one word alone says too little."""
     words = name.replace("-", "_").replace("_", " ").strip().casefold()
+    if flagged := [
+        field for field, text in field_docs(cls).items() if words in _flags(text) and field in cls.model_fields
+    ]:
+        return flagged[0] if len(flagged) == 1 else ""
     if " " not in words:
         return ""
     found = [field for field, text in field_docs(cls).items() if words in text.casefold() and field in cls.model_fields]
     return found[0] if len(found) == 1 else ""
+
+
+def _flags(text: str) -> set[str]:
+    """Flags that a text names, in words and by initials: ``tensor parallel size``, ``tensor parallel``, ``tp``."""
+    found: set[str] = set()
+    for flag in _FLAG.findall(text):
+        words = [word for word in flag.split("-") if word not in {"enable", "size"}]
+        found |= {flag.replace("-", " "), " ".join(words)}
+        found |= {"".join(word[0] for word in words)} if len(words) > 1 else set()
+    return found
+
+
+_FLAG = re.compile(r"--([a-z][a-z-]+)")
 
 
 def _elsewhere(name: str, cls: type[BaseModel]) -> str:

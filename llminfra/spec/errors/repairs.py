@@ -85,8 +85,13 @@ def _items(listed: Any, value: object) -> list[str]:
     inner = [split(option)[0] for option in options(get_args(listed)[0])]
     if isinstance(value, BaseModel):
         return [f"{type(value).__name__}(…)"] if type(value) in inner else []
+    if in_yaml() and isinstance(value, str) and inner and all(is_model(each) for each in inner):
+        named = all("name" in each.model_fields and getattr(each, "spec_section", "") for each in inner)
+        return [part.strip() for part in value.split(",")] if named else []
     if str not in inner:
         return []
+    if isinstance(value, str) and value.lstrip().startswith("--"):  # a command line
+        return [literal(each) for each in value.split()]
     if isinstance(value, str):
         return [literal(each) for each in (part.strip() for part in value.split(",")) if each]
     if isinstance(value, dict):
@@ -177,6 +182,8 @@ def _object(cls: type[BaseModel], field: str, specs: Sequence[type[BaseModel]], 
         return assignment(field, literal(None))
     if word in _YES and isinstance(info.default, BaseModel):
         return f"{LEAVE_OUT} {field} out: there is one with its defaults without it"
+    if whole := _by_first_field(specs, value):
+        return assignment(field, whole)
     if in_yaml():
         return _object_in_yaml(field, specs, value)
     if not isinstance(value, str):
@@ -189,6 +196,36 @@ def _object(cls: type[BaseModel], field: str, specs: Sequence[type[BaseModel]], 
         return assignment(field, f"{specs[0].__name__}({required[0]}={value!r})")
     named = "name" in specs[0].model_fields
     return assignment(field, f"{specs[0].__name__}(…)") + (", the object and not its name" if named else "")
+
+
+def _by_first_field(specs: Sequence[type[BaseModel]], value: object) -> str:
+    """An object of a value that its first field takes, where it needs nothing else; an image by name and tag."""
+    cls = specs[0]
+    names = [name for name in cls.model_fields if name != "kind"]
+    if kind_of(cls) or getattr(cls, "spec_section", "") in _ITEMS or not names:
+        return ""
+    first = names[0]
+    if {name for name, info in cls.model_fields.items() if info.is_required()} - {first} or first == "id":
+        return ""
+    takes = [split(option)[0] for option in options(cls.model_fields[first].annotation)]
+    given: dict[str, str] = {}
+    if isinstance(value, str) and str in takes:
+        given[first] = quoted(value)
+        if "tag" in names and (image := value.rpartition(":"))[1] and "/" not in image[2]:
+            given = {first: quoted(image[0]), "tag": quoted(image[2])}
+        elif len(names) > 1 and not any(mark.isdigit() for mark in value):
+            return ""
+    elif isinstance(value, int) and not isinstance(value, bool) and int in takes:
+        given[first] = str(value)
+    elif isinstance(value, str) and float in takes and (number := number_in(value, first)) is not None:
+        given[first] = f"{number:g}"
+    if not given:
+        return ""
+    told = ", ".join(assignment(name, text) for name, text in given.items())
+    return f"{{{told}}}" if in_yaml() else f"{cls.__name__}({told})"
+
+
+_ITEMS = frozenset({"pools", "storage", "models", "endpoints", "gateways", "async_endpoints", "batches"})
 
 
 def _object_in_yaml(field: str, specs: Sequence[type[BaseModel]], value: object) -> str:

@@ -207,6 +207,8 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object, 
         return item["msg"], str(context["expected"]), str(context["fix"])
     for key, words, problem in _BOUNDS:
         if key in context:
+            if key == "le" and context[key] == 1 and isinstance(value, int | float) and 1 < value <= _PERCENT:
+                return f"{field} is too {problem}", "at most 1", f"write {assignment(field, f'{value / _PERCENT:g}')}"
             bound = f"{words} {context[key]:g}" if isinstance(context[key], int | float) else f"{words} {context[key]}"
             return f"{field} is too {problem}", bound, f"set {_below('', _parts(cls, item), keys=False)} to {bound}"
     for key, words, problem in (("min_length", "at least", "short"), ("max_length", "at most", "long")):
@@ -266,6 +268,7 @@ def _choose(field: str, value: object, choices: str) -> str:
     return f"did you mean {close!r}?" if close else f"set {field} to one of them"
 
 
+_PERCENT = 100
 _BOUNDS = (
     ("ge", "at least", "small"),
     ("gt", "more than", "small"),

@@ -230,3 +230,24 @@ def test_a_model_may_stand_where_it_is_used(tmp_path):
     told = told_by_path(tmp_path, f"{HEAD}{POOL}endpoints:\n  chat: {{engine: vllm, on: gpu}}\n")
     item = told["endpoints.chat.model"]
     assert (item.expected, item.fix) == ("{id: …} or the name of an item of `models`", "add model: {id: …}")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "fix"),
+    [
+        ("storage: {kind: bucket, name: acme-w}\n", "storage", "write storage: {acme-w: {kind: bucket}}"),
+        (f"models: {{q: {QWEN}}}\n", "models.q", f"write q: {{id: {QWEN}}}"),
+        ("- a: 1\n", "", "write platforms: above the list"),
+    ],
+)
+def test_an_item_without_its_name_and_a_name_without_its_item(tmp_path, text, path, fix):
+    told = told_by_path(tmp_path, text if text.startswith("-") else HEAD + text)
+    assert {path: item.fix for path, item in told.items()} == {path: fix}
+
+
+def test_an_address_of_a_bucket_is_no_name_of_one(tmp_path):
+    serve = f"endpoints:\n  chat: {{model: {{id: {QWEN}}}, engine: vllm, on: gpu, weights: s3://acme-w/models}}\n"
+    item = told_by_path(tmp_path, HEAD + POOL + serve)["endpoints.chat.weights"]
+    assert "acme-w: {kind: bucket, existing: true}, and write acme-w here" in item.fix
+    known = told_by_path(tmp_path, HEAD + POOL + "storage: {acme-w: {kind: bucket}}\n" + serve)
+    assert known["endpoints.chat.weights"].fix == "write acme-w"

@@ -19,8 +19,10 @@ from llminfra import (
     ModelBucket,
     Network,
     Observability,
+    Parallelism,
     Platform,
     RoleAccess,
+    S3State,
     SpecError,
 )
 from llminfra.diagnostics import Diagnostic
@@ -88,6 +90,17 @@ def test_half_a_pair_is_no_missing_field() -> None:
         (lambda: refusal(Observability, retention_days="2 weeks"), "write retention_days=14"),
         (lambda: platform(budget_usd_per_month="$5,000"), "write budget_usd_per_month=5000"),
         (lambda: refusal(VLLM, gpu_memory_utilization="90 %"), "write gpu_memory_utilization=0.9"),
+        (lambda: refusal(VLLM, gpu_memory_utilization=90), "write gpu_memory_utilization=0.9"),
+        (lambda: refusal(VLLM, extra_args="--seed 5"), "write extra_args=['--seed', '5']"),
+        (
+            lambda: refusal(VLLM, image="vllm/vllm-openai:v0.27.1"),
+            'write image=Image(repository="vllm/vllm-openai", tag="v0.27.1")',
+        ),
+        (lambda: platform(cluster="1.35"), 'write cluster=Cluster(version="1.35")'),
+        (lambda: platform(network="10.0.0.0/16"), 'write network=Network(cidr="10.0.0.0/16")'),
+        (lambda: refusal(Parallelism, tp=8), "did you mean 'tensor'?"),
+        (lambda: refusal(Parallelism, pipeline_parallel_size=8), "did you mean 'pipeline'?"),
+        (lambda: refusal(S3State, bucket="s3://acme-state/x"), 'write bucket="acme-state"'),
         (lambda: refusal(VLLM, max_model_len=[16384]), "write max_model_len=16384"),
         (lambda: refusal(VLLM, max_model_len={"tokens": 16384}), "write max_model_len=16384"),
         (lambda: refusal(VLLM, max_model_len="16,384 tokens"), "write max_model_len=16384"),
@@ -115,6 +128,8 @@ def test_the_users_own_values_are_in_the_fix(found, fix) -> None:  # type: ignor
         ({"model": ["Qwen/Qwen3-8B"]}, "write model: {id: Qwen/Qwen3-8B}"),
         ({"engine": ["vllm"]}, "write engine: vllm"),
         ({"on": ["l4"]}, "write on: l4"),
+        ({"parallelism": 8}, "write parallelism: {tensor: 8}"),
+        ({"slo": "500ms"}, "write slo: {time_to_first_token_ms: 500}"),
     ],
 )
 def test_brackets_too_many_in_yaml(fields: dict[str, object], fix: str) -> None:
