@@ -111,6 +111,18 @@ def collecting() -> Iterator[list[Diagnostic]]:
         _collector.reset(token)
 
 
+def report(finding: Diagnostic) -> None:
+    """Add a finding to those that are collected, so that the rest of a spec is still read.
+
+    Raises:
+        SpecError: Nobody collects them.
+    """
+    collector = _collector.get()
+    if collector is None:
+        raise SpecError([finding])
+    collector.append(finding)
+
+
 @contextmanager
 def watching() -> "Iterator[list[Spec]]":
     """Note every object that is declared inside the block, broken ones too.

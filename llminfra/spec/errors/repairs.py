@@ -27,6 +27,8 @@ from llminfra.spec.errors.units import number_in, pair_in
 def how_to_write(cls: type[BaseModel], field: str, annotation: Any, value: object) -> str:
     """A value of the right type for a field, from what the user wrote where that can be read; empty: none is known."""
     alternatives = options(annotation)
+    if value is None and not cls.model_fields[field].is_required():
+        return f"{LEAVE_OUT} {field} out"
     found = [split(option)[0] for option in alternatives]
     specs = [option for option in found if is_model(option)]
     if (listed := next((option for option in found if get_origin(option) in (list, Sequence)), None)) is not None:
