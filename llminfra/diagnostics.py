@@ -33,6 +33,25 @@ def entry_path(path: str, index: int, name: object = None) -> str:
     return f"{path}.{name}" if isinstance(name, str) and name else f"{path}[{index}]"
 
 
+def entry_names(entries: Iterable[tuple[object, object]]) -> list[str]:
+    """What the entries of a list are called in paths; empty: only the place tells.
+
+    Args:
+        entries: Of each its ``name``, and the ``rule`` that it is about; ``None``: it has none. A rule calls the only
+            entry that is about it.
+
+    Example:
+        >>> entry_names([("h100", None), (None, "LLM_SRV_2"), (None, "LLM_CAP_7"), (None, "LLM_CAP_7")])
+        ['h100', 'LLM_SRV_2', '', '']
+    """
+    known = [(name, rule) for name, rule in entries]
+    rules = [rule for _, rule in known]
+    return [
+        name if isinstance(name, str) and name else rule if isinstance(rule, str) and rules.count(rule) == 1 else ""
+        for name, rule in known
+    ]
+
+
 def path_parts(path: str) -> list[str]:
     """The steps of a spec path, places in lists as numbers; names with dots, such as those of buckets, are several.
 

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from llminfra.catalog.datafile import Fact, read_data
+from llminfra.catalog.gpus import find_gpu
 
 # Families of EC2 with accelerators that are not NVIDIA's (EC2 User Guide, accelerated computing).
 _MOST = 4
@@ -147,6 +148,10 @@ def suggest(name: str, *, gpu: bool = False) -> tuple[str, ...]:
         wanted = re.sub(r"[-_ ]+", ".", wanted, count=1)
     if wanted in known:
         return (wanted,)
+    if gpu and (card := find_gpu(name)) is not None:  # H100: the types that have it, the smallest first
+        return tuple(
+            item.name for item in all_gpu_types() if item.gpu is not None and find_gpu(item.gpu.device) == card
+        )
     family = wanted.partition(".")[0]
     siblings = [item for item in known if item.partition(".")[0] == family]
     if siblings:

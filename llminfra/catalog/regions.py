@@ -4,6 +4,7 @@ Zone IDs (``use1-az1``) are the same in every account, zone names (``us-east-1a`
 account by account. So which zone *name* offers a type cannot be known offline; the zone IDs can.
 """
 
+import re
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal
@@ -55,6 +56,35 @@ def names() -> tuple[str, ...]:
 def suggest(name: str) -> tuple[str, ...]:
     """Up to three region names close to ``name``."""
     return tuple(get_close_matches(name.strip().lower(), names(), n=3, cutoff=0.6))
+
+
+def meant(name: str) -> str:
+    """The only region that a name is another spelling of: of its code, of one of its zones, or of its place.
+
+    Empty: none, or several.
+
+    Example:
+        >>> meant("US East 1"), meant("us-east-1a"), meant("Frankfurt"), meant("us-east-7")
+        ('us-east-1', 'us-east-1', 'eu-central-1', '')
+    """
+    wanted = re.sub(r"[^a-z0-9]", "", name.lower())
+    if not wanted:
+        return ""
+    found = {each for each in names() if wanted in _spellings(each)}
+    places = {each for each in names() if wanted in _plain(get(each)) and len(wanted) >= _SHORTEST_PLACE}
+    either = found or places
+    return either.pop() if len(either) == 1 else ""
+
+
+_SHORTEST_PLACE = 4
+
+
+def _spellings(region: str) -> set[str]:
+    return {each.replace("-", "") for each in (region, *zones(region))}
+
+
+def _plain(region: Region | None) -> str:
+    return re.sub(r"[^a-z0-9]", "", region.long_name.lower()) if region is not None else ""
 
 
 ServiceName = Literal["aps", "grafana"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from llminfra.cli.commands import (
     catalog,
@@ -20,7 +23,26 @@ from llminfra.cli.commands import (
     synth,
 )
 
+
+class _Commands(TyperGroup):
+    """The commands; an option of the wrong type is told with what was given."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the line names."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            from pydantic import ValidationError  # only on failure; it reads options for typer
+
+            from llminfra.planning.memory.inputs.refused import refusals
+
+            if isinstance(error.__cause__, ValidationError):
+                error.message = "; ".join(refusals(error.__cause__.errors(), lambda _name: "", repr)).strip()
+            raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="llminfra",
     help="Declare LLM serving on AWS in typed Python: proof that it fits, Terraform, Helm releases, a policy report.",
     add_completion=False,

@@ -47,5 +47,6 @@ def need_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"cannot write to the folder {path}: {error.strerror or error}"
+        reason = "it is a file" if path.is_file() else error.strerror or error
+        msg = f"cannot write to the folder {path}: {reason}"
         raise UsageError(msg) from None

@@ -13,6 +13,7 @@ from llminfra.loading.loaded import Loaded
 from llminfra.loading.sound import sound_parts
 from llminfra.loading.wording.told import YAML, as_declared
 from llminfra.loading.wording.whereabouts import absolute_paths
+from llminfra.spec.errors.near_values import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,28 +36,47 @@ def load(path: Path) -> Loaded:
         UsageError: there is no such file, or its name tells no format.
     """
     if path.is_dir():
-        msg = f"{path} is a directory; name a spec file in it"
+        specs = sorted(str(item) for item in path.iterdir() if item.suffix.lower() in {*_PYTHON, *YAML})
+        such = f"name a spec file in it, such as {specs[0]}" if specs else "there is no spec file in it"
+        msg = f"{path} is a directory; {such}"
         raise UsageError(msg)
     if not path.exists():
-        msg = f"there is no file {path}"
-        raise UsageError(msg)
+        raise UsageError(_no_file(path))
+    try:
+        platforms, diagnostics = _read(path)
+    except OSError as error:  # of the file: what a spec raises is a finding
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise UsageError(msg) from None
+    if not platforms and not diagnostics:
+        diagnostics = [_no_platform(path)]
+    sound = sound_parts(platforms)
+    return Loaded(sound, (*diagnostics, *_same_buckets(sound)), tuple(platforms))
+
+
+def _read(path: Path) -> tuple[list[Platform], list[Diagnostic]]:
     suffix = path.suffix.lower()
     if suffix in _PYTHON:
         from llminfra.loading.python_file import load_python  # noqa: PLC0415  # a YAML spec needs none of it
 
         platforms, found = load_python(path)
-        diagnostics = absolute_paths(platforms, found)
-    elif suffix in YAML:
+        return platforms, absolute_paths(platforms, found)
+    if suffix in YAML:
         from llminfra.loading.yaml_file import load_yaml  # noqa: PLC0415  # a Python spec needs no YAML parser
 
-        platforms, diagnostics = load_yaml(path)
-    else:
-        msg = f"{path}: a spec is a Python file (.py) or YAML (.yaml, .yml, .json)"
-        raise UsageError(msg)
-    if not platforms and not diagnostics:
-        diagnostics = [_no_platform(path)]
-    sound = sound_parts(platforms)
-    return Loaded(sound, (*diagnostics, *_same_buckets(sound)), tuple(platforms))
+        return load_yaml(path)
+    msg = f"{path}: a spec is a Python file (.py) or YAML (.yaml, .yml, .json)"
+    raise UsageError(msg)
+
+
+def _no_file(path: Path) -> str:
+    """That there is no such file, and which was meant."""
+    if str(path) == "-":
+        return "a spec is read from a file, whose name tells Python from YAML: write what comes on stdin to spec.yaml"
+    if not path.parent.is_dir():
+        return f"there is no file {path}, and no folder {path.parent}"
+    known = {item.name: item for item in path.parent.iterdir() if item.suffix.lower() in {*_PYTHON, *YAML}}
+    near = nearest(path.name, known)
+    return f"there is no file {path}" + (f"; did you mean {known[near]}?" if near else "")
 
 
 def load_all(paths: Iterable[Path]) -> Loaded:
@@ -77,7 +97,7 @@ def _same_names(platforms: Sequence[Platform]) -> Iterable[Diagnostic]:
     first: dict[str, Platform] = {}
     for platform in platforms:
         other = first.setdefault(platform.name, platform)
-        if other is platform:
+        if other is platform or "name" in platform.doubtful:
             continue
         file, line = platform.origin or (None, None)
         where = f" (first declared at {other.origin[0]}:{other.origin[1]})" if other.origin else ""

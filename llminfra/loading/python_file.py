@@ -123,6 +123,12 @@ def _fix(error: BaseException, spec: Path, text: str) -> str:
         return _import_fix(error, spec)
     if isinstance(error, KeyError) and error.args and "environ" in text:
         return f"set the environment variable {error.args[0]}, or give a default: os.environ.get({error.args[0]!r}, …)"
+    if (
+        isinstance(error, AttributeError)
+        and isinstance(error.obj, tuple)
+        and error.name in {"append", "extend", "insert"}
+    ):
+        return "a declared object does not change: give it the whole list where it is built"
     if isinstance(error, NameError) and (close := _near_name(error)):
         return f"did you mean {close}?"
     return "correct this line"
@@ -152,7 +158,7 @@ def _missing_module_fix(name: str, spec: Path) -> str:
     near = [
         item.stem for item in folder.iterdir() if item.suffix == ".py" or (item.is_dir() and item.stem.isidentifier())
     ]
-    close = difflib.get_close_matches(first, near, n=1)
+    close = difflib.get_close_matches(first, [*near, "llminfra"], n=1)
     return f"did you mean {close[0]}?" if close else "install the module or correct its name"
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.wording.in_yaml import finding_in_yaml
 from llminfra.loading.yaml.inheritance import inherit
 from llminfra.loading.yaml.platform import NOTES, build_platform
-from llminfra.loading.yaml.report import Report
+from llminfra.loading.yaml.report import Report, join
 from llminfra.loading.yaml.tree import Map, Seq, Tree, TreeError, parse
-
-if TYPE_CHECKING:
-    from llminfra.spec.platform import Platform
+from llminfra.spec.errors.near_values import nearest
+from llminfra.spec.platform import Platform
 
 
 def load_yaml(path: Path) -> tuple[list[Platform], list[Diagnostic]]:
@@ -39,22 +37,71 @@ def load_yaml(path: Path) -> tuple[list[Platform], list[Diagnostic]]:
 
 def _document(document: Tree, report: Report) -> list[Platform]:
     if not isinstance(document, Map):
-        report.shape("", document, "a spec is a mapping", expected="a platform, or `platforms:`")
+        several = isinstance(document, Seq) and all(isinstance(item, Map) for item in document.items)
+        fix = "write platforms: above the list" if several else "write name: and region: of a platform, or platforms:"
+        report.shape("", document, "a spec is a mapping", expected="a platform, or `platforms:`", fix=fix)
         return []
     report.repeated(document, "")
     content = document.without(*(key for key in document.items if key.startswith(NOTES)))
+    if (wrong := _meant_platforms(content)) is not None:
+        return _misnamed(wrong, content, report)
     if "platforms" not in content.items:
         platform = build_platform(content, "", report) if content.items else None
         return [platform] if platform else []
-    for key in content.without("platforms").items:
-        report.unknown_key(key, content, "", ["platforms"])
+    if beside := content.without("platforms").items:
+        _beside(list(beside), content, report)
     section = content.items["platforms"]
     several = isinstance(section, Seq) or len(section.items if isinstance(section, Map) else ()) > 1
     built = [
-        build_platform(item, f"platforms.{name}" if several else "", report)
+        build_platform(item, join("platforms", name) if several else "", report)
         for name, item in inherit("platforms", section, report, "platforms").items()
     ]
     return [platform for platform in built if platform]
+
+
+def _meant_platforms(content: Map) -> str | None:
+    """The only key of a file that is nearly `platforms`."""
+    keys = list(content.items)
+    return keys[0] if len(keys) == 1 and keys[0] != "platforms" and nearest(keys[0], ["platforms"]) else None
+
+
+def _misnamed(key: str, content: Map, report: Report) -> list[Platform]:
+    """What stands under a wrong name is read all the same, so that its own errors are told in the same run."""
+    section = content.items[key]
+    single = isinstance(section, Map) and bool(section.items.keys() & Platform.model_fields.keys())
+    report.add(
+        "LLM_SPEC_2",
+        key,
+        content.key_lines.get(key, content.line),
+        f"there is no field {key!r} here",
+        found=key,
+        expected="the fields of one platform, or platforms",
+        fix=f"remove {key}: and move what is in it to the left" if single else "did you mean 'platforms'?",
+    )
+    if single and isinstance(section, Map):
+        return _document(section, report)
+    return _document(Map(content.line, {"platforms": section}, {"platforms": content.key_lines.get(key, 1)}), report)
+
+
+def _beside(keys: list[str], content: Map, report: Report) -> None:
+    """Keys of a platform beside `platforms`: all of them at once, for they are one mistake."""
+    section = content.items["platforms"]
+    names = list(section.items) if isinstance(section, Map) else []
+    line = content.key_lines.get(keys[0], content.line)
+    here = f"platforms.{names[0]}" if len(names) == 1 else "each platform that is to have them"
+    if "name" in keys and "region" in keys:
+        fix = f"move platforms into a file of its own, or {', '.join(keys)} into an item of `platforms`"
+    else:
+        fix = f"move {'it' if len(keys) == 1 else 'them'} into {here}"
+    report.add(
+        "LLM_SPEC_2",
+        keys[0] if len(keys) == 1 else "",
+        line,
+        "beside `platforms` nothing else is read",
+        found=", ".join(keys),
+        expected="platforms, and keys that start with x- for anchors",
+        fix=fix,
+    )
 
 
 def _unreadable(path: Path, error: TreeError) -> Diagnostic:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from llminfra.loading.load import load_all
 from llminfra.planning.platform import plan_platform
 
 if TYPE_CHECKING:
+    from llminfra.planning.mended import Rest
     from llminfra.planning.plan import Plan
 
 
@@ -28,15 +29,42 @@ def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
         SpecError: A file or a platform has errors; it carries the findings of all of them.
         UsageError: A file is missing, or no spec.
     """
-    loaded = load_all([Path(path) for path in paths])
+    plans, found = planned_and_found([Path(path) for path in paths])
+    if errors(found):
+        raise SpecError(found)
+    return plans
+
+
+Judge = Callable[["Plan"], Sequence[Diagnostic]]
+
+
+def planned_and_found(
+    paths: Sequence[Path], judge: Judge | None = None
+) -> tuple[tuple[Plan, ...], Sequence[Diagnostic]]:
+    """The plans of all platforms without errors, and every finding of files and platforms.
+
+    Args:
+        paths: The files.
+        judge: What else there is to find in a plan. Only asked where there are errors, so that those it finds are told
+            in the same run: of platforms with errors in a plan of what is left of them.
+
+    Raises:
+        UsageError: as in ``plan_specs``.
+    """
+    loaded = load_all(paths)
     found: list[Diagnostic] = list(loaded.diagnostics)
-    plans = []
+    plans: list[Plan] = []
+    rests: list[Rest] = []
     several = len(loaded.declared) > 1
     for platform in loaded.platforms:
         try:
             plan = plan_platform(platform)
         except SpecError as error:
-            found += of_platform(error.diagnostics, platform.name if several else "")
+            from llminfra.planning.mended import rest_of  # noqa: PLC0415  # only on failure
+
+            rest = rest_of(platform, error.diagnostics)
+            rests.append(rest)
+            found += of_platform([*error.diagnostics, *rest.found], platform.name if several else "")
         else:
             found += of_platform(plan.diagnostics, platform.name if several else "")
             plans.append(plan)
@@ -45,9 +73,14 @@ def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
 
         for platform in loaded.declared:
             found += of_platform(check_unplanned(platform), platform.name if several else "")
-    if errors(found):
-        raise SpecError(_without_consequences(_unique(found), loaded.diagnostics))
-    return tuple(plans)
+    if errors(found) and judge is not None:
+        from llminfra.planning.mended import Rest, sure_of  # noqa: PLC0415  # only on failure
+
+        for rest in (*rests, *(Rest((), plan, frozenset()) for plan in plans)):
+            if rest.plan is not None:
+                sure = sure_of(rest, loaded.declared, judge(rest.plan))
+                found += of_platform(sure, rest.plan.platform.name if several else "")
+    return tuple(plans), _without_consequences(_unique(found), loaded.diagnostics)
 
 
 def of_platform(diagnostics: Sequence[Diagnostic], platform: str) -> list[Diagnostic]:

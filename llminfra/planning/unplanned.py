@@ -116,6 +116,10 @@ _NAMELESS = "0"
 """Stands for the name that an endpoint lacks; no name starts with a digit."""
 
 
+_BESIDE_MODEL = frozenset({"revision", "token", "trust_remote_code"})
+"""Fields of a model that say nothing of its shape."""
+
+
 def _check_endpoint(endpoint: Endpoint, stand_in: str, findings: Findings) -> None:
     given = endpoint.__dict__
     model, engine = given.get("model"), given.get("engine")
@@ -126,6 +130,8 @@ def _check_endpoint(endpoint: Endpoint, stand_in: str, findings: Findings) -> No
         or _refused(model, "config")
     ):
         return
+    if model.broken and not model.unchecked and model.doubtful <= _BESIDE_MODEL:
+        model = model.as_sound()
     sound = isinstance(engine, LlmEngine) and not (model.broken or engine.broken or _refused(endpoint, "engine"))
     values: dict[str, Any] = {
         "name": given.get("name") or stand_in,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from llminfra.diagnostics import entry_path
+from llminfra.diagnostics import entry_names, entry_path
 from llminfra.policy.report import Acceptance, PolicyFinding, Status
 from llminfra.rules import by_code
 
@@ -103,12 +103,18 @@ def _about(waiver: Waiver, platform: Platform, code: str, message: str, found: s
         severity=rule.severity,
         message=message,
         platform=platform.name,
-        spec_path=entry_path("waivers", next(n for n, item in enumerate(platform.waivers) if item is waiver)),
+        spec_path=_place(waiver, platform.waivers),
         found=found,
         fix=rule.fix,
         file=file,
         line=line,
     )
+
+
+def _place(waiver: Waiver, waivers: Sequence[Waiver]) -> str:
+    names = entry_names((None, each.rule) for each in waivers)
+    index = next(index for index, each in enumerate(waivers) if each is waiver)
+    return entry_path("waivers", index, names[index])
 
 
 def _elsewhere(waiver: Waiver, findings: Iterable[PolicyFinding]) -> str:

@@ -10,10 +10,11 @@ from msgspec import Struct
 from pydantic_core import PydanticUndefined
 
 import llminfra
-from llminfra.loading.yaml.types import kind_of, section_of
+from llminfra.loading.yaml.types import kind_of, section_names, section_of, sketch
 from llminfra.spec.base.spec import Spec
 from llminfra.spec.errors.expectations import annotation_at, literal, noun, options, without_bounds, written_as_yaml
 from llminfra.spec.errors.field_docs import field_docs
+from llminfra.spec.platform import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ class FieldPage(Struct, frozen=True, kw_only=True):
         takes_in_yaml: The same for YAML.
         default: What holds where it is left out, as Python writes it; ``required`` where it may not be.
         meaning: What it decides; double backticks around code.
+        unit: What its number counts, as its name says; empty where it is no number or its name says nothing.
     """
 
     name: str
@@ -35,6 +37,7 @@ class FieldPage(Struct, frozen=True, kw_only=True):
     takes_in_yaml: str
     default: str
     meaning: str
+    unit: str = ""
 
 
 class TypePage(Struct, frozen=True, kw_only=True):
@@ -89,8 +92,11 @@ def _page(cls: type[Spec], used_in: tuple[str, ...]) -> TypePage:
 
 def _field(cls: type[Spec], field: str, meaning: str) -> FieldPage:
     annotation = annotation_at(cls, [field])
-    with written_as_yaml():
-        in_yaml = noun(annotation)
+    if cls is Platform and field in section_names():
+        in_yaml = f"items by name, such as {{NAME: {sketch(field)}}}"
+    else:
+        with written_as_yaml():
+            in_yaml = noun(annotation)
     info = cls.model_fields[field]
     return FieldPage(
         name=field,
@@ -98,7 +104,34 @@ def _field(cls: type[Spec], field: str, meaning: str) -> FieldPage:
         takes_in_yaml=in_yaml,
         default="required" if info.is_required() else _default(info.get_default(call_default_factory=True)),
         meaning=meaning,
+        unit=_unit(field) if _is_number(annotation) else "",
     )
+
+
+_UNITS = (
+    ("_gib", "GiB"),
+    ("_mib_per_s", "MiB/s"),
+    ("_mbps_per_tib", "MB/s for each TiB"),
+    ("_usd_per_month", "USD a month"),
+    ("_ms", "milliseconds"),
+    ("_s", "seconds"),
+    ("days", "days"),
+    ("requests_per_minute", "requests a minute"),
+    ("tokens_per_minute", "tokens a minute"),
+    ("_tokens", "tokens"),
+    ("max_model_len", "tokens"),
+    ("max_num_seqs", "requests"),
+    ("gpu_memory_utilization", "a share: 0.9 is 90 %"),
+)
+"""What a number counts, by the end of its field's name."""
+
+
+def _unit(field: str) -> str:
+    return next((unit for end, unit in _UNITS if field.endswith(end)), "")
+
+
+def _is_number(annotation: Any) -> bool:
+    return any(without_bounds(option) in (int, float) for option in options(annotation))
 
 
 def _default(value: Any) -> str:

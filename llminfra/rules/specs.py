@@ -33,7 +33,11 @@ def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
         SpecError: A file, a platform or a rule on plans found errors; it carries the findings of all of them.
         UsageError: A file is missing, or no spec.
     """
-    return with_rules(planned.plan_specs(paths))
+    day = dt.datetime.now(tz=dt.UTC).date()
+    plans, found = planned.planned_and_found([Path(path) for path in paths], lambda plan: _found(plan, day))
+    if errors(found):
+        raise SpecError(found)
+    return with_rules(plans, day)
 
 
 def with_rules(plans: Sequence[Plan], today: dt.date | None = None) -> tuple[Plan, ...]:

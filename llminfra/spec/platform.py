@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import Field, PrivateAttr
 
-from llminfra.diagnostics import Diagnostic, Severity, SpecError
+from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.spec.base.names import TagKey, TagValue
-from llminfra.spec.base.spec import Many, Prefix, Spec, declared_at
+from llminfra.spec.base.spec import Many, Prefix, Spec, declared_at, report
 from llminfra.spec.compute.cluster import Cluster
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
@@ -73,7 +73,7 @@ class Platform(Spec):
         """Put a workload on the platform and return it.
 
         Raises:
-            SpecError: It is none.
+            SpecError: It is none; where a spec file is read, that is told with its other errors.
         """
         if isinstance(workload, Endpoint):
             self._added.append(workload)
@@ -81,7 +81,7 @@ class Platform(Spec):
             section = type(workload).spec_section
             self.__dict__[section] = (*getattr(self, section), workload)
         else:
-            raise SpecError([self._no_workload(workload)])
+            report(self._no_workload(workload))
         return workload
 
     def _no_workload(self, value: object) -> Diagnostic:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import Run
-from tests.cli.specs import PREAMBLE, write
+from tests.cli.specs import GOOD, PREAMBLE, write
 
 PLATFORM = 'platform = Platform(name="p", region="us-east-1", pools=[pool]{rest})\n'
 
@@ -241,3 +241,39 @@ def test_check_reports_a_failed_spec_in_the_asked_format(form: str, workdir: Pat
     assert result.code == 1
     assert "LLM_CAP_20" in result.out
     assert result.err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("sepc.py", "there is no file sepc.py; did you mean spec.py?"),
+        ("other/spec.py", "there is no file other/spec.py, and no folder other"),
+        ("-", "a spec is read from a file, whose name tells Python from YAML"),
+        ("empty", "empty is a directory; there is no spec file in it"),
+        (".", ". is a directory; name a spec file in it, such as spec.py"),
+    ],
+)
+def test_a_spec_that_is_not_there_names_what_is(name: str, told: str, workdir: Path, run: Run) -> None:
+    write(workdir, GOOD)
+    (workdir / "empty").mkdir()
+    result = run("plan", name)
+    assert (result.code, result.out) == (2, "")
+    assert told in result.err
+
+
+def test_a_spec_that_cannot_be_read(workdir: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Path, *_given: object, **_named: object) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    write(workdir, GOOD)
+    write(workdir, "name: x\n", "spec.yaml")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "read_text", refuse)
+    for name in ("spec.py", "spec.yaml"):
+        result = run("plan", name)
+        assert (result.code, result.err) == (2, f"llminfra: cannot read {name}: Permission denied\n")
+
+
+def test_a_misspelt_import_of_llminfra(workdir: Path, run: Run) -> None:
+    write(workdir, "import llminfa\n")
+    assert "did you mean llminfra?" in run("plan", "spec.py").err

@@ -362,3 +362,16 @@ def test_a_task_that_nobody_knows_is_told_with_the_nearest(run: Run) -> None:
 
 def test_nothing_is_no_model(run: Run) -> None:
     assert "name a MODEL" in run("fit", "").err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (("--tp", "two"), "'two': expected a whole number"),
+        (("--concurrency", "0"), "'0': expected at least 1"),
+    ],
+)
+def test_an_option_of_the_wrong_type_is_told_with_what_was_given(option: tuple[str, str], told: str, run: Run) -> None:
+    result = run("fit", "Qwen/Qwen3-8B", *option)
+    assert result.code == 2
+    assert told in result.err

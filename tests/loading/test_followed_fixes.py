@@ -52,6 +52,7 @@ def test_the_fix_names_what_was_meant(tmp_path: Path, old: str, new: str, code: 
         ("G6E.12xlarge", "write g6e.12xlarge", True),
         ("g5g.xlarge", "use g5.xlarge, or another type with NVIDIA GPUs", False),
         ("trn2.48xlarge", "use g6e.12xlarge, for example", False),
+        ("H100", "use p5.4xlarge, or another type with NVIDIA GPUs", True),
     ],
 )
 def test_a_type_that_cannot_be_used_has_one_that_can(

@@ -322,3 +322,27 @@ def test_a_platform_that_is_built_in_main_is_told(tmp_path: Path) -> None:
     (found,) = load(spec(tmp_path, text)).diagnostics
     assert found.code == "LLM_SPEC_7"
     assert "__main__" in found.fix
+
+
+def test_what_is_added_wrongly_hides_nothing_after_it(tmp_path: Path) -> None:
+    text = MINIMAL.replace("Platform\n", "GpuPool, Platform\n", 1) + (
+        'pool = GpuPool(name="a", instance_types=["g6.xlarge"])\nplatform.add(pool)\nplatform.add("chat")\n'
+        'GpuPool(name="b", instance_types=["g6.xlarge"], nodes="many")\n'
+    )
+    found = load(spec(tmp_path, text)).diagnostics
+    assert [(item.line, item.fix) for item in found] == [
+        (5, "give it to Platform(pools=…)"),
+        (6, "add an Endpoint(…)"),
+        (7, "write nodes=(0, 8)"),
+    ]
+
+
+def test_a_list_of_a_declared_object_does_not_grow(tmp_path: Path) -> None:
+    (item,) = load(spec(tmp_path, f"{MINIMAL}platform.pools.append(1)\n")).diagnostics
+    assert item.fix == "a declared object does not change: give it the whole list where it is built"
+
+
+def test_nothing_in_the_place_of_a_default_is_left_out(tmp_path: Path) -> None:
+    text = MINIMAL.replace('region="us-east-1"', 'region="us-east-1", pools=None, tags=None')
+    fixes = {item.path: item.fix for item in load(spec(tmp_path, text)).diagnostics}
+    assert fixes == {"platforms.one.pools": "leave pools out", "platforms.one.tags": "leave tags out"}

@@ -180,7 +180,7 @@ def test_an_architecture_without_adapters_is_refused() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"max_loras": 0}, "max_loras: Input should be greater than or equal to 1"),
+        ({"max_loras": 0}, "max_loras 0: expected at least 1"),
         ({"max_loras": "many"}, "max_loras"),
         ({"max_lora_rank": -1}, "max_lora_rank"),
         ({"lora_target_modules": ["q_proj", "attn.qq"]}, "has no attn.qq; it has"),

@@ -1,6 +1,7 @@
 from ipaddress import IPv4Network
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,24 @@ def test_unknown_region_names_near_ones() -> None:
     plan_network(Platform(name="p", region="us-esat-1"), findings)
     assert [item.code for item in findings.items] == ["LLM_NET_22"]
     assert "us-east-1" in findings.items[0].expected
+
+
+@pytest.mark.parametrize(
+    ("region", "fix"),
+    [
+        ("us-east1", "write us-east-1"),
+        ("US-EAST-1", "write us-east-1"),
+        ("us-east-1a", "write us-east-1"),
+        ("Frankfurt", "write eu-central-1"),
+        ("N. Virginia", "write us-east-1"),
+        ("us-esat-1", "write us-west-1 or us-east-1 or us-west-2"),
+        ("moon", "name a region such as us-east-1"),
+    ],
+)
+def test_a_region_in_other_words_is_known(region: str, fix: str) -> None:
+    findings = Findings()
+    plan_network(Platform(name="p", region=region), findings)
+    assert [item.fix for item in findings.items] == [fix]
 
 
 def test_zone_of_another_region() -> None:

@@ -83,8 +83,8 @@ def test_a_field_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("GpuPool.capacty", "GpuPool has no field 'capacty'; did you mean GpuPool.capacity?"),
         ("GpuPool.zzz", "GpuPool has no field 'zzz'; `llminfra explain GpuPool` has all fields"),
-        ("lustr", "there is no rule, type or alert 'lustr'; did you mean Lustre"),
-        ("LLM_FIT_999", "there is no rule, type or alert 'LLM_FIT_999'; did you mean LLM_FIT_"),
+        ("lustr", "there is no rule, type, path or alert 'lustr'; did you mean Lustre"),
+        ("LLM_FIT_999", "there is no rule, type, path or alert 'LLM_FIT_999'; did you mean LLM_FIT_"),
         ("qqqq", "`llminfra explain --list` and `--types` have all"),
     ],
 )

@@ -1,7 +1,8 @@
-"""``llminfra explain``: why a rule exists and what to do, what a declared type means, what an alert asks for."""
+"""``llminfra explain``: why a rule exists, what a declared type or a path of a spec means, what an alert asks for."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -19,26 +20,71 @@ def explain(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="RULE|TYPE|ALERT",
-            help="Code of a rule, such as LLM_FIT_1; what is declared: VLLM, GpuPool.capacity; or an alert: GpuHot.",
+            metavar="RULE|TYPE|PATH|ALERT",
+            help="Code of a rule, such as LLM_FIT_1; what is declared: VLLM, GpuPool.capacity; a path as findings "
+            "print it: endpoints.chat.engine; or an alert: GpuHot.",
+        ),
+    ] = None,
+    specs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="SPEC…", help="With a PATH: spec files; what stands there, and what the plan made of it."
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--list", help="List all rules, one a line, code first.")] = False,
     types: Annotated[bool, typer.Option("--types", help="List all types that may be declared.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print a rule's page (what, why, fix, source), that of a type and its fields, or an alert's runbook."""
+    """Print a rule's page (what, why, fix, source), that of a type, field or path of a spec, or an alert's runbook."""
     if [everything, types, name is not None].count(True) != 1:
-        msg = "name one rule, type or alert, or pass --list or --types"
+        msg = "name one rule, type, path or alert, or pass --list or --types"
         raise UsageError(msg)
     if everything:
         _list_rules(as_json=as_json)
     elif types:
         _list_types(as_json=as_json)
+    elif specs:
+        if _rule_of(str(name)) is not None:
+            msg = f"{name} is a rule, whose page needs no spec; `llminfra check {specs[0]}` tells where it is broken"
+            raise UsageError(msg)
+        _path(str(name).strip(), specs, as_json=as_json)
     elif (wanted := str(name).strip()).upper().startswith("CKV"):
         _checkov(wanted, as_json=as_json)
-    elif not _type(wanted, as_json=as_json):
+    elif _type(wanted, as_json=as_json):
+        return
+    elif _is_path(wanted):
+        _path(wanted, (), as_json=as_json)
+    else:
         _rule(wanted, as_json=as_json)
+
+
+def _is_path(wanted: str) -> bool:
+    """Whether it starts as paths do: with a field of a platform, or where YAML has a section of its own."""
+    from llminfra.diagnostics import path_parts  # loaded when the command runs
+    from llminfra.spec.platform import Platform
+
+    parts = path_parts(wanted)
+    return bool(parts) and parts[0] in {*Platform.model_fields, Platform.spec_section, "models"}
+
+
+def _path(wanted: str, specs: Sequence[Path], *, as_json: bool) -> None:
+    """Print a path of a spec.
+
+    Raises:
+        UsageError: It leads nowhere, or a file is missing.
+        SpecError: A file declares nothing.
+    """
+    from llminfra.cli.terminal.failures import json_failures
+    from llminfra.cli.terminal.field_page import plain_path, print_path
+    from llminfra.cli.terminal.output import write_json
+    from llminfra.cli.work.explain_path import explain_path
+
+    with json_failures(as_json):
+        page = explain_path(wanted, specs)
+    if as_json:
+        write_json(plain_path(page))
+    else:
+        print_path(page)
 
 
 def _rules() -> Sequence[Rule]:
@@ -46,6 +92,12 @@ def _rules() -> Sequence[Rule]:
 
     found: Sequence[Rule] = need("llminfra.rules.registry", "explain").rules()
     return found
+
+
+def _rule_of(code: str) -> Rule | None:
+    from llminfra.cli.terminal.rule_page import find_rule  # loaded when the command runs
+
+    return find_rule(code.strip(), _rules()) if code.strip().upper().startswith("LLM") else None
 
 
 def _list_rules(*, as_json: bool) -> None:
@@ -92,10 +144,16 @@ def _type(wanted: str, *, as_json: bool) -> bool:
     found = find_page(wanted, type_pages())
     if found is None:
         return False
+    page, field = found
+    rules: Sequence[Rule] = ()
+    if field is not None:
+        from llminfra.cli.work.field_rules import rules_about
+
+        rules = rules_about(page.name, field.name)
     if as_json:
-        write_json(plain_type(*found))
+        write_json(plain_type(page, field, rules))
     else:
-        print_type(*found)
+        print_type(page, field, rules)
     return True
 
 
@@ -130,7 +188,7 @@ def _runbook(wanted: str, *, as_json: bool) -> bool:
 
 
 def _unknown(wanted: str) -> NoReturn:
-    """Neither a rule nor a type: name what is near.
+    """Neither a rule nor a type, a path or an alert: name what is near.
 
     Raises:
         UsageError: Always.
@@ -143,6 +201,12 @@ def _unknown(wanted: str) -> NoReturn:
     pages = type_pages()
     owner, _, field = wanted.partition(".")
     page = next((each for each in pages if each.name.lower() == owner.lower()), None)
+    if page is None or "." in field:
+        from llminfra.reference.paths import near_paths
+
+        if paths := near_paths(wanted):
+            msg = f"no path of a spec is {wanted!r}; did you mean {' or '.join(paths)}?"
+            raise UsageError(msg)
     if page is not None:
         near = get_close_matches(field.lower(), [each.name for each in page.fields], n=3, cutoff=0.5)
         names = [f"{page.name}.{each}" for each in near]
@@ -153,5 +217,5 @@ def _unknown(wanted: str) -> NoReturn:
     known = {each.lower(): each for each in names}
     close = [known[each] for each in get_close_matches(wanted.lower().replace("-", "_"), list(known), n=3)]
     hint = f"did you mean {' or '.join(close)}?" if close else "`llminfra explain --list` and `--types` have all"
-    msg = f"there is no rule, type or alert {wanted!r}; {hint}"
+    msg = f"there is no rule, type, path or alert {wanted!r}; {hint}"
     raise UsageError(msg)

@@ -264,7 +264,7 @@ def _stream(path: Path) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        msg = f"cannot read {path}: {error}"
+        msg = f"cannot read {path}: {error.strerror or error}"
         raise UsageError(msg) from None
 
 

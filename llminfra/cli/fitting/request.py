@@ -24,12 +24,6 @@ _FLAGS: Mapping[str, str] = {
     "draft_model": "--draft",
     "draft_tensor_parallel": "--draft-tp",
 }
-_FORMS: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("max_model_len", "max_num_batched_tokens"), "a number of tokens, such as 32768, 32,768, 32k or 32K"
-    ),
-    "gpu_memory_utilization": "a share of the GPU's memory, such as 0.9 or 90%",
-}
 _DTYPES: Mapping[str, str] = {"half": "float16", "fp16": "float16", "bf16": "bfloat16", "float": "float32"}
 # Releases that the memory rules know and the catalog of flags and images does not, because nobody should deploy them.
 _RULES_BEFORE_CATALOG = frozenset({"vllm", "sglang", "tgi"})
@@ -45,14 +39,13 @@ def read_case(given: Mapping[str, object]) -> FitCase:
     from pydantic import ValidationError  # loaded when the command runs
 
     from llminfra.planning.memory import FitCase
-    from llminfra.planning.memory.inputs.input_words import own_words
     from llminfra.planning.memory.inputs.keys import renamed
+    from llminfra.planning.memory.inputs.refused import refusals
 
     try:
         case = FitCase.model_validate(renamed(given))
     except ValidationError as error:
-        found = (_refused(item["loc"], item["input"], own_words(item["msg"])) for item in error.errors())
-        raise UsageError("; ".join(found)) from None
+        raise UsageError("; ".join(refusals(error.errors(), _flag, repr))) from None
     except ValueError as error:
         raise UsageError(_in_flags(str(error))) from None
     if case.engine not in CATALOG_NAMES:
@@ -108,24 +101,13 @@ def unknown_model(name: str) -> UsageError:
     )
 
 
-def _refused(where: tuple[int | str, ...], given: object, words: str) -> str:
-    """What was given, and what would be taken instead."""
-    field = str(where[0]) if where else ""
-    plain = words.removeprefix("Input should be ").removesuffix(", unable to parse string as an integer")
-    plain = plain.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
-    wanted = _FORMS.get(field, plain)
-    near = get_close_matches(str(given).lower(), re.findall(r"'(\w+)'", wanted), n=1)
-    return f"{_flag(where)} {given!r}: {f'did you mean {near[0]}? ' if near else ''}expected {wanted}"
-
-
-def _flag(where: tuple[int | str, ...]) -> str:
-    name = str(where[0]) if where else ""
+def _flag(name: str) -> str:
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _in_flags(text: str) -> str:
     """What is said of inputs, said of options."""
-    return re.sub(r"`(\w+)`", lambda found: _flag((found.group(1),)), text)
+    return re.sub(r"`(\w+)`", lambda found: _flag(found.group(1)), text)
 
 
 def _unknown(flag: str, text: object, known: tuple[str, ...]) -> str:
@@ -171,7 +153,7 @@ def _check_names(case: FitCase) -> None:
         raise UsageError(f"--block-size {case.block_size} is not one that engines take: {known}")
     for field in ("language_model_only", "limit_mm_per_prompt") if case.engine != "vllm" else ():
         if getattr(case, field):
-            raise UsageError(f"{_flag((field,))} is counted for vllm alone, and this is {case.engine}: leave it out")
+            raise UsageError(f"{_flag(field)} is counted for vllm alone, and this is {case.engine}: leave it out")
     if case.quantization is not None and case.quantization.lower() not in (*(names := _quantizations(case)), *FORMATS):
         raise UsageError(_unknown("--quantization", case.quantization, (*names, *FORMATS)))
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
+from llminfra.cli.terminal.field_page import field_facts, print_rules
 from llminfra.cli.terminal.output import print_result, stdout_console
 
 if TYPE_CHECKING:
     from llminfra.reference.types import FieldPage, TypePage
+    from llminfra.rules.rule import Rule
 
 
 def find_page(name: str, pages: Sequence[TypePage]) -> tuple[TypePage, FieldPage | None] | None:
@@ -25,27 +27,26 @@ def find_page(name: str, pages: Sequence[TypePage]) -> tuple[TypePage, FieldPage
     return (page, found) if found else None
 
 
-def plain_type(page: TypePage, field: FieldPage | None) -> dict[str, Any]:
-    """A type or a field as plain data."""
+def plain_type(page: TypePage, field: FieldPage | None, rules: Sequence[Rule] = ()) -> dict[str, Any]:
+    """A type or a field as plain data; ``rules`` are those about the field."""
     if field is not None:
-        return {"type": page.name, **asdict(field)}
+        return {"type": page.name, **asdict(field), "rules": [rule.code for rule in rules]}
     fields = [asdict(each) for each in page.fields]
     told = {key: value for key, value in asdict(page).items() if key not in {"module", "fields"}}
     return {**told, "text": list(page.text), "used_in": list(page.used_in), "fields": fields}
 
 
-def print_type(page: TypePage, field: FieldPage | None) -> None:
-    """Print what a type is and what its fields take; or all of one field."""
+def print_type(page: TypePage, field: FieldPage | None, rules: Sequence[Rule] = ()) -> None:
+    """Print what a type is and what its fields take; or all of one field, with the rules about it."""
     from rich.padding import Padding  # only pages need it
     from rich.text import Text
 
     console = stdout_console()
     if field is not None:
         console.print(Text.assemble((f"{page.name}.{field.name}", "bold cyan"), "  ", (field.takes, "bold")))
-        told = [_told(field.meaning), f"default: {field.default}"]
-        told += [f"in YAML: {field.takes_in_yaml}"] if field.takes_in_yaml != field.takes else []
-        for line in filter(None, told):
+        for line in filter(None, [_told(field.meaning), *field_facts(field)]):
             print_result(Padding(Text(line), (0, 0, 0, 2)), console)
+        print_rules(console, rules)
         return
     console.print(Text.assemble((page.name, "bold cyan"), "  ", (_told(page.summary), "bold")))
     for paragraph in page.text:

@@ -96,6 +96,11 @@ def _types() -> Mapping[str, type[Spec]]:
     return _walked()[0]
 
 
+def declared_names() -> tuple[frozenset[str], frozenset[str]]:
+    """Names of all types that a spec can hold, and of all their fields, as texts of findings use them."""
+    return frozenset(_types()), _fields()
+
+
 @cache
 def _fields() -> frozenset[str]:
     return frozenset(name for cls in _types().values() for name in cls.model_fields if name != "kind")

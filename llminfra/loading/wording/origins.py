@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from llminfra.diagnostics import path_parts
+from llminfra.diagnostics import entry_names, path_parts
 from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ def _step(value: Spec, parts: list[str]) -> tuple[Any, list[str]]:
     held = getattr(value, "workloads", None) if name == "endpoints" else getattr(value, name, None)
     if isinstance(held, Iterable) and not isinstance(held, str | dict | Spec):
         entries = list(held)
-        for item in entries:
-            key = getattr(item, "name", None)
-            size = len(str(key).split(".")) if key else 0
-            if size and rest[:size] == str(key).split("."):
+        names = entry_names((getattr(item, "name", None), getattr(item, "rule", None)) for item in entries)
+        for item, key in zip(entries, names, strict=True):
+            size = len(key.split(".")) if key else 0
+            if size and rest[:size] == key.split("."):
                 return item, rest[size:]
         if rest and rest[0].isdecimal() and int(rest[0]) < len(entries):
             return entries[int(rest[0])], rest[1:]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from llminfra.diagnostics import entry_path
 from llminfra.loading.yaml.report import Report, join, show
 from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
-from llminfra.loading.yaml.types import sketch
+from llminfra.loading.yaml.types import section_types, sketch
 from llminfra.spec.errors.shape_errors import looks_like_credential
+from llminfra.spec.platform import Platform
 
 _OWN = ("name", "extends")
 """Keys that say which item this is; they are not inherited."""
@@ -30,11 +31,22 @@ def _named(section: str, tree: Tree, report: Report, path: str, name_key: str) -
     items: dict[str, Map] = {}
     if isinstance(tree, Map):
         report.repeated(tree, path)
+        if (single := _single(section, tree, name_key)) is not None:
+            called, fields = single
+            fix = f"write {section}: {{{called}: {{{', '.join(fields)}}}}}"
+            report.shape(
+                path, tree, f"`{section}` holds items by name", expected="a mapping by name, or a list", fix=fix
+            )
+            return {}
         for name, item in tree.items.items():
             line = tree.key_lines.get(name, item.line)
             content = Map(line, {}) if isinstance(item, Scalar) and item.value is None else item
             if not isinstance(content, Map):
-                message, fix = f"an item of `{section}` is a mapping", f"write {name}: {sketch(section)}"
+                told = isinstance(item, Scalar) and isinstance(item.value, str) and not looks_like_credential(item.text)
+                shortest = sketch(section)
+                if told and isinstance(item, Scalar) and shortest.count("…") == 1:
+                    shortest = shortest.replace("…", item.text)
+                message, fix = f"an item of `{section}` is a mapping", f"write {name}: {shortest}"
                 report.shape(join(path, name), item, message, expected="a mapping", fix=fix)
                 continue
             label = content.items.get(name_key)
@@ -74,6 +86,18 @@ def _named(section: str, tree: Tree, report: Report, path: str, name_key: str) -
         fix = f"write {section}: {{NAME: {sketch(section)}}}"
         report.shape(path, tree, message, expected="a mapping by name, or a list", fix=fix)
     return items
+
+
+def _single(section: str, tree: Map, name_key: str) -> tuple[str, list[str]] | None:
+    """The name and the fields of an item that stands alone in the place of a section; ``None``: there is none."""
+    if section == Platform.spec_section or not all(isinstance(item, Scalar) for item in tree.items.values()):
+        return None
+    known = {field for cls in section_types(section) for field in cls.model_fields}
+    if not tree.items or not tree.items.keys() <= known or not tree.items.keys() & {"kind", name_key, "id"}:
+        return None
+    label = tree.items.get(name_key)
+    fields = [f"{key}: {each.text}" for key, each in tree.items.items() if key != name_key and isinstance(each, Scalar)]
+    return (label.text if isinstance(label, Scalar) else "NAME"), fields
 
 
 def _resolve(name: str, items: dict[str, Map], report: Report, path: str, seen: tuple[str, ...]) -> Map:

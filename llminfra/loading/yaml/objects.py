@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llminfra.diagnostics import entry_path, path_parts
+from llminfra.diagnostics import entry_names, entry_path, path_parts
 from llminfra.loading.yaml.report import Report, join, key_line, line_of, show
 from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml.types import (
@@ -85,7 +85,7 @@ class Builder:
             if info is None:
                 if half := self._report.cut_number(key, tree, path):
                     meant.add(half)
-                elif named := self._report.unknown_key(key, tree, path, _known(cls), cls):
+                elif named := self._report.unknown_key(key, tree, path, _known(cls), cls, self._named(each)):
                     meant.update(named)
                 else:
                     unknown = True
@@ -108,13 +108,21 @@ class Builder:
             built.doubt(open_fields)
         return built.at(self._report.file, tree.line, partial(key_line, tree), path)
 
+    def _named(self, tree: Tree) -> list[type[Spec]]:
+        """Types of the item that a value names."""
+        if not isinstance(tree, Scalar):
+            return []
+        named = [section for section, items in self._sections.items() if tree.text in items]
+        return [cls for section in named for cls in section_types(section)]
+
     def _value(self, annotation: Any, tree: Tree, path: str) -> object:
         if isinstance(tree, Scalar):
             return self._scalar(annotation, tree, path)
         specs = spec_options(annotation)
         if isinstance(tree, Seq):
             inner = item_type(annotation)
-            places = (entry_path(path, index, _own_name(each)) for index, each in enumerate(tree.items))
+            names = entry_names((_label(each, "name"), _label(each, "rule")) for each in tree.items)
+            places = [entry_path(path, index, name) for index, name in enumerate(names)]
             built = [self._entry(inner, each, place) for each, place in zip(tree.items, places, strict=True)]
             return _UNRESOLVED if _UNRESOLVED in built else built
         if specs:
@@ -173,7 +181,7 @@ class Builder:
             names is None or tree.text in names for section in sections if (names := self._lost.get(section, ())) != ()
         )
         if not lost and all("name" in item.items for item in items.values()):
-            self._report.missing_reference(path, tree, sections[0], items, fix=_model_by_id(specs, items, tree))
+            self._report.missing_reference(path, tree, sections[0], items, fix=_meant_item(specs, items, tree))
         return _UNRESOLVED
 
     def _choose(self, classes: tuple[type[Spec], ...], tree: Map, path: str) -> type[Spec] | None:
@@ -224,11 +232,23 @@ def _base(cls: type[Spec], values: Mapping[str, object]) -> str:
     return f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
 
 
-def _own_name(tree: Tree) -> str:
-    """What an entry of a list calls itself; empty: nothing that a path could show."""
-    label = tree.items.get("name") if isinstance(tree, Map) else None
+def _label(tree: Tree, key: str) -> str:
+    """What an entry of a list has under a key; empty: nothing that a path could show."""
+    label = tree.items.get(key) if isinstance(tree, Map) else None
     told = isinstance(label, Scalar) and isinstance(label.value, str) and not looks_like_credential(label.text)
     return label.text if isinstance(label, Scalar) and told else ""
+
+
+def _meant_item(specs: tuple[type[Spec], ...], items: Mapping[str, Map], tree: Scalar) -> str:
+    """What to write where an item is named by what it holds; empty: it is not."""
+    if tree.text.startswith("s3://") and any("existing" in cls.model_fields for cls in specs):
+        bucket = tree.text.removeprefix("s3://").partition("/")[0]
+        if bucket in items:
+            return f"write {bucket}"
+        return (
+            f"declare the bucket in `storage`, as {bucket}: {{kind: bucket, existing: true}}, and write {bucket} here"
+        )
+    return _model_by_id(specs, items, tree)
 
 
 def _model_by_id(specs: tuple[type[Spec], ...], items: Mapping[str, Map], tree: Scalar) -> str:

@@ -52,7 +52,7 @@ def _lost(tree: Map, sections: Mapping[str, Mapping[str, Map]]) -> dict[str, fro
         section = tree.items[name]
         if isinstance(section, Map):
             if names := section.items.keys() - items.keys():
-                found[name] = frozenset(names)
+                found[name] = frozenset(names) if items else None
         elif (len(section.items) if isinstance(section, Seq) else int(section.value is not None)) > len(items):
             found[name] = None
     absent = {*section_names(), MODELS} - tree.items.keys()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from llminfra.diagnostics import Diagnostic, Severity, path_parts
+from llminfra.diagnostics import Diagnostic, Severity, entry_names, path_parts
 from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml.types import kind_of, spec_options
 from llminfra.spec.errors.expectations import written_as_yaml
@@ -16,7 +16,7 @@ from llminfra.spec.errors.near_values import nearest
 from llminfra.spec.errors.shape_errors import looks_like_credential, meant_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llminfra.spec.base.spec import Spec
 
@@ -97,12 +97,28 @@ class Report(Struct):
         return before
 
     def unknown_key(
-        self, key: str, tree: Map, path: str, known: Iterable[str], cls: type[Spec] | None = None
+        self,
+        key: str,
+        tree: Map,
+        path: str,
+        known: Iterable[str],
+        cls: type[Spec] | None = None,
+        of: Sequence[type[Spec]] = (),
     ) -> tuple[str, ...]:
-        """A key that nothing reads; ``cls`` is what the mapping describes. Returns the field that was meant."""
+        """A key that nothing reads. Returns the field that was meant.
+
+        Args:
+            key: The key.
+            tree: The mapping that it stands in.
+            path: Of the mapping.
+            known: Keys that are read.
+            cls: What the mapping describes.
+            of: Types of the item that its value names.
+        """
         names = sorted(known)
+        given = {**tree.items, **(_kinds_given(tree, cls) if cls else {})}
         with written_as_yaml():
-            fix = fix_for_unknown(key, names, cls, _kinds_given(tree, cls) if cls else None)
+            fix = fix_for_unknown(key, names, cls, given, of)
         item = self.add(
             "LLM_SPEC_2",
             join(path, key),
@@ -183,11 +199,18 @@ def _child(tree: Tree, parts: list[str]) -> tuple[Tree, int, list[str]] | None:
         name = ".".join(parts[:size])
         if isinstance(tree, Map) and name in tree.items:
             return tree.items[name], tree.key_lines.get(name, tree.items[name].line), parts[size:]
-        for item in tree.items if isinstance(tree, Seq) else ():
-            label = item.items.get("name") if isinstance(item, Map) else None
-            if isinstance(label, Scalar) and label.text == name:
+        entries = tree.items if isinstance(tree, Seq) else ()
+        for item, called in zip(
+            entries, entry_names((_text(each, "name"), _text(each, "rule")) for each in entries), strict=True
+        ):
+            if called == name:
                 return item, item.line, parts[size:]
     return None
+
+
+def _text(tree: Tree, key: str) -> str | None:
+    label = tree.items.get(key) if isinstance(tree, Map) else None
+    return label.text if isinstance(label, Scalar) else None
 
 
 def join(path: str, key: str) -> str:

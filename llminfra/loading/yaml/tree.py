@@ -12,7 +12,7 @@ import unicodedata
 import yaml
 from msgspec import Struct, field
 
-from llminfra.diagnostics import entry_path
+from llminfra.diagnostics import entry_names, entry_path
 from llminfra.loading.yaml.syntax import open_path, syntax_of
 from llminfra.spec.errors.shape_errors import looks_like_credential
 
@@ -103,12 +103,12 @@ def parse(text: str) -> list[Tree]:
     return [converter.convert(node, "", 0) for node in documents if node is not None]
 
 
-def _own_name(node: yaml.Node) -> str:
-    """What an entry of a list calls itself; empty: nothing that a path could show."""
+def _label(node: yaml.Node, label: str) -> str:
+    """What an entry of a list has under a key; empty: nothing that a path could show."""
     pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-    names = (value.value for key, value in pairs if key.value == "name" and isinstance(value, yaml.ScalarNode))
-    name = str(next(names, ""))
-    return "" if looks_like_credential(name) else name
+    found = (value.value for key, value in pairs if key.value == label and isinstance(value, yaml.ScalarNode))
+    text = str(next(found, ""))
+    return "" if looks_like_credential(text) else text
 
 
 def _too_deep(line: int, found: str, path: str = "") -> TreeError:
@@ -152,9 +152,10 @@ class _Converter:
         self._inside.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):
+                names = entry_names((_label(each, "name"), _label(each, "rule")) for each in node.value)
                 children = (
-                    self.convert(each, entry_path(path, index, _own_name(each)), depth + 1)
-                    for index, each in enumerate(node.value)
+                    self.convert(each, entry_path(path, index, name), depth + 1)
+                    for index, (each, name) in enumerate(zip(node.value, names, strict=True))
                 )
                 return Seq(line, tuple(children))
             if isinstance(node, yaml.MappingNode):

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from llminfra.planning.memory.doubts import with_doubts
 from llminfra.planning.memory.estimate import fit_case
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
-from llminfra.planning.memory.inputs.input_words import Literal, identity, own_words
+from llminfra.planning.memory.inputs.input_words import Literal, identity
 from llminfra.planning.memory.inputs.keys import misnamed, renamed
+from llminfra.planning.memory.inputs.refused import refusals, shown
 
 
 def fit_jsonl(lines: Iterable[str | bytes]) -> Iterator[str]:
@@ -49,18 +50,20 @@ def _fit(line: str | bytes) -> FitResult:
     except UnicodeDecodeError as error:
         return _unread(f"not UTF-8: {error.reason} at byte {error.start + 1}")
     except (ValueError, RecursionError) as error:
-        return _unread(f"not JSON: {error}")
+        return _unread(f"not JSON: {error}; the line begins with {_start(text)}")
     if not isinstance(data, dict):
-        return _unread(f"a case is a JSON object, got {type(data).__name__}")
+        such = 'such as {"model": "Qwen/Qwen3-8B", "gpu": "L4"}'
+        return _unread(f"a case is a JSON object {such}, and this is {_start(text)}")
     model, row = _text(data.get("model")) or "", identity(data.get("id"))
     try:
         data = renamed(data)
-        if wrong := misnamed(data):
-            return _unread(wrong, row, model)
-        case = FitCase.model_validate(data)
-    except ValidationError as error:
-        text = "; ".join(f"{'.'.join(map(str, item['loc']))}: {own_words(item['msg'])}" for item in error.errors())
-        return _unread(text, row, model)
+        wrong = [text for text in (misnamed(data),) if text]
+        try:
+            case = FitCase.model_validate(data)
+        except ValidationError as error:
+            wrong += refusals(error.errors())
+        if wrong:
+            return _unread("; ".join(wrong), row, model)
     except ValueError as error:
         return _unread(str(error), row, model)
     try:
@@ -68,6 +71,15 @@ def _fit(line: str | bytes) -> FitResult:
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         # A config.json of a shape nobody foresaw must not stop the lines after it.
         return _unread(f"cannot compute: {type(error).__name__}: {error}", row, model)
+
+
+def _start(line: str) -> str:
+    """The start of a line as it stands there."""
+    text = line.strip()
+    return shown(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…", str)
+
+
+_SHOWN = 60
 
 
 def _unread(text: str, row: str | None = None, model: str = "") -> FitResult:

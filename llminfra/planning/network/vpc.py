@@ -75,6 +75,18 @@ def _placeholder(platform: Platform) -> NetworkPlan:
 _NO_VARIABLES = ": nothing is put in for variables here, but a spec in Python may read os.environ"
 
 
+_A_CODE = "the code of a region"
+
+
+def _other_region(name: str) -> str:
+    """What to write in the place of a region that there is not."""
+    if meant := regions.meant(name):
+        return f"write {meant}"
+    if "$" not in name and (near := regions.suggest(name)):
+        return f"write {' or '.join(near)}"
+    return f"name a region such as us-east-1{_NO_VARIABLES if '$' in name else ''}"
+
+
 def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
     known = regions.zones(platform.region)
     if not known and "region" in platform.doubtful:
@@ -86,8 +98,8 @@ def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
             "region",
             f"there is no AWS region {platform.region!r} in the catalog",
             found=platform.region,
-            expected=", ".join(regions.suggest(platform.region)) or "the code of a region",
-            fix=f"name a region such as us-east-1{_NO_VARIABLES if '$' in platform.region else ''}",
+            expected=", ".join(regions.suggest(platform.region)) or regions.meant(platform.region) or _A_CODE,
+            fix=_other_region(platform.region),
         )
         return None
     if platform.network.broken:

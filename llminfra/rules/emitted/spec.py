@@ -31,9 +31,10 @@ RULES = (
     ),
     emitted(
         "LLM_SPEC_4",
-        "Names are unique among objects of a kind",
-        why="Names become addresses in Terraform and Kubernetes: the second object would replace the first.",
-        fix="rename one of the two",
+        "Names are unique among objects of a kind, and entries of a list stand once",
+        why="Names become addresses in Terraform and Kubernetes: the second object would replace the first. Of zones, "
+        "address blocks and roles AWS makes a set, or refuses the second.",
+        fix="rename or remove one of the two",
         source=(_NAMES,),
     ),
     emitted(

@@ -34,7 +34,7 @@ from llminfra.spec.base.numbers import no_truth_values
 from llminfra.spec.errors.expectations import refused
 from llminfra.spec.errors.near_values import plain_letters
 from llminfra.spec.errors.salvage import what_is_lost
-from llminfra.spec.errors.shape_errors import looks_like_credential, shape_diagnostics, with_names
+from llminfra.spec.errors.shape_errors import looks_like_credential, shape_diagnostics, show, with_names
 
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 
@@ -69,6 +69,24 @@ Item = TypeVar("Item")
 Many = Annotated[Sequence[Item], AfterValidator(tuple)]
 """Several values: users may write a list, the declaration holds a tuple."""
 
+
+def _each_once(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    for index, value in enumerate(values):
+        if value in values[:index] and not (isinstance(value, Spec) and value.unchecked):
+            raise refused(
+                f"{show(value)} stands twice",
+                expected="each entry once",
+                fix=f"remove the second {show(value)}",
+                code="LLM_SPEC_4",
+            )
+    return values
+
+
+Distinct = Annotated[
+    Sequence[Item], AfterValidator(tuple), AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})
+]
+"""Several values of which each counts once: AWS takes them for a set, or refuses the second."""
+
 _collector: ContextVar[list[Diagnostic] | None] = ContextVar("llminfra_spec_collector", default=None)
 # True between a call of a type and the validation of its own data: the data of nested objects comes after.
 _initializing: ContextVar[bool] = ContextVar("llminfra_spec_initializing", default=False)
@@ -91,6 +109,18 @@ def collecting() -> Iterator[list[Diagnostic]]:
         yield found
     finally:
         _collector.reset(token)
+
+
+def report(finding: Diagnostic) -> None:
+    """Add a finding to those that are collected, so that the rest of a spec is still read.
+
+    Raises:
+        SpecError: Nobody collects them.
+    """
+    collector = _collector.get()
+    if collector is None:
+        raise SpecError([finding])
+    collector.append(finding)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from llminfra.spec.base.spec import Many, Spec
+from llminfra.spec.base.spec import Distinct, Spec
 from llminfra.spec.compute.gpu_pool import NodeRange
 from llminfra.spec.foundation.network import Cidr
 
@@ -12,7 +12,7 @@ from llminfra.spec.foundation.network import Cidr
 class SystemNodes(Spec):
     """CPU nodes for controllers, Prometheus and Grafana, in the first two zones of the network."""
 
-    instance_types: Annotated[Many[str], Field(min_length=1)] = ("m7i.xlarge",)
+    instance_types: Annotated[Distinct[str], Field(min_length=1)] = ("m7i.xlarge",)
     """EC2 instance types without GPUs."""
     nodes: NodeRange = (2, 4)
     """Fewest and most nodes."""
@@ -27,12 +27,12 @@ class Cluster(Spec):
     """Kubernetes version, for example ``1.35``."""
     identity: Literal["pod-identity", "irsa"] = "pod-identity"
     """How pods get AWS roles; the OIDC provider for IRSA is always there."""
-    admin_role_arns: Many[Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$")]] = ()
+    admin_role_arns: Distinct[Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$")]] = ()
     """IAM roles that get cluster-admin by an access entry, for example
     ``arn:aws:iam::111122223333:role/platform-admin``; the roles that run Terraform must be among them."""
-    public_access_cidrs: Many[Cidr] = ()
+    public_access_cidrs: Distinct[Cidr] = ()
     """Blocks that may reach the API from the internet; empty keeps the endpoint private."""
-    private_access_cidrs: Many[Cidr] | None = None
+    private_access_cidrs: Distinct[Cidr] | None = None
     """Blocks of the VPC, and of networks connected to it, that may reach the private endpoint: where Terraform, kubectl
     and pipelines run. ``None``: the VPC's own block; empty: nodes and pods alone."""
     system_nodes: SystemNodes = SystemNodes()

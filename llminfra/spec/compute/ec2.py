@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from llminfra.spec.base.spec import Many, Spec
+from llminfra.spec.base.spec import Distinct, Spec
 from llminfra.spec.compute.capacity import Capacity, OnDemand
 
 ARN = r"^arn:aws[a-z-]*:"
@@ -35,9 +35,9 @@ class Ec2(Spec):
     """Whether a replica may span instances, over all EFA cards of the type (a fixed number of replicas)."""
     capacity: Capacity = OnDemand()
     """How instances are bought; spot with a fallback has a second group on demand, which is empty otherwise."""
-    zones: Many[str] = ()
+    zones: Distinct[str] = ()
     """Availability zones of the instances; empty: all of the network."""
-    allow_from_cidrs: Many[str] = ()
+    allow_from_cidrs: Distinct[str] = ()
     """Address blocks that may call the load balancer; empty: the VPC's own."""
     ami_id: Annotated[str, Field(pattern=r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$")] | None = None
     """Machine image, for example ``ami-0123456789abcdef0``; ``None``: the Deep Learning AMI that llminfra pins."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from llminfra.spec.base.names import LabelValue, NodeLabelKey
-from llminfra.spec.base.spec import Many, Name, Spec
+from llminfra.spec.base.spec import Distinct, Many, Name, Spec
 from llminfra.spec.compute.capacity import Capacity, OnDemand
 from llminfra.spec.compute.gpu_sharing import GpuSharing
 from llminfra.spec.compute.image_snapshot import ImageSnapshot
@@ -49,7 +49,7 @@ class GpuPool(Spec):
     """One private address per node, or additional ENA interfaces for more IP bandwidth."""
     capacity: Capacity = OnDemand()
     """How the instances are bought."""
-    zones: Many[str] = ()
+    zones: Distinct[str] = ()
     """Availability zones such as ``us-east-1a``; empty: all of the network, or one for EFA and reservations."""
     provisioner: Literal["auto", "managed", "karpenter"] = "auto"
     """Who starts nodes: a managed node group (fixed gangs, capacity blocks) or Karpenter (elastic)."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llminfra.spec.base.spec import Many, Name, Spec
+from llminfra.spec.base.spec import Distinct, Name, Spec
 
 
 class Mig(Spec):
@@ -13,7 +13,7 @@ class Mig(Spec):
     kind: Literal["mig"] = "mig"
     profile: Annotated[str, Field(pattern=r"^[0-9]+g\.[0-9]+gb$")]
     """MIG profile of every GPU in the pool, for example ``3g.40gb``."""
-    tenants: Annotated[Many[Name], Field(min_length=1)]
+    tenants: Annotated[Distinct[Name], Field(min_length=1)]
     """Who shares the pool."""
 
 
@@ -23,7 +23,7 @@ class TimeSlicing(Spec):
     kind: Literal["time-slicing"] = "time-slicing"
     replicas: Annotated[int, Field(ge=2, le=16)]
     """Pods per GPU."""
-    tenants: Annotated[Many[Name], Field(min_length=1)]
+    tenants: Annotated[Distinct[Name], Field(min_length=1)]
     """Who shares the pool; more than one is an error, because memory is not isolated."""
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from llminfra.spec.base.spec import Many, Spec
+from llminfra.spec.base.spec import Distinct, Spec
 
 
 class ImageSnapshot(Spec):
@@ -15,7 +15,7 @@ class ImageSnapshot(Spec):
 
     id: Annotated[str, Field(pattern=r"^snap-([0-9a-f]{8}|[0-9a-f]{17})$")]
     """Snapshot in the platform's account and region, for example ``snap-0123456789abcdef0``."""
-    images: Annotated[Many[str], Field(min_length=1, max_length=20)]
+    images: Annotated[Distinct[str], Field(min_length=1, max_length=20)]
     """Images that it holds, as they were pulled, for example ``vllm/vllm-openai:v0.27.1``."""
     volume_gib: Annotated[int, Field(ge=20, le=16384)] = 100
     """Size of the volume: the snapshot's at least; all images of the node lie on it."""

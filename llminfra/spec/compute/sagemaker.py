@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from llminfra.spec.base.names import BucketName, InBucket, KmsKeyArn
-from llminfra.spec.base.spec import Many, Spec
+from llminfra.spec.base.spec import Distinct, Spec
 
 INSTANCE_TYPE = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
 
@@ -21,7 +21,7 @@ class SageMaker(Spec):
 
     instance_type: Annotated[str, Field(pattern=INSTANCE_TYPE)]
     """Instance type, for example ``ml.p5.48xlarge``."""
-    zones: Many[str] = ()
+    zones: Distinct[str] = ()
     """Availability zones whose private subnets the containers join; empty: all of the network."""
     inference_ami_version: str | None = None
     """Host image; ``None``: the one that the image's CUDA needs."""
@@ -52,7 +52,7 @@ class SageMakerAsync(Spec):
     """Key that encrypts the requests, where it is a customer-managed one and another than that of the answers."""
     backlog_per_instance: Annotated[int, Field(ge=1)] = 5
     """Waiting requests per instance that scaling aims at."""
-    zones: Many[str] = ()
+    zones: Distinct[str] = ()
     """Availability zones whose private subnets the containers join; empty: all of the network."""
     inference_ami_version: str | None = None
     """Host image; ``None``: the one that the image's CUDA needs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import types
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ def written_as_yaml() -> Iterator[None]:
         _yaml.reset(token)
 
 
-def refused(message: str, *fields: str, expected: str, fix: str) -> PydanticCustomError:
+def refused(message: str, *fields: str, expected: str, fix: str, code: str = "") -> PydanticCustomError:
     """The error of a validator that knows what would work.
 
     Args:
@@ -43,9 +42,15 @@ def refused(message: str, *fields: str, expected: str, fix: str) -> PydanticCust
         fields: Of a check of the whole object: the fields that contradict one another, whose values are shown.
         expected: What would be right.
         fix: What to change.
+        code: Code of its rule; empty: that of all wrong values.
     """
-    told = {"text": message, "fields": fields, "expected": expected, "fix": fix}
+    told = {"text": message, "fields": fields, "expected": expected, "fix": fix, "code": code}
     return PydanticCustomError(REFUSED, "{text}", told)
+
+
+def in_yaml() -> bool:
+    """Whether findings are worded for a YAML spec."""
+    return _yaml.get()
 
 
 def assignment(field: str, value: str) -> str:
@@ -61,7 +66,7 @@ def missing(cls: type[BaseModel], field: str) -> str:
 def moved_into(field: str, holder: type[BaseModel], name: str) -> str:
     """How a field is written in the object that has it."""
     if _yaml.get():
-        kind = _kind(holder)
+        kind = kind_of(holder)
         return f"move it into {field}: {{{f'kind: {kind}, ' if kind else ''}{name}: …}}"
     return f"give it to {field}: {field}={holder.__name__}({name}=…)"
 
@@ -76,6 +81,8 @@ def literal(value: object) -> str:
     if _yaml.get():
         if isinstance(value, bool):
             return str(value).lower()
+        if value is None:
+            return "null"
         if isinstance(value, tuple | list):
             return f"[{', '.join(literal(each) for each in value)}]"
         return str(value)
@@ -113,7 +120,7 @@ def annotation_at(cls: type[BaseModel], loc: Sequence[int | str]) -> Any:
 
 def options(annotation: Any) -> tuple[Any, ...]:
     """The alternatives of an annotation, flat, each with its bounds; ``None`` left out."""
-    bare, metadata = _split(annotation)
+    bare, metadata = split(annotation)
     if get_origin(bare) in (Union, types.UnionType):
         return tuple(option for part in get_args(bare) for option in options(part))
     return () if bare is type(None) else (Annotated[(bare, *metadata)] if metadata else bare,)
@@ -121,13 +128,13 @@ def options(annotation: Any) -> tuple[Any, ...]:
 
 def noun(annotation: Any) -> str:
     """What a field takes: ``a whole number of at least 1, or Autoscaling(…)``."""
-    words = list(dict.fromkeys(_noun(option) for option in options(annotation)))
+    words = list(dict.fromkeys(noun_of(option) for option in options(annotation)))
     return enumerated(words)
 
 
 def holds_objects(annotation: Any) -> bool:
     """Whether every alternative is a declared type."""
-    return all(_is_model(without_bounds(option)) for option in options(annotation))
+    return all(is_model(without_bounds(option)) for option in options(annotation))
 
 
 def enumerated(words: Sequence[str]) -> str:
@@ -135,39 +142,16 @@ def enumerated(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def how_to_write(cls: type[BaseModel], field: str, annotation: Any, value: object) -> str:
-    """A value of the right type for a field, from what the user wrote where that can be read; empty: none is known."""
-    found = [_split(option)[0] for option in options(annotation)]
-    specs = [option for option in found if _is_model(option)]
-    if single := next((option for option in found if get_origin(option) in (list, Sequence)), None):
-        inner = [_split(option)[0] for option in options(get_args(single)[0])]
-        if isinstance(value, str) and str in inner:
-            return assignment(field, f"[{literal(value)}]")
-        if isinstance(value, BaseModel) and type(value) in inner:
-            return assignment(field, f"[{type(value).__name__}(…)]")
-    if int in found and (number := _whole_number(value, alone=len(found) == 1)):
-        return assignment(field, number)
-    if float in found and (share := _percentage(value)):
-        return assignment(field, share)
-    if found == [str] and isinstance(value, int | float) and not isinstance(value, bool):
-        return assignment(field, f'"{value}"')
-    if specs and len(specs) == len(found):
-        return _object(field, specs, value)
-    if (example := example_of(cls, field)) and not isinstance(value, BaseModel):
-        return assignment(field, example)
-    return f"{assignment(field, literal(True))} or {assignment(field, literal(False))}" if found == [bool] else ""
-
-
 def has_keys(cls: type[BaseModel], field: str) -> bool:
     """Whether a field is a mapping with keys of the user's choice."""
     info = cls.model_fields.get(field)
-    return info is not None and any(get_origin(_split(each)[0]) in (dict, Mapping) for each in options(info.annotation))
+    return info is not None and any(get_origin(split(each)[0]) in (dict, Mapping) for each in options(info.annotation))
 
 
 def sketch(annotation: Any) -> str:
     """What stands in a field that has no example: of an object what it must have, else a gap."""
-    specs = [each for option in options(annotation) if _is_model(each := _split(option)[0])]
-    written = _noun(specs[0]) if specs else ""
+    specs = [each for option in options(annotation) if is_model(each := split(option)[0])]
+    written = noun_of(specs[0]).partition(" or ")[0] if specs else ""
     return written if written and " " not in written.partition("{")[0] else "…"
 
 
@@ -177,7 +161,7 @@ def example_of(cls: type[BaseModel], field: str) -> str:
     info = cls.model_fields.get(field)
     if not example or info is None:
         return ""
-    kinds = [_split(option)[0] for option in options(info.annotation)]
+    kinds = [split(option)[0] for option in options(info.annotation)]
     if example[0] not in "([" and any(_is_list_of_text(kind) for kind in kinds):
         return f"[{quoted(example)}]"
     if _yaml.get():
@@ -187,47 +171,11 @@ def example_of(cls: type[BaseModel], field: str) -> str:
 
 def _is_list_of_text(bare: Any) -> bool:
     inner = get_args(bare)
-    return get_origin(bare) in (list, Sequence) and _split(inner[0])[0] is str
-
-
-_SCALES = {"k": 1000, "K": 1024}
-"""As `llminfra fit` and vLLM's own flags read lengths."""
-
-
-def _whole_number(value: object, *, alone: bool) -> str:
-    """``8K`` is 8192 and ``8k`` 8000; a number before its unit is taken where nothing else may be meant."""
-    text = value.strip() if isinstance(value, str) else ""
-    if thousands := re.fullmatch(r"([0-9]{1,6}) ?([kK])", text):
-        return str(int(thousands[1]) * _SCALES[thousands[2]])
-    # Words that scale (8 thousand, 8k tokens, 8 or 16) would make another number of it.
-    digits = re.fullmatch(r"([0-9]{1,12}) ?(tokens?|nodes?|replicas?|GPUs?|seconds?|s|days?|GiB|GB)?", text)
-    return digits[1] if digits and alone else ""
-
-
-def _percentage(value: object) -> str:
-    """``90%`` is 0.9."""
-    found = re.fullmatch(r"([0-9]{1,3}) ?%", value.strip()) if isinstance(value, str) else None
-    return f"{int(found[1]) / 100:g}" if found else ""
-
-
-def _object(field: str, specs: Sequence[type[BaseModel]], value: object) -> str:
-    """An object in place of its kind, its only text, or its name."""
-    if _yaml.get():
-        return ""  # what is expected says it: a name, or a mapping
-    if not isinstance(value, str):
-        return assignment(field, _noun(specs[0]))
-    kind = next((each for each in specs if _kind(each) == value), None)
-    if kind is not None:
-        return assignment(field, f"{kind.__name__}(…)")
-    required = [name for name, info in specs[0].model_fields.items() if info.is_required()]
-    if len(specs) == 1 and len(required) == 1 and specs[0].model_fields[required[0]].annotation is str:
-        return assignment(field, f"{specs[0].__name__}({required[0]}={value!r})")
-    named = "name" in specs[0].model_fields
-    return assignment(field, f"{specs[0].__name__}(…)") + (", the object and not its name" if named else "")
+    return get_origin(bare) in (list, Sequence) and split(inner[0])[0] is str
 
 
 def _entries(option: Any, part: int | str) -> Iterator[Any]:
-    bare = _split(option)[0]
+    bare = split(option)[0]
     origin, inner = get_origin(bare), get_args(bare)
     if isinstance(part, int) and origin in (list, Sequence):
         yield inner[0]
@@ -237,7 +185,8 @@ def _entries(option: Any, part: int | str) -> Iterator[Any]:
         yield inner[1]
 
 
-def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """An annotation without what narrows it, and that."""
     metadata: tuple[Any, ...] = ()
     while get_origin(annotation) is Annotated:
         annotation, *more = get_args(annotation)
@@ -248,11 +197,12 @@ def _split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 
 def without_bounds(annotation: Any) -> Any:
     """An annotation without what narrows it."""
-    return _split(annotation)[0]
+    return split(annotation)[0]
 
 
-def _noun(option: Any) -> str:
-    bare, metadata = _split(option)
+def noun_of(option: Any) -> str:
+    """What one alternative takes."""
+    bare, metadata = split(option)
     yaml = _yaml.get()
     origin, inner = get_origin(bare), get_args(bare)
     if bare in (int, float):
@@ -274,15 +224,17 @@ def _noun(option: Any) -> str:
         return f"a list of {_plural(noun(inner[0]))}"
     if origin in (dict, Mapping):
         return f"a {'mapping' if yaml else 'dictionary'} of text to {noun(inner[1])}"
-    if _is_model(bare):
+    if is_model(bare):
         return _model(bare) if yaml else f"{bare.__name__}(…)"
     return getattr(bare, "__name__", str(bare))
 
 
 def _model(cls: type[BaseModel]) -> str:
-    kind, section = _kind(cls), getattr(cls, "spec_section", "")
+    kind, section = kind_of(cls), getattr(cls, "spec_section", "")
     if kind and section != "storage":
         return f"{{kind: {kind}, …}}"
+    if section == "models":  # the only items that may also stand where they are used
+        return f"{_fields_of(cls)} or the name of an item of `{section}`"
     return f"the name of an item of `{section}`" if section in _NAMED else _fields_of(cls)
 
 
@@ -305,10 +257,12 @@ def _plural(words: str) -> str:
     return found if words == "text" else found.partition(" of ")[0] if found.startswith(("whole", "numbers")) else found
 
 
-def _is_model(value: Any) -> bool:
+def is_model(value: Any) -> bool:
+    """Whether an annotation is a declared type."""
     return isinstance(value, type) and issubclass(value, BaseModel)
 
 
-def _kind(cls: type[BaseModel]) -> str | None:
+def kind_of(cls: type[BaseModel]) -> str | None:
+    """The ``kind`` that names a type in YAML, where it has one."""
     info = cls.model_fields.get("kind")
     return info.default if info is not None and isinstance(info.default, str) else None

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence as SequenceType
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from llminfra.spec.errors.expectations import annotation_at, moved_into, options, without_bounds
+from llminfra.spec.errors.expectations import annotation_at, is_model, kind_of, moved_into, options, without_bounds
 from llminfra.spec.errors.field_docs import field_docs
 from llminfra.spec.errors.near_values import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 def fix_for_unknown(
-    name: str, known: Iterable[str], cls: type[BaseModel] | None = None, data: Mapping[str, Any] | None = None
+    name: str,
+    known: Iterable[str],
+    cls: type[BaseModel] | None = None,
+    data: Mapping[str, Any] | None = None,
+    of: Sequence[type[BaseModel]] = (),
 ) -> str:
     """What to write instead of the field ``name``.
 
@@ -25,16 +31,109 @@ def fix_for_unknown(
         known: Those that there are.
         cls: The type of the object, whose own fields may hold what was meant.
         data: What was given, objects or their types, which tells an engine or target from its alternatives.
+        of: Types of what was given to it: the only open field that takes such objects was meant.
     """
+    if cls is not None and of:
+        taking = [field for field in cls.model_fields if field not in (data or {}) and _takes(cls, field, of)]
+        if len(taking) == 1:
+            return f"did you mean {taking[0]!r}?"
     if cls is not None and (place := _inside(name, cls, data or {})):
         return moved_into(*place)
     names = sorted(known)
     short = next((each for each in names if _abbreviates(name, each)), None)
-    if close := short or nearest(name, names):
+    close = short or nearest(name, names)
+    if cls is not None:
+        close = close or _by_type(name, cls) or _described(name, cls)
+    if close:
         return f"did you mean {close!r}?"
     if cls is not None and (other := _elsewhere(name, cls)):
         return f"it is a field of another type: write {other}"
     return f"remove it, or see `llminfra {f'explain {cls.__name__}' if cls is not None else 'schema'}`"
+
+
+def where_it_belongs(cls: type[BaseModel], field: str, value: BaseModel) -> str:
+    """The field that takes an object which ``field`` does not: of the same type, of a platform, or of another."""
+    kind = type(value)
+    if _takes(cls, field, [kind]):  # as one of several
+        return ""
+    root = next(each for each in reversed(cls.__mro__) if issubclass(each, BaseModel) and each is not BaseModel)
+    own = [(cls, name) for name in cls.model_fields if name != field and _takes(cls, name, [kind])]
+    others = [each for each in _subclasses(root) if each is not cls]
+    section = getattr(kind, "spec_section", "")
+    found = own or [
+        (each, section) for each in others if section in each.model_fields and _takes(each, section, [kind])
+    ]
+    found = found or [(each, name) for each in others for name in each.model_fields if _takes(each, name, [kind])]
+    if not found:
+        return ""
+    holder, name = found[0]
+    listed = _is_list(holder, name)
+    place = f"{name}=[…]" if listed else f"{name}=…"
+    return f"move it to {place}" if holder is cls else f"move it to {holder.__name__}({place})"
+
+
+def _by_type(name: str, cls: type[BaseModel]) -> str:
+    """The only field that takes a type of that name or ``kind``: ``pool`` of an endpoint is ``on``."""
+    word = name.casefold().replace("_", "").replace("-", "").removesuffix("s")
+    if len(word) < _SHORTEST:
+        return ""
+    fields = {
+        field
+        for field in cls.model_fields
+        for each in _types(cls, field)
+        if each.__name__.casefold().endswith(word) or kind_of(each) == name.casefold().replace("_", "-")
+    }
+    return fields.pop() if len(fields) == 1 else ""
+
+
+_SHORTEST = 3
+"""Letters of a name below which it says nothing."""
+
+
+def _types(cls: type[BaseModel], field: str) -> list[type[BaseModel]]:
+    """The types that a field takes, alone or in a list."""
+    found = [without_bounds(option) for option in options(annotation_at(cls, [field]))]
+    inner = [without_bounds(each) for option in found if _listing(option) for each in options(get_args(option)[0])]
+    return [each for each in (*found, *inner) if is_model(each)]
+
+
+def _takes(cls: type[BaseModel], field: str, kinds: Sequence[type[BaseModel]]) -> bool:
+    """Whether a field takes objects of one of the types, alone or in a list."""
+    return any(kind in _types(cls, field) for kind in kinds)
+
+
+def _is_list(cls: type[BaseModel], field: str) -> bool:
+    return any(_listing(without_bounds(option)) for option in options(annotation_at(cls, [field])))
+
+
+def _listing(annotation: Any) -> bool:
+    return get_origin(annotation) in (list, tuple, SequenceType)
+
+
+def _described(name: str, cls: type[BaseModel]) -> str:
+    """The only field whose text has the words of the name side by side; one word alone says too little."""
+    words = name.replace("-", "_").replace("_", " ").strip().casefold()
+    if flagged := [
+        field for field, text in field_docs(cls).items() if words in _flags(text) and field in cls.model_fields
+    ]:
+        return flagged[0] if len(flagged) == 1 else ""
+    if " " not in words:
+        return ""
+    found = [field for field, text in field_docs(cls).items() if words in text.casefold() and field in cls.model_fields]
+    return found[0] if len(found) == 1 else ""
+
+
+def _flags(text: str) -> set[str]:
+    """Flags that a text names, in words and by initials: ``tensor parallel size``, ``tensor parallel``, ``tp``."""
+    found: set[str] = set()
+    for flag in _FLAG.findall(text):
+        words = [word for word in flag.split("-") if word not in {"enable", "size"}]
+        found |= {flag.replace("-", " "), " ".join(words)}
+        found |= {"".join(word[0] for word in words)} if len(words) > 1 else set()
+    return found
+
+
+_FLAG = re.compile(r"--([a-z][a-z-]+)")
 
 
 def _elsewhere(name: str, cls: type[BaseModel]) -> str:

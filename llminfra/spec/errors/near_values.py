@@ -58,6 +58,7 @@ def _event_schedule(value: str) -> str:
 
 _SLIPS: tuple[Callable[[str], str], ...] = (
     lambda value: value,
+    lambda value: re.sub(r"^s3://([^/]+).*", r"\1", value),
     str.lower,
     lambda value: value.rstrip("/"),
     lambda value: f"ml.{value}",

@@ -17,7 +17,6 @@ from llminfra.spec.errors.expectations import (
     example_of,
     has_keys,
     holds_objects,
-    how_to_write,
     missing,
     noun,
     options,
@@ -26,8 +25,9 @@ from llminfra.spec.errors.expectations import (
     sketch,
 )
 from llminfra.spec.errors.field_docs import field_phrase
-from llminfra.spec.errors.field_hints import fix_for_unknown
+from llminfra.spec.errors.field_hints import fix_for_unknown, where_it_belongs
 from llminfra.spec.errors.near_values import near_value, nearest
+from llminfra.spec.errors.repairs import LEAVE_OUT, how_to_write
 from llminfra.spec.errors.salvage import contradicting
 
 if TYPE_CHECKING:
@@ -110,6 +110,9 @@ def _one(
     file, line = origin or (None, None)
     kind, value = item["type"], item.get("input")
     field = loc[0] if loc else ""
+    if len(loc) > 1 and kind == "missing" and isinstance(data.get(field), list | tuple):  # half of a pair
+        kind, loc, value = "too_short", loc[:1], data[field]
+        path = _path(cls, base, loc)
     code, found = "LLM_SPEC_1", show(value)
     if kind == "extra_forbidden":
         code, known, name = "LLM_SPEC_2", sorted(cls.model_fields), str(item["loc"][-1])
@@ -117,7 +120,8 @@ def _one(
         path = f"{base}.{name}"
         expected = ", ".join(known)
         owner, given = (cls, data) if len(item["loc"]) == 1 else (None, None)
-        fix = fix_for_unknown(name, known, owner, given)
+        taking = [type(value)] if isinstance(value, BaseModel) and owner else []
+        fix = fix_for_unknown(name, known, owner, given, taking)
     elif kind == "missing":
         code, message = "LLM_SPEC_3", missing(cls, field)
         annotation = annotation_at(cls, item["loc"])
@@ -135,10 +139,13 @@ def _one(
         fix = f"store the value in AWS Secrets Manager, rotate it, and name it with {secret_reference()}"
     elif not loc:
         message, found, expected, fix = _together(item, cls, data)
+    elif kind in {"too_short", "too_long"} and (pair := how_to_write_pair(cls, field, value)):
+        message, expected, fix = pair
+        found = show(value)
     else:
-        message, expected, fix = _value(item, cls, field, value)
+        message, expected, fix = _value(item, cls, field, value, data.get(field))
     return Diagnostic(
-        code=code,
+        code=_own_code(item) or code,
         severity=Severity.ERROR,
         path=path,
         message=message,
@@ -148,6 +155,11 @@ def _one(
         file=file,
         line=line,
     )
+
+
+def _own_code(item: ErrorDetails) -> str:
+    """The code that a validator has of its own; empty: none."""
+    return str((item.get("ctx") or {}).get("code", "")) if item["type"] == REFUSED else ""
 
 
 def _path(cls: type[BaseModel], base: str, loc: Sequence[str]) -> str:
@@ -175,8 +187,19 @@ def _together(item: ErrorDetails, cls: type[BaseModel], data: Mapping[str, Any])
     return message, found, str(context.get("expected", "")), str(context.get("fix", "")) or f"change {either}"
 
 
-def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object) -> tuple[str, str, str]:
-    """Message, what would work, and the fix, of a value in a field."""
+def how_to_write_pair(cls: type[BaseModel], field: str, value: object) -> tuple[str, str, str] | None:
+    """Message, what would work, and the fix, where a pair has more or less than two; ``None``: it is no pair."""
+    annotation = annotation_at(cls, [field])
+    expected = noun(annotation)
+    if not expected.startswith("a pair") or not isinstance(value, list | tuple):
+        return None
+    count = {0: "nothing", 1: "one entry"}.get(len(value), f"{len(value)} entries")
+    written = how_to_write(cls, field, annotation, list(value)) or assignment(field, example_of(cls, field))
+    return f"{field} has {count}, and takes two", f"{expected}, or one number that is both", f"write {written}"
+
+
+def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object, whole: object) -> tuple[str, str, str]:
+    """Message, what would work, and the fix, of a value in a field; ``whole`` is all that the field was given."""
     kind, context = item["type"], item.get("ctx") or {}
     annotation = annotation_at(cls, item["loc"])
     phrase, example = field_phrase(cls, field), example_of(cls, field)
@@ -184,8 +207,10 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object) 
         return item["msg"], str(context["expected"]), str(context["fix"])
     for key, words, problem in _BOUNDS:
         if key in context:
+            if key == "le" and context[key] == 1 and isinstance(value, int | float) and 1 < value <= _PERCENT:
+                return f"{field} is too {problem}", "at most 1", f"write {assignment(field, f'{value / _PERCENT:g}')}"
             bound = f"{words} {context[key]:g}" if isinstance(context[key], int | float) else f"{words} {context[key]}"
-            return f"{field} is too {problem}", bound, f"set {field} to {bound}"
+            return f"{field} is too {problem}", bound, f"set {_below('', _parts(cls, item), keys=False)} to {bound}"
     for key, words, problem in (("min_length", "at least", "short"), ("max_length", "at most", "long")):
         if key in context:
             one, many = ("character", "characters") if isinstance(value, str) else ("entry", "entries")
@@ -198,6 +223,8 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object) 
         fix = f"write it like {assignment(field, example)}" if example else f"give {field} in that form"
         fix = f"write {assignment(field, quoted(near))}" if near else fix
         return f"{field} does not have the right form", expected, fix
+    if isinstance(value, BaseModel) and (place := where_it_belongs(cls, field, value)):
+        return f"{field} takes no {type(value).__name__}", noun(annotation) or phrase, place
     if kind == "literal_error" or kind.startswith("union_tag"):
         choices = str(context.get("expected_tags") or context.get("expected") or noun(annotation))
         problem = "wants an object, and this is a type" if isinstance(value, type) else "has no such choice"
@@ -213,8 +240,13 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object) 
     if expected.startswith("a pair") and example:
         expected = f"{expected}, such as {example}"
     parts = _parts(cls, item)
-    written = how_to_write(cls, field, annotation, value) if len(parts) == 1 else ""
+    # Of an entry the whole list is written anew; an example's would not be the user's own.
+    given, of = (value, annotation) if len(parts) == 1 else (whole, annotation_at(cls, [field]))
+    written = how_to_write(cls, field, of, given)
+    if len(parts) > 1 and example and written == assignment(field, example):
+        written = ""
     fix = f"write {written}" if written else f"set {_below('', parts, keys=has_keys(cls, field))} to {expected}"
+    fix = written if written.startswith(LEAVE_OUT) else fix
     return f"{field} has a value of the wrong type", expected, fix
 
 
@@ -236,6 +268,7 @@ def _choose(field: str, value: object, choices: str) -> str:
     return f"did you mean {close!r}?" if close else f"set {field} to one of them"
 
 
+_PERCENT = 100
 _BOUNDS = (
     ("ge", "at least", "small"),
     ("gt", "more than", "small"),
@@ -254,6 +287,8 @@ def show(value: object) -> str:
     if isinstance(value, BaseModel):
         name = getattr(value, "name", None)
         text = f"{type(value).__name__}({f'name={name!r}, ' if isinstance(name, str) else ''}…)"
+    elif isinstance(value, list | tuple) and any(isinstance(each, BaseModel) for each in value):
+        text = f"[{', '.join(map(show, value))}]"
     elif isinstance(value, str | int | float | bool | list | tuple | dict) or value is None:
         text = as_written(value)
     elif isinstance(value, type):

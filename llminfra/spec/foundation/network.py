@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from llminfra.spec.base.spec import Many, Spec
+from llminfra.spec.base.spec import Distinct, Spec
 from llminfra.spec.errors.expectations import refused
 
 
@@ -38,11 +38,11 @@ class Network(Spec):
 
     cidr: Cidr = "10.0.0.0/16"
     """Address block of the VPC (/16 to /24)."""
-    zones: Many[str] = ()
+    zones: Distinct[str] = ()
     """Availability zones such as ``us-east-1a``; empty: the region's first three."""
-    private_subnets: Many[Cidr] = ()
+    private_subnets: Distinct[Cidr] = ()
     """One block per zone for nodes and pods; empty: cut from ``cidr``."""
-    public_subnets: Many[Cidr] = ()
+    public_subnets: Distinct[Cidr] = ()
     """One block per zone for NAT gateways; empty: cut from ``cidr``."""
     nat: Literal["per-zone", "single", "none"] = "per-zone"
     """NAT gateways for images outside ECR; ``none`` makes a closed network: weights in a bucket, and all images in ECR

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from llminfra.spec.base.spec import Many, Spec
+from llminfra.spec.base.spec import Distinct, Spec
 from llminfra.spec.errors.expectations import refused
 from llminfra.spec.foundation.alert_receiver import AlertReceiver
 
@@ -24,13 +24,13 @@ class Observability(Spec):
     """Where metrics are kept."""
     grafana: Literal["in-cluster", "managed", "none"] = "in-cluster"
     """Who shows dashboards; ``managed`` is Amazon Managed Grafana, which needs ``prometheus="managed"``."""
-    grafana_admin_groups: Many[Annotated[str, Field(pattern=_GROUP)]] = ()
+    grafana_admin_groups: Distinct[Annotated[str, Field(pattern=_GROUP)]] = ()
     """IAM Identity Center groups (ids) that administer Amazon Managed Grafana."""
     retention_days: Annotated[int, Field(ge=1, le=400)] = 15
     """Days that metrics are kept."""
     storage_gib: Annotated[int, Field(ge=10)] = 100
     """Size of Prometheus's volume."""
-    receivers: Many[AlertReceiver] = ()
+    receivers: Distinct[AlertReceiver] = ()
     """Who hears of alerts; without any they are seen in Alertmanager and on the dashboards only."""
     runbook_base_url: Annotated[str, Field(pattern=r"^https://\S+$")] | None = None
     """Where ``docs/runbooks`` is published: alerts carry the address of their page there. Every alert names the command

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from llminfra.spec.base.names import InBucket, KmsKeyArn, Schedule
-from llminfra.spec.base.spec import Many, Name, Spec
+from llminfra.spec.base.spec import Distinct, Many, Name, Spec
 from llminfra.spec.compute.capacity import CapacityBlock, Reservation
 from llminfra.spec.endpoint import Parallelism
 from llminfra.spec.engines.base import Image
@@ -33,7 +33,7 @@ class BatchQueue(Spec):
     """Whether spot instances come first."""
     on_demand: bool = True
     """Whether jobs run on demand, alone or where spot has no capacity."""
-    zones: Many[str] = ()
+    zones: Distinct[str] = ()
     """Availability zones whose private subnets are used; empty: all of the network, one with EFA or a reservation."""
     efa: bool = False
     """Whether a job may span instances, over all EFA cards of the one type (a multi-node parallel job, no spot)."""

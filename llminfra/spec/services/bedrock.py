@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from llminfra.spec.base.spec import Many, Name, Spec
+from llminfra.spec.base.spec import Distinct, Many, Name, Spec
 from llminfra.spec.errors.expectations import refused
 
 Strength = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
@@ -60,13 +60,13 @@ class Guardrail(Spec):
     """Filter of criminal and harmful activities."""
     prompt_attack: Strength = "HIGH"
     """How strictly attempts to override instructions are filtered (input only)."""
-    blocked_topics: Annotated[Many[Topic], Field(max_length=30)] = ()
+    blocked_topics: Annotated[Distinct[Topic], Field(max_length=30)] = ()
     """Subjects that are refused."""
-    blocked_words: Annotated[Many[Annotated[str, Field(max_length=100)]], Field(max_length=10_000)] = ()
+    blocked_words: Annotated[Distinct[Annotated[str, Field(max_length=100)]], Field(max_length=10_000)] = ()
     """Words and phrases that are refused, besides profanity."""
-    anonymize: Many[PersonalData] = ("EMAIL", "PHONE")
+    anonymize: Distinct[PersonalData] = ("EMAIL", "PHONE")
     """Kinds of personal data that are masked, by Bedrock's names."""
-    block: Many[PersonalData] = ("AWS_SECRET_KEY", "CREDIT_DEBIT_CARD_NUMBER", "PASSWORD")
+    block: Distinct[PersonalData] = ("AWS_SECRET_KEY", "CREDIT_DEBIT_CARD_NUMBER", "PASSWORD")
     """Kinds of personal data that stop a request or an answer."""
     blocked_input_message: Annotated[str, Field(min_length=1, max_length=500)] = "This request cannot be processed."
     """What a caller gets instead of an answer to a refused request."""
@@ -115,7 +115,7 @@ class PodAccess(Spec):
     """Kubernetes namespace."""
     service_account: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
     """Name of the service account."""
-    models: Many[BedrockModel] = ()
+    models: Distinct[BedrockModel] = ()
     """Models it may call; empty: all of them."""
 
 
@@ -125,11 +125,17 @@ class RoleAccess(Spec):
     kind: Literal["role"] = "role"
     role_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$")]
     """Name of the role, without its path."""
-    models: Many[BedrockModel] = ()
+    models: Distinct[BedrockModel] = ()
     """Models it may call; empty: all of them."""
 
 
 Access = Annotated[PodAccess | RoleAccess, Field(discriminator="kind")]
+
+
+def _caller(access: PodAccess | RoleAccess) -> str:
+    if isinstance(access, PodAccess):
+        return f"service account {access.namespace}/{access.service_account}"
+    return f"role {access.role_name}"
 
 
 class Bedrock(Spec):
@@ -148,9 +154,9 @@ class Bedrock(Spec):
     logging: InvocationLogging | Literal["existing"] = "existing"
     """Turn invocation logging on, or leave the account's own setting alone: there is one in a region, and the last
     platform that writes it wins."""
-    throughput: Many[ProvisionedThroughput] = ()
+    throughput: Distinct[ProvisionedThroughput] = ()
     """Model units to buy."""
-    access: Many[Access] = ()
+    access: Distinct[Access] = ()
     """Who may call the models."""
 
     @model_validator(mode="after")
@@ -164,6 +170,15 @@ class Bedrock(Spec):
                 "models",
                 expected="a name of its own for each model",
                 fix=f"rename one of the two {twice[0]!r}",
+            )
+        callers = [_caller(item) for item in self.access if not item.unchecked]
+        if twice := sorted({caller for caller in callers if callers.count(caller) > 1}):
+            raise refused(
+                f"the {twice[0]} has access twice",
+                "access",
+                expected="one access for each pod or role, with all of its models",
+                fix=f"put the models of both into one access of the {twice[0]}",
+                code="LLM_SPEC_4",
             )
         used = [item.model for item in self.throughput if not item.unchecked]
         used += [model for item in self.access if not item.unchecked for model in item.models]

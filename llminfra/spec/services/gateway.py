@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from llminfra.spec.base.secret import Secret
-from llminfra.spec.base.spec import Many, Name, Spec
+from llminfra.spec.base.spec import Distinct, Many, Name, Spec
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.errors.expectations import refused
 from llminfra.spec.foundation.network import Cidr
@@ -33,7 +33,7 @@ class Oidc(Spec):
 
     issuer: Annotated[str, Field(pattern=_HTTPS)]
     """Issuer (``iss``) of the tokens, for example ``https://login.example.com``."""
-    audiences: Annotated[Many[str], Field(min_length=1, max_length=8)]
+    audiences: Annotated[Distinct[str], Field(min_length=1, max_length=8)]
     """Audiences (``aud``), one of which a token must be for."""
     jwks_uri: Annotated[str, Field(pattern=_HTTPS, max_length=253)]
     """Where the issuer publishes its keys; Envoy fetches them over HTTPS."""
@@ -69,7 +69,7 @@ class Gateway(Spec):
     ) = None
     """ARN of an AWS WAF web ACL that reads requests first. Its rules must let prompts through: a rule on the size of
     bodies, as in the managed core rule set, refuses what is longer than 8 KB."""
-    allow_from_cidrs: Many[Cidr] = ()
+    allow_from_cidrs: Distinct[Cidr] = ()
     """Blocks that may call the load balancer; empty: the VPC's own, or everyone where it is public."""
     tenants: Many[Tenant] = ()
     """Who may call. Without tenants everyone who reaches the gateway may."""

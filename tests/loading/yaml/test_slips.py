@@ -168,3 +168,86 @@ def test_a_date_is_asked_for_with_an_example(tmp_path: Path) -> None:
     file.write_text(f"{HEAD}waivers: [{waiver}]\n", encoding="utf-8")
     (found,) = load(file).diagnostics
     assert found.fix == "set expires to a date, such as 2027-06-30"
+
+
+def test_keys_beside_platforms_are_told_at_once(tmp_path):
+    text = "platforms:\n  a: {region: us-east-1}\n  b: {region: us-east-1}\nmodels: {}\ntags: {a: b}\nx-own: 1\n"
+    (item,) = told_by_path(tmp_path, text).values()
+    assert (item.code, item.line, item.found) == ("LLM_SPEC_2", 4, "models, tags")
+    assert item.fix == "move them into each platform that is to have them"
+
+
+def test_one_key_beside_one_platform_has_its_place(tmp_path):
+    told = told_by_path(tmp_path, "platforms:\n  a: {region: us-east-1}\ntags: {a: b}\n")
+    assert told["tags"].fix == "move it into platforms.a"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "fix"),
+    [
+        (
+            "platform:\n  name: a\n  region: us-east-1\n",
+            "platform",
+            "remove platform: and move what is in it to the left",
+        ),
+        ("platfroms:\n  a: {region: us-east-1}\n", "platfroms", "did you mean 'platforms'?"),
+    ],
+)
+def test_a_wrong_word_for_platforms_is_one_finding(tmp_path, text, key, fix):
+    told = told_by_path(tmp_path, text)
+    assert {path: item.fix for path, item in told.items()} == {key: fix}
+
+
+def test_what_stands_under_a_wrong_word_is_read_all_the_same(tmp_path):
+    assert set(told_by_path(tmp_path, "platform:\n  a: {region: us-east-1, regoin: x}\n")) == {"platform", "regoin"}
+
+
+def test_platforms_without_a_name_are_told_by_their_place_alone(tmp_path):
+    text = "platforms:\n  - {name: a, region: us-east-1}\n  - region: us-east-1\n  - region: us-east-1\n"
+    assert set(told_by_path(tmp_path, text)) == {"platforms[1].name", "platforms[2].name"}
+
+
+def test_waivers_are_called_by_their_rule(tmp_path):
+    waiver = "reason: short, owner: me, expires: 2099-01-01"
+    rules = ("LLM_SRV_2", "CKV_AWS_1", "CKV_AWS_1")
+    text = HEAD + "waivers:\n" + "".join(f"  - {{rule: {rule}, {waiver}}}\n" for rule in rules)
+    told = told_by_path(tmp_path, text)
+    assert {path: item.line for path, item in told.items()} == {
+        "waivers.LLM_SRV_2.reason": 4,
+        "waivers[1].reason": 5,
+        "waivers[2].reason": 6,
+    }
+
+
+@pytest.mark.parametrize("key", ["pool", "runs_where"])
+def test_a_key_is_known_by_what_it_names(tmp_path, key):
+    text = f"{HEAD}{POOL}endpoints:\n  chat: {{model: {{id: {QWEN}}}, engine: vllm, {key}: gpu}}\n"
+    told = told_by_path(tmp_path, text)
+    assert {path: item.fix for path, item in told.items()} == {f"endpoints.chat.{key}": "did you mean 'on'?"}
+
+
+def test_a_model_may_stand_where_it_is_used(tmp_path):
+    told = told_by_path(tmp_path, f"{HEAD}{POOL}endpoints:\n  chat: {{engine: vllm, on: gpu}}\n")
+    item = told["endpoints.chat.model"]
+    assert (item.expected, item.fix) == ("{id: …} or the name of an item of `models`", "add model: {id: …}")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "fix"),
+    [
+        ("storage: {kind: bucket, name: acme-w}\n", "storage", "write storage: {acme-w: {kind: bucket}}"),
+        (f"models: {{q: {QWEN}}}\n", "models.q", f"write q: {{id: {QWEN}}}"),
+        ("- a: 1\n", "", "write platforms: above the list"),
+    ],
+)
+def test_an_item_without_its_name_and_a_name_without_its_item(tmp_path, text, path, fix):
+    told = told_by_path(tmp_path, text if text.startswith("-") else HEAD + text)
+    assert {path: item.fix for path, item in told.items()} == {path: fix}
+
+
+def test_an_address_of_a_bucket_is_no_name_of_one(tmp_path):
+    serve = f"endpoints:\n  chat: {{model: {{id: {QWEN}}}, engine: vllm, on: gpu, weights: s3://acme-w/models}}\n"
+    item = told_by_path(tmp_path, HEAD + POOL + serve)["endpoints.chat.weights"]
+    assert "acme-w: {kind: bucket, existing: true}, and write acme-w here" in item.fix
+    known = told_by_path(tmp_path, HEAD + POOL + "storage: {acme-w: {kind: bucket}}\n" + serve)
+    assert known["endpoints.chat.weights"].fix == "write acme-w"

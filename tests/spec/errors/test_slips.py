@@ -75,7 +75,7 @@ def test_declarations_are_keys_of_sets_and_refused_as_sets():
 
 
 def test_an_entry_is_named_in_the_fix_as_in_the_path():
-    (found,) = refusal(lambda: VLLM(extra_args=[5]))
+    (found,) = refusal(lambda: VLLM(extra_args=[{}]))
     assert found.path.endswith("extra_args[0]")
     assert found.fix == "set extra_args[0] to text"
 

@@ -83,7 +83,7 @@ def only(make: Callable[[], Spec]) -> Diagnostic:
             "'auto', 'fp8', 'fp8_e4m3' or 'fp8_e5m2'",
             "did you mean 'fp8_e4m3'?",
         ),
-        (lambda: VLLM(env={"A": 1}), "text", "set env.A to text"),
+        (lambda: VLLM(env={"A": 1}), "text", 'write env={"A": "1"}'),
         (
             lambda: chat(engine="sglang"),
             "VLLM(…), SGLang(…), TGI(…), TensorRTLLM(…), DeepSpeedMII(…), DJLServing(…) or CustomServer(…)",
@@ -98,7 +98,7 @@ def only(make: Callable[[], Spec]) -> Diagnostic:
         (
             lambda: chat(replicas="2-4"),
             "a whole number of at least 1 or Autoscaling(…)",
-            "set replicas to a whole number of at least 1 or Autoscaling(…)",
+            "write replicas=Autoscaling(min=2, max=4)",
         ),
         (
             lambda: GpuPool(name="a", instance_types="g6.12xlarge"),

@@ -94,11 +94,6 @@ def release(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def own_words(message: str) -> str:
-    """What a check says, without pydantic's word for the kind of error."""
-    return message.removeprefix("Value error, ")
-
-
 def media_limits(value: Any) -> Any:
     """Limits by modality as a mapping to numbers.
 

@@ -1,0 +1,109 @@
+"""Independent mistakes of one spec come in one run, whatever part of it they are in; what only follows is not told."""
+
+from pathlib import Path
+
+import pytest
+
+from llminfra.diagnostics import SpecError, errors
+from llminfra.planning import specs as planned
+from llminfra.rules.specs import plan_specs
+
+HEAD = "name: acme\nregion: us-east-1\n"
+POOLS = """pools:
+  small: {instance_types: [g6.xlarge], nodes: [0, 2]}
+  efa: {instance_types: [g6.48xlarge], nodes: [0, 2], efa: true, zones: [us-east-1a, us-east-1b]}
+"""
+GOOD_POOLS = POOLS.replace(", us-east-1b", "")
+BIG = "{id: deepseek-ai/DeepSeek-R1}"
+QWEN = "{id: Qwen/Qwen3-8B}"
+
+
+def endpoint(name: str, model: str = QWEN, on: str = "small", engine: str = "{kind: vllm, max_model_len: 4096}") -> str:
+    return f"  {name}:\n    model: {model}\n    engine: {engine}\n    on: {on}\n"
+
+
+def told(tmp_path: Path, text: str) -> set[tuple[str, str]]:
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as raised:
+        plan_specs([file])
+    return {(item.code, item.path) for item in errors(raised.value.diagnostics)}
+
+
+def test_shapes_references_pools_fit_and_policy_together(tmp_path: Path) -> None:
+    text = (
+        f"{HEAD}budget_usd_per_month: 5\nnetwork: {{cidr: 10.0.0.0/28}}\n{POOLS}"
+        "  odd: {instance_types: [p5.48xl], root_volume_gib: 5}\n"
+        "storage:\n  lus: {kind: lustre, capacity_gib: 1300}\nendpoints:\n"
+        + endpoint("big", BIG, on="efa")
+        + endpoint("lost", on="nowhere")
+        + endpoint("trusting", "{id: Qwen/Qwen3-8B, trust_remote_code: true}")
+        + endpoint("unknown", "{id: Qwen/Qwen3-8C}")
+        + endpoint("old", "{id: Qwen/Qwen3-8B, revision: main}", engine='{kind: vllm, version: "0.1"}')
+    )
+    assert told(tmp_path, text) >= {
+        ("LLM_NET_24", "network.cidr"),
+        ("LLM_CAP_24", "pools.efa.zones"),
+        ("LLM_CAP_20", "pools.odd.instance_types[0]"),
+        ("LLM_SPEC_1", "pools.odd.root_volume_gib"),
+        ("LLM_STO_20", "storage.lus.capacity_gib"),
+        ("LLM_FIT_1", "endpoints.big"),
+        ("LLM_REF_3", "endpoints.lost.on"),
+        ("LLM_SRV_11", "endpoints.trusting.model.trust_remote_code"),
+        ("LLM_FIT_3", "endpoints.unknown.model.id"),
+        ("LLM_SPEC_1", "endpoints.old.model.revision"),
+        ("LLM_FIT_8", "endpoints.old.engine.version"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "path"),
+    [
+        ("efa: true, zones: [us-east-1a]", "efa: true, zones: [us-east-1a, us-east-1b]", "pools.efa.zones"),
+        ("efa: true, zones: [us-east-1a]", "efa: true, zones: [us-east-1z]", "pools.efa.zones[0]"),
+        ("region: us-east-1", "region: us-east-7", "region"),
+    ],
+)
+def test_what_is_wrong_around_an_endpoint_hides_no_misfit(tmp_path: Path, line: str, wrong: str, path: str) -> None:
+    text = HEAD + GOOD_POOLS + "endpoints:\n" + endpoint("big", BIG, on="efa")
+    assert told(tmp_path, text) == {("LLM_FIT_1", "endpoints.big")}
+    found = told(tmp_path, text.replace(line, wrong))
+    assert ("LLM_FIT_1", "endpoints.big") in found
+    assert path in {where for _, where in found}
+
+
+def test_a_misfit_hides_no_policy(tmp_path: Path) -> None:
+    trusting = endpoint("trusting", "{id: Qwen/Qwen3-8B, trust_remote_code: true}", on="efa")
+    text = HEAD + GOOD_POOLS + "endpoints:\n" + endpoint("big", BIG) + trusting
+    policy = ("LLM_SRV_11", "endpoints.trusting.model.trust_remote_code")
+    assert told(tmp_path, text) == {("LLM_FIT_1", "endpoints.big"), policy}
+    assert policy in told(tmp_path, text.replace("[us-east-1a]", "[us-east-1a, us-east-1b]"))
+
+
+def test_what_nobody_could_read_accepts_nothing_and_everything(tmp_path: Path) -> None:
+    text = HEAD + "waivers: [{rule: LLM_SRV_11}]\n" + GOOD_POOLS + "endpoints:\n"
+    text += endpoint("trusting", "{id: Qwen/Qwen3-8B, trust_remote_code: true}")
+    assert "LLM_SRV_11" not in {code for code, _ in told(tmp_path, text)}
+
+
+def test_a_gateway_that_was_left_out_is_not_missed(tmp_path: Path) -> None:
+    """An endpoint that a gateway wakes is not told that nobody does, because the gateway has an error of its own."""
+    waking = endpoint("chat") + "    replicas: {min: 0, max: 2}\n"
+    text = HEAD + GOOD_POOLS + "endpoints:\n" + waking
+    assert "LLM_SRV_69" in {code for code, _ in told(tmp_path, text)}
+    text += "gateways:\n  main: {endpoints: [chat], exposure: public}\n"
+    assert "LLM_SRV_69" not in {code for code, _ in told(tmp_path, text)}
+
+
+def test_a_good_platform_beside_a_bad_one_is_judged_too(tmp_path: Path) -> None:
+    trusting = endpoint("trusting", "{id: Qwen/Qwen3-8B, trust_remote_code: true}")
+    good, bad = HEAD + GOOD_POOLS + "endpoints:\n" + trusting, HEAD.replace("acme", "other") + POOLS
+    for name, text in (("good.yaml", good), ("bad.yaml", bad)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as raised:
+        plan_specs([tmp_path / "good.yaml", tmp_path / "bad.yaml"])
+    codes = {item.code for item in errors(raised.value.diagnostics)}
+    assert codes == {"LLM_SRV_11", "LLM_CAP_24"}
+    with pytest.raises(SpecError) as raised:
+        planned.plan_specs([tmp_path / "good.yaml", tmp_path / "bad.yaml"])
+    assert {item.code for item in errors(raised.value.diagnostics)} == {"LLM_CAP_24"}
