@@ -29,13 +29,14 @@ _CUSTOM_ON_SAGEMAKER = ("command", "args", "port", "ready", "live", "metrics", "
 
 
 class _Unheard(Struct, frozen=True):
-    """A field that is not as it is by default; ``counts`` is where it would be read."""
+    """A field that is not as it is by default, or that was ``named``; ``counts`` is where it would be read."""
 
     item: Spec
     field: str
     path: str
     why: str
     counts: str
+    named: bool = False
 
 
 def check_unheard(platform: Platform, findings: Findings) -> None:
@@ -50,7 +51,8 @@ def check_unheard(platform: Platform, findings: Findings) -> None:
 
 def _report(each: _Unheard, findings: Findings) -> None:
     value = getattr(each.item, each.field)
-    if each.field in each.item.doubtful or value == type(each.item).model_fields[each.field].default:
+    usual = value == type(each.item).model_fields[each.field].default
+    if each.field in each.item.doubtful or (usual and not each.named):
         return
     findings.warning(
         "LLM_SPEC_8",
@@ -70,7 +72,7 @@ def _of_platform(platform: Platform) -> Iterator[_Unheard]:
     if "observability" in platform.model_fields_set and observability is not None and not observability.broken:
         why = "metrics, dashboards and alerts are parts of a cluster, and this platform has none"
         counts = "observability beside a GpuPool; metrics of EC2 and SageMaker are in Amazon CloudWatch"
-        yield _Unheard(platform, "observability", "observability", why, counts)
+        yield _Unheard(platform, "observability", "observability", why, counts, named=True)
     images = platform.images
     if images is not None and not images.broken:
         why = "no chart is installed: this platform has no cluster"

@@ -90,7 +90,7 @@ def test_ec2_group_drains_and_refreshes(compiled: Compiled) -> None:
     assert int(group["timeouts"]["delete"].removesuffix("s")) >= 600 + item.drain_s
     preferences = group["instance_refresh"]["preferences"]
     assert (preferences["min_healthy_percentage"], preferences["max_healthy_percentage"]) == (100, 200)
-    metric = one(stack, "aws_autoscaling_policy")["target_tracking_configuration"]
+    metric = stack["resource"]["aws_autoscaling_policy"]["chat"]["target_tracking_configuration"]
     assert metric["target_value"] == 7
     assert metric["customized_metric_specification"]["metric_name"] == "vllm:num_requests_waiting"
     assert metric["customized_metric_specification"]["metric_dimension"] == [{"name": "endpoint", "value": "chat"}]
