@@ -333,8 +333,8 @@ _SCALED = {"replicas": Autoscaling(min=1, max=3), "parallelism": Parallelism(ten
 LOOKED: dict[str, Looked] = {
     "karpenter": Looked(karpenter),
     "spot": Looked(spot, ("pools", "observability", "endpoints.chat.weights", "endpoints.chat.adapters")),
-    "managed": Looked(managed, ("pools", "storage.fast", "endpoints.chat.engine", "endpoints.chat.parallelism")),
-    "autoscaler": Looked(autoscaler, ("pools", "cluster")),
+    "managed": Looked(managed, ("pools", "endpoints.chat.engine", "endpoints.chat.parallelism")),
+    "autoscaler": Looked(autoscaler, ("pools",)),
     "spanning": Looked(
         spanning, ("pools", "storage.fast", "endpoints.chat!", "endpoints.chat.engine", "endpoints.chat.parallelism")
     ),
