@@ -186,7 +186,9 @@ def autoscaler() -> Platform:
 
 def spanning() -> Platform:
     """Replicas that are larger than a node."""
-    files = Lustre(name="fast", throughput_mbps_per_tib=1000, source=BUCKET, zone="us-east-1a", efa=True)
+    files = Lustre(
+        name="fast", capacity_gib=9600, throughput_mbps_per_tib=1000, source=BUCKET, zone="us-east-1a", efa=True
+    )
     chat = _endpoint(H100, model=LARGE, weights=files, preflight=True, parallelism=Parallelism(tensor=8, pipeline=2))
     return _platform(pools=[H100], storage=[BUCKET, files], endpoints=[chat])
 
@@ -332,7 +334,7 @@ _SCALED = {"replicas": Autoscaling(min=1, max=3), "parallelism": Parallelism(ten
 
 LOOKED: dict[str, Looked] = {
     "karpenter": Looked(karpenter),
-    "spot": Looked(spot, ("pools", "observability", "endpoints.chat.weights", "endpoints.chat.adapters")),
+    "spot": Looked(spot, ("pools.gpu.", "observability", "endpoints.chat.weights", "endpoints.chat.adapters")),
     "managed": Looked(managed, ("pools", "endpoints.chat.engine", "endpoints.chat.parallelism")),
     "autoscaler": Looked(autoscaler, ("pools",)),
     "spanning": Looked(
@@ -341,7 +343,7 @@ LOOKED: dict[str, Looked] = {
     "disaggregated": Looked(disaggregated, ("endpoints.chat.disaggregation",)),
     "mig": Looked(mig, ("pools.gpu.sharing",)),
     "turns": Looked(turns, ("pools.gpu.sharing",)),
-    "ec2": Looked(ec2, ("!", "state", "storage", "observability", "endpoints")),
+    "ec2": Looked(ec2, ("!", "storage", "observability", "endpoints")),
     "ec2-spanning": Looked(ec2_spanning, ("endpoints.chat.on",)),
     "ec2-custom": Looked(lambda: _serving(_ec2(), engine=CUSTOM), _ENGINE),
     "pool-custom": Looked(lambda: _serving(L40S, engine=CUSTOM, replicas=Autoscaling(min=1, max=2)), _ENGINE),
@@ -354,7 +356,7 @@ LOOKED: dict[str, Looked] = {
     "sagemaker-trtllm": Looked(sagemaker(TensorRTLLM(image=OWN, max_model_len=8192)), _ENGINE),
     "batch": Looked(batch(model=Model(id="Qwen/Qwen3-8B", token=Secret(name="acme/hf"))), ("batches",)),
     "batch-reserved": Looked(batch(jobs=1, engine=SGLang(), on=_RESERVED_JOB), ("batches.nightly.on",)),
-    "batch-spanning": Looked(batch(**_SPREAD_JOB), ("batches.nightly!", "batches.nightly.on")),
+    "batch-spanning": Looked(batch(**_SPREAD_JOB), ("batches.nightly!",)),
     "bedrock": Looked(bedrock, ("bedrock",)),
     "bedrock-pods": Looked(bedrock_pods, ("bedrock.access",)),
     "queue-ec2": Looked(queue(_ec2()), ("async_endpoints",)),

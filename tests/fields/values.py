@@ -115,7 +115,7 @@ BY_FIELD: dict[str, tuple[Any, ...]] = {
     "bucket": (OTHER,),
     "budget_usd_per_month": (1.0,),
     "capacity": (Spot(), OnDemand(), Reservation(reservation_id="cr-0123456789abcdef9")),
-    "capacity_gib": (9600,),
+    "capacity_gib": (9600, 19_200),
     "certificate_arn": (CERTIFICATE.replace("0f1e", "1f1e"),),
     "channel": ("#other",),
     "claim": ("other",),
