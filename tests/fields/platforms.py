@@ -343,7 +343,7 @@ LOOKED: dict[str, Looked] = {
     "disaggregated": Looked(disaggregated, ("endpoints.chat.disaggregation",)),
     "mig": Looked(mig, ("pools.gpu.sharing",)),
     "turns": Looked(turns, ("pools.gpu.sharing",)),
-    "ec2": Looked(ec2, ("!", "storage", "observability", "endpoints")),
+    "ec2": Looked(ec2, ("!", "state", "storage", "observability", "endpoints")),
     "ec2-spanning": Looked(ec2_spanning, ("endpoints.chat.on",)),
     "ec2-custom": Looked(lambda: _serving(_ec2(), engine=CUSTOM), _ENGINE),
     "pool-custom": Looked(lambda: _serving(L40S, engine=CUSTOM, replicas=Autoscaling(min=1, max=2)), _ENGINE),
