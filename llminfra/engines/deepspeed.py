@@ -89,7 +89,7 @@ class DjlAdapter:
             image_tag=tag,
             image_digest=digest,
             command=(),
-            args=tuple(engine.extra_args),
+            args=(),
             env=_djl_env(job, engine),
             cache_env={**LIBRARY_CACHES, "VLLM_CACHE_ROOT": "vllm", "DJL_CACHE_DIR": "djl"},
             secret_env=secret_env(job, api_key=None),

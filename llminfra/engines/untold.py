@@ -17,6 +17,9 @@ _UNTOLD: dict[str, tuple[str, ...]] = {
         "enforce_eager",
     ),
     "trtllm": ("kv_cache_dtype", "prefix_caching", "enforce_eager"),
+    # Arguments take the place of `serve`, by which the container's entry point knows what to start, and are evaluated
+    # as a command (deepjavalibrary/djl-serving@1b456d2b serving/docker/dockerd-entrypoint.sh).
+    "djl-lmi": ("extra_args",),
 }
 
 

@@ -30,6 +30,7 @@ from llminfra.planning.storage.places import plan_buckets, plan_lustre
 from llminfra.planning.targets.async_endpoint import plan_async
 from llminfra.planning.targets.batch import batch_costs, plan_batches
 from llminfra.planning.targets.bedrock import bedrock_costs, plan_bedrock
+from llminfra.planning.unheard import check_unheard
 
 if TYPE_CHECKING:
     from llminfra.planning.plan.infrastructure import PoolPlan
@@ -71,6 +72,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     """
     findings = Findings()
     check_references(platform, findings)
+    check_unheard(platform, findings)
     network = plan_network(platform, findings)
     cluster = None
     pools: tuple[PoolPlan, ...] = ()

@@ -218,6 +218,12 @@ def _cooldown(item: PolicyFinding, plan: Plan) -> Edit | None:
     return Edit(item.spec_path, "cooldown_s", str(math.ceil((endpoint.startup.estimate_s + 1) / 60) * 60))
 
 
+def _fall_back(item: PolicyFinding, _plan: Plan) -> Edit | None:
+    """Not for managed node groups, which buy nothing else."""
+    argument, _, value = item.expected.partition("=")
+    return Edit(item.spec_path, argument, value) if value else None
+
+
 def _disk(item: PolicyFinding, _plan: Plan) -> Edit | None:
     number = item.expected.partition(" ")[0]
     return Edit(item.spec_path.rpartition(".")[0], "root_volume_gib", number) if number.isdigit() else None
@@ -225,7 +231,7 @@ def _disk(item: PolicyFinding, _plan: Plan) -> Edit | None:
 
 _EDITS: dict[str, Callable[[PolicyFinding, Plan], Edit | None]] = {
     "LLM_CAP_7": _budget,
-    "LLM_CAP_13": _set("fallback_on_demand", "True"),
+    "LLM_CAP_13": _fall_back,
     "LLM_CAP_18": _idle,
     "LLM_NET_12": _set("flow_logs_days", str(_KEPT_DAYS), up=1),
     "LLM_NET_14": _drop_last,

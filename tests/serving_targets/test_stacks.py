@@ -90,7 +90,7 @@ def test_ec2_group_drains_and_refreshes(compiled: Compiled) -> None:
     assert int(group["timeouts"]["delete"].removesuffix("s")) >= 600 + item.drain_s
     preferences = group["instance_refresh"]["preferences"]
     assert (preferences["min_healthy_percentage"], preferences["max_healthy_percentage"]) == (100, 200)
-    metric = one(stack, "aws_autoscaling_policy")["target_tracking_configuration"]
+    metric = stack["resource"]["aws_autoscaling_policy"]["chat"]["target_tracking_configuration"]
     assert metric["target_value"] == 7
     assert metric["customized_metric_specification"]["metric_name"] == "vllm:num_requests_waiting"
     assert metric["customized_metric_specification"]["metric_dimension"] == [{"name": "endpoint", "value": "chat"}]
@@ -194,12 +194,28 @@ def test_spot_has_a_group_on_demand_that_stands_in(compiled: Compiled) -> None:
     assert [step.get("metric_interval_upper_bound") for step in steps] == ["1", "2", None]
     assert policies["chat-short"]["adjustment_type"] == "ExactCapacity"
     alarms = {alarm["alarm_name"]: alarm for alarm in stack["resource"]["aws_cloudwatch_metric_alarm"].values()}
-    assert set(alarms) == {"acme-chat-standby-short", "acme-chat-standby-complete"}
+    assert set(alarms) == {"acme-chat-fewer", "acme-chat-standby-short", "acme-chat-standby-complete"}
     again = alarms["acme-chat-standby-complete"]["evaluation_periods"] * 60
     assert again >= spot["health_check_grace_period"]
     assert "autoscaling:TerminateInstanceInAutoScalingGroup" in actions(stack)
     alone = compiled(plan(endpoint(ec2(capacity=Spot(fallback_on_demand=False)))), "ec2")
     assert one(alone, "aws_autoscaling_group")["name"] == "acme-chat"
+
+
+@pytest.mark.parametrize("fewest", [0, 2])
+def test_ec2_gives_instances_up_after_the_declared_time(compiled: Compiled, fewest: int) -> None:
+    replicas = Autoscaling(min=fewest, max=4, cooldown_s=2400)
+    stack = compiled(plan(endpoint(ec2(), replicas=replicas)), "ec2")
+    policies = {policy["name"]: policy for policy in stack["resource"]["aws_autoscaling_policy"].values()}
+    assert policies["chat"]["target_tracking_configuration"]["disable_scale_in"] is True
+    fewer = policies["chat-fewer"]
+    assert (fewer["scaling_adjustment"], fewer["cooldown"]) == (-1, replicas.cooldown_s)
+    alarms = {alarm["alarm_name"]: alarm for alarm in stack["resource"]["aws_cloudwatch_metric_alarm"].values()}
+    alarm = alarms["acme-chat-fewer"]
+    assert alarm["evaluation_periods"] * 60 == replicas.cooldown_s
+    (returned,) = [query for query in alarm["metric_query"] if query.get("return_data")]
+    # The last instance of a group that goes to zero leaves by another alarm.
+    assert returned["expression"] == f"IF(instances > {max(1, fewest)} AND waiting < 1, 1, 0)"
 
 
 def test_ec2_goes_to_zero_and_the_first_call_wakes_it(compiled: Compiled) -> None:

@@ -144,7 +144,18 @@ def _batch(scope: Scope, item: BatchPlan, shared: _Shared) -> dict[str, str]:
         f"{stem}_job_queue_arn": queue.arn,
         f"{stem}_job_definition_arn": job.arn,
         f"{stem}_failures_queue_arn": failures,
+        f"{stem}_submit_command": _submit_command(scope, id_, queue.arn, job.arn, jobs=item.spec.jobs),
     }
+
+
+def _submit_command(scope: Scope, id_: str, queue_arn: str, job_arn: str, *, jobs: int) -> str:
+    """What starts the job by hand: how many jobs there are is said when they are submitted."""
+    words = [
+        *("aws", "batch", "submit-job", "--region", scope.region, "--job-name", scope.name(id_)),
+        *("--job-queue", queue_arn, "--job-definition", job_arn),
+        *(("--array-properties", f"size={jobs}") if jobs > 1 else ()),
+    ]
+    return " ".join(words)
 
 
 def _log_group_name(scope: Scope, item: BatchPlan) -> str:

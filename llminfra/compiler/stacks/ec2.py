@@ -32,7 +32,7 @@ from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.machines.group_scaling import (
     Balanced,
     Measured,
-    scale_on_metric,
+    scale_on_queue,
     scale_to_zero,
     stand_in_for_spot,
 )
@@ -79,6 +79,7 @@ def _endpoint(
         Backend(
             port=serving.invocation.port,
             health_path=serving.invocation.readiness.path or "/health",
+            health_period_s=serving.invocation.readiness.period_s,
             health_timeout_s=serving.invocation.readiness.timeout_s,
             drain_s=item.drain_s,
             # A balancer needs two zones, also where the instances are in one.
@@ -187,21 +188,24 @@ def _scaling(make: Maker, plan: Plan, item: Ec2EndpointPlan, balancer: LoadBalan
     if not isinstance(replicas, Autoscaling):
         return
     waiting = _measured(plan, item, metrics.waiting if metrics else None)
-    to_zero = item.serving.min_replicas == 0
     if waiting is not None and item.serving.max_replicas > max(1, item.serving.min_replicas):
-        target = float(replicas.waiting_per_replica)
-        scale_on_metric(
-            make, item.name, group_name=name, on=waiting, target=target, warmup_s=item.grace_s, scale_in=not to_zero
+        scale_on_queue(
+            make,
+            item.name,
+            group_name=name,
+            waiting=waiting,
+            target=float(replicas.waiting_per_replica),
+            warmup_s=item.grace_s,
+            fewest=max(1, item.serving.min_replicas),
+            idle_s=replicas.cooldown_s,
         )
-    if to_zero:
+    if item.serving.min_replicas == 0:
         scale_to_zero(
             make,
             item.name,
             group_name=name,
             behind=Balanced(load_balancer=balancer.balancer_suffix, target_group=balancer.targets_suffix),
-            waiting=waiting,
             running=_measured(plan, item, metrics.running if metrics else None),
-            most=item.serving.max_replicas,
             idle_s=replicas.cooldown_s,
         )
 

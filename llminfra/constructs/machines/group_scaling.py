@@ -37,10 +37,51 @@ class Balanced(Struct, frozen=True, kw_only=True):
     target_group: str
 
 
-def scale_on_metric(
-    make: Maker, id_: str, *, group_name: str, on: Measured, target: float, warmup_s: int, scale_in: bool = True
+def scale_on_queue(
+    make: Maker,
+    id_: str,
+    *,
+    group_name: str,
+    waiting: Measured,
+    target: float,
+    warmup_s: int,
+    fewest: int,
+    idle_s: int,
 ) -> None:
-    """Target tracking on the average over the group's instances; without ``scale_in`` it only adds."""
+    """Adds instances while more wait at each than the target, and gives one up after a time with an empty queue.
+
+    Target tracking only adds: it would remove after fifteen minutes of its own, whatever was declared, and knows no
+    last instance, which an empty queue would end under its requests.
+    """
+    _more_on_metric(make, id_, group_name=group_name, on=waiting, target=target, warmup_s=warmup_s)
+    fewer = make(
+        aws.AutoscalingPolicy,
+        f"{id_}-fewer",
+        name=f"{id_}-fewer",
+        autoscaling_group_name=group_name,
+        policy_type="SimpleScaling",
+        adjustment_type="ChangeInCapacity",
+        scaling_adjustment=-1,
+        cooldown=idle_s,
+    )
+    _alarm(
+        make,
+        f"{id_}-fewer",
+        name=f"{group_name}-fewer",
+        why=f"{id_} has several instances and an empty queue",
+        queries=[
+            _query("waiting", waiting, "Maximum"),
+            _query("instances", _group_metric(group_name, "GroupInServiceInstances"), "Minimum"),
+            _expression("spare", f"IF(instances > {fewest} AND waiting < 1, 1, 0)", "spare instances"),
+        ],
+        minutes=_minutes(idle_s),
+        threshold=1,
+        actions=[fewer.arn],
+    )
+
+
+def _more_on_metric(make: Maker, id_: str, *, group_name: str, on: Measured, target: float, warmup_s: int) -> None:
+    """Target tracking on the average over the group's instances."""
     make(
         aws.AutoscalingPolicy,
         id_,
@@ -50,7 +91,7 @@ def scale_on_metric(
         estimated_instance_warmup=warmup_s,
         target_tracking_configuration=aws.AutoscalingPolicyTargetTrackingConfiguration(
             target_value=target,
-            disable_scale_in=None if scale_in else True,
+            disable_scale_in=True,
             customized_metric_specification=aws.AutoscalingPolicyTargetTrackingConfigurationCustomizedMetricSpecification(
                 namespace=on.namespace,
                 metric_name=on.metric,
@@ -72,16 +113,10 @@ def scale_to_zero(
     *,
     group_name: str,
     behind: Balanced,
-    waiting: Measured | None,
     running: Measured | None,
-    most: int,
     idle_s: int,
 ) -> None:
-    """The first call starts an instance and fails; the last instance goes after a time without calls.
-
-    Target tracking knows no last instance: an empty queue would end it under its requests. So it only adds here, one
-    instance leaves at a time while the queue is empty, and the last one when nobody has called.
-    """
+    """The first call starts an instance and fails; the last instance goes after a time without calls."""
     balancer = {"LoadBalancer": behind.load_balancer}
     refused = Measured(namespace="AWS/ApplicationELB", metric="HTTPCode_ELB_503_Count", dimensions=balancer)
     requests = Measured(
@@ -116,32 +151,6 @@ def scale_to_zero(
         below=True,
         missing="breaching",
         actions=[idle],
-    )
-    if most == 1 or waiting is None:
-        return
-    fewer = make(
-        aws.AutoscalingPolicy,
-        f"{id_}-fewer",
-        name=f"{id_}-fewer",
-        autoscaling_group_name=group_name,
-        policy_type="SimpleScaling",
-        adjustment_type="ChangeInCapacity",
-        scaling_adjustment=-1,
-        cooldown=idle_s,
-    )
-    _alarm(
-        make,
-        f"{id_}-fewer",
-        name=f"{group_name}-fewer",
-        why=f"{id_} has several instances and an empty queue",
-        queries=[
-            _query("waiting", waiting, "Maximum"),
-            _query("instances", _group_metric(group_name, "GroupInServiceInstances"), "Minimum"),
-            _expression("spare", "IF(instances > 1 AND waiting < 1, 1, 0)", "spare instances"),
-        ],
-        minutes=_minutes(idle_s),
-        threshold=1,
-        actions=[fewer.arn],
     )
 
 

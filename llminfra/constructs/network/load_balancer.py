@@ -15,6 +15,8 @@ from llminfra.constructs.basis.security_group import Rule, add_rule, security_gr
 _NAME_LIMIT = 32
 # Application Load Balancers User Guide, security policies: TLS 1.2 and 1.3 with forward secrecy.
 _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+# Elastic Load Balancing API Reference, CreateTargetGroup: HealthCheckIntervalSeconds.
+_LONGEST_INTERVAL_S = 300
 # A long answer that is not streamed sends nothing for minutes.
 _IDLE_S = 900
 
@@ -25,7 +27,8 @@ class Backend(Struct, frozen=True, kw_only=True):
     Attributes:
         port: Port of the instances.
         health_path: Answers 200 when an instance takes requests.
-        health_timeout_s: Seconds that it may take.
+        health_period_s: Seconds between two checks.
+        health_timeout_s: Seconds that one may take.
         drain_s: Seconds that requests may take when an instance leaves.
         subnet_ids: Private subnets in two zones or more.
         vpc_id: The VPC.
@@ -35,6 +38,7 @@ class Backend(Struct, frozen=True, kw_only=True):
 
     port: int
     health_path: str
+    health_period_s: int
     health_timeout_s: int
     drain_s: int
     subnet_ids: Sequence[str]
@@ -88,6 +92,7 @@ def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
         target_type="instance",
         drain_s=backend.drain_s,
         health_path=backend.health_path,
+        health_period_s=backend.health_period_s,
         health_timeout_s=backend.health_timeout_s,
     )
     listener = _listener(make, name, balancer, targets, backend.certificate_arn)
@@ -181,6 +186,7 @@ def _target_group(
     target_type: Literal["instance", "ip"],
     drain_s: int,
     health_path: str,
+    health_period_s: int = 10,
     health_timeout_s: int = 5,
 ) -> aws.LbTargetGroup:
     """The targets; a listener holds the old ones, so that new ones are made beside them, under a name of their own.
@@ -204,7 +210,7 @@ def _target_group(
             protocol="HTTP",
             matcher="200",
             # The interval must be longer than the time-out.
-            interval=max(10, health_timeout_s + 5),
+            interval=min(max(health_period_s, health_timeout_s + 5), _LONGEST_INTERVAL_S),
             timeout=health_timeout_s,
             healthy_threshold=2,
             unhealthy_threshold=3,

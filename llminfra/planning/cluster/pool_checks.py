@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog import quotas
-from llminfra.spec.compute.capacity import CapacityBlock, Reservation
+from llminfra.spec.compute.capacity import CapacityBlock, Reservation, Spot
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -26,6 +26,17 @@ def check_provisioner(pool: GpuPool, provisioner: str, cluster: ClusterPlan, fin
             expected="provisioner='auto' or 'managed', or Cluster(autoscaler='karpenter')",
             fix="leave provisioner out, or set autoscaler='karpenter' on the cluster",
             runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
+        )
+    if provisioner != "karpenter" and isinstance(pool.capacity, Spot) and pool.capacity.fallback_on_demand:
+        # Amazon EKS User Guide, "Managed node group capacity types": a group is On-Demand or Spot as a whole.
+        findings.warning(
+            "LLM_SPEC_8",
+            pool,
+            f"pools.{pool.name}.capacity.fallback_on_demand",
+            "a managed node group of spot instances buys nothing else when there are none",
+            found="fallback_on_demand=True",
+            expected="Spot(fallback_on_demand=False), or a pool of Karpenter, which falls back",
+            fix="leave the pool to Karpenter, or set fallback_on_demand=False and add a pool on demand",
         )
     if provisioner == "karpenter" and isinstance(pool.capacity, Reservation) and pool.capacity.resource_group_arn:
         findings.error(

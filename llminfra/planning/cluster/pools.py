@@ -104,7 +104,7 @@ def _plan_pool(
         min_nodes=pool.nodes[0],
         max_nodes=pool.nodes[1],
         desired_nodes=pool.nodes[0],
-        capacity_types=_capacity_types(pool),
+        capacity_types=_capacity_types(pool, provisioner),
         nics=nics,
         efa_per_node=sum(nic.interface_type in {"efa", "efa-only"} for nic in nics),
         gpus_per_node=shares.per_node,
@@ -254,9 +254,10 @@ def _provisioner(pool: GpuPool, cluster: ClusterPlan) -> Literal["managed", "kar
     return "managed" if fixed or shared else cluster.autoscaler
 
 
-def _capacity_types(pool: GpuPool) -> tuple[Literal["reserved", "spot", "on-demand"], ...]:
+def _capacity_types(pool: GpuPool, provisioner: str) -> tuple[Literal["reserved", "spot", "on-demand"], ...]:
     if isinstance(pool.capacity, Spot):
-        return ("spot", "on-demand") if pool.capacity.fallback_on_demand else ("spot",)
+        falls_back = pool.capacity.fallback_on_demand and provisioner == "karpenter"
+        return ("spot", "on-demand") if falls_back else ("spot",)
     if isinstance(pool.capacity, Reservation | CapacityBlock):
         return ("reserved",)
     return ("on-demand",)

@@ -103,8 +103,10 @@ def gpu_problems(
 def _known(
     engine: str, release: EngineRelease | None, requested: str | None, quant: QuantFacts | None
 ) -> list[GpuProblem]:
-    if requested is None or quant is not None:
+    if requested is None:
         return []
+    if quant is not None:
+        return [] if _is_called(quant, requested) else [_other_checkpoint(quant, requested)]
     names = (release.quantizations() or choices_of(release, "--quantization")) if release else ()
     wanted = _ENGINE_NAMES.get(requested, (requested,))
     if names and release is not None and not any(name in names for name in wanted):
@@ -134,6 +136,25 @@ def _known(
             )
         ]
     return []
+
+
+def _is_called(quant: QuantFacts, name: str) -> bool:
+    """Whether the name says how the checkpoint is quantized: by its method, or by a format of its weights."""
+    formats = {str(rule.scheme.format) for rule in quant.rules}
+    return name in {quant.method, *formats, *_ENGINE_NAMES.get(quant.method, ())} or quant.method.startswith(f"{name}_")
+
+
+def _other_checkpoint(quant: QuantFacts, requested: str) -> GpuProblem:
+    """Engines refuse such an argument, so that they are not told: the weights are what they are."""
+    return GpuProblem(
+        code="LLM_SPEC_8",
+        fatal=False,
+        field="model.quantization",
+        message=f"the checkpoint is quantized by {quant.method}, and is served like that",
+        found=f"quantization={requested!r}",
+        expected=f"{quant.method}, or no quantization",
+        fix=f"leave quantization out, or name a repository with {requested} weights",
+    )
 
 
 def minimum_capability(engine: str, release: EngineRelease | None, method: str) -> int | None:

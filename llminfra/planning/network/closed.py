@@ -52,7 +52,8 @@ def check_closed_network(
         path, served = f"batches.{batch.name}", batch.serving
         _check_image(batch.spec, f"{path}.engine.image", served.invocation, platform, findings)
         _check_hub(batch.spec, f"{path}.weights", served.weights.kind, findings)
-        if batch.spec.runner_image is None:
+        # A job that spans instances has its runner in the engine's container.
+        if batch.spec.runner_image is None and served.nodes == 1:
             findings.error(
                 _CODE,
                 batch.spec,

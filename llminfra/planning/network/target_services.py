@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 def target_services(platform: Platform) -> set[str]:
     """Short names of interface endpoints."""
     services: set[str] = set()
-    receivers = platform.observability.receivers if platform.observability is not None else ()
+    watched = platform.observability if platform.needs_cluster else None
+    receivers = watched.receivers if watched is not None else ()
     if any(item.kind == "sns" for item in receivers):
         services.add("sns")
     if any(item.kind != "sns" for item in receivers):

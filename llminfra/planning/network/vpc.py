@@ -120,7 +120,7 @@ def endpoint_services(platform: Platform) -> tuple[str, ...]:
         services |= {"sagemaker.api", "sagemaker.runtime"}
     if any(item.kind == "lustre" for item in platform.storage):
         services.add("fsx")
-    if platform.observability is not None and platform.observability.prometheus == "managed":
+    if platform.needs_cluster and platform.observability is not None and platform.observability.prometheus == "managed":
         services.add("aps-workspaces")
     keyed = any(item.api_key for gateway in platform.gateways if not gateway.broken for item in gateway.tenants)
     if keyed or any(endpoint.model.token or endpoint.api_key for endpoint in platform.workloads if not endpoint.broken):

@@ -57,7 +57,9 @@ def check_untold(endpoint: Endpoint, findings: Findings) -> None:
                 f"{type(endpoint.engine).__name__} has no argument for {name}",
                 found=f"{name}={value}",
                 expected=f"no {name}",
-                fix=f"remove {name}, or serve the model with VLLM",
+                fix="remove extra_args, and set what vLLM takes by env={'OPTION_…': '…'}"
+                if name == "extra_args"
+                else f"remove {name}, or serve the model with VLLM",
             )
 
 

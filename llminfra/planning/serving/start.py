@@ -18,7 +18,7 @@ from llminfra.planning.storage.weights import plan_weights
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
-    from llminfra.planning.plan.serving import PodResources, WeightsPlan
+    from llminfra.planning.plan.serving import Place, PodResources, WeightsPlan
     from llminfra.planning.plan.startup import StartupPlan
     from llminfra.planning.serving.asked import Asked
     from llminfra.planning.serving.settled import Settled
@@ -70,7 +70,7 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
         ephemeral_gib=_EPHEMERAL_GIB,
         beside=CACHE_KEEPER if kernels else None,
     )
-    _check_preflight(asked, chosen.nodes, resources.efa, findings)
+    _check_preflight(asked, chosen.nodes, resources.efa, place, findings)
     check_start(endpoint, facts, pool, chosen, weights, resources, asked.options, findings)
     fabric = settled.efa and pool.efa_per_node > 0
     estimated = plan_startup(
@@ -137,14 +137,16 @@ def _has_own_loader(asked: Asked) -> bool:
     return method == "bitsandbytes" and asked.question.engine.kind in {"vllm", "sglang"}
 
 
-def _check_preflight(asked: Asked, nodes: int, efa: int, findings: Findings) -> None:
+def _check_preflight(asked: Asked, nodes: int, efa: int, place: Place, findings: Findings) -> None:
     endpoint = asked.question.endpoint
-    if endpoint.preflight and not (nodes > 1 and efa):
+    if endpoint.preflight and not (nodes > 1 and efa and place == "eks"):
         findings.warning(
             "LLM_FIT_41",
             endpoint,
             f"endpoints.{endpoint.name}.preflight",
-            "there is no network between the ranks of this endpoint to look at",
+            "there is no network between the ranks of this endpoint to look at"
+            if nodes == 1 or not efa
+            else "the job that looks at the network between ranks is one of a cluster",
             found=f"{nodes} node{'s' if nodes > 1 else ''} a replica, {efa} EFA interfaces a pod",
             expected="a replica that spans nodes of an EFA pool",
             fix="leave preflight out",

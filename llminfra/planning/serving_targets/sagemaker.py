@@ -67,6 +67,16 @@ def _plan(
         return None
     report_idle_gpus(endpoint, pool, serving, findings)
     _check_secrets(endpoint, serving, findings)
+    if pool.raid0 and on.kms_key_arn is not None:
+        findings.warning(
+            "LLM_SPEC_8",
+            on,
+            f"{path}.on.kms_key_arn",
+            f"instances of {on.instance_type} encrypt their local NVMe themselves, and have no other volume",
+            found="kms_key_arn is set",
+            expected="kms_key_arn on a type without local NVMe",
+            fix="leave kms_key_arn out",
+        )
     uri, cuda_major = image
     copied = serving.weights.kind == "copied"
     # A component's container is isolated by the endpoint configuration, where the provider has no argument for it.

@@ -147,6 +147,16 @@ def _judge(
     report_idle_gpus(endpoint, pool, serving, findings)
     weights_gib = math.ceil(serving.weights.bytes_total / 2**30 * _WEIGHTS_MARGIN)
     smallest = min(pool.instance_types, key=lambda each: (each.vcpu, each.memory_mib))
+    if nodes > 1 and item.runner_image is not None:
+        findings.warning(
+            "LLM_SPEC_8",
+            item,
+            f"batches.{item.name}.runner_image",
+            "a job that spans instances has its runner in the engine's container",
+            found="runner_image is set",
+            expected="runner_image for a model that fits one instance",
+            fix="leave runner_image out: the image of the engine needs Python and boto3",
+        )
     return BatchPlan(
         name=item.name,
         spec=item,

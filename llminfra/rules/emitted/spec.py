@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llminfra.diagnostics import Severity
 from llminfra.rules.rule import LooksAt, emitted
 
 _PYDANTIC = "pydantic: validation with extra=forbid"
@@ -57,6 +58,17 @@ RULES = (
         why="A file without a Platform would synthesize nothing and look like success.",
         fix="build a llminfra.Platform in the file; in YAML give name and region, or platforms",
         source=("llminfra: a spec is every Platform that a file builds",),
+    ),
+    emitted(
+        "LLM_SPEC_8",
+        "A setting is read where it stands",
+        severity=Severity.WARNING,
+        looks_at=LooksAt.PLAN,
+        why="A field that counts on one target and is nothing on another would look like a wish that was heard: a "
+        "layout of EFA interfaces on nodes without EFA, the liveness check of a server that SageMaker watches its own "
+        "way, a dashboard without the cluster that would show it.",
+        fix="leave the field out, or declare what `expected` names",
+        source=("llminfra: no field of a spec is ignored without a word",),
     ),
     emitted(
         "LLM_SEC_1",

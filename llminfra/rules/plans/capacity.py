@@ -69,11 +69,13 @@ def spot_has_fallback(plan: Plan) -> Iterator[Hit]:
     for pool in plan.pools:
         served = [item.name for item in plan.endpoints if item.pool == pool.name and item.min_replicas > 0]
         if isinstance(pool.spec.capacity, Spot) and not pool.spec.capacity.fallback_on_demand and served:
+            grouped = pool.provisioner != "karpenter"
             yield Hit(
                 path=f"pools.{pool.name}.capacity",
                 message=f"{', '.join(served)} cannot run when there is no spot capacity",
                 found="fallback_on_demand=False",
-                expected="fallback_on_demand=True",
+                expected="a pool on demand, or Karpenter, which falls back" if grouped else "fallback_on_demand=True",
+                fix="put the endpoint on a pool of OnDemand(), or of Karpenter with Spot()" if grouped else "",
             )
     for item in plan.ec2:
         if item.on.capacity.kind == "spot" and not item.standby and item.serving.min_replicas > 0:

@@ -46,7 +46,7 @@ class GpuPool(Spec):
     efa: bool = False
     """Whether the nodes join an Elastic Fabric Adapter fabric (all EFA cards of the type, one zone)."""
     efa_layout: Literal["ip_optimized", "bandwidth_optimized"] = "ip_optimized"
-    """One private address per node, or additional ENA interfaces for more IP bandwidth."""
+    """With ``efa``: one private address per node, or additional ENA interfaces for more IP bandwidth."""
     capacity: Capacity = OnDemand()
     """How the instances are bought."""
     zones: Distinct[str] = ()

@@ -18,6 +18,9 @@ class DeepSpeedMII(LlmEngine):
 
 
 class DJLServing(LlmEngine):
-    """DJL Serving's Large Model Inference container (vLLM inside), set up by ``OPTION_*`` variables."""
+    """DJL Serving's Large Model Inference container (vLLM inside), set up by ``OPTION_*`` variables.
+
+    It takes no ``extra_args``: what vLLM takes beside the fields is said by ``env``, as ``{"OPTION_SEED": "1"}``.
+    """
 
     kind: Literal["djl-lmi"] = "djl-lmi"

@@ -39,7 +39,7 @@ class AsyncEndpoint(Spec):
     log_days: Annotated[int, Field(ge=1)] = 365
     """Days that the function's logs are kept; they hold no prompts and no answers."""
     trace: bool = True
-    """Whether AWS X-Ray traces the function."""
+    """Whether AWS X-Ray traces the function, where one is the consumer."""
     worker_image: Image | None = None
-    """Image with Python 3.11, boto3 and no entry point for pods; ``None``: the official Python image, in which pinned
-    packages are installed from PyPI when a pod starts."""
+    """Image with Python 3.11, boto3 and no entry point, where pods are the consumer; ``None``: the official Python
+    image, in which pinned packages are installed from PyPI when a pod starts."""

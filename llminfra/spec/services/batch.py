@@ -93,7 +93,8 @@ class BatchInference(Spec):
     weights: ModelBucket | None = None
     """Bucket of the weights; ``None``: the first declared one, else the Hugging Face Hub."""
     jobs: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Jobs that share the files among them (an array job); each loads the model once."""
+    """Jobs that share the files among them (an array job); each loads the model once. Without ``schedule`` the output
+    ``<name>_submit_command`` starts so many."""
     concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
     """Requests in flight to one engine."""
     attempts: Annotated[int, Field(ge=1, le=10)] = 5
@@ -101,8 +102,9 @@ class BatchInference(Spec):
     timeout_s: Annotated[int, Field(ge=60)] = 86_400
     """Seconds that one attempt may run before AWS Batch ends it."""
     runner_image: Image | None = None
-    """Image with Python 3.11, boto3 and no entry point for the runner; ``None``: the official Python image, in which
-    pinned packages are installed from PyPI when a job starts."""
+    """Image with Python 3.11, boto3 and no entry point for the runner, which is in the engine's container where a job
+    spans instances; ``None``: the official Python image, in which pinned packages are installed from PyPI when a job
+    starts."""
     schedule: Schedule | None = None
     """When EventBridge submits the job (UTC), for example ``cron(0 2 * * ? *)``; ``None``: by hand or by a pipeline."""
     log_days: Annotated[int, Field(ge=1)] = 365
