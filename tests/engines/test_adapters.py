@@ -31,6 +31,7 @@ from llminfra import (
     TensorRTLLM,
 )
 from llminfra.catalog.engines import engine_release
+from llminfra.observability.signals import signals_of
 from llminfra.planning import plan_platform
 from llminfra.planning.plan.endpoint import EndpointPlan
 
@@ -180,6 +181,19 @@ def test_tensorrt_llm_shows_its_time_series_unless_the_user_has_a_file_of_option
     assert options == {"return_perf_metrics": True, "enable_iter_perf_stats": True}
     own = plan(TensorRTLLM(max_model_len=8192, image=OWN, extra_args=["--extra_llm_api_options=/etc/own.yaml"]))
     assert own.invocation.command == ("trtllm-serve", "serve")
+
+
+@pytest.mark.parametrize(
+    ("tag", "shown", "waiting"),
+    [("1.0.0", False, False), ("1.1.0rc5", True, False), ("1.2.1", True, False), ("1.3.0rc24", True, True)],
+)
+def test_tensorrt_llm_is_told_and_read_as_its_release_can(tag: str, *, shown: bool, waiting: bool) -> None:
+    image = Image(repository="nvcr.io/nvidia/tensorrt-llm/release", tag=tag)
+    planned = plan(TensorRTLLM(max_model_len=8192, image=image))
+    metrics = planned.invocation.metrics
+    assert (planned.invocation.command[0] == "sh", metrics is not None) == (shown, shown)
+    assert bool(metrics and metrics.waiting and metrics.kv_usage) == waiting
+    assert ("requests_waiting" in signals_of(planned)) == waiting
 
 
 def test_sglang_health_check_waits_for_a_generation() -> None:

@@ -87,7 +87,7 @@ STORED_EXACTLY = {
     "LiquidAI/LFM2.5-1.2B-Instruct": 1_170_340_608,
     "openbmb/MiniCPM5-1B": 1_080_632_832,
 }
-# Billions, as their makers state them, and GB of files: github.com/vllm-project/recipes@8959cf6, and the entries' sources.
+# As makers state them, or half the bytes of files: github.com/vllm-project/recipes@8959cf6, the entries' sources.
 ABOUT = {
     "arcee-ai/Trinity-Large-Thinking": 398e9,
     "JetBrains/Mellum2-12B-A2.5B-Thinking": 12e9,

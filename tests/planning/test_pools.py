@@ -138,7 +138,9 @@ def test_support_end_is_a_warning_by_date() -> None:
     assert early.items == []
 
 
-@pytest.mark.parametrize(("version", "said"), [("1.37", "Karpenter"), ("1.32", "2026-03-23"), ("1.20", "does not offer")])
+@pytest.mark.parametrize(
+    ("version", "said"), [("1.37", "Karpenter"), ("1.32", "2026-03-23"), ("1.20", "does not offer")]
+)
 def test_a_version_that_no_cluster_is_made_with_says_why(version: str, said: str) -> None:
     platform = Platform(name="p", region="us-east-1", cluster=Cluster(version=version))
     findings = Findings()
