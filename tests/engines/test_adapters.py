@@ -265,6 +265,8 @@ def test_djl_takes_environment_and_the_registry_of_its_region() -> None:
     invocation = plan(DJLServing(max_model_len=8192)).invocation
     assert invocation.env["OPTION_MAX_MODEL_LEN"] == "8192"
     assert invocation.env["HF_MODEL_ID"].startswith("s3://acme-weights/")
+    assert invocation.env["OPTION_SERVED_MODEL_NAME"] == "Qwen/Qwen3-32B"
+    assert plan(DJLServing(), served_name="chat").invocation.env["OPTION_SERVED_MODEL_NAME"] == "chat"
     assert invocation.image_repository.endswith(".dkr.ecr.us-east-1.amazonaws.com/djl-inference")
 
 

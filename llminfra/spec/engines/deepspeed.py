@@ -18,6 +18,9 @@ class DeepSpeedMII(LlmEngine):
 
 
 class DJLServing(LlmEngine):
-    """DJL Serving's Large Model Inference container (vLLM inside), set up by ``OPTION_*`` variables."""
+    """DJL Serving's Large Model Inference container (vLLM inside), set up by ``OPTION_*`` variables.
+
+    It is told ``served_name``, because the vLLM inside refuses requests for other models.
+    """
 
     kind: Literal["djl-lmi"] = "djl-lmi"
