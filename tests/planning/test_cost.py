@@ -76,7 +76,8 @@ def test_a_plan_tells_what_has_no_price_and_what_gets_it(tmp_path: Path, monkeyp
     path = tmp_path / "prices.json"
     path.write_text(PriceFile(version=2, region="eu-north-1", date="2026-11-24", prices={}).model_dump_json())
     monkeypatch.setenv(VARIABLE, str(path))
-    assert how_to_price("eu-north-1").startswith("the file of 2026-11-24 that LLMINFRA_PRICES names has none; `llminfra")
+    told = how_to_price("eu-north-1")
+    assert told.startswith("the file of 2026-11-24 that LLMINFRA_PRICES names has none; `llminfra")
     assert "CNY" in how_to_price("cn-north-1")
 
 
