@@ -1,7 +1,7 @@
 """Write ``regions.json`` and ``services.json`` in ``llminfra/catalog/data``: regions, and services that not all have.
 
 Sources: the global-infrastructure parameters and instance offerings recorded in the installed ``moto`` package,
-``botocore``'s partition data, and ``scripts/data/ecr_accounts.json``.
+``botocore``'s partition data, and ``scripts/data/ecr_accounts.json`` and ``region_features.json``.
 
 Run: ``python scripts/catalog_regions.py`` (needs the development dependencies).
 """
@@ -91,8 +91,21 @@ def _services(known: dict[str, Any], regions: frozenset[str]) -> dict[Path, str]
         "'Supported Regions'"
     )
     rows = [f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in where.items()]
-    text = f'{{\n "_source": {json.dumps(source)},\n "services": {{\n' + ",\n".join(rows) + "\n }\n}\n"
+    text = f'{{\n "_source": {json.dumps(source)},\n "services": {{\n' + ",\n".join(rows) + "\n },\n"
+    text += _features(regions)
     return {ROOT / "llminfra" / "catalog" / "data" / "services.json": text}
+
+
+def _features(regions: frozenset[str]) -> str:
+    """Kinds and parts of services that some regions alone have, as AWS's user guides list them; the object's end."""
+    given = json.loads((ROOT / "scripts" / "data" / "region_features.json").read_text())
+    unknown = sorted({each for found in given["features"].values() for each in found} - regions)
+    if unknown or set(given["features"]) != set(given["_source"]):
+        message = f"features without a source, or regions that nobody knows: {', '.join(unknown)}"
+        raise ValueError(message)
+    sources = json.dumps(given["_source"], indent=1).replace("\n", "\n ")
+    rows = [f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in given["features"].items()]
+    return f' "features_source": {sources},\n "features": {{\n' + ",\n".join(rows) + "\n }\n}\n"
 
 
 def _dns_suffixes() -> dict[str, str]:

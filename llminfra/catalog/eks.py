@@ -31,19 +31,21 @@ class KubernetesVersion(Fact):
         version: Minor version such as ``1.35``.
         end_of_standard_support: Last day at the standard price; from then on a cluster hour costs six times as much.
         end_of_extended_support: Day EKS upgrades the control plane by force; ``None`` where not announced.
-        min_karpenter: Oldest Karpenter that supports it.
+        min_karpenter: Oldest Karpenter that supports it; ``None`` where none was found.
         ami_release: Pinned release of the AL2023 node images, as ``aws_eks_node_group.release_version`` wants it.
         addons: Pinned add-on versions; empty for versions llminfra does not create.
         addons_source: Where the add-on versions were read.
+        held_back: Why llminfra creates no cluster with it, though EKS would; ``None`` where it does.
     """
 
     version: str
     end_of_standard_support: dt.date
     end_of_extended_support: dt.date | None
-    min_karpenter: str
+    min_karpenter: str | None
     ami_release: str | None = None
     addons: dict[AddonName, str] = {}
     addons_source: str | None = None
+    held_back: str | None = None
 
     @property
     def creatable(self) -> bool:

@@ -96,6 +96,15 @@ def with_service(service: ServiceName) -> tuple[str, ...]:
     return tuple(read_data("services.json")["services"][service])
 
 
+FeatureName = Literal["bedrock-guardrails", "fsx-lustre-persistent-2", "fsx-lustre-persistent-2-limited"]
+"""Parts of services that are in fewer regions than the service."""
+
+
+def with_feature(feature: FeatureName) -> tuple[str, ...]:
+    """Regions that AWS's user guides name for it, sorted."""
+    return tuple(read_data("services.json")["features"][feature])
+
+
 def zones(region: str) -> tuple[str, ...]:
     """Zone names an account typically sees in the region; empty for an unknown region."""
     found = get(region)

@@ -119,6 +119,9 @@ def _djl_env(job: ServingJob, engine: DJLServing) -> dict[str, str]:
         "OPTION_MODEL_LOADING_TIMEOUT": str(job.startup_budget_s),
         "OPTION_ENTRYPOINT": "djl_python.lmi_vllm.vllm_async_service",
         "OPTION_ASYNC_MODE": "true",
+        # Requests go to the one model that is loaded (InferenceRequestHandler.java), where vLLM refuses every name but
+        # its own: "lmi", unless it is told one (djl_python/lmi_vllm/vllm_async_service.py, 0.35.0 and 0.36.0).
+        "OPTION_SERVED_MODEL_NAME": job.served_name,
     }
     # All but the first are passed to vLLM as they are (serving/docs/lmi/user_guides/vllm_user_guide.md).
     if engine.max_num_batched_tokens:

@@ -7,6 +7,7 @@ keep their underscores; the engine-build path is gone
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from llminfra.engines.decided import flag_name
@@ -27,15 +28,32 @@ if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob, UnknownOption
     from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.engines.base import Image
 
 PORT = 8000
 _OPTION_FILES = ("--config", "--extra_llm_api_options")
 # /prometheus/metrics is there only with return_perf_metrics, and the queue in it only with the other
 # (NVIDIA/TensorRT-LLM@00057725 tensorrt_llm/serve/openai_server.py: register_routes, _iteration_stats_collector_loop).
+# A file with an option that a release lacks stops it (``StrictBaseModel``, llmapi/llm_args.py).
 _WITH_METRICS = (
     "printf 'return_perf_metrics: true\\nenable_iter_perf_stats: true\\n' >/tmp/llminfra.yaml "
     '&& exec trtllm-serve serve "$@" --extra_llm_api_options=/tmp/llminfra.yaml'
 )
+
+# ``return_perf_metrics`` and /prometheus/metrics came with NVIDIA/TensorRT-LLM#5785, merged in August 2025; the first
+# release that was seen with both is 1.1.0rc5 (docs.nvidia.com/dynamo/v-0-7-0, TensorRT-LLM Prometheus Metrics).
+_FIRST_SERIES = (1, 1)
+# The queue and the cache are no series before 1.3: #11243 and #12545, merged in February and March 2026, when 1.3.0rc10
+# was being made and 1.2 had its branch; vllm-project/aibrix#2004 shows what releases before that have.
+_FIRST_QUEUE = (1, 3)
+_RELEASE = re.compile(r"v?(\d+)\.(\d+)\.\d")
+
+
+def _has(image: Image, first: tuple[int, int]) -> bool:
+    """Whether the image is of that release or a later one, as far as a name of NVIDIA's and its tag tell."""
+    numbers = _RELEASE.match(image.tag or "")
+    named = "tensorrt-llm" in image.repository.lower()
+    return not (named and numbers) or (int(numbers[1]), int(numbers[2])) >= first
 
 
 class TensorRtLlmAdapter:
@@ -45,6 +63,7 @@ class TensorRtLlmAdapter:
         """The ``trtllm-serve`` container of the job."""
         engine, release = engine_of(job, TensorRTLLM)
         server = release.info.server
+        queue = _has(engine.image, _FIRST_QUEUE)
         return Invocation(
             image_repository=engine.image.repository,
             image_tag=engine.image.tag,
@@ -61,11 +80,13 @@ class TensorRtLlmAdapter:
             metrics=Metrics(
                 port=PORT,
                 path=server.metrics_path or "/prometheus/metrics",
-                waiting="trtllm_num_requests_waiting",
+                waiting="trtllm_num_requests_waiting" if queue else None,
                 running=None,
-                kv_usage="trtllm_kv_cache_utilization",
+                kv_usage="trtllm_kv_cache_utilization" if queue else None,
                 model_label="",
-            ),
+            )
+            if _has(engine.image, _FIRST_SERIES)
+            else None,
             drain_flag_s=job.drain_s,
             run_as_user=RUN_AS_USER,
         )
@@ -77,7 +98,9 @@ class TensorRtLlmAdapter:
 
 def _command(engine: TensorRTLLM) -> tuple[str, ...]:
     """The server with its time series, which it shows only where a file of options says so; a user's own file stays."""
-    if any(flag_name(engine.kind, item, None) in _OPTION_FILES for item in engine.extra_args):
+    if not _has(engine.image, _FIRST_SERIES) or any(
+        flag_name(engine.kind, item, None) in _OPTION_FILES for item in engine.extra_args
+    ):
         return ("trtllm-serve", "serve")
     return ("sh", "-c", _WITH_METRICS, "trtllm-serve")
 

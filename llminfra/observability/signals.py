@@ -46,11 +46,14 @@ def release_of(endpoint: EndpointPlan) -> EngineRelease | None:
 
 def signals_of(endpoint: EndpointPlan) -> dict[str, Signal]:
     """Signals that the endpoint's engine exposes, by name; for a custom server what the spec says of it."""
-    if endpoint.invocation.metrics is None:
+    metrics = endpoint.invocation.metrics
+    if metrics is None:
         return {}
     release = release_of(endpoint)
     found = _declared(endpoint) if release is None else release_signals(release)
-    absent = _without(endpoint)
+    # An own image may be of a release before these series.
+    untold = {"requests_waiting": metrics.waiting, "kv_cache_usage": metrics.kv_usage}
+    absent = _without(endpoint) | {name for name, series in untold.items() if series is None}
     return {name: signal for name, signal in found.items() if name not in absent}
 
 

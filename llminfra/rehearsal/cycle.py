@@ -197,12 +197,12 @@ def open_session(
     )
     path = root / "settings.json"
     settings.write(path)
-    world = WorldStore(settings.world)
-    world.populate(existing.objects)
     versions = {name: cache.provider_version(name) for name in SIMULATED}
     configuration = build_mirror(root, versions, tool.platform, path)
     with ExitStack() as cleanup:
+        world = WorldStore(settings.world)
         cleanup.callback(world.close)
+        world.populate(existing.objects)
         attachments: dict[str, Attachment] = {}
         if _may_attach(faults):
             attachments = cleanup.enter_context(attached(SIMULATED, path, root / "providers.log"))

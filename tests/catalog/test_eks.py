@@ -29,6 +29,14 @@ def test_support_dates():
     assert eks.version("1.20") is None
 
 
+def test_what_is_known_and_not_created_says_why():
+    found = [release for name in ("1.32", "1.33", "1.37") if (release := eks.version(name))]
+    assert [release.creatable for release in found] == [False] * 3
+    assert all(release.held_back for release in found)
+    created = [release for name in eks.versions() if (release := eks.version(name))]
+    assert not any(release.held_back for release in created)
+
+
 def test_every_creatable_version_pins_every_add_on_and_says_where_from():
     names = {"vpc-cni", "kube-proxy", "coredns", "eks-pod-identity-agent", "aws-ebs-csi-driver"}
     for name in eks.versions():

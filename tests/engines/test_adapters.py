@@ -31,6 +31,7 @@ from llminfra import (
     TensorRTLLM,
 )
 from llminfra.catalog.engines import engine_release
+from llminfra.observability.signals import signals_of
 from llminfra.planning import plan_platform
 from llminfra.planning.plan.endpoint import EndpointPlan
 
@@ -182,6 +183,19 @@ def test_tensorrt_llm_shows_its_time_series_unless_the_user_has_a_file_of_option
     assert own.invocation.command == ("trtllm-serve", "serve")
 
 
+@pytest.mark.parametrize(
+    ("tag", "shown", "waiting"),
+    [("1.0.0", False, False), ("1.1.0rc5", True, False), ("1.2.1", True, False), ("1.3.0rc24", True, True)],
+)
+def test_tensorrt_llm_is_told_and_read_as_its_release_can(tag: str, *, shown: bool, waiting: bool) -> None:
+    image = Image(repository="nvcr.io/nvidia/tensorrt-llm/release", tag=tag)
+    planned = plan(TensorRTLLM(max_model_len=8192, image=image))
+    metrics = planned.invocation.metrics
+    assert (planned.invocation.command[0] == "sh", metrics is not None) == (shown, shown)
+    assert bool(metrics and metrics.waiting and metrics.kv_usage) == waiting
+    assert ("requests_waiting" in signals_of(planned)) == waiting
+
+
 def test_sglang_health_check_waits_for_a_generation() -> None:
     invocation = plan(SGLang(max_model_len=8192)).invocation
     assert invocation.liveness.timeout_s >= 25
@@ -251,6 +265,8 @@ def test_djl_takes_environment_and_the_registry_of_its_region() -> None:
     invocation = plan(DJLServing(max_model_len=8192)).invocation
     assert invocation.env["OPTION_MAX_MODEL_LEN"] == "8192"
     assert invocation.env["HF_MODEL_ID"].startswith("s3://acme-weights/")
+    assert invocation.env["OPTION_SERVED_MODEL_NAME"] == "Qwen/Qwen3-32B"
+    assert plan(DJLServing(), served_name="chat").invocation.env["OPTION_SERVED_MODEL_NAME"] == "chat"
     assert invocation.image_repository.endswith(".dkr.ecr.us-east-1.amazonaws.com/djl-inference")
 
 

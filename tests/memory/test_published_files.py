@@ -5,7 +5,8 @@ from msgspec.structs import replace
 
 from llminfra.catalog.models import ModelConfigError, ModelFacts, catalog_config, load_model, parse_quantization_config
 from llminfra.catalog.models.mixers import KimiDelta
-from llminfra.planning.memory.shapes import Shards
+from llminfra.planning.memory.shapes import Shards, Vector
+from llminfra.planning.memory.weights.layer_parts import layer_parts
 from llminfra.planning.memory.weights.module_names import for_draft, scheme_for
 from llminfra.planning.memory.weights.rank_weights import ngram_bytes, rank_weights
 
@@ -79,6 +80,33 @@ STORED = {
     "ibm-granite/granite-4.2-8b": 8_791_592_960,
 }
 
+# Exact counts of small models, whose matrices the allocator rounds up: github-text:61151678324 (a list of the Hub's
+# own counts), github-text:59708932611, github-text:71065672390.
+STORED_EXACTLY = {
+    "LiquidAI/LFM2.5-230M": 229_693_184,
+    "LiquidAI/LFM2.5-1.2B-Instruct": 1_170_340_608,
+    "openbmb/MiniCPM5-1B": 1_080_632_832,
+}
+# As makers state them, or half the bytes of files: github.com/vllm-project/recipes@8959cf6, the entries' sources.
+ABOUT = {
+    "arcee-ai/Trinity-Large-Thinking": 398e9,
+    "JetBrains/Mellum2-12B-A2.5B-Thinking": 12e9,
+    "LiquidAI/LFM2.5-8B-A1B": 16.9e9 / 2,
+    "inclusionAI/Ling-mini-2.0": 16e9,
+    "inclusionAI/Ling-lite-1.5": 16.8e9,
+}
+
+
+def stored(facts):
+    parts = [part for layer in facts.layers for part in layer_parts(layer, facts.hidden_size, Shards())]
+    ends = facts.vocab_size * facts.hidden_size * (1 if facts.tie_word_embeddings else 2) + facts.hidden_size
+    return ends + sum(
+        part.elements
+        if isinstance(part, Vector)
+        else part.count * part.outputs * (part.inputs + (1 if part.bias else 0))
+        for part in parts
+    )
+
 
 def held(model_id, *, with_mtp=True, shards=None):
     facts = replace(load_model(model_id), rope_tables=())
@@ -100,6 +128,16 @@ def test_weights_and_table_of_n_grams_add_up_to_the_files(model_id, size):
 @pytest.mark.parametrize(("model_id", "values"), STORED.items())
 def test_values_are_as_many_as_the_files_store(model_id, values):
     assert held(model_id) / 2 == pytest.approx(values, rel=0.0004)
+
+
+@pytest.mark.parametrize(("model_id", "values"), STORED_EXACTLY.items())
+def test_small_models_store_what_the_hub_counts(model_id, values):
+    assert stored(load_model(model_id)) == values
+
+
+@pytest.mark.parametrize(("model_id", "values"), ABOUT.items())
+def test_values_are_about_what_makers_state(model_id, values):
+    assert stored(load_model(model_id)) == pytest.approx(values, rel=0.02)
 
 
 def test_files_without_drafting_layers_add_up_too():

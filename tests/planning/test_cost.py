@@ -31,10 +31,10 @@ def test_a_sum_names_what_is_missing_from_it() -> None:
 
 
 def far(**changes: Any) -> Platform:
-    assert "eu-west-1" not in prices.priced_regions()
+    assert "eu-north-1" not in prices.priced_regions()
     return Platform(
         name="far",
-        region="eu-west-1",
+        region="eu-north-1",
         pools=[POOL],
         storage=[ModelBucket(name="acme-far")],
         endpoints=[endpoint(POOL)],
@@ -49,17 +49,17 @@ def test_a_budget_of_unknown_prices_is_not_proved() -> None:
     assert found.path == "budget_usd_per_month"
     assert "pools.l40s" in found.message
     assert "cluster.system_nodes" in found.message
-    assert "eu-west-1" in found.message
-    # EKS costs the same everywhere, and NAT gateways of this region have a price: 73 and 3 * 730 * 0.048.
-    assert found.found == "at least $178 a month, and what has no price"
-    assert "llminfra catalog refresh --region eu-west-1" in found.fix
+    assert "eu-north-1" in found.message
+    # EKS costs the same everywhere: 730 hours at 0.1.
+    assert found.found == "at least $73 a month, and what has no price"
+    assert "llminfra catalog refresh --region eu-north-1" in found.fix
     assert "LLM_COST_2" not in {item.code for item in plan_platform(far(), today=TODAY).diagnostics}
 
 
 def test_a_plan_tells_what_has_no_price_and_what_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan_platform(far(), today=TODAY)
     (missing,) = unpriced(planned)
-    assert missing.how == "`llminfra catalog refresh --region eu-west-1`, then LLMINFRA_PRICES"
+    assert missing.how == "`llminfra catalog refresh --region eu-north-1`, then LLMINFRA_PRICES"
     without = {item.spec_path for item in planned.costs if item.usd_per_hour_max is None}
     assert (
         {item.split(" ")[0] for item in missing.lines}
@@ -74,9 +74,10 @@ def test_a_plan_tells_what_has_no_price_and_what_gets_it(tmp_path: Path, monkeyp
     )
     assert "network (15 interface endpoints in 3 zones, without traffic)" in missing.lines
     path = tmp_path / "prices.json"
-    path.write_text(PriceFile(version=2, region="eu-west-1", date="2026-11-24", prices={}).model_dump_json())
+    path.write_text(PriceFile(version=2, region="eu-north-1", date="2026-11-24", prices={}).model_dump_json())
     monkeypatch.setenv(VARIABLE, str(path))
-    assert how_to_price("eu-west-1").startswith("the file of 2026-11-24 that LLMINFRA_PRICES names has none; `llminfra")
+    told = how_to_price("eu-north-1")
+    assert told.startswith("the file of 2026-11-24 that LLMINFRA_PRICES names has none; `llminfra")
     assert "CNY" in how_to_price("cn-north-1")
 
 
@@ -87,7 +88,7 @@ def test_prices_of_a_file_prove_a_budget_in_any_region(tmp_path: Path, monkeypat
     services = {name: {"usd": 0.05, "unit": "hour", "source": "AWS Price List API"} for name in names}
     path = tmp_path / "prices.json"
     path.write_text(
-        json.dumps({"version": 2, "region": "eu-west-1", "date": "2026-11-24", "prices": types, "services": services})
+        json.dumps({"version": 2, "region": "eu-north-1", "date": "2026-11-24", "prices": types, "services": services})
     )
     monkeypatch.setenv(VARIABLE, str(path))
     planned = plan_platform(far(budget_usd_per_month=50_000), today=TODAY)
@@ -134,7 +135,7 @@ def test_what_aws_tells_on_request_no_command_gets() -> None:
     told = line("bedrock.throughput", None, None)
     told = replace(told, note="AWS tells prices of model units on request only", on_request=True)
     planned = replace(plan_platform(far(), today=TODAY), costs=(told, line("network", None, None)))
-    assert [item.how for item in unpriced(planned)] == [told.note, how_to_price("eu-west-1")]
+    assert [item.how for item in unpriced(planned)] == [told.note, how_to_price("eu-north-1")]
 
 
 def test_a_half_known_sum_is_a_lower_bound() -> None:

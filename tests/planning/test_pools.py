@@ -138,6 +138,19 @@ def test_support_end_is_a_warning_by_date() -> None:
     assert early.items == []
 
 
+@pytest.mark.parametrize(
+    ("version", "said"), [("1.37", "Karpenter"), ("1.32", "2026-03-23"), ("1.20", "does not offer")]
+)
+def test_a_version_that_no_cluster_is_made_with_says_why(version: str, said: str) -> None:
+    platform = Platform(name="p", region="us-east-1", cluster=Cluster(version=version))
+    findings = Findings()
+    planned = plan_cluster(platform, plan_network(platform, findings), findings, DAY)
+    (found,) = findings.items
+    assert (found.code, found.found) == ("LLM_CAP_26", version)
+    assert said in found.message
+    assert planned.version in found.expected
+
+
 def test_karpenters_pool_needs_karpenter() -> None:
     pool = GpuPool(name="x", instance_types=["g6.xlarge"], provisioner="karpenter")
     (found,) = plan(pool, cluster=Cluster(autoscaler="cluster-autoscaler"))[1].items

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from llminfra import (
     Autoscaling,
+    Bedrock,
+    BedrockModel,
     Cluster,
     Gateway,
     Image,
@@ -94,6 +97,18 @@ def obs_10() -> Plan:
     plan = prod_plan()
     managed = Observability(prometheus="managed", grafana="managed")
     return replace(plan, platform=plan.platform.model_copy(update={"observability": managed, "region": "eu-north-1"}))
+
+
+def elsewhere(region: str) -> Plan:
+    plan = prod_plan()
+    return replace(plan, platform=plan.platform.model_copy(update={"region": region}))
+
+
+def guarded(region: str, **fields: Any) -> Plan:
+    """Production with a model of Bedrock, in a region that has what its file system is of."""
+    bedrock = Bedrock(models=[BedrockModel(name="nova", id="amazon.nova-pro-v1:0")], **fields)
+    plan = plan_platform(changed(bedrock=bedrock))
+    return replace(plan, platform=plan.platform.model_copy(update={"region": region}))
 
 
 def obs_12() -> Plan:
@@ -203,6 +218,7 @@ def unfiltered(name: str, **engine_fields: object) -> Callable[[], Plan]:
 
 
 MUTANTS: dict[str, Callable[[], Plan]] = {
+    "LLM_BED_7": lambda: guarded("ap-east-1"),
     "LLM_CAP_3": cap_3,
     "LLM_CAP_7": from_spec(budget_usd_per_month=None),
     "LLM_CAP_48": from_spec(cluster=Cluster(system_nodes=SystemNodes(instance_types=["t3.medium"]))),
@@ -224,6 +240,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_OBS_10": obs_10,
     "LLM_OBS_11": obs_11,
     "LLM_OBS_12": obs_12,
+    "LLM_STO_14": lambda: elsewhere("eu-west-3"),
     "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
     "LLM_SRV_2": srv_2,
     "LLM_SRV_3": srv_3,
@@ -277,6 +294,28 @@ def test_a_finding_says_where_and_what(code: str) -> None:
         assert item.file is not None
         assert item.file.endswith(".py")
         assert item.line
+
+
+@pytest.mark.parametrize(
+    ("region", "fields", "found"),
+    [
+        ("eu-west-1", {}, False),
+        ("cn-north-1", {}, False),
+        ("eu-west-3", {"throughput_mbps_per_tib": 125, "efa": False}, True),
+        ("ca-west-1", {"throughput_mbps_per_tib": 250, "efa": False}, False),
+        ("ca-west-1", {"throughput_mbps_per_tib": 500, "efa": False}, True),
+        ("ca-west-1", {"throughput_mbps_per_tib": 250, "efa": True}, True),
+    ],
+)
+def test_file_systems_of_regions_follow_aws_table(region: str, fields: dict[str, Any], *, found: bool) -> None:
+    plan = elsewhere(region)
+    changed_plan = replace(plan, lustre=tuple(replace(item, **fields) for item in plan.lustre))
+    assert ("LLM_STO_14" in fired(changed_plan)) == found
+
+
+def test_a_platform_without_guardrail_may_be_where_there_is_none() -> None:
+    assert "LLM_BED_7" not in fired(guarded("ap-east-1", guardrail=None))
+    assert "LLM_BED_7" not in fired(guarded("eu-west-1"))
 
 
 def test_a_gateway_with_tenants_and_limits_is_fine() -> None:

@@ -36,11 +36,13 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
             "LLM_CAP_26",
             spec,
             "cluster.version",
-            "EKS does not offer this Kubernetes version, or llminfra does not know it",
+            f"llminfra creates no cluster with this Kubernetes version: {release.held_back}"
+            if release is not None
+            else "EKS does not offer this Kubernetes version, or llminfra does not know it",
             found=spec.version,
             expected=", ".join(eks.versions()),
             fix=f"use {eks.default_version()}",
-            runtime_message="unsupported Kubernetes version",
+            runtime_message="unsupported Kubernetes version" if release is None else None,
         )
     elif not release.in_standard_support(today + _SUPPORT_NOTICE):
         findings.warning(

@@ -183,7 +183,7 @@ RULES = (
         "LLM_CAP_26",
         "EKS offers the Kubernetes version",
         looks_at=_PLAN,
-        why="EKS refuses versions it does not support, and add-ons and AMIs are chosen by version.",
+        why="EKS refuses versions it does not support, and add-ons, AMIs and Karpenter are pinned by version.",
         fix="use a version that the finding lists",
         source=("AWS EKS User Guide: Kubernetes versions",),
     ),

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from llminfra.catalog.regions import with_service
 from llminfra.diagnostics import Severity
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
@@ -298,54 +297,6 @@ def observed(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_OBS_10",
-    title="Amazon Managed Grafana is in the region",
-    severity=Severity.WARNING,
-    looks_at="plan",
-    why="Amazon Managed Grafana is in fewer regions than GPUs are. Where it is not, its API has no address, and the "
-    "apply stops half-way. The list is AWS's own and may have grown since.",
-    fix='set Observability(grafana="in-cluster"), which reads the Prometheus of the cluster',
-    source=("AWS General Reference: Amazon Managed Grafana endpoints and quotas",),
-    seen=("dial tcp: lookup grafana.….amazonaws.com: no such host",),
-)
-def grafana_is_there(plan: Plan) -> Iterator[Hit]:
-    """A workspace of Amazon Managed Grafana in a region that has none."""
-    observability, region = plan.platform.observability, plan.platform.region
-    if observability is not None and observability.grafana == "managed" and region not in with_service("grafana"):
-        yield Hit(
-            path="observability.grafana",
-            message="AWS names no endpoint of Amazon Managed Grafana in this region",
-            found=f'grafana="managed" in {region}',
-            expected=", ".join(with_service("grafana")),
-        )
-
-
-@rule(
-    code="LLM_OBS_11",
-    title="Amazon Managed Service for Prometheus is in the region",
-    severity=Severity.WARNING,
-    looks_at="plan",
-    why="Amazon Managed Service for Prometheus is not in the regions of China. Where it is not, its API has no "
-    "address, and the apply stops half-way. The list is AWS's own and may have grown since.",
-    fix='set Observability(prometheus="in-cluster"), which keeps metrics on a volume of the cluster',
-    source=(
-        "AWS General Reference: Amazon Managed Service for Prometheus endpoints and quotas",
-        "boto/botocore botocore/data/endpoints.json: aps",
-    ),
-)
-def managed_prometheus_is_there(plan: Plan) -> Iterator[Hit]:
-    """A workspace of Amazon Managed Service for Prometheus in a region that has none."""
-    observability, region = plan.platform.observability, plan.platform.region
-    if observability is not None and observability.prometheus == "managed" and region not in with_service("aps"):
-        yield Hit(
-            path="observability.prometheus",
-            message="AWS names no endpoint of Amazon Managed Service for Prometheus in this region",
-            found=f'prometheus="managed" in {region}',
-            expected='prometheus="in-cluster"',
-        )
-
-
-@rule(
     code="LLM_STO_8",
     title="The disk of a node holds the images of everything placed on it",
     severity=Severity.ERROR,
@@ -384,7 +335,5 @@ RULES = (
     subnets_hold_pools,
     efa_needs_two_nodes,
     observed,
-    grafana_is_there,
-    managed_prometheus_is_there,
     disk_holds_images,
 )

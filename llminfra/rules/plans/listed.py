@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from llminfra.rules.plans import callers, capacity, distributed, endpoint_pods, gateways, models, replicas, system_nodes
+from llminfra.rules.plans import (
+    callers,
+    capacity,
+    distributed,
+    endpoint_pods,
+    gateways,
+    models,
+    regional,
+    replicas,
+    system_nodes,
+)
 from llminfra.rules.rule import Rule
 
-_MODULES = (capacity, system_nodes, distributed, gateways, models, endpoint_pods, replicas, callers)
+_MODULES = (capacity, regional, system_nodes, distributed, gateways, models, endpoint_pods, replicas, callers)
 
 
 def listed() -> tuple[Rule, ...]:

@@ -21,6 +21,7 @@ class DJLServing(LlmEngine):
     """DJL Serving's Large Model Inference container (vLLM inside), set up by ``OPTION_*`` variables.
 
     It takes no ``extra_args``: what vLLM takes beside the fields is said by ``env``, as ``{"OPTION_SEED": "1"}``.
+    It is told ``served_name``, because the vLLM inside refuses requests for other models.
     """
 
     kind: Literal["djl-lmi"] = "djl-lmi"

@@ -38,7 +38,7 @@ _QK_NORM_TYPES = frozenset(
      "gemma3", "gemma3_text", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text", "gemma4_unified_text", "qwen3_next",
      "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "qwen4_exp", "qwen4_exp_text",
      "exaone4", "hunyuan_v1_dense", "hunyuan_v1_moe",
-     "step3p5", "step3p7", "lfm2", "lfm2_moe", "apertus", "bailing_moe_v2", "laguna", "afmoe"}
+     "step3p5", "step3p7", "lfm2", "lfm2_moe", "apertus", "bailing_moe_v2", "laguna", "afmoe", "mellum"}
 )  # fmt: skip
 
 

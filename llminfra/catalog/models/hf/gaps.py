@@ -16,15 +16,16 @@ _READ_TYPES = BUILT_TYPES | frozenset(
     {"apertus", "arcee", "baichuan", "bailing_moe", "bailing_moe_v2", "bloom", "chatglm", "codegen", "cohere",
      "cohere2", "cwm", "deci", "deepseek", "deepseek_ref", "deepseek_v2", "deepseek_v3", "deepseek_v32", "dots1",
      "dots_ocr", "ernie4_5", "ernie4_5_moe", "exaone", "exaone4", "falcon", "flex_olmo", "gemma", "gemma2", "gemma3",
-     "gemma3_text", "glm", "glm4", "glm4_moe", "glm4_moe_lite", "glm4v_moe_text", "glm4v_text", "glm_moe_dsa", "gpt2",
-     "gpt_bigcode", "gpt_neox", "gptj", "granite", "granitemoe", "helium", "hunyuan_v1_dense", "hunyuan_v1_moe",
-     "hy_v3", "internlm", "internlm2", "internlm3", "kimi_k2", "kimi_k25", "llama", "mimo", "minimax_m2", "minimax_m3",
-     "minimax_m3_vl_text", "ministral", "ministral3", "mistral", "mistral4", "mixtral", "mpt", "nemotron", "olmo",
-     "olmo2", "olmo3", "olmoe", "opt", "orion", "persimmon", "phi", "phi-msft", "phi3", "phi3_v", "phi3small",
-     "phi4mm", "phimoe", "qwen", "qwen2", "qwen2_5_omni_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen2_audio",
-     "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen3", "qwen3_moe", "qwen3_omni_moe_text", "qwen3_vl",
-     "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "RefinedWeb", "RefinedWebModel", "seed_oss", "smollm3",
-     "sarvam_mla", "sarvam_moe", "solar_open", "stablelm", "starcoder2", "Yi"}
+     "gemma3_text", "glm", "glm4", "glm4_moe", "glm4_moe_lite", "glm4v_moe_text", "glm4v_text", "glm_moe_dsa",
+     "gpt2", "gpt_bigcode", "gpt_neox", "gptj", "granite", "granitemoe", "helium", "hunyuan_v1_dense",
+     "hunyuan_v1_moe", "hy_v3", "internlm", "internlm2", "internlm3", "kimi_k2", "kimi_k25", "llama", "mellum",
+     "mimo", "minimax_m2", "minimax_m3", "minimax_m3_vl_text", "ministral", "ministral3", "mistral", "mistral4",
+     "mixtral", "mpt", "nemotron", "olmo", "olmo2", "olmo3", "olmoe", "opt", "orion", "persimmon", "phi", "phi-msft",
+     "phi3", "phi3_v", "phi3small", "phi4mm", "phimoe", "qwen", "qwen2", "qwen2_5_omni_text", "qwen2_5_vl",
+     "qwen2_5_vl_text", "qwen2_audio", "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen3", "qwen3_moe",
+     "qwen3_omni_moe_text", "qwen3_vl", "qwen3_vl_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "RefinedWeb",
+     "RefinedWebModel", "seed_oss", "smollm3", "sarvam_mla", "sarvam_moe", "solar_open", "stablelm", "starcoder2",
+     "Yi"}
 )  # fmt: skip
 # Their configs have no such key: every query head has keys and values of its own, or the family says it elsewhere.
 _WITHOUT_KV_KEY = frozenset(
