@@ -14,7 +14,8 @@ class Effect:
         name: The stack.
         before: Stacks that it reads in the old spec or in the new one, directly.
         changes: Whether anything in it changes.
-        adds: Whether anything is created or replaced; also where it cannot be planned before earlier stacks changed.
+        adds: Whether anything is created or replaced, or nodes become others; also where it cannot be planned before
+            earlier stacks changed.
         removes: Whether anything goes for good.
     """
 
@@ -56,7 +57,7 @@ def change_order(old: Sequence[str], new: Sequence[str], effects: Mapping[str, E
         new: Those of the new spec.
         effects: What happens to each of them.
     """
-    resting = {name: _resting(name, effects.values()) for name in effects}
+    resting = {name: resting_on(name, effects.values()) for name in effects}
     first: list[str] = []
     last: list[str] = []
     for name in reversed(old):
@@ -73,7 +74,7 @@ def change_order(old: Sequence[str], new: Sequence[str], effects: Mapping[str, E
     return ChangeOrder(tuple(first), tuple(then), tuple(last), torn)
 
 
-def _resting(name: str, effects: Iterable[Effect]) -> frozenset[str]:
+def resting_on(name: str, effects: Iterable[Effect]) -> frozenset[str]:
     """Stacks that read the named one, and those that read them."""
     effects = tuple(effects)
     found: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,11 +57,24 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
         if _minor(new) > _minor(old) + 1:
             return f"EKS upgrades one minor version at a time: {old} to {new} fails"
         return f"a control plane upgrade from {old} to {new} cannot be undone"
-    if type_name == "aws_fsx_lustre_file_system":
-        old_gib, new_gib = before.get("storage_capacity"), after.get("storage_capacity")
-        if isinstance(old_gib, int | float) and isinstance(new_gib, int | float) and new_gib < old_gib:
-            return "FSx cannot shrink a file system: the apply fails"
+    if type_name == "helm_release" and str(before.get("chart")).rpartition("/")[2] == "karpenter-pools":
+        gone = sorted(_karpenter_pools(before) - _karpenter_pools(after))
+        if gone:
+            return f"Karpenter drains and stops the nodes of {', '.join(gone)}; GPU capacity may not come back"
     return ""
+
+
+def _karpenter_pools(release: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the pools in the values of a release, which llminfra writes as JSON."""
+    found = set()
+    for text in release.get("values") or ():
+        try:
+            values = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(values, dict):
+            found |= {str(pool.get("name")) for pool in values.get("pools", ())}
+    return frozenset(found)
 
 
 def _minor(version: str) -> int:
