@@ -57,6 +57,9 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
         if _minor(new) > _minor(old) + 1:
             return f"EKS upgrades one minor version at a time: {old} to {new} fails"
         return f"a control plane upgrade from {old} to {new} cannot be undone"
+    rolls = type_name == "aws_eks_node_group" and before.get("launch_template") != after.get("launch_template")
+    if rolls and before.get("capacity_type") == "CAPACITY_BLOCK":
+        return "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)"
     if type_name == "helm_release" and str(before.get("chart")).rpartition("/")[2] == "karpenter-pools":
         gone = sorted(_karpenter_pools(before) - _karpenter_pools(after))
         if gone:

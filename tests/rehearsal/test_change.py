@@ -275,6 +275,14 @@ def test_the_order_of_stacks() -> None:
     ("kind", "action", "before", "after", "expected"),
     [
         ("aws_eks_node_group", "replace", {"capacity_type": "CAPACITY_BLOCK"}, {}, "capacity block"),
+        (
+            "aws_eks_node_group",
+            "update",
+            {"capacity_type": "CAPACITY_BLOCK", "launch_template": [{"version": "1"}]},
+            {"capacity_type": "CAPACITY_BLOCK", "launch_template": [{}]},
+            "a full block has no place",
+        ),
+        ("aws_eks_node_group", "update", {"capacity_type": "CAPACITY_BLOCK"}, {"capacity_type": "CAPACITY_BLOCK"}, ""),
         ("aws_eks_cluster", "update", {"version": "1.34"}, {"version": "1.33"}, "cannot go back"),
         ("aws_eks_cluster", "update", {"version": "1.33"}, {"version": "1.35"}, "one minor version at a time"),
         (
