@@ -271,6 +271,25 @@ def test_the_order_of_stacks() -> None:
     assert order.torn == {"cluster": ("serving",)}
 
 
+def test_what_goes_waits_for_what_comes_below() -> None:
+    """A pool moves from Karpenter to a node group: its new nodes come before the old ones go."""
+    names = ["network", "cluster", "platform"]
+    below = frozenset({"network"})
+    gains = Effect("cluster", below, changes=True, adds=True)
+    effects = _effects(
+        network=Effect("network"),
+        cluster=gains,
+        platform=Effect("platform", frozenset({"cluster"}), changes=True, removes=True),
+    )
+    order = change_order(names, names, effects)
+    assert (order.first, order.then, order.last) == ((), tuple(names), ())
+    loses = Effect("cluster", below, changes=True, removes=True)
+    order = change_order(names, names, {**effects, "cluster": loses})
+    assert order.first == ("platform", "cluster")
+    order = change_order(names, ["network", "cluster"], effects)
+    assert order.first == ("platform",), "a stack that the new spec lacks goes first"
+
+
 @pytest.mark.parametrize(
     ("kind", "action", "before", "after", "expected"),
     [
@@ -293,6 +312,13 @@ def test_the_order_of_stacks() -> None:
             "stops the nodes of h100;",
         ),
         ("helm_release", "update", {"chart": "./charts/karpenter-pools", "values": None}, {}, ""),
+        (
+            "helm_release",
+            "delete",
+            {"chart": "./charts/karpenter-pools", "values": ['{"pools": [{"name": "l4"}]}']},
+            {},
+            "stops the nodes of l4;",
+        ),
         ("aws_kms_key", "delete", {}, {}, "cannot be read"),
         ("helm_release", "delete", {"chart": "./charts/llm-server"}, {}, "callers get no answer"),
         ("helm_release", "delete", {"chart": "./charts/weights-copy"}, {}, ""),
