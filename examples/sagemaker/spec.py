@@ -9,8 +9,6 @@ ACCEPTED = {
     ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",
     ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",
     ("CKV2_AWS_34", "endpoints.*"): "The contract names a secret and holds none.",
-    ("CKV2_AWS_5", "endpoints.*"): "The group is on the interfaces of the model's containers.",
-    ("CKV_AWS_98", "endpoints.*"): "The instance type encrypts its local NVMe itself and refuses a key.",
     ("LLM_COST_2", "budget_usd_per_month"): "The price of ml.g6e types comes from `llminfra catalog refresh` alone.",
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llminfra.assets import chart_dir
 from llminfra.bindings.pipeline import pipelined
 from llminfra.bindings.synth import open_app, synthesize
+from llminfra.compiler.own_names import check_names, placed
 from llminfra.compiler.publish import MANIFEST, STACK_FILE, STACKS, SUMMARY, VERSIONS_FILE, copy_chart
 from llminfra.compiler.stacks.cluster import cluster_stack
 from llminfra.compiler.stacks.common import stack_name
@@ -21,6 +22,7 @@ from llminfra.compiler.stacks.storage import storage_stack
 from llminfra.compiler.stacks.targets import target_stacks
 from llminfra.constructs.basis.providers import versions_file
 from llminfra.constructs.storage.workload_archive import WORKLOADS
+from llminfra.diagnostics import SpecError
 from llminfra.workloads import package
 
 if TYPE_CHECKING:
@@ -37,15 +39,19 @@ def build_platform(plan: Plan, folder: Path) -> None:
         folder: An empty folder.
 
     Raises:
+        SpecError: Two objects of the spec would give one name.
         UsageError: A pool shares GPUs, which is not compiled yet.
         UncleanStackError: CDKTF wrote an empty block or an unresolved token: a bug in a construct.
     """
     app = open_app(folder)
-    with pipelined():
-        built = _build(app, plan)
+    try:
+        with pipelined():
+            built = _build(app, plan)
+    except SpecError as error:
+        raise placed(plan.platform, error) from None
     synthesize(app)
     manifest = _in_order_of_apply(folder / MANIFEST, [stack_name(plan, stack.kind) for stack in built])
-    resources: dict[str, int] = {}
+    documents: dict[str, dict[str, Any]] = {}
     for stack in built:
         name = stack_name(plan, stack.kind)
         stack_folder = folder / STACKS / name
@@ -54,10 +60,14 @@ def build_platform(plan: Plan, folder: Path) -> None:
             copy_chart(chart_dir(chart), stack_folder)
         for workload in sorted(stack.workloads):
             package(workload, stack_folder / WORKLOADS)
-        resources[name] = _count(json.loads((stack_folder / STACK_FILE).read_text(encoding="utf-8")))
+        documents[name] = json.loads((stack_folder / STACK_FILE).read_text(encoding="utf-8"))
+    try:
+        check_names(documents)
+    except SpecError as error:
+        raise placed(plan.platform, error) from None
     summary = [
-        {"name": name, "dependencies": manifest["stacks"][name]["dependencies"], "resources": count}
-        for name, count in resources.items()
+        {"name": name, "dependencies": manifest["stacks"][name]["dependencies"], "resources": _count(document)}
+        for name, document in documents.items()
     ]
     (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llminfra.compiler.publish import MANIFEST, STACKS, SUMMARY, publish
+from llminfra.compiler.publish import MANIFEST, STACKS, STAGED, SUMMARY, publish, withdraw
 from llminfra.compiler.result import StackInfo, SynthResult
 from llminfra.compiler.store import Store, open_store
 from llminfra.diagnostics import Diagnostic, SpecError, UsageError
@@ -43,7 +43,7 @@ def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
     existed = out_dir.exists()
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=".synth-", dir=out_dir))
+        staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=out_dir))
     except OSError as error:
         raise _cannot_write(out_dir, error) from None
     store = open_store()
@@ -75,8 +75,9 @@ def compile_platforms(plans: Sequence[Plan], out_dir: Path) -> SynthResult:
         except OSError as error:
             raise _cannot_write(out_dir, error) from None
     except BaseException as error:
+        shutil.rmtree(staged, ignore_errors=True)
         if not existed:
-            shutil.rmtree(out_dir, ignore_errors=True)
+            withdraw(out_dir)
         if isinstance(error, OSError) and error.errno in _NO_ROOM:  # others tell of tools, not of the folder
             raise _cannot_write(out_dir, error) from None
         raise

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from llminfra.assets import files_of
@@ -16,6 +21,9 @@ SUMMARY = "summary.json"
 STACK_FILE = "cdk.tf.json"
 VERSIONS_FILE = "versions.tf"
 CHARTS = "charts"
+STAGED = ".synth-"
+"""How the folder of a synthesis that is under way starts."""
+_PUT_OFF = (signal.SIGINT, signal.SIGTERM)
 
 
 def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
@@ -30,7 +38,47 @@ def publish(staged: Path, out_dir: Path, names: Iterable[str]) -> None:
         out_dir: Where it shall be.
         names: Names of its stacks.
     """
-    wanted = set(names)
+    with _alone(out_dir):
+        _move(staged, out_dir, set(names))
+
+
+def withdraw(out_dir: Path) -> None:
+    """Remove the folder of a first synthesis that failed, unless another one has written there or is about to."""
+    with contextlib.suppress(OSError), _alone(out_dir):
+        if not (out_dir / MANIFEST).exists() and not any(out_dir.glob(f"{STAGED}*")):
+            shutil.rmtree(out_dir)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other syntheses and Ctrl-C waiting: the moves take milliseconds, and half of them is no synthesis."""
+    with ExitStack() as undo:
+        if threading.current_thread() is threading.main_thread():
+            undo.enter_context(_signals_later())
+        if os.name == "posix":
+            import fcntl  # noqa: PLC0415  # absent on Windows, where each move alone is whole
+
+            lock = os.open(folder, os.O_RDONLY)
+            undo.callback(os.close, lock)
+            with contextlib.suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _PUT_OFF}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+def _move(staged: Path, out_dir: Path, wanted: set[str]) -> None:
     stacks = out_dir / STACKS
     stacks.mkdir(exist_ok=True)
     for name in sorted(wanted):

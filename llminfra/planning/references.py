@@ -6,15 +6,26 @@ from collections import Counter
 from typing import TYPE_CHECKING, get_args
 
 from llminfra.engines.job import Role
+from llminfra.planning.plan.made_names import (
+    async_id,
+    gateway_service,
+    name_of_role,
+    picker_name,
+    preflight_name,
+    router_workload,
+)
 from llminfra.spec.compute.ec2 import Ec2
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.models.storage import LocalNvme
+from llminfra.spec.services.async_endpoint import AsyncEndpoint
+from llminfra.spec.services.gateway import Gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from llminfra.planning.findings import Findings
     from llminfra.spec.base.spec import Spec
+    from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
 
@@ -23,7 +34,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
     _unique("pools", platform.pools, findings)
     _unique("storage", platform.storage, findings)
     _unique("endpoints", platform.workloads, findings)
-    _unique_roles(platform, findings)
+    _unique_workloads(platform, findings)
     _unique("gateways", platform.gateways, findings)
     _unique("async_endpoints", platform.async_endpoints, findings)
     _unique("batches", platform.batches, findings)
@@ -94,22 +105,42 @@ def check_references(platform: Platform, findings: Findings) -> None:
             )
 
 
-def _unique_roles(platform: Platform, findings: Findings) -> None:
-    """The roles of a disaggregated endpoint are workloads with names of their own."""
+def _unique_workloads(platform: Platform, findings: Findings) -> None:
+    """Endpoints whose name another object of the platform gives to pods that it needs besides."""
     named = {item.name: item for item in platform.workloads if not item.broken}
-    for item in named.values():
-        for role in get_args(Role) if item.disaggregation is not None else ():
-            other = named.get(f"{item.name}-{role}")
-            if other is not None:
-                findings.error(
-                    "LLM_SPEC_4",
-                    other,
-                    f"endpoints.{other.name}",
-                    f"the {role} role of endpoint {item.name!r} has this name already",
-                    found=other.name,
-                    expected="a name of its own",
-                    fix=f"rename the endpoint {other.name!r}",
-                )
+    for name, owner, what in _made_besides(platform):
+        other = named.get(name)
+        if other is None or other is owner or not (isinstance(other.on, GpuPool) or what.endswith("role")):
+            continue
+        kind = {Gateway: "gateway", AsyncEndpoint: "queue"}.get(type(owner), "endpoint")
+        findings.error(
+            "LLM_SPEC_4",
+            other,
+            f"endpoints.{name}",
+            f"the {what} of {kind} {owner.name!r} has this name already",
+            found=name,
+            expected="a name of its own",
+            fix=f"rename the endpoint {name!r}",
+        )
+
+
+def _made_besides(platform: Platform) -> Iterator[tuple[str, Endpoint | Gateway | AsyncEndpoint, str]]:
+    """Names of workloads beside those of endpoints, with what declares them."""
+    for endpoint in platform.workloads:
+        if endpoint.broken:
+            continue
+        if endpoint.disaggregation is not None:
+            yield from ((name_of_role(endpoint.name, role), endpoint, f"{role} role") for role in get_args(Role))
+            yield router_workload(endpoint.name), endpoint, "router"
+        if endpoint.preflight:
+            yield preflight_name(endpoint.name), endpoint, "preflight job"
+    for gateway in platform.gateways:
+        if not gateway.broken:
+            yield gateway_service(gateway.name), gateway, "proxy"
+            yield from ((picker_name(item.name), item, "picker") for item in gateway.endpoints)
+    for queue in platform.async_endpoints:
+        if not queue.broken and queue.address is None:
+            yield async_id(queue.name), queue, "consumer"
 
 
 def _unique_addresses(platform: Platform, findings: Findings) -> None:

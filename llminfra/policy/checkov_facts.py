@@ -16,7 +16,17 @@ _CODE = re.compile(r"^CKV2?(_[A-Z0-9]+)+_\d+$")
 
 
 class CheckovFacts(BaseModel):
-    """The data file ``data/checkov.json``."""
+    """The data file ``data/checkov.json``.
+
+    Attributes:
+        default: Severity of a check that is in no list.
+        secrets: Severity of what looks like a credential.
+        error: Checks whose breach is an error.
+        info: Checks whose breach is a matter of taste, and why.
+        spec: What a spec can say so that a check passes.
+        design: Why no spec can make a check pass that is not in `info`.
+        same_as: llminfra's rule that checks the same.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,6 +35,8 @@ class CheckovFacts(BaseModel):
     secrets: Severity
     error: tuple[str, ...]
     info: Mapping[str, str]
+    spec: Mapping[str, str]
+    design: Mapping[str, str]
     same_as: Mapping[str, str]
 
 
@@ -43,6 +55,22 @@ def severity_of(check: str) -> Severity:
     if check in known.info:
         return Severity.INFO
     return known.secrets if check.startswith("CKV_SECRET_") else known.default
+
+
+def fix_of(check: str, scope: str) -> str:
+    """What to do about a failed check: in the spec where that can be, else to accept it.
+
+    Args:
+        check: Code of checkov's check.
+        scope: Spec path or address that a waiver would name.
+    """
+    waiver = f"Waiver(rule={check!r}, scope={scope!r}, …)"
+    known = facts()
+    if spec := known.spec.get(check):
+        return f"{spec}, or accept it: {waiver}"
+    if why := known.info.get(check) or known.design.get(check):
+        return f"no field of the spec changes this ({why}); accept it: {waiver}"
+    return f"change the spec so that {check} passes, or accept it: {waiver}"
 
 
 def same_as(check: str) -> str | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llminfra.policy.checkov_facts import same_as, severity_of
+from llminfra.policy.checkov_facts import fix_of, same_as, severity_of
+from llminfra.policy.checkov_untrue import untrue
 from llminfra.policy.report import PolicyFinding
 from llminfra.rules.views.kubernetes_view import KubernetesObject
 from llminfra.rules.views.terraform_view import Block, Stack, Stacks
@@ -29,10 +30,12 @@ def checkov_findings(
         stacks: The stacks it looked at.
         synth_dir: Folder of the stacks.
         objects: Rendered objects by the file they were written to.
-        own: llminfra's own findings; a record that repeats one of them is left out.
+        own: llminfra's own findings; a record that repeats one of them is left out, and so is one that is not true.
     """
     by_file = {str((synth_dir / stack.file).resolve()): stack for stack in stacks}
+    own = tuple(own)
     said = {(item.rule, item.stack, item.address) for item in own}
+    on_plans = [item for item in own if not item.address]
     found: dict[tuple[str, str, str], PolicyFinding] = {}
     for record in records:
         item = objects.get(record.file)
@@ -40,11 +43,25 @@ def checkov_findings(
             finding = _on_object(record, item)
         else:
             stack = by_file.get(str(Path(record.file).resolve()))
-            finding = _on_stack(record, stack)
-        if (same_as(finding.rule) or "", finding.stack, finding.address) in said:
+            block = _block(record, stack)
+            if block is not None and untrue(record.check, block, stacks):
+                continue
+            finding = _on_stack(record, stack, block)
+        same = same_as(finding.rule)
+        if same and ((same, finding.stack, finding.address) in said or _told_by_plan(finding, same, on_plans)):
             continue
         found.setdefault((finding.rule, finding.stack, finding.address), finding)
     return list(found.values())
+
+
+def _told_by_plan(finding: PolicyFinding, rule: str, on_plans: Iterable[PolicyFinding]) -> bool:
+    """Whether a rule on the plan, which knows no addresses, said it of the same object or of a field of it."""
+    return bool(finding.spec_path) and any(
+        item.rule == rule
+        and finding.stack.startswith(f"{item.platform}-")
+        and f"{item.spec_path}.".startswith(f"{finding.spec_path}.")
+        for item in on_plans
+    )
 
 
 def _on_object(record: CheckovRecord, item: KubernetesObject) -> PolicyFinding:
@@ -58,13 +75,12 @@ def _on_object(record: CheckovRecord, item: KubernetesObject) -> PolicyFinding:
         stack=item.stack,
         address=item.address,
         found=f"release {item.release}" if item.release else "",
-        fix=_fix(record.check, item.spec_path or item.address),
+        fix=fix_of(record.check, item.spec_path or item.address),
         synth_file=item.file,
     )
 
 
-def _on_stack(record: CheckovRecord, stack: Stack | None) -> PolicyFinding:
-    block = _block(record, stack)
+def _on_stack(record: CheckovRecord, stack: Stack | None, block: Block | None) -> PolicyFinding:
     address = block.address if block else ("" if record.framework == "secrets" else record.resource)
     return PolicyFinding(
         rule=record.check,
@@ -75,7 +91,7 @@ def _on_stack(record: CheckovRecord, stack: Stack | None) -> PolicyFinding:
         spec_path=block.spec_path if block else "",
         stack=stack.name if stack else "",
         address=address or (f"line {record.line}" if record.framework == "secrets" else ""),
-        fix=_fix(record.check, (block.spec_path if block else "") or address or "*"),
+        fix=fix_of(record.check, (block.spec_path if block else "") or address or "*"),
         synth_file=stack.file if stack else record.file,
         synth_line=record.line or None,
     )
@@ -91,7 +107,3 @@ def _block(record: CheckovRecord, stack: Stack | None) -> Block | None:
 def _sentence(name: str) -> str:
     text = name.strip().rstrip(".")
     return f"checkov: {text[0].lower() + text[1:] if text[:2] != text[:2].upper() else text}" if text else "checkov"
-
-
-def _fix(check: str, scope: str) -> str:
-    return f"change the spec so that {check} passes, or accept it: Waiver(rule={check!r}, scope={scope!r}, …)"

@@ -14,7 +14,8 @@ class Effect:
         name: The stack.
         before: Stacks that it reads in the old spec or in the new one, directly.
         changes: Whether anything in it changes.
-        adds: Whether anything is created or replaced; also where it cannot be planned before earlier stacks changed.
+        adds: Whether anything is created or replaced, or nodes become others; also where it cannot be planned before
+            earlier stacks changed.
         removes: Whether anything goes for good.
     """
 
@@ -36,6 +37,7 @@ class ChangeOrder:
 
     Attributes:
         first: Stacks that only lose something, and on which nothing rests that is yet to change; the last one first.
+            Where what they stand on gains something and loses nothing, they wait for that, in ``then``.
         then: Every other stack that stays, in the order of the new manifest; those in ``first`` come again, because
             what they read may have changed.
         last: Stacks that only lose something once those on them were changed; the last one first.
@@ -56,13 +58,16 @@ def change_order(old: Sequence[str], new: Sequence[str], effects: Mapping[str, E
         new: Those of the new spec.
         effects: What happens to each of them.
     """
-    resting = {name: _resting(name, effects.values()) for name in effects}
+    resting = {name: resting_on(name, effects.values()) for name in effects}
     first: list[str] = []
     last: list[str] = []
     for name in reversed(old):
         if effects[name].only_removes:
-            waits = any(effects[item].changes and item not in first for item in resting[name])
-            (last if waits else first).append(name)
+            below = [effects[item] for item in effects if name in resting[item]]
+            if any(effects[item].changes and item not in first for item in resting[name]):
+                last.append(name)
+            elif name not in new or any(item.removes for item in below) or not any(item.adds for item in below):
+                first.append(name)  # otherwise what it stands on only gains, and nodes come before others go
     then = [name for name in new if name not in last]
     torn = {}
     for name in then:
@@ -73,7 +78,7 @@ def change_order(old: Sequence[str], new: Sequence[str], effects: Mapping[str, E
     return ChangeOrder(tuple(first), tuple(then), tuple(last), torn)
 
 
-def _resting(name: str, effects: Iterable[Effect]) -> frozenset[str]:
+def resting_on(name: str, effects: Iterable[Effect]) -> frozenset[str]:
     """Stacks that read the named one, and those that read them."""
     effects = tuple(effects)
     found: set[str] = set()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from llminfra.rehearsal.change_order import ChangeOrder, Effect, change_order
+from llminfra.rehearsal.change_order import ChangeOrder, Effect, change_order, resting_on
 from llminfra.rehearsal.dangers import danger
 from llminfra.rehearsal.report import Change, ChangeAction, ChangeStep, Finding
 from llminfra.rehearsal.session import StackRun
@@ -20,6 +20,11 @@ _ACTIONS: Mapping[tuple[str, ...], ChangeAction] = {
     ("delete", "create"): "replace",
     ("create", "delete"): "replace",
 }
+
+
+_GROUND = frozenset({"aws_vpc", "aws_subnet"})
+"""What holds the network interfaces of other stacks."""
+_NODES = frozenset({"aws_eks_node_group", "aws_launch_template"})
 
 
 @dataclass(slots=True)
@@ -73,7 +78,7 @@ def make_change(before: Sequence[StackRun], runs: Sequence[StackRun]) -> Outcome
     planned = _plans(runs, previous)
     effects = {name: _effect(over.get(name), previous.get(name), planned.get(name)) for name in {**previous, **over}}
     order = change_order(list(previous), list(over), effects)
-    outcome.findings += _torn(order, planned)
+    outcome.findings += [*_torn(order, planned), *_stood_on(order, effects, planned)]
     altered: set[str] = set()
     for name in (*order.first, *order.then, *order.last):
         run = gone.get(name) or over[name]
@@ -120,9 +125,41 @@ def _effect(run: StackRun | None, old: Stack | None, plan: _Planned | None) -> E
         name,
         before,
         changes=plan.alters,
-        adds=bool(actions & {"create", "replace"}),
+        adds=bool(actions & {"create", "replace"}) or any(_makes_room(item) for item in plan.changes),
         removes="delete" in actions,
     )
+
+
+def _makes_room(change: Change) -> bool:
+    """Whether nodes become others in place, which pods of later stacks may wait for."""
+    return change.action == "update" and change.address.partition(".")[0] in _NODES
+
+
+def _stood_on(order: ChangeOrder, effects: Mapping[str, Effect], planned: Mapping[str, _Planned]) -> list[Finding]:
+    """Networks that are replaced under stacks that stay: AWS refuses to delete what still has something in it."""
+    found = []
+    for name in order.then:
+        replaced = [
+            item
+            for item in (planned[name].changes if name in planned else ())
+            if item.action == "replace" and item.address.partition(".")[0] in _GROUND
+        ]
+        above = [item for item in order.then if item in resting_on(name, effects.values())]
+        addresses = ", ".join(item.address for item in replaced)
+        if replaced and above:
+            found.append(
+                Finding(
+                    severity="warning",
+                    stack=name,
+                    step="plan",
+                    summary=f"{addresses} cannot be replaced under {', '.join(above)}",
+                    detail="AWS deletes no network with something in it: destroy these stacks first, the last one "
+                    "first, then apply all; or build another platform beside this one, and move callers",
+                    address=replaced[0].address,
+                    spec_path=replaced[0].spec_path,
+                )
+            )
+    return found
 
 
 def _torn(order: ChangeOrder, planned: Mapping[str, _Planned]) -> list[Finding]:

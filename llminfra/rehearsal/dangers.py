@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ _DATA: Mapping[str, str] = {
 }
 _SERVERS = frozenset({"llm-server", "pd-router", "llm-gateway"})
 """Charts that answer callers."""
+_KARPENTER = "karpenter-pools"
 _GONE = ("replace", "delete")
 
 
@@ -41,7 +43,10 @@ def danger(type_name: str, action: str, before: Mapping[str, Any], after: Mappin
         if before.get("capacity_type") == "CAPACITY_BLOCK":
             return f"{verb} a node group on a capacity block stops its GPUs; the block's end does not move"
         return f"{verb} the node group drains and stops its nodes; GPU capacity may not be there for the new ones"
-    if type_name == "helm_release" and str(before.get("chart")).rpartition("/")[2] in _SERVERS:
+    chart = str(before.get("chart")).rpartition("/")[2] if type_name == "helm_release" else ""
+    if chart == _KARPENTER and action == "delete":
+        return _drained(_karpenter_pools(before))
+    if chart in _SERVERS:
         return f"{verb} it stops the endpoint: its callers get no answer, and another name is another address"
     if type_name in ("aws_lb", "aws_sagemaker_endpoint"):
         return f"{verb} it interrupts requests, and its address changes"
@@ -56,11 +61,30 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
         if _minor(new) > _minor(old) + 1:
             return f"EKS upgrades one minor version at a time: {old} to {new} fails"
         return f"a control plane upgrade from {old} to {new} cannot be undone"
-    if type_name == "aws_fsx_lustre_file_system":
-        old_gib, new_gib = before.get("storage_capacity"), after.get("storage_capacity")
-        if isinstance(old_gib, int | float) and isinstance(new_gib, int | float) and new_gib < old_gib:
-            return "FSx cannot shrink a file system: the apply fails"
+    rolls = type_name == "aws_eks_node_group" and before.get("launch_template") != after.get("launch_template")
+    if rolls and before.get("capacity_type") == "CAPACITY_BLOCK":
+        return "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)"
+    if type_name == "helm_release" and str(before.get("chart")).rpartition("/")[2] == _KARPENTER:
+        return _drained(_karpenter_pools(before) - _karpenter_pools(after))
     return ""
+
+
+def _drained(pools: frozenset[str]) -> str:
+    named = ", ".join(sorted(pools))
+    return f"Karpenter drains and stops the nodes of {named}; GPU capacity may not come back" if pools else ""
+
+
+def _karpenter_pools(release: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the pools in the values of a release, which llminfra writes as JSON."""
+    found = set()
+    for text in release.get("values") or ():
+        try:
+            values = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(values, dict):
+            found |= {str(pool.get("name")) for pool in values.get("pools", ())}
+    return frozenset(found)
 
 
 def _minor(version: str) -> int:

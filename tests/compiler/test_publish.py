@@ -1,12 +1,18 @@
 """What reaches the output folder: all or nothing, the same every time, with everything a pipeline needs."""
 
 import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 import llminfra.compiler.build as build_module
+import llminfra.compiler.compile as compile_module
+import llminfra.compiler.publish as publish_module
 from llminfra.bindings.synth import UncleanStackError
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.publish import copy_chart
@@ -197,3 +203,70 @@ def test_the_required_terraform_version_stands_beside_the_stack(tmp_path):
     compile_platforms([plans.plan(**SMALL)], tmp_path)
     text = (tmp_path / "stacks" / "acme-network" / "versions.tf").read_text(encoding="utf-8")
     assert 'required_version = ">= 1.10.0"' in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_everything_is_in_place(number, tmp_path, monkeypatch):
+    """Half of a synthesis beside half of another one would be applied as if it were one."""
+    old, new = plans.plan(**SMALL), plans.plan(plans.assistant(), plans.chat())
+    compile_platforms([old], tmp_path / "out")
+    compile_platforms([new], tmp_path / "whole")
+    heard: list[int] = []
+    monkeypatch.setattr(publish_module, "_remove_stale", lambda _: None)
+    before = signal.signal(number, lambda number, _: heard.append(number))
+    move = Path.replace
+
+    def interrupted(self, target):
+        signal.raise_signal(number)
+        assert heard == [], "not before the end"
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    try:
+        compile_platforms([new], tmp_path / "out")
+    finally:
+        monkeypatch.setattr(Path, "replace", move)
+        signal.signal(number, before)
+    assert heard[:1] == [number]
+    assert _files(tmp_path / "out") == _files(tmp_path / "whole")
+
+
+def test_a_failure_leaves_what_another_synthesis_wrote(tmp_path, monkeypatch):
+    """Both found no folder; one ends well while the other fails."""
+    plan, out = plans.plan(**SMALL), tmp_path / "out"
+    publish = compile_module.publish
+
+    def late(staged, out_dir, names):
+        monkeypatch.setattr(compile_module, "publish", publish)
+        compile_platforms([plan], out)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compile_module, "publish", late)
+    with pytest.raises(KeyboardInterrupt):
+        compile_platforms([plan], out)
+    compile_platforms([plan], tmp_path / "whole")
+    assert _files(out) == _files(tmp_path / "whole")
+    assert not list(out.glob(".synth-*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such locks")
+def test_one_synthesis_moves_at_a_time(tmp_path):
+    """Who holds the folder keeps the other one waiting."""
+    import fcntl
+
+    out = tmp_path / "out"
+    compile_platforms([plans.plan(**SMALL)], out)
+    lock = os.open(out, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    before = _files(out)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(compile_platforms, [plans.plan(plans.assistant(), plans.chat())], out)
+        while not other.done() and not list(out.glob(".synth-*/manifest.json")):
+            time.sleep(0.01)
+        time.sleep(0.1)
+        still = {name: text for name, text in _files(out).items() if not name.startswith(".synth-")}
+        assert not other.done()
+        assert still == before
+        os.close(lock)
+        other.result(timeout=60)
+    assert _files(out) != before

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 import llminfra.policy.checkov_checks
+from llminfra.catalog import eks
 from llminfra.diagnostics import Severity
-from llminfra.policy.checkov_facts import facts, is_checkov_code, same_as, severity_of
+from llminfra.policy.checkov_facts import facts, fix_of, is_checkov_code, same_as, severity_of
 from llminfra.policy.checkov_findings import checkov_findings
 from llminfra.policy.checkov_process import CheckovAnswer, CheckovProcess, CheckovRecord
+from llminfra.policy.checkov_untrue import untrue
 from llminfra.rules import by_code
 from llminfra.rules.views.kubernetes_view import KubernetesObject
 from llminfra.rules.views.terraform_view import Stacks, read_stack
@@ -123,7 +125,8 @@ def test_the_data_is_consistent() -> None:
     assert not set(facts().error) & set(facts().info)
     assert all(is_checkov_code(code) for code in (*facts().error, *facts().info, *facts().same_as))
     assert set(facts().same_as.values()) <= set(by_code())
-    assert all(reason.strip() for reason in facts().info.values())
+    assert all(reason.strip() for reason in (*facts().info.values(), *facts().spec.values()))
+    assert not set(facts().design) & {*facts().info, *facts().spec}
     assert facts().source["checks"]
 
 
@@ -166,6 +169,72 @@ def test_a_thing_is_said_once(stack_file: Path) -> None:
     assert checkov_findings(same, stacks, folder, {}, [own]) == []
     elsewhere = finding("LLM_SEC_6", stack="s", address="aws_sqs_queue.b")
     assert len(checkov_findings(same, stacks, folder, {}, [elsewhere])) == 1
+
+
+def test_a_rule_on_the_plan_says_it_for_the_resource(stack_file: Path) -> None:
+    stacks, folder = stacks_at(stack_file)
+    same = [record("CKV_AWS_27", "aws_sqs_queue.a", stack_file)]
+    fields = {"platform": "s", "stack": "", "address": ""}
+    stacks = Stacks((read_stack("s-cluster", "stacks/s/cdk.tf.json", STACK),))
+    below = finding("LLM_SEC_6", spec_path="pools.h100.volume", **fields)
+    assert checkov_findings(same, stacks, folder, {}, [below]) == []
+    others = [
+        finding("LLM_SEC_6", spec_path="pools.h100b", **fields),
+        finding("LLM_SEC_6", spec_path="pools.h100", **{**fields, "platform": "t"}),
+        finding("LLM_SEC_2", spec_path="pools.h100", **fields),
+    ]
+    assert len(checkov_findings(same, stacks, folder, {}, others)) == 1
+
+
+def used_groups() -> Stacks:
+    group = {"aws_security_group": {"g": {"name": "g"}}}
+    rule = {"aws_vpc_security_group_egress_rule": {"r": {"security_group_id": "${aws_security_group.g.id}"}}}
+    model = {"vpc_config": {"subnets": ["s"], "security_group_ids": ["${aws_security_group.g.id}"]}}
+    told = {"output": {"efa_group": {"value": "${aws_security_group.g.id}"}}}
+    reader = {"helm_release": {"pools": {"values": ["${data.terraform_remote_state.c.outputs.efa_group}"]}}}
+    documents = {
+        "model": {"resource": {**group, "aws_sagemaker_model": {"m": model}}},
+        "told": {"resource": {**group, **rule}, **told},
+        "reader": {"resource": reader},
+        "alone": {"resource": {**group, **rule}, "output": {"efa_group_2": told["output"]["efa_group"]}},
+    }
+    return Stacks(tuple(read_stack(name, f"{name}.json", body) for name, body in documents.items()))
+
+
+@pytest.mark.parametrize(("stack", "is_used"), [("model", True), ("told", True), ("alone", False)])
+def test_a_group_that_something_takes_is_attached(stack: str, is_used: bool) -> None:
+    stacks = used_groups()
+    block = next(item for item in stacks.resources("aws_security_group") if item.stack == stack)
+    assert untrue("CKV2_AWS_5", block, stacks) is is_used
+    assert not untrue("CKV_AWS_27", block, stacks), "no other check is judged by it"
+
+
+@pytest.mark.parametrize(
+    ("check", "type_", "body", "is_untrue"),
+    [
+        ("CKV_AWS_98", "aws_sagemaker_endpoint_configuration", {"production_variants": [{"model_name": "m"}]}, True),
+        (
+            "CKV_AWS_98",
+            "aws_sagemaker_endpoint_configuration",
+            {"production_variants": [{"volume_size_in_gb": 80}]},
+            False,
+        ),
+        ("CKV_AWS_339", "aws_eks_cluster", {"version": eks.versions()[-1]}, True),
+        ("CKV_AWS_339", "aws_eks_cluster", {"version": "1.28"}, False),
+    ],
+)
+def test_what_the_stack_disproves_is_left_out(
+    check: str, type_: str, body: dict[str, object], is_untrue: bool, stack_file: Path
+) -> None:
+    stacks = Stacks((read_stack("s", "stacks/s/cdk.tf.json", {"resource": {type_: {"x": body}}}),))
+    found = checkov_findings([record(check, f"{type_}.x", stack_file)], stacks, stack_file.parents[2], {}, [])
+    assert (found == []) is is_untrue
+
+
+def test_a_fix_says_what_a_spec_can_do() -> None:
+    assert fix_of("CKV_AWS_39", "cluster").startswith("leave Cluster(public_access_cidrs=…) out, or accept it: Waiver(")
+    assert "no field of the spec changes this (a CPU limit" in fix_of("CKV_K8S_11", "endpoints.chat")
+    assert "scope='x'" in fix_of("ACME_1", "x")
 
 
 def test_records_of_rendered_objects_belong_to_the_release(stack_file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,93 @@ def test_what_goes_too_early_is_told(tmp_path: Path) -> None:
     assert "one that only adds, and one that only removes" in finding.detail
 
 
+@pytest.mark.terraform
+def test_a_network_is_not_replaced_under_other_stacks(tmp_path: Path) -> None:
+    def other_block(stacks: Stacks) -> None:
+        stacks["network"]["resource"]["aws_vpc"]["main"]["cidr_block"] = "10.1.0.0/16"
+        for name, block in (("a", "10.1.0.0/20"), ("b", "10.1.16.0/20")):
+            stacks["network"]["resource"]["aws_subnet"][name]["cidr_block"] = block
+
+    report = rehearse_change(write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", other_block))
+    (told,) = [item for item in report.findings if item.severity == "warning"]
+    assert told.summary == "aws_subnet.a, aws_subnet.b, aws_vpc.main cannot be replaced under cluster, serving"
+    assert "destroy these stacks first" in told.detail
+    assert report.converged is False, "AWS refuses it, as the finding says"
+
+
+@pytest.mark.terraform
+def test_another_region_makes_everything_anew(tmp_path: Path) -> None:
+    """The AWS provider holds the region of each resource; one that names none moves with the provider's."""
+
+    def move(stacks: Stacks) -> None:
+        stacks["network"]["provider"] = {"aws": [{"region": "us-west-2"}]}
+        stacks["network"]["resource"]["aws_subnet"]["a"]["availability_zone"] = "us-west-2a"
+
+    old, new = write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", move)
+    report = rehearse_change(old, new, only=["network"])
+    changes = {item.address: item for item in report.changes}
+    assert changes["aws_vpc.main"].action == "replace"
+    assert changes["aws_vpc.main"].because == ("region",)
+    assert "takes everything inside it along" in changes["aws_vpc.main"].danger
+    assert changes["aws_s3_bucket.weights"].action == "replace"
+    assert report.converged, [str(item) for item in report.findings]
+
+
+@pytest.mark.terraform
+def test_a_smaller_file_system_is_another_one(tmp_path: Path) -> None:
+    """The provider replaces it, with what lies in it; a larger one grows in place."""
+
+    def resize(gib: int) -> Callable[[Stacks], None]:
+        def change(stacks: Stacks) -> None:
+            stacks["cluster"]["resource"]["aws_fsx_lustre_file_system"]["weights"]["storage_capacity"] = gib
+
+        return change
+
+    for name, before, after, action in (("less", 4800, 2400, "replace"), ("more", 2400, 4800, "update")):
+        old = write_synthesis(tmp_path / f"old-{name}", resize(before))
+        report = rehearse_change(old, write_synthesis(tmp_path / f"new-{name}", resize(after)), plan_only=True)
+        (lustre,) = report.changes
+        assert lustre.action == action
+        assert ("loses the file system" in lustre.danger) is (action == "replace")
+        assert lustre.because == (("storage_capacity",) if action == "replace" else ())
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize(("after", "is_refused"), [("1.35", False), ("1.33", True), ("1.36", True)])
+def test_a_control_plane_goes_up_by_one(after: str, is_refused: bool, tmp_path: Path) -> None:
+    def version(text: str) -> Callable[[Stacks], None]:
+        def change(stacks: Stacks) -> None:
+            stacks["cluster"]["resource"]["aws_eks_cluster"]["main"]["version"] = text
+
+        return change
+
+    old, new = write_synthesis(tmp_path / "old", version("1.34")), write_synthesis(tmp_path / "new", version(after))
+    report = rehearse_change(old, new, only=["cluster"])
+    assert report.converged is not is_refused
+    errors = [item.summary for item in report.findings if item.severity == "error"]
+    refusal = f"InvalidParameterException: Unsupported Kubernetes minor version update from 1.34 to {after}"
+    assert errors == ([refusal] if is_refused else [])
+
+
+@pytest.mark.terraform
+def test_nodes_that_become_others_come_before_pods(tmp_path: Path) -> None:
+    """A pool goes while another one changes: the release may wait for the changed one."""
+
+    def two(stacks: Stacks) -> None:
+        groups = stacks["cluster"]["resource"]["aws_eks_node_group"]
+        groups["other"] = {**groups["gpu"], "node_group_name": "other"}
+
+    def change(stacks: Stacks) -> None:
+        template = stacks["cluster"]["resource"]["aws_launch_template"]["gpu"]
+        template["metadata_options"]["http_put_response_hop_limit"] = 2
+        stacks["serving"]["resource"]["helm_release"]["web"]["values"] = ["replicas: 3\n"]
+
+    report = rehearse_change(write_synthesis(tmp_path / "old", two), write_synthesis(tmp_path / "new", change))
+    assert report.converged, [str(item) for item in report.findings]
+    assert [step.stack for step in report.order] == ["cluster", "serving"]
+    assert [item.summary for item in report.findings] == ["aws_eks_node_group.other goes before serving was changed"]
+
+
 def _effects(**effects: Effect) -> dict[str, Effect]:
     return effects
 
@@ -183,13 +271,54 @@ def test_the_order_of_stacks() -> None:
     assert order.torn == {"cluster": ("serving",)}
 
 
+def test_what_goes_waits_for_what_comes_below() -> None:
+    """A pool moves from Karpenter to a node group: its new nodes come before the old ones go."""
+    names = ["network", "cluster", "platform"]
+    below = frozenset({"network"})
+    gains = Effect("cluster", below, changes=True, adds=True)
+    effects = _effects(
+        network=Effect("network"),
+        cluster=gains,
+        platform=Effect("platform", frozenset({"cluster"}), changes=True, removes=True),
+    )
+    order = change_order(names, names, effects)
+    assert (order.first, order.then, order.last) == ((), tuple(names), ())
+    loses = Effect("cluster", below, changes=True, removes=True)
+    order = change_order(names, names, {**effects, "cluster": loses})
+    assert order.first == ("platform", "cluster")
+    order = change_order(names, ["network", "cluster"], effects)
+    assert order.first == ("platform",), "a stack that the new spec lacks goes first"
+
+
 @pytest.mark.parametrize(
     ("kind", "action", "before", "after", "expected"),
     [
         ("aws_eks_node_group", "replace", {"capacity_type": "CAPACITY_BLOCK"}, {}, "capacity block"),
+        (
+            "aws_eks_node_group",
+            "update",
+            {"capacity_type": "CAPACITY_BLOCK", "launch_template": [{"version": "1"}]},
+            {"capacity_type": "CAPACITY_BLOCK", "launch_template": [{}]},
+            "a full block has no place",
+        ),
+        ("aws_eks_node_group", "update", {"capacity_type": "CAPACITY_BLOCK"}, {"capacity_type": "CAPACITY_BLOCK"}, ""),
         ("aws_eks_cluster", "update", {"version": "1.34"}, {"version": "1.33"}, "cannot go back"),
         ("aws_eks_cluster", "update", {"version": "1.33"}, {"version": "1.35"}, "one minor version at a time"),
-        ("aws_fsx_lustre_file_system", "update", {"storage_capacity": 4800}, {"storage_capacity": 2400}, "shrink"),
+        (
+            "helm_release",
+            "update",
+            {"chart": "./charts/karpenter-pools", "values": ['{"pools": [{"name": "l4"}, {"name": "h100"}]}', "x"]},
+            {"chart": "./charts/karpenter-pools", "values": ['{"pools": [{"name": "l4"}]}']},
+            "stops the nodes of h100;",
+        ),
+        ("helm_release", "update", {"chart": "./charts/karpenter-pools", "values": None}, {}, ""),
+        (
+            "helm_release",
+            "delete",
+            {"chart": "./charts/karpenter-pools", "values": ['{"pools": [{"name": "l4"}]}']},
+            {},
+            "stops the nodes of l4;",
+        ),
         ("aws_kms_key", "delete", {}, {}, "cannot be read"),
         ("helm_release", "delete", {"chart": "./charts/llm-server"}, {}, "callers get no answer"),
         ("helm_release", "delete", {"chart": "./charts/weights-copy"}, {}, ""),

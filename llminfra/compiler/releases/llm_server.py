@@ -43,7 +43,6 @@ from llminfra.compiler.releases.names import (
     PROMETHEUS_URL,
     SECRET_STORE,
     SERVING_PRIORITY,
-    async_id,
 )
 from llminfra.compiler.releases.pd_router import front_of, peers_of, role_labels
 from llminfra.compiler.releases.security import pod_security
@@ -57,6 +56,7 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.gateways import GatewayRoute
 from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.plan.made_names import async_id
 from llminfra.planning.plan.targets import AsyncPlan
 from llminfra.planning.served.adapters import adapter_path
 from llminfra.planning.targets.queues import worked_queue

@@ -22,8 +22,3 @@ EFA_LABEL = "vpc.amazonaws.com/efa.present"
 MONITORING_RELEASE = "kube-prometheus-stack"
 PROMETHEUS_URL = f"http://{MONITORING_RELEASE}-prometheus.{MONITORING}.svc:9090"
 """Service of the Prometheus operator chart: ``<release>-prometheus`` (chart template ``prometheus/service.yaml``)."""
-
-
-def async_id(queue: str) -> str:
-    """Name of a queue and of what belongs to it, without the platform."""
-    return f"async-{queue}"

@@ -9,6 +9,7 @@ from llminfra.compiler.releases.names import POOL_LABEL
 from llminfra.compiler.releases.security import pod_security
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.made_names import preflight_name
 
 _NETWORK_VARIABLES = ("FI_", "NCCL_", "GLOO_", "OFI_")
 # Process groups and their buffers need little; the endpoint's own share would only wait longer for a node.
@@ -21,7 +22,7 @@ def nccl_preflight_values(endpoint: EndpointPlan, plan: Plan) -> NcclPreflightVa
     """The endpoint's image, network variables, GPUs and EFA interfaces, on its pool."""
     call, pod, pool = endpoint.invocation, endpoint.resources, plan.pool(endpoint.pool)
     return NcclPreflightValues(
-        name=preflight_name(endpoint),
+        name=preflight_name(endpoint.name),
         image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
         nodes=endpoint.nodes,
         env={name: value for name, value in call.env.items() if name.startswith(_NETWORK_VARIABLES)},
@@ -43,8 +44,3 @@ def nccl_preflight_values(endpoint: EndpointPlan, plan: Plan) -> NcclPreflightVa
 def has_preflight(endpoint: EndpointPlan) -> bool:
     """Whether there is something to test: ranks on several nodes, and EFA between them."""
     return endpoint.spec.preflight and endpoint.nodes > 1 and endpoint.resources.efa > 0
-
-
-def preflight_name(endpoint: EndpointPlan) -> str:
-    """Name of the release and of its objects."""
-    return f"{endpoint.name}-nccl"

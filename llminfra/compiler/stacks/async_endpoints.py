@@ -7,7 +7,6 @@ from msgspec import Struct
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.releases.async_worker import async_worker_values
-from llminfra.compiler.releases.names import async_id
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.platform import local_chart
 from llminfra.constructs.basis.iam import PodIdentity, Statement, pod_role, policy_document, role, trusts_service
@@ -28,6 +27,7 @@ from llminfra.constructs.storage.private_bucket import PrivateBucket, private_bu
 from llminfra.constructs.storage.workload_archive import stored_archive
 from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.made_names import async_id
 from llminfra.planning.plan.targets import AsyncPlan, WorkersPlan
 from llminfra.workloads import bootstrap_command
 

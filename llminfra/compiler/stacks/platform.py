@@ -48,7 +48,6 @@ from llminfra.compiler.releases.names import (
     LWS,
     MONITORING,
     MONITORING_RELEASE,
-    async_id,
 )
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
@@ -64,6 +63,7 @@ from llminfra.constructs.observability.grafana_workspace import grafana_workspac
 from llminfra.constructs.observability.prometheus_workspace import prometheus_workspace, writes_metrics
 from llminfra.planning.controllers.needs import Needs, needs_of, secret_names
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.made_names import async_id
 
 _MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes
 

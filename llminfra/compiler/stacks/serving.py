@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from llminfra.bindings import core
 from llminfra.compiler.contracts import BucketOutputs, ClusterContract, NetworkContract, StorageContract
 from llminfra.compiler.releases.llm_server import llm_server_values
-from llminfra.compiler.releases.nccl_preflight import has_preflight, nccl_preflight_values, preflight_name
+from llminfra.compiler.releases.nccl_preflight import has_preflight, nccl_preflight_values
 from llminfra.compiler.releases.pd_router import pd_router_values
 from llminfra.compiler.releases.weights_copy import WeightsCopy, adapter_copies, weights_copies, weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
@@ -23,6 +23,7 @@ from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.made_names import preflight_name
 from llminfra.planning.plan.serving import AdapterPlan
 from llminfra.spec.compute.capacity import CapacityBlock
 
@@ -82,7 +83,7 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
             helm_release(
                 make,
                 HelmRelease(
-                    id=preflight_name(endpoint),
+                    id=preflight_name(endpoint.name),
                     namespace=endpoint.namespace,
                     chart=local_chart("nccl-preflight", charts),
                     values=nccl_preflight_values(endpoint, plan),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from llminfra.diagnostics import Diagnostic, Severity
+
 IAM_NAME_LIMIT = 64
 """Characters of an IAM role name (AWS IAM quotas)."""
 
@@ -21,6 +23,25 @@ def bounded(name: str, limit: int) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{name[: limit - 9]}-{digest}"
+
+
+def same_name(path: str, other: str, what: str) -> Diagnostic:
+    """The finding that two objects of a spec would make one thing.
+
+    Args:
+        path: Spec path of the later one.
+        other: Spec path of the earlier one.
+        what: What both make.
+    """
+    return Diagnostic(
+        code="LLM_SPEC_4",
+        severity=Severity.ERROR,
+        path=path,
+        message=f"{other} needs something of the same name",
+        found=what,
+        expected="a name that is not the other one's with a word behind or before it",
+        fix=f"rename one of {path} and {other}",
+    )
 
 
 def partition(region: str) -> str:

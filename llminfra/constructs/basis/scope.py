@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 from msgspec import Struct, field
 
 from llminfra.bindings.references import has_address
-from llminfra.constructs.basis.names import IAM_NAME_LIMIT, bounded, dns_suffix, partition
+from llminfra.constructs.basis.names import IAM_NAME_LIMIT, bounded, dns_suffix, partition, same_name
+from llminfra.diagnostics import SpecError
 from llminfra.planning.network.mirror import mirrored
 
 if TYPE_CHECKING:
@@ -38,12 +39,16 @@ class Maker(Struct, frozen=True):
         the first get their type too.
 
         Raises:
-            ValueError: the stack has a resource of this type and name.
+            SpecError: another object of the spec makes a resource of this type and name.
+            ValueError: this one makes it twice.
         """
         scope = self.scope
         mode, terraform_type = _terraform_type(cast("type", kind))
         paths = scope.spec_paths.setdefault(mode, {}).setdefault(terraform_type, {})
         if id_ in paths:
+            other = paths[id_]["//"][METADATA_KEY]["spec_path"]
+            if other != self.spec_path:
+                raise SpecError([same_name(self.spec_path, other, f"{terraform_type}.{id_}")])
             msg = f"{mode} {terraform_type}.{id_} is made twice: one would silently replace the other"
             raise ValueError(msg)
         paths[id_] = {"//": {METADATA_KEY: {"spec_path": self.spec_path}}}

@@ -8,6 +8,7 @@ from llminfra.observability.alerts.make import Alerts
 from llminfra.observability.endpoint_series import record_labels, scraped
 from llminfra.observability.promql import selector
 from llminfra.observability.signals import release_of
+from llminfra.planning.plan.made_names import router_workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ _SILENT_BYTES_PER_S = 10_000
 def router_alerts(router: RouterPlan, *, base_url: str | None) -> Iterator[AlertRule]:
     """Alerts of the router: callers of the endpoint reach nothing but it."""
     make = Alerts(base_url, {"namespace": router.namespace, "endpoint": router.name})
-    where = {"namespace": router.namespace, "deployment": f"{router.name}-router"}
+    where = {"namespace": router.namespace, "deployment": router_workload(router.name)}
     yield make(
         "LlmRouterDown",
         "critical",

@@ -9,6 +9,7 @@ from llminfra.diagnostics import entry_path
 from llminfra.engines.vllm_tasks import PATHS
 from llminfra.planning.endpoints.on_pools import NAMESPACE
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
+from llminfra.planning.plan.made_names import gateway_service, picker_name
 from llminfra.planning.served.task import refused_at_gateway
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Autoscaling
@@ -31,11 +32,6 @@ PROXY_PORT = 8080
 # envoyproxy/ai-gateway@c217da8a5 internal/extensionserver/inferencepool.go: Envoy gives an endpoint picker 300 s to
 # answer; a request that waits for a replica must be answered before.
 _LONGEST_HOLD_S = 285
-
-
-def picker_name(endpoint: str) -> str:
-    """Name of an endpoint's picker and of the picker's Service."""
-    return f"{endpoint}-picker"
 
 
 def tenant_claim(tenant: Tenant) -> str:
@@ -88,7 +84,7 @@ def plan_gateways(
 
 
 def _plan(gateway: Gateway, network: NetworkPlan, routes: tuple[GatewayRoute, ...]) -> GatewayPlan:
-    service = f"gateway-{gateway.name}"
+    service = gateway_service(gateway.name)
     own = {"cluster": (), "internal": (network.cidr,), "public": ("0.0.0.0/0",)}[gateway.exposure]
     inside = f"http://{service}.{PROXY_NAMESPACE}.svc.cluster.local:{PROXY_PORT}"
     return GatewayPlan(

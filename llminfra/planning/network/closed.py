@@ -107,7 +107,8 @@ def _warn_of_others(platform: Platform, network: Network, findings: Findings) ->
                 "Envoy fetches the keys of the issuer, and this network has no way to the internet: no token is good",
                 found=f"{gateway.oidc.jwks_uri} with nat='none'",
                 expected="an issuer in the VPC or in a network that is connected to it",
-                fix="publish the keys where the VPC reaches them, and waive this; or give tenants an api_key",
+                fix="publish the keys where the VPC reaches them, and waive this; or leave oidc out, and give "
+                "tenants an api_key",
                 runtime_message="Jwks remote fetch is failed",
             )
 

@@ -14,6 +14,7 @@ from llminfra.planning.facts import numbers
 from llminfra.planning.findings import Findings
 from llminfra.planning.plan import ROLE_FIELDS
 from llminfra.planning.plan.endpoint import RouterPlan
+from llminfra.planning.plan.made_names import name_of_role
 from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Disaggregation, Endpoint
@@ -56,7 +57,7 @@ def role_endpoint(endpoint: Endpoint, role: Role) -> Endpoint:
 
 def role_name(endpoint: Endpoint, role: Role) -> str:
     """Name of a role's workload and Service."""
-    return f"{endpoint.name}-{role}"
+    return name_of_role(endpoint.name, role)
 
 
 def check_disaggregated(endpoint: Endpoint, pool: PoolPlan | None, findings: Findings) -> bool:

@@ -47,6 +47,24 @@ def check_cluster(subject: Subject) -> Iterator[Problem]:
             )
 
 
+def check_upgrade(before: Subject, after: Subject) -> Iterator[Problem]:
+    """A control plane goes up by one minor version at a time, and never back."""
+    old, new = before.text("version"), after.text("version")
+    if after.type_name != "aws_eks_cluster" or not old or not new or old == new:
+        return
+    if _minor(new) != _minor(old) + 1:
+        yield Problem(
+            f"InvalidParameterException: Unsupported Kubernetes minor version update from {old} to {new}",
+            f"the next version is 1.{_minor(old) + 1}",
+            ("version",),
+        )
+
+
+def _minor(version: str) -> int:
+    tail = version.partition(".")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
 def check_node_group(subject: Subject) -> Iterator[Problem]:
     """Sizes, and settings that a launch template excludes.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+from llminfra.rehearsal.provider.values import Path, State
 from llminfra.rehearsal.schema.model import Block
 
 _NEVER = frozenset({"tags", "tags_all", "id", "arn"})
@@ -26,7 +27,7 @@ def _cloudformation() -> Mapping[str, frozenset[str]]:
 def _provider() -> Mapping[str, Mapping[str, frozenset[str]]]:
     data = json.loads(files("llminfra.rehearsal.aws").joinpath("data", "replacement.json").read_bytes())
     return {
-        name: {key: frozenset(row.get(key, ())) for key in ("replace", "in_place")}
+        name: {key: frozenset(row.get(key, ())) for key in ("replace", "in_place", "shrink")}
         for name, row in data["types"].items()
     }
 
@@ -45,6 +46,17 @@ def immutable_attributes(type_name: str, block: Block) -> frozenset[str]:
     if _settable(block, "region"):
         found |= {"region"}
     return found - (table["in_place"] if table else frozenset()) - _NEVER
+
+
+def shrunk(type_name: str, prior: State, planned: State) -> tuple[Path, ...]:
+    """Attributes that grow in place, and whose lower value the provider takes for another resource."""
+    table = _provider().get(type_name)
+    found = []
+    for name in sorted(table["shrink"]) if table else ():
+        before, after = prior.get(name), planned.get(name)
+        if isinstance(before, int | float) and isinstance(after, int | float) and after < before:
+            found.append((name,))
+    return tuple(found)
 
 
 def _settable(block: Block, name: str) -> bool:

@@ -8,9 +8,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from llminfra.rehearsal.aws import data_sources, deletion, recomputed, rules, side_effects
+from llminfra.rehearsal.aws import data_sources, deletion, eks, recomputed, rules, side_effects
 from llminfra.rehearsal.aws.identity import Namer, generic_value, identities, identity_of
-from llminfra.rehearsal.aws.immutable import immutable_attributes
+from llminfra.rehearsal.aws.immutable import immutable_attributes, shrunk
 from llminfra.rehearsal.aws.scene import Place, Scene, Subject
 from llminfra.rehearsal.faults import FaultInjector
 from llminfra.rehearsal.provider.contract import Applied, Planned, Problem, Session
@@ -72,6 +72,8 @@ class AwsProvider:
         block = self.schema.resources[type_name]
         if proposed is None:
             return Planned(None)
+        if prior is not None and _region_is_the_providers(block, config):
+            proposed = {**proposed, "region": self._place(session, {}).region}
         place = self._place(session, proposed)
         if prior is None:
             state = self._common(block, plan_create(block, proposed), place)
@@ -81,6 +83,7 @@ class AwsProvider:
         changed = plan_update(block, prior, proposed, recomputed.attributes(type_name, prior, proposed))
         state = self._common(block, changed, place)
         replace = replacements(prior, state, immutable_attributes(type_name, block), lambda path: _unset(config, path))
+        replace = (*replace, *shrunk(type_name, prior, state))
         return Planned(state, replace, tuple(rules.config_problems(Subject(type_name, config))))
 
     def create(self, session: Session, type_name: str, planned: State, config: State) -> Applied:
@@ -126,7 +129,11 @@ class AwsProvider:
     ) -> Applied:
         scene = self._scene(session, planned)
         subject = Subject(type_name, planned)
-        problems = [*rules.config_problems(Subject(type_name, config)), *rules.world_problems(scene, subject)]
+        problems = [
+            *rules.config_problems(Subject(type_name, config)),
+            *rules.world_problems(scene, subject),
+            *eks.check_upgrade(Subject(type_name, prior), subject),
+        ]
         if any(item.severity == "error" for item in problems):
             return Applied(prior, tuple(problems), key)
         if refused := self.faults.before("update", type_name):
@@ -250,6 +257,16 @@ class AwsProvider:
         return state
 
 
+def _region_is_the_providers(block: Block, config: State) -> bool:
+    """Whether a resource names no region: it then moves with its provider's, which replaces it.
+
+    Source: AWS provider 6, guide "Enhanced Region Support": ``region`` defaults to the provider's, and another value
+    forces replacement.
+    """
+    region = block.attributes.get("region")
+    return region is not None and region.computed and config.get("region") is None
+
+
 def _data_value(name: str, kind: Any, namer: Namer, type_name: str) -> Any:
     """A data source's value that the world does not hold: as the resource of the same name would have it."""
     if name == "id":
@@ -286,6 +303,8 @@ def _random_key(namer: Namer, planned: State) -> bool:
 
 
 def _unset(config: State, dotted: str) -> bool:
-    """Whether the configuration leaves a path open, so a difference is the provider's own doing."""
+    """Whether the configuration leaves a path open, so a difference is the provider's own doing; not so its region."""
+    if dotted == "region":
+        return False
     head: Any = config.get(dotted.partition(".")[0])
     return head is None

@@ -72,7 +72,7 @@ def authenticates(plan: Plan) -> Iterator[Hit]:
     looks_at="plan",
     why="A tenant without limits can take every GPU from the others, by mistake or with a key that leaked, and "
     "autoscaling pays for it.",
-    fix="set requests_per_minute and tokens_per_minute",
+    fix="set requests_per_minute and tokens_per_minute of each tenant; with oidc alone, declare tenants first",
     source=("OWASP LLM10:2025 unbounded consumption: denial of wallet",),
 )
 def tenants_are_limited(plan: Plan) -> Iterator[Hit]:

@@ -248,7 +248,7 @@ def bedrock_models_named(stacks: Stacks) -> Iterator[Hit]:
     severity=Severity.WARNING,
     looks_at="terraform",
     why="Without invocation logging, abuse and runaway cost show up in the bill first.",
-    fix="declare aws_bedrock_model_invocation_logging_configuration (one per account and region)",
+    fix="set Bedrock(logging=InvocationLogging()), once in an account and region; waive this where another one is on",
     source=("OWASP LLM10:2025, prevention 7",),
 )
 def bedrock_logged(stacks: Stacks) -> Iterator[Hit]:
