@@ -218,10 +218,10 @@ def _cooldown(item: PolicyFinding, plan: Plan) -> Edit | None:
     return Edit(item.spec_path, "cooldown_s", str(math.ceil((endpoint.startup.estimate_s + 1) / 60) * 60))
 
 
-def _fall_back(item: PolicyFinding, _plan: Plan) -> Edit | None:
+def _fall_back(item: PolicyFinding, plan: Plan) -> Edit | None:
     """Not for managed node groups, which buy nothing else."""
-    argument, _, value = item.expected.partition("=")
-    return Edit(item.spec_path, argument, value) if value else None
+    grouped = {f"pools.{pool.name}.capacity" for pool in plan.pools if pool.provisioner != "karpenter"}
+    return None if item.spec_path in grouped else Edit(item.spec_path, "fallback_on_demand", "True")
 
 
 def _disk(item: PolicyFinding, _plan: Plan) -> Edit | None:

@@ -48,6 +48,18 @@ endpoints:
 """
 
 
+@pytest.mark.parametrize(("provisioner", "edited"), [("karpenter", True), ("managed", False)])
+def test_spot_falls_back_where_something_else_is_bought(tmp_path: Path, provisioner: str, edited: bool) -> None:
+    spec = tmp_path / "spec.yaml"
+    pool = f"    provisioner: {provisioner}\n    capacity: {{kind: spot"
+    spec.write_text(SPEC.replace("min: 0", "min: 1").replace("    capacity: {kind: spot", pool), encoding="utf-8")
+    report, plan = findings(spec)
+    assert "LLM_CAP_13" in {item.rule for item in report.open}
+    proposal = propose_fixes(report, [plan])  # type: ignore[list-item]  # the fixture's plan is an object
+    assert ("fallback_on_demand: true" in proposal.diff) is edited
+    assert ("LLM_CAP_13" in {item.rule for item, _ in proposal.left}) is not edited
+
+
 def test_the_diff_applies_and_ends_every_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spec = tmp_path / "spec.yaml"
