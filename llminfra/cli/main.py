@@ -45,8 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _refuse_empty(words: Sequence[str]) -> None:
+    """A path of no characters is the working directory, and what was meant is a variable that nobody set."""
+    if "" in words:
+        before = words[words.index("") - 1] if words.index("") else ""
+        where = f"after {before}" if before else "at the start"
+        raise UsageError(f'there is an empty argument ("") {where}: set the shell variable there, or leave it out')
+
+
 def _run(words: list[str], call: PlainCall | None) -> int:
     try:
+        _refuse_empty(words)
         if call is not None and call.command == "plan":
             from llminfra.cli.work.print_plans import print_plans  # after the process is prepared
 

@@ -85,3 +85,18 @@ def test_a_rehearsal_keeps_only_in_a_new_folder(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == ["file"]
     with work_folder(tmp_path / "new") as root:
         assert root == (tmp_path / "new").resolve()
+
+
+@pytest.mark.parametrize(
+    "words", [("synth", "../spec.py", "-o", ""), ("report", "../spec.py", "--out", ""), ("plan", "")]
+)
+def test_an_argument_of_a_variable_that_nobody_set_is_no_folder(
+    words: tuple[str, ...], workdir: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(workdir, GOOD)
+    (workdir / "here").mkdir()
+    monkeypatch.chdir(workdir / "here")
+    result = run(*words)
+    assert (result.code, result.out) == (2, "")
+    assert f'an empty argument ("") after {words[-2]}' in result.err
+    assert list((workdir / "here").iterdir()) == []
