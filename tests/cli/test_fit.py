@@ -361,7 +361,7 @@ def test_a_task_that_nobody_knows_is_told_with_the_nearest(run: Run) -> None:
 
 
 def test_nothing_is_no_model(run: Run) -> None:
-    assert "name a MODEL" in run("fit", "").err
+    assert "name a MODEL" in run("fit", " ").err
 
 
 @pytest.mark.parametrize(
