@@ -52,6 +52,11 @@ def entry_names(entries: Iterable[tuple[object, object]]) -> list[str]:
     ]
 
 
+def names_of(entries: Iterable[object]) -> list[str]:
+    """What objects in a list are called in paths; empty: only the place tells."""
+    return entry_names((getattr(each, "name", None), getattr(each, "rule", None)) for each in entries)
+
+
 def path_parts(path: str) -> list[str]:
     """The steps of a spec path, places in lists as numbers; names with dots, such as those of buckets, are several.
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _ROUNDS = 4
 """Each round leaves out what the one before found; what is wrong after that is told once these are mended."""
-_ANYWHERE = "us-east-1"
-"""A region with every instance type, in the place of one that there is not."""
+ANYWHERE = "us-west-2"
+"""A region with every GPU instance type of the catalog, in the place of one that there is not."""
 _MANY = 1000
 _BESIDE_FIT = frozenset(
     {"nodes", "labels", "zones", "capacity", "provisioner", "root_volume_gib", "ami_release", "image_snapshot"}
@@ -106,7 +106,7 @@ def _mended(platform: Platform, wrong: list[Diagnostic]) -> Platform | None:
     }
     nowhere = _fields_at(paths, "region") is not None
     if nowhere:
-        fields |= {"region": _ANYWHERE, "network": Network(), "storage": ()}
+        fields |= {"region": ANYWHERE, "network": Network(), "storage": ()}
     known = (*fields, *SECTIONS)
     if not wrong or any(not path.startswith(known) for path in paths):
         return None

@@ -13,6 +13,7 @@ from llminfra.loading.load import load_all
 from llminfra.planning.platform import plan_platform
 
 if TYPE_CHECKING:
+    from llminfra.loading.loaded import Loaded
     from llminfra.planning.mended import Rest
     from llminfra.planning.plan import Plan
 
@@ -29,7 +30,7 @@ def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
         SpecError: A file or a platform has errors; it carries the findings of all of them.
         UsageError: A file is missing, or no spec.
     """
-    plans, found = planned_and_found([Path(path) for path in paths])
+    plans, found = planned_and_found(load_all([Path(path) for path in paths]))
     if errors(found):
         raise SpecError(found)
     return plans
@@ -38,20 +39,14 @@ def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
 Judge = Callable[["Plan"], Sequence[Diagnostic]]
 
 
-def planned_and_found(
-    paths: Sequence[Path], judge: Judge | None = None
-) -> tuple[tuple[Plan, ...], Sequence[Diagnostic]]:
+def planned_and_found(loaded: Loaded, judge: Judge | None = None) -> tuple[tuple[Plan, ...], Sequence[Diagnostic]]:
     """The plans of all platforms without errors, and every finding of files and platforms.
 
     Args:
-        paths: The files.
+        loaded: What the files declare.
         judge: What else there is to find in a plan. Only asked where there are errors, so that those it finds are told
             in the same run: of platforms with errors in a plan of what is left of them.
-
-    Raises:
-        UsageError: as in ``plan_specs``.
     """
-    loaded = load_all(paths)
     found: list[Diagnostic] = list(loaded.diagnostics)
     plans: list[Plan] = []
     rests: list[Rest] = []

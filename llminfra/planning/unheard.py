@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from msgspec import Struct
 
+from llminfra.engines.job import Role
 from llminfra.spec.compute.ec2 import Ec2
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 # SageMaker AI Developer Guide, "Custom Inference Code with Hosting Services": the port that it sends requests to.
 _SAGEMAKER_PORT = 8080
-_ROLES = ("prefill", "decode")
 _CUSTOM_ON_SAGEMAKER = ("command", "args", "port", "ready", "live", "metrics", "run_as_user", "drain_s")
 
 
@@ -112,7 +112,7 @@ def _of_scaling(endpoint: Endpoint) -> Iterator[_Unheard]:
     path, split = f"endpoints.{endpoint.name}", endpoint.disaggregation
     scaled = [(f"{path}.replicas", endpoint.replicas)]
     if split is not None and not split.broken:
-        scaled += [(f"{path}.disaggregation.{name}.replicas", getattr(split, name).replicas) for name in _ROLES]
+        scaled += [(f"{path}.disaggregation.{name}.replicas", getattr(split, name).replicas) for name in get_args(Role)]
     for place, replicas in scaled:
         if isinstance(replicas, Autoscaling) and not replicas.broken:
             if replicas.min == replicas.max:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from llminfra.diagnostics import entry_names, entry_path
+from llminfra.diagnostics import entry_path, names_of
 from llminfra.policy.report import Acceptance, PolicyFinding, Status
 from llminfra.rules import by_code
 
@@ -112,7 +112,7 @@ def _about(waiver: Waiver, platform: Platform, code: str, message: str, found: s
 
 
 def _place(waiver: Waiver, waivers: Sequence[Waiver]) -> str:
-    names = entry_names((None, each.rule) for each in waivers)
+    names = names_of(waivers)
     index = next(index for index, each in enumerate(waivers) if each is waiver)
     return entry_path("waivers", index, names[index])
 

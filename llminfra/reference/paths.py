@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from llminfra.diagnostics import UsageError, entry_names, entry_path, path_parts
+from llminfra.diagnostics import UsageError, entry_path, names_of, path_parts
 from llminfra.loading.yaml.types import item_type, spec_options, value_type
 from llminfra.reference.types import declared_types
 from llminfra.spec.base.spec import Spec
@@ -198,11 +198,6 @@ def _entry(field: str, value: Any, rest: list[str], done: int) -> tuple[Spec, in
     near = nearest(rest[0], names)
     told = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}" if names else f"{field} is empty"
     raise NowhereError(msg, done, near, told)
-
-
-def names_of(entries: Sequence[object]) -> list[str]:
-    """What the entries of a list are called in paths; empty: only the place tells."""
-    return entry_names((getattr(each, "name", None), getattr(each, "rule", None)) for each in entries)
 
 
 def value_of(item: Spec | None, field: str) -> Any:

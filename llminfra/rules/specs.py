@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, errors
+from llminfra.loading.load import load_all
 from llminfra.planning import specs as planned
 from llminfra.rules.plan_rules import plan_rules
 from llminfra.rules.run import run_plan
 
 if TYPE_CHECKING:
+    from llminfra.loading.loaded import Loaded
     from llminfra.planning.plan import Plan
 
 
@@ -33,8 +35,17 @@ def plan_specs(paths: Sequence[str | Path]) -> tuple[Plan, ...]:
         SpecError: A file, a platform or a rule on plans found errors; it carries the findings of all of them.
         UsageError: A file is missing, or no spec.
     """
+    return plan_loaded(load_all([Path(path) for path in paths]))
+
+
+def plan_loaded(loaded: Loaded) -> tuple[Plan, ...]:
+    """Plan and judge what spec files declare.
+
+    Raises:
+        SpecError: as in ``plan_specs``.
+    """
     day = dt.datetime.now(tz=dt.UTC).date()
-    plans, found = planned.planned_and_found([Path(path) for path in paths], lambda plan: _found(plan, day))
+    plans, found = planned.planned_and_found(loaded, lambda plan: _found(plan, day))
     if errors(found):
         raise SpecError(found)
     return with_rules(plans, day)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import Run
-from tests.cli.specs import write
+from tests.cli.specs import GOOD, write
 
 SPEC = """\
 name: acme
@@ -104,3 +104,10 @@ def test_a_spec_that_cannot_be_read_tells_its_errors(workdir: Path, run: Run) ->
     assert result.code == 1
     assert "LLM_SPEC_5" in result.err
     assert run("explain", "region", "missing.yaml").code == 2
+
+
+def test_a_spec_is_read_once(workdir: Path, run: Run) -> None:
+    counted = "with open('runs', 'a', encoding='utf-8') as file:\n    file.write('x')\n"
+    write(workdir, counted + GOOD)
+    assert run("explain", "region", "spec.py").code == 0
+    assert (workdir / "runs").read_text(encoding="utf-8") == "x"

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from llminfra.catalog.datafile import read_data
+from llminfra.catalog.instances import all_gpu_types
 from llminfra.diagnostics import SpecError, errors
 from llminfra.planning import specs as planned
+from llminfra.planning.mended import ANYWHERE
 from llminfra.rules.specs import plan_specs
 
 HEAD = "name: acme\nregion: us-east-1\n"
@@ -107,3 +110,8 @@ def test_a_good_platform_beside_a_bad_one_is_judged_too(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as raised:
         planned.plan_specs([tmp_path / "good.yaml", tmp_path / "bad.yaml"])
     assert {item.code for item in errors(raised.value.diagnostics)} == {"LLM_CAP_24"}
+
+
+def test_the_region_in_the_place_of_a_wrong_one_has_every_type():
+    offered = read_data("offerings.json")["regions"][ANYWHERE]["types"]
+    assert {item.name for item in all_gpu_types()} <= set(offered)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from llminfra.cli.terminal.output import print_result, stdout_console
+from llminfra.cli.terminal.words import without_marks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,12 +88,12 @@ def print_path(page: PathPage) -> None:
     for owners, field in _alike(page.fields):
         names = ", ".join(f"{owner}.{field.name}" for owner in owners)
         console.print(Text.assemble((page.path, "bold cyan"), "  ", (field.takes, "bold")))
-        _lines(console, [_told(field.meaning), names])
+        _lines(console, [without_marks(field.meaning), names])
         _lines(console, field_facts(field))
     if not page.fields:
         console.print(Text(page.path, style="bold cyan"))
     for entry in page.entries:
-        _lines(console, [f"{page.path} is {entry.name}: {_told(entry.summary)}"])
+        _lines(console, [f"{page.path} is {entry.name}: {without_marks(entry.summary)}"])
     if page.stands:
         _print_stands(console, page)
     print_rules(console, page.rules)
@@ -180,7 +181,3 @@ def _lines(console: Console, lines: Sequence[str]) -> None:
 
     for line in filter(None, lines):
         print_result(Padding(Text(line), (0, 0, 0, 2)), console)
-
-
-def _told(text: str) -> str:
-    return text.replace("``", "")

@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from llminfra.cli.terminal.field_page import field_facts, print_rules
 from llminfra.cli.terminal.output import print_result, stdout_console
+from llminfra.cli.terminal.words import without_marks
 
 if TYPE_CHECKING:
     from llminfra.reference.types import FieldPage, TypePage
@@ -44,13 +45,13 @@ def print_type(page: TypePage, field: FieldPage | None, rules: Sequence[Rule] = 
     console = stdout_console()
     if field is not None:
         console.print(Text.assemble((f"{page.name}.{field.name}", "bold cyan"), "  ", (field.takes, "bold")))
-        for line in filter(None, [_told(field.meaning), *field_facts(field)]):
+        for line in filter(None, [without_marks(field.meaning), *field_facts(field)]):
             print_result(Padding(Text(line), (0, 0, 0, 2)), console)
         print_rules(console, rules)
         return
-    console.print(Text.assemble((page.name, "bold cyan"), "  ", (_told(page.summary), "bold")))
+    console.print(Text.assemble((page.name, "bold cyan"), "  ", (without_marks(page.summary), "bold")))
     for paragraph in page.text:
-        print_result(Padding(Text(_told(paragraph)), (0, 0, 0, 2)), console)
+        print_result(Padding(Text(without_marks(paragraph)), (0, 0, 0, 2)), console)
     places = [f"in YAML {page.yaml.replace('`', '')}"] if page.yaml else []
     places += [f"used in {', '.join(page.used_in)}"] if page.used_in else []
     if places:
@@ -60,8 +61,4 @@ def print_type(page: TypePage, field: FieldPage | None, rules: Sequence[Rule] = 
         default = each.default if each.default == "required" else f"default {each.default}"
         print_result(Text.assemble((each.name, "bold"), "  ", each.takes, "; ", (default, "dim")), console)
         if each.meaning:
-            print_result(Padding(Text(_told(each.meaning)), (0, 0, 0, 2)), console)
-
-
-def _told(text: str) -> str:
-    return text.replace("``", "")
+            print_result(Padding(Text(without_marks(each.meaning)), (0, 0, 0, 2)), console)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llminfra.planning.cost.hourly import span
 
-__all__ = ["bound", "count", "dot", "duration", "money", "span", "vpc_endpoints", "zones"]
+__all__ = ["bound", "count", "dot", "duration", "money", "span", "vpc_endpoints", "without_marks", "zones"]
 
 
 _A_CENT = 0.05
@@ -16,6 +16,11 @@ _A_CENT = 0.05
 def dot(*parts: str) -> str:
     """The parts that are not empty, with dots between."""
     return " · ".join(part for part in parts if part)
+
+
+def without_marks(text: str) -> str:
+    """A docstring's text without its marks of code."""
+    return text.replace("``", "")
 
 
 def count(number: int, noun: str) -> str:

@@ -56,13 +56,13 @@ def explain_path(path: str, specs: Sequence[Path] = ()) -> PathPage:
 def _read(specs: Sequence[Path]) -> tuple[Sequence[Platform], Sequence[Plan], Sequence[Diagnostic]]:
     """Platforms as they were read, their plans where there are any, and all findings."""
     from llminfra.loading.load import load_all  # not needed without a spec
-    from llminfra.rules.specs import plan_specs
+    from llminfra.rules.specs import plan_loaded
 
     loaded = load_all(specs)
     if not loaded.declared:
         raise SpecError(loaded.diagnostics)
     try:
-        plans = plan_specs(specs)
+        plans = plan_loaded(loaded)
     except SpecError as error:
         return loaded.declared, (), error.diagnostics
     return loaded.declared, plans, [item for plan in plans for item in plan.diagnostics]

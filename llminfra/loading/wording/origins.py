@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from llminfra.diagnostics import entry_names, path_parts
+from llminfra.diagnostics import names_of, path_parts
 from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _step(value: Spec, parts: list[str]) -> tuple[Any, list[str]]:
     held = getattr(value, "workloads", None) if name == "endpoints" else getattr(value, name, None)
     if isinstance(held, Iterable) and not isinstance(held, str | dict | Spec):
         entries = list(held)
-        names = entry_names((getattr(item, "name", None), getattr(item, "rule", None)) for item in entries)
+        names = names_of(entries)
         for item, key in zip(entries, names, strict=True):
             size = len(key.split(".")) if key else 0
             if size and rest[:size] == key.split("."):

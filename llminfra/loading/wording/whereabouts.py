@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from llminfra.diagnostics import entry_names, entry_path
+from llminfra.diagnostics import entry_path, names_of
 from llminfra.spec.base.spec import Spec
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _children(field: str, value: object) -> Iterator[tuple[str, Spec]]:
     if isinstance(value, Spec):
         yield field, value
     elif isinstance(value, tuple | list):
-        names = entry_names((getattr(each, "name", None), getattr(each, "rule", None)) for each in value)
+        names = names_of(value)
         for index, (each, name) in enumerate(zip(value, names, strict=True)):
             if isinstance(each, Spec):
                 yield entry_path(field, index, name), each

@@ -73,8 +73,6 @@ def _placeholder(platform: Platform) -> NetworkPlan:
 
 
 _NO_VARIABLES = ": nothing is put in for variables here, but a spec in Python may read os.environ"
-
-
 _A_CODE = "the code of a region"
 
 

@@ -44,7 +44,7 @@ def role_endpoint(endpoint: Endpoint, role: Role) -> Endpoint:
         slo = slo.model_copy(update={other: None})
     return endpoint.model_copy(
         update={
-            "name": role_name(endpoint, role),
+            "name": name_of_role(endpoint.name, role),
             "replicas": declared.replicas,
             "parallelism": declared.parallelism,
             "engine": endpoint.engine.model_copy(update=engine),
@@ -53,11 +53,6 @@ def role_endpoint(endpoint: Endpoint, role: Role) -> Endpoint:
             "concurrency": endpoint.concurrency if role == "decode" else None,
         }
     )
-
-
-def role_name(endpoint: Endpoint, role: Role) -> str:
-    """Name of a role's workload and Service."""
-    return name_of_role(endpoint.name, role)
 
 
 def check_disaggregated(endpoint: Endpoint, pool: PoolPlan | None, findings: Findings) -> bool:
@@ -155,7 +150,7 @@ def declared_paths(endpoint: Endpoint, findings: Findings, since: int) -> None:
 def declared_path(endpoint: Endpoint, path: str) -> str:
     """``endpoints.chat-decode.parallelism`` to ``endpoints.chat.disaggregation.decode.parallelism``."""
     for role in ROLES:
-        name = f"endpoints.{role_name(endpoint, role)}"
+        name = f"endpoints.{name_of_role(endpoint.name, role)}"
         if path == name or path.startswith(f"{name}."):
             rest = path.removeprefix(name).removeprefix(".")
             own = not rest or rest.split(".")[0] in ROLE_FIELDS

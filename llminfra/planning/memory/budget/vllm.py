@@ -146,15 +146,8 @@ def vllm_budget(
             profile,
             settings,
             peak,
-            held,
-            total_gib,
-            limit,
-            other,
-            trials,
-            states,
-            graphs,
-            available,
-            around,
+            found,
+            _Terms(held=held, non_torch=other, trials=trials, states=states, graphs=graphs),
             where_found,
         ),
     )
@@ -263,25 +256,28 @@ def state_pool_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     return states * settings.max_num_seqs / GIB
 
 
+class _Terms(Struct, frozen=True, kw_only=True):
+    """Terms of the budget in GiB: tensors that are held, what is not PyTorch's, its parts by name, captured graphs."""
+
+    held: float
+    non_torch: float
+    trials: float
+    states: float
+    graphs: float
+
+
 def _explain(
     profile: EngineProfile,
     settings: Settings,
     peak: ActivationPeak,
-    held: float,
-    total: float,
-    limit: float,
-    other: float,
-    trials: float,
-    states: float,
-    graphs: float,
-    available: float,
-    beside: dict[str, float],
+    found: Found,
+    terms: _Terms,
     where_found: str,
 ) -> tuple[str, ...]:
     context = ", CUDA context" if profile.context_in_non_torch else ""
     nccl = ", NCCL" if settings.tp * settings.pp * settings.dp > 1 else ""
-    counts = f", {states:.2f} of counts for penalties" if states and profile.counts_consumed else ""
-    tried = f", {trials:.2f} that trials of Triton's kernels leave (on a first start)" if trials else ""
+    counts = f", {terms.states:.2f} of counts for penalties" if terms.states and profile.counts_consumed else ""
+    tried = f", {terms.trials:.2f} that trials of Triton's kernels leave (on a first start)" if terms.trials else ""
     where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
     images = f"encoder {peak.encoder / GIB:.2f}" if profile.profiles_encoder else "images not tried"
     if peak.compilation:
@@ -292,16 +288,16 @@ def _explain(
         f" ({settings.max_num_seqs} sequences, {SAMPLER_WORDS.get(profile.sampler, profile.sampler)}), {images}"
     )
     lines = [
-        f"budget {limit:.2f} GiB: {total:.2f} GiB that the driver reports x {settings.utilization}",
+        f"budget {found.limit:.2f} GiB: {found.total:.2f} GiB that the driver reports x {settings.utilization}",
         phases,
-        f"non-torch {other:.2f} GiB: libraries{context}{nccl}{counts}{tried}",
-        f"CUDA graphs {graphs:.2f} GiB, {where}",
-        f"cache {available:.2f} GiB: the budget less all of these{where_found}",
+        f"non-torch {terms.non_torch:.2f} GiB: libraries{context}{nccl}{counts}{tried}",
+        f"CUDA graphs {terms.graphs:.2f} GiB, {where}",
+        f"cache {found.available:.2f} GiB: the budget less all of these{where_found}",
     ]
     if profile.runs_v2:
         lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
-    if held:
-        lines.append(f"all-reduced tensors {held:.2f} GiB: this release keeps them until the profiling run ends")
-    parts = {name: gib for name, gib in beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}
+    if terms.held:
+        lines.append(f"all-reduced tensors {terms.held:.2f} GiB: this release keeps them until the profiling run ends")
+    parts = {name: gib for name, gib in found.beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}
     lines += [f"{name} {gib:.2f} GiB, outside the budget" for name, gib in parts.items()]
     return tuple(lines)

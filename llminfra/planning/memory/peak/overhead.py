@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
-from llminfra.catalog.models.mixers import GatedDeltaNet
+from llminfra.planning.memory.peak.delta_rule import delta_rule_bytes
 from llminfra.planning.memory.releases.attention_backend import captures_attention, flashinfer_gib
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.releases.settings import Settings
@@ -16,9 +16,6 @@ CUSTOM_ALL_REDUCE_RANKS = 2
 """Ranks without NVLink that vLLM reduces by its own kernel; more take NCCL, whose kernels are captured, too
 (vllm/distributed/device_communicators/custom_all_reduce.py)."""
 SIZES_GO_WIDER_FROM = 256
-CHUNK, HALF, FULL = 64, 2, 4
-"""Tokens of a chunk of linear attention (FLA_CHUNK_SIZE of vllm/third_party/flash_linear_attention/ops/utils.py), and
-bytes of an element in 16 and 32 bit."""
 FABRIC_CAPABILITY = 90
 """From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
 
@@ -134,29 +131,8 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
         return float(held)
     first = workspace if profile.reserves_cuda_graphs else 0.0
     if profile.graphs_hold_prompt and not profile.runs_v2:
-        first = max(first, delta_rule_bytes(facts, settings) * settings.max_num_batched_tokens / GIB)
+        first = max(first, delta_rule_bytes(facts, settings.tp) * settings.max_num_batched_tokens / GIB)
     return float(held + first)
-
-
-def delta_rule_bytes(facts: ModelFacts, settings: Settings) -> float:
-    """What one layer with the gated delta rule holds while it reads a prompt, in bytes per token and rank.
-
-    Of each value head: the state of every chunk, the new values, the outputs and one product as wide as a value, one
-    as wide as a key, a chunk's products in fp32 and their inverse, gate and rate; of the layer the convolved queries,
-    keys and values, as they come and as they are handed over. ``chunk_gated_delta_rule_fwd`` of chunk.py and
-    ``fused_post_conv_prep`` (vllm/third_party/flash_linear_attention/ops 0.27.1-0.33.0); 130 KiB for Qwen3.8 27B, for
-    which vllm-project/vllm#50780 measured 128.
-    """
-    most = 0.0
-    for layer in facts.layers:
-        mixer = layer.mixer
-        if not isinstance(mixer, GatedDeltaNet):
-            continue
-        states = mixer.value_dim * mixer.key_dim / CHUNK * HALF
-        products = (3 * mixer.value_dim + mixer.key_dim) * HALF + CHUNK * (FULL + HALF) + 2 * FULL
-        convolved = (2 * mixer.key_heads * mixer.key_dim + mixer.value_heads * mixer.value_dim) * HALF
-        most = max(most, mixer.value_heads * (states + products) + 2 * convolved)
-    return most / settings.tp
 
 
 def _captured_ranks(facts: ModelFacts, settings: Settings, gpu: Gpu | None) -> int:
