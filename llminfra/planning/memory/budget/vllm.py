@@ -129,6 +129,7 @@ def vllm_budget(
         state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
         context=around[CONTEXT],
         beside=around,
+        pinned=peak.pinned / GIB,
     )
     return Budget(
         total=total_gib,
@@ -298,6 +299,8 @@ def _explain(
         lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
     if terms.held:
         lines.append(f"all-reduced tensors {terms.held:.2f} GiB: this release keeps them until the profiling run ends")
+    if found.pinned:
+        lines.append(f"up to {found.pinned:.2f} GiB less on a first start, where the compiler's copy stays reserved")
     parts = {name: gib for name, gib in found.beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}
     lines += [f"{name} {gib:.2f} GiB, outside the budget" for name, gib in parts.items()]
     return tuple(lines)

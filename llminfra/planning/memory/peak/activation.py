@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from llminfra.catalog.models.facts import EncoderFacts, Layer, ModelFacts
 from llminfra.catalog.models.mixers import Attention
+from llminfra.planning.memory.peak.compilation import compiling
 from llminfra.planning.memory.peak.forward_peak import Batch, expert_workspace, forward_peak
 from llminfra.planning.memory.releases.engine_profile import EngineProfile
 from llminfra.planning.memory.shapes import cdiv
@@ -60,13 +61,17 @@ and the input, output and residual of the last one, beside a mask of every patch
 
 
 class ActivationPeak(Struct, frozen=True, kw_only=True):
-    """Bytes by phase, of which the engine counts the largest, and what is there in all of them."""
+    """Bytes by phase, of which the engine counts the largest, and what is there in all of them.
+
+    ``pinned`` are those that a first start may be short of besides (`compilation.Compiling`).
+    """
 
     forward: float
     sampler: float
     encoder: float
     compilation: float = 0.0
     kept: float = 0.0
+    pinned: float = 0.0
 
     @property
     def total(self) -> float:
@@ -117,12 +122,17 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         sampler += made
     if batch.workspace:
         sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
-    compilation = 0.0
-    if profile.counts_compilation and not batch.eager and not batch.compiled:
-        # Pods start with an empty cache of compiled graphs, and the first start decides what the plan may promise.
-        compilation = float(cdiv(facts.vocab_size, batch.tp) * facts.hidden_size * batch.element)
+    # Pods start with an empty cache of compiled graphs, and the first start decides what the plan may promise.
+    compiled = compiling(facts, batch, profile)
     kept = float(batch.libraries) + kept_streams(facts, batch)
-    return ActivationPeak(forward=forward, sampler=sampler, encoder=encoder, compilation=compilation, kept=kept)
+    return ActivationPeak(
+        forward=forward,
+        sampler=sampler,
+        encoder=encoder,
+        compilation=compiled.peak,
+        kept=kept,
+        pinned=compiled.pinned,
+    )
 
 
 def kept_streams(facts: ModelFacts, batch: Batch) -> float:
