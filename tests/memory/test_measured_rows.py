@@ -15,6 +15,7 @@ from benchmarks.memory.run import (
     RECENT_ROWS,
     ROWS,
     ROWS_DOCS,
+    TGI_ROWS,
     figures_table,
     main,
     rows_page,
@@ -128,6 +129,7 @@ def test_docs_are_current():
         "further": list(scored(FURTHER_ROWS).values()),
         "recent": list(scored(RECENT_ROWS).values()),
         "other": list(scored(OTHER_ROWS).values()),
+        "TGI": list(scored(TGI_ROWS).values()),
     }
     text = Path("docs/memory.md").read_text(encoding="utf-8")
     assert figures_table(scores) in text, "run: python -m benchmarks.memory.run --write-docs"
