@@ -32,6 +32,8 @@ NEWEST_ROWS = HERE / "data" / "newest_startups.jsonl"
 FURTHER_ROWS = HERE / "data" / "further_startups.jsonl"
 RECENT_ROWS = HERE / "data" / "recent_startups.jsonl"
 OTHER_ROWS = HERE / "data" / "other_startups.jsonl"
+BLIND_ROWS = HERE / "data" / "blind_startups.jsonl"
+TGI_ROWS = HERE / "data" / "tgi_startups.jsonl"
 STATED = "fully stated"
 DATASETS = {
     "first": ROWS,
@@ -41,6 +43,8 @@ DATASETS = {
     "further": FURTHER_ROWS,
     "recent": RECENT_ROWS,
     "other": OTHER_ROWS,
+    "blind": BLIND_ROWS,
+    "TGI": TGI_ROWS,
 }
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
@@ -165,7 +169,9 @@ TITLES = {
     "newest": "Rows that were collected next",
     "further": "Further rows, collected after those",
     "recent": "Recent rows, collected after those",
-    "other": "Other rows, collected last",
+    "other": "Other rows, collected after those",
+    "blind": "Rows that were committed before anything was scored on them",
+    "TGI": "Rows of Text Generation Inference",
 }
 
 

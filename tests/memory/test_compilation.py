@@ -59,7 +59,7 @@ def test_since_pytorch_2_10_counts_it():
 
 
 def test_what_may_stay_reserved_is_in_the_margin_where_all_that_lies_on_the_device_counts():
-    # Llama 3.2 3B on an L4, 0.27.1: 6.98 GiB consumed with 6.04 of weights, and 0.75 of peak beside; the table has 0.73.
+    # Llama 3.2 3B on an L4, 0.27.1: 6.98 GiB consumed, 6.04 of them weights, and 0.75 of peak beside; the table: 0.73.
     table = 152064 * 3584 * 2
     assert compiling(QWEN, batch(), vllm_profile((0, 26, 0))).pinned == 0
     assert compiling(QWEN, batch(), LATEST).pinned == table

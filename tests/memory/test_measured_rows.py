@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.memory.run import (
+    BLIND_ROWS,
     DATASETS,
     FURTHER_ROWS,
     LATEST_ROWS,
@@ -120,15 +121,7 @@ def test_benchmark_prints_the_figures_and_writes_no_file_by_itself(capsys):
 
 
 def test_docs_are_current():
-    scores = {
-        "first": list(scored(ROWS).values()),
-        "later": list(scored(MORE_ROWS).values()),
-        "latest": list(scored(LATEST_ROWS).values()),
-        "newest": list(scored(NEWEST_ROWS).values()),
-        "further": list(scored(FURTHER_ROWS).values()),
-        "recent": list(scored(RECENT_ROWS).values()),
-        "other": list(scored(OTHER_ROWS).values()),
-    }
+    scores = {name: list(scored(file).values()) for name, file in DATASETS.items()}
     text = Path("docs/memory.md").read_text(encoding="utf-8")
     assert figures_table(scores) in text, "run: python -m benchmarks.memory.run --write-docs"
     assert ROWS_DOCS.read_text(encoding="utf-8") == rows_page(scores), "as above"
@@ -238,6 +231,20 @@ def test_other_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.86
     assert reached["verdict right"] >= 0.98
     assert reached["failed start never called fitting"] == 1
+
+
+def test_blind_rows_are_others_and_keep_what_was_reached() -> None:
+    assert len(scored(BLIND_ROWS)) == 109
+    assert not set(scored(BLIND_ROWS)) & {
+        name for file in DATASETS.values() if file != BLIND_ROWS for name in scored(file)
+    }
+    reached = {item.name: item.reached for item in figures(list(scored(BLIND_ROWS).values()))}
+    assert reached["cache bytes per token within 1 %"] >= 0.95
+    assert reached["weights within 2 %"] >= 0.89
+    assert reached["cache tokens within 10 %"] >= 0.77
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.85
+    assert reached["verdict right"] >= 0.95
+    assert reached["failed start never called fitting"] >= 0.81
 
 
 @pytest.mark.parametrize(

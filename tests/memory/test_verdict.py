@@ -176,12 +176,6 @@ def test_sglang_fraction_and_error():
     assert "--mem-fraction-static" in full.engine_error
 
 
-def test_tgi_takes_what_the_warm_up_leaves():
-    result = fit(model=LLAMA, gpu="A10G", engine="tgi", engine_version="3.3.0")
-    assert result.fits is True
-    assert 30_000 < result.kv_cache_tokens < 60_000
-
-
 def test_mixed_findings_are_listed():
     result = fit(model="Qwen/Qwen3-235B-A22B-FP8", gpu="H100", tensor_parallel=8, engine_version="0.11.0")
     assert any(item.startswith("LLM_SHAPE_6") for item in result.findings)

@@ -14,7 +14,7 @@ from llminfra.planning.memory.beside.draft_bytes import with_draft_layers
 from llminfra.planning.memory.beside.loaded import loaded_beside
 from llminfra.planning.memory.budget.cacheless import cacheless_budget
 from llminfra.planning.memory.budget.sglang import sglang_budget, with_sglang
-from llminfra.planning.memory.budget.tgi import tgi_budget
+from llminfra.planning.memory.budget.tgi import tgi_budget, with_step
 from llminfra.planning.memory.budget.vllm import Budget, vllm_budget
 from llminfra.planning.memory.cache.kv_plan import CachePlan, plan_cache
 from llminfra.planning.memory.cache.kv_specs import layer_specs
@@ -193,6 +193,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         pads_fp4_experts=profile.pads_fp4_experts,
         holds_ngrams=holds_ngrams(facts, case, profile),
         flat_absmax=profile.flat_absmax and case.engine == "vllm",
+        tied_twice=case.engine == "tgi",
         unsplit_mib=profile.unsplit_mib if case.engine == "vllm" else 0,
         rest=profile.rest_layers,
         latent=profile.latent_matrices if caches_latent(profile, settings) else "",
@@ -265,7 +266,8 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         mtp = weigh(settings.quant, with_mtp=settings.with_mtp and draft is None)[-1].total - stages[-1].total
         budget = sglang_budget(facts, case, settings, stage_gib, mtp / GIB + beside.draft, total, gpu)
     elif case.engine == "tgi":
-        budget = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
+        budget, step = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
+        result = with_step(case, result, step)
     else:
         loading = weigh(None) if profile.loads_whole and quantizes_while_loading(facts, case, settings) else stages
         loading_gib = max(stage.total for stage in loading) / GIB

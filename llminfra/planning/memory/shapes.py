@@ -80,6 +80,8 @@ class Shards(Struct, frozen=True, kw_only=True):
         holds_ngrams: Tables of n-grams are on the device, not in host memory.
         cut_towers: Kinds of encoders that are cut although vLLM holds them whole.
         flat_absmax: The loader expands the scales that bitsandbytes quantized in their turn.
+        tied_twice: A head that is the embedding is loaded as a matrix of its own (Text Generation Inference:
+            ``SpeculativeHead.load`` beside ``TensorParallelEmbedding``, which pads its own copy).
         unsplit_mib: Tensors of so many MiB keep their whole segment; 0 for none.
         rest: Which stages take the layers that are left over (`pipeline_ranges`).
         latent: What is kept of latent attention beside its matrices (`absorbed.latent_bytes`).
@@ -102,6 +104,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     holds_ngrams: bool = False
     cut_towers: tuple[str, ...] = ()
     flat_absmax: bool = False
+    tied_twice: bool = False
     unsplit_mib: int = 0
     rest: str = "middle"
     latent: str = "viewed"

@@ -8,7 +8,7 @@ from llminfra.catalog.models import ModelFacts
 from llminfra.catalog.models.quantization_names import is_sixteen_bit, names_format
 from llminfra.planning.memory.inputs.case import ENGINES, FitCase
 from llminfra.planning.memory.releases.engine_profile import engine_data, parse_version
-from llminfra.planning.memory.releases.settings import quantization
+from llminfra.planning.memory.releases.settings import TGI_QUANTIZATIONS, quantization
 
 MODELLED = frozenset({"vllm", "sglang", "tgi"})
 """Engines with memory rules of their own."""
@@ -39,7 +39,8 @@ def _quantization(facts: ModelFacts, case: FitCase) -> str | None:
             f"LLM_INPUT_1: {counted.method} is for the weights of experts, and {facts.model_id} has none: all are"
             " counted in 16 bit"
         )
-    if not names_format(name) and name.strip().lower() not in _METHODS:
+    of_tgi = case.engine == "tgi" and name.strip().lower() in TGI_QUANTIZATIONS
+    if not of_tgi and not names_format(name) and name.strip().lower() not in _METHODS:
         return f"LLM_INPUT_1: quantization {name!r} is not a name that is known: counted as {counted.method}"
     return None
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # vLLM has the Run:ai streamer, as has SGLang of late; DJL Serving fetches from S3 before it starts its engine.
 _READS_OBJECT_STORAGE = frozenset({"vllm", "djl-lmi"})
+_RULES_BY_RELEASE = frozenset({"vllm", "tgi"})
 _SPANS_NODES = frozenset({"vllm", "sglang"})
 # Engines whose memory is not vLLM's are judged by the vLLM rules that reserve the most.
 _FALLBACK_UTILIZATION = 0.9
@@ -31,7 +32,7 @@ MAX_NUM_SEQS = 256
 class EngineSettings(Struct, frozen=True, kw_only=True):
     """What decides memory and placement.
 
-    ``memory_version`` is the vLLM version whose memory rules apply; ``None`` takes the most careful ones.
+    ``memory_version`` is the release whose memory rules apply; ``None`` takes the most careful ones.
     ``judged`` is false for servers whose memory nobody can know.
     """
 
@@ -76,7 +77,7 @@ def engine_settings(engine: Engine, release: EngineRelease | None) -> EngineSett
         gpu_memory_utilization=engine.gpu_memory_utilization or default or _FALLBACK_UTILIZATION,
         kv_cache_dtype=None if engine.kv_cache_dtype == "auto" else engine.kv_cache_dtype,
         enforce_eager=engine.enforce_eager,
-        memory_version=release.version if release and engine.kind == "vllm" else None,
+        memory_version=release.version if release and engine.kind in _RULES_BY_RELEASE else None,
         judged=True,
         reads_object_storage=_reads_object_storage(engine.kind, release),
         spans_nodes=engine.kind in _SPANS_NODES,

@@ -101,5 +101,8 @@ def sglang_capture_failed(version: tuple[int, ...]) -> str:
     return f"Exception: Capture {name} failed: CUDA out of memory. Tried to allocate …"
 
 
+TGI_NO_GRAPHS = "RuntimeError: CUDA error: out of memory"
+"""Graphs of Text Generation Inference: it goes on after PyTorch's own error alone (``warmup`` of
+server/text_generation_server/models/flash_causal_lm.py), and the driver's is another."""
 TGI_NO_MEMORY = "Not enough memory to handle … prefill tokens. You need to decrease `--max-batch-prefill-tokens`"
 """router warm-up error of Text Generation Inference (server/text_generation_server/models/flash_causal_lm.py)."""

@@ -1,31 +1,58 @@
 """What is left for the cache in Text Generation Inference.
 
-It takes 95 % of what its warm-up leaves (``server/text_generation_server/models/flash_causal_lm.py``,
-``TGI_WIGGLE_ROOM``).
+It loads the model, makes room for the largest batch that its limits allow, runs it, and looks at what is free: how much
+of that becomes cache is a rule of the release (`tgi_profile`). The batch's own room counts as cache again.
 """
 
 from __future__ import annotations
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.budget import messages
-from llminfra.planning.memory.budget.verdict import Verdict
+from llminfra.planning.memory.budget.verdict import ERROR_GIB, ERROR_OF_ACTIVATION, TIGHT, Verdict
 from llminfra.planning.memory.budget.vllm import Budget
 from llminfra.planning.memory.cache.kv_specs import cache_specs
-from llminfra.planning.memory.inputs.case import FitCase
-from llminfra.planning.memory.peak.activation import activation_peak
-from llminfra.planning.memory.peak.forward_peak import Batch
-from llminfra.planning.memory.peak.overhead import GIB, cuda_context_gib, nccl_gib
-from llminfra.planning.memory.releases.engine_profile import ASSUMED_RELEASE, EngineProfile, vllm_profile
+from llminfra.planning.memory.inputs.case import FitCase, FitResult
+from llminfra.planning.memory.peak.overhead import GIB, cuda_context_gib, nccl_gib, old_driver
+from llminfra.planning.memory.peak.tgi_warmup import WarmUp, tgi_warmup
+from llminfra.planning.memory.releases.engine_profile import (
+    ASSUMED_RELEASE,
+    TIGHTEST_V0,
+    EngineProfile,
+    engine_data,
+    vllm_profile,
+)
 from llminfra.planning.memory.releases.settings import Settings
-
-TGI_PREFILL_TOKENS = 4096
-TGI_SHARE = 0.95
+from llminfra.planning.memory.releases.tgi_profile import Step, TgiProfile, tgi_data, tgi_profiles, tgi_step
 
 
-def _nccl(settings: Settings, gpu: Gpu | None) -> float:
-    """Communicators in whole: what vLLM counted when it first looked at the device before it made them."""
-    return nccl_gib(settings, gpu, vllm_profile(ASSUMED_RELEASE))
+class _Room(Struct, frozen=True, kw_only=True):
+    """Memory of one rank in GiB under the rules of one release.
+
+    Attributes:
+        rules: Of the release.
+        step: What the warm-up ran.
+        peak: What it took.
+        other: Contexts, communicators and workspaces.
+        graphs: What captured graphs take.
+        batch: Cache of the warm-up's batch.
+        left: What the warm-up leaves, negative where it did not fit.
+        cache: Cache in the end.
+        beside: What is free beside the cache when graphs are captured.
+    """
+
+    rules: TgiProfile
+    step: Step
+    peak: WarmUp
+    other: float
+    graphs: float
+    batch: float
+    left: float
+    cache: float
+    beside: float
 
 
 def tgi_budget(
@@ -36,54 +63,160 @@ def tgi_budget(
     weights_gib: float,
     total_gib: float,
     gpu: Gpu | None,
-) -> Budget:
-    """Cache memory after the warm-up of Text Generation Inference."""
-    fraction = case.gpu_memory_utilization or 1.0
-    tokens_in_prefill = case.max_num_batched_tokens or TGI_PREFILL_TOKENS
-    batch = Batch(
-        tokens=tokens_in_prefill, sequences=1, length=settings.max_model_len, tp=settings.tp, ep=settings.ep, eager=True
+) -> tuple[Budget, Step]:
+    """Cache memory after the warm-up, and the limits it was run with; of several releases, the tightest."""
+    cell = sum(
+        spec.token_bytes
+        for spec in cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)
     )
-    peak = activation_peak(facts, batch, profile)
-    other = cuda_context_gib(gpu) + _nccl(settings, gpu)
-    limit = total_gib * fraction
-    available = (limit - weights_gib - other - peak.total / GIB) * TGI_SHARE
-    specs = cache_specs(facts, tp=settings.tp, kv_bytes=settings.kv_element_bytes, state_bytes=2)
-    cell = sum(spec.token_bytes for spec in specs)
-    tokens = max(0, int(available * GIB // cell)) if cell else 0
-    length = settings.max_model_len
-    if tokens <= 0:
-        verdict = Verdict(
-            fits=False,
-            code="LLM_MEM_2",
-            text=f"nothing is left for the cache: {-available:.2f} GiB too little after weights and warm-up",
-            engine_error=messages.TGI_NO_MEMORY,
-        )
-    elif case.max_model_len and tokens < length:
-        verdict = Verdict(
-            fits=False,
-            code="LLM_MEM_3",
-            text=f"one request of {length} tokens does not fit the cache of {tokens} tokens",
-            engine_error=messages.TGI_NO_MEMORY,
-        )
-    else:
-        verdict = Verdict(
-            fits=True, code="LLM_MEM_0", text=f"starts with {available:.2f} GiB of cache, {tokens} tokens"
-        )
-    return Budget(
+    rooms = [
+        _room(facts, case, rules, profile, settings, weights_gib, total_gib, gpu, cell)
+        for rules in tgi_profiles(case.engine_version, gpu)
+    ]
+    room = min(rooms, key=lambda item: (min(item.left, 0.0), item.cache))
+    step = room.step
+    limit = total_gib * _fraction(case)
+    tokens = max(0, int(room.cache * GIB // cell)) if cell and room.left >= 0 else 0
+    if step.decided_later and tokens:
+        step = replace(step, length=min(tokens, facts.max_position_embeddings or tokens))
+    budget = Budget(
         total=total_gib,
         limit=limit,
         weights=weights_gib,
-        activation=peak.total / GIB,
-        non_torch=other,
-        graphs=0.0,
-        available=available,
+        activation=room.peak.total / GIB,
+        non_torch=room.other,
+        graphs=room.graphs,
+        available=room.cache if room.left >= 0 else room.left,
         tokens=tokens,
-        concurrency=tokens / length,
-        longest=min(length, tokens),
-        verdict=verdict,
-        explain=(
-            f"budget {limit:.2f} GiB: {total_gib:.2f} GiB that the driver reports x {fraction}",
-            f"warm-up {peak.total / GIB:.2f} GiB at {tokens_in_prefill} tokens",
-            f"cache {available:.2f} GiB: {TGI_SHARE:.0%} of what weights, warm-up and context leave",
-        ),
+        concurrency=tokens / step.length,
+        longest=_longest(room, cell, step.length),
+        verdict=_verdict(room, tokens),
+        explain=_explained(room, total_gib, limit, _fraction(case)),
+    )
+    return budget, step
+
+
+def with_step(case: FitCase, result: FitResult, step: Step) -> FitResult:
+    """The answer with the limits that the release's launcher takes where the case leaves them open."""
+    return result.model_copy(
+        update={
+            "max_model_len": step.length,
+            "max_num_batched_tokens": step.tokens,
+            "gpu_memory_utilization": _fraction(case),
+            "kv_needed_gib": round(step.length * (result.kv_bytes_per_token_per_gpu or 0.0) / GIB, 4),
+            "explain": tuple(line for line in result.explain if not line.startswith("max_model_len ")),
+        }
+    )
+
+
+def _fraction(case: FitCase) -> float:
+    """``--cuda-memory-fraction``."""
+    return case.gpu_memory_utilization or 1.0
+
+
+def _room(
+    facts: ModelFacts,
+    case: FitCase,
+    rules: TgiProfile,
+    profile: EngineProfile,
+    settings: Settings,
+    weights_gib: float,
+    total_gib: float,
+    gpu: Gpu | None,
+    cell: float,
+) -> _Room:
+    step = tgi_step(facts, case, rules, gpu, settings.tp, total_gib)
+    peak = tgi_warmup(facts, rules, settings, step, profile)
+    # Communicators in whole: what vLLM counted when it first looked at the device before it made them.
+    nccl = nccl_gib(settings, gpu, vllm_profile(ASSUMED_RELEASE))
+    # The libraries are those of vLLM's first engine, which looked at the device in the same way.
+    libraries = vllm_profile(TIGHTEST_V0).libraries_gib
+    other = cuda_context_gib(gpu) + libraries + nccl + rules.workspace_gib
+    held = weights_gib + other
+    limit = total_gib * _fraction(case)
+    batch = step.requests * step.length * cell / GIB
+    left = limit - held - peak.total / GIB - batch
+    of_device = max(limit * rules.share - held - peak.total / GIB, batch)
+    cache = of_device if rules.of_device else left * rules.share + batch
+    return _Room(
+        rules=rules,
+        step=step,
+        peak=peak,
+        other=other,
+        graphs=_graphs(facts, rules, settings),
+        batch=batch,
+        left=left,
+        cache=cache,
+        beside=total_gib - held - cache,
+    )
+
+
+def _graphs(facts: ModelFacts, rules: TgiProfile, settings: Settings) -> float:
+    """Nodes of the captured graphs: of every layer and size, and of NCCL, by which ranks reduce in them, too."""
+    if not rules.captures_graphs or settings.eager:
+        return 0.0
+    table = engine_data()["overheads"]
+    each = table["graph_mib_per_layer_and_size"] + table["graph_mib_of_nccl"] * (settings.tp - 1)
+    factor = table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
+    return float(facts.num_layers * tgi_data()["graph_sizes"] * each * factor / 1024)
+
+
+def _longest(room: _Room, cell: float, length: int) -> int:
+    """Tokens of one request: as asked where the warm-up fits, else what its batch may take."""
+    if room.left >= 0:
+        return length
+    return max(0, int((room.left + room.batch) * GIB // cell) // room.step.requests) if cell else 0
+
+
+def _verdict(room: _Room, tokens: int) -> Verdict:
+    step, missing = room.step, -room.left
+    if missing > 0 and room.batch <= missing:
+        return Verdict(
+            fits=False,
+            code="LLM_MEM_2",
+            text=f"weights and a warm-up of {step.tokens} tokens need {missing:.2f} GiB more than there is",
+            engine_error=messages.TGI_NO_MEMORY,
+        )
+    if missing > 0 or tokens <= 0:
+        return Verdict(
+            fits=False,
+            code="LLM_MEM_3",
+            text=(
+                f"the warm-up's {step.requests} request(s) of {step.length} tokens need {max(missing, 0.0):.2f} GiB"
+                " more cache than there is"
+            ),
+            engine_error=messages.TGI_NO_MEMORY,
+        )
+    if room.graphs > room.beside:
+        return Verdict(
+            fits=False,
+            code="LLM_MEM_5",
+            text=f"graphs take {room.graphs:.2f} GiB, and {room.beside:.2f} GiB are free beside the cache",
+            engine_error=messages.TGI_NO_GRAPHS,
+        )
+    starts = f"starts with {room.cache:.2f} GiB of cache, {tokens} tokens"
+    off_by = ERROR_GIB + ERROR_OF_ACTIVATION * room.peak.total / GIB
+    if room.left < off_by:
+        text = f"{starts}, but tightly: {room.left:.2f} GiB are spare and the estimate may be {off_by:.2f} GiB too high"
+        return Verdict(fits=True, code=TIGHT, text=text)
+    return Verdict(fits=True, code="LLM_MEM_0", text=starts)
+
+
+def _explained(room: _Room, total_gib: float, limit: float, fraction: float) -> tuple[str, ...]:
+    rules, step, peak = room.rules, room.step, room.peak
+    parts = [f"layers {peak.forward / GIB:.2f}"]
+    if peak.logits:
+        parts.append(f"logits of the prompts and their log probabilities {peak.logits / GIB:.2f}")
+    if peak.matrix:
+        parts.append(f"masks of prompts with images, and their scores, {peak.matrix / GIB:.2f}")
+    release = ".".join(str(part) for part in rules.version)
+    if rules.of_device:
+        kept = f"all but {1 - rules.share:.0%} of the device, less what the warm-up took"
+    else:
+        kept = f"{rules.share:.0%} of what weights, warm-up and context leave, and the warm-up's own"
+    return (
+        f"budget {limit:.2f} GiB: {total_gib:.2f} GiB that the driver reports x {fraction}",
+        f"warm-up {peak.total / GIB:.2f} GiB at {step.tokens} tokens: {', '.join(parts)}",
+        f"its batch {room.batch:.2f} GiB of cache: {step.requests} request(s) of {step.length} tokens",
+        f"cache {room.cache:.2f} GiB: {kept} (TGI {release})",
     )

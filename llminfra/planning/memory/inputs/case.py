@@ -61,6 +61,8 @@ class FitCase(BaseModel):
         use_v1: ``VLLM_USE_V1`` of vLLM before 0.11, which has two engines; as the release decides where not given.
         swa_full_tokens_ratio: Tokens of windowed layers for each of the full ones (SGLang).
         max_total_tokens: Most tokens of the cache (SGLang).
+        max_input_tokens: Longest prompt (Text Generation Inference, whose ``--max-total-tokens`` is ``max_model_len``);
+            all but one token of that where not given.
         mamba_ssm_cache_dtype: Type of recurrent states: ``float32``, ``float16`` or ``bfloat16``; as the model's config
             says where not given (vLLM).
         limit_mm_per_prompt: Most images, videos and clips of one request by modality (vLLM), as ``{"image": 4}``, as
@@ -139,6 +141,7 @@ class FitCase(BaseModel):
     draft_tensor_parallel: Ranks | None = None
     swa_full_tokens_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     max_total_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_input_tokens: Tokens | None = None
     mamba_ssm_cache_dtype: Annotated[
         Literal["auto", "float32", "float16", "bfloat16"] | None, BeforeValidator(_none_when_empty)
     ] = None

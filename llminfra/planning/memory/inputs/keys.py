@@ -18,7 +18,7 @@ _MEASURED = frozenset(
     {"outcome", "source_kind", "source_url", "note", "weights_unit", "kv_bytes_per_token_per_gpu_derived", "gpu_blocks",
      "model_as_printed"}
 )  # fmt: skip
-# Flags of vLLM and SGLang that mean one input exactly; other ways to write it are reported.
+# Flags of engines that mean one input exactly; other ways to write it are reported.
 _SAME: Mapping[str, str] = {
     **dict.fromkeys(("tp", "tp_size", "tensor_parallel_size"), "tensor_parallel"),
     **dict.fromkeys(("pp", "pp_size", "pipeline_parallel_size"), "pipeline_parallel"),
@@ -26,6 +26,9 @@ _SAME: Mapping[str, str] = {
     "decode_context_parallel_size": "decode_context_parallel",
     "mem_fraction_static": "gpu_memory_utilization",
     "max_loras_per_batch": "max_loras",
+    "max_input_length": "max_input_tokens",
+    "max_batch_prefill_tokens": "max_num_batched_tokens",
+    "cuda_memory_fraction": "gpu_memory_utilization",
     "num_speculative_tokens": "speculative_tokens",
     "speculative_model": "draft_model",
     "speculative_draft_model_path": "draft_model",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, SharedCompression
-from llminfra.catalog.models.quantization import QuantFacts, quantization_from_name
+from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config, quantization_from_name
 from llminfra.planning.memory.cache.shared_states import SHARED_BLOCK
 from llminfra.planning.memory.inputs.case import FitCase
 from llminfra.planning.memory.releases.adapter_rules import AdapterSettings, adapter_settings
@@ -161,7 +164,7 @@ def quantization(facts: ModelFacts, case: FitCase) -> QuantFacts | None:
     says wins, because the other model's quantization says nothing about this checkpoint.
     """
     own = facts.quantization
-    stated = quantization_from_name(case.quantization) if case.quantization else None
+    stated = _stated_quantization(case)
     if stated is None and (case.quantization or "").strip().lower() in {"compressed-tensors", "modelopt"}:
         stated = quantization_from_name(base_name(case.model)) or _remarked(case.model)
     if not refers(facts, case):
@@ -178,6 +181,27 @@ def quantization(facts: ModelFacts, case: FitCase) -> QuantFacts | None:
     if own is not None and (stated is None or _formats(own) & _formats(stated)):
         return own
     return stated
+
+
+TGI_QUANTIZATIONS: Mapping[str, Mapping[str, Any]] = {
+    "bitsandbytes": {"load_in_8bit": True},
+    "bitsandbytes-nf4": {"load_in_4bit": True},
+    "bitsandbytes-fp4": {"load_in_4bit": True},
+    "eetq": {"load_in_8bit": True},
+}
+"""``--quantize`` of Text Generation Inference, as what it does is written elsewhere (``Quantization`` of
+launcher/src/main.rs): its ``bitsandbytes`` is that of 8 bits, as ``eetq`` is."""
+
+
+def _stated_quantization(case: FitCase) -> QuantFacts | None:
+    """What the case's own word for it means to its engine."""
+    if not case.quantization:
+        return None
+    config = TGI_QUANTIZATIONS.get(case.quantization.strip().lower()) if case.engine == "tgi" else None
+    if config is None:
+        return quantization_from_name(case.quantization)
+    found = parse_quantization_config({"quant_method": "bitsandbytes", **config})
+    return None if found is None else replace(found, online=True)
 
 
 _SIXTEEN_BIT = re.compile(r"(?<![a-z0-9])(bf16|fp16|bfloat16|float16)(?![a-z0-9])")

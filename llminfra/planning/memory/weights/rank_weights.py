@@ -142,9 +142,9 @@ def _add_ends(
 ) -> None:
     rows = padded_vocab(facts.vocab_size, shards.tp)
     width = facts.embedding_dim or facts.hidden_size
-    tied = facts.tie_word_embeddings or not facts.generative
+    tied = (facts.tie_word_embeddings and not shards.tied_twice) or not facts.generative
     embedded = padded_vocab(facts.vocab_size, 1) if shards.whole_embedding else rows
-    if first or (last and facts.tie_word_embeddings):
+    if first or (last and tied and facts.tie_word_embeddings):
         total.add(Kind.EMBEDDING, allocated_bytes(embedded * width * size, shards))
     if first:
         total.add(Kind.OTHER, facts.learned_positions * facts.hidden_size * size)
