@@ -1,15 +1,15 @@
 """What compiling the model allocates on a first start, by how Inductor tries its kernels.
 
 vLLM compiles each piece between two attentions with ``torch._inductor.standalone_compile``, which sets
-``triton.autotune_at_compile_time`` (PyTorch 2.8 to 2.14): before anything runs, every Triton kernel of the piece is run
-once on random tensors of the sizes of its arguments (``generate_example_value``, ``generate_and_run_autotune_block`` of
-torch/_inductor/codegen/wrapper.py), which go when the last kernel that takes them is done. The first piece looks up the
-words, and its kernel takes the whole table of the rank. Read by compiling the models of vLLM 0.27.1 with PyTorch 2.13.0,
-which needs no GPU for it.
+``triton.autotune_at_compile_time`` (PyTorch 2.8 to 2.14): before anything runs, every Triton kernel of the piece is
+run once on random tensors of the sizes of its arguments (``generate_example_value``,
+``generate_and_run_autotune_block`` of torch/_inductor/codegen/wrapper.py), which go when the last kernel that takes
+them is done. The first piece looks up the words, and its kernel takes the whole table of the rank. Read by compiling
+the models of vLLM 0.27.1 with PyTorch 2.13.0, which needs no GPU for it.
 
-Since 0.27 all that lies on the device after the run counts, and the rise of the peak beside it: where a tensor that stays
-was put into what the copy had left free, the allocator cannot give the copy's memory back, and it counts twice. Seen with
-Qwen2.5 7B and Llama 3.2 3B on L4 and A10G; not with Qwen3 8B and 14B on L4, L40S and RTX 4090.
+Since 0.27 all that lies on the device after the run counts, and the rise of the peak beside it: where a tensor that
+stays was put into what the copy had left free, the allocator cannot give the copy's memory back, and it counts twice.
+Seen with Qwen2.5 7B and Llama 3.2 3B on L4 and A10G; not with Qwen3 8B and 14B on L4, L40S and RTX 4090.
 """
 
 from __future__ import annotations
