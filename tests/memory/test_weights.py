@@ -10,7 +10,7 @@ from llminfra.planning.memory.releases.sglang_profile import sglang_profile
 from llminfra.planning.memory.shapes import Kind, Matrix, Shards, Vector, padded_vocab, pipeline_ranges
 from llminfra.planning.memory.weights.layer_parts import layer_parts
 from llminfra.planning.memory.weights.rank_weights import rank_weights
-from llminfra.planning.memory.weights.stored_bytes import allocated_bytes, matrix_bytes
+from llminfra.planning.memory.weights.stored_bytes import allocated_bytes, matrix_bytes, padded_expert, triton_expert
 
 MIB = 2**20
 GIB = 2**30
@@ -291,3 +291,29 @@ def test_nvfp4_experts_without_a_gate_are_padded_since_0_13(version: str, width:
     experts = 23 * 128 * 2 * 2688 * width * (4 + 8 / 16) / 8 / GIB
     plain = 23 * 128 * 2 * 2688 * 928 * (4 + 8 / 16) / 8 / GIB
     assert fit_case(case).weights_gib_per_gpu == pytest.approx(9.07 + experts - plain, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "tp", "measured"),
+    [
+        # Loaded scales stay beside those in Triton's layout until 0.24; values have wider tiles in 0.17 to 0.20
+        # (hopper_value.py, convert_gpt_oss_weight_to_mxfp4_moe_kernel_format).
+        ("openai/gpt-oss-120b", "0.14.1", 1, 64.38),
+        ("openai/gpt-oss-20b", "0.19.0", 1, 13.64),
+        ("openai/gpt-oss-20b", "0.19.0", 2, 7.01),
+        ("openai/gpt-oss-120b", "0.25.1", 1, 61.29),
+    ],
+)
+def test_fp4_experts_in_tritons_layout_for_hopper(model, version, tp, measured):
+    case = FitCase(model=model, gpu="H100", engine_version=version, tensor_parallel=tp, max_model_len=8192)
+    assert fit_case(case).weights_gib_per_gpu == pytest.approx(measured, rel=0.002)
+
+
+def test_triton_pads_values_and_scales_to_tiles():
+    part = Matrix(Kind.EXPERTS, ("experts.0.down_proj",), 2880, 1440, bias=True)
+    padded = padded_expert(part, 90, triton=True)
+    assert (padded.outputs, padded.inputs) == (2880, 1472)
+    narrow = triton_expert(padded, Shards(capability=90, triton_mxfp4=True))
+    assert narrow == (2880 * 1472 / 2, 3072 * 46 + 4 * 2880)
+    wide = triton_expert(padded, Shards(capability=90, triton_mxfp4=True, wide_fp4_tiles=True, keeps_fp4_scales=True))
+    assert wide == (2880 * 1536 / 2, 3072 * 46 + 2880 * 46 + 4 * 2880)

@@ -55,7 +55,7 @@ from llminfra.planning.memory.releases.settings import (
     resolve,
 )
 from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sglang_release
-from llminfra.planning.memory.shapes import Shards, pipeline_ranges
+from llminfra.planning.memory.shapes import GPT_OSS, Shards, pipeline_ranges
 from llminfra.planning.memory.stated import no_device
 from llminfra.planning.memory.weights.divisibility import divisibility_findings
 from llminfra.planning.memory.weights.rank_weights import rank_weights
@@ -151,7 +151,7 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
     # Wheels have had the Triton kernels of MXFP4 for longer than not, and so it is with how tokens are printed for
     # models that came shortly before that changed.
     newer = vllm_profile(max(ASSUMED_RELEASE, since))
-    newer = replace(newer, triton_mxfp4=True, tokens_by_concurrency=since >= NEW_MODELS)
+    newer = replace(newer, triton_mxfp4=True, keeps_fp4_scales=True, tokens_by_concurrency=since >= NEW_MODELS)
     assumed = [replace(newer, context_in_non_torch=True) if since < CONTEXT_COUNTS_UNTIL else newer]
     assumed += [vllm_profile(item) for item in (TIGHTEST_V0, LAST_V0) if since <= item][:1]
     if case.use_v1 is not None:
@@ -188,7 +188,9 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         ep=settings.ep,
         moe_tp=settings.moe_tp,
         capability=gpu.capability if gpu else 0,
-        triton_mxfp4=profile.triton_mxfp4,
+        triton_mxfp4=profile.triton_mxfp4 and facts.architecture == GPT_OSS,
+        wide_fp4_tiles=profile.wide_fp4_tiles,
+        keeps_fp4_scales=profile.keeps_fp4_scales,
         pads_experts=profile.pads_experts,
         pads_fp4_experts=profile.pads_fp4_experts,
         holds_ngrams=holds_ngrams(facts, case, profile),

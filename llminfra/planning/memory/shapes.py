@@ -59,6 +59,9 @@ class Vector(Struct, frozen=True):
 
 
 Part = Matrix | Vector
+GPT_OSS = "GptOssForCausalLM"
+"""The architecture whose MXFP4 experts Triton's kernels are made for; others take Marlin on Hopper
+(``_get_priority_backends`` of vllm/model_executor/layers/fused_moe/oracle/mxfp4.py)."""
 
 
 class Shards(Struct, frozen=True, kw_only=True):
@@ -71,6 +74,8 @@ class Shards(Struct, frozen=True, kw_only=True):
         moe_tp: Ranks that cut the experts; 0 for ``tp``. Data-parallel ranks of one engine join in.
         capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
         triton_mxfp4: Hopper runs those experts with Triton.
+        wide_fp4_tiles: Triton pads their values to wider tiles.
+        keeps_fp4_scales: Their scales stay as they were loaded, beside those in Triton's layout.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128 (`stored_bytes.aligned_expert`).
         pads_fp4_experts: NVFP4 ones are.
         whole_segments: Weights are what the device lacks after loading, not what the allocator has given out.
@@ -94,7 +99,9 @@ class Shards(Struct, frozen=True, kw_only=True):
     ep: int = 1
     moe_tp: int = 0
     capability: int = 0
-    triton_mxfp4: bool = True
+    triton_mxfp4: bool = False
+    wide_fp4_tiles: bool = False
+    keeps_fp4_scales: bool = False
     pads_experts: bool = False
     pads_fp4_experts: bool = False
     whole_segments: bool = False

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models import ModelFacts, QuantFacts
-from llminfra.planning.memory.shapes import Shards
+from llminfra.planning.memory.shapes import GPT_OSS, Shards
 from llminfra.planning.performance.batching import Burst, Steps, Traffic, at_once, steady
 from llminfra.planning.performance.explain import explained
 from llminfra.planning.performance.factors import factors
@@ -339,7 +339,9 @@ def replica(
     inside, between = inside_node(gpu, known), between_nodes(network_gbps, gpus_per_node, known)
     spans = tensor * pipeline * data > gpus_per_node
     ranks = tensor * data if expert and facts.is_moe else 1
-    shards = Shards(tp=tensor, pp=pipeline, ep=ranks, capability=gpu.capability)
+    shards = Shards(
+        tp=tensor, pp=pipeline, ep=ranks, capability=gpu.capability, triton_mxfp4=facts.architecture == GPT_OSS
+    )
     return Replica(
         facts=facts,
         work=rank_work(facts, quant, shards, gpu, dtype=dtype, kv_bytes=kv_bytes),

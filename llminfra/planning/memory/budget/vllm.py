@@ -15,6 +15,7 @@ from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.peak.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
 from llminfra.planning.memory.peak.forward_peak import Batch, held_by_all_reduce, mla_workspace
+from llminfra.planning.memory.peak.fused_allreduce import fused_allreduce_gib
 from llminfra.planning.memory.peak.overhead import (
     FABRIC_CAPABILITY,
     GIB,
@@ -90,6 +91,8 @@ def vllm_budget(
     batch = replace(profiling_batch(settings, profile, gpu), items=items, block=plan.block_size)
     peak = _with_beside(activation_peak(facts, batch, profile), beside or Loaded(), batch, profile)
     other = non_torch_gib(profile, settings, gpu, compressed=is_compressed(facts))
+    fused = fused_allreduce_gib(facts, profile, settings, gpu)
+    other += fused
     weights_gib = max(stage_weights_gib)
     held = held_gib(facts, batch, profile, settings, total_gib - weights_gib - other - peak.total / GIB)
     graphs = cuda_graph_gib(facts, profile, settings, gpu)
@@ -148,7 +151,7 @@ def vllm_budget(
             settings,
             peak,
             found,
-            _Terms(held=held, non_torch=other, trials=trials, states=states, graphs=graphs),
+            _Terms(held=held, non_torch=other, trials=trials, states=states, graphs=graphs, fused=fused),
             where_found,
         ),
     )
@@ -265,6 +268,7 @@ class _Terms(Struct, frozen=True, kw_only=True):
     trials: float
     states: float
     graphs: float
+    fused: float
 
 
 def _explain(
@@ -279,6 +283,7 @@ def _explain(
     nccl = ", NCCL" if settings.tp * settings.pp * settings.dp > 1 else ""
     counts = f", {terms.states:.2f} of counts for penalties" if terms.states and profile.counts_consumed else ""
     tried = f", {terms.trials:.2f} that trials of Triton's kernels leave (on a first start)" if terms.trials else ""
+    fused = f", {terms.fused:.2f} of fused all-reduce" if terms.fused else ""
     where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
     images = f"encoder {peak.encoder / GIB:.2f}" if profile.profiles_encoder else "images not tried"
     if peak.compilation:
@@ -291,7 +296,7 @@ def _explain(
     lines = [
         f"budget {found.limit:.2f} GiB: {found.total:.2f} GiB that the driver reports x {settings.utilization}",
         phases,
-        f"non-torch {terms.non_torch:.2f} GiB: libraries{context}{nccl}{counts}{tried}",
+        f"non-torch {terms.non_torch:.2f} GiB: libraries{context}{nccl}{fused}{counts}{tried}",
         f"CUDA graphs {terms.graphs:.2f} GiB, {where}",
         f"cache {found.available:.2f} GiB: the budget less all of these{where_found}",
     ]

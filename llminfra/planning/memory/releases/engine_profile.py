@@ -61,6 +61,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         items_by_length: A request of the profiling run brings no more images than its context holds.
         profiles_video: Models that take images and videos are profiled with the largest of both.
         triton_mxfp4: Hopper runs MXFP4 experts with Triton; before, with Marlin, which pads them more.
+        wide_fp4_tiles: Triton's layout for Hopper pads the values of MXFP4 experts to wider tiles.
+        keeps_fp4_scales: The scales that were loaded stay beside those in that layout.
         awq_split_k: The AWQ product's buffer in outputs, 0 where long prompts are dequantized instead.
         rope_per_layer: Every layer has a rotary table of its own.
         records_streams: Tensors given to an all-reduce stay allocated until the run ends.
@@ -74,6 +76,9 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         nccl_pair_gib: Communicators of two ranks on a fabric, as far as the engine counts them.
         nccl_four_gib: The same of up to four ranks.
         nccl_many_gib: The same of more.
+        fused_allreduce: How FlashInfer's workspace for fused sums is taken: ``paged``, ``asked``, ``multicast``, or
+            ``""`` for none that is counted apart (`fused_allreduce.fused_allreduce_gib`).
+        fused_allreduce_alone: It is there without data and pipeline parallelism alone.
         nccl_before_baseline: Communicators are made before memory is first looked at.
         reserves_cuda_graphs: The budget includes an estimate for captured graphs.
         tokens_by_concurrency: Printed tokens are concurrency times context length.
@@ -152,6 +157,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     items_by_length: bool = False
     profiles_video: bool = False
     triton_mxfp4: bool = False
+    wide_fp4_tiles: bool = False
+    keeps_fp4_scales: bool = False
     awq_split_k: int = 0
     rope_per_layer: bool = False
     records_streams: bool = False
@@ -164,6 +171,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     nccl_pair_gib: float = 0.0
     nccl_four_gib: float = 0.0
     nccl_many_gib: float = 0.0
+    fused_allreduce: str = ""
+    fused_allreduce_alone: bool = False
     nccl_before_baseline: bool = False
     reserves_cuda_graphs: bool = False
     tokens_by_concurrency: bool = False

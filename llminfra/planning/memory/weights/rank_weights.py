@@ -14,11 +14,13 @@ from llminfra.planning.memory.weights.absorbed import latent_bytes
 from llminfra.planning.memory.weights.layer_parts import layer_parts
 from llminfra.planning.memory.weights.module_names import for_draft, scheme_for
 from llminfra.planning.memory.weights.stored_bytes import (
+    HOPPER,
     aligned_expert,
     allocated_bytes,
     dtype_bytes,
     matrix_bytes,
     padded_expert,
+    triton_expert,
 )
 
 FP32 = 4
@@ -112,7 +114,8 @@ def _layer_bytes_cached(
         fp4 = scheme is not None and scheme.format is WeightFormat.MXFP4 and part.kind is Kind.EXPERTS
         if scheme is not None and fp4 and shards.fp4_experts != "fp8":
             padded = padded_expert(part, shards.capability, triton=shards.triton_mxfp4)
-            stored, side = matrix_bytes(padded, scheme, size, shards)
+            by_triton = shards.triton_mxfp4 and shards.capability == HOPPER
+            stored, side = triton_expert(padded, shards) if by_triton else matrix_bytes(padded, scheme, size, shards)
             if shards.fp4_experts == "scales":
                 side += FP32 * part.count * part.outputs * part.inputs / scheme.group
         else:

@@ -88,19 +88,41 @@ def padded_expert(part: Matrix, capability: int, *, triton: bool = True) -> Matr
     """An MXFP4 expert matrix as the kernel of the device wants it padded.
 
     vllm/model_executor/layers/quantization/mxfp4.py 0.15.1: Marlin (below 9.0 and 12.x, and 9.0 without ``triton``)
-    pads the width to 128 and the hidden size to 256, TRT-LLM kernels (10.x) both to 256, Triton (9.0) swizzles the
-    hidden size to 256.
+    pads the width to 128 and the hidden size to 256, TRT-LLM kernels (10.x) both to 256, Triton (9.0) the width to 64
+    (`triton_expert` has the rest).
     """
-    wide = 256
-    narrow = 64 if capability == 90 and triton else 256 if 100 <= capability < 120 else 128
+    by_triton = capability == HOPPER and triton
+    wide = 1 if by_triton else 256
+    narrow = 64 if by_triton else 256 if BLACKWELL <= capability < WORKSTATION else 128
     # Width and hidden size may be equal (gpt-oss), so the name tells which matrix this is.
     if any(name.endswith(("down_proj", ".w2")) for name in part.names):
         return replace(part, inputs=round_up(part.inputs, narrow), outputs=round_up(part.outputs, wide))
     return replace(part, inputs=round_up(part.inputs, wide), outputs=2 * round_up(part.outputs // 2, narrow))
 
 
+MXFP4_BLOCK, SCALE_ROWS = 32, 256
+"""Weights that share a scale, and the rows that Hopper's layout of scales takes at once (eight warps of 32)."""
+
+
+def triton_expert(padded: Matrix, shards: Shards) -> tuple[float, float]:
+    """Bytes of the values of a `padded_expert` in Triton's layout for Hopper, and of its scales and bias.
+
+    Values are padded to tiles of 16 outputs by 64 inputs, or 64 by 128 where ``Shards.wide_fp4_tiles`` says so, scales
+    to 256 outputs by two blocks (``vllm/third_party/triton_kernels/tensor_details/layout_details/hopper_value.py`` and
+    ``hopper_scale.py``). The scales that were loaded stay beside these where ``Shards.keeps_fp4_scales`` says so; a
+    bias becomes FP32 (``convert_gpt_oss_weight_to_mxfp4_moe_kernel_format``).
+    """
+    tile = (64, 128) if shards.wide_fp4_tiles else (16, 64)
+    values = round_up(padded.outputs, tile[0]) * round_up(padded.inputs, tile[1]) / 2
+    blocks = cdiv(padded.inputs, MXFP4_BLOCK)
+    scales = float(round_up(padded.outputs, SCALE_ROWS) * round_up(blocks, 2) * padded.count)
+    loaded = padded.outputs * blocks * padded.count if shards.keeps_fp4_scales else 0
+    bias = 4 * padded.outputs * padded.count if padded.bias else 0
+    return values * padded.count, allocated_bytes(scales, shards) + loaded + bias
+
+
 FLASHINFER_ALIGNMENT = 128
-HOPPER, BLACKWELL = 90, 100
+HOPPER, BLACKWELL, WORKSTATION = 90, 100, 120
 
 
 def aligned_expert(part: Matrix, scheme: WeightScheme | None, shards: Shards) -> Matrix:
