@@ -49,6 +49,29 @@ def test_graphs_are_as_measured(case, measured):
     assert result.cuda_graph_gib == pytest.approx(measured, abs=0.12)
 
 
+@pytest.mark.parametrize(
+    ("case", "measured"),
+    [
+        # Estimated in 0.20.2rc1 (yecohn/moe-bench, server logs): no card reaches another's memory.
+        ({"tensor_parallel": 4, "max_num_seqs": 128}, 1.17),
+        ({"tensor_parallel": 2, "max_num_seqs": 256}, 1.90),
+        ({"tensor_parallel": 2, "data_parallel": 2, "max_num_seqs": 128}, 1.87),
+    ],
+)
+def test_nccl_takes_as_much_for_every_pair_of_its_kernels_whatever_the_ranks(case, measured):
+    card = {"gpu": "A100-PCIE-40GB", "engine_version": "0.20.2", "disable_custom_all_reduce": True}
+    result = fit_case(FitCase(model="Qwen/Qwen3-30B-A3B", max_model_len=8192, **card, **case))
+    assert result.cuda_graph_gib == pytest.approx(measured, rel=0.11)
+
+
+def test_a_pair_that_reaches_each_other_sums_by_its_own_kernel():
+    case = {"model": LLAMA, "gpu": "A40", "tensor_parallel": 2, "engine_version": "0.19.0", "max_model_len": 8192}
+    own, nccl = fit_case(FitCase(**case)), fit_case(FitCase(**case, disable_custom_all_reduce=True))
+    assert own.cuda_graph_gib == fit_case(FitCase(**{**case, "tensor_parallel": 1})).cuda_graph_gib
+    # 0.39 MiB for each of 32 layers and 51 sizes in pieces.
+    assert nccl.cuda_graph_gib - own.cuda_graph_gib == pytest.approx(0.39 * 32 * 51 / 1024, abs=0.001)
+
+
 def test_drivers_before_cuda_124_take_more():
     case = {"model": LLAMA, "gpu": "A10G", "engine_version": "0.4.3", "max_model_len": 8192}
     new = fit_case(FitCase(**case, driver="550.54.15"))

@@ -49,6 +49,16 @@ def draft(model: str) -> str:
     return "--speculative-config=" + json.dumps({"model": model, "num_speculative_tokens": 4})
 
 
+def test_sums_by_nccl_are_part_of_the_graphs() -> None:
+    """Two ranks without NVLink: the kernels of NCCL are captured where vLLM's own are switched off."""
+    two = Parallelism(tensor=2)
+    own = planned("Qwen/Qwen3-8B", vllm(), pool=L4, parallelism=two).endpoints[0].fit
+    nccl = planned("Qwen/Qwen3-8B", vllm("--disable-custom-all-reduce"), pool=L4, parallelism=two).endpoints[0].fit
+    assert own.cuda_graph_gib is not None
+    assert nccl.cuda_graph_gib is not None
+    assert nccl.cuda_graph_gib > own.cuda_graph_gib + 0.3
+
+
 def test_a_draft_model_that_fits_is_taken_off_the_gpu() -> None:
     plain = planned("Qwen/Qwen3-8B", vllm()).endpoints[0].fit
     with_draft = planned("Qwen/Qwen3-8B", vllm(draft("Qwen/Qwen3-0.6B"))).endpoints[0].fit

@@ -39,8 +39,8 @@ def options_of(endpoint: Endpoint, release: EngineRelease | None) -> tuple[Given
 def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Mapping[str, str]) -> FitCase:
     """The case with what the options say and the memory model counts.
 
-    Block size, context ranks, images and sound, tables of n-grams, drafted tokens, and which of two engines a release
-    runs.
+    Block size, context ranks, images and sound, tables of n-grams, drafted tokens, how sums of ranks go, and which of
+    two engines a release runs.
     """
     update: dict[str, Any] = {}
     names: Mapping[str, str] = memory_data()["counted"].get(case.engine, {})
@@ -53,6 +53,8 @@ def counted(case: FitCase, facts: ModelFacts, options: Sequence[Given], env: Map
         for item in options
         if item.flag in words and item.value in words[item.flag]["values"]
     }
+    switches: Mapping[str, str] = memory_data()["counted_switches"].get(case.engine, {})
+    update |= {field: True for flag, field in switches.items() if switched_on(options, flag) is not None}
     update |= _media(case, options) | _ngrams(case, options)
     update |= _guesses(case, facts, options)
     for name, field in _RUNNERS.items() if case.engine == "vllm" else ():

@@ -156,7 +156,7 @@ def _graphs(facts: ModelFacts, rules: TgiProfile, settings: Settings) -> float:
     if not rules.captures_graphs or settings.eager:
         return 0.0
     table = engine_data()["overheads"]
-    each = table["graph_mib_per_layer_and_size"] + table["graph_mib_of_nccl"] * (settings.tp - 1)
+    each = table["graph_mib_per_layer_and_size"] + table["graph_mib_of_nccl_rank"] * (settings.tp - 1)
     factor = table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
     return float(facts.num_layers * tgi_data()["graph_sizes"] * each * factor / 1024)
 

@@ -73,6 +73,8 @@ class FitCase(BaseModel):
         compiled: Whether an earlier start left the compiled model in the cache of ``torch.compile`` (vLLM); the first
             start is assumed where not given, because it decides whether there is a later one.
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
+        disable_custom_all_reduce: Sums of ranks go through NCCL, not vLLM's own kernel; also where a log says that the
+            GPUs cannot reach each other's memory.
         ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
             the release decides where not given.
         reserved_gib: Memory that is set aside on every GPU beside the weights, for what the case cannot say.
@@ -126,6 +128,7 @@ class FitCase(BaseModel):
     use_v2: bool | None = None
     compiled: bool | None = None
     driver: OptionalText = None
+    disable_custom_all_reduce: bool | None = None
     ngrams_on_host: bool | None = None
     reserved_gib: Annotated[float, Field(ge=0)] | None = None
     enable_lora: bool | None = None

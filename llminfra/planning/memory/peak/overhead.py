@@ -113,10 +113,7 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     pieces, whole, largest = captured_sizes(facts, profile, settings)
     layers = facts.num_layers / settings.pp
     pieces_mib, whole_mib = table["graph_mib_per_layer_and_size"], table["graph_mib_per_layer_and_full"]
-    ranks = _captured_ranks(facts, settings, gpu)
-    if ranks > 1:
-        counted = ranks if profile.scheduler == "v0" else min(ranks, table["graph_nccl_ranks"])
-        pieces_mib += table["graph_mib_of_nccl"] * (counted - 1)
+    pieces_mib += _nccl_mib(facts, profile, settings, gpu)
     # Every batch size is captured once with adapters and once without, where both have graphs of their own.
     sets = settings.adapters.graph_sets if settings.adapters is not None else 1
     nodes = sets * layers * (pieces * pieces_mib + whole * whole_mib)
@@ -135,15 +132,20 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     return float(held + first)
 
 
-def _captured_ranks(facts: ModelFacts, settings: Settings, gpu: Gpu | None) -> int:
-    """Ranks whose NCCL kernels are captured in every layer; 1 where none are.
+def _nccl_mib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
+    """MiB that the NCCL kernels of one layer add to a captured size: with V0 for each rank, with V1 for each pair.
 
-    Experts gather the tokens of all copies and scatter their sums by NCCL, whatever joins the GPUs
-    (``AgRsAll2AllManager`` of vllm/distributed/device_communicators/all2all.py).
+    The parts of attention and of what follows it are summed by NCCL where vLLM's own kernel is switched off, cannot
+    reach the memory of the other ranks, or has more than two of them without NVLink. Experts gather the tokens of all
+    copies and scatter their sums by NCCL, whatever joins the GPUs (``AgRsAll2AllManager`` of
+    vllm/distributed/device_communicators/all2all.py).
     """
-    if settings.dp > 1 and facts.is_moe:
-        return settings.tp * settings.dp
-    return settings.tp if settings.tp > CUSTOM_ALL_REDUCE_RANKS and not on_fabric(settings, gpu) else 1
+    table = engine_data()["overheads"]
+    own_kernel = settings.custom_all_reduce and (settings.tp <= CUSTOM_ALL_REDUCE_RANKS or on_fabric(settings, gpu))
+    sums = settings.tp > 1 and not own_kernel
+    if profile.scheduler == "v0":
+        return float(table["graph_mib_of_nccl_rank"] * (settings.tp - 1)) if sums else 0.0
+    return float(table["graph_mib_of_nccl"] * (int(sums) + int(settings.dp > 1 and facts.is_moe)))
 
 
 def old_driver(version: str | None) -> bool:

@@ -56,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     drafted: int
     in_flight_tokens: int
     driver: str | None
+    custom_all_reduce: bool
     plain_sparse: str
     adapters: AdapterSettings | None
     notes: tuple[str, ...]
@@ -114,6 +115,7 @@ def resolve(
         drafted=case.speculative_tokens or 0,
         in_flight_tokens=tokens * _concurrent_batches(facts, profile, pp),
         driver=case.driver,
+        custom_all_reduce=not case.disable_custom_all_reduce,
         plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
         adapters=adapters,
         notes=tuple(notes),
