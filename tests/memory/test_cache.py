@@ -192,3 +192,12 @@ def test_states_go_by_the_type_that_is_asked_for_as_measured() -> None:
     own = fit_case(FitCase(**case))
     assert own.block_size > asked.block_size
     assert own == fit_case(FitCase(**case, mamba_ssm_cache_dtype="auto"))
+
+
+@pytest.mark.parametrize(("tp", "expected"), [(1, 2 * 61440 + 57 * 256), (2, 61440 + 57 * 256), (4, 30720 + 57 * 256)])
+def test_minimax_m3_keeps_a_key_of_its_indexer_on_every_rank(tp, expected):
+    """``MiniMaxM3IndexerCache`` of vllm/models/minimax_m3/common/indexer.py 0.24.0; two B200 print 76,059 bytes."""
+    case = FitCase(
+        model="MiniMaxAI/MiniMax-M3", gpu="B200", engine_version="0.24.0", tensor_parallel=tp, max_model_len=8192
+    )
+    assert fit_case(case).kv_bytes_per_token_per_gpu == expected

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from llminfra.catalog.models import ModelFacts, catalog_config, load_model, parse_quantization_config
+from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.memory.shapes import Shards
 from llminfra.planning.memory.weights.module_names import keeps_draft, scheme_for
 from llminfra.planning.memory.weights.rank_weights import rank_weights
@@ -21,7 +22,6 @@ FILES = {
     "sakamakismile/Qwen3.8-27B-MTP-NVFP4": 20.59,
     "unsloth/Qwen3.6-35B-A3B-NVFP4-Fast": 23.6,
     "Frozenlock/Qwen3.8-27B-int4-AutoRound": 19.0,
-    "google/gemma-4-31B-it-qat-w4a16-ct": 23.27,
     "cyankiwi/gemma-4-31B-it-AWQ-4bit": 20.90,
     "cyankiwi/GLM-4.5-Air-AWQ-4bit": 63.43,
     "cyankiwi/Qwen3-30B-A3B-Instruct-2507-AWQ-4bit": 18.0945,
@@ -98,9 +98,20 @@ def test_a_head_is_quantized_only_where_a_target_names_it():
 
 
 def test_a_change_of_one_key_leaves_the_others_of_its_object():
-    base, copy = catalog_config("google/gemma-4-31B-it"), catalog_config("google/gemma-4-31B-it-qat-w4a16-ct")
+    base, copy = catalog_config("google/gemma-4-E4B-it"), catalog_config("google/gemma-4-E4B-it-qat-w4a16-ct")
     assert copy["text_config"] == base["text_config"] | {"tie_word_embeddings": False}
-    assert not load_model("google/gemma-4-31B-it-qat-w4a16-ct").tie_word_embeddings
+    assert not load_model("google/gemma-4-E4B-it-qat-w4a16-ct").tie_word_embeddings
+
+
+def test_a_head_in_the_files_is_not_loaded_where_the_configuration_ties_it():
+    """Files of 23.27 GB hold a head that vLLM skips (``load_weights`` of gemma4.py 0.28.0): 18.70 GiB are loaded."""
+    model = "google/gemma-4-31B-it-qat-w4a16-ct"
+    facts = load_model(model)
+    assert facts.tie_word_embeddings
+    head = 2 * facts.vocab_size * facts.hidden_size
+    assert (held(model) + head) / 1e9 == pytest.approx(23.27, rel=0.015)
+    text = FitCase(model=model, gpu="L4", engine_version="0.28.0", language_model_only=True, max_model_len=2048)
+    assert fit_case(text).weights_gib_per_gpu == pytest.approx(18.70, rel=0.006)
 
 
 def test_experts_for_text_and_for_images_are_both_held():

@@ -83,7 +83,6 @@ def test_the_gather_is_captured_whatever_joins_the_gpus(gpu):
         return fit_case(FitCase(model=model, data_parallel=copies, **given)).cuda_graph_gib
 
     alone, two, four, eight = (graphs(experts, copies) for copies in (1, 2, 4, 8))
-    assert alone < two < four
-    assert eight == four, "NCCL's part grows no further than with four ranks"
-    assert four - alone == pytest.approx(3 * (two - alone), rel=0.01)
+    assert alone < two
+    assert eight == four == two, "NCCL takes as much with two ranks as with eight"
     assert graphs(dense, 1) == graphs(dense, 4)

@@ -154,3 +154,27 @@ def test_what_a_model_or_engine_does_not_do(line, code):
 def test_decoders_that_see_ahead_in_images_alone_stay_causal(model_id):
     # Gemma 4 states "vision" where EmbeddingGemma states true.
     assert all(layer.mixer.causal for layer in load_model(model_id).layers)
+
+
+@pytest.mark.parametrize(
+    ("version", "measured"),
+    [
+        # apply_rotary_pos_emb_vision of dots_ocr.py until 0.12: one image of 14,400 tokens on an RTX 3090 takes 4.40
+        # GiB (b-3090-dotsocr-8k-0120); ApplyRotaryEmb with a kernel since 0.13 has six widths less.
+        ("0.12.0", 4.40),
+        ("0.13.0", 3.35),
+    ],
+)
+def test_the_tower_of_dots_ocr_turns_queries_and_keys_in_fp32(version, measured):
+    case = {"gpu": "RTX 3090", "max_model_len": 8192, "max_num_batched_tokens": 16384, "max_num_seqs": 8}
+    result = fit_case(FitCase(model="rednote-hilab/dots.ocr", engine_version=version, **case))
+    assert result.activation_peak_gib == pytest.approx(measured, rel=0.03)
+
+
+def test_muse_glimmer_is_tried_with_its_longest_video():
+    """96 frames in pairs of 144 tokens each: an activation peak of 1.58 GiB (b-a100-muse-glimmer-30b-int4-33k-0280)."""
+    (tower,) = load_model("meta-models/Muse-Glimmer-30B").encoders
+    assert tower.max_tokens == 6912
+    case = {"gpu": "A100-80GB", "max_model_len": 33000, "max_num_batched_tokens": 2048, "max_num_seqs": 16}
+    result = fit_case(FitCase(model="meta-models/Muse-Glimmer-30B", engine_version="0.28.0", **case))
+    assert result.activation_peak_gib == pytest.approx(1.58, abs=0.06)

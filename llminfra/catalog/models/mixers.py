@@ -105,12 +105,14 @@ class Indexer(Struct, frozen=True, kw_only=True):
         head_dim: Size of a query and of a key.
         top_k: Keys that attention sees.
         pool: Tokens behind one cached key; above 1 the keys of the open pool are kept apart, a ring for each request.
+        cut: Query heads are cut as those of keys are (MiniMax M3); else every rank has all.
     """
 
     heads: int
     head_dim: int
     top_k: int
     pool: int = 1
+    cut: bool = False
 
 
 class Mla(Struct, frozen=True, kw_only=True):

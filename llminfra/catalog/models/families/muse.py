@@ -11,6 +11,9 @@ from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts, Layer
 from llminfra.catalog.models.families.softmax import share_equal
 
+LONGEST_VIDEO_TOKENS = 96 // 2 * 144
+"""Frames in pairs, and tokens of each pair (``MuseGlimmerVideoProcessor`` of
+vllm/transformers_utils/processors/muse_glimmer.py 0.28.0); the largest image has 4,096."""
 MUSE_TYPES = frozenset({"muse_glimmer", "muse_glimmer_text"})
 
 
@@ -42,7 +45,7 @@ def muse_tower(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
         kind="muse_glimmer",
         sharded_params=depth * attention,
         replicated_params=depth * (feed_forward + 5 * hidden) + (patch + positions + 2) * hidden + adapter,
-        max_tokens=16384,
+        max_tokens=LONGEST_VIDEO_TOKENS,
         hidden=hidden,
         intermediate=width,
         patch_merge=merge,

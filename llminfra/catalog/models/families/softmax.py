@@ -27,15 +27,36 @@ def transformer_layers(text: ConfigReader) -> tuple[Layer, ...]:
     norms = read_norms(text)
     mla = read_mla(text) if text.has("kv_lora_rank") and text.flag("use_mla", default=True) else None
     windows = read_windows(text, count)
+    picked = _sparse_layers(text, count)
     kv_heads, widths = per_layer(text, count, KV_HEAD_KEYS), per_layer(text, count, ("intermediate_size",))
     layers = []
     for index in range(count):
         own = {} if kv_heads is None else {"kv_heads": kv_heads[index]}
-        mixer: Attention | Mla = mla if mla is not None else read_attention(text, window=windows[index], **own)
+        found = picked[index] if picked else None
+        mixer: Attention | Mla = mla or read_attention(text, window=windows[index], indexer=found, **own)
         experts = moe if moe is not None and is_moe_layer(text, index) else None
         mlp = None if experts else read_mlp(text, widths[index] if widths else None)
         layers.append(Layer(mixer=mixer, moe=experts, mlp=mlp, norms=norms))
     return share_equal(layers)
+
+
+def _sparse_layers(text: ConfigReader, count: int) -> list[Indexer | None]:
+    """What picks the blocks of keys that a layer sees, by layer (MiniMax M3); empty where nothing does.
+
+    One key of 16 bit for each token on every rank, and query heads that are cut as keys are
+    (``MiniMaxM3IndexerCache`` and ``MiniMaxM3SparseAttention`` of vllm/models/minimax_m3 0.24.0).
+    """
+    sparse = text.values.get("sparse_attention_config")
+    if not isinstance(sparse, dict) or not sparse.get("use_sparse_attention"):
+        return []
+    indexer = Indexer(
+        heads=int(sparse["sparse_num_index_heads"]),
+        head_dim=int(sparse["sparse_index_dim"]),
+        top_k=int(sparse["sparse_topk_blocks"]) * int(sparse["sparse_block_size"]),
+        cut=True,
+    )
+    layers = sparse.get("sparse_attention_freq") or [1] * count
+    return [indexer if index < len(layers) and layers[index] else None for index in range(count)]
 
 
 def share_equal(layers: list[Layer]) -> tuple[Layer, ...]:

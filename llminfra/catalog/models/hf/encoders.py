@@ -118,6 +118,11 @@ def _qwen3_vl(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     )
 
 
+DOTS = "dots_ocr"
+DOTS_PATCH = 14
+DOTS_PIXELS = 11_289_600
+"""``max_pixels`` of the processor of dots.ocr: 14,400 tokens of four patches each, as vLLM's log counts, too ("encoder
+cache will be initialized with a budget of 14400 tokens", newest_startups.jsonl, n-repo-wsl-dotsocr-091-u08)."""
 _INTERN_VIT = frozenset({"internvl_vision", "intern_vit_6b"})
 
 
@@ -126,7 +131,7 @@ def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     hidden = vision.integer("hidden_size", "embed_dim", "vt_hidden_size", default=1152)
     width = vision.integer("intermediate_size", "vt_intermediate_size", default=4 * hidden)
     depth = vision.integer("num_hidden_layers", "depth", "vt_num_hidden_layers", default=24)
-    gated = top.model_type == "dots_ocr"
+    gated = top.model_type == DOTS
     sharded, replicated = block_params(hidden, width, gated=gated)
     patch = vision.integer("patch_size", default=14)
     image = vision.integer("image_size", "init_pos_emb_height", default=336)
@@ -137,7 +142,7 @@ def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
     return EncoderFacts(
         heads=vision.integer("num_attention_heads", default=16) if intern else 0,
         attention_params=4 * depth * hidden**2 if intern else 0,
-        kind=vision.model_type or "vit",
+        kind=DOTS if gated else vision.model_type or "vit",
         gated=gated,
         sharded_params=depth * sharded + projector,
         replicated_params=depth * replicated + channels * patch * patch * hidden + positions * hidden,
@@ -145,7 +150,7 @@ def _plain_vit(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
         hidden=hidden,
         intermediate=width,
         # One image is up to 13 tiles (``_projector``), each of which has its patches merged four by four.
-        patch_merge=4 if top.model_type.startswith("internvl") else max(1, positions // tokens) if tokens else 1,
+        patch_merge=4 if gated or top.model_type.startswith("internvl") else max(1, positions // (tokens or positions)),
     )
 
 
@@ -162,8 +167,8 @@ def _projector(top: ConfigReader, hidden: int, text_hidden: int, positions: int)
         taken = top.get("vision_feature_layer")
         wide = hidden * (len(taken) if isinstance(taken, list) else 1)
         return wide * text_hidden + text_hidden * text_hidden + 3 * text_hidden, positions
-    if kind == "dots_ocr":
-        return (4 * hidden) ** 2 + 4 * hidden * text_hidden, positions
+    if kind == DOTS:
+        return (4 * hidden) ** 2 + 4 * hidden * text_hidden, DOTS_PIXELS // (4 * DOTS_PATCH**2)
     if kind.startswith("kimi"):
         return (4 * hidden) ** 2 + 4 * hidden * text_hidden, None
     return hidden * text_hidden + text_hidden * text_hidden, positions

@@ -216,8 +216,9 @@ def mixer_cache(
                 # Keys of whole pools in 16 bit whatever the cache is (``indexer_kv_dtype``), and a ring of raw ones.
                 pool = mixer.indexer.pool
                 found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=cdiv(2 * mixer.indexer.head_dim, pool)))
-                ring = round_up(pool + drafted, pool) * (2 * mixer.indexer.head_dim + ROPE_POSITION_BYTES)
-                found.append(CacheSpec(kind=CacheKind.RING, token_bytes=ring))
+                if pool > 1:
+                    ring = round_up(pool + drafted, pool) * (2 * mixer.indexer.head_dim + ROPE_POSITION_BYTES)
+                    found.append(CacheSpec(kind=CacheKind.RING, token_bytes=ring))
             return found
         case Mla() if not latent:
             return [

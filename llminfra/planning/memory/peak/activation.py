@@ -41,6 +41,17 @@ ROTARY_WIDTHS = 14
 """16-bit widths alive while the tower of Qwen2-VL and Qwen2.5-VL rotates its queries: the block's input, the residual
 and the normed input (3), the projections and their contiguous copies (6), the queries in fp32, rotated, and back in
 16 bit (5): ``vllm/model_executor/models/qwen2_5_vl.py`` 0.8.5."""
+DOTS_TOWER = "dots_ocr"
+DOTS_WIDTHS, DOTS_KERNEL_WIDTHS = 26, 20
+DOTS_ROTATES_BY_KERNEL = (0, 13, 0)
+"""Widths alive while the tower of dots.ocr rotates queries and keys side by side: the block's input and the normed one
+(2), the projections, their contiguous copies and those side by side (8), and in units of 16 bit the same in fp32, times
+the cosine, turned by half, and times the sine (16): ``apply_rotary_pos_emb_vision`` of
+vllm/model_executor/models/dots_ocr.py 0.11.2 and 0.12.0. With the kernel (``ApplyRotaryEmb`` with
+``enable_fp32_compute``, 0.13.0) it is the same in fp32, rotated (8), and back in 16 bit (2)."""
+MUSE_TOWER = "muse_glimmer"
+"""Its tower keeps the embedded patches of every item, and what the processor handed over, until it is done
+(``MuseGlimmerVisionEncoder.forward`` of vllm/model_executor/models/muse_glimmer.py 0.28.0)."""
 WHOLE_WIDTHS = 11
 """Widths alive where InternViT's attention is whole and normalises its keys, in units of 16 bit: the tower's input, the
 block's, the normed one (3), queries, keys and values (3), normed queries (1), keys in fp32 and their square (4):
@@ -103,7 +114,7 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     encoders = facts.encoders if profile.profiles_encoder else ()
     towers = [
         (units if item.kind == ROTARY_TOWER or batch.items else 1)
-        * encoder_peak(item, facts, batch, images or profiled_items(item, batch, profile))
+        * encoder_peak(item, facts, batch, images or profiled_items(item, batch, profile), profile)
         for item in encoders
     ]
     # 0.7 profiles one item of every modality, V1 those of the one with the most tokens.
@@ -178,7 +189,7 @@ def profiled_items(encoder: EncoderFacts, batch: Batch, profile: EngineProfile) 
     return max(1, min(items, batch.sequences * each))
 
 
-def encoder_peak(encoder: EncoderFacts, facts: ModelFacts, batch: Batch, items: int) -> float:
+def encoder_peak(encoder: EncoderFacts, facts: ModelFacts, batch: Batch, items: int, profile: EngineProfile) -> float:
     """Peak of encoding ``items`` images of the largest size at once, with their cached output."""
     if not encoder.max_tokens:
         return 0.0
@@ -191,6 +202,11 @@ def encoder_peak(encoder: EncoderFacts, facts: ModelFacts, batch: Batch, items: 
         return float(items * _tiled(encoder, batch.element))
     if encoder.heads % batch.tp:
         peak = max(peak, patches * WHOLE_WIDTHS * encoder.hidden * batch.element)
+    if encoder.kind == MUSE_TOWER:
+        peak += patches * (encoder.hidden * batch.element + PIXELS_PER_PATCH * 4)
+    if encoder.kind == DOTS_TOWER:
+        widths = DOTS_WIDTHS if profile.version < DOTS_ROTATES_BY_KERNEL else DOTS_KERNEL_WIDTHS
+        peak = max(peak, patches * widths * encoder.hidden * batch.element)
     if encoder.kind == ROTARY_TOWER:
         rotary = ROTARY_WIDTHS * encoder.hidden * batch.element + PIXELS_PER_PATCH * 4
         peak = max(peak, patches * rotary)

@@ -80,10 +80,12 @@ def _attention_parts(mixer: Attention, hidden: int, tp: int) -> Iterator[Part]:
     elif mixer.qk_norm is QkNorm.FULL:
         small += query + kv * mixer.head_dim
     if mixer.indexer is not None:
-        # One query and key projection and a norm for each, on every rank (vllm/models/qwen4_exp/nvidia/indexer_qsa.py).
+        # One query and key projection and a norm for each, on every rank (vllm/models/qwen4_exp/nvidia/indexer_qsa.py);
+        # queries cut with the keys' heads in MinimaxM3QKVParallelLinearWithIndexer.
         index = mixer.indexer
+        queries = kv_heads_per_rank(index.heads, tp) if index.cut else index.heads
         picks = ("self_attn.indexer.index_qk_proj", "self_attn.qkv_proj")
-        yield Matrix(Kind.ATTENTION, picks, (index.heads + 1) * index.head_dim, hidden)
+        yield Matrix(Kind.ATTENTION, picks, (queries + 1) * index.head_dim, hidden)
         small += 2 * index.head_dim
     if small:
         yield Vector(small, kind=Kind.ATTENTION)
