@@ -271,6 +271,12 @@ def test_formats_are_quantizations(name: str, run: Run) -> None:
     assert ("LLM_FIT_23" in result.out) is (name != "fp8_e4m3")
 
 
+def test_the_list_says_that_plain_weights_must_be_quantized_first(run: Run) -> None:
+    assert "note: LLM_FIT_23: awq weights must come quantized" in plain(run("fit", SMALL, "--quantization", "awq").out)
+    assert "LLM_FIT_23" not in run("fit", SMALL, "--quantization", "fp8").out
+    assert "LLM_FIT_23" not in run("fit", "Qwen/Qwen3-32B-AWQ", "--quantization", "awq").out
+
+
 @pytest.mark.parametrize(
     ("gpu", "words"),
     [
@@ -343,9 +349,11 @@ def test_a_config_may_be_named_by_its_folder(run: Run, tmp_path: Path) -> None:
     }
     (tmp_path / "config.json").write_text(json.dumps({**shape, **more, "torch_dtype": "bfloat16"}), encoding="utf-8")
     assert run("fit", "acme/own", "--config", str(tmp_path), "--gpu", "L4").code == 0
-    named = run("fit", str(tmp_path), "--gpu", "L4")
-    assert named.code == 2
-    assert f"--config {tmp_path / 'config.json'}" in plain(named.err)
+    for model in (tmp_path, tmp_path / "config.json"):
+        named = run("fit", str(model), "--gpu", "L4")
+        assert named.code == 0
+        assert plain(named.out).startswith(f"{model}: fits")
+    assert "no config.json is there" in run("fit", f"{tmp_path}/other", "--gpu", "L4").err
 
 
 @pytest.mark.parametrize("text", ["[]", "{"])
