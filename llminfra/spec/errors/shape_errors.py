@@ -133,6 +133,8 @@ def _one(
         found = "a literal string (not shown)"
         expected = f"{secret_reference()}, the name of a secret in AWS Secrets Manager"
         fix = f"store the value in AWS Secrets Manager, rotate it, and name it with {secret_reference()}"
+        if not looks_like_credential(value):
+            fix += "; where the text is the secret's name already, that is all"
     elif looks_like_credential(value):
         code, message = "LLM_SEC_1", "this looks like a credential"
         found, expected = "a literal with the shape of a token (not shown)", "a name"
