@@ -170,9 +170,7 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
         elif endpoint.task == "transcribe":
             fix = "set Autoscaling(min=1, …): neither gateways nor queues take sound"
         elif refused_at_gateway(endpoint.task):
-            fix = (
-                "set Autoscaling(min=1, …), or put the endpoint behind an AsyncEndpoint: no gateway takes its requests"
-            )
+            fix = "set Autoscaling(min=1, …), or put it behind an AsyncEndpoint: no gateway takes its requests"
         yield Hit(path=endpoint_path(endpoint, "replicas"), message=message, found="min=0", expected="min=1", fix=fix)
 
 
