@@ -112,7 +112,7 @@ def endpoint_services(platform: Platform) -> tuple[str, ...]:
     services = set(_ALWAYS)
     if platform.cluster is None or not platform.needs_cluster:
         services -= {"eks", "eks-auth"}
-    elif platform.cluster.autoscaler == "karpenter":
+    elif getattr(platform.cluster, "autoscaler", "karpenter") == "karpenter":
         services.add("sqs")
     if any(isinstance(item.on, SageMaker | SageMakerAsync) for item in platform.workloads if not item.broken):
         services |= {"sagemaker.api", "sagemaker.runtime"}
