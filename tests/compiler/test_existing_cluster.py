@@ -26,6 +26,7 @@ from llminfra import (
     Secret,
     SpecError,
     Tenant,
+    plan_specs,
 )
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.images import upstream_charts
@@ -202,3 +203,20 @@ def test_a_rehearsal_assumes_the_cluster_that_the_spec_describes(tmp_path: Path)
     assert inside["vpc_id"] == VPC.vpc_id
     assert ("aws_security_group", inside["cluster_security_group_id"]) in found
     assert found["aws_security_group", GROUP]["vpc_id"] == VPC.vpc_id
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "spec.py",
+            'from llminfra import *\nPlatform(name="p", region="us-east-1", cluster=ExistingCluster(name="c"))\n',
+        ),
+        ("spec.yaml", "name: p\nregion: us-east-1\ncluster: {name: c}\n"),
+    ],
+)
+def test_a_mistake_in_it_is_told_at_the_cluster(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as raised:
+        plan_specs([tmp_path / name])
+    assert ("LLM_SPEC_3", "cluster.version") in {(item.code, item.path) for item in raised.value.diagnostics}

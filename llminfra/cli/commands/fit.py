@@ -214,6 +214,7 @@ def _list(
     where = region or "us-east-1"
     asked, options = find_options(
         case,
+        config=config,
         region=where,
         concurrency=concurrency,
         prompt_tokens=prompt_tokens or 1024,
@@ -256,6 +257,7 @@ def _compared(
     rows = compare(
         case,
         lists,
+        config=config,
         region=where,
         concurrency=concurrency,
         prompt_tokens=prompt_tokens or 1024,
@@ -325,7 +327,7 @@ def _stream(path: Path) -> None:
 
 def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
     from llminfra.cli.fitting.machine import machine_line
-    from llminfra.cli.fitting.request import check_beside, read_case, unknown_model  # when it runs
+    from llminfra.cli.fitting.request import check_beside, read_case, size_note, unknown_model  # when it runs
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
     from llminfra.planning.memory.judged import judge
     from llminfra.planning.selection.ways_out import ways_out
@@ -334,6 +336,8 @@ def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
     case = read_case(given)
     check_beside(case)
     result = judge(case)
+    if notes := size_note(case, config):
+        result = result.model_copy(update={"findings": (*result.findings, *notes)})
     ways = () if result.error else ways_out(case, result)
     if as_json:
         write_json({**result.model_dump(mode="json"), "ways_out": [way.plain() for way in ways]})

@@ -21,6 +21,8 @@ from llminfra.cli.fitting.instance_types import (
 from llminfra.diagnostics import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
     from llminfra.planning.selection import Option
@@ -68,6 +70,7 @@ def compare(
     given: dict[str, object],
     lists: Mapping[str, tuple[str, ...]],
     *,
+    config: Path | None = None,
     region: str,
     concurrency: int,
     prompt_tokens: int,
@@ -80,6 +83,7 @@ def compare(
     Args:
         given: The case, where options with several values are replaced.
         lists: Options with several values.
+        config: Where the model's config.json is, if it has one.
         region: AWS region of the prices.
         concurrency: Requests of full length that one replica must hold.
         prompt_tokens: Tokens of a typical prompt.
@@ -100,6 +104,7 @@ def compare(
         bought, gpu = str(case.pop("purchase", purchase)), case.pop("gpu", None)
         asked, options = find_options(
             case,
+            config=config,
             region=region,
             concurrency=concurrency,
             prompt_tokens=prompt_tokens,

@@ -14,6 +14,8 @@ from llminfra.cli.terminal.words import small
 from llminfra.diagnostics import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
     from llminfra.catalog.models import ModelFacts
@@ -62,6 +64,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 def find_options(
     given: dict[str, object],
     *,
+    config: Path | None = None,
     region: str,
     concurrency: int,
     prompt_tokens: int,
@@ -72,13 +75,13 @@ def find_options(
 ) -> tuple[Asked, tuple[Option, ...]]:
     """What was asked for, with its defaults, and the options for it in the order asked for.
 
-    ``among`` names the instance types to look at; ``None``: all.
+    ``among`` names the instance types to look at; ``None``: all. ``config`` is where the model's config.json is.
 
     Raises:
         UsageError: The model is unknown, or an option is wrong.
     """
     from llminfra.catalog import regions
-    from llminfra.cli.fitting.request import check_beside, read_case, unknown_model
+    from llminfra.cli.fitting.request import check_beside, read_case, size_note, unknown_model
     from llminfra.planning.memory.doubts import beyond_context, class_missing, release_of
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.pooling import unfit
@@ -135,7 +138,7 @@ def find_options(
         spans=case.engine in SPAN_NODES,
         whole=not facts.generative,
         cacheless=facts.encoder_only,
-        notes=(*stated(facts, case), *_plain_weights(facts, case, options)),
+        notes=(*stated(facts, case), *size_note(case, config), *_plain_weights(facts, case, options)),
     )
     return asked, options
 

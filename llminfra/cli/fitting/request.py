@@ -94,6 +94,20 @@ def local_config(name: str) -> Path | None:
     return path if there and load_model(name) is None else None
 
 
+def size_note(case: FitCase, config: Path | None) -> tuple[str, ...]:
+    """What is said where the weights beside a config.json are not as large as its shapes."""
+    from llminfra.planning.memory.estimate import facts_for
+    from llminfra.planning.served.endpoint_model import differing_size
+
+    if config is None:
+        return ()
+    facts = facts_for(case.model_copy(update={"quantization": None}))
+    found = None if facts is None else differing_size(facts, config / "config.json" if config.is_dir() else config)
+    return (
+        () if found is None else (f"LLM_FIT_37: the weights are not as large as their config.json suggests: {found}",)
+    )
+
+
 def unknown_model(name: str) -> UsageError:
     """The error for a model that neither the catalog nor a file describes."""
     from llminfra.catalog.models import suggest

@@ -32,7 +32,7 @@ class ExistingCluster(Spec):
     name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")]
     """Name of the cluster in EKS, for example ``acme-shared``."""
     version: Annotated[str, Field(pattern=r"^1\.[0-9]{2}$")]
-    """Kubernetes version that it runs, for example ``1.35``; the plan of the stack ``cluster`` fails on another."""
+    """Kubernetes version that it runs, for example ``1.35``. The plan of the stack ``cluster`` fails on another."""
     identity: Literal["pod-identity", "irsa"] = "pod-identity"
     """How pods get AWS roles."""
     node_security_group_id: Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")] | None = None
@@ -40,5 +40,5 @@ class ExistingCluster(Spec):
     ``None``: the one that EKS makes for the cluster."""
     installed: Distinct[Installed] = ()
     """Charts that are there already, by anyone's hand: llminfra does not install them, and gives them no AWS role."""
-    karpenter_node_role: Annotated[str, Field(pattern=r"^[\w+=,.@-]{1,64}$")] | None = None
+    karpenter_node_role: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$")] | None = None
     """Name of the role of nodes that a Karpenter which is there starts; needed where ``installed`` has it."""
