@@ -40,7 +40,8 @@ def _switched_on(plan: Plan, name: str, message: str) -> Iterator[Hit]:
 
 _OWN_WEIGHTS = (
     "set Model(revision=…) to the commit on the Hub; for weights that are not there, to 40 hexadecimal digits of your "
-    "own, such as the sha1sum of model.safetensors.index.json, and upload them (docs/operations.md, A model of your own)"
+    "own, such as the sha1sum of model.safetensors.index.json, and upload them (docs/operations.md, A model of your "
+    "own)"
 )
 
 
