@@ -23,7 +23,7 @@ def diff(
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
 
     with json_failures(as_json):
-        from llminfra.cli.work.plan_changes import paired, platform_changes
+        from llminfra.cli.plan_page.changes import paired, platform_changes
         from llminfra.rules.specs import plan_specs
 
         before, after = plan_specs([old]), plan_specs([new])
@@ -41,7 +41,7 @@ def diff(
         platforms = [to_builtins(item) for item in found]
         write_json({"ok": True, "platforms": platforms, "new": come, "gone": gone, "diagnostics": diagnostics})
         return
-    from llminfra.cli.terminal.diff_view import diff_view  # rich only for people
+    from llminfra.cli.plan_page.changes_view import diff_view  # rich only for people
 
     console = stdout_console()
     for item in found:

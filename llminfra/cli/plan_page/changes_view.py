@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from llminfra.cli.work.plan_changes import PlatformChanges
+    from llminfra.cli.plan_page.changes import PlatformChanges
 
 _MARKS = {"new": ("+", "green"), "gone": ("-", "red"), "changed": ("~", "yellow")}
 
