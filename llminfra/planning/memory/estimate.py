@@ -199,7 +199,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     )
     sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
     if sglang is not None:
-        shards = sglang_shards(facts, sglang, shards)
+        shards = sglang_shards(facts, sglang, shards, settings.quant.method if settings.quant else "")
     weigh = partial(
         rank_weights,
         loaded(facts, case, profile),
@@ -263,7 +263,11 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         budget = cacheless_budget(facts, profile, settings, weights_gib, total, gpu)
     elif sglang is not None:
         mtp = weigh(settings.quant, with_mtp=settings.with_mtp and draft is None)[-1].total - stages[-1].total
-        budget = sglang_budget(facts, case, settings, stage_gib, mtp / GIB + beside.draft, total, gpu)
+        # Online fp8 makes its parameters of 16 bits and quantizes them when all are loaded: Fp8LinearMethod of
+        # layers/quantization/fp8.py 0.4.0 to 0.5.23 (create_weights, process_weights_after_loading).
+        whole = weigh(None) if quantizes_while_loading(facts, case, settings) else stages
+        loading_gib = max(stage.total for stage in whole) / GIB
+        budget = sglang_budget(facts, case, settings, stage_gib, mtp / GIB + beside.draft, total, gpu, loading_gib)
     elif case.engine == "tgi":
         budget = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
     else:

@@ -85,6 +85,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         latent: What is kept of latent attention beside its matrices (`absorbed.latent_bytes`).
         fp4_experts: What becomes of MXFP4 experts: ``scales`` keeps a second copy of their scales in fp32, ``fp8``
             expands them; empty where they stay as they are.
+        twice_experts: Quantized experts stay as they were loaded beside what was made of them.
     """
 
     tp: int = 1
@@ -106,6 +107,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     rest: str = "middle"
     latent: str = "viewed"
     fp4_experts: str = ""
+    twice_experts: bool = False
 
 
 def cdiv(number: int, divisor: int) -> int:

@@ -36,8 +36,6 @@ from llminfra.planning.memory.shapes import pipeline_ranges
 
 MANY_RANKS = 4
 GRAPHS = "captured graphs"
-STATES_OF_A_REQUEST = 3
-"""States for each running request where prefixes are cached (MAMBA_CACHE_SIZE_MAX_RUNNING_REQUESTS_RATIO)."""
 
 
 class Static(Struct, frozen=True, kw_only=True):
@@ -113,6 +111,7 @@ def sglang_budget(
     draft_gib: float,
     total_gib: float,
     gpu: Gpu | None,
+    loading_gib: float = 0.0,
 ) -> Budget:
     """Cache memory under ``mem_fraction_static``.
 
@@ -124,6 +123,7 @@ def sglang_budget(
         draft_gib: Weights of a draft on the last stage.
         total_gib: What the driver reports.
         gpu: The device, when known.
+        loading_gib: What the largest rank takes while it loads, more where it is quantized then.
     """
     profile = sglang_profile(sglang_release(case.engine_version))
     fraction = sglang_fraction(facts, case, settings, total_gib)
@@ -132,7 +132,9 @@ def sglang_budget(
     tokens, length = static.pools.tokens, settings.max_model_len
     beside = _beside_gib(facts, case, settings, profile, static, total_gib)
     peak = _prefill_gib(facts, case, settings, profile, total_gib, gpu)
-    verdict = _verdict(profile, fraction, static, beside, peak, total_gib)
+    verdict = _loading_verdict(loading_gib, static, total_gib)
+    if verdict is None:
+        verdict = _verdict(profile, fraction, static, beside, peak, total_gib)
     return Budget(
         total=total_gib,
         limit=total_gib * fraction,
@@ -192,7 +194,7 @@ def _beside_gib(
         slots = SPEC_REQUESTS
     slots = case.max_num_seqs or slots
     if pools.states:
-        slots = min(slots, max(1, pools.states // STATES_OF_A_REQUEST))
+        slots = min(slots, max(1, pools.states // static.cost.request_states))
     _, largest = prefill_and_graphs(profile, case, settings.tp, total_gib)
     per_size = facts.num_layers / settings.pp * float(sglang_data()["graph_mib_per_layer_and_size"]) / 1024
     captured = captured_sizes(min(largest, slots)) if facts.generative else 0
@@ -215,6 +217,16 @@ def _prefill_gib(
     return forward_peak(facts, batch, rules) / GIB + cublas / 1024
 
 
+def _loading_verdict(loading_gib: float, static: Static, total_gib: float) -> Verdict | None:
+    if loading_gib <= static.free or static.weights > static.free:
+        return None
+    text = (
+        f"the weights take {loading_gib:.2f} GiB of the {static.free:.2f} GiB that are free on the GPU before they are"
+        " quantized: this engine loads them whole; take a checkpoint that is quantized"
+    )
+    return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total_gib))
+
+
 def _verdict(
     profile: SglangProfile, fraction: float, static: Static, beside: dict[str, float], peak: float, total_gib: float
 ) -> Verdict:
@@ -230,6 +242,14 @@ def _verdict(
         viable = 1 - (static.free - static.weights) / static.free
         error = messages.sglang_no_memory(profile.message, fraction, viable, left=static.rest)
         return Verdict(fits=False, code="LLM_MEM_2", text=text, engine_error=error)
+    states, needed = static.pools.states, static.cost.request_states
+    if static.cost.state and states < needed:
+        text = (
+            f"a request needs {needed} recurrent states of {static.cost.state / GIB:.3f} GiB, and the part of the cache"
+            f" that is theirs holds {states}: raise mem_fraction_static"
+        )
+        error = messages.sglang_few_states(states, needed, checked=profile.checks_states)
+        return Verdict(fits=False, code="LLM_MEM_7", text=text, engine_error=error)
     windows = int(static.pools.tokens * static.cost.window_share)
     if profile.checks_window and static.cost.window > 0 and windows <= static.cost.window + static.cost.page:
         text = f"no request fits the {windows} tokens of windowed layers, whose window is {static.cost.window} tokens"

@@ -18,7 +18,13 @@ from llminfra.planning.memory.cache.compressed_cache import ROW_BYTES
 from llminfra.planning.memory.cache.kv_specs import CacheKind, CacheSpec, mixer_cache
 from llminfra.planning.memory.inputs.case import FitCase
 from llminfra.planning.memory.releases.settings import Settings
-from llminfra.planning.memory.releases.sglang_profile import SPEC_REQUESTS, SglangProfile, has_window_pool, sglang_data
+from llminfra.planning.memory.releases.sglang_profile import (
+    SPEC_REQUESTS,
+    SglangProfile,
+    has_window_pool,
+    request_states,
+    sglang_data,
+)
 
 COMPRESSED_PAGE = 256
 """Tokens that the cache of DeepSeek V4 is a multiple of."""
@@ -32,6 +38,7 @@ class TokenCost(Struct, frozen=True, kw_only=True):
     Attributes:
         token: Bytes behind one printed token, windows in their share included.
         state: Bytes of one recurrent state of all layers, 0 for none.
+        request_states: States that each running request is counted for.
         page: Printed tokens are a multiple of this.
         window: Longest window that has a pool of its own, 0 for none.
         window_share: Tokens of that pool for each printed token.
@@ -39,6 +46,7 @@ class TokenCost(Struct, frozen=True, kw_only=True):
 
     token: float
     state: int
+    request_states: int = 1
     page: int = 1
     window: int = 0
     window_share: float = 1.0
@@ -85,7 +93,13 @@ def token_cost(
         kept = [item for item in layers if _keeps_tokens(item, stated, settings)]
         token *= (len(kept) + len(facts.mtp_layers)) / len(kept) if kept else 1
     state = sum(spec.token_bytes for spec in caches if spec.kind is CacheKind.STATE)
-    return TokenCost(token=token, state=state, window=window, window_share=ratio)
+    return TokenCost(
+        token=token,
+        state=state,
+        request_states=request_states(facts.architecture, case, profile.version),
+        window=window,
+        window_share=ratio,
+    )
 
 
 def _keeps_tokens(layer: Layer, facts: ModelFacts, settings: Settings) -> bool:
@@ -125,17 +139,7 @@ def _compressed_bytes(mixer: Attention, ratio: float, *, speculative: bool) -> f
 
 def fill_pools(case: FitCase, cost: TokenCost, profile: SglangProfile, rest_bytes: float) -> Pools:
     """Divide ``rest_bytes`` between recurrent states and tokens."""
-    states, taken = 0, 0.0
-    if cost.state:
-        if case.speculative_tokens:
-            taken = cost.state * (case.max_num_seqs or SPEC_REQUESTS) * case.speculative_tokens
-        if case.enable_prefix_caching is False and case.max_num_seqs:
-            # Without cached prefixes a request needs its own state alone.
-            states = case.max_num_seqs
-        else:
-            share = profile.state_ratio / (1 + profile.state_ratio)
-            states = max(0, int((rest_bytes - taken) * share // cost.state))
-        taken += states * cost.state
+    states, taken = _fill_states(case, cost, profile, rest_bytes) if cost.state else (0, 0.0)
     left = rest_bytes - taken
     tokens = max(0, int(left // cost.token)) if cost.token else 0
     if case.max_total_tokens:
@@ -143,3 +147,20 @@ def fill_pools(case: FitCase, cost: TokenCost, profile: SglangProfile, rest_byte
     tokens = tokens // cost.page * cost.page
     cache = tokens * cost.token if case.max_total_tokens and tokens == case.max_total_tokens else left
     return Pools(tokens=tokens, states=states, cache_bytes=cache, state_bytes=taken)
+
+
+def _fill_states(case: FitCase, cost: TokenCost, profile: SglangProfile, rest_bytes: float) -> tuple[int, float]:
+    """States, and what they and those of guessed tokens take (``handle_max_mamba_cache``, 0.5.8 to 0.5.23)."""
+    guessed = case.speculative_tokens or 0
+    requests = case.max_num_seqs or SPEC_REQUESTS
+    if case.enable_prefix_caching is False and case.max_num_seqs:
+        # Without cached prefixes a request needs its own state alone.
+        return requests, cost.state * requests * (1 + guessed)
+    part = profile.state_ratio / (1 + profile.state_ratio)
+    if not profile.shares_states:
+        beside = cost.state * requests * guessed
+        states = max(0, int((rest_bytes - beside) * part // cost.state))
+        return states, beside + states * cost.state
+    states = max(0, int(rest_bytes * part // (cost.state * (1 + guessed / cost.request_states))))
+    served = min(requests, states // cost.request_states)
+    return states, cost.state * (states + served * guessed)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.peak.overhead import GIB
-from llminfra.planning.memory.releases.sglang_profile import SglangProfile, sglang_data
+from llminfra.planning.memory.releases.sglang_profile import SglangProfile, sglang_data, sglang_release
 from llminfra.planning.memory.shapes import Kind, Shards
 from llminfra.planning.memory.weights.absorbed import COPIED
 from llminfra.planning.memory.weights.rank_weights import WeightBytes
@@ -14,8 +14,15 @@ from llminfra.planning.memory.weights.rank_weights import WeightBytes
 V4, HOPPER = "DeepseekV4", 90
 
 
-def sglang_shards(facts: ModelFacts, profile: SglangProfile, shards: Shards) -> Shards:
-    """How SGLang holds what vLLM holds otherwise: rotary tables, embeddings of Gemma, towers."""
+def sglang_shards(facts: ModelFacts, profile: SglangProfile, shards: Shards, method: str) -> Shards:
+    """How SGLang holds what vLLM holds otherwise: rotary tables, embeddings of Gemma, towers, repacked experts.
+
+    Args:
+        facts: The model.
+        profile: Rules of the release.
+        shards: How vLLM would spread the model.
+        method: Quantization in force, empty for none.
+    """
     rules = sglang_data()
     return replace(
         shards,
@@ -31,7 +38,18 @@ def sglang_shards(facts: ModelFacts, profile: SglangProfile, shards: Shards) -> 
         rest=profile.rest_layers,
         latent=COPIED,
         fp4_experts=_fp4_experts(facts, profile, shards.capability),
+        twice_experts=_keeps_loaded_experts(facts, profile, method),
     )
+
+
+def _keeps_loaded_experts(facts: ModelFacts, profile: SglangProfile, method: str) -> bool:
+    """Whether experts stay as they were loaded beside what Marlin reads."""
+    rule = sglang_data()["keeps_loaded_experts"]
+    since = rule["since"].get(facts.architecture)
+    if since is None or method not in rule["methods"]:
+        return False
+    # A patch release of the last one has its files.
+    return sglang_release(since) <= profile.version and profile.version[:3] <= sglang_release(rule["until"])[:3]
 
 
 def _fp4_experts(facts: ModelFacts, profile: SglangProfile, capability: int) -> str:
