@@ -32,6 +32,7 @@ NEWEST_ROWS = HERE / "data" / "newest_startups.jsonl"
 FURTHER_ROWS = HERE / "data" / "further_startups.jsonl"
 RECENT_ROWS = HERE / "data" / "recent_startups.jsonl"
 OTHER_ROWS = HERE / "data" / "other_startups.jsonl"
+SGLANG_ROWS = HERE / "data" / "sglang_startups.jsonl"
 STATED = "fully stated"
 DATASETS = {
     "first": ROWS,
@@ -41,6 +42,7 @@ DATASETS = {
     "further": FURTHER_ROWS,
     "recent": RECENT_ROWS,
     "other": OTHER_ROWS,
+    "sglang": SGLANG_ROWS,
 }
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
@@ -166,6 +168,7 @@ TITLES = {
     "further": "Further rows, collected after those",
     "recent": "Recent rows, collected after those",
     "other": "Other rows, collected last",
+    "sglang": "Rows of SGLang alone, collected after the others",
 }
 
 

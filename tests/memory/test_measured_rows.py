@@ -15,6 +15,7 @@ from benchmarks.memory.run import (
     RECENT_ROWS,
     ROWS,
     ROWS_DOCS,
+    SGLANG_ROWS,
     figures_table,
     main,
     rows_page,
@@ -128,6 +129,7 @@ def test_docs_are_current():
         "further": list(scored(FURTHER_ROWS).values()),
         "recent": list(scored(RECENT_ROWS).values()),
         "other": list(scored(OTHER_ROWS).values()),
+        "sglang": list(scored(SGLANG_ROWS).values()),
     }
     text = Path("docs/memory.md").read_text(encoding="utf-8")
     assert figures_table(scores) in text, "run: python -m benchmarks.memory.run --write-docs"
@@ -238,6 +240,20 @@ def test_other_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.86
     assert reached["verdict right"] >= 0.98
     assert reached["failed start never called fitting"] == 1
+
+
+def test_rows_of_sglang_are_others_and_keep_what_was_reached() -> None:
+    assert len(scored(SGLANG_ROWS)) == 45
+    assert not set(scored(SGLANG_ROWS)) & {
+        name for file in DATASETS.values() if file != SGLANG_ROWS for name in scored(file)
+    }
+    reached = {item.name: item.reached for item in figures(list(scored(SGLANG_ROWS).values()))}
+    assert reached["cache bytes per token within 1 %"] == 1
+    assert reached["weights within 2 %"] >= 0.55
+    assert reached["cache tokens within 10 %"] >= 0.84
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.96
+    assert reached["verdict right"] >= 0.93
+    assert reached["failed start never called fitting"] >= 0.62
 
 
 @pytest.mark.parametrize(
