@@ -250,7 +250,7 @@ def test_rows_of_sglang_are_others_and_keep_what_was_reached() -> None:
     reached = {item.name: item.reached for item in figures(list(scored(SGLANG_ROWS).values()))}
     assert reached["cache bytes per token within 1 %"] == 1
     assert reached["weights within 2 %"] >= 0.55
-    assert reached["cache tokens within 10 %"] >= 0.84
+    assert reached["cache tokens within 10 %"] >= 0.87
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.96
     assert reached["verdict right"] >= 0.93
     assert reached["failed start never called fitting"] >= 0.62

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from llminfra.catalog.models import load_model
-from llminfra.planning.memory import FitCase, FitResult, fit_case
+from llminfra.planning.memory import FitCase, FitResult, fit_case, fit_line
 from llminfra.planning.memory.budget.sglang_pools import Pools, fill_pools, token_cost
 from llminfra.planning.memory.releases.engine_profile import ASSUMED_RELEASE, vllm_profile
 from llminfra.planning.memory.releases.settings import resolve
 from llminfra.planning.memory.releases.sglang_profile import (
+    attention_copies,
     captures_prompts,
     request_states,
     sglang_profile,
@@ -156,3 +157,123 @@ def test_a_pool_of_states_that_holds_no_request(version: str, words: str) -> Non
     assert result.fits is False
     assert result.reason.startswith("LLM_MEM_7: a request needs ")
     assert words in (result.engine_error or "")
+
+
+COPIES = {"data_parallel": 8, "data_parallel_attention": True}
+DRAFT = {"speculative_method": "mtp", "speculative_tokens": 4}
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "ranks", "values", "floor"),
+    [
+        # token_capacity of MEMORY_CAPACITY_FLOORS, 0.99 of what SGLang's CI measured on 2026-07-17 (stored public file
+        # ids 66450170794, 66757907911, 66558698851, 67041599198, 66719478338). None of it was fitted to.
+        ("Qwen/Qwen3.5-397B-A17B-FP8", "B200", 8, {"gpu_memory_utilization": 0.8}, 3418605),
+        ("Qwen/Qwen3.5-397B-A17B-FP8", "B200", 8, {"gpu_memory_utilization": 0.8, **COPIES}, 1565049),
+        ("Qwen/Qwen3.5-397B-A17B-FP8", "B200", 8, {"gpu_memory_utilization": 0.8, **COPIES, **DRAFT}, 1952121),
+        ("Qwen/Qwen3.5-397B-A17B-FP8", "H200", 8, {"gpu_memory_utilization": 0.8}, 2305676),
+        ("Qwen/Qwen3.5-397B-A17B-FP8", "H200", 8, {"gpu_memory_utilization": 0.8, **COPIES}, 1012264),
+        ("Qwen/Qwen3.5-397B-A17B-FP8", "H200", 8, {"gpu_memory_utilization": 0.8, **COPIES, **DRAFT}, 1190941),
+        ("zai-org/GLM-5.2-FP8", "H200", 8, {"gpu_memory_utilization": 0.8, **DRAFT}, 199330),
+        ("Qwen/Qwen3.5-35B-A3B", "H100", 4, {"gpu_memory_utilization": 0.8}, 2476576),
+        ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-FP8", "H100", 2, {}, 17823337),
+        ("deepseek-ai/DeepSeek-V4-Flash", "B200", 4, {**COPIES, "data_parallel": 4, **DRAFT}, 10714176),
+    ],
+)
+def test_tokens_are_what_the_engines_own_tests_measured(
+    model: str, gpu: str, ranks: int, values: dict[str, Any], floor: int
+) -> None:
+    result = fit(model, gpu=gpu, tensor_parallel=ranks, engine_version="2026-07-17", **values)
+    assert result.kv_cache_tokens == pytest.approx(floor / 0.99, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("values", "floor"),
+    [({}, 724553), (COPIES, 532287), ({**COPIES, **DRAFT}, 474186)],
+)
+def test_sparse_attention_caches_fp8_on_blackwell(values: dict[str, Any], floor: int) -> None:
+    # _dsa_kv_cache_dtype_default and trtllm's plain layout, where Hopper has 16 bit: the CI's floors are 0.99 of the
+    # mean of one start on H200 and one on B200 (stored public file id 67051385740).
+    both = [
+        fit("zai-org/GLM-5.2-FP8", gpu=gpu, tensor_parallel=8, gpu_memory_utilization=0.85, engine_version="2026-07-17",
+            **values)
+        for gpu in ("H200", "B200")
+    ]  # fmt: skip
+    mean = sum(item.kv_cache_tokens or 0 for item in both) / 2
+    assert mean == pytest.approx(floor / 0.99, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("version", "gpu", "dtype", "each"),
+    [
+        ("0.5.4", "B200", None, 2 * 576 + 132),
+        ("0.5.5", "B200", None, 576 + 132),  # server_args.py: fp8 where nothing is said
+        ("0.5.23", "B200", None, 576 + 132),
+        ("0.5.23", "H200", None, 2 * 576 + 132),
+        ("0.5.16", "H200", "fp8_e4m3", 576 + 132),  # _compute_cell_size leaves the scales out until then
+        ("0.5.17", "H200", "fp8_e4m3", 656 + 132),
+    ],
+)
+def test_bytes_of_a_token_of_sparse_attention(version: str, gpu: str, dtype: str | None, each: int) -> None:
+    values = {"gpu": gpu, "tensor_parallel": 8, "engine_version": version, "kv_cache_dtype": dtype}
+    assert fit("deepseek-ai/DeepSeek-V3.2", **values).kv_bytes_per_token_per_gpu == 61 * each
+
+
+@pytest.mark.parametrize(
+    ("version", "gpu", "kept"),
+    [("0.5.9", "B200", 80), ("0.5.10", "B200", 0), ("0.5.16", "H200", 80), ("0.5.17", "H200", 0)],
+)
+def test_scales_of_sparse_attention_come_beside_the_share(version: str, gpu: str, kept: int) -> None:
+    # DSATokenToKVPool keeps 656 bytes where the cache was sized for 576, but for trtllm's layout (0.5.10).
+    values = {"gpu": gpu, "tensor_parallel": 8, "engine_version": version, "kv_cache_dtype": "fp8_e4m3"}
+    result = fit("deepseek-ai/DeepSeek-V3.2", **values)
+    line = next(item for item in result.explain if item.startswith("beside the budget"))
+    scales = kept * 61 * (result.kv_cache_tokens or 0) / GIB
+    assert (f"scales {scales:.2f}" in line) is bool(kept)
+
+
+def test_sparse_attention_was_whole_on_every_rank_at_first() -> None:
+    # "DP attention is enabled for DeepSeek NSA": dp_size = tp_size in server_args.py 0.5.3 to 0.5.5.
+    values = {"gpu": "H200", "tensor_parallel": 8}
+    weights = {
+        version: fit("deepseek-ai/DeepSeek-V3.2", engine_version=version, **values).weights_gib_per_gpu
+        for version in ("0.5.3", "0.5.5", "0.5.6")
+    }
+    assert weights["0.5.3"] == weights["0.5.5"]
+    assert (weights["0.5.5"] or 0) > (weights["0.5.6"] or 0) + 10
+
+
+def test_copies_of_attention() -> None:
+    # server_args.py 0.4.2: dp_size = tp_size; 0.4.5: --dp-size says how many of the ranks.
+    case = FitCase(model="deepseek-ai/DeepSeek-V3", engine="sglang", data_parallel_attention=True, data_parallel=2)
+    assert attention_copies(case.model_copy(update={"engine_version": "0.4.2"}), 8) == 8
+    assert attention_copies(case.model_copy(update={"engine_version": "0.4.5"}), 8) == 2
+    assert attention_copies(case.model_copy(update={"data_parallel_attention": None}), 8) == 1
+    both = fit("deepseek-ai/DeepSeek-V3", gpus_total=8, data_parallel=8, data_parallel_attention=True)
+    assert (both.tensor_parallel, both.data_parallel) == (8, 8)
+
+
+@pytest.mark.parametrize(("version", "mib"), [("0.5.1", 4096), ("0.5.9", 512 * 8 * 4.5)])
+def test_copies_of_attention_take_of_the_default_share(version: str, mib: float) -> None:
+    # server_args.py 0.5.1: 4 GiB; 0.5.3 to 0.5.23: three MiB for each captured batch and copy, half as
+    # much again above 300.
+    values = {"model": "deepseek-ai/DeepSeek-V3", "gpu": "H200", "tensor_parallel": 8, "engine_version": version}
+    plain, copied = fit(**values), fit(**values, **COPIES)
+    less = (plain.gpu_memory_utilization or 0) - (copied.gpu_memory_utilization or 0)
+    assert less * 143771 == pytest.approx(mib, abs=200)
+
+
+def test_the_flag_of_the_engine_is_a_key() -> None:
+    line = fit_line(
+        '{"model": "deepseek-ai/DeepSeek-V3", "engine": "sglang", "tp": 8, "dp": 8, "enable_dp_attention": true}'
+    )
+    assert line.weights_gib_per_gpu == fit("deepseek-ai/DeepSeek-V3", tensor_parallel=8, **COPIES).weights_gib_per_gpu
+
+
+@pytest.mark.parametrize(
+    ("model", "counted"), [(NEXT, False), ("Qwen/Qwen3.5-9B", False), ("deepseek-ai/DeepSeek-V3", True)]
+)
+def test_layers_of_a_draft_count_where_its_path_is_set(model: str, counted: bool) -> None:
+    # eagle_draft_num_layers goes by --speculative-draft-model-path, which speculative_hook.py 0.5.14 sets for some.
+    plain, drafted = fit(model, engine_version="0.5.15"), fit(model, engine_version="0.5.15", **DRAFT)
+    assert (drafted.kv_bytes_per_token_per_gpu != plain.kv_bytes_per_token_per_gpu) is counted

@@ -69,6 +69,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         pp: Pipeline stages.
         ep: Ranks that share the routed experts out whole; 1 cuts experts by ``moe_tp`` instead.
         moe_tp: Ranks that cut the experts; 0 for ``tp``. Data-parallel ranks of one engine join in.
+        attention_tp: Ranks that cut attention; 0 for ``tp``.
         capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
         triton_mxfp4: Hopper runs those experts with Triton.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128 (`stored_bytes.aligned_expert`).
@@ -92,6 +93,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     pp: int = 1
     ep: int = 1
     moe_tp: int = 0
+    attention_tp: int = 0
     capability: int = 0
     triton_mxfp4: bool = True
     pads_experts: bool = False

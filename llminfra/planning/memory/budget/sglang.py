@@ -26,6 +26,7 @@ from llminfra.planning.memory.releases.sglang_profile import (
     SPEC_REQUESTS,
     SglangProfile,
     captured_sizes,
+    own_requests,
     prefill_and_graphs,
     sglang_data,
     sglang_fraction,
@@ -45,7 +46,7 @@ class Static(Struct, frozen=True, kw_only=True):
         free: Free before the weights load.
         limit: What weights and cache may take of it.
         weights: What the weights took of it.
-        draft: Weights of a draft that come beside the share.
+        draft: Weights of a draft that come beside the share; its cache may, too.
         cost: Bytes of a token and of a state.
         pools: What the rest became.
     """
@@ -188,11 +189,10 @@ def _beside_gib(
     pools, length = static.pools, settings.max_model_len
     slots = int(pools.tokens / length * profile.slots_per_context)
     slots = max(profile.fewest_slots, min(slots, profile.most_slots))
-    if is_compressed(facts):
-        slots = int(sglang_data()["window_pools"]["compressed_requests"])
+    if case.max_num_seqs or is_compressed(facts):
+        slots = own_requests(case, int(sglang_data()["window_pools"]["compressed_requests"]), settings.tp)
     elif case.speculative_tokens:
-        slots = SPEC_REQUESTS
-    slots = case.max_num_seqs or slots
+        slots = own_requests(case, SPEC_REQUESTS, settings.tp)
     if pools.states:
         slots = min(slots, max(1, pools.states // static.cost.request_states))
     _, largest = prefill_and_graphs(profile, case, settings.tp, total_gib)
@@ -203,6 +203,7 @@ def _beside_gib(
         "request slots": slots * (length + profile.slot_padding) * 4 / GIB,
         GRAPHS: captured * per_size,
         "draft": static.draft,
+        "cache of the draft or scales": static.cost.beside * pools.tokens / GIB,
     }
 
 

@@ -19,9 +19,13 @@ ASSUMED_SGLANG: Release = (0, 5, 23, 0)
 """Assumed when a case names no release."""
 BY_RANKS_UNTIL: Release = (0, 4, 7, 0)
 """Last release whose default share goes by the number of ranks; its first patch release has the rule of 0.4.8."""
+EVERY_RANK_UNTIL: Release = (0, 4, 4, 0)
+"""First release whose ``--enable-dp-attention`` leaves the number of copies to ``--dp-size``."""
 SPEC_REQUESTS = 48
 """``max_running_requests`` where drafts are checked and nothing is said (``server_args.py`` 0.5.8)."""
 LARGE_DEVICE_GIB = 60
+_MANY_GRAPHS = 300
+"""Largest batch of graphs above which half as much again is held back for copies of attention."""
 _LARGEST_SMALL_DEVICE_MIB = 25_000
 
 
@@ -39,6 +43,9 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
         rope_bytes: Bytes of one value of a rotary table, 0 for those of the dtype.
         state_ratio: Memory of recurrent states for each part of the token cache.
         shares_states: Recurrent states of guessed tokens come out of the same part as those of requests.
+        ring_by_request: Compressors of DeepSeek V4 with long groups keep a ring for each request, not for each page.
+        ring_page: Tokens for which those with short groups keep one.
+        sizes_plain_sparse: The cache is sized as if fp8 of sparse attention had no scales, which then come beside it.
         checks_states: The engine refuses a pool of recurrent states that holds no request.
         counts_draft: Weights of a draft are loaded before the cache is sized, and its layers count into a token.
         image_cache_mib: Held back from the cache of models with images.
@@ -57,6 +64,9 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
     rope_bytes: int = 0
     state_ratio: float = 0.9
     shares_states: bool = False
+    ring_by_request: bool = False
+    ring_page: int = 128
+    sizes_plain_sparse: bool = False
     checks_states: bool = False
     counts_draft: bool = False
     image_cache_mib: int = 0
@@ -111,6 +121,24 @@ def has_window_pool(architecture: str, version: Release) -> bool:
     """Whether windowed layers have a smaller pool of their own; elsewhere they hold every token."""
     since = sglang_data()["window_pools"]["since"].get(architecture)
     return since is not None and (since == "0" or sglang_release(since) <= version)
+
+
+def counts_draft_layers(architecture: str, profile: SglangProfile) -> bool:
+    """Whether layers of the model's own draft count into a token."""
+    return profile.counts_draft and architecture not in sglang_data()["drafts_beside"]["architectures"]
+
+
+def attention_copies(case: FitCase, ranks: int) -> int:
+    """Parts of the tensor-parallel ranks that each hold attention whole; until 0.4.3 every rank is one."""
+    if not case.data_parallel_attention:
+        return 1
+    old = sglang_release(case.engine_version) < EVERY_RANK_UNTIL
+    return min(ranks, ranks if old else case.data_parallel or 1)
+
+
+def own_requests(case: FitCase, default: int, ranks: int) -> int:
+    """Requests that each copy of attention may run (``max_running_requests // dp_size``, 0.5.8 to 0.5.23)."""
+    return max(1, (case.max_num_seqs or default) // attention_copies(case, ranks))
 
 
 def request_states(architecture: str, case: FitCase, version: Release) -> int:
@@ -171,13 +199,18 @@ def prefill_sizes(largest: int) -> int:
     return sum(size <= largest for size in sizes)
 
 
+def is_sparse(facts: ModelFacts) -> bool:
+    """Whether latent attention looks at the tokens that an indexer chooses (DSA)."""
+    return any(isinstance(layer.mixer, Mla) and layer.mixer.indexer is not None for layer in facts.layers)
+
+
 def captures_prompts(facts: ModelFacts, case: FitCase, settings: Settings, version: Release) -> bool:
     """Whether prompts run as captured graphs, for which the default share leaves room."""
     rules = _until(sglang_data()["prefill_graphs"]["rules"], version)
     if not rules or case.enforce_eager:
         return False
     rule, architecture = rules[-1], facts.architecture
-    sparse = any(isinstance(layer.mixer, Mla) and layer.mixer.indexer is not None for layer in facts.layers)
+    sparse = is_sparse(facts)
     met = {
         "images": bool(facts.encoders) and architecture not in rule["images_of"],
         "pipeline": settings.pp > 1,
@@ -209,9 +242,12 @@ def _default_fraction(
     if version < (0, 5, 3, 0):
         row = _device(rules["reserved_until_0_5_2"], capacity)
         reserved = (row["gib"] + ranks * row["gib_per_rank"]) * 1024
+        reserved += rules["copies_mib_until_0_5_2"] if case.data_parallel_attention else 0
     else:
         chunk, graphs = prefill_and_graphs(profile, case, settings.tp, total_gib)
         reserved = 512 + max(chunk, 2048) * 1.5 + graphs * 2 + ranks / 8 * 1024
+        if case.data_parallel_attention:
+            reserved += graphs * attention_copies(case, settings.tp) * (3 if graphs <= _MANY_GRAPHS else 4.5)
         if captures_prompts(facts, case, settings, version):
             latent = rules["prefill_graph_latent_mib"]
             reserved += latent if facts.uses_mla else prefill_sizes(chunk) * rules["prefill_graph_mib"]
