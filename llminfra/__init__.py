@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llminfra.spec.compute.cluster import Cluster as Cluster
     from llminfra.spec.compute.cluster import SystemNodes as SystemNodes
     from llminfra.spec.compute.ec2 import Ec2 as Ec2
+    from llminfra.spec.compute.existing_cluster import ExistingCluster as ExistingCluster
     from llminfra.spec.compute.gpu_pool import GpuPool as GpuPool
     from llminfra.spec.compute.gpu_sharing import Mig as Mig
     from llminfra.spec.compute.gpu_sharing import TimeSlicing as TimeSlicing
@@ -90,6 +91,7 @@ _HOMES = {
     "llminfra.spec.base.secret": ("Secret",),
     "llminfra.spec.compute.capacity": ("CapacityBlock", "OnDemand", "Reservation", "Spot"),
     "llminfra.spec.compute.cluster": ("Cluster", "SystemNodes"),
+    "llminfra.spec.compute.existing_cluster": ("ExistingCluster",),
     "llminfra.spec.compute.ec2": ("Ec2",),
     "llminfra.spec.compute.gpu_pool": ("GpuPool",),
     "llminfra.spec.compute.gpu_sharing": ("Mig", "TimeSlicing"),

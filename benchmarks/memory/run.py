@@ -34,6 +34,7 @@ RECENT_ROWS = HERE / "data" / "recent_startups.jsonl"
 OTHER_ROWS = HERE / "data" / "other_startups.jsonl"
 BLIND_ROWS = HERE / "data" / "blind_startups.jsonl"
 TGI_ROWS = HERE / "data" / "tgi_startups.jsonl"
+SGLANG_ROWS = HERE / "data" / "sglang_startups.jsonl"
 STATED = "fully stated"
 DATASETS = {
     "first": ROWS,
@@ -45,6 +46,7 @@ DATASETS = {
     "other": OTHER_ROWS,
     "blind": BLIND_ROWS,
     "TGI": TGI_ROWS,
+    "SGLang": SGLANG_ROWS,
 }
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
@@ -172,6 +174,7 @@ TITLES = {
     "other": "Other rows, collected after those",
     "blind": "Rows that were committed before anything was scored on them",
     "TGI": "Rows of Text Generation Inference",
+    "SGLang": "Rows of SGLang",
 }
 
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from llminfra.cli.commands import (
     catalog,
     check,
+    diff,
     explain,
     fit,
     images,
@@ -53,6 +54,7 @@ app = typer.Typer(
 app.command("plan")(plan.plan)
 app.command("synth")(synth.synth)
 app.command("check")(check.check)
+app.command("diff")(diff.diff)
 app.command("render")(render.render)
 app.command("images")(images.images)
 app.command("rehearse")(rehearse.rehearse)

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from llminfra.constructs.basis.names import identifier
 from llminfra.constructs.basis.state import Outputs
+from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.plan import Plan
 
 
@@ -63,7 +64,8 @@ class ClusterContract(Struct, frozen=True, kw_only=True):
     @classmethod
     def read(cls, outputs: Outputs, plan: Plan) -> Self:
         """Expressions for the outputs, in another stack."""
-        karpenter = plan.eks.autoscaler == "karpenter"
+        needs = needs_of(plan)
+        starts = needs.karpenter or bool(needs.karpenter_pools)
         return cls(
             name=outputs["cluster_name"],
             endpoint=outputs["cluster_endpoint"],
@@ -80,9 +82,9 @@ class ClusterContract(Struct, frozen=True, kw_only=True):
                 for pool in plan.pools
                 if pool.placement_group
             },
-            karpenter_node_profile=outputs["karpenter_node_profile"] if karpenter else None,
-            karpenter_queue=outputs["karpenter_queue"] if karpenter else None,
-            karpenter_role_arn=outputs["karpenter_role_arn"] if karpenter else None,
+            karpenter_node_profile=outputs["karpenter_node_profile"] if starts else None,
+            karpenter_queue=outputs["karpenter_queue"] if needs.karpenter else None,
+            karpenter_role_arn=outputs["karpenter_role_arn"] if needs.karpenter else None,
         )
 
     def outputs(self) -> dict[str, str]:

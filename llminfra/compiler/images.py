@@ -114,8 +114,8 @@ def upstream_charts(plan: Plan) -> tuple[str, ...]:
         "karpenter-crd": needs.karpenter,
         "karpenter": needs.karpenter,
         "cluster-autoscaler": needs.cluster_autoscaler,
-        "nvidia-device-plugin": bool(plan.pools),
-        "aws-efa-k8s-device-plugin": bool(needs.efa_pools),
+        "nvidia-device-plugin": needs.device_plugin,
+        "aws-efa-k8s-device-plugin": needs.efa_plugin,
         "dcgm-exporter": bool(plan.pools) and needs.monitoring,
         "keda": needs.keda,
         "lws": needs.lws,
@@ -175,7 +175,7 @@ def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _efa(plan: Plan, needs: Needs) -> Iterator[tuple[str, str]]:
     registry = read_data("eks_registries.json")["registries"].get(plan.platform.region)
-    if registry:
+    if registry and needs.efa_plugin:
         name = "aws-efa-k8s-device-plugin"
         yield f"{registry}/eks/{name}:{chart_pin(name).app_version}", name
     if needs.monitoring:

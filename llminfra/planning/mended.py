@@ -79,7 +79,7 @@ def rest_of(platform: Platform, known: Iterable[Diagnostic]) -> Rest:
 
 
 def sure_of(rest: Rest, declared: Iterable[Platform], found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The errors among what was found in a plan of the rest that no error elsewhere can have caused.
+    """What was found in a plan of the rest that no error elsewhere can have caused: errors, but for whole platforms.
 
     Args:
         rest: What is left of a platform.
@@ -92,10 +92,18 @@ def sure_of(rest: Rest, declared: Iterable[Platform], found: Iterable[Diagnostic
     whole = next((each for each in declared if each.name == left.name), left)
     if whole.doubtful & {"waivers"} or any(waiver.broken for waiver in whole.waivers):
         return []  # what nobody read may accept it
+    if _is_whole(whole, left):
+        return list(found)
     unsure = rest.open | _open(whole, left)
     own = ("",), ("model.", "engine.")  # what an endpoint's own model and engine say needs nothing around it
     sure = tuple(f"endpoints.{item.name}.{part}" for item in left.workloads for part in own[item.name in unsure])
     return [item for item in errors(found) if f"{item.path}.".startswith(sure)]
+
+
+def _is_whole(platform: Platform, left: Platform) -> bool:
+    """Whether nothing was left out that a rule looks at: what a platform may cost is judged by its plan alone."""
+    fields = (name for name in type(platform).model_fields if name != "budget_usd_per_month")
+    return not platform.doubtful and all(getattr(platform, name) == getattr(left, name) for name in fields)
 
 
 def _mended(platform: Platform, wrong: list[Diagnostic]) -> Platform | None:
@@ -110,6 +118,8 @@ def _mended(platform: Platform, wrong: list[Diagnostic]) -> Platform | None:
     known = (*fields, *SECTIONS)
     if not wrong or any(not path.startswith(known) for path in paths):
         return None
+    if set(fields) == {"budget_usd_per_month"} and all(path.startswith("budget_usd_per_month") for path in paths):
+        return without_added(platform.model_copy(update=fields))
     pools = {id(pool): mended for pool in platform.pools if (mended := _pool(pool, paths, nowhere=nowhere)) is not None}
     storage = [item for item in fields.get("storage", platform.storage) if not _is_at(paths, f"storage.{item.name}")]
     storage = [item for item in storage if getattr(item, "source", None) is None or item.source in storage]

@@ -24,6 +24,7 @@ class CheckovFacts(BaseModel):
         error: Checks whose breach is an error.
         info: Checks whose breach is a matter of taste, and why.
         spec: What a spec can say so that a check passes.
+        endpoints: What an endpoint can say so that a check of its pods passes.
         design: Why no spec can make a check pass that is not in `info`.
         same_as: llminfra's rule that checks the same.
     """
@@ -36,6 +37,7 @@ class CheckovFacts(BaseModel):
     error: tuple[str, ...]
     info: Mapping[str, str]
     spec: Mapping[str, str]
+    endpoints: Mapping[str, str]
     design: Mapping[str, str]
     same_as: Mapping[str, str]
 
@@ -66,7 +68,8 @@ def fix_of(check: str, scope: str) -> str:
     """
     waiver = f"Waiver(rule={check!r}, scope={scope!r}, …)"
     known = facts()
-    if spec := known.spec.get(check):
+    own = known.endpoints.get(check) if scope.startswith("endpoints.") else None
+    if spec := own or known.spec.get(check):
         return f"{spec}, or accept it: {waiver}"
     if why := known.info.get(check) or known.design.get(check):
         return f"no field of the spec changes this ({why}); accept it: {waiver}"

@@ -11,7 +11,7 @@ from llminfra.reference.types import FieldPage, TypePage, type_pages
 # Title of each page, and the modules of `llminfra.spec` whose types it has.
 _PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "platform": ("Platforms, their state and exceptions", ("platform", "state", "secret", "waiver")),
-    "network": ("Network, cluster and images", ("network", "cluster", "images")),
+    "network": ("Network, cluster and images", ("network", "cluster", "existing_cluster", "images")),
     "pools": ("GPU pools", ("gpu_pool", "capacity", "gpu_sharing", "image_snapshot")),
     "storage": ("Where weights lie", ("storage",)),
     "models": ("Models and adapters", ("model", "lora")),
@@ -102,7 +102,10 @@ def _links(takes: str) -> str:
 
 
 def _address(name: str) -> str:
-    place = next(place for place in _PAGES if any(page.name == name for page in types_of(place)))
+    place = next((place for place in _PAGES if any(page.name == name for page in types_of(place))), None)
+    if place is None:
+        msg = f"{name} is on no page: add its module to _PAGES"
+        raise LookupError(msg)
     return f"{place}.md#{name.lower()}"
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from llminfra.rehearsal.change_order import ChangeOrder, Effect, change_order, resting_on
 from llminfra.rehearsal.dangers import danger
+from llminfra.rehearsal.differences import differences
 from llminfra.rehearsal.report import Change, ChangeAction, ChangeStep, Finding
 from llminfra.rehearsal.session import StackRun
 from llminfra.rehearsal.stacks import Prepared, Stack
@@ -196,6 +197,7 @@ def _planned(run: StackRun, old: Stack | None) -> _Planned:
         because = tuple(".".join(map(str, path)) for path in change.get("replace_paths", ()))
         owner = old if action == "delete" and old is not None else new
         values: Mapping[str, Any] = change.get("before") or {}
+        after: Mapping[str, Any] = change.get("after") or {}
         found.append(
             Change(
                 stack=run.name,
@@ -203,11 +205,28 @@ def _planned(run: StackRun, old: Stack | None) -> _Planned:
                 action=action,
                 spec_path=owner.spec_path(address),
                 because=because,
-                danger=danger(str(item.get("type")), action, values, change.get("after") or {}),
+                what=_what(change, action),
+                danger=danger(str(item.get("type")), action, values, after),
             )
         )
     outputs = any(item.get("actions") != ["no-op"] for item in plan.get("output_changes", {}).values())
     return _Planned(tuple(found), alters=bool(found) or outputs)
+
+
+def _what(change: Mapping[str, Any], action: ChangeAction) -> tuple[str, ...]:
+    """Attributes that an update or a replacement changes; where none is known before the apply, those that it tells."""
+    if action not in {"update", "replace"}:
+        return ()
+    before: Mapping[str, Any] = change.get("before") or {}
+    after: Mapping[str, Any] = change.get("after") or {}
+    hidden: dict[str, object] = {}
+    for mark in (change.get("before_sensitive"), change.get("after_sensitive")):
+        for name, value in (mark if isinstance(mark, dict) else {}).items():
+            hidden[name] = [hidden.get(name), value]
+    found = differences(before, after, hidden)
+    unknown = change.get("after_unknown") if action == "update" and not found else None
+    later = [name for name, value in (unknown or {}).items() if value is True and before.get(name) is not None]
+    return found or tuple(f"{name}: known after the apply" for name in sorted(later))
 
 
 def _destroyed(item: Prepared) -> list[Change]:

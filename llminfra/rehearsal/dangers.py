@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from llminfra.rehearsal.served_changes import danger_to_callers, danger_to_pods
+
 _DATA: Mapping[str, str] = {
     "aws_fsx_lustre_file_system": "the file system and what was not exported to S3",
     "aws_fsx_openzfs_file_system": "the file system and its volumes",
@@ -20,7 +22,8 @@ _DATA: Mapping[str, str] = {
     "aws_cloudwatch_log_group": "the logs",
     "aws_backup_vault": "the backups",
 }
-_SERVERS = frozenset({"llm-server", "pd-router", "llm-gateway"})
+_SERVER = "llm-server"
+_SERVERS = frozenset({_SERVER, "pd-router", "llm-gateway"})
 """Charts that answer callers."""
 _KARPENTER = "karpenter-pools"
 _GONE = ("replace", "delete")
@@ -64,9 +67,12 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
     rolls = type_name == "aws_eks_node_group" and before.get("launch_template") != after.get("launch_template")
     if rolls and before.get("capacity_type") == "CAPACITY_BLOCK":
         return "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)"
-    if type_name == "helm_release" and str(before.get("chart")).rpartition("/")[2] == _KARPENTER:
+    if type_name == "aws_ssm_parameter":
+        return danger_to_callers(before, after)
+    chart = str(before.get("chart")).rpartition("/")[2] if type_name == "helm_release" else ""
+    if chart == _KARPENTER:
         return _drained(_karpenter_pools(before) - _karpenter_pools(after))
-    return ""
+    return danger_to_pods(before, after) if chart == _SERVER else ""
 
 
 def _drained(pools: frozenset[str]) -> str:

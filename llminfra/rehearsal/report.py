@@ -166,6 +166,7 @@ class Change:
         action: What Terraform would do.
         spec_path: Place in the spec.
         because: Attributes that force a replacement.
+        what: What an update or a replacement changes, as far as it is known before the apply.
         danger: Why a person should look twice; empty where nothing speaks against it.
     """
 
@@ -174,6 +175,7 @@ class Change:
     action: ChangeAction
     spec_path: str = ""
     because: tuple[str, ...] = ()
+    what: tuple[str, ...] = ()
     danger: str = ""
 
 

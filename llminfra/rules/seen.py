@@ -55,7 +55,7 @@ def memory_words() -> Mapping[str, tuple[str, ...]]:
         "LLM_MEM_4": (not_free,),
         "LLM_MEM_5": (loading, messages.sglang_capture_failed(_NEWEST)),
         "LLM_MEM_6": (*too_long, *none_left, loading),
-        "LLM_MEM_7": (_blank(messages.too_few_states(_LENGTH, _TOKENS)),),
+        "LLM_MEM_7": (_blank(messages.too_few_states(_LENGTH, _TOKENS)), *_few_states()),
     }
 
 
@@ -63,6 +63,12 @@ def _sglang_no_memory() -> tuple[str, ...]:
     """SGLang's wordings, newest first."""
     kinds = ("weights", "value", "server_args", "plain")
     return tuple(messages.sglang_no_memory(kind, _SHARE, _VIABLE, left=0.0) for kind in kinds)
+
+
+def _few_states() -> tuple[str, ...]:
+    """SGLang's wordings, newest first."""
+    asked = ((_TOKENS, True), (0, True), (0, False))
+    return tuple(_blank(messages.sglang_few_states(states, _LENGTH, checked=checked)) for states, checked in asked)
 
 
 def _too_long(profile: EngineProfile) -> str:

@@ -8,6 +8,7 @@ from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.spec.base.names import TagKey, TagValue
 from llminfra.spec.base.spec import Many, Prefix, Spec, declared_at, report
 from llminfra.spec.compute.cluster import Cluster
+from llminfra.spec.compute.existing_cluster import ExistingCluster
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.errors.shape_errors import show
@@ -40,8 +41,9 @@ class Platform(Spec):
     """The VPC that everything runs in."""
     images: ImageMirror | None = None
     """Where copies of all images and charts are; ``None``: each comes from its publisher."""
-    cluster: Cluster | None = Cluster()
-    """The EKS cluster; ``None`` for no cluster. Unless it is named there is none where no endpoint needs one."""
+    cluster: Cluster | ExistingCluster | None = Cluster()
+    """The EKS cluster, to make or already there; ``None`` for no cluster. Unless it is named there is none where no
+    endpoint needs one."""
     pools: Many[GpuPool] = ()
     """GPU nodes of the cluster."""
     storage: Many[Storage] = ()

@@ -271,6 +271,12 @@ def test_formats_are_quantizations(name: str, run: Run) -> None:
     assert ("LLM_FIT_23" in result.out) is (name != "fp8_e4m3")
 
 
+def test_the_list_says_that_plain_weights_must_be_quantized_first(run: Run) -> None:
+    assert "note: LLM_FIT_23: awq weights must come quantized" in plain(run("fit", SMALL, "--quantization", "awq").out)
+    assert "LLM_FIT_23" not in run("fit", SMALL, "--quantization", "fp8").out
+    assert "LLM_FIT_23" not in run("fit", "Qwen/Qwen3-32B-AWQ", "--quantization", "awq").out
+
+
 @pytest.mark.parametrize(
     ("gpu", "words"),
     [
@@ -331,21 +337,6 @@ def test_the_list_says_what_a_config_leaves_open(workdir: Path, run: Run) -> Non
               "num_key_value_heads": 8, "intermediate_size": 4096, "vocab_size": 32000}  # fmt: skip
     path = write(workdir, json.dumps(config), "config.json")
     assert "note: LLM_INPUT_4: model_type 'foo'" in plain(run("fit", "acme/own", "--config", path).out)
-
-
-def test_a_config_may_be_named_by_its_folder(run: Run, tmp_path: Path) -> None:
-    shape = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 1024, "vocab_size": 32000}
-    more = {
-        "intermediate_size": 2816,
-        "num_hidden_layers": 8,
-        "num_attention_heads": 8,
-        "max_position_embeddings": 4096,
-    }
-    (tmp_path / "config.json").write_text(json.dumps({**shape, **more, "torch_dtype": "bfloat16"}), encoding="utf-8")
-    assert run("fit", "acme/own", "--config", str(tmp_path), "--gpu", "L4").code == 0
-    named = run("fit", str(tmp_path), "--gpu", "L4")
-    assert named.code == 2
-    assert f"--config {tmp_path / 'config.json'}" in plain(named.err)
 
 
 @pytest.mark.parametrize("text", ["[]", "{"])

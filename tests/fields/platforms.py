@@ -26,6 +26,7 @@ from llminfra import (
     DJLServing,
     Ec2,
     Endpoint,
+    ExistingCluster,
     ExistingNetwork,
     Gateway,
     GpuPool,
@@ -302,6 +303,20 @@ def adopted() -> Platform:
     return _platform(network=network, storage=storage, pools=[L40S], endpoints=[_endpoint(L40S)])
 
 
+def joined() -> Platform:
+    """A cluster that is already there, with a Karpenter of its own and another security group of its nodes."""
+    subnets = {"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1"}
+    network = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.40.0.0/16", private_subnet_ids=subnets)
+    cluster = ExistingCluster(
+        name="shared",
+        version="1.35",
+        node_security_group_id="sg-0123456789abcdef0",
+        installed=["karpenter", "nvidia-device-plugin"],
+        karpenter_node_role="shared-node",
+    )
+    return _platform(network=network, cluster=cluster, pools=[L40S], endpoints=[_endpoint(L40S)])
+
+
 _HUB = "arn:aws:secretsmanager:us-east-1:111122223333:secret:ecr-pullthroughcache/hub"
 _HOST: Mapping[str, Any] = {
     "hostname": "llm.example.com",
@@ -370,5 +385,6 @@ LOOKED: dict[str, Looked] = {
     "mirror-ec2": Looked(mirrored(_ec2()), ("images",)),
     "mirror-sagemaker": Looked(mirrored(_ML), ("images",)),
     "adopted": Looked(adopted, ("network", "storage")),
+    "joined": Looked(joined, ("cluster",)),
 }
 """Every platform that is looked at."""

@@ -16,6 +16,7 @@ from benchmarks.memory.run import (
     RECENT_ROWS,
     ROWS,
     ROWS_DOCS,
+    SGLANG_ROWS,
     figures_table,
     main,
     rows_page,
@@ -245,6 +246,20 @@ def test_blind_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.85
     assert reached["verdict right"] >= 0.95
     assert reached["failed start never called fitting"] >= 0.81
+
+
+def test_rows_of_sglang_are_others_and_keep_what_was_reached() -> None:
+    assert len(scored(SGLANG_ROWS)) == 45
+    assert not set(scored(SGLANG_ROWS)) & {
+        name for file in DATASETS.values() if file != SGLANG_ROWS for name in scored(file)
+    }
+    reached = {item.name: item.reached for item in figures(list(scored(SGLANG_ROWS).values()))}
+    assert reached["cache bytes per token within 1 %"] == 1
+    assert reached["weights within 2 %"] >= 0.55
+    assert reached["cache tokens within 10 %"] >= 0.87
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.96
+    assert reached["verdict right"] >= 0.93
+    assert reached["failed start never called fitting"] >= 0.62
 
 
 @pytest.mark.parametrize(

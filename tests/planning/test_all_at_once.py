@@ -6,7 +6,7 @@ import pytest
 
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.instances import all_gpu_types
-from llminfra.diagnostics import SpecError, errors
+from llminfra.diagnostics import Diagnostic, Severity, SpecError, errors
 from llminfra.planning import specs as planned
 from llminfra.planning.mended import ANYWHERE
 from llminfra.rules.specs import plan_specs
@@ -19,18 +19,23 @@ POOLS = """pools:
 GOOD_POOLS = POOLS.replace(", us-east-1b", "")
 BIG = "{id: deepseek-ai/DeepSeek-R1}"
 QWEN = "{id: Qwen/Qwen3-8B}"
+SOUND = "{kind: vllm, image: {repository: acme/vllm, tag: v1, audio: true}}"
 
 
 def endpoint(name: str, model: str = QWEN, on: str = "small", engine: str = "{kind: vllm, max_model_len: 4096}") -> str:
     return f"  {name}:\n    model: {model}\n    engine: {engine}\n    on: {on}\n"
 
 
-def told(tmp_path: Path, text: str) -> set[tuple[str, str]]:
+def found_in(tmp_path: Path, text: str) -> list[Diagnostic]:
     file = tmp_path / "spec.yaml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as raised:
         plan_specs([file])
-    return {(item.code, item.path) for item in errors(raised.value.diagnostics)}
+    return list(raised.value.diagnostics)
+
+
+def told(tmp_path: Path, text: str) -> set[tuple[str, str]]:
+    return {(item.code, item.path) for item in errors(found_in(tmp_path, text))}
 
 
 def test_shapes_references_pools_fit_and_policy_together(tmp_path: Path) -> None:
@@ -89,6 +94,20 @@ def test_what_nobody_could_read_accepts_nothing_and_everything(tmp_path: Path) -
     assert "LLM_SRV_11" not in {code for code, _ in told(tmp_path, text)}
 
 
+def test_a_budget_that_is_exceeded_hides_nothing(tmp_path: Path) -> None:
+    waking = endpoint("chat") + "    replicas: {min: 0, max: 2}\n"
+    batch = (
+        "batches:\n  nightly: {model: {id: Qwen/Qwen3-8B}, engine: vllm, input: s3://acme/in/, output: s3://acme/out/,\n"
+        "    on: {instance_types: [g6e.xlarge]}}\n"
+    )
+    text = HEAD + GOOD_POOLS + "endpoints:\n" + waking + batch
+    within = found_in(tmp_path, text)
+    beyond = found_in(tmp_path, text + "budget_usd_per_month: 1\n")
+    assert {item.severity for item in within} == {Severity.ERROR, Severity.WARNING}
+    assert [item.code for item in beyond if item not in within] == ["LLM_COST_1"]
+    assert set(within) <= set(beyond)
+
+
 def test_a_gateway_that_was_left_out_is_not_missed(tmp_path: Path) -> None:
     """An endpoint that a gateway wakes is not told that nobody does, because the gateway has an error of its own."""
     waking = endpoint("chat") + "    replicas: {min: 0, max: 2}\n"
@@ -115,3 +134,21 @@ def test_a_good_platform_beside_a_bad_one_is_judged_too(tmp_path: Path) -> None:
 def test_the_region_in_the_place_of_a_wrong_one_has_every_type():
     offered = read_data("offerings.json")["regions"][ANYWHERE]["types"]
     assert {item.name for item in all_gpu_types()} <= set(offered)
+
+
+@pytest.mark.parametrize(
+    ("model", "engine", "named", "unnamed"),
+    [
+        ("BAAI/bge-reranker-v2-m3", "vllm", "`async_endpoints`", "`gateways`"),
+        ("openai/whisper-large-v3", SOUND, "neither gateways nor queues take sound", "`async_endpoints`"),
+        ("Qwen/Qwen3-8B", "vllm", "`gateways`", "no gateway"),
+    ],
+)
+def test_what_wakes_an_endpoint_takes_its_requests(
+    tmp_path: Path, model: str, engine: str, named: str, unnamed: str
+) -> None:
+    waking = endpoint("it", f"{{id: {model}}}", engine=engine) + "    replicas: {min: 0, max: 2}\n"
+    found = found_in(tmp_path, HEAD + "pools:\n  small: {instance_types: [g6e.xlarge]}\nendpoints:\n" + waking)
+    (zero,) = [item for item in found if item.code == "LLM_SRV_69"]
+    assert named in zero.fix
+    assert unnamed not in zero.fix

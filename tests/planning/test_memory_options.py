@@ -255,7 +255,8 @@ VISION = "Qwen/Qwen2.5-VL-7B-Instruct"
 def test_text_alone_is_counted_however_it_is_said(engine: VLLM) -> None:
     whole, text = planned(VISION, vllm()).endpoints[0].fit, planned(VISION, engine).endpoints[0].fit
     assert whole.weights_gib_per_gpu - text.weights_gib_per_gpu == pytest.approx(1.26, abs=0.03)
-    assert text.kv_cache_memory_gib > whole.kv_cache_memory_gib + 1.2
+    # Words of text alone are looked up in what is compiled, so that a first start copies their table (1.02 GiB).
+    assert text.kv_cache_memory_gib > whole.kv_cache_memory_gib + 0.4
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ def test_the_engines_own_opt_out_is_a_warning() -> None:
 
 
 def test_towers_that_text_needs_not_are_named_where_they_are_what_is_missing() -> None:
-    vision, length = "Qwen/Qwen2.5-VL-7B-Instruct", 75_000
+    vision, length = "Qwen/Qwen2.5-VL-7B-Instruct", 80_000
     fix = refused(L4, vision, VLLM(max_model_len=length)).fix
     assert "if requests bring text alone, set language_model_only=True" in fix
     text = plan(L4, vision, VLLM(max_model_len=length, language_model_only=True)).endpoints[0].fit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -290,6 +291,23 @@ def test_what_goes_waits_for_what_comes_below() -> None:
     assert order.first == ("platform",), "a stack that the new spec lacks goes first"
 
 
+def contract(**fields: object) -> dict[str, Any]:
+    """The parameter in which an endpoint or a gateway says how it is called."""
+    plain = {"protocol": "openai", "model": "a", "address": "https://a", "auth": {"kind": "bearer"}}
+    return {"insecure_value": json.dumps({**plain, **fields})}
+
+
+def release(*, model: str = "s3://a", adapter: str = "sql", surge: int = 1, gpus: int = 8, replicas: int = 1) -> Any:
+    """The release of an endpoint."""
+    args = [model, *([f"{adapter}=/mnt/adapters/{adapter}"] if adapter else [])]
+    rollout = {"maxSurge": surge}
+    values = {"args": args, "rollout": rollout, "resources": {"gpus": gpus}, "replicas": replicas}
+    return {"chart": "./charts/llm-server", "values": [json.dumps(values)]}
+
+
+CONTRACT = contract()
+
+
 @pytest.mark.parametrize(
     ("kind", "action", "before", "after", "expected"),
     [
@@ -324,6 +342,20 @@ def test_what_goes_waits_for_what_comes_below() -> None:
         ("helm_release", "delete", {"chart": "./charts/weights-copy"}, {}, ""),
         ("helm_release", "update", {"chart": "./charts/llm-server"}, {}, ""),
         ("aws_iam_role", "delete", {}, {}, ""),
+        ("aws_ssm_parameter", "update", CONTRACT, contract(), ""),
+        ("aws_ssm_parameter", "update", CONTRACT, contract(model="b"), "requests for a find no model"),
+        ("aws_ssm_parameter", "update", CONTRACT, contract(address="https://b"), "from https://a to https://b"),
+        ("aws_ssm_parameter", "update", CONTRACT, contract(auth={"kind": "none"}), "authenticate in another way"),
+        ("aws_ssm_parameter", "update", CONTRACT, contract(auth={"kind": "bearer", "secret": "other"}), ""),
+        ("aws_ssm_parameter", "update", contract(models=["a", "b"]), contract(models=["a"]), "requests for b find no"),
+        ("aws_ssm_parameter", "update", contract(tenants={"ads": {}}), contract(tenants={}), "of ads are refused"),
+        ("aws_ssm_parameter", "update", {"value": "x"}, {"value": "y"}, ""),
+        ("helm_release", "update", release(), release(model="s3://b"), "the adapters sql stay"),
+        ("helm_release", "update", release(adapter=""), release(adapter="", model="s3://b"), ""),
+        ("helm_release", "update", release(), release(surge=0, gpus=4), "the only replica stops"),
+        ("helm_release", "update", release(), release(surge=0), ""),
+        ("helm_release", "update", release(), release(surge=0, gpus=4, replicas=2), ""),
+        ("helm_release", "update", release(), release(gpus=4), ""),
         ("aws_eks_cluster", "create", {}, {}, ""),
     ],
 )

@@ -13,6 +13,8 @@ from llminfra import (
     Bedrock,
     BedrockModel,
     Cluster,
+    ExistingCluster,
+    ExistingNetwork,
     Gateway,
     Image,
     Model,
@@ -82,6 +84,13 @@ def cap_18() -> Plan:
 
 def cap_49() -> Plan:
     return pooled(prod_plan(), "l40s", min_nodes=7)
+
+
+def cap_52() -> Plan:
+    subnets = {f"us-east-1{letter}": f"subnet-0123456789abcdef{place}" for place, letter in enumerate("abc")}
+    network = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.20.0.0/16", private_subnet_ids=subnets)
+    cluster = ExistingCluster(name="shared", version="1.35", installed=["external-secrets"])
+    return from_spec(cluster=cluster, network=network)()
 
 
 def net_13() -> Plan:
@@ -221,6 +230,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_BED_7": lambda: guarded("ap-east-1"),
     "LLM_CAP_3": cap_3,
     "LLM_CAP_7": from_spec(budget_usd_per_month=None),
+    "LLM_CAP_52": cap_52,
     "LLM_CAP_48": from_spec(cluster=Cluster(system_nodes=SystemNodes(instance_types=["t3.medium"]))),
     "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
     "LLM_CAP_15": cap_15,

@@ -93,6 +93,12 @@ def test_a_broken_config_is_a_finding_and_no_crash(content: str, tmp_path: Path)
     assert "LLM_FIT_13" in {item.code for item in caught.value.diagnostics}
 
 
+def test_a_config_may_be_named_by_its_folder(tmp_path: Path) -> None:
+    files = {"model/config.json": json.dumps(config())}
+    by_folder = planned(tmp_path, {**files, "spec.py": SPEC.replace("model/config.json", "model")})
+    assert by_folder.endpoints[0].fit == planned(tmp_path, files).endpoints[0].fit
+
+
 def test_what_a_config_leaves_open_is_a_warning(tmp_path: Path) -> None:
     whole = planned(tmp_path, {"model/config.json": json.dumps(config())})
     assert "LLM_INPUT_4" not in {item.code for item in whole.diagnostics}

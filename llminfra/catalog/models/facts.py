@@ -103,6 +103,8 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
             both directions, else 0.
         heads: Attention heads where their number decides whether attention is cut (InternViT), else 0.
         attention_params: Parameters of attention among the sharded ones, where ``heads`` is given.
+        stated: ``num_hidden_layers`` and ``hidden_size`` of the config's ``vision_config``, 0 for one that is not
+            stated under that name; None for a config without ``vision_config`` at its top.
     """
 
     kind: str
@@ -116,6 +118,7 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
     batch_tokens: int = 0
     heads: int = 0
     attention_params: int = 0
+    stated: tuple[int, int] | None = None
 
 
 class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):

@@ -12,7 +12,9 @@ from llminfra.diagnostics import UsageError
 
 
 def fit(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Hugging Face id of the model.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="Hugging Face id of the model, or its folder.")
+    ] = None,
     gpu: Annotated[str | None, typer.Option(help="GPU such as H100-80GB, or an EC2 instance type.")] = None,
     tp: Annotated[
         int | None, typer.Option("--tp", "--tensor-parallel", "--tensor-parallel-size", help="Tensor parallel size.")
@@ -126,7 +128,8 @@ def fit(
 ) -> None:
     """Compute the memory of one serving configuration per GPU: weights, KV cache, concurrency.
 
-    Without --gpu, list every instance type with the spread that a plan takes there, its speed and its price.
+    Without --gpu, list every instance type with the spread that a plan takes there, its speed and its price. Several
+    values with commas between them (--engine vllm,sglang --quantization none,fp8) are compared, a row each.
 
     Exits with 1 when the configuration does not fit, or nothing does.
     """
@@ -178,8 +181,11 @@ def fit(
     if not (model or "").strip() and config is None:
         msg = "name a MODEL, or pass --config or --jsonl"
         raise UsageError(msg)
+    config = config or _local(model or "")
     case: dict[str, object] = {"model": model or str(config), **given}
     _add_config(case, draft_config, "draft_config")
+    if _compared(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase):
+        return
     if gpu is None:
         _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase)
         return
@@ -208,6 +214,7 @@ def _list(
     where = region or "us-east-1"
     asked, options = find_options(
         case,
+        config=config,
         region=where,
         concurrency=concurrency,
         prompt_tokens=prompt_tokens or 1024,
@@ -223,6 +230,56 @@ def _list(
         print_result(view, console)
     if not any(option.fits for option in options):
         raise typer.Exit(1)
+
+
+def _compared(
+    case: dict[str, object],
+    config: Path | None,
+    as_json: bool,
+    concurrency: int,
+    region: str | None,
+    prompt_tokens: int | None,
+    output_tokens: int | None,
+    sort: str | None,
+    purchase: str | None,
+) -> bool:
+    """Whether an option names several values, and was answered by a row for each combination."""
+    if not any("," in str(text) for text in (*case.values(), purchase)):
+        return False
+    from llminfra.cli.fitting.compare import compare, compared_view, plain_rows, several  # when it runs
+    from llminfra.cli.terminal.output import print_result, stdout_console, write_json
+
+    lists = several({**case, "purchase": purchase})
+    if not lists:
+        return False
+    _add_config(case, config)
+    where = region or "us-east-1"
+    rows = compare(
+        case,
+        lists,
+        config=config,
+        region=where,
+        concurrency=concurrency,
+        prompt_tokens=prompt_tokens or 1024,
+        output_tokens=output_tokens or 256,
+        sort_by=sort or "replica",
+        purchase=purchase or "on-demand",
+    )
+    if as_json:
+        write_json(plain_rows(rows))
+    else:
+        console = stdout_console()
+        view = compared_view(rows, region=where, concurrency=concurrency, width=console.width)
+        print_result(view, console)
+    if not any(row.option.fits for row in rows):
+        raise typer.Exit(1)
+    return True
+
+
+def _local(model: str) -> Path | None:
+    from llminfra.cli.fitting.request import local_config  # loaded when the command runs
+
+    return local_config(model)
 
 
 def _add_config(case: dict[str, object], config: Path | None, key: str = "config") -> None:
@@ -270,7 +327,7 @@ def _stream(path: Path) -> None:
 
 def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
     from llminfra.cli.fitting.machine import machine_line
-    from llminfra.cli.fitting.request import check_beside, read_case, unknown_model  # when it runs
+    from llminfra.cli.fitting.request import check_beside, read_case, size_note, unknown_model  # when it runs
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
     from llminfra.planning.memory.judged import judge
     from llminfra.planning.selection.ways_out import ways_out
@@ -279,6 +336,8 @@ def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
     case = read_case(given)
     check_beside(case)
     result = judge(case)
+    if notes := size_note(case, config):
+        result = result.model_copy(update={"findings": (*result.findings, *notes)})
     ways = () if result.error else ways_out(case, result)
     if as_json:
         write_json({**result.model_dump(mode="json"), "ways_out": [way.plain() for way in ways]})

@@ -14,8 +14,12 @@ from llminfra.cli.terminal.words import small
 from llminfra.diagnostics import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
+    from llminfra.catalog.models import ModelFacts
+    from llminfra.planning.memory import FitCase
     from llminfra.planning.selection import Option, SortBy
 
 SORTS = ("instance", "replica", "tokens")
@@ -60,20 +64,24 @@ class Asked(Struct, frozen=True, kw_only=True):
 def find_options(
     given: dict[str, object],
     *,
+    config: Path | None = None,
     region: str,
     concurrency: int,
     prompt_tokens: int,
     output_tokens: int,
     sort_by: str,
     purchase: str = "on-demand",
+    among: tuple[str, ...] | None = None,
 ) -> tuple[Asked, tuple[Option, ...]]:
     """What was asked for, with its defaults, and the options for it in the order asked for.
+
+    ``among`` names the instance types to look at; ``None``: all. ``config`` is where the model's config.json is.
 
     Raises:
         UsageError: The model is unknown, or an option is wrong.
     """
     from llminfra.catalog import regions
-    from llminfra.cli.fitting.request import check_beside, read_case, unknown_model
+    from llminfra.cli.fitting.request import check_beside, read_case, size_note, unknown_model
     from llminfra.planning.memory.doubts import beyond_context, class_missing, release_of
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.pooling import unfit
@@ -112,6 +120,7 @@ def find_options(
         release=release_of(case),
         sort_by=sort,
         purchase=bought,
+        among=among,
         over_nodes=True,
     )
     if (length := beyond_context(facts, case)) is not None:
@@ -129,9 +138,22 @@ def find_options(
         spans=case.engine in SPAN_NODES,
         whole=not facts.generative,
         cacheless=facts.encoder_only,
-        notes=stated(facts, case),
+        notes=(*stated(facts, case), *size_note(case, config), *_plain_weights(facts, case, options)),
     )
     return asked, options
+
+
+def _plain_weights(facts: ModelFacts, case: FitCase, options: tuple[Option, ...]) -> tuple[str, ...]:
+    """A method whose weights must come quantized, and a checkpoint of plain ones: the list is of one yet to be made."""
+    from llminfra.planning.memory.doubts import device_problems
+
+    some = next((option.gpu for option in options if option.fits), None)
+    problems = () if some is None else device_problems(facts, case.model_copy(update={"gpu": some}))
+    return tuple(
+        f"{item.code}: {item.message}: the list is of a checkpoint that is quantized so, which has to be made first"
+        for item in problems
+        if item.code == "LLM_FIT_23"
+    )
 
 
 def _refused(option: Option, reason: str) -> Option:
@@ -172,13 +194,13 @@ def options_view(
 
     good = [option for option in options if option.fits]
     columns: list[tuple[str, bool, Callable[[Option], str]]] = [
-        ("instance", True, _instance),
+        ("instance", True, instance_text),
         ("GPUs", True, lambda item: f"{item.gpus} × {_short(item.gpu)}"),
-        ("TP", False, _spread),
+        ("TP", False, spread_text),
         *_middle(asked),
-        ("$/h", False, lambda item: _figure(item.usd_per_hour, 2)),
-        ("replica", False, lambda item: _figure(item.usd_per_replica_hour, 2)),
-        ("$/M tokens", False, _tokens_price),
+        ("$/h", False, lambda item: figure(item.usd_per_hour, 2)),
+        ("replica", False, lambda item: figure(item.usd_per_replica_hour, 2)),
+        ("$/M tokens", False, tokens_price),
     ]
     bought = options[0].purchase if options else "on-demand"
     if width >= _WIDE:
@@ -208,7 +230,7 @@ def options_view(
     if reasons:
         told = ((reason if everywhere else f"{', '.join(which)}: {reason}") for reason, which in reasons.items())
         lines += [Text("does not fit:", style="dim"), *(Text(f"  {text}", style="dim") for text in told)]
-    lines += [Text(text, style=style) for text, style in _notes(asked, options, region, concurrency)]
+    lines += [Text(text, style=style) for text, style in notes_of(asked, options, region, concurrency)]
     return Group(*lines)
 
 
@@ -217,24 +239,25 @@ _Column = tuple[str, bool, Callable[["Option"], str]]
 
 def _middle(asked: Asked) -> tuple[_Column, ...]:
     """What a replica holds and how fast it writes; where it writes nothing, how soon its answer comes."""
-    held: _Column = ("held", False, lambda item: _figure(item.replica_concurrency, 1))
+    held: _Column = ("held", False, lambda item: figure(item.replica_concurrency, 1))
     if not asked.whole:
-        return held, ("ms/token", False, lambda item: _figure(item.tpot_ms, 0))
-    answer: _Column = ("answer ms", False, lambda item: _figure(item.ttft_ms, 0))
+        return held, ("ms/token", False, lambda item: figure(item.tpot_ms, 0))
+    answer: _Column = ("answer ms", False, lambda item: figure(item.ttft_ms, 0))
     return (answer,) if asked.cacheless else (held, answer)
 
 
 def _wide(asked: Asked) -> tuple[_Column, ...]:
     """Further columns of a wide terminal."""
-    spare: _Column = ("spare GiB", False, lambda item: _figure(item.headroom_gib, 1))
-    first: _Column = ("first ms", False, lambda item: _figure(item.ttft_ms, 0))
-    rate: _Column = ("tokens/s", False, lambda item: _figure(item.full_load_tokens_per_s, 0))
+    spare: _Column = ("spare GiB", False, lambda item: figure(item.headroom_gib, 1))
+    first: _Column = ("first ms", False, lambda item: figure(item.ttft_ms, 0))
+    rate: _Column = ("tokens/s", False, lambda item: figure(item.full_load_tokens_per_s, 0))
     if not asked.whole:
         return spare, first
     return (rate,) if asked.cacheless else (spare, rate)
 
 
-def _tokens_price(option: Option) -> str:
+def tokens_price(option: Option) -> str:
+    """Price of a million tokens, without its sign."""
     price = option.usd_per_million_tokens
     return "?" if price is None else small(price).removeprefix("$")
 
@@ -245,7 +268,7 @@ def _wish(asked: Asked, concurrency: int) -> str:
     return f"{concurrency} request{'s' if concurrency > 1 else ''} of {asked.length:,} tokens at once"
 
 
-def _notes(
+def notes_of(
     asked: Asked, options: tuple[Option, ...], region: str, concurrency: int
 ) -> Iterator[tuple[str, Literal["dim", "yellow"]]]:
     """What was taken for what was asked, what the columns are, and where prices come from."""
@@ -301,7 +324,8 @@ def _notes(
         yield f"* not offered in {region}", "dim"
 
 
-def _instance(option: Option) -> str:
+def instance_text(option: Option) -> str:
+    """The type, with how many of it, and marks that the notes explain."""
     several = f"{option.nodes} × " if option.nodes > 1 else ""
     marks = f"{' !' if option.tight else ''}{' *' if option.offered is False else ''}"
     return f"{several}{option.instance_type}{marks}"
@@ -314,7 +338,8 @@ def _short(gpu: str) -> str:
     return f"{name} {size}" if name in {"a100", "v100"} else name
 
 
-def _spread(option: Option) -> str:
+def spread_text(option: Option) -> str:
+    """``2 × 2 PP``: tensor size first."""
     spread = option.parallelism
     if spread is None:
         return ""
@@ -328,8 +353,9 @@ def _price(option: Option, kind: Kind) -> float | None:
 
 
 def _shown_price(kind: Kind, option: Option) -> str:
-    return _figure(_price(option, kind), 2)
+    return figure(_price(option, kind), 2)
 
 
-def _figure(value: float | None, digits: int) -> str:
+def figure(value: float | None, digits: int) -> str:
+    """A number for people; ``?`` where none is known."""
     return "?" if value is None else f"{value:,.{digits}f}"

@@ -53,7 +53,7 @@ def read_case(given: Mapping[str, object]) -> FitCase:
     case = case.model_copy(update={"engine_version": _version(case.engine, case.engine_version)})
     _check_names(case)
     if case.gpu is not None:
-        _check_gpu(case.gpu)
+        check_gpu(case.gpu)
     dtype = (case.dtype or "auto").lower().removeprefix("torch.")
     method = (case.quantization or "none").lower()
     return case.model_copy(
@@ -84,16 +84,36 @@ def check_beside(case: FitCase) -> None:
         raise UsageError(_in_flags(wrong))
 
 
+def local_config(name: str) -> Path | None:
+    """The file or folder that a MODEL is, as engines take it; ``None`` for one of the catalog, and where none is."""
+    from llminfra.catalog.models import load_model
+
+    path = Path(name).expanduser()
+    file = path / "config.json" if path.is_dir() else path
+    there = file.suffix == ".json" and file.is_file()
+    return path if there and load_model(name) is None else None
+
+
+def size_note(case: FitCase, config: Path | None) -> tuple[str, ...]:
+    """What is said where the weights beside a config.json are not as large as its shapes."""
+    from llminfra.planning.memory.estimate import facts_for
+    from llminfra.planning.served.endpoint_model import differing_size
+
+    if config is None:
+        return ()
+    facts = facts_for(case.model_copy(update={"quantization": None}))
+    found = None if facts is None else differing_size(facts, config / "config.json" if config.is_dir() else config)
+    return (
+        () if found is None else (f"LLM_FIT_37: the weights are not as large as their config.json suggests: {found}",)
+    )
+
+
 def unknown_model(name: str) -> UsageError:
     """The error for a model that neither the catalog nor a file describes."""
     from llminfra.catalog.models import suggest
 
-    folder = Path(name)
-    file = folder / "config.json" if folder.is_dir() else folder
-    if file.is_file() and file.suffix == ".json":
-        return UsageError(f"unknown model {name!r}: read its shapes with --config {file}")
     if name.startswith(("./", "../", "/", "~")):
-        return UsageError(f"unknown model {name!r}: there is no config.json; name its file or folder with --config")
+        return UsageError(f"unknown model {name!r}: no config.json is there")
     close = ", ".join(suggest(name))
     return UsageError(
         f"unknown model {name!r}{f'; did you mean {close}?' if close else '.'} Another model's config.json goes with"
@@ -168,7 +188,12 @@ def _quantizations(case: FitCase) -> tuple[str, ...]:
     return tuple(sorted({"none", *get_args(Quantization), *(release.quantizations() if release else ())}))
 
 
-def _check_gpu(text: str) -> None:
+def check_gpu(text: str) -> None:
+    """Whether a GPU or an instance type has this name.
+
+    Raises:
+        UsageError: None has; it carries the nearest.
+    """
     from llminfra.catalog import instances
     from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size, gpus, is_of_other_maker
 

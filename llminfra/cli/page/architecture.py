@@ -202,15 +202,18 @@ def _model(item: Served, anchor: str) -> Box:
 def _cluster(plan: Plan, boxes: dict[str, Box]) -> Frame:
     cluster = plan.eks
     system = cluster.system_nodes
-    private = "private API" if not cluster.public_access_cidrs else "public API"
-    nodes = f"system nodes {system.instance_types[0]} × {span(system.min_nodes, system.max_nodes)}"
+    note = f"{cluster.name}, which is there"
+    if system is not None:
+        private = "private API" if not cluster.public_access_cidrs else "public API"
+        nodes = f"system nodes {system.instance_types[0]} × {span(system.min_nodes, system.max_nodes)}"
+        note = dot(private, cluster.autoscaler, nodes)
     on_pool: dict[str, list[Box]] = {pool.name: [] for pool in plan.pools}
     for item in plan.endpoints:
         on_pool[item.pool].append(boxes[item.name])
     return Frame(
         kind="cluster",
         title=f"EKS {cluster.version}",
-        note=dot(private, cluster.autoscaler, nodes),
+        note=note,
         frames=tuple(_pool(pool, tuple(on_pool[pool.name])) for pool in plan.pools),
     )
 

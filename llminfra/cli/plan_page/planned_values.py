@@ -63,7 +63,8 @@ def _records(plan: Plan) -> Iterator[tuple[str, Any]]:
     yield from ((f"async_endpoints.{item.name}", item) for item in plan.async_endpoints)
     yield "network", plan.network
     if plan.cluster is not None:
-        yield "cluster.system_nodes", plan.cluster.system_nodes
+        if plan.cluster.system_nodes is not None:
+            yield "cluster.system_nodes", plan.cluster.system_nodes
         yield "cluster", plan.cluster
 
 

@@ -23,7 +23,7 @@ def network_reasons(plan: Plan) -> Iterator[str]:
         yield f"interface endpoints, an interface in each of {count(len(network.zones), 'zone')}: {names}"
     if network.gateway_endpoints:
         yield f"gateway endpoints, routes that cost nothing: {', '.join(network.gateway_endpoints)}"
-    if cluster is not None:
+    if cluster is not None and cluster.system_nodes is not None:
         system = cluster.system_nodes
         nodes = f"{system.instance_types[0]} \u00d7 {span(system.min_nodes, system.max_nodes)}"
         where = text_as_declared(plan.platform, "Cluster(system_nodes=SystemNodes(…))")
@@ -103,14 +103,14 @@ def _quantity(line: CostLine, plan: Plan) -> tuple[int, str]:
     if line.spec_path == "network.nat":
         unit = "public addresses" if "address" in line.what else "gateways"
         return {"per-zone": len(network.zones), "single": 1, "none": 0}[network.nat], unit
-    if line.spec_path == "cluster.system_nodes" and cluster is not None:
+    if line.spec_path == "cluster.system_nodes" and cluster is not None and cluster.system_nodes is not None:
         return cluster.system_nodes.max_nodes, "nodes"
     return 0, ""
 
 
 def _volumes(plan: Plan) -> Iterator[tuple[int, int, str, int]]:
     """Volumes: fewest and most, of what, and GiB of each."""
-    if plan.cluster is not None:
+    if plan.cluster is not None and plan.cluster.system_nodes is not None:
         system = plan.cluster.system_nodes
         yield system.min_nodes, system.max_nodes, "nodes for controllers", system.root_volume_gib
     for pool in plan.pools:

@@ -86,6 +86,9 @@ def _head(plan: Plan, *, why: bool) -> RenderableType:
 
 def _cluster(cluster: ClusterPlan) -> str:
     system = cluster.system_nodes
+    if system is None:
+        there = ", ".join(cluster.installed) or "nothing"
+        return dot(f"EKS {cluster.version}", f"{cluster.name}, which is there", f"installed already: {there}")
     private = "private API" if not cluster.public_access_cidrs else "public API"
     nodes = f"{system.instance_types[0]} × {span(system.min_nodes, system.max_nodes)} for controllers"
     return dot(f"EKS {cluster.version}", private, nodes, cluster.autoscaler)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from llminfra.rehearsal import ChangeReport, Finding, RehearsalReport, Step
 
 _STEPS = ("init", "validate", "plan", "apply", "second plan", "destroy")
+_MOST = 6
+"""Attributes of a change that are shown; JSON has all."""
 _ACTIONS = {"create": "green", "update": "yellow", "replace": "bold red", "delete": "red"}
 
 
@@ -61,6 +63,10 @@ def change_view(report: ChangeReport) -> RenderableType:
         text = Text(f"{change.stack}: {change.address}")
         if change.because:
             text.append(f"\nforced by {', '.join(change.because)}", "dim")
+        shown = [item for item in change.what if item.partition(":")[0] not in change.because]
+        if shown:
+            more = [f"and {len(shown) - _MOST} more"] if len(shown) > _MOST else []
+            text.append("".join(f"\n{item}" for item in (*shown[:_MOST], *more)), "dim")
         if change.danger:
             text.append(f"\n{change.danger}", "bold red")
         table.add_row(Text(change.action, style=_ACTIONS[change.action]), text, Text(change.spec_path, style="dim"))

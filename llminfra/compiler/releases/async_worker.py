@@ -8,7 +8,6 @@ from llminfra.catalog.batch_runner import runner_container
 from llminfra.charts.async_worker import AsyncWorkerValues, WorkedEndpoint, WorkerScaling
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import Security, ServiceAccount
-from llminfra.compiler.releases.names import POOL_LABEL
 from llminfra.planning.plan.targets import AsyncPlan, WorkersPlan
 from llminfra.workloads import REQUIREMENTS_VARIABLE, installing_command
 
@@ -30,6 +29,7 @@ def async_worker_values(
     queue_url: str,
     region: str,
     role_arn: str | None,
+    node_selector: dict[str, str],
 ) -> AsyncWorkerValues:
     """Values of the workers of a queue.
 
@@ -42,6 +42,7 @@ def async_worker_values(
         queue_url: Address of the queue.
         region: Its region.
         role_arn: Role for IRSA; ``None`` with EKS Pod Identity.
+        node_selector: Nodes that they run on.
     """
     own = item.spec.worker_image
     packages = {} if own else {REQUIREMENTS_VARIABLE: "\n".join(runner_container().requirements)}
@@ -68,6 +69,6 @@ def async_worker_values(
             queue_url=queue_url, region=region, queue_length=workers.concurrency, max_replicas=workers.most
         ),
         service_account=ServiceAccount(name=name, role_arn=role_arn),
-        node_selector={POOL_LABEL: "system"},
+        node_selector=node_selector,
         security=Security(run_as_user=_USER, run_as_group=_USER, fs_group=_USER, read_only_root_filesystem=True),
     )

@@ -12,7 +12,7 @@ from llminfra.compiler.releases.names import (
     LWS,
     MONITORING,
     SERVING_PRIORITY,
-    STORAGE_CLASS,
+    storage_class,
 )
 from llminfra.compiler.releases.security import pod_security
 from llminfra.planning.controllers.needs import Needs
@@ -39,8 +39,9 @@ def cluster_base_values(plan: Plan, needs: Needs) -> ClusterBaseValues:
     if needs.lws:
         namespaces.append(Namespace(name=LWS))
     if needs.gateway:
+        balanced = any(item.balanced for item in plan.gateways)
         # An old Envoy pod must not leave before the balancer sends requests to the new one.
-        namespaces.append(Namespace(name=GATEWAY, labels=READINESS_LABEL if needs.load_balancer else {}))
+        namespaces.append(Namespace(name=GATEWAY, labels=READINESS_LABEL if balanced else {}))
     return ClusterBaseValues(
         namespaces=namespaces,
         priority_classes=[
@@ -50,7 +51,7 @@ def cluster_base_values(plan: Plan, needs: Needs) -> ClusterBaseValues:
                 description="Model endpoints: above batch work, below the cluster's own parts.",
             )
         ],
-        storage_classes=[Gp3StorageClass(name=STORAGE_CLASS)],
+        storage_classes=[Gp3StorageClass(name=storage_class(plan), default=not plan.eks.existing)],
     )
 
 

@@ -24,7 +24,7 @@ from llminfra.charts.upstream import (
 )
 from llminfra.charts.upstream.kube_prometheus_stack import AlertmanagerServiceAccount, Sidecar, SidecarVolumeMount
 from llminfra.compiler.releases.alerting import ALERTMANAGER_ACCOUNT, alert_secrets, alertmanager_config
-from llminfra.compiler.releases.names import POOL_LABEL, STORAGE_CLASS
+from llminfra.compiler.releases.names import POOL_LABEL, storage_class
 from llminfra.observability import dashboards_of, rule_groups
 from llminfra.observability.dashboards import FOLDER
 from llminfra.planning.controllers.needs import Needs, scales
@@ -72,7 +72,7 @@ def monitoring_values(
             prometheus_spec=PrometheusSpec(
                 retention=f"{min(days, _LOCAL_DAYS) if remote_write_url else days}d",
                 retention_size=f"{size_gib}GB",
-                storage_spec=claim(observability.storage_gib, STORAGE_CLASS),
+                storage_spec=claim(observability.storage_gib, storage_class(plan)),
                 external_labels={"cluster": plan.eks.name, "region": region},
                 remote_write=[RemoteWrite(url=remote_write_url, sigv4=Sigv4(region=region))]
                 if remote_write_url
@@ -81,7 +81,7 @@ def monitoring_values(
             service_account=PrometheusServiceAccount(name=PROMETHEUS_ACCOUNT, annotations=irsa(prometheus_role)),
         ),
         alertmanager=Alertmanager(
-            alertmanager_spec=AlertmanagerSpec(storage=claim(_ALERTMANAGER_GIB, STORAGE_CLASS), secrets=secrets),
+            alertmanager_spec=AlertmanagerSpec(storage=claim(_ALERTMANAGER_GIB, storage_class(plan)), secrets=secrets),
             service_account=AlertmanagerServiceAccount(name=ALERTMANAGER_ACCOUNT, annotations=irsa(alertmanager_role)),
             config=alertmanager_config(observability.receivers, region=region),
         ),

@@ -6,7 +6,7 @@ from llminfra.catalog.pd_router import RouterImage, pd_router
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import Front, ServiceMonitor
 from llminfra.charts.pd_router import PdRouterValues, RouterPart
-from llminfra.compiler.releases.names import MONITORING, POOL_LABEL, SERVING_PRIORITY
+from llminfra.compiler.releases.names import MONITORING, SERVING_PRIORITY, controller_nodes
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 
@@ -32,7 +32,7 @@ def pd_router_values(router: RouterPlan, plan: Plan) -> PdRouterValues:
         protected_headers=list(pinned.protected_headers),
         drain_seconds=router.grace_s,
         priority_class_name=SERVING_PRIORITY,
-        node_selector={POOL_LABEL: "system"},
+        node_selector=controller_nodes(plan),
         from_namespaces=list(router.spec.allow_from_namespaces),
         metrics_from_namespaces=[MONITORING] if observed else [],
         service_monitor=ServiceMonitor() if observed else None,

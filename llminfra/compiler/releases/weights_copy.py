@@ -12,7 +12,7 @@ from llminfra.catalog.engines import engine_info, engine_release
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, Security, ServiceAccount
 from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
-from llminfra.compiler.releases.names import POOL_LABEL, SECRET_STORE
+from llminfra.compiler.releases.names import SECRET_STORE, controller_nodes
 from llminfra.constructs.basis.names import bounded
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -116,7 +116,7 @@ def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> 
         resources=CopyResources(cpu_millis=500, memory_mib=2048, scratch_gib=_SCRATCH_GIB),
         active_deadline_seconds=copy.timeout_s,
         service_account=ServiceAccount(name=copy.name, role_arn=role_arn),
-        node_selector={POOL_LABEL: "system"},
+        node_selector=controller_nodes(plan),
         security=Security(
             run_as_user=call.run_as_user or 10001,
             run_as_group=call.run_as_user or 10001,

@@ -7,6 +7,7 @@ from msgspec import Struct
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.releases.async_worker import async_worker_values
+from llminfra.compiler.releases.names import controller_nodes
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.platform import local_chart
 from llminfra.constructs.basis.iam import PodIdentity, Statement, pod_role, policy_document, role, trusts_service
@@ -222,6 +223,7 @@ def _workers(
                 queue_url=queue.url,
                 region=scope.region,
                 role_arn=identity.arn if cluster.identity.kind == "irsa" else None,
+                node_selector=controller_nodes(shared.plan),
             ),
             after=[*identity.ready, *shared.bucket.ready],
         ),

@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from llminfra.bindings import aws, core
 from llminfra.compiler.addon_settings import addon_settings
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
-from llminfra.compiler.releases.karpenter import SERVICE_ACCOUNT
-from llminfra.compiler.releases.names import KUBE_SYSTEM, POOL_LABEL
+from llminfra.compiler.releases.names import POOL_LABEL
 from llminfra.compiler.stacks.common import Built, open_stack, read
+from llminfra.compiler.stacks.existing_cluster import existing_cluster_stack
 from llminfra.compiler.stacks.gpu_pools import PoolContext, gpu_pool
-from llminfra.constructs.basis.iam import PodIdentity, Role, pod_role
+from llminfra.compiler.stacks.karpenter import karpenter
+from llminfra.constructs.basis.iam import PodIdentity, Role, without_scheme
 from llminfra.constructs.basis.kms import Key, kms_key, used_by_budgets, used_by_log_groups
 from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.budget import budget
-from llminfra.constructs.cluster.cluster_access import cluster_admins, node_access
+from llminfra.constructs.cluster.cluster_access import cluster_admins
 from llminfra.constructs.cluster.eks_addon import eks_addon
 from llminfra.constructs.cluster.eks_cluster import Cluster, control_plane_log_group, eks_cluster
-from llminfra.constructs.cluster.interruption_queue import interruption_queue
-from llminfra.constructs.cluster.karpenter_policies import karpenter_policies
 from llminfra.constructs.cluster.node_group import NodeGroup, node_group
-from llminfra.constructs.cluster.node_role import node_profile, node_role
+from llminfra.constructs.cluster.node_role import node_role
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.machines.node_security import api_access, node_security_group
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.infrastructure import SystemNodesPlan
 
 _SYSTEM_LABELS = {POOL_LABEL: "system"}
 
 
-class _Karpenter(Struct, frozen=True):
-    node_profile: str
-    queue: str
-    role_arn: str
-
-
 def cluster_stack(app: core.App, plan: Plan) -> Built:
     """Compile the cluster part of a plan."""
+    system_nodes = plan.eks.system_nodes
+    if system_nodes is None:
+        return existing_cluster_stack(app, plan)
     scope = open_stack(app, plan, "cluster")
     network = NetworkContract.read(read(scope, plan, "network"), plan)
     make = scope.under("cluster")
@@ -54,7 +49,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         kind=plan.eks.identity,
         cluster_name=cluster.name,  # the reference: an association waits for the cluster
         oidc_provider_arn=cluster.oidc_provider_arn,
-        oidc_issuer=_without_scheme(cluster.oidc_issuer),
+        oidc_issuer=without_scheme(cluster.oidc_issuer),
     )
     first = [
         eks_addon(make, item, addon_settings(item.name, plan, scope), cluster_name=cluster.name, identity=identity)
@@ -62,7 +57,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         if item.before_compute
     ]
     before_nodes: list[core.TerraformElement] = [*first, *instance_role.ready, *nodes.rules]
-    system = _system_nodes(scope, plan, cluster, instance_role, network, nodes.id, before_nodes)
+    system = _system_nodes(scope, plan, cluster, instance_role, network, nodes.id, before_nodes, system_nodes)
     for item in plan.eks.addons:
         if not item.before_compute:
             settings = addon_settings(item.name, plan, scope)
@@ -77,7 +72,12 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         after=tuple(before_nodes),
     )
     pools = {pool.name: gpu_pool(context, pool) for pool in plan.pools}
-    karpenter = _karpenter(scope, plan, cluster, identity, own_cni_role=own_cni_role)
+    started = None
+    if plan.eks.autoscaler == "karpenter":
+        path = "cluster.autoscaler"
+        started = karpenter(
+            scope, plan, spec_path=path, cluster_name=cluster.name, identity=identity, own_cni_role=own_cni_role
+        )
     if plan.platform.budget_usd_per_month is not None:
         budget(scope.under("budget_usd_per_month"), usd_per_month=plan.platform.budget_usd_per_month, key=key)
     contract = ClusterContract(
@@ -90,17 +90,13 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         key_arn=key.arn,
         efa_group_ids={name: pool.efa_group_id for name, pool in pools.items() if pool.efa_group_id},
         placement_groups={name: pool.placement_group for name, pool in pools.items() if pool.placement_group},
-        karpenter_node_profile=karpenter.node_profile if karpenter else None,
-        karpenter_queue=karpenter.queue if karpenter else None,
-        karpenter_role_arn=karpenter.role_arn if karpenter else None,
+        karpenter_node_profile=started.node_profile if started else None,
+        karpenter_queue=started.queue if started else None,
+        karpenter_role_arn=started.role_arn if started else None,
     )
     write_outputs(scope.stack, contract.outputs())
     scope.finish()
     return Built("cluster", scope.stack)
-
-
-def _without_scheme(issuer: str) -> str:
-    return core.Fn.replace(issuer, "https://", "")
 
 
 def _key(scope: Scope, plan: Plan) -> Key:
@@ -120,9 +116,9 @@ def _system_nodes(
     network: NetworkContract,
     node_group_id: str,
     after: list[core.TerraformElement],
+    nodes: SystemNodesPlan,
 ) -> aws.EksNodeGroup:
     make = scope.under("cluster.system_nodes")
-    nodes = plan.eks.system_nodes
     template = launch_template(
         make,
         NodeTemplate(
@@ -153,32 +149,3 @@ def _system_nodes(
         template=template,
         after=after,
     )
-
-
-def _karpenter(
-    scope: Scope, plan: Plan, cluster: Cluster, identity: PodIdentity, *, own_cni_role: bool
-) -> _Karpenter | None:
-    """Role of Karpenter's nodes with its access entry, the interruption queue, and the controller's role."""
-    if plan.eks.autoscaler != "karpenter":
-        return None
-    make = scope.under("cluster.autoscaler")
-    role = node_role(make, "karpenter-node", with_cni_policy=not own_cni_role)
-    node_access(make, "karpenter-node", cluster_name=cluster.name, role_arn=role.arn)
-    queue = interruption_queue(make)
-    controller = pod_role(
-        make,
-        "karpenter",
-        identity=identity,
-        namespace=KUBE_SYSTEM,
-        service_account=SERVICE_ACCOUNT,
-        description=f"{scope.platform}: Karpenter controller",
-        inline=karpenter_policies(
-            scope,
-            cluster_name=plan.eks.name,
-            node_role_arn=role.arn,
-            queue_arn=queue.arn,
-            spot=any("spot" in pool.capacity_types for pool in plan.pools if pool.provisioner == "karpenter"),
-        ),
-    )
-    profile = node_profile(make, "karpenter-node", role)
-    return _Karpenter(node_profile=profile, queue=queue.name, role_arn=controller.arn)

@@ -213,14 +213,15 @@ def _autoscaler(
     base: core.TerraformElement,
     monitoring: core.TerraformElement | None,
 ) -> None:
-    path = "cluster.autoscaler"
+    path = "cluster.autoscaler" if not plan.eks.existing else "cluster"
+    controller = base
     if needs.karpenter:
         crds = releases.install(path, "karpenter-crd", KUBE_SYSTEM, None, base)
         values = karpenter_values(plan, needs, cluster)
         controller = releases.install(path, "karpenter", KUBE_SYSTEM, values, crds, monitoring)
-        if needs.karpenter_pools:
-            pools = karpenter_pools_values(plan, needs, network, cluster)
-            releases.install("pools", "karpenter-pools", KUBE_SYSTEM, pools, controller)
+    if needs.karpenter_pools:
+        pools = karpenter_pools_values(plan, needs, network, cluster)
+        releases.install("pools", "karpenter-pools", KUBE_SYSTEM, pools, controller)
     if needs.cluster_autoscaler:
         role = releases.role(
             releases.scope.under(path),
@@ -242,8 +243,9 @@ def _gpu_agents(
 ) -> None:
     if not plan.pools:
         return
-    releases.install("pools", "nvidia-device-plugin", KUBE_SYSTEM, nvidia_device_plugin_values(plan), base)
-    if needs.efa_pools:
+    if needs.device_plugin:
+        releases.install("pools", "nvidia-device-plugin", KUBE_SYSTEM, nvidia_device_plugin_values(plan), base)
+    if needs.efa_plugin:
         values = efa_device_plugin_values(plan, needs)
         releases.install("pools", "aws-efa-k8s-device-plugin", KUBE_SYSTEM, values, base)
     if needs.monitoring:
@@ -284,6 +286,7 @@ def _controllers(
         releases.install("storage", "aws-fsx-csi-driver", KUBE_SYSTEM, values, base, *role.ready)
     if needs.mountpoint_csi:
         releases.install("storage", "aws-mountpoint-s3-csi-driver", KUBE_SYSTEM, MountpointCsiDriverValues(), base)
+    operator = base
     if needs.external_secrets:
         secrets = [secret_arn(scope, name) for name in secret_names(plan)]
         reading = reads_secrets(scope, secrets, sid="ReadDeclaredSecrets", describe=True)
@@ -303,8 +306,9 @@ def _controllers(
             monitoring,
             *role.ready,
         )
-        return releases.install("endpoints", "cluster-secrets", KUBE_SYSTEM, cluster_secrets_values(plan), operator)
-    return None
+    if not needs.secret_store:
+        return None
+    return releases.install("endpoints", "cluster-secrets", KUBE_SYSTEM, cluster_secrets_values(plan), operator)
 
 
 def _gateways(

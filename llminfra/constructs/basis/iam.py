@@ -231,3 +231,8 @@ def _known_everywhere(make: Maker, id_: str, association: aws.EksPodIdentityAsso
             core.LocalExecProvisioner(type="local-exec", command=f"sleep $${{{SETTLE_VARIABLE}:-{_SETTLES_S}}}")
         ],
     )
+
+
+def without_scheme(issuer: str) -> str:
+    """An OIDC issuer as IAM names it in ARNs and conditions."""
+    return core.Fn.replace(issuer, "https://", "")

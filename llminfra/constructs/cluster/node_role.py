@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from llminfra.bindings import aws
+from collections.abc import Sequence
+
+from llminfra.bindings import aws, core
 from llminfra.constructs.basis.iam import Role, role, trusts_service
 from llminfra.constructs.basis.scope import Maker
 
@@ -28,12 +30,12 @@ def node_role(make: Maker, id_: str, *, with_cni_policy: bool) -> Role:
     )
 
 
-def node_profile(make: Maker, id_: str, node: Role) -> str:
+def node_profile(make: Maker, id_: str, role_name: str, *, after: Sequence[core.TerraformElement] = ()) -> str:
     """The instance profile of a node role; returns its name.
 
     Karpenter would make one for each node class, which needs the API of IAM: in a network without a way out it has no
     endpoint (Karpenter 1.14, "Getting started", private clusters), and a destroy would leave it behind.
     """
     return make(
-        aws.IamInstanceProfile, id_, name=make.scope.iam_name(id_), role=node.name, depends_on=list(node.ready)
+        aws.IamInstanceProfile, id_, name=make.scope.iam_name(id_), role=role_name, depends_on=list(after) or None
     ).name

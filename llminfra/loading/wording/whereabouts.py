@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from llminfra.diagnostics import entry_path, names_of
 from llminfra.spec.base.spec import Spec
+from llminfra.spec.errors.shape_errors import SINGLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,8 @@ def absolute_paths(platforms: Iterable[Platform], diagnostics: Sequence[Diagnost
 
 def _base(item: Spec) -> str:
     """How ``shape_diagnostics`` starts the paths of an object without a name; empty for types that have names."""
-    return "" if "name" in type(item).model_fields else type(item).spec_section or type(item).__name__
+    section = type(item).spec_section
+    return "" if "name" in type(item).model_fields and section not in SINGLE else section or type(item).__name__
 
 
 def _moved(item: Diagnostic, places: dict[tuple[str, tuple[str, int] | None], str]) -> Diagnostic:

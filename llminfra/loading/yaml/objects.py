@@ -22,7 +22,7 @@ from llminfra.loading.yaml.types import (
 from llminfra.spec.base.spec import Spec, collecting
 from llminfra.spec.errors.expectations import written_as_yaml
 from llminfra.spec.errors.near_values import nearest
-from llminfra.spec.errors.shape_errors import MISSING, looks_like_credential
+from llminfra.spec.errors.shape_errors import MISSING, SINGLE, looks_like_credential
 from llminfra.spec.models.model import Model
 
 if TYPE_CHECKING:
@@ -228,7 +228,8 @@ class Builder:
 
 def _base(cls: type[Spec], values: Mapping[str, object]) -> str:
     """The path that ``shape_diagnostics`` starts with."""
-    section, name = cls.spec_section or cls.__name__, values.get("name")
+    section = cls.spec_section or cls.__name__
+    name = values.get("name") if section not in SINGLE else None
     return f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.observability.alerts.make import Alerts
 from llminfra.observability.promql import number
+from llminfra.planning.controllers.needs import needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ _NEAR_LIMIT = 0.9
 def fleet_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
     """Alerts that no single endpoint or GPU causes."""
     make = Alerts(base_url)
-    karpenter = plan.eks.autoscaler == "karpenter"
+    karpenter = plan.eks.autoscaler == "karpenter" and needs_of(plan).karpenter  # one that was there is not scraped
     return [*_nodes(make), *(_karpenter(make) if karpenter else ()), *_money(plan, make)]
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import eks, instances
 from llminfra.diagnostics import entry_path
+from llminfra.planning.cluster.existing import plan_existing
 from llminfra.planning.facts import numbers
 from llminfra.planning.network.offers import check_offered
 from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, NetworkPlan, SystemNodesPlan
 from llminfra.spec.compute.cluster import Cluster
+from llminfra.spec.compute.existing_cluster import ExistingCluster
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -29,6 +31,38 @@ _SYSTEM_ZONES = 2
 def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, today: dt.date) -> ClusterPlan:
     """Decide the cluster; with an unknown version the newest stands in, so that the other passes can go on."""
     spec = platform.cluster or Cluster()
+    version = _version(spec, findings, today)
+    if isinstance(spec, ExistingCluster):
+        return plan_existing(platform, spec, version, findings)
+    release = eks.version(version)
+    _check_system_nodes(platform, spec, findings)
+    return ClusterPlan(
+        name=platform.name,
+        version=version,
+        identity=spec.identity,
+        admin_role_arns=tuple(spec.admin_role_arns),
+        public_access_cidrs=tuple(spec.public_access_cidrs),
+        private_access_cidrs=(platform.network.cidr,)
+        if spec.private_access_cidrs is None
+        else tuple(dict.fromkeys(spec.private_access_cidrs)),
+        log_days=spec.log_days,
+        deletion_protection=spec.deletion_protection,
+        autoscaler=spec.autoscaler,
+        system_nodes=SystemNodesPlan(
+            instance_types=tuple(spec.system_nodes.instance_types),
+            zones=network.zones[:_SYSTEM_ZONES],
+            min_nodes=spec.system_nodes.nodes[0],
+            max_nodes=spec.system_nodes.nodes[1],
+            ami_type="AL2023_x86_64_STANDARD",
+            ami_release=release.ami_release if release else None,
+            root_volume_gib=_SYSTEM_ROOT_GIB,
+        ),
+        addons=_addons(version),
+    )
+
+
+def _version(spec: Cluster | ExistingCluster, findings: Findings, today: dt.date) -> str:
+    """The version that is planned with: the newest in the place of one that there is not."""
     version = spec.version
     if (release := eks.version(version)) is None or not release.creatable:
         version = eks.default_version()
@@ -54,6 +88,10 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
             expected=eks.default_version(),
             fix=f"use {eks.default_version()}",
         )
+    return version
+
+
+def _check_system_nodes(platform: Platform, spec: Cluster, findings: Findings) -> None:
     for index, name in enumerate(spec.system_nodes.instance_types):
         instance = instances.get(name)
         path = entry_path("cluster.system_nodes.instance_types", index)
@@ -101,29 +139,6 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
             fix=f"set nodes=({_SYSTEM_ZONES}, {max(4, spec.system_nodes.nodes[1])})",
             runtime_message="0/n nodes are available: n node(s) had volume node affinity conflict",
         )
-    return ClusterPlan(
-        name=platform.name,
-        version=version,
-        identity=spec.identity,
-        admin_role_arns=tuple(spec.admin_role_arns),
-        public_access_cidrs=tuple(spec.public_access_cidrs),
-        private_access_cidrs=(platform.network.cidr,)
-        if spec.private_access_cidrs is None
-        else tuple(dict.fromkeys(spec.private_access_cidrs)),
-        log_days=spec.log_days,
-        deletion_protection=spec.deletion_protection,
-        autoscaler=spec.autoscaler,
-        system_nodes=SystemNodesPlan(
-            instance_types=tuple(spec.system_nodes.instance_types),
-            zones=network.zones[:_SYSTEM_ZONES],
-            min_nodes=spec.system_nodes.nodes[0],
-            max_nodes=spec.system_nodes.nodes[1],
-            ami_type="AL2023_x86_64_STANDARD",
-            ami_release=release.ami_release if release else None,
-            root_volume_gib=_SYSTEM_ROOT_GIB,
-        ),
-        addons=_addons(version),
-    )
 
 
 def _addons(kubernetes_version: str) -> tuple[AddonPlan, ...]:

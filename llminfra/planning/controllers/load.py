@@ -55,7 +55,8 @@ def system_room(plan: Plan, nodes: int) -> Part:
 
     Memory is counted without the hypervisor's part, which differs by type: nodes have no more than this.
     """
-    types = [found for name in plan.eks.system_nodes.instance_types if (found := instances.get(name))]
+    system = plan.eks.system_nodes
+    types = [found for name in (system.instance_types if system else ()) if (found := instances.get(name))]
     overhead = numbers("node_overhead")
     memory = min(
         item.memory_mib

@@ -17,11 +17,15 @@ from llminfra.spec.foundation.alert_receiver import AlertReceiver, PagerDutyAler
 
 
 class Needs(Struct, frozen=True, kw_only=True):
-    """Cluster-wide parts, each there only when something uses it; ``keda_queues`` are those that KEDA asks itself."""
+    """Cluster-wide parts to install, each only when something uses it and it is not there already.
+
+    ``keda_queues`` are those that KEDA asks itself; ``secret_store`` is that of External Secrets, whoever installed it.
+    """
 
     monitoring: bool
     keda: bool
     keda_queues: tuple[str, ...]
+    secret_store: bool
     external_secrets: bool
     lws: bool
     gateway: bool
@@ -32,26 +36,37 @@ class Needs(Struct, frozen=True, kw_only=True):
     cluster_autoscaler: bool
     karpenter_pools: tuple[PoolPlan, ...]
     efa_pools: tuple[PoolPlan, ...]
+    device_plugin: bool
+    efa_plugin: bool
 
 
 def needs_of(plan: Plan) -> Needs:
     """What this plan needs."""
     queues = tuple(item.name for item in plan.async_endpoints if item.workers)
-    addons = {item.name for item in plan.eks.addons}
+    there = {*(item.name for item in plan.eks.addons), *plan.eks.installed}
+    karpenter_pools = tuple(item for item in plan.pools if item.provisioner == "karpenter")
+    efa_pools = tuple(item for item in plan.pools if item.efa_per_node)
     return Needs(
         monitoring=plan.platform.observability is not None,
-        keda=any(scales(item, plan) for item in plan.endpoints) or any(queues),
+        keda=(any(scales(item, plan) for item in plan.endpoints) or any(queues)) and "keda" not in there,
         keda_queues=queues,
-        external_secrets=bool(secret_names(plan)),
-        lws=any(item.nodes > 1 for item in plan.endpoints),
+        secret_store=bool(secret_names(plan)),
+        external_secrets=bool(secret_names(plan)) and "external-secrets" not in there,
+        lws=any(item.nodes > 1 for item in plan.endpoints) and "lws" not in there,
         gateway=bool(plan.gateways),
-        load_balancer=any(item.balanced for item in plan.gateways),
-        fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in addons,
-        mountpoint_csi=any(item.weights.kind == "mountpoint" or item.adapters for item in plan.endpoints),
-        karpenter=plan.eks.autoscaler == "karpenter",
+        load_balancer=any(item.balanced for item in plan.gateways) and "aws-load-balancer-controller" not in there,
+        fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in there,
+        mountpoint_csi=any(item.weights.kind == "mountpoint" or item.adapters for item in plan.endpoints)
+        and "aws-mountpoint-s3-csi-driver" not in there,
+        # In a cluster that is made it is what may add pools later; in one that is there it comes when a pool needs it.
+        karpenter=plan.eks.autoscaler == "karpenter"
+        and "karpenter" not in there
+        and (bool(karpenter_pools) or not plan.eks.existing),
         cluster_autoscaler=plan.eks.autoscaler == "cluster-autoscaler",
-        karpenter_pools=tuple(item for item in plan.pools if item.provisioner == "karpenter"),
-        efa_pools=tuple(item for item in plan.pools if item.efa_per_node),
+        karpenter_pools=karpenter_pools,
+        efa_pools=efa_pools,
+        device_plugin=bool(plan.pools) and "nvidia-device-plugin" not in there,
+        efa_plugin=bool(efa_pools) and "aws-efa-k8s-device-plugin" not in there,
     )
 
 

@@ -184,6 +184,8 @@ def _pool(pool: PoolPlan, region: str) -> CostLine:
 
 def _cluster(cluster: ClusterPlan, region: str) -> list[CostLine]:
     system = cluster.system_nodes
+    if system is None:
+        return []  # whoever made the cluster pays for it and its nodes
     return [
         cost_line(
             "cluster",
@@ -204,8 +206,9 @@ def _cluster(cluster: ClusterPlan, region: str) -> list[CostLine]:
 
 def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ...]) -> CostLine:
     price = prices.service_price("ebs_gp3_gib_month", platform.region)
-    fewest = cluster.system_nodes.min_nodes * cluster.system_nodes.root_volume_gib
-    most = cluster.system_nodes.max_nodes * cluster.system_nodes.root_volume_gib
+    system = cluster.system_nodes
+    fewest = system.min_nodes * system.root_volume_gib if system else 0
+    most = system.max_nodes * system.root_volume_gib if system else 0
     for pool in pools:
         snapshot = pool.spec.image_snapshot
         volumes_gib = pool.root_volume_gib + (snapshot.volume_gib if snapshot else 0)

@@ -54,12 +54,13 @@ from llminfra.planning.memory.releases.settings import (
     quantizes_while_loading,
     resolve,
 )
-from llminfra.planning.memory.releases.sglang_profile import sglang_profile, sglang_release
+from llminfra.planning.memory.releases.sglang_defaults import with_sglang_defaults, with_sparse_layout
+from llminfra.planning.memory.releases.sglang_profile import attention_copies, sglang_profile, sglang_release
 from llminfra.planning.memory.shapes import GPT_OSS, Shards, pipeline_ranges
 from llminfra.planning.memory.stated import no_device
 from llminfra.planning.memory.weights.divisibility import divisibility_findings
 from llminfra.planning.memory.weights.rank_weights import rank_weights
-from llminfra.planning.memory.weights.sglang_weights import add_kernels, sglang_shards
+from llminfra.planning.memory.weights.sglang_weights import add_kernels, own_ends, sglang_shards
 
 KERNEL_BLOCK = 16
 """Attention blocks are multiples of this when raised for recurrent states (vllm/model_executor/models/config.py)."""
@@ -180,7 +181,9 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     draft = draft_of(case)
     case = with_tokens(facts, case, draft)
     facts = with_draft_layers(facts, draft, case.speculative_method)
+    case = with_sglang_defaults(facts, case, gpu)
     settings = resolve(facts, case, profile, gpu, total)
+    settings = with_sparse_layout(settings, case, gpu) if case.engine == "sglang" else settings
     profile = runner_rules(facts, profile, quantized=settings.quant is not None, asked=case.use_v2)
     shards = Shards(
         tp=settings.tp,
@@ -202,7 +205,8 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     )
     sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
     if sglang is not None:
-        shards = sglang_shards(facts, sglang, shards)
+        method = settings.quant.method if settings.quant else ""
+        shards = sglang_shards(facts, sglang, shards, method, settings.tp // attention_copies(case, settings.tp))
     weigh = partial(
         rank_weights,
         loaded(facts, case, profile),
@@ -265,8 +269,17 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     if is_cacheless(facts, profile) and case.engine == "vllm":
         budget = cacheless_budget(facts, profile, settings, weights_gib, total, gpu)
     elif sglang is not None:
-        mtp = weigh(settings.quant, with_mtp=settings.with_mtp and draft is None)[-1].total - stages[-1].total
-        budget = sglang_budget(facts, case, settings, stage_gib, mtp / GIB + beside.draft, total, gpu)
+        mtp = 0.0
+        if settings.with_mtp and draft is None:
+            drafting = weigh(settings.quant, with_mtp=True)
+            add_kernels(drafting)
+            mtp = drafting[-1].total - stages[-1].total
+            mtp += own_ends(stages) if sglang.counts_draft else 0.0
+        # Online fp8 makes its parameters of 16 bits and quantizes them when all are loaded: Fp8LinearMethod of
+        # layers/quantization/fp8.py 0.4.0 to 0.5.23 (create_weights, process_weights_after_loading).
+        whole = weigh(None) if quantizes_while_loading(facts, case, settings) else stages
+        loading_gib = max(stage.total for stage in whole) / GIB
+        budget = sglang_budget(facts, case, settings, stage_gib, mtp / GIB + beside.draft, total, gpu, loading_gib)
     elif case.engine == "tgi":
         budget, step = tgi_budget(facts, case, profile, settings, weights_gib, total, gpu)
         result = with_step(case, result, step)

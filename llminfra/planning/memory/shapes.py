@@ -72,6 +72,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         pp: Pipeline stages.
         ep: Ranks that share the routed experts out whole; 1 cuts experts by ``moe_tp`` instead.
         moe_tp: Ranks that cut the experts; 0 for ``tp``. Data-parallel ranks of one engine join in.
+        attention_tp: Ranks that cut attention; 0 for ``tp``.
         capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
         triton_mxfp4: Hopper runs those experts with Triton.
         wide_fp4_tiles: Triton pads their values to wider tiles.
@@ -92,12 +93,14 @@ class Shards(Struct, frozen=True, kw_only=True):
         latent: What is kept of latent attention beside its matrices (`absorbed.latent_bytes`).
         fp4_experts: What becomes of MXFP4 experts: ``scales`` keeps a second copy of their scales in fp32, ``fp8``
             expands them; empty where they stay as they are.
+        twice_experts: Quantized experts stay as they were loaded beside what was made of them.
     """
 
     tp: int = 1
     pp: int = 1
     ep: int = 1
     moe_tp: int = 0
+    attention_tp: int = 0
     capability: int = 0
     triton_mxfp4: bool = False
     wide_fp4_tiles: bool = False
@@ -116,6 +119,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     rest: str = "middle"
     latent: str = "viewed"
     fp4_experts: str = ""
+    twice_experts: bool = False
 
 
 def cdiv(number: int, divisor: int) -> int:

@@ -10,6 +10,7 @@ from llminfra.catalog import regions
 from llminfra.diagnostics import entry_path
 from llminfra.planning.network.target_services import target_services
 from llminfra.planning.plan.infrastructure import NetworkPlan, SubnetPlan
+from llminfra.spec.compute.cluster import Cluster
 from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
 from llminfra.spec.foundation.network import ExistingNetwork, Network
 
@@ -112,7 +113,7 @@ def endpoint_services(platform: Platform) -> tuple[str, ...]:
     services = set(_ALWAYS)
     if platform.cluster is None or not platform.needs_cluster:
         services -= {"eks", "eks-auth"}
-    elif platform.cluster.autoscaler == "karpenter":
+    elif isinstance(platform.cluster, Cluster) and platform.cluster.autoscaler == "karpenter":
         services.add("sqs")
     if any(isinstance(item.on, SageMaker | SageMakerAsync) for item in platform.workloads if not item.broken):
         services |= {"sagemaker.api", "sagemaker.runtime"}

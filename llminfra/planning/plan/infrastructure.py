@@ -66,7 +66,15 @@ class SystemNodesPlan(Struct, frozen=True, kw_only=True):
 
 
 class ClusterPlan(Struct, frozen=True, kw_only=True):
-    """The EKS cluster."""
+    """The EKS cluster.
+
+    Attributes:
+        system_nodes: ``None`` where the cluster is there already, with nodes of its own.
+        existing: Whether it is there already: of the rest, ``name``, ``version``, ``identity`` and what follows count.
+        node_group_id: Security group of the nodes of such a cluster; ``None``: the cluster's own.
+        installed: Charts that are there already.
+        karpenter_node_role: Role of the nodes of a Karpenter that is there.
+    """
 
     name: str
     version: str
@@ -77,8 +85,12 @@ class ClusterPlan(Struct, frozen=True, kw_only=True):
     log_days: int
     deletion_protection: bool
     autoscaler: Literal["karpenter", "cluster-autoscaler"]
-    system_nodes: SystemNodesPlan
+    system_nodes: SystemNodesPlan | None
     addons: tuple[AddonPlan, ...]
+    existing: bool = False
+    node_group_id: str | None = None
+    installed: tuple[str, ...] = ()
+    karpenter_node_role: str | None = None
 
 
 class Taint(Struct, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ def _interfaces(pools: tuple[PoolPlan, ...], network: NetworkPlan, cluster: Clus
         each = max(1, len(pool.nics))
         efa = f" ({pool.efa_per_node} of them EFA)" if pool.efa_per_node else ""
         counted.append((pool.max_nodes * each, f"pool {pool.name}: {_nodes(pool.max_nodes)} \u00d7 {each}{efa}"))
-    if cluster is not None:
+    if cluster is not None and cluster.system_nodes is not None:
         nodes = cluster.system_nodes.max_nodes
         counted.append((nodes, f"{_nodes(nodes)} for controllers"))
     if network.interface_endpoints and network.existing_vpc_id is None:

@@ -68,29 +68,43 @@ def checkpoint_bytes(endpoint: Endpoint, facts: ModelFacts, findings: Findings) 
 
     Where both are known and differ, the memory model does not know all of the model's shapes, and a finding says so.
     """
-    weights_gib = estimate(facts, FitCase(model=facts.model_id, tensor_parallel=1)).weights_gib_per_gpu
-    computed = int((weights_gib or 0.0) * 2**30)
+    computed = _computed_bytes(facts)
     if endpoint.model.config is None:
         return computed
-    stated = _described(_config_file(endpoint, endpoint.model.config))
+    file = _config_file(endpoint, endpoint.model.config)
+    stated = _described(file)
     if stated.weights_bytes is None:
         return computed
-    if abs(computed / stated.weights_bytes - 1) > _SIZE_TOLERANCE:
+    if (found := differing_size(facts, file)) is not None:
         findings.warning(
             "LLM_FIT_37",
             endpoint,
             f"endpoints.{endpoint.name}.model.config",
             "the weights are not as large as their config.json suggests, so the memory estimate is off by as much",
-            found=f"{computed / 1e9:,.1f} GB computed, {stated.weights_bytes / 1e9:,.1f} GB stated by {stated.source}",
+            found=found,
             expected=f"a difference of at most {_SIZE_TOLERANCE:.0%}",
             fix="check that config.json and weights belong together; leave room in gpu_memory_utilization",
         )
     return stated.weights_bytes
 
 
+def differing_size(facts: ModelFacts, config_file: Path) -> str | None:
+    """Bytes of the weights by the model's shapes, and by the files beside its config.json, where they differ."""
+    computed, stated = _computed_bytes(facts), _described(config_file)
+    if stated.weights_bytes is None or abs(computed / stated.weights_bytes - 1) <= _SIZE_TOLERANCE:
+        return None
+    return f"{computed / 1e9:,.1f} GB computed, {stated.weights_bytes / 1e9:,.1f} GB stated by {stated.source}"
+
+
+def _computed_bytes(facts: ModelFacts) -> int:
+    weights_gib = estimate(facts, FitCase(model=facts.model_id, tensor_parallel=1)).weights_gib_per_gpu
+    return int((weights_gib or 0.0) * 2**30)
+
+
 def _config_file(endpoint: Endpoint, name: str) -> Path:
     folder = Path(endpoint.model.origin[0]).parent if endpoint.model.origin else Path()
-    return folder / name
+    file = folder / name
+    return file / "config.json" if file.is_dir() else file
 
 
 def _longest_input(config: Path) -> int | None:

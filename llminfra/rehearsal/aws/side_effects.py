@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llminfra.rehearsal.assumed import MADE_WITH
 from llminfra.rehearsal.aws.scene import Scene
 from llminfra.rehearsal.provider.values import State
 from llminfra.rehearsal.world import WorldObject
 
-_OWNER = "_made_with"
+_OWNER = MADE_WITH
 
 
 def made_with(scene: Scene, type_name: str, key: str, state: State) -> Iterator[WorldObject]:

@@ -380,8 +380,13 @@ RULES = (
         "Every sequence finds a block for its recurrent state",
         looks_at=_PLAN,
         why="Models with recurrent layers take a block of the cache for each sequence when decoding is captured, and"
-        " the default of 1024 sequences on large devices may exceed the blocks there are.",
-        fix="set max_num_seqs to the number that is named, or raise gpu_memory_utilization",
-        source=("vllm-project/vllm vllm/config/compilation.py: exceeds available Mamba cache blocks",),
+        " the default of 1024 sequences on large devices may exceed the blocks there are. SGLang counts three to five"
+        " states for each request and does not start with fewer.",
+        fix="set max_num_seqs to the number that is named, or raise gpu_memory_utilization (SGLang:"
+        " mem_fraction_static)",
+        source=(
+            "vllm-project/vllm vllm/config/compilation.py: exceeds available Mamba cache blocks",
+            "sgl-project/sglang v0.5.13 model_runner_kv_cache_mixin.py: _resolve_max_num_reqs",
+        ),
     ),
 )

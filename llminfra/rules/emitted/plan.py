@@ -259,6 +259,24 @@ RULES = (
         ),
     ),
     emitted(
+        "LLM_CAP_50",
+        "A cluster that is there is in a VPC that is there",
+        looks_at=_PLAN,
+        why="Nodes reach the control plane by interfaces that EKS made in the cluster's own VPC. In another VPC, which "
+        "nothing connects, they start, cost money, and never join.",
+        fix="declare the cluster's VPC and private subnets as ExistingNetwork",
+        source=(_EKS,),
+    ),
+    emitted(
+        "LLM_CAP_51",
+        "A Karpenter that is there starts nodes with its own role",
+        looks_at=_PLAN,
+        why="Its controller may pass the role of its own nodes and no other, and that role alone has an access entry: "
+        "with another role no node is launched, or none joins.",
+        fix="name the role in karpenter_node_role; it is in the EC2NodeClass or the controller's policy",
+        source=("aws/karpenter-provider-aws website: reference/cloudformation.md: AllowPassingInstanceRole",),
+    ),
+    emitted(
         "LLM_CAP_45",
         "What starts a pool's nodes is in the cluster",
         looks_at=_PLAN,

@@ -7,6 +7,7 @@ from llminfra.rules.plans import (
     capacity,
     distributed,
     endpoint_pods,
+    existing_cluster,
     gateways,
     models,
     regional,
@@ -15,7 +16,18 @@ from llminfra.rules.plans import (
 )
 from llminfra.rules.rule import Rule
 
-_MODULES = (capacity, regional, system_nodes, distributed, gateways, models, endpoint_pods, replicas, callers)
+_MODULES = (
+    capacity,
+    regional,
+    system_nodes,
+    existing_cluster,
+    distributed,
+    gateways,
+    models,
+    endpoint_pods,
+    replicas,
+    callers,
+)
 
 
 def listed() -> tuple[Rule, ...]:

@@ -38,6 +38,13 @@ def _switched_on(plan: Plan, name: str, message: str) -> Iterator[Hit]:
             )
 
 
+_OWN_WEIGHTS = (
+    "set Model(revision=…) to the commit on the Hub; for weights that are not there, to 40 hexadecimal digits of your "
+    "own, such as the sha1sum of model.safetensors.index.json, and upload them (docs/operations.md, A model of your "
+    "own)"
+)
+
+
 @rule(
     code="LLM_SRV_2",
     title="A model is served from a named commit",
@@ -52,11 +59,13 @@ def revision_pinned(plan: Plan) -> Iterator[Hit]:
     """What serves a model whose revision neither the spec nor the catalog names, on any target."""
     for path, served in plan.served:
         if served.revision is None:
+            own = served.spec.model.config is not None
             yield Hit(
                 path=f"{path}.model.revision",
                 message=f"{served.model_id} is served from whatever its main branch holds",
                 found="no revision",
                 expected="a commit of 40 hexadecimal digits",
+                fix=_OWN_WEIGHTS if own else "",
             )
 
 

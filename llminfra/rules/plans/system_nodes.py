@@ -32,7 +32,7 @@ _NAMED = 3
 )
 def controllers_have_room(plan: Plan) -> Iterator[Hit]:
     """Requests of all pods there against the nodes that there will be: the fewest, but where they are added."""
-    if plan.cluster is None:
+    if plan.cluster is None or plan.cluster.system_nodes is None:
         return
     system = plan.cluster.system_nodes
     nodes = max(1, system.max_nodes if plan.cluster.autoscaler == "cluster-autoscaler" else system.min_nodes)

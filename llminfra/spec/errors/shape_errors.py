@@ -64,9 +64,13 @@ def shape_diagnostics(
     return [item for item in found.values() if not (item.code == MISSING and item.path in misspelt)]
 
 
+SINGLE = frozenset({"cluster", "network"})
+"""Sections of one object, whose own name is no part of its path."""
+
+
 def _base_path(cls: type[BaseModel], data: Mapping[str, Any]) -> str:
     section = getattr(cls, "spec_section", "") or cls.__name__
-    name = data.get("name")
+    name = data.get("name") if section not in SINGLE else None
     return f"{section}.{name}" if isinstance(name, str) and not looks_like_credential(name) else section
 
 
@@ -133,6 +137,8 @@ def _one(
         found = "a literal string (not shown)"
         expected = f"{secret_reference()}, the name of a secret in AWS Secrets Manager"
         fix = f"store the value in AWS Secrets Manager, rotate it, and name it with {secret_reference()}"
+        if not looks_like_credential(value):
+            fix = f"write {secret_reference()} if the text is the secret's name; if it is its value, {fix}"
     elif looks_like_credential(value):
         code, message = "LLM_SEC_1", "this looks like a credential"
         found, expected = "a literal with the shape of a token (not shown)", "a name"

@@ -35,7 +35,8 @@ class Model(Spec):
     token: Secret | None = None
     """Reference to a Hugging Face token, for gated models that are copied from the Hub."""
     config: str | None = None
-    """Path of a local ``config.json`` for a model that the catalog lacks, relative to the spec file."""
+    """Path of a local ``config.json``, or of the model's folder, for a model that the catalog lacks, relative to the
+    spec file."""
     trust_remote_code: bool = False
     """Whether the engine may run code from the model repository; needs a waiver."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from llminfra.catalog.models.blocks.audio import audio_tower, block_params
 from llminfra.catalog.models.config_reader import ConfigReader
 from llminfra.catalog.models.facts import EncoderFacts
@@ -27,7 +29,8 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
     """Towers that the config declares, in the order vision, audio."""
     if top.sub("thinker_config") is not None:
         inner = top.sub("thinker_config")
-        return encoders_from(inner, text_hidden) if inner is not None else ()
+        towers = encoders_from(inner, text_hidden) if inner is not None else ()
+        return tuple(replace(item, stated=None) for item in towers)
     if top.model_type == WHISPER_TYPE:
         return (whisper_tower(top),)
     found = []
@@ -35,7 +38,7 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
     if top.model_type == "gemma3n":
         return (GEMMA3N_TOWERS,)
     if vision is not None:
-        found.append(_vision(top, vision, text_hidden))
+        found.append(replace(_vision(top, vision, text_hidden), stated=_stated(top)))
     elif has_flat_tower(top):
         found.append(_deepseek41(top, top, text_hidden))
     elif top.model_type == "phi3_v" or (top.has("img_processor") and top.model_type == "phi3"):
@@ -47,6 +50,13 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
         build = mimo_v2_audio if top.model_type == "mimo_v2" else audio_tower
         found.append(build(audio, text_hidden))
     return tuple(found)
+
+
+def _stated(top: ConfigReader) -> tuple[int, int] | None:
+    vision = top.sub("vision_config")
+    if vision is None:
+        return None
+    return vision.integer("num_hidden_layers", default=0), vision.integer("hidden_size", default=0)
 
 
 def has_flat_tower(top: ConfigReader) -> bool:

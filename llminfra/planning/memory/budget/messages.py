@@ -95,6 +95,21 @@ def sglang_small_window(tokens: int, window: int, page: int) -> str:
     )
 
 
+def sglang_few_states(states: int, needed: int, *, checked: bool) -> str:
+    """The pool of recurrent states holds no request (``_resolve_max_num_reqs`` 0.5.13, before it ``tp_worker.py``)."""
+    if not checked:
+        return "AssertionError: max_running_request is zero"
+    if states <= 0:
+        return (
+            "RuntimeError: Not enough GPU memory for hybrid (mamba/linear-attention) state cache. Computed"
+            f" max_mamba_cache_size={states} …"
+        )
+    return (
+        "RuntimeError: Hybrid (mamba/linear-attention) state cache is too small to serve any requests."
+        f" max_mamba_cache_size={states}, mamba_ratio={needed}, resulting max_num_reqs=0. …"
+    )
+
+
 def sglang_capture_failed(version: tuple[int, ...]) -> str:
     """Graphs do not fit beside the static share."""
     name = "cuda graph" if version < (0, 4, 9) else "CUDA graph"

@@ -26,6 +26,7 @@ from llminfra.planning.memory.releases.sglang_profile import (
     SPEC_REQUESTS,
     SglangProfile,
     captured_sizes,
+    own_requests,
     prefill_and_graphs,
     sglang_data,
     sglang_fraction,
@@ -36,8 +37,6 @@ from llminfra.planning.memory.shapes import pipeline_ranges
 
 MANY_RANKS = 4
 GRAPHS = "captured graphs"
-STATES_OF_A_REQUEST = 3
-"""States for each running request where prefixes are cached (MAMBA_CACHE_SIZE_MAX_RUNNING_REQUESTS_RATIO)."""
 
 
 class Static(Struct, frozen=True, kw_only=True):
@@ -47,7 +46,7 @@ class Static(Struct, frozen=True, kw_only=True):
         free: Free before the weights load.
         limit: What weights and cache may take of it.
         weights: What the weights took of it.
-        draft: Weights of a draft that come beside the share.
+        draft: Weights of a draft that come beside the share; its cache may, too.
         cost: Bytes of a token and of a state.
         pools: What the rest became.
     """
@@ -113,6 +112,7 @@ def sglang_budget(
     draft_gib: float,
     total_gib: float,
     gpu: Gpu | None,
+    loading_gib: float = 0.0,
 ) -> Budget:
     """Cache memory under ``mem_fraction_static``.
 
@@ -124,6 +124,7 @@ def sglang_budget(
         draft_gib: Weights of a draft on the last stage.
         total_gib: What the driver reports.
         gpu: The device, when known.
+        loading_gib: What the largest rank takes while it loads, more where it is quantized then.
     """
     profile = sglang_profile(sglang_release(case.engine_version))
     fraction = sglang_fraction(facts, case, settings, total_gib)
@@ -132,7 +133,9 @@ def sglang_budget(
     tokens, length = static.pools.tokens, settings.max_model_len
     beside = _beside_gib(facts, case, settings, profile, static, total_gib)
     peak = _prefill_gib(facts, case, settings, profile, total_gib, gpu)
-    verdict = _verdict(profile, fraction, static, beside, peak, total_gib)
+    verdict = _loading_verdict(loading_gib, static, total_gib)
+    if verdict is None:
+        verdict = _verdict(profile, fraction, static, beside, peak, total_gib)
     return Budget(
         total=total_gib,
         limit=total_gib * fraction,
@@ -186,13 +189,12 @@ def _beside_gib(
     pools, length = static.pools, settings.max_model_len
     slots = int(pools.tokens / length * profile.slots_per_context)
     slots = max(profile.fewest_slots, min(slots, profile.most_slots))
-    if is_compressed(facts):
-        slots = int(sglang_data()["window_pools"]["compressed_requests"])
+    if case.max_num_seqs or is_compressed(facts):
+        slots = own_requests(case, int(sglang_data()["window_pools"]["compressed_requests"]), settings.tp)
     elif case.speculative_tokens:
-        slots = SPEC_REQUESTS
-    slots = case.max_num_seqs or slots
+        slots = own_requests(case, SPEC_REQUESTS, settings.tp)
     if pools.states:
-        slots = min(slots, max(1, pools.states // STATES_OF_A_REQUEST))
+        slots = min(slots, max(1, pools.states // static.cost.request_states))
     _, largest = prefill_and_graphs(profile, case, settings.tp, total_gib)
     per_size = facts.num_layers / settings.pp * float(sglang_data()["graph_mib_per_layer_and_size"]) / 1024
     captured = captured_sizes(min(largest, slots)) if facts.generative else 0
@@ -201,6 +203,7 @@ def _beside_gib(
         "request slots": slots * (length + profile.slot_padding) * 4 / GIB,
         GRAPHS: captured * per_size,
         "draft": static.draft,
+        "cache of the draft or scales": static.cost.beside * pools.tokens / GIB,
     }
 
 
@@ -213,6 +216,16 @@ def _prefill_gib(
     batch = Batch(tokens=chunk, sequences=1, length=settings.max_model_len, tp=settings.tp, ep=settings.ep, eager=True)
     cublas = 64 if gpu is None or gpu.capability >= FABRIC_CAPABILITY else 16
     return forward_peak(facts, batch, rules) / GIB + cublas / 1024
+
+
+def _loading_verdict(loading_gib: float, static: Static, total_gib: float) -> Verdict | None:
+    if loading_gib <= static.free or static.weights > static.free:
+        return None
+    text = (
+        f"the weights take {loading_gib:.2f} GiB of the {static.free:.2f} GiB that are free on the GPU before they are"
+        " quantized: this engine loads them whole; take a checkpoint that is quantized"
+    )
+    return Verdict(fits=False, code="LLM_MEM_1", text=text, engine_error=messages.out_of_memory(total_gib))
 
 
 def _verdict(
@@ -230,6 +243,14 @@ def _verdict(
         viable = 1 - (static.free - static.weights) / static.free
         error = messages.sglang_no_memory(profile.message, fraction, viable, left=static.rest)
         return Verdict(fits=False, code="LLM_MEM_2", text=text, engine_error=error)
+    states, needed = static.pools.states, static.cost.request_states
+    if static.cost.state and states < needed:
+        text = (
+            f"a request needs {needed} recurrent states of {static.cost.state / GIB:.3f} GiB, and the part of the cache"
+            f" that is theirs holds {states}: raise mem_fraction_static"
+        )
+        error = messages.sglang_few_states(states, needed, checked=profile.checks_states)
+        return Verdict(fits=False, code="LLM_MEM_7", text=text, engine_error=error)
     windows = int(static.pools.tokens * static.cost.window_share)
     if profile.checks_window and static.cost.window > 0 and windows <= static.cost.window + static.cost.page:
         text = f"no request fits the {windows} tokens of windowed layers, whose window is {static.cost.window} tokens"

@@ -53,6 +53,8 @@ class FitCase(BaseModel):
         engine_version: As the engine prints it, for example ``0.11.0``.
         gpu: Device name such as ``H100-80GB``, or an EC2 instance type, which stands for one of its GPUs.
         gpus_total: GPUs of one replica; used when no parallelism is given.
+        data_parallel_attention: The ``data_parallel`` ranks are among the ``tensor_parallel`` ones, each with whole
+            attention and a cache of its own (``--enable-dp-attention`` of SGLang).
         max_model_len: Tokens; ``32k`` and ``32,768`` are read, too.
         gpu_memory_utilization: Share of the device that the engine may use (``mem_fraction_static`` for SGLang), or
             a percentage.
@@ -110,6 +112,7 @@ class FitCase(BaseModel):
     tensor_parallel: Ranks | None = None
     pipeline_parallel: Ranks | None = None
     data_parallel: Ranks | None = None
+    data_parallel_attention: bool | None = None
     expert_parallel: bool | Ranks | None = None
     decode_context_parallel: Ranks | None = None
     dtype: OptionalText = None

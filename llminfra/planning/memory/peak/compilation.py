@@ -9,7 +9,9 @@ the models of vLLM 0.27.1 with PyTorch 2.13.0, which needs no GPU for it.
 
 Since 0.27 all that lies on the device after the run counts, and the rise of the peak beside it: where a tensor that
 stays was put into what the copy had left free, the allocator cannot give the copy's memory back, and it counts twice.
-Seen with Qwen2.5 7B and Llama 3.2 3B on L4 and A10G; not with Qwen3 8B and 14B on L4, L40S and RTX 4090.
+Which tensor that is, the source does not tell. It was seen on one L4, A10G or T4 with Qwen2.5 1.5B and 7B, Llama 3.2 3B
+and Qwen3 4B, whose streams of 2,048 tokens have 6 to 14 MiB, and not with Qwen3 8B and 14B on L4, L40S and RTX 4090,
+whose streams have 16 and 20.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from llminfra.planning.memory.shapes import cdiv
 ALONE_STREAMS, CUT_STREAMS = 2, 1
 """Residual streams beside the table in the first kernel: on one rank it writes what was looked up and the normed input
 of the first layer; where the table is cut, the ranks add up between the two, and the kernel writes the former alone."""
+
+PINNED_BELOW = 16 * 2**20
+"""Bytes of a residual stream from which no start was seen whose copy stayed."""
 
 
 class Compiling(Struct, frozen=True):
@@ -46,7 +51,9 @@ def compiling(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> Compil
     if not profile.counts_compilation or batch.eager or batch.compiled or facts.encoders:
         return Compiling()
     table = float(cdiv(facts.vocab_size, batch.tp) * facts.hidden_size * batch.element)
-    streams = batch.tokens * facts.hidden_size * batch.element * (ALONE_STREAMS if batch.tp == 1 else CUT_STREAMS)
+    stream = batch.tokens * facts.hidden_size * batch.element
+    streams = stream * (ALONE_STREAMS if batch.tp == 1 else CUT_STREAMS)
     # The tables of each layer's words are looked up by another kernel of the same piece.
     layers = float(cdiv(facts.extra_vocab_params, batch.tp) * batch.element)
-    return Compiling(peak=max(table + streams, layers), pinned=max(table, layers) if profile.counts_consumed else 0.0)
+    stays = profile.counts_consumed and stream < PINNED_BELOW
+    return Compiling(peak=max(table + streams, layers), pinned=max(table, layers) if stays else 0.0)

@@ -72,7 +72,7 @@ def resolve(
     if case.tensor_parallel:
         tp = case.tensor_parallel
     elif case.gpus_total:
-        tp = max(1, case.gpus_total // (pp * dp))
+        tp = max(1, case.gpus_total // (pp * (1 if case.data_parallel_attention else dp)))
         notes.append(f"tensor_parallel {tp}: all {case.gpus_total} GPUs of the replica")
     else:
         tp = 1

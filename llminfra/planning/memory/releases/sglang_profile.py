@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from llminfra.catalog.datafile import read_json
 from llminfra.catalog.models.facts import ModelFacts
+from llminfra.catalog.models.mixers import Mla
 from llminfra.planning.memory.inputs.case import FitCase
 from llminfra.planning.memory.releases.settings import Settings
 
@@ -18,9 +19,13 @@ ASSUMED_SGLANG: Release = (0, 5, 23, 0)
 """Assumed when a case names no release."""
 BY_RANKS_UNTIL: Release = (0, 4, 7, 0)
 """Last release whose default share goes by the number of ranks; its first patch release has the rule of 0.4.8."""
+EVERY_RANK_UNTIL: Release = (0, 4, 4, 0)
+"""First release whose ``--enable-dp-attention`` leaves the number of copies to ``--dp-size``."""
 SPEC_REQUESTS = 48
 """``max_running_requests`` where drafts are checked and nothing is said (``server_args.py`` 0.5.8)."""
 LARGE_DEVICE_GIB = 60
+_MANY_GRAPHS = 300
+"""Largest batch of graphs above which half as much again is held back for copies of attention."""
 _LARGEST_SMALL_DEVICE_MIB = 25_000
 
 
@@ -37,7 +42,11 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
         multimodal_given: Factor on the share of models with images, even where the share is given.
         rope_bytes: Bytes of one value of a rotary table, 0 for those of the dtype.
         state_ratio: Memory of recurrent states for each part of the token cache.
-        captures_prefill: Prompts run as captured graphs, too.
+        shares_states: Recurrent states of guessed tokens come out of the same part as those of requests.
+        ring_by_request: Compressors of DeepSeek V4 with long groups keep a ring for each request, not for each page.
+        ring_page: Tokens for which those with short groups keep one.
+        sizes_plain_sparse: The cache is sized as if fp8 of sparse attention had no scales, which then come beside it.
+        checks_states: The engine refuses a pool of recurrent states that holds no request.
         counts_draft: Weights of a draft are loaded before the cache is sized, and its layers count into a token.
         image_cache_mib: Held back from the cache of models with images.
         checks_window: The engine refuses a pool of windows that holds no request.
@@ -54,7 +63,11 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
     multimodal_given: float = 1.0
     rope_bytes: int = 0
     state_ratio: float = 0.9
-    captures_prefill: bool = False
+    shares_states: bool = False
+    ring_by_request: bool = False
+    ring_page: int = 128
+    sizes_plain_sparse: bool = False
+    checks_states: bool = False
     counts_draft: bool = False
     image_cache_mib: int = 0
     checks_window: bool = False
@@ -110,6 +123,34 @@ def has_window_pool(architecture: str, version: Release) -> bool:
     return since is not None and (since == "0" or sglang_release(since) <= version)
 
 
+def counts_draft_layers(architecture: str, profile: SglangProfile) -> bool:
+    """Whether layers of the model's own draft count into a token."""
+    return profile.counts_draft and architecture not in sglang_data()["drafts_beside"]["architectures"]
+
+
+def attention_copies(case: FitCase, ranks: int) -> int:
+    """Parts of the tensor-parallel ranks that each hold attention whole; until 0.4.3 every rank is one."""
+    if not case.data_parallel_attention:
+        return 1
+    old = sglang_release(case.engine_version) < EVERY_RANK_UNTIL
+    return min(ranks, ranks if old else case.data_parallel or 1)
+
+
+def own_requests(case: FitCase, default: int, ranks: int) -> int:
+    """Requests that each copy of attention may run (``max_running_requests // dp_size``, 0.5.8 to 0.5.23)."""
+    return max(1, (case.max_num_seqs or default) // attention_copies(case, ranks))
+
+
+def request_states(architecture: str, case: FitCase, version: Release) -> int:
+    """Recurrent states that are counted for each running request."""
+    if case.enable_prefix_caching is False:
+        return 1
+    rules = sglang_data()["request_states"]
+    since = rules["buffer_since"].get(architecture)
+    buffered = since is not None and sglang_release(since) <= version
+    return int(rules["cached"]) + (int(rules["buffer"]) if buffered else 0)
+
+
 def prefill_and_graphs(profile: SglangProfile, case: FitCase, tp: int, total_gib: float) -> tuple[int, int]:
     """``chunked_prefill_size``, and the largest batch whose decoding step is captured."""
     capacity, version = _capacity_gib(total_gib), profile.version
@@ -158,6 +199,30 @@ def prefill_sizes(largest: int) -> int:
     return sum(size <= largest for size in sizes)
 
 
+def is_sparse(facts: ModelFacts) -> bool:
+    """Whether latent attention looks at the tokens that an indexer chooses (DSA)."""
+    return any(isinstance(layer.mixer, Mla) and layer.mixer.indexer is not None for layer in facts.layers)
+
+
+def captures_prompts(facts: ModelFacts, case: FitCase, settings: Settings, version: Release) -> bool:
+    """Whether prompts run as captured graphs, for which the default share leaves room."""
+    rules = _until(sglang_data()["prefill_graphs"]["rules"], version)
+    if not rules or case.enforce_eager:
+        return False
+    rule, architecture = rules[-1], facts.architecture
+    sparse = is_sparse(facts)
+    met = {
+        "images": bool(facts.encoders) and architecture not in rule["images_of"],
+        "pipeline": settings.pp > 1,
+        "adapters": bool(case.enable_lora or case.max_loras or case.lora_modules),
+        "draft": bool(case.speculative_tokens or case.speculative_method or case.draft_model),
+        "sparse": sparse,
+        "latent": facts.uses_mla,
+        "dense latent": facts.uses_mla and not sparse,
+    }
+    return architecture not in rule["not_of"] and not any(met[name] for name in rule["never"])
+
+
 def sglang_fraction(facts: ModelFacts, case: FitCase, settings: Settings, total_gib: float) -> float:
     """``mem_fraction_static`` in force: the given one or the release's default, as far as it is cut for images."""
     profile = sglang_profile(sglang_release(case.engine_version))
@@ -177,10 +242,13 @@ def _default_fraction(
     if version < (0, 5, 3, 0):
         row = _device(rules["reserved_until_0_5_2"], capacity)
         reserved = (row["gib"] + ranks * row["gib_per_rank"]) * 1024
+        reserved += rules["copies_mib_until_0_5_2"] if case.data_parallel_attention else 0
     else:
         chunk, graphs = prefill_and_graphs(profile, case, settings.tp, total_gib)
         reserved = 512 + max(chunk, 2048) * 1.5 + graphs * 2 + ranks / 8 * 1024
-        if profile.captures_prefill and not case.enforce_eager:
+        if case.data_parallel_attention:
+            reserved += graphs * attention_copies(case, settings.tp) * (3 if graphs <= _MANY_GRAPHS else 4.5)
+        if captures_prompts(facts, case, settings, version):
             latent = rules["prefill_graph_latent_mib"]
             reserved += latent if facts.uses_mla else prefill_sizes(chunk) * rules["prefill_graph_mib"]
         if capacity > LARGE_DEVICE_GIB:
@@ -192,7 +260,7 @@ def _default_fraction(
         return fraction
     if version < (0, 4, 10, 0):
         return fraction * float(rules["multimodal_factor_before_0_4_10"])
-    return fraction * float(rules["multimodal_factor"]) * _tower_factor(facts)
+    return fraction * _tower_factor(facts)
 
 
 def _fraction_by_ranks(rules: dict[str, Any], version: Release, ranks: int, mib: float) -> float:
@@ -210,9 +278,14 @@ def _fraction_by_ranks(rules: dict[str, Any], version: Release, ranks: int, mib:
 
 
 def _tower_factor(facts: ModelFacts) -> float:
-    """A tower of twice the size of ViT-L/14 costs a tenth of the fraction, within 0.8 to 1.05.
+    """What is left of the share beside a tower: each size of ViT-L/14 more costs a tenth, within 0.8 to 1.05.
 
-    The engine compares layers times squared width; twelve of these are about the parameters of a layer's matrices.
+    Layers times squared width are compared (``adjust_mem_fraction_for_vlm``, 0.4.10 to 0.5.23), where ``vision_config``
+    calls them ``num_hidden_layers`` and ``hidden_size``; Qwen's towers say ``depth`` and pass for 24 layers.
     """
-    largest = max((item.sharded_params or item.replicated_params for item in facts.encoders), default=0)
-    return float(max(0.8, min(1.05, 1.0 - 0.1 * (largest / 12 / (24 * 1024**2) - 1.0))))
+    stated = next((item.stated for item in facts.encoders if item.stated is not None), None)
+    if stated is None:
+        return 1.0
+    layers, width = stated[0] or 24, stated[1] or 1024
+    factor = 1.0 - 0.1 * (layers * width**2 / (24 * 1024**2) - 1.0)
+    return float(sglang_data()["multimodal_factor"]) * max(0.8, min(1.05, factor))

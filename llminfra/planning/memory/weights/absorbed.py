@@ -29,7 +29,7 @@ def latent_bytes(
     """Bytes on one rank beside the matrices of one layer; ``index`` is that of the layer, -1 for any."""
     if not shards.latent:
         return 0.0
-    heads = cdiv(mixer.heads, shards.tp)
+    heads = cdiv(mixer.heads, shards.attention_tp or shards.tp)
     halves = heads * (mixer.qk_nope_head_dim + mixer.v_head_dim) * mixer.kv_lora_rank * HALF_BYTES
     scheme = _scheme(mixer, quant, index)
     held = 0.0 if scheme is None and shards.latent != COPIED else allocated_bytes(halves, shards)

@@ -17,7 +17,7 @@ def layer_parts(layer: Layer, hidden: int, shards: Shards) -> Iterator[Part]:
     """Every parameter of one decoder layer on one rank."""
     for mixer in (layer.mixer, layer.second_mixer):
         if mixer is not None:
-            yield from mixer_parts(mixer, hidden, shards.tp)
+            yield from mixer_parts(mixer, hidden, shards.attention_tp or shards.tp)
     if layer.mlp is not None:
         yield from _mlp_parts(layer.mlp, hidden, shards.tp)
     if layer.moe is not None:

@@ -122,6 +122,8 @@ def _layer_bytes_cached(
             scheme = _EXPANDED if fp4 else scheme
             aligned = aligned_expert(part, scheme, shards)
             stored, side = matrix_bytes(aligned, scheme, size, shards)
+            if shards.twice_experts and scheme is not None and part.kind is Kind.EXPERTS:
+                stored *= 2
         total.add(part.kind, side)
         key = (part.kind, part.fused or part.names[0])
         fused[key] = fused.get(key, 0.0) + stored

@@ -1,0 +1,199 @@
+"""``llminfra fit`` with lists in its options: one row for each combination, the best instance type of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from llminfra.cli.fitting.instance_types import (
+    Asked,
+    figure,
+    find_options,
+    instance_text,
+    notes_of,
+    plain_options,
+    spread_text,
+    tokens_price,
+)
+from llminfra.diagnostics import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from llminfra.planning.selection import Option
+
+LISTS = ("engine", "quantization", "kv_cache_dtype", "gpu", "purchase")
+"""Options that may name several values, in the order of the columns."""
+_TITLES = {"engine": "engine", "quantization": "weights", "kv_cache_dtype": "cache", "purchase": "bought"}
+_FLAGS = {name: f"--{name.replace('_', '-')}" for name in LISTS}
+_WIDE = 96
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """One combination.
+
+    Attributes:
+        values: What was said in it of each option that has several values.
+        asked: What the engine was asked for.
+        option: The best instance type by the order asked for; one that does not hold the model where none does.
+    """
+
+    values: dict[str, str]
+    asked: Asked
+    option: Option
+
+
+def several(given: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
+    """The options that name several values, split at their commas.
+
+    Raises:
+        UsageError: A value is empty.
+    """
+    found = {}
+    for name in LISTS:
+        text = given.get(name)
+        if isinstance(text, str) and "," in text:
+            values = tuple(item.strip() for item in text.split(","))
+            if not all(values):
+                msg = f"{_FLAGS[name]} {text!r}: a value between commas is empty"
+                raise UsageError(msg)
+            found[name] = tuple(dict.fromkeys(values))
+    return found
+
+
+def compare(
+    given: dict[str, object],
+    lists: Mapping[str, tuple[str, ...]],
+    *,
+    config: Path | None = None,
+    region: str,
+    concurrency: int,
+    prompt_tokens: int,
+    output_tokens: int,
+    sort_by: str,
+    purchase: str,
+) -> tuple[Compared, ...]:
+    """The best instance type for every combination, those that hold the model first.
+
+    Args:
+        given: The case, where options with several values are replaced.
+        lists: Options with several values.
+        config: Where the model's config.json is, if it has one.
+        region: AWS region of the prices.
+        concurrency: Requests of full length that one replica must hold.
+        prompt_tokens: Tokens of a typical prompt.
+        output_tokens: Tokens of a typical answer.
+        sort_by: What is best: the price of an instance, a replica or of tokens.
+        purchase: How instances are bought, where ``lists`` do not say it.
+
+    Raises:
+        UsageError: An option is wrong, or releases of several engines are named by one version.
+    """
+    if "engine" in lists and given.get("engine_version") is not None:
+        msg = "--engine-version is a release of one engine, and --engine names several: leave it out"
+        raise UsageError(msg)
+    rows = []
+    for values in product(*lists.values()):
+        chosen = dict(zip(lists, values, strict=True))
+        case = {**given, **chosen}
+        bought, gpu = str(case.pop("purchase", purchase)), case.pop("gpu", None)
+        asked, options = find_options(
+            case,
+            config=config,
+            region=region,
+            concurrency=concurrency,
+            prompt_tokens=prompt_tokens,
+            output_tokens=output_tokens,
+            sort_by=sort_by,
+            purchase=bought,
+            among=None if gpu is None else _types_of(str(gpu)),
+        )
+        best = options[0] if options[0].fits else max(options, key=lambda item: item.gpus)
+        rows.append(Compared(values=chosen, asked=asked, option=best))
+    return tuple(sorted(rows, key=lambda row: not row.option.fits))
+
+
+def plain_rows(rows: tuple[Compared, ...]) -> list[dict[str, Any]]:
+    """For JSON: the values of each combination beside its instance type, as in the list of those."""
+    return [
+        {**row.values, "engine": row.asked.engine.partition(" ")[0], "release": row.asked.engine.partition(" ")[2]}
+        | plain_options((row.option,))[0]
+        for row in rows
+    ]
+
+
+def compared_view(rows: tuple[Compared, ...], *, region: str, concurrency: int, width: int) -> RenderableType:
+    """A row for each combination, what it does not fit for, and the notes of all."""
+    from rich.console import Group  # rich only for people
+    from rich.table import Table
+    from rich.text import Text
+
+    asked = rows[0].asked
+    named = [name for name in ("quantization", "kv_cache_dtype", "purchase") if name in rows[0].values]
+    titles = ["engine", *(_TITLES[name] for name in named), "instance", "TP"]
+    speeds = _speeds(asked, width)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
+    for title in titles:
+        table.add_column(title, no_wrap=True)
+    for title, _ in speeds:
+        table.add_column(title, justify="right", no_wrap=True)
+    refused = []
+    for row in rows:
+        labels = [row.asked.engine, *(row.values[name] for name in named)]
+        if row.option.fits:
+            figures = [instance_text(row.option), spread_text(row.option), *(show(row.option) for _, show in speeds)]
+            table.add_row(*labels, *figures)
+        else:
+            refused.append(Text(f"  {', '.join((*labels, _device(row)))}: {row.option.reason}"))
+    length = f"inputs of up to {asked.length:,} tokens" if asked.cacheless else f"requests of {asked.length:,} tokens"
+    lines: list[RenderableType] = [
+        Text.assemble((asked.model, "bold"), f" in {region}, the best instance type for each; {length}"),
+        table if table.row_count else Text("no combination fits", style="bold red"),
+    ]
+    if refused:
+        lines += [Text("does not fit:", style="dim"), *refused]
+    good = [row for row in rows if row.option.fits]  # why the others do not stands above
+    notes = dict.fromkeys(note for row in good for note in notes_of(row.asked, (row.option,), region, concurrency))
+    return Group(*lines, *(Text(text, style=style) for text, style in notes))
+
+
+def _types_of(gpu: str) -> tuple[str, ...]:
+    """Instance types that ``--gpu`` means: the one that it names, or all with that device."""
+    from llminfra.catalog import instances
+    from llminfra.catalog.gpus import find_gpu
+    from llminfra.cli.fitting.request import check_gpu
+
+    check_gpu(gpu)
+    name = gpu.strip().lower().removeprefix("ml.")
+    if instances.get(name) is not None:
+        return (name,)
+    device = find_gpu(gpu)
+    found = tuple(
+        item.name for item in instances.all_gpu_types() if item.gpu and device and find_gpu(item.gpu.device) == device
+    )
+    if not found:
+        msg = f"--gpu {gpu!r}: no EC2 instance type has it, and a comparison is of instance types"
+        raise UsageError(msg)
+    return found
+
+
+def _device(row: Compared) -> str:
+    return row.values.get("gpu") or f"{row.option.gpus} × {row.option.gpu}"
+
+
+def _speeds(asked: Asked, width: int) -> list[tuple[str, Any]]:
+    held = ("held", lambda item: figure(item.replica_concurrency, 1))
+    first = ("answer ms" if asked.whole else "first ms", lambda item: figure(item.ttft_ms, 0))
+    each = ("ms/token", lambda item: figure(item.tpot_ms, 0))
+    prices = [("replica", lambda item: figure(item.usd_per_replica_hour, 2)), ("$/M tokens", tokens_price)]
+    hour = [("$/h", lambda item: figure(item.usd_per_hour, 2))] if width >= _WIDE else []
+    if asked.cacheless:
+        return [first, *hour, *prices]
+    if asked.whole:
+        return [held, first, *hour, *prices]
+    return [held, *([first] if width >= _WIDE else []), each, *hour, *prices]

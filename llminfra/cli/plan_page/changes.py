@@ -1,0 +1,217 @@
+"""What two plans decide differently: hardware, memory, speed, starts, names that callers use, quotas and money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.cli.plan_page.serving import spread_words
+from llminfra.cli.terminal.words import bound, count, duration, money, span
+from llminfra.planning.cost.hourly import total_cost
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.infrastructure import PoolPlan
+    from llminfra.planning.plan.serving import ServingPlan
+
+Facts = Mapping[str, str]
+_AND = ", "
+_REVISION = 7
+
+
+class PlanChange(Struct, frozen=True, kw_only=True):
+    """One decision that differs, or an object that comes or goes.
+
+    Attributes:
+        path: Spec path of the object.
+        action: What happens to the object.
+        what: The decision; empty for an object that comes or goes.
+        old: How it was; of an object that goes, what it was.
+        new: How it will be.
+    """
+
+    path: str
+    action: Literal["new", "gone", "changed"]
+    what: str = ""
+    old: str = ""
+    new: str = ""
+
+
+class PlatformChanges(Struct, frozen=True, kw_only=True):
+    """What differs between two plans of a platform.
+
+    Attributes:
+        platform: Its name.
+        changes: In the order of the plan.
+        lost_names: Model names that callers may send today, and that nothing answers to any more.
+        usd_per_month: At most, before and after, of what has a price.
+        unpriced: Whether something has no price, so that the sums are lower bounds.
+    """
+
+    platform: str
+    changes: tuple[PlanChange, ...]
+    lost_names: tuple[str, ...]
+    usd_per_month: tuple[float, float]
+    unpriced: bool
+
+
+def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
+    """Compare two plans of one platform."""
+    before, after = dict(_facts(old)), dict(_facts(new))
+    found: list[PlanChange] = []
+    for path in dict.fromkeys((*after, *before)):
+        was, will = before.get(path), after.get(path)
+        if was is None or will is None:
+            found.append(_alone(path, before, after))
+            continue
+        for what in dict.fromkeys((*was, *will)):
+            one, other = was.get(what, ""), will.get(what, "")
+            if one != other:
+                found.append(_differs(path, what, one, other))
+    answered = set(_names(new))
+    costs = total_cost(old.costs), total_cost(new.costs)
+    return PlatformChanges(
+        platform=new.platform.name,
+        changes=tuple(found),
+        lost_names=tuple(name for name in _names(old) if name not in answered),
+        usd_per_month=(costs[0].usd_per_month_max, costs[1].usd_per_month_max),
+        unpriced=bool(costs[0].unpriced or costs[1].unpriced),
+    )
+
+
+def _alone(path: str, before: Mapping[str, Facts], after: Mapping[str, Facts]) -> PlanChange:
+    """An object that comes or goes; where one like it comes under another name, that is told."""
+    gone = path in before
+    facts = before[path] if gone else after[path]
+    summary = next(iter(facts.values()), "")
+    if gone:
+        return PlanChange(path=path, action="gone", old=summary)
+    section = path.partition(".")[0]
+    twin = next(
+        (name for name in before.keys() - after.keys() if name.startswith(f"{section}.") and before[name] == facts), ""
+    )
+    renamed = f"; as {twin}, which goes: another name is another address" if twin and section == "endpoints" else ""
+    return PlanChange(path=path, action="new", new=f"{summary}{renamed}")
+
+
+def _differs(path: str, what: str, old: str, new: str) -> PlanChange:
+    """A decision before and after; of lists only what goes and what comes."""
+    was, will = old.split(_AND), new.split(_AND)
+    if len(was) > 1 or len(will) > 1:
+        gone, come = [item for item in was if item not in will], [item for item in will if item not in was]
+        if (gone or come) and len(gone) + len(come) < len(was) + len(will):
+            old, new = _AND.join(gone), _AND.join(come)
+    return PlanChange(path=path, action="changed", what=what, old=old or "–", new=new or "–")
+
+
+def paired(old: Sequence[Plan], new: Sequence[Plan]) -> tuple[tuple[Plan | None, Plan | None], ...]:
+    """Plans of one platform side by side, by its name; the only one of each spec also where its name changed."""
+    if len(old) == len(new) == 1:
+        return ((old[0], new[0]),)
+    before, after = ({plan.platform.name: plan for plan in plans} for plans in (old, new))
+    return tuple((before.get(name), after.get(name)) for name in dict.fromkeys((*after, *before)))
+
+
+def _names(plan: Plan) -> Iterator[str]:
+    """Names that callers put into ``model``; jobs have none."""
+    for path, item in plan.served:
+        if path.startswith("endpoints."):
+            yield item.served_name
+            yield from (adapter.name for adapter in item.adapters)
+
+
+def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
+    """Decisions by spec path and in words, the most telling of each object first."""
+    total = total_cost(plan.costs)
+    whole = {
+        "name": plan.platform.name,
+        "region": plan.platform.region,
+        "network": plan.network.existing_vpc_id or plan.network.cidr,
+    }
+    whole |= {
+        f"subnet in {item.zone}": item.existing_id or item.cidr
+        for item in plan.network.subnets
+        if item.kind == "private"
+    }
+    if plan.cluster is not None:
+        whole["cluster"] = f"EKS {plan.cluster.version}, {plan.cluster.name}"
+        if (system := plan.cluster.system_nodes) is not None:
+            nodes = span(system.min_nodes, system.max_nodes)
+            whole["nodes for controllers"] = f"{system.instance_types[0]} × {nodes}"
+    for label, hourly, unpriced in (
+        ("$ a month at rest", total.usd_per_hour_min, total.unpriced_at_rest),
+        ("$ a month at most", total.usd_per_hour_max, total.unpriced),
+    ):
+        whole[label] = bound(hourly * HOURS_PER_MONTH, 0, unpriced=unpriced)
+    yield "", whole
+    yield from ((f"pools.{item.name}", _pool(item)) for item in plan.pools)
+    yield from (
+        (f"storage.{item.name}", {"bucket": "there already" if item.existing else "made"}) for item in plan.buckets
+    )
+    for system_ in plan.lustre:
+        size = f"{system_.capacity_gib:,} GiB at {system_.throughput_mbps_per_tib} MB/s per TiB"
+        yield f"storage.{system_.name}", {"Lustre": size, "zone": system_.zone}
+    for path, item in plan.served:
+        yield path, _serving(item)
+    for gateway in plan.gateways:
+        models = ", ".join(name for route in gateway.routes for name in route.models)
+        tenants = ", ".join(tenant.name for tenant in gateway.spec.tenants)
+        told = {"address": gateway.url, "models": models, "tenants": tenants, "exposure": gateway.spec.exposure}
+        yield f"gateways.{gateway.name}", told
+    yield from ((f"async_endpoints.{item.name}", {"behind": item.behind}) for item in plan.async_endpoints)
+    for quota in plan.quotas:
+        yield f"quota {quota.name}", {"needed": f"{quota.needed:,.0f}", "code": quota.code}
+
+
+def _pool(pool: PoolPlan) -> Facts:
+    types = ", ".join(item.name for item in pool.instance_types)
+    return {
+        "instance types": types,
+        "nodes": f"{span(pool.min_nodes, pool.max_nodes)}, {pool.desired_nodes:,} at rest",
+        "bought": " else ".join(pool.capacity_types),
+        "zones": ", ".join(pool.zones),
+        "started by": pool.provisioner,
+        "EFA": f"{pool.efa_per_node} a node" if pool.efa_per_node else "none",
+        "root volume": f"{pool.root_volume_gib:,} GiB",
+        "$ an hour and node": money(pool.usd_per_node_hour, "?"),
+    }
+
+
+def _serving(item: ServingPlan) -> Facts:
+    fit, speed = item.fit, item.performance
+    model = item.spec.model
+    held = fit.replica_concurrency
+    facts = {
+        "model": f"{item.model_id}@{(item.revision or 'main')[:_REVISION]}",
+        "weights": f"{fit.quantization or model.quantization or fit.dtype or model.dtype}, from {item.weights.kind}",
+        "answers to": ", ".join((item.served_name, *(adapter.name for adapter in item.adapters))),
+        "engine": f"{item.engine} {item.engine_version}",
+        "image": _image(item),
+        "on": item.instance_type,
+        "spread": spread_words(item) + (f" over {count(item.nodes, 'node')}" if item.nodes > 1 else ""),
+        "replicas": span(item.min_replicas, item.max_replicas),
+        "context": f"{fit.max_model_len:,} tokens" if fit.max_model_len else "",
+        "requests of full length at once": "" if held is None else _about(held, 1),
+    }
+    if speed is not None:
+        facts["first token, ms"] = _about(speed.ttft_ms)
+        if not speed.whole:
+            facts["each further, ms"] = _about(speed.tpot_ms, 1)
+    return {
+        **facts,
+        "cold start": duration(item.startup.estimate_s),
+        "$ an hour and replica": money(item.usd_per_replica_hour, "?"),
+        "$ per million tokens": money(item.usd_per_million_tokens, "?"),
+    }
+
+
+def _image(item: ServingPlan) -> str:
+    call = item.invocation
+    return call.image_repository + (f"@{call.image_digest}" if call.image_digest else f":{call.image_tag}")
+
+
+def _about(value: float, digits: int = 0) -> str:
+    return f"{value:,.{digits}f}"

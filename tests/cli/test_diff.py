@@ -1,0 +1,114 @@
+"""``llminfra diff``: what two plans decide differently."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.run import Run
+from tests.cli.specs import write
+
+SPEC = """
+name: acme
+region: us-east-1
+network:
+  vpc_id: vpc-0123456789abcdef0
+  cidr: 10.40.0.0/16
+  private_subnet_ids: {us-east-1a: subnet-0aaaaaaaaaaaaaaa1, us-east-1b: subnet-0aaaaaaaaaaaaaaa2}
+pools:
+  l4: {instance_types: [g6.2xlarge], nodes: [0, 2]}
+  l40s: {instance_types: [g6e.2xlarge], nodes: [0, 2]}
+endpoints:
+  chat:
+    model: {id: Qwen/Qwen3-8B, quantization: fp8}
+    engine: {kind: vllm, max_model_len: 8192}
+    on: l4
+"""
+
+
+def told(workdir: Path, run: Run, *changes: tuple[str, str]) -> tuple[str, dict[str, Any]]:
+    """The page, in one line, and the platform of the JSON."""
+    text = SPEC
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    files = (write(workdir, SPEC, "old.yaml"), write(workdir, text, "new.yaml"))
+    result = run("diff", *files)
+    assert (result.code, result.err) == (0, "")
+    (platform,) = json.loads(run("diff", *files, "--json").out)["platforms"]
+    return " ".join(result.out.split()), platform
+
+
+def test_the_same_spec_decides_the_same(workdir: Path, run: Run) -> None:
+    out, platform = told(workdir, run)
+    assert out == "acme: the plans decide the same"
+    assert (platform["changes"], platform["lost_names"]) == ([], [])
+
+
+def test_a_move_tells_hardware_speed_and_money(workdir: Path, run: Run) -> None:
+    out, platform = told(
+        workdir, run, ("on: l4", "on: l40s"), ("nodes: [0, 2]}\nendpoints", "nodes: [0, 4]}\nendpoints")
+    )
+    assert "~ endpoints.chat" in out
+    found = {(item["path"], item["what"]): (item["old"], item["new"]) for item in platform["changes"]}
+    assert found["endpoints.chat", "on"] == ("g6.2xlarge", "g6e.2xlarge")
+    assert found["pools.l40s", "nodes"] == ("0…2, 0 at rest", "0…4, 1 at rest")
+    assert ("endpoints.chat", "each further, ms") in found
+    assert ("endpoints.chat", "context") not in found
+    before, after = platform["usd_per_month"]
+    assert before < after
+    assert f"at most ${before:,.0f} → ${after:,.0f} a month (+${after - before:,.0f})" in out
+    assert platform["lost_names"] == []
+
+
+def test_a_model_that_is_swapped_loses_its_name(workdir: Path, run: Run) -> None:
+    out, platform = told(workdir, run, ("Qwen/Qwen3-8B", "Qwen/Qwen3-4B"))
+    assert platform["lost_names"] == ["Qwen/Qwen3-8B"]
+    assert "requests for Qwen/Qwen3-8B find no model from then on" in out
+    kept, same = told(
+        workdir, run, ("Qwen/Qwen3-8B, quantization: fp8}", "Qwen/Qwen3-4B}\n    served_name: Qwen/Qwen3-8B")
+    )
+    assert same["lost_names"] == []
+    assert "find no model" not in kept
+
+
+def test_another_name_is_told_as_that(workdir: Path, run: Run) -> None:
+    out, platform = told(workdir, run, ("  chat:", "  talk:"))
+    assert [(item["path"], item["action"]) for item in platform["changes"]] == [
+        ("endpoints.talk", "new"),
+        ("endpoints.chat", "gone"),
+    ]
+    assert "as endpoints.chat, which goes: another name is another address" in out
+
+
+def test_another_subnet_is_told_alone(workdir: Path, run: Run) -> None:
+    _, platform = told(workdir, run, ("subnet-0aaaaaaaaaaaaaaa2", "subnet-0bbbbbbbbbbbbbbb2"))
+    (change,) = platform["changes"]
+    assert (change["path"], change["what"]) == ("", "subnet in us-east-1b")
+    assert (change["old"], change["new"]) == ("subnet-0aaaaaaaaaaaaaaa2", "subnet-0bbbbbbbbbbbbbbb2")
+
+
+def test_of_lists_only_what_comes_and_goes_is_told(workdir: Path, run: Run) -> None:
+    _, platform = told(workdir, run, ("[g6.2xlarge]", "[g6.2xlarge, g6.4xlarge]"))
+    found = {(item["path"], item["what"]): (item["old"], item["new"]) for item in platform["changes"]}
+    assert found["pools.l4", "instance types"] == ("–", "g6.4xlarge")
+
+
+def test_platforms_that_come_and_go(workdir: Path, run: Run) -> None:
+    both = f"{SPEC}---\n{SPEC.replace('acme', 'beta')}"
+    old, new = write(workdir, both, "old.yaml"), write(workdir, SPEC, "new.yaml")
+    assert "beta is gone" in run("diff", old, new).out
+    assert "beta is new" in run("diff", new, old).out
+    assert json.loads(run("diff", old, new, "--json").out)["gone"] == ["beta"]
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_spec_that_cannot_be_planned_is_told(workdir: Path, run: Run, as_json: tuple[str, ...]) -> None:
+    good, bad = write(workdir, SPEC, "old.yaml"), write(workdir, SPEC.replace("g6.2xlarge", "g6.2xl"), "new.yaml")
+    result = run("diff", good, bad, *as_json)
+    assert result.code == 1
+    assert "LLM_CAP_20" in (result.out if as_json else result.err)
+    assert run("diff", good, "nowhere.yaml").code == 2
