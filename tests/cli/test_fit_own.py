@@ -28,7 +28,8 @@ def test_a_config_may_be_named_by_its_folder(run: Run, tmp_path: Path) -> None:
     for model in (tmp_path, tmp_path / "config.json"):
         named = run("fit", str(model), "--gpu", "L4")
         assert named.code == 0
-        assert plain(named.out).startswith(f"{model}: fits")
+        # A path may be longer than the console is wide, and is then broken in its midst.
+        assert "".join(named.out.split()).startswith(f"{model}:fits")
     assert "no config.json is there" in run("fit", f"{tmp_path}/other", "--gpu", "L4").err
 
 
