@@ -89,7 +89,7 @@ def cap_49() -> Plan:
 def cap_52() -> Plan:
     subnets = {f"us-east-1{letter}": f"subnet-0123456789abcdef{place}" for place, letter in enumerate("abc")}
     network = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.20.0.0/16", private_subnet_ids=subnets)
-    cluster = ExistingCluster(name="shared", version="1.35", installed=["external-secrets"])
+    cluster = ExistingCluster(name="shared", version="1.35", installed=["external-secrets"], namespaces=[])
     return from_spec(cluster=cluster, network=network)()
 
 
