@@ -119,7 +119,8 @@ def autoscaler_has_address(plan: Plan) -> Iterator[Hit]:
 def has_what_rules_ask(plan: Plan) -> Iterator[Hit]:
     """What a stack that is there must have, wherever there are pools to watch."""
     scraping = scraping_of(plan)
-    if scraping is None or scraping.own or not plan.pools:
+    there = plan.cluster is not None and plan.cluster.existing
+    if scraping is None or scraping.own or not there or not plan.pools:
         return
     efa = "; and there are no alerts on EFA" if any(pool.efa_per_node for pool in plan.pools) else ""
     yield Hit(
