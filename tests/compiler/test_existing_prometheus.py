@@ -28,6 +28,7 @@ from llminfra import (
     plan_specs,
 )
 from llminfra.assets import chart_dir
+from llminfra.cli.plan_page.shared import metrics_of, shared_lines
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.images import upstream_charts
 from llminfra.compiler.releases.cluster_base import cluster_base_values
@@ -315,3 +316,13 @@ def test_python_and_yaml_say_the_same(tmp_path: Path) -> None:
     assert found is not None
     assert (found.url, found.match_labels, found.scraper_namespace) == (URL, {"release": "x"}, "watch")
     assert not found.own
+
+
+def test_the_page_of_a_plan_says_what_is_shared() -> None:
+    plan = plan_of(namespaces=["keda"])
+    metrics, namespaces = shared_lines(plan)
+    assert metrics == f"metrics: the Prometheus in watch, asked at {URL}"
+    assert namespaces.startswith("namespaces to make: llm-serving, llm-monitoring, ")
+    assert namespaces.endswith("there already: keda")
+    assert metrics_of(plan_of(Observability())) == "a Prometheus of its own"
+    assert metrics_of(plan_of(THERE.model_copy(update={"url": None}))).endswith("asked by nobody")
