@@ -326,3 +326,12 @@ def test_the_page_of_a_plan_says_what_is_shared() -> None:
     assert namespaces.endswith("there already: keda")
     assert metrics_of(plan_of(Observability())) == "a Prometheus of its own"
     assert metrics_of(plan_of(THERE.model_copy(update={"url": None}))).endswith("asked by nobody")
+
+
+def test_who_has_a_stack_and_uses_none_is_told_how() -> None:
+    (found,) = [
+        item for item in run_plan(plan_of(None, installed=["kube-prometheus-stack"])) if item.code == "LLM_OBS_1"
+    ]
+    assert "ExistingPrometheus(namespace=" in found.fix
+    (plain,) = [item for item in run_plan(plan_of(None)) if item.code == "LLM_OBS_1"]
+    assert plain.fix == "keep Platform(observability=Observability())"
