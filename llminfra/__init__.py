@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from llminfra.spec.foundation.alert_receiver import PagerDutyAlerts as PagerDutyAlerts
     from llminfra.spec.foundation.alert_receiver import SlackAlerts as SlackAlerts
     from llminfra.spec.foundation.alert_receiver import SnsAlerts as SnsAlerts
+    from llminfra.spec.foundation.existing_prometheus import ExistingPrometheus as ExistingPrometheus
     from llminfra.spec.foundation.images import ImageMirror as ImageMirror
     from llminfra.spec.foundation.network import ExistingNetwork as ExistingNetwork
     from llminfra.spec.foundation.network import Network as Network
@@ -106,6 +107,7 @@ _HOMES = {
     "llminfra.spec.engines.tgi": ("TGI",),
     "llminfra.spec.engines.vllm": ("VLLM",),
     "llminfra.spec.foundation.alert_receiver": ("PagerDutyAlerts", "SlackAlerts", "SnsAlerts"),
+    "llminfra.spec.foundation.existing_prometheus": ("ExistingPrometheus",),
     "llminfra.spec.foundation.images": ("ImageMirror",),
     "llminfra.spec.foundation.network": ("ExistingNetwork", "Network"),
     "llminfra.spec.foundation.observability": ("Observability",),

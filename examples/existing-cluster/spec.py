@@ -49,6 +49,7 @@ platform = Platform(
         version="1.35",
         installed=["karpenter", "external-secrets"],
         karpenter_node_role="acme-shared-karpenter-node",
+        namespaces=[],
     ),
     pools=[gpus],
     storage=[ModelBucket(name="acme-tenant-weights")],

@@ -31,6 +31,19 @@ class Namespace(ChartValues):
         return self
 
 
+class ExistingNamespace(ChartValues):
+    """A namespace that is there: an install or upgrade fails unless it is, and lets pods of this level in.
+
+    A dry run and ``helm template`` see no cluster, and check nothing.
+    """
+
+    name: DnsLabel
+    pod_security: PodSecurityLevel = "restricted"
+    """The least strict level that something is put there with."""
+    labels: dict[str, str] = {}
+    """Labels that it must have."""
+
+
 class PriorityClass(ChartValues):
     """A pod priority."""
 
@@ -54,5 +67,6 @@ class ClusterBaseValues(ChartValues):
 
     labels: dict[str, str] = {}
     namespaces: list[Namespace] = []
+    existing_namespaces: list[ExistingNamespace] | None = None
     priority_classes: list[PriorityClass] = []
     storage_classes: list[Gp3StorageClass] = []

@@ -131,6 +131,8 @@ class LlmGatewayValues(ChartValues):
     picker_image: Image
     metrics_namespace: DnsLabel | None = None
     """Namespace of the Prometheus that scrapes Envoy and the pickers; ``None``: nobody does."""
+    monitor_labels: dict[str, str] | None = None
+    """What that Prometheus selects monitors by; ``None`` where it selects all."""
 
     @model_validator(mode="after")
     def _one_kind_of_credential(self) -> Self:

@@ -62,6 +62,8 @@ class LlmObservabilityValues(ChartValues):
     sidecar. They are no values, because Terraform compares values line by line and these have thousands."""
     dashboard_label: str = "grafana_dashboard"
     """Label that the sidecar looks for (kube-prometheus-stack ``grafana.sidecar.dashboards.label``)."""
+    dashboard_label_value: str | None = None
+    """Its value, where that is not ``1`` (``grafana.sidecar.dashboards.labelValue``)."""
     dashboard_folder: str | None = None
     external_secrets: list[ExternalSecret] = []
     """Credentials of alert receivers, as Secrets that Alertmanager mounts."""

@@ -13,9 +13,9 @@ from llminfra.catalog.ec2_images import dcgm_exporter
 from llminfra.catalog.pd_router import pd_router
 from llminfra.charts.images import chart_images
 from llminfra.charts.pins import chart_pin, image_pin
-from llminfra.compiler.releases.names import MONITORING_RELEASE
 from llminfra.compiler.releases.weights_copy import adapter_copies, copying_image, weights_copies
 from llminfra.planning.controllers.needs import Needs, needs_of
+from llminfra.planning.controllers.scraping import MONITORING_RELEASE
 from llminfra.planning.network.mirror import (
     chart_registry,
     full_name,
@@ -116,7 +116,7 @@ def upstream_charts(plan: Plan) -> tuple[str, ...]:
         "cluster-autoscaler": needs.cluster_autoscaler,
         "nvidia-device-plugin": needs.device_plugin,
         "aws-efa-k8s-device-plugin": needs.efa_plugin,
-        "dcgm-exporter": bool(plan.pools) and needs.monitoring,
+        "dcgm-exporter": bool(plan.pools) and needs.scraped,
         "keda": needs.keda,
         "lws": needs.lws,
         "aws-fsx-csi-driver": needs.fsx_csi,
@@ -183,7 +183,7 @@ def _efa(plan: Plan, needs: Needs) -> Iterator[tuple[str, str]]:
 
 
 def _parts_off(plan: Plan) -> Sequence[str]:
-    observability = plan.platform.observability
+    observability = plan.platform.own_observability
     off = []
     if observability is None or observability.grafana != "in-cluster":
         off.append("grafana")

@@ -15,14 +15,19 @@ NAMES = (FLEET, ENDPOINT, GPU, EFA)
 FOLDER = "LLM"
 
 
-def dashboards_of(plan: Plan) -> list[str]:
-    """Names of dashboards: what the plan has something to show on."""
+def dashboards_of(plan: Plan, *, efa: bool = True) -> list[str]:
+    """Names of dashboards: what the plan has something to show on.
+
+    Args:
+        plan: The plan.
+        efa: Whether nodes export the counters of their EFA devices.
+    """
     wanted = []
     if plan.pools:
         wanted += [FLEET, GPU]
     if plan.endpoints:
         wanted.append(ENDPOINT)
-    if any(pool.efa_per_node for pool in plan.pools):
+    if efa and any(pool.efa_per_node for pool in plan.pools):
         wanted.append(EFA)
     return wanted
 

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
 
 
-def rule_groups(plan: Plan, *, scaled: AbstractSet[str], base_url: str | None = None) -> list[RuleGroup]:
+def rule_groups(
+    plan: Plan, *, scaled: AbstractSet[str], base_url: str | None = None, efa: bool = True
+) -> list[RuleGroup]:
     """Recording rules and alerts of a plan.
 
     Args:
         plan: The plan.
         scaled: Names of the endpoints that KEDA scales.
         base_url: Where ``docs/runbooks`` is published; ``None``: alerts have no address of it.
+        efa: Whether nodes export the counters of their EFA devices.
     """
     if not plan.pools:
         return []
@@ -33,7 +36,7 @@ def rule_groups(plan: Plan, *, scaled: AbstractSet[str], base_url: str | None = 
         RuleGroup(name="llm-fleet", recording=fleet_recordings(plan), alerts=fleet_alerts(plan, base_url=base_url)),
         RuleGroup(name="llm-gpus", alerts=gpu_alerts(base_url=base_url)),
     ]
-    if any(pool.efa_per_node for pool in plan.pools):
+    if efa and any(pool.efa_per_node for pool in plan.pools):
         groups.append(RuleGroup(name="llm-efa", alerts=efa_alerts(base_url=base_url)))
     groups += [
         RuleGroup(
@@ -41,7 +44,7 @@ def rule_groups(plan: Plan, *, scaled: AbstractSet[str], base_url: str | None = 
             recording=endpoint_recordings(item, plan),
             alerts=[
                 *endpoint_alerts(item, base_url=base_url, scaled=item.name in scaled),
-                *silent_fabric_alert(item, base_url=base_url),
+                *(silent_fabric_alert(item, base_url=base_url) if efa else ()),
                 *role_alerts(item, base_url=base_url),
             ],
         )

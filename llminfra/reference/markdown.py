@@ -20,7 +20,7 @@ _PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "targets": ("Targets outside the cluster", ("ec2", "sagemaker")),
     "gateways": ("Gateways", ("gateway",)),
     "work": ("Queues, batch jobs and Bedrock", ("async_endpoint", "batch", "bedrock")),
-    "observability": ("Observability", ("observability", "alert_receiver")),
+    "observability": ("Observability", ("observability", "existing_prometheus", "alert_receiver")),
 }
 
 

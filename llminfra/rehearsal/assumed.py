@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from llminfra.rehearsal.namespaces import assumed_namespaces
 from llminfra.rehearsal.stacks import Stack
 from llminfra.rehearsal.world import WorldObject
 
@@ -51,7 +52,7 @@ def assumed_objects(stacks: Collection[Stack]) -> tuple[WorldObject, ...]:
         for item in _of_stack(stack, networks):
             if item.id not in made:
                 found.setdefault((item.type_name, item.id), item)
-    return tuple(found.values())
+    return (*found.values(), *assumed_namespaces(stacks))
 
 
 def _cluster(name: str, block: Mapping[str, Any], networks: tuple[str, ...]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from llminfra.rehearsal.assumed import MADE_WITH, assumed_objects
 from llminfra.rehearsal.attach import Attachment, attached
 from llminfra.rehearsal.faults import FaultPlan
 from llminfra.rehearsal.mirror import build_mirror
+from llminfra.rehearsal.namespaces import not_there_yet
 from llminfra.rehearsal.provider.settings import Settings
 from llminfra.rehearsal.report import Event, Finding, RehearsalReport
 from llminfra.rehearsal.schema import cache
@@ -78,6 +79,7 @@ def rehearse(
                     for x in assumed_objects(stacks)
                     if MADE_WITH not in x.attributes
                 ]
+                not_proved += not_there_yet(stacks)
     reports = [run.report() for run in runs]
     if leftovers:
         reports[-1] = replace(reports[-1], findings=(*reports[-1].findings, *leftovers))

@@ -12,6 +12,7 @@ from llminfra.spec.compute.existing_cluster import ExistingCluster
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.errors.shape_errors import show
+from llminfra.spec.foundation.existing_prometheus import ExistingPrometheus
 from llminfra.spec.foundation.images import ImageMirror
 from llminfra.spec.foundation.network import ExistingNetwork, Network
 from llminfra.spec.foundation.observability import Observability
@@ -48,8 +49,8 @@ class Platform(Spec):
     """GPU nodes of the cluster."""
     storage: Many[Storage] = ()
     """Buckets and file systems of weights."""
-    observability: Observability | None = Observability()
-    """Metrics, dashboards and alerts; ``None``: none of them."""
+    observability: Observability | ExistingPrometheus | None = Observability()
+    """Metrics, dashboards and alerts, by a Prometheus to install or one that is there; ``None``: none of them."""
     endpoints: Many[Endpoint] = ()
     """Models that are served."""
     gateways: Many[Gateway] = ()
@@ -121,6 +122,17 @@ class Platform(Spec):
             pods = self.bedrock is not None and any(item.kind == "pod" for item in self.bedrock.access)
             elsewhere = elsewhere or not (self.workloads or pods)
         return "cluster" in self.model_fields_set or bool(self.pools) or not elsewhere
+
+    @property
+    def own_observability(self) -> Observability | None:
+        """The Prometheus that llminfra installs, if any."""
+        return self.observability if isinstance(self.observability, Observability) else None
+
+    @property
+    def scales_by_metrics(self) -> bool:
+        """Whether a Prometheus answers what the autoscaler asks."""
+        found = self.observability
+        return isinstance(found, Observability) or (found is not None and found.url is not None)
 
     @property
     def workloads(self) -> tuple[Endpoint, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llminfra.charts.async_worker import AsyncWorkerValues, WorkedEndpoint, WorkerScaling
-from llminfra.charts.cluster_base import ClusterBaseValues, Gp3StorageClass, Namespace, PriorityClass
+from llminfra.charts.cluster_base import ClusterBaseValues, ExistingNamespace, Gp3StorageClass, Namespace, PriorityClass
 from llminfra.charts.cluster_secrets import ClusterSecretsValues
 from llminfra.charts.gateway_base import GatewayBaseValues
 from llminfra.charts.karpenter_pools import (
@@ -106,6 +106,17 @@ def cluster_base() -> ClusterBaseValues:
     )
 
 
+def cluster_base_shared() -> ClusterBaseValues:
+    """In a cluster that is there: one namespace is made, two are looked for."""
+    return ClusterBaseValues(
+        namespaces=[Namespace(name="llm", default_deny_ingress=True)],
+        existing_namespaces=[
+            ExistingNamespace(name="monitoring", pod_security="privileged"),
+            ExistingNamespace(name="keda", labels={"team": "platform"}),
+        ],
+    )
+
+
 def cluster_secrets() -> ClusterSecretsValues:
     """The store, for one namespace."""
     return ClusterSecretsValues(region="us-east-1", namespaces=["llm"])
@@ -177,6 +188,13 @@ def _route(name: str, **picker: object) -> Route:
     )
 
 
+def llm_observability_labelled() -> LlmObservabilityValues:
+    """For a Prometheus and a Grafana that look for labels of their own."""
+    return llm_observability().replace(
+        rule_labels={"release": "kube-prometheus-stack"}, dashboard_label="acme_dashboard", dashboard_label_value="yes"
+    )
+
+
 def llm_gateway() -> LlmGatewayValues:
     """Two tenants with keys, an endpoint that sleeps, and one whose engine asks for a key."""
     metrics = PickerMetrics(
@@ -205,6 +223,7 @@ def llm_gateway() -> LlmGatewayValues:
         callers=["10.20.0.0/16"],
         picker_image=Image(repository="ghcr.io/llm-d/llm-d-router-endpoint-picker", tag="v0.10.0"),
         metrics_namespace="monitoring",
+        monitor_labels={"release": "kube-prometheus-stack"},
     )
 
 
@@ -296,12 +315,12 @@ def pd_router() -> PdRouterValues:
 
 IN_REPO: dict[str, dict[str, Callable[[], ChartValues]]] = {
     "async-worker": {"full": async_worker},
-    "cluster-base": {"full": cluster_base},
+    "cluster-base": {"full": cluster_base, "shared": cluster_base_shared},
     "cluster-secrets": {"full": cluster_secrets},
     "gateway-base": {"full": gateway_base},
     "karpenter-pools": {"full": karpenter_pools},
     "llm-gateway": {"keys": llm_gateway, "tokens": llm_gateway_tokens},
-    "llm-observability": {"full": llm_observability},
+    "llm-observability": {"full": llm_observability, "labelled": llm_observability_labelled},
     "llm-server": LLM_SERVER,
     "nccl-preflight": {"full": nccl_preflight},
     "pd-router": {"full": pd_router},

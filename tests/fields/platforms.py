@@ -28,6 +28,7 @@ from llminfra import (
     Endpoint,
     ExistingCluster,
     ExistingNetwork,
+    ExistingPrometheus,
     Gateway,
     GpuPool,
     Guardrail,
@@ -317,6 +318,21 @@ def joined() -> Platform:
     return _platform(network=network, cluster=cluster, pools=[L40S], endpoints=[_endpoint(L40S)])
 
 
+def watched() -> Platform:
+    """A cluster that is already there, and the Prometheus in it."""
+    there = ExistingPrometheus(
+        namespace="monitoring",
+        match_labels={"release": "kube-prometheus-stack"},
+        url="http://prometheus-operated.monitoring.svc:9090",
+        external_labels={"cluster": "shared"},
+    )
+    subnets = {"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1"}
+    network = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.40.0.0/16", private_subnet_ids=subnets)
+    cluster = ExistingCluster(name="shared", version="1.35", namespaces=["keda"])
+    scaled = _endpoint(L40S, replicas=Autoscaling(min=1, max=2))
+    return _platform(network=network, cluster=cluster, observability=there, pools=[L40S], endpoints=[scaled])
+
+
 _HUB = "arn:aws:secretsmanager:us-east-1:111122223333:secret:ecr-pullthroughcache/hub"
 _HOST: Mapping[str, Any] = {
     "hostname": "llm.example.com",
@@ -386,5 +402,6 @@ LOOKED: dict[str, Looked] = {
     "mirror-sagemaker": Looked(mirrored(_ML), ("images",)),
     "adopted": Looked(adopted, ("network", "storage")),
     "joined": Looked(joined, ("cluster",)),
+    "watched": Looked(watched, ("observability",)),
 }
 """Every platform that is looked at."""

@@ -15,6 +15,7 @@ from llminfra import (
     Cluster,
     ExistingCluster,
     ExistingNetwork,
+    ExistingPrometheus,
     Gateway,
     Image,
     Model,
@@ -86,11 +87,26 @@ def cap_49() -> Plan:
     return pooled(prod_plan(), "l40s", min_nodes=7)
 
 
-def cap_52() -> Plan:
-    subnets = {f"us-east-1{letter}": f"subnet-0123456789abcdef{place}" for place, letter in enumerate("abc")}
-    network = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.20.0.0/16", private_subnet_ids=subnets)
-    cluster = ExistingCluster(name="shared", version="1.35", installed=["external-secrets"])
-    return from_spec(cluster=cluster, network=network)()
+def shared(observability: Observability | ExistingPrometheus | None = None, **fields: Any) -> Callable[[], Plan]:
+    """Production on a cluster that is there."""
+
+    def make() -> Plan:
+        subnets = {f"us-east-1{letter}": f"subnet-0123456789abcdef{place}" for place, letter in enumerate("abc")}
+        network = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.20.0.0/16", private_subnet_ids=subnets)
+        cluster = ExistingCluster(**{"name": "shared", "version": "1.35", "namespaces": [], **fields})
+        watched = {} if observability is None else {"observability": observability}
+        return from_spec(cluster=cluster, network=network, **watched)()
+
+    return make
+
+
+THERE = ExistingPrometheus(namespace="monitoring", match_labels={"release": "kube-prometheus-stack"})
+ASKED = THERE.model_copy(update={"url": "http://prometheus-operated.monitoring.svc:9090"})
+
+
+def obs_15() -> Plan:
+    plan = shared(THERE)()
+    return replace(plan, cluster=None)  # or LLM_OBS_16 would speak of it, too
 
 
 def net_13() -> Plan:
@@ -230,7 +246,9 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_BED_7": lambda: guarded("ap-east-1"),
     "LLM_CAP_3": cap_3,
     "LLM_CAP_7": from_spec(budget_usd_per_month=None),
-    "LLM_CAP_52": cap_52,
+    "LLM_CAP_52": shared(installed=["external-secrets"]),
+    "LLM_CAP_53": shared(namespaces=None),
+    "LLM_CAP_54": shared(namespaces=["monitring"]),
     "LLM_CAP_48": from_spec(cluster=Cluster(system_nodes=SystemNodes(instance_types=["t3.medium"]))),
     "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
     "LLM_CAP_15": cap_15,
@@ -250,6 +268,10 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_OBS_10": obs_10,
     "LLM_OBS_11": obs_11,
     "LLM_OBS_12": obs_12,
+    "LLM_OBS_13": from_spec(observability=ASKED),
+    "LLM_OBS_14": shared(installed=["kube-prometheus-stack"]),
+    "LLM_OBS_15": obs_15,
+    "LLM_OBS_16": shared(ASKED),
     "LLM_STO_14": lambda: elsewhere("eu-west-3"),
     "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
     "LLM_SRV_2": srv_2,

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.plan_page.serving import spread_words
+from llminfra.cli.plan_page.shared import metrics_of
 from llminfra.cli.terminal.words import bound, count, duration, money, span
 from llminfra.planning.cost.hourly import total_cost
 
@@ -138,6 +139,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
     }
     if plan.cluster is not None:
         whole["cluster"] = f"EKS {plan.cluster.version}, {plan.cluster.name}"
+        whole["metrics"] = metrics_of(plan)
         if (system := plan.cluster.system_nodes) is not None:
             nodes = span(system.min_nodes, system.max_nodes)
             whole["nodes for controllers"] = f"{system.instance_types[0]} × {nodes}"

@@ -118,5 +118,5 @@ def _volumes(plan: Plan) -> Iterator[tuple[int, int, str, int]]:
         snapshot = pool.spec.image_snapshot
         if snapshot is not None:
             yield pool.desired_nodes, pool.max_nodes, f"image volumes of {pool.name}", snapshot.volume_gib
-    if plan.platform.observability is not None:
-        yield 1, 1, "volume of Prometheus", plan.platform.observability.storage_gib
+    if (observability := plan.platform.own_observability) is not None:
+        yield 1, 1, "volume of Prometheus", observability.storage_gib

@@ -14,6 +14,7 @@ from llminfra.cli.plan_page.cost import cost_section
 from llminfra.cli.plan_page.gateways import gateway_rows
 from llminfra.cli.plan_page.reasons import at_rest, network_reasons, pool_reasons
 from llminfra.cli.plan_page.serving import first_line, model_line, note, serving_lines, spread_words
+from llminfra.cli.plan_page.shared import shared_lines
 from llminfra.cli.plan_page.targets import target_rows
 from llminfra.cli.plan_page.why import price_share
 from llminfra.cli.plan_page.work import batch_rows, bedrock_rows, queue_rows
@@ -80,6 +81,7 @@ def _head(plan: Plan, *, why: bool) -> RenderableType:
         Rule(Text.assemble((plan.platform.name, "bold cyan"), f"  {region}"), align="left", style="cyan"),
         Text(where if network.existing_vpc_id else dot(where, nat, ends)),
         Text("no EKS cluster" if cluster is None else _cluster(cluster)),
+        *(Text(line) for line in shared_lines(plan)),
         *(note("", line) for line in (network_reasons(plan) if why else ())),
     )
 

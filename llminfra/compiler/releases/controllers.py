@@ -16,7 +16,6 @@ from llminfra.charts.upstream import (
     LwsImage,
     LwsManagerImage,
     LwsValues,
-    ServiceMonitorToggle,
     irsa,
 )
 from llminfra.charts.upstream.cluster_autoscaler import AutoscalerServiceMonitor
@@ -28,8 +27,9 @@ from llminfra.charts.upstream.keda import (
     KedaServiceAccounts,
 )
 from llminfra.compiler.contracts import ClusterContract
-from llminfra.compiler.releases.names import MONITORING, SECRET_STORE
+from llminfra.compiler.releases.names import SECRET_STORE, monitor_labels, monitors
 from llminfra.planning.controllers.needs import Needs, alert_receivers, credential
+from llminfra.planning.controllers.scraping import MONITORING, scraping_of
 from llminfra.planning.plan import Plan
 
 EXTERNAL_SECRETS_ACCOUNT = "external-secrets"
@@ -38,9 +38,9 @@ KEDA_ACCOUNT = "keda-operator"
 AUTOSCALER_ACCOUNT = "cluster-autoscaler"
 
 
-def keda_values(needs: Needs, cluster: ClusterContract, role_arn: str | None = None) -> KedaValues:
+def keda_values(plan: Plan, needs: Needs, cluster: ClusterContract, role_arn: str | None = None) -> KedaValues:
     """KEDA needs an AWS role only for queues: anything else it asks Prometheus."""
-    metrics = KedaMetrics(enabled=needs.monitoring, service_monitor=ServiceMonitorToggle(enabled=needs.monitoring))
+    metrics = KedaMetrics(enabled=needs.scraped, service_monitor=monitors(plan))
     account = KedaOperatorAccount(name=KEDA_ACCOUNT, annotations=irsa(role_arn))
     # Credentials come with the start of a pod: one that is older than its role must start again.
     restart = KedaPodAnnotations(keda={"llminfra.io/role": "queues"}) if needs.keda_queues else None
@@ -52,11 +52,11 @@ def keda_values(needs: Needs, cluster: ClusterContract, role_arn: str | None = N
     )
 
 
-def external_secrets_values(needs: Needs, role_arn: str | None) -> ExternalSecretsValues:
+def external_secrets_values(plan: Plan, role_arn: str | None) -> ExternalSecretsValues:
     """The controller that reads AWS Secrets Manager."""
     return ExternalSecretsValues(
         service_account=ControllerServiceAccount(name=EXTERNAL_SECRETS_ACCOUNT, annotations=irsa(role_arn)),
-        service_monitor=ServiceMonitorToggle(enabled=needs.monitoring),
+        service_monitor=monitors(plan),
     )
 
 
@@ -81,15 +81,18 @@ def fsx_csi_values(plan: Plan, role_arn: str | None) -> FsxCsiDriverValues:
     return FsxCsiDriverValues(controller=FsxController(region=plan.platform.region, service_account=account))
 
 
-def cluster_autoscaler_values(
-    plan: Plan, needs: Needs, cluster: ClusterContract, role_arn: str | None
-) -> ClusterAutoscalerValues:
+def cluster_autoscaler_values(plan: Plan, cluster: ClusterContract, role_arn: str | None) -> ClusterAutoscalerValues:
     """Finds the groups of this cluster by their tags."""
+    scraping = scraping_of(plan)
     return ClusterAutoscalerValues(
         auto_discovery=AutoDiscovery(cluster_name=cluster.name),
         aws_region=plan.platform.region,
         rbac=AutoscalerRbac(
             service_account=ControllerServiceAccount(name=AUTOSCALER_ACCOUNT, annotations=irsa(role_arn))
         ),
-        service_monitor=AutoscalerServiceMonitor(enabled=needs.monitoring, namespace=MONITORING),
+        service_monitor=AutoscalerServiceMonitor(
+            enabled=scraping is not None,
+            namespace=scraping.namespace if scraping is not None else MONITORING,
+            selector=monitor_labels(plan),
+        ),
     )

@@ -27,17 +27,16 @@ from llminfra.charts.upstream import (
     RateLimitBackend,
     RateLimitService,
     RedisAddress,
-    ServiceMonitorToggle,
     irsa,
 )
-from llminfra.compiler.releases.names import GATEWAY, MONITORING, SECRET_STORE
+from llminfra.compiler.releases.names import GATEWAY, SECRET_STORE, monitor_labels, monitors
+from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.endpoints.gateways import PROXY_PORT, picks_by_metrics, tenant_claim
 from llminfra.planning.network.mirror import pulled
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 
 if TYPE_CHECKING:
     from llminfra.compiler.contracts import ClusterContract, NetworkContract
-    from llminfra.planning.controllers.needs import Needs
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.spec.base.secret import Secret
@@ -77,7 +76,7 @@ def ai_gateway_values() -> AiGatewayValues:
 
 
 def load_balancer_controller_values(
-    plan: Plan, needs: Needs, network: NetworkContract, cluster: ClusterContract, role_arn: str | None
+    plan: Plan, network: NetworkContract, cluster: ClusterContract, role_arn: str | None
 ) -> LoadBalancerControllerValues:
     """The controller that makes Envoy's pods targets; load balancers themselves are made by Terraform."""
     return LoadBalancerControllerValues(
@@ -88,7 +87,7 @@ def load_balancer_controller_values(
         create_ingress_class_resource=False,
         controller_config=ControllerConfig(),
         pod_mutator_webhook_config=PodWebhook(),
-        service_monitor=ServiceMonitorToggle(enabled=needs.monitoring),
+        service_monitor=monitors(plan),
     )
 
 
@@ -103,6 +102,7 @@ def llm_gateway_values(gateway: GatewayPlan, plan: Plan, target_group_arn: str |
     by_name = {item.name: item for item in plan.endpoints}
     routes = [(route, by_name[route.endpoint]) for route in gateway.routes]
     spec, oidc = gateway.spec, gateway.spec.oidc
+    scraping = scraping_of(plan)
     return LlmGatewayValues(
         name=gateway.name,
         proxy_namespace=GATEWAY,
@@ -133,7 +133,8 @@ def llm_gateway_values(gateway: GatewayPlan, plan: Plan, target_group_arn: str |
         # The load balancer's own addresses, whoever calls it.
         callers=[plan.network.cidr] if gateway.balanced else [],
         picker_image=_image("endpoint-picker"),
-        metrics_namespace=MONITORING if plan.platform.observability is not None else None,
+        metrics_namespace=scraping.scraper_namespace if scraping is not None else None,
+        monitor_labels=monitor_labels(plan) or None,
     )
 
 

@@ -14,7 +14,7 @@ from llminfra.charts.upstream import (
     EfaImage,
     NvidiaDevicePluginValues,
 )
-from llminfra.compiler.releases.names import EFA_LABEL, GPU_LABEL
+from llminfra.compiler.releases.names import EFA_LABEL, GPU_LABEL, monitor_labels
 from llminfra.compiler.releases.tolerations import tolerations_of
 from llminfra.observability.metric_tables import dcgm_counters
 from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
@@ -74,11 +74,11 @@ def efa_device_plugin_values(plan: Plan, needs: Needs) -> EfaDevicePluginValues:
     )
 
 
-def dcgm_exporter_values(plan: Plan, needs: Needs) -> DcgmExporterValues:
+def dcgm_exporter_values(plan: Plan) -> DcgmExporterValues:
     """GPU metrics from every GPU node."""
     return DcgmExporterValues(
         tolerations=tolerations_of(plan.pools),
         node_selector=_GPU_NODES,
-        service_monitor=DcgmServiceMonitor(enabled=needs.monitoring),
+        service_monitor=DcgmServiceMonitor(additional_labels=monitor_labels(plan)),
         custom_metrics=dcgm_counters(),
     )

@@ -14,11 +14,11 @@ from llminfra.charts.upstream import (
     ControllerServiceAccount,
     KarpenterSettings,
     KarpenterValues,
-    ServiceMonitorToggle,
     irsa,
 )
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.pool_boot import IMAGE_DEVICE, IMAGE_VOLUME_IOPS, IMAGE_VOLUME_MIB_PER_S, karpenter_user_data
+from llminfra.compiler.releases.names import monitors
 from llminfra.planning.controllers.needs import Needs
 from llminfra.planning.hardware.nics import Nic
 from llminfra.planning.plan import Plan
@@ -28,7 +28,7 @@ from llminfra.spec.compute.capacity import CapacityBlock, Reservation
 SERVICE_ACCOUNT = "karpenter"
 
 
-def karpenter_values(plan: Plan, needs: Needs, cluster: ClusterContract) -> KarpenterValues:
+def karpenter_values(plan: Plan, cluster: ClusterContract) -> KarpenterValues:
     """The controller; without a way out of the VPC it takes prices from its own tables."""
     return KarpenterValues(
         settings=KarpenterSettings(
@@ -41,7 +41,7 @@ def karpenter_values(plan: Plan, needs: Needs, cluster: ClusterContract) -> Karp
             name=SERVICE_ACCOUNT,
             annotations=irsa(cluster.karpenter_role_arn if plan.eks.identity == "irsa" else None),
         ),
-        service_monitor=ServiceMonitorToggle(enabled=needs.monitoring),
+        service_monitor=monitors(plan),
     )
 
 

@@ -6,14 +6,12 @@ import hashlib
 
 from llminfra.charts.kubernetes import Image, tolerate
 from llminfra.charts.llm_server import (
-    Autoscaling,
     Cache,
     Disruption,
     Drain,
     EgressRule,
     ExternalSecret,
     ExternalSecretItem,
-    Fallback,
     Group,
     LlmServerValues,
     LustreVolume,
@@ -22,8 +20,6 @@ from llminfra.charts.llm_server import (
     PodPeer,
     Probe,
     Probes,
-    PrometheusTrigger,
-    QueueTrigger,
     Resources,
     Rollout,
     S3Volume,
@@ -38,39 +34,28 @@ from llminfra.compiler.contracts import StorageContract
 from llminfra.compiler.releases.gateway import picker_labels, proxy_labels
 from llminfra.compiler.releases.names import (
     GATEWAY,
-    MONITORING,
     POOL_LABEL,
-    PROMETHEUS_URL,
     SECRET_STORE,
     SERVING_PRIORITY,
 )
 from llminfra.compiler.releases.pd_router import front_of, peers_of, role_labels
+from llminfra.compiler.releases.scaling import autoscaling_values
 from llminfra.compiler.releases.security import pod_security
 from llminfra.compiler.releases.short_start import kept_kernels, node_copy, node_volume
-from llminfra.constructs.basis.names import dns_suffix
 from llminfra.engines import invocation as engines
-from llminfra.observability.promql import selector
 from llminfra.planning.controllers.needs import scales
+from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.endpoints.gateways import gateway_of, route_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
-from llminfra.planning.plan.gateways import GatewayRoute
 from llminfra.planning.plan.infrastructure import PoolPlan
-from llminfra.planning.plan.made_names import async_id
-from llminfra.planning.plan.targets import AsyncPlan
 from llminfra.planning.served.adapters import adapter_path
-from llminfra.planning.targets.queues import worked_queue
-from llminfra.spec import endpoint as spec
 
 _CACHE_PATH = "/var/cache/llm"
 _ZONE = "topology.kubernetes.io/zone"
 _HTTPS = EgressRule(cidrs=["0.0.0.0/0"], ports=[443])
 # A rollout counts as failed only well after the slowest pod could have started on a new node.
 _ROLLOUT_MARGIN_S = 900
-_LONGEST_STABILIZATION_S = 3600
-_POLL_S = 15
-# More requests than any replica runs.
-_NEVER_MORE = 100_000
 
 
 def llm_server_values(
@@ -91,14 +76,14 @@ def llm_server_values(
     """
     call = endpoint.invocation
     pool = plan.pool(endpoint.pool)
-    observed = plan.platform.observability is not None
+    scraping = scraping_of(plan)
     return LlmServerValues(
         name=endpoint.name,
         engine=endpoint.engine,
         engine_version=endpoint.engine_version,
         served_model_name=endpoint.served_name,
         labels=role_labels(endpoint),
-        annotations={**_arithmetic(endpoint), **_unobserved(endpoint, observed)},
+        annotations={**_arithmetic(endpoint), **_unobserved(endpoint, scraping is not None)},
         image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
         command=list(call.command),
         args=list(call.args),
@@ -129,10 +114,10 @@ def llm_server_values(
         scheduling=_scheduling(pool, endpoint),
         security=pod_security(call),
         service_account=ServiceAccount(name=endpoint.service_account, role_arn=role_arn),
-        network_policy=_network_policy(endpoint, plan, observed=observed),
+        network_policy=_network_policy(endpoint, plan),
         disruption=Disruption(max_unavailable=1),
-        service_monitor=ServiceMonitor() if observed and call.metrics else None,
-        autoscaling=_autoscaling(endpoint, plan, account_id) if scales(endpoint, plan) else None,
+        service_monitor=ServiceMonitor(labels=scraping.match_labels) if scraping is not None and call.metrics else None,
+        autoscaling=autoscaling_values(endpoint, plan, account_id) if scales(endpoint, plan) else None,
         external_secrets=_external_secrets(endpoint),
     )
 
@@ -297,13 +282,14 @@ def _scheduling(pool: PoolPlan, endpoint: EndpointPlan) -> Scheduling:
     )
 
 
-def _network_policy(endpoint: EndpointPlan, plan: Plan, *, observed: bool) -> NetworkPolicy:
+def _network_policy(endpoint: EndpointPlan, plan: Plan) -> NetworkPolicy:
     """Callers that are declared, a gateway, Prometheus, and HTTPS out only where weights come over the network.
 
     S3's addresses behind a gateway endpoint are public ones, which a NetworkPolicy can name only all together; Lustre
     is mounted by the node, not by the pod. Callers of a disaggregated endpoint reach its router, not its roles.
     """
     gateway, route = gateway_of(plan, endpoint.name), route_of(plan, endpoint.name)
+    scraping = scraping_of(plan)
     peers = None
     if gateway is not None and route is not None:
         peers = [
@@ -315,82 +301,6 @@ def _network_policy(endpoint: EndpointPlan, plan: Plan, *, observed: bool) -> Ne
         from_pods=peers,
         from_namespaces=[] if endpoint.part_of else list(endpoint.spec.allow_from_namespaces),
         peer_endpoints=peers_of(endpoint, plan),
-        metrics_from_namespaces=[MONITORING] if observed else [],
+        metrics_from_namespaces=[scraping.scraper_namespace] if scraping is not None else [],
         egress=[] if endpoint.weights.kind == "lustre" and endpoint.compile_cache is None else [_HTTPS],
-    )
-
-
-def _autoscaling(endpoint: EndpointPlan, plan: Plan, account_id: str) -> Autoscaling | None:
-    metrics, declared = endpoint.invocation.metrics, endpoint.spec.replicas
-    if not isinstance(declared, spec.Autoscaling):
-        return None
-    queue = worked_queue(plan, endpoint.name) if endpoint.min_replicas == 0 else None
-    route = route_of(plan, endpoint.name)
-    triggers: list[PrometheusTrigger] = []
-    if route is not None and route.hold_s is not None:
-        triggers = _held_triggers(endpoint, route, declared)
-    elif queue is None:
-        if metrics is None or metrics.waiting is None:
-            return None
-        # Metrics without a label for the model, and two roles of one model, are told apart by the Service that they
-        # are scraped from.
-        alone = metrics.model_label and endpoint.part_of is None
-        named = {metrics.model_label: endpoint.served_name} if alone else {"service": endpoint.name}
-        waiting = selector(metrics.waiting, {"namespace": endpoint.namespace, **named})
-        triggers = [_trigger("waiting", f"sum({waiting})", declared.waiting_per_replica)]
-    return Autoscaling(
-        min_replicas=endpoint.min_replicas,
-        max_replicas=endpoint.max_replicas,
-        polling_interval_seconds=_POLL_S,
-        cooldown_seconds=declared.cooldown_s,
-        scale_down_stabilization_seconds=min(declared.cooldown_s, _LONGEST_STABILIZATION_S),
-        scale_up_period_seconds=60,
-        fallback=Fallback(
-            replicas=max(1, endpoint.min_replicas),
-            # A Prometheus that is down says nothing about load: never give replicas up because of it.
-            behavior="currentReplicasIfHigher",
-        ),
-        triggers=triggers,
-        queue_triggers=_queue_triggers(queue, plan, declared, account_id) if queue else None,
-    )
-
-
-def _queue_triggers(queue: AsyncPlan, plan: Plan, declared: spec.Autoscaling, account_id: str) -> list[QueueTrigger]:
-    """Requests that wait, and requests that workers have taken: these keep the last replica and ask for no other.
-
-    The engine's own queue is not asked here either: it does not exist at zero. A later stack makes the queue, under
-    this name.
-    """
-    region = plan.platform.region
-    where = f"https://sqs.{region}.{dns_suffix(region)}/{account_id}"
-    url = f"{where}/{plan.platform.name}-{async_id(queue.name)}"
-    return [
-        QueueTrigger(
-            name="queued", queue_url=url, region=region, queue_length=declared.waiting_per_replica, in_flight=False
-        ),
-        QueueTrigger(name="taken", queue_url=url, region=region, queue_length=_NEVER_MORE, in_flight=True),
-    ]
-
-
-def _held_triggers(endpoint: EndpointPlan, route: GatewayRoute, declared: spec.Autoscaling) -> list[PrometheusTrigger]:
-    """What the endpoint picker knows, with replicas and without: requests that it holds, and requests that run.
-
-    The engine's own queue is not asked: it does not exist at zero, and KEDA would take that for a fault and start a
-    replica. A picker that has held nothing yet has no such series, so a zero is written where the picker itself is
-    there; where it is not, there is no value, which is a fault.
-    """
-    where = {"namespace": endpoint.namespace, "service": route.picker}
-    alive = f"sum({selector('llm_d_epp_info', where)}) * 0"
-    held = selector("llm_d_epp_flow_control_queue_size", where)
-    running = selector("llm_d_epp_request_running", where)
-    return [
-        _trigger("held", f"sum({held}) or {alive}", declared.waiting_per_replica, wakes=True),
-        # Keeps the last replica while it answers; never asks for another one.
-        _trigger("running", f"sum({running}) or {alive}", _NEVER_MORE, wakes=True),
-    ]
-
-
-def _trigger(name: str, query: str, threshold: float, *, wakes: bool = False) -> PrometheusTrigger:
-    return PrometheusTrigger(
-        name=name, server_address=PROMETHEUS_URL, query=query, threshold=threshold, wakes_from_zero=wakes
     )

@@ -24,12 +24,14 @@ from llminfra.charts.upstream import (
 )
 from llminfra.charts.upstream.kube_prometheus_stack import AlertmanagerServiceAccount, Sidecar, SidecarVolumeMount
 from llminfra.compiler.releases.alerting import ALERTMANAGER_ACCOUNT, alert_secrets, alertmanager_config
-from llminfra.compiler.releases.names import POOL_LABEL, storage_class
+from llminfra.compiler.releases.names import storage_class
 from llminfra.observability import dashboards_of, rule_groups
 from llminfra.observability.dashboards import FOLDER
-from llminfra.planning.controllers.needs import Needs, scales
+from llminfra.planning.controllers.needs import Needs, alert_receivers, scales
+from llminfra.planning.controllers.scraping import NODE_LABELS
 
 if TYPE_CHECKING:
+    from llminfra.planning.controllers.scraping import Scraping
     from llminfra.planning.plan import Plan
     from llminfra.spec.foundation.observability import Observability
 
@@ -87,11 +89,7 @@ def monitoring_values(
         ),
         grafana=Grafana(enabled=observability.grafana == "in-cluster"),
         node_exporter=_node_exporter(efa=bool(needs.efa_pools)),
-        kube_state_metrics=KubeStateMetrics(
-            metric_labels_allowlist=[
-                f"nodes=[{POOL_LABEL},node.kubernetes.io/instance-type,karpenter.sh/capacity-type]"
-            ]
-        ),
+        kube_state_metrics=KubeStateMetrics(metric_labels_allowlist=[NODE_LABELS]),
     )
 
 
@@ -108,12 +106,21 @@ def _node_exporter(*, efa: bool) -> NodeExporter:
     )
 
 
-def observability_values(plan: Plan, observability: Observability) -> LlmObservabilityValues:
+def observability_values(plan: Plan, scraping: Scraping) -> LlmObservabilityValues:
     """Rules for what is deployed, dashboards for what is there to see, and the credentials of receivers."""
     scaled = {item.name for item in plan.endpoints if scales(item, plan)}
+    declared = plan.platform.observability
+    # Counters of EFA come from a sidecar of llminfra's own node exporter.
+    groups = rule_groups(
+        plan, scaled=scaled, base_url=declared.runbook_base_url if declared is not None else None, efa=scraping.own
+    )
+    label, value = scraping.dashboards or ("grafana_dashboard", "1")
     return LlmObservabilityValues(
-        rule_groups=rule_groups(plan, scaled=scaled, base_url=observability.runbook_base_url),
-        dashboards=dashboards_of(plan) if observability.grafana == "in-cluster" else [],
+        rule_labels=scraping.match_labels,
+        rule_groups=groups,
+        dashboards=dashboards_of(plan, efa=scraping.own) if scraping.dashboards is not None else [],
+        dashboard_label=label,
+        dashboard_label_value=None if value == "1" else value,
         dashboard_folder=FOLDER,
-        external_secrets=alert_secrets(observability.receivers),
+        external_secrets=alert_secrets(alert_receivers(plan)),
     )

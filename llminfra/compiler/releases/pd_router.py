@@ -6,7 +6,8 @@ from llminfra.catalog.pd_router import RouterImage, pd_router
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import Front, ServiceMonitor
 from llminfra.charts.pd_router import PdRouterValues, RouterPart
-from llminfra.compiler.releases.names import MONITORING, SERVING_PRIORITY, controller_nodes
+from llminfra.compiler.releases.names import SERVING_PRIORITY, controller_nodes
+from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 
@@ -17,7 +18,7 @@ _ROLE_LABEL = "llminfra.io/role"
 def pd_router_values(router: RouterPlan, plan: Plan) -> PdRouterValues:
     """One router; it runs on the system nodes, for it needs no GPU and must not leave with one."""
     pinned = pd_router()
-    observed = plan.platform.observability is not None
+    scraping = scraping_of(plan)
     return PdRouterValues(
         name=router.name,
         version=pinned.version,
@@ -34,8 +35,8 @@ def pd_router_values(router: RouterPlan, plan: Plan) -> PdRouterValues:
         priority_class_name=SERVING_PRIORITY,
         node_selector=controller_nodes(plan),
         from_namespaces=list(router.spec.allow_from_namespaces),
-        metrics_from_namespaces=[MONITORING] if observed else [],
-        service_monitor=ServiceMonitor() if observed else None,
+        metrics_from_namespaces=[scraping.scraper_namespace] if scraping is not None else [],
+        service_monitor=ServiceMonitor(labels=scraping.match_labels) if scraping is not None else None,
     )
 
 

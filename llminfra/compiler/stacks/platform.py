@@ -41,13 +41,8 @@ from llminfra.compiler.releases.gpu_agents import (
 from llminfra.compiler.releases.karpenter import karpenter_pools_values, karpenter_values
 from llminfra.compiler.releases.monitoring import PROMETHEUS_ACCOUNT, monitoring_values, observability_values
 from llminfra.compiler.releases.names import (
-    EXTERNAL_SECRETS,
     GATEWAY,
-    KEDA,
     KUBE_SYSTEM,
-    LWS,
-    MONITORING,
-    MONITORING_RELEASE,
 )
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
@@ -61,7 +56,9 @@ from llminfra.constructs.cluster.helm_release import HelmRelease, LocalChart, ch
 from llminfra.constructs.cluster.target_registration_policy import registers_targets
 from llminfra.constructs.observability.grafana_workspace import grafana_workspace
 from llminfra.constructs.observability.prometheus_workspace import prometheus_workspace, writes_metrics
+from llminfra.planning.controllers.namespaces import EXTERNAL_SECRETS, KEDA, LWS
 from llminfra.planning.controllers.needs import Needs, needs_of, secret_names
+from llminfra.planning.controllers.scraping import MONITORING, MONITORING_RELEASE, scraping_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.made_names import async_id
 
@@ -143,7 +140,7 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
     store = _controllers(releases, plan, needs, cluster, base, monitoring)
     if needs.gateway:
         _gateways(releases, plan, needs, network, cluster, base, monitoring)
-    _rules(releases, plan, monitoring, store)
+    _rules(releases, plan, base, monitoring, store)
     scope.finish()
     return Built("platform", scope.stack, frozenset(releases.charts))
 
@@ -151,7 +148,7 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
 def _monitoring(
     releases: _Releases, plan: Plan, needs: Needs, cluster: ClusterContract, base: core.TerraformElement
 ) -> core.TerraformElement | None:
-    observability = plan.platform.observability
+    observability = plan.platform.own_observability
     if observability is None:
         return None
     make = releases.scope.under("observability")
@@ -191,17 +188,19 @@ def _monitoring(
 def _rules(
     releases: _Releases,
     plan: Plan,
+    base: core.TerraformElement,
     monitoring: core.TerraformElement | None,
     store: core.TerraformElement | None,
 ) -> None:
     """After the operator, whose CRDs the rules are, and the store that the receivers' credentials come from."""
-    observability = plan.platform.observability
-    if observability is None:
+    scraping = scraping_of(plan)
+    if scraping is None:
         return
-    values = observability_values(plan, observability)
+    values = observability_values(plan, scraping)
     if values.rule_groups or values.dashboards or values.external_secrets:
         after = store if values.external_secrets else None
-        releases.install("observability", "llm-observability", MONITORING, values, monitoring, after)
+        first = monitoring or base
+        releases.install("observability", "llm-observability", scraping.namespace, values, first, after)
 
 
 def _autoscaler(
@@ -217,7 +216,7 @@ def _autoscaler(
     controller = base
     if needs.karpenter:
         crds = releases.install(path, "karpenter-crd", KUBE_SYSTEM, None, base)
-        values = karpenter_values(plan, needs, cluster)
+        values = karpenter_values(plan, cluster)
         controller = releases.install(path, "karpenter", KUBE_SYSTEM, values, crds, monitoring)
     if needs.karpenter_pools:
         pools = karpenter_pools_values(plan, needs, network, cluster)
@@ -230,7 +229,7 @@ def _autoscaler(
             AUTOSCALER_ACCOUNT,
             cluster_autoscaler_policies(releases.scope, cluster_name=plan.eks.name),
         )
-        autoscaler = cluster_autoscaler_values(plan, needs, cluster, releases.irsa(role))
+        autoscaler = cluster_autoscaler_values(plan, cluster, releases.irsa(role))
         releases.install(path, "cluster-autoscaler", KUBE_SYSTEM, autoscaler, base, monitoring, *role.ready)
 
 
@@ -248,9 +247,9 @@ def _gpu_agents(
     if needs.efa_plugin:
         values = efa_device_plugin_values(plan, needs)
         releases.install("pools", "aws-efa-k8s-device-plugin", KUBE_SYSTEM, values, base)
-    if needs.monitoring:
-        exporter = dcgm_exporter_values(plan, needs)
-        releases.install("observability", "dcgm-exporter", MONITORING, exporter, base, monitoring)
+    if (scraping := scraping_of(plan)) is not None:
+        exporter = dcgm_exporter_values(plan)
+        releases.install("observability", "dcgm-exporter", scraping.namespace, exporter, base, monitoring)
 
 
 def _asks_queues(releases: _Releases, needs: Needs) -> Role | None:
@@ -275,7 +274,7 @@ def _controllers(
     scope = releases.scope
     if needs.keda:
         asks = _asks_queues(releases, needs)
-        keda = keda_values(needs, cluster, releases.irsa(asks) if asks else None)
+        keda = keda_values(plan, needs, cluster, releases.irsa(asks) if asks else None)
         releases.install("endpoints", "keda", KEDA, keda, base, monitoring, *(asks.ready if asks else ()))
     if needs.lws:
         releases.install("endpoints", "lws", LWS, lws_values(), base)
@@ -301,7 +300,7 @@ def _controllers(
             "endpoints",
             "external-secrets",
             EXTERNAL_SECRETS,
-            external_secrets_values(needs, releases.irsa(role)),
+            external_secrets_values(plan, releases.irsa(role)),
             base,
             monitoring,
             *role.ready,
@@ -334,7 +333,7 @@ def _gateways(
             LOAD_BALANCER_ACCOUNT,
             {"targets": registers_targets(releases.scope)},
         )
-        values = load_balancer_controller_values(plan, needs, network, cluster, releases.irsa(role))
+        values = load_balancer_controller_values(plan, network, cluster, releases.irsa(role))
         releases.install(
             path, "aws-load-balancer-controller", KUBE_SYSTEM, values, base, monitoring, envoy, *role.ready
         )

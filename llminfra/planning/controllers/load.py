@@ -71,7 +71,7 @@ def system_room(plan: Plan, nodes: int) -> Part:
 def _wanted(needs: Needs, plan: Plan) -> frozenset[str]:
     """Values of ``for`` that hold."""
     fields = {name for name in Needs.__struct_fields__ if getattr(needs, name)}
-    observability = plan.platform.observability
+    observability = plan.platform.own_observability
     grafana = observability is not None and observability.grafana == "in-cluster"
     return frozenset({"always", *fields, *(["grafana"] if grafana else [])})
 

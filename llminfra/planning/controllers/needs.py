@@ -19,10 +19,13 @@ from llminfra.spec.foundation.alert_receiver import AlertReceiver, PagerDutyAler
 class Needs(Struct, frozen=True, kw_only=True):
     """Cluster-wide parts to install, each only when something uses it and it is not there already.
 
-    ``keda_queues`` are those that KEDA asks itself; ``secret_store`` is that of External Secrets, whoever installed it.
+    ``monitoring`` is a Prometheus of llminfra's own, ``scraped`` that there is any, which finds what to scrape by
+    ServiceMonitors. ``keda_queues`` are those that KEDA asks itself; ``secret_store`` is that of External Secrets,
+    whoever installed it.
     """
 
     monitoring: bool
+    scraped: bool
     keda: bool
     keda_queues: tuple[str, ...]
     secret_store: bool
@@ -47,7 +50,8 @@ def needs_of(plan: Plan) -> Needs:
     karpenter_pools = tuple(item for item in plan.pools if item.provisioner == "karpenter")
     efa_pools = tuple(item for item in plan.pools if item.efa_per_node)
     return Needs(
-        monitoring=plan.platform.observability is not None,
+        monitoring=plan.platform.own_observability is not None,
+        scraped=plan.platform.observability is not None,
         keda=(any(scales(item, plan) for item in plan.endpoints) or any(queues)) and "keda" not in there,
         keda_queues=queues,
         secret_store=bool(secret_names(plan)),
@@ -83,7 +87,7 @@ def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
     return (
         metrics is not None
         and metrics.waiting is not None
-        and plan.platform.observability is not None
+        and plan.platform.scales_by_metrics
         and (endpoint.min_replicas > 0 or wakes(endpoint, plan))
     )
 
@@ -104,7 +108,7 @@ def secret_names(plan: Plan) -> tuple[str, ...]:
 
 def alert_receivers(plan: Plan) -> Sequence[AlertReceiver]:
     """Who hears of alerts."""
-    observability = plan.platform.observability
+    observability = plan.platform.own_observability
     return () if observability is None else observability.receivers
 
 

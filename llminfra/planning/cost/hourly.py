@@ -214,9 +214,9 @@ def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ..
         volumes_gib = pool.root_volume_gib + (snapshot.volume_gib if snapshot else 0)
         fewest += pool.desired_nodes * volumes_gib
         most += pool.max_nodes * volumes_gib
-    if platform.observability is not None:
-        fewest += platform.observability.storage_gib
-        most += platform.observability.storage_gib
+    if (observability := platform.own_observability) is not None:
+        fewest += observability.storage_gib
+        most += observability.storage_gib
     what = f"gp3 volumes, {span(fewest, most)} GiB"
     return cost_line("volumes", what, price, fewest / HOURS_PER_MONTH, most / HOURS_PER_MONTH)
 

@@ -102,7 +102,7 @@ def _route(gateway: Gateway, endpoint: EndpointPlan, platform: Platform) -> Gate
     replicas = endpoint.spec.replicas
     sleeps = isinstance(replicas, Autoscaling) and replicas.min == 0
     # Prometheus must see the picker's queue: it is what starts the endpoint again.
-    held = sleeps and picks_by_metrics(endpoint) and platform.observability is not None
+    held = sleeps and picks_by_metrics(endpoint) and platform.scales_by_metrics
     return GatewayRoute(
         endpoint=endpoint.name,
         models=(endpoint.served_name, *(item.name for item in endpoint.adapters)),

@@ -85,7 +85,8 @@ def check_closed_network(
 
 def _warn_of_others(platform: Platform, network: Network, findings: Findings) -> None:
     """Who is told and asked over the internet; a proxy or a connected network may lead there."""
-    receivers = platform.observability.receivers if platform.observability is not None else ()
+    observability = platform.own_observability
+    receivers = observability.receivers if observability is not None else ()
     for index, receiver in enumerate(receivers):
         if receiver.kind != "sns":
             findings.warning(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def target_services(platform: Platform) -> set[str]:
     """Short names of interface endpoints."""
     services: set[str] = set()
-    watched = platform.observability if platform.needs_cluster else None
+    watched = platform.own_observability if platform.needs_cluster else None
     receivers = watched.receivers if watched is not None else ()
     if any(item.kind == "sns" for item in receivers):
         services.add("sns")

@@ -119,7 +119,8 @@ def endpoint_services(platform: Platform) -> tuple[str, ...]:
         services |= {"sagemaker.api", "sagemaker.runtime"}
     if any(item.kind == "lustre" for item in platform.storage):
         services.add("fsx")
-    if platform.needs_cluster and platform.observability is not None and platform.observability.prometheus == "managed":
+    observability = platform.own_observability
+    if platform.needs_cluster and observability is not None and observability.prometheus == "managed":
         services.add("aps-workspaces")
     keyed = any(item.api_key for gateway in platform.gateways if not gateway.broken for item in gateway.tenants)
     if keyed or any(endpoint.model.token or endpoint.api_key for endpoint in platform.workloads if not endpoint.broken):

@@ -14,6 +14,7 @@ from typing import Any
 from llminfra.rehearsal.faults import FaultInjector
 from llminfra.rehearsal.helm_release import charts
 from llminfra.rehearsal.helm_release.yaml_text import parse
+from llminfra.rehearsal.namespaces import NAMESPACE
 from llminfra.rehearsal.provider.contract import Applied, Planned, Problem, Session
 from llminfra.rehearsal.provider.planning import fill_unknown, plan_create, plan_update, replacements, shape
 from llminfra.rehearsal.provider.values import UNKNOWN, State, is_known, normal
@@ -188,6 +189,7 @@ class HelmProvider:
         path = charts.local_chart(planned, self.directory)
         rendered = charts.render(planned, path, kube_version) if path else charts.check_known_keys(planned)
         problems = [*_config_problems(planned), *rendered.problems, *self._namespace_problems(planned, cluster)]
+        problems += self._taken_problems(session, planned, rendered.manifest, cluster)
         if any(item.severity == "error" for item in problems):
             return Applied(None, tuple(problems))
         verb = "create" if revision == 1 else "update"
@@ -230,6 +232,8 @@ class HelmProvider:
         namespace = str(planned.get("namespace") or "default")
         if cluster is None or planned.get("create_namespace") or namespace in _BUILT_IN_NAMESPACES:
             return []
+        if namespace in self._there(cluster):
+            return []
         for item in self.world.all(_TYPE):
             attributes = item.attributes
             if attributes.get("namespace") == namespace and attributes.get("create_namespace"):
@@ -238,6 +242,36 @@ class HelmProvider:
                 return []
         detail = "set create_namespace, or install a release before it that creates the namespace"
         return [Problem(f'create: failed to create: namespaces "{namespace}" not found', detail, ("namespace",))]
+
+    def _there(self, cluster: Mapping[str, Any] | None) -> frozenset[str]:
+        """Namespaces of the cluster that no release made."""
+        name = (cluster or {}).get("name") or (cluster or {}).get("id")
+        found = (item.attributes for item in self.world.all(NAMESPACE))
+        return frozenset(
+            str(each.get("name") or each["id"]) for each in found if each.get("cluster") in (None, "", name)
+        )
+
+    def _taken_problems(
+        self, session: Session, planned: State, manifest: str, cluster: Mapping[str, Any] | None
+    ) -> list[Problem]:
+        """Namespaces of the release that are there by somebody else's hand: Helm takes over nothing.
+
+        Source: helm/helm pkg/action/validate.go, ``existingResourceConflict`` and ``checkOwnership``.
+        """
+        key = self._key_of(session, planned)
+        there = set(self._there(cluster))
+        for item in self.world.all(_TYPE):
+            if item.key != key and item.key.partition("|")[0] == key.partition("|")[0]:
+                there |= _created_namespaces(item.attributes)
+        return [
+            Problem(
+                "Unable to continue with install: "
+                f'Namespace "{name}" in namespace "" exists and cannot be imported into the current release',
+                "invalid ownership metadata: name it in ExistingCluster(namespaces=…), and it is not made",
+                ("values",),
+            )
+            for name in sorted(_created_namespaces({"manifest": manifest}) & there)
+        ]
 
     def _filled(self, state: State, rendered: charts.Rendered, revision: int) -> State:
         namespace, name = str(state.get("namespace")), str(state.get("name"))

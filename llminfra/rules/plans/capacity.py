@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.controllers.scraping import MONITORING_RELEASE
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
 from llminfra.rules.plans.replicas import can_wake
@@ -288,11 +289,14 @@ def efa_needs_two_nodes(plan: Plan) -> Iterator[Hit]:
 def observed(plan: Plan) -> Iterator[Hit]:
     """A platform with GPU pools and without observability."""
     if plan.platform.observability is None and plan.pools:
+        there = plan.cluster is not None and MONITORING_RELEASE in plan.cluster.installed
+        use = "observability=ExistingPrometheus(namespace=…, match_labels=…, url=…)"
         yield Hit(
             path="observability",
             message="nothing collects metrics of GPUs and engines",
             found="observability=None",
-            expected="Observability()",
+            expected=f"the {MONITORING_RELEASE} that is installed" if there else "Observability()",
+            fix=f"set {use}" if there else "",
         )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from llminfra.diagnostics import Severity
+from llminfra.diagnostics import Severity, entry_path
+from llminfra.planning.controllers.namespaces import NAMES, made_namespaces, namespaces_of
 from llminfra.planning.controllers.needs import needs_of
+from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.rules.rule import Hit, rule
+from llminfra.spec.compute.existing_cluster import ExistingCluster
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -54,4 +57,57 @@ def installed_may_act(plan: Plan) -> Iterator[Hit]:
             )
 
 
-RULES = (installed_may_act,)
+@rule(
+    code="LLM_CAP_53",
+    title="Somebody has looked which namespaces are there",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="The first release makes the namespaces that the others need, under fixed names. Helm takes over nothing that "
+    "it did not make: one that is there, such as monitoring, stops the apply.",
+    fix="set ExistingCluster(namespaces=[…]) to those that are there, or to [] where none is",
+    source=("helm/helm pkg/action/validate.go: checkOwnership",),
+    seen=('Namespace "…" in namespace "" exists and cannot be imported into the current release',),
+)
+def namespaces_looked_at(plan: Plan) -> Iterator[Hit]:
+    """A cluster that is there, of whose namespaces nothing is said."""
+    cluster = plan.platform.cluster
+    made = made_namespaces(plan) if plan.cluster is not None else ()
+    if isinstance(cluster, ExistingCluster) and cluster.namespaces is None and made:
+        yield Hit(
+            path="cluster.namespaces",
+            message=f"the apply makes the namespaces {', '.join(made)}, and stops at one that is there",
+            found="namespaces is not set",
+            expected=f"what `kubectl get namespace --ignore-not-found {' '.join(made)}` lists",
+        )
+
+
+@rule(
+    code="LLM_CAP_54",
+    title="A namespace that is named as being there is one that something is put into",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="Namespaces have fixed names. One that is not among them changes nothing, and is mostly a misspelt one: that "
+    "which was meant would be made, and is there.",
+    fix="correct the name, or leave it out",
+    source=("llminfra: planning/controllers/namespaces.py",),
+)
+def namespaces_used(plan: Plan) -> Iterator[Hit]:
+    """Names in ``namespaces`` that no release of any plan goes to."""
+    cluster = plan.platform.cluster
+    if plan.cluster is None or not isinstance(cluster, ExistingCluster):
+        return
+    used = namespaces_of(plan)
+    known = {*used, *NAMES, *(item.namespace for item in plan.endpoints)}
+    scraping = scraping_of(plan)
+    known |= {scraping.scraper_namespace} if scraping is not None else set()
+    for index, name in enumerate(cluster.namespaces or ()):
+        if name not in known:
+            yield Hit(
+                path=entry_path("cluster.namespaces", index),
+                message="this platform puts nothing into the namespace",
+                found=name,
+                expected=f"some of {', '.join(used)}",
+            )
+
+
+RULES = (installed_may_act, namespaces_looked_at, namespaces_used)

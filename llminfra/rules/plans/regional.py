@@ -29,7 +29,7 @@ _LIMITED_MBPS_PER_TIB = 250
 )
 def grafana_is_there(plan: Plan) -> Iterator[Hit]:
     """A workspace of Amazon Managed Grafana in a region that has none."""
-    observability, region = plan.platform.observability, plan.platform.region
+    observability, region = plan.platform.own_observability, plan.platform.region
     if observability is not None and observability.grafana == "managed" and region not in with_service("grafana"):
         yield Hit(
             path="observability.grafana",
@@ -54,7 +54,7 @@ def grafana_is_there(plan: Plan) -> Iterator[Hit]:
 )
 def managed_prometheus_is_there(plan: Plan) -> Iterator[Hit]:
     """A workspace of Amazon Managed Service for Prometheus in a region that has none."""
-    observability, region = plan.platform.observability, plan.platform.region
+    observability, region = plan.platform.own_observability, plan.platform.region
     if observability is not None and observability.prometheus == "managed" and region not in with_service("aps"):
         yield Hit(
             path="observability.prometheus",

@@ -159,9 +159,11 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
         route = route_of(plan, endpoint.name)
         message = "the endpoint may scale to zero and nothing would start it again"
         fix = ""
-        if route is not None and plan.platform.observability is None:
+        if route is not None and not plan.platform.scales_by_metrics:
             message += ": no Prometheus sees the requests that the gateway holds"
-            fix = "set observability=Observability(), or Autoscaling(min=1, …)"
+            there = plan.platform.observability is not None
+            how = "ExistingPrometheus(url=…)" if there else "observability=Observability()"
+            fix = f"set {how}, or Autoscaling(min=1, …)"
         elif route is not None:
             message += ": the gateway cannot see this engine's queue, and so holds no requests for it"
             fix = "set Autoscaling(min=1, …), or name the engine's metrics"

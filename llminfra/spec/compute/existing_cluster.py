@@ -16,6 +16,7 @@ Installed = Literal[
     "aws-fsx-csi-driver",
     "aws-mountpoint-s3-csi-driver",
     "lws",
+    "kube-prometheus-stack",
 ]
 
 
@@ -39,6 +40,10 @@ class ExistingCluster(Spec):
     """Security group of its nodes, which GPU nodes get too: all of them reach each other, CoreDNS and the API by it;
     ``None``: the one that EKS makes for the cluster."""
     installed: Distinct[Installed] = ()
-    """Charts that are there already, by anyone's hand: llminfra does not install them, and gives them no AWS role."""
+    """Charts that are there already, by anyone's hand: llminfra does not install them, and gives them no AWS role.
+    ``kube-prometheus-stack`` goes with ``observability=ExistingPrometheus(…)``, which says how it is used."""
+    namespaces: Distinct[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]] | None = None
+    """Namespaces that are there already, for example ``monitoring``: llminfra puts its releases there and does not make
+    them; ``None``: nobody has looked, and those that it needs are made."""
     karpenter_node_role: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$")] | None = None
     """Name of the role of nodes that a Karpenter which is there starts; needed where ``installed`` has it."""

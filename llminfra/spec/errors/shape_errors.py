@@ -40,6 +40,7 @@ _SECRET_SHAPES = re.compile(
     r"(?<![A-Za-z0-9_-])"
     r"(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|AKIA[0-9A-Z]{12,}|ghp_[A-Za-z0-9]{8,}|eyJ[A-Za-z0-9_-]{10,}|xox[bap]-)"
 )
+_PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def looks_like_credential(value: object) -> bool:
@@ -304,6 +305,7 @@ def show(value: object) -> str:
     else:
         text = f"{value!s}"
     text = re.sub(r"<(\w+)\b.* at 0x[0-9a-f]+>", r"a \1", text)
+    text = _PASSWORD_IN_URL.sub(r"\1…@", text)
     if _SECRET_SHAPES.search(text):
         return "a literal with the shape of a token (not shown)"
     return text if len(text) <= 120 else text[:117] + "…"
