@@ -193,6 +193,20 @@ def test_what_does_not_go_with_it_is_told(cluster: ExistingCluster, fields: dict
     assert [item.code for item in raised.value.diagnostics if item.severity == "error"] == [code]
 
 
+def test_a_misspelt_chart_says_nothing_of_the_role_beside_it(tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "name: p\nregion: us-east-1\ncluster: {name: shared, version: '1.35', installed: [karpentr],"
+        " karpenter_node_role: nodes}\nnetwork: {vpc_id: vpc-0123456789abcdef0, cidr: 10.40.0.0/16,"
+        " private_subnet_ids: {us-east-1a: subnet-0123456789abcdef0, us-east-1b: subnet-0123456789abcdef1}}\n"
+        "pools: {l40s: {instance_types: [g6e.xlarge], nodes: [0, 2]}}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(SpecError) as raised:
+        plan_specs([spec])
+    assert [item.code for item in raised.value.diagnostics if item.severity == "error"] == ["LLM_SPEC_1"]
+
+
 def test_a_rehearsal_assumes_the_cluster_that_the_spec_describes(tmp_path: Path) -> None:
     storage = [ModelBucket(name="acme-w"), Lustre(name="fast", zone="us-east-1a")]
     stacks_of(plan_of(existing(node_security_group_id=GROUP), storage=storage), tmp_path)

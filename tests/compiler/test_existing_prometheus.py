@@ -242,6 +242,7 @@ def test_a_rehearsal_says_what_it_takes_for_granted(tmp_path: Path) -> None:
     ("url", "fix"),
     [
         ("prometheus-operated.watch.svc:9090", "'http://prometheus-operated.watch.svc:9090'"),
+        ("prometheus-operated.watch.svc:9090/api/v1/query", "'http://prometheus-operated.watch.svc:9090'"),
         ("watch", "'http://prometheus-operated.monitoring.svc:9090'"),
         ("http://p.watch.svc:port", "'http://prometheus-operated.monitoring.svc:9090'"),
         ("http://p.watch.svc:9090/api/v1/query", "'http://p.watch.svc:9090'"),

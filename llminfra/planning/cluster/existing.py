@@ -35,7 +35,8 @@ def plan_existing(platform: Platform, spec: ExistingCluster, version: str, findi
             fix="set network=ExistingNetwork(vpc_id=…, cidr=…, private_subnet_ids=…)",
         )
     there = _KARPENTER in spec.installed
-    if there != (spec.karpenter_node_role is not None):
+    sure = not {"installed", "karpenter_node_role"} & set(spec.doubtful)
+    if sure and there != (spec.karpenter_node_role is not None):
         findings.error(
             "LLM_CAP_51",
             spec,

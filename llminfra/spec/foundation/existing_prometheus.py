@@ -28,7 +28,8 @@ def _query_url(value: str) -> str:
         parts, host = urlsplit(""), ""
     if parts.scheme not in {"http", "https"} or not host or re.search(r"\s", value):
         bare = re.fullmatch(r"[\w.-]+(:\d+)?(/\S*)?", value) and "." in value
-        raise refused("this is no URL", expected=expected, fix=f"write {f'http://{value}' if bare else _EXAMPLE!r}")
+        plain = f"http://{_API.sub('', value)}" if bare else _EXAMPLE
+        raise refused("this is no URL", expected=expected, fix=f"write {plain!r}")
     if parts.username or parts.password:
         raise refused(
             "the address carries a credential, which everyone would read who reads a ScaledObject",
