@@ -195,12 +195,18 @@ def test_an_outage_costs_no_line_its_attempts(
 ) -> None:
     bucket.put("in/a.jsonl", batch_file(NAMES[:12]))
     model.delay_s = 0.02
-    switch = threading.Timer(0.4, lambda: setattr(model, "healthy", False))
-    back = threading.Timer(1.2, lambda: setattr(model, "healthy", True))
-    for timer in (switch, back):
-        timer.start()
+
+    def outage() -> None:
+        while model.seen[NAMES[3]] == 0:
+            time.sleep(0.005)
+        model.healthy = False
+        time.sleep(0.8)
+        model.healthy = True
+
+    threading.Thread(target=outage, daemon=True).start()
     assert run(replace(settings, request_attempts=1, concurrency=1)) == exit_codes.DONE
     assert_answered_once(bucket, NAMES[:12])
+    assert model.healthy
 
 
 def test_an_endpoint_that_stays_down_ends_the_attempt_and_loses_nothing(
