@@ -12,10 +12,8 @@ import pytest
 from llminfra import (
     VLLM,
     Autoscaling,
-    CapacityBlock,
     Endpoint,
     ExistingCluster,
-    ExistingNetwork,
     Gateway,
     GpuPool,
     Lustre,
@@ -34,23 +32,9 @@ from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.stacks import read_stacks
+from tests.compiler.shared_cluster import EFA, SPOT, VPC, existing
 
-SUBNETS = {f"us-east-1{letter}": f"subnet-0123456789abcdef{place}" for place, letter in enumerate("ab")}
-VPC = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.40.0.0/16", private_subnet_ids=SUBNETS)
 GROUP = "sg-0123456789abcdef0"
-SPOT = GpuPool(name="l40s", instance_types=["g6e.xlarge"], nodes=(0, 2))
-BOUGHT = GpuPool(
-    name="h100",
-    instance_types=["p5.48xlarge"],
-    nodes=1,
-    zones=["us-east-1a"],
-    efa=True,
-    capacity=CapacityBlock(reservation_id="cr-0123456789abcdef0"),
-)
-
-
-def existing(**fields: Any) -> ExistingCluster:
-    return ExistingCluster(**{"name": "shared", "version": "1.35", **fields})
 
 
 def plan_of(cluster: ExistingCluster, *pools: GpuPool, **fields: Any) -> Plan:
@@ -95,7 +79,7 @@ def test_nothing_of_the_cluster_is_made_or_changed(tmp_path: Path) -> None:
 
 
 def test_nodes_get_the_group_that_is_named(tmp_path: Path) -> None:
-    stacks = stacks_of(plan_of(existing(node_security_group_id=GROUP), BOUGHT), tmp_path)
+    stacks = stacks_of(plan_of(existing(node_security_group_id=GROUP), EFA), tmp_path)
     assert stacks["cluster"]["data"]["aws_security_group"]["nodes"]["id"] == GROUP
     (template,) = stacks["cluster"]["resource"]["aws_launch_template"].values()
     groups = {group for item in template["network_interfaces"] for group in item["security_groups"]}

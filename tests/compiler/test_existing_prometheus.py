@@ -12,10 +12,7 @@ import pytest
 from llminfra import (
     VLLM,
     Autoscaling,
-    CapacityBlock,
     Endpoint,
-    ExistingCluster,
-    ExistingNetwork,
     ExistingPrometheus,
     Gateway,
     GpuPool,
@@ -42,22 +39,12 @@ from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.namespaces import NAMESPACE, not_there_yet
 from llminfra.rehearsal.stacks import read_stacks
 from llminfra.rules import run_plan
+from tests.compiler.shared_cluster import EFA, SPOT, VPC, existing
 from tests.helpers.tools import require_helm
 
-SUBNETS = {f"us-east-1{letter}": f"subnet-0123456789abcdef{place}" for place, letter in enumerate("ab")}
-VPC = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.40.0.0/16", private_subnet_ids=SUBNETS)
 URL = "http://prometheus-operated.watch.svc:9090"
 LABELS = {"release": "kube-prometheus-stack", "acme.com/team": "ml"}
 THERE = ExistingPrometheus(namespace="watch", match_labels=LABELS, url=URL)
-SPOT = GpuPool(name="l40s", instance_types=["g6e.xlarge"], nodes=(0, 2))
-EFA = GpuPool(
-    name="h100",
-    instance_types=["p5.48xlarge"],
-    nodes=1,
-    zones=["us-east-1a"],
-    efa=True,
-    capacity=CapacityBlock(reservation_id="cr-0123456789abcdef0"),
-)
 
 
 def plan_of(
@@ -83,7 +70,7 @@ def plan_of(
             region="us-east-1",
             account_id="111122223333",
             network=VPC,
-            cluster=ExistingCluster(**{"name": "shared", "version": "1.35", "namespaces": [], **cluster}),
+            cluster=existing(**{"namespaces": [], **cluster}),
             pools=[on],
             endpoints=[chat, code] if on is SPOT else [chat],
             gateways=[front],
@@ -200,14 +187,14 @@ def test_the_plan_and_the_compiler_know_the_same_namespaces(
     observability: ExistingPrometheus | Observability | None,
 ) -> None:
     plan = plan_of(observability)
-    values = cluster_base_values(plan, needs_of(plan))
+    values = cluster_base_values(plan)
     assert {item.name for item in values.namespaces} == set(namespaces_of(plan))
     assert values.existing_namespaces is None
 
 
 def test_namespaces_that_are_there_are_looked_for_and_not_made() -> None:
     plan = plan_of(Observability(), namespaces=["monitoring", "envoy-gateway-system", "keda"], installed=["keda"])
-    values = cluster_base_values(plan, needs_of(plan))
+    values = cluster_base_values(plan)
     there = {item.name: item for item in values.existing_namespaces or ()}
     assert set(there) == {"monitoring", "envoy-gateway-system"}
     assert there["monitoring"].pod_security == "privileged"
@@ -218,13 +205,13 @@ def test_namespaces_that_are_there_are_looked_for_and_not_made() -> None:
 
 def test_what_goes_into_the_scrapers_own_namespace_finds_it_there() -> None:
     plan = plan_of(THERE.model_copy(update={"install_into": "watch"}))
-    values = cluster_base_values(plan, needs_of(plan))
+    values = cluster_base_values(plan)
     assert [(item.name, item.pod_security) for item in values.existing_namespaces or ()] == [("watch", "privileged")]
 
 
 def test_a_namespace_of_two_uses_is_one_and_as_loose_as_it_must_be() -> None:
     plan = plan_of(THERE.model_copy(update={"install_into": "llm-serving"}))
-    (serving,) = [item for item in cluster_base_values(plan, needs_of(plan)).namespaces if item.name == "llm-serving"]
+    (serving,) = [item for item in cluster_base_values(plan).namespaces if item.name == "llm-serving"]
     assert serving.pod_security == "privileged"
     assert serving.default_deny_ingress
 

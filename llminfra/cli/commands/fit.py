@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llminfra.cli.options import AsJson
 from llminfra.diagnostics import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def fit(
@@ -133,7 +137,15 @@ def fit(
 
     Exits with 1 when the configuration does not fit, or nothing does.
     """
-    wishes = (concurrency, region, prompt_tokens, output_tokens, sort, purchase)
+    wishes = {
+        "concurrency": concurrency,
+        "region": region,
+        "prompt_tokens": prompt_tokens,
+        "output_tokens": output_tokens,
+        "sort_by": sort,
+        "purchase": purchase,
+    }
+    wishes = {name: value for name, value in wishes.items() if value is not None}
     given = {
         "gpu": gpu,
         "tensor_parallel": tp,
@@ -167,13 +179,7 @@ def fit(
     }
     given = {name: value for name, value in given.items() if value is not None}
     if jsonl is not None:
-        files = (config, draft_config)
-        if (
-            model is not None
-            or given
-            or any(item is not None for item in files)
-            or any(item is not None for item in wishes)
-        ):
+        if model is not None or given or wishes or config is not None or draft_config is not None:
             msg = "--jsonl takes everything from its lines; leave out MODEL and the other options"
             raise UsageError(msg)
         _stream(jsonl)
@@ -184,96 +190,66 @@ def fit(
     config = config or _local(model or "")
     case: dict[str, object] = {"model": model or str(config), **given}
     _add_config(case, draft_config, "draft_config")
-    if _compared(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase):
+    if _compared(case, config, as_json, wishes):
         return
     if gpu is None:
-        _list(case, config, as_json, concurrency or 1, region, prompt_tokens, output_tokens, sort, purchase)
+        _list(case, config, as_json, wishes)
         return
-    if any(item is not None for item in wishes):
+    if wishes:
         msg = "--concurrency, --region, --prompt-tokens, --output-tokens, --sort and --purchase choose among instance "
         msg += "types; leave out --gpu"
         raise UsageError(msg)
     _one(case, config, as_json)
 
 
-def _list(
-    case: dict[str, object],
-    config: Path | None,
-    as_json: bool,
-    concurrency: int,
-    region: str | None,
-    prompt_tokens: int | None,
-    output_tokens: int | None,
-    sort: str | None,
-    purchase: str | None,
-) -> None:
+def _list(case: dict[str, object], config: Path | None, as_json: bool, wishes: dict[str, Any]) -> None:
     from llminfra.cli.fitting.instance_types import find_options, options_view, plain_options  # when it runs
-    from llminfra.cli.terminal.output import print_result, stdout_console, write_json
+    from llminfra.cli.fitting.wish import Wish
 
     _add_config(case, config)
-    where = region or "us-east-1"
-    asked, options = find_options(
-        case,
-        config=config,
-        region=where,
-        concurrency=concurrency,
-        prompt_tokens=prompt_tokens or 1024,
-        output_tokens=output_tokens or 256,
-        sort_by=sort or "replica",
-        purchase=purchase or "on-demand",
+    wish = Wish(**wishes)
+    asked, options = find_options(case, wish, config=config)
+    _answer(
+        lambda: plain_options(options),
+        lambda width: options_view(asked, options, wish, width),
+        as_json=as_json,
+        fits=any(option.fits for option in options),
     )
-    if as_json:
-        write_json(plain_options(options))
-    else:
-        console = stdout_console()
-        view = options_view(asked, options, region=where, concurrency=concurrency, width=console.width)
-        print_result(view, console)
-    if not any(option.fits for option in options):
-        raise typer.Exit(1)
 
 
-def _compared(
-    case: dict[str, object],
-    config: Path | None,
-    as_json: bool,
-    concurrency: int,
-    region: str | None,
-    prompt_tokens: int | None,
-    output_tokens: int | None,
-    sort: str | None,
-    purchase: str | None,
-) -> bool:
+def _compared(case: dict[str, object], config: Path | None, as_json: bool, wishes: dict[str, Any]) -> bool:
     """Whether an option names several values, and was answered by a row for each combination."""
-    if not any("," in str(text) for text in (*case.values(), purchase)):
+    if not any("," in str(text) for text in (*case.values(), *wishes.values())):
         return False
     from llminfra.cli.fitting.compare import compare, compared_view, plain_rows, several  # when it runs
-    from llminfra.cli.terminal.output import print_result, stdout_console, write_json
+    from llminfra.cli.fitting.wish import Wish
 
-    lists = several({**case, "purchase": purchase})
+    lists = several({**case, "purchase": wishes.get("purchase")})
     if not lists:
         return False
     _add_config(case, config)
-    where = region or "us-east-1"
-    rows = compare(
-        case,
-        lists,
-        config=config,
-        region=where,
-        concurrency=concurrency,
-        prompt_tokens=prompt_tokens or 1024,
-        output_tokens=output_tokens or 256,
-        sort_by=sort or "replica",
-        purchase=purchase or "on-demand",
+    wish = Wish(**wishes)
+    rows = compare(case, lists, wish, config=config)
+    _answer(
+        lambda: plain_rows(rows),
+        lambda width: compared_view(rows, wish, width),
+        as_json=as_json,
+        fits=any(row.option.fits for row in rows),
     )
+    return True
+
+
+def _answer(plain: Callable[[], object], view: Callable[[int], RenderableType], *, as_json: bool, fits: bool) -> None:
+    """Print it for a program or for a person; exit with 1 where nothing fits."""
+    from llminfra.cli.terminal.output import print_result, stdout_console, write_json  # when it runs
+
     if as_json:
-        write_json(plain_rows(rows))
+        write_json(plain())
     else:
         console = stdout_console()
-        view = compared_view(rows, region=where, concurrency=concurrency, width=console.width)
-        print_result(view, console)
-    if not any(row.option.fits for row in rows):
+        print_result(view(console.width), console)
+    if not fits:
         raise typer.Exit(1)
-    return True
 
 
 def _local(model: str) -> Path | None:

@@ -7,6 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.cli.fitting.instance_types import (
     Asked,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from llminfra.cli.fitting.wish import Wish
     from llminfra.planning.selection import Option
 
 LISTS = ("engine", "quantization", "kv_cache_dtype", "gpu", "purchase")
@@ -67,29 +69,15 @@ def several(given: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
 
 
 def compare(
-    given: dict[str, object],
-    lists: Mapping[str, tuple[str, ...]],
-    *,
-    config: Path | None = None,
-    region: str,
-    concurrency: int,
-    prompt_tokens: int,
-    output_tokens: int,
-    sort_by: str,
-    purchase: str,
+    given: dict[str, object], lists: Mapping[str, tuple[str, ...]], wish: Wish, *, config: Path | None = None
 ) -> tuple[Compared, ...]:
     """The best instance type for every combination, those that hold the model first.
 
     Args:
         given: The case, where options with several values are replaced.
         lists: Options with several values.
+        wish: What is best, and how instances are bought where ``lists`` do not say it.
         config: Where the model's config.json is, if it has one.
-        region: AWS region of the prices.
-        concurrency: Requests of full length that one replica must hold.
-        prompt_tokens: Tokens of a typical prompt.
-        output_tokens: Tokens of a typical answer.
-        sort_by: What is best: the price of an instance, a replica or of tokens.
-        purchase: How instances are bought, where ``lists`` do not say it.
 
     Raises:
         UsageError: An option is wrong, or releases of several engines are named by one version.
@@ -101,18 +89,9 @@ def compare(
     for values in product(*lists.values()):
         chosen = dict(zip(lists, values, strict=True))
         case = {**given, **chosen}
-        bought, gpu = str(case.pop("purchase", purchase)), case.pop("gpu", None)
-        asked, options = find_options(
-            case,
-            config=config,
-            region=region,
-            concurrency=concurrency,
-            prompt_tokens=prompt_tokens,
-            output_tokens=output_tokens,
-            sort_by=sort_by,
-            purchase=bought,
-            among=None if gpu is None else _types_of(str(gpu)),
-        )
+        bought, gpu = str(case.pop("purchase", wish.purchase)), case.pop("gpu", None)
+        among = None if gpu is None else _types_of(str(gpu))
+        asked, options = find_options(case, replace(wish, purchase=bought), config=config, among=among)
         best = options[0] if options[0].fits else max(options, key=lambda item: item.gpus)
         rows.append(Compared(values=chosen, asked=asked, option=best))
     return tuple(sorted(rows, key=lambda row: not row.option.fits))
@@ -127,7 +106,7 @@ def plain_rows(rows: tuple[Compared, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def compared_view(rows: tuple[Compared, ...], *, region: str, concurrency: int, width: int) -> RenderableType:
+def compared_view(rows: tuple[Compared, ...], wish: Wish, width: int) -> RenderableType:
     """A row for each combination, what it does not fit for, and the notes of all."""
     from rich.console import Group  # rich only for people
     from rich.table import Table
@@ -152,13 +131,13 @@ def compared_view(rows: tuple[Compared, ...], *, region: str, concurrency: int, 
             refused.append(Text(f"  {', '.join((*labels, _device(row)))}: {row.option.reason}"))
     length = f"inputs of up to {asked.length:,} tokens" if asked.cacheless else f"requests of {asked.length:,} tokens"
     lines: list[RenderableType] = [
-        Text.assemble((asked.model, "bold"), f" in {region}, the best instance type for each; {length}"),
+        Text.assemble((asked.model, "bold"), f" in {wish.region}, the best instance type for each; {length}"),
         table if table.row_count else Text("no combination fits", style="bold red"),
     ]
     if refused:
         lines += [Text("does not fit:", style="dim"), *refused]
     good = [row for row in rows if row.option.fits]  # why the others do not stands above
-    notes = dict.fromkeys(note for row in good for note in notes_of(row.asked, (row.option,), region, concurrency))
+    notes = dict.fromkeys(note for row in good for note in notes_of(row.asked, (row.option,), wish))
     return Group(*lines, *(Text(text, style=style) for text, style in notes))
 
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from llminfra.catalog.models import ModelFacts
+    from llminfra.cli.fitting.wish import Wish
     from llminfra.planning.memory import FitCase
     from llminfra.planning.selection import Option, SortBy
 
-SORTS = ("instance", "replica", "tokens")
+SORTS: tuple[SortBy, ...] = ("instance", "replica", "tokens")
 PURCHASES: tuple[Kind, ...] = get_args(Kind)
 _WIDE = 96
 _PRICE_WIDTH = 10
@@ -63,14 +64,9 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 def find_options(
     given: dict[str, object],
+    wish: Wish,
     *,
     config: Path | None = None,
-    region: str,
-    concurrency: int,
-    prompt_tokens: int,
-    output_tokens: int,
-    sort_by: str,
-    purchase: str = "on-demand",
     among: tuple[str, ...] | None = None,
 ) -> tuple[Asked, tuple[Option, ...]]:
     """What was asked for, with its defaults, and the options for it in the order asked for.
@@ -89,15 +85,15 @@ def find_options(
     from llminfra.planning.performance import Load
     from llminfra.planning.selection import SPAN_NODES, list_options
 
-    if sort_by not in SORTS:
-        msg = f"--sort is one of {', '.join(SORTS)}, got {sort_by!r}"
+    if wish.sort_by not in SORTS:
+        msg = f"--sort is one of {', '.join(SORTS)}, got {wish.sort_by!r}"
         raise UsageError(msg)
-    if purchase not in PURCHASES:
-        msg = f"--purchase is one of {', '.join(PURCHASES)}, got {purchase!r}"
+    if wish.purchase not in PURCHASES:
+        msg = f"--purchase is one of {', '.join(PURCHASES)}, got {wish.purchase!r}"
         raise UsageError(msg)
-    if regions.get(region) is None:
-        close = ", ".join(regions.suggest(region)) or "us-east-1"
-        msg = f"no region is called {region!r}; did you mean {close}?"
+    if regions.get(wish.region) is None:
+        close = ", ".join(regions.suggest(wish.region)) or "us-east-1"
+        msg = f"no region is called {wish.region!r}; did you mean {close}?"
         raise UsageError(msg)
     case = read_case(given)
     facts = facts_for(case)
@@ -108,14 +104,14 @@ def find_options(
     if made_for is not None and (why := unfit(made_for, case.task)) is not None:
         msg = f"--task {case.task}: {made_for.model_id} cannot be served so: {why}"
         raise UsageError(msg)
-    sort: SortBy = "instance" if sort_by == "instance" else "tokens" if sort_by == "tokens" else "replica"
-    load = Load(prompt_tokens=prompt_tokens, output_tokens=output_tokens)
-    bought = next(kind for kind in PURCHASES if kind == purchase)
+    sort = next(kind for kind in SORTS if kind == wish.sort_by)
+    load = Load(prompt_tokens=wish.prompt_tokens, output_tokens=wish.output_tokens)
+    bought = next(kind for kind in PURCHASES if kind == wish.purchase)
     options = list_options(
         facts,
         case,
-        region,
-        concurrency=concurrency,
+        wish.region,
+        concurrency=wish.concurrency,
         load=load,
         release=release_of(case),
         sort_by=sort,
@@ -128,7 +124,7 @@ def find_options(
     if (missing := class_missing(facts, case)) is not None:
         options = tuple(_refused(option, missing[0]) for option in options)
     longest = case.max_model_len or facts.max_position_embeddings
-    typical = replace(load, concurrency=concurrency).of(facts).within(longest)
+    typical = replace(load, concurrency=wish.concurrency).of(facts).within(longest)
     asked = Asked(
         model=case.model,
         engine=f"{case.engine} {case.engine_version}",
@@ -184,9 +180,7 @@ def plain_options(options: tuple[Option, ...]) -> list[dict[str, Any]]:
     return rows
 
 
-def options_view(
-    asked: Asked, options: tuple[Option, ...], *, region: str, concurrency: int, width: int
-) -> RenderableType:
+def options_view(asked: Asked, options: tuple[Option, ...], wish: Wish, width: int) -> RenderableType:
     """The table of those that fit, and a line about each kind of GPU that does not."""
     from rich.console import Group  # rich only for people
     from rich.table import Table
@@ -217,7 +211,7 @@ def options_view(
     lines: list[RenderableType] = [
         Text.assemble(
             (asked.model, "bold"),
-            f" on {asked.engine} in {region}, {_wish(asked, concurrency)}",
+            f" on {asked.engine} in {wish.region}, {_wish(asked, wish.concurrency)}",
         ),
         table if good else Text("no instance type holds it", style="bold red"),
     ]
@@ -230,7 +224,7 @@ def options_view(
     if reasons:
         told = ((reason if everywhere else f"{', '.join(which)}: {reason}") for reason, which in reasons.items())
         lines += [Text("does not fit:", style="dim"), *(Text(f"  {text}", style="dim") for text in told)]
-    lines += [Text(text, style=style) for text, style in notes_of(asked, options, region, concurrency)]
+    lines += [Text(text, style=style) for text, style in notes_of(asked, options, wish)]
     return Group(*lines)
 
 
@@ -268,9 +262,7 @@ def _wish(asked: Asked, concurrency: int) -> str:
     return f"{concurrency} request{'s' if concurrency > 1 else ''} of {asked.length:,} tokens at once"
 
 
-def notes_of(
-    asked: Asked, options: tuple[Option, ...], region: str, concurrency: int
-) -> Iterator[tuple[str, Literal["dim", "yellow"]]]:
+def notes_of(asked: Asked, options: tuple[Option, ...], wish: Wish) -> Iterator[tuple[str, Literal["dim", "yellow"]]]:
     """What was taken for what was asked, what the columns are, and where prices come from."""
     from llminfra.planning.performance.factors import factors  # when it runs
     from llminfra.planning.selection import REGION_OF_ORDER
@@ -279,7 +271,7 @@ def notes_of(
     good = [option for option in options if option.fits]
     bought = options[0].purchase if options else "on-demand"
     if good:
-        many = f"{concurrency} request{'s' if concurrency > 1 else ''}"
+        many = f"{wish.concurrency} request{'s' if wish.concurrency > 1 else ''}"
         shape = f"{asked.prompt:,} tokens in and {asked.output:,} out"
         known = factors()
         if asked.whole:
@@ -321,7 +313,7 @@ def notes_of(
         yield f"types without a price are in the order of on-demand prices in {REGION_OF_ORDER}", "yellow"
     yield from ((f"note: {item}", "yellow") for item in asked.notes)
     if any(option.offered is False for option in good):
-        yield f"* not offered in {region}", "dim"
+        yield f"* not offered in {wish.region}", "dim"
 
 
 def instance_text(option: Option) -> str:

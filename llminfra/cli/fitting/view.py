@@ -99,7 +99,7 @@ def _ways(result: FitResult, ways: Sequence[WayOut]) -> list[RenderableType]:
             Text(f"  {way.options}"),
             Text(f"{held:,.1f} requests of {_number(way.result.max_model_len)} tokens at once{ranks}{tight}"),
         )
-    return [Text(), Text("fits with one of" if result.fits is False else "roomier with one of", style="dim"), grid]
+    return [Text(), Text("fits with one of" if result.fits is False else "less tightly with one of", style="dim"), grid]
 
 
 def _verdict(result: FitResult) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from llminfra.charts.cluster_base import (
@@ -15,8 +16,7 @@ from llminfra.charts.kubernetes import PodSecurityLevel
 from llminfra.compiler.releases.gateway import READINESS_LABEL
 from llminfra.compiler.releases.names import GATEWAY, SERVING_PRIORITY, storage_class
 from llminfra.compiler.releases.security import pod_security
-from llminfra.planning.controllers.namespaces import EXTERNAL_SECRETS, KEDA, LWS, there_already
-from llminfra.planning.controllers.needs import Needs
+from llminfra.planning.controllers.namespaces import namespaces_of, there_already
 from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.plan import Plan
 
@@ -26,19 +26,17 @@ if TYPE_CHECKING:
 _LEVELS: tuple[PodSecurityLevel, ...] = ("restricted", "baseline", "privileged")
 
 
-def cluster_base_values(plan: Plan, needs: Needs) -> ClusterBaseValues:
+def cluster_base_values(plan: Plan) -> ClusterBaseValues:
     """What every other release stands on."""
     there = there_already(plan)
-    wanted: dict[str, Namespace] = {}
-    for item in _wanted(plan, needs):
-        wanted[item.name] = _both(wanted[item.name], item) if item.name in wanted else item
+    wanted = [reduce(_both, _uses(name, plan), Namespace(name=name)) for name in namespaces_of(plan)]
     existing = [
         ExistingNamespace(name=item.name, pod_security=item.pod_security, labels=item.labels)
-        for item in wanted.values()
+        for item in wanted
         if item.name in there
     ]
     return ClusterBaseValues(
-        namespaces=[item for item in wanted.values() if item.name not in there],
+        namespaces=[item for item in wanted if item.name not in there],
         existing_namespaces=existing or None,
         priority_classes=[
             PriorityClass(
@@ -60,27 +58,21 @@ def _both(one: Namespace, other: Namespace) -> Namespace:
     )
 
 
-def _wanted(plan: Plan, needs: Needs) -> Iterator[Namespace]:
-    """Namespaces that releases go to, whoever makes them."""
-    for name in dict.fromkeys(item.namespace for item in plan.endpoints):
+def _uses(name: str, plan: Plan) -> Iterator[Namespace]:
+    """The namespace as each of its uses wants it; controllers without a word of their own take it as it comes."""
+    if any(item.namespace == name for item in plan.endpoints):
         yield _serving(name, plan)
-    if (scraping := scraping_of(plan)) is not None:
+    scraping = scraping_of(plan)
+    if scraping is not None and scraping.namespace == name:
         exporters = "The node exporter reads the host, and the DCGM exporter needs SYS_ADMIN for profiling metrics"
         yield Namespace(
-            name=scraping.namespace,
+            name=name,
             pod_security="privileged",
             reason=exporters if scraping.own else "The DCGM exporter needs SYS_ADMIN for profiling metrics",
         )
-    if needs.keda:
-        yield Namespace(name=KEDA)
-    if needs.external_secrets:
-        yield Namespace(name=EXTERNAL_SECRETS)
-    if needs.lws:
-        yield Namespace(name=LWS)
-    if needs.gateway:
-        balanced = any(item.balanced for item in plan.gateways)
+    if name == GATEWAY and any(item.balanced for item in plan.gateways):
         # An old Envoy pod must not leave before the balancer sends requests to the new one.
-        yield Namespace(name=GATEWAY, labels=READINESS_LABEL if balanced else {})
+        yield Namespace(name=name, labels=READINESS_LABEL)
 
 
 def _serving(name: str, plan: Plan) -> Namespace:

@@ -133,7 +133,7 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
     )
     needs = needs_of(plan)
     releases = _Releases(scope, pod_identity(plan, cluster))
-    base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan, needs))
+    base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan))
     monitoring = _monitoring(releases, plan, needs, cluster, base)
     _autoscaler(releases, plan, needs, network, cluster, base, monitoring)
     _gpu_agents(releases, plan, needs, base, monitoring)

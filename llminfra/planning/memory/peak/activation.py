@@ -43,7 +43,6 @@ and the normed input (3), the projections and their contiguous copies (6), the q
 16 bit (5): ``vllm/model_executor/models/qwen2_5_vl.py`` 0.8.5."""
 DOTS_TOWER = "dots_ocr"
 DOTS_WIDTHS, DOTS_KERNEL_WIDTHS = 26, 20
-DOTS_ROTATES_BY_KERNEL = (0, 13, 0)
 """Widths alive while the tower of dots.ocr rotates queries and keys side by side: the block's input and the normed one
 (2), the projections, their contiguous copies and those side by side (8), and in units of 16 bit the same in fp32, times
 the cosine, turned by half, and times the sine (16): ``apply_rotary_pos_emb_vision`` of
@@ -205,7 +204,7 @@ def encoder_peak(encoder: EncoderFacts, facts: ModelFacts, batch: Batch, items: 
     if encoder.kind == MUSE_TOWER:
         peak += patches * (encoder.hidden * batch.element + PIXELS_PER_PATCH * 4)
     if encoder.kind == DOTS_TOWER:
-        widths = DOTS_WIDTHS if profile.version < DOTS_ROTATES_BY_KERNEL else DOTS_KERNEL_WIDTHS
+        widths = DOTS_KERNEL_WIDTHS if profile.rotates_by_kernel else DOTS_WIDTHS
         peak = max(peak, patches * widths * encoder.hidden * batch.element)
     if encoder.kind == ROTARY_TOWER:
         rotary = ROTARY_WIDTHS * encoder.hidden * batch.element + PIXELS_PER_PATCH * 4

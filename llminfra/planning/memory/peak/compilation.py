@@ -9,9 +9,9 @@ the models of vLLM 0.27.1 with PyTorch 2.13.0, which needs no GPU for it.
 
 Since 0.27 all that lies on the device after the run counts, and the rise of the peak beside it: where a tensor that
 stays was put into what the copy had left free, the allocator cannot give the copy's memory back, and it counts twice.
-Which tensor that is, the source does not tell. It was seen on one L4, A10G or T4 with Qwen2.5 1.5B and 7B, Llama 3.2 3B
-and Qwen3 4B, whose streams of 2,048 tokens have 6 to 14 MiB, and not with Qwen3 8B and 14B on L4, L40S and RTX 4090,
-whose streams have 16 and 20.
+Which tensor that is, the source does not tell. What is missing says so of Qwen2.5 1.5B and 7B, Llama 3.2 3B and Qwen3
+4B on one L4, A10G or T4, whose streams of 2,048 tokens have 6 to 14 MiB; one log shows it. It was not there with Qwen3
+8B and 14B on L4, L40S and RTX 4090, whose streams have 16 and 20, nor with Qwen2.5 0.5B and 1.5B on laptops' cards.
 """
 
 from __future__ import annotations

@@ -129,6 +129,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         v2_reserves_graphs: Its budget includes captured graphs.
         v2_profiles_encoder: Its profiling run encodes images.
         runs_v2: The second runner runs this model (`model_runner.runner_rules`).
+        rotates_by_kernel: A kernel rotates queries and keys of towers, with no copies for cosine and sine.
         warms_up_sampler: Sampling takes more after the cache is there than the profiling run saw.
         profiles_encoder: The profiling run encodes images.
     """
@@ -224,6 +225,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     v2_reserves_graphs: bool = False
     v2_profiles_encoder: bool = False
     runs_v2: bool = False
+    rotates_by_kernel: bool = False
     warms_up_sampler: bool = False
     profiles_encoder: bool = True
 
