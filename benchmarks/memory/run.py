@@ -33,6 +33,7 @@ FURTHER_ROWS = HERE / "data" / "further_startups.jsonl"
 RECENT_ROWS = HERE / "data" / "recent_startups.jsonl"
 OTHER_ROWS = HERE / "data" / "other_startups.jsonl"
 BLIND_ROWS = HERE / "data" / "blind_startups.jsonl"
+UNSEEN_ROWS = HERE / "data" / "unseen_startups.jsonl"
 TGI_ROWS = HERE / "data" / "tgi_startups.jsonl"
 SGLANG_ROWS = HERE / "data" / "sglang_startups.jsonl"
 STATED = "fully stated"
@@ -45,6 +46,7 @@ DATASETS = {
     "recent": RECENT_ROWS,
     "other": OTHER_ROWS,
     "blind": BLIND_ROWS,
+    "unseen": UNSEEN_ROWS,
     "TGI": TGI_ROWS,
     "SGLang": SGLANG_ROWS,
 }
@@ -173,6 +175,7 @@ TITLES = {
     "recent": "Recent rows, collected after those",
     "other": "Other rows, collected after those",
     "blind": "Rows that were committed before anything was scored on them",
+    "unseen": "More rows that were committed before anything was scored on them",
     "TGI": "Rows of Text Generation Inference",
     "SGLang": "Rows of SGLang",
 }
