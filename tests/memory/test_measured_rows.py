@@ -17,6 +17,7 @@ from benchmarks.memory.run import (
     ROWS,
     ROWS_DOCS,
     SGLANG_ROWS,
+    UNSEEN_ROWS,
     figures_table,
     main,
     rows_page,
@@ -246,6 +247,29 @@ def test_blind_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.85
     assert reached["verdict right"] >= 0.95
     assert reached["failed start never called fitting"] >= 0.81
+
+
+def test_unseen_rows_are_others_and_keep_what_was_reached() -> None:
+    assert len(scored(UNSEEN_ROWS)) == 74
+    assert not set(scored(UNSEEN_ROWS)) & {
+        name for file in DATASETS.values() if file != UNSEEN_ROWS for name in scored(file)
+    }
+    reached = {item.name: item.reached for item in figures(list(scored(UNSEEN_ROWS).values()))}
+    assert reached["cache bytes per token within 1 %"] >= 0.84
+    assert reached["weights within 2 %"] >= 0.9
+    assert reached["cache tokens within 10 %"] >= 0.67
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.85
+    assert reached["verdict right"] >= 0.97
+    assert reached["failed start never called fitting"] >= 0.92
+
+
+def test_copies_that_leave_layers_in_16_bit_are_known_by_name() -> None:
+    rows = scored(UNSEEN_ROWS)
+    nano = rows["u-5090lap-nemotron3-nano4b-fp8-16k-0290"]
+    assert nano.result.weights_gib_per_gpu == pytest.approx(5.04, abs=0.01)
+    assert nano.result.kv_bytes_per_token_per_gpu == 20496
+    qwen = rows["u-unk-qwen35-35b-a3b-awq-eager-32k-0171rc"]
+    assert qwen.result.weights_gib_per_gpu == pytest.approx(22.4, abs=0.05)
 
 
 def test_rows_of_sglang_are_others_and_keep_what_was_reached() -> None:
