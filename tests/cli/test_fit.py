@@ -100,6 +100,11 @@ Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat])
         (("--limit-mm-per-prompt", '{"image": {"width": 512}}'), "the most items of a request by modality"),
         (("--engine", "sglang", "--language-model-only"), "--language-model-only is counted for vllm alone"),
         (("--engine", "tgi", "--limit-mm-per-prompt", "image=0"), "--limit-mm-per-prompt is counted for vllm alone"),
+        (("--engine", "tgi", "--tp", "2", "--pp", "2"), "--pp: tgi cannot be told of it"),
+        (("--engine", "mii", "--ep"), "--ep: mii cannot be told of it"),
+        (("--quantization", "gguf"), "name the repository that they were made from"),
+        (("--sort", "colour"), "--sort is one of instance, replica, tokens"),
+        (("--region", "us-east-99"), "no region is called 'us-east-99'"),
     ],
 )
 @pytest.mark.parametrize("gpu", [(), ("--gpu", "L4")])
@@ -300,7 +305,7 @@ def test_another_makers_device_has_no_near_name(gpu: str, words: str, run: Run) 
         (("g5.2xlarge", "--tp", "4"), 1, "LLM_FIT_6"),
         (("g5.12xlarge", "--tp", "6"), 1, "LLM_SHAPE_1"),
         (("p5.48xlarge", "--tp", "8", "--pp", "2"), 0, "LLM_FIT_11"),
-        (("p5.48xlarge", "--tp", "8", "--pp", "2", "--engine", "tgi"), 1, "LLM_FIT_16"),
+        (("p5.48xlarge", "--tp", "16", "--engine", "tgi"), 1, "LLM_FIT_16"),
     ],
 )
 def test_more_gpus_than_the_type_has(spread: tuple[str, ...], code: int, finding: str, run: Run) -> None:
