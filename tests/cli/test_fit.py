@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -318,6 +319,14 @@ def test_a_gpu_without_kernels_does_not_start(run: Run) -> None:
     result = run("fit", "Qwen/Qwen3-0.6B", "--gpu", "P100", "--engine-version", "0.8.5")
     assert result.code == 1
     assert "LLM_FIT_27" in result.out
+
+
+def test_the_release_that_is_named_for_an_old_gpu_runs_on_it(run: Run) -> None:
+    asked = ("fit", "Qwen/Qwen3-0.6B", "--gpu", "V100", "--max-model-len", "4096")
+    refused = run(*asked)
+    assert refused.code == 1
+    (named,) = re.findall(r"with CUDA 12, such as ([\d.]+)", plain(refused.out))
+    assert run(*asked, "--engine-version", named).code == 0
 
 
 def test_the_list_says_what_its_columns_are(run: Run) -> None:
