@@ -1,10 +1,11 @@
-"""A gateway: one address with TLS for two models, API keys and budgets per tenant, and an endpoint that sleeps."""
+"""A gateway: one address with TLS for three models, API keys and budgets per tenant, and endpoints that sleep."""
 
 import datetime as dt
 
 from llminfra import (
     VLLM,
     Autoscaling,
+    Cluster,
     Endpoint,
     Gateway,
     GpuPool,
@@ -12,6 +13,7 @@ from llminfra import (
     ModelBucket,
     Platform,
     Secret,
+    SystemNodes,
     Tenant,
     Waiver,
 )
@@ -19,7 +21,7 @@ from llminfra import (
 ACCEPTED = {
     "CKV_AWS_91": "Envoy logs every request with its tenant; the balancer would log the same requests once more",
     "CKV_AWS_150": "A platform is taken down by terraform destroy, which deletion protection would stop half-way",
-    "LLM_GW_13": "Callers of the small model try again for ten minutes: it starts while they do",
+    "LLM_GW_13": "Callers of what sleeps try again for ten minutes: it starts while they do",
     "CKV_AWS_18": "CloudTrail data events record every access; access logs would repeat them.",
     "CKV_AWS_144": "Weights are copies of published checkpoints and can be uploaded anew.",
     "CKV2_AWS_62": "Nothing consumes events of this bucket: new weights come by a change of this file.",
@@ -50,16 +52,28 @@ small = Endpoint(
     replicas=Autoscaling(min=0, max=2),
 )
 
+# Nothing at the gateway reads requests to rerank, so they are told by their path: /endpoints/rerank/v1/rerank. They
+# wait for a replica, too.
+rerank = Endpoint(
+    name="rerank",
+    model=Model(id="BAAI/bge-reranker-v2-m3"),
+    engine=VLLM(max_model_len=1_024),
+    on=GpuPool(name="l4", instance_types=["g6.xlarge", "g6.2xlarge"], nodes=(0, 1)),
+    replicas=Autoscaling(min=0, max=1, cooldown_s=900),
+)
+
 platform = Platform(
     name="front-door",
     region="us-east-1",
-    pools=[gpus],
+    # Three pickers and what else a gateway runs ask for more than two nodes have.
+    cluster=Cluster(system_nodes=SystemNodes(nodes=(3, 4))),
+    pools=[gpus, rerank.on],
     storage=[ModelBucket(name="acme-front-door-weights")],
-    endpoints=[chat, small],
+    endpoints=[chat, small, rerank],
     gateways=[
         Gateway(
             name="llm",
-            endpoints=[chat, small],
+            endpoints=[chat, small, rerank],
             hostname="llm.example.com",
             certificate_arn="arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
             hosted_zone_id="Z0123456789ABCDEFGHIJ",

@@ -48,6 +48,8 @@ class Picker(ChartValues):
     """``None``: the picker counts requests itself."""
     prefix: bool = True
     """Whether replicas that have the beginning of the prompt in their cache come first."""
+    reads_bodies: bool = True
+    """Whether requests are of an API that the picker reads; it passes on others as they are."""
     hold_seconds: Annotated[int, Field(ge=1, le=299)] | None = None
     """Seconds that requests wait for room or for a replica; ``None``: they go to a replica at once, or fail."""
     hold_mib: Annotated[int, Field(ge=16)] = 512
@@ -59,20 +61,37 @@ class Picker(ChartValues):
         if self.hold_seconds is not None and self.metrics is None:
             msg = f"picker {self.name}: without metrics every replica counts as full: nothing held would go on"
             raise ValueError(msg)
+        if self.prefix and not self.reads_bodies:
+            msg = f"picker {self.name}: what is not read has no beginning to compare"
+            raise ValueError(msg)
         return self
 
 
 class Route(ChartValues):
-    """One endpoint, and the model names that lead to it."""
+    """One endpoint, and the model names or the paths that lead to it."""
 
     endpoint: DnsLabel
-    models: list[Annotated[str, Field(min_length=1, max_length=4096)]] = Field(min_length=1, max_length=128)
+    models: list[Annotated[str, Field(min_length=1, max_length=4096)]] = Field(default=[], max_length=128)
+    prefix: Annotated[str, Field(pattern=r"^/[a-z0-9/-]+[a-z0-9]$")] | None = None
+    """What stands before the engine's paths at the gateway."""
+    paths: list[Annotated[str, Field(pattern=r"^/[a-z0-9/_-]+$")]] = Field(default=[], max_length=16)
+    """The engine's paths that are passed on; requests to them name no model that anything at the gateway reads."""
     pod_labels: dict[str, str] = Field(min_length=1)
     """Labels of the pods that take requests: of a multi-node replica the leader alone."""
     port: Port
     picker: Picker
     api_key_secret: DnsLabel | None = None
     """Secret with the engine's own key under ``apiKey``, which Envoy presents to it."""
+
+    @model_validator(mode="after")
+    def _has_one_way(self) -> Self:
+        if bool(self.models) == bool(self.paths) or bool(self.paths) != (self.prefix is not None):
+            msg = f"route to {self.endpoint}: name models, or paths with their prefix"
+            raise ValueError(msg)
+        if self.paths and self.api_key_secret is not None:
+            msg = f"route to {self.endpoint}: Envoy presents keys along routes by model alone"
+            raise ValueError(msg)
+        return self
 
 
 class TenantLimits(ChartValues):

@@ -62,7 +62,7 @@ def _isolated(path: Path, module: ModuleType) -> Iterator[None]:
     root = folder
     while (root / "__init__.py").exists():
         root = root.parent
-    search, modules = list(sys.path), dict(sys.modules)
+    search, modules = list(sys.path), sys.modules.copy()
     bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path[:] = [*dict.fromkeys([str(folder), str(root)]), *search, str(Path.cwd())]
     sys.modules[_MODULE_NAME] = module
@@ -72,7 +72,8 @@ def _isolated(path: Path, module: ModuleType) -> Iterator[None]:
     finally:
         sys.path[:] = search
         sys.dont_write_bytecode = bytecode
-        for name, loaded in list(sys.modules.items()):
+        # A copy in one step: another thread may import meanwhile, and a list of pairs would see it grow.
+        for name, loaded in sys.modules.copy().items():
             if name not in modules and _lies_in(loaded, {root, Path.cwd()}):
                 del sys.modules[name]
         sys.modules.pop(_MODULE_NAME, None)

@@ -178,10 +178,12 @@ def gateway_base() -> GatewayBaseValues:
     return GatewayBaseValues(counters_image=Image(repository="docker.io/library/redis", tag="8.2.9-alpine"))
 
 
-def _route(name: str, **picker: object) -> Route:
+def _route(name: str, *, paths: tuple[str, ...] = (), **picker: object) -> Route:
     return Route(
         endpoint=name,
-        models=[f"acme/{name}"],
+        models=[] if paths else [f"acme/{name}"],
+        prefix=f"/endpoints/{name}" if paths else None,
+        paths=list(paths),
         pod_labels={"app.kubernetes.io/instance": name, "llminfra.io/role": "leader"},
         port=8000,
         picker=Picker(name=f"{name}-picker", **picker),
@@ -196,7 +198,7 @@ def llm_observability_labelled() -> LlmObservabilityValues:
 
 
 def llm_gateway() -> LlmGatewayValues:
-    """Two tenants with keys, an endpoint that sleeps, and one whose engine asks for a key."""
+    """Two tenants with keys, endpoints that sleep, one of which is told by its paths, and an engine with a key."""
     metrics = PickerMetrics(
         queued="vllm:num_requests_waiting", running="vllm:num_requests_running", kv_usage="vllm:kv_cache_usage_perc"
     )
@@ -212,6 +214,14 @@ def llm_gateway() -> LlmGatewayValues:
             _route("chat", metrics=metrics, hold_seconds=285),
             _route("code", metrics=metrics).replace(api_key_secret="gateway-llm-code"),
             _route("own", prefix=False),
+            _route(
+                "rank",
+                paths=("/v1/rerank", "/v1/score"),
+                prefix=False,
+                reads_bodies=False,
+                metrics=metrics,
+                hold_seconds=285,
+            ),
         ],
         tenants=[
             TenantLimits(id="search", requests_per_minute=600, tokens_per_minute=2_000_000),

@@ -88,13 +88,43 @@ def test_requests_wait_only_where_they_should(render_chart: Render) -> None:
         Picker(name="long", hold_seconds=300)
 
 
+def test_what_names_no_model_is_told_by_its_exact_path_and_passed_on_unread(render_chart: Render) -> None:
+    objects = render_chart("llm-gateway", llm_gateway())
+    route = one(objects, "HTTPRoute")["spec"]
+    assert route["parentRefs"] == one(objects, "AIGatewayRoute")["spec"]["parentRefs"]
+    told = {item["matches"][0]["path"]["value"]: item["filters"][0]["urlRewrite"]["path"] for item in route["rules"]}
+    assert told == {
+        f"/endpoints/rank{path}": {"type": "ReplaceFullPath", "replaceFullPath": path}
+        for path in ("/v1/rerank", "/v1/score")
+    }
+    assert {item["matches"][0]["path"]["type"] for item in route["rules"]} == {"Exact"}
+    assert {item["matches"][0]["method"] for item in route["rules"]} == {"POST"}
+    unread = _config(objects, "rank-picker")
+    assert unread["requestHandler"] == {"parsers": [{"pluginRef": "passthrough-parser"}]}
+    assert "passthrough-parser" in {item["type"] for item in unread["plugins"]}
+    assert "requestHandler" not in _config(objects, "chat-picker")
+    by_path = next(item for item in llm_gateway().routes if item.paths)
+    for wrong in ({"paths": [], "prefix": None}, {"prefix": None}, {"api_key_secret": "key"}, {"models": ["m"]}):
+        with pytest.raises(ValidationError, match="route to rank"):
+            by_path.replace(**wrong)
+    with pytest.raises(ValidationError, match="no beginning to compare"):
+        by_path.picker.replace(prefix=True)
+
+
+def test_no_object_is_made_for_routes_that_there_are_none_of(render_chart: Render) -> None:
+    by_path = [item for item in llm_gateway().routes if item.paths]
+    objects = render_chart("llm-gateway", llm_gateway().replace(routes=by_path, engine_keys=[]))
+    assert not of_kind(objects, "AIGatewayRoute")
+    assert not of_kind(render_chart("llm-gateway", llm_gateway_tokens()), "HTTPRoute")
+
+
 def test_every_scorer_of_a_profile_is_a_plugin(render_chart: Render) -> None:
     objects = [
         *render_chart("llm-gateway", llm_gateway()),
         *render_chart("llm-gateway", llm_gateway_tokens()),
     ]
     configs = [yaml.safe_load(item["data"]["config.yaml"]) for item in of_kind(objects, "ConfigMap")]
-    assert len(configs) == 4
+    assert len(configs) == 5
     for config in configs:
         plugins = {item["type"] for item in config["plugins"]}
         named = {item["pluginRef"] for item in config["schedulingProfiles"][0]["plugins"]}
@@ -115,7 +145,8 @@ def test_the_load_balancer_finds_envoy(render_chart: Render) -> None:
 def test_a_pool_has_its_picker_and_the_picker_its_pool(render_chart: Render) -> None:
     objects = render_chart("llm-gateway", llm_gateway())
     services = {item["metadata"]["name"] for item in of_kind(objects, "Service")}
-    routed = {item["backendRefs"][0]["name"] for item in one(objects, "AIGatewayRoute")["spec"]["rules"]}
+    kinds = ("AIGatewayRoute", "HTTPRoute")
+    routed = {item["backendRefs"][0]["name"] for kind in kinds for item in one(objects, kind)["spec"]["rules"]}
     pools = {item["metadata"]["name"]: item["spec"]["endpointPickerRef"] for item in of_kind(objects, "InferencePool")}
     assert routed == set(pools)
     assert {item["name"] for item in pools.values()} == services

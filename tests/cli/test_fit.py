@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,11 @@ Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat])
         (("--limit-mm-per-prompt", '{"image": {"width": 512}}'), "the most items of a request by modality"),
         (("--engine", "sglang", "--language-model-only"), "--language-model-only is counted for vllm alone"),
         (("--engine", "tgi", "--limit-mm-per-prompt", "image=0"), "--limit-mm-per-prompt is counted for vllm alone"),
+        (("--engine", "tgi", "--tp", "2", "--pp", "2"), "--pp: tgi cannot be told of it"),
+        (("--engine", "mii", "--ep"), "--ep: mii cannot be told of it"),
+        (("--quantization", "gguf"), "name the repository that they were made from"),
+        (("--sort", "colour"), "--sort is one of instance, replica, tokens"),
+        (("--region", "us-east-99"), "no region is called 'us-east-99'"),
     ],
 )
 @pytest.mark.parametrize("gpu", [(), ("--gpu", "L4")])
@@ -300,7 +306,7 @@ def test_another_makers_device_has_no_near_name(gpu: str, words: str, run: Run) 
         (("g5.2xlarge", "--tp", "4"), 1, "LLM_FIT_6"),
         (("g5.12xlarge", "--tp", "6"), 1, "LLM_SHAPE_1"),
         (("p5.48xlarge", "--tp", "8", "--pp", "2"), 0, "LLM_FIT_11"),
-        (("p5.48xlarge", "--tp", "8", "--pp", "2", "--engine", "tgi"), 1, "LLM_FIT_16"),
+        (("p5.48xlarge", "--tp", "16", "--engine", "tgi"), 1, "LLM_FIT_16"),
     ],
 )
 def test_more_gpus_than_the_type_has(spread: tuple[str, ...], code: int, finding: str, run: Run) -> None:
@@ -313,6 +319,14 @@ def test_a_gpu_without_kernels_does_not_start(run: Run) -> None:
     result = run("fit", "Qwen/Qwen3-0.6B", "--gpu", "P100", "--engine-version", "0.8.5")
     assert result.code == 1
     assert "LLM_FIT_27" in result.out
+
+
+def test_the_release_that_is_named_for_an_old_gpu_runs_on_it(run: Run) -> None:
+    asked = ("fit", "Qwen/Qwen3-0.6B", "--gpu", "V100", "--max-model-len", "4096")
+    refused = run(*asked)
+    assert refused.code == 1
+    (named,) = re.findall(r"with CUDA 12, such as ([\d.]+)", plain(refused.out))
+    assert run(*asked, "--engine-version", named).code == 0
 
 
 def test_the_list_says_what_its_columns_are(run: Run) -> None:

@@ -36,7 +36,7 @@ from llminfra.catalog.models import catalog_config
 from llminfra.observability.rules import rule_groups
 from llminfra.observability.signals import signals_of
 from llminfra.planning import plan_platform
-from llminfra.planning.endpoints.contract import contract
+from llminfra.planning.endpoints.contract import contract, gateway_contract
 from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.plan import Plan
 
@@ -183,9 +183,25 @@ def test_settings_of_a_cache_are_named_where_there_is_none() -> None:
     assert found(ARCTIC, VLLM(kv_cache_dtype="fp8"))["LLM_TASK_5"].severity == "warning"
 
 
-def test_a_gateway_routes_embeddings_and_nothing_else() -> None:
-    assert plan(ARCTIC, behind={}).gateways[0].routes[0].endpoint == "e"
-    assert found("BAAI/bge-reranker-v2-m3", behind={})["LLM_TASK_16"].path == "gateways.g.endpoints.e"
+def test_a_gateway_tells_embeddings_by_model_and_scores_by_path() -> None:
+    (by_model,) = plan(ARCTIC, behind={}).gateways[0].routes
+    assert (by_model.models, by_model.paths) == ((ARCTIC,), ())
+    planned = plan("BAAI/bge-reranker-v2-m3", behind={})
+    (by_path,) = planned.gateways[0].routes
+    assert by_path.models == ()
+    assert by_path.led_by == ("/endpoints/e/v1/rerank", "/endpoints/e/v1/score")
+    told_ = json.loads(contract(planned.endpoints[0], planned).as_json())
+    assert told_["address"] == f"{planned.gateways[0].url}/endpoints/e/v1"
+    of_gateway = json.loads(gateway_contract(planned.gateways[0], planned))
+    assert of_gateway["paths"] == {"e": [f"{planned.gateways[0].url}{path}" for path in by_path.led_by]}
+    assert "paths" not in json.loads(gateway_contract(plan(ARCTIC, behind={}).gateways[0], planned))
+
+
+def test_a_gateway_takes_neither_sound_nor_keys_along_paths() -> None:
+    keyed = found("BAAI/bge-reranker-v2-m3", behind={}, api_key=Secret(name="acme/key"))["LLM_TASK_16"]
+    assert keyed.path == "gateways.g.endpoints.e"
+    assert "api_key" in keyed.fix
+    assert "take the endpoint out" in found("openai/whisper-large-v3", VLLM(image=SOUND), behind={})["LLM_TASK_16"].fix
 
 
 def test_callers_read_task_and_paths_in_the_contract() -> None:

@@ -359,6 +359,14 @@ def test_tokens_without_tenants_have_no_limits() -> None:
     assert fired(behind(tenants=[], oidc=oidc)) == {"LLM_GW_9"}
 
 
+def test_requests_that_are_told_by_path_have_a_limit_of_their_own() -> None:
+    plan = behind()
+    assert fired(plan) == set()
+    (gateway,) = plan.gateways
+    routes = tuple(replace(item, models=(), prefix="/endpoints/it", paths=("/v1/rerank",)) for item in gateway.routes)
+    assert fired(replace(plan, gateways=(replace(gateway, routes=routes),))) == {"LLM_GW_9"}
+
+
 def test_a_gateway_wakes_an_endpoint_that_goes_to_zero() -> None:
     plan = from_spec(endpoints={"assistant": {"replicas": Autoscaling(min=0, max=6)}})()
     assert fired(plan) == {"LLM_SRV_69"}

@@ -239,7 +239,6 @@ def test_command_exits_with_1_where_nothing_holds_it() -> None:
         ("fit", "Qwen/Qwen3-32B", "--sort", "colour"),
         ("fit", "Qwen/Qwen3-32B", "--region", "us-east-99"),
         ("fit", "acme/unknown"),
-        ("fit", "Qwen/Qwen3-32B", "--gpu", "L4", "--concurrency", "4"),
     ],
 )
 def test_wrong_calls_are_usage_errors(arguments: tuple[str, ...]) -> None:

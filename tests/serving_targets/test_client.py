@@ -185,3 +185,8 @@ def test_a_tenant_takes_its_key_from_the_gateways_contract(client: ModuleType) -
     assert mine["auth"]["secret"] == "llm/search"
     with pytest.raises(ValueError, match="as_tenant"):
         client.chat(session, {**several, "protocol": "openai", "model": "chat"}, [])
+
+
+def test_a_path_at_a_gateway_is_called_behind_its_prefix(client: ModuleType) -> None:
+    told = {"address": "https://llm.example.com/endpoints/rerank/v1", "paths": ["/v1/rerank", "/v1/score"]}
+    assert client._url(told) == "https://llm.example.com/endpoints/rerank/v1/rerank"

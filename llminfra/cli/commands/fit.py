@@ -116,26 +116,25 @@ def fit(
         Path | None, typer.Option(help="Read one case a line (- for stdin), write one result a line.", allow_dash=True)
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Without --gpu: requests of full length that a replica must hold.")
+        int | None,
+        typer.Option(min=1, help="Requests of full length that a replica must hold; callers of the figures of speed."),
     ] = None,
-    region: Annotated[str | None, typer.Option(help="Without --gpu: region of the prices; us-east-1.")] = None,
-    prompt_tokens: Annotated[int | None, typer.Option(min=1, help="Without --gpu: typical prompt; 1024.")] = None,
-    output_tokens: Annotated[int | None, typer.Option(min=1, help="Without --gpu: typical answer; 256.")] = None,
-    sort: Annotated[str | None, typer.Option(help="Without --gpu: by price of instance, replica or tokens.")] = None,
+    region: Annotated[str | None, typer.Option(help="Region of the prices; us-east-1.")] = None,
+    prompt_tokens: Annotated[int | None, typer.Option(min=1, help="Typical prompt; 1024.")] = None,
+    output_tokens: Annotated[int | None, typer.Option(min=1, help="Typical answer; 256.")] = None,
+    sort: Annotated[str | None, typer.Option(help="Instance types by price of instance, replica or tokens.")] = None,
     purchase: Annotated[
         str | None,
-        typer.Option(
-            help="Without --gpu: prices of on-demand, spot, reserved, savings-plan or capacity-block instances."
-        ),
+        typer.Option(help="Prices of on-demand, spot, reserved, savings-plan or capacity-block instances."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute the memory of one serving configuration per GPU: weights, KV cache, concurrency.
+    """Compute the memory of one serving configuration per GPU, and tell what it costs and how fast it is.
 
     Without --gpu, list every instance type with the spread that a plan takes there, its speed and its price. Several
     values with commas between them (--engine vllm,sglang --quantization none,fp8) are compared, a row each.
 
-    Exits with 1 when the configuration does not fit, or nothing does.
+    Exits with 1 when the configuration does not fit or holds fewer requests than --concurrency, or nothing does.
     """
     wishes = {
         "concurrency": concurrency,
@@ -195,22 +194,19 @@ def fit(
     if gpu is None:
         _list(case, config, as_json, wishes)
         return
-    if wishes:
-        msg = "--concurrency, --region, --prompt-tokens, --output-tokens, --sort and --purchase choose among instance "
-        msg += "types; leave out --gpu"
-        raise UsageError(msg)
-    _one(case, config, as_json)
+    _one(case, config, as_json, wishes)
 
 
 def _list(case: dict[str, object], config: Path | None, as_json: bool, wishes: dict[str, Any]) -> None:
-    from llminfra.cli.fitting.instance_types import find_options, options_view, plain_options  # when it runs
+    from llminfra.cli.fitting.asked import find_options, plain_options  # when it runs
+    from llminfra.cli.fitting.instance_types import options_view
     from llminfra.cli.fitting.wish import Wish
 
     _add_config(case, config)
     wish = Wish(**wishes)
     asked, options = find_options(case, wish, config=config)
     _answer(
-        lambda: plain_options(options),
+        lambda: plain_options(asked, options),
         lambda width: options_view(asked, options, wish, width),
         as_json=as_json,
         fits=any(option.fits for option in options),
@@ -301,30 +297,42 @@ def _stream(path: Path) -> None:
         raise UsageError(msg) from None
 
 
-def _one(given: dict[str, object], config: Path | None, as_json: bool) -> None:
+def _one(given: dict[str, object], config: Path | None, as_json: bool, wishes: dict[str, Any]) -> None:
+    from llminfra.cli.fitting.asked import check_wish
+    from llminfra.cli.fitting.home import find_home, plain_home
     from llminfra.cli.fitting.machine import machine_line
-    from llminfra.cli.fitting.request import check_beside, read_case, size_note, unknown_model  # when it runs
+    from llminfra.cli.fitting.request import check_beside, copies_note, read_case, size_note, unknown_model
+    from llminfra.cli.fitting.wish import Wish
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
     from llminfra.planning.memory.judged import judge
-    from llminfra.planning.selection.ways_out import ways_out
+    from llminfra.planning.selection.ways_out import wants, ways_out
 
+    wish = Wish(**wishes)
+    check_wish(wish)
     _add_config(given, config)
     case = read_case(given)
     check_beside(case)
     result = judge(case)
-    if notes := size_note(case, config):
+    if notes := (*size_note(case, config), *copies_note(case, result)):
         result = result.model_copy(update={"findings": (*result.findings, *notes)})
-    ways = () if result.error else ways_out(case, result)
+    ways = () if result.error else ways_out(case, result, wished=wish.concurrency)
+    home = find_home(given, case, result, wish, config=config)
     if as_json:
-        write_json({**result.model_dump(mode="json"), "ways_out": [way.plain() for way in ways]})
+        plain = result.model_dump(mode="json")
+        write_json({**plain, "ways_out": [way.plain() for way in ways], **plain_home(home)})
     elif result.error:
         raise unknown_model(case.model) if case.config is None else UsageError(result.error)
     else:
+        from llminfra.cli.fitting.home_view import home_lines
         from llminfra.cli.fitting.view import fit_view  # rich only for people
 
         console = stdout_console()
-        print_result(fit_view(result, console.width, machine=machine_line(case, result), ways=ways), console)
+        beside = tuple(home_lines(home, case, wish)) if result.fits else ()
+        machine = machine_line(case, result)
+        print_result(
+            fit_view(result, console.width, machine=machine, ways=ways, beside=beside, wished=wish.concurrency), console
+        )
     if result.error:
         raise typer.Exit(2)
-    if result.fits is False:
+    if result.fits is False or (wish.concurrency > 1 and wants(result, wish.concurrency)):
         raise typer.Exit(1)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from llminfra.cli.fitting.instance_types import (
-    Asked,
-    figure,
-    find_options,
-    instance_text,
-    notes_of,
-    plain_options,
-    spread_text,
-    tokens_price,
-)
+from llminfra.cli.fitting.asked import Asked, find_options, plain_options
+from llminfra.cli.fitting.instance_types import figure, instance_text, notes_of, price_column, spread_text, text_ms
+from llminfra.cli.fitting.machine import types_with
+from llminfra.cli.fitting.starts import EMPTY_POOL, how_read, start_of
+from llminfra.cli.terminal.words import duration
 from llminfra.diagnostics import UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +29,7 @@ LISTS = ("engine", "quantization", "kv_cache_dtype", "gpu", "purchase")
 _TITLES = {"engine": "engine", "quantization": "weights", "kv_cache_dtype": "cache", "purchase": "bought"}
 _FLAGS = {name: f"--{name.replace('_', '-')}" for name in LISTS}
 _WIDE = 96
+_COLD = "cold start"
 
 
 class Compared(Struct, frozen=True, kw_only=True):
@@ -101,7 +97,7 @@ def plain_rows(rows: tuple[Compared, ...]) -> list[dict[str, Any]]:
     """For JSON: the values of each combination beside its instance type, as in the list of those."""
     return [
         {**row.values, "engine": row.asked.engine.partition(" ")[0], "release": row.asked.engine.partition(" ")[2]}
-        | plain_options((row.option,))[0]
+        | plain_options(row.asked, (row.option,))[0]
         for row in rows
     ]
 
@@ -114,21 +110,28 @@ def compared_view(rows: tuple[Compared, ...], wish: Wish, width: int) -> Rendera
 
     asked = rows[0].asked
     named = [name for name in ("quantization", "kv_cache_dtype", "purchase") if name in rows[0].values]
+    good = [row for row in rows if row.option.fits]
     titles = ["engine", *(_TITLES[name] for name in named), "instance", "TP"]
     speeds = _speeds(asked, width)
+    lines_of = [
+        [*_labels(row, named), instance_text(row.option), spread_text(row.option)]
+        + [show(row.option) for _, show in speeds]
+        for row in good
+    ]
+    columns = [*titles, *(title for title, _ in speeds)]
+    starts = [start_of(row.asked, row.option) for row in good]
+    times = [_COLD, *("?" if start is None else duration(start.startup.estimate_s) for start in starts)]
+    with_start = _columns(columns, lines_of) + max(map(len, times)) <= width
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
-    for title in titles:
-        table.add_column(title, no_wrap=True)
-    for title, _ in speeds:
-        table.add_column(title, justify="right", no_wrap=True)
-    refused = []
-    for row in rows:
-        labels = [row.asked.engine, *(row.values[name] for name in named)]
-        if row.option.fits:
-            figures = [instance_text(row.option), spread_text(row.option), *(show(row.option) for _, show in speeds)]
-            table.add_row(*labels, *figures)
-        else:
-            refused.append(Text(f"  {', '.join((*labels, _device(row)))}: {row.option.reason}"))
+    for index, title in enumerate((*columns, *([_COLD] if with_start else []))):
+        table.add_column(title, justify="left" if index < len(titles) else "right", no_wrap=True)
+    for cells, time in zip(lines_of, times[1:], strict=True):
+        table.add_row(*cells, *([time] if with_start else []))
+    refused = [
+        Text(f"  {', '.join((*_labels(row, named), _device(row)))}: {row.option.reason}")
+        for row in rows
+        if not row.option.fits
+    ]
     length = f"inputs of up to {asked.length:,} tokens" if asked.cacheless else f"requests of {asked.length:,} tokens"
     lines: list[RenderableType] = [
         Text.assemble((asked.model, "bold"), f" in {wish.region}, the best instance type for each; {length}"),
@@ -136,25 +139,27 @@ def compared_view(rows: tuple[Compared, ...], wish: Wish, width: int) -> Rendera
     ]
     if refused:
         lines += [Text("does not fit:", style="dim"), *refused]
-    good = [row for row in rows if row.option.fits]  # why the others do not stands above
+    # Why the others do not fit stands above.
     notes = dict.fromkeys(note for row in good for note in notes_of(row.asked, (row.option,), wish))
-    return Group(*lines, *(Text(text, style=style) for text, style in notes))
+    lines += [Text(text, style=style) for text, style in notes]
+    if with_start and good:
+        hows = dict.fromkeys(how_read(start) for start in starts if start is not None)
+        lines.append(Text(f"{_COLD}: assumed are {EMPTY_POOL} and weights {', or '.join(hows)}", style="dim"))
+    return Group(*lines)
+
+
+def _labels(row: Compared, named: Sequence[str]) -> list[str]:
+    return [row.asked.engine, *(row.values[name] for name in named)]
+
+
+def _columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of the terminal that a table takes, with a space behind each of its own."""
+    return sum(max(len(cell) for cell in column) + 1 for column in zip(titles, *rows, strict=True))
 
 
 def _types_of(gpu: str) -> tuple[str, ...]:
     """Instance types that ``--gpu`` means: the one that it names, or all with that device."""
-    from llminfra.catalog import instances
-    from llminfra.catalog.gpus import find_gpu
-    from llminfra.cli.fitting.request import check_gpu
-
-    check_gpu(gpu)
-    name = gpu.strip().lower().removeprefix("ml.")
-    if instances.get(name) is not None:
-        return (name,)
-    device = find_gpu(gpu)
-    found = tuple(
-        item.name for item in instances.all_gpu_types() if item.gpu and device and find_gpu(item.gpu.device) == device
-    )
+    found = types_with(gpu)
     if not found:
         msg = f"--gpu {gpu!r}: no EC2 instance type has it, and a comparison is of instance types"
         raise UsageError(msg)
@@ -169,10 +174,13 @@ def _speeds(asked: Asked, width: int) -> list[tuple[str, Any]]:
     held = ("held", lambda item: figure(item.replica_concurrency, 1))
     first = ("answer ms" if asked.whole else "first ms", lambda item: figure(item.ttft_ms, 0))
     each = ("ms/token", lambda item: figure(item.tpot_ms, 0))
-    prices = [("replica", lambda item: figure(item.usd_per_replica_hour, 2)), ("$/M tokens", tokens_price)]
+    work, _, price = price_column(asked)
+    prices = [("replica", lambda item: figure(item.usd_per_replica_hour, 2)), (work, price)]
     hour = [("$/h", lambda item: figure(item.usd_per_hour, 2))] if width >= _WIDE else []
     if asked.cacheless:
         return [first, *hour, *prices]
     if asked.whole:
         return [held, first, *hour, *prices]
+    if asked.heard_s:
+        return [held, ("text ms", text_ms), *hour, *prices]
     return [held, *([first] if width >= _WIDE else []), each, *hour, *prices]

@@ -32,3 +32,23 @@ def machine_line(case: FitCase, result: FitResult) -> str:
     if typed is not None and typed.gpu is not None:
         return f"{text}; {typed.name} has {typed.gpu.count}"
     return f"{text} ({gpu.memory_source})" if not gpu.tflops else text
+
+
+def types_with(gpu: str) -> tuple[str, ...]:
+    """Instance types that ``--gpu`` means: the one that it names, or all with that device; none where none has it.
+
+    Raises:
+        UsageError: There is no such device.
+    """
+    from llminfra.catalog import instances
+    from llminfra.catalog.gpus import find_gpu
+    from llminfra.cli.fitting.request import check_gpu
+
+    check_gpu(gpu)
+    name = gpu.strip().lower().removeprefix("ml.")
+    if instances.get(name) is not None:
+        return (name,)
+    device = find_gpu(gpu)
+    return tuple(
+        item.name for item in instances.all_gpu_types() if item.gpu and device and find_gpu(item.gpu.device) == device
+    )

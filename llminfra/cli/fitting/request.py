@@ -13,7 +13,7 @@ from llminfra.diagnostics import UsageError
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES
 
 if TYPE_CHECKING:
-    from llminfra.planning.memory import FitCase
+    from llminfra.planning.memory import FitCase, FitResult
 
 _FLAGS: Mapping[str, str] = {
     "tensor_parallel": "--tp",
@@ -108,6 +108,19 @@ def size_note(case: FitCase, config: Path | None) -> tuple[str, ...]:
     )
 
 
+def copies_note(case: FitCase, result: FitResult) -> tuple[str, ...]:
+    """Repositories of the catalog that have the weights of a model by the method that its own lack."""
+    from llminfra.catalog.models import known_models
+
+    method = (case.quantization or "").lower()
+    if not method or not any(item.startswith("LLM_FIT_23:") for item in (result.reason, *result.findings)):
+        return ()
+    base = case.model.rpartition("/")[2].lower()
+    parts = [(name, name.rpartition("/")[2].lower()) for name in known_models()]
+    found = [name for name, own in parts if own.startswith(base) and method in own[len(base) :]]
+    return (f"the catalog has {', '.join(found[:3])}",) if found else ()
+
+
 def unknown_model(name: str) -> UsageError:
     """The error for a model that neither the catalog nor a file describes."""
     from llminfra.catalog.models import suggest
@@ -115,9 +128,10 @@ def unknown_model(name: str) -> UsageError:
     if name.startswith(("./", "../", "/", "~")):
         return UsageError(f"unknown model {name!r}: no config.json is there")
     close = ", ".join(suggest(name))
+    fetched = f"{(name.rpartition('/')[2] or 'model')}.json"
     return UsageError(
         f"unknown model {name!r}{f'; did you mean {close}?' if close else '.'} Another model's config.json goes with"
-        " --config; `llminfra model fetch` gets it from the Hub"
+        f" --config: `llminfra model fetch {name} -o {fetched}` gets it from the Hub, then add --config {fetched}"
     )
 
 
@@ -160,6 +174,7 @@ def _version(engine: str, text: str | None) -> str:
 
 
 def _check_names(case: FitCase) -> None:
+    from llminfra.engines.untold import untold_spread_fields
     from llminfra.planning.memory.releases.engine_profile import engine_data
 
     options = engine_data()["options"]
@@ -174,8 +189,22 @@ def _check_names(case: FitCase) -> None:
     for field in ("language_model_only", "limit_mm_per_prompt") if case.engine != "vllm" else ():
         if getattr(case, field):
             raise UsageError(f"{_flag(field)} is counted for vllm alone, and this is {case.engine}: leave it out")
+    for part in untold_spread_fields(CATALOG_NAMES[case.engine]):
+        field = f"{part}_parallel"
+        if (getattr(case, field) or 1) > 1 or getattr(case, field) is True:
+            raise UsageError(f"{_flag(field)}: {case.engine} cannot be told of it; leave it out, or take --engine vllm")
     if case.quantization is not None and case.quantization.lower() not in (*(names := _quantizations(case)), *FORMATS):
-        raise UsageError(_unknown("--quantization", case.quantization, (*names, *FORMATS)))
+        raise UsageError(_unquantized(case.quantization, (*names, *FORMATS)))
+
+
+def _unquantized(text: str, known: tuple[str, ...]) -> str:
+    """A method that nobody knows; GGUF is a file format, whose memory is computed for no engine."""
+    if text.lower() == "gguf":
+        return (
+            f"--quantization {text!r}: weights in GGUF files are not computed; name the repository that they were made"
+            " from, with --quantization fp8, or one with AWQ or GPTQ weights"
+        )
+    return _unknown("--quantization", text, known)
 
 
 def _quantizations(case: FitCase) -> tuple[str, ...]:

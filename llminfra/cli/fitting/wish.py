@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from llminfra.planning.performance import Load
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -23,3 +28,10 @@ class Wish(Struct, frozen=True, kw_only=True):
     output_tokens: int = 256
     sort_by: str = "replica"
     purchase: str = "on-demand"
+
+    @property
+    def load(self) -> Load:
+        """The callers."""
+        from llminfra.planning.performance import Load  # when it runs
+
+        return Load(prompt_tokens=self.prompt_tokens, output_tokens=self.output_tokens, concurrency=self.concurrency)

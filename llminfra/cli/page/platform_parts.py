@@ -102,7 +102,7 @@ def _gateways(plan: Plan, anchor: str) -> Element | None:
             if item.spec.tenants
             else "nobody is asked"
         )
-        routes = [f"{', '.join(route.models)} to {route.endpoint}" for route in item.routes]
+        routes = [f"{', '.join(route.led_by)} to {route.endpoint}" for route in item.routes]
         tenants = [
             ": ".join((tenant.name, dot(_limit(tenant.requests_per_minute, "requests"),
                                         _limit(tenant.tokens_per_minute, "tokens")) or "no limits"))
@@ -117,7 +117,7 @@ def _gateways(plan: Plan, anchor: str) -> Element | None:
                 el("ul", (el("li", text) for text in tenants), class_="places") if tenants else "none",
             )
         )
-    heads = ("gateway", "address", "callers show", "models", "tenants")
+    heads = ("gateway", "address", "callers show", "routes", "tenants")
     return section(f"{anchor}-gateways", "Gateways", table("Gateways", heads, rows))
 
 

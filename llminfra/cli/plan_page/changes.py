@@ -160,8 +160,10 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
         yield path, _serving(item)
     for gateway in plan.gateways:
         models = ", ".join(name for route in gateway.routes for name in route.models)
+        paths = ", ".join(path for route in gateway.routes if route.paths for path in route.led_by)
         tenants = ", ".join(tenant.name for tenant in gateway.spec.tenants)
         told = {"address": gateway.url, "models": models, "tenants": tenants, "exposure": gateway.spec.exposure}
+        told |= {"paths": paths} if paths else {}
         yield f"gateways.{gateway.name}", told
     yield from ((f"async_endpoints.{item.name}", {"behind": item.behind}) for item in plan.async_endpoints)
     for quota in plan.quotas:

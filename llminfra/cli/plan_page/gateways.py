@@ -44,7 +44,7 @@ def _gateway(item: GatewayPlan) -> RenderableType:
 
 def _route(route: GatewayRoute) -> str:
     held = "" if route.hold_s is None else f"requests wait {route.hold_s} s for a replica, and start one"
-    return dot(f"{', '.join(route.models)} → {route.endpoint}", held)
+    return dot(f"{', '.join(route.led_by)} → {route.endpoint}", held)
 
 
 def _tenant(tenant: Tenant) -> str:

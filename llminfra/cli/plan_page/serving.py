@@ -10,14 +10,14 @@ from rich.text import Text
 from llminfra.cli.plan_page.startup import startup_lines
 from llminfra.cli.plan_page.why import memory_sum, reasons
 from llminfra.cli.terminal.memory_bar import held_by_copies, is_cacheless, legend, memory_bar
-from llminfra.cli.terminal.words import count, dot, money
+from llminfra.cli.terminal.speed import speed_lines
+from llminfra.cli.terminal.words import dot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
-    from llminfra.planning.performance import PerformanceEstimate
     from llminfra.planning.plan.serving import ServingPlan, WeightsPlan
     from llminfra.spec.endpoint import Task
 
@@ -81,7 +81,12 @@ def serving_lines(
         )
     elif is_cacheless(fit):
         yield Text(fit.reason.partition(": ")[2])
-    yield from _speed(item)
+    if item.performance is not None:
+        yield from speed_lines(
+            item.performance,
+            usd_per_million_tokens=item.usd_per_million_tokens,
+            usd_per_replica_hour=item.usd_per_replica_hour,
+        )
     yield from startup_lines(item.startup, machine=machine, patience=patience)
     for advice in item.startup.advice:
         yield note("tip", advice)
@@ -91,50 +96,6 @@ def serving_lines(
     if why:
         for about, line in reasons(item, price):
             yield note("", f"{about}: {line}")
-
-
-def _speed(item: ServingPlan) -> Iterator[RenderableType]:
-    """Latency and for whom, and what tokens cost with how many callers: figures that mean nothing without."""
-    speed = item.performance
-    if speed is None:
-        return
-    if speed.whole:
-        yield from _whole_answers(item, speed)
-        return
-    if speed.load.heard_s:
-        yield from _sound(item, speed)
-        return
-    latency = f"≈ first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:,.1f} ms each, with {speed.load.words}"
-    # Short prompts that all come into an idle replica are through before those that come between running answers.
-    if speed.ttft_worst_ms > speed.ttft_ms:
-        latency += f"; {speed.ttft_worst_ms:,.0f} ms for the last when all come at once"
-    yield Text(latency)
-    full = speed.full
-    if full is not None:
-        rate = f"{full.output_tokens_per_s:,.0f} output tokens/s with {count(full.load.concurrency, 'caller')}"
-        price = money(item.usd_per_million_tokens, "", " per million output tokens")
-        yield Text(dot(f"≈ when full {rate}", price))
-
-
-def _sound(item: ServingPlan, speed: PerformanceEstimate) -> Iterator[RenderableType]:
-    """Time to the text of a window of sound, and how much sound a replica keeps up with."""
-    seconds = (speed.ttft_ms + (speed.load.output_tokens - 1) * speed.tpot_ms) / 1e3
-    yield Text(f"≈ {speed.load.heard_s:g} s of sound in {seconds:,.1f} s with {speed.load.words}")
-    full, hour = speed.full, item.usd_per_replica_hour
-    if full is not None:
-        rate = f"{full.sound_s_per_s:,.0f} s of sound a second with {count(full.load.concurrency, 'caller')}"
-        price = None if hour is None else speed.usd_per_hour_of_sound(hour)
-        yield Text(dot(f"≈ when full {rate}", money(price, "", " per hour of sound")))
-
-
-def _whole_answers(item: ServingPlan, speed: PerformanceEstimate) -> Iterator[RenderableType]:
-    """Time to an answer and rate of inputs, for what writes no text."""
-    yield Text(f"≈ answer in {speed.ttft_ms:,.0f} ms with {speed.load.words}; {speed.requests_per_s:,.0f} inputs/s")
-    full = speed.full
-    if full is not None:
-        rate = f"{full.input_tokens_per_s:,.0f} input tokens/s with {count(full.load.concurrency, 'caller')}"
-        price = money(item.usd_per_million_tokens, "", " per million input tokens")
-        yield Text(dot(f"≈ when full {rate}", price))
 
 
 def weights_words(weights: WeightsPlan) -> str:

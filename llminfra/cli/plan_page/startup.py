@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from llminfra.cli.terminal.words import dot, duration
+from llminfra.cli.terminal.start import phases_line, start_line
+from llminfra.cli.terminal.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,15 +34,8 @@ def startup_lines(startup: StartupPlan, *, machine: str, patience: str) -> Itera
 
     ``machine`` is what a container starts on, ``patience`` who waits for it, and how long.
     """
-    yield Text.assemble(
-        "cold start ",
-        (duration(startup.estimate_s), "bold"),
-        f", on {machine} that is warm ",
-        (duration(startup.container_s), "bold"),
-        f"; {patience}",
-    )
-    phases = (f"{phase.name} {duration(phase.seconds)}" for phase in startup.phases if phase.seconds >= 1)
-    yield Text(dot(*phases), style="dim")
+    yield start_line(startup, machine=machine, after=f"; {patience}")
+    yield phases_line(startup)
     rows = [
         ("weights", [_storage(choice) for choice in startup.choices]),
         ("image", [_start(choice) for choice in startup.images]),

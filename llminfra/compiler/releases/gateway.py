@@ -156,12 +156,15 @@ def _route(gateway: GatewayPlan, route: GatewayRoute, endpoint: EndpointPlan) ->
     return Route(
         endpoint=route.endpoint,
         models=list(route.models),
+        prefix=route.prefix or None,
+        paths=list(route.paths),
         pod_labels=serving_labels(route.endpoint),
         port=endpoint.invocation.port,
         picker=Picker(
             name=route.picker,
             metrics=read,
-            prefix=gateway.spec.routing == "prefix",
+            prefix=gateway.spec.routing == "prefix" and not route.paths,
+            reads_bodies=not route.paths,
             hold_seconds=route.hold_s,
         ),
         api_key_secret=_engine_key(endpoint) if endpoint.spec.api_key is not None else None,

@@ -17,6 +17,8 @@ from llminfra.spec import endpoint as spec
 
 _LONGEST_STABILIZATION_S = 3600
 _POLL_S = 15
+# Several scrapes.
+_LATELY = "2m"
 # More requests than any replica runs.
 _NEVER_MORE = 100_000
 
@@ -84,20 +86,26 @@ def _queue_triggers(queue: AsyncPlan, plan: Plan, declared: spec.Autoscaling, ac
 def _held_triggers(
     endpoint: EndpointPlan, route: GatewayRoute, declared: spec.Autoscaling, scraping: Scraping
 ) -> list[PrometheusTrigger]:
-    """What the endpoint picker knows, with replicas and without: requests that it holds, and requests that run.
+    """What the endpoint picker knows, with replicas and without: requests that it holds, and requests that run or came.
 
     The engine's own queue is not asked: it does not exist at zero, and KEDA would take that for a fault and start a
     replica. A picker that has held nothing yet has no such series, so a zero is written where the picker itself is
     there; where it is not, there is no value, which is a fault.
+
+    Answers that come whole take milliseconds, so that hardly any is seen running; and a picker that reads no model
+    counts none as running at all (``IncRunningRequests``, llm-d-router v0.10.0 pkg/epp/metrics/metrics.go). Of these it
+    is asked how many came lately.
     """
     where = {"namespace": endpoint.namespace, "service": route.picker, **scraping.external_labels}
     alive = f"sum({selector('llm_d_epp_info', where)}) * 0"
     held = selector("llm_d_epp_flow_control_queue_size", where)
-    running = selector("llm_d_epp_request_running", where)
+    busy = f"sum({selector('llm_d_epp_request_running', where)})"
+    if endpoint.task != "generate":
+        busy = f"sum(increase({selector('llm_d_epp_request_total', where)}[{_LATELY}]))"
     return [
         _trigger(scraping, "held", f"sum({held}) or {alive}", declared.waiting_per_replica, wakes=True),
         # Keeps the last replica while it answers; never asks for another one.
-        _trigger(scraping, "running", f"sum({running}) or {alive}", _NEVER_MORE, wakes=True),
+        _trigger(scraping, "running", f"{busy} or {alive}", _NEVER_MORE, wakes=True),
     ]
 
 

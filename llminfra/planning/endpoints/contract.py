@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from llminfra.catalog import regions
 from llminfra.engines.vllm_tasks import PATHS
-from llminfra.planning.endpoints.gateways import gateway_of
+from llminfra.planning.endpoints.gateways import gateway_of, route_of
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 from llminfra.planning.plan.gateways import GatewayPlan
 from llminfra.planning.plan.serving import Ec2EndpointPlan
@@ -104,11 +104,12 @@ def contract(item: EndpointPlan | RouterPlan | Ec2EndpointPlan | SageMakerEndpoi
         )
     if isinstance(item, EndpointPlan):
         gateway = gateway_of(plan, item.name)
+        route = route_of(plan, item.name)
         inside = f"http://{item.name}.{item.namespace}.svc.cluster.local:{item.invocation.port}"
         return Contract(
             target="eks",
             protocol="openai",
-            address=f"{inside if gateway is None else gateway.url}/v1",
+            address=f"{inside if gateway is None else gateway.url}{route.prefix if route else ''}/v1",
             region=region,
             model=item.served_name,
             auth=_bearer(item.spec.api_key) if gateway is None else _at_gateway(gateway),
@@ -159,6 +160,7 @@ def gateway_parameter_name(platform: str, gateway: str) -> str:
 def gateway_contract(item: GatewayPlan, plan: Plan) -> str:
     """Value of a gateway's parameter: where it is, which models it routes, and how each tenant proves who it is."""
     oidc = item.spec.oidc
+    by_path = {route.endpoint: [f"{item.url}{path}" for path in route.led_by] for route in item.routes if route.paths}
     return json.dumps(
         {
             "version": 1,
@@ -173,7 +175,8 @@ def gateway_contract(item: GatewayPlan, plan: Plan) -> str:
             },
             "issuer": oidc.issuer if oidc else None,
             "audiences": list(oidc.audiences) if oidc else [],
-        },
+        }
+        | ({"paths": by_path} if by_path else {}),
         sort_keys=True,
     )
 

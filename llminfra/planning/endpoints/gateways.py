@@ -10,7 +10,7 @@ from llminfra.engines.vllm_tasks import PATHS
 from llminfra.planning.endpoints.on_pools import NAMESPACE
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 from llminfra.planning.plan.made_names import gateway_service, picker_name
-from llminfra.planning.served.task import refused_at_gateway
+from llminfra.planning.served.task import by_path
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Autoscaling
 
@@ -32,6 +32,8 @@ PROXY_PORT = 8080
 # envoyproxy/ai-gateway@c217da8a5 internal/extensionserver/inferencepool.go: Envoy gives an endpoint picker 300 s to
 # answer; a request that waits for a replica must be answered before.
 _LONGEST_HOLD_S = 285
+_PREFIX = "/endpoints"
+"""Before the name of an endpoint that requests reach by their path: no path of a model's API begins so."""
 
 
 def tenant_claim(tenant: Tenant) -> str:
@@ -103,9 +105,13 @@ def _route(gateway: Gateway, endpoint: EndpointPlan, platform: Platform) -> Gate
     sleeps = isinstance(replicas, Autoscaling) and replicas.min == 0
     # Prometheus must see the picker's queue: it is what starts the endpoint again.
     held = sleeps and picks_by_metrics(endpoint) and platform.scales_by_metrics
+    told_by_path = by_path(endpoint.task)
+    models = (endpoint.served_name, *(item.name for item in endpoint.adapters))
     return GatewayRoute(
         endpoint=endpoint.name,
-        models=(endpoint.served_name, *(item.name for item in endpoint.adapters)),
+        models=() if told_by_path else models,
+        prefix=f"{_PREFIX}/{endpoint.name}" if told_by_path else "",
+        paths=PATHS[endpoint.task] if told_by_path else (),
         picker=picker_name(endpoint.name),
         hold_s=min(gateway.request_timeout_s, _LONGEST_HOLD_S) if held else None,
     )
@@ -171,19 +177,30 @@ def _belongs(
 
 
 def _is_routed(gateway: Gateway, endpoint: EndpointPlan, path: str, findings: Findings) -> bool:
-    if not refused_at_gateway(endpoint.task):
-        return True
-    findings.error(
-        "LLM_TASK_16",
-        gateway,
-        path,
-        "the gateway's endpoint picker knows chats, completions and embeddings, and refuses other requests",
-        found=f"endpoint {endpoint.name!r}, which is for {', '.join(PATHS[endpoint.task])}",
-        expected="endpoints that generate or embed",
-        fix="take the endpoint out of the gateway, and name its callers with allow_from_namespaces",
-        runtime_message="unsupported API endpoint",
-    )
-    return False
+    if endpoint.task == "transcribe":
+        findings.error(
+            "LLM_TASK_16",
+            gateway,
+            path,
+            "the gateway passes JSON on; recordings are forms, whose way through it was not checked",
+            found=f"endpoint {endpoint.name!r}, which is for {', '.join(PATHS[endpoint.task])}",
+            expected="endpoints that answer JSON",
+            fix="take the endpoint out of the gateway, and name its callers with allow_from_namespaces",
+        )
+        return False
+    if by_path(endpoint.task) and endpoint.spec.api_key is not None:
+        findings.error(
+            "LLM_TASK_16",
+            gateway,
+            path,
+            "the gateway presents an engine's key along routes by model alone, and this endpoint is reached by path",
+            found=f"endpoint {endpoint.name!r} with api_key, for {', '.join(PATHS[endpoint.task])}",
+            expected="an endpoint without a key of its own, which the gateway's tenants protect",
+            fix="leave Endpoint(api_key=…) out: callers show the gateway who they are",
+            runtime_message='{"error":"Unauthorized"}',
+        )
+        return False
+    return True
 
 
 def _check_callers(gateway: Gateway, endpoint: Endpoint, path: str, findings: Findings) -> None:

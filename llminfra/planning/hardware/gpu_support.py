@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from llminfra.catalog.argument_values import choices_of
+from llminfra.catalog.engines import engine_release, known_versions
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 
@@ -95,7 +96,7 @@ def gpu_problems(
         *_bfloat16(gpu, dtype, checkpoint_dtype),
         *_cache(gpu, kv_cache_dtype),
         *_cache_of_checkpoint(engine, method, kv_cache_dtype),
-        *_built_for(gpu, engine, release.cuda_major if release else None),
+        *_built_for(gpu, engine, release),
     ]
     return tuple(found)
 
@@ -279,8 +280,9 @@ def _cache_of_checkpoint(engine: str, method: str | None, kv_cache_dtype: str | 
     ]
 
 
-def _built_for(gpu: Gpu, engine: str, cuda_major: int | None) -> Iterator[GpuProblem]:
+def _built_for(gpu: Gpu, engine: str, release: EngineRelease | None) -> Iterator[GpuProblem]:
     """The engine has kernels for the GPU's generation, and so has the CUDA of its image, where that is known."""
+    cuda_major = release.cuda_major if release else None
     least = int(_value("least_capability").get(engine, 0))
     if gpu.capability < least:
         yield GpuProblem(
@@ -293,8 +295,9 @@ def _built_for(gpu: Gpu, engine: str, cuda_major: int | None) -> Iterator[GpuPro
             fix="use a newer GPU",
             runtime_message=f"GPUs with compute capability below {_dotted(least)} are not supported.",
         )
-    dropped = int(_value("cuda_drops_below").get(str(cuda_major), 0))
+    dropped = _dropped(cuda_major)
     if gpu.capability < dropped:
+        last = _last_with_code(gpu, release) if release is not None else None
         yield GpuProblem(
             code="LLM_FIT_27",
             fatal=True,
@@ -302,9 +305,22 @@ def _built_for(gpu: Gpu, engine: str, cuda_major: int | None) -> Iterator[GpuPro
             message=f"CUDA {cuda_major} has no code for {gpu.product}",
             found=f"CUDA {cuda_major} on compute capability {gpu.compute_capability}",
             expected=f"{_from(dropped)}, or an image with an older CUDA",
-            fix="use a newer GPU, or a release of the engine with CUDA 12",
+            fix=f"use a newer GPU, or a release of the engine with CUDA 12{f', such as {last}' if last else ''}",
             runtime_message="CUDA error: no kernel image is available for execution on the device",
         )
+
+
+def _dropped(cuda_major: int | None) -> int:
+    """Compute capability, times ten, below which a CUDA release makes no code."""
+    return int(_value("cuda_drops_below").get(str(cuda_major), 0))
+
+
+def _last_with_code(gpu: Gpu, release: EngineRelease) -> str | None:
+    """The newest release of the engine before this one whose CUDA still has code for the GPU."""
+    older = known_versions(release.engine)[: known_versions(release.engine).index(release.version)]
+    found = (engine_release(release.engine, version) for version in reversed(older))
+    known = (item for item in found if item is not None and item.cuda_major is not None)
+    return next((item.version for item in known if gpu.capability >= _dropped(item.cuda_major)), None)
 
 
 def driver_problem(cuda_major: int | None, driver_version: str, driver_cuda_major: int) -> GpuProblem | None:

@@ -21,6 +21,7 @@ from llminfra.planning.memory.releases.settings import quantization, refers
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.instances import InstanceType
     from llminfra.catalog.models import ModelFacts
 
 # ModelOpt states its scales in hf_quant_config.json, which a config.json alone does not show.
@@ -90,10 +91,11 @@ def too_few_gpus(case: FitCase, result: FitResult) -> tuple[str, bool] | None:
         return None
     has = f"{typed.name} has {count} GPU{'s' if count > 1 else ''}, and the spread asks for {wanted}"
     if case.engine not in _SPAN_NODES:
-        return f"LLM_FIT_16: {has}; {case.engine} does not span instances: name a type with more", True
+        more = _with_more(typed, wanted)
+        return f"LLM_FIT_16: {has}; {case.engine} does not span instances: {more}", True
     crosses = tp % count == 0 and count > 1 and bool(typed.efa_interfaces)
     if wanted % count or not (count % tp == 0 or crosses):
-        return f"LLM_FIT_6: {has}; name a type with more", True
+        return f"LLM_FIT_6: {has}; {_with_more(typed, wanted)}", True
     text = f"LLM_FIT_11: {has}: {wanted // count} instances"
     if count % tp == 0:
         return f"{text}, each with whole stages", False
@@ -101,6 +103,20 @@ def too_few_gpus(case: FitCase, result: FitResult) -> tuple[str, bool] | None:
         f"{text}, and tensor parallelism crosses them: tensor {count} and pipeline {wanted // count} send less",
         False,
     )
+
+
+def _with_more(typed: InstanceType, wanted: int) -> str:
+    """The type with the fewest GPUs of the kind that are enough; of as many the one with the least beside them."""
+    device = typed.gpu.device if typed.gpu else ""
+    found = [
+        (item.gpu.count, item.vcpu, item.name)
+        for item in instances.all_gpu_types()
+        if item.gpu is not None and item.gpu.device == device and item.gpu.count >= wanted
+    ]
+    if not found:
+        return "name a type with more"
+    count, _, name = min(found)
+    return f"name a type with more: {name} has {count}"
 
 
 def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:

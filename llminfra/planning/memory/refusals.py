@@ -25,7 +25,7 @@ def unmodelled(facts: ModelFacts, case: FitCase) -> str | None:
     if not facts.generative and not facts.encoder_only and case.engine == "sglang":
         return None
     why = _WITHOUT_ENCODERS.get(case.engine, f"{case.engine} is not known to serve them")
-    return f"LLM_TASK_1: {facts.model_id} is served to {facts.task}, and {why}: vLLM's is known"
+    return f"LLM_TASK_1: {facts.model_id} is served to {facts.task}, and {why}; vLLM's is known: take engine vllm"
 
 
 def on_device(case: FitCase) -> FitCase:

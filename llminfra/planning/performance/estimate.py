@@ -132,6 +132,11 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     input_tokens_per_s: float = 0.0
     assumptions: tuple[str, ...] = ASSUMPTIONS
 
+    @property
+    def answer_ms(self) -> float:
+        """Mean time to the whole answer."""
+        return self.ttft_ms + max(0, self.load.output_tokens - 1) * self.tpot_ms
+
     def usd_per_million_tokens(self, usd_per_hour: float) -> float | None:
         """Price of a million output tokens, or of inputs where answers come whole, of a full replica at this price."""
         if self.full is None:

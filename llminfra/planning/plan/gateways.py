@@ -15,16 +15,25 @@ class GatewayRoute(Struct, frozen=True, kw_only=True):
 
     Attributes:
         endpoint: Its name.
-        models: Model names that lead to it: the served one, and those of adapters.
+        models: Model names that lead to it: the served one, and those of adapters; empty where paths do.
         picker: Name of its endpoint picker and of the picker's Service.
         hold_s: Seconds that the picker keeps a request while there is no room for it, or no replica at all; ``None``
             where requests go to replicas at once, and fail without one.
+        prefix: What stands before the engine's own paths at the gateway, where those lead to it.
+        paths: The engine's paths that callers may post to behind it; nothing else of the engine is reached.
     """
 
     endpoint: str
     models: tuple[str, ...]
     picker: str
     hold_s: int | None
+    prefix: str = ""
+    paths: tuple[str, ...] = ()
+
+    @property
+    def led_by(self) -> tuple[str, ...]:
+        """Model names, or paths at the gateway."""
+        return self.models or tuple(f"{self.prefix}{path}" for path in self.paths)
 
 
 class GatewayPlan(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
 from llminfra.catalog.price_file import Kind
 from llminfra.planning.memory import FitCase
-from llminfra.planning.performance import Load
+from llminfra.planning.performance import Load, PerformanceEstimate
 from llminfra.planning.performance.estimate import FullLoad
 from llminfra.planning.selection.placing import Asked, Placed, place, place_over_nodes
 from llminfra.spec.endpoint import Parallelism
@@ -57,6 +57,7 @@ class Option(Struct, frozen=True, kw_only=True):
         tight: Whether it fits by less than the estimate may be wrong.
         offered: Whether the region offers the type; ``None`` where that is not recorded.
         explain: How latency and throughput came about.
+        speed: The whole estimate, which the figures above are of; ``None`` where it does not fit.
     """
 
     instance_type: str
@@ -86,6 +87,7 @@ class Option(Struct, frozen=True, kw_only=True):
     tight: bool = False
     offered: bool | None = None
     explain: tuple[str, ...] = ()
+    speed: PerformanceEstimate | None = None
 
 
 def list_options(
@@ -202,6 +204,7 @@ def _option(
         tight=fit.tight,
         offered=offered,
         explain=placed.speed.explain,
+        speed=placed.speed,
     )
 
 

@@ -73,8 +73,8 @@ class WayOut(Struct, frozen=True, kw_only=True):
         }
 
 
-def ways_out(case: FitCase, result: FitResult) -> tuple[WayOut, ...]:
-    """Changes with which a refused or tight configuration starts, and holds a request of full length.
+def ways_out(case: FitCase, result: FitResult, *, wished: int = 1) -> tuple[WayOut, ...]:
+    """Changes with which a refused or tight configuration starts, and holds the requests that are wished.
 
     Two options are changed together where no change of one helps. What starts by less than the estimate may be wrong
     is told only where nothing leaves more room, and never to one who has that already.
@@ -82,49 +82,58 @@ def ways_out(case: FitCase, result: FitResult) -> tuple[WayOut, ...]:
     Args:
         case: What was asked.
         result: What `judge` said of it.
+        wished: Requests of full length that a replica must hold.
     """
     if case.engine not in CATALOG_NAMES:  # a server of the user's own takes none of these options
         return ()
-    if result.fits is None or (result.fits and not result.tight) or not result.reason.startswith(_HOPEFUL):
+    enough = bool(result.fits) and not wants(result, wished)
+    if result.fits is None or (enough and not result.tight) or not result.reason.startswith(_HOPEFUL):
         return ()
-    trials = [_trials(case, result, lever) for lever in _LEVERS]
-    if roomy := _best(trials, tight=False):
+    levers = (*_LEVERS, _as_wished(wished)) if wished > 1 else _LEVERS
+    trials = [_trials(case, result, lever, wished) for lever in levers]
+    if roomy := _best(trials, wished, tight=False):
         return roomy
-    if result.fits:
+    if enough:
         return ()
-    pairs = [_pairs(case, result, lever) for lever in _SECONDS]
-    return _best(pairs, tight=False) or _best(trials, tight=True) or _best(pairs, tight=True)
+    pairs = [_pairs(case, result, lever, wished) for lever in _SECONDS]
+    return _best(pairs, wished, tight=False) or _best(trials, wished, tight=True) or _best(pairs, wished, tight=True)
 
 
-def _best(trials: Sequence[Sequence[WayOut]], *, tight: bool) -> tuple[WayOut, ...]:
-    """The smallest change of each kind that holds a request of full length."""
-    firsts = (next((way for way in kind if _holds(way.result, tight=tight)), None) for kind in trials)
+def wants(result: FitResult, wished: int) -> bool:
+    """Whether a replica holds fewer requests of full length than are wished; one that has no cache holds inputs."""
+    held = result.replica_concurrency
+    return held is not None and held < wished
+
+
+def _best(trials: Sequence[Sequence[WayOut]], wished: int, *, tight: bool) -> tuple[WayOut, ...]:
+    """The smallest change of each kind that holds what is wished."""
+    firsts = (next((way for way in kind if _holds(way.result, wished, tight=tight)), None) for kind in trials)
     return tuple(way for way in firsts if way is not None)
 
 
-def _holds(result: FitResult, *, tight: bool) -> bool:
-    whole = result.max_concurrency is None or result.max_concurrency >= 1
+def _holds(result: FitResult, wished: int, *, tight: bool) -> bool:
+    whole = (result.max_concurrency is None or result.max_concurrency >= 1) and not wants(result, wished)
     return bool(result.fits) and whole and (tight or not result.tight)
 
 
-def _trials(case: FitCase, result: FitResult, lever: Lever) -> list[WayOut]:
+def _trials(case: FitCase, result: FitResult, lever: Lever, wished: int) -> list[WayOut]:
     """What a lever makes of the case, up to the first that leaves room."""
     found: list[WayOut] = []
     for options, changes in lever(case, result):
         found.append(WayOut(options=options, changes=changes, result=judge(case.model_copy(update=dict(changes)))))
-        if _holds(found[-1].result, tight=False):
+        if _holds(found[-1].result, wished, tight=False):
             break
     return found
 
 
-def _pairs(case: FitCase, result: FitResult, second: Lever) -> list[WayOut]:
+def _pairs(case: FitCase, result: FitResult, second: Lever, wished: int) -> list[WayOut]:
     """More GPUs, or smaller weights, and another change on top."""
     return [
         WayOut(options=f"{options} {way.options}", changes={**changes, **way.changes}, result=way.result)
         for first in _FIRSTS
         for options, changes in first(case, result)
         for changed in [case.model_copy(update=dict(changes))]
-        for way in _trials(changed, judge(changed), second)
+        for way in _trials(changed, judge(changed), second, wished)
     ]
 
 
@@ -184,6 +193,18 @@ def _shorter(_case: FitCase, result: FitResult) -> Iterator[Trial]:
     for length in sorted(lengths - {0}, reverse=True):
         if length < asked:
             yield f"--max-model-len {length}", {"max_model_len": length}
+
+
+def _as_wished(wished: int) -> Lever:
+    """Requests as short as the cache of today holds so many of."""
+
+    def shorter(_case: FitCase, result: FitResult) -> Iterator[Trial]:
+        held, asked = result.replica_concurrency or 0.0, result.max_model_len or 0
+        length = math.floor(asked * held / wished / _LENGTH_STEP) * _LENGTH_STEP
+        if 0 < length < asked:
+            yield f"--max-model-len {length}", {"max_model_len": length}
+
+    return shorter
 
 
 def _small_weights(case: FitCase, _result: FitResult) -> Iterator[Trial]:

@@ -88,6 +88,12 @@ def checkpoint_bytes(endpoint: Endpoint, facts: ModelFacts, findings: Findings) 
     return stated.weights_bytes
 
 
+def bytes_of(facts: ModelFacts, config_file: Path | None) -> int:
+    """Bytes of a checkpoint as they are read: stated by the files beside its config.json, else computed."""
+    stated = None if config_file is None else _described(config_file).weights_bytes
+    return _computed_bytes(facts) if stated is None else stated
+
+
 def differing_size(facts: ModelFacts, config_file: Path) -> str | None:
     """Bytes of the weights by the model's shapes, and by the files beside its config.json, where they differ."""
     computed, stated = _computed_bytes(facts), _described(config_file)

@@ -79,12 +79,12 @@ def engine_settings(engine: Engine, release: EngineRelease | None) -> EngineSett
         enforce_eager=engine.enforce_eager,
         memory_version=release.version if release and engine.kind in _RULES_BY_RELEASE else None,
         judged=True,
-        reads_object_storage=_reads_object_storage(engine.kind, release),
+        reads_object_storage=reads_object_storage(engine.kind, release),
         spans_nodes=engine.kind in _SPANS_NODES,
     )
 
 
-def _reads_object_storage(kind: str, release: EngineRelease | None) -> bool:
+def reads_object_storage(kind: str, release: EngineRelease | None) -> bool:
     """Whether a release, in its own image, streams weights from S3; one that nobody knows counts as new."""
     if kind != "sglang" or release is None:
         return kind in {"sglang", *_READS_OBJECT_STORAGE}

@@ -301,10 +301,13 @@ def _check_code(endpoint: Endpoint, facts: ModelFacts, weights: str, findings: F
         )
 
 
-def refused_at_gateway(task: Task) -> bool:
-    """Whether an endpoint picker knows no such request.
+def by_path(task: Task) -> bool:
+    """Whether a gateway tells such requests by their path, because nothing at it reads the model from them.
 
-    ``determineAPITypeFromPath`` of llm-d-router v0.9.0 pkg/epp/framework/plugins/requesthandling/parsers/openai/
-    openai.go knows chats, completions, responses, conversations and embeddings, and answers others with an error.
+    Envoy AI Gateway v1.1.0 registers paths of chats, completions, responses, embeddings, sound and images
+    (cmd/extproc/mainlib/main.go) and answers others with 404; of /cohere/v2/rerank it takes Cohere's schema, and every
+    InferencePool for OpenAI's (internal/endpointspec/endpointspec.go, internal/controller/gateway.go). An HTTPRoute
+    that it did not make passes its filter by (internal/extensionserver/post_translate_modify.go) and may lead to a pool
+    (site/docs/capabilities/inference/httproute-inferencepool.md).
     """
-    return task not in {"generate", "embed"}
+    return task in {"rerank", "classify", "reward"}

@@ -14,7 +14,7 @@ from llminfra.planning.start.compile_cache import cacheable, check_compile_cache
 from llminfra.planning.start.image_snapshot import image_source
 from llminfra.planning.start.startup import plan_startup, start_as_declared
 from llminfra.planning.storage.copied_weights import copied_weights
-from llminfra.planning.storage.weights import plan_weights
+from llminfra.planning.storage.weights import has_own_loader, plan_weights
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -126,15 +126,9 @@ def _weights(
 
 
 def _has_own_loader(asked: Asked) -> bool:
-    """Whether the weights are quantized by a loader that is not the streaming one.
-
-    vLLM takes its loader for bitsandbytes whatever ``--load-format`` says, and then refuses a bucket
-    (``create_load_config`` of vllm/engine/arg_utils.py 0.8.5 to 0.27.1, vllm/config/vllm.py); SGLang has one for it,
-    too (sglang 0.5.17 sglang/srt/model_loader/loader.py).
-    """
     quantized = asked.question.facts.quantization
     method = quantized.method if quantized is not None else asked.question.endpoint.model.quantization
-    return method == "bitsandbytes" and asked.question.engine.kind in {"vllm", "sglang"}
+    return has_own_loader(asked.question.engine.kind, method)
 
 
 def _check_preflight(asked: Asked, nodes: int, efa: int, place: Place, findings: Findings) -> None:

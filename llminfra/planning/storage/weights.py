@@ -9,12 +9,23 @@ from llminfra.planning.storage.load_rates import hub_rate, lustre_rate, mountpoi
 from llminfra.planning.storage.node_cache import nvme_weights
 
 if TYPE_CHECKING:
+    from llminfra.catalog.instances import InstanceType
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.models.storage import LocalNvme, ModelBucket, Storage
 
 WEIGHTS_MOUNT = "/mnt/weights"
+
+
+def has_own_loader(engine: str, method: str | None) -> bool:
+    """Whether the weights are quantized by a loader that is not the streaming one.
+
+    vLLM takes its loader for bitsandbytes whatever ``--load-format`` says, and then refuses a bucket
+    (``create_load_config`` of vllm/engine/arg_utils.py 0.8.5 to 0.27.1, vllm/config/vllm.py); SGLang has one for it,
+    too (sglang 0.5.17 sglang/srt/model_loader/loader.py).
+    """
+    return method == "bitsandbytes" and engine in {"vllm", "sglang"}
 
 
 def plan_weights(
@@ -79,7 +90,7 @@ def plan_weights(
             read_mb_per_s=max(1.0, min(rate, client.mb_per_s)),
             read_source=f"FSx for Lustre baseline {_baseline(plan)}, {client.why}",
         )
-    return _from_bucket(chosen, folder, bytes_total, pool, streams=streams)
+    return from_bucket(chosen, folder, bytes_total, pool.main_type, streams=streams)
 
 
 def _baseline(plan: LustrePlan | None) -> str:
@@ -89,8 +100,11 @@ def _baseline(plan: LustrePlan | None) -> str:
     return f"{plan.throughput_mb_per_s:,.0f} MB/s ({size})"
 
 
-def _from_bucket(bucket: ModelBucket, folder: str, bytes_total: int, pool: PoolPlan, *, streams: bool) -> WeightsPlan:
-    rate = s3_rate(pool.main_type) if streams else mountpoint_rate(pool.main_type)
+def from_bucket(
+    bucket: ModelBucket, folder: str, bytes_total: int, instance: InstanceType, *, streams: bool
+) -> WeightsPlan:
+    """Weights in a bucket: streamed by the engine, or read as files through Mountpoint for S3."""
+    rate = s3_rate(instance) if streams else mountpoint_rate(instance)
     path = f"{WEIGHTS_MOUNT}/{bucket.prefix}/{folder}"
     return WeightsPlan(
         kind="bucket" if streams else "mountpoint",

@@ -150,12 +150,16 @@ RULES = (
     ),
     emitted(
         "LLM_TASK_16",
-        "The gateway's picker knows the request",
+        "A gateway passes the endpoint's requests on",
         looks_at=_PLAN,
-        why="The endpoint picker reads the body to choose a pod, knows chats, completions, responses and embeddings, "
-        "and answers every other path with an error.",
-        fix="take the endpoint out of the gateway; its Service takes such requests itself",
-        source=("llm-d/llm-d-router@v0.9.0 pkg/epp/framework/plugins/requesthandling/parsers/openai/openai.go",),
+        why="Requests to rerank, classify and reward are told by their path, unread: along such a route Envoy presents "
+        "no key to the engine. Recordings are forms, whose way through the gateway was not checked.",
+        fix="leave api_key out, as the gateway asks callers who they are; take endpoints that transcribe out of the "
+        "gateway",
+        source=(
+            "envoyproxy/ai-gateway@c217da8a5 internal/extensionserver/post_translate_modify.go",
+            "llm-d/llm-d-router v0.10.0 pkg/epp/framework/plugins/requesthandling/parsers/passthrough/README.md",
+        ),
     ),
     emitted(
         "LLM_TASK_17",

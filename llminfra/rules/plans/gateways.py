@@ -71,15 +71,25 @@ def authenticates(plan: Plan) -> Iterator[Hit]:
     severity=Severity.WARNING,
     looks_at="plan",
     why="A tenant without limits can take every GPU from the others, by mistake or with a key that leaked, and "
-    "autoscaling pays for it.",
+    "autoscaling pays for it. Tokens are counted where the gateway reads the model; requests to rerank, classify and "
+    "reward are told by their path and limited by number alone.",
     fix="set requests_per_minute and tokens_per_minute of each tenant; with oidc alone, declare tenants first",
     source=("OWASP LLM10:2025 unbounded consumption: denial of wallet",),
 )
 def tenants_are_limited(plan: Plan) -> Iterator[Hit]:
-    """Tenants without a limit on tokens, and callers with tokens of whom no tenant is known."""
+    """Tenants without a limit on what they can use up, and callers with tokens of whom no tenant is known."""
     for gateway in plan.gateways:
+        by_path = [route.endpoint for route in gateway.routes if route.paths]
         for tenant in gateway.spec.tenants:
-            if tenant.tokens_per_minute is None:
+            if by_path and tenant.requests_per_minute is None:
+                yield Hit(
+                    path=_path(gateway, f"tenants.{tenant.name}.requests_per_minute"),
+                    message=f"tenant {tenant.name!r} may ask {', '.join(by_path)} as often as it likes: no tokens are "
+                    "counted there",
+                    found="no limit on requests",
+                    expected="requests_per_minute=…",
+                )
+            if tenant.tokens_per_minute is None and len(by_path) < len(gateway.routes):
                 asked = tenant.requests_per_minute
                 yield Hit(
                     path=_path(gateway, f"tenants.{tenant.name}.tokens_per_minute"),

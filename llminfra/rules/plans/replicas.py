@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
 from llminfra.planning.endpoints.gateways import route_of
-from llminfra.planning.served.task import refused_at_gateway
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.rules.plans.planned import endpoint_path
 from llminfra.rules.rule import Hit, rule
@@ -171,8 +170,6 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
             fix = "set Autoscaling(min=1, …): no gateway stands in front of roles"
         elif endpoint.task == "transcribe":
             fix = "set Autoscaling(min=1, …): neither gateways nor queues take sound"
-        elif refused_at_gateway(endpoint.task):
-            fix = "set Autoscaling(min=1, …), or put it behind an AsyncEndpoint: no gateway takes its requests"
         yield Hit(path=endpoint_path(endpoint, "replicas"), message=message, found="min=0", expected="min=1", fix=fix)
 
 

@@ -25,7 +25,8 @@ class Tenant(Spec):
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Requests a minute over all endpoints of the gateway."""
     tokens_per_minute: Annotated[int, Field(ge=1, le=2_000_000_000)] | None = None
-    """Input and output tokens a minute over all endpoints; what an answer took counts against the requests after it."""
+    """Input and output tokens a minute over all endpoints that are told by model; what an answer took counts against
+    the requests after it. Requests to rerank, classify and reward use up none."""
 
 
 class Oidc(Spec):
@@ -42,7 +43,7 @@ class Oidc(Spec):
 
 
 class Gateway(Spec):
-    """Envoy with Envoy AI Gateway in front of endpoints: TLS, authentication, limits, and routing by model name.
+    """Envoy with Envoy AI Gateway in front of endpoints: TLS, authentication, limits, routing by model name or path.
 
     It becomes an Application Load Balancer whose targets are Envoy's pods, a ``Gateway`` with its routes and policies,
     and for each endpoint an ``InferencePool`` with an endpoint picker that knows queues and prefix caches.
@@ -53,7 +54,8 @@ class Gateway(Spec):
     name: Name
     """Name of the gateway: its load balancer, and its part of the contract for applications."""
     endpoints: Annotated[Many[Endpoint], Field(min_length=1, max_length=15)]
-    """Endpoints on GPU pools; requests go to the one that serves the model that they name."""
+    """Endpoints on GPU pools; requests go to the one that serves the model that they name. Those that rerank, classify
+    or give rewards are told by their path: ``/endpoints/<name>/v1/rerank``."""
     exposure: Literal["cluster", "internal", "public"] = "internal"
     """Who can reach it: pods of the cluster alone, the VPC by an internal load balancer, or the internet."""
     hostname: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")] | None = None

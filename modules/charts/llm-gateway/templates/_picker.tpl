@@ -7,6 +7,9 @@ featureGates:
   - flowControl
 {{- end }}
 plugins:
+  {{- if not .readsBodies }}
+  - type: passthrough-parser
+  {{- end }}
   {{- if .holdSeconds }}
   - type: round-robin-fairness-policy
   {{- end }}
@@ -55,6 +58,11 @@ schedulingProfiles:
       - pluginRef: active-request-scorer
         weight: 2
       {{- end }}
+{{- if not .readsBodies }}
+requestHandler:
+  parsers:
+    - pluginRef: passthrough-parser
+{{- end }}
 {{- if not .metrics }}
 dataLayer:
   injectDefaults: false
