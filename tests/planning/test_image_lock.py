@@ -11,6 +11,7 @@ import pytest
 from llminfra import VLLM, Endpoint, GpuPool, Image, ImageMirror, ImageSnapshot, Model, ModelBucket, Platform
 from llminfra.cli.plan_page.changes import platform_changes
 from llminfra.planning import plan_platform
+from llminfra.planning.images.locks import locks_of
 from llminfra.planning.images.used import image_uses
 from llminfra.planning.network.image_lock import lock_text, read_image_lock
 from llminfra.planning.network.mirror import ImageNames, by_digest_or_tag
@@ -84,6 +85,21 @@ def test_a_snapshot_of_images_holds_what_is_locked(lock: Path, name: str, holds:
     snapshot = ImageSnapshot(id="snap-0123456789abcdef0", images=[name])
     plan = plan_platform(platform(lock, image_snapshot=snapshot))
     assert ("LLM_STO_28" not in {item.code for item in plan.diagnostics}) == holds
+
+
+def test_platforms_may_share_a_lock(lock: Path) -> None:
+    (lock.parent / "other").mkdir()
+    older = VLLM(version="0.26.0", max_model_len=8192)
+    plans = [
+        plan_platform(platform(lock)),
+        plan_platform(platform(lock.parent / "other" / ".." / lock.name, engine=older)),
+        plan_platform(platform(None)),
+    ]
+    (shared,) = locks_of(plans)
+    assert (shared.file, shared.unused) == (lock.resolve(), ())
+    assert {ENGINE, ENGINE.replace("0.27.1", "0.26.0")} <= shared.needed
+    (alone,) = locks_of(plans[1:])
+    assert alone.unused == (ENGINE,)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def locks_of(plans: Sequence[Plan]) -> tuple[Lock, ...]:
         file = lock_file(plan.platform)
         if file is None:
             continue
+        file = file.resolve()  # specs of several folders may name one file
         first.setdefault(file, plan)
         keys = (item.lock_key for item in image_uses(plan))
         needed.setdefault(file, set()).update(key for key in keys if key is not None)
