@@ -20,14 +20,12 @@ class Lock(Struct, frozen=True, kw_only=True):
 
     Attributes:
         file: The file.
-        digests: What it says; empty where it is not there.
-        problem: Why it could not be read; empty: it could.
+        digests: What it says; empty where it cannot be read.
         needed: Images that the platforms run and that are named by tag.
     """
 
     file: Path
     digests: Mapping[str, str]
-    problem: str
     needed: frozenset[str]
 
     @property
@@ -73,7 +71,6 @@ def locks_of(plans: Sequence[Plan]) -> tuple[Lock, ...]:
         Lock(
             file=file,
             digests=plan.image_lock.digests,
-            problem=plan.image_lock.problem,
             needed=frozenset(needed[file]),
         )
         for file, plan in first.items()
