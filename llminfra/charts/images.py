@@ -1,94 +1,89 @@
-"""Images of upstream charts, and the values that make a chart take them from elsewhere."""
+"""Values that make a chart take its images from elsewhere, and by their digests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pydantic import Field
+from llminfra.catalog.chart_images import ChartImage, chart_images
 
-from llminfra.catalog.datafile import Fact, read_data
-
-
-class ChartImage(Fact):
-    """An image that a chart runs; exactly one of ``repository``, ``registry`` and ``whole`` is the key that names it.
-
-    Attributes:
-        image: Host and name.
-        tag: The tag.
-        digest: The digest that the chart asks for besides.
-        repository: Key of the value that holds host and name.
-        registry: Key of the value that holds the host; the name is in another one.
-        whole: Key of the value that holds host, name and tag.
-        part: What of the chart needs it, where that may be off.
-    """
-
-    image: str
-    tag: str
-    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
-    repository: str | None = None
-    registry: str | None = None
-    whole: str | None = None
-    part: str | None = None
-
-    @property
-    def reference(self) -> str:
-        """What a container runtime pulls."""
-        return f"{self.image}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
+Rewrite = Callable[[str], str]
+"""From host and name of an image, with or without tag, to what is pulled."""
+Digest = Callable[[str], str | None]
+"""From host, name and tag of an image to its digest; ``None``: it has its own, or none is known."""
 
 
-def chart_images(chart: str, *, without: Iterable[str] = ()) -> tuple[ChartImage, ...]:
-    """Images of a pinned chart.
-
-    Args:
-        chart: Name of the chart.
-        without: Parts that are off.
-
-    Raises:
-        KeyError: The images of that chart are not in the catalog.
-    """
-    off = set(without)
-    rows = (ChartImage(**row) for row in read_data("charts/chart_images.json")["charts"][chart])
-    return tuple(item for item in rows if item.part not in off or item.part is None)
-
-
-def moved(chart: str, values: Mapping[str, Any], rewrite: Callable[[str], str]) -> dict[str, Any]:
-    """Values of an upstream chart with every image elsewhere.
+def moved(
+    chart: str, values: Mapping[str, Any], rewrite: Rewrite, digest: Digest, *, without: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Values of an upstream chart with every image where it is pulled from, by its digest where one is known.
 
     Args:
         chart: Name of the chart.
         values: Values as Helm takes them; what they say of an image themselves is moved, too.
-        rewrite: From host and name (and tag) of an image to where it is pulled from.
+        rewrite: What is pulled for an image.
+        digest: Digest of an image.
+        without: Parts of the chart that are off: their images are moved, and have no digest.
     """
     result: dict[str, Any] = moved_declared(values, rewrite)
+    off = frozenset(without)
     for item in chart_images(chart):
-        if item.whole is not None:
-            _put(result, item.whole, rewrite(f"{item.image}:{item.tag}"))
-        elif item.registry is not None:
-            name = item.image.partition("/")[2]
-            _put(result, item.registry, rewrite(item.image).removesuffix(f"/{name}"))
-        elif item.repository is not None:
-            # A chart's own choice of a registry (EFA's of the region) is in the values already.
-            _put(result, item.repository, rewrite(_get(values, item.repository) or item.image))
+        _move(result, values, item, rewrite)
+        if item.whole is None and item.part not in off:
+            _pin(result, values, item, digest)
     return result
 
 
-def moved_declared(values: Any, rewrite: Callable[[str], str]) -> Any:
+def moved_declared(values: Any, rewrite: Rewrite, digest: Digest | None = None) -> Any:
     """Values with every image moved that they name themselves.
 
     That is ``image`` as one text, and the mappings of :class:`~llminfra.charts.kubernetes.Image`, which nothing else
-    has the keys of.
+    has the keys of; a digest is only added to those.
     """
     if isinstance(values, list):
-        return [moved_declared(item, rewrite) for item in values]
+        return [moved_declared(item, rewrite, digest) for item in values]
     if not isinstance(values, Mapping):
         return values
-    result = {key: moved_declared(item, rewrite) for key, item in values.items()}
+    result = {key: moved_declared(item, rewrite, digest) for key, item in values.items()}
     if isinstance(image := values.get("image"), str):
         result["image"] = rewrite(image)
     if {"repository", "pullPolicy"} <= values.keys():
         result["repository"] = rewrite(values["repository"])
+        found = digest(f"{values['repository']}:{values['tag']}") if digest and values.get("tag") else None
+        if found is not None and not values.get("digest"):
+            result["digest"] = found
     return result
+
+
+def _move(result: dict[str, Any], values: Mapping[str, Any], item: ChartImage, rewrite: Rewrite) -> None:
+    name = _name(values, item)
+    if item.whole is not None:
+        there, key = f"{name}:{item.tag}", item.whole
+        found = rewrite(there)
+    elif item.registry is not None:
+        there, _, path = name.partition("/")
+        key, found = item.registry, rewrite(name).removesuffix(f"/{path}")
+    else:
+        there, key, found = name, item.repository or "", rewrite(name)
+    if found != there:
+        _put(result, key, found)
+
+
+def _pin(result: dict[str, Any], values: Mapping[str, Any], item: ChartImage, digest: Digest) -> None:
+    found = None if item.digest else digest(f"{_name(values, item)}:{item.tag}")
+    if found is None:
+        return
+    if item.digest_value is not None:
+        _put(result, item.digest_value, found)
+    elif item.sha_value is not None:
+        _put(result, item.sha_value, found.removeprefix("sha256:"))
+    elif item.tag_value is not None:
+        _put(result, item.tag_value, f"{item.tag}@{found}")
+
+
+def _name(values: Mapping[str, Any], item: ChartImage) -> str:
+    """Host and name: a chart's own choice of a registry (EFA's of the region) is in the values already."""
+    return (item.repository and _get(values, item.repository)) or item.image
 
 
 def _get(values: Mapping[str, Any], key: str) -> str | None:

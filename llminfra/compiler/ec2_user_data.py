@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from llminfra.assets import user_data_dir
 from llminfra.catalog.ec2_images import dcgm_exporter
 from llminfra.compiler.steady_gzip import steady_gzip
-from llminfra.planning.network.mirror import pulled
+from llminfra.planning.network.mirror import image_names, joined
 from llminfra.planning.storage.copied_weights import EC2_MODELS
 
 if TYPE_CHECKING:
@@ -132,18 +132,16 @@ def settings(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group | None = None, n
     serving = item.serving
     group = group or item.groups[0]
     invocation = serving.invocation
-    image = pulled(plan.platform, invocation.image_repository)
-    image += f":{invocation.image_tag}" if invocation.image_tag else ""
-    image += f"@{invocation.image_digest}" if invocation.image_digest else ""
+    names = image_names(plan)
     copied = serving.weights.kind == "copied"
     several = serving.nodes > 1
     instance = {
-        "DCGM_IMAGE": pulled(plan.platform, dcgm_exporter()),
+        "DCGM_IMAGE": names.pulled(dcgm_exporter()),
         "DRAIN_HOOK": DRAIN_HOOK,
         "DRAIN_S": str(serving.drain.engine_s + 10),
         "ENTRYPOINT": invocation.command[0] if invocation.command else "",
         "GROUP": name or group_name(plan, item.name, group),
-        "IMAGE": image,
+        "IMAGE": names.pulled(joined(invocation.image_repository, invocation.image_tag, invocation.image_digest)),
         "LOCAL_DIR": LOCAL_DIR,
         "LOG_GROUP": log_group_name(plan, item.name),
         "PORT": str(invocation.port),

@@ -16,6 +16,7 @@ from llminfra.planning.endpoints.gateways import plan_gateways
 from llminfra.planning.endpoints.on_pools import plan_endpoints
 from llminfra.planning.findings import Findings
 from llminfra.planning.network.closed import check_closed_network
+from llminfra.planning.network.image_lock import read_image_lock
 from llminfra.planning.network.vpc import plan_network
 from llminfra.planning.plan import Plan
 from llminfra.planning.quotas.functions import function_quotas
@@ -130,6 +131,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         batches=batches,
         bedrock=bedrock,
         routers=routers,
+        image_lock=read_image_lock(platform),
         hub_copies=plan_hub_copies(
             (
                 Reader(spec_path=path, model=serving.spec.model, revision=serving.revision, weights=serving.weights)

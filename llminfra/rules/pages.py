@@ -17,6 +17,7 @@ _AREAS: Mapping[str, str] = {
     "FIT": "Models on GPUs",
     "GUARD": "Changes to what is there",
     "GW": "Gateways",
+    "IMG": "Container images",
     "INPUT": "What is given",
     "MEM": "GPU memory",
     "NET": "Network and EFA",

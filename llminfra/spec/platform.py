@@ -42,6 +42,9 @@ class Platform(Spec):
     """The VPC that everything runs in."""
     images: ImageMirror | None = None
     """Where copies of all images and charts are; ``None``: each comes from its publisher."""
+    image_lock: Annotated[str, Field(min_length=1)] | None = None
+    """Path of a file with the digest of every image, relative to the spec file, which `llminfra images SPEC --lock`
+    writes, for example ``images.lock.json``; ``None``: images are pulled by their tags."""
     cluster: Cluster | ExistingCluster | None = Cluster()
     """The EKS cluster, to make or already there; ``None`` for no cluster. Unless it is named there is none where no
     endpoint needs one."""

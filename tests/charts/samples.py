@@ -35,6 +35,8 @@ from llminfra.charts.values import ChartValues
 from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
 from tests.charts.server_samples import LLM_SERVER
 
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+
 
 def karpenter_pools() -> KarpenterPoolsValues:
     """A spot-first L40S pool, and p5 on a capacity block with every EFA card."""
@@ -175,7 +177,9 @@ def weights_copy() -> WeightsCopyValues:
 
 def gateway_base() -> GatewayBaseValues:
     """Counters."""
-    return GatewayBaseValues(counters_image=Image(repository="docker.io/library/redis", tag="8.2.9-alpine"))
+    return GatewayBaseValues(
+        counters_image=Image(repository="docker.io/library/redis", tag="8.2.9-alpine", digest=DIGEST)
+    )
 
 
 def _route(name: str, *, paths: tuple[str, ...] = (), **picker: object) -> Route:
@@ -231,7 +235,7 @@ def llm_gateway() -> LlmGatewayValues:
         engine_keys=[ExternalSecret(name="gateway-llm-code", store_name="aws-secrets-manager", data=engine)],
         target_group_arn="arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/llm/0123456789abcdef",
         callers=["10.20.0.0/16"],
-        picker_image=Image(repository="ghcr.io/llm-d/llm-d-router-endpoint-picker", tag="v0.10.0"),
+        picker_image=Image(repository="ghcr.io/llm-d/llm-d-router-endpoint-picker", tag="v0.10.0", digest=DIGEST),
         metrics_namespace="monitoring",
         monitor_labels={"release": "kube-prometheus-stack"},
     )

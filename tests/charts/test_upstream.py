@@ -8,10 +8,10 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
+from llminfra.catalog.charts import chart_pin, known_keys, pinned_charts, unknown_keys
 from llminfra.catalog.datafile import read_data
 from llminfra.charts import upstream as up
 from llminfra.charts.kubernetes import Image, Toleration, tolerate
-from llminfra.charts.pins import chart_pin, known_keys, pinned_charts, unknown_keys
 from llminfra.charts.values import ChartValues
 
 TAINTS = [tolerate("nvidia.com/gpu", "true", "NoSchedule"), tolerate("vpc.amazonaws.com/efa", None, "NoSchedule")]

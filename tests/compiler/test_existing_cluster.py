@@ -27,8 +27,8 @@ from llminfra import (
     plan_specs,
 )
 from llminfra.compiler import compile_platforms
-from llminfra.compiler.images import upstream_charts
 from llminfra.planning import plan_platform
+from llminfra.planning.images.used import upstream_charts
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.stacks import read_stacks

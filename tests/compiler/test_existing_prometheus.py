@@ -27,13 +27,13 @@ from llminfra import (
 from llminfra.assets import chart_dir
 from llminfra.cli.plan_page.shared import metrics_of, shared_lines
 from llminfra.compiler import compile_platforms
-from llminfra.compiler.images import upstream_charts
 from llminfra.compiler.releases.cluster_base import cluster_base_values
 from llminfra.helm.render import parse_manifests, render_text
 from llminfra.planning import plan_platform
 from llminfra.planning.controllers.namespaces import namespaces_of
 from llminfra.planning.controllers.needs import needs_of, scales
 from llminfra.planning.controllers.scraping import scraping_of
+from llminfra.planning.images.used import upstream_charts
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.namespaces import NAMESPACE, not_there_yet

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from llminfra import VLLM, CapacityBlock, Endpoint, Model
-from llminfra.charts.pins import chart_pin, unknown_keys
+from llminfra.catalog.charts import chart_pin, unknown_keys
 from llminfra.charts.registry import IN_REPO_CHARTS
 from llminfra.compiler.stacks.serving import timeout_s
 from llminfra.engines.invocation import Probe

@@ -5,32 +5,37 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import gzip
+import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra import ImageMirror, Platform
+from llminfra.catalog.chart_images import chart_images
+from llminfra.catalog.charts import chart_pin, pinned_charts, unknown_keys
 from llminfra.catalog.datafile import read_data
-from llminfra.charts.images import chart_images, moved
-from llminfra.charts.pins import chart_pin, pinned_charts, unknown_keys
+from llminfra.charts.images import moved
 from llminfra.compiler import compile_platforms
-from llminfra.compiler.images import chart_uses, image_uses
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
-from llminfra.planning.network.mirror import full_name, mirrored, repository_of
+from llminfra.planning.images.used import chart_uses, image_uses
+from llminfra.planning.network.mirror import by_digest_or_tag, full_name, mirrored, repository_of
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.image_lock import ImageLock
 
 ROOT = Path(__file__).parents[2]
 TODAY = dt.date(2026, 11, 23)
 ACCOUNT = "111122223333"
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 # Between them: every controller, both kinds of workers, gateways, routers, instances without Kubernetes, and jobs.
 SPECS = ("stacks/prod.py", *(
     f"examples/{name}/spec.py"
     for name in ("async-workers", "batch-inference", "cluster-autoscaler", "closed-network", "deepseek-r1-two-nodes",
-                 "disaggregated", "ec2", "gateway", "lora", "nvme-cache", "tgi", "vllm-lustre")
+                 "disaggregated", "ec2", "gateway", "lora", "nvme-cache", "sagemaker", "tgi", "vllm-lustre")
 ))  # fmt: skip
 _HOST = re.compile(r"^(?:[a-z0-9-]+\.)+[a-z]{2,}/")
 
@@ -53,7 +58,7 @@ def emitted(folder: Path) -> tuple[set[str], set[str]]:
     images: set[str] = set()
     charts: set[str] = set()
     for file in folder.glob("stacks/*/cdk.tf.json"):
-        resources = json.loads(file.read_text(encoding="utf-8"))["resource"]
+        resources = json.loads(file.read_text(encoding="utf-8")).get("resource", {})
         for release in resources.get("helm_release", {}).values():
             values = json.loads(release["values"][0]) if "values" in release else {}
             if (source := release.get("repository")) is not None:
@@ -62,6 +67,8 @@ def emitted(folder: Path) -> tuple[set[str], set[str]]:
             images |= declared(values)
         for job in resources.get("aws_batch_job_definition", {}).values():
             images |= set(re.findall(r'"image\\?":\s*\\?"([^"\\]+)', json.dumps(job)))
+        for model in resources.get("aws_sagemaker_model", {}).values():
+            images.add(model["primary_container"]["image"])
         for template in resources.get("aws_launch_template", {}).values():
             images |= of_user_data(template.get("user_data"))
     return images, charts
@@ -78,22 +85,30 @@ def declared(values: Any) -> set[str]:
             if key in {"image", "proxyImage"} and isinstance(item, str):
                 found.add(item)
         if {"repository", "pullPolicy", "tag"} <= values.keys():
-            found.add(f"{values['repository']}:{values['tag']}")
+            digest = values.get("digest")
+            found.add(f"{values['repository']}:{values['tag']}" + (f"@{digest}" if digest else ""))
     return found
+
+
+def value_at(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
 
 
 def of_chart(chart: str, values: dict[str, Any]) -> set[str]:
     """What the chart makes of its values, by the keys of the catalog."""
     found: set[str] = set()
-    grafana = values.get("grafana", {}).get("enabled", True)
+    grafana = value_at(values, "grafana.enabled") is not False
     for image in chart_images(chart, without=() if grafana else ("grafana",)):
-        key = image.whole or image.registry or image.repository or ""
-        value: Any = values
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        tail = image.reference.removeprefix(image.image)
+        value = value_at(values, image.whole or image.registry or image.repository or "")
+        tag = (image.tag_value and value_at(values, image.tag_value)) or image.tag
+        digest = image.digest or (image.digest_value and value_at(values, image.digest_value))
+        if image.sha_value and (bare := value_at(values, image.sha_value)):
+            digest = f"sha256:{bare}"
+        tail = f":{tag}" + (f"@{digest}" if digest else "")
         if value is None:
-            found.add(image.reference)
+            found.add(image.image + tail)
         elif image.whole:
             found.add(value)
         else:
@@ -109,12 +124,23 @@ def of_user_data(text: str | None) -> set[str]:
     return set(re.findall(r"(?:^|\n|\\n|\")(?:DCGM_)?IMAGE='?([^'\s\\]+)", plain))
 
 
+def locked(plan: Plan) -> Plan:
+    """The plan with a digest of its own for each image that is named by tag."""
+    keys = [key for item in image_uses(plan) if (key := item.lock_key) is not None]
+    digests = {key: f"sha256:{hashlib.sha256(key.encode()).hexdigest()}" for key in keys}
+    return replace(plan, image_lock=ImageLock(file="images.lock.json", digests=digests))
+
+
 @pytest.mark.parametrize("spec", SPECS)
 def test_what_is_listed_is_what_is_emitted(spec: str, tmp_path: Path) -> None:
-    plans = planned(spec)
+    """Everything from the mirror and by a digest."""
+    plans = [locked(plan) for plan in planned(spec)]
     compile_platforms(plans, tmp_path)
     images, charts = emitted(tmp_path)
-    assert {full_name(item) for item in images} == {item.pulled for plan in plans for item in image_uses(plan)}
+    # ECS and SageMaker take a digest instead of the tag.
+    listed = {by_digest_or_tag(item.pulled) for plan in plans for item in image_uses(plan)}
+    assert {by_digest_or_tag(full_name(item)) for item in images} == listed
+    assert [item for item in images if "@sha256:" not in item] == []
     assert charts == {f"{item.pulled}/{item.name}:{item.version}" for plan in plans for item in chart_uses(plan)}
     strangers = [item for item in images if _HOST.match(full_name(item)) and ".dkr.ecr." not in item]
     assert strangers == []
@@ -185,10 +211,12 @@ def test_a_registry_that_others_fill_has_no_stack(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chart", pinned_charts())
 def test_keys_of_images_are_keys_of_the_chart(chart: str) -> None:
-    values = moved(chart, {}, lambda image: f"registry.example/{image}")
+    values = moved(chart, {}, lambda image: f"registry.example/{image}", lambda _: DIGEST)
     assert unknown_keys(chart, values) == ()
     for image in chart_images(chart):
         assert len([key for key in (image.whole, image.registry, image.repository) if key]) == 1
+        takes = [key for key in (image.whole, image.digest_value, image.sha_value, image.tag_value) if key]
+        assert len(takes) == 1, "a digest goes into one value"
 
 
 def test_tags_follow_the_pins() -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from llminfra import Cluster, Observability, PagerDutyAlerts, Secret, SlackAlerts, SnsAlerts, SpecError
-from llminfra.charts.pins import unknown_keys
+from llminfra.catalog.charts import unknown_keys
 from llminfra.compiler.releases.alerting import alertmanager_config
 from tests.compiler import plans
 

@@ -13,12 +13,14 @@ from llminfra.charts.llm_server import SecretEnv
 from llminfra.charts.values import ChartValues
 from llminfra.constructs.basis import log_group, names
 from llminfra.constructs.basis.log_group import RETENTION_DAYS, retention
-from llminfra.constructs.basis.names import bounded, identifier, literal, partition
+from llminfra.constructs.basis.names import identifier, literal, partition
 from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.cluster.autoscaler_tags import node_template_tags
 from llminfra.constructs.cluster.helm_release import chart_digest, dump_values
 from llminfra.constructs.machines.user_data import encoded, mime_user_data, node_config
+from llminfra.planning.network.mirror import ImageNames
 from llminfra.planning.plan.infrastructure import Taint
+from llminfra.planning.plan.made_names import bounded
 
 
 class _Values(ChartValues):
@@ -87,7 +89,10 @@ def test_node_template_tags():
 
 
 def _scope(made=None):
-    return Scope(stack=None, platform="p", region="us-east-1", account_id="1", tags={}, spec_paths=made or {})
+    images = ImageNames(region="us-east-1")
+    return Scope(
+        stack=None, platform="p", region="us-east-1", account_id="1", tags={}, images=images, spec_paths=made or {}
+    )
 
 
 def test_outputs_of_other_stacks_stay_live_in_values_and_all_else_is_escaped():

@@ -92,6 +92,7 @@ BY_TYPE: dict[str, tuple[Any, ...]] = {
     "ModelBucket.prefix": ("other",),
     "Network.cidr": ("10.9.0.0/16",),
     "Network.zones": (["us-east-1a", "us-east-1b"],),
+    "Platform.image_lock": ("no-such.lock.json",),
     "Platform.images": (ImageMirror(registry=REGISTRY),),
     "Platform.region": ("us-west-2",),
     "ProvisionedThroughput.model": (LITE,),

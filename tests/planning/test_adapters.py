@@ -22,10 +22,10 @@ from llminfra import (
 from llminfra.catalog.engines import engine_release
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.releases.llm_server import llm_server_values
-from llminfra.compiler.releases.weights_copy import adapter_copies
 from llminfra.planning import plan_platform
 from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.plan import Plan
+from llminfra.planning.storage.weights_copies import adapter_copies
 
 DAY = dt.date(2026, 11, 23)
 BUCKET = ModelBucket(name="acme-weights")

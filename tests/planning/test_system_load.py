@@ -22,12 +22,12 @@ from llminfra import (
     Platform,
     SystemNodes,
 )
-from llminfra.compiler.releases.weights_copy import weights_copies
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.controllers.load import system_load, system_room
 from llminfra.planning.facts import numbers
 from llminfra.planning.plan import Plan
+from llminfra.planning.storage.weights_copies import weights_copies
 from llminfra.rules.run import run_plan
 
 DAY = dt.date(2026, 11, 23)

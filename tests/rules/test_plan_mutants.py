@@ -30,6 +30,7 @@ from llminfra import (
 from llminfra.engines.invocation import Probe
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.image_lock import ImageLock
 from llminfra.planning.plan.infrastructure import SubnetPlan
 from llminfra.planning.platform import plan_platform
 from llminfra.rules import LooksAt, rules, run_plan
@@ -259,6 +260,8 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_GW_9": lambda: behind(tenants=[Tenant(name="web", api_key=Secret(name="acme/tenant"))]),
     "LLM_GW_12": lambda: behind(tenants=[]),
     "LLM_GW_13": gw_13,
+    "LLM_IMG_1": lambda: replace(prod_plan(), image_lock=ImageLock(file="lock.json", problem="there is no file")),
+    "LLM_IMG_2": lambda: replace(prod_plan(), image_lock=ImageLock(file="lock.json")),
     "LLM_NET_12": from_spec(
         network=Network(cidr="10.20.0.0/16", zones=["us-east-1a", "us-east-1b", "us-east-1c"], flow_logs_days=0)
     ),

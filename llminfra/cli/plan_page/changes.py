@@ -12,8 +12,10 @@ from llminfra.cli.plan_page.serving import spread_words
 from llminfra.cli.plan_page.shared import metrics_of
 from llminfra.cli.terminal.words import bound, count, duration, money, span
 from llminfra.planning.cost.hourly import total_cost
+from llminfra.planning.network.mirror import image_names, joined
 
 if TYPE_CHECKING:
+    from llminfra.planning.network.mirror import ImageNames
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.serving import ServingPlan
@@ -156,8 +158,9 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
     for system_ in plan.lustre:
         size = f"{system_.capacity_gib:,} GiB at {system_.throughput_mbps_per_tib} MB/s per TiB"
         yield f"storage.{system_.name}", {"Lustre": size, "zone": system_.zone}
+    names = image_names(plan)
     for path, item in plan.served:
-        yield path, _serving(item)
+        yield path, _serving(item, names)
     for gateway in plan.gateways:
         models = ", ".join(name for route in gateway.routes for name in route.models)
         paths = ", ".join(path for route in gateway.routes if route.paths for path in route.led_by)
@@ -184,7 +187,7 @@ def _pool(pool: PoolPlan) -> Facts:
     }
 
 
-def _serving(item: ServingPlan) -> Facts:
+def _serving(item: ServingPlan, names: ImageNames) -> Facts:
     fit, speed = item.fit, item.performance
     model = item.spec.model
     held = fit.replica_concurrency
@@ -193,7 +196,7 @@ def _serving(item: ServingPlan) -> Facts:
         "weights": f"{fit.quantization or model.quantization or fit.dtype or model.dtype}, from {item.weights.kind}",
         "answers to": ", ".join((item.served_name, *(adapter.name for adapter in item.adapters))),
         "engine": f"{item.engine} {item.engine_version}",
-        "image": _image(item),
+        "image": _image(item, names),
         "on": item.instance_type,
         "spread": spread_words(item) + (f" over {count(item.nodes, 'node')}" if item.nodes > 1 else ""),
         "replicas": span(item.min_replicas, item.max_replicas),
@@ -212,9 +215,12 @@ def _serving(item: ServingPlan) -> Facts:
     }
 
 
-def _image(item: ServingPlan) -> str:
+def _image(item: ServingPlan, names: ImageNames) -> str:
+    """By its digest, where it is declared with one; by tag and digest, where it is locked."""
     call = item.invocation
-    return call.image_repository + (f"@{call.image_digest}" if call.image_digest else f":{call.image_tag}")
+    if call.image_digest:
+        return f"{call.image_repository}@{call.image_digest}"
+    return names.pinned(joined(call.image_repository, call.image_tag, None))
 
 
 def _about(value: float, digits: int = 0) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from llminfra.catalog.charts import chart_pin
 from llminfra.charts.cluster_secrets import ClusterSecretsValues
-from llminfra.charts.pins import chart_pin
 from llminfra.charts.upstream import (
     AutoDiscovery,
     AutoscalerRbac,

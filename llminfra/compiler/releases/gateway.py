@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llminfra.catalog.chart_images import chart_images
+from llminfra.catalog.charts import image_pin
 from llminfra.charts.gateway_base import COUNTERS_PORT, GatewayBaseValues
-from llminfra.charts.images import chart_images
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_gateway import LlmGatewayValues, Picker, PickerMetrics, Route, TenantLimits, TokenIssuer
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem
-from llminfra.charts.pins import image_pin
 from llminfra.charts.upstream import (
     AiController,
     AiGatewayValues,
@@ -32,7 +32,7 @@ from llminfra.charts.upstream import (
 from llminfra.compiler.releases.names import GATEWAY, SECRET_STORE, monitor_labels, monitors
 from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.endpoints.gateways import PROXY_PORT, picks_by_metrics, tenant_claim
-from llminfra.planning.network.mirror import pulled
+from llminfra.planning.network.mirror import image_names
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 
 if TYPE_CHECKING:
@@ -139,11 +139,12 @@ def llm_gateway_values(gateway: GatewayPlan, plan: Plan, target_group_arn: str |
 
 
 def _proxy_image(plan: Plan) -> str | None:
-    """Where the mirror has Envoy; without one, Envoy Gateway knows its own image best."""
-    if plan.platform.images is None:
+    """Where the mirror has Envoy, and its digest; without both, Envoy Gateway knows its own image best."""
+    names = image_names(plan)
+    if names.as_declared:
         return None
     envoy = next(item for item in chart_images("gateway-helm") if item.whole == "global.images.envoyProxy.image")
-    return pulled(plan.platform, envoy.reference)
+    return names.pulled(envoy.reference)
 
 
 def _route(gateway: GatewayPlan, route: GatewayRoute, endpoint: EndpointPlan) -> Route:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from llminfra.catalog.charts import chart_pin
 from llminfra.catalog.datafile import read_data
-from llminfra.charts.pins import chart_pin
 from llminfra.charts.upstream import (
     DcgmExporterValues,
     DcgmServiceMonitor,

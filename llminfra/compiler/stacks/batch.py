@@ -24,6 +24,7 @@ from llminfra.constructs.batch.events import batch_failures, batch_schedule
 from llminfra.constructs.batch.job import BatchJob, Container, batch_job
 from llminfra.constructs.storage.private_bucket import private_bucket
 from llminfra.constructs.storage.workload_archive import stored_archive
+from llminfra.planning.network.mirror import by_digest_or_tag, joined
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.targets import BatchPlan
 from llminfra.workloads import REQUIREMENTS_VARIABLE, bootstrap_command, installing_command
@@ -169,10 +170,13 @@ def _containers(item: BatchPlan, shared: _Shared, scope: Scope, secrets: dict[st
 
 
 def _image(item: BatchPlan, scope: Scope) -> str:
-    invocation = item.serving.invocation
-    return scope.image(invocation.image_repository) + (
-        f"@{invocation.image_digest}" if invocation.image_digest else f":{invocation.image_tag}"
-    )
+    call = item.serving.invocation
+    return _pulled(scope, call.image_repository, call.image_tag, call.image_digest)
+
+
+def _pulled(scope: Scope, repository: str, tag: str | None, digest: str | None) -> str:
+    """By tag or by digest, as ECS takes one of them."""
+    return by_digest_or_tag(scope.images.pulled(joined(repository, tag, digest)))
 
 
 def _engine_env(item: BatchPlan) -> dict[str, str]:
@@ -259,15 +263,14 @@ def _runner(item: BatchPlan, shared: _Shared, scope: Scope) -> Container:
     command = bootstrap_command(WORKLOAD, shared.bucket, shared.key, shared.sha256)
     environment = _settings(item, scope.region)
     image = runner.image
-    if spec.runner_image is not None:
-        own = spec.runner_image
-        image = own.repository + (f"@{own.digest}" if own.digest else f":{own.tag}")
+    if (own := spec.runner_image) is not None:
+        image = joined(own.repository, own.tag, own.digest)
     else:
         environment[REQUIREMENTS_VARIABLE] = "\n".join(runner.requirements)
         command = installing_command(command)
     return Container(
         name="runner",
-        image=scope.image(image),
+        image=by_digest_or_tag(scope.images.pulled(image)),
         command=command,
         environment=environment,
         vcpus=runner.vcpus,

@@ -13,6 +13,7 @@ from llminfra.constructs.basis.names import literal
 from llminfra.constructs.basis.providers import aws_provider, require_versions
 from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.basis.state import Outputs, StateLocation, read_outputs, set_backend
+from llminfra.planning.network.mirror import image_names
 from llminfra.planning.plan import Plan
 
 StackKind = Literal[
@@ -64,7 +65,7 @@ def open_stack(app: core.App, plan: Plan, kind: StackKind, *, with_helm: bool = 
         region=platform.region,
         account_id=account_id,
         tags=tags,
-        mirror=platform.images,
+        images=image_names(plan),
     )
 
 

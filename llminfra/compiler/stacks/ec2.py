@@ -269,7 +269,7 @@ def _instance_statements(scope: Scope, plan: Plan, item: Ec2EndpointPlan) -> lis
     if item.serving.nodes > 1:
         statements += _meet(scope, names, groups)
     images = [item.serving.invocation.image_repository, dcgm_exporter().rpartition(":")[0]]
-    found = [_ecr_repository(scope.image(image)) for image in images]
+    found = [_ecr_repository(scope.images.pulled(image)) for image in images]
     repositories = [f"arn:{scope.partition}:ecr:{name}" for name in found if name is not None]
     if repositories:
         statements += [

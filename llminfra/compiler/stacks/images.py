@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llminfra.bindings import core
-from llminfra.compiler.images import chart_uses, image_uses
 from llminfra.compiler.stacks.common import Built, open_stack
 from llminfra.constructs.storage.image_repositories import cache_rules, image_repositories
+from llminfra.planning.images.used import chart_uses, image_uses
 from llminfra.planning.plan import Plan
 from llminfra.spec.foundation.images import ImageMirror
 

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from llminfra.assets import chart_dir
 from llminfra.bindings import core
-from llminfra.charts.pins import chart_pin
+from llminfra.catalog.charts import chart_pin
 from llminfra.charts.upstream import MountpointCsiDriverValues
 from llminfra.charts.values import ChartValues
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
@@ -59,6 +59,7 @@ from llminfra.constructs.observability.prometheus_workspace import prometheus_wo
 from llminfra.planning.controllers.namespaces import EXTERNAL_SECRETS, KEDA, LWS
 from llminfra.planning.controllers.needs import Needs, needs_of, secret_names
 from llminfra.planning.controllers.scraping import MONITORING, MONITORING_RELEASE, scraping_of
+from llminfra.planning.images.used import parts_off
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.made_names import async_id
 
@@ -70,6 +71,7 @@ class _Releases(Struct, frozen=True):
 
     scope: Scope
     identity: PodIdentity
+    parts_off: Sequence[str]
     charts: set[str] = field(default_factory=set)
 
     def install(
@@ -89,6 +91,7 @@ class _Releases(Struct, frozen=True):
             values=values,
             timeout_s=timeout_s,
             after=[item for item in after if item is not None],
+            parts_off=self.parts_off,
         )
         return helm_release(self.scope.under(spec_path), release)
 
@@ -132,7 +135,7 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
         ca_certificate=cluster.ca_certificate,
     )
     needs = needs_of(plan)
-    releases = _Releases(scope, pod_identity(plan, cluster))
+    releases = _Releases(scope, pod_identity(plan, cluster), parts_off(plan))
     base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan))
     monitoring = _monitoring(releases, plan, needs, cluster, base)
     _autoscaler(releases, plan, needs, network, cluster, base, monitoring)

@@ -26,6 +26,7 @@ from llminfra.constructs.sagemaker.endpoint import (
 )
 from llminfra.constructs.sagemaker.scaling import Scaling
 from llminfra.planning.endpoints.contract import contract, endpoint_name
+from llminfra.planning.network.mirror import by_digest_or_tag
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.serving import SageMakerEndpointPlan
 from llminfra.spec.compute.sagemaker import SageMakerAsync
@@ -68,7 +69,7 @@ def _endpoint(
         make,
         item.name,
         HostedModel(
-            image_uri=item.image_uri,
+            image_uri=by_digest_or_tag(scope.images.pulled(item.image_uri)),
             environment=item.environment,
             weights_uri=f"s3://{bucket.name}/{weights.key}/" if bucket else None,
             role_arn=identity.arn,

@@ -9,7 +9,7 @@ from llminfra.compiler.contracts import BucketOutputs, ClusterContract, NetworkC
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.compiler.releases.nccl_preflight import has_preflight, nccl_preflight_values
 from llminfra.compiler.releases.pd_router import pd_router_values
-from llminfra.compiler.releases.weights_copy import WeightsCopy, adapter_copies, weights_copies, weights_copy_values
+from llminfra.compiler.releases.weights_copy import weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.gateways import gateway_resources
 from llminfra.compiler.stacks.platform import local_chart
@@ -25,6 +25,7 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.made_names import preflight_name
 from llminfra.planning.plan.serving import AdapterPlan
+from llminfra.planning.storage.weights_copies import WeightsCopy, adapter_copies, weights_copies
 from llminfra.spec.compute.capacity import CapacityBlock
 
 # Time for a node to come and for its first image, on top of what the pod itself may take.

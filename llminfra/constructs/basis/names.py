@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from llminfra.diagnostics import Diagnostic, Severity
 
 IAM_NAME_LIMIT = 64
 """Characters of an IAM role name (AWS IAM quotas)."""
-
-
-def bounded(name: str, limit: int) -> str:
-    """The name itself, or its start and a hash of the whole where it is longer than the limit.
-
-    Example:
-        >>> bounded("acme-prod-endpoint", 64)
-        'acme-prod-endpoint'
-        >>> bounded("a-name-that-is-too-long", 16)
-        'a-name--c8400ded'
-    """
-    if len(name) <= limit:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name[: limit - 9]}-{digest}"
 
 
 def same_name(path: str, other: str, what: str) -> Diagnostic:

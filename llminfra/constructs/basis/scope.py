@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 from msgspec import Struct, field
 
 from llminfra.bindings.references import has_address
-from llminfra.constructs.basis.names import IAM_NAME_LIMIT, bounded, dns_suffix, partition, same_name
+from llminfra.constructs.basis.names import IAM_NAME_LIMIT, dns_suffix, partition, same_name
 from llminfra.diagnostics import SpecError
-from llminfra.planning.network.mirror import mirrored
+from llminfra.planning.network.mirror import ImageNames
+from llminfra.planning.plan.made_names import bounded
 
 if TYPE_CHECKING:
     from llminfra.bindings import core
-    from llminfra.spec.foundation.images import ImageMirror
 
 P = ParamSpec("P")
 Element = TypeVar("Element")
@@ -71,7 +71,7 @@ class Scope(Struct, frozen=True, kw_only=True):
         region: AWS region.
         account_id: Account number, or the Terraform expression that finds it.
         tags: Tags of every resource (already escaped for Terraform).
-        mirror: Where copies of all images are; ``None``: they come from their publishers.
+        images: What is pulled for images.
         spec_paths: Spec path of each resource, collected by its makers.
         taken: Names in the construct tree.
     """
@@ -81,7 +81,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     region: str
     account_id: str
     tags: dict[str, str]
-    mirror: ImageMirror | None = None
+    images: ImageNames
     spec_paths: dict[str, dict[str, dict[str, dict[str, dict[str, dict[str, str]]]]]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
 
@@ -109,10 +109,6 @@ class Scope(Struct, frozen=True, kw_only=True):
     def managed_policy(self, name: str) -> str:
         """ARN of an AWS managed IAM policy."""
         return f"arn:{self.partition}:iam::aws:policy/{name}"
-
-    def image(self, reference: str) -> str:
-        """What is pulled for an image."""
-        return mirrored(self.mirror, self.region, reference)
 
     @property
     def partition(self) -> str:

@@ -6,9 +6,9 @@ import json
 
 from llminfra.bindings import aws
 from llminfra.constructs.basis.iam import Statement, denied_without_tls, policy_document, role, trusts_service
-from llminfra.constructs.basis.names import bounded
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.basis.sns_topic import Alarm, alarm
+from llminfra.planning.plan.made_names import bounded
 
 # Amazon EventBridge API Reference, PutRule: Name.
 _RULE_NAME_LIMIT = 64

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from llminfra.bindings import aws
-from llminfra.constructs.basis.names import bounded, identifier
+from llminfra.constructs.basis.names import identifier
 from llminfra.constructs.basis.scope import Maker
 from llminfra.planning.plan.infrastructure import Taint
+from llminfra.planning.plan.made_names import bounded
 
 _PREFIX = "k8s.io/cluster-autoscaler/node-template"
 

@@ -14,8 +14,8 @@ from pydantic import JsonValue
 
 from llminfra.assets import files_of
 from llminfra.bindings import core, helm
+from llminfra.catalog.charts import ChartPin
 from llminfra.charts.images import moved, moved_declared
-from llminfra.charts.pins import ChartPin
 from llminfra.charts.values import ChartValues
 from llminfra.constructs.basis.names import literal
 from llminfra.constructs.basis.scope import Maker, Scope
@@ -49,6 +49,7 @@ class HelmRelease(Struct, frozen=True, kw_only=True):
         wait: Whether Helm waits until everything is ready.
         wait_for_jobs: Whether it waits for Jobs to finish too.
         after: What must exist before.
+        parts_off: Parts of an upstream chart that are off, as ``chart_images.json`` calls them.
     """
 
     id: str
@@ -59,12 +60,14 @@ class HelmRelease(Struct, frozen=True, kw_only=True):
     wait: bool = True
     wait_for_jobs: bool = False
     after: Sequence[core.TerraformElement] = ()
+    parts_off: Sequence[str] = ()
 
 
 def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
     """Install a chart; a failed install is taken back, so that the next apply can start anew."""
     chart = release.chart
     local = isinstance(chart, LocalChart)
+    mirror = make.scope.images.mirror
     return make(
         helm.Release,
         release.id,
@@ -72,7 +75,7 @@ def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
         namespace=release.namespace,
         create_namespace=False,
         chart=f"./charts/{chart.name}" if local else chart.name,
-        repository=None if isinstance(chart, LocalChart) else chart_registry(make.scope.mirror) or chart.repository,
+        repository=None if isinstance(chart, LocalChart) else chart_registry(mirror) or chart.repository,
         version=None if isinstance(chart, LocalChart) else chart.version,
         # Helm does not look into a local chart whose version stayed: a changed description makes it upgrade.
         description=f"{chart.name} {chart.digest}" if isinstance(chart, LocalChart) else None,
@@ -88,13 +91,14 @@ def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
 
 
 def _values(release: HelmRelease, scope: Scope) -> list[str] | None:
-    """Values with every image where the mirror has it; ``None`` where the chart's defaults are right."""
+    """Values with every image as it is pulled; ``None`` where the chart's defaults are right."""
     values = {} if release.values is None else release.values.to_values()
-    if scope.mirror is not None:
+    names = scope.images
+    if not names.as_declared:
         if isinstance(release.chart, LocalChart):
-            values = moved_declared(values, scope.image)
+            values = moved_declared(values, names.pulled, names.digest)
         else:
-            values = moved(release.chart.name, values, scope.image)
+            values = moved(release.chart.name, values, names.pulled, names.digest, without=release.parts_off)
     return [dump_values(values, scope)] if values or release.values is not None else None
 
 

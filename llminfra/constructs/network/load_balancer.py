@@ -8,9 +8,9 @@ from typing import Literal
 from msgspec import Struct
 
 from llminfra.bindings import aws, core
-from llminfra.constructs.basis.names import bounded
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.basis.security_group import Rule, add_rule, security_group
+from llminfra.planning.plan.made_names import bounded
 
 _NAME_LIMIT = 32
 # Application Load Balancers User Guide, security policies: TLS 1.2 and 1.3 with forward secrecy.

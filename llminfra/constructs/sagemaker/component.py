@@ -14,10 +14,10 @@ import json
 from msgspec import Struct
 
 from llminfra.bindings import aws, core
-from llminfra.constructs.basis.names import bounded
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.sagemaker.endpoint import PREFIX_LIMIT, Variant
 from llminfra.constructs.sagemaker.scaling import Metric, Scaled, Scaling, WakeUp, scale, wake
+from llminfra.planning.plan.made_names import bounded
 
 _DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
 _STACK_MARGIN_S = 1800

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from llminfra.bindings import aws, core
-from llminfra.constructs.basis.names import bounded
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.sagemaker.scaling import Metric, Scaled, Scaling, WakeUp, scale, wake
+from llminfra.planning.plan.made_names import bounded
 
 # The provider adds 26 characters, and SageMaker takes 63.
 PREFIX_LIMIT = 37

@@ -1,4 +1,21 @@
-"""Names of workloads beside an endpoint's pods: made from a declared name, and so not free for another one."""
+"""Names that are made from declared ones, and so are not free for another object."""
+
+import hashlib
+
+
+def bounded(name: str, limit: int) -> str:
+    """The name itself, or its start and a hash of the whole where it is longer than the limit.
+
+    Example:
+        >>> bounded("acme-prod-endpoint", 64)
+        'acme-prod-endpoint'
+        >>> bounded("a-name-that-is-too-long", 16)
+        'a-name--c8400ded'
+    """
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9]}-{digest}"
 
 
 def name_of_role(endpoint: str, role: str) -> str:

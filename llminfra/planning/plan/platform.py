@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from llminfra.diagnostics import Diagnostic, errors
+from llminfra.planning.plan.image_lock import ImageLock
 
 if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
@@ -69,6 +70,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     bedrock: BedrockPlan | None = None
     hub_copies: tuple[HubCopyPlan, ...] = ()
     routers: tuple[RouterPlan, ...] = ()
+    image_lock: ImageLock = ImageLock()
 
     @property
     def eks(self) -> ClusterPlan:

@@ -6,12 +6,14 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from llminfra.planning.network.mirror import joined
 from llminfra.planning.plan.serving import CompileCachePlan
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
     from llminfra.engines.job import Role
     from llminfra.planning.findings import Findings
+    from llminfra.planning.network.mirror import ImageNames
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.serving import Place
     from llminfra.planning.served.engine_settings import EngineSettings
@@ -72,14 +74,22 @@ def check_compile_cache(
 
 
 def compile_cache_plan(
-    bucket: ModelBucket, endpoint: Endpoint, revision: str | None, pool: PoolPlan, call: Invocation, version: str
+    bucket: ModelBucket,
+    endpoint: Endpoint,
+    revision: str | None,
+    pool: PoolPlan,
+    call: Invocation,
+    version: str,
+    names: ImageNames,
 ) -> CompileCachePlan:
     """The object that holds the kernels: by engine version, model and GPU, and by everything that the engine is told.
 
     Kernels depend on much of the command line, and pods never change an object that is there; so another command line,
     image or variable is another object.
     """
-    told = [call.image_repository, call.image_tag, call.image_digest, call.command, call.args, call.env, call.cache_env]
+    locked = names.digest(joined(call.image_repository, call.image_tag, call.image_digest))
+    image = (call.image_repository, call.image_tag, call.image_digest or locked)
+    told = [*image, call.command, call.args, call.env, call.cache_env]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
     model = f"{endpoint.model.id}/{(revision or 'main')[:12]}"
     folder = f"{CACHE_PREFIX}/{endpoint.engine.kind}-{version}/{model}/{pool.gpu}-{pool.main_type.arch}"

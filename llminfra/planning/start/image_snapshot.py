@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.planning.network.mirror import full_name, pulled
+from llminfra.planning.network.image_lock import names_of
+from llminfra.planning.network.mirror import full_name, joined
 from llminfra.planning.start.start_choices import ImageSource
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def image_source(
         return ImageSource(warm=_keeps_nodes(pool), parallel=pool.raid0)
     own, known = endpoint.engine.image, release.image(efa=efa) if release else None
     image = own or known
-    name = _reference(pulled(platform, image.repository), image.tag, image.digest) if image else ""
+    name = names_of(platform).pulled(joined(image.repository, image.tag, image.digest)) if image else ""
     # A volume of images is read by containerd's own snapshotter, so what it lacks is not pulled in parallel.
     return ImageSource(
         warm=_keeps_nodes(pool), snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False
@@ -43,9 +44,11 @@ def check_image_snapshots(
     """Report endpoints whose image the snapshot of their pool lacks: it makes their starts slower, not faster."""
     for plan in plans:
         snapshot = pools[plan.pool].spec.image_snapshot
+        if snapshot is None:
+            continue
         call = plan.invocation
-        name = _reference(pulled(platform, call.image_repository), call.image_tag, call.image_digest)
-        if snapshot is None or _holds(tuple(snapshot.images), name):
+        name = names_of(platform).pulled(joined(call.image_repository, call.image_tag, call.image_digest))
+        if _holds(tuple(snapshot.images), name):
             continue
         findings.warning(
             "LLM_STO_28",
@@ -56,10 +59,6 @@ def check_image_snapshots(
             expected=name,
             fix="make a new snapshot with modules/nodes/build_image_snapshot.sh, and name it and its images",
         )
-
-
-def _reference(repository: str, tag: str | None, digest: str | None) -> str:
-    return f"{repository}{f':{tag}' if tag else ''}{f'@{digest}' if digest else ''}"
 
 
 def _holds(images: tuple[str, ...], name: str) -> bool:

@@ -87,7 +87,7 @@ def render(state: State, path: Path, kube_version: str) -> Rendered:
 def check_known_keys(state: State) -> Rendered:
     """Values of an upstream chart against the keys that its pinned version knows."""
     chart = str(state.get("chart") or "").rpartition("/")[2]
-    from llminfra.charts.pins import unknown_keys  # pydantic, only where an upstream chart is checked
+    from llminfra.catalog.charts import unknown_keys  # pydantic, only where an upstream chart is checked
 
     keys = _keys(chart)
     if keys is None:

@@ -27,3 +27,7 @@ app.kubernetes.io/instance: {{ $picker.name | quote }}
   kind: Gateway
   name: {{ .Values.name | quote }}
 {{- end }}
+
+{{- define "llm-gateway.imageOf" -}}
+{{- .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
+{{- end }}

@@ -1,39 +1,44 @@
-"""Which images and charts a platform runs, from the plan alone: what a mirror must hold."""
+"""Which images and charts a platform runs, from the plan alone: what a mirror and a lock must hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from llminfra.catalog.batch_runner import runner_container
+from llminfra.catalog.chart_images import ChartImage, chart_images
+from llminfra.catalog.charts import chart_pin, image_pin
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.ec2_images import dcgm_exporter
 from llminfra.catalog.pd_router import pd_router
-from llminfra.charts.images import chart_images
-from llminfra.charts.pins import chart_pin, image_pin
-from llminfra.compiler.releases.weights_copy import adapter_copies, copying_image, weights_copies
-from llminfra.planning.controllers.needs import Needs, needs_of
+from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.controllers.scraping import MONITORING_RELEASE
 from llminfra.planning.network.mirror import (
+    ImageNames,
     chart_registry,
     full_name,
+    image_names,
     in_region,
-    pulled,
+    joined,
     repository_of,
 )
+from llminfra.planning.storage.weights_copies import adapter_copies, copying_image, weights_copies
 
 if TYPE_CHECKING:
+    from llminfra.catalog.charts import ImagePin
     from llminfra.catalog.pd_router import RouterImage
-    from llminfra.charts.pins import ImagePin
     from llminfra.engines.invocation import Invocation
     from llminfra.planning.plan import Plan
     from llminfra.spec.engines.base import Image
 
+EFA_PLUGIN = "aws-efa-k8s-device-plugin"
 Way = Literal["in-region", "publisher", "copy", "cache"]
 """How an image comes to the machines: it is in ECR of the region; from its publisher; from a copy that somebody makes;
 from a copy that ECR makes by a cache rule."""
+PinnedBy = Literal["digest", "lock", "tag"]
+"""What says which content an image has: the digest that it is declared with, the platform's lock, or its tag alone."""
 
 
 class ImageUse(Struct, frozen=True, kw_only=True):
@@ -45,6 +50,7 @@ class ImageUse(Struct, frozen=True, kw_only=True):
         way: How it comes there.
         used_by: Releases, endpoints and jobs that run it, sorted.
         repository: Name of the mirror's repository; ``None`` where it is not mirrored.
+        pinned_by: What says which content it has.
     """
 
     source: str
@@ -52,6 +58,12 @@ class ImageUse(Struct, frozen=True, kw_only=True):
     way: Way
     used_by: tuple[str, ...]
     repository: str | None
+    pinned_by: PinnedBy
+
+    @property
+    def lock_key(self) -> str | None:
+        """Its name in a lock; ``None`` where it is declared with a digest, and no lock is asked."""
+        return None if self.pinned_by == "digest" else self.source.partition("@")[0]
 
 
 class ChartUse(Struct, frozen=True, kw_only=True):
@@ -73,15 +85,16 @@ class ChartUse(Struct, frozen=True, kw_only=True):
 
 
 def image_uses(plan: Plan) -> tuple[ImageUse, ...]:
-    """Every image that the platform's own machines run, sorted by source.
+    """Every image that the platform's machines run, sorted by source.
 
-    Not among them: images of EKS add-ons, which AWS keeps in ECR of each region, those of SageMaker, which takes only
-    images in ECR, and that of the build that copies models from the Hub, which runs outside the VPC.
+    Not among them: images of EKS add-ons, which AWS keeps in ECR of each region, and that of the build that copies
+    models from the Hub, which runs outside the VPC.
     """
     users: dict[str, set[str]] = {}
     for reference, user in (*_on_cluster(plan), *_outside(plan)):
         users.setdefault(full_name(reference), set()).add(user)
-    return tuple(_use(plan, source, tuple(sorted(by))) for source, by in sorted(users.items()))
+    names = image_names(plan)
+    return tuple(_use(names, reference, tuple(sorted(by))) for reference, by in sorted(users.items()))
 
 
 def chart_uses(plan: Plan) -> tuple[ChartUse, ...]:
@@ -130,37 +143,50 @@ def upstream_charts(plan: Plan) -> tuple[str, ...]:
     return tuple(name for name, there in wanted.items() if there)
 
 
-def _use(plan: Plan, source: str, used_by: tuple[str, ...]) -> ImageUse:
-    platform = plan.platform
-    mirror = platform.images
+def parts_off(plan: Plan) -> tuple[str, ...]:
+    """Parts of upstream charts that the platform does not run, as ``chart_images.json`` calls them."""
+    observability = plan.platform.own_observability
+    return () if observability is not None and observability.grafana == "in-cluster" else ("grafana",)
+
+
+def _use(names: ImageNames, reference: str, used_by: tuple[str, ...]) -> ImageUse:
+    mirror = names.mirror
+    source = names.pinned(reference)
     way: Way = "publisher"
     repository = None
-    if in_region(source, platform.region):
+    if in_region(source, names.region):
         way = "in-region"
     elif mirror is not None:
         way = "cache" if mirror.caches(source.partition("/")[0]) else "copy"
         repository = repository_of(mirror, source)
-    return ImageUse(source=source, pulled=pulled(platform, source), way=way, used_by=used_by, repository=repository)
+    pinned_by: PinnedBy = "digest" if "@" in reference else "lock" if "@" in source else "tag"
+    return ImageUse(
+        source=source,
+        pulled=names.pulled(reference),
+        way=way,
+        used_by=used_by,
+        repository=repository,
+        pinned_by=pinned_by,
+    )
 
 
 def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.cluster is None:
         return
     needs = needs_of(plan)
-    off = _parts_off(plan)
+    off = parts_off(plan)
     for chart in upstream_charts(plan):
         for image in chart_images(chart, without=off):
-            yield image.reference, chart
-    if needs.efa_pools:
-        yield from _efa(plan, needs)
+            yield _of_chart(chart, image, plan.platform.region), chart
+    if needs.efa_pools and needs.monitoring:
+        yield read_data("charts/node_exporter.json")["image_with_shell"], MONITORING_RELEASE
     for endpoint in plan.endpoints:
         yield _reference(endpoint.invocation), endpoint.name
         if endpoint.role == "decode":
             yield _pinned(pd_router().sidecar), endpoint.name
     jobs = [*weights_copies(plan).values(), *(each for found in adapter_copies(plan).values() for each in found)]
     for job in jobs:
-        copier = copying_image(job.endpoint)
-        yield _joined(copier.repository, copier.tag, copier.digest), job.name
+        yield joined(*copying_image(job.endpoint)), job.name
     for router in plan.routers:
         yield _pinned(pd_router().proxy), router.name
         yield _pinned(pd_router().picker), router.name
@@ -173,29 +199,18 @@ def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
             yield _declared(queue.workers.image), queue.name
 
 
-def _efa(plan: Plan, needs: Needs) -> Iterator[tuple[str, str]]:
-    registry = read_data("eks_registries.json")["registries"].get(plan.platform.region)
-    if registry and needs.efa_plugin:
-        name = "aws-efa-k8s-device-plugin"
-        yield f"{registry}/eks/{name}:{chart_pin(name).app_version}", name
-    if needs.monitoring:
-        yield read_data("charts/node_exporter.json")["image_with_shell"], MONITORING_RELEASE
-
-
-def _parts_off(plan: Plan) -> Sequence[str]:
-    observability = plan.platform.own_observability
-    off = []
-    if observability is None or observability.grafana != "in-cluster":
-        off.append("grafana")
-    if plan.platform.region in read_data("eks_registries.json")["registries"]:
-        off.append("efa-image-abroad")
-    return off
+def _of_chart(chart: str, image: ChartImage, region: str) -> str:
+    """What a release runs: the plug-in of EFA comes from the registry that EKS has in the region, if it has one."""
+    registry = read_data("eks_registries.json")["registries"].get(region) if chart == EFA_PLUGIN else None
+    return f"{registry}/eks/{chart}:{image.tag}" if registry else image.reference
 
 
 def _outside(plan: Plan) -> Iterator[tuple[str, str]]:
     for instances in plan.ec2:
         yield _reference(instances.serving.invocation), instances.name
         yield dcgm_exporter(), instances.name
+    for hosted in plan.sagemaker:
+        yield hosted.image_uri, hosted.name
     for batch in plan.batches:
         yield _reference(batch.serving.invocation), batch.name
         if batch.serving.nodes == 1:
@@ -204,16 +219,12 @@ def _outside(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _reference(call: Invocation) -> str:
-    return _joined(call.image_repository, call.image_tag, call.image_digest)
+    return joined(call.image_repository, call.image_tag, call.image_digest)
 
 
 def _declared(image: Image) -> str:
-    return _joined(image.repository, image.tag, image.digest)
+    return joined(image.repository, image.tag, image.digest)
 
 
 def _pinned(image: ImagePin | RouterImage) -> str:
     return f"{image.repository}:{image.tag}"
-
-
-def _joined(repository: str, tag: str | None, digest: str | None) -> str:
-    return repository + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")

@@ -1,0 +1,1 @@
+"""Which images and charts a platform runs."""

@@ -1,0 +1,214 @@
+"""The client against a local registry that speaks the protocol."""
+
+from __future__ import annotations
+
+import base64
+import builtins
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llminfra.diagnostics import UsageError
+from llminfra.registries import RegistryError, ask_digests
+from llminfra.registries.address import address_of, keeps_secrets
+from llminfra.registries.credentials import Credentials, docker_config, ecr_region
+from tests.registries.conftest import INDEX, PASSWORD, USER, digest_of
+
+if TYPE_CHECKING:
+    from tests.registries.conftest import FakeRegistry
+
+LOGIN = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+
+
+def login(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_AUTH_CONFIG", json.dumps({"auths": {registry.host: {"auth": LOGIN}}}))
+
+
+def test_digests_come_from_the_header_and_no_manifest_is_loaded(registry: FakeRegistry) -> None:
+    registry.images = {"acme/vllm:v1": b"one", "acme/vllm:v2": b"two", "library/redis:8": b"three"}
+    wanted = [registry.reference(image) for image in registry.images]
+    assert ask_digests([*wanted, wanted[0]]) == {
+        registry.reference(image): digest_of(content) for image, content in registry.images.items()
+    }
+    assert {(method, authorization) for method, _, authorization, _ in registry.asked} == {("HEAD", None)}
+    assert len(registry.asked) == 3, "each image once"
+    accepted = {accept or "" for _, _, _, accept in registry.asked}
+    assert all(item.startswith(INDEX) for item in accepted), "an index of several architectures first"
+
+
+def test_a_registry_without_the_header_tells_the_content(registry: FakeRegistry) -> None:
+    registry.images, registry.without_header = {"a/b:v1": b"manifest"}, True
+    assert ask_digests([registry.reference("a/b:v1")]) == {registry.reference("a/b:v1"): digest_of(b"manifest")}
+
+
+@pytest.mark.parametrize("guard", ["tokens", "private", "basic"])
+def test_tokens_and_passwords_are_given_where_they_are_asked_for(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, guard: str
+) -> None:
+    registry.images = {"acme/vllm:v1": b"one"}
+    getattr(registry, guard).add("acme/vllm")
+    if guard != "tokens":
+        login(registry, monkeypatch)
+    image = registry.reference("acme/vllm:v1")
+    assert ask_digests([image]) == {image: digest_of(b"one")}
+    assert registry.asked[0][2] is None, "nothing is sent before it is asked for"
+
+
+def test_a_helper_of_docker_is_asked(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    registry.images, registry.private = {"acme/vllm:v1": b"one"}, {"acme/vllm"}
+    helper = tmp_path / "docker-credential-fake"
+    answer = json.dumps({"ServerURL": registry.host, "Username": USER, "Secret": PASSWORD})
+    helper.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        f"assert sys.argv[1:] == ['get'] and sys.stdin.read() == {registry.host!r}\nprint({answer!r})\n",
+        encoding="utf-8",
+    )
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    (tmp_path / "docker").mkdir()
+    config = {"credHelpers": {registry.host: "fake"}, "credsStore": "is-not-there"}
+    (tmp_path / "docker" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert len(ask_digests([registry.reference("acme/vllm:v1")])) == 1
+
+
+def test_all_that_went_wrong_is_told_at_once_without_a_password(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.images = {"fine/image:v1": b"one", "closed/image:v1": b"two"}
+    registry.status = {"busy/image": 429, "broken/image": 500, "closed/image": 403}
+    login(registry, monkeypatch)
+    names = ("fine/image:v1", "no/image:v1", "busy/image:v1", "broken/image:v1", "closed/image:v1")
+    nobody = "127.0.0.1:1/a/b:v1"
+    with pytest.raises(RegistryError, match="5 images could not be had") as caught:
+        ask_digests([*map(registry.reference, names), nobody])
+    told = {image.partition("/")[2]: reason for image, reason in caught.value.problems.items()}
+    assert set(told) == {*names[1:], "a/b:v1"}
+    for image, text in (
+        ("no/image:v1", "has no such image"),
+        ("busy/image:v1", "asked too often (429): wait 60 s"),
+        ("broken/image:v1", "answers 500"),
+        ("closed/image:v1", "refuses the credentials"),
+        ("a/b:v1", "cannot be reached"),
+    ):
+        assert text in told[image]
+        assert image in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert LOGIN not in str(caught.value)
+
+
+def test_who_is_not_logged_in_is_told_how(registry: FakeRegistry) -> None:
+    registry.images, registry.private, registry.basic = {}, {"acme/vllm"}, {"acme/other"}
+    registry.status["busy/image"] = 429
+    with pytest.raises(RegistryError) as caught:
+        ask_digests(registry.reference(f"{name}:v1") for name in ("acme/vllm", "acme/other", "busy/image"))
+    assert all(f"docker login {registry.host}" in reason for reason in caught.value.problems.values())
+
+
+def test_credentials_stay_with_the_registry_that_they_are_for(
+    registry: FakeRegistry, other: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.basic, registry.moved = set(), {"acme/vllm": f"http://{other.host}"}
+    registry.images, other.images = {"acme/own:v1": b"own"}, {"acme/vllm:v1": b"one"}
+    registry.basic = {"acme/own"}
+    login(registry, monkeypatch)
+    wanted = [registry.reference("acme/vllm:v1"), registry.reference("acme/own:v1")]
+    assert ask_digests(wanted)[wanted[0]] == digest_of(b"one")
+    assert {authorization for _, _, authorization, _ in other.asked} == {None}
+
+
+def test_no_password_goes_over_a_line_that_is_not_encrypted(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.private, registry.realm = {"acme/vllm"}, "http://tokens.example.com/token"
+    login(registry, monkeypatch)
+    with pytest.raises(RegistryError, match="is not encrypted"):
+        ask_digests([registry.reference("acme/vllm:v1")])
+    assert keeps_secrets("https://ghcr.io/token")
+    assert not keeps_secrets("http://127.0.0.1.example.com/token")
+
+
+@pytest.mark.parametrize(
+    ("image", "url"),
+    [
+        ("docker.io/library/redis:8", "https://registry-1.docker.io/v2/library/redis/manifests/8"),
+        ("quay.io/prometheus/prometheus:v3", "https://quay.io/v2/prometheus/prometheus/manifests/v3"),
+        ("registry.acme.com:5000/a/b:v1", "https://registry.acme.com:5000/v2/a/b/manifests/v1"),
+        ("localhost:5000/a:v1", "http://localhost:5000/v2/a/manifests/v1"),
+    ],
+)
+def test_addresses(image: str, url: str) -> None:
+    assert address_of(image).url == url
+
+
+@pytest.mark.parametrize(
+    ("config", "host", "user"),
+    [
+        ({"auths": {"https://index.docker.io/v1/": {"auth": LOGIN}}}, "docker.io", USER),
+        ({"auths": {"https://ghcr.io": {"auth": LOGIN}}}, "ghcr.io", USER),
+        ({"auths": {"ghcr.io": {}}}, "ghcr.io", None),
+        ({"auths": {"ghcr.io": {"auth": "%%%"}}}, "ghcr.io", None),
+        ({"auths": ["ghcr.io"], "credsStore": "../../bin/sh"}, "ghcr.io", None),
+        ({}, "quay.io", None),
+    ],
+)
+def test_what_docker_has_noted(config: dict[str, Any], host: str, user: str | None) -> None:
+    found = docker_config({"DOCKER_AUTH_CONFIG": json.dumps(config)}).credentials(host)
+    assert (found and found.user) == user
+
+
+def test_a_password_is_not_printed(tmp_path: Path) -> None:
+    assert PASSWORD not in repr(Credentials(USER, PASSWORD))
+    file = tmp_path / "config.json"
+    file.write_text(f'{{"auths": {PASSWORD}', encoding="utf-8")
+    with pytest.raises(UsageError, match="is no JSON object") as caught:
+        docker_config({"DOCKER_CONFIG": str(tmp_path)})
+    assert PASSWORD not in str(caught.value)
+
+
+def test_private_ecr_is_asked_with_aws_credentials(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, without: Callable[[str], None]
+) -> None:
+    assert ecr_region("111122223333.dkr.ecr.us-east-1.amazonaws.com") == "us-east-1"
+    assert ecr_region("111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com") == "us-gov-west-1"
+    assert ecr_region("public.ecr.aws") is None
+    asked: list[str] = []
+
+    def credentials(region: str) -> Credentials:
+        asked.append(region)
+        return Credentials(USER, PASSWORD)
+
+    registry.images, registry.basic = {"acme/vllm:v1": b"one"}, {"acme/vllm"}
+    monkeypatch.setattr("llminfra.registries.ask.ecr_region", lambda host: "us-east-1" if host == registry.host else "")
+    monkeypatch.setattr("llminfra.registries.ask.ecr_credentials", credentials)
+    assert len(ask_digests([registry.reference("acme/vllm:v1")])) == 1
+    assert asked == ["us-east-1"]
+    monkeypatch.undo()
+    without("boto3")
+    with pytest.raises(RegistryError, match=r"llminfra\[aws\]"):
+        ask_digests(["111122223333.dkr.ecr.us-east-1.amazonaws.com/acme/vllm:v1"])
+
+
+def test_without_the_extra_it_is_named(without: Callable[[str], None]) -> None:
+    without("httpx2")
+    with pytest.raises(UsageError, match=r"pip install 'llminfra\[registry\]'"):
+        ask_digests(["docker.io/library/redis:8"])
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Takes a library away."""
+    real = builtins.__import__
+
+    def hide(library: str) -> None:
+        def missing(name: str, *rest: Any) -> Any:
+            if name.partition(".")[0] == library:
+                raise ModuleNotFoundError(name=library)
+            return real(name, *rest)
+
+        monkeypatch.setattr(builtins, "__import__", missing)
+
+    return hide
