@@ -1,14 +1,18 @@
 """What compiling takes on a first start; figures are those of vLLM 0.27.1's models compiled by PyTorch 2.13.0."""
 
+import re
+
 import pytest
+from msgspec import structs
 
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.memory.peak.compilation import Compiling, compiling
-from llminfra.planning.memory.peak.forward_peak import Batch
+from llminfra.planning.memory.peak.forward_peak import Batch, Products
+from llminfra.planning.memory.peak.pinned_copy import copy_stays
 from llminfra.planning.memory.releases.engine_profile import vllm_profile
 
-GIB = 2**30
+GIB, MIB = 2**30, 2**20
 QWEN = load_model("Qwen/Qwen2.5-7B-Instruct")
 LATEST = vllm_profile((0, 27, 1))
 
@@ -58,16 +62,57 @@ def test_since_pytorch_2_10_counts_it():
     assert compiling(QWEN, batch(), vllm_profile((0, 17, 1))).peak
 
 
-def test_what_may_stay_reserved_is_in_the_margin_where_all_that_lies_on_the_device_counts():
-    # Llama 3.2 3B on an L4, 0.27.1: 6.98 GiB consumed, 6.04 of them weights, and 0.75 of peak beside; the table: 0.73.
+def first_start(model, gpu, version="0.27.1", **case):
+    """Lines that say why, of a start that finds no compiled model."""
+    return fit_case(FitCase(model=model, gpu=gpu, engine_version=version, max_model_len=8192, **case))
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "version", "case", "gib"),
+    [
+        # Small blocks are left by the rotary table (Qwen2.5 7B), or taken by a stream (Llama 3.2 3B, Qwen3 4B).
+        ("Qwen/Qwen2.5-7B-Instruct", "L4-24GB", "0.27.1", {}, 1.00),
+        ("Qwen/Qwen2.5-7B-Instruct", "A10G-24GB", "0.28.0", {"max_num_seqs": 128}, 1.00),
+        ("meta-llama/Llama-3.2-3B-Instruct", "L4-24GB", "0.27.1", {}, 0.72),
+        ("Qwen/Qwen3-4B", "L4-24GB", "0.29.0", {}, 0.71),
+        # Beside the sampler's buffers 10 and 12 MiB are free, and the streams need more.
+        ("Qwen/Qwen3-8B", "RTX-4090-24GB", "0.27.1", {}, 0),
+        ("Qwen/Qwen3-14B", "L40S-48GB", "0.28.0", {}, 0),
+        ("meta-llama/Llama-3.1-8B-Instruct", "RTX-3090-24GB", "0.28.0", {}, 0),
+        # No product of the layers is cuBLAS's.
+        ("Qwen/Qwen3-14B-AWQ", "L4-24GB", "0.28.0", {}, 0),
+        # Line by line, compiled before, and by a release that does not count it.
+        ("Qwen/Qwen2.5-7B-Instruct", "L4-24GB", "0.27.1", {"enforce_eager": True}, 0),
+        ("Qwen/Qwen2.5-7B-Instruct", "L4-24GB", "0.27.1", {"compiled": True}, 0),
+        ("Qwen/Qwen2.5-7B-Instruct", "L4-24GB", "0.26.0", {}, 0),
+    ],
+)
+def test_the_copy_counts_twice_where_cublas_finds_no_other_place_for_its_workspace(model, gpu, version, case, gib):
+    found = first_start(model, gpu, version, **case)
+    text = " ".join(found.explain)
+    stays = re.search(r"(\d\.\d\d) of the compiler's copy, which stays reserved", text)
+    assert (float(stays[1]) if stays else 0) == pytest.approx(gib, abs=0.005)
+    assert "less on a first start" not in text
+
+
+def test_other_rows_of_the_rotary_table_leave_other_places():
+    # Two starts of 0.28.0 on an RTX 3090 whose copy was given back: the same model with 262,144 positions.
+    plain = {"tokens": 2048, "sequences": 256, "products": Products.CUBLAS, "workspace_bytes": 8519680}
+    assert copy_stays(QWEN, batch(**plain)) == 1040 * MIB - 2 * 8519680
+    assert copy_stays(structs.replace(QWEN, rope_tables=((262144, 128),)), batch(**plain)) == 0
+
+
+def test_what_may_stay_reserved_is_in_the_margin_where_it_is_not_known():
+    # Two ranks: what their sums allocate is not modelled. Small matrices share segments, whose rest is not known.
     table = 152064 * 3584 * 2
-    assert compiling(QWEN, batch(), vllm_profile((0, 26, 0))).pinned == 0
-    assert compiling(QWEN, batch(), LATEST).pinned == table
-    case = {"model": "Qwen/Qwen2.5-7B-Instruct", "gpu": "L4-24GB", "engine_version": "0.27.1", "max_model_len": 32768}
-    tight = fit_case(FitCase(**case, gpu_memory_utilization=0.86))
+    assert compiling(QWEN, batch(), vllm_profile((0, 26, 0))) == Compiling(peak=table + 2 * 2048 * 3584 * 2)
+    assert compiling(QWEN, batch(), LATEST).may_stay == table
+    assert any("up to 0.43 GiB less" in line for line in first_start("Qwen/Qwen2.5-1.5B-Instruct", "L4-24GB").explain)
+    tight = first_start("Qwen/Qwen2.5-7B-Instruct", "L4-24GB", tensor_parallel=2, gpu_memory_utilization=0.41)
     assert tight.fits
     assert tight.reason.startswith("LLM_MEM_6")
-    assert "1.02 of them on a first start alone" in tight.reason
-    assert any("up to 1.02 GiB less on a first start" in line for line in tight.explain)
-    later = fit_case(FitCase(**case, gpu_memory_utilization=0.86, compiled=True))
+    assert "0.51 of them on a first start alone" in tight.reason
+    later = first_start(
+        "Qwen/Qwen2.5-7B-Instruct", "L4-24GB", tensor_parallel=2, gpu_memory_utilization=0.41, compiled=True
+    )
     assert later.reason.startswith("LLM_MEM_0")

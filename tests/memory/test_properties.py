@@ -52,7 +52,8 @@ def test_more_utilization_never_leaves_less_cache(model, gpu, version, low):
 @settings(max_examples=60, deadline=None)
 @given(model=MODELS, gpu=GPUS, version=VERSIONS, batched=st.sampled_from([512, 2048, 8192]))
 def test_larger_batches_never_leave_more_cache(model, gpu, version, batched):
-    common = {"gpu": gpu, "engine_version": version, "max_model_len": 4096, "max_num_seqs": 64}
+    # Of a later start: on a first one the allocator finds other places for larger tensors.
+    common = {"gpu": gpu, "engine_version": version, "max_model_len": 4096, "max_num_seqs": 64, "compiled": True}
     small = fit(model, max_num_batched_tokens=batched, **common)
     large = fit(model, max_num_batched_tokens=2 * batched, **common)
     assert large.kv_cache_memory_gib <= small.kv_cache_memory_gib

@@ -31,7 +31,7 @@ P5EN = GpuPool(name="h200", instance_types=["p5en.48xlarge"], nodes=(0, 4))
 LLAMA = Model(id="meta-llama/Llama-3.3-70B-Instruct", quantization="fp8", token=Secret(name="hf"))
 SHORT = VLLM(max_model_len=8192)
 # Each rank of sixteen holds what the experts make of the tokens of all.
-SMALL_BATCH = VLLM(max_model_len=8192, max_num_batched_tokens=2048)
+SMALL_BATCH = VLLM(max_model_len=8192, max_num_batched_tokens=1024)
 
 
 def platform(pool: GpuPool, **fields: object) -> Platform:

@@ -54,7 +54,7 @@ class Found(Struct, frozen=True, kw_only=True):
         state_blocks: Blocks that recurrent states can take, one for each sequence; None where there are none.
         context: CUDA context and what is made before the engine looks at the device.
         beside: What comes beside the budget, by name.
-        pinned: What a first start may be short of besides.
+        may_stay: What a first start may be short of besides.
     """
 
     total: float
@@ -70,7 +70,7 @@ class Found(Struct, frozen=True, kw_only=True):
     state_blocks: int | None
     context: float
     beside: dict[str, float]
-    pinned: float = 0.0
+    may_stay: float = 0.0
 
 
 def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, found: Found) -> Verdict:
@@ -134,11 +134,11 @@ def share_not_free(profile: EngineProfile, settings: Settings, total: float, con
 
 def _starts(profile: EngineProfile, found: Found, *, spare: float, left: float) -> Verdict:
     starts = f"starts with {found.available:.2f} GiB of cache, {found.tokens} tokens"
-    off_by = ERROR_GIB + ERROR_OF_ACTIVATION * found.activation + found.pinned
+    off_by = ERROR_GIB + ERROR_OF_ACTIVATION * found.activation + found.may_stay
     if spare < off_by:
         text = f"{starts}, but tightly: {spare:.2f} GiB are spare and the estimate may be {off_by:.2f} GiB too high"
-        if found.pinned:
-            text += f", {found.pinned:.2f} of them on a first start alone"
+        if found.may_stay:
+            text += f", {found.may_stay:.2f} of them on a first start alone"
         return Verdict(fits=True, code=TIGHT, text=text)
     if left < ERROR_GIB and profile.checks_length:
         text = f"{starts}, but tightly: {left:.2f} GiB of the device are left beside the budget"

@@ -14,12 +14,13 @@ from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.peak.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
-from llminfra.planning.memory.peak.forward_peak import Batch, held_by_all_reduce, mla_workspace
+from llminfra.planning.memory.peak.forward_peak import Batch, Products, held_by_all_reduce, mla_workspace
 from llminfra.planning.memory.peak.fused_allreduce import fused_allreduce_gib
 from llminfra.planning.memory.peak.overhead import (
     FABRIC_CAPABILITY,
     GIB,
     cublas_bytes,
+    cublas_workspace,
     cuda_context_gib,
     cuda_graph_gib,
     nccl_before_baseline_gib,
@@ -98,6 +99,8 @@ def vllm_budget(
     graphs = cuda_graph_gib(facts, profile, settings, gpu)
     states = sampler_state_bytes(facts, profile, settings) / GIB
     other += states if profile.counts_consumed else 0.0
+    stays = peak.stays / GIB
+    other += stays
     trials = trial_bytes(facts, profile, gpu, tried=settings.compiled) / GIB
     other += trials
     limit = total_gib * settings.utilization
@@ -132,7 +135,7 @@ def vllm_budget(
         state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
         context=around[CONTEXT],
         beside=around,
-        pinned=peak.pinned / GIB,
+        may_stay=peak.may_stay / GIB,
     )
     return Budget(
         total=total_gib,
@@ -151,7 +154,7 @@ def vllm_budget(
             settings,
             peak,
             found,
-            _Terms(held=held, non_torch=other, trials=trials, states=states, graphs=graphs, fused=fused),
+            _Terms(held=held, non_torch=other, trials=trials, states=states, graphs=graphs, fused=fused, stays=stays),
             where_found,
         ),
     )
@@ -233,8 +236,19 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         awq=method == "awq",
         multiprocessors=gpu.multiprocessors if gpu else ASSUMED_MULTIPROCESSORS,
         libraries=cublas_bytes(gpu) if profile.scheduler == "v1" else 0,
+        products=_products(settings, profile),
+        workspace_bytes=cublas_workspace(gpu),
         workspace=profile.keeps_workspace and not triton_mxfp4,
     )
+
+
+def _products(settings: Settings, profile: EngineProfile) -> Products:
+    """What multiplies by the layers' matrices, where one rank of the second runner serves a model alone."""
+    if not profile.runs_v2 or settings.pp > 1 or settings.drafted:
+        return Products.UNKNOWN
+    if settings.quant is None:
+        return Products.CUBLAS
+    return Products.MARLIN if _is_int4(settings) else Products.UNKNOWN
 
 
 def _is_int4(settings: Settings) -> bool:
@@ -269,6 +283,7 @@ class _Terms(Struct, frozen=True, kw_only=True):
     states: float
     graphs: float
     fused: float
+    stays: float
 
 
 def _explain(
@@ -284,6 +299,9 @@ def _explain(
     counts = f", {terms.states:.2f} of counts for penalties" if terms.states and profile.counts_consumed else ""
     tried = f", {terms.trials:.2f} that trials of Triton's kernels leave (on a first start)" if terms.trials else ""
     fused = f", {terms.fused:.2f} of fused all-reduce" if terms.fused else ""
+    copied = (
+        f", {terms.stays:.2f} of the compiler's copy, which stays reserved (on a first start)" if terms.stays else ""
+    )
     where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
     images = f"encoder {peak.encoder / GIB:.2f}" if profile.profiles_encoder else "images not tried"
     if peak.compilation:
@@ -296,7 +314,7 @@ def _explain(
     lines = [
         f"budget {found.limit:.2f} GiB: {found.total:.2f} GiB that the driver reports x {settings.utilization}",
         phases,
-        f"non-torch {terms.non_torch:.2f} GiB: libraries{context}{nccl}{fused}{counts}{tried}",
+        f"non-torch {terms.non_torch:.2f} GiB: libraries{context}{nccl}{fused}{counts}{tried}{copied}",
         f"CUDA graphs {terms.graphs:.2f} GiB, {where}",
         f"cache {found.available:.2f} GiB: the budget less all of these{where_found}",
     ]
@@ -304,8 +322,8 @@ def _explain(
         lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
     if terms.held:
         lines.append(f"all-reduced tensors {terms.held:.2f} GiB: this release keeps them until the profiling run ends")
-    if found.pinned:
-        lines.append(f"up to {found.pinned:.2f} GiB less on a first start, where the compiler's copy stays reserved")
+    if found.may_stay:
+        lines.append(f"up to {found.may_stay:.2f} GiB less on a first start, where the compiler's copy stays reserved")
     parts = {name: gib for name, gib in found.beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}
     lines += [f"{name} {gib:.2f} GiB, outside the budget" for name, gib in parts.items()]
     return tuple(lines)

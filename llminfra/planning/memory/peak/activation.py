@@ -73,7 +73,8 @@ and the input, output and residual of the last one, beside a mask of every patch
 class ActivationPeak(Struct, frozen=True, kw_only=True):
     """Bytes by phase, of which the engine counts the largest, and what is there in all of them.
 
-    ``pinned`` are those that a first start may be short of besides (`compilation.Compiling`).
+    ``stays`` are those of the compiler's copy that stay reserved after it, ``may_stay`` those that may
+    (`compilation.Compiling`).
     """
 
     forward: float
@@ -81,7 +82,8 @@ class ActivationPeak(Struct, frozen=True, kw_only=True):
     encoder: float
     compilation: float = 0.0
     kept: float = 0.0
-    pinned: float = 0.0
+    stays: float = 0.0
+    may_stay: float = 0.0
 
     @property
     def total(self) -> float:
@@ -141,7 +143,8 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         encoder=encoder,
         compilation=compiled.peak,
         kept=kept,
-        pinned=compiled.pinned,
+        stays=compiled.stays,
+        may_stay=compiled.may_stay,
     )
 
 

@@ -7,6 +7,8 @@ feed-forward block keeps its first product until its output exists, and a fifth 
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from llminfra.catalog.models.facts import Layer, ModelFacts
@@ -14,6 +16,14 @@ from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, 
 from llminfra.planning.memory.peak.overhead import GIB
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, drops_gate_up
 from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank
+
+
+class Products(StrEnum):
+    """What multiplies by the matrices of the layers; cuBLAS keeps a workspace from its first product on."""
+
+    CUBLAS = "cublas"
+    MARLIN = "marlin"
+    UNKNOWN = "unknown"
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -36,6 +46,8 @@ class Batch(Struct, frozen=True, kw_only=True):
         libraries: Bytes that libraries allocate with PyTorch and keep.
         workspace: Experts work in buffers that stay when they are done.
         items: Most images of one request, 0 where nothing limits them.
+        products: What multiplies by the matrices of the layers, where it is known which tensors are there with it.
+        workspace_bytes: Of cuBLAS' workspace.
     """
 
     tokens: int
@@ -54,6 +66,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     libraries: int = 0
     workspace: bool = False
     items: int = 0
+    products: Products = Products.UNKNOWN
+    workspace_bytes: int = 0
 
     @property
     def gathered(self) -> int:

@@ -27,6 +27,13 @@ def cublas_bytes(gpu: Gpu | None) -> int:
     return int(table["cublas_mib_from_hopper" if hopper else "cublas_mib"]) * 2**20
 
 
+def cublas_workspace(gpu: Gpu | None) -> int:
+    """Bytes of one workspace that PyTorch keeps for cuBLAS."""
+    table = engine_data()["overheads"]
+    hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
+    return int(table["cublas_workspace_from_hopper" if hopper else "cublas_workspace"])
+
+
 def cuda_context_gib(gpu: Gpu | None) -> float:
     """What the driver takes for a process before it allocates anything."""
     table = engine_data()["overheads"]
