@@ -58,6 +58,9 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
             root_volume_gib=_SYSTEM_ROOT_GIB,
         ),
         addons=_addons(version),
+        provided=tuple(spec.install),
+        shared_with=tuple(item for item in spec.shared_with if not item.broken),
+        shared=bool(spec.install or spec.shared_with),
     )
 
 

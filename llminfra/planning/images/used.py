@@ -129,7 +129,7 @@ def upstream_charts(plan: Plan) -> tuple[str, ...]:
         "cluster-autoscaler": needs.cluster_autoscaler,
         "nvidia-device-plugin": needs.device_plugin,
         "aws-efa-k8s-device-plugin": needs.efa_plugin,
-        "dcgm-exporter": bool(plan.pools) and needs.scraped,
+        "dcgm-exporter": needs.dcgm_exporter,
         "keda": needs.keda,
         "lws": needs.lws,
         "aws-fsx-csi-driver": needs.fsx_csi,
@@ -138,7 +138,7 @@ def upstream_charts(plan: Plan) -> tuple[str, ...]:
         "gateway-helm": needs.gateway,
         "ai-gateway-crds-helm": needs.gateway,
         "ai-gateway-helm": needs.gateway,
-        "aws-load-balancer-controller": needs.gateway and needs.load_balancer,
+        "aws-load-balancer-controller": needs.load_balancer,
     }
     return tuple(name for name, there in wanted.items() if there)
 
@@ -190,7 +190,7 @@ def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
     for router in plan.routers:
         yield _pinned(pd_router().proxy), router.name
         yield _pinned(pd_router().picker), router.name
-    if plan.gateways:
+    if needs.gateway:
         yield _pinned(image_pin("limit-counters")), "gateway-base"
     for gateway in plan.gateways:
         yield _pinned(image_pin("endpoint-picker")), gateway.service

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.controllers.scraping import MONITORING_RELEASE, NODE_LABELS, scraping_of
+from llminfra.planning.controllers.scraping import MONITORING_RELEASE, node_labels, scraping_of
 from llminfra.rules.plans.planned import endpoint_path
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.endpoint import Autoscaling
@@ -127,8 +127,8 @@ def has_what_rules_ask(plan: Plan) -> Iterator[Hit]:
         path="observability",
         message=f"whether kube-state-metrics shows the labels of nodes is not known here{efa}",
         found="ExistingPrometheus(…)",
-        expected=f"kube-state-metrics with metricLabelsAllowlist=['{NODE_LABELS}'], and namespace selectors that admit "
-        f"{', '.join(dict.fromkeys([*(item.namespace for item in plan.endpoints), scraping.namespace]))}",
+        expected=f"kube-state-metrics with metricLabelsAllowlist=['{node_labels(plan)}'], and namespace selectors "
+        f"that admit {', '.join(dict.fromkeys([*(item.namespace for item in plan.endpoints), scraping.namespace]))}",
     )
 
 
