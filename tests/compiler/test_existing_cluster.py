@@ -28,7 +28,7 @@ from llminfra import (
 )
 from llminfra.compiler import compile_platforms
 from llminfra.planning import plan_platform
-from llminfra.planning.images.used import upstream_charts
+from llminfra.planning.controllers.cluster_charts import upstream_charts
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.stacks import read_stacks

@@ -30,6 +30,7 @@ from llminfra.compiler import compile_platforms
 from llminfra.compiler.releases.cluster_base import cluster_base_values
 from llminfra.helm.render import parse_manifests, render_text
 from llminfra.planning import plan_platform
+from llminfra.planning.controllers.cluster_charts import upstream_charts
 from llminfra.planning.controllers.namespaces import namespaces_of
 from llminfra.planning.controllers.needs import needs_of, scales
 from llminfra.planning.controllers.scraping import scraping_of

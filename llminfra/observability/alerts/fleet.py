@@ -23,8 +23,8 @@ def fleet_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
     """Alerts that no single endpoint or GPU causes; without pools, those of who starts nodes for other platforms."""
     make = Alerts(base_url)
     karpenter = plan.eks.autoscaler == "karpenter" and needs_of(plan).karpenter  # one that was there is not scraped
-    of_pools = [*_nodes(plan, make), *_money(plan, make)] if plan.pools else []
-    return [*of_pools, *(_karpenter(make) if karpenter else ())]
+    of_nodes, of_money = (_nodes(plan, make), _money(plan, make)) if plan.pools else ((), ())
+    return [*of_nodes, *(_karpenter(make) if karpenter else ()), *of_money]
 
 
 def _nodes(plan: Plan, make: Alerts) -> Iterator[AlertRule]:

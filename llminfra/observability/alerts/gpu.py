@@ -25,8 +25,11 @@ _IDLE_PERCENT = 1
 
 def gpu_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
     """Alerts of every GPU of the cluster, or of the platform's own where others share it."""
-    made = [*_hardware(Alerts(base_url)), *_heat(Alerts(base_url)), _idle(Alerts(base_url))]
-    return [*(item.replace(expr=on_own_nodes(plan, item.expr)) for item in made), _watched(plan, Alerts(base_url))]
+    make = Alerts(base_url)
+    *broken, idle = (
+        item.replace(expr=on_own_nodes(plan, item.expr)) for item in (*_hardware(make), *_heat(make), _idle(make))
+    )
+    return [*broken, _watched(plan, make), idle]
 
 
 def _hardware(make: Alerts) -> list[AlertRule]:

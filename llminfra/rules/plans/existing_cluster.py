@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity, entry_path
+from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
 from llminfra.planning.controllers.namespaces import NAMES, made_namespaces, namespaces_of
 from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.controllers.scraping import scraping_of
@@ -110,4 +111,31 @@ def namespaces_used(plan: Plan) -> Iterator[Hit]:
             )
 
 
-RULES = (installed_may_act, namespaces_looked_at, namespaces_used)
+@rule(
+    code="LLM_CAP_57",
+    title="A device plugin that is there knows how GPUs are shared",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="Nodes of a pool that shares GPUs name the configuration that their device plugin is to take. One that lacks "
+    "it does not start on them: they show no GPUs, and pods wait for what is there.",
+    fix="add the configuration to the plugin's ConfigMap, then accept the finding with a Waiver that says so",
+    source=(
+        "NVIDIA/k8s-device-plugin README.md: Configuration Option Details, Shared Access to GPUs",
+        "NVIDIA/gpu-operator deployments/gpu-operator/values.yaml: devicePlugin.config",
+    ),
+)
+def shared_gpus_are_configured(plan: Plan) -> Iterator[Hit]:
+    """Pools that share GPUs, where somebody else installed the device plugin."""
+    for pool in plan.pools:
+        config = pool.labels.get(CONFIG_LABEL)
+        if config is not None and not needs_of(plan).device_plugin:
+            yield Hit(
+                path=f"pools.{pool.name}.sharing",
+                message="whether the device plugin that is there has the configuration that the pool's nodes name is "
+                "not known here",
+                found=f"{CONFIG_LABEL}={config}",
+                expected=f"a configuration {config}, as llminfra's own plugin has: docs/operations.md",
+            )
+
+
+RULES = (shared_gpus_are_configured, installed_may_act, namespaces_looked_at, namespaces_used)
