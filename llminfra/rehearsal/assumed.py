@@ -74,10 +74,10 @@ def _given_ids(stacks: Collection[Stack]) -> Iterator[WorldObject]:
     for stack in stacks:
         for block in stack.content.get("data", {}).get("aws_eks_cluster", {}).values():
             maker = clusters.get(str(block.get("name")))
-            for needed in stack.dependencies if maker is not None else ():
-                for network in by_name[needed].content.get("data", {}).get("aws_vpc", {}).values():
-                    where = f"aws_vpc/{_platform(maker)}"
-                    yield WorldObject(GIVEN_ID, where, {"id": str(network["id"])})
+            needed = [by_name[name] for name in stack.dependencies if name in by_name] if maker is not None else []
+            for network in needed:
+                for named in network.content.get("data", {}).get("aws_vpc", {}).values():
+                    yield WorldObject(GIVEN_ID, f"aws_vpc/{_platform(maker)}", {"id": str(named["id"])})
 
 
 def _platform(stack: Stack | None) -> str:

@@ -44,4 +44,4 @@ def test_what_the_spec_names_is_there_and_is_told(synthesized: Synthesized) -> N
     report = rehearse(synthesized(ROOT / "examples" / "existing-prometheus" / "spec.yaml"), only=["platform"])
     assert report.ok
     assert any("kubernetes_namespace acme-shared/keda is assumed to exist" in text for text in report.not_proved)
-    assert any("is assumed to have none of the namespaces llm-serving" in text for text in report.not_proved)
+    assert any("is assumed to have none of the namespaces watched-serving" in text for text in report.not_proved)

@@ -63,8 +63,8 @@ def installed_may_act(plan: Plan) -> Iterator[Hit]:
     title="Somebody has looked which namespaces are there",
     severity=Severity.WARNING,
     looks_at="plan",
-    why="The first release makes the namespaces that the others need, under fixed names. Helm takes over nothing that "
-    "it did not make: one that is there, such as monitoring, stops the apply.",
+    why="The first release makes the namespaces that the others need. Helm takes over nothing that it "
+    "did not make: one that is there, such as monitoring, stops the apply.",
     fix="set ExistingCluster(namespaces=[…]) to those that are there, or to [] where none is",
     source=("helm/helm pkg/action/validate.go: checkOwnership",),
     seen=('Namespace "…" in namespace "" exists and cannot be imported into the current release',),
@@ -87,8 +87,8 @@ def namespaces_looked_at(plan: Plan) -> Iterator[Hit]:
     title="A namespace that is named as being there is one that something is put into",
     severity=Severity.WARNING,
     looks_at="plan",
-    why="Namespaces have fixed names. One that is not among them changes nothing, and is mostly a misspelt one: that "
-    "which was meant would be made, and is there.",
+    why="Which namespaces a platform puts something into follows from its spec. Another one changes nothing, and is "
+    "mostly a misspelt one: that which was meant would be made, and is there.",
     fix="correct the name, or leave it out",
     source=("llminfra: planning/controllers/namespaces.py",),
 )
@@ -134,7 +134,7 @@ def shared_gpus_are_configured(plan: Plan) -> Iterator[Hit]:
                 message="whether the device plugin that is there has the configuration that the pool's nodes name is "
                 "not known here",
                 found=f"{CONFIG_LABEL}={config}",
-                expected=f"a configuration {config}, as llminfra's own plugin has: docs/operations.md",
+                expected=f"a configuration {config}, as llminfra's own plugin has: docs/shared_cluster.md",
             )
 
 

@@ -165,7 +165,7 @@ def exporter_shows_what_rules_ask(plan: Plan) -> Iterator[Hit]:
         expected=f"{values} with enabled=true, honorLabels=true"
         + (f", additionalLabels={labels}" if labels else "")
         + ", and relabelings that set node from __meta_kubernetes_pod_node_name and drop pod, namespace and "
-        "container; counters of XID and ECC errors: docs/operations.md",
+        "container; counters of XID and ECC errors: docs/shared_cluster.md",
     )
 
 
