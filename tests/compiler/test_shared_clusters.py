@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from llminfra import Cluster, Platform, SharedWith, SpecError
 from llminfra.bindings.folder_cache import find_or_build
 from llminfra.cli.plan_page.for_others import for_others
 from llminfra.cli.work.releases import render_releases
@@ -21,9 +22,10 @@ from llminfra.planning import plan_platform
 from llminfra.planning.controllers.cluster_charts import installs
 from llminfra.planning.controllers.neighbours import with_neighbours
 from llminfra.planning.plan import Plan
+from llminfra.rehearsal import rehearse
 from llminfra.rehearsal.assumed import GIVEN_ID, assumed_objects
 from llminfra.rehearsal.stacks import read_stacks
-from tests.compiler.shared_cluster import VPC
+from tests.compiler.shared_cluster import VPC, existing
 from tests.compiler.teams import ONCE, TEAMS, maker, team
 from tests.helpers.synthesized import run_folder
 from tests.helpers.tools import require_helm
@@ -212,3 +214,49 @@ def test_a_rehearsal_of_both_gives_the_network_the_id_that_the_teams_name(folder
         ("aws_vpc/shared", VPC.vpc_id)
     }
     assert not [item for item in found if item.type_name in {"aws_vpc", "aws_eks_cluster"}]
+
+
+@pytest.mark.terraform
+def test_a_cluster_and_the_pools_on_it_are_rehearsed_together(folder: Path) -> None:
+    report = rehearse(folder, only=["shared-cluster", "search-cluster"])
+    assert report.ok, report.stacks
+    assert {stack.name for stack in report.stacks} >= {"shared-network", "shared-cluster", "search-cluster"}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "fields", "told"),
+    [
+        ({"install": ["dcgm-exporter", "keda"]}, {"observability": None}, ("cluster.install[0]", "dcgm-exporter")),
+        (
+            {"install": ["keda", "karpenter"], "autoscaler": "cluster-autoscaler"},
+            {},
+            ("cluster.install[1]", "karpenter"),
+        ),
+        ({"install": ["karpenter", "keda"]}, {}, None),
+    ],
+)
+def test_what_would_have_no_work_is_told(
+    cluster: dict[str, Any], fields: dict[str, Any], told: tuple[str, str] | None
+) -> None:
+    plan = plan_platform(Platform(name="p", region="us-east-1", cluster=Cluster(**cluster), **fields))
+    found = [(item.path, item.found) for item in plan.diagnostics if item.code == "LLM_SPEC_8"]
+    assert found == ([told] if told else [])
+
+
+def test_a_platform_team_may_bring_controllers_to_a_cluster_of_others() -> None:
+    brings = existing(installed=["keda"], install=["karpenter", "keda", "external-secrets"])
+    plan = plan_platform(Platform(name="p", region="us-east-1", network=VPC, cluster=brings, observability=None))
+    assert [item.found for item in plan.diagnostics if item.code == "LLM_SPEC_8"] == ["keda"]
+    assert set(installs(plan)) == {"karpenter", "external-secrets"}
+    said = "\n".join(for_others(plan))
+    assert 'installed=["karpenter", "keda", "external-secrets"]' in said
+    assert 'karpenter_node_role="p-karpenter-node-us-east-1"' in said
+
+
+def test_two_of_one_name_share_nothing() -> None:
+    twice = [SharedWith(name="search"), SharedWith(name="search", secrets=["a"])]
+    with pytest.raises(SpecError) as raised:
+        plan_platform(Platform(name="p", region="us-east-1", cluster=Cluster(shared_with=twice)))
+    assert [(item.code, item.path) for item in raised.value.diagnostics] == [
+        ("LLM_SPEC_4", "cluster.shared_with.search")
+    ]

@@ -83,7 +83,7 @@ def needs_of(plan: Plan) -> Needs:
         # In a cluster that is made it is what may add pools later; in one that is there it comes when a pool needs it.
         karpenter=plan.eks.autoscaler == "karpenter"
         and "karpenter" not in there
-        and (bool(karpenter_pools) or not plan.eks.existing),
+        and (bool(karpenter_pools) or not plan.eks.existing or "karpenter" in plan.eks.provided),
         cluster_autoscaler=plan.eks.autoscaler == "cluster-autoscaler",
         karpenter_pools=karpenter_pools,
         efa_pools=efa_pools,

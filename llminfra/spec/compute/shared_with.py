@@ -7,6 +7,7 @@ from pydantic import Field
 from llminfra.spec.base.spec import Distinct, Prefix, Spec
 
 Provided = Literal[
+    "karpenter",
     "keda",
     "external-secrets",
     "aws-load-balancer-controller",
