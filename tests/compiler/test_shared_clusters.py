@@ -141,7 +141,9 @@ def test_what_is_told_to_teams_is_what_they_have_to_say(tmp_path: Path) -> None:
         f"Platform(name='search', region='us-east-1', pools=[l40s],\n{said}\n)",
         encoding="utf-8",
     )
-    (platform,) = load(file).platforms
+    loaded = load(file)
+    assert loaded.ok
+    (platform,) = loaded.platforms
     told = plan_platform(platform)
     assert with_neighbours([PLANS[0], told])[1] == told
     assert not {"nvidia-device-plugin", "dcgm-exporter", "karpenter"} & {*installs(told)}
@@ -151,10 +153,12 @@ def test_what_is_told_to_teams_is_what_they_have_to_say(tmp_path: Path) -> None:
 def test_it_is_told_in_the_language_of_the_spec(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(
-        "name: shared\nregion: us-east-1\ncluster: {install: [keda], shared_with: {search: {secrets: [a/*]}}}\n",
+        "name: shared\nregion: us-east-1\ncluster: {install: [keda], shared_with: [{name: search, secrets: [a/*]}]}\n",
         encoding="utf-8",
     )
-    (platform,) = load(file).platforms
+    loaded = load(file)
+    assert loaded.ok
+    (platform,) = loaded.platforms
     told = yaml.safe_load("\n".join(for_others(plan_platform(platform))))
     assert told["cluster"]["installed"] == ["karpenter", "keda", "kube-prometheus-stack"]
 
