@@ -34,7 +34,6 @@ from llminfra.planning.controllers.cluster_charts import upstream_charts
 from llminfra.planning.controllers.namespaces import namespaces_of
 from llminfra.planning.controllers.needs import needs_of, scales
 from llminfra.planning.controllers.scraping import scraping_of
-from llminfra.planning.images.used import upstream_charts
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.namespaces import NAMESPACE, not_there_yet

@@ -13,8 +13,8 @@ from llminfra.catalog.charts import chart_pin, image_pin
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.ec2_images import dcgm_exporter
 from llminfra.catalog.pd_router import pd_router
-from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.controllers.cluster_charts import upstream_charts
+from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.controllers.scraping import MONITORING_RELEASE
 from llminfra.planning.network.mirror import (
     ImageNames,
