@@ -4,7 +4,7 @@ from llminfra import Cluster, Network, Observability, Platform, SharedWith
 
 # ``llminfra plan`` prints what the teams write; ../shared-cluster-team/spec.yaml is one of them.
 platform = Platform(
-    name="acme-shared",
+    name="acme-llm",
     region="us-east-1",
     network=Network(cidr="10.40.0.0/16"),
     cluster=Cluster(
