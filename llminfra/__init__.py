@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from llminfra.spec.compute.image_snapshot import ImageSnapshot as ImageSnapshot
     from llminfra.spec.compute.sagemaker import SageMaker as SageMaker
     from llminfra.spec.compute.sagemaker import SageMakerAsync as SageMakerAsync
+    from llminfra.spec.compute.shared_with import SharedWith as SharedWith
     from llminfra.spec.endpoint import Autoscaling as Autoscaling
     from llminfra.spec.endpoint import Disaggregation as Disaggregation
     from llminfra.spec.endpoint import Endpoint as Endpoint
@@ -98,6 +99,7 @@ _HOMES = {
     "llminfra.spec.compute.gpu_sharing": ("Mig", "TimeSlicing"),
     "llminfra.spec.compute.image_snapshot": ("ImageSnapshot",),
     "llminfra.spec.compute.sagemaker": ("SageMaker", "SageMakerAsync"),
+    "llminfra.spec.compute.shared_with": ("SharedWith",),
     "llminfra.spec.endpoint": ("Autoscaling", "Disaggregation", "Endpoint", "Parallelism", "Role", "Slo"),
     "llminfra.spec.engines.base": ("Image",),
     "llminfra.spec.engines.custom": ("CustomMetrics", "CustomServer", "HttpProbe"),

@@ -85,7 +85,7 @@ def _panel(panel: Panel) -> stat.Panel | timeseries.Panel:
 
 
 def _variable(variable: Variable) -> builder.QueryVariable:
-    return (
+    made = (
         builder.QueryVariable(variable.name)
         .label(variable.label)
         .datasource(_SOURCE)
@@ -94,9 +94,9 @@ def _variable(variable: Variable) -> builder.QueryVariable:
         .sort(models.VariableSort.ALPHABETICAL_ASC)
         .multi(variable.multi)
         .include_all(include_all=True)
-        .all_value(".*")
         .current(models.VariableOption(text="All", value="$__all", selected=True))
     )
+    return made if variable.listed else made.all_value(".*")
 
 
 def render(board: Board) -> str:
@@ -113,13 +113,20 @@ def render(board: Board) -> str:
         .readonly()
         .with_variable(builder.DatasourceVariable("datasource").label("Data source").type("prometheus"))
     )
+    if board.by_platform:
+        # The chart writes a name there where several platforms are in one Prometheus; what has no such label matches.
+        made = made.with_variable(builder.ConstantVariable("platform").label("Platform").value(".*"))
     for variable in board.variables:
         made = made.with_variable(_variable(variable))
     for title, panels in board.rows:
         made = made.with_row(builder.Row(title))
         for panel in panels:
             made = made.with_panel(_panel(panel))
-    return json.dumps(made.build(), cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    content = json.loads(json.dumps(made.build(), cls=JSONEncoder))
+    for variable in content["templating"]["list"]:
+        if variable["type"] == "constant":
+            variable["hide"] = models.VariableHide.HIDE_VARIABLE.value  # the builder of constants has no such method
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def main() -> None:

@@ -65,5 +65,8 @@ class LlmObservabilityValues(ChartValues):
     dashboard_label_value: str | None = None
     """Its value, where that is not ``1`` (``grafana.sidecar.dashboards.labelValue``)."""
     dashboard_folder: str | None = None
+    dashboard_platform: DnsLabel | None = None
+    """Platform that dashboards are about, where others have theirs in the same Grafana: each has a uid of its own, and
+    shows what is recorded of that platform."""
     external_secrets: list[ExternalSecret] = []
     """Credentials of alert receivers, as Secrets that Alertmanager mounts."""

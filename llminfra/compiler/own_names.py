@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
 
 _NAME = ("name",)
-_UNIQUE: Mapping[str, tuple[str, ...]] = {
+UNIQUE: Mapping[str, tuple[str, ...]] = {
     "aws_autoscaling_group": _NAME,
     "aws_batch_job_definition": _NAME,
     "aws_batch_job_queue": _NAME,
@@ -70,7 +70,7 @@ def check_names(documents: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _names(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, ...], str]]:
     for document in documents.values():
-        for kind, attributes in _UNIQUE.items():
+        for kind, attributes in UNIQUE.items():
             for body in document.get("resource", {}).get(kind, {}).values():
                 values = tuple(str(body.get(attribute, "")) for attribute in attributes)
                 if all(value and "${" not in value for value in values):

@@ -23,9 +23,11 @@ def dashboards_of(plan: Plan, *, efa: bool = True) -> list[str]:
         efa: Whether nodes export the counters of their EFA devices.
     """
     wanted = []
-    if plan.pools:
+    # Who brings the Prometheus of a shared cluster sees what all record there.
+    watches_all = plan.shared and plan.platform.own_observability is not None
+    if plan.pools or watches_all:
         wanted += [FLEET, GPU]
-    if plan.endpoints:
+    if plan.endpoints or watches_all:
         wanted.append(ENDPOINT)
     if efa and any(pool.efa_per_node for pool in plan.pools):
         wanted.append(EFA)

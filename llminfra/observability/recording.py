@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import prices
 from llminfra.charts.llm_observability import RecordingRule
 from llminfra.observability.endpoint_series import pods, record_labels, record_name, scraped
+from llminfra.observability.own_series import POOL_INFO, own
 from llminfra.observability.promql import number, selector
 from llminfra.observability.signals import Signal, signals_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan
 
 POOL_LABEL = "label_llminfra_io_pool"
+_PLATFORM_LABEL = "label_llminfra_io_platform"
 TYPE_LABEL = "label_node_kubernetes_io_instance_type"
 GPU = {"resource": "nvidia_com_gpu"}
 
@@ -57,46 +59,52 @@ def _expression(signal: Signal, endpoint: EndpointPlan) -> str:
 def fleet_recordings(plan: Plan) -> list[RecordingRule]:
     """GPUs of each pool: how many, how many are held by pods, how busy they are, and what they cost by list price.
 
-    There are no costs where the catalog has no price of any instance type; a type without one counts as nothing.
+    On a shared cluster they are those of the platform's own pools.
     """
-    labels = f'kube_node_labels{{{POOL_LABEL}!=""}}'
-    pool = f'label_replace({labels}, "pool", "$1", "{POOL_LABEL}", "(.+)")'
+    mine = {_PLATFORM_LABEL: plan.platform.name} if plan.shared else {}
+    pooled = "".join([f'{POOL_LABEL}!=""', *(f',{key}="{name}"' for key, name in mine.items())])
+    pool = f'label_replace(kube_node_labels{{{pooled}}}, "pool", "$1", "{POOL_LABEL}", "(.+)")'
     node = f'max by (node, pool, instance_type) (label_replace({pool}, "instance_type", "$1", "{TYPE_LABEL}", "(.+)"))'
-    info = "on (node) group_left (pool) node:llm_pool:info"
+    info = f"on (node) group_left (pool) {own(plan, POOL_INFO)}"
+    gpus = own(plan, "pool:llm_gpus:sum")
     active = 'max by (namespace, pod) (kube_pod_status_phase{phase=~"Pending|Running"}) == 1'
     held = f"{selector('kube_pod_container_resource_requests', GPU)} * on (namespace, pod) group_left () ({active})"
     rules = [
-        RecordingRule(record="node:llm_pool:info", expr=node),
-        RecordingRule(record="pool:llm_nodes:count", expr="count by (pool) (node:llm_pool:info)"),
+        RecordingRule(record=POOL_INFO, expr=node),
+        RecordingRule(record="pool:llm_nodes:count", expr=f"count by (pool) ({own(plan, POOL_INFO)})"),
         RecordingRule(
             record="pool:llm_gpus:sum",
             expr=f"sum by (pool) ({selector('kube_node_status_allocatable', GPU)} * {info})",
         ),
         RecordingRule(
             record="pool:llm_gpus_held:sum",
-            expr=f"sum by (pool) (sum by (node) ({held}) * {info}) or pool:llm_gpus:sum * 0",
+            expr=f"sum by (pool) (sum by (node) ({held}) * {info}) or on (pool) {gpus} * 0",
         ),
         RecordingRule(
             record="pool:llm_gpu_utilization:avg", expr=f"avg by (pool) (DCGM_FI_DEV_GPU_UTIL * {info}) / 100"
         ),
     ]
+    return [*rules, *_costs(plan)]
+
+
+def _costs(plan: Plan) -> Iterator[RecordingRule]:
+    """None where the catalog has no price of any instance type; a type without one counts as nothing."""
     priced = list(_prices(plan))
     if not priced:
-        return rules
-    cost = "sum by (pool) (node:llm_pool:info * on (instance_type) group_left () instance_type:llm_usd_per_hour:price)"
-    free = "(1 - pool:llm_gpus_held:sum / (pool:llm_gpus:sum > 0))"
+        return
+    price = own(plan, "instance_type:llm_usd_per_hour:price")
+    cost = f"sum by (pool) ({own(plan, POOL_INFO)} * on (instance_type) group_left () {price})"
+    free = f"(1 - {own(plan, 'pool:llm_gpus_held:sum')} / ({own(plan, 'pool:llm_gpus:sum')} > 0))"
     other = sum(line.usd_per_hour_min or 0.0 for line in plan.costs if not line.spec_path.startswith("pools."))
-    rules += [
-        *priced,
-        RecordingRule(record="platform:llm_other_usd_per_hour:price", expr=f"vector({number(other)})"),
-        RecordingRule(record="pool:llm_cost_usd_per_hour:sum", expr=cost),
-        RecordingRule(record="pool:llm_idle_cost_usd_per_hour:sum", expr=f"pool:llm_cost_usd_per_hour:sum * {free}"),
-        RecordingRule(
-            record="platform:llm_cost_usd_per_hour:sum",
-            expr="(sum(pool:llm_cost_usd_per_hour:sum) or vector(0)) + platform:llm_other_usd_per_hour:price",
-        ),
-    ]
-    return rules
+    of_pools = own(plan, "pool:llm_cost_usd_per_hour:sum")
+    yield from priced
+    yield RecordingRule(record="platform:llm_other_usd_per_hour:price", expr=f"vector({number(other)})")
+    yield RecordingRule(record="pool:llm_cost_usd_per_hour:sum", expr=cost)
+    yield RecordingRule(record="pool:llm_idle_cost_usd_per_hour:sum", expr=f"{of_pools} * {free}")
+    yield RecordingRule(
+        record="platform:llm_cost_usd_per_hour:sum",
+        expr=f"(sum({of_pools}) or vector(0)) + sum({own(plan, 'platform:llm_other_usd_per_hour:price')})",
+    )
 
 
 def _prices(plan: Plan) -> Iterator[RecordingRule]:

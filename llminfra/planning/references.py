@@ -38,6 +38,8 @@ def check_references(platform: Platform, findings: Findings) -> None:
     _unique("gateways", platform.gateways, findings)
     _unique("async_endpoints", platform.async_endpoints, findings)
     _unique("batches", platform.batches, findings)
+    if platform.cluster is not None:
+        _unique("cluster.shared_with", platform.cluster.shared_with, findings)
     _unique_addresses(platform, findings)
     pool_names = [pool.name for pool in platform.pools if not pool.broken]
     # Where pools or storage were refused as a whole, what is missing among them was not forgotten.

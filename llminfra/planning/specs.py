@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, errors
 from llminfra.loading.load import load_all
+from llminfra.planning.controllers.neighbours import with_neighbours
 from llminfra.planning.platform import plan_platform
 
 if TYPE_CHECKING:
@@ -63,6 +64,15 @@ def planned_and_found(loaded: Loaded, judge: Judge | None = None) -> tuple[tuple
         else:
             found += of_platform(plan.diagnostics, platform.name if several else "")
             plans.append(plan)
+    if several:
+        together = with_neighbours(plans)
+        for alone, plan in zip(plans, together, strict=True):
+            found += of_platform(plan.diagnostics[len(alone.diagnostics) :], plan.platform.name)
+        # A cluster is made before anybody reads it.
+        made = {plan.eks.name for plan in together if plan.cluster is not None and not plan.eks.existing}
+        plans = sorted(
+            together, key=lambda plan: plan.cluster is not None and plan.eks.existing and plan.eks.name in made
+        )
     if errors(loaded.diagnostics):
         from llminfra.planning.unplanned import check_unplanned  # noqa: PLC0415  # only on failure
 

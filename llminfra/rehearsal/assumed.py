@@ -10,7 +10,7 @@ from typing import Any
 
 from llminfra.rehearsal.namespaces import assumed_namespaces
 from llminfra.rehearsal.stacks import Stack
-from llminfra.rehearsal.world import WorldObject
+from llminfra.rehearsal.world import WorldObject, WorldStore
 
 # Data source -> the argument whose literal value names one object.
 _NAMED_BY: Mapping[str, str] = {
@@ -31,6 +31,9 @@ _NAMED_BY: Mapping[str, str] = {
 }
 MADE_WITH = "_made_with"
 """Attribute of what AWS makes along with another object, which nobody names."""
+GIVEN_ID = "_given_id"
+"""Type of what says which id a resource gets, by its type and platform."""
+PLATFORM_TAG = "llminfra:platform"
 _NETWORK_OF_PLATFORM = ".outputs.vpc_id}"
 _VERSION = re.compile(r'self\.version == "(?P<version>[\d.]+)"')
 _REFERENCE = re.compile(r"^\$\{data\.(?P<type>\w+)\.(?P<name>[\w-]+)\.(?P<attribute>\w+)\}$")
@@ -48,11 +51,48 @@ def assumed_objects(stacks: Collection[Stack]) -> tuple[WorldObject, ...]:
     found: dict[tuple[str, str], WorldObject] = {}
     blocks = [block for stack in stacks for block in stack.content.get("data", {}).get("aws_vpc", {}).values()]
     networks = tuple(dict.fromkeys(str(block["id"]) for block in blocks if "id" in block))
+    given = tuple(_given_ids(stacks))
+    made |= {str(item.attributes["id"]) for item in given}
     for stack in stacks:
         for item in _of_stack(stack, networks):
             if item.id not in made:
                 found.setdefault((item.type_name, item.id), item)
-    return (*found.values(), *assumed_namespaces(stacks))
+    return (*found.values(), *given, *assumed_namespaces(stacks))
+
+
+def _given_ids(stacks: Collection[Stack]) -> Iterator[WorldObject]:
+    """Ids that specs name of what another platform of the rehearsal makes: they know it since it was made.
+
+    The network of a platform whose cluster is made here is that of who makes the cluster.
+    """
+    clusters = {
+        str(block.get("name")): stack
+        for stack in stacks
+        for block in stack.content.get("resource", {}).get("aws_eks_cluster", {}).values()
+    }
+    by_name = {stack.name: stack for stack in stacks}
+    for stack in stacks:
+        for block in stack.content.get("data", {}).get("aws_eks_cluster", {}).values():
+            maker = clusters.get(str(block.get("name")))
+            needed = [by_name[name] for name in stack.dependencies if name in by_name] if maker is not None else []
+            for network in needed:
+                for named in network.content.get("data", {}).get("aws_vpc", {}).values():
+                    yield WorldObject(GIVEN_ID, f"aws_vpc/{_platform(maker)}", {"id": str(named["id"])})
+
+
+def _platform(stack: Stack | None) -> str:
+    """Name of a stack's platform, which all of its resources carry as a tag."""
+    providers = stack.content.get("provider", {}).get("aws", ()) if stack is not None else ()
+    tags = [group.get("tags", {}) for provider in providers for group in provider.get("default_tags", ())]
+    return next((str(found[PLATFORM_TAG]) for found in tags if PLATFORM_TAG in found), "")
+
+
+def given_id(world: WorldStore, type_name: str, state: Mapping[str, Any]) -> str:
+    """The id that specs name of a resource that is made; empty: none does."""
+    tags = state.get("tags_all")
+    platform = tags.get(PLATFORM_TAG) if isinstance(tags, Mapping) else None
+    found = world.get(GIVEN_ID, f"{type_name}/{platform}") if isinstance(platform, str) else None
+    return str(found.attributes["id"]) if found is not None else ""
 
 
 def _cluster(name: str, block: Mapping[str, Any], networks: tuple[str, ...]) -> dict[str, Any]:

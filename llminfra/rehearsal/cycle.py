@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from llminfra.diagnostics import ToolError, UsageError
-from llminfra.rehearsal.assumed import MADE_WITH, assumed_objects
+from llminfra.rehearsal.assumed import GIVEN_ID, MADE_WITH, assumed_objects
 from llminfra.rehearsal.attach import Attachment, attached
 from llminfra.rehearsal.faults import FaultPlan
 from llminfra.rehearsal.mirror import build_mirror
@@ -77,7 +77,7 @@ def rehearse(
                 not_proved += [
                     f"{x.type_name} {x.id} is assumed to exist: a stack reads it"
                     for x in assumed_objects(stacks)
-                    if MADE_WITH not in x.attributes
+                    if MADE_WITH not in x.attributes and x.type_name != GIVEN_ID
                 ]
                 not_proved += not_there_yet(stacks)
     reports = [run.report() for run in runs]

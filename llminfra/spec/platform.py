@@ -127,6 +127,19 @@ class Platform(Spec):
         return "cluster" in self.model_fields_set or bool(self.pools) or not elsewhere
 
     @property
+    def serving_namespace(self) -> str:
+        """Namespace of endpoints: the platform's own where others may be on the cluster."""
+        cluster = self.cluster
+        if isinstance(cluster, ExistingCluster):
+            return cluster.serving_namespace or f"{self.name}-serving"
+        return "llm-serving"
+
+    @property
+    def cluster_prefix(self) -> str:
+        """Start of names that are one in all of a cluster; empty where the platform makes it."""
+        return f"{self.name}-" if isinstance(self.cluster, ExistingCluster) else ""
+
+    @property
     def own_observability(self) -> Observability | None:
         """The Prometheus that llminfra installs, if any."""
         return self.observability if isinstance(self.observability, Observability) else None

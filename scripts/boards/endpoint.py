@@ -8,9 +8,9 @@ HERE = '{namespace=~"$namespace", endpoint=~"$endpoint", model_name=~"$model_nam
 
 
 def _quantiles(signal: str) -> tuple[Query, ...]:
-    buckets = f"sum by (le, endpoint) (endpoint:llm_{signal}_bucket:rate5m{HERE})"
+    buckets = f"sum by (le, namespace, endpoint) (endpoint:llm_{signal}_bucket:rate5m{HERE})"
     return tuple(
-        Query(f"histogram_quantile({quantile}, {buckets})", f"{{{{endpoint}}}} p{name}")
+        Query(f"histogram_quantile({quantile}, {buckets})", f"{{{{namespace}}}}/{{{{endpoint}}}} p{name}")
         for quantile, name in ((0.5, "50"), (0.95, "95"), (0.99, "99"))
     )
 
@@ -21,7 +21,12 @@ ENDPOINT = Board(
     about="What callers of an endpoint feel, and what its engine does about it. The series are recorded per engine and "
     "release; a panel stays empty where the engine does not say.",
     variables=(
-        Variable("namespace", "Namespace", "label_values(endpoint:llm_gpus:sum, namespace)"),
+        Variable(
+            "namespace",
+            "Namespace",
+            'label_values(endpoint:llm_gpus:sum{platform=~"$platform"}, namespace)',
+            listed=True,
+        ),
         Variable("endpoint", "Endpoint", 'label_values(endpoint:llm_gpus:sum{namespace=~"$namespace"}, endpoint)'),
         Variable(
             "model_name",
@@ -29,6 +34,7 @@ ENDPOINT = Board(
             'label_values(endpoint:llm_gpus:sum{namespace=~"$namespace", endpoint=~"$endpoint"}, model_name)',
         ),
     ),
+    by_platform=True,
     rows=(
         (
             "Now",
@@ -104,37 +110,45 @@ ENDPOINT = Board(
             (
                 Panel(
                     "Requests running by replica",
-                    (Query(f"sum by (endpoint, pod) (pod:llm_requests_running:sum{HERE})", "{{pod}}"),),
+                    (Query(f"sum by (namespace, endpoint, pod) (pod:llm_requests_running:sum{HERE})", "{{pod}}"),),
                     stacked=True,
                 ),
                 Panel(
                     "Requests waiting by replica",
-                    (Query(f"sum by (endpoint, pod) (pod:llm_requests_waiting:sum{HERE})", "{{pod}}"),),
+                    (Query(f"sum by (namespace, endpoint, pod) (pod:llm_requests_waiting:sum{HERE})", "{{pod}}"),),
                     stacked=True,
                 ),
                 Panel(
                     "Tokens per second",
                     (
-                        Query(f"sum by (endpoint) (endpoint:llm_prompt_tokens:rate5m{HERE})", "{{endpoint}} prompt"),
                         Query(
-                            f"sum by (endpoint) (endpoint:llm_generation_tokens:rate5m{HERE})",
-                            "{{endpoint}} generated",
+                            f"sum by (namespace, endpoint) (endpoint:llm_prompt_tokens:rate5m{HERE})",
+                            "{{namespace}}/{{endpoint}} prompt",
+                        ),
+                        Query(
+                            f"sum by (namespace, endpoint) (endpoint:llm_generation_tokens:rate5m{HERE})",
+                            "{{namespace}}/{{endpoint}} generated",
                         ),
                     ),
                     "cps",
                 ),
                 Panel(
                     "Requests finished per second",
-                    (Query(f"sum by (endpoint) (endpoint:llm_requests_finished:rate5m{HERE})", "{{endpoint}}"),),
+                    (
+                        Query(
+                            f"sum by (namespace, endpoint) (endpoint:llm_requests_finished:rate5m{HERE})",
+                            "{{namespace}}/{{endpoint}}",
+                        ),
+                    ),
                     "reqps",
                 ),
                 Panel(
                     "Output tokens per second and GPU",
                     (
                         Query(
-                            f"sum by (endpoint) (endpoint:llm_generation_tokens:rate5m{HERE}) "
-                            f"/ (sum by (endpoint) (endpoint:llm_gpus:sum{HERE}) > 0)",
-                            "{{endpoint}}",
+                            f"sum by (namespace, endpoint) (endpoint:llm_generation_tokens:rate5m{HERE}) "
+                            f"/ (sum by (namespace, endpoint) (endpoint:llm_gpus:sum{HERE}) > 0)",
+                            "{{namespace}}/{{endpoint}}",
                         ),
                     ),
                     "cps",
@@ -146,7 +160,7 @@ ENDPOINT = Board(
             (
                 Panel(
                     "KV cache used by replica",
-                    (Query(f"max by (endpoint, pod) (pod:llm_kv_cache_usage:max{HERE})", "{{pod}}"),),
+                    (Query(f"max by (namespace, endpoint, pod) (pod:llm_kv_cache_usage:max{HERE})", "{{pod}}"),),
                     "percentunit",
                     yellow=0.8,
                     red=0.9,
@@ -154,16 +168,21 @@ ENDPOINT = Board(
                 ),
                 Panel(
                     "Preemptions per second",
-                    (Query(f"sum by (endpoint) (endpoint:llm_preemptions:rate5m{HERE})", "{{endpoint}}"),),
+                    (
+                        Query(
+                            f"sum by (namespace, endpoint) (endpoint:llm_preemptions:rate5m{HERE})",
+                            "{{namespace}}/{{endpoint}}",
+                        ),
+                    ),
                     about="KV cache that is thrown away and computed again; SGLang calls it retraction.",
                 ),
                 Panel(
                     "Share of requests that fail",
                     (
                         Query(
-                            f"sum by (endpoint) (endpoint:llm_requests_failed:rate5m{HERE}) "
-                            f"/ (sum by (endpoint) (endpoint:llm_requests_finished:rate5m{HERE}) > 0)",
-                            "{{endpoint}}",
+                            f"sum by (namespace, endpoint) (endpoint:llm_requests_failed:rate5m{HERE}) "
+                            f"/ (sum by (namespace, endpoint) (endpoint:llm_requests_finished:rate5m{HERE}) > 0)",
+                            "{{namespace}}/{{endpoint}}",
                         ),
                     ),
                     "percentunit",
@@ -172,7 +191,13 @@ ENDPOINT = Board(
                 ),
                 Panel(
                     "Alerts",
-                    (Query('count by (alertname) (ALERTS{alertstate="firing", alertname=~"Llm.+"})', "{{alertname}}"),),
+                    (
+                        Query(
+                            "count by (alertname) "
+                            '(ALERTS{alertstate="firing", alertname=~"Llm.+", platform=~"$platform"})',
+                            "{{alertname}}",
+                        ),
+                    ),
                 ),
             ),
         ),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from boards.shapes import Board, Panel, Query, Variable
 
-POOL = '{pool=~"$pool"}'
+POOL = '{platform=~"$platform", pool=~"$pool"}'
+PLATFORM = '{platform=~"$platform"}'
 
 FLEET = Board(
     uid="llm-fleet",
     title="LLM fleet and cost",
     about="GPUs by pool: how many there are, how many are held, how busy they are, and what they cost by list price.",
-    variables=(Variable("pool", "Pool", "label_values(node:llm_pool:info, pool)"),),
+    variables=(Variable("pool", "Pool", 'label_values(node:llm_pool:info{platform=~"$platform"}, pool)'),),
+    by_platform=True,
     rows=(
         (
             "Now",
@@ -21,7 +23,7 @@ FLEET = Board(
                     "GPUs busy",
                     (
                         Query(
-                            f"sum(pool:llm_gpu_utilization:avg{POOL} * on (pool) pool:llm_gpus:sum{POOL}) "
+                            f"sum(pool:llm_gpu_utilization:avg{POOL} * on (platform, pool) pool:llm_gpus:sum{POOL}) "
                             f"/ sum(pool:llm_gpus:sum{POOL})"
                         ),
                     ),
@@ -31,7 +33,7 @@ FLEET = Board(
                 ),
                 Panel(
                     "Cost of the platform per hour",
-                    (Query("platform:llm_cost_usd_per_hour:sum"),),
+                    (Query(f"sum(platform:llm_cost_usd_per_hour:sum{PLATFORM})"),),
                     "currencyUSD",
                     "stat",
                     "Nodes that are there, at on-demand list prices, and the rest of the plan at its smallest size.",
@@ -39,7 +41,7 @@ FLEET = Board(
                 ),
                 Panel(
                     "Cost per month at this rate",
-                    (Query("platform:llm_cost_usd_per_hour:sum * 730"),),
+                    (Query(f"sum(platform:llm_cost_usd_per_hour:sum{PLATFORM}) * 730"),),
                     "currencyUSD",
                     "stat",
                     width=4,
@@ -62,32 +64,37 @@ FLEET = Board(
                 Panel(
                     "GPUs by pool",
                     (
-                        Query(f"pool:llm_gpus:sum{POOL}", "{{pool}} there"),
-                        Query(f"pool:llm_gpus_held:sum{POOL}", "{{pool}} held"),
+                        Query(f"pool:llm_gpus:sum{POOL}", "{{pool}} {{platform}} there"),
+                        Query(f"pool:llm_gpus_held:sum{POOL}", "{{pool}} {{platform}} held"),
                     ),
                 ),
                 Panel(
                     "GPUs busy by pool",
-                    (Query(f"pool:llm_gpu_utilization:avg{POOL}", "{{pool}}"),),
+                    (Query(f"pool:llm_gpu_utilization:avg{POOL}", "{{pool}} {{platform}}"),),
                     "percentunit",
                     most=1,
                 ),
-                Panel("Nodes by pool", (Query(f"pool:llm_nodes:count{POOL}", "{{pool}}"),), stacked=True),
+                Panel("Nodes by pool", (Query(f"pool:llm_nodes:count{POOL}", "{{pool}} {{platform}}"),), stacked=True),
                 Panel(
                     "Cost per hour by pool",
-                    (Query(f"pool:llm_cost_usd_per_hour:sum{POOL}", "{{pool}}"),),
+                    (Query(f"pool:llm_cost_usd_per_hour:sum{POOL}", "{{pool}} {{platform}}"),),
                     "currencyUSD",
                     stacked=True,
                 ),
                 Panel(
                     "Cost of free GPUs by pool",
-                    (Query(f"pool:llm_idle_cost_usd_per_hour:sum{POOL}", "{{pool}}"),),
+                    (Query(f"pool:llm_idle_cost_usd_per_hour:sum{POOL}", "{{pool}} {{platform}}"),),
                     "currencyUSD",
                     stacked=True,
                 ),
                 Panel(
                     "Cost per hour by endpoint",
-                    (Query("sum by (endpoint) (endpoint:llm_cost_usd_per_hour:sum)", "{{endpoint}}"),),
+                    (
+                        Query(
+                            f"sum by (namespace, endpoint) (endpoint:llm_cost_usd_per_hour:sum{PLATFORM})",
+                            "{{namespace}}/{{endpoint}}",
+                        ),
+                    ),
                     "currencyUSD",
                     stacked=True,
                 ),
@@ -124,20 +131,30 @@ FLEET = Board(
                 ),
                 Panel(
                     "KEDA: load per replica that scaling sees",
-                    (Query("max by (scaledObject) (keda_scaler_metrics_value)", "{{scaledObject}}"),),
+                    (
+                        Query(
+                            "max by (namespace, scaledObject) (keda_scaler_metrics_value)",
+                            "{{namespace}}/{{scaledObject}}",
+                        ),
+                    ),
                 ),
                 Panel(
                     "KEDA: errors per hour",
                     (
                         Query(
-                            "sum by (scaledObject) (increase(keda_scaler_detail_errors_total[1h]))",
-                            "{{scaledObject}}",
+                            "sum by (namespace, scaledObject) (increase(keda_scaler_detail_errors_total[1h]))",
+                            "{{namespace}}/{{scaledObject}}",
                         ),
                     ),
                 ),
                 Panel(
                     "Alerts",
-                    (Query('count by (alertname, severity) (ALERTS{alertstate="firing"})', "{{alertname}}"),),
+                    (
+                        Query(
+                            'count by (alertname, severity) (ALERTS{alertstate="firing", platform=~"$platform"})',
+                            "{{alertname}}",
+                        ),
+                    ),
                 ),
             ),
         ),

@@ -13,9 +13,10 @@ GPUS = Board(
     title="LLM GPUs",
     about="Every GPU: work, memory, power and heat, errors, links. From the DCGM exporter.",
     variables=(
-        Variable("node", "Node", "label_values(DCGM_FI_DEV_GPU_UTIL, node)"),
+        Variable("node", "Node", 'label_values(node:llm_pool:info{platform=~"$platform"}, node)', listed=True),
         Variable("gpu", "GPU", 'label_values(DCGM_FI_DEV_GPU_UTIL{node=~"$node"}, gpu)'),
     ),
+    by_platform=True,
     rows=(
         (
             "Work",

@@ -32,20 +32,22 @@ class Panel:
 
 @dataclass(frozen=True)
 class Variable:
-    """A template variable filled from the labels of a series."""
+    """A template variable filled from the labels of a series; ``listed``: "All" stands for those, not for any."""
 
     name: str
     label: str
     query: str
     multi: bool = True
+    listed: bool = False
 
 
 @dataclass(frozen=True)
 class Board:
-    """A dashboard."""
+    """A dashboard; ``by_platform``: its queries ask for ``$platform``."""
 
     uid: str
     title: str
     about: str
     variables: tuple[Variable, ...]
     rows: tuple[tuple[str, tuple[Panel, ...]], ...]
+    by_platform: bool = False

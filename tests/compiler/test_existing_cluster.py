@@ -12,11 +12,13 @@ import pytest
 from llminfra import (
     VLLM,
     Autoscaling,
+    Cluster,
     Endpoint,
     ExistingCluster,
     Gateway,
     GpuPool,
     Lustre,
+    Mig,
     Model,
     ModelBucket,
     Network,
@@ -28,10 +30,11 @@ from llminfra import (
 )
 from llminfra.compiler import compile_platforms
 from llminfra.planning import plan_platform
-from llminfra.planning.images.used import upstream_charts
+from llminfra.planning.controllers.cluster_charts import upstream_charts
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.stacks import read_stacks
+from llminfra.rules import run_plan
 from tests.compiler.shared_cluster import EFA, SPOT, VPC, existing
 
 GROUP = "sg-0123456789abcdef0"
@@ -132,6 +135,36 @@ def test_what_is_installed_is_left_out_and_what_uses_it_is_not(chart: str, tmp_p
     assert not any(chart.split("-", 1)[-1] in name for name in stacks["platform"]["resource"].get("aws_iam_role", {}))
     assert "cluster-secrets" in releases(stacks)
     assert "autoscaling" in json.loads(stacks["serving"]["resource"]["helm_release"]["chat"]["values"][0])
+
+
+def test_a_gpu_operator_brings_the_agents_and_leaves_alone_what_images_and_boot_have_done(tmp_path: Path) -> None:
+    mig = GpuPool(
+        name="mig", instance_types=["p4d.24xlarge"], nodes=(0, 1), sharing=Mig(profile="3g.20gb", tenants=["a"])
+    )
+    plan = plan_of(existing(installed=["gpu-operator"]), SPOT, mig)
+    stacks = stacks_of(plan, tmp_path)
+    assert not {"nvidia-device-plugin", "dcgm-exporter"} & releases(stacks)
+    assert "karpenter" in releases(stacks)
+    for pool in plan.pools:
+        # The operator keeps a value that a node has, and writes the first label itself.
+        assert "nvidia.com/gpu.present" not in pool.labels
+        off = {key: value for key, value in pool.labels.items() if key.startswith("nvidia.com/gpu.deploy.")}
+        assert off == {
+            f"nvidia.com/gpu.deploy.{part}": "false" for part in ("driver", "container-toolkit", "mig-manager")
+        }
+    told = {item.code: item for item in run_plan(plan)}
+    assert told["LLM_OBS_17"].expected.startswith("dcgmExporter.serviceMonitor with enabled=true, honorLabels=true")
+    assert told["LLM_CAP_57"].found == "nvidia.com/device-plugin.config=mig"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "namespace"),
+    [(existing(), "acme-serving"), (existing(serving_namespace="ml"), "ml"), (None, "llm-serving")],
+)
+def test_endpoints_are_in_a_namespace_of_the_platforms_own(cluster: ExistingCluster | None, namespace: str) -> None:
+    plan = plan_of(existing())
+    platform = plan.platform.model_copy(update={"cluster": cluster or Cluster()})
+    assert {item.namespace for item in plan_platform(platform).endpoints} == {namespace}
 
 
 def test_names_that_others_may_have_taken_are_the_platforms_own(tmp_path: Path) -> None:

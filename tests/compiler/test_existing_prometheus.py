@@ -30,10 +30,10 @@ from llminfra.compiler import compile_platforms
 from llminfra.compiler.releases.cluster_base import cluster_base_values
 from llminfra.helm.render import parse_manifests, render_text
 from llminfra.planning import plan_platform
+from llminfra.planning.controllers.cluster_charts import upstream_charts
 from llminfra.planning.controllers.namespaces import namespaces_of
 from llminfra.planning.controllers.needs import needs_of, scales
 from llminfra.planning.controllers.scraping import scraping_of
-from llminfra.planning.images.used import upstream_charts
 from llminfra.planning.plan import Plan
 from llminfra.rehearsal.assumed import assumed_objects
 from llminfra.rehearsal.namespaces import NAMESPACE, not_there_yet
@@ -104,7 +104,7 @@ def test_no_second_stack_is_installed_and_all_else_is(tmp_path: Path) -> None:
     found = releases(plan_of(), tmp_path)
     assert "kube-prometheus-stack" not in found
     assert "kube-prometheus-stack" not in upstream_charts(plan_of())
-    assert found["dcgm-exporter"][0] == found["llm-observability"][0] == "llm-monitoring"
+    assert found["dcgm-exporter"][0] == found["llm-observability"][0] == "acme-monitoring"
     assert not any(line.what.startswith("volume of Prometheus") for line in plan_of().costs)
 
 
@@ -210,8 +210,8 @@ def test_what_goes_into_the_scrapers_own_namespace_finds_it_there() -> None:
 
 
 def test_a_namespace_of_two_uses_is_one_and_as_loose_as_it_must_be() -> None:
-    plan = plan_of(THERE.model_copy(update={"install_into": "llm-serving"}))
-    (serving,) = [item for item in cluster_base_values(plan).namespaces if item.name == "llm-serving"]
+    plan = plan_of(THERE.model_copy(update={"install_into": "acme-serving"}))
+    (serving,) = [item for item in cluster_base_values(plan).namespaces if item.name == "acme-serving"]
     assert serving.pod_security == "privileged"
     assert serving.default_deny_ingress
 
@@ -222,7 +222,7 @@ def test_a_rehearsal_says_what_it_takes_for_granted(tmp_path: Path) -> None:
     assumed = [item.attributes for item in assumed_objects(stacks) if item.type_name == NAMESPACE]
     assert assumed == [{"name": "keda", "cluster": "shared"}]
     (text,) = not_there_yet(stacks)
-    assert text.startswith("cluster shared is assumed to have none of the namespaces llm-serving, llm-monitoring")
+    assert text.startswith("cluster shared is assumed to have none of the namespaces acme-serving, acme-monitoring")
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_the_page_of_a_plan_says_what_is_shared() -> None:
     plan = plan_of(namespaces=["keda"])
     metrics, namespaces = shared_lines(plan)
     assert metrics == f"metrics: the Prometheus in watch, asked at {URL}"
-    assert namespaces.startswith("namespaces to make: llm-serving, llm-monitoring, ")
+    assert namespaces.startswith("namespaces to make: acme-serving, acme-monitoring, ")
     assert namespaces.endswith("there already: keda")
     assert metrics_of(plan_of(Observability())) == "a Prometheus of its own"
     assert metrics_of(plan_of(THERE.model_copy(update={"url": None}))).endswith("asked by nobody")

@@ -12,7 +12,6 @@ from tests.examples.test_examples import EXAMPLES
 from tests.helpers.example_plans import plans_of
 from tests.helpers.synthesized import Synthesized
 
-_ALWAYS = {"cluster-base"}
 # What only AWS knows is a reference until Terraform applies; the API server sees ids.
 _IDS = {"security_group": "sg-0123456789abcdef0", "subnet": "subnet-0123456789abcdef0"}
 
@@ -34,7 +33,8 @@ def test_objects_of_an_example_are_valid(spec: Path, synthesized: Synthesized) -
         return
     (version,) = versions
     names = {release.name for release in rendered.releases}
-    assert names >= _ALWAYS | {endpoint.name for plan in plans for endpoint in plan.endpoints}
+    bases = {f"{plan.platform.cluster_prefix}cluster-base" for plan in plans if plan.cluster is not None}
+    assert names >= bases | {endpoint.name for plan in plans for endpoint in plan.endpoints}
     for release in rendered.releases:
         objects = [item for item in yaml.load_all(applied(release.text), Loader=yaml.CSafeLoader) if item]
         assert objects, release.name

@@ -57,6 +57,7 @@ from llminfra import (
     SageMakerAsync,
     Secret,
     SGLang,
+    SharedWith,
     SlackAlerts,
     Slo,
     SnsAlerts,
@@ -314,6 +315,8 @@ def joined() -> Platform:
         node_security_group_id="sg-0123456789abcdef0",
         installed=["karpenter", "nvidia-device-plugin"],
         karpenter_node_role="shared-node",
+        install=["external-secrets", "keda"],
+        shared_with=[SharedWith(name="search", secrets=["acme/search/*"])],
     )
     return _platform(network=network, cluster=cluster, pools=[L40S], endpoints=[_endpoint(L40S)])
 

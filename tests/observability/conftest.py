@@ -128,6 +128,7 @@ def router(behind: EndpointPlan) -> RouterPlan:
 def gateway(behind: EndpointPlan) -> GatewayPlan:
     """In front of an endpoint that sleeps."""
     return GatewayPlan(
+        proxy_service="gateway-llm",
         name="llm",
         spec=Gateway(name="llm", endpoints=[behind.spec]),
         namespace=behind.namespace,

@@ -6,8 +6,10 @@ import subprocess
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from llminfra.charts.llm_observability import RuleGroup
+from llminfra.observability import rule_groups
 from tests.helpers.tools import require_promtool
 
 POD = "vllm-0-7d9f8b6c5d-x2k4z"
@@ -43,8 +45,26 @@ def rules_file(groups: list[RuleGroup], asked: str | None = None) -> dict[str, o
 @pytest.fixture(scope="session")
 def promtool(groups, tmp_path_factory):
     """Feed samples, one a minute, and compare what an expression gives at a minute."""
+    return runner(groups, tmp_path_factory.mktemp("rules"))
+
+
+@pytest.fixture(scope="session")
+def shared_promtool(full_plan, tmp_path_factory):
+    """The same with rules of two platforms on one cluster, whose pools and endpoints have the same names."""
+    found = []
+    for name in ("ours", "theirs"):
+        platform = full_plan.platform.model_copy(update={"name": name})
+        plan = replace(full_plan, platform=platform, cluster=replace(full_plan.eks, shared=True))
+        found += [
+            group.replace(name=f"{name}-{group.name}")
+            for group in rule_groups(plan, scaled=set())
+            if not group.name.startswith("llm-endpoint-")
+        ]
+    return runner(found, tmp_path_factory.mktemp("shared"))
+
+
+def runner(groups, folder):
     binary = require_promtool()
-    folder = tmp_path_factory.mktemp("rules")
 
     def run(samples, expectations):
         test = {
@@ -81,9 +101,10 @@ def engine(metric: str, **labels: str) -> str:
     return f"{metric}{{{','.join(f'{name}=`{value}`' for name, value in said.items())}}}".replace("`", '"')
 
 
-def node(name: str = "n1", pool: str = "l40s", kind: str = "g6e.12xlarge") -> dict[str, str]:
+def node(name: str = "n1", pool: str = "l40s", kind: str = "g6e.12xlarge", of: str = "") -> dict[str, str]:
+    whose = f'label_llminfra_io_platform="{of}",' if of else ""
     return {
-        f'kube_node_labels{{node="{name}",label_llminfra_io_pool="{pool}",'
+        f'kube_node_labels{{node="{name}",label_llminfra_io_pool="{pool}",{whose}'
         f'label_node_kubernetes_io_instance_type="{kind}"}}': "1x200",
         f'kube_node_status_allocatable{{node="{name}",resource="nvidia_com_gpu",unit="integer"}}': "4x200",
     }
@@ -272,3 +293,25 @@ def test_a_held_gpu_that_does_nothing(promtool):
         {busy("0", held): "0x200", busy("1", held): "50x200", busy("2", ""): "0x200"},
         [(180, firing("GpuIdle", "gpu"), {'{gpu="0"}': 1})],
     )
+
+
+def test_platforms_on_one_cluster_count_their_own_nodes_and_gpus(shared_promtool):
+    hot = 'DCGM_FI_DEV_GPU_TEMP{node="theirs-1",gpu="0"}'
+    shared_promtool(
+        {**node("ours-1", of="ours"), **node("theirs-1", of="theirs"), **node("theirs-2", of="theirs"), hot: "95x200"}
+        | pod("ours", on="ours-1") | pod("theirs", gpus=3, on="theirs-1"),
+        [
+            (30, "sum by (platform, pool) (pool:llm_nodes:count)",
+             {'{platform="ours",pool="l40s"}': 1, '{platform="theirs",pool="l40s"}': 2}),
+            (30, "pool:llm_gpus_held:sum",
+             {'pool:llm_gpus_held:sum{platform="ours",pool="l40s"}': 1,
+              'pool:llm_gpus_held:sum{platform="theirs",pool="l40s"}': 3}),
+            (30, "count by (platform) (platform:llm_cost_usd_per_hour:sum > 0)",
+             {'{platform="ours"}': 1, '{platform="theirs"}': 1}),
+            (30, "count(pool:llm_cost_usd_per_hour:sum)", {"{}": 2}),
+            (30, firing("GpuHot", "platform"), {'{platform="theirs"}': 1}),
+            # One node of theirs answers, and none of ours.
+            (30, 'count by (platform) (ALERTS{alertname="DcgmDown"})',
+             {'{platform="ours"}': 1, '{platform="theirs"}': 1}),
+        ],
+    )  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from llminfra.catalog.engines import engine_release
 from llminfra.compiler.releases.llm_server import llm_server_values
@@ -57,13 +58,27 @@ def recorded(full_plan, groups):
     return _recorded(full_plan, groups)
 
 
+@pytest.fixture(scope="session")
+def shared_groups(full_plan):
+    """The same on a cluster of several platforms."""
+    plan = replace(full_plan, cluster=replace(full_plan.eks, shared=True))
+    return rule_groups(plan, scaled={item.name for item in plan.endpoints if scales(item, plan)})
+
+
+@pytest.fixture(scope="session")
+def shared_recorded(full_plan, shared_groups):
+    return _recorded(full_plan, shared_groups)
+
+
 def test_recording_rules_name_what_exists(recorded):
     assert {"pod:llm_requests_waiting:sum", "pool:llm_cost_usd_per_hour:sum"} <= set(recorded)
     assert recorded["endpoint:llm_time_to_first_token_seconds_bucket:rate5m"] >= {"le", "namespace", "endpoint"}
 
 
-def test_alerts_name_what_exists(full_plan, groups, recorded):
+@pytest.mark.parametrize("prefix", ["", "shared_"])
+def test_alerts_name_what_exists(prefix, full_plan, request):
     seen = 0
+    groups, recorded = (request.getfixturevalue(f"{prefix}{name}") for name in ("groups", "recorded"))
     for group, tables in _tables_by_group(full_plan, groups):
         for alert in group.alerts:
             check, _ = _check(alert.expr, tables, recorded)
@@ -82,22 +97,22 @@ def test_texts_of_alerts_name_labels_of_their_result(full_plan, groups, recorded
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_dashboards_name_what_exists(name, recorded):
+def test_dashboards_name_what_exists(name, shared_recorded):
     board = read_dashboard(name)
     targets = [(panel["title"], item) for panel in board["panels"] for item in panel.get("targets", ())]
     assert targets
     for title, target in targets:
-        check, labels = _check(target["expr"], COMMON, recorded)
+        check, labels = _check(target["expr"], COMMON, shared_recorded)
         assert check.problems == [], (title, target["expr"])
         legend = set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")))
         assert legend <= labels, (title, legend - labels)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_variables_of_dashboards_are_declared_filled_and_used(name, recorded):
+def test_variables_of_dashboards_are_declared_filled_and_used(name, shared_recorded):
     board = read_dashboard(name)
     declared = {item["name"]: item for item in board["templating"]["list"]}
-    text = json.dumps(board["panels"])
+    text = json.dumps([board["panels"], [item["query"] for item in declared.values()]])
     used = set(re.findall(r"\$\{?(\w+)\}?", text)) - {"__rate_interval"}
     assert used == set(declared), name
     for variable in declared.values():
@@ -105,9 +120,26 @@ def test_variables_of_dashboards_are_declared_filled_and_used(name, recorded):
             continue
         match = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"])
         assert match
-        check, labels = _check(f"timestamp({match[1]})", COMMON, recorded)  # which series there are, not their values
+        check, labels = _check(
+            f"timestamp({match[1]})", COMMON, shared_recorded
+        )  # which series there are, not their values
         assert check.problems == []
         assert match[2] in labels
+
+
+def test_a_platform_asks_for_its_own_series_where_others_record_the_same(full_plan, shared_groups):
+    name = f'platform="{full_plan.platform.name}"'
+    rules = [rule for group in shared_groups for rule in (*group.recording, *group.alerts)]
+    assert all(rule.labels["platform"] == full_plan.platform.name for rule in rules)
+    # What is recorded of an endpoint has its namespace, which is a platform's own.
+    own = ("node:llm_", "pool:llm_", "platform:llm_", "instance_type:llm_")
+    named = [match for rule in rules for match in re.findall(r"\b([a-z_]+:llm_\w+:\w+)(\{[^}]*\})?", rule.expr)]
+    assert [match for match in named if match[0].startswith(own)]
+    assert not [match for match in named if match[0].startswith(own) and name not in match[1]]
+    for group in shared_groups:
+        for alert in group.alerts:
+            if re.search(r"\bDCGM_|node_amazonefa_", alert.expr):
+                assert f"node:llm_pool:info{{{name}" in alert.expr or f'pool="h100",{name}' in alert.expr, alert.alert
 
 
 def test_scalers_name_what_exists(full_plan):

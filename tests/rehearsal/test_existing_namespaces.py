@@ -43,5 +43,5 @@ def test_a_namespace_of_another_cluster_is_in_nobodys_way(synthesized: Synthesiz
 def test_what_the_spec_names_is_there_and_is_told(synthesized: Synthesized) -> None:
     report = rehearse(synthesized(ROOT / "examples" / "existing-prometheus" / "spec.yaml"), only=["platform"])
     assert report.ok
-    assert any("kubernetes_namespace acme-shared/keda is assumed to exist" in text for text in report.not_proved)
-    assert any("is assumed to have none of the namespaces llm-serving" in text for text in report.not_proved)
+    assert any("kubernetes_namespace acme-watched/keda is assumed to exist" in text for text in report.not_proved)
+    assert any("is assumed to have none of the namespaces watched-serving" in text for text in report.not_proved)

@@ -28,6 +28,7 @@ from llminfra import (
     Tenant,
 )
 from llminfra.engines.invocation import Probe
+from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.image_lock import ImageLock
@@ -108,6 +109,11 @@ ASKED = THERE.model_copy(update={"url": "http://prometheus-operated.monitoring.s
 def obs_15() -> Plan:
     plan = shared(THERE)()
     return replace(plan, cluster=None)  # or LLM_OBS_16 would speak of it, too
+
+
+def cap_57() -> Plan:
+    labels = {CONFIG_LABEL: "time-slicing-4"}
+    return pooled(shared(installed=["nvidia-device-plugin"])(), "l40s", labels=labels)
 
 
 def net_13() -> Plan:
@@ -250,6 +256,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_52": shared(installed=["external-secrets"]),
     "LLM_CAP_53": shared(namespaces=None),
     "LLM_CAP_54": shared(namespaces=["monitring"]),
+    "LLM_CAP_57": cap_57,
     "LLM_CAP_48": from_spec(cluster=Cluster(system_nodes=SystemNodes(instance_types=["t3.medium"]))),
     "LLM_CAP_13": from_spec(pools={"l40s": {"capacity": Spot(fallback_on_demand=False)}}),
     "LLM_CAP_15": cap_15,
@@ -275,6 +282,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_OBS_14": shared(installed=["kube-prometheus-stack"]),
     "LLM_OBS_15": obs_15,
     "LLM_OBS_16": shared(ASKED),
+    "LLM_OBS_17": shared(installed=["dcgm-exporter"]),
     "LLM_STO_14": lambda: elsewhere("eu-west-3"),
     "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
     "LLM_SRV_2": srv_2,

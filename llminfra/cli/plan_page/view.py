@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llminfra.cli.plan_page.cost import cost_section
+from llminfra.cli.plan_page.for_others import for_others
 from llminfra.cli.plan_page.gateways import gateway_rows
 from llminfra.cli.plan_page.reasons import at_rest, network_reasons, pool_reasons
 from llminfra.cli.plan_page.serving import first_line, model_line, note, serving_lines, spread_words
@@ -59,6 +60,11 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
             parts += [_title(title), _rows(label, rows, spaced=True)]
     if plan.buckets or plan.lustre:
         parts += [_title("Storage"), _storage(plan)]
+    if lines := list(for_others(plan)):
+        parts += [
+            _title("For specs of other platforms on this cluster"),
+            *(Text(line, no_wrap=True, overflow="ignore") for line in lines),
+        ]
     parts += [_title("Cost"), cost_section(plan, why=why)]
     if plan.quotas:
         parts += [_title("AWS quotas, with every pool at its maximum"), _quotas(plan)]

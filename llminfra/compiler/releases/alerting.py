@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem
-from llminfra.compiler.releases.names import SECRET_STORE
+from llminfra.compiler.releases.names import secret_store
 from llminfra.planning.controllers.needs import credential
 from llminfra.spec.foundation.alert_receiver import SlackAlerts, SnsAlerts
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from llminfra.planning.plan import Plan
     from llminfra.spec.base.secret import Secret
     from llminfra.spec.foundation.alert_receiver import AlertReceiver, AlertSeverity
 
@@ -58,13 +59,13 @@ def alertmanager_config(receivers: Sequence[AlertReceiver], *, region: str) -> d
     }
 
 
-def alert_secrets(receivers: Sequence[AlertReceiver]) -> list[ExternalSecret]:
+def alert_secrets(receivers: Sequence[AlertReceiver], plan: Plan) -> list[ExternalSecret]:
     """The credentials that receivers need, as Secrets beside Alertmanager."""
     declared = [item for receiver in receivers if (item := credential(receiver)) is not None]
     return [
         ExternalSecret(
             name=_mounted(item),
-            store_name=SECRET_STORE,
+            store_name=secret_store(plan),
             data=[ExternalSecretItem(secret_key=_KEY, remote_key=item.name, remote_property=item.key)],
         )
         for item in dict.fromkeys(declared)

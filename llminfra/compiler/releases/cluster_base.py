@@ -14,7 +14,7 @@ from llminfra.charts.cluster_base import (
 )
 from llminfra.charts.kubernetes import PodSecurityLevel
 from llminfra.compiler.releases.gateway import READINESS_LABEL
-from llminfra.compiler.releases.names import GATEWAY, SERVING_PRIORITY, storage_class
+from llminfra.compiler.releases.names import GATEWAY, serving_priority, storage_class
 from llminfra.compiler.releases.security import pod_security
 from llminfra.planning.controllers.namespaces import namespaces_of, there_already
 from llminfra.planning.controllers.scraping import scraping_of
@@ -40,7 +40,7 @@ def cluster_base_values(plan: Plan) -> ClusterBaseValues:
         existing_namespaces=existing or None,
         priority_classes=[
             PriorityClass(
-                name=SERVING_PRIORITY,
+                name=serving_priority(plan),
                 value=100_000,
                 description="Model endpoints: above batch work, below the cluster's own parts.",
             )
@@ -70,7 +70,8 @@ def _uses(name: str, plan: Plan) -> Iterator[Namespace]:
             pod_security="privileged",
             reason=exporters if scraping.own else "The DCGM exporter needs SYS_ADMIN for profiling metrics",
         )
-    if name == GATEWAY and any(item.balanced for item in plan.gateways):
+    balances = "aws-load-balancer-controller" in plan.eks.provided or any(item.balanced for item in plan.gateways)
+    if name == GATEWAY and balances:
         # An old Envoy pod must not leave before the balancer sends requests to the new one.
         yield Namespace(name=name, labels=READINESS_LABEL)
 

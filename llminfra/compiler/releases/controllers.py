@@ -27,7 +27,7 @@ from llminfra.charts.upstream.keda import (
     KedaServiceAccounts,
 )
 from llminfra.compiler.contracts import ClusterContract
-from llminfra.compiler.releases.names import SECRET_STORE, monitor_labels, monitors
+from llminfra.compiler.releases.names import monitor_labels, monitors, secret_store
 from llminfra.planning.controllers.needs import Needs, alert_receivers, credential
 from llminfra.planning.controllers.scraping import MONITORING, scraping_of
 from llminfra.planning.plan import Plan
@@ -64,7 +64,7 @@ def cluster_secrets_values(plan: Plan) -> ClusterSecretsValues:
     """The store, open to the namespaces of endpoints, and to Alertmanager's where receivers need credentials."""
     alerting = {MONITORING} if any(credential(item) for item in alert_receivers(plan)) else set()
     return ClusterSecretsValues(
-        name=SECRET_STORE,
+        name=secret_store(plan),
         region=plan.platform.region,
         namespaces=sorted({item.namespace for item in plan.endpoints} | alerting),
     )

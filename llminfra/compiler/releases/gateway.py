@@ -29,7 +29,7 @@ from llminfra.charts.upstream import (
     RedisAddress,
     irsa,
 )
-from llminfra.compiler.releases.names import GATEWAY, SECRET_STORE, monitor_labels, monitors
+from llminfra.compiler.releases.names import GATEWAY, monitor_labels, monitors, secret_store
 from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.endpoints.gateways import PROXY_PORT, picks_by_metrics, tenant_claim
 from llminfra.planning.network.mirror import image_names
@@ -106,7 +106,7 @@ def llm_gateway_values(gateway: GatewayPlan, plan: Plan, target_group_arn: str |
     return LlmGatewayValues(
         name=gateway.name,
         proxy_namespace=GATEWAY,
-        service_name=gateway.service,
+        service_name=gateway.proxy_service,
         port=PROXY_PORT,
         replicas=spec.replicas,
         proxy_image=_proxy_image(plan),
@@ -115,9 +115,9 @@ def llm_gateway_values(gateway: GatewayPlan, plan: Plan, target_group_arn: str |
         tenant_header=TENANT_HEADER,
         routes=[_route(gateway, route, endpoint) for route, endpoint in routes],
         tenants=[_limits(item, by_claim=oidc is not None) for item in spec.tenants],
-        api_keys=_api_keys(gateway),
+        api_keys=_api_keys(gateway, plan),
         engine_keys=[
-            _secret(_engine_key(endpoint), {"apiKey": endpoint.spec.api_key})
+            _secret(_engine_key(endpoint), {"apiKey": endpoint.spec.api_key}, plan)
             for _, endpoint in routes
             if endpoint.spec.api_key is not None
         ],
@@ -202,16 +202,16 @@ def _limits(tenant: Tenant, *, by_claim: bool) -> TenantLimits:
     )
 
 
-def _api_keys(gateway: GatewayPlan) -> ExternalSecret | None:
+def _api_keys(gateway: GatewayPlan, plan: Plan) -> ExternalSecret | None:
     keys = {item.name: item.api_key for item in gateway.spec.tenants if item.api_key is not None}
-    return _secret(f"{gateway.service}-keys", keys) if keys else None
+    return _secret(f"{gateway.service}-keys", keys, plan) if keys else None
 
 
-def _secret(name: str, data: dict[str, Secret]) -> ExternalSecret:
+def _secret(name: str, data: dict[str, Secret], plan: Plan) -> ExternalSecret:
     items = [
         ExternalSecretItem(secret_key=key, remote_key=item.name, remote_property=item.key) for key, item in data.items()
     ]
-    return ExternalSecret(name=name, store_name=SECRET_STORE, data=items)
+    return ExternalSecret(name=name, store_name=secret_store(plan), data=items)
 
 
 def _engine_key(endpoint: EndpointPlan) -> str:

@@ -18,7 +18,7 @@ from llminfra.charts.upstream import (
 )
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.pool_boot import IMAGE_DEVICE, IMAGE_VOLUME_IOPS, IMAGE_VOLUME_MIB_PER_S, karpenter_user_data
-from llminfra.compiler.releases.names import monitors
+from llminfra.compiler.releases.names import monitors, node_pool
 from llminfra.planning.controllers.needs import Needs
 from llminfra.planning.hardware.nics import Nic
 from llminfra.planning.plan import Plan
@@ -61,7 +61,7 @@ def _pool(pool: PoolPlan, plan: Plan, network: NetworkContract, cluster: Cluster
     # The root volume holds images too where there is no NVMe: more throughput unpacks them sooner.
     throughput = None if pool.raid0 else 500
     return KarpenterPool(
-        name=pool.name,
+        name=node_pool(plan, pool),
         labels=pool.labels,
         taints=[PoolTaint(key=taint.key, value=taint.value, effect=taint.effect) for taint in pool.taints],
         instance_types=[item.name for item in pool.instance_types],

@@ -34,9 +34,9 @@ from llminfra.compiler.contracts import StorageContract
 from llminfra.compiler.releases.gateway import picker_labels, proxy_labels
 from llminfra.compiler.releases.names import (
     GATEWAY,
-    POOL_LABEL,
-    SECRET_STORE,
-    SERVING_PRIORITY,
+    pool_nodes,
+    secret_store,
+    serving_priority,
 )
 from llminfra.compiler.releases.pd_router import front_of, peers_of, role_labels
 from llminfra.compiler.releases.scaling import autoscaling_values
@@ -111,14 +111,14 @@ def llm_server_values(
             termination_grace_period_seconds=endpoint.drain.grace_s,
         ),
         rollout=_rollout(endpoint),
-        scheduling=_scheduling(pool, endpoint),
+        scheduling=_scheduling(pool, endpoint, plan),
         security=pod_security(call),
         service_account=ServiceAccount(name=endpoint.service_account, role_arn=role_arn),
         network_policy=_network_policy(endpoint, plan),
         disruption=Disruption(max_unavailable=1),
         service_monitor=ServiceMonitor(labels=scraping.match_labels) if scraping is not None and call.metrics else None,
         autoscaling=autoscaling_values(endpoint, plan, account_id) if scales(endpoint, plan) else None,
-        external_secrets=_external_secrets(endpoint),
+        external_secrets=_external_secrets(endpoint, plan),
     )
 
 
@@ -145,14 +145,14 @@ def _secret_name(endpoint: EndpointPlan) -> str:
     return f"{endpoint.name}-secrets"
 
 
-def _external_secrets(endpoint: EndpointPlan) -> list[ExternalSecret]:
+def _external_secrets(endpoint: EndpointPlan, plan: Plan) -> list[ExternalSecret]:
     if not endpoint.invocation.secret_env:
         return []
     data = [
         ExternalSecretItem(secret_key=item.name, remote_key=item.secret_name, remote_property=item.secret_key)
         for item in endpoint.invocation.secret_env
     ]
-    return [ExternalSecret(name=_secret_name(endpoint), store_name=SECRET_STORE, data=data)]
+    return [ExternalSecret(name=_secret_name(endpoint), store_name=secret_store(plan), data=data)]
 
 
 def _probe(probe: engines.Probe) -> Probe:
@@ -268,16 +268,16 @@ def _rollout(endpoint: EndpointPlan) -> Rollout:
     )
 
 
-def _scheduling(pool: PoolPlan, endpoint: EndpointPlan) -> Scheduling:
+def _scheduling(pool: PoolPlan, endpoint: EndpointPlan, plan: Plan) -> Scheduling:
     """Where pods run; where EC2 may take nodes back, they are protected only until they serve, so that they drain."""
     taken_back = pool.provisioner == "karpenter" and pool.spec.capacity.kind != "on-demand"
     startup = endpoint.startup
     spread = [TopologySpread(topology_key=_ZONE)] if len(pool.zones) > 1 else []
     return Scheduling(
-        node_selector={POOL_LABEL: pool.name},
+        node_selector=pool_nodes(pool),
         tolerations=[tolerate(taint.key, taint.value, taint.effect) for taint in pool.taints],
         topology_spread=spread,
-        priority_class_name=SERVING_PRIORITY,
+        priority_class_name=serving_priority(plan),
         protected_seconds=startup.budget_s + startup.copy_patience_s if taken_back else None,
     )
 

@@ -28,7 +28,7 @@ from llminfra.compiler.releases.names import storage_class
 from llminfra.observability import dashboards_of, rule_groups
 from llminfra.observability.dashboards import FOLDER
 from llminfra.planning.controllers.needs import Needs, alert_receivers, scales
-from llminfra.planning.controllers.scraping import NODE_LABELS
+from llminfra.planning.controllers.scraping import node_labels
 
 if TYPE_CHECKING:
     from llminfra.planning.controllers.scraping import Scraping
@@ -68,7 +68,7 @@ def monitoring_values(
     size_gib = int(observability.storage_gib * _RETENTION_SHARE)
     days = observability.retention_days
     region = plan.platform.region
-    secrets = [item.name for item in alert_secrets(observability.receivers)]
+    secrets = [item.name for item in alert_secrets(observability.receivers, plan)]
     return KubePrometheusStackValues(
         prometheus=Prometheus(
             prometheus_spec=PrometheusSpec(
@@ -89,7 +89,7 @@ def monitoring_values(
         ),
         grafana=Grafana(enabled=observability.grafana == "in-cluster"),
         node_exporter=_node_exporter(efa=bool(needs.efa_pools)),
-        kube_state_metrics=KubeStateMetrics(metric_labels_allowlist=[NODE_LABELS]),
+        kube_state_metrics=KubeStateMetrics(metric_labels_allowlist=[node_labels(plan)]),
     )
 
 
@@ -122,5 +122,6 @@ def observability_values(plan: Plan, scraping: Scraping) -> LlmObservabilityValu
         dashboard_label=label,
         dashboard_label_value=None if value == "1" else value,
         dashboard_folder=FOLDER,
-        external_secrets=alert_secrets(alert_receivers(plan)),
+        dashboard_platform=plan.platform.name if plan.shared and not scraping.own else None,
+        external_secrets=alert_secrets(alert_receivers(plan), plan),
     )

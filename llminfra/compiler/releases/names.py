@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from llminfra.charts.upstream import ServiceMonitorToggle
+from llminfra.planning.cluster.pools import PLATFORM_LABEL, POOL_LABEL
 from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.endpoints.gateways import PROXY_NAMESPACE
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.infrastructure import PoolPlan
 
 KUBE_SYSTEM = "kube-system"
 GATEWAY = PROXY_NAMESPACE
 
-STORAGE_CLASS = "gp3"
-SECRET_STORE = "aws-secrets-manager"  # noqa: S105  # name of a store, not a secret
-SERVING_PRIORITY = "llm-serving"
+_STORAGE_CLASS = "gp3"
+_SECRET_STORE = "aws-secrets-manager"  # noqa: S105  # name of a store, not a secret
+_SERVING_PRIORITY = "llm-serving"
 
-POOL_LABEL = "llminfra.io/pool"
 GPU_LABEL = "nvidia.com/gpu.present"
 EFA_LABEL = "vpc.amazonaws.com/efa.present"
 
@@ -35,6 +36,29 @@ def monitors(plan: Plan) -> ServiceMonitorToggle:
     return ServiceMonitorToggle(enabled=scraping_of(plan) is not None, additional_labels=monitor_labels(plan))
 
 
+def pool_nodes(pool: PoolPlan) -> dict[str, str]:
+    """What selects the nodes of a pool, and in a cluster of several platforms of no other's."""
+    return {key: pool.labels[key] for key in (POOL_LABEL, PLATFORM_LABEL) if key in pool.labels}
+
+
+# Objects that are one in all of a cluster have names of the platform's own where others may be on it.
+
+
 def storage_class(plan: Plan) -> str:
-    """Storage class of volumes: a name of the platform's own where others may have made one."""
-    return f"{plan.platform.name}-{STORAGE_CLASS}" if plan.eks.existing else STORAGE_CLASS
+    """Storage class of volumes."""
+    return f"{plan.platform.cluster_prefix}{_STORAGE_CLASS}"
+
+
+def secret_store(plan: Plan) -> str:
+    """Store that External Secrets reads for the platform's namespaces."""
+    return f"{plan.platform.cluster_prefix}{_SECRET_STORE}"
+
+
+def serving_priority(plan: Plan) -> str:
+    """Priority class of endpoints."""
+    return f"{plan.platform.cluster_prefix}{_SERVING_PRIORITY}"
+
+
+def node_pool(plan: Plan, pool: PoolPlan) -> str:
+    """Karpenter's NodePool and EC2NodeClass of a pool."""
+    return f"{plan.platform.cluster_prefix}{pool.name}"

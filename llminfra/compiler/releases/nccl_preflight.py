@@ -5,7 +5,7 @@ from __future__ import annotations
 from llminfra.charts.kubernetes import Image, tolerate
 from llminfra.charts.llm_server import Resources
 from llminfra.charts.nccl_preflight import NcclPreflightValues
-from llminfra.compiler.releases.names import POOL_LABEL
+from llminfra.compiler.releases.names import pool_nodes
 from llminfra.compiler.releases.security import pod_security
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -35,7 +35,7 @@ def nccl_preflight_values(endpoint: EndpointPlan, plan: Plan) -> NcclPreflightVa
             huge_pages_mib=pod.huge_pages_mib,
         ),
         shm_mib=pod.shm_mib,
-        node_selector={POOL_LABEL: pool.name},
+        node_selector=pool_nodes(pool),
         tolerations=[tolerate(taint.key, taint.value, taint.effect) for taint in pool.taints],
         security=pod_security(call),
     )

@@ -6,7 +6,7 @@ from llminfra.catalog.pd_router import RouterImage, pd_router
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import Front, ServiceMonitor
 from llminfra.charts.pd_router import PdRouterValues, RouterPart
-from llminfra.compiler.releases.names import SERVING_PRIORITY, controller_nodes
+from llminfra.compiler.releases.names import controller_nodes, serving_priority
 from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
@@ -32,7 +32,7 @@ def pd_router_values(router: RouterPlan, plan: Plan) -> PdRouterValues:
         remote_from_tokens=router.remote_from_tokens,
         protected_headers=list(pinned.protected_headers),
         drain_seconds=router.grace_s,
-        priority_class_name=SERVING_PRIORITY,
+        priority_class_name=serving_priority(plan),
         node_selector=controller_nodes(plan),
         from_namespaces=list(router.spec.allow_from_namespaces),
         metrics_from_namespaces=[scraping.scraper_namespace] if scraping is not None else [],

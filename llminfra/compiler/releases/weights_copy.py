@@ -6,7 +6,7 @@ from llminfra.catalog.container_env import HUB_TOKEN
 from llminfra.charts.kubernetes import Image
 from llminfra.charts.llm_server import ExternalSecret, ExternalSecretItem, Security, ServiceAccount
 from llminfra.charts.weights_copy import CopyResources, HubToken, WeightsCopyValues
-from llminfra.compiler.releases.names import SECRET_STORE, controller_nodes
+from llminfra.compiler.releases.names import controller_nodes, secret_store
 from llminfra.planning.plan import Plan
 from llminfra.planning.storage.weights_copies import WeightsCopy, copying_image
 
@@ -32,7 +32,7 @@ def weights_copy_values(copy: WeightsCopy, plan: Plan, role_arn: str | None) -> 
         external_secrets=[
             ExternalSecret(
                 name=secret_name,
-                store_name=SECRET_STORE,
+                store_name=secret_store(plan),
                 data=[ExternalSecretItem(secret_key=HUB_TOKEN, remote_key=token.name, remote_property=token.key)],
             )
         ]

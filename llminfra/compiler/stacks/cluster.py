@@ -5,7 +5,6 @@ from __future__ import annotations
 from llminfra.bindings import aws, core
 from llminfra.compiler.addon_settings import addon_settings
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
-from llminfra.compiler.releases.names import POOL_LABEL
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.existing_cluster import existing_cluster_stack
 from llminfra.compiler.stacks.gpu_pools import PoolContext, gpu_pool
@@ -22,6 +21,7 @@ from llminfra.constructs.cluster.node_group import NodeGroup, node_group
 from llminfra.constructs.cluster.node_role import node_role
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.machines.node_security import api_access, node_security_group
+from llminfra.planning.cluster.pools import POOL_LABEL
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import SystemNodesPlan
 

@@ -52,7 +52,9 @@ def karpenter(
             cluster_name=plan.eks.name,
             node_role_arn=role.arn,
             queue_arn=queue.arn,
-            spot=any("spot" in pool.capacity_types for pool in plan.pools if pool.provisioner == "karpenter"),
+            # Of pools that come with other specs nothing is known.
+            spot=plan.shared
+            or any("spot" in pool.capacity_types for pool in plan.pools if pool.provisioner == "karpenter"),
         ),
     )
     profile = node_profile(make, "karpenter-node", role.name, after=role.ready)

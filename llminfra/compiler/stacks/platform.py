@@ -57,6 +57,7 @@ from llminfra.constructs.cluster.target_registration_policy import registers_tar
 from llminfra.constructs.observability.grafana_workspace import grafana_workspace
 from llminfra.constructs.observability.prometheus_workspace import prometheus_workspace, writes_metrics
 from llminfra.planning.controllers.namespaces import EXTERNAL_SECRETS, KEDA, LWS
+from llminfra.planning.controllers.needs import GATEWAY as SHARED_GATEWAY
 from llminfra.planning.controllers.needs import Needs, needs_of, secret_names
 from llminfra.planning.controllers.scraping import MONITORING, MONITORING_RELEASE, scraping_of
 from llminfra.planning.images.used import parts_off
@@ -71,6 +72,7 @@ class _Releases(Struct, frozen=True):
 
     scope: Scope
     identity: PodIdentity
+    plan: Plan
     parts_off: Sequence[str]
     charts: set[str] = field(default_factory=set)
 
@@ -83,9 +85,13 @@ class _Releases(Struct, frozen=True):
         *after: core.TerraformElement | None,
         timeout_s: int = 900,
     ) -> core.TerraformElement:
-        """Install an upstream chart by its pin, or one of ours from the stack's folder."""
+        """Install an upstream chart by its pin, or one of ours from the stack's folder.
+
+        Other platforms on the cluster have our charts, too: there, the release has the platform's name before its own.
+        """
         release = HelmRelease(
             id=chart,
+            name=f"{self.plan.platform.cluster_prefix}{chart}" if chart in OWN_CHARTS - _ONCE else None,
             namespace=namespace,
             chart=local_chart(chart, self.charts) if chart in OWN_CHARTS else chart_pin(chart),
             values=values,
@@ -93,7 +99,11 @@ class _Releases(Struct, frozen=True):
             after=[item for item in after if item is not None],
             parts_off=self.parts_off,
         )
-        return helm_release(self.scope.under(spec_path), release)
+        return helm_release(self.scope.under(self.asked_by(chart, spec_path)), release)
+
+    def asked_by(self, chart: str, spec_path: str) -> str:
+        """Where the spec asks for a chart: what it installs for others it may not use itself."""
+        return "cluster.install" if chart in self.plan.eks.provided else spec_path
 
     def role(self, make: Maker, id_: str, namespace: str, account: str, inline: dict[str, Sequence[Statement]]) -> Role:
         """A role for a controller's service account."""
@@ -114,6 +124,7 @@ class _Releases(Struct, frozen=True):
 
 
 OWN_CHARTS = frozenset({"cluster-base", "cluster-secrets", "gateway-base", "karpenter-pools", "llm-observability"})
+_ONCE = frozenset({"gateway-base"})  # goes with upstream charts that a cluster has once
 
 
 def local_chart(name: str, used: set[str]) -> LocalChart:
@@ -135,14 +146,15 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
         ca_certificate=cluster.ca_certificate,
     )
     needs = needs_of(plan)
-    releases = _Releases(scope, pod_identity(plan, cluster), parts_off(plan))
+    releases = _Releases(scope, pod_identity(plan, cluster), plan, parts_off(plan))
     base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan))
     monitoring = _monitoring(releases, plan, needs, cluster, base)
     _autoscaler(releases, plan, needs, network, cluster, base, monitoring)
     _gpu_agents(releases, plan, needs, base, monitoring)
     store = _controllers(releases, plan, needs, cluster, base, monitoring)
-    if needs.gateway:
-        _gateways(releases, plan, needs, network, cluster, base, monitoring)
+    envoy = _gateways(releases, base) if needs.gateway else None
+    if needs.load_balancer:
+        _load_balancer(releases, plan, network, cluster, base, monitoring, envoy)
     _rules(releases, plan, base, monitoring, store)
     scope.finish()
     return Built("platform", scope.stack, frozenset(releases.charts))
@@ -243,26 +255,28 @@ def _gpu_agents(
     base: core.TerraformElement,
     monitoring: core.TerraformElement | None,
 ) -> None:
-    if not plan.pools:
-        return
     if needs.device_plugin:
         releases.install("pools", "nvidia-device-plugin", KUBE_SYSTEM, nvidia_device_plugin_values(plan), base)
     if needs.efa_plugin:
         values = efa_device_plugin_values(plan, needs)
         releases.install("pools", "aws-efa-k8s-device-plugin", KUBE_SYSTEM, values, base)
-    if (scraping := scraping_of(plan)) is not None:
+    if needs.dcgm_exporter and (scraping := scraping_of(plan)) is not None:
         exporter = dcgm_exporter_values(plan)
         releases.install("observability", "dcgm-exporter", scraping.namespace, exporter, base, monitoring)
 
 
 def _asks_queues(releases: _Releases, needs: Needs) -> Role | None:
     """KEDA's role, where it scales workers on the length of queues; the queues come later, in a stack of their own."""
-    if not needs.keda_queues:
+    scope, others = releases.scope, releases.plan.eks.shared_with
+    names = [scope.name(async_id(name)) for name in needs.keda_queues]
+    names += [f"{other.name}-{async_id('*')}" for other in others]
+    if not names:
         return None
-    scope = releases.scope
-    queues = [scope.arn("sqs", scope.name(async_id(name))) for name in needs.keda_queues]
-    asking = Statement(sid="AskQueues", actions=["sqs:GetQueueAttributes"], resources=queues)
-    return releases.role(scope.under("async_endpoints"), "keda", KEDA, KEDA_ACCOUNT, {"ask": [asking]})
+    asking = Statement(
+        sid="AskQueues", actions=["sqs:GetQueueAttributes"], resources=[scope.arn("sqs", name) for name in names]
+    )
+    path = "async_endpoints" if needs.keda_queues else "cluster.shared_with"
+    return releases.role(scope.under(path), "keda", KEDA, KEDA_ACCOUNT, {"ask": [asking]})
 
 
 def _controllers(
@@ -290,14 +304,15 @@ def _controllers(
         releases.install("storage", "aws-mountpoint-s3-csi-driver", KUBE_SYSTEM, MountpointCsiDriverValues(), base)
     operator = base
     if needs.external_secrets:
-        secrets = [secret_arn(scope, name) for name in secret_names(plan)]
-        reading = reads_secrets(scope, secrets, sid="ReadDeclaredSecrets", describe=True)
+        others = dict.fromkeys(name for other in plan.eks.shared_with for name in other.secrets)
+        secrets = [secret_arn(scope, name) for name in dict.fromkeys([*secret_names(plan), *others])]
+        reading = reads_secrets(scope, secrets, sid="ReadDeclaredSecrets", describe=True) if secrets else []
         role = releases.role(
-            scope.under("endpoints"),
+            scope.under(releases.asked_by("external-secrets", "endpoints")),
             "external-secrets",
             EXTERNAL_SECRETS,
             EXTERNAL_SECRETS_ACCOUNT,
-            {"read": reading},
+            {"read": reading} if reading else {},
         )
         operator = releases.install(
             "endpoints",
@@ -313,30 +328,31 @@ def _controllers(
     return releases.install("endpoints", "cluster-secrets", KUBE_SYSTEM, cluster_secrets_values(plan), operator)
 
 
-def _gateways(
-    releases: _Releases,
-    plan: Plan,
-    needs: Needs,
-    network: NetworkContract,
-    cluster: ClusterContract,
-    base: core.TerraformElement,
-    monitoring: core.TerraformElement | None,
-) -> None:
+def _gateways(releases: _Releases, base: core.TerraformElement) -> core.TerraformElement:
     """Definitions, then Envoy Gateway, which watches what they define, then its extension."""
-    path = "gateways"
+    path = releases.asked_by(SHARED_GATEWAY, "gateways")
     first = releases.install(path, "gateway-base", GATEWAY, gateway_base_values(), base)
     crds = releases.install(path, "ai-gateway-crds-helm", GATEWAY, None, base)
     envoy = releases.install(path, "gateway-helm", GATEWAY, envoy_gateway_values(), first, crds)
     releases.install(path, "ai-gateway-helm", GATEWAY, ai_gateway_values(), envoy)
-    if needs.load_balancer:
-        role = releases.role(
-            releases.scope.under(path),
-            "load-balancer-controller",
-            KUBE_SYSTEM,
-            LOAD_BALANCER_ACCOUNT,
-            {"targets": registers_targets(releases.scope)},
-        )
-        values = load_balancer_controller_values(plan, network, cluster, releases.irsa(role))
-        releases.install(
-            path, "aws-load-balancer-controller", KUBE_SYSTEM, values, base, monitoring, envoy, *role.ready
-        )
+    return envoy
+
+
+def _load_balancer(
+    releases: _Releases,
+    plan: Plan,
+    network: NetworkContract,
+    cluster: ClusterContract,
+    *after: core.TerraformElement | None,
+) -> None:
+    """The controller that keeps the targets of load balancers, which Terraform makes."""
+    chart, scope = "aws-load-balancer-controller", releases.scope
+    role = releases.role(
+        scope.under(releases.asked_by(chart, "gateways")),
+        "load-balancer-controller",
+        KUBE_SYSTEM,
+        LOAD_BALANCER_ACCOUNT,
+        {"targets": registers_targets(scope, [item.name for item in plan.eks.shared_with])},
+    )
+    values = load_balancer_controller_values(plan, network, cluster, releases.irsa(role))
+    releases.install("gateways", chart, KUBE_SYSTEM, values, *after, *role.ready)

@@ -41,7 +41,8 @@ class HelmRelease(Struct, frozen=True, kw_only=True):
     """What is installed.
 
     Attributes:
-        id: Release name, and name of the resource.
+        id: Name of the resource, and of the release.
+        name: Name of the release, where that differs.
         namespace: Namespace, which exists already.
         chart: An upstream chart at its pin, or one of ours.
         values: Typed values; ``None`` takes the chart's defaults.
@@ -61,6 +62,7 @@ class HelmRelease(Struct, frozen=True, kw_only=True):
     wait_for_jobs: bool = False
     after: Sequence[core.TerraformElement] = ()
     parts_off: Sequence[str] = ()
+    name: str | None = None
 
 
 def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
@@ -71,7 +73,7 @@ def helm_release(make: Maker, release: HelmRelease) -> helm.Release:
     return make(
         helm.Release,
         release.id,
-        name=release.id,
+        name=release.name or release.id,
         namespace=release.namespace,
         create_namespace=False,
         chart=f"./charts/{chart.name}" if local else chart.name,

@@ -27,15 +27,23 @@ _LOOKS_UP = (
 )
 
 
-def registers_targets(scope: Scope) -> Sequence[Statement]:
-    """Look up addresses and groups, and register targets in the platform's own groups alone."""
+def registers_targets(scope: Scope, others: Sequence[str] = ()) -> Sequence[Statement]:
+    """Look up addresses and groups, and register targets in the groups of platforms on the cluster alone.
+
+    Args:
+        scope: The stack.
+        others: Names of platforms besides the stack's.
+    """
     # A name that is too long for a group keeps 23 of its characters.
-    own = scope.arn("elasticloadbalancing", f"targetgroup/{scope.platform[:23]}*/*")
+    own = [
+        scope.arn("elasticloadbalancing", f"targetgroup/{name[:23]}*/*")
+        for name in dict.fromkeys([scope.platform, *others])
+    ]
     return [
         Statement(sid="LookUpTargets", actions=list(_LOOKS_UP), resources=["*"]),
         Statement(
             sid="KeepTargets",
             actions=["elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"],
-            resources=[own],
+            resources=own,
         ),
     ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.observability.alerts.make import Alerts
 from llminfra.observability.endpoint_series import record_labels, scraped
+from llminfra.observability.own_series import POOL_INFO, own_labels
 from llminfra.observability.promql import selector
 from llminfra.observability.signals import release_of
 from llminfra.planning.plan.made_names import router_workload
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.charts.llm_observability import AlertRule
+    from llminfra.planning.plan import Plan
     from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 
 # Far below the cache of one prompt.
@@ -34,7 +36,7 @@ def router_alerts(router: RouterPlan, *, base_url: str | None) -> Iterator[Alert
     )
 
 
-def role_alerts(endpoint: EndpointPlan, *, base_url: str | None) -> Iterator[AlertRule]:
+def role_alerts(endpoint: EndpointPlan, plan: Plan, *, base_url: str | None) -> Iterator[AlertRule]:
     """Alerts of a role, as far as its release counts transfers: on the pods that keep caches and those that fetch."""
     release = release_of(endpoint)
     if endpoint.role is None or release is None:
@@ -63,7 +65,7 @@ def role_alerts(endpoint: EndpointPlan, *, base_url: str | None) -> Iterator[Ale
             description="{{ $value | humanize }} transfers failed within 15 minutes, and their requests with them.",
         )
     if endpoint.role == "decode" and endpoint.resources.efa and release.knows_metric(moved):
-        pool = selector("node:llm_pool:info", {"pool": endpoint.pool})
+        pool = selector(POOL_INFO, {"pool": endpoint.pool, **own_labels(plan)})
         rates = (f"rate(node_amazonefa_{what}_bytes[10m])" for what in ("tx", "rdma_read", "rdma_write"))
         sent = f"sum(sum by (node) ({' + '.join(rates)}) and on (node) {pool})"
         yield make(

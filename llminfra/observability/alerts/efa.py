@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING
 
 from llminfra.observability.alerts.make import Alerts
 from llminfra.observability.endpoint_series import record_labels, recorded
-from llminfra.observability.promql import quote
+from llminfra.observability.own_series import POOL_INFO, on_own_nodes, own_labels
+from llminfra.observability.promql import selector
 from llminfra.observability.signals import signals_of
 
 if TYPE_CHECKING:
     from llminfra.charts.llm_observability import AlertRule
+    from llminfra.planning.plan import Plan
     from llminfra.planning.plan.endpoint import EndpointPlan
 
 # Far below what one token of any model that needs two nodes sends, far above keep-alives.
 _SILENT_BYTES_PER_S = 10_000
 
 
-def efa_alerts(*, base_url: str | None) -> list[AlertRule]:
-    """Alerts of every EFA device."""
+def efa_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
+    """Alerts of every EFA device, or of those of the platform's own nodes where others share the cluster."""
     make = Alerts(base_url)
-    return [
+    made = [
         make(
             "EfaRdmaErrors",
             "warning",
@@ -50,16 +52,17 @@ def efa_alerts(*, base_url: str | None) -> list[AlertRule]:
             description="{{ $value | humanizePercentage }} of packets: the replica is slower than it need be.",
         ),
     ]
+    return [item.replace(expr=on_own_nodes(plan, item.expr)) for item in made]
 
 
-def silent_fabric_alert(endpoint: EndpointPlan, *, base_url: str | None) -> list[AlertRule]:
+def silent_fabric_alert(endpoint: EndpointPlan, plan: Plan, *, base_url: str | None) -> list[AlertRule]:
     """A replica over several nodes that works while EFA is silent: NCCL fell back to TCP and said nothing.
 
     Known from vllm-project/vllm#55635 and NVIDIA-NeMo/RL#2410: an image without EFA's user space still runs.
     """
     if endpoint.nodes == 1 or not endpoint.resources.efa or "requests_running" not in signals_of(endpoint):
         return []
-    pool = f"node:llm_pool:info{{pool={quote(endpoint.pool)}}}"
+    pool = selector(POOL_INFO, {"pool": endpoint.pool, **own_labels(plan)})
     sent = f"sum(sum by (node) (rate(node_amazonefa_tx_bytes[10m])) and on (node) {pool})"
     busy = f"sum(max_over_time({recorded(endpoint, 'requests_running', 'gauge')}[10m])) > 0"
     labels = {key: value for key, value in record_labels(endpoint).items() if key != "engine"}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.observability.alerts.make import Alerts
-from llminfra.observability.promql import number
+from llminfra.observability.own_series import POOL_INFO, own
+from llminfra.observability.promql import number, selector
 from llminfra.planning.controllers.needs import needs_of
 
 if TYPE_CHECKING:
@@ -19,18 +20,21 @@ _NEAR_LIMIT = 0.9
 
 
 def fleet_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
-    """Alerts that no single endpoint or GPU causes."""
+    """Alerts that no single endpoint or GPU causes; without pools, those of who starts nodes for other platforms."""
     make = Alerts(base_url)
     karpenter = plan.eks.autoscaler == "karpenter" and needs_of(plan).karpenter  # one that was there is not scraped
-    return [*_nodes(make), *(_karpenter(make) if karpenter else ()), *_money(plan, make)]
+    of_nodes, of_money = (_nodes(plan, make), _money(plan, make)) if plan.pools else ((), ())
+    return [*of_nodes, *(_karpenter(make) if karpenter else ()), *of_money]
 
 
-def _nodes(make: Alerts) -> Iterator[AlertRule]:
+def _nodes(plan: Plan, make: Alerts) -> Iterator[AlertRule]:
+    # GPU pods of other platforms are theirs to look after.
+    pending = {**({"namespace": plan.platform.serving_namespace} if plan.shared else {}), "phase": "Pending"}
     wants = 'kube_pod_container_resource_requests{resource="nvidia_com_gpu"} > 0'
     yield make(
         "GpuPodPending",
         "warning",
-        'max by (namespace, pod) (kube_pod_status_phase{phase="Pending"}) == 1 '
+        f"max by (namespace, pod) ({selector('kube_pod_status_phase', pending)}) == 1 "
         f"and on (namespace, pod) max by (namespace, pod) ({wants})",
         for_s=1200,
         summary="{{ $labels.namespace }}/{{ $labels.pod }} waits for a GPU",
@@ -40,7 +44,7 @@ def _nodes(make: Alerts) -> Iterator[AlertRule]:
         "GpuNodeNotReady",
         "warning",
         'kube_node_status_condition{condition="Ready", status="true"} == 0 '
-        "and on (node) max by (node) (node:llm_pool:info)",
+        f"and on (node) max by (node) ({own(plan, POOL_INFO)})",
         for_s=600,
         summary="GPU node {{ $labels.node }} is not ready",
         description="Its GPUs are paid for and serve nobody.",
@@ -94,7 +98,7 @@ def _money(plan: Plan, make: Alerts) -> Iterator[AlertRule]:
     yield make(
         "BudgetBurn",
         "warning",
-        f"avg_over_time(platform:llm_cost_usd_per_hour:sum[1d]) > {hourly}",
+        f"avg_over_time({own(plan, 'platform:llm_cost_usd_per_hour:sum')}[1d]) > {hourly}",
         for_s=3600,
         summary="The platform burns more than its budget",
         description=f"${{{{ $value | humanize }}}} an hour over the last day, by list prices; "

@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.charts.llm_observability import AlertRule
+    from llminfra.planning.plan import Plan
     from llminfra.planning.plan.gateways import GatewayPlan
 
 # Of all answers; callers that are refused for their key or their limits get others than 5xx.
 _FAILED_SHARE = 0.05
 
 
-def gateway_alerts(gateway: GatewayPlan, *, base_url: str | None) -> Iterator[AlertRule]:
+def gateway_alerts(gateway: GatewayPlan, plan: Plan, *, base_url: str | None) -> Iterator[AlertRule]:
     """Alerts of one gateway and of the endpoint pickers behind it."""
     make = Alerts(base_url, {"gateway": gateway.name})
     # The listener of callers; Envoy's others are for probes and metrics.
     of_callers = {"envoy_http_conn_manager_prefix": "http-.+"}
-    every = selector("envoy_http_downstream_rq_xx", {"gateway": gateway.name}, of_callers)
-    failed = selector(
-        "envoy_http_downstream_rq_xx", {"gateway": gateway.name, "envoy_response_code_class": "5"}, of_callers
-    )
+    envoy = {"gateway": gateway.name, **({"gateway_namespace": gateway.namespace} if plan.shared else {})}
+    every = selector("envoy_http_downstream_rq_xx", envoy, of_callers)
+    failed = selector("envoy_http_downstream_rq_xx", {**envoy, "envoy_response_code_class": "5"}, of_callers)
     yield make(
         "LlmGatewayFails",
         "critical",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.observability.alerts.make import Alerts
+from llminfra.observability.own_series import on_own_nodes
 
 if TYPE_CHECKING:
     from llminfra.charts.llm_observability import AlertRule
+    from llminfra.planning.plan import Plan
 
 # XIDs after which the GPU or its node must be drained or reset: double-bit ECC, row remapping (63, 64), NVLink, fallen
 # off the bus, high single-bit ECC, contained and uncontained memory errors, GSP. Source: NVIDIA XID Errors
@@ -21,9 +23,13 @@ _THROTTLED_SHARE = 0.05
 _IDLE_PERCENT = 1
 
 
-def gpu_alerts(*, base_url: str | None) -> list[AlertRule]:
-    """Alerts of every GPU of the cluster."""
-    return [*_hardware(Alerts(base_url)), *_heat(Alerts(base_url)), *_watch(Alerts(base_url))]
+def gpu_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
+    """Alerts of every GPU of the cluster, or of the platform's own where others share it."""
+    make = Alerts(base_url)
+    *broken, idle = (
+        item.replace(expr=on_own_nodes(plan, item.expr)) for item in (*_hardware(make), *_heat(make), _idle(make))
+    )
+    return [*broken, _watched(plan, make), idle]
 
 
 def _hardware(make: Alerts) -> list[AlertRule]:
@@ -103,25 +109,28 @@ def _heat(make: Alerts) -> list[AlertRule]:
     ]
 
 
-def _watch(make: Alerts) -> list[AlertRule]:
-    expected = 'count(kube_node_status_allocatable{resource="nvidia_com_gpu"} > 0)'
-    return [
-        make(
-            "DcgmDown",
-            "warning",
-            f'{expected} > (count(up{{job="dcgm-exporter"}} == 1) or vector(0))',
-            for_s=900,
-            summary="GPU nodes without GPU metrics",
-            description="{{ $value | humanize }} nodes have GPUs, fewer have a DCGM exporter that answers: broken "
-            "GPUs go unnoticed there.",
-        ),
-        make(
-            "GpuIdle",
-            "info",
-            f'max by (node, gpu, namespace, pod) (max_over_time(DCGM_FI_DEV_GPU_UTIL{{pod!=""}}[2h])) '
-            f"< {_IDLE_PERCENT}",
-            for_s=3600,
-            summary="{{ $labels.namespace }}/{{ $labels.pod }} holds a GPU and does not use it",
-            description="Not busy for hours: fewer replicas would cost less.",
-        ),
-    ]
+def _watched(plan: Plan, make: Alerts) -> AlertRule:
+    expected = on_own_nodes(plan, 'kube_node_status_allocatable{resource="nvidia_com_gpu"} > 0')
+    answer = 'up{job="dcgm-exporter"} == 1'
+    if plan.shared:  # whoever's exporter it is, under whichever name
+        answer = on_own_nodes(plan, "count by (node) (DCGM_FI_DEV_GPU_UTIL)")
+    return make(
+        "DcgmDown",
+        "warning",
+        f"count({expected}) > (count({answer}) or vector(0))",
+        for_s=900,
+        summary="GPU nodes without GPU metrics",
+        description="{{ $value | humanize }} nodes have GPUs, fewer have a DCGM exporter that answers: broken "
+        "GPUs go unnoticed there.",
+    )
+
+
+def _idle(make: Alerts) -> AlertRule:
+    return make(
+        "GpuIdle",
+        "info",
+        f'max by (node, gpu, namespace, pod) (max_over_time(DCGM_FI_DEV_GPU_UTIL{{pod!=""}}[2h])) < {_IDLE_PERCENT}',
+        for_s=3600,
+        summary="{{ $labels.namespace }}/{{ $labels.pod }} holds a GPU and does not use it",
+        description="Not busy for hours: fewer replicas would cost less.",
+    )

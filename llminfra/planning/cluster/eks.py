@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import eks, instances
 from llminfra.diagnostics import entry_path
 from llminfra.planning.cluster.existing import plan_existing
+from llminfra.planning.cluster.provided import check_provided
 from llminfra.planning.facts import numbers
 from llminfra.planning.network.offers import check_offered
 from llminfra.planning.plan.infrastructure import AddonPlan, ClusterPlan, NetworkPlan, SystemNodesPlan
@@ -32,6 +33,7 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
     """Decide the cluster; with an unknown version the newest stands in, so that the other passes can go on."""
     spec = platform.cluster or Cluster()
     version = _version(spec, findings, today)
+    check_provided(platform, spec, findings)
     if isinstance(spec, ExistingCluster):
         return plan_existing(platform, spec, version, findings)
     release = eks.version(version)
@@ -58,6 +60,9 @@ def plan_cluster(platform: Platform, network: NetworkPlan, findings: Findings, t
             root_volume_gib=_SYSTEM_ROOT_GIB,
         ),
         addons=_addons(version),
+        provided=tuple(spec.install),
+        shared_with=tuple(item for item in spec.shared_with if not item.broken),
+        shared=bool(spec.install or spec.shared_with),
     )
 
 

@@ -65,4 +65,7 @@ def plan_existing(platform: Platform, spec: ExistingCluster, version: str, findi
         node_group_id=spec.node_security_group_id,
         installed=tuple(spec.installed),
         karpenter_node_role=spec.karpenter_node_role,
+        provided=tuple(spec.install),
+        shared_with=tuple(item for item in spec.shared_with if not item.broken),
+        shared=True,
     )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CONFIG_LABEL = "nvidia.com/device-plugin.config"
 """Node label by which the device plugin chooses its configuration."""
+MIG_CONFIG = "mig"
+"""Name of the configuration that counts slices of Multi-Instance GPUs."""
 # Engines that take their share of the whole device, not of what is free when they start.
 _BOUNDED_BY_SHARE = frozenset({"vllm", "custom"})
 
@@ -42,6 +44,11 @@ class Shares(Struct, frozen=True, kw_only=True):
     def labels(self) -> dict[str, str]:
         """Node labels."""
         return {} if self.config is None else {CONFIG_LABEL: self.config}
+
+
+def time_slicing_config(replicas: int) -> str:
+    """Name of the configuration of GPUs on which that many pods take turns."""
+    return f"time-slicing-{replicas}"
 
 
 def plan_shares(pool: GpuPool, main: InstanceType, gpu: GpuOnInstance, findings: Findings) -> Shares | None:
@@ -79,10 +86,10 @@ def plan_shares(pool: GpuPool, main: InstanceType, gpu: GpuOnInstance, findings:
     if len(findings.items) > known:
         return None
     if isinstance(sharing, TimeSlicing):
-        return Shares(per_node=count, device=gpu.device, config=f"time-slicing-{sharing.replicas}")
+        return Shares(per_node=count, device=gpu.device, config=time_slicing_config(sharing.replicas))
     device = find_gpu(gpu.device)
     whole = device.name if device else gpu.device
-    return Shares(per_node=count, device=slice_name(whole, sharing.profile), config="mig")
+    return Shares(per_node=count, device=slice_name(whole, sharing.profile), config=MIG_CONFIG)
 
 
 def _check_tenants(pool: GpuPool, sharing: TimeSlicing, findings: Findings) -> None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 GPU_TAINT = Taint(key="nvidia.com/gpu", value="true", effect="NoSchedule")
 POOL_LABEL = "llminfra.io/pool"
+GPU_OPERATOR = "gpu-operator"
+PLATFORM_LABEL = "llminfra.io/platform"
+"""On nodes of a cluster that several platforms share: pools of two of them may have one name."""
 # By it the Cluster Autoscaler knows that a node will have GPUs once the device plugin runs. A node without the label
 # counts as ready and without GPUs, and the pod that waits for it gets a second node (kubernetes/autoscaler
 # cluster-autoscaler/processors/customresources/gpu_processor.go, cloudprovider/aws/aws_cloud_provider.go ``GPULabel``).
@@ -88,7 +91,8 @@ def _plan_pool(
     raid0 = all(item.nvme_gb > 0 for item in types)
     labels = {
         POOL_LABEL: pool.name,
-        "nvidia.com/gpu.present": "true",
+        **({PLATFORM_LABEL: platform.name} if cluster.shared else {}),
+        **_gpu_labels(cluster),
         **({"vpc.amazonaws.com/efa.present": "true"} if pool.efa else {}),
         **({ACCELERATOR_LABEL: "nvidia"} if cluster.autoscaler == "cluster-autoscaler" else {}),
         **shares.labels,
@@ -133,6 +137,18 @@ def _ami_release(pool: GpuPool, cluster: ClusterPlan) -> str:
     if pool.ami_release is None or pinned is None:
         return pinned or ""
     return f"{pinned.rpartition('-')[0]}-{pool.ami_release.removeprefix('v')}"
+
+
+def _gpu_labels(cluster: ClusterPlan) -> dict[str, str]:
+    """What device plugins and exporters find GPU nodes by.
+
+    A GPU operator writes that label itself. Of what it brings, a node of ours leaves out what its image and its boot
+    have done: a value that a node has the operator keeps (NVIDIA/gpu-operator@a22dbf671 controllers/state_manager.go
+    ``addGPUStateLabels``).
+    """
+    if GPU_OPERATOR not in cluster.installed:
+        return {"nvidia.com/gpu.present": "true"}
+    return {f"nvidia.com/gpu.deploy.{part}": "false" for part in ("driver", "container-toolkit", "mig-manager")}
 
 
 def _price(instance_type: str, region: str) -> float | None:

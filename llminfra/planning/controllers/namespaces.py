@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.planning.controllers.needs import Needs, needs_of
+from llminfra.planning.controllers.needs import GATEWAY, Needs, needs_of
 from llminfra.planning.controllers.scraping import MONITORING, scraping_of
 from llminfra.planning.endpoints.gateways import PROXY_NAMESPACE
 from llminfra.spec.compute.existing_cluster import ExistingCluster
@@ -29,7 +29,7 @@ def namespaces_of(plan: Plan) -> tuple[str, ...]:
         KEDA: needs.keda,
         EXTERNAL_SECRETS: needs.external_secrets,
         LWS: needs.lws,
-        PROXY_NAMESPACE: needs.gateway,
+        PROXY_NAMESPACE: needs.gateway or any(item.balanced for item in plan.gateways),
     }
     names = [item.namespace for item in plan.endpoints]
     names += [scraping.namespace] if scraping is not None else []
@@ -43,7 +43,8 @@ def there_already(plan: Plan) -> frozenset[str]:
     named = (cluster.namespaces or ()) if isinstance(cluster, ExistingCluster) else ()
     scraping = scraping_of(plan)
     scraper = {scraping.scraper_namespace} if scraping is not None and not scraping.own else set()
-    return frozenset({*_KUBERNETES, *named, *scraper})
+    proxies = {PROXY_NAMESPACE} if plan.cluster is not None and GATEWAY in plan.cluster.installed else set()
+    return frozenset({*_KUBERNETES, *named, *scraper, *proxies})
 
 
 def made_namespaces(plan: Plan) -> tuple[str, ...]:

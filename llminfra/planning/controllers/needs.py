@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from llminfra.planning.cluster.pools import GPU_OPERATOR
 from llminfra.planning.endpoints.gateways import route_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -15,9 +16,16 @@ from llminfra.spec.base.secret import Secret
 from llminfra.spec.endpoint import Autoscaling
 from llminfra.spec.foundation.alert_receiver import AlertReceiver, PagerDutyAlerts, SlackAlerts
 
+GATEWAY = "envoy-ai-gateway"
+"""Name of Envoy Gateway and Envoy AI Gateway, with what they stand on, among charts that are there."""
+# NVIDIA/gpu-operator@a22dbf671 assets/state-device-plugin, assets/state-dcgm-exporter.
+_OPERATED = frozenset({"nvidia-device-plugin", "dcgm-exporter"})
+
 
 class Needs(Struct, frozen=True, kw_only=True):
     """Cluster-wide parts to install, each only when something uses it and it is not there already.
+
+    What is to be installed for other platforms on the cluster counts as used.
 
     ``monitoring`` is a Prometheus of llminfra's own, ``scraped`` that there is any, which finds what to scrape by
     ServiceMonitors. ``keda_queues`` are those that KEDA asks itself; ``secret_store`` is that of External Secrets,
@@ -40,6 +48,7 @@ class Needs(Struct, frozen=True, kw_only=True):
     karpenter_pools: tuple[PoolPlan, ...]
     efa_pools: tuple[PoolPlan, ...]
     device_plugin: bool
+    dcgm_exporter: bool
     efa_plugin: bool
 
 
@@ -47,30 +56,40 @@ def needs_of(plan: Plan) -> Needs:
     """What this plan needs."""
     queues = tuple(item.name for item in plan.async_endpoints if item.workers)
     there = {*(item.name for item in plan.eks.addons), *plan.eks.installed}
+    if GPU_OPERATOR in there:
+        there |= _OPERATED
+    scraped = plan.platform.observability is not None
+
+    def to_install(chart: str, used: bool) -> bool:
+        return (used or chart in plan.eks.provided) and chart not in there
+
     karpenter_pools = tuple(item for item in plan.pools if item.provisioner == "karpenter")
     efa_pools = tuple(item for item in plan.pools if item.efa_per_node)
     return Needs(
         monitoring=plan.platform.own_observability is not None,
-        scraped=plan.platform.observability is not None,
-        keda=(any(scales(item, plan) for item in plan.endpoints) or any(queues)) and "keda" not in there,
+        scraped=scraped,
+        keda=to_install("keda", any(scales(item, plan) for item in plan.endpoints) or any(queues)),
         keda_queues=queues,
         secret_store=bool(secret_names(plan)),
-        external_secrets=bool(secret_names(plan)) and "external-secrets" not in there,
-        lws=any(item.nodes > 1 for item in plan.endpoints) and "lws" not in there,
-        gateway=bool(plan.gateways),
-        load_balancer=any(item.balanced for item in plan.gateways) and "aws-load-balancer-controller" not in there,
-        fsx_csi=bool(plan.lustre) and "aws-fsx-csi-driver" not in there,
-        mountpoint_csi=any(item.weights.kind == "mountpoint" or item.adapters for item in plan.endpoints)
-        and "aws-mountpoint-s3-csi-driver" not in there,
+        external_secrets=to_install("external-secrets", bool(secret_names(plan))),
+        lws=to_install("lws", any(item.nodes > 1 for item in plan.endpoints)),
+        gateway=to_install(GATEWAY, bool(plan.gateways)),
+        load_balancer=to_install("aws-load-balancer-controller", any(item.balanced for item in plan.gateways)),
+        fsx_csi=to_install("aws-fsx-csi-driver", bool(plan.lustre)),
+        mountpoint_csi=to_install(
+            "aws-mountpoint-s3-csi-driver",
+            any(item.weights.kind == "mountpoint" or item.adapters for item in plan.endpoints),
+        ),
         # In a cluster that is made it is what may add pools later; in one that is there it comes when a pool needs it.
         karpenter=plan.eks.autoscaler == "karpenter"
         and "karpenter" not in there
-        and (bool(karpenter_pools) or not plan.eks.existing),
+        and (bool(karpenter_pools) or not plan.eks.existing or "karpenter" in plan.eks.provided),
         cluster_autoscaler=plan.eks.autoscaler == "cluster-autoscaler",
         karpenter_pools=karpenter_pools,
         efa_pools=efa_pools,
-        device_plugin=bool(plan.pools) and "nvidia-device-plugin" not in there,
-        efa_plugin=bool(efa_pools) and "aws-efa-k8s-device-plugin" not in there,
+        device_plugin=to_install("nvidia-device-plugin", bool(plan.pools)),
+        dcgm_exporter=scraped and to_install("dcgm-exporter", bool(plan.pools)),
+        efa_plugin=to_install("aws-efa-k8s-device-plugin", bool(efa_pools)),
     )
 
 

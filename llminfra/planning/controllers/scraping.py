@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.planning.cluster.pools import PLATFORM_LABEL
 from llminfra.spec.foundation.existing_prometheus import ExistingPrometheus
 
 if TYPE_CHECKING:
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
 
 MONITORING = "monitoring"
 MONITORING_RELEASE = "kube-prometheus-stack"
-NODE_LABELS = "nodes=[llminfra.io/pool,node.kubernetes.io/instance-type,karpenter.sh/capacity-type]"
-"""Labels of nodes that recording rules ask kube-state-metrics for (``metricLabelsAllowlist``)."""
+_NODE_LABELS = ("llminfra.io/pool", "node.kubernetes.io/instance-type", "karpenter.sh/capacity-type")
 # Service of the Prometheus operator chart: ``<release>-prometheus`` (chart template ``prometheus/service.yaml``).
 _OWN_URL = f"http://{MONITORING_RELEASE}-prometheus.{MONITORING}.svc:9090"
+
+
+def node_labels(plan: Plan) -> str:
+    """Labels of nodes that recording rules ask kube-state-metrics for (``metricLabelsAllowlist``)."""
+    shown = (PLATFORM_LABEL, *_NODE_LABELS) if plan.shared else _NODE_LABELS
+    return f"nodes=[{','.join(shown)}]"
 
 
 class Scraping(Struct, frozen=True, kw_only=True):
@@ -50,7 +56,7 @@ def scraping_of(plan: Plan) -> Scraping | None:
         return Scraping(
             own=False,
             scraper_namespace=declared.namespace,
-            namespace=declared.install_into,
+            namespace=declared.install_into or f"{plan.platform.name}-{MONITORING}",
             url=declared.url,
             match_labels=dict(sorted(declared.match_labels.items())),
             external_labels=dict(sorted(declared.external_labels.items())),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import entry_path
 from llminfra.engines.vllm_tasks import PATHS
-from llminfra.planning.endpoints.on_pools import NAMESPACE
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 from llminfra.planning.plan.made_names import gateway_service, picker_name
 from llminfra.planning.served.task import by_path
@@ -81,19 +80,21 @@ def plan_gateways(
                     continue
                 routes.append(_route(gateway, by_name[endpoint.name], platform))
         _check_models(gateway, routes, findings)
-        planned.append(_plan(gateway, network, tuple(routes)))
+        planned.append(_plan(gateway, platform, network, tuple(routes)))
     return tuple(planned)
 
 
-def _plan(gateway: Gateway, network: NetworkPlan, routes: tuple[GatewayRoute, ...]) -> GatewayPlan:
+def _plan(gateway: Gateway, platform: Platform, network: NetworkPlan, routes: tuple[GatewayRoute, ...]) -> GatewayPlan:
     service = gateway_service(gateway.name)
     own = {"cluster": (), "internal": (network.cidr,), "public": ("0.0.0.0/0",)}[gateway.exposure]
-    inside = f"http://{service}.{PROXY_NAMESPACE}.svc.cluster.local:{PROXY_PORT}"
+    proxy = f"{platform.cluster_prefix}{service}"
+    inside = f"http://{proxy}.{PROXY_NAMESPACE}.svc.cluster.local:{PROXY_PORT}"
     return GatewayPlan(
         name=gateway.name,
         spec=gateway,
-        namespace=NAMESPACE,
+        namespace=platform.serving_namespace,
         service=service,
+        proxy_service=proxy,
         url=inside if gateway.exposure == "cluster" else f"https://{gateway.hostname}",
         allow_from_cidrs=tuple(gateway.allow_from_cidrs) or own,
         routes=routes,

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
-NAMESPACE = "llm-serving"
-
 
 def plan_endpoints(
     platform: Platform, pools: tuple[PoolPlan, ...], lustre: tuple[LustrePlan, ...], findings: Findings
@@ -123,7 +121,7 @@ def _plan_endpoint(
     gpus = serving.parallelism.gpus
     return EndpointPlan(
         **asdict(serving),
-        namespace=NAMESPACE,
+        namespace=platform.serving_namespace,
         service_account=endpoint.name,
         pool=pool.name,
         replicas_per_node=max(1, pool.gpus_per_node // gpus) if serving.nodes == 1 else 0,

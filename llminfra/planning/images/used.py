@@ -13,6 +13,7 @@ from llminfra.catalog.charts import chart_pin, image_pin
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.ec2_images import dcgm_exporter
 from llminfra.catalog.pd_router import pd_router
+from llminfra.planning.controllers.cluster_charts import upstream_charts
 from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.controllers.scraping import MONITORING_RELEASE
 from llminfra.planning.network.mirror import (
@@ -119,30 +120,6 @@ def chart_uses(plan: Plan) -> tuple[ChartUse, ...]:
     return tuple(found)
 
 
-def upstream_charts(plan: Plan) -> tuple[str, ...]:
-    """Names of the upstream charts of the platform stack."""
-    needs = needs_of(plan)
-    wanted = {
-        MONITORING_RELEASE: needs.monitoring,
-        "karpenter-crd": needs.karpenter,
-        "karpenter": needs.karpenter,
-        "cluster-autoscaler": needs.cluster_autoscaler,
-        "nvidia-device-plugin": needs.device_plugin,
-        "aws-efa-k8s-device-plugin": needs.efa_plugin,
-        "dcgm-exporter": bool(plan.pools) and needs.scraped,
-        "keda": needs.keda,
-        "lws": needs.lws,
-        "aws-fsx-csi-driver": needs.fsx_csi,
-        "aws-mountpoint-s3-csi-driver": needs.mountpoint_csi,
-        "external-secrets": needs.external_secrets,
-        "gateway-helm": needs.gateway,
-        "ai-gateway-crds-helm": needs.gateway,
-        "ai-gateway-helm": needs.gateway,
-        "aws-load-balancer-controller": needs.gateway and needs.load_balancer,
-    }
-    return tuple(name for name, there in wanted.items() if there)
-
-
 def parts_off(plan: Plan) -> tuple[str, ...]:
     """Parts of upstream charts that the platform does not run, as ``chart_images.json`` calls them."""
     observability = plan.platform.own_observability
@@ -190,7 +167,7 @@ def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
     for router in plan.routers:
         yield _pinned(pd_router().proxy), router.name
         yield _pinned(pd_router().picker), router.name
-    if plan.gateways:
+    if needs.gateway:
         yield _pinned(image_pin("limit-counters")), "gateway-base"
     for gateway in plan.gateways:
         yield _pinned(image_pin("endpoint-picker")), gateway.service

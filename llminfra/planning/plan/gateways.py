@@ -43,7 +43,8 @@ class GatewayPlan(Struct, frozen=True, kw_only=True):
         name: Its name.
         spec: The declaration.
         namespace: Where its objects are: with the endpoints.
-        service: Name of Envoy's Service, in ``PROXY_NAMESPACE``.
+        service: Name of its release and of its load balancer.
+        proxy_service: Name of Envoy's Service, in ``PROXY_NAMESPACE``.
         url: Address without a path.
         allow_from_cidrs: Blocks that may call the load balancer; empty without one.
         routes: Endpoints behind it, in order.
@@ -53,6 +54,7 @@ class GatewayPlan(Struct, frozen=True, kw_only=True):
     spec: Gateway
     namespace: str
     service: str
+    proxy_service: str
     url: str
     allow_from_cidrs: tuple[str, ...]
     routes: tuple[GatewayRoute, ...]

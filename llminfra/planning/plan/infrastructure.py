@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.instances import InstanceType
     from llminfra.planning.hardware.nics import Nic
     from llminfra.spec.compute.gpu_pool import GpuPool
+    from llminfra.spec.compute.shared_with import SharedWith
     from llminfra.spec.models.storage import Lustre, ModelBucket
 
 
@@ -74,6 +75,9 @@ class ClusterPlan(Struct, frozen=True, kw_only=True):
         node_group_id: Security group of the nodes of such a cluster; ``None``: the cluster's own.
         installed: Charts that are there already.
         karpenter_node_role: Role of the nodes of a Karpenter that is there.
+        provided: Charts to install for other platforms on the cluster.
+        shared_with: Platforms that what is installed acts for, too.
+        shared: Whether there may be other platforms on it: it was there, or is said to be shared.
     """
 
     name: str
@@ -91,6 +95,9 @@ class ClusterPlan(Struct, frozen=True, kw_only=True):
     node_group_id: str | None = None
     installed: tuple[str, ...] = ()
     karpenter_node_role: str | None = None
+    provided: tuple[str, ...] = ()
+    shared_with: tuple[SharedWith, ...] = ()
+    shared: bool = False
 
 
 class Taint(Struct, frozen=True, kw_only=True):

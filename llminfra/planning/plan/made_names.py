@@ -1,4 +1,4 @@
-"""Names that are made from declared ones, and so are not free for another object."""
+"""Names that are made from declared ones: not free for another object, or told to other platforms."""
 
 import hashlib
 
@@ -46,3 +46,11 @@ def gateway_service(gateway: str) -> str:
 def async_id(queue: str) -> str:
     """Name of a queue and of what belongs to it, without the platform."""
     return f"async-{queue}"
+
+
+def karpenter_node_role(platform: str, region: str) -> str:
+    """Name of the role of nodes that a platform's own Karpenter starts.
+
+    A platform's name is short enough that none is cut (``constructs.basis.scope.Scope.iam_name``).
+    """
+    return f"{platform}-karpenter-node-{region}"

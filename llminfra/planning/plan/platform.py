@@ -85,6 +85,11 @@ class Plan(Struct, frozen=True, kw_only=True):
         return self.cluster
 
     @property
+    def shared(self) -> bool:
+        """Whether platforms of other specs may be on its cluster."""
+        return self.cluster is not None and self.cluster.shared
+
+    @property
     def ok(self) -> bool:
         """Whether nothing stops the compilation."""
         return not errors(self.diagnostics)

@@ -47,6 +47,15 @@ def check_cluster(subject: Subject) -> Iterator[Problem]:
             )
 
 
+def know_network(scene: Scene, made: Subject) -> None:
+    """Write the VPC of its subnets into a cluster that is made."""
+    if made.type_name != "aws_eks_cluster":
+        return
+    for block in made.items("vpc_config"):
+        if isinstance(block, dict) and block.get("subnet_ids"):
+            block["vpc_id"] = scene.vpc_of_subnet(str(block["subnet_ids"][0]))
+
+
 def check_upgrade(before: Subject, after: Subject) -> Iterator[Problem]:
     """A control plane goes up by one minor version at a time, and never back."""
     old, new = before.text("version"), after.text("version")

@@ -78,7 +78,7 @@ def identity_of(type_name: str) -> Identity:
 class Namer:
     """Fills templates for one new resource. Random parts depend on the resource alone, so ids repeat run after run."""
 
-    def __init__(self, scene: Scene, type_name: str, state: State, salt: int = 0) -> None:
+    def __init__(self, scene: Scene, type_name: str, state: State, salt: int = 0, given_id: str = "") -> None:
         self._scene = scene
         self._type = type_name
         self._state = state
@@ -87,7 +87,7 @@ class Namer:
             json.dumps([type_name, scene.place.region, _stable(state), salt], sort_keys=True).encode()
         ).hexdigest()
         self._uses: dict[str, int] = {}
-        self._memo: dict[str, str] = {}
+        self._memo: dict[str, str] = {"id": given_id} if given_id else {}
 
     @property
     def identity(self) -> Identity:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from llminfra.rehearsal.assumed import given_id
 from llminfra.rehearsal.aws import data_sources, deletion, eks, recomputed, rules, side_effects
 from llminfra.rehearsal.aws.identity import Namer, generic_value, identities, identity_of
 from llminfra.rehearsal.aws.immutable import immutable_attributes, shrunk
@@ -100,9 +101,11 @@ class AwsProvider:
         if refused := self.faults.before("create", type_name):
             return Applied(None, (*problems, refused))
         region = "" if identity_of(type_name).everywhere else scene.place.region
+        given = given_id(self.world, type_name, planned)
         for salt in range(_SALTS):
-            namer = Namer(scene, type_name, planned, salt)
+            namer = Namer(scene, type_name, planned, salt, given)
             state = self._filled(type_name, deepcopy(planned), namer)
+            eks.know_network(scene, Subject(type_name, state))
             key = namer.key()
             try:
                 self.world.add(type_name, key, region, _stored(state))

@@ -277,6 +277,29 @@ RULES = (
         source=("aws/karpenter-provider-aws website: reference/cloudformation.md: AllowPassingInstanceRole",),
     ),
     emitted(
+        "LLM_CAP_55",
+        "Platforms on one cluster make nothing twice",
+        looks_at=_PLAN,
+        why="Helm takes over nothing that another release made, so the second apply stops. Where it does not, two "
+        "exporters count each GPU twice, two controllers fight for one object, and a change of one platform moves the "
+        "pods of another. Commands see it where they get the specs of both.",
+        fix="let one platform install what a cluster has once, and name it in ExistingCluster(installed=…) of the "
+        "others; give each platform namespaces of its own, which is the default",
+        source=("helm/helm pkg/action/validate.go: checkOwnership",),
+        seen=("invalid ownership metadata; annotation validation error", "cannot re-use a name that is still in use"),
+    ),
+    emitted(
+        "LLM_CAP_56",
+        "A platform says of its cluster what the platform says that makes it",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="What one spec takes to be there, another one has to make. A controller that nobody installs leaves "
+        "objects that nobody reads; one whose role does not know the platform leaves pods that wait for their secrets. "
+        "Commands see it where they get the specs of both.",
+        fix="let the platform that makes the cluster install it, and name this one in Cluster(shared_with=…)",
+        source=("llminfra: planning/controllers/neighbours.py",),
+    ),
+    emitted(
         "LLM_CAP_45",
         "What starts a pool's nodes is in the cluster",
         looks_at=_PLAN,

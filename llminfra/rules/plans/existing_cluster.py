@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity, entry_path
+from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
 from llminfra.planning.controllers.namespaces import NAMES, made_namespaces, namespaces_of
 from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.controllers.scraping import scraping_of
@@ -62,8 +63,8 @@ def installed_may_act(plan: Plan) -> Iterator[Hit]:
     title="Somebody has looked which namespaces are there",
     severity=Severity.WARNING,
     looks_at="plan",
-    why="The first release makes the namespaces that the others need, under fixed names. Helm takes over nothing that "
-    "it did not make: one that is there, such as monitoring, stops the apply.",
+    why="The first release makes the namespaces that the others need. Helm takes over nothing that it "
+    "did not make: one that is there, such as monitoring, stops the apply.",
     fix="set ExistingCluster(namespaces=[…]) to those that are there, or to [] where none is",
     source=("helm/helm pkg/action/validate.go: checkOwnership",),
     seen=('Namespace "…" in namespace "" exists and cannot be imported into the current release',),
@@ -86,8 +87,8 @@ def namespaces_looked_at(plan: Plan) -> Iterator[Hit]:
     title="A namespace that is named as being there is one that something is put into",
     severity=Severity.WARNING,
     looks_at="plan",
-    why="Namespaces have fixed names. One that is not among them changes nothing, and is mostly a misspelt one: that "
-    "which was meant would be made, and is there.",
+    why="Which namespaces a platform puts something into follows from its spec. Another one changes nothing, and is "
+    "mostly a misspelt one: that which was meant would be made, and is there.",
     fix="correct the name, or leave it out",
     source=("llminfra: planning/controllers/namespaces.py",),
 )
@@ -110,4 +111,31 @@ def namespaces_used(plan: Plan) -> Iterator[Hit]:
             )
 
 
-RULES = (installed_may_act, namespaces_looked_at, namespaces_used)
+@rule(
+    code="LLM_CAP_57",
+    title="A device plugin that is there knows how GPUs are shared",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="Nodes of a pool that shares GPUs name the configuration that their device plugin is to take. One that lacks "
+    "it does not start on them: they show no GPUs, and pods wait for what is there.",
+    fix="add the configuration to the plugin's ConfigMap, then accept the finding with a Waiver that says so",
+    source=(
+        "NVIDIA/k8s-device-plugin README.md: Configuration Option Details, Shared Access to GPUs",
+        "NVIDIA/gpu-operator deployments/gpu-operator/values.yaml: devicePlugin.config",
+    ),
+)
+def shared_gpus_are_configured(plan: Plan) -> Iterator[Hit]:
+    """Pools that share GPUs, where somebody else installed the device plugin."""
+    for pool in plan.pools:
+        config = pool.labels.get(CONFIG_LABEL)
+        if config is not None and not needs_of(plan).device_plugin:
+            yield Hit(
+                path=f"pools.{pool.name}.sharing",
+                message="whether the device plugin that is there has the configuration that the pool's nodes name is "
+                "not known here",
+                found=f"{CONFIG_LABEL}={config}",
+                expected=f"a configuration {config}, as llminfra's own plugin has: docs/shared_cluster.md",
+            )
+
+
+RULES = (shared_gpus_are_configured, installed_may_act, namespaces_looked_at, namespaces_used)

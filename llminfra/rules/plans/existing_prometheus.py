@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.controllers.scraping import MONITORING_RELEASE, NODE_LABELS, scraping_of
+from llminfra.planning.cluster.pools import GPU_OPERATOR
+from llminfra.planning.controllers.needs import needs_of
+from llminfra.planning.controllers.scraping import MONITORING_RELEASE, node_labels, scraping_of
 from llminfra.rules.plans.planned import endpoint_path
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.endpoint import Autoscaling
@@ -107,9 +109,9 @@ def autoscaler_has_address(plan: Plan) -> Iterator[Hit]:
     severity=Severity.WARNING,
     looks_at="plan",
     why="llminfra brings the metrics of engines and GPUs. Those of nodes and pods come from the stack that is there, "
-    "whose defaults lack the labels of pools: alerts on nodes, the cost of pools and the fleet's dashboard stay empty, "
-    "and nothing says so. Counters of EFA come from a sidecar of llminfra's own node exporter: without it there are "
-    "no alerts on EFA.",
+    "whose defaults lack the labels of pools: alerts on nodes, the cost of pools and the dashboards of the fleet and "
+    "of its GPUs stay empty, and nothing says so. Counters of EFA come from a sidecar of llminfra's own node exporter: "
+    "without it there are no alerts on EFA.",
     fix="set what is expected in the stack's values, then accept the finding with a Waiver that says so",
     source=(
         "prometheus-community/helm-charts charts/kube-state-metrics/values.yaml: metricLabelsAllowlist: []",
@@ -127,9 +129,50 @@ def has_what_rules_ask(plan: Plan) -> Iterator[Hit]:
         path="observability",
         message=f"whether kube-state-metrics shows the labels of nodes is not known here{efa}",
         found="ExistingPrometheus(…)",
-        expected=f"kube-state-metrics with metricLabelsAllowlist=['{NODE_LABELS}'], and namespace selectors that admit "
-        f"{', '.join(dict.fromkeys([*(item.namespace for item in plan.endpoints), scraping.namespace]))}",
+        expected=f"kube-state-metrics with metricLabelsAllowlist=['{node_labels(plan)}'], and namespace selectors "
+        f"that admit {', '.join(dict.fromkeys([*(item.namespace for item in plan.endpoints), scraping.namespace]))}",
     )
 
 
-RULES = (prometheus_in_existing_cluster, one_stack, autoscaler_has_address, has_what_rules_ask)
+@rule(
+    code="LLM_OBS_17",
+    title="A DCGM exporter that is there shows what alerts and dashboards ask for",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="llminfra's exporter counts errors beside load, keeps the labels of the pod that holds a GPU, and is scraped "
+    "with the node's name. Without the node no GPU is told from others' and every alert on GPUs is silent; without "
+    "the pod nobody sees who wastes one; without the counters broken GPUs go unnoticed.",
+    fix="set what is expected in the exporter's values, then accept the finding with a Waiver that says so; the "
+    "exporter of a platform that llminfra compiles has it",
+    source=(
+        "NVIDIA/gpu-operator@a22dbf671 deployments/gpu-operator/values.yaml: dcgmExporter.serviceMonitor",
+        "NVIDIA/gpu-operator@a22dbf671 assets/state-dcgm-exporter/0500_service_monitor.yaml",
+        "NVIDIA/dcgm-exporter@d5e5f51 deployment/values.yaml: serviceMonitor.honorLabels: false",
+    ),
+)
+def exporter_shows_what_rules_ask(plan: Plan) -> Iterator[Hit]:
+    """GPU pools whose metrics come from an exporter of somebody else."""
+    if plan.cluster is None or not plan.pools or not needs_of(plan).scraped or needs_of(plan).dcgm_exporter:
+        return
+    operated = GPU_OPERATOR in plan.cluster.installed
+    values = "dcgmExporter.serviceMonitor" if operated else "serviceMonitor"
+    scraping = scraping_of(plan)
+    labels = scraping.match_labels if scraping is not None else {}
+    yield Hit(
+        path="cluster.installed",
+        message="whether the DCGM exporter that is there shows nodes, pods and errors is not known here",
+        found=f"{GPU_OPERATOR if operated else 'dcgm-exporter'} among installed",
+        expected=f"{values} with enabled=true, honorLabels=true"
+        + (f", additionalLabels={labels}" if labels else "")
+        + ", and relabelings that set node from __meta_kubernetes_pod_node_name and drop pod, namespace and "
+        "container; counters of XID and ECC errors: docs/shared_cluster.md",
+    )
+
+
+RULES = (
+    exporter_shows_what_rules_ask,
+    prometheus_in_existing_cluster,
+    one_stack,
+    autoscaler_has_address,
+    has_what_rules_ask,
+)

@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from llminfra.spec.base.spec import Distinct, Spec
+from llminfra.spec.base.spec import Distinct, Many, Spec
 from llminfra.spec.compute.gpu_pool import NodeRange
+from llminfra.spec.compute.shared_with import Provided, SharedWith
 from llminfra.spec.foundation.network import Cidr
 
 
@@ -43,3 +44,8 @@ class Cluster(Spec):
     """Days that control-plane logs are kept."""
     deletion_protection: bool = True
     """Whether EKS refuses to delete the cluster."""
+    install: Distinct[Provided] = ()
+    """Charts to install for platforms of other specs on this cluster, whether or not something of this one needs them;
+    those name them in ``ExistingCluster(installed=…)``."""
+    shared_with: Many[SharedWith] = ()
+    """Platforms of other specs on this cluster: what is installed here may act for them."""

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from llminfra.spec.base.spec import Distinct, Spec
+from llminfra.spec.base.spec import Distinct, Many, Spec
+from llminfra.spec.compute.shared_with import Provided, SharedWith
 
 Installed = Literal[
     "karpenter",
@@ -12,10 +13,13 @@ Installed = Literal[
     "external-secrets",
     "aws-load-balancer-controller",
     "nvidia-device-plugin",
+    "dcgm-exporter",
+    "gpu-operator",
     "aws-efa-k8s-device-plugin",
     "aws-fsx-csi-driver",
     "aws-mountpoint-s3-csi-driver",
     "lws",
+    "envoy-ai-gateway",
     "kube-prometheus-stack",
 ]
 
@@ -41,7 +45,15 @@ class ExistingCluster(Spec):
     ``None``: the one that EKS makes for the cluster."""
     installed: Distinct[Installed] = ()
     """Charts that are there already, by anyone's hand: llminfra does not install them, and gives them no AWS role.
-    ``kube-prometheus-stack`` goes with ``observability=ExistingPrometheus(…)``, which says how it is used."""
+    ``kube-prometheus-stack`` goes with ``observability=ExistingPrometheus(…)``, which says how it is used;
+    ``gpu-operator`` brings a device plugin and a DCGM exporter; ``envoy-ai-gateway`` is Envoy Gateway with Envoy AI
+    Gateway, as llminfra installs them."""
+    install: Distinct[Provided] = ()
+    """Charts to install for platforms of other specs, as in ``Cluster``."""
+    shared_with: Many[SharedWith] = ()
+    """Platforms of other specs that what is installed here acts for, as in ``Cluster``."""
+    serving_namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = None
+    """Namespace of endpoints and gateways, for example ``ml-serving``; ``None``: ``<platform>-serving``."""
     namespaces: Distinct[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]] | None = None
     """Namespaces that are there already, for example ``monitoring``: llminfra puts its releases there and does not make
     them; ``None``: nobody has looked, and those that it needs are made."""

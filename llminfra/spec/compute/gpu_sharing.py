@@ -6,6 +6,8 @@ from pydantic import Field
 
 from llminfra.spec.base.spec import Distinct, Name, Spec
 
+LEAST_SLICES, MOST_SLICES = 2, 16
+
 
 class Mig(Spec):
     """NVIDIA Multi-Instance GPU: partitions with their own memory and fault isolation."""
@@ -21,7 +23,7 @@ class TimeSlicing(Spec):
     """Several pods take turns on one GPU, with no memory isolation: for one tenant only."""
 
     kind: Literal["time-slicing"] = "time-slicing"
-    replicas: Annotated[int, Field(ge=2, le=16)]
+    replicas: Annotated[int, Field(ge=LEAST_SLICES, le=MOST_SLICES)]
     """Pods per GPU."""
     tenants: Annotated[Distinct[Name], Field(min_length=1)]
     """Who shares the pool; more than one is an error, because memory is not isolated."""

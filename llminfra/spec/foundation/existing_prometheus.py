@@ -92,9 +92,9 @@ class ExistingPrometheus(Spec):
     external_labels: dict[SeriesLabel, str] = {}
     """Labels that tell this cluster's series from others' where ``url`` answers for several clusters, for example
     ``{"cluster": "acme-shared"}``: queries of the autoscaler ask for them."""
-    install_into: Namespace = "llm-monitoring"
+    install_into: Namespace | None = None
     """Namespace of the DCGM exporter, alert rules and dashboards; it is made unless it is ``namespace`` or among the
-    cluster's ``namespaces``."""
+    cluster's ``namespaces``. ``None``: ``<platform>-monitoring``."""
     dashboard_label: LabelKey | None = "grafana_dashboard"
     """Label by which Grafana's sidecar finds dashboards in ConfigMaps (``sidecar.dashboards.label`` of its chart);
     ``None``: no dashboards."""
