@@ -12,9 +12,10 @@ again (``memory_profiling``), Inductor's trials of each piece, and the first lay
 horizontally fused kernels end with an emptied cache, but are made for the first piece alone: later pieces have the same
 kernels, whose times are on disk by then (``benchmark_combo_kernel`` of torch/_inductor/codegen/triton.py).
 
-Eleven first starts agree: the copy stayed with Qwen2.5 7B on L4 and A10G and Llama 3.2 3B on L4 (0.27.1, 0.28.0), and did
-not with Qwen3 8B and 14B on RTX 4090 and L40S, nor with Llama 3.1 8B and Qwen2.5 7B of 262,144 positions on RTX 3090
-(0.28.0), nor with Qwen3 14B in AWQ on L4 and L40S.
+First starts agree: the copy stayed with Qwen2.5 7B on L4 and A10G and Llama 3.2 3B on L4 (0.27.1, 0.28.0), and did not
+with Qwen3 8B and 14B on RTX 4090 and L40S, with Llama 3.1 8B and Qwen2.5 7B of 262,144 positions on RTX 3090 (0.28.0),
+nor with Qwen3 14B in AWQ on L4 and L40S. A build of July 2026 kept none of Qwen2.5 7B on an A40; whether it already
+counted as 0.27 does is not known.
 """
 
 from __future__ import annotations
