@@ -79,6 +79,8 @@ def first_start(model, gpu, version="0.27.1", **case):
         ("Qwen/Qwen3-8B", "RTX-4090-24GB", "0.27.1", {}, 0),
         ("Qwen/Qwen3-14B", "L40S-48GB", "0.28.0", {}, 0),
         ("meta-llama/Llama-3.1-8B-Instruct", "RTX-3090-24GB", "0.28.0", {}, 0),
+        # The first runner: no other segment has 45 MiB for the sampler's buffer.
+        ("openai/gpt-oss-20b", "L4-24GB", "0.28.0", {}, 1.02),
         # No product of the layers is cuBLAS's.
         ("Qwen/Qwen3-14B-AWQ", "L4-24GB", "0.28.0", {}, 0),
         # Line by line, compiled before, and by a release that does not count it.
@@ -98,8 +100,14 @@ def test_the_copy_counts_twice_where_cublas_finds_no_other_place_for_its_workspa
 def test_other_rows_of_the_rotary_table_leave_other_places():
     # Two starts of 0.28.0 on an RTX 3090 whose copy was given back: the same model with 262,144 positions.
     plain = {"tokens": 2048, "sequences": 256, "products": Products.CUBLAS, "workspace_bytes": 8519680}
-    assert copy_stays(QWEN, batch(**plain)) == 1040 * MIB - 2 * 8519680
-    assert copy_stays(structs.replace(QWEN, rope_tables=((262144, 128),)), batch(**plain)) == 0
+    assert copy_stays(QWEN, batch(**plain), 0) == 1040 * MIB - 2 * 8519680
+    assert copy_stays(structs.replace(QWEN, rope_tables=((262144, 128),)), batch(**plain), 0) == 0
+
+
+def test_logits_of_more_sequences_than_the_copy_holds_have_other_segments():
+    many = {"max_num_seqs": 512}
+    text = " ".join(first_start("openai/gpt-oss-20b", "L4-24GB", "0.28.0", **many).explain)
+    assert "up to 1.08 GiB less on a first start" in text
 
 
 def test_what_may_stay_reserved_is_in_the_margin_where_it_is_not_known():

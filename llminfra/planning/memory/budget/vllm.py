@@ -36,6 +36,9 @@ CONTEXT = "CUDA context"
 CHECKED_BYTES = 2 + 4
 """Of each logit where guesses are checked: as the model gives it, and its copy in fp32
 (vllm/v1/worker/gpu/sample/sampler.py 0.22.0-0.33.0)."""
+TRITON_SAMPLES_FROM = 8
+"""Sequences from which Triton's kernel picks the likeliest tokens: topk_topp_sampler.py 0.27.0-0.33.0."""
+
 SAMPLER_WORDS = {"copy": "greedy, logits copied to fp32", "raw": "greedy"}
 
 
@@ -238,6 +241,7 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         libraries=cublas_bytes(gpu) if profile.scheduler == "v1" else 0,
         products=_products(settings, profile),
         workspace_bytes=cublas_workspace(gpu),
+        sampler_rows=_sampler_rows(settings, profile, gpu),
         workspace=profile.keeps_workspace and not triton_mxfp4,
     )
 
@@ -249,6 +253,17 @@ def _products(settings: Settings, profile: EngineProfile) -> Products:
     if settings.quant is None:
         return Products.CUBLAS
     return Products.MARLIN if _is_int4(settings) else Products.UNKNOWN
+
+
+def _sampler_rows(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> int:
+    """Rows of the buffer of ``apply_top_k_top_p_triton``, topk_topp_triton.py 0.27.0-0.33.0, with the first runner."""
+    if profile.runs_v2 or not profile.counts_consumed or settings.pp > 1 or settings.drafted:
+        return 0
+    if settings.max_num_seqs < TRITON_SAMPLES_FROM:
+        return 0
+    multiprocessors = gpu.multiprocessors if gpu else ASSUMED_MULTIPROCESSORS
+    programs = min(multiprocessors, settings.max_num_seqs)
+    return min(1 << (programs - 1).bit_length(), multiprocessors)
 
 
 def _is_int4(settings: Settings) -> bool:

@@ -13,6 +13,11 @@ SMALL, LARGE_SEGMENT, LARGE, ROUNDED_TO = MIB, 20 * MIB, 10 * MIB, 2 * MIB
 segments."""
 
 
+def whole_segment(size: int) -> int:
+    """Bytes of the segment that a tensor of ``size`` bytes, above ``SMALL``, is given where no block is free."""
+    return LARGE_SEGMENT if size < LARGE else -(-size // ROUNDED_TO) * ROUNDED_TO
+
+
 class Block:
     """Part of a segment; ``used`` while a tensor is in it."""
 
@@ -87,6 +92,6 @@ class CachingAllocator:
         return None if oversize else best
 
     def _new_segment(self, size: int) -> Block:
-        segment = Segment(LARGE_SEGMENT if size < LARGE else -(-size // ROUNDED_TO) * ROUNDED_TO)
+        segment = Segment(whole_segment(size))
         self.segments.append(segment)
         return segment.blocks[0]

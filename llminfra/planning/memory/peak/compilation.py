@@ -40,10 +40,11 @@ class Compiling(Struct, frozen=True):
     may_stay: float = 0.0
 
 
-def compiling(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> Compiling:
+def compiling(facts: ModelFacts, batch: Batch, profile: EngineProfile, run: float = 0.0) -> Compiling:
     """What a first start compiles on; nothing where it runs line by line, or finds a compiled model.
 
-    Words of models that take images are looked up outside of what is compiled, as long as a request may bring one.
+    ``run`` is what the run has at once after it, beside the weights. Words of models that take images are looked up
+    outside of what is compiled, as long as a request may bring one.
     """
     if not profile.counts_compilation or batch.eager or batch.compiled or facts.encoders:
         return Compiling()
@@ -52,7 +53,7 @@ def compiling(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> Compil
     streams = stream * (ALONE_STREAMS if batch.tp == 1 else CUT_STREAMS)
     # The tables of each layer's words are looked up by another kernel of the same piece.
     layers = float(cdiv(facts.extra_vocab_params, batch.tp) * batch.element)
-    stays = copy_stays(facts, batch) if profile.counts_consumed else 0
+    stays = copy_stays(facts, batch, run) if profile.counts_consumed else 0
     return Compiling(
         peak=max(table + streams, layers),
         stays=float(stays or 0),

@@ -3,7 +3,8 @@
 Since 0.27 vLLM counts all that lies on the device after the profiling run, and the rise of the peak beside it. The
 copy's segment is free by then, and the first product of the run allocates PyTorch's workspace for cuBLAS, which is kept
 for good: in the smallest free block that is large enough. Where only the copy's segment has such a block, the segment
-cannot go back to the driver and counts twice.
+cannot go back to the driver and counts twice. With the first runner the sampler's buffer follows, a row of the
+vocabulary for each multiprocessor (``_TRITON_BUFFER_CACHE``, which the profiling run allocates whoever samples later).
 
 What happens before follows from vLLM 0.27.1 and PyTorch 2.13.0: loading (``_scoped_allocator_max_split`` of
 v1/worker/gpu_worker.py; rotary tables of model_executor/layers/rotary_embedding/base.py), then an emptied cache
@@ -24,7 +25,7 @@ from typing import NamedTuple
 
 from llminfra.catalog.models.facts import DenseMlp, Layer, ModelFacts
 from llminfra.catalog.models.mixers import Attention
-from llminfra.planning.memory.peak.allocator import LARGE, LARGE_SEGMENT, CachingAllocator, Segment
+from llminfra.planning.memory.peak.allocator import LARGE, LARGE_SEGMENT, CachingAllocator, Segment, whole_segment
 from llminfra.planning.memory.peak.forward_peak import Batch, Products
 from llminfra.planning.memory.shapes import cdiv
 
@@ -33,14 +34,20 @@ ROWS = (1024, 1024, 1024, 128, 1024, 129, 128)
 biases, stop tokens, bad words and their offsets, tokens with log probabilities (v1/worker/gpu/sample 0.27.1)."""
 
 
-def copy_stays(facts: ModelFacts, batch: Batch) -> int | None:
+def copy_stays(facts: ModelFacts, batch: Batch, run: float) -> int | None:
     """Bytes of the copy's segment that stay counted beside it after a first start; None where this is not known.
 
     Known are decoders of plain attention and plain feed-forward blocks on one rank of the second runner, whose matrices
     are multiplied by cuBLAS, or by Marlin. Small matrices share segments, and what they leave of them is not known.
+    With the first runner it is known where no other segment can hold the sampler's buffer: all that the run has at once
+    (``run`` bytes) came from the copy's.
     """
+    if batch.tp > 1:
+        return None
+    if batch.sampler_rows and facts.generative:
+        return _under_sampler(facts, batch, run)
     shape = _shape(facts)
-    if shape is None or batch.tp > 1 or batch.products is Products.UNKNOWN:
+    if shape is None or batch.products is Products.UNKNOWN:
         return None
     if batch.products is Products.MARLIN:
         # cuBLAS multiplies by the head alone. One of the two streams that the copy came with is free by then.
@@ -57,6 +64,14 @@ def copy_stays(facts: ModelFacts, batch: Batch) -> int | None:
     _run_first_layer(memory, facts, shape, batch)
     # The workspace counts with the segment that it lies in, and is taken off the peak beside it.
     return max(0, copied.size - 2 * batch.workspace_bytes) if copied is not None and copied.used else 0
+
+
+def _under_sampler(facts: ModelFacts, batch: Batch, run: float) -> int | None:
+    buffer = batch.sampler_rows * facts.vocab_size * 4
+    table = facts.vocab_size * facts.hidden_size * batch.element
+    if buffer <= max(LARGE_SEGMENT, _stream(facts, batch)) or max(buffer, run) > table:
+        return None
+    return max(0, whole_segment(table) - buffer - 2 * batch.workspace_bytes)
 
 
 class _Shape(NamedTuple):
