@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 from msgspec import Struct
 
@@ -72,11 +73,12 @@ def interpolated(times: Times, size: float) -> float:
     return float(lower * (higher / lower) ** part)
 
 
-def _device(gpu: Gpu) -> dict:  # type: ignore[type-arg]  # rows of a data file
+def _device(gpu: Gpu) -> dict[str, Any]:
     table, name = _table(), gpu.name.partition("-mig-")[0]
-    return table["devices"].get(table["stands_for"].get(name, name), {})  # type: ignore[no-any-return]
+    found: dict[str, Any] = table["devices"].get(table["stands_for"].get(name, name), {})
+    return found
 
 
 @cache
-def _table() -> dict:  # type: ignore[type-arg]  # rows of a data file
+def _table() -> dict[str, Any]:
     return dict(read_json("llminfra.planning.performance", "kernels.json"))
