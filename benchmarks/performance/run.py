@@ -22,14 +22,15 @@ from llminfra.planning.memory.releases.settings import quantization
 from llminfra.planning.performance import Load, Replica, replica
 from llminfra.spec.endpoint import Parallelism
 
-DATA = Path(__file__).parent / "data" / "published.json"
+DATA = Path(__file__).parent / "data"
+FILES = ("published.json", "published_later.json")
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 FACTORS = ROOT / "llminfra" / "planning" / "performance" / "data" / "efficiency.json"
 FIELDS = ("ttft_ms", "tpot_ms", "output_tokens_per_s")
 TITLES = {"ttft_ms": "time to first token", "tpot_ms": "time per output token", "output_tokens_per_s": "throughput"}
 SPREADS = {"ttft_ms": "spread_ttft", "tpot_ms": "spread_tpot", "output_tokens_per_s": "spread_throughput"}
-MARKS = {"calibration": "T", "held_out": "H", "set_aside": "A"}
+MARKS = {"calibration": "T", "held_out": "H", "look": "L", "judge": "J", "set_aside": "A"}
 # Full load of trtllm-bench: its largest batch, and about this share of memory for weights and cache.
 FULL_LOAD_SEQUENCES = 2048
 FULL_LOAD_MEMORY = 0.93
@@ -58,8 +59,14 @@ class Figure:
 
 def figures() -> Iterator[Figure]:
     """Every published figure with its estimate."""
-    for series in json.loads(DATA.read_text(encoding="utf-8"))["series"]:
-        yield from _series(series)
+    for name in FILES:
+        for series in _read(name)["series"]:
+            yield from _series(series)
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DATA / name).read_text(encoding="utf-8"))
+    return found
 
 
 def _series(series: dict[str, Any]) -> Iterator[Figure]:
@@ -151,8 +158,8 @@ def summary(rows: Iterable[Figure]) -> dict[str, float]:
 
 
 def unseen(found: Iterable[Figure]) -> list[Figure]:
-    """Figures that nothing was fitted to, without those of series that are set aside."""
-    return [item for item in found if not item.series.get("calibration") and not item.series.get("set_aside")]
+    """Figures that nothing was fitted to and whose errors guided nothing, without series that are set aside."""
+    return [item for item in found if not any(item.series.get(key) for key in ("calibration", "look", "set_aside"))]
 
 
 def _line(name: str, rows: list[Figure]) -> str:
@@ -174,7 +181,12 @@ def tables(found: list[Figure]) -> str:
     lines += [_line("all not fitted to", counted), _line("fitted to", fitted), ""]
     lines += [head.format("of these, held out"), rule]
     lines += [_line(TITLES[field], [item for item in held_out if item.field == field]) for field in FIELDS]
-    lines += ["", head.format("series (T: fitted to, H: held out, A: set aside)"), rule]
+    for key, title in (("judge", "of these, later rows that were kept for judging"), ("look", "later rows looked at")):
+        rows = [item for item in found if item.series.get(key)]
+        lines += ["", head.format(title), rule]
+        lines += [_line(TITLES[field], [item for item in rows if item.field == field]) for field in FIELDS]
+    marks = "T: fitted to, H: held out, L: looked at, J: kept for judging, A: set aside"
+    lines += ["", head.format(f"series ({marks})"), rule]
     seen: dict[str, list[Figure]] = {}
     for item in found:
         row = item.series
@@ -244,7 +256,7 @@ def _write_page(found: list[Figure]) -> None:
         if not name.startswith("_")
     ]
     text = _between(text, "factors", "\n".join([*lines, ""]))
-    sources = json.loads(DATA.read_text(encoding="utf-8"))["sources"]
+    sources = {name: row for file in FILES for name, row in _read(file)["sources"].items()}
     lines = [f"- **{name}**: {row['what']} ({row['date']}; {row['source']})" for name, row in sources.items()]
     PAGE.write_text(_between(text, "sources", "\n".join([*lines, ""])), encoding="utf-8")
     print(f"wrote {PAGE.name}")

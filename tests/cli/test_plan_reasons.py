@@ -23,7 +23,7 @@ def page(capsys: pytest.CaptureFixture[str], *options: str) -> str:
 
 def test_latency_names_its_load_and_the_price_its_callers(capsys: pytest.CaptureFixture[str]) -> None:
     text = page(capsys)
-    assert "≈ first token 99 ms, then 17.4 ms each, with 1 caller, 1,024 tokens in, 256 out" in text
+    assert "≈ first token 101 ms, then 17.5 ms each, with 1 caller, 1,024 tokens in, 256 out" in text
     assert re.search(r"when full [\d,]+ output tokens/s with 210 callers · \$[\d.]+ per million output tokens", text)
 
 

@@ -12,6 +12,7 @@ from llminfra.planning.memory.shapes import Shards
 from llminfra.planning.performance import Load, PerformanceEstimate, estimate_performance, replica
 from llminfra.planning.performance.factors import factors
 from llminfra.planning.performance.interconnect import all_reduce_s, between_nodes, inside_node
+from llminfra.planning.performance.kernels import kernel
 from llminfra.planning.performance.rank_work import computed_in, rank_work
 from llminfra.spec.endpoint import Parallelism
 
@@ -79,7 +80,7 @@ def test_experts_are_read_as_far_as_tokens_touch_them() -> None:
 
 def test_one_request_is_bound_by_weights() -> None:
     found = on(LLAMA_70B, "h100", 2)
-    read_s = 2 * 69.5e9 / 2 / 3.35e12 / factors().bandwidth_dense
+    read_s = 2 * 69.5e9 / 2 / 3.35e12 / kernel(gpu("h100"), "8bit", experts=False).bandwidth
     assert found.bound == "weights"
     assert read_s * 1e3 < found.tpot_ms < read_s * 1e3 * 1.4
 

@@ -7,7 +7,7 @@ from llminfra.planning.performance.factors import Factors, factors
 from llminfra.planning.performance.first_token import FirstToken
 from llminfra.planning.performance.load import Load
 from llminfra.planning.performance.rank_work import RankWork
-from llminfra.planning.performance.roofline import Machine, PrefillTime, StepTime
+from llminfra.planning.performance.roofline import Machine, PrefillTime, StepTime, read_share, speed
 
 
 def explained(
@@ -36,7 +36,7 @@ def explained(
         _each(load, first, step, flow),
         _prefill(work, machine, load, alone, known),
         _decode(machine, step, first.running),
-        _read(work, machine, first.running, known),
+        _read(work, machine, first.running),
     )
 
 
@@ -73,16 +73,15 @@ def _each(load: Load, first: FirstToken, step: StepTime, flow: Traffic) -> str:
 
 
 def _prefill(work: RankWork, machine: Machine, load: Load, alone: PrefillTime, known: Factors) -> str:
-    shares = {"bf16": known.compute_16bit, "fp16": known.compute_16bit, "fp4": known.compute_4bit}
-    by_type: dict[str, float] = {}
+    by_kind: dict[tuple[bool, str, float], float] = {}
     for item in work.matrices:
-        by_type[item.dtype] = by_type.get(item.dtype, 0.0) + item.operations
+        key = (item.experts, item.dtype, speed(item, machine.gpu, known) / 1e12)
+        by_kind[key] = by_kind.get(key, 0.0) + item.operations
     speeds = " and ".join(
-        f"{amount * load.prompt_tokens / 1e12:,.1f} TFLOP {dtype} at {shares.get(dtype, known.compute_8bit):.0%} of "
-        f"{machine.gpu.tflops[dtype]:,.0f} TFLOPS"
-        for dtype, amount in sorted(by_type.items())
+        f"{amount * load.prompt_tokens / 1e12:,.1f} TFLOP {dtype}{' of experts' if experts else ''} at "
+        f"{reached:,.0f} of {machine.gpu.tflops[dtype]:,.0f} TFLOPS"
+        for (experts, dtype, reached), amount in sorted(by_kind.items())
     )
-    experts = f", experts at {known.compute_experts:.0%} of that" if work.experts else ""
     reading = (
         f"reading weights {_ms(alone.weights_s)}, longer than arithmetic {_ms(alone.compute_s)}"
         if alone.weights_s > alone.compute_s
@@ -90,7 +89,7 @@ def _prefill(work: RankWork, machine: Machine, load: Load, alone: PrefillTime, k
     )
     return (
         f"prefill of {load.prompt_tokens:,} tokens {_ms(alone.total_s)} ms on {machine.gpu.product}: {reading} (per "
-        f"GPU {speeds}{experts}), attention {_ms(alone.attention_s)}, wires {_ms(alone.wires_s)}, overhead "
+        f"GPU {speeds}), attention {_ms(alone.attention_s)}, wires {_ms(alone.wires_s)}, overhead "
         f"{_ms(alone.overhead_s)}" + (f"; launches take {_ms(alone.host_s)}" if alone.host_s > alone.device_s else "")
     )
 
@@ -106,12 +105,12 @@ def _decode(machine: Machine, step: StepTime, running: float) -> str:
     )
 
 
-def _read(work: RankWork, machine: Machine, running: float, known: Factors) -> str:
+def _read(work: RankWork, machine: Machine, running: float) -> str:
     touched = sum(item.touched_bytes(running / machine.pipeline) for item in work.experts)
     read = (
         f"a step reads {(work.weight_bytes + touched) / 1e9:.1f} GB of weights per GPU at "
-        f"{known.bandwidth_dense:.0%} of {machine.gpu.bandwidth_gbps:,.0f} GB/s"
+        f"{read_share(work, machine.gpu, experts=False):.0%} of {machine.gpu.bandwidth_gbps:,.0f} GB/s"
     )
     if touched:
-        read += f", of that {touched / 1e9:.1f} GB experts at {known.bandwidth_experts:.0%}"
+        read += f", of that {touched / 1e9:.1f} GB experts at {read_share(work, machine.gpu, experts=True):.0%}"
     return read

@@ -12,13 +12,9 @@ from llminfra.catalog.datafile import read_json
 class Factors(Struct, frozen=True, kw_only=True):
     """Shares of peak (0 to 1) and times in seconds; the data file says what each one is and where it comes from."""
 
-    bandwidth_dense: float
-    bandwidth_experts: float
     bandwidth_cache: float
     compute_16bit: float
-    compute_8bit: float
-    compute_4bit: float
-    compute_experts: float
+    engine_share: float
     compute_dequantize: float
     nvlink_share: float
     pcie_share: float
@@ -26,9 +22,8 @@ class Factors(Struct, frozen=True, kw_only=True):
     nvlink_latency_s: float
     pcie_latency_s: float
     efa_latency_s: float
-    layer_overhead_s: float
+    layer_rest_s: float
     layer_overhead_eager_s: float
-    moe_layer_overhead_s: float
     step_overhead_s: float
     request_step_overhead_s: float
     request_overhead_s: float

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.planning.performance.factors import Factors
+from llminfra.planning.performance.kernels import Times, all_reduce_times, interpolated
 
 _ALL_REDUCES_PER_LAYER = 2  # after attention and after the feed-forward part
 _ACTIVATION_BYTES = 2
@@ -19,11 +20,13 @@ class Link(Struct, frozen=True, kw_only=True):
         name: ``NVLink``, ``PCIe`` or ``EFA``.
         bytes_per_s: What one rank sends per second while all do.
         latency_s: Time of a message that carries next to nothing.
+        measured: All-reduces as published for the device, by ranks: bytes and seconds.
     """
 
     name: str
     bytes_per_s: float
     latency_s: float
+    measured: tuple[tuple[int, Times], ...] = ()
 
 
 def inside_node(gpu: Gpu, factors: Factors) -> Link:
@@ -33,6 +36,7 @@ def inside_node(gpu: Gpu, factors: Factors) -> Link:
             name="NVLink",
             bytes_per_s=gpu.nvlink_gbps / 2 * _GIGA * factors.nvlink_share,
             latency_s=factors.nvlink_latency_s,
+            measured=tuple(sorted(all_reduce_times(gpu).items())),
         )
     return Link(
         name="PCIe",
@@ -48,9 +52,13 @@ def between_nodes(network_gbps: float, gpus_per_node: int, factors: Factors) -> 
 
 
 def all_reduce_s(link: Link, ranks: int, amount: float) -> float:
-    """One ring all-reduce of ``amount`` bytes: each rank sends 2 (n - 1) / n of it."""
+    """One all-reduce of ``amount`` bytes: as measured between the ranks, beyond that a ring, 2 (n - 1) / n of it."""
     if ranks <= 1:
         return 0.0
+    for measured, times in link.measured:
+        if measured == ranks:
+            beyond = max(0.0, amount - times[-1][0])
+            return interpolated(times, amount) + 2 * (ranks - 1) / ranks * beyond / link.bytes_per_s
     return link.latency_s + 2 * (ranks - 1) / ranks * amount / link.bytes_per_s
 
 

@@ -25,6 +25,8 @@ from llminfra.planning.memory.weights.module_names import scheme_for
 from llminfra.planning.memory.weights.rank_weights import rank_weights
 
 _OPERATIONS_PER_WEIGHT = 2  # one multiplication and one addition
+_WIDE_BITS = 16
+_JOINED = ("qkv_proj", "gate_up_proj", "in_proj_qkvz")
 
 
 class MatrixWork(Struct, frozen=True, kw_only=True):
@@ -35,12 +37,18 @@ class MatrixWork(Struct, frozen=True, kw_only=True):
         widened: Weights are narrower and widened on the way.
         experts: Products of routed experts.
         operations: Operations per token on this rank.
+        kind: Their kernels, a key of ``data/kernels.json``.
+        kernels: Products that are launched; the experts of a layer are one.
+        weight_bytes: Bytes of the weights, without their scales; only their proportions count.
     """
 
     dtype: str
     widened: bool
     experts: bool
     operations: float
+    kind: str
+    kernels: float
+    weight_bytes: float
 
 
 class AttentionWork(Struct, frozen=True, kw_only=True):
@@ -184,6 +192,15 @@ def computed_in(scheme: WeightScheme | None, gpu: Gpu) -> tuple[str, bool]:
             return wide, True
 
 
+def kernels_of(scheme: WeightScheme | None, dtype: str) -> str:
+    """The kind of kernels for such weights, computed in ``dtype``: a key of ``data/kernels.json``."""
+    if scheme is not None and scheme.format is WeightFormat.MXFP4:
+        return "mxfp8_mxfp4" if dtype == "fp8" else "mxfp4"
+    if dtype == "fp8" and scheme is not None and scheme.block is not None:
+        return "8bit_block"
+    return {"fp8": "8bit", "int8": "8bit", "fp4": "4bit"}.get(dtype, "wide")
+
+
 def _experts(kinds: dict[Layer, float], total: float) -> tuple[ExpertWeights, ...]:
     """Expert bytes shared out over the kinds of expert layers by their number of parameters."""
     sizes = {
@@ -205,8 +222,9 @@ def _experts(kinds: dict[Layer, float], total: float) -> tuple[ExpertWeights, ..
 def _matrices(
     kinds: dict[Layer, float], facts: ModelFacts, quant: QuantFacts | None, shards: Shards, gpu: Gpu
 ) -> tuple[MatrixWork, ...]:
-    totals: dict[tuple[str, bool, bool], float] = {}
+    totals: dict[tuple[str, bool, bool, str], list[float]] = {}
     for layer, count in kinds.items():
+        launched: set[tuple[str, str]] = set()
         for part in layer_parts(layer, facts.hidden_size, shards):
             if not isinstance(part, Matrix):
                 continue
@@ -218,13 +236,33 @@ def _matrices(
             if routed and layer.moe is not None:
                 # A token uses top_k of all experts; a rank sees its share of them.
                 share = layer.moe.top_k * part.count / layer.moe.experts
-            key = (*computed_in(scheme, gpu), routed)
-            work = _OPERATIONS_PER_WEIGHT * part.outputs * part.inputs * share * count
-            totals[key] = totals.get(key, 0.0) + work
+            dtype, widened = computed_in(scheme, gpu)
+            key = (dtype, widened, routed, kernels_of(scheme, dtype))
+            size = part.outputs * part.inputs * count
+            found = totals.setdefault(key, [0.0, 0.0, 0.0])
+            found[0] += _OPERATIONS_PER_WEIGHT * size * share
+            found[1] += 0 if (name := (key[3], _launched_as(part))) in launched else count
+            found[2] += size * part.count * (scheme.bits if scheme else _WIDE_BITS) / 8
+            launched.add(name)
     return tuple(
-        MatrixWork(dtype=dtype, widened=widened, experts=routed, operations=work)
-        for (dtype, widened, routed), work in totals.items()
+        MatrixWork(
+            dtype=dtype,
+            widened=widened,
+            experts=routed,
+            kind=kind,
+            operations=operations,
+            kernels=kernels,
+            weight_bytes=amount,
+        )
+        for (dtype, widened, routed, kind), (operations, kernels, amount) in totals.items()
     )
+
+
+def _launched_as(part: Matrix) -> str:
+    """One product or several: engines join queries, keys and values, gate and up, and all experts of a layer."""
+    if part.kind is Kind.EXPERTS:
+        return "experts"
+    return next((name for name in part.names if name.endswith(_JOINED)), part.names[0])
 
 
 def _attention(kinds: dict[Layer, float], facts: ModelFacts, tp: int, kv_bytes: float) -> Iterator[AttentionWork]:

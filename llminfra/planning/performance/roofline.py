@@ -13,6 +13,7 @@ from llminfra.planning.performance.interconnect import (
     hand_over_s,
     tensor_parallel_s,
 )
+from llminfra.planning.performance.kernels import attention_fixed_s, kernel
 from llminfra.planning.performance.rank_work import MatrixWork, RankWork
 
 _TERA, _GIGA = 1e12, 1e9
@@ -105,20 +106,15 @@ class PrefillTime(Struct, frozen=True, kw_only=True):
 
 def matrix_s(work: RankWork, gpu: Gpu, tokens: float, factors: Factors) -> float:
     """Arithmetic of all matrix products but the head for ``tokens`` tokens on one rank."""
-    return sum(item.operations * tokens / _speed(item, gpu, factors) for item in work.matrices)
+    return sum(item.operations * tokens / speed(item, gpu, factors) for item in work.matrices)
 
 
-def _speed(item: MatrixWork, gpu: Gpu, factors: Factors) -> float:
-    share = (
-        factors.compute_16bit
-        if item.dtype in _WIDE
-        else factors.compute_4bit
-        if item.dtype == "fp4"
-        else factors.compute_8bit
-    )
-    if item.experts:
-        share *= factors.compute_experts
-    if item.widened:
+def speed(item: MatrixWork, gpu: Gpu, factors: Factors) -> float:
+    """Operations per second that a step with many tokens reaches."""
+    share = kernel(gpu, item.kind, experts=item.experts).compute
+    if not item.experts:
+        share *= factors.engine_share  # what kernels of experts come with was measured with them
+    if item.widened and item.kind == "wide":
         share *= factors.compute_dequantize
     return gpu.tflops[item.dtype] * _TERA * share
 
@@ -127,16 +123,30 @@ def _wide(gpu: Gpu) -> str:
     return "bf16" if gpu.supports("bf16") else "fp16"
 
 
-def _weights_s(work: RankWork, gpu: Gpu, tokens: float, factors: Factors) -> float:
+def _weights_s(work: RankWork, gpu: Gpu, tokens: float) -> float:
     peak = gpu.bandwidth_gbps * _GIGA
-    dense = work.weight_bytes / (peak * factors.bandwidth_dense)
     experts = sum(item.touched_bytes(tokens) for item in work.experts)
-    return dense + experts / (peak * factors.bandwidth_experts)
+    return work.weight_bytes / (peak * read_share(work, gpu, experts=False)) + experts / (
+        peak * read_share(work, gpu, experts=True)
+    )
+
+
+def read_share(work: RankWork, gpu: Gpu, *, experts: bool) -> float:
+    """Share of the peak bandwidth at which weights are read, the mean over the kinds of products by their bytes."""
+    items = [item for item in work.matrices if item.experts is experts and item.weight_bytes]
+    whole = sum(item.weight_bytes for item in items)
+    if not whole:
+        return kernel(gpu, "wide", experts=experts).bandwidth
+    return whole / sum(item.weight_bytes / kernel(gpu, item.kind, experts=experts).bandwidth for item in items)
 
 
 def _overhead_s(work: RankWork, machine: Machine, factors: Factors) -> float:
-    each = factors.layer_overhead_eager_s if machine.eager else factors.layer_overhead_s
-    return work.layers * each + work.moe_layers * factors.moe_layer_overhead_s
+    if machine.eager:
+        return work.layers * factors.layer_overhead_eager_s
+    launched = sum(
+        item.kernels * kernel(machine.gpu, item.kind, experts=item.experts).fixed_s for item in work.matrices
+    )
+    return launched + work.layers * (attention_fixed_s(machine.gpu) + factors.layer_rest_s)
 
 
 def _expert_wires_s(work: RankWork, machine: Machine, hidden: int, tokens: float) -> float:
@@ -167,7 +177,7 @@ def prefill(
     arithmetic = matrix_s(work, gpu, tokens, factors)
     if work.encoder_operations:
         arithmetic += prompts * work.encoder_operations / (gpu.tflops[_wide(gpu)] * _TERA * factors.compute_16bit)
-    reading = steps * _weights_s(work, gpu, tokens / steps, factors)
+    reading = steps * _weights_s(work, gpu, tokens / steps)
     pairs = sum(item.layers * item.prefill_operations * item.prefill_pairs(prompt) * prompts for item in work.attention)
     # Attention kernels reach about the same share of the 16-bit peak whatever the weights are.
     attention = pairs / (gpu.tflops[_wide(gpu)] * _TERA * factors.compute_16bit)
@@ -216,7 +226,7 @@ def decode_step(
     everywhere = requests / machine.pipeline
     head = work.head_operations * local / (gpu.tflops[_wide(gpu)] * _TERA * factors.compute_16bit)
     compute = sum(
-        item.operations * (everywhere if item.experts and machine.data > 1 else local) / _speed(item, gpu, factors)
+        item.operations * (everywhere if item.experts and machine.data > 1 else local) / speed(item, gpu, factors)
         for item in work.matrices
     )
     cache = sum(item.layers * item.cache_bytes * item.seen(context) for item in work.attention) + work.state_bytes
@@ -228,7 +238,7 @@ def decode_step(
     sent = hand_over_s(machine.stage_link, stages, hidden=hidden, tokens=everywhere)
     return StepTime(
         compute_s=stages * (compute + head / stages),
-        weights_s=stages * _weights_s(work, gpu, everywhere, factors),
+        weights_s=stages * _weights_s(work, gpu, everywhere),
         cache_s=stages * local * cache / (peak * factors.bandwidth_cache),
         attention_s=stages * local * attention / (gpu.tflops[_wide(gpu)] * _TERA * factors.compute_16bit),
         wires_s=stages * wires + sent,
