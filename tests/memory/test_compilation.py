@@ -92,9 +92,11 @@ def first_start(model, gpu, version="0.27.1", **case):
 def test_the_copy_counts_twice_where_cublas_finds_no_other_place_for_its_workspace(model, gpu, version, case, gib):
     found = first_start(model, gpu, version, **case)
     text = " ".join(found.explain)
-    stays = re.search(r"(\d\.\d\d) of the compiler's copy, which stays reserved", text)
+    stays = re.search(r"compiler's copy (\d\.\d\d) GiB: it stays reserved", text)
     assert (float(stays[1]) if stays else 0) == pytest.approx(gib, abs=0.005)
     assert "less on a first start" not in text
+    later = first_start(model, gpu, version, **{**case, "compiled": True})
+    assert (found.later_cache_gib or found.kv_cache_memory_gib) == pytest.approx(later.kv_cache_memory_gib, abs=0.1)
 
 
 def test_other_rows_of_the_rotary_table_leave_other_places():

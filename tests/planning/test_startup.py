@@ -112,3 +112,10 @@ def test_planned_hub_rates_are_those_that_are_compared(instance: str) -> None:
     rates = {item.kind: item.mb_per_s for item in serving.startup.choices}
     assert serving.weights.kind == "hub"
     assert rates["hub"] == serving.weights.read_mb_per_s <= rates["copied"]
+
+
+def test_kept_kernels_that_leave_more_for_the_cache_are_the_first_tip() -> None:
+    """Qwen2.5 7B on one L4: its first start compiles on a copy of the embeddings, 1.02 GiB, which stays reserved."""
+    first, *others = tips("g6.xlarge", model=Model(id="Qwen/Qwen2.5-7B-Instruct")).splitlines()
+    assert "leave 1.8 GiB more for the cache: Endpoint(compile_cache=" in first
+    assert len(others) <= 3

@@ -84,6 +84,7 @@ def _cache(result: FitResult) -> tuple[tuple[str, str], ...]:
         return (("KV cache per token and GPU", _number(result.kv_bytes_per_token_per_gpu, " B")),)
     return (
         ("KV cache per GPU", _gib(result.kv_cache_memory_gib)),
+        ("… of later starts, which find the compiled model", _gib(result.later_cache_gib)),
         ("KV cache per token and GPU", _number(result.kv_bytes_per_token_per_gpu, " B")),
     )
 

@@ -299,6 +299,7 @@ def _with_budget(result: FitResult, budget: Budget) -> FitResult:
             "reason": verdict.reason,
             "engine_error": verdict.engine_error,
             "kv_cache_memory_gib": round(budget.available, 4),
+            "later_cache_gib": None if budget.later is None else round(budget.later, 4),
             "kv_cache_tokens": budget.tokens,
             "max_concurrency": round(budget.concurrency, 2),
             "estimated_max_len": None if verdict.fits or budget.tokens is None else budget.longest,

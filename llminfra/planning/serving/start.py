@@ -18,6 +18,7 @@ from llminfra.planning.storage.weights import has_own_loader, plan_weights
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
+    from llminfra.planning.memory import FitResult
     from llminfra.planning.plan.serving import Place, PodResources, WeightsPlan
     from llminfra.planning.plan.startup import StartupPlan
     from llminfra.planning.serving.asked import Asked
@@ -85,6 +86,7 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
         streams=streams_files,
         kernels_cached=kernels is not None,
         kernels_cacheable=cacheable(engine, place, chosen.nodes, role=role),
+        later_gib=_later_gib(chosen.fit),
     )
     return Start(
         revision=revision,
@@ -94,6 +96,10 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
         resources=resources,
         startup=start_as_declared(estimated, site.platform, f"endpoints.{endpoint.name}"),
     )
+
+
+def _later_gib(fit: FitResult) -> float:
+    return 0.0 if fit.later_cache_gib is None else fit.later_cache_gib - (fit.kv_cache_memory_gib or 0.0)
 
 
 def _weights(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -38,6 +38,7 @@ def plan_startup(
     streams: bool = False,
     kernels_cached: bool = False,
     kernels_cacheable: bool = False,
+    later_gib: float = 0.0,
 ) -> StartupPlan:
     """Estimate a cold start.
 
@@ -53,6 +54,7 @@ def plan_startup(
         streams: Whether the engine reads files by the streaming loader.
         kernels_cached: Whether compiled kernels of an earlier pod are taken over.
         kernels_cacheable: Whether they could be.
+        later_gib: What a start that takes them over has more of for its cache, GiB.
     """
     load_s = weights.bytes_total / 1e6 / weights.read_mb_per_s
     images = image_choices(image_gib, image or ImageSource())
@@ -90,7 +92,7 @@ def plan_startup(
         phases=tuple(phases),
         budget_s=budget,
         budget_why=budget_why,
-        advice=_advice(weights, phases, choices, image, images if pods else (), kernels),
+        advice=_advice(weights, phases, choices, image, images if pods else (), kernels, later_gib),
         choices=choices,
         images=images if pods else (),
         kernels=kernels,
@@ -131,7 +133,7 @@ def start_of_a_job(startup: StartupPlan, weights: WeightsPlan) -> StartupPlan:
         choices=choices,
         images=(),
         kernels=kernels,
-        advice=_advice(weights, list(startup.phases), choices, None, (), kernels),
+        advice=_advice(weights, list(startup.phases), choices, None, (), kernels, 0.0),
     )
 
 
@@ -159,6 +161,14 @@ def _costs_extra(choice: LoadChoice) -> bool:
     return choice.kind == "lustre" and "capacity_gib" in choice.needs
 
 
+class _Saving(NamedTuple):
+    """What would save seconds of a start, and leave GiB for the cache."""
+
+    seconds: float
+    text: str
+    gib: float = 0.0
+
+
 def _advice(
     weights: WeightsPlan,
     phases: list[Phase],
@@ -166,33 +176,38 @@ def _advice(
     image: ImageSource | None,
     images: tuple[StartChoice, ...],
     kernels: tuple[StartChoice, ...],
+    later_gib: float,
 ) -> tuple[str, ...]:
     """What saves time, the largest saving first; small savings are left out."""
     seconds = {phase.name: phase.seconds for phase in phases}
     loading = seconds["weights"] + seconds.get("copy", 0)
-    savings: list[tuple[float, str]] = []
+    savings: list[_Saving] = []
     better = _better_place(weights, choices, loading)
     if better is not None:
         text = f"{better.what} loads the weights in {better.seconds:,.0f} s instead of {loading:,.0f}: {better.needs}"
-        savings.append((loading - better.seconds, text))
+        savings.append(_Saving(loading - better.seconds, text))
     elif weights.kind == "hub" and not choices:
         savings.append(
-            (loading, "copy the model into a ModelBucket: S3 streaming is several times faster than the Hub")
+            _Saving(loading, "copy the model into a ModelBucket: S3 streaming is several times faster than the Hub")
         )
     if image is not None and not image.warm:
         text = (
             "a node to spare (provisioner='managed', and a minimum of one node more than the replicas hold) saves the "
             "boot of an instance and the pull of the image"
         )
-        savings.append((seconds["node"] + seconds["image"], text))
+        savings.append(_Saving(seconds["node"] + seconds["image"], text))
     if images:
         # Fast restore is billed by the hour whether nodes start or not: the plain snapshot is the advice.
         preloaded = next(choice for choice in images if choice.what.startswith("snapshot, "))
         saved = seconds["image"] - preloaded.seconds
-        savings.append((saved, f"an image snapshot saves the pull on new nodes: {preloaded.needs}"))
+        savings.append(_Saving(saved, f"an image snapshot saves the pull on new nodes: {preloaded.needs}"))
     if len(kernels) > 1 and not kernels[0].chosen:
         saved = seconds["compile"] - kernels[0].seconds
-        savings.append((saved, f"kernels that an earlier pod compiled save most of torch.compile: {kernels[0].needs}"))
+        more = f" and leave {later_gib:.1f} GiB more for the cache" if later_gib else ""
+        text = f"kernels that an earlier pod compiled save most of torch.compile{more}: {kernels[0].needs}"
+        savings.append(_Saving(saved, text, later_gib))
     worth = number(_FILE, "worth_s")
-    ranked = sorted((item for item in savings if item[0] >= worth), key=lambda item: -item[0])
-    return tuple(f"{text} (saves about {saved:,.0f} s)" for saved, text in ranked[:_MOST_ADVICE])
+    ranked = sorted((item for item in savings if item.seconds >= worth), key=lambda item: -item.seconds)
+    # What gives memory, too, comes first and beside those that save time alone.
+    told = [item for item in ranked if item.gib] + [item for item in ranked if not item.gib][:_MOST_ADVICE]
+    return tuple(f"{item.text} (saves about {item.seconds:,.0f} s)" for item in told)

@@ -33,6 +33,8 @@ from llminfra.planning.memory.releases.model_runner import sampler_state_bytes
 from llminfra.planning.memory.releases.settings import Settings
 
 CONTEXT = "CUDA context"
+WORTH_GIB = 0.1
+"""What later starts must have more of, to be told."""
 CHECKED_BYTES = 2 + 4
 """Of each logit where guesses are checked: as the model gives it, and its copy in fp32
 (vllm/v1/worker/gpu/sample/sampler.py 0.22.0-0.33.0)."""
@@ -72,6 +74,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     longest: int
     verdict: Verdict
     explain: tuple[str, ...]
+    later: float | None = None
 
 
 def vllm_budget(
@@ -103,11 +106,10 @@ def vllm_budget(
     states = sampler_state_bytes(facts, profile, settings) / GIB
     other += states if profile.counts_consumed else 0.0
     stays = peak.stays / GIB
-    other += stays
     trials = trial_bytes(facts, profile, gpu, tried=settings.compiled) / GIB
     other += trials
     limit = total_gib * settings.utilization
-    activation = peak.total / GIB + held
+    activation = peak.total / GIB + held + stays
     left = limit - activation - other - (graphs if profile.reserves_cuda_graphs else 0.0)
     binding = min(
         (stage for stage in range(settings.pp)),
@@ -160,6 +162,7 @@ def vllm_budget(
             _Terms(held=held, non_torch=other, trials=trials, states=states, graphs=graphs, fused=fused, stays=stays),
             where_found,
         ),
+        later=available + first if (first := peak.first / GIB + stays + trials) >= WORTH_GIB else None,
     )
 
 
@@ -314,9 +317,6 @@ def _explain(
     counts = f", {terms.states:.2f} of counts for penalties" if terms.states and profile.counts_consumed else ""
     tried = f", {terms.trials:.2f} that trials of Triton's kernels leave (on a first start)" if terms.trials else ""
     fused = f", {terms.fused:.2f} of fused all-reduce" if terms.fused else ""
-    copied = (
-        f", {terms.stays:.2f} of the compiler's copy, which stays reserved (on a first start)" if terms.stays else ""
-    )
     where = "inside the budget" if profile.reserves_cuda_graphs else "beside the budget"
     images = f"encoder {peak.encoder / GIB:.2f}" if profile.profiles_encoder else "images not tried"
     if peak.compilation:
@@ -329,7 +329,7 @@ def _explain(
     lines = [
         f"budget {found.limit:.2f} GiB: {found.total:.2f} GiB that the driver reports x {settings.utilization}",
         phases,
-        f"non-torch {terms.non_torch:.2f} GiB: libraries{context}{nccl}{fused}{counts}{tried}{copied}",
+        f"non-torch {terms.non_torch:.2f} GiB: libraries{context}{nccl}{fused}{counts}{tried}",
         f"CUDA graphs {terms.graphs:.2f} GiB, {where}",
         f"cache {found.available:.2f} GiB: the budget less all of these{where_found}",
     ]
@@ -337,6 +337,8 @@ def _explain(
         lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
     if terms.held:
         lines.append(f"all-reduced tensors {terms.held:.2f} GiB: this release keeps them until the profiling run ends")
+    if terms.stays:
+        lines.append(f"compiler's copy {terms.stays:.2f} GiB: it stays reserved beside the peak (on a first start)")
     if found.may_stay:
         lines.append(f"up to {found.may_stay:.2f} GiB less on a first start, where the compiler's copy stays reserved")
     parts = {name: gib for name, gib in found.beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}

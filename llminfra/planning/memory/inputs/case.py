@@ -168,6 +168,7 @@ class FitResult(BaseModel):
         weights_gib_per_gpu: Largest rank.
         kv_bytes_per_token_per_gpu: Cache bytes behind one reported token.
         kv_cache_memory_gib: Memory left for the cache; negative when the weights alone exceed the budget.
+        later_cache_gib: Memory left for it by later starts that find the compiled model, None where it is the same.
         kv_cache_tokens: Tokens as the engine reports them: of one data-parallel rank.
         max_concurrency: Requests of ``max_model_len`` that fit at once on one data-parallel rank. That is what vLLM
             prints for each of its engine cores (``Maximum concurrency``).
@@ -199,6 +200,7 @@ class FitResult(BaseModel):
     weights_gib_per_gpu: float | None = None
     kv_bytes_per_token_per_gpu: float | None = None
     kv_cache_memory_gib: float | None = None
+    later_cache_gib: float | None = None
     kv_cache_tokens: int | None = None
     max_concurrency: float | None = None
     kv_needed_gib: float | None = None

@@ -90,6 +90,11 @@ class ActivationPeak(Struct, frozen=True, kw_only=True):
         """What the profiling run adds to the weights."""
         return max(self.forward, self.sampler, self.encoder, self.compilation) + self.kept
 
+    @property
+    def first(self) -> float:
+        """Of these, what a start lacks that finds the compiled model."""
+        return max(0.0, self.compilation - max(self.forward, self.sampler, self.encoder))
+
 
 def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> ActivationPeak:
     """Peak of the profiling run on one rank under the rules of an engine version."""
