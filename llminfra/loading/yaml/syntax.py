@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from difflib import get_close_matches
 
@@ -22,6 +23,9 @@ _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _KEY = re.compile(r"[\w.<-]+")
 _LONGEST = 120
 _SECRET = re.compile(r"api_?key|token|password|secret", re.IGNORECASE)
+_ODD_SPACE = re.compile(r"[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]")
+"""What word processors and chats write in the place of a space."""
+_JOINED = re.compile(r"(?:- )?([\w.-]+):(\S.*)")
 _CLOSING = {"[": "]", "{": "}"}
 
 
@@ -197,10 +201,7 @@ def _colon(stop: _Stop) -> Syntax | None:
         return _told(stop, stop.line, "a text with a colon and a space in it needs quotes", "a text in quotes", fix)
     before = stop.before()
     text = stop.at(before).split(" #")[0].rstrip()
-    if joined := re.fullmatch(r"\s*(?:- )?([\w.-]+):(\S.*)", text):
-        fix = f"write {joined[1]}: {joined[2]}"
-        return _told(stop, before, "there is no space behind the colon", "a colon and a space", fix)
-    if ":" not in text:
+    if ":" not in text or _JOINED.fullmatch(text.strip()):
         return _no_key(stop, before)
     if _indent(stop.text) > _indent(text):
         fix = f"indent it by {_indent(text)} spaces, as line {before + 1}"
@@ -209,7 +210,15 @@ def _colon(stop: _Stop) -> Syntax | None:
 
 
 def _no_key(stop: _Stop, line: int) -> Syntax:
-    text = stop.at(line).strip()
+    whole = stop.at(line)
+    if odd := _ODD_SPACE.search(whole):
+        message = f"{unicodedata.name(odd[0], 'a space').lower()} (U+{ord(odd[0]):04X}) stands where a space belongs"
+        mended = " ".join(_ODD_SPACE.sub(" ", whole).split())
+        return _told(stop, line, message, "ordinary spaces", f"write {mended}, with a space of the keyboard")
+    text = whole.split(" #")[0].strip()
+    if joined := _JOINED.fullmatch(text):
+        fix = f"write {joined[1]}: {joined[2]}"
+        return _told(stop, line, "there is no space behind the colon", "a colon and a space", fix)
     words = text.removeprefix("- ").split(" ", 1)
     fix = f"write {words[0]}: {words[1]}" if len(words) > 1 else f"write {words[0]}: and its value"
     return _told(stop, line, "this is neither a key nor the value of one", "a key, a colon and a space", fix)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from llminfra.spec.base.spec import Many, Spec
-from llminfra.spec.errors.expectations import refused
+from llminfra.spec.errors.expectations import assignment, quoted, refused
 
 
 def _pinned(value: str) -> str:
@@ -36,6 +36,13 @@ class Image(Spec):
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
+        if "://" in self.repository:
+            raise refused(
+                "an image has a name and no address",
+                "repository",
+                expected="a repository without https://, for example vllm/vllm-openai",
+                fix=f"write {assignment('repository', quoted(self.repository.split('://', 1)[1]))}",
+            )
         name, colon, tag = self.repository.rpartition(":")
         if colon and "/" not in tag:  # a colon before a slash is that of a registry's port
             raise refused(

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from itertools import chain
 
 # Fields of a crontab line: minute, hour, day of month, month, day of week.
 _CRONTAB_FIELDS = 5
@@ -35,9 +36,26 @@ def near_value(value: str, pattern: str) -> str:
         value: What the user wrote, which does not match.
         pattern: Regular expression of the field.
     """
-    mended = (mend(value.strip()) for mend in _SLIPS)
+    value = value.strip()
+    mended = chain([_address_part(value, pattern)], (mend(value) for mend in _SLIPS))
     hosted = "ml" in pattern  # a bucket may be called ml.x, and nobody meant that
     return next((text for text in mended if text and (hosted or text[:3] != "ml.") and re.search(pattern, text)), "")
+
+
+_ADDRESS = re.compile(r"(s3|https?)://([^/]+)/*(.*?)/*")
+_BUCKET_HOST = re.compile(r"([a-z0-9.-]+)\.s3[.-][a-z0-9.-]*amazonaws\.com")
+
+
+def _address_part(value: str, pattern: str) -> str:
+    """What the pattern is of in an address: a bucket or the keys in it, a host; empty: it is no address, or whole."""
+    found = _ADDRESS.fullmatch(value)
+    if found is None or re.search(pattern, value):
+        return ""
+    scheme, host, path = found.groups()
+    takes_paths = re.search(pattern, "a/b") is not None
+    if bucket := host if scheme == "s3" else (_BUCKET_HOST.fullmatch(host) or ["", ""])[1]:
+        return path if takes_paths else bucket
+    return f"{host}/{path}" if takes_paths else host
 
 
 def _event_schedule(value: str) -> str:
@@ -58,7 +76,6 @@ def _event_schedule(value: str) -> str:
 
 _SLIPS: tuple[Callable[[str], str], ...] = (
     lambda value: value,
-    lambda value: re.sub(r"^s3://([^/]+).*", r"\1", value),
     str.lower,
     lambda value: value.rstrip("/"),
     lambda value: f"ml.{value}",

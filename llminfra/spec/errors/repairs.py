@@ -90,6 +90,9 @@ def _items(listed: Any, value: object) -> list[str]:
     if in_yaml() and isinstance(value, str) and inner and all(is_model(each) for each in inner):
         named = all("name" in each.model_fields and getattr(each, "spec_section", "") for each in inner)
         return [part.strip() for part in value.split(",")] if named else []
+    if in_yaml() and isinstance(value, dict) and len(inner) == 1 and "name" in getattr(inner[0], "model_fields", ()):
+        # Named as the items of a section are, which entries of this list are not.
+        return [f"{{name: {key}, …}}" for key in value] if all(map(_is_mapping, value.values())) else []
     if str not in inner:
         return []
     if isinstance(value, str) and value.lstrip().startswith("--"):  # a command line
@@ -103,6 +106,10 @@ def _items(listed: Any, value: object) -> list[str]:
         if flat and all(isinstance(each, str | int | float) for each in flat):
             return [literal(each) if isinstance(each, str) else f'"{each}"' for each in flat]
     return []
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _flat(values: Sequence[object]) -> Iterator[object]:

@@ -33,14 +33,22 @@ _DAYS = {
 _COUNTED = dict.fromkeys(
     ("token", "tokens", "node", "nodes", "replica", "replicas", "gpu", "gpus", "request", "requests", "usd"), 1.0
 )
+_THOUSANDS = {
+    **dict.fromkeys(("k", "thousand"), 1e3),
+    **dict.fromkeys(("m", "mio", "million"), 1e6),
+    **_COUNTED,
+}
+"""Of requests and money, which nobody counts in powers of two."""
 _BY_END: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("_gib", _SIZES),
     ("_ms", {name: size * 1000 for name, size in _SECONDS.items()}),
     ("_s", _SECONDS),
     ("days", _DAYS),
+    ("_minute", _THOUSANDS),
+    ("_month", _THOUSANDS),
 )
 """What the words behind a number are worth, by the end of the field's name."""
-_SCALES = {"k": 1000.0, "K": 1024.0}
+_SCALES = {"k": 1000.0, "K": 1024.0, "m": 1000.0**2, "M": 1024.0**2}
 """As `llminfra fit` and vLLM's own flags read lengths."""
 
 

@@ -1,16 +1,23 @@
 """``Model``: which weights are served, and in which precision."""
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from llminfra.spec.base.secret import Secret
 from llminfra.spec.base.spec import Spec
+from llminfra.spec.errors.expectations import assignment, quoted, refused
 
 Quantization = Literal[
     "fp8", "awq", "gptq", "compressed-tensors", "mxfp4", "nvfp4", "bitsandbytes", "experts_int8", "modelopt"
 ]
 """Weight quantization by the name engines use."""
+
+
+_HUB = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?")
+_PLACE = re.compile(r"[a-z0-9]+://|[.~]{0,2}/")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Model(Spec):
@@ -39,6 +46,23 @@ class Model(Spec):
     spec file."""
     trust_remote_code: bool = False
     """Whether the engine may run code from the model repository; needs a waiver."""
+
+    @field_validator("id", mode="before")
+    @classmethod
+    def _names_no_place(cls, value: object) -> object:
+        if isinstance(value, str) and (page := _HUB.match(value)):
+            meant = assignment("id", quoted("/".join(value[page.end() :].split("/")[:2])))
+            raise refused("id is a name, and this is an address", expected="Hugging Face id", fix=f"write {meant}")
+        if isinstance(value, str) and _PLACE.match(value):
+            name = value.rstrip("/").rsplit("/", 1)[-1]
+            named = assignment("id", quoted(f"acme/{name}" if _NAME.fullmatch(name) else "acme/my-model"))
+            raise refused(
+                "id is the model's name, and this is a place",
+                expected="a name, and a bucket that holds its weights under <prefix>/<id>/<revision>/",
+                fix=f"write {named} with a config and a revision, and name the bucket with Endpoint(weights=…)"
+                " (docs/operations.md, A model of your own)",
+            )
+        return value
 
     @property
     def slug(self) -> str:

@@ -37,6 +37,22 @@ def only(folder: Path, text: str, name: str = "spec.yaml") -> Diagnostic:
         (GPU + "  \tnodes: 1\n", "pools.gpu", 5, "→nodes: 1", "spaces", "replace the tab in line 5 by spaces"),
         (HEAD + "tags:\n  a: foo: bar\n", "tags", 4, "a: foo: bar", "a text in quotes", 'write a: "foo: bar"'),
         (GPU + "    nodes:3\n    efa: true\n", "pools", 5, "nodes:3", "a colon and a space", "write nodes: 3"),
+        (
+            GPU + "    efa: true\n    nodes:[0, 3]\nstorage:\n",
+            "pools.gpu",
+            6,
+            "nodes:[0, 3]",
+            "a colon and a space",
+            "write nodes: [0, 3]",
+        ),
+        (
+            HEAD + "tags:\u00a0{}\n",
+            "",
+            3,
+            "tags:\u00a0{}",
+            "ordinary spaces",
+            "write tags: {}, with a space of the keyboard",
+        ),
         (GPU + "    nodes 3\n    efa: true\n", "pools", 5, "nodes 3", "a key, a colon and a space", "write nodes: 3"),
         (HEAD + "pools\n", "", 3, "pools", "a key, a colon and a space", "write pools: and its value"),
         (

@@ -14,6 +14,9 @@ from llminfra import (
     Endpoint,
     Gateway,
     GpuPool,
+    Image,
+    ImageMirror,
+    LoraAdapter,
     Lustre,
     Model,
     ModelBucket,
@@ -24,6 +27,7 @@ from llminfra import (
     RoleAccess,
     S3State,
     SpecError,
+    Tenant,
 )
 from llminfra.diagnostics import Diagnostic
 from llminfra.spec.errors.expectations import written_as_yaml
@@ -33,6 +37,7 @@ POOL = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 1))
 MODEL = Model(id="Qwen/Qwen3-8B")
 CHAT = Endpoint(name="chat", model=MODEL, engine=VLLM(), on=POOL)
 BUCKET = ModelBucket(name="acme-weights")
+ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 
 
 def refusal(cls: type, **fields: object) -> Diagnostic:
@@ -47,6 +52,10 @@ def pool(**fields: object) -> Diagnostic:
 
 def platform(**fields: object) -> Diagnostic:
     return refusal(Platform, name="p", region="us-east-1", **fields)
+
+
+def adapter(**fields: object) -> Diagnostic:
+    return refusal(LoraAdapter, name="a", bucket=BUCKET, rank=8, **fields)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,19 @@ def test_half_a_pair_is_no_missing_field() -> None:
         (lambda: refusal(Parallelism, tp=8), "did you mean 'tensor'?"),
         (lambda: refusal(Parallelism, pipeline_parallel_size=8), "did you mean 'pipeline'?"),
         (lambda: refusal(S3State, bucket="s3://acme-state/x"), 'write bucket="acme-state"'),
+        (lambda: refusal(ModelBucket, name="s3://acme-w/models"), 'write name="acme-w"'),
+        (lambda: refusal(ModelBucket, name="https://acme-w.s3.eu-west-1.amazonaws.com/a"), 'write name="acme-w"'),
+        (lambda: adapter(key="s3://acme-w/adapters/a/v1/"), 'write key="adapters/a/v1"'),
+        (lambda: refusal(ImageMirror, registry=f"https://{ECR}/"), f'write registry="{ECR}"'),
+        (lambda: refusal(Image, repository=f"https://{ECR}/vllm", tag="v1"), f'write repository="{ECR}/vllm"'),
+        (
+            lambda: refusal(Gateway, name="llm", endpoints=[CHAT], hostname="https://llm.acme.example/v1"),
+            'write hostname="llm.acme.example"',
+        ),
+        (lambda: refusal(Model, id="https://huggingface.co/Qwen/Qwen3-8B/tree/main"), 'write id="Qwen/Qwen3-8B"'),
+        (lambda: refusal(Tenant, name="a", tokens_per_minute="2M"), "write tokens_per_minute=2000000"),
+        (lambda: platform(budget_usd_per_month="5K"), "write budget_usd_per_month=5000"),
+        (lambda: refusal(VLLM, max_model_len="1M"), "write max_model_len=1048576"),
         (lambda: refusal(VLLM, max_model_len=[16384]), "write max_model_len=16384"),
         (lambda: refusal(VLLM, max_model_len={"tokens": 16384}), "write max_model_len=16384"),
         (lambda: refusal(VLLM, max_model_len="16,384 tokens"), "write max_model_len=16384"),
@@ -118,6 +140,19 @@ def test_half_a_pair_is_no_missing_field() -> None:
 )
 def test_the_users_own_values_are_in_the_fix(found, fix) -> None:  # type: ignore[no-untyped-def]  # tables of calls
     assert found().fix == fix
+
+
+@pytest.mark.parametrize("place", ["s3://acme-w/support-8b/", "./support-8b", "/support-8b"])
+def test_a_place_is_no_name_of_a_model(place: str) -> None:
+    found = refusal(Model, id=place)
+    assert found.message == "id is the model's name, and this is a place"
+    assert found.fix.startswith('write id="acme/support-8b" with a config and a revision')
+
+
+def test_tenants_by_name_are_a_list_in_yaml() -> None:
+    with written_as_yaml():
+        found = refusal(Gateway, name="llm", endpoints=[CHAT], tenants={"a": {"claim": "x"}, "b": {"claim": "y"}})
+    assert found.fix == "write tenants: [{name: a, …}, {name: b, …}]"
 
 
 @pytest.mark.parametrize(
