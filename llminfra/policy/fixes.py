@@ -207,11 +207,6 @@ def _budget(_item: PolicyFinding, plan: Plan) -> Edit | None:
     return Edit("", "budget_usd_per_month", f"{math.ceil(total.usd_per_month_max / 100) * 100:_}")
 
 
-def _idle(item: PolicyFinding, plan: Plan) -> Edit | None:
-    pool = plan.pool(item.spec_path.split(".")[1])
-    return Edit(f"pools.{pool.name}", "nodes", f"(0, {pool.max_nodes})")
-
-
 def _cooldown(item: PolicyFinding, plan: Plan) -> Edit | None:
     name = item.spec_path.split(".")[1]
     endpoint = next(each for each in plan.endpoints if name in (each.name, each.part_of))
@@ -232,7 +227,6 @@ def _disk(item: PolicyFinding, _plan: Plan) -> Edit | None:
 _EDITS: dict[str, Callable[[PolicyFinding, Plan], Edit | None]] = {
     "LLM_CAP_7": _budget,
     "LLM_CAP_13": _fall_back,
-    "LLM_CAP_18": _idle,
     "LLM_NET_12": _set("flow_logs_days", str(_KEPT_DAYS), up=1),
     "LLM_NET_14": _drop_last,
     "LLM_OBS_1": _drop_last,

@@ -114,25 +114,29 @@ def consolidation_waits(plan: Plan) -> Iterator[Hit]:
 
 @rule(
     code="LLM_CAP_18",
-    title="No GPU node runs for nobody",
+    title="Something runs on every pool of GPUs",
     severity=Severity.WARNING,
     looks_at="plan",
-    why="A pool with a minimum of nodes and no endpoint is paid by the hour and serves nothing.",
-    fix="set nodes=(0, n), or put an endpoint on the pool",
+    why="Nodes that a pool holds without an endpoint are paid by the hour and serve nothing. One that grows from zero "
+    "costs nothing and does nothing either: an endpoint was forgotten, and quotas and the budget count its nodes.",
+    fix="put an endpoint on the pool (on=…), or remove the pool",
     source=("OWASP LLM10:2025 unbounded consumption: denial of wallet",),
 )
 def no_idle_pool(plan: Plan) -> Iterator[Hit]:
-    """Pools that hold nodes without an endpoint."""
+    """Pools without an endpoint."""
     used = {endpoint.pool for endpoint in plan.endpoints}
     for pool in plan.pools:
-        if pool.min_nodes and pool.name not in used:
-            price = f", {pool.usd_per_node_hour * pool.min_nodes:,.2f} USD an hour" if pool.usd_per_node_hour else ""
-            yield Hit(
-                path=f"pools.{pool.name}.nodes",
-                message=f"{pool.min_nodes} nodes of {pool.main_type.name} run without an endpoint{price}",
-                found=f"nodes=({pool.min_nodes}, {pool.max_nodes})",
-                expected=f"nodes=(0, {pool.max_nodes})",
-            )
+        if pool.name in used:
+            continue
+        kept, most = pool.desired_nodes, pool.max_nodes
+        price = f", {pool.usd_per_node_hour * kept:,.2f} USD an hour" if pool.usd_per_node_hour else ""
+        held = f"1 node of {pool.main_type.name} runs" if kept == 1 else f"{kept} nodes of {pool.main_type.name} run"
+        yield Hit(
+            path=f"pools.{pool.name}",
+            message=f"{held} without an endpoint{price}" if kept else "no endpoint runs on this pool",
+            found=f"nodes=({pool.min_nodes}, {most})" if kept else f"up to {most} nodes for nobody",
+            expected="an endpoint with on=… this pool",
+        )
 
 
 @rule(
