@@ -5,6 +5,7 @@ generated tables say more, they are merged in by ``scripts/catalog_instances.py`
 """
 
 import re
+from collections.abc import Container
 from difflib import get_close_matches
 from functools import cache
 from typing import Literal
@@ -133,6 +134,37 @@ def all_gpu_types() -> tuple[InstanceType, ...]:
     rows = read_data("instances.json")["types"]
     found = [_instance_type(name) for name, row in rows.items() if row.get("gpu")]
     return tuple(sorted(found, key=lambda item: (item.family, item.vcpu, item.name)))
+
+
+def with_more_memory(instance: InstanceType, times: float) -> str:
+    """The smallest type with the same GPUs and at least so many times the memory for each; empty: there is none."""
+    if instance.gpu is None:
+        return ""
+    device = instance.gpu.device
+    wanted = instance.memory_mib / instance.gpu.count * times
+    able = [
+        (other.gpu.count, other.memory_mib, other.name)
+        for other in all_gpu_types()
+        if other.gpu is not None and other.gpu.device == device and other.memory_mib / other.gpu.count >= wanted
+    ]
+    least = [each for each in able if each[0] >= instance.gpu.count]
+    return min(least, default=("", "", ""))[2]
+
+
+def with_gpus_like(instance: InstanceType, among: Container[str]) -> str:
+    """The type among some that comes nearest: as many GPUs of at least the memory, then as many CPUs; empty: none."""
+    gpu = instance.gpu
+    if gpu is None:
+        return ""
+    able = [
+        (other.gpu.memory_mib, abs(other.vcpu - instance.vcpu), other.name)
+        for other in all_gpu_types()
+        if other.gpu is not None
+        and other.name in among
+        and other.gpu.count == gpu.count
+        and other.gpu.memory_mib >= gpu.memory_mib
+    ]
+    return min(able, default=(0, 0, ""))[2]
 
 
 def suggest(name: str, *, gpu: bool = False) -> tuple[str, ...]:

@@ -120,6 +120,11 @@ def offered_in(instance_type: str) -> tuple[str, ...]:
     return tuple(name for name, row in recorded.items() if instance_type in row["types"])
 
 
+def types_in(region: str) -> tuple[str, ...]:
+    """Instance types that the region is known to offer; empty where nothing is recorded."""
+    return tuple(read_data("offerings.json")["regions"].get(region, {"types": ()})["types"])
+
+
 def nearest_offers(instance_type: str, region: str, most: int = 6) -> str:
     """Regions that are known to offer the type, those of the same partition and continent first, as a phrase."""
     here = get(region)

@@ -5,6 +5,7 @@ import pytest
 from llminfra import (
     CapacityBlock,
     Cluster,
+    ExistingCluster,
     GpuPool,
     Network,
     Observability,
@@ -132,7 +133,12 @@ def test_support_end_is_a_warning_by_date() -> None:
     findings = Findings()
     network = plan_network(platform, findings)
     plan_cluster(platform, network, findings, DAY)
-    assert [item.code for item in findings.items] == ["LLM_CAP_32"]
+    assert [(item.code, item.fix) for item in findings.items] == [("LLM_CAP_32", "use 1.35")]
+    there = platform.model_copy(update={"cluster": ExistingCluster(name="acme", version="1.34")})
+    existing = Findings()
+    plan_cluster(there, network, existing, DAY)
+    (item,) = [item for item in existing.items if item.code == "LLM_CAP_32"]
+    assert item.fix.startswith("upgrade the cluster to 1.35 where it is declared")
     early = Findings()
     plan_cluster(platform, network, early, dt.date(2026, 1, 1))
     assert early.items == []

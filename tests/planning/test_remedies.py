@@ -13,6 +13,7 @@ from llminfra import (
     Ec2,
     Endpoint,
     GpuPool,
+    Image,
     LoraAdapter,
     Model,
     ModelBucket,
@@ -126,6 +127,37 @@ def test_a_model_that_is_quantized_goes_over_nodes() -> None:
     assert "set efa=True on pool 'pool': TP 8 × PP 2 over 2 nodes" in item.fix
     wide = pool("p5.48xlarge", efa=True, zones=["us-east-1a"])
     assert plan(wide, DEEPSEEK).endpoints[0].nodes == 2
+
+
+def test_experts_that_were_to_be_spread_stay_so() -> None:
+    wide = pool("p5.48xlarge", efa=True, nodes=2, zones=["us-east-1a"])
+    item = refused(wide, DEEPSEEK, parallelism=Parallelism(expert=True))
+    assert item.fix.startswith("set parallelism=Parallelism(tensor=8, data=2, expert=True), or leave it out")
+    assert plan(wide, DEEPSEEK, parallelism=Parallelism(tensor=8, data=2, expert=True)).endpoints
+
+
+@pytest.mark.parametrize(("model", "stretched"), [(SMALL, True), ("openai/whisper-large-v3", False)])
+def test_only_computed_positions_can_be_stretched(model: str, stretched: bool) -> None:
+    image = Image(repository="acme/vllm-audio", tag="v0.27.1", audio=True)
+    item = refused(L4, model, VLLM(max_model_len=262_144, image=image))
+    assert item.code == "LLM_FIT_4"
+    assert ("stretched" in item.fix) is stretched
+
+
+@pytest.mark.parametrize(
+    ("type_name", "region", "fix"),
+    [
+        ("g6.2xlarge", "eu-west-1", "use g5.2xlarge, which eu-west-1 offers, or another region"),
+        ("p5en.48xlarge", "eu-west-1", "use another region or type"),
+    ],
+)
+def test_a_type_that_the_region_lacks_has_one_like_it(type_name: str, region: str, fix: str) -> None:
+    small = pool(type_name)
+    endpoint = Endpoint(name="chat", model=Model(id=SMALL), engine=VLLM(**SHORT), on=small)
+    spec = Platform(name="p", region=region, pools=[small], storage=[BUCKET], endpoints=[endpoint])
+    (item,) = [item for item in plan_platform(spec, today=DAY).diagnostics if item.path.startswith("pools.")]
+    assert item.code == "LLM_CAP_29"
+    assert item.fix.startswith(fix)
 
 
 def test_misfits_are_told_in_short() -> None:

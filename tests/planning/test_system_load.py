@@ -218,6 +218,7 @@ def test_too_small_nodes_are_refused_with_how_many_would_do() -> None:
     plan = planned(SystemNodes(instance_types=["t3.large"], nodes=(2, 3)))
     (found,) = [item for item in run_plan(plan) if item.code == "LLM_CAP_48"]
     assert found.expected.startswith("nodes=(3, 4)")
+    assert found.fix.startswith("set Cluster(system_nodes=SystemNodes(nodes=(3, 4))), or")
     assert "Karpenter 2,000m" in found.message
     assert codes(planned(SystemNodes(instance_types=["t3.large"], nodes=(3, 4)))) == []
     assert codes(planned(SystemNodes())) == []

@@ -133,18 +133,22 @@ def expert_deadlock() -> set[str]:
     wide = Parallelism(data=16, expert=True)
     one_node = told(P5, Model(id="Qwen/Qwen3-30B-A3B-FP8"), parallelism=Parallelism(data=8, expert=True))
     assert "LLM_FIT_33" not in one_node
+    over_tcp = P5.model_copy(update={"efa": False})
+    assert "LLM_FIT_33" not in told(over_tcp, Model(id="Qwen/Qwen3-30B-A3B-FP8"), parallelism=wide)
     return told(P5, Model(id="Qwen/Qwen3-30B-A3B-FP8"), parallelism=wide)
 
 
 def host_memory() -> set[str]:
-    def read_from_the_hub(instance: str) -> set[str]:
+    def read_from_the_hub(instance: str) -> dict[str, str]:
         pool = GpuPool(name="small", instance_types=[instance], nodes=(0, 4))
         platform = spec(pool, Model(id="Qwen/Qwen3-8B"))
         hub = Platform(**{**dict(platform), "storage": []})
-        return {item.code for item in plan_platform(hub, today=DAY).diagnostics}
+        return {item.code: item.fix for item in plan_platform(hub, today=DAY).diagnostics}
 
     assert "LLM_FIT_31" not in read_from_the_hub("g6.2xlarge"), "32 GiB of host memory are enough"
-    return read_from_the_hub("g6.xlarge") | fired_on_plan("LLM_SRV_75")
+    small = read_from_the_hub("g6.xlarge")
+    assert small["LLM_FIT_31"].startswith("use g6.2xlarge, "), "the smallest that is enough"
+    return set(small) | fired_on_plan("LLM_SRV_75")
 
 
 def streaming() -> set[str]:

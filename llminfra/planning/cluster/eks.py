@@ -91,7 +91,9 @@ def _version(spec: Cluster | ExistingCluster, findings: Findings, today: dt.date
             "standard support of this Kubernetes version ends within 90 days; then an hour costs six times as much",
             found=f"{version}, standard support until {release.end_of_standard_support}",
             expected=eks.default_version(),
-            fix=f"use {eks.default_version()}",
+            fix=f"use {eks.default_version()}"
+            if isinstance(spec, Cluster)
+            else f"upgrade the cluster to {eks.default_version()} where it is declared, then set version here to it",
         )
     return version
 

@@ -8,6 +8,7 @@ from llminfra.planning.fit.remedies import fewer_context_ranks, longest, misfits
 from llminfra.planning.spread.choosing import choose
 from llminfra.planning.spread.parallelism import Candidate, as_arguments
 from llminfra.spec.compute.gpu_pool import GpuPool
+from llminfra.spec.endpoint import Parallelism
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -44,7 +45,7 @@ def report_misfit(
         return
     starts = best.fit.fits is True
     code = "LLM_FIT_12" if starts else _CODES.get(best.code, best.code)
-    found = choose(options, question.promise).chosen if declared else None
+    found = _that_holds(question, options, declared) if declared else None
     fixes = [f"set parallelism=Parallelism({as_arguments(found.parallelism)}), or leave it out"] if found else []
     fixes += _changes(question, (declared,) if declared else options, code, known=bool(fixes))
     findings.error(
@@ -59,6 +60,23 @@ def report_misfit(
         fix="; or ".join(fixes) or NOTHING,
         runtime_message=best.fit.engine_error,
     )
+
+
+def _that_holds(question: Question, options: tuple[Candidate, ...], declared: Candidate) -> Candidate | None:
+    """The spread that would do: with experts spread where they were asked for, if one does."""
+    wanted = declared.parallelism
+    if wanted.expert:
+        per_node, copies = question.pool.gpus_per_node, question.engine.kind == "vllm"
+        shapes = [
+            Parallelism(tensor=size, data=gpus // size, expert=True)
+            for gpus in sorted({wanted.gpus, *question.gpus_of_replicas()})
+            for size in range(1, per_node + 1)
+            if gpus % size == 0 and per_node % size == 0 and (copies or gpus == size)
+        ]
+        kept = tuple(question.judge(shape) for shape in shapes if not shape.data == shape.tensor == 1)
+        if (held := choose(kept, question.promise).chosen) is not None:
+            return held
+    return choose(options, question.promise).chosen
 
 
 def _nearest(ranked: list[Candidate]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llminfra.catalog import eks
+from llminfra.catalog import eks, instances
 from llminfra.catalog.gpus import find_gpu
 from llminfra.engines.given import last
 from llminfra.planning.facts import numbers
@@ -92,7 +92,7 @@ def check_start(
 ) -> None:
     """Report what stops or slows the pod although the model fits the GPUs."""
     _check_access(endpoint, facts, weights, findings)
-    _check_host_memory(endpoint, weights, resources, findings)
+    _check_host_memory(endpoint, pool, weights, resources, findings)
     _check_wires(endpoint, pool, chosen, findings)
     _check_arguments(endpoint, pool, options, findings)
 
@@ -142,14 +142,20 @@ def _check_access(endpoint: Endpoint, facts: ModelFacts, weights: WeightsPlan, f
         )
 
 
-def _check_host_memory(endpoint: Endpoint, weights: WeightsPlan, resources: PodResources, findings: Findings) -> None:
+def _check_host_memory(
+    endpoint: Endpoint, pool: PoolPlan, weights: WeightsPlan, resources: PodResources, findings: Findings
+) -> None:
     ranks_gib = float(_value("host_gib_per_rank")) * resources.gpus
     pod_gib = resources.memory_mib / 1024
-    loading_gib = pod_gib * _STREAM_SHARE if weights.kind in {"bucket", "nvme"} else float(_value("host_gib_loading"))
+    streams = weights.kind in {"bucket", "nvme"}
+    loading_gib = pod_gib * _STREAM_SHARE if streams else float(_value("host_gib_loading"))
     shared_gib = resources.shm_mib / 1024
     needed = ranks_gib + loading_gib + shared_gib
     if needed <= pod_gib:
         return
+    enough = (ranks_gib + shared_gib) / (1 - _STREAM_SHARE) if streams else needed
+    # The pod has a share of the instance's memory, and another type gives it about the same share.
+    roomier = instances.with_more_memory(pool.main_type, enough / pod_gib)
     digits = 1 if f"{needed:.0f}" == f"{pod_gib:.0f}" else 0
     findings.warning(
         "LLM_FIT_31",
@@ -159,7 +165,9 @@ def _check_host_memory(endpoint: Endpoint, weights: WeightsPlan, resources: PodR
         found=f"{pod_gib:.{digits}f} GiB, of that {shared_gib:.{digits}f} GiB shared memory",
         expected=f"about {needed:.{digits}f} GiB: {ranks_gib:.{digits}f} for {resources.gpus} "
         f"process{'' if resources.gpus == 1 else 'es'}, {loading_gib:.{digits}f} for loading, the rest shared",
-        fix="use an instance type with more memory a GPU",
+        fix=f"use {roomier}, or another type with more memory a GPU"
+        if roomier
+        else "use an instance type with more memory a GPU",
         runtime_message="OOMKilled (exit code 137)",
     )
 
@@ -179,7 +187,7 @@ def _check_wires(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, findings
             fix="quantize the model so that fewer GPUs do, or use p4, p5 or p6; if it hangs, set NCCL_P2P_DISABLE=1",
             runtime_message="Custom allreduce is disabled because it's not supported on more than two PCIe-only GPUs.",
         )
-    if spread.expert and spread.tensor * spread.data > pool.gpus_per_node:
+    if spread.expert and spread.tensor * spread.data > pool.gpus_per_node and pool.efa_per_node:
         findings.warning(
             "LLM_FIT_33",
             endpoint,

@@ -191,6 +191,7 @@ def check_length(endpoint: Endpoint, facts: ModelFacts, settings: EngineSettings
         return True
     forced = switches_check_off(endpoint.engine)
     report = findings.warning if forced else findings.error
+    learned = facts.learned_positions  # a table with a row for each: no formula makes more of them
     report(
         "LLM_FIT_4",
         endpoint,
@@ -200,7 +201,8 @@ def check_length(endpoint: Endpoint, facts: ModelFacts, settings: EngineSettings
         + (" with the rope scaling of extra_args" if overrides(endpoint.engine) else ""),
         found=f"{settings.max_model_len:,}",
         expected=f"at most {longest:,}",
-        fix=f"set max_model_len={longest}; or, where its positions can be stretched, {ways_to_stretch(settings.kind)}",
+        fix=f"set max_model_len={longest}"
+        + ("" if learned else f"; or, where its positions can be stretched, {ways_to_stretch(settings.kind)}"),
         runtime_message=f"User-specified max_model_len ({settings.max_model_len}) is greater than the derived "
         f"max_model_len (max_position_embeddings={longest})",
     )

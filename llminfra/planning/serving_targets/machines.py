@@ -60,7 +60,7 @@ def machine(
             else f"use a GPU type, for example {'ml.' if hosted else ''}g6e.12xlarge",
         )
         return None
-    check_offered(name, platform.region, endpoint.on, path, findings)
+    check_offered(name, platform.region, endpoint.on, path, findings, hosted=hosted)
     nics = nic_layout(found) if efa else ()
     declared = endpoint.parallelism.gpus if endpoint.parallelism else 1
     most = max(_MOST_INSTANCES, -(-declared // found.gpu.count)) if efa else 1

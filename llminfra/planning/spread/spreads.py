@@ -60,6 +60,12 @@ class Question(Struct, frozen=True, kw_only=True):
             stages=self.stages,
         )
 
+    def gpus_of_replicas(self) -> tuple[int, ...]:
+        """Numbers of GPUs that a replica may have: of one node, and of several where they share a fabric."""
+        several = self.engine.spans_nodes and self.pool.efa_per_node
+        most = min(self.pool.max_nodes, MOST_NODES) if several else 1
+        return tuple(self.pool.gpus_per_node * nodes for nodes in range(1, most + 1))
+
     def judge(self, parallelism: Parallelism) -> Candidate:
         """What is known about one spread."""
         return judge(self.facts, self.case, self.pool, parallelism, promise=self.promise)

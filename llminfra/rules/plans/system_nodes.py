@@ -42,14 +42,14 @@ def controllers_have_room(plan: Plan) -> Iterator[Hit]:
     cpu, memory = sum(part.cpu_millis for part in load), sum(part.memory_mib for part in load)
     largest = ", ".join(f"{part.name} {part.cpu_millis:,}m and {part.memory_mib:,} MiB" for part in load[:_NAMED])
     enough = next((count for count in range(nodes, _MOST_NODES) if _fits(plan, count)), None)
+    pair = None if enough is None else f"nodes=({enough}, {max(enough + 1, system.max_nodes)})"
     yield Hit(
         path="cluster.system_nodes.nodes",
         message="controllers, gateways, workers, copies of weights and DaemonSets request more than "
         f"{nodes} × {system.instance_types[0]} have; most take {largest}",
         found=f"{cpu:,}m of {room.cpu_millis:,}m CPU, {memory:,} of {room.memory_mib:,} MiB requested",
-        expected="a larger instance type"
-        if enough is None
-        else f"nodes=({enough}, {max(enough + 1, system.max_nodes)}), or a larger instance type",
+        expected=f"{pair}, or a larger instance type" if pair else "a larger instance type",
+        fix=f"set Cluster(system_nodes=SystemNodes({pair})), or give its instance_types a larger one" if pair else "",
         runtime_message="0/n nodes are available: n Insufficient cpu",
     )
 
