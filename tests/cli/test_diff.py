@@ -84,6 +84,21 @@ def test_another_name_is_told_as_that(workdir: Path, run: Run) -> None:
     assert "as endpoints.chat, which goes: another name is another address" in out
 
 
+def test_another_name_hides_nothing_else_that_changes(workdir: Path, run: Run) -> None:
+    out, platform = told(workdir, run, ("  chat:", "  talk:"), ("8192", "4096"))
+    changes = {(item["path"], item["what"]): (item["old"], item["new"]) for item in platform["changes"]}
+    assert changes["endpoints.talk", "context"] == ("8,192 tokens", "4,096 tokens")
+    assert "as endpoints.chat, which goes" in out
+
+
+def test_what_is_wrong_from_then_on_is_told(workdir: Path, run: Run) -> None:
+    more = "on: l4\n    replicas: {min: 1, max: 4}"
+    out, platform = told(workdir, run, ("on: l4", more))
+    assert [(item["code"], item["path"]) for item in platform["new_findings"]] == [("LLM_FIT_10", "pools.l4.nodes")]
+    assert "! LLM_FIT_10 pools.l4.nodes: chat at their most need more GPUs" in out
+    assert "LLM_STO_10" not in out, "it was there before"
+
+
 def test_another_subnet_is_told_alone(workdir: Path, run: Run) -> None:
     _, platform = told(workdir, run, ("subnet-0aaaaaaaaaaaaaaa2", "subnet-0bbbbbbbbbbbbbbb2"))
     (change,) = platform["changes"]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,17 @@ def test_the_choices_are_in_the_json() -> None:
 
 
 def test_adapters_are_named() -> None:
-    assert "adapter sql · adapter support · adapter legal" in page(planned("lora"))
+    text = page(planned("lora"))
+    assert "adapter sql  s3://acme-lora-weights/adapters/sql/v3\n" in re.sub(" *\n", "\n", text)
+    assert "adapter support  s3://" in text
+
+
+def test_where_weights_lie_and_who_is_called_are_told() -> None:
+    text = page(planned("vllm-lustre"))
+    assert re.search(r"weights s3://acme-lustre-weights/models/Qwen/Qwen3-32B/[0-9a-f]{40} through weights", text)
+    assert "called at http://chat.llm-serving.svc.cluster.local:8000/v1" in text
+    assert "Qwen/Qwen3-32B comes from the Hub by a Job of the stack serving" in text
+    assert "called at http://" not in page(planned("gateway")), "the gateway is, and tells its address"
 
 
 def test_shared_gpus_are_told_with_their_tenants() -> None:

@@ -43,6 +43,22 @@ class PlanChange(Struct, frozen=True, kw_only=True):
     new: str = ""
 
 
+class NewFinding(Struct, frozen=True, kw_only=True):
+    """A finding that the new plan has and the old one has not.
+
+    Attributes:
+        severity: ``warning`` or ``info``: a plan with errors is none.
+        code: The rule.
+        path: Spec path.
+        message: What is wrong.
+    """
+
+    severity: str
+    code: str
+    path: str
+    message: str
+
+
 class PlatformChanges(Struct, frozen=True, kw_only=True):
     """What differs between two plans of a platform.
 
@@ -52,6 +68,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
         lost_names: Model names that callers may send today, and that nothing answers to any more.
         usd_per_month: At most, before and after, of what has a price.
         unpriced: Whether something has no price, so that the sums are lower bounds.
+        new_findings: What is wrong from then on.
     """
 
     platform: str
@@ -59,6 +76,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
     lost_names: tuple[str, ...]
     usd_per_month: tuple[float, float]
     unpriced: bool
+    new_findings: tuple[NewFinding, ...] = ()
 
 
 def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
@@ -68,12 +86,12 @@ def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
     for path in dict.fromkeys((*after, *before)):
         was, will = before.get(path), after.get(path)
         if was is None or will is None:
-            found.append(_alone(path, before, after))
+            twin = _twin(path, before, after)
+            found.append(_alone(path, before, after, twin))
+            found += _differences(path, before[twin], after[path]) if twin else ()
             continue
-        for what in dict.fromkeys((*was, *will)):
-            one, other = was.get(what, ""), will.get(what, "")
-            if one != other:
-                found.append(_differs(path, what, one, other))
+        found += _differences(path, was, will)
+    known = {(item.code, item.path) for item in old.diagnostics}
     answered = set(_names(new))
     costs = total_cost(old.costs), total_cost(new.costs)
     return PlatformChanges(
@@ -82,22 +100,38 @@ def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
         lost_names=tuple(name for name in _names(old) if name not in answered),
         usd_per_month=(costs[0].usd_per_month_max, costs[1].usd_per_month_max),
         unpriced=bool(costs[0].unpriced or costs[1].unpriced),
+        new_findings=tuple(
+            NewFinding(severity=item.severity.value, code=item.code, path=item.path, message=item.message)
+            for item in new.diagnostics
+            if (item.code, item.path) not in known
+        ),
     )
 
 
-def _alone(path: str, before: Mapping[str, Facts], after: Mapping[str, Facts]) -> PlanChange:
+def _alone(path: str, before: Mapping[str, Facts], after: Mapping[str, Facts], twin: str) -> PlanChange:
     """An object that comes or goes; where one like it comes under another name, that is told."""
     gone = path in before
     facts = before[path] if gone else after[path]
     summary = next(iter(facts.values()), "")
     if gone:
         return PlanChange(path=path, action="gone", old=summary)
-    section = path.partition(".")[0]
-    twin = next(
-        (name for name in before.keys() - after.keys() if name.startswith(f"{section}.") and before[name] == facts), ""
-    )
-    renamed = f"; as {twin}, which goes: another name is another address" if twin and section == "endpoints" else ""
+    renamed = f"; as {twin}, which goes: another name is another address" if twin else ""
     return PlanChange(path=path, action="new", new=f"{summary}{renamed}")
+
+
+def _twin(path: str, before: Mapping[str, Facts], after: Mapping[str, Facts]) -> str:
+    """The endpoint that goes and answered to what one that comes answers to; empty: none, or none comes."""
+    if path in before or not path.startswith("endpoints."):
+        return ""
+    gone = [name for name in before.keys() - after.keys() if name.startswith("endpoints.")]
+    return next((name for name in sorted(gone) if before[name]["answers to"] == after[path]["answers to"]), "")
+
+
+def _differences(path: str, was: Facts, will: Facts) -> Iterator[PlanChange]:
+    for what in dict.fromkeys((*was, *will)):
+        one, other = was.get(what, ""), will.get(what, "")
+        if one != other:
+            yield _differs(path, what, one, other)
 
 
 def _differs(path: str, what: str, old: str, new: str) -> PlanChange:

@@ -16,14 +16,14 @@ _MARKS = {"new": ("+", "green"), "gone": ("-", "red"), "changed": ("~", "yellow"
 
 
 def diff_view(found: PlatformChanges) -> RenderableType:
-    """The money in the first line, what callers lose, then every object that differs."""
+    """The money in the first line, what callers lose, what differs, and what is wrong with the new plan."""
     before, after = found.usd_per_month
     least = "≥ " if found.unpriced else ""
     step = f"{'+' if after >= before else '-'}${abs(after - before):,.0f}"
     money = f"at most {least}${before:,.0f} → {least}${after:,.0f} a month ({step})"
     if step.endswith("$0"):
         money = f"at most {least}${after:,.0f} a month, as before"
-    if not found.changes:
+    if not found.changes and not found.new_findings:
         return Text.assemble((found.platform, "bold"), ": the plans decide the same")
     parts: list[RenderableType] = [Text.assemble((found.platform, "bold"), f": {money}")]
     if found.lost_names:
@@ -42,4 +42,13 @@ def diff_view(found: PlatformChanges) -> RenderableType:
                 table.add_row("", Text(f"  {item.what}", style="dim"), Text(f"{item.old} → {item.new}"))
             elif item.old or item.new:
                 table.add_row("", "", Text(item.old or item.new, style="dim"))
-    return Group(*parts, table)
+    parts.append(table)
+    if found.new_findings:
+        parts.append(Text("new findings; `llminfra plan` of the new spec has each in full", style="bold"))
+        told = Table.grid(padding=(0, 1, 0, 0))
+        told.add_column(no_wrap=True, style="yellow")
+        told.add_column(overflow="fold")
+        for new in found.new_findings:
+            told.add_row(f"! {new.code}", f"{new.path}: {new.message}")
+        parts.append(told)
+    return Group(*parts)

@@ -21,6 +21,9 @@ from llminfra.cli.plan_page.why import price_share
 from llminfra.cli.plan_page.work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.terminal.findings import finding_view, summary
 from llminfra.cli.terminal.words import dot, duration, money, span, vpc_endpoints, zones
+from llminfra.planning.endpoints.contract import contract
+from llminfra.planning.endpoints.gateways import gateway_of
+from llminfra.planning.storage.weights_copies import bucket_of_weights, weights_copies
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -47,7 +50,7 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
             _rows(label, [_endpoint(item, plan, bar, why=why) for item in plan.endpoints], spaced=True),
         ]
     if plan.routers:
-        parts += [_title("Routers"), _rows(label, [_router(item) for item in plan.routers], spaced=True)]
+        parts += [_title("Routers"), _rows(label, [_router(item, plan) for item in plan.routers], spaced=True)]
     if elsewhere := target_rows(plan, bar, why=why):
         parts += [_title("Endpoints outside the cluster"), _rows(label, elsewhere, spaced=True)]
     for title, rows in (
@@ -114,7 +117,7 @@ def _rows(label: int, rows: list[tuple[str, RenderableType]], *, spaced: bool = 
     return table
 
 
-def _router(item: RouterPlan) -> tuple[str, RenderableType]:
+def _router(item: RouterPlan, plan: Plan) -> tuple[str, RenderableType]:
     lines = [
         Text(
             f"{item.prefill} reads prompts with more than {item.remote_from_tokens:,} tokens that are not cached, "
@@ -126,6 +129,8 @@ def _router(item: RouterPlan) -> tuple[str, RenderableType]:
         size_gb = tokens * item.cache_bytes_per_token / 1e9
         rate = f"{item.fabric_gbps:,.0f} Gbps"
         lines.append(Text(f"cache of {tokens:,} tokens: {size_gb:.2f} GB, {travel_ms:,.1f} ms at EFA's {rate}"))
+    if gateway_of(plan, item.name) is None:
+        lines.append(Text(f"called at {contract(item, plan).address}", style="dim"))
     return item.name, Group(*lines)
 
 
@@ -182,7 +187,7 @@ def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[s
     lines: list[RenderableType] = [
         model_line(item, money(item.usd_per_replica_hour, "", " /h a replica")),
         Text(dot(f"on {item.pool}", spread_words(item), replicas, f"{item.engine} {item.engine_version}")),
-        *([Text(dot(*(f"adapter {each.name}" for each in item.adapters)))] if item.adapters else []),
+        *(Text(f"adapter {each.name}  s3://{each.bucket}/{each.key}") for each in item.adapters),
         *serving_lines(
             item,
             bar,
@@ -192,6 +197,11 @@ def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[s
             price=price_share(item.parallelism.gpus, pool),
         ),
     ]
+    if item.weights.key and (bucket := bucket_of_weights(item, plan)):
+        through = f" through {item.weights.storage}" if item.weights.storage != bucket else ""
+        lines.append(Text(f"weights s3://{bucket}/{item.weights.key}{through}", style="dim"))
+    if not item.part_of and gateway_of(plan, item.name) is None:  # a router or a gateway is called in its place
+        lines.append(Text(f"called at {contract(item, plan).address}", style="dim"))
     return item.name, Group(*lines)
 
 
@@ -206,6 +216,9 @@ def _storage(plan: Plan) -> RenderableType:
                 project = f"{plan.platform.name}-{copy.name}"
                 filled = f"{copy.model.id} comes by: aws codebuild start-build --project-name {project}"
                 table.add_row("", Text(filled, style="dim"))
+        jobs = {copy.key: copy for copy in weights_copies(plan).values() if copy.bucket == bucket.name}
+        for copied in jobs.values():
+            table.add_row("", Text(f"{copied.model_id} comes from the Hub by a Job of the stack serving", style="dim"))
     for item in plan.lustre:
         table.add_row(item.name, _lustre(item, plan.platform.region))
     return table

@@ -50,7 +50,7 @@ def weights_copies(plan: Plan) -> dict[str, WeightsCopy]:
     own = {item.name for item in plan.buckets if not item.existing}
     copies: dict[str, WeightsCopy] = {}
     for endpoint in plan.endpoints:
-        bucket, key, revision = _bucket(endpoint, plan), endpoint.weights.key, endpoint.revision
+        bucket, key, revision = bucket_of_weights(endpoint, plan), endpoint.weights.key, endpoint.revision
         if bucket in own and bucket and key and revision and _COMMIT.fullmatch(revision):
             name = bounded(f"copy-{endpoint.spec.model.slug}-{revision[:7]}", _NAME_LIMIT)
             others = {copy.bucket for copy in copies.values() if copy.name == name}
@@ -86,7 +86,8 @@ def _adapter_job(adapter: AdapterPlan) -> str:
     return bounded(f"copy-adapter-{place}", _NAME_LIMIT)
 
 
-def _bucket(endpoint: EndpointPlan, plan: Plan) -> str | None:
+def bucket_of_weights(endpoint: EndpointPlan, plan: Plan) -> str | None:
+    """The bucket that the weights come from, through a file system or not; ``None``: they come from elsewhere."""
     weights = endpoint.weights
     if weights.kind == "lustre":
         return next((item.source_bucket for item in plan.lustre if item.name == weights.storage), None)
