@@ -21,6 +21,8 @@ from llminfra.spec.models.storage import LocalNvme
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.spec.base.spec import Spec
+    from llminfra.spec.compute.cluster import Cluster
+    from llminfra.spec.compute.existing_cluster import ExistingCluster
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.platform import Platform
 
@@ -35,6 +37,8 @@ _BESIDE_FIT = frozenset(
 """Fields of a pool that say nothing of what fits a node."""
 _OF_FIT = ("LLM_FIT_", "LLM_MEM_", "LLM_SHAPE_")
 _OF_WEIGHTS = "LLM_FIT_36"
+_NODE_ROLE = "karpenter_node_role"
+"""A field of an existing cluster that has a default and is needed where its own Karpenter starts nodes."""
 _ALONE = ("network", "budget_usd_per_month", "images", "observability", "state", "bedrock")
 """Fields of a platform that the rest can do without."""
 
@@ -115,6 +119,8 @@ def _mended(platform: Platform, wrong: list[Diagnostic]) -> Platform | None:
     nowhere = _fields_at(paths, "region") is not None
     if nowhere:
         fields |= {"region": ANYWHERE, "network": Network(), "storage": ()}
+    if (at_cluster := _fields_at(paths, "cluster")) is not None and (cluster := _cluster(platform, at_cluster)):
+        fields["cluster"] = cluster
     known = (*fields, *SECTIONS)
     if not wrong or any(not path.startswith(known) for path in paths):
         return None
@@ -139,6 +145,17 @@ def _mended(platform: Platform, wrong: list[Diagnostic]) -> Platform | None:
             if not _is_at(paths, f"{section}.{item.name}") and _ids(getattr(item, field)) <= unchanged
         )
     return without_added(platform.model_copy(update=fields))
+
+
+def _cluster(platform: Platform, wrong: set[str]) -> Cluster | ExistingCluster | None:
+    """The cluster with defaults for what is wrong; ``None``: it has none of them, or the whole of it is wrong."""
+    cluster = platform.cluster
+    if cluster is None or not wrong <= type(cluster).model_fields.keys():
+        return None
+    if any(type(cluster).model_fields[name].is_required() for name in wrong):
+        return None
+    defaults = {name: type(cluster).model_fields[name].get_default() for name in wrong}
+    return cluster.as_sound(**{**defaults, **({_NODE_ROLE: "any"} if _NODE_ROLE in wrong else {})})
 
 
 def _ids(value: Spec | Iterable[Spec]) -> set[int]:

@@ -24,7 +24,8 @@ from llminfra.spec.services.batch import BatchInference
 from llminfra.spec.services.bedrock import Bedrock
 from llminfra.spec.services.gateway import Gateway
 
-Workload = TypeVar("Workload", bound=Endpoint | Gateway | AsyncEndpoint | BatchInference)
+AnyWorkload = Endpoint | Gateway | AsyncEndpoint | BatchInference
+Workload = TypeVar("Workload", bound=AnyWorkload)
 
 
 class Platform(Spec):
@@ -75,12 +76,17 @@ class Platform(Spec):
 
     _added: list[Endpoint] = PrivateAttr(default_factory=list)
 
-    def add(self, workload: Workload) -> Workload:
-        """Put a workload on the platform and return it.
+    def add(self, workload: Workload, *more: AnyWorkload) -> Workload:
+        """Put workloads on the platform and return the first.
 
         Raises:
-            SpecError: It is none; where a spec file is read, that is told with its other errors.
+            SpecError: One is none; where a spec file is read, that is told with its other errors.
         """
+        for each in (workload, *more):
+            self._put(each)
+        return workload
+
+    def _put(self, workload: object) -> None:
         if isinstance(workload, Endpoint):
             self._added.append(workload)
         elif isinstance(workload, Gateway | AsyncEndpoint | BatchInference):
@@ -88,7 +94,6 @@ class Platform(Spec):
             self.__dict__[section] = (*getattr(self, section), workload)
         else:
             report(self._no_workload(workload))
-        return workload
 
     def _no_workload(self, value: object) -> Diagnostic:
         """What is wrong with something else than a workload; other objects belong to a field."""

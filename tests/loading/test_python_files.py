@@ -337,6 +337,18 @@ def test_what_is_added_wrongly_hides_nothing_after_it(tmp_path: Path) -> None:
     ]
 
 
+def test_workloads_may_be_added_together(tmp_path: Path) -> None:
+    text = (
+        "from llminfra import *\n"
+        "l4 = GpuPool(name='l4', instance_types=['g6.xlarge'])\n"
+        "a, b = (Endpoint(name=n, model=Model(id='a/b'), engine=VLLM(), on=l4) for n in 'ab')\n"
+        "p = Platform(name='x', region='us-east-1', pools=[l4])\n"
+        "assert p.add(a, Gateway(name='g', endpoints=[a], exposure='cluster'), b) is a\n"
+    )
+    (platform,) = load(spec(tmp_path, text)).platforms
+    assert [item.name for item in (*platform.workloads, *platform.gateways)] == ["a", "b", "g"]
+
+
 def test_a_list_of_a_declared_object_does_not_grow(tmp_path: Path) -> None:
     (item,) = load(spec(tmp_path, f"{MINIMAL}platform.pools.append(1)\n")).diagnostics
     assert item.fix == "a declared object does not change: give it the whole list where it is built"

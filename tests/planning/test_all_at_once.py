@@ -38,6 +38,25 @@ def told(tmp_path: Path, text: str) -> set[tuple[str, str]]:
     return {(item.code, item.path) for item in errors(found_in(tmp_path, text))}
 
 
+@pytest.mark.parametrize(
+    ("cluster", "wrong"),
+    [
+        ("{system_nodes: {instance_types: [m7i.xlrge]}}", ("LLM_CAP_20", "cluster.system_nodes.instance_types[0]")),
+        (
+            "{name: shared, version: '1.35', installed: [karpenter]}",
+            ("LLM_CAP_51", "cluster.karpenter_node_role"),
+        ),
+    ],
+)
+def test_a_cluster_hides_nothing_of_its_endpoints(tmp_path: Path, cluster: str, wrong: tuple[str, str]) -> None:
+    subnets = "{us-east-1a: subnet-0aaaaaaaaaaaaaaa1, us-east-1b: subnet-0aaaaaaaaaaaaaaa2}"
+    there = f"network: {{vpc_id: vpc-0123456789abcdef0, cidr: 10.0.0.0/16, private_subnet_ids: {subnets}}}\n"
+    network = "" if "system" in cluster else there
+    zero = endpoint("zero") + "    replicas: {min: 0, max: 2}\n"
+    text = f"{HEAD}{network}cluster: {cluster}\n{GOOD_POOLS}endpoints:\n{endpoint('big', BIG, on='efa')}{zero}"
+    assert told(tmp_path, text) == {wrong, ("LLM_FIT_1", "endpoints.big"), ("LLM_SRV_69", "endpoints.zero.replicas")}
+
+
 def test_shapes_references_pools_fit_and_policy_together(tmp_path: Path) -> None:
     text = (
         f"{HEAD}budget_usd_per_month: 5\nnetwork: {{cidr: 10.0.0.0/28}}\n{POOLS}"

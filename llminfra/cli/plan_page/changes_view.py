@@ -45,10 +45,10 @@ def diff_view(found: PlatformChanges) -> RenderableType:
     parts.append(table)
     if found.new_findings:
         parts.append(Text("new findings; `llminfra plan` of the new spec has each in full", style="bold"))
-        told = Table.grid(padding=(0, 1, 0, 0))
-        told.add_column(no_wrap=True, style="yellow")
-        told.add_column(overflow="fold")
+        listed = Table.grid(padding=(0, 1, 0, 0))
+        listed.add_column(no_wrap=True, style="yellow")
+        listed.add_column(overflow="fold")
         for new in found.new_findings:
-            told.add_row(f"! {new.code}", f"{new.path}: {new.message}")
-        parts.append(told)
+            listed.add_row(f"! {new.code}", f"{new.path}: {new.message}")
+        parts.append(listed)
     return Group(*parts)
