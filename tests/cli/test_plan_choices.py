@@ -99,6 +99,21 @@ def test_where_weights_lie_and_who_is_called_are_told() -> None:
     assert "called at http://" not in page(planned("gateway")), "the gateway is, and tells its address"
 
 
+def test_a_batch_tells_how_long_all_jobs_take_together() -> None:
+    plan = planned("batch-inference")
+    item = plan.batches[0]
+    full = item.serving.performance.full  # type: ignore[union-attr]  # the example has figures
+    assert full is not None
+    at_once = min(item.spec.jobs, item.spec.on.max_instances)
+    seconds = 1e6 * 256 / full.output_tokens_per_s / at_once
+    text = page(plan)
+    assert f"≈ a million requests (1,024 tokens in, 256 out) in {duration(seconds)} on {at_once} full instances" in text
+    assert ("tip concurrency is" in text) is any(
+        each.spec.concurrency < each.serving.performance.full.load.concurrency  # type: ignore[union-attr]  # as above
+        for each in plan.batches
+    )
+
+
 def test_shared_gpus_are_told_with_their_tenants() -> None:
     text = page(planned("gpu-sharing"))
     assert "16 slices 3g.40gb of 8 × H100-80GB for search, support" in text

@@ -89,6 +89,18 @@ def test_idle_gpus_are_told_at_the_queue() -> None:
     assert [item.path for item in found if item.code == "LLM_CAP_42"] == ["batches.nightly.on.instance_types"]
 
 
+def test_idle_gpus_are_in_the_price_of_tokens() -> None:
+    queue = BatchQueue(instance_types=["g6e.12xlarge"], max_instances=2)
+    serving = plan(batches=[batch(on=queue, parallelism=Parallelism(tensor=1))]).batches[0].serving
+    full = serving.performance.full if serving.performance else None
+    assert full is not None
+    assert serving.usd_per_replica_hour is not None
+    assert serving.usd_per_million_tokens == pytest.approx(
+        serving.usd_per_replica_hour / full.output_tokens_per_s / 3600 * 1e6
+    )
+    assert serving.usd_per_replica_hour > 10, "all four GPUs"
+
+
 def test_results_must_not_become_input() -> None:
     with pytest.raises(SpecError, match="lie in one another"):
         batch(input="s3://acme-batch/in", output="s3://acme-batch/in/out")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from llminfra.cli.plan_page.serving import model_line, serving_lines, spread_words, weights_words
+from llminfra.cli.plan_page.serving import model_line, note, serving_lines, spread_words, weights_words
 from llminfra.cli.plan_page.why import price_share
 from llminfra.cli.terminal.words import count, dot, duration, money, zones
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.targets import AsyncPlan, BatchPlan, BedrockModelPlan
 
@@ -76,9 +78,36 @@ def _batch(item: BatchPlan, region: str, bar: int, *, why: bool) -> RenderableTy
             why=why,
             price=price_share(serving.parallelism.gpus, item.machine),
         ),
+        *_all_jobs(item),
         Text(f"weights {weights_words(serving.weights)}", style="dim"),
         Text(f"{item.spec.input} to {item.spec.output}", style="dim"),
     )
+
+
+def _all_jobs(item: BatchPlan) -> Iterator[RenderableType]:
+    """How long all jobs together take for many requests of the estimate's size, what that costs, what holds it up."""
+    serving, sent, speed = item.serving, item.spec.concurrency, item.serving.performance
+    full = speed.full if speed is not None else None
+    if speed is None or full is None or full.load.heard_s:
+        return
+    at_once = min(item.spec.jobs, item.spec.on.max_instances // serving.nodes)
+    per_s = (
+        full.input_tokens_per_s / full.load.prompt_tokens
+        if speed.whole
+        else full.output_tokens_per_s / full.load.output_tokens
+    )
+    hours = _MANY / per_s / at_once / 3600
+    each = serving.usd_per_replica_hour
+    price = money(None if each is None else each * hours * at_once, "", " at that price")
+    size = f"{full.load.prompt_tokens:,} tokens in" + (f", {full.load.output_tokens:,} out" if not speed.whole else "")
+    where = f"on {count(at_once * serving.nodes, 'full instance')}"
+    yield Text(dot(f"≈ a million requests ({size}) in {duration(hours * 3600)} {where}", price))
+    if sent < full.load.concurrency:
+        yield note("tip", f"concurrency is {sent}: with {full.load.concurrency} in flight an engine is full")
+
+
+_MANY = 1_000_000
+"""Requests of a run that is told: nobody says how many there will be."""
 
 
 def _model(item: BedrockModelPlan) -> RenderableType:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from llminfra.catalog import prices
 from llminfra.catalog.ec2_images import MachineImage, machine_image
 from llminfra.catalog.gpus import find_gpu
@@ -21,7 +19,7 @@ from llminfra.planning.serving_targets.ec2_checks import (
     check_reservation_zones,
     check_scaling,
 )
-from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
+from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, whole_instance, zones_of
 from llminfra.spec.compute.capacity import CapacityBlock, Reservation, Spot
 from llminfra.spec.compute.ec2 import Ec2
 
@@ -129,16 +127,4 @@ def _groups(serving: ServingPlan, zones: tuple[str, ...]) -> tuple[Ec2Group, ...
     return tuple(
         Ec2Group(suffix=f"-{index}", fewest=serving.nodes, most=serving.nodes, zones=(zones[index % len(zones)],))
         for index in range(serving.min_replicas)
-    )
-
-
-def whole_instance(serving: ServingPlan, pool: PoolPlan) -> ServingPlan:
-    """The same with the price of whole instances, since nothing else runs on them."""
-    share = pool.gpus_per_node * serving.nodes / serving.parallelism.gpus
-    tokens = serving.usd_per_million_tokens
-    price = pool.usd_per_node_hour
-    return replace(
-        serving,
-        usd_per_replica_hour=None if price is None else price * serving.nodes,
-        usd_per_million_tokens=None if tokens is None else tokens * share,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from llminfra.catalog import instances
 from llminfra.diagnostics import entry_path
 from llminfra.planning.hardware.nics import nic_layout
@@ -107,6 +109,18 @@ def one_machine(endpoint: Endpoint, pool: PoolPlan, findings: Findings, *, fix: 
         fix=fix,
     )
     return False
+
+
+def whole_instance(serving: ServingPlan, pool: PoolPlan) -> ServingPlan:
+    """The same with the price of whole instances, since nothing else runs on them."""
+    share = pool.gpus_per_node * serving.nodes / serving.parallelism.gpus
+    tokens = serving.usd_per_million_tokens
+    price = pool.usd_per_node_hour
+    return replace(
+        serving,
+        usd_per_replica_hour=None if price is None else price * serving.nodes,
+        usd_per_million_tokens=None if tokens is None else tokens * share,
+    )
 
 
 def report_idle_gpus(endpoint: Endpoint, pool: PoolPlan, serving: ServingPlan, findings: Findings) -> None:

@@ -9,8 +9,7 @@ from llminfra.catalog import engines, prices, sagemaker
 from llminfra.planning.plan.serving import SageMakerEndpointPlan, ServingPlan
 from llminfra.planning.serving.serving import plan_serving
 from llminfra.planning.serving.site import Site
-from llminfra.planning.serving_targets.ec2 import whole_instance
-from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
+from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, whole_instance, zones_of
 from llminfra.planning.serving_targets.sagemaker_environment import container_environment
 from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
 from llminfra.spec.endpoint import Slo

@@ -14,7 +14,7 @@ from llminfra.planning.hardware.nics import Nic
 from llminfra.planning.plan.targets import BatchPlan
 from llminfra.planning.serving.serving import plan_serving
 from llminfra.planning.serving.site import Site
-from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, zones_of
+from llminfra.planning.serving_targets.machines import machine, one_machine, report_idle_gpus, whole_instance, zones_of
 from llminfra.planning.start.startup import start_of_a_job
 from llminfra.planning.targets.batch_checks import check_fabric, check_image, check_lines
 from llminfra.spec.compute.gpu_pool import GpuPool
@@ -131,7 +131,7 @@ def _judge(
     serving = plan_serving(endpoint, Site(pool=pool, platform=platform, lustre=()), findings)
     if serving is None or not check_lines(item, serving, findings) or not check_image(item, serving, findings):
         return None
-    serving = replace(serving, startup=start_of_a_job(serving.startup, serving.weights))
+    serving = replace(whole_instance(serving, pool), startup=start_of_a_job(serving.startup, serving.weights))
     nodes = serving.nodes
     if nodes > item.on.max_instances:
         findings.error(
