@@ -139,13 +139,13 @@ class Endpoint(Spec):
     slo: Slo | None = None
     """Latency targets."""
     served_name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    """Model name in the API; ``None``: the model's id."""
+    """Model name in the API (``--served-model-name``); ``None``: the model's id."""
     api_key: Secret | None = None
     """Reference to the API key that callers present."""
     disaggregation: Disaggregation | None = None
     """Separate pods for prompts and for answers (vLLM on an EFA pool); ``None``: every pod does both."""
     adapters: Annotated[Many[LoraAdapter], Field(max_length=32)] = ()
-    """LoRA adapters of the model, each served under its own name."""
+    """LoRA adapters of the model, each served under its own name (``--enable-lora``, ``--lora-modules``)."""
     preflight: bool = False
     """Whether a job, run on demand, can show which network NCCL uses (replicas that span nodes over EFA)."""
     allow_from_namespaces: Distinct[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]] = ()

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from llminfra.spec.errors.expectations import annotation_at, is_model, kind_of, moved_into, options, without_bounds
+from llminfra.spec.errors.expectations import (
+    annotation_at,
+    assignment,
+    is_model,
+    kind_of,
+    literal,
+    moved_into,
+    options,
+    without_bounds,
+)
 from llminfra.spec.errors.field_docs import field_docs
 from llminfra.spec.errors.near_values import nearest
 
@@ -48,6 +57,9 @@ def fix_for_unknown(
         return f"did you mean {close!r}?"
     if cls is not None and (other := _elsewhere(name, cls)):
         return f"it is a field of another type: write {other}"
+    if cls is not None and "extra_args" in cls.model_fields and re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        flag = assignment("extra_args", f"[{literal(f'--{name}=…'.replace('_', '-'))}]")
+        return f"if it is a flag of the engine, write {flag}; otherwise remove it"
     return f"remove it, or see `llminfra {f'explain {cls.__name__}' if cls is not None else 'schema'}`"
 
 

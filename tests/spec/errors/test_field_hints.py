@@ -15,6 +15,13 @@ from llminfra.spec.errors.field_hints import fix_for_unknown
         ("prompt_token", Slo, "did you mean 'prompt_tokens'?"),
         ("instance_type", GpuPool, "did you mean 'instance_types'?"),
         ("zzz", Slo, "remove it, or see `llminfra explain Slo`"),
+        ("served_model_name", VLLM, "it is a field of another type: write Endpoint(served_name=…)"),
+        ("enable_lora", SGLang, "it is a field of another type: write Endpoint(adapters=…)"),
+        (
+            "tool_call_parser",
+            VLLM,
+            "if it is a flag of the engine, write extra_args=['--tool-call-parser=…']; otherwise remove it",
+        ),
         ("max_model_len", Endpoint, "give it to engine: engine=VLLM(max_model_len=…)"),
         ("ttft_ms", Endpoint, "give it to slo: slo=Slo(time_to_first_token_ms=…)"),
         ("tensor", Endpoint, "give it to parallelism: parallelism=Parallelism(tensor=…)"),
