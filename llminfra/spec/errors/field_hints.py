@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from llminfra.spec.errors.expectations import (
     annotation_at,
     assignment,
+    in_yaml,
     is_model,
     kind_of,
     literal,
@@ -161,8 +162,14 @@ def _elsewhere(name: str, cls: type[BaseModel]) -> str:
         for field in each.model_fields:
             text = docs.get(field, "")
             if _alike(wanted, field) or any(word in text for word in flags):
-                found.add(f"{each.__name__}({field}=…)")
+                found.add(_placed(each, field))
     return found.pop() if len(found) == 1 else ""
+
+
+def _placed(cls: type[BaseModel], field: str) -> str:
+    """A field in its type; in YAML with its section, where what has it is always an item of one."""
+    section = getattr(cls, "spec_section", "")
+    return f"{section}.*.{field}: …" if section in {"endpoints", "pools"} and in_yaml() else f"{cls.__name__}({field}=…)"
 
 
 _ALIKE = 0.85

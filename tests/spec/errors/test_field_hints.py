@@ -41,4 +41,6 @@ def test_the_engine_that_was_given_is_named():
 def test_a_yaml_spec_is_answered_in_yaml():
     with written_as_yaml():
         fix = fix_for_unknown("max_model_len", Endpoint.model_fields, Endpoint)
+        named = fix_for_unknown("served_model_name", VLLM.model_fields, VLLM)
     assert fix == "move it into engine: {kind: vllm, max_model_len: …}"
+    assert named == "it is a field of another type: write endpoints.*.served_name: …"
