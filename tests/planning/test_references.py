@@ -1,4 +1,7 @@
-from llminfra import VLLM, Disaggregation, Ec2, Endpoint, GpuPool, Lustre, Model, ModelBucket, Platform
+import pytest
+
+from llminfra import VLLM, Disaggregation, Ec2, Endpoint, GpuPool, Lustre, Model, ModelBucket, Platform, SpecError
+from llminfra.planning import plan_platform
 from llminfra.planning.findings import Findings
 from llminfra.planning.references import check_references
 
@@ -34,6 +37,16 @@ def test_duplicate_names_are_reported_once_per_copy() -> None:
     found = codes(platform)
     assert found.count(("LLM_SPEC_4", "pools.l4")) == 1
     assert ("LLM_SPEC_4", "endpoints.a") in found
+
+
+def test_an_endpoint_that_was_added_twice_needs_no_room_twice() -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.2xlarge"], nodes=(0, 1))
+    chat = Endpoint(name="chat", model=MODEL, engine=VLLM(max_model_len=8192), on=pool)
+    platform = Platform(name="p", region="us-east-1", pools=[pool])
+    platform.add(chat, chat)
+    with pytest.raises(SpecError) as caught:
+        plan_platform(platform)
+    assert {item.code for item in caught.value.diagnostics} == {"LLM_SPEC_4"}, "no LLM_FIT_10 for the second"
 
 
 def test_storage_outside_the_platform() -> None:

@@ -153,7 +153,7 @@ def _most_nodes(pool: PoolPlan, planned: list[EndpointPlan]) -> int:
 
 def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], findings: Findings) -> None:
     on_pool: dict[str, list[EndpointPlan]] = defaultdict(list)
-    for plan in planned:
+    for plan in {plan.name: plan for plan in planned}.values():  # two of one name are an error of their own
         on_pool[plan.pool].append(plan)
     for name, plans in on_pool.items():
         pool = pools[name]

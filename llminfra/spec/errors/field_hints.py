@@ -169,7 +169,8 @@ def _elsewhere(name: str, cls: type[BaseModel]) -> str:
 def _placed(cls: type[BaseModel], field: str) -> str:
     """A field in its type; in YAML with its section, where what has it is always an item of one."""
     section = getattr(cls, "spec_section", "")
-    return f"{section}.*.{field}: …" if section in {"endpoints", "pools"} and in_yaml() else f"{cls.__name__}({field}=…)"
+    in_section = section in {"endpoints", "pools"} and in_yaml()
+    return f"{section}.*.{field}: …" if in_section else f"{cls.__name__}({field}=…)"
 
 
 _ALIKE = 0.85
