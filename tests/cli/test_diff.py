@@ -95,7 +95,7 @@ def test_what_is_wrong_from_then_on_is_told(workdir: Path, run: Run) -> None:
     more = "on: l4\n    replicas: {min: 1, max: 4}"
     out, platform = told(workdir, run, ("on: l4", more))
     assert [(item["code"], item["path"]) for item in platform["new_findings"]] == [("LLM_FIT_10", "pools.l4.nodes")]
-    assert "! LLM_FIT_10 pools.l4.nodes: chat at their most need more GPUs" in out
+    assert "! LLM_FIT_10 pools.l4.nodes: chat at its most needs more GPUs" in out
     assert "LLM_STO_10" not in out, "it was there before"
 
 

@@ -161,6 +161,7 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
         least = sum(plan.min_replicas * plan.parallelism.gpus for plan in plans)
         most = sum(plan.max_replicas * plan.parallelism.gpus for plan in plans)
         names = ", ".join(plan.name for plan in plans)
+        want = "its most needs" if len(plans) == 1 else "their most need"
         needed_nodes = -(-most // pool.gpus_per_node)
         there = _most_nodes(pool, plans)
         if least > room:
@@ -179,7 +180,7 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
                 "LLM_FIT_10",
                 plans[0].spec,
                 f"pools.{name}.nodes",
-                f"{names} at their most need more GPUs than pool {name!r} has; the last replicas would stay pending",
+                f"{names} at {want} more GPUs than pool {name!r} has; the last replicas would stay pending",
                 found=f"{most} GPUs needed, {room} possible",
                 expected=f"nodes=({pool.min_nodes}, {needed_nodes})",
                 fix="raise the pool's maximum or lower the replicas' maximum",
@@ -190,7 +191,7 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
                 "LLM_CAP_47",
                 pool.spec,
                 f"pools.{name}.nodes",
-                f"{names} at their most need more nodes than pool {name!r} starts with, and nobody adds any: Karpenter "
+                f"{names} at {want} more nodes than pool {name!r} starts with, and nobody adds any: Karpenter "
                 "does not resize managed node groups",
                 found=f"{needed_nodes} nodes needed, {there} at rest",
                 expected=f"nodes=({needed_nodes}, {pool.max_nodes}), or who adds nodes",
