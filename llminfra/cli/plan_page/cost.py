@@ -13,6 +13,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.plan_page.reasons import cost_reasons
 from llminfra.cli.terminal.words import bound, dot
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
+from llminfra.planning.cost.savings import network_savings
 from llminfra.planning.cost.views import costs_by_stack, endpoint_costs, purchase_options, unpriced
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def cost_section(plan: Plan, *, why: bool = False) -> RenderableType:
         below.add_row(Text("≥", style="bold yellow", justify="right"), Text(text, style="yellow"))
     for path, text in cost_reasons(plan) if why else ():
         below.add_row(Text("–", style="dim", justify="right"), Text(f"{path}: {text}", style="dim"))
-    for text in _bought(plan):
+    for text in (*network_savings(plan), *_bought(plan)):
         below.add_row(Text("–", style="dim", justify="right"), Text(text, style="dim"))
     return Group(table, *_parts(plan), below)
 
