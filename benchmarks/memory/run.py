@@ -34,6 +34,7 @@ RECENT_ROWS = HERE / "data" / "recent_startups.jsonl"
 OTHER_ROWS = HERE / "data" / "other_startups.jsonl"
 BLIND_ROWS = HERE / "data" / "blind_startups.jsonl"
 UNSEEN_ROWS = HERE / "data" / "unseen_startups.jsonl"
+UNSEEN_FURTHER_ROWS = HERE / "data" / "unseen_further_startups.jsonl"
 TGI_ROWS = HERE / "data" / "tgi_startups.jsonl"
 SGLANG_ROWS = HERE / "data" / "sglang_startups.jsonl"
 STATED = "fully stated"
@@ -47,6 +48,7 @@ DATASETS = {
     "other": OTHER_ROWS,
     "blind": BLIND_ROWS,
     "unseen": UNSEEN_ROWS,
+    "unseen further": UNSEEN_FURTHER_ROWS,
     "TGI": TGI_ROWS,
     "SGLang": SGLANG_ROWS,
 }
@@ -176,6 +178,7 @@ TITLES = {
     "other": "Other rows, collected after those",
     "blind": "Rows that were committed before anything was scored on them",
     "unseen": "More rows that were committed before anything was scored on them",
+    "unseen further": "Further rows that were committed before anything was scored on them",
     "TGI": "Rows of Text Generation Inference",
     "SGLang": "Rows of SGLang",
 }

@@ -17,6 +17,7 @@ from benchmarks.memory.run import (
     ROWS,
     ROWS_DOCS,
     SGLANG_ROWS,
+    UNSEEN_FURTHER_ROWS,
     UNSEEN_ROWS,
     figures_table,
     main,
@@ -261,6 +262,28 @@ def test_unseen_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] >= 0.85
     assert reached["verdict right"] >= 0.97
     assert reached["failed start never called fitting"] >= 0.92
+
+
+def test_unseen_further_rows_are_others_and_keep_what_was_reached() -> None:
+    assert len(scored(UNSEEN_FURTHER_ROWS)) == 31
+    assert not set(scored(UNSEEN_FURTHER_ROWS)) & {
+        name for file in DATASETS.values() if file != UNSEEN_FURTHER_ROWS for name in scored(file)
+    }
+    reached = {item.name: item.reached for item in figures(list(scored(UNSEEN_FURTHER_ROWS).values()))}
+    assert reached["cache bytes per token within 1 %"] >= 0.93
+    assert reached["weights within 2 %"] >= 0.93
+    assert reached["cache tokens within 10 %"] == 1
+    assert reached["cache tokens not above the truth by more than 10 %"] == 1
+    assert reached["verdict right"] >= 0.83
+    assert reached["failed start never called fitting"] == 1
+
+
+def test_the_longest_video_of_qwen3_vl_is_padded_in_0_11_and_0_12() -> None:
+    rows = scored(UNSEEN_FURTHER_ROWS)
+    assert rows["uf-3090x4-qwen3-vl-30b-64k-0110"].result.kv_cache_memory_gib == pytest.approx(2.31, abs=0.25)
+    # No video may come, so nothing is padded to one.
+    assert rows["uf-l40sx8-qwen3-vl-235b-awq-32k"].result.kv_cache_memory_gib == pytest.approx(22.78, abs=0.6)
+    assert scored(MORE_ROWS)["repo-vca-h100x2-qwen3-vl-30b-s64"].tokens == pytest.approx(0, abs=0.02)
 
 
 def test_copies_that_leave_layers_in_16_bit_are_known_by_name() -> None:

@@ -101,6 +101,8 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
         gated: Three feed-forward matrices per block instead of two.
         batch_tokens: Tokens of the largest item where each must come in one batch, because the decoder looks at it in
             both directions, else 0.
+        made_width: Values that the tower makes for a text token, those of several of its layers side by side, where
+            that is stated, else 0.
         heads: Attention heads where their number decides whether attention is cut (InternViT), else 0.
         attention_params: Parameters of attention among the sharded ones, where ``heads`` is given.
         stated: ``num_hidden_layers`` and ``hidden_size`` of the config's ``vision_config``, 0 for one that is not
@@ -116,6 +118,7 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
     patch_merge: int = 1
     gated: bool = False
     batch_tokens: int = 0
+    made_width: int = 0
     heads: int = 0
     attention_params: int = 0
     stated: tuple[int, int] | None = None

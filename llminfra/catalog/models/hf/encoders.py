@@ -125,7 +125,13 @@ def _qwen3_vl(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
         hidden=hidden,
         intermediate=width,
         patch_merge=merge,
+        made_width=out * mergers,
     )
+
+
+def _qwen3_omni(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> EncoderFacts:
+    """The tower of Qwen3-VL; what is padded for that model's videos is not for this one's."""
+    return replace(_qwen3_vl(top, vision, text_hidden), made_width=0)
 
 
 DOTS = "dots_ocr"
@@ -374,7 +380,7 @@ _VISION: dict[str, _Builder] = {
     "qwen3_vl": _qwen3_vl,
     "qwen3_5": _qwen3_vl,
     "qwen4_exp": _qwen3_vl,
-    "qwen3_omni": _qwen3_vl,
+    "qwen3_omni": _qwen3_omni,
     "qwen2_vl": _qwen2_vl,
     "qwen2_5": _qwen2_vl,
     "exaone4_5": _qwen2_vl,

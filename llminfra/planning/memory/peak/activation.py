@@ -132,6 +132,10 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         items = images * units or max(profiled_items(item, batch, profile) for item in encoders if item.max_tokens)
         made = items * largest * facts.hidden_size * batch.element
         forward += made + (stream if profile.scheduler == "v0" else 0)
+    padded = max((profile.padded_video_tokens * item.made_width * batch.element for item in encoders), default=0.0)
+    if padded > made:
+        forward += padded - made
+        made = padded
     sampler = float(stream + logits)
     if not facts.generative:
         sampler += tokens * facts.hidden_size * POOLER_BYTES

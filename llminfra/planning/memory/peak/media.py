@@ -83,6 +83,9 @@ def profiled(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> ModelF
         return facts
     asked = {item.kind for item in facts.encoders if most_items(facts, item, case, 1)}
     towers = loaded(facts, case, profile).encoders
+    if (case.limit_mm_per_prompt or {}).get("video") == 0:
+        # Nothing is padded to the longest video where none may come.
+        towers = tuple(replace(item, made_width=0) if item.made_width else item for item in towers)
     return replace(facts, encoders=tuple(item for item in towers if item.kind in asked))
 
 

@@ -60,6 +60,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         rounds_items_up: The profiling run takes as many images as cover the batch, not those that fit.
         items_by_length: A request of the profiling run brings no more images than its context holds.
         profiles_video: Models that take images and videos are profiled with the largest of both.
+        padded_video_tokens: The profiling run pads what a tower of Qwen3-VL makes to so many tokens.
         triton_mxfp4: Hopper runs MXFP4 experts with Triton; before, with Marlin, which pads them more.
         wide_fp4_tiles: Triton's layout for Hopper pads the values of MXFP4 experts to wider tiles.
         keeps_fp4_scales: The scales that were loaded stay beside those in that layout.
@@ -157,6 +158,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     rounds_items_up: bool = False
     items_by_length: bool = False
     profiles_video: bool = False
+    padded_video_tokens: int = 0
     triton_mxfp4: bool = False
     wide_fp4_tiles: bool = False
     keeps_fp4_scales: bool = False
