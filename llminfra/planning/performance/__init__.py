@@ -1,15 +1,8 @@
 """Latency and throughput of a replica, estimated from peak figures and what engines reach of them."""
 
-from llminfra.planning.performance.estimate import (
-    ASSUMPTIONS,
-    FullLoad,
-    Parallel,
-    PerformanceEstimate,
-    Replica,
-    estimate_performance,
-    replica,
-)
+from llminfra.planning.performance.estimate import ASSUMPTIONS, FullLoad, PerformanceEstimate
 from llminfra.planning.performance.load import Load
+from llminfra.planning.performance.replicas import Parallel, Replica, estimate_performance, replica
 
 __all__ = [
     "ASSUMPTIONS",

@@ -37,7 +37,7 @@ class Kernel(Struct, frozen=True, kw_only=True):
 
 
 def kernel(gpu: Gpu, kind: str, *, experts: bool) -> Kernel:
-    """Products of this kind: ``wide``, ``8bit``, ``8bit_block``, ``4bit`` or ``mxfp4``.
+    """Products of this kind: ``wide``, ``8bit``, ``8bit_block``, ``4bit``, ``mxfp4`` or ``mxfp8_mxfp4``.
 
     What nobody measured on the device is the median of the others. MXFP4 widened to 16 bit is taken as 16 bit where it
     was not measured: other devices have other kernels for it.

@@ -14,8 +14,7 @@ from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
 from llminfra.catalog.price_file import Kind
 from llminfra.planning.memory import FitCase
-from llminfra.planning.performance import Load, PerformanceEstimate
-from llminfra.planning.performance.estimate import FullLoad
+from llminfra.planning.performance import FullLoad, Load, PerformanceEstimate
 from llminfra.planning.selection.placing import Asked, Placed, place, place_over_nodes
 from llminfra.spec.endpoint import Parallelism
 
