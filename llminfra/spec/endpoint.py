@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from llminfra.spec.base.names import Namespace
 from llminfra.spec.base.secret import Secret
 from llminfra.spec.base.spec import Distinct, Many, Name, Spec
 from llminfra.spec.compute.target import Target
@@ -148,7 +149,7 @@ class Endpoint(Spec):
     """LoRA adapters of the model, each served under its own name (``--enable-lora``, ``--lora-modules``)."""
     preflight: bool = False
     """Whether a job, run on demand, can show which network NCCL uses (replicas that span nodes over EFA)."""
-    allow_from_namespaces: Distinct[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]] = ()
+    allow_from_namespaces: Distinct[Namespace] = ()
     """Kubernetes namespaces whose pods may call it, for example ``web``; its own namespace always may."""
 
     @model_validator(mode="after")

@@ -227,6 +227,8 @@ LabelKey = Annotated[str, AfterValidator(_label_key)]
 NodeLabelKey = Annotated[str, AfterValidator(_label_key), AfterValidator(_node_label_key)]
 """Key of a label that nodes get: one of the user's own."""
 LabelValue = Annotated[str, AfterValidator(_label_value)]
+Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+"""Name of a Kubernetes namespace: a DNS label."""
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, AfterValidator(_tag_value)]
 BucketName = Annotated[str, Field(pattern=BUCKET_PATTERN), AfterValidator(bucket_name)]

@@ -4,24 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from llminfra.spec.base.names import Namespace
 from llminfra.spec.base.spec import Distinct, Many, Spec
 from llminfra.spec.compute.shared_with import Provided, SharedWith
 
-Installed = Literal[
-    "karpenter",
-    "keda",
-    "external-secrets",
-    "aws-load-balancer-controller",
-    "nvidia-device-plugin",
-    "dcgm-exporter",
-    "gpu-operator",
-    "aws-efa-k8s-device-plugin",
-    "aws-fsx-csi-driver",
-    "aws-mountpoint-s3-csi-driver",
-    "lws",
-    "envoy-ai-gateway",
-    "kube-prometheus-stack",
-]
+Installed = Literal[Provided, "gpu-operator", "kube-prometheus-stack"]
+"""What a cluster has once, and what llminfra uses where it is there, and does not install for others."""
 
 
 class ExistingCluster(Spec):
@@ -52,9 +40,9 @@ class ExistingCluster(Spec):
     """Charts to install for platforms of other specs, as in ``Cluster``."""
     shared_with: Many[SharedWith] = ()
     """Platforms of other specs that what is installed here acts for, as in ``Cluster``."""
-    serving_namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = None
+    serving_namespace: Namespace | None = None
     """Namespace of endpoints and gateways, for example ``ml-serving``; ``None``: ``<platform>-serving``."""
-    namespaces: Distinct[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]] | None = None
+    namespaces: Distinct[Namespace] | None = None
     """Namespaces that are there already, for example ``monitoring``: llminfra puts its releases there and does not make
     them; ``None``: nobody has looked, and those that it needs are made."""
     karpenter_node_role: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{1,64}$")] | None = None

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from llminfra.spec.base.names import LabelKey, LabelValue
+from llminfra.spec.base.names import LabelKey, LabelValue, Namespace
 from llminfra.spec.base.spec import Spec
 from llminfra.spec.errors.expectations import refused
 
@@ -63,8 +63,6 @@ MatchLabelKey = Annotated[LabelKey, AfterValidator(_not_written_by_charts)]
 """Key of a label that objects of any chart can get."""
 PrometheusUrl = Annotated[str, AfterValidator(_query_url)]
 """Where queries go, without ``/api/v1``."""
-Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-"""Name of a Kubernetes namespace."""
 SeriesLabel = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 """Name of a label of a series (prometheus.io, "Data model")."""
 

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from llminfra.spec.base.names import Namespace
 from llminfra.spec.base.spec import Distinct, Many, Name, Spec
 from llminfra.spec.errors.expectations import refused
 
@@ -111,7 +112,7 @@ class PodAccess(Spec):
     """A Kubernetes service account of the platform's cluster whose pods may call the models."""
 
     kind: Literal["pod"] = "pod"
-    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    namespace: Namespace
     """Kubernetes namespace."""
     service_account: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
     """Name of the service account."""
