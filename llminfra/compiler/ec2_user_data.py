@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from llminfra.assets import user_data_dir
 from llminfra.catalog.ec2_images import dcgm_exporter
 from llminfra.compiler.steady_gzip import steady_gzip
-from llminfra.planning.network.mirror import image_names, joined
+from llminfra.planning.network.mirror import engine_image, image_names
 from llminfra.planning.storage.copied_weights import EC2_MODELS
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def settings(item: Ec2EndpointPlan, plan: Plan, group: Ec2Group | None = None, n
         "DRAIN_S": str(serving.drain.engine_s + 10),
         "ENTRYPOINT": invocation.command[0] if invocation.command else "",
         "GROUP": name or group_name(plan, item.name, group),
-        "IMAGE": names.pulled(joined(invocation.image_repository, invocation.image_tag, invocation.image_digest)),
+        "IMAGE": names.pulled(engine_image(invocation)),
         "LOCAL_DIR": LOCAL_DIR,
         "LOG_GROUP": log_group_name(plan, item.name),
         "PORT": str(invocation.port),

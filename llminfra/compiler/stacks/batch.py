@@ -24,7 +24,7 @@ from llminfra.constructs.batch.events import batch_failures, batch_schedule
 from llminfra.constructs.batch.job import BatchJob, Container, batch_job
 from llminfra.constructs.storage.private_bucket import private_bucket
 from llminfra.constructs.storage.workload_archive import stored_archive
-from llminfra.planning.network.mirror import by_digest_or_tag, joined
+from llminfra.planning.network.mirror import by_digest_or_tag, declared_image, engine_image
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.targets import BatchPlan
 from llminfra.workloads import REQUIREMENTS_VARIABLE, bootstrap_command, installing_command
@@ -170,13 +170,7 @@ def _containers(item: BatchPlan, shared: _Shared, scope: Scope, secrets: dict[st
 
 
 def _image(item: BatchPlan, scope: Scope) -> str:
-    call = item.serving.invocation
-    return _pulled(scope, call.image_repository, call.image_tag, call.image_digest)
-
-
-def _pulled(scope: Scope, repository: str, tag: str | None, digest: str | None) -> str:
-    """By tag or by digest, as ECS takes one of them."""
-    return by_digest_or_tag(scope.images.pulled(joined(repository, tag, digest)))
+    return by_digest_or_tag(scope.images.pulled(engine_image(item.serving.invocation)))
 
 
 def _engine_env(item: BatchPlan) -> dict[str, str]:
@@ -264,7 +258,7 @@ def _runner(item: BatchPlan, shared: _Shared, scope: Scope) -> Container:
     environment = _settings(item, scope.region)
     image = runner.image
     if (own := spec.runner_image) is not None:
-        image = joined(own.repository, own.tag, own.digest)
+        image = declared_image(own)
     else:
         environment[REQUIREMENTS_VARIABLE] = "\n".join(runner.requirements)
         command = installing_command(command)

@@ -17,8 +17,11 @@ from llminfra.planning.controllers.cluster_charts import upstream_charts
 from llminfra.planning.controllers.needs import needs_of
 from llminfra.planning.controllers.scraping import MONITORING_RELEASE
 from llminfra.planning.network.mirror import (
+    CHARTS,
     ImageNames,
     chart_registry,
+    declared_image,
+    engine_image,
     full_name,
     image_names,
     in_region,
@@ -30,9 +33,7 @@ from llminfra.planning.storage.weights_copies import adapter_copies, copying_ima
 if TYPE_CHECKING:
     from llminfra.catalog.charts import ImagePin
     from llminfra.catalog.pd_router import RouterImage
-    from llminfra.engines.invocation import Invocation
     from llminfra.planning.plan import Plan
-    from llminfra.spec.engines.base import Image
 
 EFA_PLUGIN = "aws-efa-k8s-device-plugin"
 Way = Literal["in-region", "publisher", "copy", "cache"]
@@ -107,7 +108,7 @@ def chart_uses(plan: Plan) -> tuple[ChartUse, ...]:
     found = []
     for name in sorted(upstream_charts(plan)):
         pin = chart_pin(name)
-        repository = f"{mirror.prefix}/charts/{name}" if mirror is not None and registry else None
+        repository = f"{mirror.prefix}/{CHARTS}/{name}" if mirror is not None and registry else None
         found.append(
             ChartUse(
                 name=name,
@@ -158,7 +159,7 @@ def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
     if needs.efa_pools and needs.monitoring:
         yield read_data("charts/node_exporter.json")["image_with_shell"], MONITORING_RELEASE
     for endpoint in plan.endpoints:
-        yield _reference(endpoint.invocation), endpoint.name
+        yield engine_image(endpoint.invocation), endpoint.name
         if endpoint.role == "decode":
             yield _pinned(pd_router().sidecar), endpoint.name
     jobs = [*weights_copies(plan).values(), *(each for found in adapter_copies(plan).values() for each in found)]
@@ -173,7 +174,7 @@ def _on_cluster(plan: Plan) -> Iterator[tuple[str, str]]:
         yield _pinned(image_pin("endpoint-picker")), gateway.service
     for queue in plan.async_endpoints:
         if queue.workers is not None:
-            yield _declared(queue.workers.image), queue.name
+            yield declared_image(queue.workers.image), queue.name
 
 
 def _of_chart(chart: str, image: ChartImage, region: str) -> str:
@@ -184,23 +185,15 @@ def _of_chart(chart: str, image: ChartImage, region: str) -> str:
 
 def _outside(plan: Plan) -> Iterator[tuple[str, str]]:
     for instances in plan.ec2:
-        yield _reference(instances.serving.invocation), instances.name
+        yield engine_image(instances.serving.invocation), instances.name
         yield dcgm_exporter(), instances.name
     for hosted in plan.sagemaker:
         yield hosted.image_uri, hosted.name
     for batch in plan.batches:
-        yield _reference(batch.serving.invocation), batch.name
+        yield engine_image(batch.serving.invocation), batch.name
         if batch.serving.nodes == 1:
             own = batch.spec.runner_image
-            yield (_declared(own) if own is not None else runner_container().image), batch.name
-
-
-def _reference(call: Invocation) -> str:
-    return joined(call.image_repository, call.image_tag, call.image_digest)
-
-
-def _declared(image: Image) -> str:
-    return joined(image.repository, image.tag, image.digest)
+            yield (declared_image(own) if own is not None else runner_container().image), batch.name
 
 
 def _pinned(image: ImagePin | RouterImage) -> str:

@@ -44,7 +44,7 @@ def read_image_lock(platform: Platform) -> ImageLock:
     return ImageLock(file=platform.image_lock, digests=found["images"])
 
 
-def names_of(platform: Platform) -> ImageNames:
+def image_names_of(platform: Platform) -> ImageNames:
     """What is pulled for the images of a platform, for whoever has no plan yet."""
     return ImageNames(region=platform.region, mirror=platform.images, digests=read_image_lock(platform).digests)
 

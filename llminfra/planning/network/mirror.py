@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
+    from llminfra.catalog.engine_facts import EngineImage
+    from llminfra.engines.invocation import Invocation
     from llminfra.planning.plan import Plan
+    from llminfra.spec.engines.base import Image
     from llminfra.spec.foundation.images import ImageMirror
 
 CHARTS = "charts"
@@ -57,6 +60,16 @@ def image_names(plan: Plan) -> ImageNames:
 def joined(repository: str, tag: str | None, digest: str | None) -> str:
     """An image's name of its parts."""
     return repository + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+
+
+def engine_image(call: Invocation) -> str:
+    """The image that an engine is started from."""
+    return joined(call.image_repository, call.image_tag, call.image_digest)
+
+
+def declared_image(image: Image | EngineImage) -> str:
+    """An image as a spec, or the catalog, names it."""
+    return joined(image.repository, image.tag, image.digest)
 
 
 def by_digest_or_tag(reference: str) -> str:

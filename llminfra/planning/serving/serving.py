@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.planning.network.image_lock import names_of
+from llminfra.planning.network.image_lock import image_names_of
 from llminfra.planning.plan.serving import ServingPlan
 from llminfra.planning.served.task import check_files
 from llminfra.planning.serving.asked import ask
@@ -70,7 +70,7 @@ def plan_serving(endpoint: Endpoint, site: Site, findings: Findings) -> ServingP
         usd_per_million_tokens=chosen.usd_per_million_tokens,
         adapters=asked.adapters,
         compile_cache=compile_cache_plan(
-            start.kernels, endpoint, start.revision, site.pool, invocation, version, names_of(site.platform)
+            start.kernels, endpoint, start.revision, site.pool, invocation, version, image_names_of(site.platform)
         )
         if start.kernels
         else None,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from llminfra.planning.network.mirror import joined
+from llminfra.planning.network.mirror import engine_image
 from llminfra.planning.plan.serving import CompileCachePlan
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def compile_cache_plan(
     Kernels depend on much of the command line, and pods never change an object that is there; so another command line,
     image or variable is another object.
     """
-    locked = names.digest(joined(call.image_repository, call.image_tag, call.image_digest))
+    locked = names.digest(engine_image(call))
     image = (call.image_repository, call.image_tag, call.image_digest or locked)
     told = [*image, call.command, call.args, call.env, call.cache_env]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.planning.network.image_lock import names_of
-from llminfra.planning.network.mirror import full_name, joined
+from llminfra.planning.network.image_lock import image_names_of
+from llminfra.planning.network.mirror import by_digest_or_tag, declared_image, engine_image, full_name
 from llminfra.planning.start.start_choices import ImageSource
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def image_source(
         return ImageSource(warm=_keeps_nodes(pool), parallel=pool.raid0)
     own, known = endpoint.engine.image, release.image(efa=efa) if release else None
     image = own or known
-    name = names_of(platform).pulled(joined(image.repository, image.tag, image.digest)) if image else ""
+    name = image_names_of(platform).pulled(declared_image(image)) if image else ""
     # A volume of images is read by containerd's own snapshotter, so what it lacks is not pulled in parallel.
     return ImageSource(
         warm=_keeps_nodes(pool), snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False
@@ -46,8 +46,7 @@ def check_image_snapshots(
         snapshot = pools[plan.pool].spec.image_snapshot
         if snapshot is None:
             continue
-        call = plan.invocation
-        name = names_of(platform).pulled(joined(call.image_repository, call.image_tag, call.image_digest))
+        name = image_names_of(platform).pulled(engine_image(plan.invocation))
         if _holds(tuple(snapshot.images), name):
             continue
         findings.warning(
@@ -67,5 +66,4 @@ def _holds(images: tuple[str, ...], name: str) -> bool:
 
 def _full(name: str) -> str:
     """The name as containerd keeps it: Docker Hub is written out, and a digest wins over a tag."""
-    rest, at, digest = full_name(name).partition("@")
-    return f"{rest.rpartition(':')[0] if at and ':' in rest.rpartition('/')[2] else rest}{at}{digest}"
+    return by_digest_or_tag(full_name(name))

@@ -45,13 +45,11 @@ def weights_copies(plan: Plan) -> dict[str, WeightsCopy]:
     There is none for a bucket that llminfra only reads, for a model without a pinned commit, and in a network without
     a way to the Hub: there, weights come by other means.
     """
-    if plan.network.nat == "none" and plan.network.existing_vpc_id is None:
-        return {}
-    own = {item.name for item in plan.buckets if not item.existing}
+    filled = _filled(plan)
     copies: dict[str, WeightsCopy] = {}
     for endpoint in plan.endpoints:
         bucket, key, revision = bucket_of_weights(endpoint, plan), endpoint.weights.key, endpoint.revision
-        if bucket in own and bucket and key and revision and _COMMIT.fullmatch(revision):
+        if bucket in filled and bucket and key and revision and _COMMIT.fullmatch(revision):
             name = bounded(f"copy-{endpoint.spec.model.slug}-{revision[:7]}", _NAME_LIMIT)
             others = {copy.bucket for copy in copies.values() if copy.name == name}
             if others - {bucket}:
@@ -65,19 +63,24 @@ def adapter_copies(plan: Plan) -> dict[str, tuple[WeightsCopy, ...]]:
 
     There is none for adapters that lie in their bucket already, nor where :func:`weights_copies` has none.
     """
-    if plan.network.nat == "none" and plan.network.existing_vpc_id is None:
-        return {}
-    own = {item.name for item in plan.buckets if not item.existing}
+    filled = _filled(plan)
     found: dict[str, tuple[WeightsCopy, ...]] = {}
     for endpoint in plan.endpoints:
         copies = tuple(
             WeightsCopy(_adapter_job(item), item.bucket, item.key, item.revision, endpoint, item.model_id)
             for item in endpoint.adapters
-            if item.model_id and item.revision and item.bucket in own
+            if item.model_id and item.revision and item.bucket in filled
         )
         if copies:
             found[endpoint.name] = copies
     return found
+
+
+def _filled(plan: Plan) -> set[str]:
+    """Buckets that Jobs fill: those that llminfra makes, where there is a way to the Hub."""
+    if plan.network.nat == "none" and plan.network.existing_vpc_id is None:
+        return set()
+    return {item.name for item in plan.buckets if not item.existing}
 
 
 def _adapter_job(adapter: AdapterPlan) -> str:
