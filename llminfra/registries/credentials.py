@@ -20,7 +20,8 @@ from llminfra.diagnostics import ToolError, UsageError
 _HUB_KEY = "https://index.docker.io/v1/"
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HELPER_TIMEOUT_S = 20
-_ECR = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+")
+# Hosts of AWS alone: the password goes there (awslabs/amazon-ecr-credential-helper ecr-login/api/client.go ecrPattern).
+_ECR = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 # A helper that has a token instead of a password answers with this user (docker/docker-credential-helpers).
 _TOKEN_USER = "<token>"  # noqa: S105  # a user's name
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -36,10 +37,12 @@ class FakeRegistry:
     basic: set[str] = field(default_factory=set)
     """Repositories that want the password itself."""
     moved: dict[str, str] = field(default_factory=dict)
-    """Repositories that redirect, and where to."""
+    """Repositories that redirect whoever is let in, and where to."""
     status: dict[str, int] = field(default_factory=dict)
     """What is answered for a repository, whoever asks."""
     without_header: bool = False
+    says: dict[str, Any] = field(default_factory=dict)
+    """What it says instead of what it should: ``challenge``, ``token``, ``digest``."""
     realm: str = ""
     """Where tokens are, if not here."""
     asked: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
@@ -71,18 +74,19 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, tag = parts.path.removeprefix("/v2/").partition("/manifests/")
         if (status := held.status.get(name)) is not None:
             self._send(status, {"Retry-After": "60"})
-        elif (there := held.moved.get(name)) is not None:
-            self._send(307, {"Location": f"{there}/v2/{name}/manifests/{tag}"})
         elif name in held.basic and authorization != _basic():
             self._send(401, {"WWW-Authenticate": 'Basic realm="registry"'})
         elif name in held.tokens | held.private and authorization != f"Bearer token-of-{name}":
             realm = held.realm or f"http://{held.host}/token"
             told = f'Bearer realm="{realm}",service="fake",scope="repository:{name}:pull"'
-            self._send(401, {"WWW-Authenticate": told})
+            self._send(401, {"WWW-Authenticate": held.says.get("challenge", told)})
+        elif (there := held.moved.get(name)) is not None:
+            self._send(307, {"Location": f"{there}/v2/{name}/manifests/{tag}"})
         elif (content := held.images.get(f"{name}:{tag}")) is None:
             self._send(404)
         else:
-            digest = {} if held.without_header else {"Docker-Content-Digest": digest_of(content)}
+            told = held.says.get("digest", digest_of(content))
+            digest = {} if held.without_header else {"Docker-Content-Digest": told}
             self._send(200, {"Content-Type": INDEX, **digest}, content)
 
     def _token(self, scope: str, authorization: str | None) -> None:
@@ -90,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name in self.registry.private and authorization != _basic():
             self._send(401)
             return
-        self._send(200, content=json.dumps({"token": f"token-of-{name}"}).encode())
+        self._send(200, content=self.registry.says.get("token", json.dumps({"token": f"token-of-{name}"}).encode()))
 
     def _send(self, status: int, headers: dict[str, str] | None = None, content: bytes = b"") -> None:
         self.send_response(status)

@@ -8,19 +8,22 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
-from llminfra.diagnostics import UsageError
+from llminfra.diagnostics import ToolError, UsageError
 from llminfra.registries import RegistryError, ask_digests
 from llminfra.registries.address import address_of, keeps_secrets
-from llminfra.registries.credentials import Credentials, docker_config, ecr_region
+from llminfra.registries.credentials import Credentials, docker_config, ecr_credentials, ecr_region
 from tests.registries.conftest import INDEX, PASSWORD, USER, digest_of
 
 if TYPE_CHECKING:
     from tests.registries.conftest import FakeRegistry
 
+ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 LOGIN = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
@@ -111,13 +114,13 @@ def test_who_is_not_logged_in_is_told_how(registry: FakeRegistry) -> None:
 def test_credentials_stay_with_the_registry_that_they_are_for(
     registry: FakeRegistry, other: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry.basic, registry.moved = set(), {"acme/vllm": f"http://{other.host}"}
-    registry.images, other.images = {"acme/own:v1": b"own"}, {"acme/vllm:v1": b"one"}
-    registry.basic = {"acme/own"}
+    registry.basic, registry.moved = {"acme/vllm"}, {"acme/vllm": f"http://{other.host}"}
+    other.images = {"acme/vllm:v1": b"one"}
     login(registry, monkeypatch)
-    wanted = [registry.reference("acme/vllm:v1"), registry.reference("acme/own:v1")]
-    assert ask_digests(wanted)[wanted[0]] == digest_of(b"one")
-    assert {authorization for _, _, authorization, _ in other.asked} == {None}
+    image = registry.reference("acme/vllm:v1")
+    assert ask_digests([image]) == {image: digest_of(b"one")}
+    assert [authorization for _, _, authorization, _ in registry.asked] == [None, f"Basic {LOGIN}"]
+    assert [authorization for _, _, authorization, _ in other.asked] == [None], "it is sent on without them"
 
 
 def test_no_password_goes_over_a_line_that_is_not_encrypted(
@@ -169,12 +172,23 @@ def test_a_password_is_not_printed(tmp_path: Path) -> None:
     assert PASSWORD not in str(caught.value)
 
 
-def test_private_ecr_is_asked_with_aws_credentials(
-    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, without: Callable[[str], None]
-) -> None:
-    assert ecr_region("111122223333.dkr.ecr.us-east-1.amazonaws.com") == "us-east-1"
-    assert ecr_region("111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com") == "us-gov-west-1"
-    assert ecr_region("public.ecr.aws") is None
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        (ECR, "us-east-1"),
+        ("111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("public.ecr.aws", None),
+        # Whoever answers there is not AWS.
+        ("111122223333.dkr.ecr.us-east-1.example.com", None),
+        (f"{ECR}.example.com", None),
+    ],
+)
+def test_aws_passwords_are_for_hosts_of_aws(host: str, region: str | None) -> None:
+    assert ecr_region(host) == region
+
+
+def test_private_ecr_is_asked_with_aws_credentials(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def credentials(region: str) -> Credentials:
@@ -182,14 +196,57 @@ def test_private_ecr_is_asked_with_aws_credentials(
         return Credentials(USER, PASSWORD)
 
     registry.images, registry.basic = {"acme/vllm:v1": b"one"}, {"acme/vllm"}
-    monkeypatch.setattr("llminfra.registries.ask.ecr_region", lambda host: "us-east-1" if host == registry.host else "")
+    monkeypatch.setattr("llminfra.registries.ask.ecr_region", {registry.host: "us-east-1"}.get)
     monkeypatch.setattr("llminfra.registries.ask.ecr_credentials", credentials)
     assert len(ask_digests([registry.reference("acme/vllm:v1")])) == 1
     assert asked == ["us-east-1"]
-    monkeypatch.undo()
+
+
+@pytest.mark.usefixtures("registry")
+def test_private_ecr_needs_an_extra(without: Callable[[str], None]) -> None:
     without("boto3")
     with pytest.raises(RegistryError, match=r"llminfra\[aws\]"):
-        ask_digests(["111122223333.dkr.ecr.us-east-1.amazonaws.com/acme/vllm:v1"])
+        ask_digests([f"{ECR}/acme/vllm:v1"])
+
+
+def test_a_password_of_ecr_is_aws_answer_and_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:s3cret").decode()}]}
+    client = SimpleNamespace(get_authorization_token=lambda: answer)
+    monkeypatch.setattr("boto3.client", lambda service, region_name: client if service == "ecr" else None)
+    found = ecr_credentials("us-east-1")
+    assert (found.user, found.password) == ("AWS", "s3cret")
+
+    def refused() -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(client, "get_authorization_token", refused)
+    with pytest.raises(ToolError, match="Amazon ECR in us-east-1 gives no password: Unable to locate credentials"):
+        ecr_credentials("us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"challenge": ""}, "in a way that is not known: it does not say how"),
+        ({"challenge": "Negotiate abc"}, "in a way that is not known: Negotiate"),
+        ({"challenge": 'Bearer realm=""'}, "in a way that is not known: Bearer"),
+        ({"token": b"<html>"}, "gives no token"),
+        ({"token": b'{"token": null}'}, "gives no token"),
+        ({"digest": "sha512:abc"}, "tells no digest that is pinned by: 'sha512:abc'"),
+    ],
+)
+def test_what_no_registry_should_say(registry: FakeRegistry, answers: dict[str, Any], told: str) -> None:
+    registry.images, registry.tokens = {"a/b:v1": b"one"}, set() if "digest" in answers else {"a/b"}
+    registry.says = answers
+    with pytest.raises(RegistryError) as caught:
+        ask_digests([registry.reference("a/b:v1")])
+    assert told in str(caught.value)
+
+
+def test_a_token_may_have_its_older_name(registry: FakeRegistry) -> None:
+    registry.images, registry.tokens = {"a/b:v1": b"one"}, {"a/b"}
+    registry.says = {"token": b'{"access_token": "token-of-a/b"}'}
+    assert len(ask_digests([registry.reference("a/b:v1")])) == 1
 
 
 def test_without_the_extra_it_is_named(without: Callable[[str], None]) -> None:
