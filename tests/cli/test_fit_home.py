@@ -122,6 +122,11 @@ def test_the_verdict_comes_first_and_what_is_assumed_last(run: Run) -> None:
         (("--gpu", "ml.g6.12xlarge"), "ml.g6.12xlarge in us-east-1, ", "cold start"),
         (("--gpu", "p5.48xlarge", "--tp", "16"), "over instances a plan cuts stages: --tp 8 --pp 2", "≈"),
         (("--gpu", "H100", "--tp", "8", "--pp", "2"), "2 × p5.48xlarge in us-east-1, $55.04/h each", "cheapest"),
+        (
+            ("--gpu", "H100", "--tp", "8", "--pp", "2", "--region", "ap-southeast-3"),
+            "2 × p5.48xlarge in ap-southeast-3, price not known; joined by EFA too small: p5.4xlarge",
+            "$",
+        ),
         (("--gpu", "L4", "--region", "eu-west-3"), "g6.xlarge in eu-west-3, price not known", "$"),
         (("--gpu", "L4", "--max-loras", "2"), "assumed: speed without adapters", "fits with"),
     ],

@@ -94,8 +94,9 @@ def _price(option: Option) -> str:
 def _share(option: Option) -> str:
     """What one replica has of it."""
     if option.nodes > 1:
-        whole = f"${figure(option.usd_per_replica_hour, 2)}/h a replica" if option.usd_per_replica_hour else ""
-        return f" each, joined by EFA; {whole}"
+        if option.usd_per_replica_hour is None:
+            return "; joined by EFA"
+        return f" each, joined by EFA; ${figure(option.usd_per_replica_hour, 2)}/h a replica"
     gpus = f", {count(option.gpus, 'GPU')}"
     if option.replicas == 1 and option.usd_per_replica_hour == option.usd_per_hour:
         return gpus
