@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _KARPENTER = "karpenter"
 _ALSO = {
     _KARPENTER: ", with karpenter_node_role='…'",
-    MONITORING_RELEASE: ", and observability=ExistingPrometheus(…)",
+    MONITORING_RELEASE: ", and set observability=ExistingPrometheus(…)",
 }
 
 
@@ -150,10 +150,10 @@ def _claims(plan: Plan) -> Iterator[Claim]:
 
 
 def _disagreements(maker: Plan, tenant: Plan) -> Iterator[Diagnostic]:
-    """What a platform says of its cluster, and the one that makes it does otherwise."""
+    """What a platform says of its cluster, and the spec that makes it says otherwise."""
     whose = maker.platform.name
     for claim, found in (*_not_installed(maker, tenant), *_other_facts(maker, tenant), *_not_allowed(maker, tenant)):
-        message = f"{whose!r} makes the cluster, and does otherwise"
+        message = f"{whose!r} makes the cluster, and its spec says otherwise"
         yield _told(tenant, "LLM_CAP_56", Severity.WARNING, claim, message, found)
 
 
@@ -213,5 +213,5 @@ def _not_allowed(maker: Plan, tenant: Plan) -> Iterator[tuple[Claim, str]]:
                     fix=f"set Cluster(shared_with=[SharedWith(name={tenant.platform.name!r}{more})]) of "
                     f"{maker.platform.name!r}",
                 ),
-                f"{', '.join(what)}, for which it may not",
+                f"{', '.join(what)}: {chart} has no access",
             )
