@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
 from llminfra import Cluster, Platform, SharedWith, SpecError
 from llminfra.bindings.folder_cache import find_or_build
 from llminfra.cli.plan_page.for_others import for_others
+from llminfra.cli.plan_page.view import plan_view
 from llminfra.cli.work.releases import render_releases
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.own_names import UNIQUE
@@ -31,6 +34,7 @@ from tests.helpers.synthesized import run_folder
 from tests.helpers.tools import require_helm
 
 PLANS = (maker(), *(team(name) for name in TEAMS))
+TYPES = ("ExistingNetwork", "ExistingCluster", "ExistingPrometheus")
 Key = tuple[str, ...]
 
 
@@ -161,6 +165,19 @@ def test_it_is_told_in_the_language_of_the_spec(tmp_path: Path) -> None:
     (platform,) = loaded.platforms
     told = yaml.safe_load("\n".join(for_others(plan_platform(platform))))
     assert told["cluster"]["installed"] == ["karpenter", "keda", "kube-prometheus-stack"]
+
+
+@pytest.mark.parametrize("yaml_", [False, True])
+def test_what_is_told_to_teams_is_printed_whole(yaml_: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llminfra.cli.plan_page.for_others.declared_in_yaml", lambda _: yaml_)
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    with console.capture() as printed:
+        console.print(plan_view(PLANS[0], 80))
+    whole = "\n".join(for_others(PLANS[0]))
+    assert whole in "\n".join(line.rstrip() for line in printed.get().splitlines())
+    said = yaml.safe_load(whole) if yaml_ else eval(f"dict({whole})", dict.fromkeys(TYPES, dict))
+    assert [*said["network"]["private_subnet_ids"]] == ["us-east-1a", "us-east-1b", "us-east-1c"]
+    assert {*ONCE} < {*said["cluster"]["installed"]}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
 
 _TYPES = {"network": "ExistingNetwork", "cluster": "ExistingCluster", "observability": "ExistingPrometheus"}
+_LONGEST = 60
 # What is known after an apply only, and the output that tells it.
 _LATER = {
     "vpc_id": "output vpc_id of the stack {}-network",
@@ -33,12 +34,26 @@ def for_others(plan: Plan) -> Iterator[str]:
     yaml = declared_in_yaml(plan.platform)
     for section, fields in _sections(plan).items():
         yield f"{section}:" if yaml else f"{section}={_TYPES[section]}("
+        indent = "  " if yaml else "    "
         for name, value in fields.items():
-            text = json.dumps(value, ensure_ascii=False)
-            later = f"  # {_LATER[name].format(plan.platform.name)}" if name in _LATER and "…" in text else ""
-            yield f"  {name}: {text}{later}" if yaml else f"    {name}={text},{later}"
+            first, *more = _written(value)
+            if name in _LATER and any("…" in line for line in (first, *more)):
+                yield f"{indent}# {_LATER[name].format(plan.platform.name)}"
+            yield f"{indent}{name}{': ' if yaml else '='}{first}{'' if yaml or more else ','}"
+            for line in more[:-1]:
+                yield f"{indent}    {line}"
+            if more:
+                yield f"{indent}  {more[-1]}" if yaml else f"{indent}{more[-1]},"
         if not yaml:
             yield "),"
+
+
+def _written(value: object) -> list[str]:
+    """A value as both languages write it: on one line, or an item a line where that would not fit a terminal."""
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) <= _LONGEST or not isinstance(value, list | dict):
+        return [text]
+    return [line.strip() for line in json.dumps(value, ensure_ascii=False, indent=1).splitlines()]
 
 
 def _sections(plan: Plan) -> Mapping[str, Mapping[str, object]]:

@@ -66,7 +66,7 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
     if lines := list(for_others(plan)):
         parts += [
             _title("For specs of other platforms on this cluster"),
-            *(Text(line, no_wrap=True, overflow="ignore") for line in lines),
+            *(Text(line, overflow="fold") for line in lines),
         ]
     parts += [_title("Cost"), cost_section(plan, why=why)]
     if plan.quotas:
