@@ -37,7 +37,6 @@ ServicePriceName = Literal[
     "vpc_endpoint_gb",
     "vpc_endpoint_hour",
 ]
-LustreThroughput = Literal[125, 250, 500, 1000]
 
 _LUSTRE: dict[int, ServicePriceName] = {
     125: "fsx_lustre_persistent_ssd_125_gib_month",

@@ -57,13 +57,11 @@ class Invocation(Struct, frozen=True, kw_only=True):
     liveness: Probe
     drain_flag_s: int
     run_as_user: int
-    run_as_non_root: bool = True
     worker_args: tuple[str, ...] = ()
     field_env: dict[str, str] = field(default_factory=dict)
     worker_probe: Probe | None = None
     metrics: Metrics | None = None
     added_capabilities: tuple[str, ...] = ()
     privileged: bool = False
-    model_cache_gib: int = 0
     worker_command: tuple[str, ...] = ()
     kernel_folders: tuple[str, ...] = ()

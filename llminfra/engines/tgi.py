@@ -71,7 +71,6 @@ class TgiAdapter:
             ),
             drain_flag_s=job.drain_s,
             run_as_user=0,
-            run_as_non_root=False,
         )
 
     def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:

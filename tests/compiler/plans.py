@@ -209,10 +209,8 @@ def invocation(**changes: Any) -> Invocation:
         ),
         drain_flag_s=120,
         run_as_user=10001,
-        run_as_non_root=True,
         added_capabilities=(),
         privileged=False,
-        model_cache_gib=0,
     )
     return replace(plan, **changes)
 

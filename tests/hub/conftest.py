@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+
+from tests.helpers.local_server import serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CONFIG: dict[str, Any] = {
@@ -174,11 +175,6 @@ def hub(socket_enabled: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         },
         gated={"acme/gated": "hf_secret"},
     )
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": held}))
-    held.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield held
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(type("Handler", (_Handler,), {"hub": held})) as host:
+        held.url = f"http://{host}"
+        yield held

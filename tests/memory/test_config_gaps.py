@@ -94,7 +94,8 @@ def test_defaults_of_the_class_are_told() -> None:
         "config.json does not say num_key_value_heads 32, as many as heads: the default of the class"
     )
     mistral = without("num_key_value_heads", "intermediate_size", model_type="mistral")
-    assert (mistral.num_key_value_heads, mistral.intermediate_size) == (8, 14336)
+    assert mistral.num_key_value_heads == 8
+    assert {layer.mlp.intermediate for layer in mistral.layers if layer.mlp} == {14336}
     assert "num_key_value_heads 8; intermediate_size 14336: the defaults of" in mistral.notes[0]
 
 
@@ -108,7 +109,8 @@ def test_families_that_have_no_such_key_are_not_asked_for_it() -> None:
         "vocab_size": 50257,
     }
     facts = ModelFacts.from_hf_config(config, model_id="x")
-    assert (facts.num_key_value_heads, facts.intermediate_size, facts.notes) == (12, 3072, ())
+    assert (facts.num_key_value_heads, facts.notes) == (12, ())
+    assert {layer.mlp.intermediate for layer in facts.layers if layer.mlp} == {3072}
 
 
 def test_key_value_heads_by_layer() -> None:

@@ -126,7 +126,7 @@ def test_missing_keys_take_the_defaults_of_the_config_class():
              "num_hidden_layers": 27, "image_size": 896, "patch_size": 14}  # fmt: skip
     config = {"model_type": "gemma3", "text_config": text, "vision_config": tower}
     facts = ModelFacts.from_hf_config(config, model_id="x")
-    assert (facts.num_attention_heads, facts.num_key_value_heads, facts.head_dim) == (8, 4, 256)
+    assert (facts.attentions[0].heads, facts.num_key_value_heads, facts.head_dim) == (8, 4, 256)
     assert facts.vocab_size == 262208
     assert facts.tie_word_embeddings
     assert sum(mixer.window is None for mixer in facts.attentions) == 5

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from tests.helpers.local_server import serving
 
 USER, PASSWORD = "robot", "correct-horse-battery"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -111,14 +112,8 @@ def _basic() -> str:
 
 
 def serve(held: FakeRegistry) -> Iterator[FakeRegistry]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"registry": held}))
-    held.host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield held
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(type("Handler", (_Handler,), {"registry": held})) as held.host:
+        yield held
 
 
 @pytest.fixture

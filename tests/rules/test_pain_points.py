@@ -292,7 +292,6 @@ def test_caches_of_the_engine_are_writable_without_root() -> None:
     """Row 12: every cache has a place of its own, and the process is not root."""
     call = planned(L40S, Model(id="Qwen/Qwen3-8B")).endpoints[0].invocation
     assert call.run_as_user > 0
-    assert call.run_as_non_root
     assert {"HOME", "HF_HOME", "TRITON_CACHE_DIR", "VLLM_CACHE_ROOT"} <= set(call.cache_env)
 
 

@@ -224,11 +224,6 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
         return len(self.layers)
 
     @property
-    def num_attention_heads(self) -> int:
-        """Query heads of the first attention layer; 0 for attention-free models."""
-        return self.attentions[0].heads if self.attentions else 0
-
-    @property
     def num_key_value_heads(self) -> int:
         """Key-value heads of the first attention layer; 1 for MLA, 0 for attention-free models."""
         if not self.attentions:
@@ -279,13 +274,3 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     def num_experts(self) -> int:
         """Routed experts of the largest expert layer, 0 for dense models."""
         return max((layer.moe.experts for layer in self.layers if layer.moe), default=0)
-
-    @property
-    def moe_intermediate_size(self) -> int:
-        """Hidden size of a routed expert, 0 for dense models."""
-        return max((layer.moe.intermediate for layer in self.layers if layer.moe), default=0)
-
-    @property
-    def intermediate_size(self) -> int:
-        """Widest dense feed-forward block, 0 when every layer is an expert layer."""
-        return max((layer.mlp.intermediate for layer in self.layers if layer.mlp), default=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,8 +94,3 @@ class Scene:
         """The VPC of a subnet, empty where the subnet does not exist."""
         found = self.find(("aws_subnet",), "id", subnet_id)
         return str(found.attributes.get("vpc_id") or "") if found else ""
-
-
-ARN = re.compile(
-    r"^arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]*|aws):(?P<resource>.+)$"
-)

@@ -3,12 +3,13 @@
 A Terraform type is kept in its JSON form, which is also what the plugin protocol sends: ``"string"``, ``["list",
 "string"]``, ``["object", {"name": "string"}]``.
 
-What is exact and what is inferred (``INFERRED`` says it in code):
+What is exact and what is inferred:
 
 * exact: names; required, optional, computed; types including list against set; block against attribute; nesting mode;
   "at most one" of a block; "at least one" of a block.
-* inferred: ``sensitive`` and ``write_only`` (the generated code does not carry them), a maximum of items other than one
-  (unknown, served as no limit; the provider's own checks still run in AWS), a minimum above one (served as one).
+* inferred: ``sensitive`` by name (password, secret, token) and ``write_only`` by a name that ends in ``_wo``, because
+  the generated code carries neither; a maximum of items other than one (unknown, served as no limit; the provider's own
+  checks still run in AWS), a minimum above one (served as one).
 """
 
 from __future__ import annotations
@@ -19,13 +20,6 @@ from typing import Any, Literal
 
 TerraformType = str | list[Any]
 Nesting = Literal["single", "list", "set", "map"]
-
-INFERRED: Mapping[str, str] = {
-    "sensitive": "by name (password, secret, token); the generated code does not say",
-    "write_only": "by the provider's naming rule: a name that ends in _wo",
-    "min_items": "1 where the block is required, otherwise 0; a higher minimum is not in the generated code",
-    "max_items": "1 or no limit; another maximum is not in the generated code",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,6 @@ class Block:
         name: The block's label.
         body: The block's JSON.
         spec_path: Spec object it was made for, empty where unknown.
-        construct_path: CDKTF path, for example ``acme-cluster/h100/launch-template``.
     """
 
     stack: str
@@ -59,7 +58,6 @@ class Block:
     name: str
     body: Mapping[str, Any]
     spec_path: str = ""
-    construct_path: str = ""
 
     @property
     def address(self) -> str:
@@ -214,7 +212,7 @@ def read_stack(name: str, file: str, document: Mapping[str, Any]) -> Stack:
                 if spec_path and construct:
                     spec_paths.setdefault(construct.rpartition("/")[0], spec_path)
     blocks = tuple(
-        Block(name, file, mode, kind, label, body, spec_path or _inherited(construct, spec_paths), construct)
+        Block(name, file, mode, kind, label, body, spec_path or _inherited(construct, spec_paths))
         for mode, kind, label, body, spec_path, construct in raw
     )
     return Stack(name, file, document, blocks)
