@@ -41,6 +41,7 @@ from llminfra.constructs.machines.launch_template import NodeTemplate, launch_te
 from llminfra.constructs.machines.node_security import efa_security_group
 from llminfra.constructs.network.load_balancer import Backend, LoadBalancer, alias_record, load_balancer
 from llminfra.planning.endpoints.contract import contract
+from llminfra.planning.network.mirror import without_tag
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.serving import Ec2EndpointPlan, Ec2Group
 from llminfra.spec.endpoint import Autoscaling
@@ -268,7 +269,7 @@ def _instance_statements(scope: Scope, plan: Plan, item: Ec2EndpointPlan) -> lis
         statements.append(Statement(sid="GiveUpSpot", actions=give_up, resources=groups))
     if item.serving.nodes > 1:
         statements += _meet(scope, names, groups)
-    images = [item.serving.invocation.image_repository, dcgm_exporter().rpartition(":")[0]]
+    images = [item.serving.invocation.image_repository, without_tag(dcgm_exporter())]
     found = [_ecr_repository(scope.images.pulled(image)) for image in images]
     repositories = [f"arn:{scope.partition}:ecr:{name}" for name in found if name is not None]
     if repositories:

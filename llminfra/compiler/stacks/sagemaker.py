@@ -26,7 +26,7 @@ from llminfra.constructs.sagemaker.endpoint import (
 )
 from llminfra.constructs.sagemaker.scaling import Scaling
 from llminfra.planning.endpoints.contract import contract, endpoint_name
-from llminfra.planning.network.mirror import by_digest_or_tag
+from llminfra.planning.network.mirror import by_digest_or_tag, without_tag
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.serving import SageMakerEndpointPlan
 from llminfra.spec.compute.sagemaker import SageMakerAsync
@@ -205,7 +205,7 @@ def _container(scope: Scope, plan: Plan, item: SageMakerEndpointPlan) -> list[St
     logs = scope.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{endpoint_name(plan, item.name)}")
     host, _, path = item.image_uri.partition("/")
     parts = host.split(".")
-    repository = path.partition("@")[0].partition(":")[0]
+    repository = without_tag(path)
     return [
         Statement(
             sid="WriteLogs",

@@ -31,21 +31,29 @@ _ALSO = {
 }
 
 
-class Claim(Struct, frozen=True, kw_only=True):
-    """A name that one platform of a cluster has for itself.
+class Advice(Struct, frozen=True, kw_only=True):
+    """What to do about a part of a spec.
+
+    Attributes:
+        path: The part.
+        expected: What would be right.
+        fix: How to get there.
+    """
+
+    path: str
+    expected: str
+    fix: str
+
+
+class Claim(Advice, frozen=True, kw_only=True):
+    """A name that one platform of a cluster has for itself, and what to do where two have it.
 
     Attributes:
         what: Kind and name, as a reader knows it.
-        path: What of the spec gives it.
-        expected: What would be right.
-        fix: How to get there.
         within: A claim that says it already, for all that is in it.
     """
 
     what: str
-    path: str
-    expected: str
-    fix: str
     within: str = ""
 
 
@@ -88,16 +96,16 @@ def _collisions(first: Plan, second: Plan) -> Iterator[Diagnostic]:
             )
 
 
-def _told(plan: Plan, code: str, severity: Severity, claim: Claim, message: str, found: str) -> Diagnostic:
-    file, line = origin_of(plan.platform, claim.path) or (None, None)
+def _told(plan: Plan, code: str, severity: Severity, advice: Advice, message: str, found: str) -> Diagnostic:
+    file, line = origin_of(plan.platform, advice.path) or (None, None)
     item = Diagnostic(
         code=code,
         severity=severity,
-        path=claim.path,
+        path=advice.path,
         message=message,
         found=found,
-        expected=claim.expected,
-        fix=claim.fix,
+        expected=advice.expected,
+        fix=advice.fix,
         file=file,
         line=line,
     )
@@ -152,18 +160,17 @@ def _claims(plan: Plan) -> Iterator[Claim]:
 def _disagreements(maker: Plan, tenant: Plan) -> Iterator[Diagnostic]:
     """What a platform says of its cluster, and the spec that makes it says otherwise."""
     whose = maker.platform.name
-    for claim, found in (*_not_installed(maker, tenant), *_other_facts(maker, tenant), *_not_allowed(maker, tenant)):
+    for advice, found in (*_not_installed(maker, tenant), *_other_facts(maker, tenant), *_not_allowed(maker, tenant)):
         message = f"{whose!r} makes the cluster, and its spec says otherwise"
-        yield _told(tenant, "LLM_CAP_56", Severity.WARNING, claim, message, found)
+        yield _told(tenant, "LLM_CAP_56", Severity.WARNING, advice, message, found)
 
 
-def _not_installed(maker: Plan, tenant: Plan) -> Iterator[tuple[Claim, str]]:
+def _not_installed(maker: Plan, tenant: Plan) -> Iterator[tuple[Advice, str]]:
     there = {*installs(maker), *(item.name for item in maker.eks.addons)} & {*get_args(Installed)}
     for chart in tenant.eks.installed:
         if chart not in there:
             yield (
-                Claim(
-                    what=chart,
+                Advice(
                     path="cluster.installed",
                     expected=f"one of {', '.join(sorted(there))}",
                     fix=f"set Cluster(install=[…, {chart!r}]) of {maker.platform.name!r}, or take it out here",
@@ -172,7 +179,7 @@ def _not_installed(maker: Plan, tenant: Plan) -> Iterator[tuple[Claim, str]]:
             )
 
 
-def _other_facts(maker: Plan, tenant: Plan) -> Iterator[tuple[Claim, str]]:
+def _other_facts(maker: Plan, tenant: Plan) -> Iterator[tuple[Advice, str]]:
     role = karpenter_node_role(maker.platform.name, maker.platform.region)
     facts = {
         "version": (maker.eks.version, tenant.eks.version),
@@ -181,20 +188,19 @@ def _other_facts(maker: Plan, tenant: Plan) -> Iterator[tuple[Claim, str]]:
     }
     for field, (right, said) in facts.items():
         if right != said:
-            claim = Claim(what=field, path=f"cluster.{field}", expected=right, fix=f"set {field}={right!r}")
-            yield claim, f"{field}={said!r}"
+            advice = Advice(path=f"cluster.{field}", expected=right, fix=f"set {field}={right!r}")
+            yield advice, f"{field}={said!r}"
     if tenant.eks.node_group_id is None:
         # Nodes of a cluster that llminfra makes have a group of their own, and admit its members.
-        claim = Claim(
-            what="node_security_group_id",
+        advice = Advice(
             path="cluster.node_security_group_id",
             expected=f"the output node_security_group_id of the stack {maker.platform.name}-cluster",
             fix="set ExistingCluster(node_security_group_id='sg-…')",
         )
-        yield claim, "the group that EKS makes, in which the cluster's nodes are not"
+        yield advice, "the group that EKS makes, in which the cluster's nodes are not"
 
 
-def _not_allowed(maker: Plan, tenant: Plan) -> Iterator[tuple[Claim, str]]:
+def _not_allowed(maker: Plan, tenant: Plan) -> Iterator[tuple[Advice, str]]:
     named = [item for item in maker.eks.shared_with if item.name == tenant.platform.name]
     readable = [pattern for item in named for pattern in item.secrets] + list(secret_names(maker))
     hidden = [name for name in secret_names(tenant) if not any(fnmatchcase(name, pattern) for pattern in readable)]
@@ -206,8 +212,7 @@ def _not_allowed(maker: Plan, tenant: Plan) -> Iterator[tuple[Claim, str]]:
     for chart, (what, more) in asks.items():
         if what and chart in tenant.eks.installed:
             yield (
-                Claim(
-                    what=chart,
+                Advice(
                     path="cluster.installed",
                     expected=f"{chart} of {maker.platform.name!r} may act for {tenant.platform.name!r}",
                     fix=f"set Cluster(shared_with=[SharedWith(name={tenant.platform.name!r}{more})]) of "
