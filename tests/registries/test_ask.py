@@ -78,6 +78,29 @@ def test_a_helper_of_docker_is_asked(registry: FakeRegistry, monkeypatch: pytest
     assert len(ask_digests([registry.reference("acme/vllm:v1")])) == 1
 
 
+@pytest.mark.parametrize(
+    "helper",
+    [
+        # An identity token is no password.
+        'print(\'{"Username": "<token>", "Secret": "t"}\')',
+        "print('credentials not found in native keychain'); raise SystemExit(1)",
+        "print('no JSON')",
+        "print('[]')",
+    ],
+)
+def test_what_a_helper_does_not_know_may_be_noted_beside_it(
+    helper: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "docker-credential-fake"
+    program.write_text(f"#!{sys.executable}\n{helper}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for noted, user in (({"ghcr.io": {"auth": LOGIN}}, USER), ({}, None)):
+        config = docker_config({"DOCKER_AUTH_CONFIG": json.dumps({"credsStore": "fake", "auths": noted})})
+        found = config.credentials("ghcr.io")
+        assert (found and found.user) == user
+
+
 def test_all_that_went_wrong_is_told_at_once_without_a_password(
     registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
