@@ -1,4 +1,4 @@
-"""Rules on a Prometheus that somebody else runs."""
+"""Rules on a Prometheus and a DCGM exporter that somebody else runs."""
 
 from __future__ import annotations
 
