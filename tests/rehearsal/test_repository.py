@@ -21,7 +21,9 @@ _ENDPOINT = Counter(helm_release=2, aws_ssm_parameter=1) + _IDENTITY + _IDENTITY
 _READ = {
     **{name: Counter(helm_release=1) for name in ("custom-server", "tensorrt-llm", "tgi")},
     # On spot Karpenter may make EC2's own role, as in stacks/prod.py.
-    **{name: Counter(helm_release=1, aws_iam_role_policy=1) for name in ("sglang", "yaml-spec")},
+    "sglang": Counter(helm_release=1, aws_iam_role_policy=1),
+    # The same, and a second endpoint that serves the same copy of the weights.
+    "yaml-spec": Counter(helm_release=2, aws_iam_role_policy=1, aws_ssm_parameter=1) + _IDENTITY,
     "embeddings": Counter(helm_release=1) + _ENDPOINT + _ENDPOINT,
     "deepspeed": Counter(helm_release=2, aws_ssm_parameter=1) + _IDENTITY,
     "lora": Counter(helm_release=2, aws_iam_role_policy=1) + _IDENTITY,
