@@ -117,6 +117,9 @@ def test_what_may_stay_reserved_is_in_the_margin_where_it_is_not_known():
     table = 152064 * 3584 * 2
     assert compiling(QWEN, batch(), vllm_profile((0, 26, 0))) == Compiling(peak=table + 2 * 2048 * 3584 * 2)
     assert compiling(QWEN, batch(), LATEST).may_stay == table
+    assert any(
+        "up to 1.02 GiB less" in line for line in first_start(QWEN.model_id, "L4-24GB", enable_lora=True).explain
+    )
     assert any("up to 0.43 GiB less" in line for line in first_start("Qwen/Qwen2.5-1.5B-Instruct", "L4-24GB").explain)
     tight = first_start("Qwen/Qwen2.5-7B-Instruct", "L4-24GB", tensor_parallel=2, gpu_memory_utilization=0.41)
     assert tight.fits

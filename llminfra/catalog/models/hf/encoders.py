@@ -18,6 +18,7 @@ from llminfra.catalog.models.families.gemma4_towers import gemma4, gemma4_unifie
 from llminfra.catalog.models.families.mimo import mimo_v2_audio, mimo_v2_tower
 from llminfra.catalog.models.families.minicpm_v import minicpm_v46_tower
 from llminfra.catalog.models.families.muse import muse_tower
+from llminfra.catalog.models.families.phi_towers import clip_large, phi4_multimodal
 from llminfra.catalog.models.families.step import step_tower
 from llminfra.catalog.models.families.whisper import WHISPER_TYPE, whisper_tower
 
@@ -42,9 +43,9 @@ def encoders_from(top: ConfigReader, text_hidden: int) -> tuple[EncoderFacts, ..
     elif has_flat_tower(top):
         found.append(_deepseek41(top, top, text_hidden))
     elif top.model_type == "phi3_v" or (top.has("img_processor") and top.model_type == "phi3"):
-        found.append(_clip_large(text_hidden))
+        found.append(clip_large(text_hidden))
     elif top.model_type == "phi4mm":
-        return _phi4_multimodal(text_hidden)
+        return phi4_multimodal(text_hidden)
     audio = top.sub("audio_config")
     if audio is not None and audio.values:
         build = mimo_v2_audio if top.model_type == "mimo_v2" else audio_tower
@@ -325,54 +326,6 @@ def _llama4(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Encod
         intermediate=width,
         patch_merge=4,
     )
-
-
-def _clip_large(text_hidden: int) -> EncoderFacts:
-    """CLIP ViT-L/14 at 336 pixels, the fixed tower of Phi-3-vision."""
-    sharded, replicated = block_params(1024, 4096, gated=False)
-    projector = 4 * 1024 * text_hidden + text_hidden * text_hidden
-    return EncoderFacts(
-        kind="clip",
-        sharded_params=23 * sharded + projector,
-        replicated_params=23 * replicated + (577 + 588) * 1024,
-        max_tokens=2509,
-        hidden=1024,
-        intermediate=4096,
-    )
-
-
-def _phi4_multimodal(text_hidden: int) -> tuple[EncoderFacts, ...]:
-    """The fixed towers of Phi-4-multimodal: SigLIP without its last block, and a conformer, unsharded.
-
-    vllm/model_executor/models/phi4mm.py and phi4mm_audio.py, 0.33.0; widths are defaults of the config classes of
-    transformers 5.22.2. The adapters for images and speech are not counted: they are loaded as LoRA.
-    """
-    hidden, width, blocks, positions = 1152, 4304, 26, (448 // 14) ** 2
-    sharded, replicated = block_params(hidden, width, gated=False)
-    projector = (hidden + 1 + text_hidden + 1) * text_hidden
-    patches = (3 * 14 * 14 + 1 + positions) * hidden
-    vision = EncoderFacts(
-        kind="phi4mm_vision",
-        sharded_params=0,
-        replicated_params=blocks * (sharded + replicated) + patches + projector + 2 * hidden,
-        hidden=hidden,
-        intermediate=width,
-        patch_merge=4,
-    )
-    size, inner = 1024, 1536
-    feed_forward = 2 * (3 * size * inner + 2 * inner + size)
-    attention = 4 * size * size + 4 * size
-    convolution = 2 * size * size + 2 * size * size + 3 * size + 6 * size
-    entry = 10 * size + 2 * (11 * size + size * size) + (10 * size + 1) * size
-    speech = 2 * (size + 1 + text_hidden + 1) * text_hidden
-    audio = EncoderFacts(
-        kind="phi4mm_audio",
-        sharded_params=0,
-        replicated_params=24 * (feed_forward + attention + convolution + 10 * size) + entry + speech,
-        hidden=size,
-        intermediate=inner,
-    )
-    return vision, audio
 
 
 _Builder = Callable[[ConfigReader, ConfigReader, int], EncoderFacts]

@@ -95,8 +95,12 @@ def vllm_budget(
     images of one request, 0 where nothing limits them; ``beside`` is what is loaded beside the model.
     """
     length, batched = settings.max_model_len, settings.in_flight_tokens
+    beside = beside or Loaded()
     batch = replace(profiling_batch(settings, profile, gpu), items=items, block=plan.block_size)
-    peak = _with_beside(activation_peak(facts, batch, profile), beside or Loaded(), batch, profile)
+    if beside.adapters:
+        # Their matrices are small and share segments: which blocks they leave is not known (`pinned_copy`).
+        batch = replace(batch, products=Products.UNKNOWN, sampler_rows=0)
+    peak = _with_beside(activation_peak(facts, batch, profile), beside, batch, profile)
     other = non_torch_gib(profile, settings, gpu, compressed=is_compressed(facts))
     fused = fused_allreduce_gib(facts, profile, settings, gpu)
     other += fused
