@@ -28,7 +28,8 @@ def test_fewer_places_are_a_way_out(run: Run) -> None:
     result = run("fit", SMALL, "--gpu", "L4", "--max-model-len", "8192", "--max-loras", "32", "--max-lora-rank", "32")
     assert result.code == 1
     assert "the adapters reserve 5.80 GiB" in " ".join(result.out.split())
-    assert "--max-loras 8" in result.out
+    # Eight places start, too, but where the compiler's copy stays reserved on a first start they would be too many.
+    assert "--max-loras 2 " in result.out
 
 
 @pytest.mark.parametrize(
