@@ -52,8 +52,9 @@ class CustomAdapter:
                 port=server.metrics.port or server.port,
                 path=server.metrics.path,
                 waiting=server.metrics.waiting,
-                running=None,
+                running=server.metrics.running,
                 kv_usage=None,
+                max_running=server.metrics.max_running,
                 model_label=server.metrics.model_label,
             )
             if server.metrics

@@ -25,7 +25,10 @@ class EnvFromSecret(Struct, frozen=True, kw_only=True):
 
 
 class Metrics(Struct, frozen=True, kw_only=True):
-    """Where an engine's metrics are and what they are called (without rate or aggregation)."""
+    """Where an engine's metrics are and what they are called (without rate or aggregation).
+
+    ``max_running`` is how many requests a replica runs at once, where the server's author says it.
+    """
 
     port: int
     path: str
@@ -33,6 +36,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
     running: str | None
     kv_usage: str | None
     model_label: str
+    max_running: int | None = None
 
 
 class Invocation(Struct, frozen=True, kw_only=True):

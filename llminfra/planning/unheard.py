@@ -59,7 +59,7 @@ def _report(each: _Unheard, findings: Findings) -> None:
         each.item,
         each.path,
         each.why,
-        found=f"{each.field}={value!r}" if isinstance(value, bool | int | str) else f"{each.field} is set",
+        found=f"{each.field}={value!r}" if isinstance(value, bool | int | float | str) else f"{each.field} is set",
         expected=each.counts,
         fix=f"leave {each.field} out",
     )
@@ -117,12 +117,12 @@ def _of_scaling(endpoint: Endpoint) -> Iterator[_Unheard]:
         if isinstance(replicas, Autoscaling) and not replicas.broken:
             if replicas.min == replicas.max:
                 why = f"min and max are both {replicas.max}: nothing is added or given up"
-                for field in ("waiting_per_replica", "cooldown_s"):
+                for field in ("waiting_per_replica", "target_utilization", "cooldown_s"):
                     yield _Unheard(replicas, field, f"{place}.{field}", why, f"{field} beside a max above min")
             elif replicas.max == 1 and isinstance(endpoint.on, Ec2):
                 why = "on EC2 the first call starts the only instance, whatever waits"
-                field = "waiting_per_replica"
-                yield _Unheard(replicas, field, f"{place}.{field}", why, f"{field} beside a max above 1")
+                for field in ("waiting_per_replica", "target_utilization"):
+                    yield _Unheard(replicas, field, f"{place}.{field}", why, f"{field} beside a max above 1")
 
 
 def _of_backlog(endpoint: Endpoint, on: SageMakerAsync) -> Iterator[_Unheard]:
@@ -146,7 +146,12 @@ def _of_server(endpoint: Endpoint, server: CustomServer) -> Iterator[_Unheard]:
             if field == "port" and server.port == _SAGEMAKER_PORT:
                 continue
             yield _Unheard(server, field, f"{path}.{field}", why, f"{field} on a GpuPool, or on Ec2")
-    elif isinstance(endpoint.on, Ec2):
+        return
+    if server.metrics is not None and not server.metrics.broken and not isinstance(endpoint.replicas, Autoscaling):
+        why, field = f"the number of replicas is fixed: {endpoint.replicas}", "max_running"
+        counts = "max_running beside replicas=Autoscaling(…)"
+        yield _Unheard(server.metrics, field, f"{path}.metrics.{field}", why, counts)
+    if isinstance(endpoint.on, Ec2):
         why = "on EC2 the load balancer alone asks, and it asks `ready`: an instance that does not answer is replaced"
         yield _Unheard(server, "live", f"{path}.live", why, "live on a GpuPool")
         if server.metrics is not None and not server.metrics.broken:

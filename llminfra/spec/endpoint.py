@@ -34,7 +34,7 @@ class Parallelism(Spec):
 
 
 class Autoscaling(Spec):
-    """Replicas that follow the engine's own queue."""
+    """Replicas that follow what waits and what runs, by the engine's own metrics."""
 
     min: Annotated[int, Field(ge=0)] = 1
     """Fewest replicas."""
@@ -42,6 +42,11 @@ class Autoscaling(Spec):
     """Most replicas."""
     waiting_per_replica: Annotated[int, Field(ge=1)] = 5
     """Requests waiting per replica that start another one."""
+    target_utilization: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Share of the KV cache, or of the requests that a replica may run at once, in use at which another replica is
+    started; replicas are given up only while the others stay below it. With ``slo``, a replica may run no more requests
+    than keep the targets by the estimate. The default is what endpoint pickers call saturated
+    (``DefaultKVCacheUtilThreshold`` of kubernetes-sigs/gateway-api-inference-extension)."""
     cooldown_s: Annotated[int, Field(ge=60)] = 900
     """Seconds without load before a replica is given up; longer than a cold start."""
 

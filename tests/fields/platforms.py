@@ -82,7 +82,13 @@ MICRO = BedrockModel(name="micro", id="amazon.nova-micro-v1:0", routing="region"
 LITE = BedrockModel(name="lite", id="amazon.nova-lite-v1:0", routing="region")
 L40S = GpuPool(name="gpu", instance_types=["g6e.2xlarge"], nodes=(1, 4))
 H100 = GpuPool(name="gpu", instance_types=["p5.48xlarge"], nodes=(2, 2), efa=True, capacity=BLOCK, zones=["us-east-1a"])
-CUSTOM = CustomServer(image=OWN, command=["serve"], args=["{model}"], port=8000, metrics=CustomMetrics(waiting="queue"))
+CUSTOM = CustomServer(
+    image=OWN,
+    command=["serve"],
+    args=["{model}"],
+    port=8000,
+    metrics=CustomMetrics(waiting="queue", running="busy", max_running=16),
+)
 
 
 class Looked(Struct, frozen=True):

@@ -215,7 +215,12 @@ def test_ec2_gives_instances_up_after_the_declared_time(compiled: Compiled, fewe
     assert alarm["evaluation_periods"] * 60 == replicas.cooldown_s
     (returned,) = [query for query in alarm["metric_query"] if query.get("return_data")]
     # The last instance of a group that goes to zero leaves by another alarm.
-    assert returned["expression"] == f"IF(instances > {max(1, fewest)} AND waiting < 1, 1, 0)"
+    spare = f"instances > {max(1, fewest)} AND waiting < 1"
+    others = "running * instances < 204 * (instances - 1) AND cache * instances < 0.8 * (instances - 1)"
+    assert returned["expression"] == f"IF({spare} AND {others}, 1, 0)"
+    added = {name: policies[f"chat{name}"]["target_tracking_configuration"] for name in ("", "-running", "-cache")}
+    assert {name: each["target_value"] for name, each in added.items()} == {"": 5, "-running": 204, "-cache": 0.8}
+    assert all(each["disable_scale_in"] for each in added.values())
 
 
 def test_ec2_goes_to_zero_and_the_first_call_wakes_it(compiled: Compiled) -> None:

@@ -12,6 +12,7 @@ from llminfra.cli.plan_page.why import memory_sum, reasons
 from llminfra.cli.terminal.memory_bar import held_by_copies, is_cacheless, legend, memory_bar
 from llminfra.cli.terminal.speed import speed_lines
 from llminfra.cli.terminal.words import dot
+from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,6 +88,8 @@ def serving_lines(
             usd_per_million_tokens=item.usd_per_million_tokens,
             usd_per_replica_hour=item.usd_per_replica_hour,
         )
+    if scaled := scaled_on(item):
+        yield Text(scaled)
     yield from startup_lines(item.startup, machine=machine, patience=patience)
     for advice in item.startup.advice:
         yield note("tip", advice)
@@ -96,6 +99,17 @@ def serving_lines(
     if why:
         for about, line in reasons(item, price):
             yield note("", f"{about}: {line}")
+
+
+def scaled_on(item: ServingPlan) -> str:
+    """When a replica more is started; empty where their number is fixed or a service of AWS scales on its own."""
+    declared, busy = item.spec.replicas, item.busy
+    if busy is None or not isinstance(declared, Autoscaling):
+        return ""
+    at = [f"{declared.waiting_per_replica:,} requests wait"]
+    at += [f"{busy.running:,} run ({busy.why})"] if busy.running is not None else []
+    at += [f"{busy.cache:.0%} of the cache is in use"] if busy.cache is not None else []
+    return f"one more replica where at each {', '.join(at[:-1])} or {at[-1]}" if at[1:] else ""
 
 
 def weights_words(weights: WeightsPlan) -> str:

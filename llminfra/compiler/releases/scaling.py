@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llminfra.charts.llm_server import Autoscaling, Fallback, PrometheusTrigger, QueueTrigger
 from llminfra.constructs.basis.names import dns_suffix
+from llminfra.engines.invocation import Metrics
 from llminfra.observability.promql import selector
 from llminfra.planning.controllers.scraping import Scraping, scraping_of
 from llminfra.planning.endpoints.gateways import route_of
@@ -11,6 +12,7 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.gateways import GatewayRoute
 from llminfra.planning.plan.made_names import async_id
+from llminfra.planning.plan.serving import BusyPlan
 from llminfra.planning.plan.targets import AsyncPlan
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec import endpoint as spec
@@ -43,12 +45,7 @@ def autoscaling_values(endpoint: EndpointPlan, plan: Plan, account_id: str) -> A
     elif queue is None:
         if scraping is None or metrics is None or metrics.waiting is None:
             return None
-        # Metrics without a label for the model, and two roles of one model, are told apart by the Service that they
-        # are scraped from.
-        alone = metrics.model_label and endpoint.part_of is None
-        named = {metrics.model_label: endpoint.served_name} if alone else {"service": endpoint.name}
-        waiting = selector(metrics.waiting, {"namespace": endpoint.namespace, **named, **scraping.external_labels})
-        triggers = [_trigger(scraping, "waiting", f"sum({waiting})", declared.waiting_per_replica)]
+        triggers = _told_triggers(endpoint, metrics, declared, scraping)
     return Autoscaling(
         min_replicas=endpoint.min_replicas,
         max_replicas=endpoint.max_replicas,
@@ -62,14 +59,47 @@ def autoscaling_values(endpoint: EndpointPlan, plan: Plan, account_id: str) -> A
             behavior="currentReplicasIfHigher",
         ),
         triggers=triggers,
-        queue_triggers=_queue_triggers(queue, plan, declared, account_id) if queue else None,
+        queue_triggers=_queue_triggers(endpoint, queue, plan, declared, account_id) if queue else None,
     )
 
 
-def _queue_triggers(queue: AsyncPlan, plan: Plan, declared: spec.Autoscaling, account_id: str) -> list[QueueTrigger]:
-    """Requests that wait, and requests that workers have taken: these keep the last replica and ask for no other.
+def _told_triggers(
+    endpoint: EndpointPlan, metrics: Metrics, declared: spec.Autoscaling, scraping: Scraping
+) -> list[PrometheusTrigger]:
+    """What engines tell of themselves: KEDA takes the most replicas that any of the three asks for."""
+    waiting, busy = f"sum({_told(endpoint, metrics, metrics.waiting, scraping)})", endpoint.busy
+    triggers = [_trigger(scraping, "waiting", waiting, declared.waiting_per_replica)]
+    if busy is not None and busy.running is not None:
+        running = f"sum({_told(endpoint, metrics, metrics.running, scraping)})"
+        triggers.append(_trigger(scraping, "running", running, busy.running))
+    if busy is not None and busy.cache is not None:
+        used = f"sum({_told(endpoint, metrics, metrics.kv_usage, scraping)})"
+        triggers.append(_trigger(scraping, "cache", used, _caches(busy)))
+    return triggers
 
-    The engine's own queue is not asked here either: it does not exist at zero. A later stack makes the queue, under
+
+def _told(endpoint: EndpointPlan, metrics: Metrics, series: str | None, scraping: Scraping) -> str:
+    """A series of the endpoint's engines.
+
+    Metrics without a label for the model, and two roles of one model, are told apart by the Service that they are
+    scraped from.
+    """
+    alone = metrics.model_label and endpoint.part_of is None
+    named = {metrics.model_label: endpoint.served_name} if alone else {"service": endpoint.name}
+    return selector(series or "", {"namespace": endpoint.namespace, **named, **scraping.external_labels})
+
+
+def _caches(busy: BusyPlan) -> float:
+    """Caches in use at a busy replica; each of its schedulers tells the share of its own."""
+    return round((busy.cache or 0.0) * busy.schedulers, 3)
+
+
+def _queue_triggers(
+    endpoint: EndpointPlan, queue: AsyncPlan, plan: Plan, declared: spec.Autoscaling, account_id: str
+) -> list[QueueTrigger]:
+    """Requests that wait, and all that are there: what workers have taken keeps the replicas that run it.
+
+    The engine's own metrics are not asked here either: they do not exist at zero. A later stack makes the queue, under
     this name.
     """
     region = plan.platform.region
@@ -79,7 +109,7 @@ def _queue_triggers(queue: AsyncPlan, plan: Plan, declared: spec.Autoscaling, ac
         QueueTrigger(
             name="queued", queue_url=url, region=region, queue_length=declared.waiting_per_replica, in_flight=False
         ),
-        QueueTrigger(name="taken", queue_url=url, region=region, queue_length=_NEVER_MORE, in_flight=True),
+        QueueTrigger(name="taken", queue_url=url, region=region, queue_length=_running(endpoint), in_flight=True),
     ]
 
 
@@ -89,8 +119,8 @@ def _held_triggers(
     """What the endpoint picker knows, with replicas and without: requests that it holds, and requests that run or came.
 
     The engine's own queue is not asked: it does not exist at zero, and KEDA would take that for a fault and start a
-    replica. A picker that has held nothing yet has no such series, so a zero is written where the picker itself is
-    there; where it is not, there is no value, which is a fault.
+    replica. A picker that has held nothing yet has no such series, and without replicas there are no caches, so a zero
+    is written where the picker itself is there; where it is not, there is no value, which is a fault.
 
     Answers that come whole take milliseconds, so that hardly any is seen running; and a picker that reads no model
     counts none as running at all (``IncRunningRequests``, llm-d-router v0.10.0 pkg/epp/metrics/metrics.go). Of these it
@@ -99,14 +129,26 @@ def _held_triggers(
     where = {"namespace": endpoint.namespace, "service": route.picker, **scraping.external_labels}
     alive = f"sum({selector('llm_d_epp_info', where)}) * 0"
     held = selector("llm_d_epp_flow_control_queue_size", where)
-    busy = f"sum({selector('llm_d_epp_request_running', where)})"
+    running, most = f"sum({selector('llm_d_epp_request_running', where)})", _running(endpoint)
     if endpoint.task != "generate":
-        busy = f"sum(increase({selector('llm_d_epp_request_total', where)}[{_LATELY}]))"
-    return [
-        _trigger(scraping, "held", f"sum({held}) or {alive}", declared.waiting_per_replica, wakes=True),
         # Keeps the last replica while it answers; never asks for another one.
-        _trigger(scraping, "running", f"{busy} or {alive}", _NEVER_MORE, wakes=True),
+        running, most = f"sum(increase({selector('llm_d_epp_request_total', where)}[{_LATELY}]))", _NEVER_MORE
+    triggers = [
+        _trigger(scraping, "held", f"sum({held}) or {alive}", declared.waiting_per_replica, wakes=True),
+        _trigger(scraping, "running", f"{running} or {alive}", most, wakes=True),
     ]
+    busy, metrics = endpoint.busy, endpoint.invocation.metrics
+    if busy is not None and busy.cache is not None and metrics is not None:
+        used = f"sum({_told(endpoint, metrics, metrics.kv_usage, scraping)}) or {alive}"
+        cache = _trigger(scraping, "cache", used, _caches(busy))
+        # What runs keeps the last replica; some engines count a block as used that no request has.
+        triggers.append(cache.model_copy(update={"activation_threshold": cache.threshold}))
+    return triggers
+
+
+def _running(endpoint: EndpointPlan) -> int:
+    """Requests that keep a replica busy; where nobody knows, what runs keeps the last replica alone."""
+    return endpoint.busy.running if endpoint.busy is not None and endpoint.busy.running is not None else _NEVER_MORE
 
 
 def _trigger(scraping: Scraping, name: str, query: str, threshold: float, *, wakes: bool = False) -> PrometheusTrigger:

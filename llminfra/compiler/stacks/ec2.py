@@ -32,7 +32,8 @@ from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.machines.group_scaling import (
     Balanced,
     Measured,
-    scale_on_queue,
+    Target,
+    scale_on_load,
     scale_to_zero,
     stand_in_for_spot,
 )
@@ -190,12 +191,12 @@ def _scaling(make: Maker, plan: Plan, item: Ec2EndpointPlan, balancer: LoadBalan
         return
     waiting = _measured(plan, item, metrics.waiting if metrics else None)
     if waiting is not None and item.serving.max_replicas > max(1, item.serving.min_replicas):
-        scale_on_queue(
+        scale_on_load(
             make,
             item.name,
             group_name=name,
-            waiting=waiting,
-            target=float(replicas.waiting_per_replica),
+            waiting=Target(on=waiting, at=float(replicas.waiting_per_replica)),
+            busy=_busy(plan, item),
             warmup_s=item.grace_s,
             fewest=max(1, item.serving.min_replicas),
             idle_s=replicas.cooldown_s,
@@ -209,6 +210,19 @@ def _scaling(make: Maker, plan: Plan, item: Ec2EndpointPlan, balancer: LoadBalan
             running=_measured(plan, item, metrics.running if metrics else None),
             idle_s=replicas.cooldown_s,
         )
+
+
+def _busy(plan: Plan, item: Ec2EndpointPlan) -> dict[str, Target]:
+    """What runs at a scheduler of a busy engine, and how full its cache is: CloudWatch averages over schedulers."""
+    busy, metrics = item.serving.busy, item.serving.invocation.metrics
+    if busy is None or metrics is None:
+        return {}
+    at = {
+        "running": (metrics.running, busy.running and busy.running / busy.schedulers),
+        "cache": (metrics.kv_usage, busy.cache),
+    }
+    told = {name: (_measured(plan, item, series), most) for name, (series, most) in at.items()}
+    return {name: Target(on=on, at=most) for name, (on, most) in told.items() if on is not None and most}
 
 
 def _measured(plan: Plan, item: Ec2EndpointPlan, metric: str | None) -> Measured | None:

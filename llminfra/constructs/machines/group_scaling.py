@@ -1,4 +1,4 @@
-"""How an Auto Scaling group of engines grows and shrinks: on the engines' queue, to zero and back, in place of spot.
+"""How an Auto Scaling group of engines grows and shrinks: on the engines' load, to zero and back, in place of spot.
 
 Sources: Amazon EC2 Auto Scaling User Guide, "Target tracking scaling policies", "Step and simple scaling policies",
 "CloudWatch metrics"; CloudWatch User Guide, "Using metric math"; Elastic Load Balancing, "CloudWatch metrics for your
@@ -37,23 +37,42 @@ class Balanced(Struct, frozen=True, kw_only=True):
     target_group: str
 
 
-def scale_on_queue(
+class Target(Struct, frozen=True, kw_only=True):
+    """A metric of engines, and its average over them at which another instance is added."""
+
+    on: Measured
+    at: float
+
+
+def scale_on_load(
     make: Maker,
     id_: str,
     *,
     group_name: str,
-    waiting: Measured,
-    target: float,
+    waiting: Target,
+    busy: Mapping[str, Target],
     warmup_s: int,
     fewest: int,
     idle_s: int,
 ) -> None:
-    """Adds instances while more wait at each than the target, and gives one up after a time with an empty queue.
+    """Adds instances while more wait or run at each than a target, and gives one up that the others can do without.
 
-    Target tracking only adds: it would remove after fifteen minutes of its own, whatever was declared, and knows no
-    last instance, which an empty queue would end under its requests.
+    That is one after a time with an empty queue, in which the others could have taken its load and stayed below the
+    targets. Target tracking only adds: it would remove after fifteen minutes of its own, whatever was declared, and
+    knows no last instance, which an empty queue would end under its requests.
+
+    Args:
+        make: Makes the resources.
+        id_: Their id.
+        group_name: The Auto Scaling group.
+        waiting: What waits at an engine.
+        busy: What runs there and how full its cache is, by the name of the figure.
+        warmup_s: Seconds from launch until an instance counts.
+        fewest: Instances that stay.
+        idle_s: Seconds that an instance must have been spare.
     """
-    _more_on_metric(make, id_, group_name=group_name, on=waiting, target=target, warmup_s=warmup_s)
+    for suffix, target in {"": waiting, **{f"-{name}": each for name, each in busy.items()}}.items():
+        _more_on_metric(make, f"{id_}{suffix}", group_name=group_name, target=target, warmup_s=warmup_s)
     fewer = make(
         aws.AutoscalingPolicy,
         f"{id_}-fewer",
@@ -68,11 +87,12 @@ def scale_on_queue(
         make,
         f"{id_}-fewer",
         name=f"{group_name}-fewer",
-        why=f"{id_} has several instances and an empty queue",
+        why=f"{id_} has an empty queue and an instance more than its load needs",
         queries=[
-            _query("waiting", waiting, "Maximum"),
+            _query("waiting", waiting.on, "Maximum"),
             _query("instances", _group_metric(group_name, "GroupInServiceInstances"), "Minimum"),
-            _expression("spare", f"IF(instances > {fewest} AND waiting < 1, 1, 0)", "spare instances"),
+            *(_query(name, target.on, "Average") for name, target in busy.items()),
+            _expression("spare", f"IF({_spare(fewest, busy)}, 1, 0)", "spare instances"),
         ],
         minutes=_minutes(idle_s),
         threshold=1,
@@ -80,8 +100,15 @@ def scale_on_queue(
     )
 
 
-def _more_on_metric(make: Maker, id_: str, *, group_name: str, on: Measured, target: float, warmup_s: int) -> None:
+def _spare(fewest: int, busy: Mapping[str, Target]) -> str:
+    """Whether one instance less would do, as metric math."""
+    fits = [f"{name} * instances < {target.at:g} * (instances - 1)" for name, target in busy.items()]
+    return " AND ".join([f"instances > {fewest}", "waiting < 1", *fits])
+
+
+def _more_on_metric(make: Maker, id_: str, *, group_name: str, target: Target, warmup_s: int) -> None:
     """Target tracking on the average over the group's instances."""
+    on = target.on
     make(
         aws.AutoscalingPolicy,
         id_,
@@ -90,7 +117,7 @@ def _more_on_metric(make: Maker, id_: str, *, group_name: str, on: Measured, tar
         policy_type="TargetTrackingScaling",
         estimated_instance_warmup=warmup_s,
         target_tracking_configuration=aws.AutoscalingPolicyTargetTrackingConfiguration(
-            target_value=target,
+            target_value=target.at,
             disable_scale_in=True,
             customized_metric_specification=aws.AutoscalingPolicyTargetTrackingConfigurationCustomizedMetricSpecification(
                 namespace=on.namespace,

@@ -69,6 +69,8 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
             too; what a figure promises has its own factor above.
         explain: One line per figure: the first token, each further token, then what both rest on.
         full: The same replica with as many callers as it runs at once.
+        promised: Most callers who all see the declared latency targets kept; ``None`` where none are declared, or where
+            not even one caller does.
         whole: Whether an answer comes whole (an embedding, scores): ``ttft_ms`` is the time to it, there is no time per
             token, and tokens are those of inputs.
         input_tokens_per_s: Tokens of all inputs together, where answers come whole.
@@ -92,6 +94,7 @@ class PerformanceEstimate(Struct, frozen=True, kw_only=True):
     spread: float
     explain: tuple[str, ...]
     full: FullLoad | None = None
+    promised: int | None = None
     whole: bool = False
     input_tokens_per_s: float = 0.0
     assumptions: tuple[str, ...] = ASSUMPTIONS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from math import inf
 from typing import Protocol
 
 from msgspec import Struct
@@ -86,6 +88,23 @@ class Replica(Struct, frozen=True, kw_only=True):
             input_tokens_per_s=most.input_tokens_per_s,
         )
         return replace(found, full=full)
+
+    def callers_within(self, load: Load, *, ttft_ms: float | None, tpot_ms: float | None) -> int | None:
+        """Most callers of this shape who see both targets kept, of those that run at once; ``None``: not even one.
+
+        Args:
+            load: The callers; their number does not matter.
+            ttft_ms: Mean time to first token that is promised, in milliseconds; ``None``: nothing is.
+            tpot_ms: The same for the time per output token.
+        """
+
+        def kept(callers: int) -> bool:
+            found = self._estimate(replace(load, concurrency=callers))
+            return found.ttft_ms <= (ttft_ms or inf) and found.tpot_ms <= (tpot_ms or inf)
+
+        # More callers wait longer: the first of them for whom a target is missed ends the search.
+        missed = bisect_left(range(1, int(self.most_running(load)) + 1), True, key=lambda callers: not kept(callers))
+        return missed or None
 
     def at_once(self, load: Load) -> Burst:
         """What these callers see if all of them come at the same moment and none of them comes again."""

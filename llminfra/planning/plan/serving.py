@@ -87,6 +87,22 @@ class DrainPlan(Struct, frozen=True, kw_only=True):
     grace_s: int
 
 
+class BusyPlan(Struct, frozen=True, kw_only=True):
+    """When a replica of a scaled endpoint counts as busy: then another one is started, and above it none is given up.
+
+    Attributes:
+        schedulers: Copies of attention of a replica, each of which tells figures of its own.
+        running: Requests that run at a replica, over all of its schedulers; ``None`` where that is not known.
+        cache: Share of the KV cache in use, 0 to 1; ``None`` where the engine does not tell it.
+        why: What ``running`` follows from.
+    """
+
+    schedulers: int
+    running: int | None
+    cache: float | None
+    why: str
+
+
 class ServingPlan(Struct, frozen=True, kw_only=True):
     """A model, an engine and its container, sized for one instance type: the part that no target changes.
 
@@ -120,6 +136,7 @@ class ServingPlan(Struct, frozen=True, kw_only=True):
     adapters: tuple[AdapterPlan, ...] = ()
     compile_cache: CompileCachePlan | None = None
     task: Task = "generate"
+    busy: BusyPlan | None = None
 
 
 class Ec2Group(Struct, frozen=True, kw_only=True):

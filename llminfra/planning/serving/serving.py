@@ -8,6 +8,7 @@ from llminfra.planning.network.image_lock import image_names_of
 from llminfra.planning.plan.serving import ServingPlan
 from llminfra.planning.served.task import check_files
 from llminfra.planning.serving.asked import ask
+from llminfra.planning.serving.busy import busy_plan
 from llminfra.planning.serving.container import drain_of, engine_version, invocation_of, served_name
 from llminfra.planning.serving.container_settings import check_literals, check_untold
 from llminfra.planning.serving.settled import settle
@@ -69,6 +70,7 @@ def plan_serving(endpoint: Endpoint, site: Site, findings: Findings) -> ServingP
         performance=chosen.performance,
         usd_per_million_tokens=chosen.usd_per_million_tokens,
         adapters=asked.adapters,
+        busy=busy_plan(endpoint, chosen, invocation.metrics, findings),
         compile_cache=compile_cache_plan(
             start.kernels, endpoint, start.revision, site.pool, invocation, version, image_names_of(site.platform)
         )

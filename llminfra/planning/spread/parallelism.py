@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitCase, FitResult, ShapeFinding, divisibility_findings, estimate
@@ -137,7 +138,7 @@ def judge(
     if fit.fits is True and not problems and gpu is not None:
         wires = pool.main_type.network_gbps
         asked = fitted_replica(facts, sized, fit, gpu, parallelism, per_node=pool.gpus_per_node, network_gbps=wires)
-        speed = asked.estimate((promise or Promise()).load(fit.max_model_len, facts))
+        speed = _estimated(asked, promise or Promise(), fit)
     return Candidate(
         parallelism=parallelism,
         nodes=max(1, -(-parallelism.gpus // pool.gpus_per_node)),
@@ -148,6 +149,16 @@ def judge(
         performance=speed,
         usd_per_million_tokens=speed.usd_per_million_tokens(usd) if speed and usd is not None else None,
     )
+
+
+def _estimated(asked: Replica, promise: Promise, fit: FitResult) -> PerformanceEstimate:
+    """The promised callers, and how many of them would see the targets kept."""
+    load, slo = promise.load(fit.max_model_len, asked.facts), promise.slo
+    found = asked.estimate(load)
+    if slo is None:
+        return found
+    first, each = slo.time_to_first_token_ms, slo.time_per_output_token_ms
+    return replace(found, promised=asked.callers_within(load, ttft_ms=first, tpot_ms=each))
 
 
 def sized_for(case: FitCase, parallelism: Parallelism) -> FitCase:

@@ -197,6 +197,38 @@ def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
             )
 
 
+@rule(
+    code="LLM_SRV_90",
+    title="Scaling sees what replicas run, not only what waits",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="An empty queue says that there are enough replicas, not that there are too many. Scaled on the queue alone, "
+    "replicas with a full load and nobody waiting are given up, the rest is too few, and a cold start later they are "
+    "back.",
+    fix="name the gauge of running requests, and how many a replica runs: CustomMetrics(running=…, max_running=…)",
+    source=(
+        "Kubernetes documentation: Horizontal Pod Autoscaling, algorithm details",
+        "kubernetes-sigs/gateway-api-inference-extension saturation detector: queue depth and cache use",
+        "llm-d/llm-d-autoscaling#1094",
+    ),
+)
+def scaling_sees_load(plan: Plan) -> Iterator[Hit]:
+    """Scaled servers that tell their queue and not their load."""
+    for endpoint in plan.endpoints:
+        replicas, metrics = endpoint.spec.replicas, endpoint.invocation.metrics
+        if not isinstance(replicas, Autoscaling) or replicas.min == replicas.max or endpoint.busy is not None:
+            continue
+        whole = endpoint.performance is not None and endpoint.performance.whole
+        if metrics is None or metrics.waiting is None or whole or can_wake(plan, endpoint):
+            continue
+        yield Hit(
+            path=endpoint_path(endpoint, "replicas"),
+            message="replicas are given up when nobody waits, however much the others have to do",
+            found=f"scales on {metrics.waiting} alone",
+            expected="a metric of what runs, too",
+        )
+
+
 RULES = (
     startup_waits,
     drain_fits_grace,
@@ -204,4 +236,5 @@ RULES = (
     rollout_has_room,
     zero_can_wake,
     cooldown_above_start,
+    scaling_sees_load,
 )

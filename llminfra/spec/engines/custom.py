@@ -34,8 +34,24 @@ class CustomMetrics(Spec):
     """Port of the metrics; ``None``: the server's."""
     waiting: str | None = None
     """Name of the gauge of waiting requests, which autoscaling follows."""
+    running: str | None = None
+    """Name of the gauge of running requests; with ``max_running`` autoscaling keeps replicas that have work."""
+    max_running: Annotated[int, Field(ge=1)] | None = None
+    """Requests that one replica runs at once."""
     model_label: str = "model_name"
     """Label that carries the model's name."""
+
+    @model_validator(mode="after")
+    def _most_of_what_runs(self) -> Self:
+        if self.max_running is not None and self.running is None:
+            raise refused(
+                "max_running says how many requests run at most, and nothing tells how many do",
+                "running",
+                "max_running",
+                expected="running beside max_running",
+                fix="name the gauge of running requests, for example running='running', or leave max_running out",
+            )
+        return self
 
 
 class CustomServer(Spec):
