@@ -201,9 +201,10 @@ def test_each_role_scales_on_its_own_queue(plan: Plan, roles: tuple[EndpointPlan
     prefill, decode = (llm_server_values(item, plan, STORAGE, None).autoscaling for item in roles)
     assert prefill is None
     assert decode is not None
-    (trigger,) = decode.triggers
-    assert 'service="chat-decode"' in trigger.query
-    assert "model_name" not in trigger.query
+    assert [trigger.name for trigger in decode.triggers] == ["waiting", "running", "cache"]
+    for trigger in decode.triggers:
+        assert 'service="chat-decode"' in trigger.query
+        assert "model_name" not in trigger.query
 
 
 def test_the_plan_says_how_long_a_cache_travels(plan: Plan) -> None:

@@ -270,9 +270,14 @@ def test_a_sleeping_endpoint_scales_on_what_exists_without_it() -> None:
     autoscaling = llm_server_values(planned.endpoints[0], planned, None, None).autoscaling
     assert autoscaling is not None
     assert autoscaling.min_replicas == 0
-    for trigger in autoscaling.triggers:
+    held, running, cache = autoscaling.triggers
+    assert running.threshold == planned.endpoints[0].busy.running  # type: ignore[union-attr]  # it is scaled
+    # Caches are there with replicas alone: they ask for more of them, and wake none.
+    assert cache.activation_threshold == cache.threshold == 0.8
+    for trigger in (held, running):
         assert trigger.wakes_from_zero
         assert "vllm:" not in trigger.query
+    for trigger in autoscaling.triggers:
         assert 'service="chat-picker"' in trigger.query
         assert trigger.query.endswith(" * 0"), "no request yet is a zero, and no picker is none"
 
