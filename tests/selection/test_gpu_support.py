@@ -7,7 +7,9 @@ import pytest
 from llminfra.catalog.engines import engine_release
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import load_model, quantization_from_name
-from llminfra.planning.hardware.gpu_support import GpuProblem, gpu_problems, minimum_capability
+from llminfra.planning.hardware.attention_support import takes_fp8_cache
+from llminfra.planning.hardware.gpu_problem import GpuProblem
+from llminfra.planning.hardware.gpu_support import gpu_problems, minimum_capability
 
 
 def problems(
@@ -19,19 +21,24 @@ def problems(
     requested: str | None = None,
     dtype: str | None = None,
     cache: str | None = None,
+    model: str = "Qwen/Qwen3-8B",
+    text_only: bool = False,
 ) -> dict[str, GpuProblem]:
     gpu = find_gpu(device)
     assert gpu is not None
     release = engine_release("vllm", version) if engine == "vllm" and version else None
+    facts = load_model(model)
+    assert facts is not None
     found = gpu_problems(
         gpu,
+        facts,
         engine=engine,
         release=release,
         quant=quantization_from_name(checkpoint) if checkpoint else None,
         requested=requested,
         dtype=dtype,
-        checkpoint_dtype="bfloat16" if dtype is None else dtype,
         kv_cache_dtype=cache,
+        text_only=text_only,
     )
     return {item.code: item for item in found}
 
@@ -92,9 +99,90 @@ def test_bfloat16_before_ampere() -> None:
     assert not problems("a10g", dtype="bfloat16")
 
 
-def test_fp8_cache() -> None:
-    assert "LLM_FIT_28" in problems("a100-80gb", cache="fp8")
-    assert "LLM_FIT_28" not in problems("l40s", cache="fp8_e4m3")
+@pytest.mark.parametrize(
+    ("device", "model", "version", "cache", "works"),
+    [
+        # FlashInfer reads it on Ampere, by the size of heads, without learned sinks.
+        ("a100-80gb", "Qwen/Qwen3-8B", "0.27.1", "fp8", True),
+        ("a10g", "Qwen/Qwen3-8B", "0.27.1", "fp8_e5m2", True),
+        ("a10g", "microsoft/phi-4", "0.27.1", "fp8", True),
+        ("a10g", "openai/gpt-oss-20b", "0.27.1", "fp8", False),
+        ("a10g", "microsoft/Phi-3-mini-4k-instruct", "0.27.1", "fp8", False),
+        ("l4", "microsoft/Phi-3-mini-4k-instruct", "0.27.1", "fp8", True),
+        ("l4", "openai/gpt-oss-20b", "0.27.1", "fp8", True),
+        # Triton's compiler has E5M2 on Ampere; its backend refuses it since 0.24.
+        ("a10g", "openai/gpt-oss-20b", "0.23.0", "fp8_e5m2", True),
+        ("a10g", "openai/gpt-oss-20b", "0.24.0", "fp8_e5m2", False),
+        # On Turing FlashInfer until 0.23, Triton since.
+        ("t4", "Qwen/Qwen3-8B", "0.23.0", "fp8", True),
+        ("t4", "Qwen/Qwen3-8B", "0.24.0", "fp8", False),
+        # Images that attend both ways leave Triton alone.
+        ("a10g", "google/gemma-3-12b-it", "0.27.1", "fp8", False),
+        ("a10g", "google/gemma-3-12b-it", "0.12.0", "fp8", True),
+        ("l40s", "google/gemma-3-12b-it", "0.27.1", "fp8", True),
+        # Latent attention: Triton's takes eight bits since 0.18, from Ada on; nothing takes E5M2.
+        ("a100-80gb", "deepseek-ai/DeepSeek-V2-Lite", "0.27.1", "fp8", False),
+        ("l40s", "deepseek-ai/DeepSeek-V2-Lite", "0.27.1", "fp8", True),
+        ("l40s", "deepseek-ai/DeepSeek-V2-Lite", "0.17.1", "fp8", False),
+        ("h100", "deepseek-ai/DeepSeek-V2-Lite", "0.17.1", "fp8", True),
+        ("h100", "deepseek-ai/DeepSeek-V2-Lite", "0.27.1", "fp8_e5m2", False),
+    ],
+)
+def test_a_cache_of_eight_bits(device: str, model: str, version: str, cache: str, *, works: bool) -> None:
+    found = problems(device, model=model, version=version, cache=cache, dtype="float16")
+    assert ("LLM_FIT_61" not in found) is works
+    assert "LLM_FIT_28" not in found, "it is known"
+    gpu, facts = find_gpu(device), load_model(model)
+    assert gpu is not None
+    assert facts is not None
+    if cache == "fp8":
+        assert takes_fp8_cache(gpu, facts, "vllm", engine_release("vllm", version)) is works
+
+
+def test_a_model_without_its_images_attends_one_way() -> None:
+    assert "LLM_FIT_61" not in problems("a10g", model="google/gemma-3-12b-it", cache="fp8", text_only=True)
+
+
+def test_a_cache_of_eight_bits_where_kernels_are_not_known() -> None:
+    assert "LLM_FIT_28" in problems("a100-80gb", version="0.10.2", cache="fp8")
+    assert "LLM_FIT_28" in problems("a100-80gb", engine="sglang", cache="fp8")
+    assert not problems("l40s", engine="sglang", cache="fp8_e4m3")
+
+
+@pytest.mark.parametrize(
+    ("device", "model", "version", "works"),
+    [
+        ("a100-80gb", "deepseek-ai/DeepSeek-V3.2", "0.27.1", False),
+        ("a100-80gb", "deepseek-ai/DeepSeek-V3.2", None, False),
+        ("l40s", "zai-org/GLM-5", "0.33.0", False),
+        ("h200", "deepseek-ai/DeepSeek-V3.2", "0.11.0", True),
+        ("b200", "zai-org/GLM-5", "0.27.1", True),
+        ("rtx-pro-6000", "deepseek-ai/DeepSeek-V3.2", "0.23.0", False),
+        ("rtx-pro-6000", "deepseek-ai/DeepSeek-V3.2", "0.24.0", True),
+        ("a100-80gb", "deepseek-ai/DeepSeek-V4-Flash", "0.27.1", False),
+        ("h100", "deepseek-ai/DeepSeek-V4-Flash", "0.27.1", True),
+        ("a100-80gb", "deepseek-ai/DeepSeek-V3", "0.27.1", True),
+    ],
+)
+def test_sparse_attention_has_kernels_from_hopper_on(
+    device: str, model: str, version: str | None, *, works: bool
+) -> None:
+    found = problems(device, model=model, version=version)
+    assert ("LLM_FIT_60" not in found) is works
+    if not works:
+        assert found["LLM_FIT_60"].fatal
+        assert found["LLM_FIT_60"].expected.startswith("compute capability 9.0 to 10.9")
+    if device == "a100-80gb":
+        assert ("LLM_FIT_60" not in problems(device, model=model, engine="sglang")) is works
+
+
+@pytest.mark.parametrize(
+    ("device", "works"), [("h100", True), ("a10g", True), ("b200", False), ("rtx-pro-6000", False)]
+)
+def test_products_of_eight_bit_integers_end_with_hopper(device: str, *, works: bool) -> None:
+    assert ("LLM_FIT_62" not in problems(device, checkpoint="w8a8 int8")) is works
+    assert "LLM_FIT_62" not in problems(device, checkpoint="w8a16"), "inputs of 16 bit have other kernels"
+    assert "LLM_FIT_62" not in problems(device, checkpoint="w8a8 int8", engine="sglang")
 
 
 def test_volta_and_cuda_13() -> None:
@@ -118,11 +206,11 @@ def test_a_catalog_model_on_the_gpus_that_its_card_names() -> None:
     assert gpu is not None
     assert not gpu_problems(
         gpu,
+        facts,
         engine="vllm",
         release=engine_release("vllm", "0.27.1"),
         quant=facts.quantization,
         requested=None,
         dtype=None,
-        checkpoint_dtype=facts.dtype,
         kv_cache_dtype=None,
     )

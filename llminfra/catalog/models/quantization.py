@@ -43,6 +43,7 @@ class WeightScheme(Struct, frozen=True, kw_only=True):
         zero_points: One packed zero point per group.
         activation_order: GPTQ ``desc_act``; keeps a 4-byte group index per input.
         experts_only: The scheme applies to routed experts alone.
+        activation_bits: Bits of the inputs that it is multiplied with; 16 where they stay as they are.
     """
 
     format: WeightFormat
@@ -52,6 +53,7 @@ class WeightScheme(Struct, frozen=True, kw_only=True):
     zero_points: bool = False
     activation_order: bool = False
     experts_only: bool = False
+    activation_bits: int = 16
 
 
 class QuantRule(Struct, frozen=True, kw_only=True):
@@ -157,7 +159,8 @@ def quantization_from_name(text: str) -> QuantFacts | None:
         scheme = _int(4, group or (32 if "awq" in joined else 128), zero_points="awq" in joined)
         return QuantFacts(method="compressed-tensors", rules=(QuantRule(scheme=scheme),), ignore=_DEFAULT_IGNORE)
     if any(word in joined for word in ("w8a8", "int8", "w8a16")) and "fp8" not in joined:
-        scheme = WeightScheme(format=WeightFormat.INT8, bits=8, group=0)
+        inputs = 8 if "w8a8" in joined else 16
+        scheme = WeightScheme(format=WeightFormat.INT8, bits=8, group=0, activation_bits=inputs)
         return QuantFacts(method="compressed-tensors", rules=(QuantRule(scheme=scheme),), ignore=_DEFAULT_IGNORE)
     if "fp8" in joined:
         if "block" in joined:
@@ -296,6 +299,8 @@ def _parse_compressed_tensors(config: Mapping[str, Any]) -> QuantFacts | None:
         scheme = _weights_scheme(weights, str(group.get("format") or config.get("format") or ""))
         if scheme is None:
             continue
+        inputs = group.get("input_activations") or {}
+        scheme = replace(scheme, activation_bits=int(inputs.get("num_bits") or 16))
         targets = tuple(name for name in _names(group.get("targets")) if name not in {"Linear", "FusedMoE"})
         rules.append(QuantRule(scheme=scheme, targets=targets))
     if not rules:

@@ -127,7 +127,8 @@ def text_alone(question: Question, _option: Candidate) -> Trials:
 
 def small_cache(question: Question, option: Candidate) -> Trials:
     """Eight bits for every element of the cache."""
-    if has_wide_cache(question.engine.kind, option.fit, find_gpu(question.pool.gpu)):
+    gpu = find_gpu(question.pool.gpu)
+    if has_wide_cache(question.engine.kind, question.release, question.facts, option.fit, gpu):
         yield 'set kv_cache_dtype="fp8"', changed(question, kv_cache_dtype="fp8")
 
 
@@ -138,12 +139,12 @@ def small_weights(question: Question, _option: Candidate) -> Trials:
         return
     problems = gpu_problems(
         gpu,
+        facts,
         engine=question.engine.kind,
         release=question.release,
         quant=None,
         requested="fp8",
         dtype=None,
-        checkpoint_dtype=facts.dtype,
         kv_cache_dtype=None,
     )
     if not any(item.fatal for item in problems):

@@ -48,13 +48,14 @@ def check_device(
     problems = list(
         gpu_problems(
             gpu,
+            facts,
             engine=engine.kind,
             release=release,
             quant=facts.quantization,
             requested=model.quantization,
             dtype=None if model.dtype == "auto" else model.dtype,
-            checkpoint_dtype=facts.dtype,
             kv_cache_dtype=None if cache == "auto" else cache,
+            text_only=getattr(engine, "language_model_only", False),
         )
     )
     if model.config is not None and model.quantization in _SCALES_BESIDE_CONFIG:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from llminfra.catalog.argument_values import choices_of
 from llminfra.catalog.engines import engine_release, known_versions
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
+from llminfra.planning.hardware.attention_support import attention_problems
+from llminfra.planning.hardware.gpu_problem import GpuProblem, dotted, from_capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.gpus import Gpu
-    from llminfra.catalog.models import QuantFacts
+    from llminfra.catalog.models import ModelFacts, QuantFacts
 
 _FILE = "gpu_support"
-_FP8_NAMES = ("fp8", "fp8_e4m3", "fp8_e5m2")
 # Names of checkpoints' methods to the names that engines register them under, the first known one counts.
 _ENGINE_NAMES: dict[str, tuple[str, ...]] = {
     "nvfp4": ("modelopt_fp4", "nvfp4"),
@@ -29,72 +28,45 @@ _ENGINE_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-class GpuProblem(Struct, frozen=True, kw_only=True):
-    """Something a GPU cannot do, or does with a loss.
-
-    Attributes:
-        code: Stable id.
-        fatal: The engine does not start.
-        field: Field of the endpoint that it is about, such as ``model.quantization``.
-        message: What is wrong.
-        found: What was asked for.
-        expected: What would work.
-        fix: What to change.
-        runtime_message: The engine's words.
-    """
-
-    code: str
-    fatal: bool
-    field: str
-    message: str
-    found: str
-    expected: str
-    fix: str
-    runtime_message: str | None = None
-
-
 def _value(fact: str) -> Any:
     return numbers(_FILE)[fact]["value"]
 
 
-def _dotted(capability: int) -> str:
-    return f"{capability // 10}.{capability % 10}"
-
-
-def _from(capability: int) -> str:
-    return f"compute capability {_dotted(capability)} or above"
-
-
 def gpu_problems(
     gpu: Gpu,
+    facts: ModelFacts,
     *,
     engine: str,
     release: EngineRelease | None,
     quant: QuantFacts | None,
     requested: str | None,
     dtype: str | None,
-    checkpoint_dtype: str,
     kv_cache_dtype: str | None,
+    text_only: bool = False,
 ) -> tuple[GpuProblem, ...]:
     """Everything about the device that stops or slows the engine.
 
     Args:
         gpu: The device.
+        facts: The model: its attention, and the dtype of the checkpoint's plain tensors.
         engine: Engine name of the catalog.
         release: Its release, where the catalog has it.
         quant: How the checkpoint is quantized; ``None`` for plain weights.
         requested: Quantization that the spec names.
         dtype: Declared dtype; ``None`` follows the checkpoint.
-        checkpoint_dtype: Dtype of the checkpoint's plain tensors.
         kv_cache_dtype: Declared type of the cache; ``None`` follows the model.
+        text_only: The model's encoders are left out.
     """
     method = quant.method if quant else requested
     found = [
         *_known(engine, release, requested, quant),
         *(_capable(gpu, engine, release, method) if method else ()),
         *_native(gpu, quant, method),
-        *_bfloat16(gpu, dtype, checkpoint_dtype),
-        *_cache(gpu, kv_cache_dtype),
+        *_integer_products(gpu, engine, quant),
+        *_bfloat16(gpu, dtype, facts.dtype),
+        *attention_problems(
+            gpu, facts, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=text_only
+        ),
         *_cache_of_checkpoint(engine, method, kv_cache_dtype),
         *_built_for(gpu, engine, release),
     ]
@@ -182,7 +154,7 @@ def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) 
             field="model.quantization",
             message=f"{gpu.product} cannot run {method} weights",
             found=f"{method} on compute capability {gpu.compute_capability}",
-            expected=_from(least),
+            expected=from_capability(least),
             fix="use a newer GPU, or weights in another format (AWQ and GPTQ run from 7.5)",
             runtime_message=f"The quantization method {method} is not supported for the current GPU. "
             f"Minimum capability: {least}. Current capability: {gpu.capability}.",
@@ -206,7 +178,7 @@ def _native(gpu: Gpu, quant: QuantFacts | None, method: str | None) -> list[GpuP
             field="model.quantization",
             message=f"{gpu.product} has no {name} arithmetic: weights are widened on the way, which saves memory only",
             found=f"{name} on compute capability {gpu.compute_capability}",
-            expected=f"{_from(native[name])} for speed",
+            expected=f"{from_capability(native[name])} for speed",
             fix="accept it, or use INT4 weights (AWQ, GPTQ), which are smaller at the same speed",
             runtime_message="Your GPU does not have native support for FP8 computation but FP8 quantization is being "
             "used. Weight-only FP8 compression will be used leveraging the Marlin kernel."
@@ -216,6 +188,26 @@ def _native(gpu: Gpu, quant: QuantFacts | None, method: str | None) -> list[GpuP
         for name in sorted(asked)
         if name in native and gpu.capability < native[name]
     ]
+
+
+def _integer_products(gpu: Gpu, engine: str, quant: QuantFacts | None) -> Iterator[GpuProblem]:
+    """Weights and inputs of eight-bit integers, for whose products newer devices have no kernel."""
+    schemes = [rule.scheme for rule in quant.rules] if quant else []
+    whole = any(item.format == WeightFormat.INT8 and item.activation_bits == 8 for item in schemes)
+    last = _value("int8_products_until").get(engine)
+    if not whole or last is None or gpu.capability <= last:
+        return
+    yield GpuProblem(
+        code="LLM_FIT_62",
+        fatal=True,
+        field="model",
+        message=f"{engine} has no kernel on {gpu.product} for weights and inputs of 8-bit integers (W8A8)",
+        found=f"W8A8 INT8 on compute capability {gpu.compute_capability}",
+        expected=f"compute capability {dotted(last // 10 * 10)} or below, or another format",
+        fix="take an FP8 copy of the model, or one with INT4 weights (AWQ, GPTQ), or a GPU before Blackwell",
+        runtime_message=f"Int8 not supported on SM{gpu.capability}. Use FP8 quantization instead, or run on older arch "
+        "(SM < 100).",
+    )
 
 
 def _bfloat16(gpu: Gpu, dtype: str | None, checkpoint_dtype: str) -> list[GpuProblem]:
@@ -236,28 +228,6 @@ def _bfloat16(gpu: Gpu, dtype: str | None, checkpoint_dtype: str) -> list[GpuPro
             runtime_message="Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your "
             f"{gpu.product} GPU has compute capability {gpu.compute_capability}. You can use float16 instead by "
             "explicitly setting the `dtype` flag in CLI, for example: --dtype=half.",
-        )
-    ]
-
-
-def takes_fp8_cache(gpu: Gpu) -> bool:
-    """Whether every attention backend takes a KV cache of eight bits on the GPU."""
-    return gpu.capability >= int(_value("fp8_kv_cache"))
-
-
-def _cache(gpu: Gpu, kv_cache_dtype: str | None) -> list[GpuProblem]:
-    least = int(_value("fp8_kv_cache"))
-    if kv_cache_dtype not in _FP8_NAMES or takes_fp8_cache(gpu):
-        return []
-    return [
-        GpuProblem(
-            code="LLM_FIT_28",
-            fatal=False,
-            field="engine.kv_cache_dtype",
-            message=f"not every attention backend takes an FP8 cache on {gpu.product}",
-            found=f"{kv_cache_dtype} on compute capability {gpu.compute_capability}",
-            expected=_from(least),
-            fix="leave kv_cache_dtype at 'auto', or try it on one node first",
         )
     ]
 
@@ -291,9 +261,9 @@ def _built_for(gpu: Gpu, engine: str, release: EngineRelease | None) -> Iterator
             field="engine.version",
             message=f"{engine} has no kernels for {gpu.product}",
             found=f"compute capability {gpu.compute_capability}",
-            expected=_from(least),
+            expected=from_capability(least),
             fix="use a newer GPU",
-            runtime_message=f"GPUs with compute capability below {_dotted(least)} are not supported.",
+            runtime_message=f"GPUs with compute capability below {dotted(least)} are not supported.",
         )
     dropped = _dropped(cuda_major)
     if gpu.capability < dropped:
@@ -304,7 +274,7 @@ def _built_for(gpu: Gpu, engine: str, release: EngineRelease | None) -> Iterator
             field="engine.version",
             message=f"CUDA {cuda_major} has no code for {gpu.product}",
             found=f"CUDA {cuda_major} on compute capability {gpu.compute_capability}",
-            expected=f"{_from(dropped)}, or an image with an older CUDA",
+            expected=f"{from_capability(dropped)}, or an image with an older CUDA",
             fix=f"use a newer GPU, or a release of the engine with CUDA 12{f', such as {last}' if last else ''}",
             runtime_message="CUDA error: no kernel image is available for execution on the device",
         )

@@ -13,7 +13,8 @@ from llminfra.catalog.engines import engine_release
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models.quantization_names import FORMATS
 from llminfra.catalog.task_classes import class_of, first_that_serves, serves
-from llminfra.planning.hardware.gpu_support import GpuProblem, gpu_problems
+from llminfra.planning.hardware.gpu_problem import GpuProblem
+from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory.estimate import facts_for
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES, FitCase, FitResult
 from llminfra.planning.memory.refusals import on_device
@@ -37,9 +38,10 @@ _SAME_METHOD = {
     **FORMATS,
 }
 _SPAN_NODES = frozenset({"vllm", "sglang"})
-# vLLM looks at these before it loads anything, and no setting of its own talks it out of them: the dtype and the
-# method against the compute capability (vllm/platforms/cuda.py, vllm/model_executor/model_loader/weight_utils.py).
-_CERTAIN = frozenset({"LLM_FIT_5", "LLM_FIT_25"})
+# vLLM looks at these before it loads weights, and no setting of its own talks it out of them: the dtype, the method and
+# the attention kernels against the compute capability (vllm/platforms/cuda.py,
+# vllm/model_executor/model_loader/weight_utils.py).
+_CERTAIN = frozenset({"LLM_FIT_5", "LLM_FIT_25", "LLM_FIT_60", "LLM_FIT_61", "LLM_FIT_62"})
 
 
 def release_of(case: FitCase) -> EngineRelease | None:
@@ -129,14 +131,15 @@ def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:
     other = refers(facts, case)
     found = gpu_problems(
         gpu,
+        facts,
         engine=case.engine,
         release=release_of(case),
         quant=quantization(facts, case) if other else facts.quantization,
         # A copy of another model's architecture is quantized as it says.
         requested=None if other or requested == "none" else requested,
         dtype=_dtype(case),
-        checkpoint_dtype=facts.dtype,
         kv_cache_dtype=None if case.kv_cache_dtype == "auto" else case.kv_cache_dtype,
+        text_only=bool(case.language_model_only),
     )
     if case.config is not None and requested in _SCALES_BESIDE_CONFIG:
         return tuple(item for item in found if item.code != "LLM_FIT_23")

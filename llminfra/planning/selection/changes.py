@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.engines.untold import untold_fields
-from llminfra.planning.hardware.gpu_support import takes_fp8_cache
+from llminfra.planning.hardware.attention_support import takes_fp8_cache
 
 if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.gpus import Gpu
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.memory.inputs.case import FitCase, FitResult
@@ -48,10 +49,12 @@ def has_towers(facts: ModelFacts, case: FitCase) -> bool:
     return case.engine == "vllm" and bool(facts.encoders) and not case.language_model_only
 
 
-def has_wide_cache(engine: str, result: FitResult, gpu: Gpu | None) -> bool:
+def has_wide_cache(
+    engine: str, release: EngineRelease | None, facts: ModelFacts, result: FitResult, gpu: Gpu | None
+) -> bool:
     """Whether the cache can take eight bits for every element."""
     wide = told(engine, "kv_cache_dtype") and result.kv_cache_dtype == "auto"
-    return wide and gpu is not None and takes_fp8_cache(gpu)
+    return wide and gpu is not None and takes_fp8_cache(gpu, facts, engine, release)
 
 
 def has_wide_weights(facts: ModelFacts, case: FitCase) -> bool:

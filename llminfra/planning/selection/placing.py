@@ -197,13 +197,14 @@ def _incapable(asked: Asked) -> str | None:
     facts, case = asked.facts, asked.case
     problems = gpu_problems(
         asked.gpu,
+        facts,
         engine=case.engine,
         release=asked.release,
         quant=quantization(facts, case),
         requested=case.quantization if facts.quantization is None else None,
         dtype=None if case.dtype in {None, "auto"} else case.dtype,
-        checkpoint_dtype=facts.dtype,
         kv_cache_dtype=case.kv_cache_dtype,
+        text_only=bool(case.language_model_only),
     )
     return next((item.message for item in problems if item.fatal), None)
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from llminfra.catalog import instances
 from llminfra.catalog.gpus import find_gpu
-from llminfra.planning.memory.doubts import too_few_gpus
+from llminfra.planning.memory.doubts import release_of, too_few_gpus
 from llminfra.planning.memory.estimate import facts_for
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES
 from llminfra.planning.memory.judged import judge
@@ -181,8 +181,9 @@ def _eager(case: FitCase, result: FitResult) -> Iterator[Trial]:
 
 
 def _small_cache(case: FitCase, result: FitResult) -> Iterator[Trial]:
-    name = on_device(case).gpu
-    if has_wide_cache(_kind(case), result, find_gpu(name) if name else None):
+    name, facts = on_device(case).gpu, facts_for(case)
+    gpu = find_gpu(name) if name else None
+    if facts is not None and has_wide_cache(_kind(case), release_of(case), facts, result, gpu):
         yield "--kv-cache-dtype fp8", {"kv_cache_dtype": "fp8"}
 
 

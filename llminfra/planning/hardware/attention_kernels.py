@@ -1,0 +1,175 @@
+"""Which attention kernel an engine takes on a GPU, and what no kernel there can do.
+
+An engine picks a kernel for each kind of attention layer while it loads the model, by the GPU, the type of the cache
+and the layer; where none is left it stops. The rules by release are data, with their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from llminfra.catalog.engines import known_versions
+from llminfra.catalog.models.mixers import Attention, Mla
+from llminfra.planning.facts import numbers
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.gpus import Gpu
+    from llminfra.catalog.models import ModelFacts
+
+_FILE = "attention_kernels"
+_KNOWN_CACHES = frozenset({"fp8", "fp8_e4m3", "fp8_e5m2"})
+_WORDS: Mapping[str, str] = {
+    "plain": "attention",
+    "latent": "latent attention (MLA)",
+    "sparse": "sparse attention (DSA)",
+    "compressed": "compressed attention (DeepSeek V4)",
+}
+
+
+class _Need(Struct, frozen=True):
+    """What a kind of layer asks of a kernel: plain attention by the size of its heads, sparse by the keys it sees."""
+
+    kind: str
+    head: int = 0
+    top_k: int = 0
+    sinks: bool = False
+    prefix_lm: bool = False
+
+
+class Unserved(Struct, frozen=True, kw_only=True):
+    """A kind of layer that no kernel serves.
+
+    Attributes:
+        layer: The layer in words.
+        capabilities: Ranges of compute capability, times ten, that some kernel of the release serves.
+        for_cache: The type of the cache is in the way; else the GPU is.
+        kernel: The kernel that is picked and then refuses; empty where none is.
+    """
+
+    layer: str
+    capabilities: tuple[tuple[int, int], ...]
+    for_cache: bool
+    kernel: str = ""
+
+
+def unserved(
+    facts: ModelFacts,
+    gpu: Gpu,
+    *,
+    engine: str,
+    release: EngineRelease | None,
+    kv_cache_dtype: str | None,
+    text_only: bool = False,
+) -> Unserved | None:
+    """The first kind of layer that no kernel of the engine serves on the GPU; ``None`` where nothing is known to fail.
+
+    Args:
+        facts: The model.
+        gpu: The device.
+        engine: Engine name of the catalog; the rules of vLLM are known, and of SGLang where sparse attention begins.
+        release: Its release; ``None``: the newest.
+        kv_cache_dtype: Type of the cache; ``None`` and types of 16 bit are taken by every kernel.
+        text_only: The model's encoders are left out.
+    """
+    if engine == "sglang":
+        least = numbers(_FILE)["sglang_least"]["value"]
+        short = [need for need in _needs(facts, prefix_lm=False) if gpu.capability < least.get(need.kind, 0)]
+        return next((_beyond(need.kind, ((least[need.kind], 129),)) for need in short), None)
+    if engine != "vllm":
+        return None
+    cache = kv_cache_dtype if kv_cache_dtype in _KNOWN_CACHES else None
+    known = knows(release)
+    prefix_lm = not text_only and _attends_both_ways(facts, release)
+    for need in _needs(facts, prefix_lm=prefix_lm):
+        kernels = [item for item in numbers(_FILE)["kernels"][need.kind] if _is_of(item, release)]
+        here = [item for item in kernels if _serves(item, need, gpu.capability)]
+        if not here and need.kind in {"sparse", "compressed"}:
+            return _beyond(
+                need.kind, tuple((int(item["capability"][0]), int(item["capability"][1])) for item in kernels)
+            )
+        if cache is None or not known:
+            continue
+        picked = next((item for item in here if _takes(item, cache, gpu.capability)), None)
+        if picked is None or gpu.capability < picked.get("needs", {}).get(cache, 0):
+            name = picked["name"] if picked is not None else ""
+            return Unserved(layer=_words(need), capabilities=(), for_cache=True, kernel=name)
+    return None
+
+
+def knows(release: EngineRelease | None) -> bool:
+    """Whether the rules tell what a release of vLLM makes of a type of cache."""
+    return release is not None and _at_least(release, numbers(_FILE)["since"])
+
+
+def _beyond(kind: str, capabilities: tuple[tuple[int, int], ...]) -> Unserved:
+    return Unserved(layer=_WORDS[kind], capabilities=capabilities, for_cache=False)
+
+
+def _needs(facts: ModelFacts, *, prefix_lm: bool) -> Iterator[_Need]:
+    """Kinds of layers with a cache, each once; attention that picks pages of a plain cache has kernels of its own."""
+    needs: dict[_Need, None] = {}
+    for layer in facts.layers:
+        mixer = layer.mixer
+        if isinstance(mixer, Mla):
+            picked = mixer.indexer
+            needs[_Need("latent") if picked is None else _Need("sparse", top_k=picked.top_k)] = None
+        elif isinstance(mixer, Attention) and mixer.compression is not None:
+            needs[_Need("compressed")] = None
+        elif isinstance(mixer, Attention) and mixer.causal and mixer.indexer is None and not mixer.cross:
+            needs[_Need("plain", head=mixer.head_dim, sinks=mixer.sinks, prefix_lm=prefix_lm)] = None
+    yield from needs
+
+
+def _words(need: _Need) -> str:
+    if need.kind != "plain":
+        return _WORDS[need.kind]
+    words = f"attention with heads of {need.head}"
+    if need.sinks:
+        words += " and learned sinks"
+    return words + (", where images attend both ways" if need.prefix_lm else "")
+
+
+def _attends_both_ways(facts: ModelFacts, release: EngineRelease | None) -> bool:
+    known = numbers(_FILE)["prefix_lm"]
+    return facts.architecture in known["architectures"] and (release is None or _at_least(release, known["since"]))
+
+
+def _is_of(kernel: Mapping[str, Any], release: EngineRelease | None) -> bool:
+    """Whether a release has the kernel; without one, whether the newest has."""
+    if release is None:
+        return "before" not in kernel
+    return _at_least(release, kernel.get("since", "")) and not (
+        "before" in kernel and _at_least(release, kernel["before"])
+    )
+
+
+def _at_least(release: EngineRelease, since: str) -> bool:
+    if not since:
+        return True
+    known = known_versions(release.engine)
+    return known.index(release.version) >= known.index(since)
+
+
+def _serves(kernel: Mapping[str, Any], need: _Need, capability: int) -> bool:
+    """Whether a kernel runs on the device and takes the layer, whatever the cache holds."""
+    first, last = kernel["capability"]
+    if not first <= capability <= last:
+        return False
+    if need.kind != "plain":
+        return need.top_k in (0, kernel.get("top_k", need.top_k))
+    sized = (
+        need.head in kernel.get("heads", (need.head,))
+        and need.head % kernel.get("multiple_of", 1) == 0
+        and kernel.get("least", 0) <= need.head <= kernel.get("most", need.head)
+    )
+    low, high = kernel["sinks"]
+    return sized and (not need.sinks or low <= capability <= high) and (not need.prefix_lm or kernel["prefix_lm"])
+
+
+def _takes(kernel: Mapping[str, Any], cache: str, capability: int) -> bool:
+    low, high = kernel.get("on_8_bit", kernel["capability"])
+    return cache in kernel["caches"] and low <= capability <= high

@@ -1,0 +1,102 @@
+"""What attention kernels of an engine make of a GPU and of the type of the cache, as problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from llminfra.planning.facts import number
+from llminfra.planning.hardware.attention_kernels import knows, unserved
+from llminfra.planning.hardware.gpu_problem import GpuProblem, dotted, from_capability
+
+if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.gpus import Gpu
+    from llminfra.catalog.models import ModelFacts
+
+_FP8_NAMES = ("fp8", "fp8_e4m3", "fp8_e5m2")
+_BACKENDS = {"TRITON_ATTN": "Triton attention", "TRITON_MLA": "Triton MLA"}
+
+
+def _least() -> int:
+    return int(number("gpu_support", "fp8_kv_cache"))
+
+
+def takes_fp8_cache(gpu: Gpu, facts: ModelFacts, engine: str, release: EngineRelease | None) -> bool:
+    """Whether the engine has an attention kernel on the GPU that takes a KV cache of eight bits."""
+    if engine == "vllm" and knows(release):
+        return unserved(facts, gpu, engine=engine, release=release, kv_cache_dtype="fp8") is None
+    return gpu.capability >= _least()
+
+
+def attention_problems(
+    gpu: Gpu,
+    facts: ModelFacts,
+    *,
+    engine: str,
+    release: EngineRelease | None,
+    kv_cache_dtype: str | None,
+    text_only: bool,
+) -> Iterator[GpuProblem]:
+    """Kinds of attention that the engine has no kernel for on the GPU, or none that takes the cache.
+
+    Args:
+        gpu: The device.
+        facts: The model.
+        engine: Engine name of the catalog.
+        release: Its release, where the catalog has it.
+        kv_cache_dtype: Declared type of the cache; ``None`` follows the model.
+        text_only: The model's encoders are left out.
+    """
+    found = unserved(facts, gpu, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=text_only)
+    if found is None:
+        yield from _untold(gpu, engine, release, kv_cache_dtype)
+        return
+    of = f"{engine} {release.version}" if release is not None else engine
+    if not found.for_cache:
+        served = " or ".join(f"{dotted(low)} to {dotted(high)}" for low, high in found.capabilities)
+        yield GpuProblem(
+            code="LLM_FIT_60",
+            fatal=True,
+            field="on",
+            message=f"{of} has no kernel for {found.layer} on {gpu.product}",
+            found=f"compute capability {gpu.compute_capability}",
+            expected=f"compute capability {served}",
+            fix="use such a GPU (H100, H200, B200 and newer), or a model without it",
+            runtime_message="ValueError: No valid attention backend found for cuda with AttentionSelectorConfig(…, "
+            "use_sparse=True, …)"
+            if engine == "vllm"
+            else None,
+        )
+        return
+    backend = _BACKENDS.get(found.kernel, found.kernel)
+    yield GpuProblem(
+        code="LLM_FIT_61",
+        fatal=True,
+        field="engine.kv_cache_dtype",
+        message=f"{of} has no kernel for {found.layer} with an {kv_cache_dtype} cache on {gpu.product}",
+        found=f"kv_cache_dtype={kv_cache_dtype!r} on compute capability {gpu.compute_capability}",
+        expected="a cache of 16 bit" + (f", or {from_capability(_least())}" if backend else ""),
+        fix="leave kv_cache_dtype at 'auto'",
+        runtime_message=f"FP8 KV cache is not supported by the {backend} backend on {gpu.product} (compute capability "
+        f"{gpu.compute_capability}); native FP8 (fp8e4nv) requires SM89+."
+        if backend
+        else "ValueError: No valid attention backend found for cuda with AttentionSelectorConfig(…, "
+        f"kv_cache_dtype={kv_cache_dtype}, …)",
+    )
+
+
+def _untold(gpu: Gpu, engine: str, release: EngineRelease | None, kv_cache_dtype: str | None) -> Iterator[GpuProblem]:
+    """Releases whose kernels are not known one by one."""
+    least = _least()
+    if kv_cache_dtype not in _FP8_NAMES or gpu.capability >= least or (engine == "vllm" and knows(release)):
+        return
+    yield GpuProblem(
+        code="LLM_FIT_28",
+        fatal=False,
+        field="engine.kv_cache_dtype",
+        message=f"not every attention backend takes an FP8 cache on {gpu.product}",
+        found=f"{kv_cache_dtype} on compute capability {gpu.compute_capability}",
+        expected=from_capability(least),
+        fix="leave kv_cache_dtype at 'auto', or try it on one node first",
+    )
