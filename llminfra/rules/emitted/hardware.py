@@ -67,8 +67,8 @@ RULES = (
         "The GPU takes an FP8 cache",
         severity=Severity.WARNING,
         looks_at=_PLAN,
-        why="Attention backends of GPUs before 8.9 differ in whether they take an FP8 cache; of vLLM since 0.11.1 it is "
-        "known (LLM_FIT_61).",
+        why="Attention backends of GPUs before 8.9 differ in whether they take an FP8 cache; of vLLM since 0.11.1 it "
+        "is known (LLM_FIT_61).",
         fix="leave kv_cache_dtype at 'auto', or try it on one node first",
         source=("vllm-project/vllm vllm/v1/attention/backends", "vllm-project/vllm#32838"),
     ),
@@ -77,8 +77,8 @@ RULES = (
         "The engine has an attention kernel for the model on the GPU",
         looks_at=_PLAN,
         why="Sparse attention (DeepSeek V3.2, GLM-5) and the compressed attention of DeepSeek V4 have kernels for "
-        "Hopper and Blackwell alone. On A100, L4, L40S or A10G the engine stops while it builds the model, however much memory "
-        "there is.",
+        "Hopper and Blackwell alone. On A100, L4, L40S or A10G the engine stops while it builds the model, however "
+        "much memory there is.",
         fix="use an H100, H200, B200 or newer",
         source=(
             "vllm-project/vllm vllm/platforms/cuda.py: get_attn_backend_cls",
@@ -91,7 +91,8 @@ RULES = (
         "The engine has an attention kernel for the cache's type",
         looks_at=_PLAN,
         why="On GPUs before 8.9 only FlashInfer reads an FP8 cache, for heads of 64, 128 and 256 without learned "
-        "sinks. Latent attention, other heads and models whose images attend both ways get Triton's kernel, which refuses it.",
+        "sinks. Latent attention, other heads and models whose images attend both ways get Triton's kernel, which "
+        "refuses it.",
         fix="leave kv_cache_dtype at 'auto'",
         source=(
             "vllm-project/vllm vllm/v1/attention/backends: supports_kv_cache_dtype, supports_combination",
