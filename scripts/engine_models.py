@@ -1,4 +1,4 @@
-"""Which model classes of an unpacked vLLM wheel can be cut into pipeline stages, by its syntax trees alone.
+"""Which model classes an unpacked wheel has, and which of vLLM's can be cut into stages, by its syntax trees alone.
 
 vLLM refuses pipeline parallelism for a class whose ``supports_pp`` is not true (``ModelRegistry.is_pp_supported_model``
 in ``vllm/config``); the attribute comes from the interface ``SupportsPP``, which classes inherit.
@@ -25,6 +25,21 @@ def architectures(root: Path) -> tuple[set[str], set[str]]:
         if _supports(root, file, class_name, ()):
             staged.add(name)
     return known, staged
+
+
+def entry_classes(models: Path) -> set[str]:
+    """Architectures that SGLang serves: classes in ``EntryClass`` of its modules, by their own names."""
+    found: set[str] = set()
+    for path in sorted(models.rglob("*.py")):
+        for node in ast.walk(_parse(path)):
+            match node:
+                case ast.Assign(targets=[ast.Name(id="EntryClass")], value=ast.Name(id=name)):
+                    found.add(name)
+                case ast.Assign(
+                    targets=[ast.Name(id="EntryClass")], value=ast.List(elts=names) | ast.Tuple(elts=names)
+                ):
+                    found |= {name.id for name in names if isinstance(name, ast.Name)}
+    return found
 
 
 def _registered(registry: Path) -> dict[str, tuple[str, str]]:
@@ -119,4 +134,4 @@ def _bindings(file: Path) -> tuple[ast.stmt, ...]:
 
 @lru_cache(maxsize=1024)
 def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(errors="replace"))
+    return ast.parse(path.read_text(encoding="utf-8-sig", errors="replace"))

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from engine_models import architectures
+from engine_models import architectures, entry_classes
 
 METRIC_KINDS = {"counter": "counter", "gauge": "gauge", "histogram": "histogram", "summary": "unknown"}
 
@@ -131,6 +131,7 @@ def read_sglang(root: Path) -> Facts:
     for path in sorted(package.rglob("*.py")):
         _read_metrics(path, "sglang:", facts)
         facts.env.update(re.findall(r"[\"'](SG(?:LANG|L)_[A-Z0-9_]+)[\"']", path.read_text(errors="replace")))
+    facts.architectures = entry_classes(package / "models")
     return facts
 
 

@@ -140,6 +140,11 @@ class EngineRelease(Struct, frozen=True):
             return None
         return self._has("pipeline_architectures", architecture)
 
+    @property
+    def lists_architectures(self) -> bool:
+        """Whether the catalog knows which model classes the engine's releases have."""
+        return "architectures" in read_data(f"engines/{self.engine}.json")
+
     def has_architecture(self, architecture: str) -> bool:
         """Whether the release has code for a model class by its name in ``architectures``."""
         return self._has("architectures", architecture)

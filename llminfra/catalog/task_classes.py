@@ -1,14 +1,17 @@
-"""Classes of vLLM that serve a model for a task, where they have another name than the checkpoint's architecture.
+"""Classes of engines that serve a model for a task, and what vLLM calls them beside the checkpoint's architecture.
 
-Source: vllm/model_executor/models/registry.py 0.8.5 to 0.33.0; GTE's class has another name than in its config.json.
-Qwen3's rerankers are decoders (examples/pooling/score/qwen3_reranker_offline.py).
+Source: vllm/model_executor/models/registry.py 0.8.5 to 0.33.0 and sglang/srt/models 0.5.1 to 0.5.23; GTE's class has
+another name than in its config.json. Qwen3's rerankers are decoders (examples/pooling/score/qwen3_reranker_offline.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llminfra.catalog.engines import EngineRelease, engine_release, known_versions
+from msgspec import Struct
+
+from llminfra.catalog.engine_facts import EngineName
+from llminfra.catalog.engines import EngineRelease, engine_info, engine_release, known_versions
 from llminfra.catalog.models.tasks import Task
 
 _OWN_CLASSES: Mapping[str, str] = {
@@ -29,14 +32,59 @@ def class_of(architecture: str, task: Task) -> str:
 
 
 def serves(release: EngineRelease, architecture: str, task: Task) -> bool:
-    """Whether a release of vLLM has code for an architecture and a task."""
-    versions = known_versions("vllm")
-    if task == "rerank" and architecture in RERANKING_DECODERS:
+    """Whether a release has code for an architecture and a task; of engines that list no classes nothing is known."""
+    if release.engine == "vllm" and task == "rerank" and architecture in RERANKING_DECODERS:
+        versions = known_versions("vllm")
         return versions.index(release.version) >= versions.index(_RERANKS_SINCE)
-    return release.has_architecture(class_of(architecture, task))
+    return not release.lists_architectures or release.has_architecture(class_of(architecture, task))
 
 
-def first_that_serves(architecture: str, task: Task) -> str | None:
-    """The oldest release of vLLM in the catalog that does; ``None`` where none does."""
-    found = (engine_release("vllm", version) for version in known_versions("vllm"))
-    return next((item.version for item in found if item is not None and serves(item, architecture, task)), None)
+class MissingClass(Struct, frozen=True, kw_only=True):
+    """A class that a release has no code for.
+
+    Attributes:
+        name: The class.
+        since: The oldest release in the catalog that has it, if that is later.
+        until: The newest that has it, if that is earlier.
+    """
+
+    name: str
+    since: str | None
+    until: str | None
+
+    @property
+    def elsewhere(self) -> str:
+        """``0.29.0 or later``, ``0.10.2 or earlier``; empty where no release has it."""
+        if self.since:
+            return f"{self.since} or later"
+        return f"{self.until} or earlier" if self.until else ""
+
+
+def missing_class(release: EngineRelease, architecture: str, task: Task) -> MissingClass | None:
+    """The class that would serve an architecture, where the release does not have it; ``None`` where it does.
+
+    Args:
+        release: An engine's release.
+        architecture: First entry of the checkpoint's ``architectures``; empty: not known, so nothing is missed.
+        task: What the model is served to do.
+    """
+    if not architecture or serves(release, architecture, task):
+        return None
+    found = (engine_release(release.engine, version) for version in known_versions(release.engine))
+    having = [item.version for item in found if item is not None and serves(item, architecture, task)]
+    order = known_versions(release.engine).index
+    later = [version for version in having if order(version) > order(release.version)]
+    earlier = [version for version in having if order(version) < order(release.version)]
+    return MissingClass(
+        name=class_of(architecture, task),
+        since=later[0] if later else None,
+        until=earlier[-1] if earlier and not later else None,
+    )
+
+
+def pinned_version(engine: EngineName, architecture: str, task: Task) -> str:
+    """The release for a model where nobody names one: the pinned one, or the nearest to it with code for the model."""
+    pinned = engine_info(engine).default_version
+    release = engine_release(engine, pinned)
+    missing = missing_class(release, architecture, task) if release is not None else None
+    return (missing and (missing.since or missing.until)) or pinned

@@ -50,7 +50,7 @@ def read_case(given: Mapping[str, object]) -> FitCase:
         raise UsageError(_in_flags(str(error))) from None
     if case.engine not in CATALOG_NAMES:
         raise UsageError(_unknown("--engine", case.engine, tuple(CATALOG_NAMES)))
-    case = case.model_copy(update={"engine_version": _version(case.engine, case.engine_version)})
+    case = case.model_copy(update={"engine_version": _version(case)})
     _check_names(case)
     if case.gpu is not None:
         check_gpu(case.gpu)
@@ -150,13 +150,19 @@ def _unknown(flag: str, text: object, known: tuple[str, ...]) -> str:
     return f"{flag} {text!r} is not known; {guess}: {', '.join(known)}"
 
 
-def _version(engine: str, text: str | None) -> str:
+def _version(case: FitCase) -> str:
     from llminfra.catalog.engines import engine_info, known_versions, suggest_version
+    from llminfra.catalog.task_classes import pinned_version
+    from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.engine_profile import parse_version
 
+    engine, text = case.engine, case.engine_version
     name = CATALOG_NAMES[engine]
     if text is None:
-        return engine_info(name).default_version
+        facts = facts_for(case)
+        return (
+            engine_info(name).default_version if facts is None else pinned_version(name, facts.architecture, facts.task)
+        )
     stated = text.strip().removeprefix("v")
     known = known_versions(name)
     whole = f"{stated}.0" if re.fullmatch(r"\d+\.\d+", stated) else stated

@@ -40,7 +40,7 @@ _NAMES = {
     "version": (("engine_version",), ("version",)),
 }
 """What records of the plan call a field, where it is not the field's own name."""
-_REASONS = {"parallelism": "parallelism_why", "instance_types": "type_why"}
+_REASONS = {"parallelism": "parallelism_why", "instance_types": "type_why", "version": "engine_why"}
 """Where a record says why."""
 
 

@@ -67,6 +67,8 @@ def serving_lines(
     """
     fit = item.fit
     yield note("why", item.parallelism_why)
+    if item.engine_why:
+        yield note("", item.engine_why)
     yield memory_bar(fit, bar)
     yield legend(fit)
     if summed := memory_sum(fit):

@@ -58,7 +58,8 @@ def _cheapest(endpoint: Endpoint, names: tuple[str, ...], region: str) -> Option
         return None
     # What is wrong with the endpoint itself is found where it is planned.
     unheard = Findings()
-    facts, release = model_facts(endpoint, unheard), find_release(endpoint, unheard)
+    facts = model_facts(endpoint, unheard)
+    release = find_release(endpoint, facts, unheard)
     settings = engine_settings(endpoint.engine, release)
     if facts is None or not settings.judged:
         return None

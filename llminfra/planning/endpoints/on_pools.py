@@ -90,7 +90,8 @@ def _plan_roles(
 
 def check_without_pool(endpoint: Endpoint, findings: Findings) -> None:
     """What is wrong with an endpoint wherever it runs: what is wrong with its pool says nothing of the rest."""
-    facts, release = model_facts(endpoint, findings), find_release(endpoint, findings)
+    facts = model_facts(endpoint, findings)
+    release = find_release(endpoint, facts, findings)
     check_literals(endpoint, findings)
     check_untold(endpoint, findings)
     check_known(endpoint, release, findings)

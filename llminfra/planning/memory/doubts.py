@@ -12,7 +12,7 @@ from llminfra.catalog import instances
 from llminfra.catalog.engines import engine_release
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models.quantization_names import FORMATS
-from llminfra.catalog.task_classes import class_of, first_that_serves, serves
+from llminfra.catalog.task_classes import missing_class
 from llminfra.planning.hardware.gpu_problem import GpuProblem
 from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory.estimate import facts_for
@@ -67,16 +67,16 @@ def beyond_context(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
 
 
 def class_missing(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
-    """A release of vLLM without code for a model that writes no text: the finding, and the engine's words."""
+    """A release without code for the model, where another has it: the finding, and the engine's words."""
     release = release_of(case)
-    if case.engine != "vllm" or release is None or facts.task == "generate" or not facts.architecture:
+    missing = missing_class(release, facts.architecture, facts.task) if release is not None else None
+    generates = facts.task == "generate"
+    if release is None or missing is None or (generates and not missing.elsewhere):
         return None
-    if serves(release, facts.architecture, facts.task):
-        return None
-    own, first = class_of(facts.architecture, facts.task), first_that_serves(facts.architecture, facts.task)
-    since = f"; vLLM {first} and later have" if first else ""
-    text = f"LLM_TASK_3: vLLM {release.version} has no code for {own}{since}"
-    return text, f"Model architectures ['{own}'] are not supported for now."
+    code, engine = ("LLM_FIT_63", release.engine) if generates else ("LLM_TASK_3", "vLLM")
+    since = f"; {engine} {missing.elsewhere} has" if missing.elsewhere else ""
+    text = f"{code}: {engine} {release.version} has no code for {missing.name}{since}"
+    return text, f"Model architectures ['{missing.name}'] are not supported for now."
 
 
 def too_few_gpus(case: FitCase, result: FitResult) -> tuple[str, bool] | None:

@@ -137,6 +137,7 @@ class ServingPlan(Struct, frozen=True, kw_only=True):
     compile_cache: CompileCachePlan | None = None
     task: Task = "generate"
     busy: BusyPlan | None = None
+    engine_why: str = ""
 
 
 class Ec2Group(Struct, frozen=True, kw_only=True):

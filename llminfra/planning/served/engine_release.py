@@ -6,20 +6,27 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import engines as catalog
 from llminfra.catalog import sagemaker
+from llminfra.catalog.task_classes import missing_class, pinned_version
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.models import ModelFacts
     from llminfra.planning.findings import Findings
     from llminfra.spec.endpoint import Endpoint
 
 
-def find_release(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
-    """The declared release or the pinned one; ``None`` for custom servers, and with a finding where it is unknown."""
+def find_release(endpoint: Endpoint, facts: ModelFacts | None, findings: Findings) -> EngineRelease | None:
+    """The declared release, or the pinned one: another than that where it has no code for the model.
+
+    ``None`` for custom servers, and with a finding where it is unknown.
+    """
     engine = endpoint.engine
     if engine.kind == "custom":
         return None
     info = catalog.engine_info(engine.kind)
     version = engine.version or info.default_version
+    if engine.version is None and engine.image is None and facts is not None:
+        version = pinned_version(engine.kind, facts.architecture, facts.task)
     release = catalog.engine_release(engine.kind, version)
     path = f"endpoints.{endpoint.name}.engine"
     if release is None:
@@ -47,13 +54,34 @@ def find_release(endpoint: Endpoint, findings: Findings) -> EngineRelease | None
     return release
 
 
-def release_with_efa(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
-    """The newest release that has an image with EFA userspace, where the user left the version to the planner."""
+def why_release(endpoint: Endpoint, facts: ModelFacts, version: str) -> str:
+    """Why another release than the pinned one was taken; empty where it was not, or was declared."""
+    engine = endpoint.engine
+    if engine.kind == "custom" or engine.version is not None or engine.image is not None:
+        return ""
+    pinned = catalog.engine_info(engine.kind).default_version
+    release = catalog.engine_release(engine.kind, pinned)
+    if version == pinned or release is None:
+        return ""
+    missing = missing_class(release, facts.architecture, facts.task)
+    if missing is not None:
+        return f"{engine.kind} {version}, since {pinned} has no code for {missing.name}"
+    return f"{engine.kind} {version}, since {pinned} has no image for what this needs"
+
+
+def release_with_efa(endpoint: Endpoint, facts: ModelFacts, findings: Findings) -> EngineRelease | None:
+    """The newest release for the model that has an image with EFA userspace, where the user left it to the planner."""
     engine = endpoint.engine
     if engine.kind == "custom":
         return None
     releases = [catalog.engine_release(engine.kind, version) for version in catalog.known_versions(engine.kind)]
-    able = [release for release in releases if release is not None and release.image(efa=True) is not None]
+    able = [
+        release
+        for release in releases
+        if release is not None
+        and release.image(efa=True) is not None
+        and missing_class(release, facts.architecture, facts.task) is None
+    ]
     if engine.version is None and able:
         return able[-1]
     findings.error(
@@ -62,18 +90,18 @@ def release_with_efa(endpoint: Endpoint, findings: Findings) -> EngineRelease | 
         f"endpoints.{endpoint.name}.engine",
         "a replica over several nodes talks over EFA, and the image of this version has no EFA userspace: NCCL would "
         "fall back to TCP without a word",
-        found=f"{engine.kind} {engine.version}",
-        expected="one of: " + ", ".join(release.version for release in able),
-        fix="use one of these versions, or name an own image with Image(…, efa=True)",
+        found=f"{engine.kind} {engine.version}" if engine.version else engine.kind,
+        expected="one of: " + ", ".join(release.version for release in able) if able else "an image with EFA",
+        fix=("use one of these versions, or " if able else "") + "name an own image with Image(…, efa=True)",
         runtime_message="NET/OFI Unable to find a protocol that worked; NCCL INFO Using network Socket",
     )
     return None
 
 
-def release_for_sagemaker(endpoint: Endpoint, findings: Findings) -> EngineRelease | None:
+def release_for_sagemaker(endpoint: Endpoint, facts: ModelFacts | None, findings: Findings) -> EngineRelease | None:
     """The declared release, else the pinned one, else the newest that has an image for SageMaker."""
     engine = endpoint.engine
-    release = find_release(endpoint, findings)
+    release = find_release(endpoint, facts, findings)
     if release is None or engine.kind == "custom" or engine.image is not None:
         return release
     if sagemaker.image(release) is not None:

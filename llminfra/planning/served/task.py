@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.catalog.models.tasks import TEXTS
-from llminfra.catalog.task_classes import class_of, first_that_serves, serves
+from llminfra.catalog.task_classes import missing_class
 from llminfra.engines.given import last
 from llminfra.engines.vllm_tasks import GUARDED, PATHS
 from llminfra.planning.memory.releases.engine_profile import parse_version, vllm_profile
@@ -94,20 +94,18 @@ def _check_engine(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease 
             fix="use engine=VLLM(); text-embeddings-inference runs as a CustomServer",
         )
         return False
-    if release is None:
+    missing = missing_class(release, facts.architecture, facts.task) if release is not None else None
+    if release is None or missing is None:
         return True
-    if not facts.architecture or serves(release, facts.architecture, facts.task):
-        return True
-    own, first = class_of(facts.architecture, facts.task), first_that_serves(facts.architecture, facts.task)
     findings.error(
         "LLM_TASK_3",
         endpoint,
         f"{path}.version",
-        f"vLLM {release.version} has no code for {own}",
+        f"vLLM {release.version} has no code for {missing.name}",
         found=f"vllm {release.version}",
-        expected=f"vLLM {first} or later" if first else "a model whose class vLLM has",
-        fix="leave version out, or name a later one" if first else "take another model, or a CustomServer",
-        runtime_message=f"Model architectures ['{own}'] are not supported for now.",
+        expected=f"vLLM {missing.elsewhere}" if missing.elsewhere else "a model whose class vLLM has",
+        fix="leave version out, or name a later one" if missing.since else "take another model, or a CustomServer",
+        runtime_message=f"Model architectures ['{missing.name}'] are not supported for now.",
     )
     return False
 

@@ -23,6 +23,7 @@ from llminfra.planning.served.engine_settings import (
 from llminfra.planning.served.media_limits import check_media
 from llminfra.planning.served.memory_case import memory_case
 from llminfra.planning.served.memory_options import check_options, counted, options_of
+from llminfra.planning.served.model_class import check_class
 from llminfra.planning.served.task import check_task
 from llminfra.planning.serving.container_settings import check_known
 from llminfra.planning.spread.parallelism import Promise
@@ -30,6 +31,7 @@ from llminfra.planning.spread.spreads import Question
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.models import ModelFacts
     from llminfra.engines.given import Given
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.serving import AdapterPlan
@@ -58,9 +60,11 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     """Model, release, settings and adapters of an endpoint; ``None`` leaves a finding."""
     facts = model_facts(endpoint, findings)
     known = len(findings.items)
-    release = _release(endpoint, site, findings)
+    release = _release(endpoint, facts, site, findings)
     check_known(endpoint, release, findings)
     if facts is None or any(item.code in _HOPELESS for item in findings.items[known:]):
+        return None
+    if not check_class(endpoint, facts, release, findings):
         return None
     if not check_device(endpoint, facts, site.pool, release, findings):
         return None
@@ -97,7 +101,7 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     return Asked(question=question, options=options, adapters=adapters)
 
 
-def _release(endpoint: Endpoint, site: Site, findings: Findings) -> EngineRelease | None:
+def _release(endpoint: Endpoint, facts: ModelFacts | None, site: Site, findings: Findings) -> EngineRelease | None:
     if site.place == "sagemaker":
-        return release_for_sagemaker(endpoint, findings)
-    return find_release(endpoint, findings)
+        return release_for_sagemaker(endpoint, facts, findings)
+    return find_release(endpoint, facts, findings)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.network.image_lock import image_names_of
 from llminfra.planning.plan.serving import ServingPlan
+from llminfra.planning.served.engine_release import why_release
 from llminfra.planning.served.task import check_files
 from llminfra.planning.serving.asked import ask
 from llminfra.planning.serving.busy import busy_plan
@@ -53,6 +54,7 @@ def plan_serving(endpoint: Endpoint, site: Site, findings: Findings) -> ServingP
         served_name=served_name(asked, start),
         engine=asked.question.engine.kind,
         engine_version=version,
+        engine_why=why_release(endpoint, asked.question.facts, version),
         invocation=invocation,
         parallelism=chosen.parallelism,
         parallelism_why=settled.spread.why,

@@ -43,7 +43,7 @@ def settle(asked: Asked, site: Site, findings: Findings) -> Settled | None:
     chosen = spread.chosen
     efa = chosen.nodes > 1 or site.role is not None
     if efa and question.engine.image is None and release is not None and release.image(efa=True) is None:
-        release = release_with_efa(endpoint, findings)
+        release = release_with_efa(endpoint, question.facts, findings)
         if release is None:
             return None
     if not check_ranks(endpoint, question.facts, site.pool, chosen, release, findings):

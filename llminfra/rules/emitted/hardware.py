@@ -109,6 +109,29 @@ RULES = (
         source=("vllm-project/vllm#54311", "vllm-project/vllm#27182"),
     ),
     emitted(
+        "LLM_FIT_63",
+        "The engine's release has code for the model",
+        looks_at=_PLAN,
+        why="A model's class comes with a release, often weeks after the model, and some go again (Llama 3.2 Vision "
+        "and MiniMax M1 in vLLM). The engine looks it up before anything else, and stops. Without a version, llminfra "
+        "takes the nearest release to its pinned one that has the class.",
+        fix="leave version out, or set one that the finding names",
+        source=(
+            "vllm-project/vllm vllm/model_executor/models/registry.py, by release",
+            "sgl-project/sglang python/sglang/srt/models: EntryClass, by release",
+        ),
+    ),
+    emitted(
+        "LLM_FIT_64",
+        "Some release of the engine has code for the model",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Where an engine has no class of its own it looks for one of the Transformers library, which is slower and "
+        "takes other memory than what is planned; an image of one's own may bring a class.",
+        fix="try it on one node first, or serve the model by a CustomServer",
+        source=("vllm-project/vllm docs/models/supported_models.md: Transformers",),
+    ),
+    emitted(
         "LLM_FIT_29",
         "The image's CUDA is not above the driver's",
         looks_at=_PLAN,
