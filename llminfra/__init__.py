@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from llminfra.spec.foundation.alert_receiver import PagerDutyAlerts as PagerDutyAlerts
     from llminfra.spec.foundation.alert_receiver import SlackAlerts as SlackAlerts
     from llminfra.spec.foundation.alert_receiver import SnsAlerts as SnsAlerts
+    from llminfra.spec.foundation.encryption import CustomerKey as CustomerKey
+    from llminfra.spec.foundation.encryption import PlatformKeys as PlatformKeys
     from llminfra.spec.foundation.existing_prometheus import ExistingPrometheus as ExistingPrometheus
     from llminfra.spec.foundation.images import ImageMirror as ImageMirror
     from llminfra.spec.foundation.network import ExistingNetwork as ExistingNetwork
@@ -109,6 +111,7 @@ _HOMES = {
     "llminfra.spec.engines.tgi": ("TGI",),
     "llminfra.spec.engines.vllm": ("VLLM",),
     "llminfra.spec.foundation.alert_receiver": ("PagerDutyAlerts", "SlackAlerts", "SnsAlerts"),
+    "llminfra.spec.foundation.encryption": ("CustomerKey", "PlatformKeys"),
     "llminfra.spec.foundation.existing_prometheus": ("ExistingPrometheus",),
     "llminfra.spec.foundation.images": ("ImageMirror",),
     "llminfra.spec.foundation.network": ("ExistingNetwork", "Network"),

@@ -11,7 +11,9 @@ from llminfra.loading.wording.told import as_declared
 from llminfra.planning.cluster.eks import plan_cluster
 from llminfra.planning.cluster.pools import plan_pools, settle
 from llminfra.planning.cost.hourly import check_budget, plan_costs
+from llminfra.planning.cost.keys import key_costs
 from llminfra.planning.cost.targets import gateway_costs, target_costs
+from llminfra.planning.encryption.checks import check_encryption
 from llminfra.planning.endpoints.gateways import plan_gateways
 from llminfra.planning.endpoints.on_pools import plan_endpoints
 from llminfra.planning.findings import Findings
@@ -45,6 +47,8 @@ _BY_REGION = frozenset(
         "LLM_COST_1",
         "LLM_COST_2",
         "LLM_GW_7",
+        "LLM_KEY_1",
+        "LLM_KEY_4",
         "LLM_NET_20",
         "LLM_NET_26",
         "LLM_NET_28",
@@ -74,6 +78,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     findings = Findings()
     check_references(platform, findings)
     check_unheard(platform, findings)
+    check_encryption(platform, findings)
     network = plan_network(platform, findings)
     cluster = None
     pools: tuple[PoolPlan, ...] = ()
@@ -98,6 +103,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
         *target_costs(platform, ec2, sagemaker),
         *batch_costs(platform, batches),
         *bedrock_costs(bedrock),
+        *key_costs(platform, network, cluster, bedrock, ec2, sagemaker),
     )
     check_budget(platform, costs, findings)
     if findings.any_errors:

@@ -10,7 +10,10 @@ from llminfra.reference.types import FieldPage, TypePage, type_pages
 
 # Title of each page, and the modules of `llminfra.spec` whose types it has.
 _PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "platform": ("Platforms, their state and exceptions", ("platform", "state", "secret", "waiver")),
+    "platform": (
+        "Platforms, their state, keys and exceptions",
+        ("platform", "state", "encryption", "secret", "waiver"),
+    ),
     "network": ("Network, cluster and images", ("network", "cluster", "existing_cluster", "shared_with", "images")),
     "pools": ("GPU pools", ("gpu_pool", "capacity", "gpu_sharing", "image_snapshot")),
     "storage": ("Where weights lie", ("storage",)),

@@ -19,6 +19,7 @@ _AREAS: Mapping[str, str] = {
     "GW": "Gateways",
     "IMG": "Container images",
     "INPUT": "What is given",
+    "KEY": "Keys of what is stored",
     "MEM": "GPU memory",
     "NET": "Network and EFA",
     "OBS": "Observability",

@@ -12,6 +12,7 @@ from llminfra.spec.compute.existing_cluster import ExistingCluster
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.errors.shape_errors import show
+from llminfra.spec.foundation.encryption import CustomerKey, Encryption
 from llminfra.spec.foundation.existing_prometheus import ExistingPrometheus
 from llminfra.spec.foundation.images import ImageMirror
 from llminfra.spec.foundation.network import ExistingNetwork, Network
@@ -65,6 +66,9 @@ class Platform(Spec):
     """Offline inference over files, on AWS Batch."""
     bedrock: Bedrock | None = None
     """Models that Amazon Bedrock hosts."""
+    encryption: Encryption | None = None
+    """Whose keys encrypt everything that is stored; ``None``: keys of the platform's stacks encrypt models, secrets,
+    logs, queues and topics, and keys of AWS the rest. An object's own key, where it has a field, is used instead."""
     state: State = LocalState()
     """Where Terraform keeps its state."""
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=40)] = {}
@@ -148,6 +152,12 @@ class Platform(Spec):
     def own_observability(self) -> Observability | None:
         """The Prometheus that llminfra installs, if any."""
         return self.observability if isinstance(self.observability, Observability) else None
+
+    @property
+    def customer_key(self) -> CustomerKey | None:
+        """The one key that somebody else manages, if any."""
+        found = self.encryption
+        return found if isinstance(found, CustomerKey) and not found.broken else None
 
     @property
     def scales_by_metrics(self) -> bool:

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import PoolPlan
 
-Stack = Literal["network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "batch", "bedrock"]
+Stack = Literal[
+    "images", "network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "async", "batch", "bedrock"
+]
 # What a line's spec path begins with, to the stack that makes it. Volumes of Prometheus are part of the same line as
 # those of nodes.
 _STACKS: tuple[tuple[str, Stack], ...] = (
+    ("images", "images"),
     ("network", "network"),
+    ("async_endpoints", "async"),
     ("storage", "storage"),
     ("observability", "platform"),
     ("endpoints", "serving"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llminfra.rules.emitted import (
     adapters,
     distributed,
+    encryption,
     fit,
     fit_input,
     gateways,
@@ -35,6 +36,7 @@ _MODULES = (
     serving_targets,
     gateways,
     start,
+    encryption,
     policy,
     tasks,
 )

@@ -45,7 +45,7 @@ class SageMakerAsync(Spec):
     ]
     """Prefix in an existing bucket where answers are written, for example ``s3://acme-answers/chat``."""
     output_kms_key_arn: KmsKeyArn | None = None
-    """Key of the answers; ``None``: the bucket's own encryption."""
+    """Key of the answers; ``None``: that of `Platform.encryption`, or the bucket's own encryption."""
     input_bucket: BucketName | None = None
     """Existing bucket that requests are read from; ``None``: the bucket of ``output``."""
     input_kms_key_arn: KmsKeyArn | None = None

@@ -19,7 +19,7 @@ class S3State(Spec):
     prefix: str = ""
     """Key prefix; the key is ``<prefix>/<platform>/<stack>.tfstate``."""
     kms_key_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:")] | None = None
-    """ARN of the KMS key; ``None``: the bucket's default encryption key."""
+    """ARN of the KMS key; ``None``: that of `CustomerKey`, or the bucket's default encryption key."""
 
 
 class LocalState(Spec):

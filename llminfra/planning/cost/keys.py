@@ -1,0 +1,66 @@
+"""What the keys cost that a platform's stacks make, where their keys are declared for everything.
+
+Requests come on top: S3 asks once for a bucket key, SQS and SNS keep a data key for minutes, EBS asks when a volume is
+attached. AWS KMS Pricing has both; the catalog has the price of a key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llminfra.catalog import prices
+from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.planning.cost.hourly import cost_line
+from llminfra.spec.foundation.encryption import PlatformKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llminfra.planning.plan import CostLine
+    from llminfra.planning.plan.infrastructure import ClusterPlan, NetworkPlan
+    from llminfra.planning.plan.serving import Ec2EndpointPlan, SageMakerEndpointPlan
+    from llminfra.planning.plan.targets import BedrockPlan
+    from llminfra.spec.platform import Platform
+
+_MADE_ANYWAY = "made without the declaration, too"
+
+
+def key_costs(
+    platform: Platform,
+    network: NetworkPlan,
+    cluster: ClusterPlan | None,
+    bedrock: BedrockPlan | None,
+    on_ec2: Sequence[Ec2EndpointPlan],
+    on_sagemaker: Sequence[SageMakerEndpointPlan],
+) -> tuple[CostLine, ...]:
+    """One line per stack that makes a key; none where somebody else manages the key, and pays for it."""
+    if not isinstance(platform.encryption, PlatformKeys):
+        return ()
+    mirror = platform.images
+    stored = [item for item in platform.storage if not item.broken]
+    hosted = bedrock.spec if bedrock else None
+    made = (
+        ("images", "images", mirror is not None and mirror.create),
+        ("network", "network", network.existing_vpc_id is None and bool(network.flow_logs_days)),
+        ("cluster", "cluster", cluster is not None),
+        ("storage", "storage", any(item.kind == "lustre" or not item.existing for item in stored)),
+        *(("ec2", f"endpoints.{item.name}", True) for item in on_ec2[:1]),
+        *(("sagemaker", f"endpoints.{item.name}", True) for item in on_sagemaker[:1]),
+        ("async", "async_endpoints", bool(platform.async_endpoints)),
+        ("batch", "batches", bool(platform.batches)),
+        ("bedrock", "bedrock", hosted is not None and (hosted.guardrail is not None or hosted.logging != "existing")),
+    )
+    price = prices.service_price("kms_key_month", platform.region)
+    each = 1 / HOURS_PER_MONTH
+    return tuple(
+        cost_line(
+            path,
+            f"KMS key of the stack {stack}, without requests",
+            price,
+            each,
+            each,
+            "" if stack == "images" else _MADE_ANYWAY,
+        )
+        for stack, path, is_made in made
+        if is_made
+    )
