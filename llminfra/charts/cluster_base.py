@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from llminfra.charts.kubernetes import PodSecurityLevel
-from llminfra.charts.values import ChartValues, DnsLabel
+from llminfra.charts.values import ChartValues, DnsLabel, LateStr
 
 
 class Namespace(ChartValues):
@@ -59,7 +59,7 @@ class Gp3StorageClass(ChartValues):
 
     name: DnsLabel = "gp3"
     default: bool = True
-    kms_key_id: str | None = Field(default=None, min_length=1)
+    kms_key_id: LateStr | None = None
 
 
 class ClusterBaseValues(ChartValues):

@@ -51,7 +51,7 @@ class BlockDevice(ChartValues):
     size_gib: int = Field(ge=1, le=59000)
     iops: int | None = Field(default=None, ge=3000)
     throughput_mib_per_second: int | None = Field(default=None, ge=125)
-    kms_key_id: str | None = Field(default=None, min_length=1)
+    kms_key_id: LateStr | None = None
     snapshot_id: str | None = Field(default=None, min_length=1)
     """Snapshot with preloaded container images."""
     initialization_mib_per_second: int | None = Field(default=None, ge=100, le=300)

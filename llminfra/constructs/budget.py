@@ -55,6 +55,6 @@ def budget(make: Maker, *, usd_per_month: float, key: Key) -> str:
             )
             for kind, threshold in _ALERTS
         ],
-        depends_on=[policy, key.policy],
+        depends_on=[policy, *key.ready],
     )
     return arn

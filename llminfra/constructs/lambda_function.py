@@ -74,7 +74,7 @@ def lambda_function(
         ),
         tracing_config=aws.LambdaFunctionTracingConfig(mode="Active" if item.trace else "PassThrough"),
         logging_config=aws.LambdaFunctionLoggingConfig(log_format="Text", log_group=item.log_group),
-        depends_on=[*role.ready, key.policy, *after],
+        depends_on=[*role.ready, *key.ready, *after],
     )
 
 

@@ -19,6 +19,7 @@ from llminfra import (
     BedrockModel,
     CapacityBlock,
     Cluster,
+    CustomerKey,
     CustomMetrics,
     CustomServer,
     DeepSpeedMII,
@@ -48,6 +49,7 @@ from llminfra import (
     PagerDutyAlerts,
     Parallelism,
     Platform,
+    PlatformKeys,
     PodAccess,
     ProvisionedThroughput,
     Reservation,
@@ -342,6 +344,17 @@ def watched() -> Platform:
     return _platform(network=network, cluster=cluster, observability=there, pools=[L40S], endpoints=[scaled])
 
 
+def keyed() -> Platform:
+    """Keys of the platform for everything."""
+    return _platform(pools=[L40S], encryption=PlatformKeys())
+
+
+def given_key() -> Platform:
+    """A key of another account for everything."""
+    key = CustomerKey(arn="arn:aws:kms:us-east-1:444455556666:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0")
+    return _platform(endpoints=[_endpoint(_ec2())], encryption=key)
+
+
 _HUB = "arn:aws:secretsmanager:us-east-1:111122223333:secret:ecr-pullthroughcache/hub"
 _HOST: Mapping[str, Any] = {
     "hostname": "llm.example.com",
@@ -384,6 +397,8 @@ LOOKED: dict[str, Looked] = {
     "mig": Looked(mig, ("pools.gpu.sharing",)),
     "turns": Looked(turns, ("pools.gpu.sharing",)),
     "ec2": Looked(ec2, ("!", "state", "storage", "observability", "endpoints")),
+    "keyed": Looked(keyed, ("encryption",)),
+    "given-key": Looked(given_key, ("encryption",)),
     "ec2-spanning": Looked(ec2_spanning, ("endpoints.chat.on",)),
     "ec2-custom": Looked(lambda: _serving(_ec2(), engine=CUSTOM), _ENGINE),
     "pool-custom": Looked(lambda: _serving(L40S, engine=CUSTOM, replicas=Autoscaling(min=1, max=2)), _ENGINE),

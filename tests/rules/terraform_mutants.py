@@ -239,6 +239,10 @@ def sec_10(d: Documents) -> None:
     del resource(d, "cluster", "aws_eks_cluster")["encryption_config"]
 
 
+def key_6(d: Documents) -> None:
+    d["cluster"]["//"]["llminfra"] = {"encryption": "platform"}
+
+
 def srv_7(d: Documents) -> None:
     values = values_of(d, "dcgm-exporter")
     set_values(d, "dcgm-exporter", {**values, "extraEnv": [{"name": "GRAFANA_PASSWORD", "value": "hunter2"}]})
@@ -342,6 +346,7 @@ MUTANTS: dict[str, Break] = {
     "LLM_SEC_7": sec_7,
     "LLM_SEC_8": sec_8,
     "LLM_SEC_10": sec_10,
+    "LLM_KEY_6": key_6,
     "LLM_SRV_7": srv_7,
     "LLM_BED_10": bed_10,
     "LLM_OBS_2": obs_2,

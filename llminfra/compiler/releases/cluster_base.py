@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _LEVELS: tuple[PodSecurityLevel, ...] = ("restricted", "baseline", "privileged")
 
 
-def cluster_base_values(plan: Plan) -> ClusterBaseValues:
-    """What every other release stands on."""
+def cluster_base_values(plan: Plan, volume_key: str | None = None) -> ClusterBaseValues:
+    """What every other release stands on; without a key volumes of pods have the one that the account has for EBS."""
     there = there_already(plan)
     wanted = [reduce(_both, _uses(name, plan), Namespace(name=name)) for name in namespaces_of(plan)]
     existing = [
@@ -45,7 +45,13 @@ def cluster_base_values(plan: Plan) -> ClusterBaseValues:
                 description="Model endpoints: above batch work, below the cluster's own parts.",
             )
         ],
-        storage_classes=[Gp3StorageClass(name=storage_class(plan), default=not plan.eks.existing)],
+        storage_classes=[
+            Gp3StorageClass(
+                name=storage_class(plan),
+                default=not plan.eks.existing,
+                kms_key_id=volume_key,
+            )
+        ],
     )
 
 

@@ -60,6 +60,7 @@ def _pool(pool: PoolPlan, plan: Plan, network: NetworkContract, cluster: Cluster
     efa_group = cluster.efa_group_ids.get(pool.name)
     # The root volume holds images too where there is no NVMe: more throughput unpacks them sooner.
     throughput = None if pool.raid0 else 500
+    key = cluster.key_arn if plan.platform.encryption else None
     return KarpenterPool(
         name=node_pool(plan, pool),
         labels=pool.labels,
@@ -81,10 +82,11 @@ def _pool(pool: PoolPlan, plan: Plan, network: NetworkContract, cluster: Cluster
             BlockDevice(
                 size_gib=pool.root_volume_gib,
                 throughput_mib_per_second=throughput,
+                kms_key_id=key,
                 # Of several volumes, Karpenter must be told which one pods' own files lie on.
                 root_volume=pool.spec.image_snapshot is not None,
             ),
-            *_image_volume(pool),
+            *_image_volume(pool, key),
         ],
         raid0=pool.raid0,
         max_pods=pool.max_pods,
@@ -93,7 +95,7 @@ def _pool(pool: PoolPlan, plan: Plan, network: NetworkContract, cluster: Cluster
     )
 
 
-def _image_volume(pool: PoolPlan) -> list[BlockDevice]:
+def _image_volume(pool: PoolPlan, key: str | None) -> list[BlockDevice]:
     snapshot = pool.spec.image_snapshot
     if snapshot is None:
         return []
@@ -103,6 +105,7 @@ def _image_volume(pool: PoolPlan) -> list[BlockDevice]:
             size_gib=snapshot.volume_gib,
             throughput_mib_per_second=IMAGE_VOLUME_MIB_PER_S,
             iops=IMAGE_VOLUME_IOPS,
+            kms_key_id=key,
             snapshot_id=snapshot.id,
             initialization_mib_per_second=None if snapshot.fast_restore else snapshot.initialization_mib_per_s,
         )

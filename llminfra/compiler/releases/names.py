@@ -8,11 +8,14 @@ from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.endpoints.gateways import PROXY_NAMESPACE
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.spec.foundation.encryption import CustomerKey
 
 KUBE_SYSTEM = "kube-system"
 GATEWAY = PROXY_NAMESPACE
 
 _STORAGE_CLASS = "gp3"
+_KEY_ID = 12
+"""Characters of a key's id that tell it from another in a name."""
 _SECRET_STORE = "aws-secrets-manager"  # noqa: S105  # name of a store, not a secret
 _SERVING_PRIORITY = "llm-serving"
 
@@ -45,8 +48,14 @@ def pool_nodes(pool: PoolPlan) -> dict[str, str]:
 
 
 def storage_class(plan: Plan) -> str:
-    """Storage class of volumes."""
-    return f"{plan.platform.cluster_prefix}{_STORAGE_CLASS}"
+    """Storage class of volumes.
+
+    One of another key has another name: Kubernetes refuses to change the parameters of a class that is there
+    (Kubernetes API, ``StorageClass.parameters``: immutable).
+    """
+    keys = plan.platform.encryption
+    suffix = "" if keys is None else f"-{keys.id[:_KEY_ID]}" if isinstance(keys, CustomerKey) else "-platform-key"
+    return f"{plan.platform.cluster_prefix}{_STORAGE_CLASS}{suffix}"
 
 
 def secret_store(plan: Plan) -> str:

@@ -11,14 +11,14 @@ from llminfra.compiler.releases.names import controller_nodes
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.platform import local_chart
 from llminfra.constructs.basis.iam import PodIdentity, Statement, pod_role, policy_document, role, trusts_service
-from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups
+from llminfra.constructs.basis.kms import Key, kms_key
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.names import identifier, literal
 from llminfra.constructs.basis.providers import helm_provider
 from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
 from llminfra.constructs.basis.security_group import Rule, add_rule, security_group
-from llminfra.constructs.basis.sns_topic import Alarm, alarm, sns_topic, used_by_publishers
+from llminfra.constructs.basis.sns_topic import Alarm, alarm, sns_topic
 from llminfra.constructs.basis.sqs_queue import Queue, sqs_queue
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.cluster.helm_release import HelmRelease, helm_release
@@ -26,6 +26,7 @@ from llminfra.constructs.endpoint_contract import queue_parameter
 from llminfra.constructs.lambda_function import Function, consume_queue, lambda_function
 from llminfra.constructs.storage.private_bucket import PrivateBucket, private_bucket
 from llminfra.constructs.storage.workload_archive import stored_archive
+from llminfra.planning.encryption.statements import used_by_log_groups, used_by_publishers
 from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.made_names import async_id

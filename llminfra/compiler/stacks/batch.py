@@ -12,18 +12,25 @@ from llminfra.compiler.contracts import NetworkContract, StorageContract
 from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups, uses_key
+from llminfra.constructs.basis.kms import Key, key_for_all, kms_key, uses_key
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.names import identifier
 from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.basis.secrets import reads_secrets
-from llminfra.constructs.basis.sns_topic import sns_topic, used_by_publishers
+from llminfra.constructs.basis.sns_topic import sns_topic
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.batch.compute import BatchCompute, batch_queue
 from llminfra.constructs.batch.events import batch_failures, batch_schedule
 from llminfra.constructs.batch.job import BatchJob, Container, batch_job
 from llminfra.constructs.storage.private_bucket import private_bucket
 from llminfra.constructs.storage.workload_archive import stored_archive
+from llminfra.planning.encryption.launchers import batch_launchers
+from llminfra.planning.encryption.statements import (
+    used_by_event_rules,
+    used_by_launchers,
+    used_by_log_groups,
+    used_by_publishers,
+)
 from llminfra.planning.network.mirror import by_digest_or_tag, declared_image, engine_image
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.targets import BatchPlan
@@ -74,6 +81,7 @@ def batch_stack(app: core.App, plan: Plan) -> Built:
 
 def _shared(scope: Scope, plan: Plan, network: NetworkContract, storage: StorageContract | None) -> _Shared:
     make = scope.under("batches")
+    launching = batch_launchers(plan)
     key = kms_key(
         make,
         "batch",
@@ -81,7 +89,9 @@ def _shared(scope: Scope, plan: Plan, network: NetworkContract, storage: Storage
         statements=[
             used_by_log_groups(scope, *(_log_group_name(scope, item) for item in plan.batches)),
             used_by_publishers(scope, "cloudwatch.amazonaws.com"),
+            *((used_by_event_rules(), *used_by_launchers(scope, launching)) if scope.encryption else ()),
         ],
+        launchers=launching,
     )
     bucket = private_bucket(
         make, "batch", name=f"{scope.platform}-batch-{scope.account_id}-{scope.region}", key=key, days_by_prefix={}
@@ -117,6 +127,7 @@ def _batch(scope: Scope, item: BatchPlan, shared: _Shared) -> dict[str, str]:
             vpc_id=shared.network.vpc_id,
             nics=item.nics,
             reservation=on.reservation,
+            key=key_for_all(shared.encryption),
         ),
     )
     logs = log_group(make, id_, name=_log_group_name(scope, item), days=item.spec.log_days, key=shared.encryption)
@@ -139,7 +150,7 @@ def _batch(scope: Scope, item: BatchPlan, shared: _Shared) -> dict[str, str]:
     )
     if item.spec.schedule:
         batch_schedule(make, id_, expression=item.spec.schedule, queue=queue, job=job, jobs=item.spec.jobs)
-    failures = batch_failures(make, id_, queue=queue, alarm_topic_arn=shared.alarms)
+    failures = batch_failures(make, id_, queue=queue, alarm_topic_arn=shared.alarms, key=key_for_all(shared.encryption))
     stem = identifier(item.name)
     return {
         f"{stem}_job_queue_arn": queue.arn,

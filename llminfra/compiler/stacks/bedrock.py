@@ -6,13 +6,14 @@ from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import ClusterContract
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.constructs.basis.iam import PodIdentity, Statement, pod_role, policy_document
-from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups
+from llminfra.constructs.basis.kms import Key, kms_key
 from llminfra.constructs.basis.names import identifier
 from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.bedrock.guardrail import GuardrailOutputs, bedrock_guardrail
 from llminfra.constructs.bedrock.invocation_logging import invocation_log_group_name, invocation_logging
 from llminfra.constructs.bedrock.profile import BedrockProfile, bedrock_profile, may_invoke, model_arn, named_guardrail
+from llminfra.planning.encryption.statements import used_by_log_groups
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.targets import BedrockPlan, ModelUnitsPlan
 from llminfra.spec.services.bedrock import PodAccess, RoleAccess

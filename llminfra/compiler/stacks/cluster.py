@@ -10,7 +10,7 @@ from llminfra.compiler.stacks.existing_cluster import existing_cluster_stack
 from llminfra.compiler.stacks.gpu_pools import PoolContext, gpu_pool
 from llminfra.compiler.stacks.karpenter import karpenter
 from llminfra.constructs.basis.iam import PodIdentity, Role, without_scheme
-from llminfra.constructs.basis.kms import Key, kms_key, used_by_budgets, used_by_log_groups
+from llminfra.constructs.basis.kms import Key, key_for_all, kms_key
 from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.budget import budget
@@ -22,6 +22,13 @@ from llminfra.constructs.cluster.node_role import node_role
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.machines.node_security import api_access, node_security_group
 from llminfra.planning.cluster.pools import POOL_LABEL
+from llminfra.planning.encryption.launchers import cluster_launchers
+from llminfra.planning.encryption.statements import (
+    used_by_budgets,
+    used_by_event_rules,
+    used_by_launchers,
+    used_by_log_groups,
+)
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import SystemNodesPlan
 
@@ -51,17 +58,18 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         oidc_provider_arn=cluster.oidc_provider_arn,
         oidc_issuer=without_scheme(cluster.oidc_issuer),
     )
+    settings = {item.name: addon_settings(item.name, plan, scope, key_for_all(key)) for item in plan.eks.addons}
     first = [
-        eks_addon(make, item, addon_settings(item.name, plan, scope), cluster_name=cluster.name, identity=identity)
+        eks_addon(make, item, settings[item.name], cluster_name=cluster.name, identity=identity)
         for item in plan.eks.addons
         if item.before_compute
     ]
     before_nodes: list[core.TerraformElement] = [*first, *instance_role.ready, *nodes.rules]
-    system = _system_nodes(scope, plan, cluster, instance_role, network, nodes.id, before_nodes, system_nodes)
+    system = _system_nodes(scope, plan, cluster, instance_role, network, nodes.id, before_nodes, system_nodes, key)
     for item in plan.eks.addons:
         if not item.before_compute:
-            settings = addon_settings(item.name, plan, scope)
-            eks_addon(make, item, settings, cluster_name=cluster.name, identity=identity, after=[system])
+            values = settings[item.name]
+            eks_addon(make, item, values, cluster_name=cluster.name, identity=identity, after=[system])
     context = PoolContext(
         scope=scope,
         plan=plan,
@@ -69,6 +77,7 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
         role_arn=instance_role.arn,
         network=network,
         node_group_id=nodes.id,
+        key=key_for_all(key),
         after=tuple(before_nodes),
     )
     pools = {pool.name: gpu_pool(context, pool) for pool in plan.pools}
@@ -76,7 +85,13 @@ def cluster_stack(app: core.App, plan: Plan) -> Built:
     if plan.eks.autoscaler == "karpenter":
         path = "cluster.autoscaler"
         started = karpenter(
-            scope, plan, spec_path=path, cluster_name=cluster.name, identity=identity, own_cni_role=own_cni_role
+            scope,
+            plan,
+            spec_path=path,
+            cluster_name=cluster.name,
+            identity=identity,
+            own_cni_role=own_cni_role,
+            key=key_for_all(key),
         )
     if plan.platform.budget_usd_per_month is not None:
         budget(scope.under("budget_usd_per_month"), usd_per_month=plan.platform.budget_usd_per_month, key=key)
@@ -103,8 +118,16 @@ def _key(scope: Scope, plan: Plan) -> Key:
     statements = [used_by_log_groups(scope, control_plane_log_group(plan.eks))]
     if plan.platform.budget_usd_per_month is not None:
         statements.append(used_by_budgets(scope))
+    launching = cluster_launchers(plan)
+    if scope.encryption:
+        statements += used_by_launchers(scope, launching)
+        statements += [used_by_event_rules()] if plan.eks.autoscaler == "karpenter" else []
     return kms_key(
-        scope.under("cluster"), "cluster", purpose="Kubernetes secrets, control plane logs", statements=statements
+        scope.under("cluster"),
+        "cluster",
+        purpose="Kubernetes secrets, control plane logs",
+        statements=statements,
+        launchers=launching,
     )
 
 
@@ -117,6 +140,7 @@ def _system_nodes(
     node_group_id: str,
     after: list[core.TerraformElement],
     nodes: SystemNodesPlan,
+    key: Key,
 ) -> aws.EksNodeGroup:
     make = scope.under("cluster.system_nodes")
     template = launch_template(
@@ -125,6 +149,7 @@ def _system_nodes(
             id="system",
             root_volume_gib=nodes.root_volume_gib,
             security_group_ids=[node_group_id],
+            key=key_for_all(key),
             tags=scope.tags,
         ),
     )

@@ -41,8 +41,13 @@ def stack_name(plan: Plan, kind: StackKind) -> str:
 
 def location(plan: Plan, kind: StackKind) -> StateLocation:
     """Where a stack of the plan keeps its state."""
+    platform = plan.platform
     return StateLocation(
-        state=plan.platform.state, platform=plan.platform.name, region=plan.platform.region, stack=kind
+        state=platform.state,
+        platform=platform.name,
+        region=platform.region,
+        stack=kind,
+        customer_key=platform.customer_key.arn if platform.customer_key else None,
     )
 
 
@@ -66,6 +71,7 @@ def open_stack(app: core.App, plan: Plan, kind: StackKind, *, with_helm: bool = 
         account_id=account_id,
         tags=tags,
         images=image_names(plan),
+        encryption=platform.encryption,
     )
 
 

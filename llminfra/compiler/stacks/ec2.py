@@ -24,7 +24,7 @@ from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.copied_weights import checked_weights
 from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.basis.kms import Key, kms_key, used_by_log_groups
+from llminfra.constructs.basis.kms import Key, key_for_all, kms_key
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
@@ -41,6 +41,8 @@ from llminfra.constructs.machines.instance_group import InstanceGroup, instance_
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.machines.node_security import efa_security_group
 from llminfra.constructs.network.load_balancer import Backend, LoadBalancer, alias_record, load_balancer
+from llminfra.planning.encryption.launchers import ec2_launchers
+from llminfra.planning.encryption.statements import used_by_launchers, used_by_log_groups
 from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.network.mirror import without_tag
 from llminfra.planning.plan import Plan
@@ -53,8 +55,17 @@ def ec2_stack(app: core.App, plan: Plan) -> Built:
     scope = open_stack(app, plan, "ec2")
     network = NetworkContract.read(read(scope, plan, "network"), plan)
     storage = StorageContract.read(read(scope, plan, "storage"), plan) if plan.buckets else None
-    logs = used_by_log_groups(scope, *(log_group_name(plan, item.name) for item in plan.ec2))
-    key = kms_key(scope.under("endpoints"), "ec2", purpose="logs of EC2 endpoints", statements=[logs])
+    launching = ec2_launchers(plan)
+    key = kms_key(
+        scope.under("endpoints"),
+        "ec2",
+        purpose="logs of EC2 endpoints",
+        statements=[
+            used_by_log_groups(scope, *(log_group_name(plan, item.name) for item in plan.ec2)),
+            *(used_by_launchers(scope, launching) if scope.encryption else ()),
+        ],
+        launchers=launching,
+    )
     for item in plan.ec2:
         _endpoint(scope, plan, item, network, storage, key)
     scope.finish()
@@ -100,6 +111,7 @@ def _endpoint(
         profile_arn=profile.arn,
         network=network,
         target_group_arn=balancer.target_group_arn,
+        key=key_for_all(key),
         after=[balancer.listener, *balancer.ways, logs, *identity.ready, *weights],
     )
     for group in item.groups:
@@ -124,6 +136,7 @@ class _Fleet(Struct, frozen=True, kw_only=True):
     profile_arn: str
     network: NetworkContract
     target_group_arn: str
+    key: Key | None
     after: Sequence[core.TerraformElement]
 
 
@@ -148,6 +161,7 @@ def _group(make: Maker, fleet: _Fleet, group: Ec2Group, id_: str, name: str, *, 
             placement_group=placement,
             image_id=fleet.image_id,
             instance_profile_arn=fleet.profile_arn,
+            key=fleet.key,
             tags=scope.tags,
         ),
     )

@@ -8,12 +8,14 @@ from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.gpu_pools import PoolContext, gpu_pool
 from llminfra.compiler.stacks.karpenter import karpenter
 from llminfra.constructs.basis.iam import PodIdentity, without_scheme
-from llminfra.constructs.basis.kms import kms_key, used_by_budgets
+from llminfra.constructs.basis.kms import key_for_all, kms_key
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.budget import budget
 from llminfra.constructs.cluster.existing_cluster import existing_eks
 from llminfra.constructs.cluster.node_role import node_profile, node_role
 from llminfra.planning.controllers.needs import needs_of
+from llminfra.planning.encryption.launchers import cluster_launchers
+from llminfra.planning.encryption.statements import used_by_budgets, used_by_event_rules, used_by_launchers
 from llminfra.planning.plan import Plan
 
 _PATH = "cluster"
@@ -40,7 +42,11 @@ def existing_cluster_stack(app: core.App, plan: Plan) -> Built:
     )
     budgeted = plan.platform.budget_usd_per_month
     statements = [] if budgeted is None else [used_by_budgets(scope)]
-    key = kms_key(make, "cluster", purpose="alarms and metrics", statements=statements)
+    launching = cluster_launchers(plan)
+    if scope.encryption:
+        statements += used_by_launchers(scope, launching)
+        statements += [used_by_event_rules()] if needs.karpenter else []
+    key = kms_key(make, "cluster", purpose="alarms and metrics", statements=statements, launchers=launching)
     group = cluster.security_group_id
     if plan.eks.node_group_id:
         group = make(aws.DataAwsSecurityGroup, "nodes", id=plan.eks.node_group_id, vpc_id=network.vpc_id).id
@@ -54,13 +60,20 @@ def existing_cluster_stack(app: core.App, plan: Plan) -> Built:
         role_arn=role.arn if role else "",
         network=network,
         node_group_id=group,
+        key=key_for_all(key),
         after=tuple(role.ready) if role else (),
     )
     pools = {pool.name: gpu_pool(context, pool) for pool in plan.pools}
     started = profile = None
     if needs.karpenter:
         started = karpenter(
-            scope, plan, spec_path=_PATH, cluster_name=cluster.name, identity=identity, own_cni_role=False
+            scope,
+            plan,
+            spec_path=_PATH,
+            cluster_name=cluster.name,
+            identity=identity,
+            own_cni_role=False,
+            key=key_for_all(key),
         )
         profile = started.node_profile
     elif needs.karpenter_pools and plan.eks.karpenter_node_role:

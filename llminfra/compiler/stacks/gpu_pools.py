@@ -7,6 +7,7 @@ from msgspec import Struct
 from llminfra.bindings import aws, core
 from llminfra.compiler.contracts import NetworkContract
 from llminfra.compiler.pool_boot import IMAGE_DEVICE, IMAGE_VOLUME_IOPS, IMAGE_VOLUME_MIB_PER_S, managed_user_data
+from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.cluster.autoscaler_tags import node_template_tags, tag_autoscaling_group
 from llminfra.constructs.cluster.node_group import NodeGroup, node_group
@@ -26,6 +27,7 @@ class PoolContext(Struct, frozen=True, kw_only=True):
     role_arn: str
     network: NetworkContract
     node_group_id: str
+    key: Key | None
     after: tuple[core.TerraformElement, ...]
 
 
@@ -86,6 +88,7 @@ def _managed(
             instance_type=names[0] if block else None,
             capacity=pool.spec.capacity,
             placement_group=placement,
+            key=context.key,
             tags=context.scope.tags,
         ),
     )

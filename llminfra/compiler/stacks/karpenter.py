@@ -7,6 +7,7 @@ from msgspec import Struct
 from llminfra.compiler.releases.karpenter import SERVICE_ACCOUNT
 from llminfra.compiler.releases.names import KUBE_SYSTEM
 from llminfra.constructs.basis.iam import PodIdentity, pod_role
+from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.cluster.cluster_access import node_access
 from llminfra.constructs.cluster.interruption_queue import interruption_queue
@@ -24,7 +25,14 @@ class Karpenter(Struct, frozen=True):
 
 
 def karpenter(
-    scope: Scope, plan: Plan, *, spec_path: str, cluster_name: str, identity: PodIdentity, own_cni_role: bool
+    scope: Scope,
+    plan: Plan,
+    *,
+    spec_path: str,
+    cluster_name: str,
+    identity: PodIdentity,
+    own_cni_role: bool,
+    key: Key | None,
 ) -> Karpenter:
     """Role of Karpenter's nodes with its access entry, the interruption queue, and the controller's role.
 
@@ -35,11 +43,12 @@ def karpenter(
         cluster_name: The cluster; as a reference, so that access entries wait for it.
         identity: How its pods get the role.
         own_cni_role: Whether the VPC CNI has a role of its own.
+        key: Key of its nodes' volumes and of its queue; ``None``: keys of AWS.
     """
     make = scope.under(spec_path)
     role = node_role(make, "karpenter-node", with_cni_policy=not own_cni_role)
     node_access(make, "karpenter-node", cluster_name=cluster_name, role_arn=role.arn)
-    queue = interruption_queue(make)
+    queue = interruption_queue(make, key)
     controller = pod_role(
         make,
         "karpenter",
@@ -55,6 +64,7 @@ def karpenter(
             # Of pools that come with other specs nothing is known.
             spot=plan.shared
             or any("spot" in pool.capacity_types for pool in plan.pools if pool.provisioner == "karpenter"),
+            key_arn=key.arn if key else None,
         ),
     )
     profile = node_profile(make, "karpenter-node", role.name, after=role.ready)

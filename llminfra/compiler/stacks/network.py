@@ -6,12 +6,13 @@ from llminfra.bindings import core
 from llminfra.catalog.eks import refused_zone_ids
 from llminfra.compiler.contracts import NetworkContract, faces_internet
 from llminfra.compiler.stacks.common import Built, open_stack
-from llminfra.constructs.basis.kms import kms_key, used_by_log_groups
+from llminfra.constructs.basis.kms import kms_key
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.network.flow_logs import flow_log_group_name, flow_logs
 from llminfra.constructs.network.vpc import existing_vpc, vpc
 from llminfra.constructs.network.vpc_endpoints import vpc_endpoints
 from llminfra.constructs.network.zones import check_zones
+from llminfra.planning.encryption.statements import used_by_log_groups
 from llminfra.planning.plan import Plan
 
 

@@ -147,7 +147,8 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
     )
     needs = needs_of(plan)
     releases = _Releases(scope, pod_identity(plan, cluster), plan, parts_off(plan))
-    base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan))
+    volume_key = cluster.key_arn if plan.platform.encryption else None
+    base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan, volume_key))
     monitoring = _monitoring(releases, plan, needs, cluster, base)
     _autoscaler(releases, plan, needs, network, cluster, base, monitoring)
     _gpu_agents(releases, plan, needs, base, monitoring)

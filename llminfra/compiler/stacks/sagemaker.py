@@ -10,7 +10,8 @@ from llminfra.compiler.stacks.common import Built, open_stack, read
 from llminfra.compiler.stacks.copied_weights import checked_weights
 from llminfra.compiler.stacks.serving import reads_weights
 from llminfra.constructs.basis.iam import Role, Statement, role, trusts_service
-from llminfra.constructs.basis.kms import Key, kms_key, uses_key
+from llminfra.constructs.basis.kms import Key, key_for_all, kms_key, uses_key
+from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.basis.security_group import Rule, add_rule, security_group
 from llminfra.constructs.endpoint_contract import endpoint_contract
@@ -25,12 +26,15 @@ from llminfra.constructs.sagemaker.endpoint import (
     scale_on_requests,
 )
 from llminfra.constructs.sagemaker.scaling import Scaling
+from llminfra.planning.encryption.statements import used_by_log_groups
 from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.network.mirror import by_digest_or_tag, without_tag
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.serving import SageMakerEndpointPlan
 from llminfra.spec.compute.sagemaker import SageMakerAsync
 from llminfra.spec.endpoint import Autoscaling
+
+_LOG_DAYS = 365
 
 
 def sagemaker_stack(app: core.App, plan: Plan) -> Built:
@@ -39,8 +43,14 @@ def sagemaker_stack(app: core.App, plan: Plan) -> Built:
     network = NetworkContract.read(read(scope, plan, "network"), plan)
     storage = StorageContract.read(read(scope, plan, "storage"), plan) if plan.buckets else None
     key = None
-    if any(isinstance(item.on, SageMakerAsync) or _wants_key(item) for item in plan.sagemaker):
-        key = kms_key(scope.under("endpoints"), "sagemaker", purpose="volumes and topics of SageMaker endpoints")
+    if scope.encryption or any(isinstance(item.on, SageMakerAsync) or _wants_key(item) for item in plan.sagemaker):
+        groups = [_log_group_name(plan, item) for item in plan.sagemaker]
+        key = kms_key(
+            scope.under("endpoints"),
+            "sagemaker",
+            purpose="volumes and topics of SageMaker endpoints",
+            statements=[used_by_log_groups(scope, *groups)] if scope.encryption else [],
+        )
     for item in plan.sagemaker:
         _endpoint(scope, plan, item, network, storage, key)
     scope.finish()
@@ -65,6 +75,10 @@ def _endpoint(
     bucket = storage.buckets[weights.storage] if storage and weights.kind == "copied" and weights.storage else None
     topics = _topics(make, item, key) if isinstance(item.on, SageMakerAsync) and key else None
     identity = _role(make, plan, item, storage, topics, key)
+    # Else SageMaker makes the group when a container first writes, with a key of CloudWatch's.
+    sealed = key_for_all(key) if key else None
+    group = _log_group_name(plan, item)
+    logs = [log_group(make, item.name, name=group, days=_LOG_DAYS, key=sealed)] if sealed else []
     model = hosted_model(
         make,
         item.name,
@@ -78,7 +92,7 @@ def _endpoint(
             subnet_ids=() if item.to_zero else [network.private_subnet_ids[zone] for zone in item.zones],
             security_group_id=None if item.to_zero else _group(make, item, network),
         ),
-        after=[*identity.ready, *checked_weights(make, plan, item.name, item.serving, storage)],
+        after=[*identity.ready, *logs, *checked_weights(make, plan, item.name, item.serving, storage)],
     )
     name = endpoint_name(plan, item.name)
     variant = Variant(
@@ -94,7 +108,9 @@ def _endpoint(
     if item.to_zero:
         _component(make, item, name, model, variant, identity)
     else:
-        served = endpoint(make, item.name, name=name, model=model, variant=variant, asynchronous=_output(item, topics))
+        served = endpoint(
+            make, item.name, name=name, model=model, variant=variant, asynchronous=_output(item, topics, sealed)
+        )
         _scaling(make, item, served, name)
     endpoint_contract(make, item.name, contract(item, plan))
 
@@ -118,12 +134,17 @@ def _component(
     )
 
 
-def _output(item: SageMakerEndpointPlan, topics: tuple[str, str] | None) -> AsyncOutput | None:
+def _log_group_name(plan: Plan, item: SageMakerEndpointPlan) -> str:
+    """The log group that SageMaker writes to, whoever made it."""
+    return f"/aws/sagemaker/Endpoints/{endpoint_name(plan, item.name)}"
+
+
+def _output(item: SageMakerEndpointPlan, topics: tuple[str, str] | None, sealed: Key | None) -> AsyncOutput | None:
     if not isinstance(item.on, SageMakerAsync) or topics is None:
         return None
     return AsyncOutput(
         s3_uri=item.on.output,
-        kms_key_arn=item.on.output_kms_key_arn,
+        kms_key_arn=item.on.output_kms_key_arn or (sealed.arn if sealed else None),
         success_topic_arn=topics[0],
         error_topic_arn=topics[1],
         concurrent=item.concurrent_requests,
@@ -138,7 +159,7 @@ def _topics(make: Maker, item: SageMakerEndpointPlan, key: Key) -> tuple[str, st
             names[result],
             name=make.scope.name(names[result]),
             kms_master_key_id=key.arn,
-            depends_on=[key.policy],
+            depends_on=list(key.ready),
         ).arn
         for result in ("answered", "failed")
     )
@@ -202,7 +223,7 @@ def _role(
 
 
 def _container(scope: Scope, plan: Plan, item: SageMakerEndpointPlan) -> list[Statement]:
-    logs = scope.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{endpoint_name(plan, item.name)}")
+    logs = scope.arn("logs", f"log-group:{_log_group_name(plan, item)}")
     host, _, path = item.image_uri.partition("/")
     parts = host.split(".")
     repository = without_tag(path)
@@ -258,12 +279,13 @@ def _answers(scope: Scope, on: SageMakerAsync, topics: tuple[str, str], key: Key
     bucket, _, prefix = on.output.removeprefix("s3://").partition("/")
     source = on.input_bucket or bucket
     arn = f"arn:{scope.partition}:s3:::"
+    answers = on.output_kms_key_arn or (key.arn if key.for_all else None)
     return [
         Statement(sid="WriteAnswers", actions=["s3:PutObject"], resources=[f"{arn}{bucket}/{prefix}*"]),
         Statement(sid="ReadRequests", actions=["s3:GetObject"], resources=[f"{arn}{source}/*"]),
         Statement(sid="SeeBuckets", actions=["s3:ListBucket"], resources=sorted({f"{arn}{bucket}", f"{arn}{source}"})),
         Statement(sid="Tell", actions=["sns:Publish"], resources=list(topics)),
         *uses_key("EncryptTopics", key.arn, scope, "kms:Decrypt", "kms:GenerateDataKey", service="sns"),
-        *uses_key("EncryptAnswers", on.output_kms_key_arn, scope, "kms:Decrypt", "kms:GenerateDataKey"),
+        *uses_key("EncryptAnswers", answers, scope, "kms:Decrypt", "kms:GenerateDataKey"),
         *uses_key("DecryptRequests", on.input_kms_key_arn, scope, "kms:Decrypt"),
     ]

@@ -11,13 +11,14 @@ from llminfra.compiler.contracts import (
     StorageContract,
 )
 from llminfra.compiler.stacks.common import Built, open_stack, read
-from llminfra.constructs.basis.kms import Key, kms_key, used_by_fsx_for_bucket, used_by_log_groups
+from llminfra.constructs.basis.kms import Key, kms_key
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.names import identifier
 from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.storage.lustre import FileSystem, lustre, lustre_log_group
 from llminfra.constructs.storage.weights_bucket import WeightsBucket, existing_bucket, weights_bucket
+from llminfra.planning.encryption.statements import used_by_fsx_for_bucket, used_by_log_groups
 from llminfra.planning.plan import Plan
 
 _COPY_LOG_DAYS = 365

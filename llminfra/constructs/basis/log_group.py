@@ -23,12 +23,12 @@ def retention(days: int) -> int:
 
 
 def log_group(make: Maker, id_: str, *, name: str, days: int, key: Key) -> aws.CloudwatchLogGroup:
-    """A log group; the key's policy must let CloudWatch Logs use it (``kms.used_by_log_groups``)."""
+    """A log group; the key's policy must let CloudWatch Logs use it (``used_by_log_groups``)."""
     return make(
         aws.CloudwatchLogGroup,
         id_,
         name=name,
         retention_in_days=retention(days),
         kms_key_id=key.arn,
-        depends_on=[key.policy],
+        depends_on=list(key.ready),
     )

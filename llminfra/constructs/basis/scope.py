@@ -13,6 +13,7 @@ from llminfra.constructs.basis.names import IAM_NAME_LIMIT, dns_suffix, partitio
 from llminfra.diagnostics import SpecError
 from llminfra.planning.network.mirror import ImageNames
 from llminfra.planning.plan.made_names import bounded
+from llminfra.spec.foundation.encryption import CustomerKey, PlatformKeys
 
 if TYPE_CHECKING:
     from llminfra.bindings import core
@@ -72,6 +73,7 @@ class Scope(Struct, frozen=True, kw_only=True):
         account_id: Account number, or the Terraform expression that finds it.
         tags: Tags of every resource (already escaped for Terraform).
         images: What is pulled for images.
+        encryption: Whose keys encrypt everything that is stored, where that is declared.
         spec_paths: Spec path of each resource, collected by its makers.
         taken: Names in the construct tree.
     """
@@ -82,6 +84,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     account_id: str
     tags: dict[str, str]
     images: ImageNames
+    encryption: PlatformKeys | CustomerKey | None = None
     spec_paths: dict[str, dict[str, dict[str, dict[str, dict[str, dict[str, str]]]]]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
 
@@ -111,6 +114,11 @@ class Scope(Struct, frozen=True, kw_only=True):
         return f"arn:{self.partition}:iam::aws:policy/{name}"
 
     @property
+    def customer_key(self) -> CustomerKey | None:
+        """The one key that somebody else manages, if any."""
+        return self.encryption if isinstance(self.encryption, CustomerKey) else None
+
+    @property
     def partition(self) -> str:
         """AWS partition of the region."""
         return partition(self.region)
@@ -130,6 +138,10 @@ class Scope(Struct, frozen=True, kw_only=True):
         """Write the spec paths into the stack; call once, after the last resource."""
         for mode, by_type in self.spec_paths.items():
             self.stack.add_override(mode, by_type)
+        if self.encryption is not None:
+            # Rules read what is declared here: resources alone do not tell whether a key was forgotten.
+            declared = self.customer_key.arn if self.customer_key else self.encryption.kind
+            self.stack.add_override("//", {METADATA_KEY: {"encryption": declared}})
 
 
 @cache

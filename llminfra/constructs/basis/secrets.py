@@ -21,7 +21,8 @@ def reads_secrets(
     Under the key that Secrets Manager keeps itself nobody needs more; under a customer's own, readers need
     ``kms:Decrypt``, or they are told "Access to KMS is not allowed" (AWS Secrets Manager User Guide, "Secret encryption
     and decryption", permissions for the KMS key). Which key it is the spec does not say. It may be used through Secrets
-    Manager alone, which asks for nothing but these secrets; the key's own policy must agree.
+    Manager alone, which asks for nothing but these secrets; the key's own policy must agree. A declared key of another
+    account may be theirs, too.
 
     Args:
         scope: The stack.
@@ -29,13 +30,16 @@ def reads_secrets(
         sid: Name of the statement that reads.
         describe: Also look secrets up without their values.
     """
+    keys = [scope.arn("kms", "key/*")]
+    if scope.customer_key is not None and scope.customer_key.account_id != scope.account_id:
+        keys.append(scope.customer_key.arn)
     actions = ["secretsmanager:GetSecretValue", *(["secretsmanager:DescribeSecret"] if describe else [])]
     return [
         Statement(sid=sid, actions=actions, resources=arns),
         Statement(
             sid="DecryptSecrets",
             actions=["kms:Decrypt"],
-            resources=[scope.arn("kms", "key/*")],
+            resources=keys,
             conditions=[("StringEquals", "kms:ViaService", [f"secretsmanager.{scope.region}.{scope.dns_suffix}"])],
         ),
     ]

@@ -10,17 +10,7 @@ from msgspec import Struct
 from llminfra.bindings import aws
 from llminfra.constructs.basis.iam import Statement, denied_without_tls, policy_document
 from llminfra.constructs.basis.kms import Key
-from llminfra.constructs.basis.scope import Maker, Scope
-
-
-def used_by_publishers(scope: Scope, *services: str) -> Statement:
-    """AWS services may publish to topics that the key encrypts (Amazon SNS Developer Guide, "Key management")."""
-    return Statement(
-        sid="Publishers",
-        actions=["kms:Decrypt", "kms:GenerateDataKey"],
-        principals={"Service": list(services)},
-        conditions=[("StringEquals", "aws:SourceAccount", [scope.account_id])],
-    )
+from llminfra.constructs.basis.scope import Maker
 
 
 def sns_topic(make: Maker, id_: str, *, key: Key, publishers: Sequence[str] = ()) -> str:
@@ -29,7 +19,7 @@ def sns_topic(make: Maker, id_: str, *, key: Key, publishers: Sequence[str] = ()
     Roles publish by their own policies; subscriptions are up to people and pipelines.
     """
     scope = make.scope
-    topic = make(aws.SnsTopic, id_, name=scope.name(id_), kms_master_key_id=key.arn, depends_on=[key.policy])
+    topic = make(aws.SnsTopic, id_, name=scope.name(id_), kms_master_key_id=key.arn, depends_on=list(key.ready))
     statements = [denied_without_tls("sns:Publish", resource=topic.arn)]
     if publishers:
         statements.append(

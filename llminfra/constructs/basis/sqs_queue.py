@@ -61,7 +61,7 @@ def _queue(
         kms_master_key_id=key.arn,
         kms_data_key_reuse_period_seconds=_KEY_REUSE_S,
         redrive_policy=redrive_policy,
-        depends_on=[key.policy],
+        depends_on=list(key.ready),
     )
     document = policy_document(
         make,
@@ -70,3 +70,17 @@ def _queue(
     )
     make(aws.SqsQueuePolicy, id_, queue_url=queue.url, policy=document)
     return queue
+
+
+def notice_queue(make: Maker, id_: str, *, retention_s: int, key: Key | None) -> aws.SqsQueue:
+    """A queue for notices of EventBridge, which hold no data of ours; without a key SQS uses one of its own."""
+    return make(
+        aws.SqsQueue,
+        id_,
+        name=make.scope.name(id_),
+        message_retention_seconds=retention_s,
+        sqs_managed_sse_enabled=None if key else True,
+        kms_master_key_id=key.arn if key else None,
+        kms_data_key_reuse_period_seconds=_KEY_REUSE_S if key else None,
+        depends_on=list(key.ready) if key else None,
+    )

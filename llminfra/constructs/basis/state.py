@@ -17,18 +17,26 @@ class StateLocation(Struct, frozen=True, kw_only=True):
         platform: Platform name.
         region: The platform's region, for a state bucket that names none.
         stack: Short stack name such as ``network``.
+        customer_key: Key of a state in S3 that names none.
     """
 
     state: State
     platform: str
     region: str
     stack: str
+    customer_key: str | None = None
 
     @property
     def key(self) -> str:
         """Object key in the state bucket: ``<prefix>/<platform>/<stack>.tfstate``."""
         prefix = f"{self.state.prefix.strip('/')}/" if isinstance(self.state, S3State) and self.state.prefix else ""
         return f"{prefix}{self.platform}/{self.stack}.tfstate"
+
+    @property
+    def kms_key_id(self) -> str | None:
+        """Key of a state in S3; ``None``: what the bucket has by default."""
+        own = self.state.kms_key_arn if isinstance(self.state, S3State) else None
+        return own or self.customer_key
 
     @property
     def path(self) -> str:
@@ -48,7 +56,7 @@ def set_backend(stack: core.TerraformStack, location: StateLocation) -> None:
         key=location.key,
         region=state.region or location.region,
         encrypt=True,
-        kms_key_id=state.kms_key_arn,
+        kms_key_id=location.kms_key_id,
     )
     # CDKTF 0.21 does not know the argument; Terraform does from 1.10 on.
     stack.add_override("terraform.backend.s3.use_lockfile", value=True)
@@ -76,7 +84,7 @@ def read_outputs(stack: core.TerraformStack, location: StateLocation) -> Outputs
             key=location.key,
             region=state.region or location.region,
             encrypt=True,
-            kms_key_id=state.kms_key_arn,
+            kms_key_id=location.kms_key_id,
         )
     else:
         element = core.DataTerraformRemoteStateLocal(stack, f"state-{id_}", path=location.path)

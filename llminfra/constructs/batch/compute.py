@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.constructs.basis.iam import role, trusts_service
+from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.basis.security_group import Rule, add_rule, security_group
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
@@ -39,6 +40,7 @@ class BatchCompute(Struct, frozen=True, kw_only=True):
         vpc_id: Their VPC.
         nics: Interfaces of instances that one job spans; none means one ordinary interface.
         reservation: Reservation or capacity block of the on-demand environment.
+        key: Key of the volumes; ``None``: the one that the account has for EBS.
     """
 
     id: str
@@ -51,6 +53,7 @@ class BatchCompute(Struct, frozen=True, kw_only=True):
     vpc_id: str
     nics: Sequence[Nic] = ()
     reservation: Reservation | CapacityBlock | None = None
+    key: Key | None = None
 
 
 def batch_queue(make: Maker, item: BatchCompute) -> aws.BatchJobQueue:
@@ -77,6 +80,7 @@ def batch_queue(make: Maker, item: BatchCompute) -> aws.BatchJobQueue:
             security_group_ids=groups,
             nics=item.nics,
             capacity=item.reservation,
+            key=item.key,
             tags=make.scope.tags,
         ),
     )

@@ -6,8 +6,10 @@ import json
 
 from llminfra.bindings import aws
 from llminfra.constructs.basis.iam import Statement, denied_without_tls, policy_document, role, trusts_service
+from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.scope import Maker
 from llminfra.constructs.basis.sns_topic import Alarm, alarm
+from llminfra.constructs.basis.sqs_queue import notice_queue
 from llminfra.planning.plan.made_names import bounded
 
 # Amazon EventBridge API Reference, PutRule: Name.
@@ -62,7 +64,7 @@ def batch_schedule(
     )
 
 
-def batch_failures(make: Maker, id_: str, *, queue: aws.BatchJobQueue, alarm_topic_arn: str) -> str:
+def batch_failures(make: Maker, id_: str, *, queue: aws.BatchJobQueue, alarm_topic_arn: str, key: Key | None) -> str:
     """Keep every job that failed for good in an SQS queue, and ring while there is one; returns the queue's ARN.
 
     EventBridge writes to the queue, which holds notices of AWS and no data of ours.
@@ -81,13 +83,7 @@ def batch_failures(make: Maker, id_: str, *, queue: aws.BatchJobQueue, alarm_top
             }
         ),
     )
-    failures = make(
-        aws.SqsQueue,
-        f"{id_}-failed",
-        name=scope.name(f"{id_}-failed"),
-        message_retention_seconds=_RETENTION_S,
-        sqs_managed_sse_enabled=True,
-    )
+    failures = notice_queue(make, f"{id_}-failed", retention_s=_RETENTION_S, key=key)
     document = policy_document(
         make,
         f"{id_}-failed",

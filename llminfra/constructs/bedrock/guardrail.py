@@ -43,7 +43,7 @@ def bedrock_guardrail(make: Maker, spec: Guardrail, key: Key) -> GuardrailOutput
                 or None,
             )
         ],
-        depends_on=[key.policy],
+        depends_on=list(key.ready),
     )
     version = make(
         aws.BedrockGuardrailVersion,

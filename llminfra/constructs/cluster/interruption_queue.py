@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from llminfra.bindings import aws
 from llminfra.constructs.basis.iam import Statement, denied_without_tls, policy_document
+from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.scope import Maker
+from llminfra.constructs.basis.sqs_queue import notice_queue
 
 # Event patterns that Karpenter's controller understands (aws/karpenter-provider-aws@1d927085d, v1.14.1:
 # website/content/en/docs/getting-started/getting-started-with-karpenter/cloudformation.yaml).
@@ -29,16 +31,10 @@ class InterruptionQueue(Struct, frozen=True):
     arn: str
 
 
-def interruption_queue(make: Maker) -> InterruptionQueue:
+def interruption_queue(make: Maker, key: Key | None) -> InterruptionQueue:
     """Create the queue, its policy (EventBridge writes, TLS only) and the rules that feed it."""
     scope = make.scope
-    queue = make(
-        aws.SqsQueue,
-        "interruption",
-        name=scope.name("interruption"),
-        message_retention_seconds=_RETENTION_S,
-        sqs_managed_sse_enabled=True,
-    )
+    queue = notice_queue(make, "interruption", retention_s=_RETENTION_S, key=key)
     arn = queue.arn
     document = policy_document(
         make,

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llminfra.constructs.basis.iam import Statement, Test
+from llminfra.constructs.basis.kms import makes_volumes, uses_key
 from llminfra.constructs.basis.scope import Scope
 
 Condition = tuple[Test, str, Sequence[str]]
 
 
 def karpenter_policies(
-    scope: Scope, *, cluster_name: str, node_role_arn: str, queue_arn: str, spot: bool
+    scope: Scope, *, cluster_name: str, node_role_arn: str, queue_arn: str, spot: bool, key_arn: str | None
 ) -> dict[str, Sequence[Statement]]:
     """Inline policies of the controller's role, by name.
 
@@ -26,6 +27,7 @@ def karpenter_policies(
         node_role_arn: Role of the nodes that Karpenter starts.
         queue_arn: The interruption queue.
         spot: Whether it may ask for Spot instances.
+        key_arn: Key of its nodes' volumes and of the queue; ``None``: keys of AWS, which ask for no permission.
     """
     owned: Condition = ("StringEquals", f"aws:ResourceTag/kubernetes.io/cluster/{cluster_name}", ["owned"])
     asks_owned: Condition = ("StringEquals", f"aws:RequestTag/kubernetes.io/cluster/{cluster_name}", ["owned"])
@@ -116,7 +118,15 @@ def karpenter_policies(
             )
         ],
         "discovery": _discovery(scope),
+        **({"key": _key(scope, key_arn)} if key_arn else {}),
     }
+
+
+def _key(scope: Scope, key_arn: str) -> list[Statement]:
+    return [
+        *makes_volumes(key_arn, scope),
+        *uses_key("DecryptInterruptions", key_arn, scope, "kms:Decrypt", service="sqs"),
+    ]
 
 
 def _instance_profiles(scope: Scope, node_role_arn: str) -> list[Statement]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from llminfra.bindings import aws
+from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.scope import Maker
 from llminfra.planning.hardware.nics import Nic
 from llminfra.spec.compute.capacity import Capacity, CapacityBlock, Reservation
@@ -40,6 +41,7 @@ class NodeTemplate(Struct, frozen=True, kw_only=True):
         image_id: Machine image, where no node group chooses it.
         instance_profile_arn: Profile of the instances, where no node group makes it.
         image_volume: Volume with container images, beside the root volume.
+        key: Key of the volumes; ``None``: the one that the account has for EBS.
         tags: Tags of instances, their volumes and interfaces: EC2 does not hand down those of the template.
     """
 
@@ -54,16 +56,18 @@ class NodeTemplate(Struct, frozen=True, kw_only=True):
     image_id: str | None = None
     instance_profile_arn: str | None = None
     image_volume: ImageVolume | None = None
+    key: Key | None = None
     tags: Mapping[str, str]
 
 
 def launch_template(make: Maker, template: NodeTemplate) -> aws.LaunchTemplate:
     """Create a launch template.
 
-    The root volume is encrypted with the account's EBS key: a key of our own would need a grant to a service-linked
-    role that may not exist yet. Interfaces name no subnet (EKS refuses that) and get no public address.
+    Volumes are encrypted, with the account's EBS key unless another is given. Interfaces name no subnet (EKS refuses
+    that) and get no public address.
     """
     name = make.scope.name(template.id)
+    key_arn = template.key.arn if template.key else None
     return make(
         aws.LaunchTemplate,
         template.id,
@@ -77,8 +81,8 @@ def launch_template(make: Maker, template: NodeTemplate) -> aws.LaunchTemplate:
         ebs_optimized="true",
         user_data=template.user_data,
         block_device_mappings=[
-            _root_volume(template.root_volume_gib),
-            *([_image_volume(template.image_volume)] if template.image_volume else []),
+            _root_volume(template.root_volume_gib, key_arn),
+            *([_image_volume(template.image_volume, key_arn)] if template.image_volume else []),
         ],
         metadata_options=aws.LaunchTemplateMetadataOptions(
             http_endpoint="enabled",
@@ -101,19 +105,24 @@ def launch_template(make: Maker, template: NodeTemplate) -> aws.LaunchTemplate:
             for kind in _TAGGED_WITH_INSTANCES
         ],
         tags={"Name": name},
+        depends_on=list(template.key.ready) if template.key else None,
     )
 
 
-def _root_volume(size_gib: int) -> aws.LaunchTemplateBlockDeviceMappings:
+def _root_volume(size_gib: int, key_arn: str | None) -> aws.LaunchTemplateBlockDeviceMappings:
     return aws.LaunchTemplateBlockDeviceMappings(
         device_name="/dev/xvda",
         ebs=aws.LaunchTemplateBlockDeviceMappingsEbs(
-            volume_type="gp3", volume_size=size_gib, encrypted="true", delete_on_termination="true"
+            volume_type="gp3",
+            volume_size=size_gib,
+            encrypted="true",
+            kms_key_id=key_arn,
+            delete_on_termination="true",
         ),
     )
 
 
-def _image_volume(volume: ImageVolume) -> aws.LaunchTemplateBlockDeviceMappings:
+def _image_volume(volume: ImageVolume, key_arn: str | None) -> aws.LaunchTemplateBlockDeviceMappings:
     return aws.LaunchTemplateBlockDeviceMappings(
         device_name=volume.device,
         ebs=aws.LaunchTemplateBlockDeviceMappingsEbs(
@@ -124,6 +133,7 @@ def _image_volume(volume: ImageVolume) -> aws.LaunchTemplateBlockDeviceMappings:
             iops=volume.iops,
             volume_initialization_rate=volume.initialization_mib_per_s,
             encrypted="true",
+            kms_key_id=key_arn,
             delete_on_termination="true",
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from llminfra.bindings import aws
+from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.names import identifier
 from llminfra.constructs.basis.scope import Maker
 
@@ -12,12 +13,12 @@ from llminfra.constructs.basis.scope import Maker
 _UPSTREAM = {"docker.io": "registry-1.docker.io"}
 
 
-def image_repositories(make: Maker, names: Iterable[str]) -> None:
+def image_repositories(make: Maker, names: Iterable[str], key: Key | None) -> None:
     """A repository for each name.
 
     Made before an image comes, so that nodes need no right to create them: a cache rule takes what is there (Amazon ECR
     User Guide, "IAM permissions required to sync an upstream registry"). Tags do not move. Their images are copies, so
-    a destroy takes them along.
+    a destroy takes them along. Without a key, ECR's own of the account encrypts them; it cannot be changed later.
     """
     for name in names:
         make(
@@ -26,8 +27,11 @@ def image_repositories(make: Maker, names: Iterable[str]) -> None:
             name=name,
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration=aws.EcrRepositoryImageScanningConfiguration(scan_on_push=True),
-            encryption_configuration=[aws.EcrRepositoryEncryptionConfiguration(encryption_type="KMS")],
+            encryption_configuration=[
+                aws.EcrRepositoryEncryptionConfiguration(encryption_type="KMS", kms_key=key.arn if key else None)
+            ],
             force_delete=True,
+            depends_on=list(key.ready) if key else None,
         )
 
 

@@ -33,5 +33,5 @@ def stored_archive(make: Maker, id_: str, workload: str, *, bucket: PrivateBucke
         server_side_encryption="aws:kms",
         kms_key_id=key.arn,
         bucket_key_enabled=True,
-        depends_on=[*bucket.ready, key.policy],
+        depends_on=[*bucket.ready, *key.ready],
     )

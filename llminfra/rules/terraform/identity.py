@@ -98,7 +98,7 @@ def kms_everywhere(stacks: Stacks) -> Iterator[Hit]:
     """The key attribute of every type that has one; notices of AWS to a queue are not data of ours."""
     for kind, attribute in _KMS_ATTRIBUTES.items():
         for item in stacks.resources(kind):
-            if not item.get(attribute) and not _only_notices(stacks, item) and not _local_disks(item):
+            if not item.get(attribute) and not _only_notices(stacks, item) and not local_disks(item):
                 yield Hit(
                     on=item,
                     message="data is stored without a customer-managed key",
@@ -107,7 +107,7 @@ def kms_everywhere(stacks: Stacks) -> Iterator[Hit]:
                 )
 
 
-def _local_disks(configuration: Block) -> bool:
+def local_disks(configuration: Block) -> bool:
     """Whether all instances have local NVMe, which is encrypted by the machine: SageMaker refuses a key for them.
 
     SageMaker API Reference, CreateEndpointConfig KmsKeyId.
