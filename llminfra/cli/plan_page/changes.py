@@ -12,6 +12,7 @@ from llminfra.cli.plan_page.serving import spread_words
 from llminfra.cli.plan_page.shared import metrics_of
 from llminfra.cli.terminal.words import bound, count, duration, money, span
 from llminfra.planning.cost.hourly import total_cost
+from llminfra.planning.encryption.changes import key_effects, key_words
 from llminfra.planning.network.mirror import image_names, joined
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
         usd_per_month: At most, before and after, of what has a price.
         unpriced: Whether something has no price, so that the sums are lower bounds.
         new_findings: What is wrong from then on.
+        key_effects: What becomes of what is there where keys change.
     """
 
     platform: str
@@ -77,6 +79,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
     usd_per_month: tuple[float, float]
     unpriced: bool
     new_findings: tuple[NewFinding, ...] = ()
+    key_effects: tuple[str, ...] = ()
 
 
 def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
@@ -105,6 +108,7 @@ def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
             for item in new.diagnostics
             if (item.code, item.path) not in known
         ),
+        key_effects=key_effects(old, new),
     )
 
 
@@ -168,6 +172,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
         "region": plan.platform.region,
         "network": plan.network.existing_vpc_id or plan.network.cidr,
     }
+    whole["encrypted with"] = key_words(plan)
     whole |= {
         f"subnet in {item.zone}": item.existing_id or item.cidr
         for item in plan.network.subnets

@@ -29,6 +29,7 @@ def diff_view(found: PlatformChanges) -> RenderableType:
     if found.lost_names:
         names = ", ".join(found.lost_names)
         parts.append(Text(f"requests for {names} find no model from then on", style="bold red"))
+    parts += [Text(f"keys: {text}", style="bold red") for text in found.key_effects]
     table = Table.grid(padding=(0, 1, 0, 0))
     for _ in range(2):
         table.add_column(no_wrap=True)

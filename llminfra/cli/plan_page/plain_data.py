@@ -12,6 +12,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from llminfra.loading.dump import plain_platform, plain_spec
+from llminfra.planning.encryption.policy import key_policy
 from llminfra.spec.base.spec import Spec
 from llminfra.spec.platform import Platform
 
@@ -33,7 +34,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     for item, endpoint in zip(data["endpoints"], plan.endpoints, strict=True):
         item["startup"]["estimate_s"] = endpoint.startup.estimate_s
         item["startup"]["warm_node_s"] = endpoint.startup.container_s
-    return {"name": plan.platform.name, "region": plan.platform.region, **data}
+    policy = _plain(key_policy(plan))
+    return {"name": plan.platform.name, "region": plan.platform.region, **data, "key_policy": policy}
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from rich.text import Text
 from llminfra.cli.plan_page.cost import cost_section
 from llminfra.cli.plan_page.for_others import for_others
 from llminfra.cli.plan_page.gateways import gateway_rows
+from llminfra.cli.plan_page.keys import for_key_owner
 from llminfra.cli.plan_page.reasons import at_rest, network_reasons, pool_reasons
 from llminfra.cli.plan_page.serving import first_line, model_line, note, serving_lines, spread_words
 from llminfra.cli.plan_page.shared import shared_lines
@@ -68,12 +69,19 @@ def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
             _title("For specs of other platforms on this cluster"),
             *(Text(line, overflow="fold") for line in lines),
         ]
+    if lines := list(for_key_owner(plan)):
+        parts += [_title("For the owner of the key"), *(_whole(line) for line in lines)]
     parts += [_title("Cost"), cost_section(plan, why=why)]
     if plan.quotas:
         parts += [_title("AWS quotas, with every pool at its maximum"), _quotas(plan)]
     if plan.diagnostics:
         parts += [_title("Findings"), *_findings(plan)]
     return Group(*parts, Text())
+
+
+def _whole(line: str) -> RenderableType:
+    """A line to copy: where it is wider than the terminal, a line break in it would be copied, too."""
+    return Text(line, no_wrap=True, overflow="ignore")
 
 
 def _title(text: str) -> RenderableType:

@@ -37,12 +37,12 @@ def _console(stream: Any) -> Console:
 
 
 def print_result(view: RenderableType, console: Console) -> None:
-    """Print a result; in a pipe without the blanks that fill up columns."""
+    """Print a result; in a pipe without the blanks that fill up columns. What says that it must not wrap is whole."""
     if console.is_terminal:
-        console.print(view)
+        console.print(view, crop=False)
         return
     with console.capture() as capture:
-        console.print(view)
+        console.print(view, crop=False)
     console.file.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
