@@ -126,6 +126,8 @@ def _of_stack(stack: Stack, networks: tuple[str, ...]) -> Iterator[WorldObject]:
                 }
                 region = attributes.pop("region", "")
                 known = _cluster(identifier, block, networks) if kind == "aws_eks_cluster" else {}
+                if kind == "aws_kms_key" and identifier.startswith("arn:"):
+                    known = {"arn": identifier}  # by which a cluster names it
                 yield WorldObject(kind, identifier, {**known, **attributes, "id": identifier}, region)
                 for group in known.get("vpc_config", ()):
                     made = f"{kind}/{identifier}"

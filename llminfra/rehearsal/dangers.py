@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llminfra.rehearsal.served_changes import danger_to_callers, danger_to_pods
@@ -64,6 +64,11 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
         if _minor(new) > _minor(old) + 1:
             return f"EKS upgrades one minor version at a time: {old} to {new} fails"
         return f"a control plane upgrade from {old} to {new} cannot be undone"
+    if type_name == "aws_eks_cluster" and _secrets_key(before) != _secrets_key(after):
+        return (
+            "EKS keeps the key that the cluster was made with: the update does nothing, each plan shows it again, and "
+            "the cluster is lost when the old key goes"
+        )
     rolls = type_name == "aws_eks_node_group" and before.get("launch_template") != after.get("launch_template")
     if rolls and before.get("capacity_type") == "CAPACITY_BLOCK":
         return "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)"
@@ -71,7 +76,8 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
         return danger_to_callers(before, after)
     chart = str(before.get("chart")).rpartition("/")[2] if type_name == "helm_release" else ""
     if chart == _KARPENTER:
-        return _drained(_karpenter_pools(before) - _karpenter_pools(after))
+        gone = _drained(_karpenter_pools(before) - _karpenter_pools(after))
+        return gone or _rekeyed(_volume_keys(before), _volume_keys(after))
     return danger_to_pods(before, after) if chart == _SERVER else ""
 
 
@@ -80,17 +86,45 @@ def _drained(pools: frozenset[str]) -> str:
     return f"Karpenter drains and stops the nodes of {named}; GPU capacity may not come back" if pools else ""
 
 
+def _secrets_key(cluster: Mapping[str, Any]) -> object:
+    """The key of Kubernetes secrets; ``None``: none, or not known yet."""
+    config = _first(cluster.get("encryption_config"))
+    return _first(config.get("provider")).get("key_arn")
+
+
+def _first(value: object) -> Mapping[str, Any]:
+    """A block, which is one of a list or stands alone; an empty one where there is none."""
+    found = next(iter(value), None) if isinstance(value, list) else value
+    return found if isinstance(found, Mapping) else {}
+
+
+def _rekeyed(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    named = ", ".join(sorted(name for name, keys in after.items() if before.get(name, keys) != keys))
+    return f"Karpenter replaces the nodes of {named}: their disks get another key" if named else ""
+
+
+def _volume_keys(release: Mapping[str, Any]) -> dict[str, object]:
+    """Keys of the disks by pool."""
+    return {
+        str(pool.get("name")): [disk.get("kmsKeyId") for disk in pool.get("blockDevices", ())]
+        for pool in _pools(release)
+    }
+
+
 def _karpenter_pools(release: Mapping[str, Any]) -> frozenset[str]:
-    """Names of the pools in the values of a release, which llminfra writes as JSON."""
-    found = set()
+    """Names of the pools in the values of a release."""
+    return frozenset(str(pool.get("name")) for pool in _pools(release))
+
+
+def _pools(release: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The pools in the values of a release, which llminfra writes as JSON."""
     for text in release.get("values") or ():
         try:
             values = json.loads(text)
         except ValueError:
             continue
         if isinstance(values, dict):
-            found |= {str(pool.get("name")) for pool in values.get("pools", ())}
-    return frozenset(found)
+            yield from values.get("pools", ())
 
 
 def _minor(version: str) -> int:

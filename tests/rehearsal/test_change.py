@@ -297,6 +297,20 @@ def contract(**fields: object) -> dict[str, Any]:
     return {"insecure_value": json.dumps({**plain, **fields})}
 
 
+def keyed_cluster(arn: str) -> dict[str, Any]:
+    """A cluster whose secrets are under a key."""
+    return {"encryption_config": [{"provider": [{"key_arn": arn}], "resources": ["secrets"]}]}
+
+
+def keyed_pool(arn: str | None) -> dict[str, Any]:
+    """A release with a pool whose disk is under a key, or under that of the account."""
+    disk = {"sizeGib": 100, **({"kmsKeyId": arn} if arn else {})}
+    return {
+        "chart": "./charts/karpenter-pools",
+        "values": [json.dumps({"pools": [{"name": "l4", "blockDevices": [disk]}]})],
+    }
+
+
 def release(*, model: str = "s3://a", adapter: str = "sql", surge: int = 1, gpus: int = 8, replicas: int = 1) -> Any:
     """The release of an endpoint."""
     args = [model, *([f"{adapter}=/mnt/adapters/{adapter}"] if adapter else [])]
@@ -330,6 +344,10 @@ CONTRACT = contract()
             "stops the nodes of h100;",
         ),
         ("helm_release", "update", {"chart": "./charts/karpenter-pools", "values": None}, {}, ""),
+        ("helm_release", "update", keyed_pool(None), keyed_pool("arn:b"), "replaces the nodes of l4: their disks"),
+        ("helm_release", "update", keyed_pool("arn:a"), keyed_pool("arn:a"), ""),
+        ("aws_eks_cluster", "update", keyed_cluster("arn:a"), keyed_cluster("arn:b"), "EKS keeps the key"),
+        ("aws_eks_cluster", "update", keyed_cluster("arn:a"), keyed_cluster("arn:a"), ""),
         (
             "helm_release",
             "delete",
