@@ -127,3 +127,10 @@ def test_a_spec_that_cannot_be_planned_is_told(workdir: Path, run: Run, as_json:
     assert result.code == 1
     assert "LLM_CAP_20" in (result.out if as_json else result.err)
     assert run("diff", good, "nowhere.yaml").code == 2
+
+
+def test_another_key_tells_what_becomes_of_what_is_there(workdir: Path, run: Run) -> None:
+    out, platform = told(workdir, run, ("region: us-east-1\n", "region: us-east-1\nencryption: {kind: platform}\n"))
+    assert "keys: nodes and instances are replaced" in out
+    assert "encrypted with keys of the stacks and of AWS → keys of the stacks" in out
+    assert len(platform["key_effects"]) == 2

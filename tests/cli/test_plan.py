@@ -292,3 +292,25 @@ def test_a_full_disk_is_no_traceback(arguments: list[str], workdir: Path) -> Non
         )
     assert done.returncode == 1
     assert done.stderr == "llminfra: cannot write: No space left on device\n"
+
+
+def test_statements_for_the_owner_of_a_key_can_be_copied_at_any_width(
+    workdir: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = "arn:aws:kms:us-east-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    keyed = f'region="us-east-1", account_id="111122223333", encryption=CustomerKey(arn="{arn}")'
+    text = GOOD.replace('region="us-east-1"', keyed).replace("import VLLM", "import CustomerKey, VLLM")
+    spec = write(workdir, text)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("plan", spec).out.splitlines()
+    printed = json.loads("\n".join(lines[lines.index("[") : lines.index("]") + 1]))
+    (plan,) = json.loads(run("plan", spec, "--json").out)["plans"]
+    assert printed == plan["key_policy"]["statements"]
+    assert "aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com" in lines
+
+
+def test_a_plan_without_a_declared_key_asks_nothing_of_its_owner(workdir: Path, run: Run) -> None:
+    spec = write(workdir, GOOD)
+    assert "the owner of the key" not in run("plan", spec).out
+    (plan,) = json.loads(run("plan", spec, "--json").out)["plans"]
+    assert plan["key_policy"] is None
