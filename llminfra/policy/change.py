@@ -12,6 +12,7 @@ from llminfra.diagnostics import UsageError
 from llminfra.policy.report import PolicyFinding, PolicyReport, ordered
 from llminfra.policy.waivers import apply_waivers
 from llminfra.rules import LooksAt, by_code
+from llminfra.rules.views.terraform_view import secrets_key
 
 if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
@@ -35,6 +36,8 @@ _PRECIOUS = frozenset(
         "aws_iam_openid_connect_provider",
         "aws_sagemaker_endpoint",
         "aws_cloudwatch_log_group",
+        "aws_ecr_repository",
+        "aws_prometheus_workspace",
     }
 )
 _SERVING = frozenset(
@@ -90,11 +93,13 @@ def _findings(changes: list[Mapping[str, Any]]) -> Iterator[PolicyFinding]:
     for item in changes:
         change = item.get("change")
         actions = change.get("actions") if isinstance(change, Mapping) else None
-        if not isinstance(change, Mapping) or not isinstance(actions, list) or "delete" not in actions:
-            continue
-        if item.get("mode") == "data":
+        if not isinstance(change, Mapping) or not isinstance(actions, list) or item.get("mode") == "data":
             continue
         kind, address = str(item.get("type")), str(item.get("address"))
+        if kind == "aws_eks_cluster" and actions == ["update"]:
+            yield from _other_key(change, address)
+        if "delete" not in actions:
+            continue
         replaced = "create" in actions
         because = _forced_by(change)
         if kind in _PRECIOUS:
@@ -113,6 +118,26 @@ def _findings(changes: list[Mapping[str, Any]]) -> Iterator[PolicyFinding]:
             address=address,
             found=because or " then ".join(actions),
             expected="an update in place",
+            fix=rule.fix,
+        )
+
+
+def _other_key(change: Mapping[str, Any], address: str) -> Iterator[PolicyFinding]:
+    """An update of a cluster that names another key: EKS keeps the one that it has."""
+    before, after = change.get("before"), change.get("after")
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return
+    was, will = secrets_key(before), secrets_key(after)
+    if was is not None and was != will:
+        rule = by_code()["LLM_GUARD_4"]
+        yield PolicyFinding(
+            rule=rule.code,
+            title=rule.title,
+            severity=rule.severity,
+            message=f"the apply wants another key for the secrets of {address}, and EKS keeps the one that it has",
+            address=address,
+            found=f"{was} → {will or 'known after the apply'}",
+            expected=str(was),
             fix=rule.fix,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llminfra.rehearsal.served_changes import danger_to_callers, danger_to_pods
+from llminfra.rules.views.terraform_view import secrets_key
 
 _DATA: Mapping[str, str] = {
     "aws_fsx_lustre_file_system": "the file system and what was not exported to S3",
@@ -64,7 +65,7 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
         if _minor(new) > _minor(old) + 1:
             return f"EKS upgrades one minor version at a time: {old} to {new} fails"
         return f"a control plane upgrade from {old} to {new} cannot be undone"
-    if type_name == "aws_eks_cluster" and _secrets_key(before) != _secrets_key(after):
+    if type_name == "aws_eks_cluster" and secrets_key(before) != secrets_key(after):
         return (
             "EKS keeps the key that the cluster was made with: the update does nothing, each plan shows it again, and "
             "the cluster is lost when the old key goes"
@@ -84,18 +85,6 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
 def _drained(pools: frozenset[str]) -> str:
     named = ", ".join(sorted(pools))
     return f"Karpenter drains and stops the nodes of {named}; GPU capacity may not come back" if pools else ""
-
-
-def _secrets_key(cluster: Mapping[str, Any]) -> object:
-    """The key of Kubernetes secrets; ``None``: none, or not known yet."""
-    config = _first(cluster.get("encryption_config"))
-    return _first(config.get("provider")).get("key_arn")
-
-
-def _first(value: object) -> Mapping[str, Any]:
-    """A block, which is one of a list or stands alone; an empty one where there is none."""
-    found = next(iter(value), None) if isinstance(value, list) else value
-    return found if isinstance(found, Mapping) else {}
 
 
 def _rekeyed(before: Mapping[str, object], after: Mapping[str, object]) -> str:

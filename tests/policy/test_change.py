@@ -26,6 +26,11 @@ def change(kind: str, *actions: str, name: str = "x", mode: str = "managed", **m
     }
 
 
+def cluster(key: str) -> dict[str, Any]:
+    """A cluster whose secrets are under a key."""
+    return {"encryption_config": [{"provider": [{"key_arn": key}], "resources": ["secrets"]}]}
+
+
 def plan_file(folder: Path, *changes: dict[str, Any]) -> Path:
     file = folder / "plan.json"
     document = {"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": list(changes)}
@@ -44,6 +49,9 @@ def plan_file(folder: Path, *changes: dict[str, Any]) -> Path:
         (change("aws_eks_node_group", "delete"), "LLM_GUARD_3"),
         (change("helm_release", "delete"), "LLM_GUARD_3"),
         (change("aws_launch_template", "delete", "create"), "LLM_GUARD_3"),
+        (change("aws_prometheus_workspace", "delete", "create"), "LLM_GUARD_2"),
+        (change("aws_eks_cluster", "update", before=cluster("a"), after=cluster("b")), "LLM_GUARD_4"),
+        (change("aws_eks_cluster", "update", before=cluster("a"), after={}), "LLM_GUARD_4"),
     ],
 )
 def test_dangerous_changes_are_found(tmp_path: Path, entry: dict[str, Any], code: str) -> None:
@@ -60,6 +68,9 @@ def test_dangerous_changes_are_found(tmp_path: Path, entry: dict[str, Any], code
     [
         change("aws_s3_bucket", "create"),
         change("aws_s3_bucket", "update"),
+        change("aws_eks_cluster", "update", before=cluster("a"), after=cluster("a")),
+        change("aws_eks_cluster", "update", before={}, after=cluster("a")),
+        change("aws_eks_cluster", "update"),
         change("aws_s3_bucket", "no-op"),
         change("aws_iam_role", "delete", "create"),
         change("aws_launch_template", "delete"),

@@ -1,6 +1,6 @@
 """What becomes of things that are there when a platform's keys change.
 
-Sources: weaveworks/eksctl pkg/actions (EKS keeps the key that it was given); Amazon ECR User Guide, "Encryption at
+Sources: eksctl ("changing the key is not supported", of the key of secrets); Amazon ECR User Guide, "Encryption at
 rest" (set when a repository is made); Amazon Managed Service for Prometheus User Guide, "Encryption at rest"; Terraform
 AWS provider 6.25, ``aws_fsx_lustre_file_system.kms_key_id`` (forces a new one); AWS KMS Developer Guide, "Delete an AWS
 KMS key"; Amazon S3 User Guide, "Using server-side encryption with AWS KMS keys" (objects keep theirs).

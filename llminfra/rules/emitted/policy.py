@@ -80,4 +80,16 @@ RULES = (
         fix="apply it in a maintenance window, one pool at a time",
         source=(_SHOW, "terraform-aws-modules/terraform-aws-eks#2508"),
     ),
+    emitted(
+        "LLM_GUARD_4",
+        "An apply does not name another key for the secrets of a cluster",
+        looks_at=_CHANGE,
+        why="A cluster keeps the key that it was first given. The provider calls nothing for such an update, so that "
+        "each plan shows it again, while the old key may be on its way to be deleted, and the cluster with it.",
+        fix="leave the key as it was, or make a cluster of another name and move to it",
+        source=(
+            "hashicorp/terraform-provider-aws internal/service/eks/cluster.go: resourceClusterUpdate",
+            "eksctl: 'KMS encryption is already enabled with key …, changing the key is not supported'",
+        ),
+    ),
 )

@@ -179,6 +179,12 @@ def nested_blocks(body: Mapping[str, Any], key: str) -> tuple[Nested, ...]:
     return ()
 
 
+def secrets_key(cluster: Mapping[str, Any]) -> object:
+    """The key of a cluster's Kubernetes secrets; ``None``: there is none, or it is not known yet."""
+    configs = nested_blocks(cluster, "encryption_config")
+    return next((item.get("key_arn") for config in configs for item in config.blocks("provider")), None)
+
+
 def walk_strings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Every string inside a JSON value with its path, for example ``values.0``; CDKTF's ``//`` notes are left out."""
     if isinstance(value, str):
