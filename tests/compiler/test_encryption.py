@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from llminfra import VLLM, CustomerKey, GpuPool, Platform, PlatformKeys
+from llminfra import (
+    VLLM,
+    Autoscaling,
+    CustomerKey,
+    DJLServing,
+    GpuPool,
+    Platform,
+    PlatformKeys,
+    S3State,
+    SageMakerAsync,
+)
 from llminfra.compiler import compile_platforms
 from llminfra.planning import plan_platform
 from llminfra.planning.encryption.policy import key_policy, log_groups
@@ -125,3 +135,26 @@ def test_volumes_of_another_key_come_from_another_storage_class(tmp_path: Path) 
         for each in (None, PlatformKeys(), OWN, CustomerKey(arn=OWN.arn.replace("key/1f", "key/2f")))
     }
     assert names == {"gp3", "gp3-platform-key", "gp3-1f1e2d3c-4b5", "gp3-2f1e2d3c-4b5"}
+
+
+def test_the_key_of_a_single_object_is_used_instead_of_the_declared_one(tmp_path: Path) -> None:
+    other = _KEY.format("111122223333").replace("key/1f", "key/3f")
+    on = SageMakerAsync(
+        instance_type="ml.g6e.2xlarge", output="s3://acme-answers/a", kms_key_arn=other, output_kms_key_arn=other
+    )
+    endpoint = fields._endpoint(on, engine=DJLServing(max_model_len=8192), replicas=Autoscaling(min=0, max=2))
+    state = S3State(bucket="acme-state", kms_key_arn=other)
+    stacks = _stacks(plan_platform(fields._platform(endpoints=[endpoint], encryption=OWN, state=state)), tmp_path)
+    (configuration,) = stacks.resources("aws_sagemaker_endpoint_configuration")
+    (answers,) = configuration.blocks("async_inference_config")
+    # The type has local NVMe, which takes no key.
+    assert answers.blocks("output_config")[0].get("kms_key_id") == other
+    assert {stack.terraform["backend"]["s3"]["kms_key_id"] for stack in stacks} == {other}
+    (group, *_) = stacks.resources("aws_cloudwatch_log_group")
+    assert group.get("kms_key_id") == OWN.arn
+
+
+def test_a_state_without_a_key_of_its_own_is_under_the_declared_one(tmp_path: Path) -> None:
+    state = S3State(bucket="acme-state")
+    stacks = _stacks(plan_platform(fields._platform(encryption=OWN, state=state, cluster=None)), tmp_path)
+    assert {stack.terraform["backend"]["s3"]["kms_key_id"] for stack in stacks} == {OWN.arn}
