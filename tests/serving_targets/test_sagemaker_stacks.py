@@ -28,6 +28,7 @@ from llminfra.constructs.sagemaker.endpoint import Variant
 from llminfra.planning.endpoints.contract import contract
 from tests.serving_targets.compiled import Compiled, one
 from tests.serving_targets.platforms import TARGETS, ec2, endpoint, plan
+from tests.targets.stack_view import statements
 
 
 def test_sagemaker_configuration_outlives_a_change(compiled: Compiled) -> None:
@@ -186,6 +187,8 @@ def test_real_time_goes_to_zero_as_a_component(compiled: Compiled) -> None:
     properties = body["Resources"]["Component"]["Properties"]
     assert properties["EndpointName"] == "${aws_sagemaker_endpoint.chat.name}"
     assert properties["Specification"]["ModelName"] == "${aws_sagemaker_model.chat.name}"
+    written = statements(stack, "sagemaker-chat-container")["WriteLogs"]
+    assert written["resources"][0].endswith(":log-group:/aws/sagemaker/InferenceComponents/acme-chat")
     found = contract(planned.sagemaker[0], planned)
     assert found.component == "acme-chat"
     assert contract(plan(endpoint(TARGETS["sagemaker"])).sagemaker[0], planned).component is None

@@ -27,7 +27,7 @@ from llminfra.constructs.sagemaker.endpoint import (
 )
 from llminfra.constructs.sagemaker.scaling import Scaling
 from llminfra.planning.encryption.statements import used_by_log_groups
-from llminfra.planning.endpoints.contract import contract, endpoint_name
+from llminfra.planning.endpoints.contract import contract, endpoint_name, sagemaker_log_group
 from llminfra.planning.network.mirror import by_digest_or_tag, without_tag
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.serving import SageMakerEndpointPlan
@@ -44,7 +44,7 @@ def sagemaker_stack(app: core.App, plan: Plan) -> Built:
     storage = StorageContract.read(read(scope, plan, "storage"), plan) if plan.buckets else None
     key = None
     if scope.encryption or any(isinstance(item.on, SageMakerAsync) or _wants_key(item) for item in plan.sagemaker):
-        groups = [_log_group_name(plan, item) for item in plan.sagemaker]
+        groups = [sagemaker_log_group(plan, item) for item in plan.sagemaker]
         key = kms_key(
             scope.under("endpoints"),
             "sagemaker",
@@ -77,7 +77,7 @@ def _endpoint(
     identity = _role(make, plan, item, storage, topics, key)
     # Else SageMaker makes the group when a container first writes, with a key of CloudWatch's.
     sealed = key_for_all(key) if key else None
-    group = _log_group_name(plan, item)
+    group = sagemaker_log_group(plan, item)
     logs = [log_group(make, item.name, name=group, days=_LOG_DAYS, key=sealed)] if sealed else []
     model = hosted_model(
         make,
@@ -132,11 +132,6 @@ def _component(
     component(
         make, item.name, name=name, model=model, variant=variant, copy=copy, role_arn=identity.arn, scaling=scaling
     )
-
-
-def _log_group_name(plan: Plan, item: SageMakerEndpointPlan) -> str:
-    """The log group that SageMaker writes to, whoever made it."""
-    return f"/aws/sagemaker/Endpoints/{endpoint_name(plan, item.name)}"
 
 
 def _output(item: SageMakerEndpointPlan, topics: tuple[str, str] | None, sealed: Key | None) -> AsyncOutput | None:
@@ -223,7 +218,7 @@ def _role(
 
 
 def _container(scope: Scope, plan: Plan, item: SageMakerEndpointPlan) -> list[Statement]:
-    logs = scope.arn("logs", f"log-group:{_log_group_name(plan, item)}")
+    logs = scope.arn("logs", f"log-group:{sagemaker_log_group(plan, item)}")
     host, _, path = item.image_uri.partition("/")
     parts = host.split(".")
     repository = without_tag(path)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llminfra.planning.endpoints.contract import sagemaker_log_group
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -54,11 +56,12 @@ def _effects(old: Plan, new: Plan) -> Iterator[str]:
     if old.platform.images is not None and old.platform.images.create:
         yield "repositories of the mirror are made anew, empty: push the images again before nodes need them"
     there = {item.name for item in old.sagemaker}
-    if old.platform.encryption is None and (hosted := [item.name for item in new.sagemaker if item.name in there]):
-        yield (
-            "log groups that SageMaker made are there already: `terraform import aws_cloudwatch_log_group.<endpoint> "
-            f"/aws/sagemaker/Endpoints/{new.platform.name}-<endpoint>` before the apply, for {', '.join(hosted)}"
+    if old.platform.encryption is None and (hosted := [item for item in new.sagemaker if item.name in there]):
+        imports = (
+            f"`terraform import aws_cloudwatch_log_group.{item.name} {sagemaker_log_group(new, item)}`"
+            for item in hosted
         )
+        yield f"log groups that SageMaker made are there already: before the apply, {', '.join(imports)}"
     if old.cluster is not None or old.ec2 or old.batches:
         yield "nodes and instances are replaced, one after the other, for disks under the other key"
     if observability is not None and old.cluster is not None:

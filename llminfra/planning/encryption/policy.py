@@ -20,7 +20,7 @@ from llminfra.planning.encryption.statements import (
     used_by_log_groups,
     used_by_publishers,
 )
-from llminfra.planning.endpoints.contract import endpoint_name
+from llminfra.planning.endpoints.contract import sagemaker_log_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ def log_groups(plan: Plan) -> tuple[str, ...]:
         groups.append(f"/aws/eks/{plan.cluster.name}/cluster")
     groups += [f"/aws/fsx/{name}/*"] if plan.lustre else []
     groups += [f"/aws/lambda/{name}-*"] if any(item.workers is None for item in plan.async_endpoints) else []
-    groups += [f"/aws/sagemaker/Endpoints/{endpoint_name(plan, item.name)}" for item in plan.sagemaker]
+    groups += [sagemaker_log_group(plan, item) for item in plan.sagemaker]
     return tuple(groups)
 
 

@@ -195,6 +195,17 @@ def endpoint_name(plan: Plan, name: str) -> str:
     return f"{plan.platform.name}-{name}"
 
 
+def sagemaker_log_group(plan: Plan, item: SageMakerEndpointPlan) -> str:
+    """The log group that SageMaker writes what containers say to, whoever made it.
+
+    Containers of an inference component have one by its name, which is the endpoint's (Amazon SageMaker AI Developer
+    Guide, "Log groups and streams that Amazon SageMaker AI sends to CloudWatch Logs"; awslabs and aws-samples name it
+    ``/aws/sagemaker/InferenceComponents/<component>``).
+    """
+    kind = "InferenceComponents" if item.to_zero else "Endpoints"
+    return f"/aws/sagemaker/{kind}/{endpoint_name(plan, item.name)}"
+
+
 def _bearer(secret: Secret | None) -> Auth:
     return Auth(kind="none") if secret is None else Auth(kind="bearer", secret=secret.name, key=secret.key)
 
