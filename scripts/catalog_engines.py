@@ -92,6 +92,8 @@ def _build(engine: str, static: dict[str, Any], sources: Path) -> dict[str, Any]
     for table in ("architectures", "pipeline_architectures", "all2all_backends"):
         if any(getattr(item, table) for item in facts):
             content[table] = _spans_by_name([getattr(item, table) for item in facts])
+    if "architectures" in static:
+        content["architectures"] = _spans_by_name([set(static["architectures"])] * len(versions))
     for table in ("metrics", "hidden_metrics", "min_capability", "settings"):
         content[table] = _spans_by_value([getattr(item, table) for item in facts])
     return content

@@ -5,7 +5,19 @@ from typing import Any
 
 import pytest
 
-from llminfra import VLLM, Endpoint, GpuPool, Image, Model, ModelBucket, OnDemand, Platform, SGLang, SpecError
+from llminfra import (
+    VLLM,
+    DeepSpeedMII,
+    Endpoint,
+    GpuPool,
+    Image,
+    Model,
+    ModelBucket,
+    OnDemand,
+    Platform,
+    SGLang,
+    SpecError,
+)
 from llminfra.catalog.engines import engine_info, engine_release, known_versions
 from llminfra.catalog.models import known_models, load_model
 from llminfra.catalog.task_classes import missing_class, pinned_version
@@ -64,6 +76,18 @@ def test_what_no_release_has_is_warned_about_and_so_are_own_images() -> None:
     own = VLLM(max_model_len=8192, image=Image(repository="acme/vllm", tag="v1"), version="0.27.1")
     (brought,) = [item for item in plan(NEW, own).diagnostics if item.code == "LLM_FIT_64"]
     assert "the image may" in brought.message
+
+
+def test_deepspeed_has_a_short_list() -> None:
+    image = Image(repository="acme/mii", tag="v1")
+    (found,) = [
+        item
+        for item in plan("Qwen/Qwen3-8B", DeepSpeedMII(max_model_len=8192, image=image)).diagnostics
+        if item.code == "LLM_FIT_64"
+    ]
+    assert found.runtime_message == "ValueError: Unsupported model type qwen3"
+    served = plan("Qwen/Qwen2.5-7B-Instruct", DeepSpeedMII(max_model_len=8192, image=image))
+    assert "LLM_FIT_64" not in {item.code for item in served.diagnostics}
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])

@@ -25,6 +25,8 @@ def check_class(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | 
     engine, path = release.engine, f"endpoints.{endpoint.name}.engine.version"
     at = f"{engine} {release.version}"
     words = f"Model architectures ['{missing.name}'] are not supported for now."
+    if engine == "mii":
+        words = f"ValueError: Unsupported model type {facts.model_type}"
     if missing.elsewhere and endpoint.engine.image is None:
         known = missing.since or missing.until
         findings.error(
