@@ -296,10 +296,43 @@ def decode_role() -> LlmServerValues:
     )
 
 
+def with_overflow() -> LlmServerValues:
+    """An endpoint whose Service has pods of another release, too."""
+    return single_node().replace(has_overflow=True)
+
+
+def overflow() -> LlmServerValues:
+    """Those pods, which come when requests wait."""
+    scaled = Autoscaling(
+        min_replicas=0,
+        max_replicas=6,
+        fallback=Fallback(replicas=1, behavior="currentReplicasIfHigher"),
+        triggers=[
+            PrometheusTrigger(
+                name="waiting",
+                server_address="http://prometheus-operated.monitoring.svc:9090",
+                query='clamp_min(sum(vllm:num_requests_waiting{namespace="llm",service="chat"}) - 10, 0)',
+                threshold=5,
+                wakes_from_zero=True,
+            )
+        ],
+    )
+    return single_node().replace(
+        name="chat-overflow",
+        overflow_of="chat",
+        autoscaling=scaled,
+        service_monitor=None,
+        service_account=ServiceAccount(name="chat-overflow"),
+        disruption=Disruption(max_unavailable=1),
+    )
+
+
 LLM_SERVER: dict[str, Callable[[], ChartValues]] = {
     "decode-role": decode_role,
     "single-node": single_node,
     "autoscaled": autoscaled,
     "short-start": short_start,
     "multi-node": multi_node,
+    "overflow": overflow,
+    "with-overflow": with_overflow,
 }

@@ -21,9 +21,16 @@ from llminfra.charts.llm_server import (
 )
 from tests.charts.conftest import Render
 from tests.charts.objects import engine, env_of, of_kind, one, pod_specs
-from tests.charts.server_samples import HTTP_PROBES, autoscaled, multi_node, single_node
+from tests.charts.server_samples import (
+    HTTP_PROBES,
+    autoscaled,
+    multi_node,
+    overflow,
+    single_node,
+    with_overflow,
+)
 
-SAMPLES = [single_node, autoscaled, multi_node]
+SAMPLES = [single_node, autoscaled, multi_node, overflow]
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -298,9 +305,28 @@ def test_names_that_yaml_would_read_as_something_else(render_chart: Render, name
     assert env_of(engine(pod_specs(objects)[0]))[name]["value"] == "yes"
 
 
+def test_one_service_has_the_pods_of_both_releases_and_each_workload_its_own(render_chart: Render) -> None:
+    """Two Deployments whose selectors overlap would count each other's pods."""
+    base, beyond = (render_chart("llm-server", sample()) for sample in (with_overflow, overflow))
+    deployments = [one(objects, "Deployment") for objects in (base, beyond)]
+    labels = [item["spec"]["template"]["metadata"]["labels"].items() for item in deployments]
+    called = one(base, "Service")["spec"]["selector"].items()
+    assert [called <= each for each in labels] == [True, True]
+    assert of_kind(beyond, "Service") == of_kind(beyond, "ServiceMonitor") == []
+    # To add an overflow changes nothing that selects or restarts the pods that are there.
+    alone = one(render_chart("llm-server", single_node()), "Deployment")
+    assert deployments[0] == alone
+    for objects, own, other in ((base, *labels), (beyond, *reversed(labels))):
+        selecting = [one(objects, "Deployment")["spec"]["selector"]["matchLabels"]]
+        selecting += [item["spec"]["selector"]["matchLabels"] for item in of_kind(objects, "PodDisruptionBudget")]
+        selecting.append(one(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"])
+        assert all(each.items() <= own and not each.items() <= other for each in selecting)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"overflow_of": "chat", "has_overflow": True}, "in its own release"),
         ({"shm_mib": 24576}, "not less than the pod's memory"),
         ({"resources": Resources(cpu_millis=1, memory_mib=24576, ephemeral_storage_gib=20)}, "would be evicted"),
         ({"field_env": {"HOME": "status.podIP"}}, "environment variable used more than once: HOME"),

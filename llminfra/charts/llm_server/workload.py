@@ -12,7 +12,7 @@ from llminfra.charts.llm_server.scaling import Autoscaling
 from llminfra.charts.llm_server.start import KeptKernels, NodeCopy
 from llminfra.charts.llm_server.storage import ExternalSecret, Volume
 from llminfra.charts.secrets_guard import literal_secrets
-from llminfra.charts.values import ChartValues, EnvName, Port
+from llminfra.charts.values import ChartValues, DnsLabel, EnvName, Port
 
 _SHM_PATH = "/dev/shm"  # noqa: S108  # a mount point in the container, not a file that we write
 
@@ -45,6 +45,10 @@ class LlmServerValues(ChartValues):
     engine: str = Field(pattern=r"^[a-z0-9][-a-z0-9.]*$")
     engine_version: str = Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9._]*$", max_length=63)
     served_model_name: str = Field(min_length=1)
+    overflow_of: DnsLabel | None = None
+    """The release that has the Service of these pods, and its monitoring: this one has further replicas for it."""
+    has_overflow: Literal[True] | None = None
+    """Whether another release has further replicas for the Service of this one; ``None``: none has."""
     labels: dict[str, str] = {}
     """On every object and pod (team, cost centre)."""
     annotations: dict[str, str] = {}
@@ -113,6 +117,13 @@ class LlmServerValues(ChartValues):
                 f"progress_deadline_seconds {self.rollout.progress_deadline_seconds} is not longer than the startup "
                 f"budget of {budget} s: a rollout would be reported as failed while the model still loads"
             )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _one_service(self) -> Self:
+        if self.overflow_of is not None and (self.has_overflow or self.service_monitor is not None):
+            msg = f"the Service of {self.overflow_of} is in its own release: this one monitors and extends none"
             raise ValueError(msg)
         return self
 

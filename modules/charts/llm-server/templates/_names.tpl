@@ -1,7 +1,19 @@
-{{/* Labels that never change: what selectors use. */}}
+{{/*
+Labels that never change: what selectors use. Further replicas of an endpoint are another application of the same
+instance: both workloads select their own pods, and one Service may select both.
+*/}}
 {{- define "llm-server.selectorLabels" -}}
-app.kubernetes.io/name: llm-server
+app.kubernetes.io/name: {{ ternary "llm-server-overflow" "llm-server" (not (empty .Values.overflowOf)) }}
+app.kubernetes.io/instance: {{ .Values.overflowOf | default .Values.name | quote }}
+{{- end }}
+
+{{/* Pods that callers reach: with an overflow those of both releases. */}}
+{{- define "llm-server.calledLabels" -}}
+{{- if .Values.hasOverflow -}}
 app.kubernetes.io/instance: {{ .Values.name | quote }}
+{{- else -}}
+{{ include "llm-server.selectorLabels" . }}
+{{- end }}
 {{- end }}
 
 {{/* Labels of pods: without the chart's version, so that a new chart alone does not restart a loaded model. */}}
