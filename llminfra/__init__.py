@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Autoscaling as Autoscaling
     from llminfra.spec.endpoint import Disaggregation as Disaggregation
     from llminfra.spec.endpoint import Endpoint as Endpoint
+    from llminfra.spec.endpoint import Overflow as Overflow
     from llminfra.spec.endpoint import Parallelism as Parallelism
     from llminfra.spec.endpoint import Role as Role
     from llminfra.spec.endpoint import Slo as Slo
@@ -102,7 +103,7 @@ _HOMES = {
     "llminfra.spec.compute.image_snapshot": ("ImageSnapshot",),
     "llminfra.spec.compute.sagemaker": ("SageMaker", "SageMakerAsync"),
     "llminfra.spec.compute.shared_with": ("SharedWith",),
-    "llminfra.spec.endpoint": ("Autoscaling", "Disaggregation", "Endpoint", "Parallelism", "Role", "Slo"),
+    "llminfra.spec.endpoint": ("Autoscaling", "Disaggregation", "Endpoint", "Overflow", "Parallelism", "Role", "Slo"),
     "llminfra.spec.engines.base": ("Image",),
     "llminfra.spec.engines.custom": ("CustomMetrics", "CustomServer", "HttpProbe"),
     "llminfra.spec.engines.deepspeed": ("DJLServing", "DeepSpeedMII"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import prices
 from llminfra.charts.llm_observability import RecordingRule
-from llminfra.observability.endpoint_series import pods, record_labels, record_name, scraped
+from llminfra.observability.endpoint_series import pods, record_labels, record_name, scraped, scraped_pods
 from llminfra.observability.own_series import POOL_INFO, own
 from llminfra.observability.promql import number, selector
 from llminfra.observability.signals import Signal, signals_of
@@ -43,17 +43,18 @@ def endpoint_recordings(endpoint: EndpointPlan, plan: Plan) -> list[RecordingRul
 
 
 def _expression(signal: Signal, endpoint: EndpointPlan) -> str:
-    series = selector(signal.metric, scraped(endpoint), signal.like)
+    where, like = scraped(endpoint), {**(signal.like or {}), **scraped_pods(endpoint)}
+    series = selector(signal.metric, where, like)
     if signal.kind == "gauge":
         return f"sum by (pod) ({series})"
     if signal.kind == "ratio":
         return f"max by (pod) ({series})"
     if signal.kind == "histogram":
-        return f"sum by (le) (rate({selector(signal.metric + '_bucket', scraped(endpoint), signal.like)}[5m]))"
+        return f"sum by (le) (rate({selector(signal.metric + '_bucket', where, like)}[5m]))"
     rate = f"sum(rate({series}[5m]))"
     if signal.minus is None:
         return rate
-    return f"clamp_min({rate} - sum(rate({selector(signal.minus, scraped(endpoint))}[5m])), 0)"
+    return f"clamp_min({rate} - sum(rate({selector(signal.minus, where, scraped_pods(endpoint))}[5m])), 0)"
 
 
 def fleet_recordings(plan: Plan) -> list[RecordingRule]:

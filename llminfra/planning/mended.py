@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from llminfra.spec.base.spec import Spec
     from llminfra.spec.compute.cluster import Cluster
     from llminfra.spec.compute.existing_cluster import ExistingCluster
-    from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.endpoint import Endpoint, Overflow
+    from llminfra.spec.models.storage import Storage
     from llminfra.spec.platform import Platform
 
 _ROUNDS = 4
@@ -195,17 +196,37 @@ def _endpoint(endpoint: Endpoint, pools: dict[int, GpuPool], storage: list[Any])
         return None
     changed: dict[str, Any] = {}
     if isinstance(endpoint.on, GpuPool):
-        pool = pools.get(id(endpoint.on)) or next((item for item in pools.values() if item == endpoint.on), None)
+        pool = _mended_pool(endpoint.on, pools)
         if pool is None:
             return None
         if pool is not endpoint.on:
             changed["on"] = pool
+    if endpoint.overflow is not None:
+        overflow = _overflow(endpoint.overflow, pools, storage)
+        if overflow is not endpoint.overflow:
+            changed["overflow"] = overflow
     weights = endpoint.weights.source if isinstance(endpoint.weights, LocalNvme) else endpoint.weights
     if weights is not None and weights not in storage:
         changed["weights"] = None
     if endpoint.compile_cache is not None and endpoint.compile_cache not in storage:
         changed["compile_cache"] = None
     return endpoint.model_copy(update=changed) if changed else endpoint
+
+
+def _mended_pool(pool: GpuPool, pools: dict[int, GpuPool]) -> GpuPool | None:
+    return pools.get(id(pool)) or next((item for item in pools.values() if item == pool), None)
+
+
+def _overflow(overflow: Overflow, pools: dict[int, GpuPool], storage: list[Storage]) -> Overflow | None:
+    """The overflow on what is left; ``None``: its pool is not."""
+    pool = _mended_pool(overflow.on, pools)
+    if pool is None:
+        return None
+    changed: dict[str, Any] = {} if pool is overflow.on else {"on": pool}
+    weights = overflow.weights.source if isinstance(overflow.weights, LocalNvme) else overflow.weights
+    if weights is not None and weights not in storage:
+        changed["weights"] = None
+    return overflow.model_copy(update=changed) if changed else overflow
 
 
 def _open(platform: Platform, left: Platform) -> frozenset[str]:

@@ -9,6 +9,7 @@ from llminfra.engines.job import Role
 from llminfra.planning.plan.made_names import (
     async_id,
     gateway_service,
+    name_of_overflow,
     name_of_role,
     picker_name,
     preflight_name,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
     from llminfra.spec.base.spec import Spec
     from llminfra.spec.endpoint import Endpoint
+    from llminfra.spec.models.storage import Lustre, ModelBucket
     from llminfra.spec.platform import Platform
 
 
@@ -47,27 +49,37 @@ def check_references(platform: Platform, findings: Findings) -> None:
     for endpoint in platform.workloads:
         if endpoint.broken:
             continue
-        on = endpoint.on
-        if pools_known and isinstance(on, GpuPool) and not any(on is pool or on == pool for pool in platform.pools):
+        path, beyond = f"endpoints.{endpoint.name}", endpoint.overflow
+        for place, on in ((path, endpoint.on), (f"{path}.overflow", beyond.on if beyond else None)):
+            if (
+                not pools_known
+                or not isinstance(on, GpuPool)
+                or any(on is pool or on == pool for pool in platform.pools)
+            ):
+                continue
             findings.error(
                 "LLM_REF_1",
                 endpoint,
-                f"endpoints.{endpoint.name}.on",
-                "the endpoint runs on a pool that is not part of this platform",
+                f"{place}.on",
+                f"the {'endpoint' if place == path else 'overflow'} runs on a pool that is not part of this platform",
                 found=f"pool {on.name!r}",
                 expected=f"one of: {', '.join(pool_names)}" if pool_names else "a pool of the platform, which has none",
                 fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
             )
-        weights = endpoint.weights.source if isinstance(endpoint.weights, LocalNvme) else endpoint.weights
-        for field, item in (("weights", weights), ("compile_cache", endpoint.compile_cache)):
+        for field, declared in (
+            ("weights", endpoint.weights),
+            ("overflow.weights", beyond.weights if beyond else None),
+            ("compile_cache", endpoint.compile_cache),
+        ):
+            item: ModelBucket | Lustre | None = declared.source if isinstance(declared, LocalNvme) else declared
             if item is None or item in platform.storage or not storage_known:
                 continue
             findings.error(
                 "LLM_REF_2",
                 endpoint,
-                f"endpoints.{endpoint.name}.{field}",
-                f"the {'weights' if field == 'weights' else 'compiled kernels'} lie on storage that is not part of "
-                "this platform",
+                f"{path}.{field}",
+                f"the {'compiled kernels' if field == 'compile_cache' else 'weights'} lie on storage that is not part "
+                "of this platform",
                 found=f"storage {item.name!r}",
                 expected=f"one of: {', '.join(item.name for item in platform.storage)}"
                 if platform.storage
@@ -134,6 +146,8 @@ def _made_besides(platform: Platform) -> Iterator[tuple[str, Endpoint | Gateway 
         if endpoint.disaggregation is not None:
             yield from ((name_of_role(endpoint.name, role), endpoint, f"{role} role") for role in get_args(Role))
             yield router_workload(endpoint.name), endpoint, "router"
+        if endpoint.overflow is not None:
+            yield name_of_overflow(endpoint.name), endpoint, "overflow"
         if endpoint.preflight:
             yield preflight_name(endpoint.name), endpoint, "preflight job"
     for gateway in platform.gateways:

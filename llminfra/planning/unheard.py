@@ -10,7 +10,7 @@ from llminfra.engines.job import Role
 from llminfra.spec.compute.ec2 import Ec2
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
-from llminfra.spec.endpoint import Autoscaling
+from llminfra.spec.endpoint import Autoscaling, Overflow, Scaled
 from llminfra.spec.engines.custom import CustomServer
 from llminfra.spec.foundation.network import Network
 
@@ -110,11 +110,13 @@ def _of_endpoints(platform: Platform) -> Iterator[_Unheard]:
 
 def _of_scaling(endpoint: Endpoint) -> Iterator[_Unheard]:
     path, split = f"endpoints.{endpoint.name}", endpoint.disaggregation
-    scaled = [(f"{path}.replicas", endpoint.replicas)]
+    scaled: list[tuple[str, int | Autoscaling | Overflow]] = [(f"{path}.replicas", endpoint.replicas)]
     if split is not None and not split.broken:
         scaled += [(f"{path}.disaggregation.{name}.replicas", getattr(split, name).replicas) for name in get_args(Role)]
+    if endpoint.overflow is not None:
+        scaled.append((f"{path}.overflow", endpoint.overflow))
     for place, replicas in scaled:
-        if isinstance(replicas, Autoscaling) and not replicas.broken:
+        if isinstance(replicas, Scaled) and not replicas.broken:
             if replicas.min == replicas.max:
                 why = f"min and max are both {replicas.max}: nothing is added or given up"
                 for field in ("waiting_per_replica", "target_utilization", "cooldown_s"):
@@ -147,7 +149,11 @@ def _of_server(endpoint: Endpoint, server: CustomServer) -> Iterator[_Unheard]:
                 continue
             yield _Unheard(server, field, f"{path}.{field}", why, f"{field} on a GpuPool, or on Ec2")
         return
-    if server.metrics is not None and not server.metrics.broken and not isinstance(endpoint.replicas, Autoscaling):
+    if (
+        server.metrics is not None
+        and not server.metrics.broken
+        and not isinstance(endpoint.overflow or endpoint.replicas, Scaled)
+    ):
         why, field = f"the number of replicas is fixed: {endpoint.replicas}", "max_running"
         counts = "max_running beside replicas=Autoscaling(…)"
         yield _Unheard(server.metrics, field, f"{path}.metrics.{field}", why, counts)

@@ -208,8 +208,10 @@ def _budget(_item: PolicyFinding, plan: Plan) -> Edit | None:
 
 
 def _cooldown(item: PolicyFinding, plan: Plan) -> Edit | None:
-    name = item.spec_path.split(".")[1]
-    endpoint = next(each for each in plan.endpoints if name in (each.name, each.part_of))
+    scaled = {plan.declared_path(f"endpoints.{each.name}.replicas"): each for each in plan.endpoints}
+    endpoint = scaled.get(item.spec_path)
+    if endpoint is None:
+        return None
     return Edit(item.spec_path, "cooldown_s", str(math.ceil((endpoint.startup.estimate_s + 1) / 60) * 60))
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llminfra.rehearsal.served_changes import danger_to_callers, danger_to_pods
+from llminfra.rehearsal.served_changes import beyond, danger_to_callers, danger_to_pods
 from llminfra.rules.views.terraform_view import secrets_key
 
 _DATA: Mapping[str, str] = {
@@ -50,6 +50,8 @@ def danger(type_name: str, action: str, before: Mapping[str, Any], after: Mappin
     chart = str(before.get("chart")).rpartition("/")[2] if type_name == "helm_release" else ""
     if chart == _KARPENTER and action == "delete":
         return _drained(_karpenter_pools(before))
+    if chart == _SERVER and (endpoint := beyond(before)):
+        return f"{verb} it takes the replicas beyond those of {endpoint}: what they served waits for the others"
     if chart in _SERVERS:
         return f"{verb} it stops the endpoint: its callers get no answer, and another name is another address"
     if type_name in ("aws_lb", "aws_sagemaker_endpoint"):

@@ -47,12 +47,17 @@ def danger_to_pods(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         found.append(f"the adapters {names} stay and the model they were made for goes: another one's do not load")
     scaled = new.get("autoscaling") or {}
     fewest = scaled.get("minReplicas", new.get("replicas", 1))
-    alone = fewest == 1 and (new.get("rollout") or {}).get("maxSurge") == 0
+    alone = fewest == 1 and (new.get("rollout") or {}).get("maxSurge") == 0 and not beyond(after)
     if alone and any(old.get(name) != new.get(name) for name in _OF_PODS):
         found.append(
             "the only replica stops before the new one starts: callers get no answer for as long as that takes"
         )
     return "; ".join(found)
+
+
+def beyond(release: Mapping[str, Any]) -> str:
+    """The endpoint whose replicas a release adds to; empty: it is an endpoint's own, or none's."""
+    return str(_values(release).get("overflowOf") or "")
 
 
 def _names(contract: Mapping[str, Any]) -> list[str]:

@@ -23,6 +23,7 @@ _AREAS: Mapping[str, str] = {
     "MEM": "GPU memory",
     "NET": "Network and EFA",
     "OBS": "Observability",
+    "OVF": "Overflow",
     "REF": "References",
     "RULE": "Rules themselves",
     "SEC": "Identity and secrets",

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from llminfra.spec.base.names import Namespace
 from llminfra.spec.base.secret import Secret
 from llminfra.spec.base.spec import Distinct, Many, Name, Spec
+from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.compute.target import Target
 from llminfra.spec.engines.engine import Engine
 from llminfra.spec.errors.expectations import refused
@@ -33,8 +34,8 @@ class Parallelism(Spec):
         return self.tensor * self.pipeline * self.data
 
 
-class Autoscaling(Spec):
-    """Replicas that follow what waits and what runs, by the engine's own metrics."""
+class Scaled(Spec):
+    """Between how many replicas, and by what, there are more or fewer."""
 
     min: Annotated[int, Field(ge=0)] = 1
     """Fewest replicas."""
@@ -61,6 +62,10 @@ class Autoscaling(Spec):
                 fix=f"lower min to {self.max}, or raise max to {self.min}",
             )
         return self
+
+
+class Autoscaling(Scaled):
+    """Replicas that follow what waits and what runs, by the engine's own metrics."""
 
 
 class Role(Spec):
@@ -91,6 +96,31 @@ class Disaggregation(Spec):
     remote_from_tokens: Annotated[int, Field(ge=1)] = 16
     """Prompts with more tokens than this that are not cached yet go to the prefill role; shorter ones are read where
     they are answered."""
+
+
+class Overflow(Scaled):
+    """Replicas beyond an endpoint's own, on another pool: they come when requests wait, and go when the others do.
+
+    The endpoint's own replicas stand on capacity that is sure, such as on demand or a reservation; these may be spot,
+    of another instance type and spread. They are a Deployment (or a LeaderWorkerSet) of their own behind the same
+    Service, under the same model name and with the same context length.
+    """
+
+    on: GpuPool
+    """Where they run: another pool than the endpoint's."""
+    min: Annotated[int, Field(ge=0)] = 0
+    """Fewest replicas beyond the endpoint's own."""
+    max: Annotated[int, Field(ge=1)]
+    """Most replicas beyond the endpoint's own."""
+    waiting_per_replica: Annotated[int, Field(ge=1)] = 5
+    """Requests waiting per replica, the endpoint's own included, that start another one; nothing else starts any."""
+    target_utilization: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Share of the own replicas' KV cache, or of the requests that they may run at once, that would have to be in use
+    for replicas of the overflow to stay: while what runs on both would fill the own ones further, they do."""
+    parallelism: Parallelism | None = None
+    """How each of them is spread over GPUs; ``None``: chosen by the planner for this pool."""
+    weights: ModelBucket | Lustre | LocalNvme | None = None
+    """Where they read the weights from; ``None``: from where the endpoint's own replicas do."""
 
 
 class Slo(Spec):
@@ -148,6 +178,8 @@ class Endpoint(Spec):
     """Model name in the API (``--served-model-name``); ``None``: the model's id."""
     api_key: Secret | None = None
     """Reference to the API key that callers present."""
+    overflow: Overflow | None = None
+    """Further replicas on another pool while requests wait, for example on spot (``GpuPool`` only); ``None``: none."""
     disaggregation: Disaggregation | None = None
     """Separate pods for prompts and for answers (vLLM on an EFA pool); ``None``: every pod does both."""
     adapters: Annotated[Many[LoraAdapter], Field(max_length=32)] = ()
@@ -169,4 +201,25 @@ class Endpoint(Spec):
                     expected=f"Disaggregation(prefill=Role({name}=…), decode=Role({name}=…))",
                     fix=f"move {name} to the roles of disaggregation",
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _overflow_stands_on_a_base(self) -> Self:
+        if self.overflow is None:
+            return self
+        if self.disaggregation is not None:
+            raise refused(
+                "an overflow adds whole replicas, and with disaggregation a replica is a pod of each role",
+                "overflow",
+                "disaggregation",
+                expected="overflow or disaggregation",
+                fix="leave overflow out, and scale the roles with Role(replicas=Autoscaling(…))",
+            )
+        if isinstance(self.replicas, Autoscaling):
+            raise refused(
+                "with overflow, the endpoint's own replicas are a fixed number: both would start on the same queue",
+                "replicas",
+                expected=f"replicas={max(1, self.replicas.min)}, and Overflow(max=…) for what comes beyond",
+                fix=f"set replicas={max(1, self.replicas.min)}, or leave overflow out",
+            )
         return self

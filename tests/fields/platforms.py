@@ -46,6 +46,7 @@ from llminfra import (
     Network,
     Observability,
     Oidc,
+    Overflow,
     PagerDutyAlerts,
     Parallelism,
     Platform,
@@ -212,6 +213,15 @@ def disaggregated() -> Platform:
     )
     model = Model(id="meta-llama/Llama-3.3-70B-Instruct", quantization="fp8")
     return _serving(H100, model=model, engine=VLLM(max_model_len=32_768), disaggregation=roles)
+
+
+def overflowing() -> Platform:
+    """Replicas on two pools."""
+    more = GpuPool(name="more", instance_types=["g6e.12xlarge"], capacity=Spot(), nodes=(0, 4))
+    beyond = Overflow(on=more, max=3, parallelism=Parallelism(tensor=4), weights=BUCKET)
+    return _platform(
+        pools=[L40S, more], storage=[BUCKET, OTHER], endpoints=[_endpoint(L40S, replicas=2, overflow=beyond)]
+    )
 
 
 def mig() -> Platform:
@@ -394,6 +404,7 @@ LOOKED: dict[str, Looked] = {
         spanning, ("pools", "storage.fast", "endpoints.chat!", "endpoints.chat.engine", "endpoints.chat.parallelism")
     ),
     "disaggregated": Looked(disaggregated, ("endpoints.chat.disaggregation",)),
+    "overflowing": Looked(overflowing, ("endpoints.chat.overflow",)),
     "mig": Looked(mig, ("pools.gpu.sharing",)),
     "turns": Looked(turns, ("pools.gpu.sharing",)),
     "ec2": Looked(ec2, ("!", "state", "storage", "observability", "endpoints")),

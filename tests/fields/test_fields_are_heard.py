@@ -20,6 +20,7 @@ from llminfra.planning.plan import Plan
 from llminfra.rules.plan_rules import plan_rules
 from llminfra.rules.run import run_plan
 from llminfra.spec.base.spec import Spec
+from llminfra.spec.endpoint import Scaled
 from llminfra.spec.engines.base import LlmEngine
 from tests.fields.emission import emitted, stacks_of
 from tests.fields.platforms import LOOKED
@@ -33,6 +34,7 @@ Outcome = Literal["emitted", "told", "refused", "ignored"]
 BY_PARTS = {
     *(f"Platform.{name}" for name in ("endpoints", "pools", "storage", "gateways", "async_endpoints", "batches")),
     *("Gateway.endpoints", "Gateway.oidc", "AsyncEndpoint.behind", "Endpoint.on", "Endpoint.disaggregation"),
+    *("Endpoint.overflow", "Overflow.on"),
 }
 
 _CHECKED = "read by `llminfra check`, which tests/policy shows"
@@ -186,7 +188,7 @@ def test_every_type_is_looked_at() -> None:
         for path, item in objects(looked.platform()).items()
         if looked.has(path)
     }
-    assert set(_declared(Spec)) - seen == {LlmEngine}
+    assert set(_declared(Spec)) - seen == {LlmEngine, Scaled}
 
 
 def _declared(base: type[Spec]) -> Iterator[type[Spec]]:

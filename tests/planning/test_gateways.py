@@ -288,7 +288,7 @@ def test_the_picker_reads_the_engines_own_names() -> None:
     assert route.picker.metrics is not None
     assert route.picker.metrics.queued == "vllm:num_requests_waiting"
     assert route.picker.metrics.kv_usage == "vllm:kv_cache_usage_perc"
-    assert route.pod_labels == serving_labels("chat")
+    assert route.pod_labels == serving_labels(planned.endpoints[0])
 
 
 def test_yaml_says_the_same(tmp_path: Path) -> None:

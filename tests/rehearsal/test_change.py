@@ -319,6 +319,12 @@ def release(*, model: str = "s3://a", adapter: str = "sql", surge: int = 1, gpus
     return {"chart": "./charts/llm-server", "values": [json.dumps(values)]}
 
 
+def beyond(*, gpus: int = 8) -> Any:
+    """The release of an overflow that keeps one replica."""
+    values = {"overflowOf": "chat", "rollout": {"maxSurge": 0}, "resources": {"gpus": gpus}, "replicas": 1}
+    return {"chart": "./charts/llm-server", "values": [json.dumps(values)]}
+
+
 CONTRACT = contract()
 
 
@@ -357,6 +363,8 @@ CONTRACT = contract()
         ),
         ("aws_kms_key", "delete", {}, {}, "cannot be read"),
         ("helm_release", "delete", {"chart": "./charts/llm-server"}, {}, "callers get no answer"),
+        ("helm_release", "delete", beyond(), {}, "the replicas beyond those of chat"),
+        ("helm_release", "update", beyond(), beyond(gpus=4), ""),
         ("helm_release", "delete", {"chart": "./charts/weights-copy"}, {}, ""),
         ("helm_release", "update", {"chart": "./charts/llm-server"}, {}, ""),
         ("aws_iam_role", "delete", {}, {}, ""),

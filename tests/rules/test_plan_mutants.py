@@ -22,6 +22,8 @@ from llminfra import (
     Network,
     Observability,
     Oidc,
+    OnDemand,
+    Overflow,
     Secret,
     Spot,
     SystemNodes,
@@ -231,6 +233,26 @@ def gw_13() -> Plan:
     return replace(plan, gateways=(replace(gateway, routes=routes),))
 
 
+def overflowing(*, turned: bool = False) -> Callable[[], Plan]:
+    """Production whose assistant is on demand, with more of it on spot; or the other way round."""
+
+    def make() -> Plan:
+        elastic = prod().pools[1]
+        steady = elastic.model_copy(update={"name": "steady", "nodes": (0, 2), "capacity": OnDemand()})
+        base, more = (elastic, steady) if turned else (steady, elastic)
+        given = {"on": base, "replicas": 2, "overflow": Overflow(on=more, max=2)}
+        return plan_platform(changed(endpoints={"assistant": given}, pools_more=(steady,)))
+
+    return make
+
+
+def ovf_4() -> Plan:
+    plan = overflowing()()
+    (beyond,) = (item for item in plan.endpoints if item.overflow is not None)
+    slower = replace(beyond.overflow, throughput=0.3) if beyond.overflow else None
+    return planned(plan, beyond.name, overflow=slower)
+
+
 def srv_2() -> Plan:
     return planned(prod_plan(), "chat", revision=None)
 
@@ -283,6 +305,8 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_OBS_15": obs_15,
     "LLM_OBS_16": shared(ASKED),
     "LLM_OBS_17": shared(installed=["dcgm-exporter"]),
+    "LLM_OVF_3": overflowing(turned=True),
+    "LLM_OVF_4": ovf_4,
     "LLM_STO_14": lambda: elsewhere("eu-west-3"),
     "LLM_SEC_11": unfiltered("assistant", env={"ACME_API_KEY": "correct-horse"}),
     "LLM_SRV_2": srv_2,
@@ -360,6 +384,19 @@ def test_file_systems_of_regions_follow_aws_table(region: str, fields: dict[str,
 def test_a_platform_without_guardrail_may_be_where_there_is_none() -> None:
     assert "LLM_BED_7" not in fired(guarded("ap-east-1", guardrail=None))
     assert "LLM_BED_7" not in fired(guarded("eu-west-1"))
+
+
+def test_an_overflow_beside_replicas_that_stay_is_fine() -> None:
+    assert fired(overflowing()()) == set()
+
+
+def test_an_overflow_needs_a_prometheus_that_tells_the_queue() -> None:
+    plan = overflowing()()
+    unseen = replace(plan, platform=plan.platform.model_copy(update={"observability": None}))
+    (found,) = (item for item in run_plan(unseen) if item.code == "LLM_SRV_69")
+    assert found.path == "endpoints.assistant.overflow"
+    assert "no Prometheus tells of it" in found.message
+    assert found.fix == "set observability=Observability()"
 
 
 def test_a_gateway_with_tenants_and_limits_is_fine() -> None:

@@ -278,8 +278,15 @@ def _queues(plan: Plan, parts: _Parts) -> Iterator[Box]:
             sender, Box(id=sender, kind="caller", title="Senders", lines=("sqs:SendMessage", "answers in S3, by SNS"))
         )
         parts.flow(sender, box.id, "requests")
-        parts.flow(box.id, f"model:{item.behind}", "requests")
+        _requests(box.id, item.behind, plan, parts)
         yield box
+
+
+def _requests(sender: str, endpoint: str, plan: Plan, parts: _Parts) -> None:
+    """Requests to an endpoint, and to the replicas that its Service has on another pool."""
+    parts.flow(sender, f"model:{endpoint}", "requests")
+    if (beyond := plan.overflow_of(endpoint)) is not None:
+        parts.flow(sender, f"model:{beyond.name}", "requests")
 
 
 def _gateways(plan: Plan, parts: _Parts) -> Iterator[Box]:
@@ -317,7 +324,7 @@ def _gateways(plan: Plan, parts: _Parts) -> Iterator[Box]:
         parts.callers.setdefault(caller.id, caller)
         parts.flow(caller.id, box.id, "requests")
         for route in item.routes:
-            parts.flow(box.id, f"model:{route.endpoint}", "requests")
+            _requests(box.id, route.endpoint, plan, parts)
         yield box
 
 
@@ -374,9 +381,9 @@ def _secrets(item: Served, parts: _Parts) -> None:
 
 
 def _callers(item: Served, here: str, plan: Plan, parts: _Parts) -> None:
-    if isinstance(item.plan, EndpointPlan) and item.plan.part_of is not None:
+    if isinstance(item.plan, EndpointPlan) and item.plan.role is not None:
         return  # through the router
-    gateway = gateway_of(plan, item.name)
+    gateway = gateway_of(plan, item.plan.service if isinstance(item.plan, EndpointPlan) else item.name)
     if gateway is not None and gateway.spec.only_way_in:
         return
     if any(each.behind == item.name for each in plan.async_endpoints) and not isinstance(item.plan, EndpointPlan):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.serving import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
     from llminfra.planning.plan.targets import BatchPlan
 
@@ -71,9 +72,9 @@ def _served(plan: Plan) -> Iterator[Served]:
             zones=pool.zones,
             gpus=pool.gpus_per_node,
             machines=item.nodes,
-            scale=_replicas(item.min_replicas, item.max_replicas),
+            scale=_scale(item, plan),
             address=contract(router or item, plan).address,
-            parameter=parameter_name(plan.platform.name, item.part_of or item.name),
+            parameter=parameter_name(plan.platform.name, item.called),
             usd_per_hour=item.usd_per_replica_hour,
         )
     outside: list[Ec2EndpointPlan | SageMakerEndpointPlan] = [*plan.ec2, *plan.sagemaker]
@@ -108,6 +109,15 @@ def _batch(item: BatchPlan) -> Served:
         parameter="",
         usd_per_hour=item.machine.usd_per_node_hour,
     )
+
+
+def _scale(item: EndpointPlan, plan: Plan) -> str:
+    """Replicas, and those that an overflow adds or stands beside."""
+    own = _replicas(item.min_replicas, item.max_replicas)
+    beyond = plan.overflow_of(item.name)
+    if beyond is not None:
+        return f"{own}, and {span(beyond.min_replicas, beyond.max_replicas)} on {beyond.pool} while requests wait"
+    return own if item.overflow is None else f"{own} beyond {item.called}'s own"
 
 
 def _replicas(least: int, most: int) -> str:

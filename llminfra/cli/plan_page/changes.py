@@ -124,8 +124,11 @@ def _alone(path: str, before: Mapping[str, Facts], after: Mapping[str, Facts], t
 
 
 def _twin(path: str, before: Mapping[str, Facts], after: Mapping[str, Facts]) -> str:
-    """The endpoint that goes and answered to what one that comes answers to; empty: none, or none comes."""
-    if path in before or not path.startswith("endpoints."):
+    """The endpoint that goes and answered to what one that comes answers to; empty: none, or none comes.
+
+    Parts of an endpoint have its address.
+    """
+    if path in before or not path.startswith("endpoints.") or path.count(".") > 1:
         return ""
     gone = [name for name in before.keys() - after.keys() if name.startswith("endpoints.")]
     return next((name for name in sorted(gone) if before[name]["answers to"] == after[path]["answers to"]), "")
@@ -199,7 +202,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
         yield f"storage.{system_.name}", {"Lustre": size, "zone": system_.zone}
     names = image_names(plan)
     for path, item in plan.served:
-        yield path, _serving(item, names)
+        yield plan.declared_path(path), _serving(item, names)
     for gateway in plan.gateways:
         models = ", ".join(name for route in gateway.routes for name in route.models)
         paths = ", ".join(path for route in gateway.routes if route.paths for path in route.led_by)

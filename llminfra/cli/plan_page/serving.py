@@ -12,6 +12,7 @@ from llminfra.cli.plan_page.why import memory_sum, reasons
 from llminfra.cli.terminal.memory_bar import held_by_copies, is_cacheless, legend, memory_bar
 from llminfra.cli.terminal.speed import speed_lines
 from llminfra.cli.terminal.words import dot
+from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def serving_lines(
 def scaled_on(item: ServingPlan) -> str:
     """When a replica more is started; empty where their number is fixed or a service of AWS scales on its own."""
     declared, busy = item.spec.replicas, item.busy
-    if busy is None or not isinstance(declared, Autoscaling):
+    beyond = isinstance(item, EndpointPlan) and item.overflow is not None  # which says it in its own words
+    if busy is None or not isinstance(declared, Autoscaling) or beyond:
         return ""
     at = [f"{declared.waiting_per_replica:,} requests wait"]
     at += [f"{busy.running:,} run ({busy.why})"] if busy.running is not None else []

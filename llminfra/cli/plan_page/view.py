@@ -27,6 +27,8 @@ from llminfra.planning.endpoints.gateways import gateway_of
 from llminfra.planning.storage.weights_copies import bucket_of_weights, weights_copies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
     from llminfra.planning.plan.infrastructure import ClusterPlan, LustrePlan, PoolPlan
@@ -195,6 +197,7 @@ def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[s
     lines: list[RenderableType] = [
         model_line(item, money(item.usd_per_replica_hour, "", " /h a replica")),
         Text(dot(f"on {item.pool}", spread_words(item), replicas, f"{item.engine} {item.engine_version}")),
+        *(Text(line, style="dim") for line in _beyond(item, plan)),
         *(Text(f"adapter {each.name}  s3://{each.bucket}/{each.key}") for each in item.adapters),
         *serving_lines(
             item,
@@ -211,6 +214,26 @@ def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[s
     if not item.part_of and gateway_of(plan, item.name) is None:  # a router or a gateway is called in its place
         lines.append(Text(f"called at {contract(item, plan).address}", style="dim"))
     return item.name, Group(*lines)
+
+
+def _beyond(item: EndpointPlan, plan: Plan) -> Iterator[str]:
+    """What an endpoint has beyond its own replicas, and when that comes and goes."""
+    if (more := plan.overflow_of(item.name)) is not None:
+        yield f"its own replicas; {span(more.min_replicas, more.max_replicas)} more on {more.pool}: {more.name}"
+    overflow = item.overflow
+    if overflow is None:
+        return
+    each = overflow.waiting_per_replica
+    borne = overflow.base_replicas * each
+    yield (
+        f"overflow of {item.part_of}, behind its Service: the first when more than {borne:,} requests wait, one more "
+        f"for each {each:,} beyond"
+    )
+    base = next(each for each in plan.endpoints if each.name == item.part_of)
+    kept = [f"{base.busy.running:,} requests ({base.busy.why})"] if base.busy and base.busy.running is not None else []
+    kept += [f"{base.busy.cache:.0%} of their cache"] if base.busy and base.busy.cache is not None else []
+    if kept:
+        yield f"kept while what runs would bring {item.part_of}'s own replicas above {' or '.join(kept)} each"
 
 
 def _storage(plan: Plan) -> RenderableType:

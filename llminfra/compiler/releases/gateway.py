@@ -159,7 +159,7 @@ def _route(gateway: GatewayPlan, route: GatewayRoute, endpoint: EndpointPlan) ->
         models=list(route.models),
         prefix=route.prefix or None,
         paths=list(route.paths),
-        pod_labels=serving_labels(route.endpoint),
+        pod_labels=serving_labels(endpoint),
         port=endpoint.invocation.port,
         picker=Picker(
             name=route.picker,
@@ -172,13 +172,10 @@ def _route(gateway: GatewayPlan, route: GatewayRoute, endpoint: EndpointPlan) ->
     )
 
 
-def serving_labels(endpoint: str) -> dict[str, str]:
-    """Labels of the pods of an endpoint that take requests (chart ``llm-server``)."""
-    return {
-        "app.kubernetes.io/name": "llm-server",
-        "app.kubernetes.io/instance": endpoint,
-        "llminfra.io/role": "leader",
-    }
+def serving_labels(endpoint: EndpointPlan) -> dict[str, str]:
+    """Labels of the pods of an endpoint that take requests (chart ``llm-server``), those of its overflow included."""
+    own = {} if endpoint.spec.overflow is not None else {"app.kubernetes.io/name": "llm-server"}
+    return {**own, "app.kubernetes.io/instance": endpoint.name, "llminfra.io/role": "leader"}
 
 
 def proxy_labels(gateway: GatewayPlan) -> dict[str, str]:

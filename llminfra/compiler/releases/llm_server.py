@@ -82,6 +82,8 @@ def llm_server_values(
         engine=endpoint.engine,
         engine_version=endpoint.engine_version,
         served_model_name=endpoint.served_name,
+        overflow_of=endpoint.part_of if endpoint.overflow is not None else None,
+        has_overflow=True if endpoint.spec.overflow is not None else None,
         labels=role_labels(endpoint),
         annotations={**_arithmetic(endpoint), **_unobserved(endpoint, scraping is not None)},
         image=Image(repository=call.image_repository, tag=call.image_tag, digest=call.image_digest),
@@ -116,7 +118,9 @@ def llm_server_values(
         service_account=ServiceAccount(name=endpoint.service_account, role_arn=role_arn),
         network_policy=_network_policy(endpoint, plan),
         disruption=Disruption(max_unavailable=1),
-        service_monitor=ServiceMonitor(labels=scraping.match_labels) if scraping is not None and call.metrics else None,
+        service_monitor=ServiceMonitor(labels=scraping.match_labels)
+        if scraping is not None and call.metrics and endpoint.overflow is None
+        else None,
         autoscaling=autoscaling_values(endpoint, plan, account_id) if scales(endpoint, plan) else None,
         external_secrets=_external_secrets(endpoint, plan),
     )
@@ -288,7 +292,7 @@ def _network_policy(endpoint: EndpointPlan, plan: Plan) -> NetworkPolicy:
     S3's addresses behind a gateway endpoint are public ones, which a NetworkPolicy can name only all together; Lustre
     is mounted by the node, not by the pod. Callers of a disaggregated endpoint reach its router, not its roles.
     """
-    gateway, route = gateway_of(plan, endpoint.name), route_of(plan, endpoint.name)
+    gateway, route = gateway_of(plan, endpoint.called), route_of(plan, endpoint.called)
     scraping = scraping_of(plan)
     peers = None
     if gateway is not None and route is not None:
@@ -299,7 +303,7 @@ def _network_policy(endpoint: EndpointPlan, plan: Plan) -> NetworkPolicy:
     return NetworkPolicy(
         from_same_namespace=gateway is None or not gateway.spec.only_way_in,
         from_pods=peers,
-        from_namespaces=[] if endpoint.part_of else list(endpoint.spec.allow_from_namespaces),
+        from_namespaces=[] if endpoint.role else list(endpoint.spec.allow_from_namespaces),
         peer_endpoints=peers_of(endpoint, plan),
         metrics_from_namespaces=[scraping.scraper_namespace] if scraping is not None else [],
         egress=[] if endpoint.weights.kind == "lustre" and endpoint.compile_cache is None else [_HTTPS],

@@ -68,7 +68,7 @@ def role_labels(endpoint: EndpointPlan) -> dict[str, str]:
 
 def peers_of(endpoint: EndpointPlan, plan: Plan) -> list[str]:
     """The other role, with which caches are exchanged."""
-    if endpoint.part_of is None:
+    if endpoint.role is None:
         return []
     return [item.name for item in plan.endpoints if item.part_of == endpoint.part_of and item.name != endpoint.name]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from llminfra.charts.llm_server import Autoscaling, Fallback, PrometheusTrigger, QueueTrigger
+from llminfra.compiler.releases.overflow import overflow_triggers
+from llminfra.compiler.releases.triggers import trigger
 from llminfra.constructs.basis.names import dns_suffix
 from llminfra.engines.invocation import Metrics
 from llminfra.observability.promql import selector
@@ -36,11 +38,16 @@ def autoscaling_values(endpoint: EndpointPlan, plan: Plan, account_id: str) -> A
     metrics, declared = endpoint.invocation.metrics, endpoint.spec.replicas
     if not isinstance(declared, spec.Autoscaling):
         return None
-    queue = worked_queue(plan, endpoint.name) if endpoint.min_replicas == 0 else None
+    behind = endpoint.min_replicas == 0 and endpoint.overflow is None
+    queue = worked_queue(plan, endpoint.name) if behind else None
     route = route_of(plan, endpoint.name)
     scraping = scraping_of(plan)
     triggers: list[PrometheusTrigger] = []
-    if scraping is not None and route is not None and route.hold_s is not None:
+    if endpoint.overflow is not None:
+        if scraping is None:
+            return None
+        triggers = overflow_triggers(endpoint, endpoint.overflow, plan, scraping)
+    elif scraping is not None and route is not None and route.hold_s is not None:
         triggers = _held_triggers(endpoint, route, declared, scraping)
     elif queue is None:
         if scraping is None or metrics is None or metrics.waiting is None:
@@ -68,13 +75,13 @@ def _told_triggers(
 ) -> list[PrometheusTrigger]:
     """What engines tell of themselves: KEDA takes the most replicas that any of the three asks for."""
     waiting, busy = f"sum({_told(endpoint, metrics, metrics.waiting, scraping)})", endpoint.busy
-    triggers = [_trigger(scraping, "waiting", waiting, declared.waiting_per_replica)]
+    triggers = [trigger(scraping, "waiting", waiting, declared.waiting_per_replica)]
     if busy is not None and busy.running is not None:
         running = f"sum({_told(endpoint, metrics, metrics.running, scraping)})"
-        triggers.append(_trigger(scraping, "running", running, busy.running))
+        triggers.append(trigger(scraping, "running", running, busy.running))
     if busy is not None and busy.cache is not None:
         used = f"sum({_told(endpoint, metrics, metrics.kv_usage, scraping)})"
-        triggers.append(_trigger(scraping, "cache", used, _caches(busy)))
+        triggers.append(trigger(scraping, "cache", used, _caches(busy)))
     return triggers
 
 
@@ -134,13 +141,13 @@ def _held_triggers(
         # Keeps the last replica while it answers; never asks for another one.
         running, most = f"sum(increase({selector('llm_d_epp_request_total', where)}[{_LATELY}]))", _NEVER_MORE
     triggers = [
-        _trigger(scraping, "held", f"sum({held}) or {alive}", declared.waiting_per_replica, wakes=True),
-        _trigger(scraping, "running", f"{running} or {alive}", most, wakes=True),
+        trigger(scraping, "held", f"sum({held}) or {alive}", declared.waiting_per_replica, wakes=True),
+        trigger(scraping, "running", f"{running} or {alive}", most, wakes=True),
     ]
     busy, metrics = endpoint.busy, endpoint.invocation.metrics
     if busy is not None and busy.cache is not None and metrics is not None:
         used = f"sum({_told(endpoint, metrics, metrics.kv_usage, scraping)}) or {alive}"
-        cache = _trigger(scraping, "cache", used, _caches(busy))
+        cache = trigger(scraping, "cache", used, _caches(busy))
         # What runs keeps the last replica; some engines count a block as used that no request has.
         triggers.append(cache.model_copy(update={"activation_threshold": cache.threshold}))
     return triggers
@@ -149,12 +156,3 @@ def _held_triggers(
 def _running(endpoint: EndpointPlan) -> int:
     """Requests that keep a replica busy; where nobody knows, what runs keeps the last replica alone."""
     return endpoint.busy.running if endpoint.busy is not None and endpoint.busy.running is not None else _NEVER_MORE
-
-
-def _trigger(scraping: Scraping, name: str, query: str, threshold: float, *, wakes: bool = False) -> PrometheusTrigger:
-    if scraping.url is None:  # rules and `scales` keep such endpoints away
-        msg = f"the trigger {name} has no Prometheus to ask"
-        raise ValueError(msg)
-    return PrometheusTrigger(
-        name=name, server_address=scraping.url, query=query, threshold=threshold, wakes_from_zero=wakes
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.observability.alerts.make import Alerts
-from llminfra.observability.endpoint_series import record_labels, recorded
+from llminfra.observability.endpoint_series import record_labels, recorded_here
 from llminfra.observability.own_series import POOL_INFO, on_own_nodes, own_labels
 from llminfra.observability.promql import selector
 from llminfra.observability.signals import signals_of
@@ -64,7 +64,7 @@ def silent_fabric_alert(endpoint: EndpointPlan, plan: Plan, *, base_url: str | N
         return []
     pool = selector(POOL_INFO, {"pool": endpoint.pool, **own_labels(plan)})
     sent = f"sum(sum by (node) (rate(node_amazonefa_tx_bytes[10m])) and on (node) {pool})"
-    busy = f"sum(max_over_time({recorded(endpoint, 'requests_running', 'gauge')}[10m])) > 0"
+    busy = f"sum(max_over_time({recorded_here(endpoint, 'requests_running', 'gauge')}[10m])) > 0"
     labels = {key: value for key, value in record_labels(endpoint).items() if key != "engine"}
     return [
         Alerts(base_url, labels)(

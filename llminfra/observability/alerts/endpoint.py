@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.observability.alerts.make import Alerts
-from llminfra.observability.endpoint_series import identity, pods, record_labels, recorded, scraped
+from llminfra.observability.endpoint_series import answering_pods, identity, pods, record_labels, recorded, scraped
 from llminfra.observability.promql import number, selector
 from llminfra.observability.signals import signals_of
 from llminfra.spec.endpoint import Autoscaling
@@ -26,22 +26,29 @@ _RESTARTS_PER_HOUR = 2
 
 
 def endpoint_alerts(endpoint: EndpointPlan, *, base_url: str | None, scaled: bool) -> list[AlertRule]:
-    """Alerts of the endpoint: of its pods always, of the engine as far as its release says something."""
+    """Alerts of the endpoint: of its pods always, of the engine as far as its release says something.
+
+    What callers feel of an overflow is part of what they feel of its endpoint, which alerts on both.
+    """
     labels = {key: value for key, value in record_labels(endpoint).items() if key != "engine"}
     make = Alerts(base_url, labels)
     signals = signals_of(endpoint)
+    felt = (
+        ()
+        if endpoint.overflow is not None
+        else (*_engine(endpoint, make, signals), *_promises(endpoint, make, signals))
+    )
     return [
         *_pods(endpoint, make),
-        *_engine(endpoint, make, signals),
-        *_promises(endpoint, make, signals),
+        *felt,
         *(_scaling(endpoint, make, signals) if scaled else ()),
     ]
 
 
 def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
     startup = endpoint.startup
-    ready = pods(endpoint, "kube_pod_status_ready", condition="true")
-    if endpoint.min_replicas:
+    ready = answering_pods(endpoint, "kube_pod_status_ready", condition="true")
+    if endpoint.min_replicas and endpoint.overflow is None:
         yield make(
             "LlmEndpointDown",
             "critical",
@@ -172,13 +179,17 @@ def _scaling(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) -
     if "requests_waiting" in signals and isinstance(declared, Autoscaling):
         target = {"namespace": endpoint.namespace, "horizontalpodautoscaler": f"keda-hpa-{endpoint.name}"}
         replicas = f"max({selector('kube_horizontalpodautoscaler_status_desired_replicas', target)})"
-        limit = declared.waiting_per_replica * endpoint.max_replicas
+        beside = endpoint.overflow.base_replicas if endpoint.overflow is not None else 0
+        limit = declared.waiting_per_replica * (beside + endpoint.max_replicas)
+        replicas_are = f"its {endpoint.max_replicas} replicas"
+        if beside:
+            replicas_are += f" beside the {beside} of {endpoint.called}"
         yield make(
             "LlmAtMostReplicas",
             "warning",
             f"sum({selector('pod:llm_requests_waiting:sum', identity(endpoint))}) > {limit} "
             f"and on () {replicas} >= {endpoint.max_replicas}",
             for_s=900,
-            summary=f"{endpoint.name} needs more than its {endpoint.max_replicas} replicas",
+            summary=f"{endpoint.name} needs more than {replicas_are}",
             description="{{ $value | humanize }} requests wait and no replica may be added.",
         )

@@ -10,6 +10,7 @@ from llminfra.planning.served.endpoint_model import model_facts
 from llminfra.planning.served.engine_release import find_release
 from llminfra.planning.served.engine_settings import engine_settings
 from llminfra.planning.served.memory_case import memory_case
+from llminfra.planning.served.overflow import placed
 from llminfra.planning.spread.parallelism import Promise, shape_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def report_mixed(pool: GpuPool, types: list[InstanceType], platform: Platform, f
 def _fix(pool: GpuPool, types: list[InstanceType], platform: Platform, *, split: str) -> str:
     names = tuple(item.name for item in types)
     homes = []
-    for endpoint in platform.workloads:
+    for endpoint in placed(platform.workloads):
         if endpoint.on is pool or getattr(endpoint.on, "name", None) == pool.name:
             best = _cheapest(endpoint, names, platform.region)
             if best is not None and best.parallelism is not None:

@@ -96,7 +96,8 @@ def needs_of(plan: Plan) -> Needs:
 def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
     """Whether KEDA scales the endpoint: it needs room to scale, a metric, and a Prometheus that has it.
 
-    From zero only a queue in front of it is such a metric: that of a gateway, or that of an ``AsyncEndpoint``.
+    From zero only a queue in front of it is such a metric: that of a gateway, or that of an ``AsyncEndpoint``; for an
+    overflow, that of the replicas that it stands beside.
     """
     metrics = endpoint.invocation.metrics
     if not isinstance(endpoint.spec.replicas, Autoscaling) or endpoint.max_replicas == endpoint.min_replicas:
@@ -107,7 +108,7 @@ def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
         metrics is not None
         and metrics.waiting is not None
         and plan.platform.scales_by_metrics
-        and (endpoint.min_replicas > 0 or wakes(endpoint, plan))
+        and (endpoint.min_replicas > 0 or endpoint.overflow is not None or wakes(endpoint, plan))
     )
 
 

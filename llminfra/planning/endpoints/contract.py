@@ -103,9 +103,9 @@ def contract(item: EndpointPlan | RouterPlan | Ec2EndpointPlan | SageMakerEndpoi
             auth=_bearer(item.spec.api_key),
         )
     if isinstance(item, EndpointPlan):
-        gateway = gateway_of(plan, item.name)
-        route = route_of(plan, item.name)
-        inside = f"http://{item.name}.{item.namespace}.svc.cluster.local:{item.invocation.port}"
+        gateway = gateway_of(plan, item.service)
+        route = route_of(plan, item.service)
+        inside = f"http://{item.service}.{item.namespace}.svc.cluster.local:{item.invocation.port}"
         return Contract(
             target="eks",
             protocol="openai",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import asdict, replace
 
 from llminfra.planning.cluster.pools import nodes_at_rest
+from llminfra.planning.plan.declared_paths import declared_path
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
 from llminfra.planning.served.endpoint_model import model_facts
@@ -20,15 +21,16 @@ from llminfra.planning.served.engine_settings import (
     check_step,
     engine_settings,
 )
+from llminfra.planning.served.overflow import overflow_endpoint
 from llminfra.planning.serving.container_settings import check_known, check_literals, check_untold
 from llminfra.planning.serving.disaggregation import (
     ROLES,
     check_disaggregated,
     check_pair,
-    declared_paths,
     refuse_elsewhere,
     role_endpoint,
 )
+from llminfra.planning.serving.overflow import check_overflow, overflow_plan
 from llminfra.planning.serving.serving import plan_serving
 from llminfra.planning.serving.site import Site
 from llminfra.planning.start.image_snapshot import check_image_snapshots
@@ -52,6 +54,8 @@ def plan_endpoints(
         if endpoint.broken or endpoint.on.broken or endpoint.model.broken or endpoint.engine.broken:
             continue
         if refuse_elsewhere(endpoint, findings) or not isinstance(endpoint.on, GpuPool):
+            if endpoint.overflow is not None:
+                check_overflow(endpoint, endpoint.overflow, findings)
             continue
         pool = by_name.get(endpoint.on.name)
         if endpoint.disaggregation is not None:
@@ -60,6 +64,7 @@ def plan_endpoints(
         plan = _plan_endpoint(endpoint, pool, platform, lustre, findings)
         if plan is not None:
             planned.append(plan)
+        planned += _plan_overflow(endpoint, plan, by_name, platform, lustre, findings)
     planned = [_with_rollout(plan, planned, by_name[plan.pool]) for plan in planned]
     _check_room(planned, by_name, findings)
     check_node_caches(planned, by_name, findings)
@@ -84,8 +89,38 @@ def _plan_roles(
         if plan is not None:
             found.append(replace(plan, role=role, part_of=endpoint.name))
     check_pair(endpoint, model_facts(endpoint, findings), found, findings)
-    declared_paths(endpoint, findings, since)
+    _point_to_declared(endpoint, findings, since)
     return found
+
+
+def _plan_overflow(
+    endpoint: Endpoint,
+    base: EndpointPlan | None,
+    pools: dict[str, PoolPlan],
+    platform: Platform,
+    lustre: tuple[LustrePlan, ...],
+    findings: Findings,
+) -> list[EndpointPlan]:
+    """The replicas beyond an endpoint's own, where it has any; what is wrong with both is told once."""
+    overflow, elsewhere = endpoint.overflow, overflow_endpoint(endpoint)
+    if overflow is None or elsewhere is None or overflow.broken or overflow.on.broken:
+        return []
+    if not check_overflow(endpoint, overflow, findings):
+        return []
+    since = len(findings.items)
+    plan = _plan_endpoint(elsewhere, pools.get(overflow.on.name), platform, lustre, findings)
+    _point_to_declared(endpoint, findings, since)
+    if plan is None or base is None:
+        return []
+    beside = overflow_plan(base, plan, overflow.waiting_per_replica)
+    return [replace(plan, part_of=endpoint.name, overflow=beside)]
+
+
+def _point_to_declared(endpoint: Endpoint, findings: Findings, since: int) -> None:
+    """Findings of a workload point to where the user wrote it, not to what llminfra makes of it."""
+    for index, item in enumerate(findings.items[since:], start=since):
+        findings.items[index] = replace(item, path=declared_path(endpoint, item.path))
+    findings.items[:] = dict.fromkeys(findings.items)
 
 
 def check_without_pool(endpoint: Endpoint, findings: Findings) -> None:
@@ -169,7 +204,7 @@ def _check_room(planned: list[EndpointPlan], pools: dict[str, PoolPlan], finding
             findings.error(
                 "LLM_FIT_6",
                 plans[0].spec,
-                f"{plans[0].declared_path}.replicas",
+                plans[0].replicas_path,
                 f"the fewest replicas of {names} need more GPUs than pool {name!r} can ever have",
                 found=f"{least} GPUs needed, {room} possible ({pool.max_nodes} × {pool.gpus_per_node})",
                 expected=f"at most {room} GPUs",

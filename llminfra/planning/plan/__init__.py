@@ -1,5 +1,5 @@
 """``Plan`` and its parts: everything that was decided, as frozen records."""
 
-from llminfra.planning.plan.platform import ROLE_FIELDS, CostLine, Plan, QuotaLine
+from llminfra.planning.plan.platform import CostLine, Plan, QuotaLine
 
-__all__ = ["ROLE_FIELDS", "CostLine", "Plan", "QuotaLine"]
+__all__ = ["CostLine", "Plan", "QuotaLine"]

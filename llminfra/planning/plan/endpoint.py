@@ -13,8 +13,28 @@ if TYPE_CHECKING:
     from llminfra.spec.endpoint import Endpoint
 
 
+class OverflowPlan(Struct, frozen=True, kw_only=True):
+    """What an overflow needs to know of the replicas that it adds to; when either is busy, the two plans say.
+
+    Attributes:
+        base_replicas: The endpoint's own replicas.
+        waiting_per_replica: Requests waiting per replica, of both, above which there is one more.
+        cache: Cache of a scheduler of the overflow in caches of an own one; ``None``: no cache, or not known.
+        throughput: Output of a replica of the overflow at full load by the estimate, in outputs of an own one.
+    """
+
+    base_replicas: int
+    waiting_per_replica: int
+    cache: float | None = None
+    throughput: float | None = None
+
+
 class EndpointPlan(ServingPlan, frozen=True, kw_only=True):
-    """One endpoint, placed and sized; a disaggregated endpoint is two of them, ``part_of`` it, each with its role."""
+    """One endpoint, placed and sized.
+
+    A disaggregated endpoint is two of them, ``part_of`` it, each with its role. An endpoint with an overflow is two,
+    too: itself, and its ``overflow``, which is ``part_of`` it.
+    """
 
     namespace: str
     service_account: str
@@ -23,13 +43,29 @@ class EndpointPlan(ServingPlan, frozen=True, kw_only=True):
     rollout: Literal["surge", "recreate-one"]
     role: Role | None = None
     part_of: str | None = None
+    overflow: OverflowPlan | None = None
 
     @property
     def declared_path(self) -> str:
-        """Where it is declared: a role of a disaggregated endpoint is part of that endpoint."""
+        """Where it is declared: a role and an overflow are parts of their endpoint."""
         if self.part_of is None:
             return f"endpoints.{self.name}"
-        return f"endpoints.{self.part_of}.disaggregation.{self.role}"
+        return f"endpoints.{self.part_of}.{'overflow' if self.role is None else f'disaggregation.{self.role}'}"
+
+    @property
+    def replicas_path(self) -> str:
+        """Where the number of its replicas is declared: an overflow is hardly more than that."""
+        return self.declared_path if self.overflow is not None else f"{self.declared_path}.replicas"
+
+    @property
+    def called(self) -> str:
+        """Name of the endpoint that callers know, and of its Service."""
+        return self.part_of or self.name
+
+    @property
+    def service(self) -> str:
+        """Name of the Service in front of its pods: an overflow has that of its endpoint."""
+        return self.called if self.overflow is not None else self.name
 
 
 class RouterPlan(Struct, frozen=True, kw_only=True):

@@ -23,6 +23,11 @@ def name_of_role(endpoint: str, role: str) -> str:
     return f"{endpoint}-{role}"
 
 
+def name_of_overflow(endpoint: str) -> str:
+    """Name of the replicas of an endpoint that run on another pool while requests wait."""
+    return f"{endpoint}-overflow"
+
+
 def router_workload(endpoint: str) -> str:
     """Name of the Deployment that joins both halves; its Service has the endpoint's own name."""
     return f"{endpoint}-router"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from llminfra.diagnostics import Diagnostic, errors
+from llminfra.planning.plan.declared_paths import declared_path
 from llminfra.planning.plan.image_lock import ImageLock
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.serving import Ec2EndpointPlan, SageMakerEndpointPlan, ServingPlan
     from llminfra.planning.plan.targets import AsyncPlan, BatchPlan, BedrockPlan
     from llminfra.spec.platform import Platform
-
-ROLE_FIELDS = ("replicas", "parallelism")
-"""What each role of a disaggregated endpoint declares itself; the rest belongs to the endpoint."""
 
 
 class CostLine(Struct, frozen=True, kw_only=True):
@@ -105,15 +103,15 @@ class Plan(Struct, frozen=True, kw_only=True):
         )
 
     def declared_path(self, path: str) -> str:
-        """A path below a role's workload (``endpoints.chat-decode.engine``) as the path where the user declared it."""
-        for item in self.endpoints:
-            name = f"endpoints.{item.name}"
-            if item.part_of is not None and (path == name or path.startswith(f"{name}.")):
-                rest = path.removeprefix(name).removeprefix(".")
-                own = not rest or rest.partition(".")[0] in ROLE_FIELDS
-                where = item.declared_path if own else f"endpoints.{item.part_of}"
-                return f"{where}.{rest}" if rest else where
+        """A path below a workload of an endpoint (``endpoints.chat-decode.engine``) as the user declared it."""
+        for endpoint in self.platform.workloads:
+            if (declared := declared_path(endpoint, path)) != path:
+                return declared
         return path
+
+    def overflow_of(self, endpoint: str) -> EndpointPlan | None:
+        """The replicas of an endpoint that come on another pool while requests wait, if it has any."""
+        return next((item for item in self.endpoints if item.overflow and item.part_of == endpoint), None)
 
     def pool(self, name: str) -> PoolPlan:
         """The planned pool of that name."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.plan.serving import BusyPlan
 from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
-from llminfra.spec.endpoint import Autoscaling
+from llminfra.spec.endpoint import Autoscaling, Scaled
 from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ def busy_plan(endpoint: Endpoint, chosen: Candidate, metrics: Metrics | None, fi
         ``None`` where the number of replicas is fixed, where SageMaker counts requests itself, or where the engine
         tells neither what runs nor what its cache holds.
     """
-    declared = endpoint.replicas
-    if not isinstance(declared, Autoscaling) or declared.min == declared.max:
+    # What comes beyond a fixed number is weighed by what that holds.
+    declared = endpoint.replicas if endpoint.overflow is None else endpoint.overflow
+    if not isinstance(declared, Scaled) or declared.min == declared.max:
         return None
     if untold := _untold(endpoint, chosen, metrics):
-        _report(declared, endpoint.name, *untold, findings)
+        if isinstance(declared, Autoscaling):  # an overflow is told where it is planned itself
+            _report(declared, endpoint.name, *untold, findings)
         return None
     share, limit = declared.target_utilization, _most_running(chosen, metrics) if metrics else None
     cache = share if metrics and metrics.kv_usage and chosen.fit.kv_cache_tokens else None

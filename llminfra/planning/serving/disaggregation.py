@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from msgspec.structs import replace
-
 from llminfra.catalog.engines import engine_info, known_versions
 from llminfra.diagnostics import entry_path
 from llminfra.engines.job import Role
 from llminfra.engines.vllm_cache_transfer import PORT
 from llminfra.planning.facts import numbers
 from llminfra.planning.findings import Findings
-from llminfra.planning.plan import ROLE_FIELDS
 from llminfra.planning.plan.endpoint import RouterPlan
 from llminfra.planning.plan.made_names import name_of_role
 from llminfra.planning.served.endpoint_model import model_facts
@@ -137,26 +134,6 @@ def check_pair(endpoint: Endpoint, facts: ModelFacts | None, roles: Iterable[End
         fix="give both roles the same parallelism",
         runtime_message="heterogeneous tensor parallelism is not supported for Mamba layers",
     )
-
-
-def declared_paths(endpoint: Endpoint, findings: Findings, since: int) -> None:
-    """Findings of a role point to where the user wrote it, not to the workload that llminfra makes of it."""
-    for index, item in enumerate(findings.items[since:], start=since):
-        findings.items[index] = replace(item, path=declared_path(endpoint, item.path))
-    unique = list(dict.fromkeys(findings.items))
-    findings.items[:] = unique
-
-
-def declared_path(endpoint: Endpoint, path: str) -> str:
-    """``endpoints.chat-decode.parallelism`` to ``endpoints.chat.disaggregation.decode.parallelism``."""
-    for role in ROLES:
-        name = f"endpoints.{name_of_role(endpoint.name, role)}"
-        if path == name or path.startswith(f"{name}."):
-            rest = path.removeprefix(name).removeprefix(".")
-            own = not rest or rest.split(".")[0] in ROLE_FIELDS
-            where = f"endpoints.{endpoint.name}" + (f".disaggregation.{role}" if own else "")
-            return f"{where}.{rest}" if rest else where
-    return path
 
 
 def plan_routers(endpoints: tuple[EndpointPlan, ...], pools: tuple[PoolPlan, ...]) -> tuple[RouterPlan, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number
 from llminfra.planning.plan.serving import WeightsPlan
+from llminfra.planning.served.overflow import placed
 from llminfra.planning.storage.load_rates import nvme_copy_rate, nvme_read_rate
 from llminfra.spec.compute.gpu_pool import GpuPool
 
@@ -40,8 +41,7 @@ def keeps_models(pool: GpuPool, platform: Platform) -> bool:
         and endpoint.on.name == pool.name
         and endpoint.weights is not None
         and endpoint.weights.kind == "nvme"
-        for endpoint in platform.workloads
-        if not endpoint.broken
+        for endpoint in placed(platform.workloads)
     )
 
 

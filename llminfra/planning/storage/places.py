@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.infrastructure import BucketPlan, LustrePlan, NetworkPlan, PoolPlan
+from llminfra.planning.served.overflow import placed
 from llminfra.spec.compute.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _plan_one(
     path = f"storage.{spec.name}"
     if not _comes_in_size(spec, path, findings):
         return None
-    readers = [endpoint for endpoint in platform.workloads if not endpoint.broken and endpoint.weights == spec]
+    readers = [endpoint for endpoint in placed(platform.workloads) if endpoint.weights == spec]
     reader_pools = [pool for pool in pools if pool.name in _pool_names(readers)]
     zone = spec.zone or next((pool.zones[0] for pool in reader_pools or pools), network.zones[0])
     if not check_zone(zone, f"{path}.zone", platform, findings, among=network.zones, at=spec):

@@ -10,6 +10,7 @@ from llminfra.rules.emitted import (
     fit_input,
     gateways,
     hardware,
+    overflow,
     plan,
     policy,
     refusals,
@@ -39,6 +40,7 @@ _MODULES = (
     encryption,
     policy,
     tasks,
+    overflow,
 )
 
 

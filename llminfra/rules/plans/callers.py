@@ -51,8 +51,8 @@ def requests_bounded(plan: Plan) -> Iterator[Hit]:
 )
 def served_names_differ(plan: Plan) -> Iterator[Hit]:
     """Served names that repeat."""
-    # Two roles of one endpoint answer to one name, and are told apart by their Services.
-    public = [item for item in plan.endpoints if item.role != "prefill"]
+    # Two roles of one endpoint answer to one name, and are told apart by their Services; an overflow answers for it.
+    public = [item for item in plan.endpoints if item.role != "prefill" and item.overflow is None]
     counted = Counter(endpoint.served_name for endpoint in public)
     for endpoint in public:
         if counted[endpoint.served_name] > 1:

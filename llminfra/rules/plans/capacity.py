@@ -67,7 +67,9 @@ def no_gangs_on_spot(plan: Plan) -> Iterator[Hit]:
 def spot_has_fallback(plan: Plan) -> Iterator[Hit]:
     """Spot without fallback under an endpoint with at least one replica."""
     for pool in plan.pools:
-        served = [item.name for item in plan.endpoints if item.pool == pool.name and item.min_replicas > 0]
+        here = [item for item in plan.endpoints if item.pool == pool.name]
+        # Without its overflow an endpoint has fewer replicas, and still answers.
+        served = [item.name for item in here if item.min_replicas > 0 and item.overflow is None]
         if isinstance(pool.spec.capacity, Spot) and not pool.spec.capacity.fallback_on_demand and served:
             grouped = pool.provisioner != "karpenter"
             yield Hit(

@@ -12,6 +12,7 @@ from llminfra.rules.plans import (
     gateways,
     image_lock,
     models,
+    overflow,
     regional,
     replicas,
     system_nodes,
@@ -31,6 +32,7 @@ _MODULES = (
     endpoint_pods,
     replicas,
     callers,
+    overflow,
 )
 
 

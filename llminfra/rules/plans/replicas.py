@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.controllers.needs import scales
 from llminfra.planning.endpoints.gateways import route_of
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.rules.plans.planned import endpoint_path
@@ -84,7 +85,8 @@ def spot_drain(plan: Plan) -> Iterator[Hit]:
     for endpoint in plan.endpoints:
         pool = plan.pool(endpoint.pool)
         drain_s = endpoint.drain.pre_stop_s + endpoint.drain.engine_s
-        if "spot" in pool.capacity_types and drain_s > _SPOT_NOTICE_S and endpoint.max_replicas == 1:
+        alone = endpoint.max_replicas == 1 and endpoint.overflow is None
+        if "spot" in pool.capacity_types and drain_s > _SPOT_NOTICE_S and alone:
             yield Hit(
                 path=endpoint_path(endpoint, "replicas"),
                 message=f"the only replica needs {drain_s} s to leave a spot node that is gone after "
@@ -127,7 +129,12 @@ def rollout_has_room(plan: Plan) -> Iterator[Hit]:
 
 
 def can_wake(plan: Plan, endpoint: EndpointPlan) -> bool:
-    """Whether something holds requests for an endpoint without replicas, and starts one."""
+    """Whether something holds requests for an endpoint without replicas, and starts one.
+
+    An overflow without replicas is started by the queue of those that it stands beside.
+    """
+    if endpoint.overflow is not None:
+        return scales(endpoint, plan)
     route = route_of(plan, endpoint.name)
     return (route is not None and route.hold_s is not None) or bool(worked_queue(plan, endpoint.name))
 
@@ -158,7 +165,9 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
         route = route_of(plan, endpoint.name)
         message = "the endpoint may scale to zero and nothing would start it again"
         fix = ""
-        if route is not None and not plan.platform.scales_by_metrics:
+        if endpoint.overflow is not None:
+            message, fix = _never_starts(endpoint, plan)
+        elif route is not None and not plan.platform.scales_by_metrics:
             message += ": no Prometheus sees the requests that the gateway holds"
             there = plan.platform.observability is not None
             how = "ExistingPrometheus(url=…)" if there else "observability=Observability()"
@@ -171,6 +180,15 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
         elif endpoint.task == "transcribe":
             fix = "set Autoscaling(min=1, …): neither gateways nor queues take sound"
         yield Hit(path=endpoint_path(endpoint, "replicas"), message=message, found="min=0", expected="min=1", fix=fix)
+
+
+def _never_starts(endpoint: EndpointPlan, plan: Plan) -> tuple[str, str]:
+    """Why no replica of an overflow ever starts, and what helps."""
+    if plan.platform.scales_by_metrics:
+        message = f"the overflow follows the queue of {endpoint.part_of}, and its engine shows none"
+        return message, "name the engine's metrics, or leave overflow out and raise replicas"
+    how = "ExistingPrometheus(url=…)" if plan.platform.observability is not None else "observability=Observability()"
+    return f"the overflow follows the queue of {endpoint.part_of}, and no Prometheus tells of it", f"set {how}"
 
 
 @rule(
@@ -194,6 +212,7 @@ def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
                 message=f"replicas are given up after {replicas.cooldown_s} s; a new one takes {start_s:.0f} s",
                 found=f"cooldown_s={replicas.cooldown_s}",
                 expected=f"more than {start_s:.0f}",
+                fix="" if endpoint.overflow is None else "raise Overflow(cooldown_s=…) above the cold start",
             )
 
 
@@ -219,7 +238,8 @@ def scaling_sees_load(plan: Plan) -> Iterator[Hit]:
         if not isinstance(replicas, Autoscaling) or replicas.min == replicas.max or endpoint.busy is not None:
             continue
         whole = endpoint.performance is not None and endpoint.performance.whole
-        if metrics is None or metrics.waiting is None or whole or can_wake(plan, endpoint):
+        elsewhere = endpoint.overflow is None and can_wake(plan, endpoint)
+        if metrics is None or metrics.waiting is None or whole or elsewhere:
             continue
         yield Hit(
             path=endpoint_path(endpoint, "replicas"),
