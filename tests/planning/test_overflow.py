@@ -48,6 +48,7 @@ from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.mended import rest_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
+from llminfra.planning.plan.serving import BusyPlan
 from llminfra.rules import run_plan
 
 DAY = dt.date(2026, 11, 23)
@@ -64,6 +65,7 @@ FILES = Lustre(name="w", source=BUCKET, zone="us-east-1b")
 SERVER = CustomServer(
     image=Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/acme", tag="1"), command=["serve"], port=8000
 )
+BUSY = BusyPlan(schedulers=1, running=204, cache=0.8, why="80% of the 256 that may run at once")
 QWEN = Model(id="Qwen/Qwen3-8B", revision=REVISION)
 STORAGE = StorageContract(
     buckets={
@@ -146,7 +148,7 @@ def test_what_is_kept_is_weighed_by_what_a_replica_holds(both: tuple[EndpointPla
     assert overflow.cache == pytest.approx(
         (beyond.fit.kv_cache_tokens or 0) / (base.fit.kv_cache_tokens or 1), abs=1e-3
     )
-    assert overflow.sequences == (256, 256)
+    assert (base.busy, beyond.busy) == (BUSY, BUSY)
     assert overflow.base_replicas == 2
     assert 1 < (overflow.throughput or 0) < 2
 
@@ -169,7 +171,7 @@ def test_one_service_over_both_and_nothing_else_in_common(plan: Plan, both: tupl
     assert own.autoscaling is None
     assert more.autoscaling is not None
     assert (more.autoscaling.min_replicas, more.autoscaling.max_replicas) == (0, 6)
-    assert [item.name for item in more.autoscaling.triggers] == ["waiting", "cache", "running"]
+    assert [item.name for item in more.autoscaling.triggers] == ["waiting", "running", "cache"]
     assert more.disruption == own.disruption
     assert more.scheduling.node_selector != own.scheduling.node_selector
     assert waits(both[0], plan)
@@ -271,6 +273,11 @@ def test_another_object_cannot_have_the_name_of_an_overflow() -> None:
         ),
         ({}, {"observability": None}, {"LLM_SRV_69": "endpoints.chat.overflow"}),
         ({"engine": SERVER, "api_key": None}, {}, {"LLM_SRV_69": "endpoints.chat.overflow"}),
+        (
+            {"engine": SERVER.model_copy(update={"metrics": CustomMetrics(waiting="queue")}), "api_key": None},
+            {},
+            {"LLM_SRV_90": "endpoints.chat.overflow"},
+        ),
         ({"overflow": Overflow(on=SPOT, max=2, cooldown_s=60)}, {}, {"LLM_SRV_70": "endpoints.chat.overflow"}),
         ({"overflow": Overflow(on=SPOT, max=1)}, {}, {}),
     ],
@@ -280,11 +287,11 @@ def test_rules_on_what_is_planned(endpoint: dict[str, Any], fields: dict[str, An
 
 
 def test_a_server_of_ones_own_is_kept_by_what_it_tells() -> None:
-    server = SERVER.model_copy(update={"metrics": CustomMetrics(waiting="queue")})
+    server = SERVER.model_copy(update={"metrics": CustomMetrics(waiting="queue", running="busy", max_running=10)})
     plan = planned({"engine": server, "api_key": None})
     values = llm_server_values(plan.endpoints[1], plan, STORAGE, None)
     assert values.autoscaling is not None
-    assert [item.name for item in values.autoscaling.triggers] == ["waiting"]
+    assert [(item.name, item.threshold) for item in values.autoscaling.triggers] == [("waiting", 5), ("running", 8)]
 
 
 @pytest.mark.parametrize(
