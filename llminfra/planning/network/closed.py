@@ -42,8 +42,8 @@ def check_closed_network(
     if not isinstance(network, Network) or network.broken or network.nat != "none":
         return
     for pods in endpoints:
-        _check_image(pods.spec, f"{pods.declared_path}.engine.image", pods.invocation, platform, findings)
-        _check_hub(pods.spec, f"{pods.declared_path}.weights", pods.weights.kind, findings)
+        _check_image(pods.spec, f"endpoints.{pods.called}.engine.image", pods.invocation, platform, findings)
+        _check_hub(pods.spec, f"endpoints.{pods.called}.weights", pods.weights.kind, findings)
     for instances in ec2:
         path, served = f"endpoints.{instances.serving.name}", instances.serving
         _check_image(served.spec, f"{path}.engine.image", served.invocation, platform, findings)
