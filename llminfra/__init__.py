@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from llminfra.spec.compute.sagemaker import SageMaker as SageMaker
     from llminfra.spec.compute.sagemaker import SageMakerAsync as SageMakerAsync
     from llminfra.spec.compute.shared_with import SharedWith as SharedWith
+    from llminfra.spec.compute.working_hours import WorkingHours as WorkingHours
     from llminfra.spec.endpoint import Autoscaling as Autoscaling
     from llminfra.spec.endpoint import Disaggregation as Disaggregation
     from llminfra.spec.endpoint import Endpoint as Endpoint
@@ -103,6 +104,7 @@ _HOMES = {
     "llminfra.spec.compute.image_snapshot": ("ImageSnapshot",),
     "llminfra.spec.compute.sagemaker": ("SageMaker", "SageMakerAsync"),
     "llminfra.spec.compute.shared_with": ("SharedWith",),
+    "llminfra.spec.compute.working_hours": ("WorkingHours",),
     "llminfra.spec.endpoint": ("Autoscaling", "Disaggregation", "Endpoint", "Overflow", "Parallelism", "Role", "Slo"),
     "llminfra.spec.engines.base": ("Image",),
     "llminfra.spec.engines.custom": ("CustomMetrics", "CustomServer", "HttpProbe"),

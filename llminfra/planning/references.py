@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, get_args
+from zoneinfo import available_timezones
 
+from llminfra.diagnostics import entry_path
 from llminfra.engines.job import Role
 from llminfra.planning.plan.made_names import (
     async_id,
@@ -17,6 +20,7 @@ from llminfra.planning.plan.made_names import (
 )
 from llminfra.spec.compute.ec2 import Ec2
 from llminfra.spec.compute.gpu_pool import GpuPool
+from llminfra.spec.endpoint import Autoscaling
 from llminfra.spec.models.storage import LocalNvme
 from llminfra.spec.services.async_endpoint import AsyncEndpoint
 from llminfra.spec.services.gateway import Gateway
@@ -49,6 +53,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
     for endpoint in platform.workloads:
         if endpoint.broken:
             continue
+        _time_zones(endpoint, findings)
         path, beyond = f"endpoints.{endpoint.name}", endpoint.overflow
         for place, on in ((path, endpoint.on), (f"{path}.overflow", beyond.on if beyond else None)):
             if (
@@ -116,6 +121,32 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 found=f"bucket {item.source.name!r}",
                 expected="a ModelBucket of the same platform",
                 fix="add the bucket to Platform(storage=[…]); existing=True if it is already there",
+            )
+
+
+def _time_zones(endpoint: Endpoint, findings: Findings) -> None:
+    """Working hours by a clock that there is not; not told where this machine has no list of them."""
+    path, split = f"endpoints.{endpoint.name}", endpoint.disaggregation
+    scaled = [(f"{path}.replicas", endpoint.replicas)]
+    if split is not None and not split.broken:
+        scaled += [(f"{path}.disaggregation.{name}.replicas", getattr(split, name).replicas) for name in get_args(Role)]
+    for place, replicas in scaled:
+        for index, hours in enumerate(replicas.working_hours if isinstance(replicas, Autoscaling) else ()):
+            known = set() if hours.broken else available_timezones()
+            if not known or hours.time_zone in known:
+                continue
+            city = hours.time_zone.rpartition("/")[2].lower()
+            near = sorted(name for name in known if name.lower().endswith(f"/{city}"))
+            near = near or get_close_matches(hours.time_zone, sorted(known), n=2)
+            findings.error(
+                "LLM_REF_7",
+                hours,
+                f"{entry_path(f'{place}.working_hours', index)}.time_zone",
+                "there is no such time zone: KEDA would never know that the hours have come",
+                found=hours.time_zone,
+                expected=" or ".join(near) or "an IANA name, such as Europe/Berlin",
+                fix=f"set time_zone={near[0]!r}" if near else "name a zone of the IANA time zone database",
+                runtime_message="unable to load timezone: unknown time zone",
             )
 
 

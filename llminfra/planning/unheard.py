@@ -115,6 +115,10 @@ def _of_scaling(endpoint: Endpoint) -> Iterator[_Unheard]:
         scaled += [(f"{path}.disaggregation.{name}.replicas", getattr(split, name).replicas) for name in get_args(Role)]
     if endpoint.overflow is not None:
         scaled.append((f"{path}.overflow", endpoint.overflow))
+    if not isinstance(endpoint.on, GpuPool) and isinstance(endpoint.replicas, Autoscaling):
+        why = "hours are kept by KEDA, which scales pods"
+        counts = "working_hours on a GpuPool"
+        yield _Unheard(endpoint.replicas, "working_hours", f"{path}.replicas.working_hours", why, counts)
     for place, replicas in scaled:
         if isinstance(replicas, Scaled) and not replicas.broken:
             if replicas.min == replicas.max:

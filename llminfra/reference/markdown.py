@@ -18,7 +18,7 @@ _PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "pools": ("GPU pools", ("gpu_pool", "capacity", "gpu_sharing", "image_snapshot")),
     "storage": ("Where weights lie", ("storage",)),
     "models": ("Models and adapters", ("model", "lora")),
-    "endpoints": ("Endpoints", ("endpoint",)),
+    "endpoints": ("Endpoints", ("endpoint", "working_hours")),
     "engines": ("Engines", ("engines",)),
     "targets": ("Targets outside the cluster", ("ec2", "sagemaker")),
     "gateways": ("Gateways", ("gateway",)),

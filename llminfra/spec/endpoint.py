@@ -9,6 +9,7 @@ from llminfra.spec.base.secret import Secret
 from llminfra.spec.base.spec import Distinct, Many, Name, Spec
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.compute.target import Target
+from llminfra.spec.compute.working_hours import WorkingHours
 from llminfra.spec.engines.engine import Engine
 from llminfra.spec.errors.expectations import refused
 from llminfra.spec.models.lora import LoraAdapter
@@ -66,6 +67,22 @@ class Scaled(Spec):
 
 class Autoscaling(Scaled):
     """Replicas that follow what waits and what runs, by the engine's own metrics."""
+
+    working_hours: Many[WorkingHours] = ()
+    """Hours in which there are more replicas than ``min`` (``GpuPool`` only), for example by day; with ``min=0`` none
+    outside of them, once nobody calls."""
+
+    @model_validator(mode="after")
+    def _hours_are_between(self) -> Self:
+        for hours in self.working_hours:
+            if not hours.unchecked and not self.min < hours.min <= self.max:
+                raise refused(
+                    f"the hours keep {hours.min} replicas, and there are between {self.min} and {self.max} anyway",
+                    "working_hours",
+                    expected=f"WorkingHours(min=…) above min={self.min}, and at most max={self.max}",
+                    fix="lower Autoscaling(min=…), which holds outside of the hours, or change WorkingHours(min=…)",
+                )
+        return self
 
 
 class Role(Spec):

@@ -8,6 +8,7 @@ from llminfra.charts.kubernetes import Image, tolerate
 from llminfra.charts.llm_server import (
     Autoscaling,
     Cache,
+    CronTrigger,
     Disruption,
     Drain,
     EgressRule,
@@ -145,6 +146,15 @@ def autoscaled() -> LlmServerValues:
                     server_address="http://prometheus-operated.monitoring.svc:9090",
                     query='sum(vllm:num_requests_waiting{namespace="llm",model_name="chat"})',
                     threshold=8,
+                )
+            ],
+            cron_triggers=[
+                CronTrigger(
+                    name="hours-0",
+                    timezone="Europe/Berlin",
+                    start="0 8 * * 1,2,3,4,5",
+                    end="30 19 * * 1,2,3,4,5",
+                    desired_replicas=3,
                 )
             ],
         ),

@@ -70,6 +70,7 @@ from llminfra import (
     TimeSlicing,
     Topic,
     Waiver,
+    WorkingHours,
 )
 
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
@@ -129,7 +130,7 @@ def karpenter() -> Platform:
     chat = _endpoint(
         L40S,
         model=Model(id="Qwen/Qwen3-8B", token=Secret(name="acme/hf", key="token")),
-        replicas=Autoscaling(min=1, max=3),
+        replicas=Autoscaling(min=1, max=3, working_hours=[WorkingHours(min=2, time_zone="Europe/Berlin")]),
         slo=Slo(time_per_output_token_ms=200),
         api_key=Secret(name="acme/key"),
         compile_cache=BUCKET,

@@ -28,6 +28,7 @@ from llminfra import (
     Spot,
     SystemNodes,
     Tenant,
+    WorkingHours,
 )
 from llminfra.engines.invocation import Probe
 from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
@@ -43,6 +44,9 @@ from tests.serving_targets.platforms import endpoint as target_endpoint
 from tests.serving_targets.platforms import plan as target_plan
 
 SECRET = "hf_" + "abcdEFGH1234ijklMNOP5678qrstUVWX"
+
+
+BY_DAY = WorkingHours(min=2, time_zone="Europe/Berlin")
 
 
 def planned(plan: Plan, name: str, **fields: object) -> Plan:
@@ -284,6 +288,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_15": cap_15,
     "LLM_CAP_18": cap_18,
     "LLM_CAP_49": cap_49,
+    "LLM_CAP_58": from_spec(endpoints={"chat": {"replicas": Autoscaling(min=1, max=4, working_hours=[BY_DAY])}}),
     "LLM_DIST_7": dist_7,
     "LLM_GW_8": gw_8,
     "LLM_GW_9": lambda: behind(tenants=[Tenant(name="web", api_key=Secret(name="acme/tenant"))]),
@@ -384,6 +389,11 @@ def test_file_systems_of_regions_follow_aws_table(region: str, fields: dict[str,
 def test_a_platform_without_guardrail_may_be_where_there_is_none() -> None:
     assert "LLM_BED_7" not in fired(guarded("ap-east-1", guardrail=None))
     assert "LLM_BED_7" not in fired(guarded("eu-west-1"))
+
+
+def test_hours_wake_what_sleeps_outside_of_them() -> None:
+    sleeping = Autoscaling(min=0, max=6, working_hours=[BY_DAY])
+    assert fired(from_spec(endpoints={"assistant": {"replicas": sleeping}})()) == set()
 
 
 def test_an_overflow_beside_replicas_that_stay_is_fine() -> None:

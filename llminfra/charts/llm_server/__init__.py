@@ -11,7 +11,7 @@ from llminfra.charts.llm_server.pod import (
     ServiceAccount,
     TopologySpread,
 )
-from llminfra.charts.llm_server.scaling import Autoscaling, Fallback, PrometheusTrigger, QueueTrigger
+from llminfra.charts.llm_server.scaling import Autoscaling, CronTrigger, Fallback, PrometheusTrigger, QueueTrigger
 from llminfra.charts.llm_server.start import KeptKernels, NodeCopy, SmallResources
 from llminfra.charts.llm_server.storage import (
     ClaimVolume,
@@ -28,6 +28,7 @@ __all__ = [
     "Autoscaling",
     "Cache",
     "ClaimVolume",
+    "CronTrigger",
     "Disruption",
     "Drain",
     "EgressRule",

@@ -34,6 +34,18 @@ class QueueTrigger(ChartValues):
     """Whether requests count that a worker has taken."""
 
 
+class CronTrigger(ChartValues):
+    """Replicas in hours of the week, by the clock of a time zone."""
+
+    name: str
+    timezone: str = Field(min_length=1)
+    """IANA name."""
+    start: str = Field(pattern=r"^[0-9]+ [0-9]+ \* \* [0-6](,[0-6])*$")
+    """Minute, hour, and days of the week from Sunday (0) on."""
+    end: str = Field(pattern=r"^[0-9]+ [0-9]+ \* \* [0-6](,[0-6])*$")
+    desired_replicas: int = Field(ge=1)
+
+
 class Fallback(ChartValues):
     """What to do while a trigger gives no value."""
 
@@ -56,16 +68,17 @@ class Autoscaling(ChartValues):
     fallback: Fallback
     triggers: list[PrometheusTrigger] = []
     queue_triggers: list[QueueTrigger] | None = None
+    cron_triggers: list[CronTrigger] | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.min_replicas > self.max_replicas:
             msg = f"min_replicas {self.min_replicas} is more than max_replicas {self.max_replicas}"
             raise ValueError(msg)
-        if not self.triggers and not self.queue_triggers:
-            msg = "there is nothing to scale on: neither a query nor a queue"
+        if not self.triggers and not self.queue_triggers and not self.cron_triggers:
+            msg = "there is nothing to scale on: neither a query nor a queue nor hours"
             raise ValueError(msg)
-        waking = self.queue_triggers or any(trigger.wakes_from_zero for trigger in self.triggers)
+        waking = self.queue_triggers or self.cron_triggers or any(trigger.wakes_from_zero for trigger in self.triggers)
         if not self.min_replicas and not waking:
             msg = "min_replicas is 0 and no trigger exists at zero replicas: nothing could wake the endpoint"
             raise ValueError(msg)

@@ -10,10 +10,12 @@ from msgspec import Struct
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.plan_page.serving import spread_words
 from llminfra.cli.plan_page.shared import metrics_of
+from llminfra.cli.terminal.hours import hours_words
 from llminfra.cli.terminal.words import bound, count, duration, money, span
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.encryption.changes import key_effects, key_words
 from llminfra.planning.network.mirror import image_names, joined
+from llminfra.planning.served.hours import working_hours
 
 if TYPE_CHECKING:
     from llminfra.planning.network.mirror import ImageNames
@@ -241,7 +243,9 @@ def _serving(item: ServingPlan, names: ImageNames) -> Facts:
         "image": _image(item, names),
         "on": item.instance_type,
         "spread": spread_words(item) + (f" over {count(item.nodes, 'node')}" if item.nodes > 1 else ""),
-        "replicas": span(item.min_replicas, item.max_replicas),
+        "replicas": "; ".join(
+            (span(item.min_replicas, item.max_replicas), *map(hours_words, working_hours(item.spec)))
+        ),
         "context": f"{fit.max_model_len:,} tokens" if fit.max_model_len else "",
         "requests of full length at once": "" if held is None else _about(held, 1),
     }

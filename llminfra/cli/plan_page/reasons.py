@@ -32,12 +32,17 @@ def network_reasons(plan: Plan) -> Iterator[str]:
 
 def at_rest(pool: PoolPlan) -> str:
     """The size at rest where it is not the fewest nodes that the pool may have."""
+    if pool.mean_nodes is not None:
+        return f", {pool.mean_nodes:.3g} at rest in the mean of a week"
     return f", {pool.desired_nodes:,} at rest" if pool.desired_nodes != pool.min_nodes else ""
 
 
 def pool_reasons(pool: PoolPlan, plan: Plan) -> Iterator[str]:
     """The pool's size at rest, and its disks."""
-    yield f"{count(pool.desired_nodes, 'node')} at rest: {_rest(pool, plan)}"
+    if pool.mean_nodes is not None:
+        yield f"{pool.mean_nodes:.3g} nodes at rest in the mean of a week: those for the fewest replicas, hour by hour"
+    else:
+        yield f"{count(pool.desired_nodes, 'node')} at rest: {_rest(pool, plan)}"
     root = f"{pool.root_volume_gib:,} GiB root"
     if pool.spec.root_volume_gib:
         yield f"{root}: as declared"

@@ -21,10 +21,13 @@ from llminfra.cli.plan_page.targets import target_rows
 from llminfra.cli.plan_page.why import price_share
 from llminfra.cli.plan_page.work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.terminal.findings import finding_view, summary
+from llminfra.cli.terminal.hours import hours_words
 from llminfra.cli.terminal.words import dot, duration, money, span, vpc_endpoints, zones
 from llminfra.planning.endpoints.contract import contract
-from llminfra.planning.endpoints.gateways import gateway_of
+from llminfra.planning.endpoints.gateways import gateway_of, route_of
+from llminfra.planning.served.hours import working_hours
 from llminfra.planning.storage.weights_copies import bucket_of_weights, weights_copies
+from llminfra.planning.targets.queues import worked_queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +200,7 @@ def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[s
     lines: list[RenderableType] = [
         model_line(item, money(item.usd_per_replica_hour, "", " /h a replica")),
         Text(dot(f"on {item.pool}", spread_words(item), replicas, f"{item.engine} {item.engine_version}")),
-        *(Text(line, style="dim") for line in _beyond(item, plan)),
+        *(Text(line, style="dim") for line in (*_hours(item, plan), *_beyond(item, plan))),
         *(Text(f"adapter {each.name}  s3://{each.bucket}/{each.key}") for each in item.adapters),
         *serving_lines(
             item,
@@ -214,6 +217,18 @@ def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[s
     if not item.part_of and gateway_of(plan, item.name) is None:  # a router or a gateway is called in its place
         lines.append(Text(f"called at {contract(item, plan).address}", style="dim"))
     return item.name, Group(*lines)
+
+
+def _hours(item: EndpointPlan, plan: Plan) -> Iterator[str]:
+    """What working hours keep, and what is left outside of them."""
+    hours = working_hours(item.spec)
+    yield from (hours_words(each) for each in hours)
+    if hours and item.min_replicas == 0:
+        route = route_of(plan, item.name)
+        held = (route is not None and route.hold_s is not None) or worked_queue(plan, item.name)
+        yield f"else none, once nobody calls: {'the first call starts one' if held else 'calls fail until then'}"
+    elif hours:
+        yield f"else {item.min_replicas:,} at least"
 
 
 def _beyond(item: EndpointPlan, plan: Plan) -> Iterator[str]:

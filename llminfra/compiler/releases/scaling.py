@@ -5,6 +5,7 @@ from __future__ import annotations
 from llminfra.charts.llm_server import Autoscaling, Fallback, PrometheusTrigger, QueueTrigger
 from llminfra.compiler.releases.overflow import overflow_triggers
 from llminfra.compiler.releases.triggers import trigger
+from llminfra.compiler.releases.working_hours import cron_triggers
 from llminfra.constructs.basis.names import dns_suffix
 from llminfra.engines.invocation import Metrics
 from llminfra.observability.promql import selector
@@ -49,10 +50,11 @@ def autoscaling_values(endpoint: EndpointPlan, plan: Plan, account_id: str) -> A
         triggers = overflow_triggers(endpoint, endpoint.overflow, plan, scraping)
     elif scraping is not None and route is not None and route.hold_s is not None:
         triggers = _held_triggers(endpoint, route, declared, scraping)
-    elif queue is None:
-        if scraping is None or metrics is None or metrics.waiting is None:
-            return None
+    elif queue is None and scraping is not None and metrics is not None and metrics.waiting is not None:
         triggers = _told_triggers(endpoint, metrics, declared, scraping)
+    hours = cron_triggers(endpoint)
+    if queue is None and not triggers and not hours:
+        return None
     return Autoscaling(
         min_replicas=endpoint.min_replicas,
         max_replicas=endpoint.max_replicas,
@@ -66,6 +68,7 @@ def autoscaling_values(endpoint: EndpointPlan, plan: Plan, account_id: str) -> A
             behavior="currentReplicasIfHigher",
         ),
         triggers=triggers,
+        cron_triggers=hours,
         queue_triggers=_queue_triggers(endpoint, queue, plan, declared, account_id) if queue else None,
     )
 
@@ -73,15 +76,20 @@ def autoscaling_values(endpoint: EndpointPlan, plan: Plan, account_id: str) -> A
 def _told_triggers(
     endpoint: EndpointPlan, metrics: Metrics, declared: spec.Autoscaling, scraping: Scraping
 ) -> list[PrometheusTrigger]:
-    """What engines tell of themselves: KEDA takes the most replicas that any of the three asks for."""
-    waiting, busy = f"sum({_told(endpoint, metrics, metrics.waiting, scraping)})", endpoint.busy
+    """What engines tell of themselves: KEDA takes the most replicas that any of the three asks for.
+
+    Outside of working hours that leave no replica there is nobody to tell, which is no fault then.
+    """
+    silent = " or vector(0)" if endpoint.min_replicas == 0 else ""
+    waiting, busy = f"sum({_told(endpoint, metrics, metrics.waiting, scraping)}){silent}", endpoint.busy
     triggers = [trigger(scraping, "waiting", waiting, declared.waiting_per_replica)]
     if busy is not None and busy.running is not None:
-        running = f"sum({_told(endpoint, metrics, metrics.running, scraping)})"
+        running = f"sum({_told(endpoint, metrics, metrics.running, scraping)}){silent}"
         triggers.append(trigger(scraping, "running", running, busy.running))
     if busy is not None and busy.cache is not None:
-        used = f"sum({_told(endpoint, metrics, metrics.kv_usage, scraping)})"
-        triggers.append(trigger(scraping, "cache", used, _caches(busy)))
+        used = f"sum({_told(endpoint, metrics, metrics.kv_usage, scraping)}){silent}"
+        cache = trigger(scraping, "cache", used, _caches(busy))
+        triggers.append(_beside_what_runs(cache) if silent else cache)
     return triggers
 
 
@@ -147,10 +155,13 @@ def _held_triggers(
     busy, metrics = endpoint.busy, endpoint.invocation.metrics
     if busy is not None and busy.cache is not None and metrics is not None:
         used = f"sum({_told(endpoint, metrics, metrics.kv_usage, scraping)}) or {alive}"
-        cache = trigger(scraping, "cache", used, _caches(busy))
-        # What runs keeps the last replica; some engines count a block as used that no request has.
-        triggers.append(cache.model_copy(update={"activation_threshold": cache.threshold}))
+        triggers.append(_beside_what_runs(trigger(scraping, "cache", used, _caches(busy))))
     return triggers
+
+
+def _beside_what_runs(cache: PrometheusTrigger) -> PrometheusTrigger:
+    """What runs keeps the last replica; some engines count a block as used that no request has."""
+    return cache.model_copy(update={"activation_threshold": cache.threshold})
 
 
 def _running(endpoint: EndpointPlan) -> int:

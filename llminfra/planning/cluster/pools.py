@@ -19,6 +19,7 @@ from llminfra.planning.network.offers import check_offered
 from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import ClusterPlan, NetworkPlan, PoolPlan, Taint
+from llminfra.planning.served.hours import fewest_in_hours, mean_nodes, working_hours
 from llminfra.planning.storage.node_cache import keeps_models
 from llminfra.spec.compute.capacity import CapacityBlock, Reservation, Spot
 
@@ -56,7 +57,10 @@ def plan_pools(
 
 def settle(pools: tuple[PoolPlan, ...], endpoints: tuple[EndpointPlan, ...]) -> tuple[PoolPlan, ...]:
     """Give every pool its size at rest, now that the endpoints are placed."""
-    return tuple(replace(pool, desired_nodes=nodes_at_rest(pool, endpoints)) for pool in pools)
+    return tuple(
+        replace(pool, desired_nodes=nodes_at_rest(pool, endpoints), mean_nodes=_mean_nodes(pool, endpoints))
+        for pool in pools
+    )
 
 
 def nodes_at_rest(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
@@ -66,9 +70,27 @@ def nodes_at_rest(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
     """
     if pool.spec.capacity.kind == "capacity-block":
         return pool.max_nodes
-    gpus = sum(item.min_replicas * item.parallelism.gpus for item in endpoints if item.pool == pool.name)
+    gpus = sum(_at_rest(item, pool) * item.parallelism.gpus for item in endpoints if item.pool == pool.name)
     kept = 0 if pool.provisioner == "karpenter" else pool.min_nodes
     return min(pool.max_nodes, max(kept, -(-gpus // pool.gpus_per_node)))
+
+
+def gives_back(pool: PoolPlan) -> bool:
+    """Whether nodes that no pod needs go, and cost nothing from then on."""
+    return pool.grows and pool.spec.capacity.kind in {"on-demand", "spot"}
+
+
+def _at_rest(item: EndpointPlan, pool: PoolPlan) -> int:
+    """The fewest replicas; where nodes do not go outside of working hours, those that the hours keep."""
+    return item.min_replicas if gives_back(pool) else max(item.min_replicas, fewest_in_hours(item.spec))
+
+
+def _mean_nodes(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> float | None:
+    here = [(item.spec, item.parallelism.gpus) for item in endpoints if item.pool == pool.name]
+    if not gives_back(pool) or not any(working_hours(spec) for spec, _ in here):
+        return None
+    kept, empty_s = (0, pool.consolidate_after_s) if pool.provisioner == "karpenter" else (pool.min_nodes, 0)
+    return mean_nodes(here, pool.gpus_per_node, empty_s=empty_s, least=kept, most=pool.max_nodes)
 
 
 def _plan_pool(

@@ -11,6 +11,7 @@ from llminfra.planning.endpoints.gateways import route_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.served.hours import working_hours
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.spec.base.secret import Secret
 from llminfra.spec.endpoint import Autoscaling
@@ -97,12 +98,12 @@ def scales(endpoint: EndpointPlan, plan: Plan) -> bool:
     """Whether KEDA scales the endpoint: it needs room to scale, a metric, and a Prometheus that has it.
 
     From zero only a queue in front of it is such a metric: that of a gateway, or that of an ``AsyncEndpoint``; for an
-    overflow, that of the replicas that it stands beside.
+    overflow, that of the replicas that it stands beside. Working hours need none.
     """
     metrics = endpoint.invocation.metrics
     if not isinstance(endpoint.spec.replicas, Autoscaling) or endpoint.max_replicas == endpoint.min_replicas:
         return False
-    if endpoint.min_replicas == 0 and worked_queue(plan, endpoint.name):
+    if (endpoint.min_replicas == 0 and worked_queue(plan, endpoint.name)) or working_hours(endpoint.spec):
         return True
     return (
         metrics is not None

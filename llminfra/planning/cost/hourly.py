@@ -160,7 +160,7 @@ def _pool(pool: PoolPlan, region: str) -> CostLine:
         return CostLine(
             spec_path=f"pools.{pool.name}",
             what=what,
-            usd_per_hour_min=None if pool.desired_nodes else 0.0,
+            usd_per_hour_min=None if pool.nodes_at_rest else 0.0,
             usd_per_hour_max=None,
             price_date=None,
             note=f"no on-demand price of {' and '.join(missing)} in {region} is known",
@@ -170,12 +170,14 @@ def _pool(pool: PoolPlan, region: str) -> CostLine:
     notes = [f"{kind} price: {price.source}" if own[dearest] else _AT_ON_DEMAND.get(kind, "")]
     if least != most:
         notes.append(f"at rest of {cheapest}, at most of {dearest}" if pool.desired_nodes else f"at most of {dearest}")
+    if pool.mean_nodes is not None:
+        notes.append(f"at rest the mean of a week with working hours, {pool.mean_nodes:.3g} nodes")
     if any(item.unverified for _, _, item in priced):
         notes.append("unverified price")
     return CostLine(
         spec_path=f"pools.{pool.name}",
         what=what,
-        usd_per_hour_min=least * pool.desired_nodes,
+        usd_per_hour_min=least * pool.nodes_at_rest,
         usd_per_hour_max=most * pool.max_nodes,
         price_date=min(item.date for _, _, item in priced),
         note="; ".join(text for text in notes if text),
@@ -212,7 +214,7 @@ def _volumes(platform: Platform, cluster: ClusterPlan, pools: tuple[PoolPlan, ..
     for pool in pools:
         snapshot = pool.spec.image_snapshot
         volumes_gib = pool.root_volume_gib + (snapshot.volume_gib if snapshot else 0)
-        fewest += pool.desired_nodes * volumes_gib
+        fewest += round(pool.nodes_at_rest * volumes_gib)
         most += pool.max_nodes * volumes_gib
     if (observability := platform.own_observability) is not None:
         fewest += observability.storage_gib

@@ -10,6 +10,7 @@ from llminfra.catalog import prices
 from llminfra.catalog.price_file import Kind
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
+from llminfra.planning.served.hours import mean_replicas
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, Plan
@@ -105,7 +106,7 @@ def _endpoint(item: EndpointPlan) -> EndpointCost:
     most = None if each is None else each * item.max_replicas
     return EndpointCost(
         name=item.name,
-        usd_per_hour_min=None if each is None else each * item.min_replicas,
+        usd_per_hour_min=None if each is None else each * mean_replicas(item.spec),
         usd_per_hour_max=most,
         usd_per_month_max=None if most is None else most * HOURS_PER_MONTH,
         usd_per_million_tokens=item.usd_per_million_tokens,

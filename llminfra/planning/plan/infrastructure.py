@@ -115,6 +115,8 @@ class PoolPlan(Struct, frozen=True, kw_only=True):
     ``planned_type`` is one of ``instance_types``, ``type_why`` says why it, and ``other_types`` what comes next.
     ``node_cache`` is whether its nodes keep models on their NVMe for their pods. ``grows`` is whether anybody adds
     nodes when pods wait for them: Karpenter adds none to a managed node group, which has its nodes at rest and no more.
+    ``mean_nodes`` are those for the fewest replicas in the mean of a week; ``None`` without working hours, and where
+    nodes stay outside of them.
     """
 
     name: str
@@ -145,6 +147,12 @@ class PoolPlan(Struct, frozen=True, kw_only=True):
     type_why: str = ""
     other_types: tuple[str, ...] = ()
     node_cache: bool = False
+    mean_nodes: float | None = None
+
+    @property
+    def nodes_at_rest(self) -> float:
+        """Nodes that are paid for at rest: in the mean of a week, where working hours ask for more."""
+        return self.desired_nodes if self.mean_nodes is None else self.mean_nodes
 
     @property
     def main_type(self) -> InstanceType:

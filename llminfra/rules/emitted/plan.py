@@ -12,6 +12,15 @@ _EKS = "AWS EKS User Guide: network requirements"
 
 RULES = (
     emitted(
+        "LLM_REF_7",
+        "Working hours are by the clock of a time zone that there is",
+        looks_at=_PLAN,
+        why="KEDA looks the zone up each time it asks. One that it does not know is an error of that trigger alone: "
+        "the hours never come, and an endpoint that sleeps outside of them never wakes.",
+        fix="name a zone of the IANA time zone database, such as Europe/Berlin",
+        source=("kedacore/keda@8b4f083c pkg/scalers/cron_scaler.go: LoadLocation", "IANA time zone database"),
+    ),
+    emitted(
         "LLM_NET_20",
         "Zones belong to the region and to the network",
         looks_at=_PLAN,

@@ -7,9 +7,11 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.cluster.pools import gives_back
 from llminfra.planning.controllers.scraping import MONITORING_RELEASE
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
+from llminfra.planning.served.hours import working_hours
 from llminfra.rules.plans.replicas import can_wake
 from llminfra.rules.rule import Hit, rule
 from llminfra.spec.compute.capacity import Spot
@@ -166,6 +168,33 @@ def minimum_is_kept(plan: Plan) -> Iterator[Hit]:
                 found=f"at least {pool.min_nodes} nodes, and the fewest replicas take {held}",
                 expected=f"provisioner='managed', or a minimum of {held}",
                 fix=f"set provisioner='managed', or nodes=({held}, {pool.max_nodes})",
+            )
+
+
+@rule(
+    code="LLM_CAP_58",
+    title="Nodes go when working hours end",
+    severity=Severity.WARNING,
+    looks_at="plan",
+    why="Replicas that leave in the evening save money where their nodes leave, too. A reservation and a capacity "
+    "block are paid by the hour of their time, used or not, and a node group that no autoscaler sizes keeps its nodes.",
+    fix="use OnDemand() or Spot() on nodes of Karpenter or of the Cluster Autoscaler, or leave working_hours out",
+    source=(
+        "AWS EC2 User Guide, capacity-reservations-pricing-billing.html",
+        'Karpenter 1.14, "Disruption": consolidation',
+    ),
+)
+def nodes_go_after_hours(plan: Plan) -> Iterator[Hit]:
+    """Working hours of endpoints on pools whose nodes stay, or are paid for whether they do or not."""
+    for endpoint in plan.endpoints:
+        pool = plan.pool(endpoint.pool)
+        if working_hours(endpoint.spec) and not gives_back(pool):
+            bought = pool.spec.capacity.kind
+            yield Hit(
+                path=f"endpoints.{endpoint.name}.replicas",
+                message=f"outside of its working hours the nodes of pool {pool.name} are paid for all the same",
+                found=f"{bought} capacity, {pool.provisioner} nodes",
+                expected="on-demand or spot nodes that somebody takes away",
             )
 
 
@@ -340,6 +369,7 @@ RULES = (
     consolidation_waits,
     no_idle_pool,
     minimum_is_kept,
+    nodes_go_after_hours,
     budget_declared,
     flow_logs_on,
     subnets_hold_pools,

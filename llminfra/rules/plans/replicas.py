@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.diagnostics import Severity
 from llminfra.planning.controllers.needs import scales
 from llminfra.planning.endpoints.gateways import route_of
+from llminfra.planning.served.hours import working_hours
 from llminfra.planning.targets.queues import worked_queue
 from llminfra.rules.plans.planned import endpoint_path
 from llminfra.rules.rule import Hit, rule
@@ -131,10 +132,13 @@ def rollout_has_room(plan: Plan) -> Iterator[Hit]:
 def can_wake(plan: Plan, endpoint: EndpointPlan) -> bool:
     """Whether something holds requests for an endpoint without replicas, and starts one.
 
-    An overflow without replicas is started by the queue of those that it stands beside.
+    An overflow without replicas is started by the queue of those that it stands beside, and an endpoint with working
+    hours when they begin.
     """
     if endpoint.overflow is not None:
         return scales(endpoint, plan)
+    if working_hours(endpoint.spec):
+        return True
     route = route_of(plan, endpoint.name)
     return (route is not None and route.hold_s is not None) or bool(worked_queue(plan, endpoint.name))
 
@@ -238,7 +242,8 @@ def scaling_sees_load(plan: Plan) -> Iterator[Hit]:
         if not isinstance(replicas, Autoscaling) or replicas.min == replicas.max or endpoint.busy is not None:
             continue
         whole = endpoint.performance is not None and endpoint.performance.whole
-        elsewhere = endpoint.overflow is None and can_wake(plan, endpoint)
+        told = endpoint.overflow is not None or working_hours(endpoint.spec)
+        elsewhere = not told and can_wake(plan, endpoint)
         if metrics is None or metrics.waiting is None or whole or elsewhere:
             continue
         yield Hit(
