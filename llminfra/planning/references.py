@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeGuard, get_args
 from zoneinfo import available_timezones
 
 from llminfra.diagnostics import entry_path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from llminfra.planning.findings import Findings
     from llminfra.spec.base.spec import Spec
+    from llminfra.spec.compute.target import Target
     from llminfra.spec.endpoint import Endpoint
     from llminfra.spec.models.storage import Lustre, ModelBucket
     from llminfra.spec.platform import Platform
@@ -48,6 +49,7 @@ def check_references(platform: Platform, findings: Findings) -> None:
         _unique("cluster.shared_with", platform.cluster.shared_with, findings)
     _unique_addresses(platform, findings)
     pool_names = [pool.name for pool in platform.pools if not pool.broken]
+    there = f"one of: {', '.join(pool_names)}" if pool_names else "a pool of the platform, which has none"
     # Where pools or storage were refused as a whole, what is missing among them was not forgotten.
     pools_known, storage_known = "pools" not in platform.doubtful, "storage" not in platform.doubtful
     for endpoint in platform.workloads:
@@ -55,20 +57,24 @@ def check_references(platform: Platform, findings: Findings) -> None:
             continue
         _time_zones(endpoint, findings)
         path, beyond = f"endpoints.{endpoint.name}", endpoint.overflow
-        for place, on in ((path, endpoint.on), (f"{path}.overflow", beyond.on if beyond else None)):
-            if (
-                not pools_known
-                or not isinstance(on, GpuPool)
-                or any(on is pool or on == pool for pool in platform.pools)
-            ):
-                continue
+        if pools_known and _is_elsewhere(endpoint.on, platform):
             findings.error(
                 "LLM_REF_1",
                 endpoint,
-                f"{place}.on",
-                f"the {'endpoint' if place == path else 'overflow'} runs on a pool that is not part of this platform",
-                found=f"pool {on.name!r}",
-                expected=f"one of: {', '.join(pool_names)}" if pool_names else "a pool of the platform, which has none",
+                f"endpoints.{endpoint.name}.on",
+                "the endpoint runs on a pool that is not part of this platform",
+                found=f"pool {endpoint.on.name!r}",
+                expected=there,
+                fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
+            )
+        if pools_known and beyond is not None and _is_elsewhere(beyond.on, platform):
+            findings.error(
+                "LLM_REF_1",
+                endpoint,
+                f"endpoints.{endpoint.name}.overflow.on",
+                "the overflow runs on a pool that is not part of this platform",
+                found=f"pool {beyond.on.name!r}",
+                expected=there,
                 fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
             )
         for field, declared in (
@@ -122,6 +128,11 @@ def check_references(platform: Platform, findings: Findings) -> None:
                 expected="a ModelBucket of the same platform",
                 fix="add the bucket to Platform(storage=[…]); existing=True if it is already there",
             )
+
+
+def _is_elsewhere(on: Target, platform: Platform) -> TypeGuard[GpuPool]:
+    """Whether this is a pool, and none of the platform's."""
+    return isinstance(on, GpuPool) and not any(on is pool or on == pool for pool in platform.pools)
 
 
 def _time_zones(endpoint: Endpoint, findings: Findings) -> None:
