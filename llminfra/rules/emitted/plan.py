@@ -19,6 +19,7 @@ RULES = (
         "the hours never come, and an endpoint that sleeps outside of them never wakes.",
         fix="name a zone of the IANA time zone database, such as Europe/Berlin",
         source=("kedacore/keda@8b4f083c pkg/scalers/cron_scaler.go: LoadLocation", "IANA time zone database"),
+        seen=("unable to load timezone: unknown time zone",),
     ),
     emitted(
         "LLM_NET_20",
