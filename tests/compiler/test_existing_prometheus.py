@@ -148,7 +148,7 @@ def test_queries_name_the_cluster_where_the_address_answers_for_several(tmp_path
     far = THERE.model_copy(update={"external_labels": {"cluster": "shared"}, "url": "http://proxy.watch.svc/ws-1"})
     found = releases(plan_of(far), tmp_path)
     queries = [item["query"] for name in ("chat", "code") for item in found[name][1]["autoscaling"]["triggers"]]
-    assert len(queries) == 3
+    assert len(queries) == 6
     assert all('cluster="shared"' in query for query in queries)
     # Rules are evaluated in the cluster, where series do not have these labels yet.
     assert 'cluster=\\"shared\\"' not in json.dumps(found["llm-observability"][1])
