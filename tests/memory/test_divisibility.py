@@ -246,3 +246,12 @@ def test_tgi_does_not_repeat_key_value_heads():
     assert "`num_key_value_heads` must be divisible by `num_shards`" in found[0].runtime_message
     assert fatal("Qwen/Qwen3-30B-A3B", 4, engine="tgi") == []
     assert fatal("tiiuae/falcon-7b-instruct", 71, engine="tgi") == []
+
+
+def test_a_shared_cache_is_on_the_stage_of_its_readers():
+    # Layers 15 to 34 of Gemma 4 E2B read the caches of layers 13 and 14.
+    (found,) = [item for item in divisibility_findings(load_model("google/gemma-4-E2B-it"), 1, 2) if item.fatal]
+    assert found.code == "LLM_SHAPE_4"
+    assert "Specified KV sharing target layer" in found.runtime_message
+    assert fatal("google/gemma-4-E2B-it", 1, pp=2, engine="sglang") == []
+    assert fatal("google/gemma-4-31B-it", 1, pp=2) == []

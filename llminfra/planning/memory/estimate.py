@@ -352,4 +352,5 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings, *,
         states=settings.states,
         widest_group=profile.packs_widest_group,
         stage_of=stage_of if settings.pp > 1 else (),
+        stage_count=settings.pp,
     )

@@ -107,6 +107,7 @@ def plan_cache(
     alignment: int = 16,
     states: int = 1,
     stage_of: Sequence[int] = (),
+    stage_count: int = 1,
     widest_group: bool = False,
 ) -> CachePlan:
     """Lay out the caches of all layers.
@@ -121,10 +122,11 @@ def plan_cache(
         states: Recurrent states per request.
         stage_of: Pipeline stage of every spec; groups are made for the whole model and every stage holds its layers of
             each group (``_project_kv_cache_groups_to_worker``). Empty for one stage.
+        stage_count: Pipeline stages; some may hold no cache.
         widest_group: See `compressed_cache.pack`.
     """
     stages = [stage for spec, stage in zip(specs, stage_of or [0] * len(specs), strict=True) if spec.token_bytes > 0]
-    count = max(stage_of, default=0) + 1
+    count = stage_count
     # Layers that attend to images hold encoder tokens, but V0, which alone serves them, gives them equal pages.
     cached = [
         replace(spec, kind=CacheKind.FULL) if spec.kind is CacheKind.CROSS and not spec.span else spec

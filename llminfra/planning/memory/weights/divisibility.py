@@ -12,6 +12,7 @@ from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.catalog.models.quantization import QuantFacts
 from llminfra.planning.memory.releases.engine_profile import parse_version
+from llminfra.planning.memory.shapes import pipeline_ranges
 from llminfra.planning.memory.weights.quant_cuts import Kernels, misfits
 
 _CUTS_MODERNBERT = (0, 29, 0)
@@ -61,7 +62,7 @@ def divisibility_findings(
             what the default release does, is refused.
     """
     quant = quant if quant is not None else facts.quantization
-    found = [*_heads(facts, tp, engine, dcp), *_whole_matrix(facts, tp, engine, version), *_pipeline(facts, pp)]
+    found = [*_heads(facts, tp, engine, dcp), *_whole_matrix(facts, tp, engine, version), *_pipeline(facts, pp, engine)]
     if dcp > 1:
         found += _context_ranks(facts, tp, dcp)
     if ep > 1:
@@ -163,7 +164,7 @@ def _context_ranks(facts: ModelFacts, tp: int, dcp: int) -> list[ShapeFinding]:
     return []
 
 
-def _pipeline(facts: ModelFacts, pp: int) -> list[ShapeFinding]:
+def _pipeline(facts: ModelFacts, pp: int, engine: str) -> list[ShapeFinding]:
     if pp > max(1, facts.num_layers):
         return [ShapeFinding("LLM_SHAPE_4", True, f"{facts.num_layers} layers on {pp} pipeline stages")]
     if pp > 1 and facts.lookup_params and facts.is_hybrid:
@@ -177,7 +178,34 @@ def _pipeline(facts: ModelFacts, pp: int) -> list[ShapeFinding]:
                 " not receive the raw input_ids it needs. Please run with PP=1.",
             )
         ]
+    if pp > 1 and engine == "vllm" and (apart := _caches_apart(facts, pp)) is not None:
+        layer, target = apart
+        # validate_kv_sharing_target of vllm/model_executor/layers/attention/attention.py 0.27.1.
+        return [
+            ShapeFinding(
+                "LLM_SHAPE_4",
+                True,
+                f"{pp} pipeline stages: layer {layer} reads the cache of layer {target}, which another stage holds",
+                f"Specified KV sharing target layer for layers.{layer} is not valid: target layer layers.{target} is"
+                " not a valid Attention layer in the model.",
+            )
+        ]
     return []
+
+
+def _caches_apart(facts: ModelFacts, pp: int) -> tuple[int, int] | None:
+    """The first layer that reads the cache of a layer on another stage, and that layer: the last of its kind before."""
+    stage_of = [stage for stage, held in enumerate(pipeline_ranges(facts.num_layers, pp)) for _ in held]
+    keeper: dict[int | None, int] = {}
+    for index, layer in enumerate(facts.layers[: len(stage_of)]):
+        mixer = layer.mixer
+        if not isinstance(mixer, Attention):
+            continue
+        if not mixer.shares_cache:
+            keeper[mixer.window] = index
+        elif mixer.window in keeper and stage_of[keeper[mixer.window]] != stage_of[index]:
+            return index, keeper[mixer.window]
+    return None
 
 
 def _experts(facts: ModelFacts, ep: int) -> list[ShapeFinding]:
