@@ -297,6 +297,12 @@ def lists_architecture(engine: EngineName, architecture: str) -> bool:
     return architecture in read_data(f"engines/{engine}.json")["architectures"]
 
 
+def is_since(release: EngineRelease, since: str) -> bool:
+    """Whether a release is ``since`` or later, by their order in the catalog; ``""`` is before all."""
+    known = known_versions(release.engine)
+    return not since or known.index(release.version) >= known.index(since)
+
+
 def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:
     """Up to three known releases, the nearest to ``version`` by number first; the newest for what is no number."""
     versions = known_versions(engine)

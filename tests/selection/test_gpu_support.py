@@ -10,6 +10,7 @@ from llminfra.catalog.models import load_model, quantization_from_name
 from llminfra.planning.hardware.attention_support import takes_fp8_cache
 from llminfra.planning.hardware.gpu_problem import GpuProblem
 from llminfra.planning.hardware.gpu_support import gpu_problems, minimum_capability
+from llminfra.planning.memory import FitCase, fit_case
 
 
 def problems(
@@ -97,6 +98,19 @@ def test_bfloat16_before_ampere() -> None:
     assert problems("t4", dtype="bfloat16")["LLM_FIT_25"].fatal
     assert not problems("t4")["LLM_FIT_26"].fatal
     assert not problems("a10g", dtype="bfloat16")
+
+
+def test_models_that_are_not_run_in_float16_take_32_bit_before_ampere() -> None:
+    found = problems("t4", model="google/gemma-3-4b-it")["LLM_FIT_26"]
+    assert "falls back to float32" in found.message
+    assert "dtype" not in found.fix
+    assert "float32" not in problems("t4", model="google/gemma-3-4b-it", version="0.9.0")["LLM_FIT_26"].message
+    case = {"model": "google/gemma-3-4b-it", "gpu": "t4", "max_model_len": 2048}
+    old, new = (fit_case(FitCase(engine_version=version, **case)) for version in ("0.9.0", "0.27.1"))
+    assert (new.dtype, old.dtype) == ("float32", "float16")
+    assert new.weights_gib_per_gpu == pytest.approx(2 * old.weights_gib_per_gpu, rel=0.01)
+    ampere = fit_case(FitCase(engine_version="0.27.1", **{**case, "gpu": "a10g"}))
+    assert ampere.weights_gib_per_gpu == pytest.approx(old.weights_gib_per_gpu, rel=0.01)
 
 
 @pytest.mark.parametrize(

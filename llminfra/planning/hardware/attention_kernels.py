@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from llminfra.catalog.engines import known_versions
+from llminfra.catalog.engines import is_since
 from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.planning.facts import numbers
 
@@ -102,7 +102,7 @@ def unserved(
 
 def knows(release: EngineRelease | None) -> bool:
     """Whether the rules tell what a release of vLLM makes of a type of cache."""
-    return release is not None and _at_least(release, numbers(_FILE)["since"])
+    return release is not None and is_since(release, numbers(_FILE)["since"])
 
 
 def _beyond(kind: str, capabilities: tuple[tuple[int, int], ...]) -> Unserved:
@@ -135,23 +135,16 @@ def _words(need: _Need) -> str:
 
 def _attends_both_ways(facts: ModelFacts, release: EngineRelease | None) -> bool:
     known = numbers(_FILE)["prefix_lm"]
-    return facts.architecture in known["architectures"] and (release is None or _at_least(release, known["since"]))
+    return facts.architecture in known["architectures"] and (release is None or is_since(release, known["since"]))
 
 
 def _is_of(kernel: Mapping[str, Any], release: EngineRelease | None) -> bool:
     """Whether a release has the kernel; without one, whether the newest has."""
     if release is None:
         return "before" not in kernel
-    return _at_least(release, kernel.get("since", "")) and not (
-        "before" in kernel and _at_least(release, kernel["before"])
+    return is_since(release, kernel.get("since", "")) and not (
+        "before" in kernel and is_since(release, kernel["before"])
     )
-
-
-def _at_least(release: EngineRelease, since: str) -> bool:
-    if not since:
-        return True
-    known = known_versions(release.engine)
-    return known.index(release.version) >= known.index(since)
 
 
 def _serves(kernel: Mapping[str, Any], need: _Need, capability: int) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.argument_values import choices_of
-from llminfra.catalog.engines import engine_release, known_versions
+from llminfra.catalog.engines import engine_release, is_since, known_versions
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.attention_support import attention_problems
+from llminfra.planning.hardware.float16 import float16_refused_since
 from llminfra.planning.hardware.gpu_problem import GpuProblem, dotted, from_capability
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def gpu_problems(
         *(_capable(gpu, engine, release, method) if method else ()),
         *_native(gpu, quant, method),
         *_integer_products(gpu, engine, quant),
-        *_bfloat16(gpu, dtype, facts.dtype),
+        *_bfloat16(gpu, facts, engine, release, dtype),
         *attention_problems(
             gpu, facts, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=text_only
         ),
@@ -210,11 +211,29 @@ def _integer_products(gpu: Gpu, engine: str, quant: QuantFacts | None) -> Iterat
     )
 
 
-def _bfloat16(gpu: Gpu, dtype: str | None, checkpoint_dtype: str) -> list[GpuProblem]:
+def _bfloat16(
+    gpu: Gpu, facts: ModelFacts, engine: str, release: EngineRelease | None, dtype: str | None
+) -> list[GpuProblem]:
     least = int(_value("bfloat16"))
-    if gpu.capability >= least or "bfloat16" not in (dtype or checkpoint_dtype):
+    if gpu.capability >= least or "bfloat16" not in (dtype or facts.dtype):
         return []
     declared = dtype is not None
+    since = float16_refused_since(engine, facts.architecture)
+    if not declared and since is not None and (release is None or is_since(release, since)):
+        return [
+            GpuProblem(
+                code="LLM_FIT_26",
+                fatal=False,
+                field="model.dtype",
+                message=f"{gpu.product} has no bfloat16, and {engine} does not run {facts.architecture} in float16: it "
+                "falls back to float32, in which weights and cache take twice the memory",
+                found=f"bfloat16 on compute capability {gpu.compute_capability}",
+                expected=from_capability(least),
+                fix="use a GPU that has bfloat16 (A10G, L4 and later)",
+                runtime_message=f"Your device {gpu.product!r} doesn't support torch.bfloat16. Falling back to "
+                "torch.float32 for compatibility.",
+            )
+        ]
     return [
         GpuProblem(
             code="LLM_FIT_25" if declared else "LLM_FIT_26",

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from llminfra.catalog.engines import known_versions
+from llminfra.catalog.engines import is_since
 from llminfra.planning.facts import numbers
+from llminfra.planning.hardware.float16 import float16_refused_since
 from llminfra.planning.served.config_overrides import overrides, switches_check_off, ways_to_stretch
 from llminfra.spec.engines.custom import CustomServer
 
@@ -93,8 +94,7 @@ def reads_object_storage(kind: str, release: EngineRelease | None) -> bool:
 
 def _since(release: EngineRelease, file: str, fact: str) -> bool:
     """Whether the release is the one that a fact names, or later."""
-    versions = known_versions(release.engine)
-    return versions.index(release.version) >= versions.index(str(numbers(file)[fact]["value"]))
+    return is_since(release, str(numbers(file)[fact]["value"]))
 
 
 def check_step(endpoint: Endpoint, settings: EngineSettings, findings: Findings) -> None:
@@ -161,9 +161,8 @@ def check_dtype(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | 
     if endpoint.engine.kind != "vllm" or endpoint.model.dtype != "float16":
         return
     method = facts.quantization.method if facts.quantization else None
-    since = numbers("gpu_support")["no_float16_since"]["value"].get(facts.architecture)
-    versions = known_versions("vllm")
-    refused = since is not None and (release is None or versions.index(release.version) >= versions.index(since))
+    since = float16_refused_since("vllm", facts.architecture)
+    refused = since is not None and (release is None or is_since(release, since))
     if not refused and method not in numbers("gpu_support")["no_float16"]["value"]:
         return
     what = facts.architecture if refused else f"{method} weights"

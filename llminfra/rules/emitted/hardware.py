@@ -50,8 +50,9 @@ RULES = (
         severity=Severity.WARNING,
         looks_at=_PLAN,
         why="A bfloat16 checkpoint on a GPU before Ampere is served in float16, whose range is smaller; older releases "
-        "refuse it.",
-        fix="set Model(dtype='float16') to say that this is meant",
+        "refuse it. Models that vLLM does not run in float16 (Gemma 2 and 3, GLM-4) it runs in float32 there, which "
+        "takes twice the memory, and which the plan counts.",
+        fix="set Model(dtype='float16') to say that this is meant, or use a GPU that has bfloat16",
         source=("vllm-project/vllm#1282", "vllm-project/vllm vllm/platforms/cuda.py"),
     ),
     emitted(

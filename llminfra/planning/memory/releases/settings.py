@@ -13,10 +13,11 @@ from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, SharedCompression
 from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config, quantization_from_name
+from llminfra.planning.hardware.float16 import float16_refused_since
 from llminfra.planning.memory.cache.shared_states import SHARED_BLOCK
 from llminfra.planning.memory.inputs.case import FitCase
 from llminfra.planning.memory.releases.adapter_rules import AdapterSettings, adapter_settings
-from llminfra.planning.memory.releases.engine_profile import EngineProfile, is_release
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, is_release, parse_version
 from llminfra.planning.memory.releases.pooling import takes_whole, whole_batch
 
 SMALL_BATCH_TOKENS, LARGE_BATCH_TOKENS, LARGEST_BATCH_TOKENS = 2048, 8192, 16384
@@ -77,7 +78,7 @@ def resolve(
     else:
         tp = 1
     ep = expert_ranks(facts, case, tp, dp)
-    dtype = _dtype(facts, case, gpu)
+    dtype = _dtype(facts, case, gpu, profile)
     quant = quantization(facts, case)
     kv_dtype = _kv_dtype(case, quant)
     named = _named_length(facts, case, profile)
@@ -258,7 +259,7 @@ def _named_length(facts: ModelFacts, case: FitCase, profile: EngineProfile) -> i
     return length * (length // own) if stretched and not profile.checks_length else length
 
 
-def _dtype(facts: ModelFacts, case: FitCase, gpu: Gpu | None) -> str:
+def _dtype(facts: ModelFacts, case: FitCase, gpu: Gpu | None, profile: EngineProfile) -> str:
     name = (case.dtype or "auto").lower().removeprefix("torch.")
     if name in {"half", "fp16"}:
         name = "float16"
@@ -268,7 +269,8 @@ def _dtype(facts: ModelFacts, case: FitCase, gpu: Gpu | None) -> str:
         # Engines load float32 checkpoints in 16 bit.
         name = "float16" if facts.dtype == "float32" else facts.dtype
     if name == "bfloat16" and gpu is not None and gpu.capability < 80:
-        name = "float16"
+        since = float16_refused_since(case.engine, facts.architecture)
+        name = "float32" if since and profile.version >= (parse_version(since) or ()) else "float16"
     return name
 
 
