@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llminfra.diagnostics import UsageError
 from llminfra.policy.report import PolicyFinding, PolicyReport, ordered
-from llminfra.policy.waivers import apply_waivers
+from llminfra.policy.waivers import apply_waivers, covers
 from llminfra.rules import LooksAt, by_code
 from llminfra.rules.views.terraform_view import secrets_key
 
@@ -57,17 +58,73 @@ def check_plan_file(path: Path, platforms: Sequence[Platform] = (), *, today: dt
     Raises:
         UsageError: The file is missing or is not such output.
     """
-    findings = list(_findings(_changes(path)))
+    return judge_changes(_findings(_changes(path)), platforms, today=today)
+
+
+def judge_changes(
+    findings: Iterable[PolicyFinding], platforms: Sequence[Platform], *, today: dt.date | None = None
+) -> PolicyReport:
+    """Findings of the guards with the waivers of the specs applied; of one that has expired, the finding tells.
+
+    Args:
+        findings: What stands against changes, by the codes of the guards.
+        platforms: Platforms whose waivers apply, scope by spec path or resource address.
+        today: Day to judge waivers by; ``None``: the day it is, UTC.
+    """
     guards = {item.code for item in by_code().values() if item.looks_at is LooksAt.CHANGE}
+    day = today or dt.datetime.now(tz=dt.UTC).date()
     accepted = apply_waivers(
-        findings,
+        (_with_expired(item, platforms, day) for item in findings),
         platforms,
-        today=today or dt.datetime.now(tz=dt.UTC).date(),
-        # A plan file is one stack of one moment: a waiver for another one is not unused.
+        today=day,
+        # A change is one of one moment: a waiver for another one is not unused.
         judged=lambda _code: False,
         known=lambda _code: True,
     )
     return PolicyReport(findings=ordered(item for item in accepted if item.rule in guards), rules_run=len(guards))
+
+
+def _with_expired(finding: PolicyFinding, platforms: Sequence[Platform], today: dt.date) -> PolicyFinding:
+    """The finding, and who accepted it until a day that is over."""
+    over = [
+        waiver
+        for platform in platforms
+        for waiver in platform.waivers
+        if waiver.rule == finding.rule and finding.platform in (platform.name, "")
+        if waiver.expires < today and covers(waiver, finding)
+    ]
+    if not over:
+        return finding
+    told = f"{finding.message}; the waiver of {over[0].owner} expired on {over[0].expires.isoformat()}"
+    return replace(finding, message=told)
+
+
+def guard_finding(
+    code: str,
+    message: str,
+    *,
+    platform: str = "",
+    spec_path: str = "",
+    stack: str = "",
+    address: str = "",
+    found: str = "",
+    expected: str = "",
+) -> PolicyFinding:
+    """What stands against a change, with the texts of the guard that is called ``code``."""
+    rule = by_code()[code]
+    return PolicyFinding(
+        rule=code,
+        title=rule.title,
+        severity=rule.severity,
+        message=message,
+        platform=platform,
+        spec_path=spec_path,
+        stack=stack,
+        address=address,
+        found=found,
+        expected=expected,
+        fix=rule.fix,
+    )
 
 
 def _changes(path: Path) -> list[Mapping[str, Any]]:
@@ -108,17 +165,13 @@ def _findings(changes: list[Mapping[str, Any]]) -> Iterator[PolicyFinding]:
             code = "LLM_GUARD_3"
         else:
             continue
-        rule = by_code()[code]
         verb = "replaces" if replaced else "destroys"
-        yield PolicyFinding(
-            rule=code,
-            title=rule.title,
-            severity=rule.severity,
-            message=f"the apply {verb} {address}",
+        yield guard_finding(
+            code,
+            f"the apply {verb} {address}",
             address=address,
             found=because or " then ".join(actions),
             expected="an update in place",
-            fix=rule.fix,
         )
 
 

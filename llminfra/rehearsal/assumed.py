@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from llminfra.rehearsal.namespaces import assumed_namespaces
-from llminfra.rehearsal.stacks import Stack
+from llminfra.rehearsal.stacks import PLATFORM_TAG, Stack
 from llminfra.rehearsal.world import WorldObject, WorldStore
 
 # Data source -> the argument whose literal value names one object.
@@ -33,7 +33,6 @@ MADE_WITH = "_made_with"
 """Attribute of what AWS makes along with another object, which nobody names."""
 GIVEN_ID = "_given_id"
 """Type of what says which id a resource gets, by its type and platform."""
-PLATFORM_TAG = "llminfra:platform"
 _NETWORK_OF_PLATFORM = ".outputs.vpc_id}"
 _VERSION = re.compile(r'self\.version == "(?P<version>[\d.]+)"')
 _REFERENCE = re.compile(r"^\$\{data\.(?P<type>\w+)\.(?P<name>[\w-]+)\.(?P<attribute>\w+)\}$")
@@ -77,14 +76,7 @@ def _given_ids(stacks: Collection[Stack]) -> Iterator[WorldObject]:
             needed = [by_name[name] for name in stack.dependencies if name in by_name] if maker is not None else []
             for network in needed:
                 for named in network.content.get("data", {}).get("aws_vpc", {}).values():
-                    yield WorldObject(GIVEN_ID, f"aws_vpc/{_platform(maker)}", {"id": str(named["id"])})
-
-
-def _platform(stack: Stack | None) -> str:
-    """Name of a stack's platform, which all of its resources carry as a tag."""
-    providers = stack.content.get("provider", {}).get("aws", ()) if stack is not None else ()
-    tags = [group.get("tags", {}) for provider in providers for group in provider.get("default_tags", ())]
-    return next((str(found[PLATFORM_TAG]) for found in tags if PLATFORM_TAG in found), "")
+                    yield WorldObject(GIVEN_ID, f"aws_vpc/{maker.platform if maker else ''}", {"id": str(named["id"])})
 
 
 def given_id(world: WorldStore, type_name: str, state: Mapping[str, Any]) -> str:

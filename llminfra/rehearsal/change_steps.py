@@ -26,6 +26,11 @@ _ACTIONS: Mapping[tuple[str, ...], ChangeAction] = {
 _GROUND = frozenset({"aws_vpc", "aws_subnet"})
 """What holds the network interfaces of other stacks."""
 _NODES = frozenset({"aws_eks_node_group", "aws_launch_template"})
+_LEFT = (
+    "the new spec has no such stack: it stays in AWS and on the bill until it is destroyed with what the old spec was "
+    "synthesized to"
+)
+_LEFT_RULE = "LLM_GUARD_8"
 
 
 @dataclass(slots=True)
@@ -198,6 +203,7 @@ def _planned(run: StackRun, old: Stack | None) -> _Planned:
         owner = old if action == "delete" and old is not None else new
         values: Mapping[str, Any] = change.get("before") or {}
         after: Mapping[str, Any] = change.get("after") or {}
+        against = danger(str(item.get("type")), action, values, after)
         found.append(
             Change(
                 stack=run.name,
@@ -206,7 +212,9 @@ def _planned(run: StackRun, old: Stack | None) -> _Planned:
                 spec_path=owner.spec_path(address),
                 because=because,
                 what=_what(change, action),
-                danger=danger(str(item.get("type")), action, values, after),
+                danger=against.why if against else "",
+                rule=against.rule if against else "",
+                platform=owner.platform,
             )
         )
     outputs = any(item.get("actions") != ["no-op"] for item in plan.get("output_changes", {}).values())
@@ -236,14 +244,17 @@ def _destroyed(item: Prepared) -> list[Change]:
     for resource in state.get("resources", ()):
         if resource.get("mode") == "managed":
             address = f"{resource['type']}.{resource['name']}"
+            held = [item.get("attributes") or {} for item in resource.get("instances", ())]
+            lost = danger(str(resource["type"]), "delete", held[0] if held else {}, {})
             found.append(
                 Change(
                     stack=item.stack.name,
                     address=address,
                     action="delete",
                     spec_path=item.stack.spec_path(address),
-                    danger="the new spec has no such stack: it stays in AWS and on the bill until it is destroyed with "
-                    "what the old spec was synthesized to",
+                    danger=f"{lost.why}; {_LEFT}" if lost else _LEFT,
+                    rule=lost.rule if lost else _LEFT_RULE,
+                    platform=item.stack.platform,
                 )
             )
     return found

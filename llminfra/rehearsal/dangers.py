@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from llminfra.rehearsal.served_changes import beyond, danger_to_callers, danger_to_pods
@@ -28,65 +29,102 @@ _SERVERS = frozenset({_SERVER, "pd-router", "llm-gateway"})
 """Charts that answer callers."""
 _KARPENTER = "karpenter-pools"
 _GONE = ("replace", "delete")
+_CAPACITY, _KEY, _INTERRUPTED, _CALLERS = "LLM_GUARD_3", "LLM_GUARD_4", "LLM_GUARD_5", "LLM_GUARD_9"
+_NO_WAY_BACK, _NO_WAY = "LLM_GUARD_6", "LLM_GUARD_7"
 
 
-def danger(type_name: str, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Why the change is dangerous, or an empty string."""
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """What speaks against a change.
+
+    Attributes:
+        rule: The guard that stands against it; a waiver names it.
+        why: What is lost.
+    """
+
+    rule: str
+    why: str
+
+
+def danger(type_name: str, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Danger | None:
+    """Why the change is dangerous, or ``None``."""
     if action not in _GONE:
-        return _dangerous_update(type_name, before, after) if action == "update" else ""
+        return _dangerous_update(type_name, before, after) if action == "update" else None
     verb = "replacing" if action == "replace" else "destroying"
+    precious = "LLM_GUARD_2" if action == "replace" else "LLM_GUARD_1"
     if type_name in _DATA:
-        return f"{verb} it loses {_DATA[type_name]}"
+        return Danger(precious, f"{verb} it loses {_DATA[type_name]}")
     if type_name == "aws_eks_cluster":
-        return f"{verb} the cluster takes every workload down, and the endpoint and OIDC issuer change"
+        return Danger(
+            precious, f"{verb} the cluster takes every workload down, and the endpoint and OIDC issuer change"
+        )
     if type_name == "aws_vpc":
-        return f"{verb} the VPC takes everything inside it along"
+        return Danger(precious, f"{verb} the VPC takes everything inside it along")
     if type_name in ("aws_ec2_capacity_reservation", "aws_ec2_capacity_block_reservation"):
-        return f"{verb} the reservation gives the capacity back; it may not be available again"
+        return Danger(precious, f"{verb} the reservation gives the capacity back; it may not be available again")
     if type_name == "aws_eks_node_group":
         if before.get("capacity_type") == "CAPACITY_BLOCK":
-            return f"{verb} a node group on a capacity block stops its GPUs; the block's end does not move"
-        return f"{verb} the node group drains and stops its nodes; GPU capacity may not be there for the new ones"
+            return Danger(
+                _CAPACITY, f"{verb} a node group on a capacity block stops its GPUs; the block's end does not move"
+            )
+        return Danger(
+            _CAPACITY,
+            f"{verb} the node group drains and stops its nodes; GPU capacity may not be there for the new ones",
+        )
     chart = str(before.get("chart")).rpartition("/")[2] if type_name == "helm_release" else ""
     if chart == _KARPENTER and action == "delete":
         return _drained(_karpenter_pools(before))
     if chart == _SERVER and (endpoint := beyond(before)):
-        return f"{verb} it takes the replicas beyond those of {endpoint}: what they served waits for the others"
+        return Danger(
+            _INTERRUPTED,
+            f"{verb} it takes the replicas beyond those of {endpoint}: what they served waits for the others",
+        )
     if chart in _SERVERS:
-        return f"{verb} it stops the endpoint: its callers get no answer, and another name is another address"
+        return Danger(
+            _CALLERS, f"{verb} it stops the endpoint: its callers get no answer, and another name is another address"
+        )
     if type_name in ("aws_lb", "aws_sagemaker_endpoint"):
-        return f"{verb} it interrupts requests, and its address changes"
-    return ""
+        return Danger(_CALLERS, f"{verb} it interrupts requests, and its address changes")
+    return None
 
 
-def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Danger | None:
     if type_name == "aws_eks_cluster" and before.get("version") != after.get("version"):
         old, new = str(before.get("version")), str(after.get("version"))
         if _minor(new) < _minor(old):
-            return f"EKS cannot go back from {old} to {new}: the apply fails"
+            return Danger(_NO_WAY, f"EKS cannot go back from {old} to {new}: the apply fails")
         if _minor(new) > _minor(old) + 1:
-            return f"EKS upgrades one minor version at a time: {old} to {new} fails"
-        return f"a control plane upgrade from {old} to {new} cannot be undone"
+            return Danger(_NO_WAY, f"EKS upgrades one minor version at a time: {old} to {new} fails")
+        return Danger(_NO_WAY_BACK, f"a control plane upgrade from {old} to {new} cannot be undone")
     if type_name == "aws_eks_cluster" and secrets_key(before) != secrets_key(after):
-        return (
+        return Danger(
+            _KEY,
             "EKS keeps the key that the cluster was made with: the update does nothing, each plan shows it again, and "
-            "the cluster is lost when the old key goes"
+            "the cluster is lost when the old key goes",
         )
     rolls = type_name == "aws_eks_node_group" and before.get("launch_template") != after.get("launch_template")
     if rolls and before.get("capacity_type") == "CAPACITY_BLOCK":
-        return "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)"
+        return Danger(
+            _CAPACITY,
+            "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)",
+        )
     if type_name == "aws_ssm_parameter":
-        return danger_to_callers(before, after)
+        return _if_told(_CALLERS, danger_to_callers(before, after))
     chart = str(before.get("chart")).rpartition("/")[2] if type_name == "helm_release" else ""
     if chart == _KARPENTER:
         gone = _drained(_karpenter_pools(before) - _karpenter_pools(after))
-        return gone or _rekeyed(_volume_keys(before), _volume_keys(after))
-    return danger_to_pods(before, after) if chart == _SERVER else ""
+        return gone or _if_told(_CAPACITY, _rekeyed(_volume_keys(before), _volume_keys(after)))
+    return _if_told(_INTERRUPTED, danger_to_pods(before, after)) if chart == _SERVER else None
 
 
-def _drained(pools: frozenset[str]) -> str:
+def _if_told(rule: str, why: str) -> Danger | None:
+    return Danger(rule, why) if why else None
+
+
+def _drained(pools: frozenset[str]) -> Danger | None:
     named = ", ".join(sorted(pools))
-    return f"Karpenter drains and stops the nodes of {named}; GPU capacity may not come back" if pools else ""
+    told = f"Karpenter drains and stops the nodes of {named}; GPU capacity may not come back" if pools else ""
+    return _if_told(_CAPACITY, told)
 
 
 def _rekeyed(before: Mapping[str, object], after: Mapping[str, object]) -> str:

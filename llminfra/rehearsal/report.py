@@ -168,6 +168,8 @@ class Change:
         because: Attributes that force a replacement.
         what: What an update or a replacement changes, as far as it is known before the apply.
         danger: Why a person should look twice; empty where nothing speaks against it.
+        rule: The guard that stands against it; empty where there is no danger.
+        platform: Platform whose stack it is, empty where its resources carry no tag.
     """
 
     stack: str
@@ -177,6 +179,8 @@ class Change:
     because: tuple[str, ...] = ()
     what: tuple[str, ...] = ()
     danger: str = ""
+    rule: str = ""
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +219,7 @@ class ChangeReport:
 
     @property
     def ok(self) -> bool:
-        """Whether both specs went through; dangerous changes do not make it false."""
+        """Whether both specs went through; whether dangerous changes may be made is the policy's to say."""
         return self.converged is not False and not any(item.severity == "error" for item in self.findings)
 
     @property

@@ -13,6 +13,7 @@ from llminfra.diagnostics import UsageError
 from llminfra.rehearsal.backend import backend_findings, backend_identity
 from llminfra.rehearsal.report import Finding
 
+PLATFORM_TAG = "llminfra:platform"
 _BUILT_IN = ("terraform_",)
 _WORKING_FILES = frozenset({".terraform", ".terraform.lock.hcl"})
 
@@ -38,6 +39,13 @@ class Stack:
     def types(self, section: str) -> frozenset[str]:
         """Resource (``resource``) or data source (``data``) types that a provider serves."""
         return frozenset(name for name in self.content.get(section, {}) if not name.startswith(_BUILT_IN))
+
+    @property
+    def platform(self) -> str:
+        """Name of its platform, which all of its AWS resources carry as a tag; empty: nothing says it."""
+        providers = self.content.get("provider", {}).get("aws", ())
+        tags = [group.get("tags", {}) for provider in providers for group in provider.get("default_tags", ())]
+        return next((str(found[PLATFORM_TAG]) for found in tags if PLATFORM_TAG in found), "")
 
     def resource_count(self) -> int:
         """Resource blocks in the file."""

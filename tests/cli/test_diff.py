@@ -29,7 +29,13 @@ endpoints:
 """
 
 
-def told(workdir: Path, run: Run, *changes: tuple[str, str]) -> tuple[str, dict[str, Any]]:
+WAIVED = """
+waivers:
+  - {rule: LLM_GUARD_9, scope: endpoints.chat, reason: All callers read the name anew., owner: ml, expires: DAY}
+"""
+
+
+def told(workdir: Path, run: Run, *changes: tuple[str, str], code: int = 0) -> tuple[str, dict[str, Any]]:
     """The page, in one line, and the platform of the JSON."""
     text = SPEC
     for old, new in changes:
@@ -37,8 +43,10 @@ def told(workdir: Path, run: Run, *changes: tuple[str, str]) -> tuple[str, dict[
         text = text.replace(old, new)
     files = (write(workdir, SPEC, "old.yaml"), write(workdir, text, "new.yaml"))
     result = run("diff", *files)
-    assert (result.code, result.err) == (0, "")
-    (platform,) = json.loads(run("diff", *files, "--json").out)["platforms"]
+    assert (result.code, result.err) == (code, "")
+    document = json.loads(run("diff", *files, "--json").out)
+    assert document["ok"] is (code == 0)
+    (platform,) = document["platforms"]
     return " ".join(result.out.split()), platform
 
 
@@ -65,14 +73,35 @@ def test_a_move_tells_hardware_speed_and_money(workdir: Path, run: Run) -> None:
 
 
 def test_a_model_that_is_swapped_loses_its_name(workdir: Path, run: Run) -> None:
-    out, platform = told(workdir, run, ("Qwen/Qwen3-8B", "Qwen/Qwen3-4B"))
-    assert platform["lost_names"] == ["Qwen/Qwen3-8B"]
+    out, platform = told(workdir, run, ("Qwen/Qwen3-8B", "Qwen/Qwen3-4B"), code=1)
+    assert (platform["lost_names"], platform["lost_at"]) == (["Qwen/Qwen3-8B"], ["endpoints.chat"])
     assert "requests for Qwen/Qwen3-8B find no model from then on" in out
     kept, same = told(
         workdir, run, ("Qwen/Qwen3-8B, quantization: fp8}", "Qwen/Qwen3-4B}\n    served_name: Qwen/Qwen3-8B")
     )
     assert same["lost_names"] == []
     assert "find no model" not in kept
+
+
+@pytest.mark.parametrize(
+    ("day", "options", "code", "status"),
+    [
+        ("2999-01-01", (), 0, "waived"),
+        ("2020-01-01", (), 1, "open"),
+        ("2020-01-01", ("--fail-on", "never"), 0, "open"),
+    ],
+)
+def test_a_lost_name_fails_until_somebody_accepts_it(
+    workdir: Path, run: Run, day: str, options: tuple[str, ...], code: int, status: str
+) -> None:
+    text = f"{SPEC.replace('Qwen3-8B', 'Qwen3-4B')}{WAIVED.replace('DAY', day)}"
+    files = (write(workdir, SPEC, "old.yaml"), write(workdir, text, "new.yaml"))
+    result = run("diff", *files, *options)
+    assert result.code == code
+    assert ('{rule: LLM_GUARD_9, scope: "endpoints.chat", reason: …' in result.out) is (code == 1)
+    document = json.loads(run("diff", *files, "--json", *options).out)
+    assert document["ok"] is (code == 0)
+    assert [(item["rule"], item["status"]) for item in document["dangers"]] == [("LLM_GUARD_9", status)]
 
 
 def test_another_name_is_told_as_that(workdir: Path, run: Run) -> None:
@@ -115,7 +144,20 @@ def test_of_lists_only_what_comes_and_goes_is_told(workdir: Path, run: Run) -> N
 def test_platforms_that_come_and_go(workdir: Path, run: Run) -> None:
     both = f"{SPEC}---\n{SPEC.replace('acme', 'beta')}"
     old, new = write(workdir, both, "old.yaml"), write(workdir, SPEC, "new.yaml")
-    assert "beta is gone" in run("diff", old, new).out
+    gone = run("diff", old, new)
+    assert "beta is gone" in gone.out
+    assert gone.code == 1, "its endpoint's name goes along"
+    assert (
+        run(
+            "diff",
+            write(
+                workdir, f"{SPEC}---\n{SPEC.replace('acme', 'beta')}{WAIVED}".replace("DAY", "2999-01-01"), "old.yaml"
+            ),
+            new,
+        ).code
+        == 0
+    ), "only the old spec of a platform that goes is left to accept it"
+    assert run("diff", new, old).code == 0
     assert "beta is new" in run("diff", new, old).out
     assert json.loads(run("diff", old, new, "--json").out)["gone"] == ["beta"]
 

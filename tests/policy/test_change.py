@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,14 @@ def test_a_waiver_lets_one_address_pass(tmp_path: Path) -> None:
         "aws_s3_bucket.x": Status.WAIVED,
         "aws_s3_bucket.y": Status.OPEN,
     }
+
+
+def test_an_expired_waiver_accepts_nothing_and_is_told(tmp_path: Path) -> None:
+    file = plan_file(tmp_path, change("aws_s3_bucket", "delete"))
+    old = platform(waiver(rule="LLM_GUARD_1", expires=dt.date(2026, 11, 22)))
+    (item,) = check_plan_file(file, [old], today=TODAY).findings
+    assert item.status is Status.OPEN
+    assert item.message == "the apply destroys aws_s3_bucket.x; the waiver of security expired on 2026-11-22"
 
 
 def test_waivers_for_other_rules_are_not_called_unused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from llminfra.rehearsal import Change, ChangeStep, rehearse_change
 from llminfra.rehearsal.change_order import Effect, change_order
 from llminfra.rehearsal.dangers import danger
+from llminfra.rules import LooksAt, by_code
 from tests.rehearsal.synthesis import Stacks, write_synthesis
 
 
@@ -99,6 +100,7 @@ def test_a_stack_that_the_new_spec_lacks_stays_in_aws(tmp_path: Path) -> None:
     left = [item for item in report.changes if item.stack == "serving"]
     assert {item.address for item in left} == {"helm_release.keda", "helm_release.web"}
     assert all("stays in AWS" in item.danger for item in left)
+    assert {item.rule for item in left} == {"LLM_GUARD_8"}
     assert report.order == (ChangeStep(stack="serving", action="destroy"),)
     assert report.ok, [str(item) for item in report.findings]
 
@@ -130,6 +132,10 @@ def test_stacks_of_the_old_spec_go_the_last_one_first(tmp_path: Path) -> None:
     report = rehearse_change(write_synthesis(tmp_path / "old"), write_synthesis(tmp_path / "new", drop))
     assert report.ok, [str(item) for item in report.findings]
     assert report.order == tuple(ChangeStep(stack=name, action="destroy") for name in ("serving", "cluster"))
+    lost = next(item for item in report.changes if item.address == "aws_fsx_lustre_file_system.weights")
+    assert lost.rule == "LLM_GUARD_1", "that its stack goes hides nothing of what is lost with it"
+    assert "loses the file system" in lost.danger
+    assert "stays in AWS" in lost.danger
     planned = rehearse_change(tmp_path / "old", tmp_path / "new", plan_only=True)
     assert [item.stack for item in planned.changes] == [item.stack for item in report.changes]
 
@@ -387,8 +393,30 @@ CONTRACT = contract()
 )
 def test_dangers(kind: str, action: str, before: dict[str, Any], after: dict[str, Any], expected: str) -> None:
     found = danger(kind, action, before, after)
-    assert expected in found
-    assert bool(found) == bool(expected)
+    assert expected in (found.why if found else "")
+    assert (found is not None) == bool(expected)
+    assert found is None or by_code()[found.rule].looks_at is LooksAt.CHANGE
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "before", "after", "rule"),
+    [
+        ("aws_kms_key", "delete", {}, {}, "LLM_GUARD_1"),
+        ("aws_eks_cluster", "replace", {}, {}, "LLM_GUARD_2"),
+        ("aws_eks_node_group", "replace", {}, {}, "LLM_GUARD_3"),
+        ("helm_release", "delete", {"chart": "./charts/llm-gateway"}, {}, "LLM_GUARD_9"),
+        ("aws_ssm_parameter", "update", CONTRACT, contract(model="b"), "LLM_GUARD_9"),
+        ("helm_release", "update", release(), release(surge=0, gpus=4), "LLM_GUARD_5"),
+        ("aws_eks_cluster", "update", {"version": "1.33"}, {"version": "1.34"}, "LLM_GUARD_6"),
+        ("aws_eks_cluster", "update", {"version": "1.34"}, {"version": "1.33"}, "LLM_GUARD_7"),
+    ],
+)
+def test_each_danger_has_its_guard(
+    kind: str, action: str, before: dict[str, Any], after: dict[str, Any], rule: str
+) -> None:
+    found = danger(kind, action, before, after)
+    assert found is not None
+    assert found.rule == rule
 
 
 def test_a_change_without_danger_is_quiet() -> None:

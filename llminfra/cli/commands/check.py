@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llminfra.cli.files import write_file
-from llminfra.diagnostics import Diagnostic, Severity, SpecError, UsageError
+from llminfra.cli.options import FailOn
+from llminfra.diagnostics import Diagnostic, SpecError, UsageError
 
 if TYPE_CHECKING:
     from llminfra.policy import PolicyReport
@@ -24,15 +25,6 @@ class Format(StrEnum):
     SARIF = "sarif"
     JUNIT = "junit"
     GITHUB = "github"
-
-
-class FailOn(StrEnum):
-    """The mildest severity that makes the command fail."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-    NEVER = "never"
 
 
 def check(
@@ -103,12 +95,8 @@ def check(
         _propose(policy.propose_fixes(report, plans))
     else:
         _write(report, form, out, fail_on, [item for plan in plans for item in plan.diagnostics])
-    if report.failures(_severity(fail_on)):
+    if report.failures(fail_on.severity):
         raise typer.Exit(1)
-
-
-def _severity(fail_on: FailOn) -> Severity | None:
-    return None if fail_on is FailOn.NEVER else Severity(fail_on.value)
 
 
 def _write(
@@ -120,20 +108,20 @@ def _write(
 
     match form:
         case Format.JSON:
-            text = formats.to_json(report, _severity(fail_on), diagnostics)
+            text = formats.to_json(report, fail_on.severity, diagnostics)
         case Format.SARIF:
             text = formats.to_sarif(report)
         case Format.JUNIT:
-            text = formats.to_junit(report, _severity(fail_on))
+            text = formats.to_junit(report, fail_on.severity)
         case Format.GITHUB:
             text = formats.to_github(report)
         case Format.TABLE:
             from llminfra.cli.terminal.check_view import check_text, print_check  # rich only for people
 
             if out is None:
-                print_check(report, _severity(fail_on))
+                print_check(report, fail_on.severity)
                 return
-            text = check_text(report, _severity(fail_on))
+            text = check_text(report, fail_on.severity)
     text = text if text.endswith("\n") or not text else f"{text}\n"
     if out is None:
         sys.stdout.write(text)

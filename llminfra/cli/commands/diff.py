@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 
-from llminfra.cli.options import AsJson
+from llminfra.cli.options import AsJson, DangersFail, FailOn
 
 
 def diff(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="Spec file as it is applied.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Spec file as it shall be.")],
     as_json: AsJson = False,
+    fail_on: DangersFail = FailOn.WARNING,
 ) -> None:
     """Compare the plans of two specs: hardware, memory, speed, model names, quotas and money.
+
+    Exits with 1 where callers lose a model name and no waiver of NEW (LLM_GUARD_9) accepts it.
 
     What becomes of single resources tells `rehearse OLD --then NEW`.
     """
@@ -23,29 +26,51 @@ def diff(
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
 
     with json_failures(as_json):
-        from llminfra.cli.plan_page.changes import paired, platform_changes
+        from llminfra.cli.plan_page.changes import lost_names, paired, platform_changes
         from llminfra.rules.specs import plan_specs
 
         before, after = plan_specs([old]), plan_specs([new])
         found, come, gone = [], [], []
+        lost: dict[str, tuple[tuple[str, str], ...]] = {}
         for one, other in paired(before, after):
+            if one is not None:
+                lost[(other or one).platform.name] = lost_names(one, other)
             if one is not None and other is not None:
                 found.append(platform_changes(one, other))
             else:
                 come += [] if other is None else [other.platform.name]
                 gone += [] if one is None else [one.platform.name]
+    guards = None
+    if any(lost.values()):  # what judges is loaded only where there is something to judge
+        from llminfra.cli.work.guards import accepted_in_yaml, judged_names
+
+        guards = judged_names(lost, before, after)
+    ok = guards is None or not guards.failures(fail_on.severity)
     if as_json:
         from msgspec import to_builtins  # as the work asks
 
-        diagnostics = [item.to_dict() for plan in after for item in plan.diagnostics]
-        platforms = [to_builtins(item) for item in found]
-        write_json({"ok": True, "platforms": platforms, "new": come, "gone": gone, "diagnostics": diagnostics})
-        return
-    from llminfra.cli.plan_page.changes_view import diff_view  # rich only for people
+        write_json(
+            {
+                "ok": ok,
+                "platforms": [to_builtins(item) for item in found],
+                "new": come,
+                "gone": gone,
+                "dangers": [item.to_dict() for item in guards.findings] if guards is not None else [],
+                "diagnostics": [item.to_dict() for plan in after for item in plan.diagnostics],
+            }
+        )
+    else:
+        from llminfra.cli.plan_page.changes_view import diff_view  # rich only for people
 
-    console = stdout_console()
-    for item in found:
-        print_result(diff_view(item), console)
-    for names, what in ((come, "is new"), (gone, "is gone: its stacks are destroyed with the old spec")):
-        for name in names:
-            console.print(f"{name} {what}", highlight=False)
+        console = stdout_console()
+        for item in found:
+            print_result(diff_view(item), console)
+        for names, what in ((come, "is new"), (gone, "is gone: its stacks are destroyed with the old spec")):
+            for name in names:
+                console.print(f"{name} {what}", highlight=False)
+        if guards is not None:
+            from llminfra.cli.terminal.guard_view import print_guards  # rich only for people
+
+            print_guards(guards, fail_on.severity, console, yaml=accepted_in_yaml(before, after))
+    if not ok:
+        raise typer.Exit(1)

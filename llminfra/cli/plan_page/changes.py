@@ -69,6 +69,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
         platform: Its name.
         changes: In the order of the plan.
         lost_names: Model names that callers may send today, and that nothing answers to any more.
+        lost_at: The endpoints that answer to them today, in the same order.
         usd_per_month: At most, before and after, of what has a price.
         unpriced: Whether something has no price, so that the sums are lower bounds.
         new_findings: What is wrong from then on.
@@ -78,6 +79,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
     platform: str
     changes: tuple[PlanChange, ...]
     lost_names: tuple[str, ...]
+    lost_at: tuple[str, ...]
     usd_per_month: tuple[float, float]
     unpriced: bool
     new_findings: tuple[NewFinding, ...] = ()
@@ -97,12 +99,13 @@ def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
             continue
         found += _differences(path, was, will)
     known = {(item.code, item.path) for item in old.diagnostics}
-    answered = set(_names(new))
+    lost = lost_names(old, new)
     costs = total_cost(old.costs), total_cost(new.costs)
     return PlatformChanges(
         platform=new.platform.name,
         changes=tuple(found),
-        lost_names=tuple(name for name in _names(old) if name not in answered),
+        lost_names=tuple(name for _, name in lost),
+        lost_at=tuple(path for path, _ in lost),
         usd_per_month=(costs[0].usd_per_month_max, costs[1].usd_per_month_max),
         unpriced=bool(costs[0].unpriced or costs[1].unpriced),
         new_findings=tuple(
@@ -161,12 +164,23 @@ def paired(old: Sequence[Plan], new: Sequence[Plan]) -> tuple[tuple[Plan | None,
     return tuple((before.get(name), after.get(name)) for name in dict.fromkeys((*after, *before)))
 
 
-def _names(plan: Plan) -> Iterator[str]:
-    """Names that callers put into ``model``; jobs have none."""
+def lost_names(old: Plan, new: Plan | None) -> tuple[tuple[str, str], ...]:
+    """Model names that nothing answers to any more, each after the endpoint that answers to it today.
+
+    Args:
+        old: The plan as it is applied.
+        new: The plan as it shall be; ``None``: the platform goes.
+    """
+    answered = {name for _, name in _names(new)} if new is not None else set()
+    return tuple((path, name) for path, name in _names(old) if name not in answered)
+
+
+def _names(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Names that callers put into ``model``, each after its endpoint; jobs have none."""
     for path, item in plan.served:
         if path.startswith("endpoints."):
-            yield item.served_name
-            yield from (adapter.name for adapter in item.adapters)
+            yield path, item.served_name
+            yield from ((path, adapter.name) for adapter in item.adapters)
 
 
 def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:

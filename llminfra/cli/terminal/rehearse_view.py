@@ -11,10 +11,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llminfra.cli.terminal.guard_view import danger_text
 from llminfra.cli.terminal.words import count
 
 if TYPE_CHECKING:
-    from llminfra.rehearsal import ChangeReport, Finding, RehearsalReport, Step
+    from collections.abc import Mapping
+
+    from llminfra.policy.report import PolicyFinding, PolicyReport
+    from llminfra.rehearsal import Change, ChangeReport, Finding, RehearsalReport, Step
 
 _STEPS = ("init", "validate", "plan", "apply", "second plan", "destroy")
 _MOST = 6
@@ -54,8 +58,9 @@ def rehearsal_view(report: RehearsalReport) -> RenderableType:
     return Group(*parts)
 
 
-def change_view(report: ChangeReport) -> RenderableType:
-    """The changes, dangerous ones with their reason, and the order in which stacks were changed."""
+def change_view(report: ChangeReport, guards: PolicyReport) -> RenderableType:
+    """The changes, dangerous ones with their reason and who accepts it, and the order in which stacks were changed."""
+    judged = {(item.rule, item.stack, item.address): item for item in guards.findings}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for title in ("", "resource", "spec"):
         table.add_column(title, overflow="fold")
@@ -68,7 +73,7 @@ def change_view(report: ChangeReport) -> RenderableType:
             more = [f"and {len(shown) - _MOST} more"] if len(shown) > _MOST else []
             text.append("".join(f"\n{item}" for item in (*shown[:_MOST], *more)), "dim")
         if change.danger:
-            text.append(f"\n{change.danger}", "bold red")
+            text.append("\n").append_text(danger_text(_judged(change, judged)))
         table.add_row(Text(change.action, style=_ACTIONS[change.action]), text, Text(change.spec_path, style="dim"))
     counts = Counter(change.action for change in report.changes)
     what = ", ".join(f"{number} {action}" for action, number in sorted(counts.items())) or "nothing changes"
@@ -77,11 +82,19 @@ def change_view(report: ChangeReport) -> RenderableType:
     head = Text.assemble(verdict, f" by {report.binary} in {report.seconds:.1f} s: {what}{end}")
     if report.dangerous:
         head.append(f"; {count(len(report.dangerous), 'dangerous change')}", "bold red")
+        accepted = len(guards.waived)
+        head.append(f", {count(accepted, 'danger')} accepted" if accepted else "")
     parts: list[RenderableType] = [head]
     if report.order:
         steps = (f"{item.action} {item.stack}" for item in report.order)
         parts.append(Text(f"in this order: {', '.join(steps)}"))
     return Group(*parts, table if report.changes else Text(), *_findings(report.findings))
+
+
+def _judged(change: Change, judged: Mapping[tuple[str, str, str], PolicyFinding]) -> PolicyFinding:
+    """What the guards say of it; of a stack that goes as a whole there is one finding."""
+    whole = change.rule, change.stack, ""
+    return judged.get((change.rule, change.stack, change.address)) or judged[whole]
 
 
 def _cell(step: Step | None) -> Text:

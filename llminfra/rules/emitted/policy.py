@@ -77,7 +77,7 @@ RULES = (
         looks_at=_CHANGE,
         why="A replaced node group takes its replicas with it, and on a full reservation the new one finds no "
         "capacity.",
-        fix="apply it in a maintenance window, one pool at a time",
+        fix="apply it in a maintenance window, one pool at a time, and waive this rule for the pool until then",
         source=(_SHOW, "terraform-aws-modules/terraform-aws-eks#2508"),
     ),
     emitted(
@@ -91,5 +91,53 @@ RULES = (
             "hashicorp/terraform-provider-aws internal/service/eks/cluster.go: resourceClusterUpdate",
             "eksctl: 'KMS encryption is already enabled with key …, changing the key is not supported'",
         ),
+    ),
+    emitted(
+        "LLM_GUARD_5",
+        "An update does not leave callers without an answer",
+        severity=Severity.WARNING,
+        looks_at=_CHANGE,
+        why="The only replica stops before the next one has loaded, which takes a whole cold start; adapters of "
+        "another model do not load at all.",
+        fix="have two replicas while it changes, or GPUs to spare for a second one; where an interruption is "
+        "acceptable, waive this rule for the endpoint",
+        source=("Kubernetes documentation: Deployments, max surge and max unavailable",),
+    ),
+    emitted(
+        "LLM_GUARD_6",
+        "An upgrade of the control plane is for good",
+        severity=Severity.INFO,
+        looks_at=_CHANGE,
+        why="EKS has no way back to an earlier Kubernetes version.",
+        fix="try the version on a cluster that nobody calls; nothing has to change in the spec",
+        source=("Amazon EKS user guide: Update existing cluster to new Kubernetes version",),
+    ),
+    emitted(
+        "LLM_GUARD_7",
+        "A control plane goes up by one minor version at a time",
+        looks_at=_CHANGE,
+        why="EKS refuses to skip a minor version or to go back, and the apply ends there.",
+        fix="set the next minor version, apply, and go on from there",
+        source=("Amazon EKS user guide: Update existing cluster to new Kubernetes version",),
+    ),
+    emitted(
+        "LLM_GUARD_8",
+        "What the new spec lacks does not stay in AWS",
+        severity=Severity.WARNING,
+        looks_at=_CHANGE,
+        why="Terraform sees a stack only where it is synthesized. One that is not any more stays, and so does its "
+        "bill.",
+        fix="destroy the stack with what the old spec was synthesized to, and waive this rule for STACK/* until then",
+        source=(_SHOW,),
+    ),
+    emitted(
+        "LLM_GUARD_9",
+        "Callers keep model names, address and their way in",
+        looks_at=_CHANGE,
+        why="Applications send a model name to an address, with a key. Where one of the three goes, every request "
+        "fails from then on, until each application was changed.",
+        fix="keep the name with Endpoint(served_name=…), or the endpoint beside its successor until nobody calls it; "
+        "where callers know, waive this rule for the endpoint",
+        source=("vLLM documentation: OpenAI-compatible server, --served-model-name",),
     ),
 )
