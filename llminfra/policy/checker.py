@@ -24,6 +24,7 @@ from llminfra.policy.rendered import Rendered, render_releases, write_objects
 from llminfra.policy.report import EngineRun, PolicyFinding, PolicyReport, ordered
 from llminfra.policy.waivers import apply_waivers
 from llminfra.rules import LooksAt, by_code, rules, run_kubernetes, run_plan, run_terraform
+from llminfra.rules.plans.existing_cluster import UNKNOWN_ALONE
 from llminfra.rules.user import load_rules
 from llminfra.rules.views.terraform_view import Stacks, read_synth_dir
 
@@ -112,8 +113,8 @@ def check(
         rule = titles.get(code)
         if rule is None:
             return theirs.run is not None
-        if rule.looks_at is LooksAt.CHANGE:
-            return False
+        if rule.looks_at is LooksAt.CHANGE or (code in UNKNOWN_ALONE and any(plan.installed_by for plan in plans)):
+            return False  # where the maker's spec is here, too, a team's waivers are for checks of its own spec alone
         return rule.looks_at is not LooksAt.KUBERNETES or kubernetes_ran
 
     accepted = apply_waivers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 from collections import defaultdict
@@ -11,23 +12,28 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from rich.console import Console
 
-from llminfra import Cluster, Platform, SharedWith, SpecError
+from llminfra import Cluster, GpuPool, Platform, SharedWith, SpecError, TimeSlicing, Waiver
 from llminfra.bindings.folder_cache import find_or_build
 from llminfra.cli.plan_page.for_others import for_others
 from llminfra.cli.plan_page.view import plan_view
 from llminfra.cli.work.releases import render_releases
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.own_names import UNIQUE
+from llminfra.diagnostics import Severity
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.controllers.cluster_charts import installs
 from llminfra.planning.controllers.neighbours import with_neighbours
 from llminfra.planning.plan import Plan
+from llminfra.policy import check
 from llminfra.rehearsal import rehearse
 from llminfra.rehearsal.assumed import GIVEN_ID, assumed_objects
 from llminfra.rehearsal.stacks import read_stacks
+from llminfra.rules.plan_rules import plan_rules
+from llminfra.rules.run import run_plan
 from tests.compiler.shared_cluster import VPC, existing
 from tests.compiler.teams import ONCE, TEAMS, maker, team
 from tests.helpers.synthesized import run_folder
@@ -149,7 +155,7 @@ def test_what_is_told_to_teams_is_what_they_have_to_say(tmp_path: Path) -> None:
     assert loaded.ok
     (platform,) = loaded.platforms
     told = plan_platform(platform)
-    assert with_neighbours([PLANS[0], told])[1] == told
+    assert with_neighbours([PLANS[0], told])[1].diagnostics == told.diagnostics
     assert not {"nvidia-device-plugin", "dcgm-exporter", "karpenter"} & {*installs(told)}
     assert list(for_others(PLANS[1])) == []
 
@@ -213,6 +219,7 @@ def test_what_is_told_to_teams_is_printed_whole(yaml_: bool, monkeypatch: pytest
                 ({"shared_with": []}, {}, "installed", "acme/search/chat"),
                 ({}, {"version": "1.34"}, "version", "version='1.34'"),
                 ({}, {"node_security_group_id": None}, "node_security_group_id", "the group that EKS makes"),
+                ({"shared_with": [SharedWith(name="search")]}, {}, "installed", "acme/search/chat"),
                 ({}, {"karpenter_node_role": "other"}, "karpenter_node_role", "karpenter_node_role='other'"),
             )
         ),
@@ -227,6 +234,46 @@ def test_what_does_not_go_together_is_told_once(plans: tuple[Plan, Plan], told: 
         assert item.found.startswith(what)
         assert item.fix
         assert item.expected
+
+
+ASKED = {"LLM_CAP_52", "LLM_CAP_57", "LLM_OBS_16", "LLM_OBS_17"}
+
+
+def asked(plan: Plan) -> set[str]:
+    return {item.code for item in run_plan(plan, plan_rules())} & ASKED
+
+
+def test_what_a_spec_alone_cannot_know_is_asked_of_the_spec_that_makes_the_cluster() -> None:
+    slices = TimeSlicing(replicas=4, tenants=["search"])
+    half = GpuPool(name="half", instance_types=["g6e.xlarge"], nodes=(1, 1), sharing=slices)
+    alone = team("search", pools=[half, *PLANS[2].platform.pools])
+    assert asked(alone) == ASKED
+    theirs, known = with_neighbours([maker(), alone])
+    assert asked(known) == set()
+    assert known.installed_by["external-secrets"] == theirs.platform.name
+    assert asked(with_neighbours([team("assistants"), alone])[1]) == ASKED, "another team knows no better"
+    other = replace(alone, platform=alone.platform.model_copy(update={"account_id": "444455556666"}))
+    assert asked(with_neighbours([maker(), other])[1]) == ASKED, "another account's cluster"
+
+
+def test_a_waiver_of_what_is_known_here_is_not_called_unused(folder: Path) -> None:
+    kept = Waiver(
+        rule="LLM_CAP_52", reason="What the team's own pipeline asks.", owner="search", expires=dt.date(2999, 1, 1)
+    )
+    plan = replace(PLANS[2], platform=PLANS[2].platform.model_copy(update={"waivers": (kept,)}))
+    found = [item.rule for item in check(with_neighbours([PLANS[0], plan]), folder, use_checkov=False).findings]
+    assert {"LLM_CAP_52", "LLM_WAIVER_2"}.isdisjoint(found)
+
+
+def test_a_stack_that_does_not_show_the_nodes_of_teams_is_told() -> None:
+    says = {"installed": ["karpenter", "kube-prometheus-stack"]}
+    _, known = with_neighbours(
+        [maker(install=[], shared_with=[]), team("search", gateways=[], endpoints=[], cluster=says)]
+    )
+    (found,) = [item for item in known.diagnostics if item.code == "LLM_CAP_56"]
+    assert (found.path, found.severity) == ("observability", Severity.ERROR)
+    assert "of 'shared'" in found.fix
+    assert "'search'" in found.message
 
 
 def test_a_rehearsal_of_both_gives_the_network_the_id_that_the_teams_name(folder: Path) -> None:

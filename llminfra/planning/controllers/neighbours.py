@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.wording.origins import origin_of
 from llminfra.loading.wording.told import as_declared
+from llminfra.planning.cluster.pools import PLATFORM_LABEL
 from llminfra.planning.controllers.cluster_charts import installs
 from llminfra.planning.controllers.namespaces import made_namespaces
 from llminfra.planning.controllers.needs import secret_names
@@ -60,15 +61,21 @@ class Claim(Advice, frozen=True, kw_only=True):
 def with_neighbours(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     """The plans, with what does not go together where several of them are on one cluster."""
     told: dict[str, list[Diagnostic]] = {}
+    installed: dict[str, dict[str, str]] = {}
     for one, other in combinations((plan for plan in plans if plan.cluster is not None), 2):
         if _one_cluster(one, other):
             # Who makes the cluster is right, and the other one has to say what is there.
             first, second = sorted((one, other), key=lambda plan: plan.eks.existing)
-            found = [*_collisions(first, second), *(_disagreements(first, second) if not first.eks.existing else ())]
-            told.setdefault(second.platform.name, []).extend(found)
+            found = [*_collisions(first, second), *_disagreements(first, second)]
+            for each in (first, second):
+                told.setdefault(each.platform.name, [])
+            told[second.platform.name] += found
+            for theirs, mine in ((first, second), (second, first)):
+                there = set(installs(theirs)) & set(mine.eks.installed)
+                installed.setdefault(mine.platform.name, {}).update(dict.fromkeys(sorted(there), theirs.platform.name))
     return tuple(
-        replace(plan, diagnostics=(*plan.diagnostics, *told[plan.platform.name]))
-        if told.get(plan.platform.name)
+        replace(plan, diagnostics=(*plan.diagnostics, *told[name]), installed_by=installed[name])
+        if (name := plan.platform.name) in told and (told[name] or installed[name])
         else plan
         for plan in plans
     )
@@ -157,12 +164,18 @@ def _claims(plan: Plan) -> Iterator[Claim]:
             )
 
 
-def _disagreements(maker: Plan, tenant: Plan) -> Iterator[Diagnostic]:
-    """What a platform says of its cluster, and the spec that makes it says otherwise."""
-    whose = maker.platform.name
-    for advice, found in (*_not_installed(maker, tenant), *_other_facts(maker, tenant), *_not_allowed(maker, tenant)):
-        message = f"{whose!r} makes the cluster, and its spec says otherwise"
-        yield _told(tenant, "LLM_CAP_56", Severity.WARNING, advice, message, found)
+def _disagreements(first: Plan, second: Plan) -> Iterator[Diagnostic]:
+    """What a platform takes to be in its cluster, and the spec that makes or installs it says otherwise."""
+    pairs = [(first, second), (second, first)] if first.eks.existing else [(first, second)]
+    for theirs, mine in pairs:
+        makes = not theirs.eks.existing
+        found = [*_not_installed(theirs, mine), *_other_facts(theirs, mine)] if makes else []
+        for advice, what in (*found, *_not_allowed(theirs, mine), *_not_shown(theirs, mine)):
+            message = (
+                f"{theirs.platform.name!r} {'makes the cluster' if makes else 'installs this'}, and its spec says "
+                f"otherwise than that of {mine.platform.name!r}"
+            )
+            yield _told(mine, "LLM_CAP_56", Severity.ERROR, advice, message, what)
 
 
 def _not_installed(maker: Plan, tenant: Plan) -> Iterator[tuple[Advice, str]]:
@@ -210,7 +223,7 @@ def _not_allowed(maker: Plan, tenant: Plan) -> Iterator[tuple[Advice, str]]:
         "aws-load-balancer-controller": ([item.name for item in tenant.gateways if item.balanced and not named], ""),
     }
     for chart, (what, more) in asks.items():
-        if what and chart in tenant.eks.installed:
+        if what and chart in tenant.eks.installed and chart in installs(maker):
             yield (
                 Advice(
                     path="cluster.installed",
@@ -220,3 +233,20 @@ def _not_allowed(maker: Plan, tenant: Plan) -> Iterator[tuple[Advice, str]]:
                 ),
                 f"{', '.join(what)}: {chart} has no access",
             )
+
+
+def _not_shown(maker: Plan, tenant: Plan) -> Iterator[tuple[Advice, str]]:
+    """Labels of nodes by which a team's rules know its own, and that the stack that is there does not record."""
+    scraping = scraping_of(tenant)
+    if scraping is None or scraping.own or not tenant.pools or MONITORING_RELEASE not in installs(maker):
+        return
+    if MONITORING_RELEASE in tenant.eks.installed and tenant.shared and not maker.shared:
+        whose, name = maker.platform.name, tenant.platform.name
+        yield (
+            Advice(
+                path="observability",
+                expected=f"the label {PLATFORM_LABEL}, by which alerts and dashboards know the nodes of {name!r}",
+                fix=f"set Cluster(shared_with=[SharedWith(name={name!r})]) of {whose!r}",
+            ),
+            f"kube-state-metrics of {whose!r} shows other labels of nodes alone",
+        )

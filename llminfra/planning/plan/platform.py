@@ -47,7 +47,10 @@ class QuotaLine(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """Everything llminfra decided for one platform."""
+    """Everything llminfra decided for one platform.
+
+    ``installed_by`` has charts of its cluster that another platform of the same command installs, with its name.
+    """
 
     platform: Platform
     network: NetworkPlan
@@ -69,6 +72,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     hub_copies: tuple[HubCopyPlan, ...] = ()
     routers: tuple[RouterPlan, ...] = ()
     image_lock: ImageLock = ImageLock()
+    installed_by: dict[str, str] = field(default_factory=dict)
 
     @property
     def eks(self) -> ClusterPlan:

@@ -301,7 +301,6 @@ RULES = (
     emitted(
         "LLM_CAP_56",
         "A platform says of its cluster what the platform says that makes it",
-        severity=Severity.WARNING,
         looks_at=_PLAN,
         why="What one spec takes to be there, another one has to make. A controller that nobody installs leaves "
         "objects that nobody reads; one whose role does not know the platform leaves pods that wait for their secrets. "

@@ -16,6 +16,10 @@ from llminfra.spec.compute.existing_cluster import ExistingCluster
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
 
+_PLUGIN = "nvidia-device-plugin"
+UNKNOWN_ALONE = frozenset({"LLM_CAP_52", "LLM_CAP_57", "LLM_OBS_16", "LLM_OBS_17"})
+"""Rules on what a spec cannot know of its cluster, and commands do that get the spec of its maker, too."""
+
 
 @rule(
     code="LLM_CAP_52",
@@ -48,6 +52,8 @@ def installed_may_act(plan: Plan) -> Iterator[Hit]:
         "aws-fsx-csi-driver": (bool(plan.lustre), "fsx:DescribeFileSystems"),
     }
     for chart in plan.cluster.installed:
+        if chart in plan.installed_by:
+            continue  # its spec is here, and LLM_CAP_56 tells what it does not allow
         wanted, what = asked.get(chart, (False, ""))
         if wanted:
             yield Hit(
@@ -128,7 +134,7 @@ def shared_gpus_are_configured(plan: Plan) -> Iterator[Hit]:
     """Pools that share GPUs, where somebody else installed the device plugin."""
     for pool in plan.pools:
         config = pool.labels.get(CONFIG_LABEL)
-        if config is not None and not needs_of(plan).device_plugin:
+        if config is not None and not needs_of(plan).device_plugin and _PLUGIN not in plan.installed_by:
             yield Hit(
                 path=f"pools.{pool.name}.sharing",
                 message="whether the device plugin that is there has the configuration that the pool's nodes name is "

@@ -17,6 +17,7 @@ from llminfra.spec.foundation.existing_prometheus import ExistingPrometheus
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
 
+_EXPORTER = "dcgm-exporter"
 _STACK = "prometheus-community/helm-charts charts/kube-prometheus-stack/values.yaml"
 
 
@@ -121,7 +122,7 @@ def autoscaler_has_address(plan: Plan) -> Iterator[Hit]:
 def has_what_rules_ask(plan: Plan) -> Iterator[Hit]:
     """What a stack that is there must have, wherever there are pools to watch."""
     scraping = scraping_of(plan)
-    there = plan.cluster is not None and plan.cluster.existing
+    there = plan.cluster is not None and plan.cluster.existing and MONITORING_RELEASE not in plan.installed_by
     if scraping is None or scraping.own or not there or not plan.pools:
         return
     efa = "; and there are no alerts on EFA" if any(pool.efa_per_node for pool in plan.pools) else ""
@@ -154,6 +155,8 @@ def exporter_shows_what_rules_ask(plan: Plan) -> Iterator[Hit]:
     """GPU pools whose metrics come from an exporter of somebody else."""
     if plan.cluster is None or not plan.pools or not needs_of(plan).scraped or needs_of(plan).dcgm_exporter:
         return
+    if _EXPORTER in plan.installed_by:
+        return  # the exporter of a spec that is here, which is as expected
     operated = GPU_OPERATOR in plan.cluster.installed
     values = "dcgmExporter.serviceMonitor" if operated else "serviceMonitor"
     scraping = scraping_of(plan)
@@ -161,7 +164,7 @@ def exporter_shows_what_rules_ask(plan: Plan) -> Iterator[Hit]:
     yield Hit(
         path="cluster.installed",
         message="whether the DCGM exporter that is there shows nodes, pods and errors is not known here",
-        found=f"{GPU_OPERATOR if operated else 'dcgm-exporter'} among installed",
+        found=f"{GPU_OPERATOR if operated else _EXPORTER} among installed",
         expected=f"{values} with enabled=true, honorLabels=true"
         + (f", additionalLabels={labels}" if labels else "")
         + ", and relabelings that set node from __meta_kubernetes_pod_node_name and drop pod, namespace and "
