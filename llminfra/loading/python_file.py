@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib.util
-import re
 import sys
 import traceback
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from llminfra.diagnostics import Diagnostic, Severity, SpecError
+from llminfra.loading.left_out import left_out
+from llminfra.loading.python_fixes import likely_fix
 from llminfra.spec.base.spec import collecting, watching
 from llminfra.spec.platform import Platform
 
@@ -34,8 +34,9 @@ def load_python(path: Path) -> tuple[list[Platform], list[Diagnostic]]:
     Returns:
         The platforms in order of declaration, and the shape errors, syntax error or exception of the file.
     """
+    source = path.read_bytes()
     try:
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        code = compile(source, str(path), "exec", dont_inherit=True)
     except (SyntaxError, ValueError, UnicodeDecodeError) as error:
         return [], [_syntax(path, error)]
     module = ModuleType(_MODULE_NAME, f"The spec {path}.")
@@ -52,6 +53,8 @@ def load_python(path: Path) -> tuple[list[Platform], list[Diagnostic]]:
             found.append(_failure(path, error))
     named = [value for value in vars(module).values() if isinstance(value, Platform)]
     unique = {id(item): item for item in (*built, *named) if isinstance(item, Platform)}
+    if not found:  # after an error much is in no platform that only could not be given to one
+        found.extend(left_out(source, str(path), built, vars(module)))
     return list(unique.values()), found
 
 
@@ -105,64 +108,6 @@ def _syntax(path: Path, error: Exception) -> Diagnostic:
     )
 
 
-def _import_fix(error: ImportError, spec: Path) -> str:
-    """What to import instead, of a module that is there and lacks the name; or where a missing module lies."""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return _missing_module_fix(error.name, spec)
-    name = re.match(r"cannot import name '(\w+)' from", str(error))
-    module = sys.modules.get(error.name or "")
-    if module is None or name is None:
-        return "install the module or correct its name"
-    close = difflib.get_close_matches(name[1], dir(module), n=1)
-    return f"did you mean {close[0]}?" if close else f"import a name that {error.name} has"
-
-
-def _fix(error: BaseException, spec: Path, text: str) -> str:
-    if isinstance(error, ImportError):
-        if "relative import" in str(error):
-            return "a spec is run by itself: import its neighbours by their names alone, without the dots"
-        return _import_fix(error, spec)
-    if isinstance(error, KeyError) and error.args and "environ" in text:
-        return f"set the environment variable {error.args[0]}, or give a default: os.environ.get({error.args[0]!r}, …)"
-    if (
-        isinstance(error, AttributeError)
-        and isinstance(error.obj, tuple)
-        and error.name in {"append", "extend", "insert"}
-    ):
-        return "a declared object does not change: give it the whole list where it is built"
-    if isinstance(error, NameError) and (close := _near_name(error)):
-        return f"did you mean {close}?"
-    return "correct this line"
-
-
-def _near_name(error: NameError) -> str:
-    """What the file or llminfra calls a thing by nearly this name; empty: nothing is near."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    frame = trace.tb_frame if trace is not None else None
-    own = [*frame.f_locals, *frame.f_globals] if frame is not None else []
-    known = [*dict.fromkeys([*own, *getattr(sys.modules.get("llminfra"), "__all__", ())])]
-    close = difflib.get_close_matches(str(error.name), known, n=1)
-    if not close:
-        return ""
-    return close[0] if close[0] in own else f"{close[0]}, imported from llminfra"
-
-
-def _missing_module_fix(name: str, spec: Path) -> str:
-    """Specs import from their own folder, from its package's root, and from where llminfra runs."""
-    first = name.partition(".")[0]
-    folder = spec.resolve().parent
-    for above in folder.parents:
-        if (above / first).is_dir() or (above / f"{first}.py").is_file():
-            return f"it lies in {above}: run llminfra there, or set PYTHONPATH={above}"
-    near = [
-        item.stem for item in folder.iterdir() if item.suffix == ".py" or (item.is_dir() and item.stem.isidentifier())
-    ]
-    close = difflib.get_close_matches(first, [*near, "llminfra"], n=1)
-    return f"did you mean {close[0]}?" if close else "install the module or correct its name"
-
-
 def _failure(path: Path, error: BaseException) -> Diagnostic:
     if isinstance(error, SyntaxError):  # in a module that the spec imports
         return _syntax(path, error)
@@ -191,7 +136,7 @@ def _failure(path: Path, error: BaseException) -> Diagnostic:
         message=f"the spec failed while running: {what}",
         found=text,
         expected="a file that runs to its end",
-        fix=_fix(error, path, text),
+        fix=likely_fix(error, path, text),
         file=file,
         line=line,
     )

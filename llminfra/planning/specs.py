@@ -85,7 +85,22 @@ def planned_and_found(loaded: Loaded, judge: Judge | None = None) -> tuple[tuple
             if rest.plan is not None:
                 sure = sure_of(rest, loaded.declared, judge(rest.plan))
                 found += of_platform(sure, rest.plan.platform.name if several else "")
+    plans = [_with_warnings(plan, plans, loaded.diagnostics) for plan in plans]
     return tuple(plans), _without_consequences(_unique(found), loaded.diagnostics)
+
+
+def _with_warnings(plan: Plan, plans: Sequence[Plan], loading: Sequence[Diagnostic]) -> Plan:
+    """The plan with what is not quite right with its file: at its own path, or the first that the file declares."""
+    own = f"platforms.{plan.platform.name}."
+    file = plan.platform.origin[0] if plan.platform.origin else None
+    first = next(each for each in plans if (each.platform.origin or (None,))[0] == file)
+    told = [
+        replace(item, path=item.path.removeprefix(own))
+        for item in loading
+        if item.severity is not Severity.ERROR
+        if item.path.startswith(own) or (plan is first and item.file == file and not item.path.startswith("platforms."))
+    ]
+    return replace(plan, diagnostics=(*plan.diagnostics, *told)) if told else plan
 
 
 def of_platform(diagnostics: Sequence[Diagnostic], platform: str) -> list[Diagnostic]:

@@ -185,8 +185,7 @@ def test_two_platforms_of_one_name_are_an_error(tmp_path: Path) -> None:
 def test_two_platforms_do_not_create_one_bucket(tmp_path: Path) -> None:
     text = (
         "from llminfra import *\n"
-        "bucket = ModelBucket(name='acme-weights')\n"
-        "there = ModelBucket(name='acme-weights', existing=True)\n"
+        "bucket, there = (ModelBucket(name='acme-weights', existing=each) for each in (False, True))\n"
         "Platform(name='one', region='us-east-1', storage=[bucket])\n"
         "Platform(name='two', region='us-west-2', storage=[{}])\n"
     )
@@ -358,3 +357,45 @@ def test_nothing_in_the_place_of_a_default_is_left_out(tmp_path: Path) -> None:
     text = MINIMAL.replace('region="us-east-1"', 'region="us-east-1", pools=None, tags=None')
     fixes = {item.path: item.fix for item in load(spec(tmp_path, text)).diagnostics}
     assert fixes == {"platforms.one.pools": "leave pools out", "platforms.one.tags": "leave tags out"}
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ("x = Spot()", "import it: from llminfra import Spot"),
+        ("x = Spott()", "did you mean Spot, imported from llminfra?"),
+        ("import llminfra\nx = Spot()", "write llminfra.Spot"),
+        ("import llminfra\nx = llminfra.Endpont", "did you mean Endpoint?"),
+        ("x = true", "write True"),
+        ("x = os.environ", "write import os above"),
+        ("x = dt.date(2027, 1, 1)", "write import datetime as dt above"),
+        ("x = l4\nl4 = 1", "line 5 defines it: move that above this line"),
+        ("x = make()\ndef make(): pass", "line 5 defines it: move that above this line"),
+        ("def f():\n    x = x + 1\nf()", "give it a value above this line"),
+        ("from llminfra import Vllm", "did you mean VLLM?"),
+        ("from llminfra import Xyzzyx", "`llminfra explain --types` lists what may be declared"),
+        ("from llminfra.spec import Endpoint", "write from llminfra import Endpoint"),
+        ("import llminfra.pools", "write from llminfra import …: what is declared is all there"),
+        ("import no_such_lib", "install no_such_lib beside llminfra, or correct its name"),
+        ("platform.ad(1)", "did you mean add?"),
+        ("platform.regio", "did you mean region?"),
+        ("platform.xyzzyx", "`llminfra explain Platform` lists what Platform has"),
+        ("x = None\nx.name", "what stands before .name is None here"),
+        ("platform.add(endpoint=1)", "Platform.add() takes workload, more"),
+        ("platform.add()", "give Platform.add() 'workload', too"),
+        ("def make(name, region): pass\nmake(nme='a', region='b')", "did you mean name?"),
+        (
+            "platform(1)",
+            "a Platform is no function: is there a comma missing before the parenthesis, or one pair too much?",
+        ),
+        ("platform['name']", "a Platform has fields: write .name in the place of ['name']"),
+        ("platform.pools[0] = 1", "a declared object does not change: give it the whole list where it is built"),
+        ("x = platform.pools + [1]", "a declared list is a tuple: write [*…, …]"),
+        ("open('here.txt')", "it lies beside the spec: Path(__file__).parent / 'here.txt'"),
+        ("1 / 0", "correct this line"),
+    ],
+)
+def test_what_was_meant_is_told(tmp_path: Path, line: str, fix: str) -> None:
+    (tmp_path / "here.txt").write_text("", encoding="utf-8")
+    (item,) = load(spec(tmp_path, f"{MINIMAL}{line}\n")).diagnostics
+    assert (item.code, item.fix) == ("LLM_SPEC_6", fix)

@@ -71,6 +71,15 @@ RULES = (
         source=("llminfra: no field of a spec is ignored without a word",),
     ),
     emitted(
+        "LLM_SPEC_9",
+        "What a spec builds belongs to a platform",
+        severity=Severity.WARNING,
+        why="An endpoint that was built and not added is in no stack, and nothing else says so: the plan is right, and "
+        "lacks it.",
+        fix="give it to the platform with platform.add(…), Platform(pools=[…]) or Platform(storage=[…]), or remove it",
+        source=("llminfra: a spec is every Platform that a file builds",),
+    ),
+    emitted(
         "LLM_SEC_1",
         "Credentials are named, never written",
         why="A token in the spec is a token in git, in the Terraform state and in the Helm values, and it stays there.",
