@@ -31,6 +31,26 @@ def test_new_repository_plans_and_its_tests_pass(tmp_path: Path, *, yaml: bool, 
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("region", "nodes", "told"),
+    [
+        ("ap-south-1", 2, ("2 passed, 1 skipped", "catalog refresh --region ap-south-1")),
+        ("us-east-1", 9, ("FAILED tests/test_spec.py::test_nothing_costs_more_than_it_may", "2 failed")),
+    ],
+)
+def test_tests_of_a_new_repository_hold_in_every_region(
+    tmp_path: Path, region: str, nodes: int, told: tuple[str, ...]
+) -> None:
+    """What needs prices says how to get them where there are none; what needs none fails where it must."""
+    write_starter(tmp_path, "acme")
+    spec = tmp_path / "spec.py"
+    text = spec.read_text(encoding="utf-8").replace("us-east-1", region).replace("nodes=(0, 2)", f"nodes=(0, {nodes})")
+    spec.write_text(text, encoding="utf-8")
+    test = [sys.executable, "-m", "pytest", "-q", "-rfs", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    done = subprocess.run(test, check=False, capture_output=True, text=True, cwd=tmp_path, env=dict(os.environ))
+    assert not [text for text in told if text not in done.stdout], done.stdout
+
+
 def test_both_kinds_of_spec_declare_the_same(tmp_path: Path) -> None:
     write_starter(tmp_path / "one", "acme")
     write_starter(tmp_path / "two", "acme", yaml=True)
