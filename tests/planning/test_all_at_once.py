@@ -159,7 +159,7 @@ def test_the_region_in_the_place_of_a_wrong_one_has_every_type():
     ("model", "engine", "named", "unnamed"),
     [
         ("BAAI/bge-reranker-v2-m3", "vllm", "`gateways`", "no gateway"),
-        ("openai/whisper-large-v3", SOUND, "neither gateways nor queues take sound", "`async_endpoints`"),
+        ("openai/whisper-large-v3", SOUND, "`async_endpoints`", "`gateways`"),
         ("Qwen/Qwen3-8B", "vllm", "`gateways`", "no gateway"),
     ],
 )

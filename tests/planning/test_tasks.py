@@ -39,6 +39,7 @@ from llminfra.planning import plan_platform
 from llminfra.planning.endpoints.contract import contract, gateway_contract
 from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.plan import Plan
+from llminfra.rules import run_plan
 
 DAY = dt.date(2026, 11, 23)
 L4 = GpuPool(name="l4", instance_types=["g6.12xlarge"], nodes=(1, 4))
@@ -301,13 +302,27 @@ def test_an_encoder_that_outgrows_its_share_is_tight() -> None:
     assert fit.tight
 
 
-def test_recordings_are_no_messages() -> None:
-    on = Ec2(instance_type="g6.xlarge", domain_name="speech.acme.com", certificate_arn=CERTIFICATE)
-    speech = Endpoint(name="e", model=Model(id="openai/whisper-large-v3"), engine=VLLM(image=SOUND), on=on)
-    spec = Platform(
-        name="p", region="us-east-1", storage=[BUCKET], endpoints=[speech],
-        async_endpoints=[AsyncEndpoint(name="q", behind=speech)],
+@pytest.mark.parametrize("model", ["openai/whisper-large-v3", "Qwen/Qwen3-8B"])
+def test_a_queue_takes_recordings(model: str) -> None:
+    """They are larger than what is sent as JSON, so that a pod holds fewer."""
+    hears = "whisper" in model
+    pool = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 2))
+    engine = VLLM(image=SOUND) if hears else VLLM(max_model_len=8192)
+    rest = Autoscaling(min=0, max=1, cooldown_s=1800)
+    speech = Endpoint(
+        name="e", model=Model(id=model, quantization=None if hears else "fp8"), engine=engine, on=pool, replicas=rest
+    )
+    plan = plan_platform(
+        Platform(
+            name="p", region="us-east-1", pools=[pool], storage=[BUCKET], endpoints=[speech],
+            async_endpoints=[AsyncEndpoint(name="q", behind=speech, max_concurrency=8)],
+        ),
+        today=DAY,
     )  # fmt: skip
-    with pytest.raises(SpecError) as error:
-        plan_platform(spec, today=DAY)
-    assert "LLM_TASK_17" in {item.code for item in error.value.diagnostics}
+    (queue,) = plan.async_endpoints
+    assert queue.workers is not None
+    assert (queue.max_body_mib, queue.workers.most, queue.workers.concurrency) == (
+        (25, 2, 4) if hears else (None, 1, 8)
+    )
+    found = {item.code for item in run_plan(plan)}
+    assert not found & {"LLM_TASK_17", "LLM_SRV_69"}

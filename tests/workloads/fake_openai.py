@@ -7,6 +7,8 @@ with that text. ``times`` counts by the request's ``user``.
 
 from __future__ import annotations
 
+import email.policy
+import hashlib
 import http.server
 import json
 import os
@@ -71,7 +73,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         server = self.server
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.sent(self.rfile.read(int(self.headers["Content-Length"])))
         who = body.get("user", "")
         fault = body.get("fault", {})
         with server.lock:
@@ -85,6 +87,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             with server.lock:
                 server.in_flight -= 1
+
+    def sent(self, data: bytes) -> dict[str, Any]:
+        """The body, or the fields of a form: each a list of its values, the file with its name and length."""
+        kind = self.headers["Content-Type"]
+        if not kind.startswith("multipart/"):
+            return dict(json.loads(data))
+        parts = email.message_from_bytes(
+            b"Content-Type: " + kind.encode() + b"\r\n\r\n" + data, policy=email.policy.HTTP
+        )
+        fields: dict[str, Any] = {}
+        for part in parts.iter_parts():
+            name, value = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+            shown = [part.get_filename(), hashlib.sha256(value).hexdigest()] if part.get_filename() else value.decode()
+            fields.setdefault(str(name), []).append(shown)
+        return {"user": fields.get("user", [""])[0], "prompt": fields}
 
     def respond(self, who: str, body: dict[str, Any], fault: dict[str, Any]) -> None:
         server = self.server

@@ -18,13 +18,15 @@ SCHEMA = json.loads((workload_dir("async_consumer") / "message.schema.json").rea
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 GOOD: dict[str, Any] = {"version": 1, "url": "/v1/completions", "body": {"prompt": "p"}}
+SOUND: dict[str, Any] = {"url": "/v1/audio/transcriptions", "file_s3": {"bucket": "b", "key": "k.flac"}}
 anything = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-2, 2)
-    | st.sampled_from([1.0, "", "x", "a b", "/v1/completions", "/v1/../x"]),
+    | st.sampled_from([1.0, "", "x", "a b", "/v1/completions", "/v1/../x", "/v1/audio/translations", "json", "srt"]),
     lambda inner: (
-        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["bucket", "key", "stream", "z"]), inner)
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["bucket", "key", "stream", "response_format", "z"]), inner)
     ),
     max_leaves=5,
 )
@@ -43,6 +45,16 @@ def is_accepted(item: object) -> bool:
 @example(change={"body_s3": {"bucket": "b", "key": "k"}}, without={"body"})
 @example(change={"body_s3": {"bucket": "b", "key": "k", "version_id": ""}}, without={"body"})
 @example(change={"body": {"stream": False}}, without=set())
+@example(change=SOUND, without=set())
+@example(change=SOUND, without={"body"})
+@example(change=SOUND, without={"file_s3"})
+@example(change={**SOUND, "url": "/v1/completions"}, without=set())
+@example(change={**SOUND, "body": {"response_format": "verbose_json", "temperature": 0, "a": True}}, without=set())
+@example(change={**SOUND, "body": {"response_format": "srt"}}, without=set())
+@example(change={**SOUND, "body": {"z": None}}, without=set())
+@example(change={**SOUND, "body": {"z": ["a", "b"]}}, without=set())
+@example(change={**SOUND, "body": {"z": [1]}}, without=set())
+@example(change={**SOUND, "body_s3": {"bucket": "b", "key": "k"}}, without={"body"})
 @example(change={"version": True}, without=set())
 @example(change={"metadata": {"k": "v" * 257}}, without=set())
 @example(change={"metadata": {"k" * 257: "v"}}, without=set())

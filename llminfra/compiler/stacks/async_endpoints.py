@@ -256,6 +256,7 @@ def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, t
         **({"ASYNC_BACKOFF_S": str(item.backoff_s)} if item.backoff_s != _BACKOFF_S else {}),
         "ASYNC_BODY_BUCKET": shared.bucket.name,
         "ASYNC_BODY_PREFIX": f"{item.name}/bodies/",
+        **({"ASYNC_MAX_BODY_MIB": str(item.max_body_mib)} if item.max_body_mib is not None else {}),
         "ASYNC_QUEUE_URL": queue.url,
         "ASYNC_REQUEST_TIMEOUT_S": str(item.spec.request_timeout_s),
         "ASYNC_RESULT_BUCKET": shared.bucket.name,

@@ -55,6 +55,7 @@ class AsyncPlan(Struct, frozen=True, kw_only=True):
         memory_mib: Memory of the function.
         workers: The pods that are the consumer in the place of the function.
         backoff_s: First pause after an attempt that failed, doubled each time.
+        max_body_mib: Limit of a body or a recording in S3; ``None``: the consumer's own.
     """
 
     name: str
@@ -70,6 +71,7 @@ class AsyncPlan(Struct, frozen=True, kw_only=True):
     memory_mib: int
     workers: WorkersPlan | None = None
     backoff_s: int = 15
+    max_body_mib: int | None = None
 
 
 class BatchPlan(Struct, frozen=True, kw_only=True):

@@ -35,6 +35,10 @@ _BACKOFF_S, _LONGEST_BACKOFF_S = 15, 900
 _WAKE_PATIENCE = 1.5
 # A worker waits for the endpoint on as many threads; more requests need more pods.
 _REQUESTS_PER_POD = 16
+# A recording is held twice, as it is read and in its form: four fit the worker's 512 MiB.
+_RECORDINGS_PER_POD = 4
+# vllm-project/vllm vllm/envs.py (0.10.0 to 0.26.0): VLLM_MAX_AUDIO_CLIP_FILESIZE_MB = 25.
+_RECORDING_MIB = 25
 # modules/workloads/async_consumer/settings.py: call_attempts, and time for the answer in S3.
 _CALLS_PER_MESSAGE = 2
 _WORKER_MARGIN_S = 20
@@ -95,17 +99,6 @@ def _plan(
             fix=f"add the endpoint to Platform(endpoints=[…]) of {platform.name!r}",
         )
         return None
-    if _hears(endpoint):
-        findings.error(
-            "LLM_TASK_17",
-            item,
-            f"{path}.behind",
-            "the consumer posts messages as JSON, and recordings are posted as forms",
-            found=f"endpoint {endpoint.name!r}, which transcribes",
-            expected="an endpoint that writes, embeds, reranks or classifies",
-            fix="call the endpoint itself",
-        )
-        return None
     on = endpoint.on
     if isinstance(on, SageMakerAsync):
         findings.error(
@@ -135,7 +128,7 @@ def _plan(
         served = next((each for each in endpoints if each.name == endpoint.name), None)
         if served is None or not _reaches_packages(item, network, findings):
             return None
-        workers = _workers(item, served)
+        workers = _workers(item, served, _RECORDINGS_PER_POD if _hears(endpoint) else _REQUESTS_PER_POD)
         url = f"http://{served.name}.{served.namespace}.svc.cluster.local:{workers.port}"
     if not isinstance(on, GpuPool) and item.address is not None:
         findings.error(
@@ -191,6 +184,7 @@ def _plan(
         memory_mib=_MEMORY_MIB,
         workers=workers,
         backoff_s=backoff_s,
+        max_body_mib=_RECORDING_MIB if _hears(endpoint) else None,
     )
 
 
@@ -214,9 +208,9 @@ def _backoff_s(item: AsyncEndpoint, wake_s: float | None, findings: Findings) ->
     return None
 
 
-def _workers(item: AsyncEndpoint, served: EndpointPlan) -> WorkersPlan:
+def _workers(item: AsyncEndpoint, served: EndpointPlan, per_pod: int) -> WorkersPlan:
     """As few pods as hold the requests, and never more requests in all than the spec says."""
-    most = -(-item.max_concurrency // _REQUESTS_PER_POD)
+    most = -(-item.max_concurrency // per_pod)
     image = item.worker_image
     if image is None:
         repository, _, tag = runner_container().image.rpartition(":")

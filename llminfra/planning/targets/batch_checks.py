@@ -92,7 +92,7 @@ def check_lines(item: BatchInference, serving: ServingPlan, findings: Findings) 
         "the runner posts lines of JSON to the engine, and recordings are posted as forms",
         found=serving.model_id,
         expected="a model that writes, embeds, reranks or classifies",
-        fix="transcribe by an Endpoint on a GpuPool or on Ec2",
+        fix="transcribe by an Endpoint on a GpuPool or on Ec2, with an AsyncEndpoint in front of it",
     )
     return False
 

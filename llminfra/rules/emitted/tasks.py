@@ -163,11 +163,10 @@ RULES = (
     ),
     emitted(
         "LLM_TASK_17",
-        "Files and queues are of requests that the model answers",
+        "Files are of requests that the model answers",
         looks_at=_PLAN,
-        why="The runner of batch jobs and the consumer of a queue post JSON to the engine; recordings are posted as "
-        "forms.",
-        fix="transcribe by an endpoint on a GpuPool or Ec2, called directly",
+        why="The runner of batch jobs posts lines of JSON to the engine; recordings are posted as forms.",
+        fix="transcribe by an endpoint on a GpuPool or Ec2, for many recordings with an AsyncEndpoint in front of it",
         source=("llminfra: modules/workloads",),
     ),
     emitted(

@@ -182,7 +182,7 @@ def zero_can_wake(plan: Plan) -> Iterator[Hit]:
         elif endpoint.role is not None:
             fix = "set Autoscaling(min=1, …): no gateway stands in front of roles"
         elif endpoint.task == "transcribe":
-            fix = "set Autoscaling(min=1, …): neither gateways nor queues take sound"
+            fix = "set Autoscaling(min=1, …), or put the endpoint behind an AsyncEndpoint: gateways take no sound"
         yield Hit(path=endpoint_path(endpoint, "replicas"), message=message, found="min=0", expected="min=1", fix=fix)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
+from .form import Payload
 from .http_post import ExchangeBrokenError, ExchangeTimeoutError, exchange
 from .ledger import error_code
 from .secret import ApiKey
@@ -48,7 +49,7 @@ class Backend(Protocol):
     def is_healthy(self) -> bool:
         """Whether it makes sense to take messages now."""
 
-    def ask(self, url: str, body: bytes, request_id: str, timeout_s: float) -> Answer:
+    def ask(self, url: str, payload: Payload, request_id: str, timeout_s: float) -> Answer:
         """One try.
 
         Raises:
@@ -90,21 +91,21 @@ class HttpBackend:
             return False
         return 200 <= reply.status < 300
 
-    def ask(self, url: str, body: bytes, request_id: str, timeout_s: float) -> Answer:
+    def ask(self, url: str, payload: Payload, request_id: str, timeout_s: float) -> Answer:
         """One try; a refused key is read again once, since it may have been rotated."""
         try:
-            return self._ask(url, body, request_id, timeout_s, refresh=False)
+            return self._ask(url, payload, request_id, timeout_s, refresh=False)
         except TryLaterError as error:
             if self._api_key is None or error.code != "status_401":
                 raise
-        return self._ask(url, body, request_id, timeout_s, refresh=True)
+        return self._ask(url, payload, request_id, timeout_s, refresh=True)
 
-    def _ask(self, url: str, body: bytes, request_id: str, timeout_s: float, *, refresh: bool) -> Answer:
-        headers = {"Content-Type": "application/json", "X-Request-Id": request_id}
+    def _ask(self, url: str, payload: Payload, request_id: str, timeout_s: float, *, refresh: bool) -> Answer:
+        headers = {"Content-Type": payload.content_type, "X-Request-Id": request_id}
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key.get(refresh=refresh)}"
         try:
-            reply = exchange("POST", self._base_url, url, body, headers, timeout_s)
+            reply = exchange("POST", self._base_url, url, payload.data, headers, timeout_s)
         except ExchangeTimeoutError:
             raise TryLaterError("timeout", again_now=False) from None
         except ExchangeBrokenError:
@@ -134,7 +135,7 @@ class SageMakerBackend:
         """SageMaker says so itself when it is not."""
         return True
 
-    def ask(self, url: str, body: bytes, request_id: str, timeout_s: float) -> Answer:
+    def ask(self, url: str, payload: Payload, request_id: str, timeout_s: float) -> Answer:
         """One try; ``url`` is not sent."""
         del url
         client = self._client
@@ -142,7 +143,7 @@ class SageMakerBackend:
             with self._lock:  # a read timeout belongs to a client, and making clients is not safe in threads
                 client = self._make_client(timeout_s)
         try:
-            reply = client.invoke_endpoint(**self._target, ContentType="application/json", Body=body)
+            reply = client.invoke_endpoint(**self._target, ContentType=payload.content_type, Body=payload.data)
             return judge(200, reply["Body"].read(), reply["ResponseMetadata"].get("RequestId") or request_id)
         except ClientError as error:
             return self._refused(error, request_id)

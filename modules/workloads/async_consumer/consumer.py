@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .backend import Answer, Backend, TryLaterError
+from .form import Payload, form
 from .ledger import MISSING, Busy, Claim, Done, Ledger, error_code
 from .log import log, where
 from .message import VERSION, Message, Pointer, PoisonError, check_body, parse_message
@@ -106,11 +107,7 @@ class Consumer:
         return Outcome(True, result["status"])
 
     def _ask(self, message: Message, deadline: float) -> Answer:
-        body = message.body if message.pointer is None else self._fetch(message.pointer)
-        try:
-            data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-        except ValueError:
-            raise PoisonError("invalid_body", "body has NaN, an infinity or half a surrogate pair") from None
+        payload = self._payload(message)
         attempt = 0
         while True:
             attempt += 1
@@ -119,7 +116,7 @@ class Consumer:
                 raise TryLaterError("no_time_left", again_now=False)
             timeout_s = min(left_s, self._settings.request_timeout_s)
             try:
-                return self._backend.ask(message.url, data, message.idempotency_key, timeout_s)
+                return self._backend.ask(message.url, payload, message.idempotency_key, timeout_s)
             except TryLaterError as error:
                 pause_s = max(self._settings.call_backoff_s * 2 ** (attempt - 1), error.after_s)
                 enough = deadline - time.monotonic() - pause_s >= self._settings.min_call_s
@@ -127,27 +124,44 @@ class Consumer:
                     raise
             time.sleep(pause_s)
 
+    def _payload(self, message: Message) -> Payload:
+        """The request as it is posted: JSON, or a form with the recording."""
+        content = self._read(message.file, "file_s3") if message.file is not None else b""
+        body = message.body if message.pointer is None else self._fetch(message.pointer)
+        try:
+            if message.file is not None:
+                return form(body or {}, message.file.key.rpartition("/")[2], content)
+            data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError:
+            raise PoisonError("invalid_body", "body has NaN, an infinity or half a surrogate pair") from None
+        return Payload("application/json", data)
+
     def _fetch(self, pointer: Pointer) -> dict[str, Any]:
-        """A body from S3, from the one place that is allowed: the sender must not choose what our role reads."""
+        """A body from S3."""
+        data = self._read(pointer, "body_s3")
+        try:
+            return check_body(json.loads(data))
+        except (ValueError, RecursionError):
+            raise PoisonError("invalid_json", "the object of body_s3 is not JSON") from None
+
+    def _read(self, pointer: Pointer, what: str) -> bytes:
+        """An object from the one place that is allowed: the sender must not choose what our role reads."""
         allowed = self._settings.body_bucket
         if not allowed or pointer.bucket != allowed or not pointer.key.startswith(self._settings.body_prefix):
-            raise PoisonError("body_not_allowed", "body_s3 points outside the place for bodies")
+            raise PoisonError("body_not_allowed", f"{what} points outside the place for bodies")
         version = {} if pointer.version_id is None else {"VersionId": pointer.version_id}
         limit = self._settings.max_body_mib * 1024 * 1024
         try:
             found = self._s3.get_object(Bucket=pointer.bucket, Key=pointer.key, **version)
         except ClientError as error:
             if error_code(error) in MISSING | {"NoSuchVersion", "InvalidArgument"}:
-                raise PoisonError("body_not_found", "body_s3 points at nothing") from None
+                raise PoisonError("body_not_found", f"{what} points at nothing") from None
             raise
         with closing(found["Body"]) as stream:
             if found["ContentLength"] > limit:
-                raise PoisonError("body_too_large", f"the body has more than {self._settings.max_body_mib} MiB")
-            data = stream.read()
-        try:
-            return check_body(json.loads(data))
-        except (ValueError, RecursionError):
-            raise PoisonError("invalid_json", "the object of body_s3 is not JSON") from None
+                raise PoisonError("body_too_large", f"the object has more than {self._settings.max_body_mib} MiB")
+            data: bytes = stream.read()
+        return data
 
     def _notify(self, claim: Claim, result: dict[str, Any]) -> None:
         """Tell the topic. It can happen twice (a crash before ``finish``), so the key is in it."""

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 VERSION = 1
-_FIELDS = frozenset({"version", "idempotency_key", "url", "body", "body_s3", "metadata"})
+_FIELDS = frozenset({"version", "idempotency_key", "url", "body", "body_s3", "file_s3", "metadata"})
 _POINTER_FIELDS = frozenset({"bucket", "key", "version_id"})
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _URL = re.compile(r"/v[12]/[a-z_]+(/[a-z_]+)*")
+_FORM_URL = re.compile(r"/v1/audio/(transcriptions|translations)")
+_FORM_ANSWERS = frozenset({"json", "verbose_json"})
 MAX_METADATA = 16
 MAX_METADATA_CHARS = 256
 
@@ -36,7 +38,10 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A valid message; exactly one of ``body`` and ``pointer`` is there."""
+    """A valid message; exactly one of ``body`` and ``pointer`` is there.
+
+    With ``file`` the body is the other fields of the form that the file is posted in.
+    """
 
     idempotency_key: str
     url: str
@@ -44,6 +49,7 @@ class Message:
     pointer: Pointer | None
     metadata: dict[str, str]
     digest: str
+    file: Pointer | None = None
 
 
 def parse_message(text: str, message_id: str) -> Message:
@@ -72,10 +78,11 @@ def parse_message(text: str, message_id: str) -> Message:
     if ("body" in item) == ("body_s3" in item):
         raise PoisonError("invalid_body", "expected one of body and body_s3")
     body = check_body(item["body"]) if "body" in item else None
-    pointer = _pointer(item["body_s3"]) if "body_s3" in item else None
-    content = json.dumps([url, item.get("body"), item.get("body_s3")], sort_keys=True)
-    digest = hashlib.sha256(content.encode()).hexdigest()
-    return Message(key, url, body, pointer, _metadata(item.get("metadata", {})), digest)
+    pointer = _pointer(item["body_s3"], "body_s3") if "body_s3" in item else None
+    file = _file(item, url)
+    told = [url, item.get("body"), item.get("body_s3"), *([item["file_s3"]] if file else [])]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return Message(key, url, body, pointer, _metadata(item.get("metadata", {})), digest, file)
 
 
 def check_body(body: object) -> dict[str, Any]:
@@ -91,14 +98,31 @@ def check_body(body: object) -> dict[str, Any]:
     return body
 
 
-def _pointer(item: object) -> Pointer:
+def _file(item: dict[str, Any], url: str) -> Pointer | None:
+    """The recording that goes with the fields of a form; paths that take forms need one, and others none."""
+    if not _FORM_URL.fullmatch(url):
+        if "file_s3" in item:
+            raise PoisonError("invalid_file", "file_s3 goes to /v1/audio/transcriptions or /v1/audio/translations")
+        return None
+    if "file_s3" not in item or "body" not in item:
+        raise PoisonError("invalid_file", "a recording is file_s3, with the other fields of its form as body")
+    for name, value in item["body"].items():
+        texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        if not texts and not isinstance(value, str | int | float):
+            raise PoisonError("invalid_body", "fields of a form are texts, numbers, truth values and lists of texts")
+        if name == "response_format" and value not in _FORM_ANSWERS:
+            raise PoisonError("invalid_body", "response_format is not json or verbose_json: answers are kept as JSON")
+    return _pointer(item["file_s3"], "file_s3")
+
+
+def _pointer(item: object, what: str) -> Pointer:
     if not isinstance(item, dict) or set(item) - _POINTER_FIELDS:
-        raise PoisonError("invalid_body", "body_s3 is not an object of bucket, key and version_id")
+        raise PoisonError("invalid_body", f"{what} is not an object of bucket, key and version_id")
     bucket, key, version_id = item.get("bucket"), item.get("key"), item.get("version_id")
     if not isinstance(bucket, str) or not bucket or not isinstance(key, str) or not key:
-        raise PoisonError("invalid_body", "body_s3 lacks its bucket or its key")
+        raise PoisonError("invalid_body", f"{what} lacks its bucket or its key")
     if "version_id" in item and (not isinstance(version_id, str) or not version_id):
-        raise PoisonError("invalid_body", "version_id of body_s3 is not a text")
+        raise PoisonError("invalid_body", f"version_id of {what} is not a text")
     return Pointer(bucket, key, version_id)
 
 

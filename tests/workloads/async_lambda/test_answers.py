@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import Counter
@@ -293,3 +294,52 @@ def test_sagemaker(
         "ValidationError",
         "timeout",
     ]
+
+
+def test_a_recording_is_posted_as_a_form(desk: Desk, make: Callable[..., App], model: FakeOpenAi) -> None:
+    sound = bytes(range(256)) * 1000 + b"\r\n--\r\n"
+    desk.bucket.put('bodies/call "17".flac', sound)
+    desk.bucket.put("bodies/long.flac", b"x" * 1024 * 1024 + b"x")
+    fields = {
+        "model": "m",
+        "user": "a",
+        "language": "de",
+        "temperature": 0.5,
+        "timestamp_granularities[]": ["word", "segment"],
+    }
+    message = {"version": 1, "url": "/v1/audio/transcriptions", "body": fields}
+    sent = {
+        name: desk.send_raw(json.dumps({**message, "file_s3": {"bucket": desk.bucket.name, "key": f"bodies/{name}"}}))
+        for name in ('call "17".flac', "long.flac", "missing.flac")
+    }
+    broken = desk.send_raw(
+        '{"version": 1, "url": "/v1/audio/transcriptions", "body": {"prompt": "\\ud800"}, "file_s3": '
+        f'{{"bucket": "{desk.bucket.name}", "key": "bodies/long.fla"}}}}'
+    )
+    desk.bucket.put("bodies/long.fla", b"x")
+    assert sorted(desk.deliver(make())) == sorted([sent["long.flac"], sent["missing.flac"], broken])
+    (result,) = desk.results().values()
+    heard = result["response"]["body"]["choices"][0]["text"]
+    got = {
+        "model": ["m"], "user": ["a"], "language": ["de"], "temperature": ["0.5"],
+        "timestamp_granularities[]": ["word", "segment"],
+        "file": [["call %2217%22.flac", hashlib.sha256(sound).hexdigest()]],
+    }  # fmt: skip
+    assert heard == f"echo {got}"
+    (headers,) = model.headers
+    assert headers["Content-Type"].startswith("multipart/form-data; boundary=")
+
+
+def test_the_same_form_with_another_recording_is_another_request(desk: Desk, make: Callable[..., App]) -> None:
+    for name in ("a", "b"):
+        desk.bucket.put(f"bodies/{name}.flac", name.encode())
+    message = {"version": 1, "url": "/v1/audio/translations", "body": {"model": "m"}, "idempotency_key": "k"}
+    one, other = (
+        json.dumps({**message, "file_s3": {"bucket": desk.bucket.name, "key": f"bodies/{name}.flac"}}) for name in "ab"
+    )
+    desk.send_raw(one)
+    app = make()
+    assert desk.deliver(app) == []
+    assert desk.deliver(app) == []
+    refused = desk.send_raw(other)
+    assert desk.deliver(app) == [refused], "the key was used for another recording"
