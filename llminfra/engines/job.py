@@ -51,6 +51,7 @@ class ServingJob(Struct, frozen=True, kw_only=True):
     drain_s: int
     pod_memory_mib: int
     adapters: tuple[Adapter, ...] = ()
+    adapters_on_gpu: int | None = None
     role: Role | None = None
     from_local_disks: bool = False
     task: Task = "generate"

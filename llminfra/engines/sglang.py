@@ -128,7 +128,7 @@ def _args(job: ServingJob, engine: SGLang) -> list[str]:
     if job.adapters:
         args += [
             "--enable-lora",
-            f"--max-loras-per-batch={len(job.adapters)}",
+            f"--max-loras-per-batch={job.adapters_on_gpu or len(job.adapters)}",
             f"--max-lora-rank={max(item.rank for item in job.adapters)}",
             "--lora-paths",
             *(f"{item.name}={item.path}" for item in job.adapters),

@@ -151,13 +151,13 @@ def lora_rank(most: int) -> int:
 
 
 def _lora_args(job: ServingJob) -> list[str]:
-    """Static adapters, all of them ready on the GPU: the rank that vLLM allocates is one of a list."""
+    """Static adapters, all of them in host memory and so many on the GPU: the rank that vLLM allocates is of a list."""
     if not job.adapters:
         return []
     most, count = max(item.rank for item in job.adapters), len(job.adapters)
     return [
         "--enable-lora",
-        f"--max-loras={count}",
+        f"--max-loras={job.adapters_on_gpu or count}",
         f"--max-cpu-loras={count}",
         f"--max-lora-rank={lora_rank(most)}",
         "--lora-modules",

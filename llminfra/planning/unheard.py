@@ -102,6 +102,11 @@ def _of_endpoints(platform: Platform) -> Iterator[_Unheard]:
         if endpoint.broken or endpoint.on.broken or endpoint.engine.broken:
             continue
         yield from _of_scaling(endpoint)
+        count, places = len(endpoint.adapters), endpoint.adapters_on_gpu
+        if places is not None and places >= count and "adapters" not in endpoint.doubtful:
+            why = f"the endpoint has {count} adapters, and all of them have a place on the GPU by default"
+            path = f"endpoints.{endpoint.name}.adapters_on_gpu"
+            yield _Unheard(endpoint, "adapters_on_gpu", path, why, "fewer than there are adapters")
         if isinstance(endpoint.on, SageMakerAsync):
             yield from _of_backlog(endpoint, endpoint.on)
         if isinstance(endpoint.engine, CustomServer):

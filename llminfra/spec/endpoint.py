@@ -199,8 +199,11 @@ class Endpoint(Spec):
     """Further replicas on another pool while requests wait, for example on spot (``GpuPool`` only); ``None``: none."""
     disaggregation: Disaggregation | None = None
     """Separate pods for prompts and for answers (vLLM on an EFA pool); ``None``: every pod does both."""
-    adapters: Annotated[Many[LoraAdapter], Field(max_length=32)] = ()
+    adapters: Many[LoraAdapter] = ()
     """LoRA adapters of the model, each served under its own name (``--enable-lora``, ``--lora-modules``)."""
+    adapters_on_gpu: Annotated[int, Field(ge=1)] | None = None
+    """Adapters that have a place on the GPU at once (``--max-loras``, SGLang's ``--max-loras-per-batch``); requests for
+    another one wait until it came from host memory. ``None``: all of them."""
     preflight: bool = False
     """Whether a job, run on demand, can show which network NCCL uses (replicas that span nodes over EFA)."""
     allow_from_namespaces: Distinct[Namespace] = ()

@@ -1,9 +1,11 @@
 """LoRA adapters: flags by engine, memory, mounts, identity, copies from the Hub, and what is refused."""
 
 import datetime as dt
+import io
 import json
 
 import pytest
+from rich.console import Console
 
 from llminfra import (
     TGI,
@@ -20,6 +22,7 @@ from llminfra import (
     SpecError,
 )
 from llminfra.catalog.engines import engine_release
+from llminfra.cli.plan_page.view import plan_view
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.planning import plan_platform
@@ -35,9 +38,14 @@ LEGAL = LoraAdapter(name="legal", bucket=BUCKET, id="acme/legal", revision=COMMI
 POOL = GpuPool(name="l40s", instance_types=["g6e.2xlarge"], nodes=(1, 2))
 
 
-def plan(*adapters, engine=None, bucket=BUCKET, model="Qwen/Qwen3-8B", **changes) -> Plan:
+def plan(*adapters, engine=None, bucket=BUCKET, model="Qwen/Qwen3-8B", on_gpu=None, **changes) -> Plan:
     endpoint = Endpoint(
-        name="chat", model=Model(id=model), engine=engine or VLLM(max_model_len=8192), on=POOL, adapters=adapters
+        name="chat",
+        model=Model(id=model),
+        engine=engine or VLLM(max_model_len=8192),
+        on=POOL,
+        adapters=adapters,
+        adapters_on_gpu=on_gpu,
     )
     storage = [bucket] if bucket else []
     return plan_platform(
@@ -86,6 +94,41 @@ def test_every_adapter_flag_is_known_to_the_release() -> None:
         release = engine_release(endpoint.engine, endpoint.engine_version)
         assert release is not None
         assert all(release.knows_flag(item) for item in endpoint.invocation.args if item.startswith("--"))
+
+
+MANY = [LoraAdapter(name=f"a{n}", bucket=BUCKET, key=f"adapters/{n}", rank=16) for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("engine", "flag"),
+    [(VLLM(max_model_len=8192), "--max-loras"), (SGLang(max_model_len=8192), "--max-loras-per-batch")],
+)
+def test_more_adapters_than_have_a_place_on_the_gpu(engine, flag: str) -> None:
+    """Engines have no limit of their own; what is not on the GPU waits in host memory and takes nothing there."""
+    (all_of_them,) = plan(*MANY, engine=engine).endpoints
+    (some,) = plan(*MANY, engine=engine, on_gpu=8).endpoints
+    (eight,) = plan(*MANY[:8], engine=engine).endpoints
+    assert f"{flag}=60" in all_of_them.invocation.args
+    assert f"{flag}=8" in some.invocation.args
+    assert all_of_them.fit.kv_cache_memory_gib < some.fit.kv_cache_memory_gib == eight.fit.kv_cache_memory_gib
+    assert [item for item in some.invocation.args if item.startswith("a59=")]
+    if engine.kind == "vllm":
+        assert "--max-cpu-loras=60" in some.invocation.args
+
+
+@pytest.mark.parametrize(("adapters", "on_gpu", "told"), [((SQL, LEGAL), 1, 0), ((SQL, LEGAL), 2, 1), ((), 4, 1)])
+def test_places_for_adapters_that_are_not_there_are_told(adapters, on_gpu: int, told: int) -> None:
+    found = plan(*adapters, on_gpu=on_gpu).diagnostics
+    assert [item.path for item in found if item.code == "LLM_SPEC_8"] == ["endpoints.chat.adapters_on_gpu"] * told
+
+
+def test_a_long_list_of_adapters_is_counted() -> None:
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    with console.capture() as printed:
+        console.print(plan_view(plan(*MANY, on_gpu=8), 100))
+    told = printed.get()
+    assert "and 52 more adapters" in told
+    assert "8 of 60 adapters on the GPU at once" in told
 
 
 def test_no_adapters_no_flags() -> None:

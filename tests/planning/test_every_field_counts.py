@@ -97,6 +97,7 @@ ENDPOINT_FIELDS: dict[str, Any] = {
     "served_name": "other",
     "api_key": Secret(name="acme/key"),
     "adapters": [LoraAdapter(name="support", bucket=BUCKET, key="adapters/support", rank=16)],
+    "adapters_on_gpu": 2,
     "preflight": True,
     "allow_from_namespaces": ["web"],
 }

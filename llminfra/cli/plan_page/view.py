@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
     from llminfra.planning.plan.infrastructure import ClusterPlan, LustrePlan, PoolPlan
 
+_MOST_ADAPTERS = 8
 _CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
 
@@ -190,6 +191,15 @@ def _gpus(pool: PoolPlan) -> str:
     return f"{shares} of {whole.count} × {whole.device.upper()} for {', '.join(sharing.tenants)}"
 
 
+def _adapters(item: EndpointPlan) -> list[RenderableType]:
+    """The first adapters by name; each has its lines in JSON and in the report."""
+    count, places = len(item.adapters), item.spec.adapters_on_gpu
+    lines = [f"adapter {each.name}  s3://{each.bucket}/{each.key}" for each in item.adapters[:_MOST_ADAPTERS]]
+    lines += [f"and {count - _MOST_ADAPTERS} more adapters"] if count > _MOST_ADAPTERS else []
+    lines += [f"{places} of {count} adapters on the GPU at once"] if places is not None and places < count else []
+    return [Text(line) for line in lines]
+
+
 def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[str, RenderableType]:
     pool = next((each for each in plan.pools if each.name == item.pool), None)
     replicas = f"{span(item.min_replicas, item.max_replicas)} {'replica' if item.max_replicas == 1 else 'replicas'}"
@@ -201,7 +211,7 @@ def _endpoint(item: EndpointPlan, plan: Plan, bar: int, *, why: bool) -> tuple[s
         model_line(item, money(item.usd_per_replica_hour, "", " /h a replica")),
         Text(dot(f"on {item.pool}", spread_words(item), replicas, f"{item.engine} {item.engine_version}")),
         *(Text(line, style="dim") for line in (*_hours(item, plan), *_beyond(item, plan))),
-        *(Text(f"adapter {each.name}  s3://{each.bucket}/{each.key}") for each in item.adapters),
+        *_adapters(item),
         *serving_lines(
             item,
             bar,

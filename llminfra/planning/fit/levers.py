@@ -36,6 +36,7 @@ BESIDE_BUDGET = frozenset({"LLM_MEM_4", "LLM_MEM_5"})
 _TOO_LARGE = "LLM_MEM_1"
 _MOST_UTILIZATION, _MOST_OF_OTHERS = 0.98, 0.9
 _LEAST_UTILIZATION = 0.3
+_FEW_ADAPTERS = 16
 _LEAST_RANK = 8
 _SMALL_MOVE = 0.1
 
@@ -159,8 +160,7 @@ def adapter_rank(question: Question, _option: Candidate) -> Trials:
 
 
 def adapter_count(question: Question, _option: Candidate) -> Trials:
-    """Fewer adapters."""
-    count = len(question.endpoint.adapters)
-    for fewer in range(count - 1, 0, -1):
-        words = f"serve {fewer} adapter{'s' if fewer > 1 else ''} here instead of {count}"
-        yield words, changed(question, max_loras=fewer)
+    """Fewer adapters on the GPU at once; the others wait in host memory."""
+    now = question.endpoint.adapters_on_gpu or len(question.endpoint.adapters)
+    for fewer in range(now - 1, 0, -1) if now <= _FEW_ADAPTERS else halves(now, 1):
+        yield f"set adapters_on_gpu={fewer}: the others wait in host memory", changed(question, max_loras=fewer)

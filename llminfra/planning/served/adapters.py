@@ -116,10 +116,15 @@ def check_places(endpoint: Endpoint, facts: ModelFacts, case: FitCase, findings:
     )
 
 
-def places(engine: str, adapters: tuple[AdapterPlan, ...]) -> dict[str, object]:
+def adapter_places(endpoint: Endpoint, adapters: tuple[AdapterPlan, ...]) -> int:
+    """How many of the adapters have a place on the GPU at once."""
+    return min(endpoint.adapters_on_gpu or len(adapters), len(adapters))
+
+
+def places(engine: str, endpoint: Endpoint, adapters: tuple[AdapterPlan, ...]) -> dict[str, object]:
     """Places for adapters as inputs of a memory case: what the engine is told when it starts."""
     if not adapters:
         return {}
     most = max(item.rank for item in adapters)
     rank = lora_rank(most) if engine == "vllm" else most
-    return {"enable_lora": True, "max_loras": len(adapters), "max_lora_rank": rank}
+    return {"enable_lora": True, "max_loras": adapter_places(endpoint, adapters), "max_lora_rank": rank}

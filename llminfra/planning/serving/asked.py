@@ -85,7 +85,7 @@ def ask(endpoint: Endpoint, site: Site, findings: Findings) -> Asked | None:
     adapters = plan_adapters(endpoint, site.platform, findings, place=site.place)
     if adapters is None or not sound:  # of another length, or another model, no memory is computed
         return None
-    case = case.model_copy(update=places(case.engine, adapters))
+    case = case.model_copy(update=places(case.engine, endpoint, adapters))
     check_places(endpoint, facts, case, findings)
     question = Question(
         endpoint=endpoint,

@@ -9,6 +9,7 @@ from llminfra.engines.job import Adapter, ServingJob
 from llminfra.engines.untold import untold_endpoint_fields
 from llminfra.planning.fit.latency_targets import check_estimated
 from llminfra.planning.plan.serving import DrainPlan
+from llminfra.planning.served.adapters import adapter_places
 from llminfra.planning.serving.argument_check import check_arguments
 from llminfra.planning.serving.callers import check_key, check_namespaces
 from llminfra.planning.serving.container_settings import check_known, check_overrides
@@ -52,6 +53,7 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
         drain_s=_DRAIN_S,
         pod_memory_mib=start.resources.memory_mib,
         adapters=tuple(Adapter(name=item.name, path=item.path, rank=item.rank) for item in asked.adapters),
+        adapters_on_gpu=adapter_places(endpoint, asked.adapters),
         role=site.role,
         task=question.facts.task,
         architecture=question.facts.architecture,
