@@ -6,8 +6,10 @@ from functools import cache
 from pydantic import Field
 
 from llminfra.catalog.datafile import Fact, read_data
+from llminfra.catalog.price_file import refreshed_service
 
 _FILE = "bedrock.json"
+_PRICES = "bedrock_prices.json"
 
 
 class Profile(Fact):
@@ -88,6 +90,44 @@ def suggest(id_: str) -> tuple[str, ...]:
     """Ids that look like the given one; a geography before an id is left out."""
     bare = id_.partition(".")[2] if id_.partition(".")[0] in {"us", "eu", "apac", "jp", "au", "global"} else id_
     return (bare,) if bare in _models() else tuple(get_close_matches(bare, names(), n=3))
+
+
+class TokenPrice(Fact):
+    """US dollars per million tokens of text, on demand, before discounts of batches and of cached prompts.
+
+    Attributes:
+        usd_input: Of prompts.
+        usd_output: Of answers.
+        date: Day the source states it for, ISO form.
+        source: Where it was read.
+        unverified: No first-hand source was read.
+    """
+
+    usd_input: float
+    usd_output: float
+    date: str
+    source: str
+    unverified: bool = False
+
+
+def token_price(id_: str, profile: str | None, region: str) -> TokenPrice | None:
+    """What tokens of a model cost from a region, by itself or through a profile; ``None``: not known.
+
+    A file of refreshed prices wins. It has models by themselves; a geography's profile costs as much, from where it is
+    called (Amazon Bedrock User Guide, Cross-Region inference).
+    """
+    ways = [refreshed_service(f"{id_} {way}", region) for way in ("input", "output")]
+    if profile is None or not profile.startswith("global."):
+        match ways:
+            case [(paid, date), (earned, _)]:
+                return TokenPrice(usd_input=paid.usd, usd_output=earned.usd, date=date, source=paid.source)
+    data = read_data(_PRICES)
+    row = data["usd_per_million_tokens"].get(profile or id_)
+    if row is None or (profile is None and region not in row["regions"]):
+        return None
+    return TokenPrice(
+        usd_input=row["input"], usd_output=row["output"], date=data["_date"], source=data["_source"], unverified=True
+    )
 
 
 @cache

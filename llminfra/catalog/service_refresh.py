@@ -49,6 +49,12 @@ def queries() -> Mapping[str, ServiceQuery]:
     return {name: ServiceQuery(**row) for name, row in read_data("price_list.json")["queries"].items()}
 
 
+@cache
+def token_queries() -> Mapping[str, ServiceQuery]:
+    """Prices of tokens of Bedrock's models, which a region has or has not, by model and direction."""
+    return {name: ServiceQuery(**row) for name, row in read_data("price_list.json")["token_queries"].items()}
+
+
 def service_prices(
     region: str,
     pricing: Pricing,
@@ -73,7 +79,7 @@ def service_prices(
     found: dict[str, RecordedServicePrice] = {}
     problems: list[str] = []
     answers: dict[tuple[str, str], list[Mapping[str, Any]] | Exception] = {}
-    for name, query in queries().items():
+    for name, query in {**queries(), **token_queries()}.items():
         wanted = {"regionCode": region, **query.filters}
         key = (query.service, str(wanted))
         if key not in answers:
@@ -83,6 +89,8 @@ def service_prices(
             except refusals as error:
                 answers[key] = error
         answer = answers[key]
+        if name in token_queries() and not isinstance(answer, Exception) and not _meant(query, answer):
+            continue  # the region has no such model
         price = str(answer) if isinstance(answer, Exception) else _only_price(query, answer)
         if isinstance(price, str):
             problems.append(f"{name} ({query.service}) in {region}: {price}")
@@ -97,7 +105,7 @@ def service_prices(
 
 def _only_price(query: ServiceQuery, answer: list[Mapping[str, Any]]) -> float | str:
     """The one price that the products state, or why there is none."""
-    meant = [item for item in answer if _is_meant(query, item)]
+    meant = _meant(query, answer)
     stated = [price for item in meant for price in first_paid_tier(item)]
     if not stated:
         return "no such product in the price list" if not meant else "the product has no on-demand price"
@@ -116,6 +124,10 @@ def _only_price(query: ServiceQuery, answer: list[Mapping[str, Any]]) -> float |
     if len(prices) > 1:
         return f"prices that differ, and no way to tell which is meant: {', '.join(map(str, sorted(prices)))}"
     return prices.pop()
+
+
+def _meant(query: ServiceQuery, answer: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [item for item in answer if _is_meant(query, item)]
 
 
 def _is_meant(query: ServiceQuery, product: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from llminfra.catalog import prices
 from llminfra.catalog.price_file import VARIABLE, PriceFile, read_price_file
 from llminfra.catalog.refresh import refresh_prices
-from llminfra.catalog.service_refresh import queries
+from llminfra.catalog.service_refresh import queries, token_queries
 from llminfra.diagnostics import UsageError
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
@@ -76,7 +76,7 @@ def asked() -> Iterator[tuple[PriceFile, tuple[str, ...]]]:
         )
         listed.add_response("get_products", {"PriceList": [product("0.8048")]})
         listed.add_response("get_products", {"PriceList": []})
-        for _ in {(item.service, str(item.filters)) for item in queries().values()}:
+        for _ in {(item.service, str(item.filters)) for item in (*queries().values(), *token_queries().values())}:
             listed.add_response("get_products", {"PriceList": []})
         compute.add_response(
             "describe_spot_price_history",

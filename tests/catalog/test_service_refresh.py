@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from llminfra.catalog import prices
+from llminfra.catalog import bedrock, prices
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.price_file import VARIABLE, PriceFile
-from llminfra.catalog.service_refresh import queries, service_prices
+from llminfra.catalog.service_refresh import queries, service_prices, token_queries
 
 REGION = "eu-central-1"
 
@@ -253,14 +253,14 @@ def test_questions_and_answers_have_the_shape_of_boto3() -> None:
     )
     with Stubber(pricing) as stub:
         asked: list[tuple[str, str]] = []
-        for query in queries().values():
+        for query in (*queries().values(), *token_queries().values()):
             wanted = {"regionCode": REGION, **query.filters}
             if (query.service, str(wanted)) in asked:
                 continue
             asked.append((query.service, str(wanted)))
             filters = [{"Type": "TERM_MATCH", "Field": key, "Value": value} for key, value in wanted.items()]
             arguments = {"ServiceCode": query.service, "Filters": filters, "FormatVersion": "aws_v1"}
-            stub.add_response("get_products", {"PriceList": FRANKFURT[query.service]}, arguments)
+            stub.add_response("get_products", {"PriceList": FRANKFURT.get(query.service, [])}, arguments)
         found, problems = service_prices(REGION, pricing)
         stub.assert_no_pending_responses()
     assert problems == ()
@@ -291,6 +291,59 @@ def test_a_refreshed_price_wins_over_the_packaged_one(tmp_path: Path, monkeypatc
     other = prices.service_price("nat_gateway_hour", "us-east-1")
     assert other is not None
     assert "infracost" in other.source, "the file is of another region"
+
+
+TOKENS = [
+    product("Amazon Bedrock", "EUC1-NovaMicro-input-tokens", usd("0.0000460000", "1K tokens")),
+    product("Amazon Bedrock", "EUC1-NovaMicro-input-tokens-batch", usd("0.0000230000", "1K tokens")),
+    product("Amazon Bedrock", "EUC1-NovaMicro-cache-read-input-token-count", usd("0.0000115000", "1K tokens")),
+    product("Amazon Bedrock", "EUC1-NovaMicro-output-tokens", usd("0.0001840000", "1K tokens")),
+    product("Amazon Bedrock", "EUC1-NovaPro-output-tokens", usd("0.0042000000", "Images")),
+]
+
+
+def test_prices_of_tokens_are_those_of_plain_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, (problem,) = service_prices(REGION, PriceList({**FRANKFURT, "AmazonBedrock": TOKENS}))
+    assert {name: row.usd for name, row in found.items() if "nova" in name} == {
+        "amazon.nova-micro-v1:0 input": 0.046,
+        "amazon.nova-micro-v1:0 output": 0.184,
+    }
+    assert "amazon.nova-pro-v1:0 output" in problem, "in another unit; a model that a region lacks is no problem"
+    assert bedrock.token_price("amazon.nova-micro-v1:0", None, REGION) is None
+    path = tmp_path / "prices.json"
+    path.write_text(PriceFile(version=2, region=REGION, date="2026-11-24", prices={}, services=found).model_dump_json())
+    monkeypatch.setenv(VARIABLE, str(path))
+    for profile in (None, "eu.amazon.nova-micro-v1:0"):
+        price = bedrock.token_price("amazon.nova-micro-v1:0", profile, REGION)
+        assert price is not None
+        assert (price.usd_input, price.usd_output, price.date, price.unverified) == (0.046, 0.184, "2026-11-24", False)
+    assert bedrock.token_price("amazon.nova-pro-v1:0", None, REGION) is None
+    elsewhere = bedrock.token_price("amazon.nova-micro-v1:0", None, "us-east-1")
+    assert elsewhere is not None
+    assert elsewhere.unverified, "the file is of another region"
+
+
+@pytest.mark.parametrize(
+    ("model", "profile", "region", "usd"),
+    [
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", "us.", "us-west-2", (3.3, 16.5)),
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", "global.", "us-west-2", (3.0, 15.0)),
+        ("amazon.nova-micro-v1:0", "", "us-east-1", (0.035, 0.14)),
+        ("amazon.nova-micro-v1:0", "", "eu-west-2", None),
+    ],
+)
+def test_what_tokens_cost_goes_by_what_is_called(
+    model: str, profile: str, region: str, usd: tuple[float, float] | None
+) -> None:
+    found = bedrock.token_price(model, f"{profile}{model}" if profile else None, region)
+    assert (None if found is None else (found.usd_input, found.usd_output)) == usd
+
+
+def test_every_price_of_tokens_is_of_a_model_that_can_be_called() -> None:
+    known = [facts for name in bedrock.names() if (facts := bedrock.model(name)) is not None]
+    called = {item.id for item in known} | {profile.id for item in known for profile in item.profiles}
+    assert set(read_data("bedrock_prices.json")["usd_per_million_tokens"]) <= called
+    assert {name.partition(" ")[0] for name in token_queries()} <= {item.id for item in known}
 
 
 def test_every_question_says_where_it_comes_from() -> None:

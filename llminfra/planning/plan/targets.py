@@ -116,12 +116,23 @@ class BedrockModelPlan(Struct, frozen=True, kw_only=True):
         spec: The declaration.
         profile: Id of the system-defined profile; ``None``: the model in its own region.
         regions: Regions whose foundation model callers must be allowed to use, the platform's own first.
+        tokens: What tokens cost; ``None``: no price is at hand.
     """
 
     name: str
     spec: BedrockModel
     profile: str | None
     regions: tuple[str, ...]
+    tokens: TokenPricePlan | None = None
+
+
+class TokenPricePlan(Struct, frozen=True, kw_only=True):
+    """US dollars per million tokens of prompts and of answers, on demand; ``note`` says that a price is second-hand."""
+
+    usd_input: float
+    usd_output: float
+    date: str
+    note: str = ""
 
 
 class ModelUnitsPlan(Struct, frozen=True, kw_only=True):

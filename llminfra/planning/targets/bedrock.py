@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog import bedrock
 from llminfra.planning.plan import CostLine
-from llminfra.planning.plan.targets import BedrockModelPlan, BedrockPlan, ModelUnitsPlan
+from llminfra.planning.plan.targets import BedrockModelPlan, BedrockPlan, ModelUnitsPlan, TokenPricePlan
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -76,7 +76,13 @@ def _model(item: BedrockModel, platform: Platform, findings: Findings) -> Bedroc
         return None
     if item.routing == "region":
         if platform.region in known.regions:
-            return BedrockModelPlan(name=item.name, spec=item, profile=None, regions=(platform.region,))
+            return BedrockModelPlan(
+                name=item.name,
+                spec=item,
+                profile=None,
+                regions=(platform.region,),
+                tokens=_tokens(item, None, platform.region),
+            )
         where = ", ".join(known.regions) or "no region: it is called through profiles only"
         _unreachable(item, path, platform, findings, expected=where)
         return None
@@ -86,7 +92,21 @@ def _model(item: BedrockModel, platform: Platform, findings: Findings) -> Bedroc
         _unreachable(item, path, platform, findings, expected=ways)
         return None
     others = tuple(region for region in found.destinations if region != platform.region)
-    return BedrockModelPlan(name=item.name, spec=item, profile=found.profile, regions=(platform.region, *others))
+    return BedrockModelPlan(
+        name=item.name,
+        spec=item,
+        profile=found.profile,
+        regions=(platform.region, *others),
+        tokens=_tokens(item, found.profile, platform.region),
+    )
+
+
+def _tokens(item: BedrockModel, profile: str | None, region: str) -> TokenPricePlan | None:
+    price = bedrock.token_price(item.id, profile, region)
+    if price is None:
+        return None
+    note = "unverified price" if price.unverified else ""
+    return TokenPricePlan(usd_input=price.usd_input, usd_output=price.usd_output, date=price.date, note=note)
 
 
 def _where(known: bedrock.BedrockModelFacts) -> str:
