@@ -51,7 +51,8 @@ def fix_for_unknown(
         return moved_into(*place)
     names = sorted(known)
     short = next((each for each in names if _abbreviates(name, each)), None)
-    close = short or nearest(name, names)
+    whole = [each for each in names if name in each.split("_")]
+    close = short or (whole[0] if len(whole) == 1 else nearest(name, names))
     if cls is not None:
         close = close or _by_type(name, cls) or _described(name, cls)
     if close:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llminfra import VLLM, Endpoint, GpuPool, SGLang, Slo
+from llminfra import VLLM, Endpoint, GpuPool, Reservation, SGLang, Slo
 from llminfra.spec.errors.expectations import written_as_yaml
 from llminfra.spec.errors.field_hints import fix_for_unknown
 
@@ -10,6 +10,7 @@ from llminfra.spec.errors.field_hints import fix_for_unknown
 @pytest.mark.parametrize(
     ("name", "cls", "fix"),
     [
+        ("id", Reservation, "did you mean 'reservation_id'?"),
         ("ttft_ms", Slo, "did you mean 'time_to_first_token_ms'?"),
         ("tpot_ms", Slo, "did you mean 'time_per_output_token_ms'?"),
         ("prompt_token", Slo, "did you mean 'prompt_tokens'?"),
