@@ -336,6 +336,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_76": unfiltered("assistant", args=("--distributed-executor-backend", "ray")),
     "LLM_SRV_90": lambda: planned(prod_plan(), "assistant", busy=None),
     "LLM_SRV_77": unfiltered("assistant", env={"AWS_EC2_METADATA_DISABLED": "true"}),
+    "LLM_SRV_78": from_spec(endpoints=engine("assistant", image=Image(repository="acme/vllm", tag="v0.11.0-audio"))),
     "LLM_STO_8": sto_8,
     "LLM_STO_10": sto_10,
     "LLM_STO_13": sto_13,
@@ -476,3 +477,19 @@ def test_an_unpinned_model_outside_the_cluster_is_copied_by_nothing(on: str) -> 
     assert found["LLM_SRV_2"].path == "endpoints.chat.model.revision"
     assert "s3://acme-weights/" in (found["LLM_STO_13"].found or "")
     assert "revision" in (found["LLM_STO_13"].fix or "")
+
+
+@pytest.mark.parametrize(
+    ("image", "version", "told"),
+    [
+        (Image(repository="acme/vllm", tag="v0.11.0"), "0.11.0", []),
+        (Image(repository="acme/vllm", tag="v0.11.0"), None, ["0.11.0"]),
+        (Image(repository="acme/vllm", tag="0.11.0-gpu-py312-cu128-ubuntu22.04-ec2"), None, ["0.11.0"]),
+        (Image(repository="acme/vllm", tag="v1"), None, []),
+        (Image(repository="acme/vllm", tag="build-3.4.5"), None, []),
+        (Image(repository="acme/vllm", digest=f"sha256:{'a' * 64}"), None, []),
+    ],
+)
+def test_a_tag_tells_a_release_only_where_it_names_one(image: Image, version: str | None, told: list[str]) -> None:
+    plan = plan_platform(changed(endpoints=engine("assistant", image=image, version=version)))
+    assert [item.expected for item in run_plan(plan) if item.code == "LLM_SRV_78"] == told

@@ -14,6 +14,7 @@ from llminfra.rules.plans import (
     models,
     overflow,
     regional,
+    releases,
     replicas,
     system_nodes,
 )
@@ -29,6 +30,7 @@ _MODULES = (
     gateways,
     image_lock,
     models,
+    releases,
     endpoint_pods,
     replicas,
     callers,
