@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llminfra.rehearsal.served_changes import beyond, danger_to_callers, danger_to_pods
+from llminfra.rehearsal.served_changes import beyond, danger_to_callers, danger_to_pods, lost_adapters
 from llminfra.rules.views.terraform_view import secrets_key
 
 _DATA: Mapping[str, str] = {
@@ -114,7 +114,10 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
     if chart == _KARPENTER:
         gone = _drained(_karpenter_pools(before) - _karpenter_pools(after))
         return gone or _if_told(_CAPACITY, _rekeyed(_volume_keys(before), _volume_keys(after)))
-    return _if_told(_INTERRUPTED, danger_to_pods(before, after)) if chart == _SERVER else None
+    if chart != _SERVER:
+        return None
+    lost, meanwhile = lost_adapters(before, after), danger_to_pods(before, after)
+    return _if_told(_CALLERS if lost else _INTERRUPTED, "; ".join(text for text in (lost, meanwhile) if text))
 
 
 def _if_told(rule: str, why: str) -> Danger | None:

@@ -35,6 +35,14 @@ def danger_to_callers(before: Mapping[str, Any], after: Mapping[str, Any]) -> st
     return "; ".join(found)
 
 
+def lost_adapters(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What callers lose by another release of an endpoint's chart: names of adapters, or an empty string."""
+    old, new = _values(before), _values(after)
+    names = [{item.partition("=")[0] for item in _args(values) if _ADAPTERS in item} for values in (old, new)]
+    gone = sorted(names[0] - names[1]) if old and new else []
+    return f"requests for {', '.join(gone)} find no adapter from then on" if gone else ""
+
+
 def danger_to_pods(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """What another release of an endpoint's chart does to those who call it meanwhile, or an empty string."""
     old, new = _values(before), _values(after)

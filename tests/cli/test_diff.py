@@ -105,7 +105,8 @@ def test_a_lost_name_fails_until_somebody_accepts_it(
 
 
 def test_another_name_is_told_as_that(workdir: Path, run: Run) -> None:
-    out, platform = told(workdir, run, ("  chat:", "  talk:"))
+    out, platform = told(workdir, run, ("  chat:", "  talk:"), code=1)
+    assert platform["lost_names"] == [], "it is the address that callers lose"
     assert [(item["path"], item["action"]) for item in platform["changes"]] == [
         ("endpoints.talk", "new"),
         ("endpoints.chat", "gone"),
@@ -114,7 +115,7 @@ def test_another_name_is_told_as_that(workdir: Path, run: Run) -> None:
 
 
 def test_another_name_hides_nothing_else_that_changes(workdir: Path, run: Run) -> None:
-    out, platform = told(workdir, run, ("  chat:", "  talk:"), ("8192", "4096"))
+    out, platform = told(workdir, run, ("  chat:", "  talk:"), ("8192", "4096"), code=1)
     changes = {(item["path"], item["what"]): (item["old"], item["new"]) for item in platform["changes"]}
     assert changes["endpoints.talk", "context"] == ("8,192 tokens", "4,096 tokens")
     assert "as endpoints.chat, which goes" in out

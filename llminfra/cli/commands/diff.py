@@ -18,7 +18,7 @@ def diff(
 ) -> None:
     """Compare the plans of two specs: hardware, memory, speed, model names, quotas and money.
 
-    Exits with 1 where callers lose a model name and no waiver of NEW (LLM_GUARD_9) accepts it.
+    Exits with 1 where callers lose a model name or an endpoint and no waiver of NEW (LLM_GUARD_9) accepts it.
 
     What becomes of single resources tells `rehearse OLD --then NEW`.
     """
@@ -26,7 +26,7 @@ def diff(
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
 
     with json_failures(as_json):
-        from llminfra.cli.plan_page.changes import lost_names, paired, platform_changes
+        from llminfra.cli.plan_page.changes import losses, paired, platform_changes
         from llminfra.rules.specs import plan_specs
 
         before, after = plan_specs([old]), plan_specs([new])
@@ -34,7 +34,7 @@ def diff(
         lost: dict[str, tuple[tuple[str, str], ...]] = {}
         for one, other in paired(before, after):
             if one is not None:
-                lost[(other or one).platform.name] = lost_names(one, other)
+                lost[(other or one).platform.name] = losses(one, other)
             if one is not None and other is not None:
                 found.append(platform_changes(one, other))
             else:
@@ -42,9 +42,9 @@ def diff(
                 gone += [] if one is None else [one.platform.name]
     guards = None
     if any(lost.values()):  # what judges is loaded only where there is something to judge
-        from llminfra.cli.work.guards import accepted_in_yaml, judged_names
+        from llminfra.cli.work.guards import accepted_in_yaml, judged_losses
 
-        guards = judged_names(lost, before, after)
+        guards = judged_losses(lost, before, after)
     ok = guards is None or not guards.failures(fail_on.severity)
     if as_json:
         from msgspec import to_builtins  # as the work asks

@@ -175,6 +175,18 @@ def lost_names(old: Plan, new: Plan | None) -> tuple[tuple[str, str], ...]:
     return tuple((path, name) for path, name in _names(old) if name not in answered)
 
 
+def losses(old: Plan, new: Plan | None) -> tuple[tuple[str, str], ...]:
+    """What callers lose, each after the endpoint that it is of: names, and addresses of endpoints that go."""
+    names = lost_names(old, new)
+    there = {path for path, _ in new.served} if new is not None else set()
+    told = {path for path, _ in names}
+    gone = [path for path, _ in old.served if path.startswith("endpoints.") and path not in there and path not in told]
+    return (
+        *((path, f"requests for {name} find no model from then on") for path, name in names),
+        *((path, "its address goes: another name is another address") for path in gone),
+    )
+
+
 def _names(plan: Plan) -> Iterator[tuple[str, str]]:
     """Names that callers put into ``model``, each after its endpoint; jobs have none."""
     for path, item in plan.served:

@@ -27,17 +27,17 @@ def judged_changes(changes: Iterable[Change], before: Sequence[Plan], after: Seq
     return judge_changes(found, _asked(before, after))
 
 
-def judged_names(
+def judged_losses(
     lost: Mapping[str, Iterable[tuple[str, str]]], before: Sequence[Plan], after: Sequence[Plan]
 ) -> PolicyReport:
-    """Model names that nothing answers to any more, with the waivers of the new specs applied.
+    """What callers lose, with the waivers of the new specs applied.
 
     Args:
-        lost: By platform, spec paths of endpoints and the names that were theirs.
+        lost: By platform, spec paths of endpoints and what goes with each.
         before: Plans of the old specs.
         after: Plans of the new ones.
     """
-    return judge_changes(_lost_names(lost), _asked(before, after))
+    return judge_changes(_losses(lost), _asked(before, after))
 
 
 def _finding(change: Change) -> PolicyFinding:
@@ -53,12 +53,10 @@ def _finding(change: Change) -> PolicyFinding:
     )
 
 
-def _lost_names(lost: Mapping[str, Iterable[tuple[str, str]]]) -> Iterator[PolicyFinding]:
-    for platform, names in lost.items():
-        for path, name in names:
-            yield guard_finding(
-                _CALLERS, f"requests for {name} find no model from then on", platform=platform, spec_path=path
-            )
+def _losses(lost: Mapping[str, Iterable[tuple[str, str]]]) -> Iterator[PolicyFinding]:
+    for platform, found in lost.items():
+        for path, what in found:
+            yield guard_finding(_CALLERS, what, platform=platform, spec_path=path)
 
 
 def _asked(before: Sequence[Plan], after: Sequence[Plan]) -> list[Platform]:
