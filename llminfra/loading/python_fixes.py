@@ -142,6 +142,8 @@ def _attribute_fix(error: AttributeError) -> str:
         return _WHOLE
     if of is None:
         return f"what stands before .{name} is None here"
+    if isinstance(of, Spec) and name in _GROWS and "add" in _public(of):
+        return "write .add(…), which takes endpoints, gateways, queues and batch jobs"
     if close := nearest(name, _public(of)):
         return f"did you mean {close}?"
     kind = type(of).__name__

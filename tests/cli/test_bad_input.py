@@ -277,3 +277,21 @@ def test_a_spec_that_cannot_be_read(workdir: Path, run: Run, monkeypatch: pytest
 def test_a_misspelt_import_of_llminfra(workdir: Path, run: Run) -> None:
     write(workdir, "import llminfa\n")
     assert "did you mean llminfra?" in run("plan", "spec.py").err
+
+
+@pytest.mark.parametrize(("count", "told"), [(3, 3), (40, 1)])
+def test_what_a_loop_does_wrong_is_told_once(workdir: Path, run: Run, count: int, told: int) -> None:
+    """JSON has every finding; the summary counts them all."""
+    text = (
+        "from llminfra import *\nb = ModelBucket(name='acme-w')\n"
+        f"made = [LoraAdapter(name=f'a{{n}}', bucket=b, key='k', rank='x') for n in range({count})]\n"
+        "Platform(name='one', region='us-east-1', storage=[b])\nprint(made)\n"
+    )
+    result = run("plan", write(workdir, text))
+    assert result.code == 1
+    assert result.err.count("error LLM_SPEC_1 at") == told
+    assert (f"and {count - 1} more like it at this line, the last at adapters.a{count - 1}.rank" in result.err) is (
+        told == 1
+    )
+    assert f"{count} errors" in result.err
+    assert len(json.loads(run("plan", "spec.py", "--json").out)["diagnostics"]) == count

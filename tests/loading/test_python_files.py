@@ -379,6 +379,7 @@ def test_nothing_in_the_place_of_a_default_is_left_out(tmp_path: Path) -> None:
         ("import no_such_lib", "install no_such_lib beside llminfra, or correct its name"),
         ("platform.ad(1)", "did you mean add?"),
         ("platform.regio", "did you mean region?"),
+        ("platform.append(1)", "write .add(…), which takes endpoints, gateways, queues and batch jobs"),
         ("platform.xyzzyx", "`llminfra explain Platform` lists what Platform has"),
         ("x = None\nx.name", "what stands before .name is None here"),
         ("platform.add(endpoint=1)", "Platform.add() takes workload, more"),

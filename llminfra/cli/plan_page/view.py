@@ -20,7 +20,7 @@ from llminfra.cli.plan_page.shared import shared_lines
 from llminfra.cli.plan_page.targets import target_rows
 from llminfra.cli.plan_page.why import price_share
 from llminfra.cli.plan_page.work import batch_rows, bedrock_rows, queue_rows
-from llminfra.cli.terminal.findings import finding_view, summary
+from llminfra.cli.terminal.findings import alike, finding_view, summary
 from llminfra.cli.terminal.hours import hours_words
 from llminfra.cli.terminal.words import dot, duration, money, span, vpc_endpoints, zones
 from llminfra.planning.endpoints.contract import contract
@@ -304,5 +304,8 @@ def _quotas(plan: Plan) -> RenderableType:
 
 
 def _findings(plan: Plan) -> list[RenderableType]:
-    found = [Padding(finding_view(item), (0, 0, 0, 1)) for item in plan.diagnostics]
+    found: list[RenderableType] = []
+    for item, more in alike(plan.diagnostics):
+        found.append(Padding(finding_view(item), (0, 0, 0, 1)))
+        found += [Text(f"   {more}", style="dim")] if more else []
     return [*found, Text(f" {summary(plan.diagnostics)}", style="dim")]

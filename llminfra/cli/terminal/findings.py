@@ -24,13 +24,39 @@ def print_findings(diagnostics: Sequence[Diagnostic]) -> None:
         from llminfra.cli.terminal.output import stderr_console  # rich is for terminals
 
         console = stderr_console()
-        for item in ordered:
-            print_finding(console, item)
+        for item, more in alike(ordered):
+            console.print(finding_view(item))
+            if more:
+                console.print(f"  {more}", style="dim")
+            console.print()
         console.print(summary(diagnostics), style="bold")
         return
-    for item in ordered:
-        sys.stderr.write(f"{item}\n\n")
+    for item, more in alike(ordered):
+        told = f"{item}\n  {more}" if more else str(item)
+        sys.stderr.write(f"{told}\n\n")
     sys.stderr.write(f"{summary(diagnostics)}\n")
+
+
+def alike(findings: Iterable[Diagnostic]) -> list[tuple[Diagnostic, str]]:
+    """Findings without those that a loop of the spec makes again and again at one line, and how many those are.
+
+    A few are told one by one; the paths of all are in JSON.
+    """
+    groups: dict[tuple[object, ...], list[Diagnostic]] = {}
+    for item in findings:
+        same = (item.severity, item.code, item.file, item.line, item.found, item.expected, item.fix)
+        groups.setdefault(same if item.line else (id(item),), []).append(item)
+    told: list[tuple[Diagnostic, str]] = []
+    for group in groups.values():
+        if len(group) <= _FEW:
+            told += [(item, "") for item in group]
+        else:
+            last = f", the last at {group[-1].path}" if group[-1].path != group[0].path else ""
+            told.append((group[0], f"and {len(group) - 1} more like it at this line{last}"))
+    return told
+
+
+_FEW = 3
 
 
 def print_finding(console: Console, item: Diagnostic) -> None:
