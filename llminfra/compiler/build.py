@@ -74,11 +74,10 @@ def build_platform(plan: Plan, folder: Path) -> None:
 
 def _build(app: core.App, plan: Plan) -> list[Built]:
     """All stacks of a platform, each depending on those whose outputs it reads or whose objects it needs."""
-    network = network_stack(app, plan)
-    built = [network]
+    built = [network_stack(app, plan)] if plan.network.there else []
     if plan.cluster is not None:
         cluster = cluster_stack(app, plan)
-        cluster.stack.add_dependency(network.stack)
+        cluster.stack.add_dependency(built[0].stack)
         built.append(cluster)
     if plan.buckets or plan.lustre:
         storage = storage_stack(app, plan)

@@ -88,11 +88,11 @@ def check(
             found = _on_plans_and_stacks(plans, stacks, active, titles)
             rendered = rendering.result()
         found += _on_objects(rendered, active, titles)
-        plural = f"{len(plans)} plan{'s' if len(plans) != 1 else ''}"
+        counted = [f"{len(each)} {noun}{'s' * (len(each) != 1)}" for each, noun in ((plans, "plan"), (stacks, "stack"))]
         own_run = EngineRun(
             engine="llminfra",
             version=__version__,
-            subject=f"{plural}, {len(stacks)} stacks, {len(rendered.objects)} Kubernetes objects",
+            subject=f"{', '.join(counted)}, {len(rendered.objects)} Kubernetes objects",
             seconds=round(time.perf_counter() - started, 3),
         )
         theirs = (

@@ -41,7 +41,8 @@ class Platform(Spec):
     account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """AWS account that Terraform must run in, 12 digits, for example ``111122223333``; ``None``: any."""
     network: Network | ExistingNetwork = Network()
-    """The VPC that everything runs in."""
+    """The VPC that everything runs in. Unless it is named there is none where nothing is in it: models of Bedrock that
+    roles call need none."""
     images: ImageMirror | None = None
     """Where copies of all images and charts are; ``None``: each comes from its publisher."""
     image_lock: Annotated[str, Field(min_length=1)] | None = None
@@ -134,6 +135,12 @@ class Platform(Spec):
             pods = self.bedrock is not None and any(item.kind == "pod" for item in self.bedrock.access)
             elsewhere = elsewhere or not (self.workloads or pods)
         return "cluster" in self.model_fields_set or bool(self.pools) or not elsewhere
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether there is a VPC: named, or something of the platform is in it."""
+        inside = self.needs_cluster or self.workloads or self.batches or self.async_endpoints
+        return "network" in self.model_fields_set or bool(inside) or any(item.kind == "lustre" for item in self.storage)
 
     @property
     def serving_namespace(self) -> str:

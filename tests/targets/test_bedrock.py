@@ -15,6 +15,7 @@ from llminfra import (
     Cluster,
     Guardrail,
     InvocationLogging,
+    Network,
     PodAccess,
     ProvisionedThroughput,
     RoleAccess,
@@ -24,7 +25,9 @@ from llminfra.catalog import bedrock, regions
 from llminfra.catalog.datafile import read_data
 from llminfra.constructs.bedrock.profile import ANYWHERE
 from llminfra.diagnostics import SpecError
+from llminfra.planning import plan_platform
 from llminfra.planning.plan import Plan
+from llminfra.rules import run_plan
 from tests.targets.platforms import MICRO, SONNET, bedrock_plan, codes, findings, plan
 from tests.targets.stack_view import allowed, only, statements
 
@@ -35,7 +38,11 @@ FUNCTION = RoleAccess(role_name="summaries")
 def test_bedrock_alone_needs_no_cluster() -> None:
     planned = bedrock_plan()
     assert planned.cluster is None
-    assert "bedrock-runtime" in planned.network.interface_endpoints
+    assert not planned.network.there
+    assert planned.costs == ()
+    assert {item.code for item in run_plan(planned)}.isdisjoint({"LLM_NET_12"})
+    named = plan_platform(planned.platform.model_copy(update={"network": Network(cidr="10.0.0.0/16")}))
+    assert "bedrock-runtime" in named.network.interface_endpoints, "a VPC that is named is for who calls from it"
 
 
 @pytest.mark.parametrize(

@@ -157,8 +157,8 @@ def architecture(plan: Plan, models: tuple[Served, ...], anchor: str) -> Archite
     blocks = {item.zone: item.cidr for item in network.subnets if item.kind == "private"}
     return Architecture(
         region=plan.platform.region,
-        network=vpc if network.existing_vpc_id else dot(vpc, nat, ends),
-        zones=tuple((zone, blocks.get(zone, "")) for zone in network.zones),
+        network=(vpc if network.existing_vpc_id else dot(vpc, nat, ends)) if network.there else "no VPC",
+        zones=tuple((zone, blocks.get(zone, "")) for zone in network.zones if network.there),
         callers=tuple(parts.callers.values()),
         queues=queues,
         gateways=gateways,

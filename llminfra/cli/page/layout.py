@@ -90,7 +90,7 @@ def lay_out(picture: Architecture) -> Layout:
     boxes: dict[str, PlacedBox] = {}
     top = PAD + HEAD
     strip = (gateways_x, top + HEAD, network_right - network_x - 2 * PAD)
-    inside_y = top + HEAD + ZONE_STRIP + GAP
+    inside_y = top + HEAD + ZONE_STRIP + GAP if picture.zones else top - GAP  # without a VPC nothing is in it
     y = _stack(picture.inside, compute_x, inside_y, COMPUTE, frames, boxes)
     for column in (picture.file_systems, picture.gateways):
         y = max(y, inside_y + sum(box_height(item) + GAP for item in column))
@@ -117,7 +117,7 @@ def lay_out(picture: Architecture) -> Layout:
     return Layout(
         width=region_right + PAD,
         height=bottom - GAP + 2 * PAD,
-        frames=(region, network, *frames),
+        frames=(region, *([network] if picture.zones else []), *frames),
         boxes=boxes,
         edges=tuple(edge for edge in picture.edges if edge.start in boxes and edge.end in boxes),
         zone_strip=strip,

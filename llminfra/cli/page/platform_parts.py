@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import code, section, table
-from llminfra.cli.terminal.words import count, dot, duration, money, span, zones
+from llminfra.cli.terminal.words import count, dot, duration, money, span, token_price, zones
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -169,12 +169,12 @@ def _bedrock(plan: Plan, anchor: str) -> Element | None:
         return None
     rows = [
         (item.name, code(item.spec.id), code(item.profile) if item.profile else "the region's own model",
-         ", ".join(item.regions))
+         ", ".join(item.regions), token_price(item.tokens))
         for item in bedrock.models
     ]  # fmt: skip
     who = [f"pods of {item.namespace}/{item.service_account}" for item in bedrock.pods]
     who += [f"role {item.role_name}" for item in bedrock.roles]
     words = f"Called by {', '.join(who)}." if who else "Nobody may call them yet."
     guard = " Callers must name the guardrail." if bedrock.spec.guardrail is not None else " No guardrail."
-    heads = ("model", "id", "profile", "answered in")
+    heads = ("model", "id", "profile", "answered in", "tokens")
     return section(f"{anchor}-bedrock", "Bedrock", el("p", words + guard), table("Bedrock models", heads, rows))

@@ -201,7 +201,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
     whole = {
         "name": plan.platform.name,
         "region": plan.platform.region,
-        "network": plan.network.existing_vpc_id or plan.network.cidr,
+        "network": plan.network.existing_vpc_id or plan.network.cidr or "none",
     }
     whole["encrypted with"] = key_words(plan)
     whole |= {

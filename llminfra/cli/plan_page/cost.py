@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def cost_section(plan: Plan, *, why: bool = False) -> RenderableType:
     """A row per thing that costs money by the hour, the total, and what they rest on; with ``why`` as products."""
+    if not plan.costs:
+        return Text("nothing is paid by the hour; requests, tokens, traffic and logs are paid by use", style="dim")
     table = Table(box=box.HORIZONTALS, show_edge=False, expand=True, show_footer=True, header_style="dim")
     table.add_column("", Text("total", style="bold"), ratio=1)
     total = total_cost(plan.costs)

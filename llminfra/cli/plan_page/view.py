@@ -98,11 +98,13 @@ def _head(plan: Plan, *, why: bool) -> RenderableType:
     network, cluster, region = plan.network, plan.cluster, plan.platform.region
     nat = {"per-zone": "NAT in each zone", "single": "one NAT gateway", "none": "no NAT: closed network"}[network.nat]
     vpc = network.existing_vpc_id or f"VPC {network.cidr}"
-    where = dot(vpc, zones(network.zones, region))
+    where = dot(vpc, zones(network.zones, region)) if network.there else ""
     ends = vpc_endpoints(len(network.interface_endpoints), len(network.gateway_endpoints))
     return Group(
         Rule(Text.assemble((plan.platform.name, "bold cyan"), f"  {region}"), align="left", style="cyan"),
-        Text(where if network.existing_vpc_id else dot(where, nat, ends)),
+        Text(
+            where if network.existing_vpc_id else dot(where, nat, ends) if where else "no VPC: nothing would be in it"
+        ),
         Text("no EKS cluster" if cluster is None else _cluster(cluster)),
         *(Text(line) for line in shared_lines(plan)),
         *(note("", line) for line in (network_reasons(plan) if why else ())),

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from llminfra.cli.plan_page.serving import model_line, note, serving_lines, spread_words, weights_words
 from llminfra.cli.plan_page.why import price_share
-from llminfra.cli.terminal.words import count, dot, duration, money, zones
+from llminfra.cli.terminal.words import count, dot, duration, money, token_price, zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,14 +113,4 @@ _MANY = 1_000_000
 def _model(item: BedrockModelPlan) -> RenderableType:
     through = f"profile {item.profile}" if item.profile else "the region's own model"
     lines = [dot(item.spec.id, through, f"answered in {', '.join(item.regions)}")]
-    if item.tokens is None:
-        lines.append("no price known of its tokens")
-    else:
-        per = f"{_tokens(item.tokens.usd_input)} in and {_tokens(item.tokens.usd_output)} out per million tokens"
-        lines.append(dot(per, f"prices of {item.tokens.date}", *([item.tokens.note] if item.tokens.note else [])))
-    return Group(*(Text(line) for line in lines))
-
-
-def _tokens(usd: float) -> str:
-    """A price in cents, or exactly where it has parts of them."""
-    return f"${usd:.2f}" if round(usd, 2) == usd else f"${usd:g}"
+    return Group(*(Text(line) for line in (*lines, token_price(item.tokens))))

@@ -9,6 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from llminfra.cli.terminal.words import count
+
 if TYPE_CHECKING:
     from llminfra.compiler import SynthResult
 
@@ -25,7 +27,9 @@ def synth_table(result: SynthResult) -> RenderableType:
     first = result.stacks[0].path if result.stacks else result.out_dir
     total = sum(item.resources for item in result.stacks)
     return Group(
-        Text.assemble((str(result.out_dir), "bold"), f": {len(result.stacks)} stacks, {total} resources"),
+        Text.assemble(
+            (str(result.out_dir), "bold"), f": {count(len(result.stacks), 'stack')}, {count(total, 'resource')}"
+        ),
         table,
         Text(f"next: terraform -chdir={first} init", style="dim"),
     )

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from llminfra.planning.cost.hourly import span
 
-__all__ = ["bound", "count", "dot", "duration", "money", "span", "vpc_endpoints", "without_marks", "zones"]
+if TYPE_CHECKING:
+    from llminfra.planning.plan.targets import TokenPricePlan
+
+__all__ = [
+    "bound",
+    "count",
+    "dot",
+    "duration",
+    "money",
+    "span",
+    "token_price",
+    "vpc_endpoints",
+    "without_marks",
+    "zones",
+]
 
 
 _A_CENT = 0.05
@@ -69,3 +84,12 @@ def vpc_endpoints(interfaces: int, gateways: int) -> str:
     """``17 interface and 1 gateway VPC endpoints``: interfaces cost by the hour and zone, gateways nothing."""
     told = [f"{number} {kind}" for number, kind in ((interfaces, "interface"), (gateways, "gateway")) if number]
     return f"{' and '.join(told)} VPC endpoint{'' if interfaces + gateways == 1 else 's'}" if told else ""
+
+
+def token_price(price: TokenPricePlan | None) -> str:
+    """What a million tokens of a model of Bedrock cost: in cents, or exactly where there are parts of them."""
+    if price is None:
+        return "no price known of its tokens"
+    paid = [f"${usd:.2f}" if round(usd, 2) == usd else f"${usd:g}" for usd in (price.usd_input, price.usd_output)]
+    per = f"{paid[0]} in and {paid[1]} out per million tokens"
+    return dot(per, f"prices of {price.date}", *([price.note] if price.note else []))

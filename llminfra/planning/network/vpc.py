@@ -47,10 +47,10 @@ _ALWAYS = (
 
 
 def plan_network(platform: Platform, findings: Findings) -> NetworkPlan:
-    """Decide zones, subnets and endpoints.
+    """Decide zones, subnets and endpoints; a network without subnets is none.
 
-    When the region or the blocks cannot work, the result is a placeholder that lets the other passes go on, so that
-    all findings come in one run; the errors are in ``findings``.
+    When the region or the blocks cannot work, the result is such a placeholder, which lets the other passes go on, so
+    that all findings come in one run; the errors are in ``findings``.
     """
     return _plan_network(platform, findings) or _placeholder(platform)
 
@@ -101,7 +101,7 @@ def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
             fix=_other_region(platform.region),
         )
         return None
-    if platform.network.broken:
+    if platform.network.broken or not platform.needs_network:
         return None
     if isinstance(platform.network, ExistingNetwork):
         return _existing(platform, platform.network, known, findings)

@@ -35,6 +35,11 @@ class NetworkPlan(Struct, frozen=True, kw_only=True):
     flow_logs_days: int
     existing_vpc_id: str | None = None
 
+    @property
+    def there(self) -> bool:
+        """Whether there is a VPC at all."""
+        return bool(self.subnets)
+
     def private(self, zone: str) -> SubnetPlan:
         """The private subnet of a zone."""
         return next(item for item in self.subnets if item.kind == "private" and item.zone == zone)

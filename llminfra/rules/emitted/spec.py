@@ -76,7 +76,7 @@ RULES = (
         severity=Severity.WARNING,
         why="An endpoint that was built and not added is in no stack, and nothing else says so: the plan is right, and "
         "lacks it.",
-        fix="give it to the platform with platform.add(…), Platform(pools=[…]) or Platform(storage=[…]), or remove it",
+        fix="give it to the platform, by platform.add or in the list of its kind, or remove it",
         source=("llminfra: a spec is every Platform that a file builds",),
     ),
     emitted(

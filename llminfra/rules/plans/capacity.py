@@ -235,7 +235,7 @@ def budget_declared(plan: Plan) -> Iterator[Hit]:
 )
 def flow_logs_on(plan: Plan) -> Iterator[Hit]:
     """``flow_logs_days`` of networks that llminfra makes."""
-    if plan.network.existing_vpc_id is None and plan.network.flow_logs_days == 0:
+    if plan.network.there and plan.network.existing_vpc_id is None and plan.network.flow_logs_days == 0:
         yield Hit(
             path="network.flow_logs_days",
             message="VPC flow logs are off",
