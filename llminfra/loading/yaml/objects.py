@@ -21,7 +21,7 @@ from llminfra.loading.yaml.types import (
 )
 from llminfra.spec.base.spec import Spec, collecting
 from llminfra.spec.errors.expectations import written_as_yaml
-from llminfra.spec.errors.near_values import nearest
+from llminfra.spec.errors.near_values import nearest, other_server
 from llminfra.spec.errors.shape_errors import MISSING, SINGLE, looks_like_credential
 from llminfra.spec.models.model import Model
 
@@ -222,7 +222,8 @@ class Builder:
             "there is no such kind",
             found=show(label),
             expected=" or ".join(kinds),
-            fix=f"did you mean {close!r}?" if close else f"write one of: {', '.join(kinds)}",
+            fix=other_server(label.text if isinstance(label, Scalar) else "", kinds)
+            or (f"did you mean {close!r}?" if close else f"write one of: {', '.join(kinds)}"),
         )
 
 

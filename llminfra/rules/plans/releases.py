@@ -44,7 +44,7 @@ def image_is_of_release(plan: Plan) -> Iterator[Hit]:
                 message=f"the image is tagged as {engine.kind} {told}, and is started as {served.engine_version}",
                 found=f"tag {image.tag!r}, and no version",
                 expected=told,
-                fix=f"set {type(engine).__name__}(version={told!r})",
+                fix=f"set version={told!r}",
             )
 
 

@@ -29,6 +29,29 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return folded[close[0]] if close else ""
 
 
+def other_server(kind: str, known: Iterable[str]) -> str:
+    """What to write for a server that is no engine here and runs all the same; empty: it is none of them."""
+    if "custom" not in known or kind.casefold() not in _OTHER_SERVERS:
+        return ""
+    return "write 'custom', with image, port and probes: llminfra knows no arguments of this server"
+
+
+_OTHER_SERVERS = frozenset(
+    {
+        "tei",
+        "text-embeddings-inference",
+        "infinity",
+        "ollama",
+        "llama.cpp",
+        "llamacpp",
+        "llama-cpp",
+        "lmdeploy",
+        "triton",
+    }
+)
+"""Some are nearly called like one that is an engine."""
+
+
 def near_value(value: str, pattern: str) -> str:
     """The value as the pattern takes it, after the smallest of the usual slips is mended; empty: none was made.
 

@@ -26,7 +26,7 @@ from llminfra.spec.errors.expectations import (
 )
 from llminfra.spec.errors.field_docs import field_phrase
 from llminfra.spec.errors.field_hints import fix_for_unknown, where_it_belongs
-from llminfra.spec.errors.near_values import near_value, nearest
+from llminfra.spec.errors.near_values import near_value, nearest, other_server
 from llminfra.spec.errors.repairs import LEAVE_OUT, how_to_write
 from llminfra.spec.errors.salvage import contradicting
 
@@ -271,6 +271,8 @@ def _choose(field: str, value: object, choices: str) -> str:
         return f"write {assignment(field, f'{value.__name__}(…)')}: the object and not its type"
     known = re.findall(r"'([^']+)'", choices)
     given = value.get("kind") if isinstance(value, dict) else value
+    if other := other_server(str(given), known):
+        return other
     close = nearest(str(given), known)
     return f"did you mean {close!r}?" if close else f"set {field} to one of them"
 

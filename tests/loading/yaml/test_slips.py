@@ -24,6 +24,11 @@ ARN = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5
         ("engine: {kind: vllm, max_num_seqs: 1,024}", "endpoints.chat.engine.max_num_seqs", "write max_num_seqs: 1024"),
         ("engine: {kind: vLLM}", "endpoints.chat.engine.kind", "did you mean 'vllm'?"),
         ("engine: VLLM", "endpoints.chat.engine", "did you mean 'vllm'?"),
+        (
+            "engine: {kind: tei}",
+            "endpoints.chat.engine.kind",
+            "write 'custom', with image, port and probes: llminfra knows no arguments of this server",
+        ),
         ("engine: {kind: vllm, max_model_len: true}", "endpoints.chat.engine.max_model_len", None),
         ("engine: {kind: vllm, tensor_parallel_size: 2}", "endpoints.chat.engine.tensor_parallel_size", None),
     ],
