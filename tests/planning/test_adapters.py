@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -120,6 +121,18 @@ def test_more_adapters_than_have_a_place_on_the_gpu(engine, flag: str) -> None:
 def test_places_for_adapters_that_are_not_there_are_told(adapters, on_gpu: int, told: int) -> None:
     found = plan(*adapters, on_gpu=on_gpu).diagnostics
     assert [item.path for item in found if item.code == "LLM_SPEC_8"] == ["endpoints.chat.adapters_on_gpu"] * told
+
+
+@pytest.mark.parametrize(("count", "rank", "told"), [(60, 16, 0), (300, 64, 1)])
+def test_adapters_that_do_not_fit_host_memory_are_told(count: int, rank: int, told: int) -> None:
+    """They wait there, however few have a place on the GPU."""
+    adapters = [LoraAdapter(name=f"a{n}", bucket=BUCKET, key=f"adapters/{n}", rank=rank) for n in range(count)]
+    found = [item for item in plan(*adapters, on_gpu=4).diagnostics if item.code == "LLM_FIT_31"]
+    assert [item.path for item in found] == ["endpoints.chat.adapters"] * told
+    assert all(item.found.startswith(f"{count} adapters") for item in found)
+    few = [int(re.findall(r"or (\d+) adapters", item.expected)[0]) for item in found]
+    fine = [plan(*adapters[:most], on_gpu=4).diagnostics for most in few]
+    assert not [item for one in fine for item in one if item.code == "LLM_FIT_31"], "what is expected is enough"
 
 
 def test_a_long_list_of_adapters_is_counted() -> None:

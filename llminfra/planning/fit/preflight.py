@@ -94,6 +94,7 @@ def check_start(
     """Report what stops or slows the pod although the model fits the GPUs."""
     _check_access(endpoint, facts, weights, findings)
     _check_host_memory(endpoint, pool, weights, resources, findings)
+    _check_adapters(endpoint, pool, chosen, resources, findings)
     _check_wires(endpoint, pool, chosen, findings)
     _check_arguments(endpoint, pool, options, findings)
 
@@ -169,6 +170,36 @@ def _check_host_memory(
         fix=f"use {roomier}, or another type with more memory a GPU"
         if roomier
         else "use an instance type with more memory a GPU",
+        runtime_message="OOMKilled (exit code 137)",
+    )
+
+
+def _check_adapters(
+    endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, resources: PodResources, findings: Findings
+) -> None:
+    """Every adapter stays in host memory, of each rank: vLLM's ``--max-cpu-loras``, and what SGLang has loaded."""
+    count = len(endpoint.adapters)
+    places = min(endpoint.adapters_on_gpu or count, count)
+    if not places or not chosen.fit.adapters_gib:
+        return
+    pod_gib, shared_gib = resources.memory_mib / 1024, resources.shm_mib / 1024
+    # At least: a rank holds whole adapters, of which its GPU has a part.
+    held_gib = chosen.fit.adapters_gib / places * count * resources.gpus
+    needed = held_gib + float(_value("host_gib_per_rank")) * resources.gpus + shared_gib
+    if needed <= pod_gib:
+        return
+    roomier = instances.with_more_memory(pool.main_type, needed / pod_gib)
+    fewer = max(1, int(count * (pod_gib - needed + held_gib) / held_gib))
+    findings.warning(
+        "LLM_FIT_31",
+        endpoint,
+        f"endpoints.{endpoint.name}.adapters",
+        "the pod may run out of host memory, where all adapters are",
+        found=f"{count} adapters, {held_gib:.0f} GiB at their largest rank; {pod_gib:.0f} GiB for the pod",
+        expected=f"about {needed:.0f} GiB, or {fewer} adapters",
+        fix=f"use {roomier}, or spread the adapters over endpoints"
+        if roomier
+        else "spread the adapters over endpoints",
         runtime_message="OOMKilled (exit code 137)",
     )
 

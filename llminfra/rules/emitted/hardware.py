@@ -151,12 +151,12 @@ RULES = (
     ),
     emitted(
         "LLM_FIT_31",
-        "The pod has host memory for loading",
+        "The pod has host memory for loading, and for its adapters",
         severity=Severity.WARNING,
         looks_at=_PLAN,
         why="Each rank is a process with gigabytes of its own, loading buffers come on top, and shared memory counts "
-        "too: the kernel kills a pod that goes beyond.",
-        fix="use an instance type with more memory a GPU",
+        "too, as do all adapters, also those without a place on the GPU: the kernel kills a pod that goes beyond.",
+        fix="use an instance type with more memory a GPU; spread many adapters over endpoints",
         source=("vllm-project/vllm#28923", "vllm-project/vllm#1395", "vllm-project/vllm#3035"),
     ),
     emitted(
