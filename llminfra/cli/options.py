@@ -30,5 +30,6 @@ Specs = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DangersFail = Annotated[
-    FailOn, typer.Option("--fail-on", help="Mildest severity of a dangerous change that nobody accepted that fails.")
+    FailOn,
+    typer.Option("--fail-on", help="Mildest severity that fails, of dangers in a change that no waiver accepts."),
 ]
