@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from llminfra import plan_specs
+from llminfra.cli.plan_page.changes import losses
 from tests.cli.run import Run
 from tests.cli.specs import write
 
@@ -177,3 +179,13 @@ def test_another_key_tells_what_becomes_of_what_is_there(workdir: Path, run: Run
     assert "keys: nodes and instances are replaced" in out
     assert "encrypted with keys of the stacks and of AWS → keys of the stacks" in out
     assert len(platform["key_effects"]) == 2
+
+
+def test_roles_of_an_endpoint_are_the_endpoint() -> None:
+    """Prefill and decode answer to one name, and callers know neither."""
+    (plan,) = plan_specs([Path(__file__).parents[2] / "examples" / "disaggregated" / "spec.py"])
+    (endpoint,) = plan.platform.workloads
+    assert losses(plan, plan) == ()
+    ((path, what),) = losses(plan, None)
+    assert path == f"endpoints.{endpoint.name}"
+    assert what.startswith("requests for ")

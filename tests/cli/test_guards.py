@@ -67,9 +67,10 @@ def test_the_page_tells_who_accepted_or_how_to(
     monkeypatch.setattr("llminfra.rehearsal.rehearse_change", lambda *_, **__: report)
     result = run("rehearse", write(workdir, SPEC, "old.yaml"), "--then", write(workdir, after, "new.yaml"))
     assert result.code == code
-    assert "3 dangerous changes" in result.out
-    assert ("2 dangers that nobody accepted (LLM_GUARD_1, LLM_GUARD_8)" in result.out) is (code == 1)
+    out = " ".join(result.out.split())
+    assert "3 dangerous changes" in out
+    assert ("2 dangers that nobody accepted (LLM_GUARD_1, LLM_GUARD_8)" in out) is (code == 1)
     assert ('  - {rule: LLM_GUARD_8, scope: "acme-serving/*", reason: …' in result.out) is (code == 1)
-    assert ("accepted by ml until 2999-01-01: Copies of" in result.out) is (code == 0)
+    assert ("accepted by ml until 2999-01-01: Copies of" in out) is (code == 0)
     document = json.loads(run("rehearse", "old.yaml", "--then", "new.yaml", "--json").out)
     assert (document["ok"], len(document["dangers"])) == (code == 0, 2)

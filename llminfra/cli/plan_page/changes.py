@@ -172,15 +172,16 @@ def lost_names(old: Plan, new: Plan | None) -> tuple[tuple[str, str], ...]:
         new: The plan as it shall be; ``None``: the platform goes.
     """
     answered = {name for _, name in _names(new)} if new is not None else set()
-    return tuple((path, name) for path, name in _names(old) if name not in answered)
+    return tuple(dict.fromkeys((path, name) for path, name in _names(old) if name not in answered))
 
 
 def losses(old: Plan, new: Plan | None) -> tuple[tuple[str, str], ...]:
     """What callers lose, each after the endpoint that it is of: names, and addresses of endpoints that go."""
     names = lost_names(old, new)
-    there = {path for path, _ in new.served} if new is not None else set()
+    there = {item.name for item in new.platform.workloads} if new is not None else set()
     told = {path for path, _ in names}
-    gone = [path for path, _ in old.served if path.startswith("endpoints.") and path not in there and path not in told]
+    left = [f"endpoints.{item.name}" for item in old.platform.workloads if item.name not in there]
+    gone = [path for path in left if path not in told]
     return (
         *((path, f"requests for {name} find no model from then on") for path, name in names),
         *((path, "its address goes: another name is another address") for path in gone),
@@ -189,8 +190,9 @@ def losses(old: Plan, new: Plan | None) -> tuple[tuple[str, str], ...]:
 
 def _names(plan: Plan) -> Iterator[tuple[str, str]]:
     """Names that callers put into ``model``, each after its endpoint; jobs have none."""
-    for path, item in plan.served:
-        if path.startswith("endpoints."):
+    for planned, item in plan.served:
+        if planned.startswith("endpoints."):
+            path = ".".join(plan.declared_path(planned).split(".")[:2])
             yield path, item.served_name
             yield from ((path, adapter.name) for adapter in item.adapters)
 
