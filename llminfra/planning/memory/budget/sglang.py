@@ -213,7 +213,15 @@ def _prefill_gib(
     """Activations of a prompt of ``chunked_prefill_size``, run line by line; logits are those of last tokens."""
     chunk, _ = prefill_and_graphs(profile, case, settings.tp, total_gib)
     rules: EngineProfile = vllm_profile(ASSUMED_RELEASE)
-    batch = Batch(tokens=chunk, sequences=1, length=settings.max_model_len, tp=settings.tp, ep=settings.ep, eager=True)
+    batch = Batch(
+        tokens=chunk,
+        sequences=1,
+        length=settings.max_model_len,
+        tp=settings.tp,
+        ep=settings.ep,
+        element=settings.element_bytes,
+        eager=True,
+    )
     cublas = 64 if gpu is None or gpu.capability >= FABRIC_CAPABILITY else 16
     return forward_peak(facts, batch, rules) / GIB + cublas / 1024
 

@@ -107,7 +107,7 @@ def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, fo
     if (short := share_not_free(profile, settings, total, found.context)) is not None:
         return short
     beside = sum(found.beside.values())
-    if limit + beside > total:
+    if limit + beside >= total:
         names = parts_in_words(found.beside)
         text = f"{names} take {beside:.2f} GiB beside the budget of {limit:.2f} GiB, and the GPU has {total:.2f} GiB"
         return Verdict(fits=False, code="LLM_MEM_5", text=text, engine_error=messages.out_of_memory(total))

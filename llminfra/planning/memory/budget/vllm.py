@@ -142,7 +142,7 @@ def vllm_budget(
         longest=longest,
         tokens=tokens,
         state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
-        context=around[CONTEXT],
+        context=context_gib(profile, settings, gpu),
         beside=around,
         may_stay=peak.may_stay / GIB,
     )
@@ -200,7 +200,7 @@ def beside_gib(
         later = max(later, checked * facts.vocab_size * CHECKED_BYTES / GIB)
     return {
         "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
-        CONTEXT: cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile),
+        CONTEXT: 0.0 if profile.context_in_non_torch else context_gib(profile, settings, gpu),
         "recurrent states": state_pool_gib(facts, profile, settings),
         "counts for penalties": 0.0 if profile.counts_consumed else states,
         "warming up the sampler": max(0.0, later - activation),
@@ -208,6 +208,11 @@ def beside_gib(
         "FlashInfer's workspace": 0.0 if reserved else workspace,
         "context of latent attention": mla_workspace(facts, batch, profile) / GIB,
     }
+
+
+def context_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
+    """What is on the device before the engine first looks at it."""
+    return cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile)
 
 
 def _fragments_gib(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> float:
@@ -241,6 +246,7 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         # Marlin's experts take all tokens at once: fused_marlin_moe.py 0.9.2-0.12.
         expert_rows=0 if _is_int4(settings) else profile.expert_rows,
         block=settings.block_size,
+        element=settings.element_bytes,
         eager=settings.eager or profile.scheduler == "v0",
         compiled=settings.compiled,
         awq=method == "awq",

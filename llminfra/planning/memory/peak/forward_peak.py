@@ -90,6 +90,7 @@ def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> flo
     stream = batch.tokens * facts.hidden_size * batch.element
     context = mla_context(batch, profile)
     widest, kept = 0.0, 0.0
+    workspace = max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
     for layer in {id(layer): layer for layer in facts.layers}.values():
         experts, mixer = _mlp_peak(layer, facts, batch, profile), _mixer_peak(layer, facts, batch)
         if isinstance(layer.mixer, Mla):
@@ -102,6 +103,8 @@ def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> flo
         elif isinstance(layer.mixer, Attention) and layer.mixer.compression is not None:
             mixer += max(experts, compressed_workspace(layer.mixer, batch))
             mixer += profile.sparse_logits_gib * GIB if layer.mixer.compression.indexer is not None else 0.0
+        elif batch.workspace:
+            mixer += workspace
         widest = max(widest, experts, mixer)
         kept = max(kept, _kept_attention(layer, batch))
     if not batch.eager:

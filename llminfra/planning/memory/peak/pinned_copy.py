@@ -25,7 +25,14 @@ from typing import NamedTuple
 
 from llminfra.catalog.models.facts import DenseMlp, Layer, ModelFacts
 from llminfra.catalog.models.mixers import Attention
-from llminfra.planning.memory.peak.allocator import LARGE, LARGE_SEGMENT, CachingAllocator, Segment, whole_segment
+from llminfra.planning.memory.peak.allocator import (
+    LARGE,
+    LARGE_SEGMENT,
+    SMALL,
+    CachingAllocator,
+    Segment,
+    whole_segment,
+)
 from llminfra.planning.memory.peak.forward_peak import Batch, Products
 from llminfra.planning.memory.shapes import cdiv
 
@@ -38,7 +45,9 @@ def copy_stays(facts: ModelFacts, batch: Batch, run: float) -> int | None:
     """Bytes of the copy's segment that stay counted beside it after a first start; None where this is not known.
 
     Known are decoders of plain attention and plain feed-forward blocks on one rank of the second runner, whose matrices
-    are multiplied by cuBLAS, or by Marlin. Small matrices share segments, and what they leave of them is not known.
+    are multiplied by cuBLAS, or by Marlin. Small matrices share segments, and what they leave of them is not known; nor
+    is where the workspace goes when one or two sequences leave all of the sampler's buffers in small segments: Qwen3 8B
+    on L4 with one sequence (0.28.0) did not keep the copy.
     With the first runner it is known where no other segment can hold the sampler's buffer: all that the run has at once
     (``run`` bytes) came from the copy's.
     """
@@ -53,6 +62,8 @@ def copy_stays(facts: ModelFacts, batch: Batch, run: float) -> int | None:
         # cuBLAS multiplies by the head alone. One of the two streams that the copy came with is free by then.
         return 0 if _stream(facts, batch) >= batch.workspace_bytes else None
     if shape.smallest * facts.hidden_size * batch.element < LARGE:
+        return None
+    if batch.sequences * facts.vocab_size * 4 <= SMALL:
         return None
     memory = CachingAllocator()
     _load(memory, facts, batch.element)

@@ -54,6 +54,7 @@ def tgi_warmup(facts: ModelFacts, rules: TgiProfile, settings: Settings, step: S
         length=step.length,
         tp=settings.tp,
         ep=settings.ep,
+        element=settings.element_bytes,
         eager=True,
         awq=settings.quant is not None and settings.quant.method == "awq",
     )

@@ -62,6 +62,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     adapters: AdapterSettings | None
     notes: tuple[str, ...]
 
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of one activation."""
+        return 4 if self.dtype == "float32" else 2
+
 
 def resolve(
     facts: ModelFacts, case: FitCase, profile: EngineProfile, gpu: Gpu | None, total_gib: float | None
