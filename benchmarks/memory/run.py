@@ -35,6 +35,7 @@ OTHER_ROWS = HERE / "data" / "other_startups.jsonl"
 BLIND_ROWS = HERE / "data" / "blind_startups.jsonl"
 UNSEEN_ROWS = HERE / "data" / "unseen_startups.jsonl"
 UNSEEN_FURTHER_ROWS = HERE / "data" / "unseen_further_startups.jsonl"
+UNSEEN_THIRD_ROWS = HERE / "data" / "unseen_third_startups.jsonl"
 TGI_ROWS = HERE / "data" / "tgi_startups.jsonl"
 SGLANG_ROWS = HERE / "data" / "sglang_startups.jsonl"
 STATED = "fully stated"
@@ -49,6 +50,7 @@ DATASETS = {
     "blind": BLIND_ROWS,
     "unseen": UNSEEN_ROWS,
     "unseen further": UNSEEN_FURTHER_ROWS,
+    "unseen third": UNSEEN_THIRD_ROWS,
     "TGI": TGI_ROWS,
     "SGLang": SGLANG_ROWS,
 }
@@ -179,6 +181,7 @@ TITLES = {
     "blind": "Rows that were committed before anything was scored on them",
     "unseen": "More rows that were committed before anything was scored on them",
     "unseen further": "Further rows that were committed before anything was scored on them",
+    "unseen third": "A third set of rows that were committed before anything was scored on them",
     "TGI": "Rows of Text Generation Inference",
     "SGLang": "Rows of SGLang",
 }

@@ -19,6 +19,7 @@ from benchmarks.memory.run import (
     SGLANG_ROWS,
     UNSEEN_FURTHER_ROWS,
     UNSEEN_ROWS,
+    UNSEEN_THIRD_ROWS,
     figures_table,
     main,
     rows_page,
@@ -276,6 +277,49 @@ def test_unseen_further_rows_are_others_and_keep_what_was_reached() -> None:
     assert reached["cache tokens not above the truth by more than 10 %"] == 1
     assert reached["verdict right"] >= 0.83
     assert reached["failed start never called fitting"] == 1
+
+
+def test_unseen_third_rows_are_others_and_keep_what_was_reached() -> None:
+    assert len(scored(UNSEEN_THIRD_ROWS)) == 60
+    assert not set(scored(UNSEEN_THIRD_ROWS)) & {
+        name for file in DATASETS.values() if file != UNSEEN_THIRD_ROWS for name in scored(file)
+    }
+    reached = {item.name: item.reached for item in figures(list(scored(UNSEEN_THIRD_ROWS).values()))}
+    assert reached["cache bytes per token within 1 %"] == 1
+    assert reached["weights within 2 %"] >= 0.9
+    assert reached["cache tokens within 10 %"] >= 0.66
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.81
+    assert reached["verdict right"] >= 0.91
+    assert reached["failed start never called fitting"] >= 0.94
+
+
+def test_copies_of_the_third_set_are_known_by_name() -> None:
+    rows = scored(UNSEEN_THIRD_ROWS)
+    mixed = rows["ut-3090x2-qwen38-27b-awq-bf16-int4-262k-0290"]
+    assert mixed.weights == pytest.approx(0, abs=0.002)
+    # One request of the first revision needs more than is left; of the one that was quantized anew it would not.
+    first = rows["ut-5090-qwen36-27b-nvfp4-mtp2-u085-16k-fail"]
+    assert first.result.weights_gib_per_gpu == pytest.approx(24.84, abs=0.05)
+    assert first.result.fits is False
+
+
+def test_experts_keep_their_buffers_while_a_delta_layer_works() -> None:
+    rows = scored(UNSEEN_THIRD_ROWS)
+    assert rows["ut-l40sx4-qwen35-122b-fp8-u095-32k-0180"].tokens == pytest.approx(0.068, abs=0.01)
+    assert rows["ut-l40sx4-qwen35-122b-fp8-u098-32k-0180"].tokens == pytest.approx(0.057, abs=0.01)
+
+
+def test_0_6_4_counts_the_context_inside_the_budget() -> None:
+    row = scored(UNSEEN_THIRD_ROWS)["ut-gtx1080-llama32-1b-fp16-105k-064"]
+    assert row.result.fits is True
+    assert row.result.non_torch_gib == pytest.approx(0.67, abs=0.02)
+    assert any("libraries, CUDA context" in line for line in row.result.explain)
+
+
+def test_activations_of_float32_take_four_bytes() -> None:
+    row = scored(UNSEEN_THIRD_ROWS)["ut-1650-qwen25-05b-fp32-1k-0280"]
+    # The table that a first start copies: 151,936 words of 896 values.
+    assert row.result.activation_peak_gib == pytest.approx(151936 * 896 * 4 / 2**30, abs=0.05)
 
 
 def test_the_longest_video_of_qwen3_vl_is_padded_in_0_11_and_0_12() -> None:
