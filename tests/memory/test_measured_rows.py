@@ -286,11 +286,11 @@ def test_unseen_third_rows_are_others_and_keep_what_was_reached() -> None:
     }
     reached = {item.name: item.reached for item in figures(list(scored(UNSEEN_THIRD_ROWS).values()))}
     assert reached["cache bytes per token within 1 %"] == 1
-    assert reached["weights within 2 %"] >= 0.9
+    assert reached["weights within 2 %"] >= 0.96
     assert reached["cache tokens within 10 %"] >= 0.66
-    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.81
-    assert reached["verdict right"] >= 0.91
-    assert reached["failed start never called fitting"] >= 0.94
+    assert reached["cache tokens not above the truth by more than 10 %"] >= 0.77
+    assert reached["verdict right"] >= 0.93
+    assert reached["failed start never called fitting"] == 1
 
 
 def test_copies_of_the_third_set_are_known_by_name() -> None:
@@ -301,6 +301,10 @@ def test_copies_of_the_third_set_are_known_by_name() -> None:
     first = rows["ut-5090-qwen36-27b-nvfp4-mtp2-u085-16k-fail"]
     assert first.result.weights_gib_per_gpu == pytest.approx(24.84, abs=0.05)
     assert first.result.fits is False
+    # The last eight of 40 layers have experts in FP8.
+    eighths = rows["ut-5090-qwen36-35b-nvfp4-u09-32k-0240-fail"]
+    assert eighths.weights == pytest.approx(0, abs=0.003)
+    assert eighths.result.fits is False
 
 
 def test_experts_keep_their_buffers_while_a_delta_layer_works() -> None:
