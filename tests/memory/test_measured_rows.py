@@ -306,6 +306,11 @@ def test_first_starts_of_one_page_keep_what_was_reached() -> None:
     assert reached["verdict right"] >= 0.96
 
 
+def test_symmetric_experts_of_gptq_keep_zero_points() -> None:
+    row = scored(PAGE_ROWS)["pg-3090-qwen-qwen3-5-35b-a3b-gptq-int4"]
+    assert row.result.weights_gib_per_gpu == pytest.approx(20.27, abs=0.01)
+
+
 def test_copies_of_the_third_set_are_known_by_name() -> None:
     rows = scored(UNSEEN_THIRD_ROWS)
     mixed = rows["ut-3090x2-qwen38-27b-awq-bf16-int4-262k-0290"]

@@ -185,6 +185,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     settings = resolve(facts, case, profile, gpu, total)
     settings = with_sparse_layout(settings, case, gpu) if case.engine == "sglang" else settings
     profile = runner_rules(facts, profile, quantized=settings.quant is not None, asked=case.use_v2)
+    method = settings.quant.method if settings.quant else ""
     shards = Shards(
         tp=settings.tp,
         pp=settings.pp,
@@ -198,6 +199,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         pads_fp4_experts=profile.pads_fp4_experts,
         holds_ngrams=holds_ngrams(facts, case, profile),
         flat_absmax=profile.flat_absmax and case.engine == "vllm",
+        expert_zeros=profile.gptq_expert_zeros if case.engine == "vllm" and method == "gptq" else 0,
         tied_twice=case.engine == "tgi",
         unsplit_mib=profile.unsplit_mib if case.engine == "vllm" else 0,
         rest=profile.rest_layers,
@@ -205,7 +207,6 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     )
     sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
     if sglang is not None:
-        method = settings.quant.method if settings.quant else ""
         shards = sglang_shards(facts, sglang, shards, method, settings.tp // attention_copies(case, settings.tp))
     weigh = partial(
         rank_weights,

@@ -86,6 +86,7 @@ class Shards(Struct, frozen=True, kw_only=True):
         holds_ngrams: Tables of n-grams are on the device, not in host memory.
         cut_towers: Kinds of encoders that are cut although vLLM holds them whole.
         flat_absmax: The loader expands the scales that bitsandbytes quantized in their turn.
+        expert_zeros: Bytes of each word of zero points that symmetric GPTQ experts keep.
         tied_twice: A head that is the embedding is loaded as a matrix of its own (Text Generation Inference:
             ``SpeculativeHead.load`` beside ``TensorParallelEmbedding``, which pads its own copy).
         unsplit_mib: Tensors of so many MiB keep their whole segment; 0 for none.
@@ -114,6 +115,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     holds_ngrams: bool = False
     cut_towers: tuple[str, ...] = ()
     flat_absmax: bool = False
+    expert_zeros: int = 0
     tied_twice: bool = False
     unsplit_mib: int = 0
     rest: str = "middle"

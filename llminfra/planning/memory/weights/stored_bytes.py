@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from llminfra.catalog.models.quantization import WeightFormat, WeightScheme
-from llminfra.planning.memory.shapes import Matrix, Shards, cdiv, round_up
+from llminfra.planning.memory.shapes import Kind, Matrix, Shards, cdiv, round_up
 
 
 def dtype_bytes(dtype: str) -> int:
@@ -30,7 +30,17 @@ def matrix_bytes(
     side = 0.0 if scheme is None else _side_bytes(scheme, outputs, inputs, shards or Shards())
     if matrix.bias:
         side += outputs * dtype_size
+    if shards is not None and scheme is not None and matrix.kind is Kind.EXPERTS:
+        side += _kept_zeros(scheme, outputs, inputs, shards.expert_zeros)
     return elements * bits / 8 * matrix.count, side * matrix.count
+
+
+def _kept_zeros(scheme: WeightScheme, outputs: int, inputs: int, word_bytes: int) -> float:
+    """Bytes of zero points that symmetric experts keep, a word for as many values as 32 bits hold."""
+    if scheme.zero_points or not scheme.group:
+        return 0.0
+    groups = cdiv(inputs, scheme.group) if scheme.group > 0 else 1
+    return outputs * groups * scheme.bits / 32 * word_bytes
 
 
 def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int, shards: Shards) -> float:
