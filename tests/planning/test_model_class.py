@@ -103,11 +103,11 @@ def test_what_is_missed_is_had_by_the_release_that_is_named(engine: Any) -> None
             missing = missing_class(release, architecture, task)
             lacking.append(missing is not None)
             named = missing and (missing.since or missing.until)
-            if named:
+            if missing and named:
                 other = engine_release(engine, named)
                 assert other is not None
                 assert missing_class(other, architecture, task) is None
                 later = versions.index(named) > versions.index(version)
-                assert "later" in missing.elsewhere if later else "earlier" in missing.elsewhere  # type: ignore[union-attr]
+                assert ("later" if later else "earlier") in missing.elsewhere
         chosen = versions.index(pinned_version(engine, architecture, task))
         assert all(lacking) or not lacking[chosen], (architecture, task)
