@@ -146,12 +146,12 @@ def test_a_share_of_nothing_is_told(engine: Any, model: str, options: dict[str, 
 
 def test_a_server_that_tells_its_queue_alone_is_warned_about() -> None:
     alone = plan(SERVER, parallelism=Parallelism(tensor=1))
-    assert [(hit.code, hit.path) for hit in run_plan(alone) if hit.code == "LLM_SRV_90"] == [
-        ("LLM_SRV_90", "endpoints.chat.replicas")
+    assert [(hit.code, hit.path) for hit in run_plan(alone) if hit.code == "LLM_SRV_79"] == [
+        ("LLM_SRV_79", "endpoints.chat.replicas")
     ]
     metrics = CustomMetrics(waiting="queue", running="busy", max_running=16)
     both = plan(SERVER.model_copy(update={"metrics": metrics}), parallelism=Parallelism(tensor=1))
-    assert "LLM_SRV_90" not in {hit.code for hit in run_plan(both)}
+    assert "LLM_SRV_79" not in {hit.code for hit in run_plan(both)}
     assert re.match(r"sum\(busy\{", triggers(both)[1].query)
 
 

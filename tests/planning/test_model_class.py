@@ -65,16 +65,16 @@ def test_without_a_version_the_nearest_with_code_is_taken(model: str, engine: An
 def test_a_version_without_code_is_refused(model: str, engine: Any, expected: str) -> None:
     with pytest.raises(SpecError) as caught:
         plan(model, engine)
-    (found,) = [item for item in caught.value.diagnostics if item.code == "LLM_FIT_63"]
+    (found,) = [item for item in caught.value.diagnostics if item.code == "LLM_FIT_56"]
     assert (found.path, found.expected) == ("endpoints.chat.engine.version", expected)
     assert "are not supported for now" in (found.runtime_message or "")
 
 
 def test_what_no_release_has_is_warned_about_and_so_are_own_images() -> None:
-    (unknown,) = [item for item in plan(NEVER, VLLM(max_model_len=8192)).diagnostics if item.code == "LLM_FIT_64"]
+    (unknown,) = [item for item in plan(NEVER, VLLM(max_model_len=8192)).diagnostics if item.code == "LLM_FIT_57"]
     assert "Transformers" in unknown.fix
     own = VLLM(max_model_len=8192, image=Image(repository="acme/vllm", tag="v1"), version="0.27.1")
-    (brought,) = [item for item in plan(NEW, own).diagnostics if item.code == "LLM_FIT_64"]
+    (brought,) = [item for item in plan(NEW, own).diagnostics if item.code == "LLM_FIT_57"]
     assert "the image may" in brought.message
 
 
@@ -83,11 +83,11 @@ def test_deepspeed_has_a_short_list() -> None:
     (found,) = [
         item
         for item in plan("Qwen/Qwen3-8B", DeepSpeedMII(max_model_len=8192, image=image)).diagnostics
-        if item.code == "LLM_FIT_64"
+        if item.code == "LLM_FIT_57"
     ]
     assert found.runtime_message == "ValueError: Unsupported model type qwen3"
     served = plan("Qwen/Qwen2.5-7B-Instruct", DeepSpeedMII(max_model_len=8192, image=image))
-    assert "LLM_FIT_64" not in {item.code for item in served.diagnostics}
+    assert "LLM_FIT_57" not in {item.code for item in served.diagnostics}
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])

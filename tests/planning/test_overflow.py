@@ -276,7 +276,7 @@ def test_another_object_cannot_have_the_name_of_an_overflow() -> None:
         (
             {"engine": SERVER.model_copy(update={"metrics": CustomMetrics(waiting="queue")}), "api_key": None},
             {},
-            {"LLM_SRV_90": "endpoints.chat.overflow"},
+            {"LLM_SRV_79": "endpoints.chat.overflow"},
         ),
         ({"overflow": Overflow(on=SPOT, max=2, cooldown_s=60)}, {}, {"LLM_SRV_70": "endpoints.chat.overflow"}),
         ({"overflow": Overflow(on=SPOT, max=1)}, {}, {}),

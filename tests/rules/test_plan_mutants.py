@@ -334,7 +334,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_72": from_spec(endpoints={"assistant": {"allow_from_namespaces": ("web",)}}),
     "LLM_SRV_75": unfiltered("assistant", env={"RUNAI_STREAMER_MEMORY_LIMIT": str(10**13)}),
     "LLM_SRV_76": unfiltered("assistant", args=("--distributed-executor-backend", "ray")),
-    "LLM_SRV_90": lambda: planned(prod_plan(), "assistant", busy=None),
+    "LLM_SRV_79": lambda: planned(prod_plan(), "assistant", busy=None),
     "LLM_SRV_77": unfiltered("assistant", env={"AWS_EC2_METADATA_DISABLED": "true"}),
     "LLM_SRV_78": from_spec(endpoints=engine("assistant", image=Image(repository="acme/vllm", tag="v0.11.0-audio"))),
     "LLM_STO_8": sto_8,

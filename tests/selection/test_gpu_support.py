@@ -144,7 +144,7 @@ def test_models_that_are_not_run_in_float16_take_32_bit_before_ampere() -> None:
 )
 def test_a_cache_of_eight_bits(device: str, model: str, version: str, cache: str, *, works: bool) -> None:
     found = problems(device, model=model, version=version, cache=cache, dtype="float16")
-    assert ("LLM_FIT_61" not in found) is works
+    assert ("LLM_FIT_54" not in found) is works
     assert "LLM_FIT_28" not in found, "it is known"
     gpu, facts = find_gpu(device), load_model(model)
     assert gpu is not None
@@ -154,7 +154,7 @@ def test_a_cache_of_eight_bits(device: str, model: str, version: str, cache: str
 
 
 def test_a_model_without_its_images_attends_one_way() -> None:
-    assert "LLM_FIT_61" not in problems("a10g", model="google/gemma-3-12b-it", cache="fp8", text_only=True)
+    assert "LLM_FIT_54" not in problems("a10g", model="google/gemma-3-12b-it", cache="fp8", text_only=True)
 
 
 def test_a_cache_of_eight_bits_where_kernels_are_not_known() -> None:
@@ -182,21 +182,21 @@ def test_sparse_attention_has_kernels_from_hopper_on(
     device: str, model: str, version: str | None, *, works: bool
 ) -> None:
     found = problems(device, model=model, version=version)
-    assert ("LLM_FIT_60" not in found) is works
+    assert ("LLM_FIT_53" not in found) is works
     if not works:
-        assert found["LLM_FIT_60"].fatal
-        assert found["LLM_FIT_60"].expected.startswith("compute capability 9.0 to 10.9")
+        assert found["LLM_FIT_53"].fatal
+        assert found["LLM_FIT_53"].expected.startswith("compute capability 9.0 to 10.9")
     if device == "a100-80gb":
-        assert ("LLM_FIT_60" not in problems(device, model=model, engine="sglang")) is works
+        assert ("LLM_FIT_53" not in problems(device, model=model, engine="sglang")) is works
 
 
 @pytest.mark.parametrize(
     ("device", "works"), [("h100", True), ("a10g", True), ("b200", False), ("rtx-pro-6000", False)]
 )
 def test_products_of_eight_bit_integers_end_with_hopper(device: str, *, works: bool) -> None:
-    assert ("LLM_FIT_62" not in problems(device, checkpoint="w8a8 int8")) is works
-    assert "LLM_FIT_62" not in problems(device, checkpoint="w8a16"), "inputs of 16 bit have other kernels"
-    assert "LLM_FIT_62" not in problems(device, checkpoint="w8a8 int8", engine="sglang")
+    assert ("LLM_FIT_55" not in problems(device, checkpoint="w8a8 int8")) is works
+    assert "LLM_FIT_55" not in problems(device, checkpoint="w8a16"), "inputs of 16 bit have other kernels"
+    assert "LLM_FIT_55" not in problems(device, checkpoint="w8a8 int8", engine="sglang")
 
 
 def test_volta_and_cuda_13() -> None:

@@ -56,7 +56,7 @@ def attention_problems(
     if not found.for_cache:
         served = " or ".join(f"{dotted(low)} to {dotted(high)}" for low, high in found.capabilities)
         yield GpuProblem(
-            code="LLM_FIT_60",
+            code="LLM_FIT_53",
             fatal=True,
             field="on",
             message=f"{of} has no kernel for {found.layer} on {gpu.product}",
@@ -71,7 +71,7 @@ def attention_problems(
         return
     backend = _BACKENDS.get(found.kernel, found.kernel)
     yield GpuProblem(
-        code="LLM_FIT_61",
+        code="LLM_FIT_54",
         fatal=True,
         field="engine.kv_cache_dtype",
         message=f"{of} has no kernel for {found.layer} with an {kv_cache_dtype} cache on {gpu.product}",

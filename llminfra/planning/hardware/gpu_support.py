@@ -199,7 +199,7 @@ def _integer_products(gpu: Gpu, engine: str, quant: QuantFacts | None) -> Iterat
     if not whole or last is None or gpu.capability <= last:
         return
     yield GpuProblem(
-        code="LLM_FIT_62",
+        code="LLM_FIT_55",
         fatal=True,
         field="model",
         message=f"{engine} has no kernel on {gpu.product} for weights and inputs of 8-bit integers (W8A8)",

@@ -41,7 +41,7 @@ _SPAN_NODES = frozenset({"vllm", "sglang"})
 # vLLM looks at these before it loads weights, and no setting of its own talks it out of them: the dtype, the method and
 # the attention kernels against the compute capability (vllm/platforms/cuda.py,
 # vllm/model_executor/model_loader/weight_utils.py).
-_CERTAIN = frozenset({"LLM_FIT_5", "LLM_FIT_25", "LLM_FIT_60", "LLM_FIT_61", "LLM_FIT_62"})
+_CERTAIN = frozenset({"LLM_FIT_5", "LLM_FIT_25", "LLM_FIT_53", "LLM_FIT_54", "LLM_FIT_55"})
 
 
 def release_of(case: FitCase) -> EngineRelease | None:
@@ -73,7 +73,7 @@ def class_missing(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
     generates = facts.task == "generate"
     if release is None or missing is None or (generates and not missing.elsewhere):
         return None
-    code, engine = ("LLM_FIT_63", release.engine) if generates else ("LLM_TASK_3", "vLLM")
+    code, engine = ("LLM_FIT_56", release.engine) if generates else ("LLM_TASK_3", "vLLM")
     since = f"; {engine} {missing.elsewhere} has" if missing.elsewhere else ""
     text = f"{code}: {engine} {release.version} has no code for {missing.name}{since}"
     return text, f"Model architectures ['{missing.name}'] are not supported for now."

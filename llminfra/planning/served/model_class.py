@@ -30,7 +30,7 @@ def check_class(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | 
     if missing.elsewhere and endpoint.engine.image is None:
         known = missing.since or missing.until
         findings.error(
-            "LLM_FIT_63",
+            "LLM_FIT_56",
             endpoint,
             path,
             f"{at} has no code for {missing.name}",
@@ -41,7 +41,7 @@ def check_class(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | 
         )
         return False
     findings.warning(
-        "LLM_FIT_64",
+        "LLM_FIT_57",
         endpoint,
         path,
         f"{at} has no code for {missing.name}"

@@ -69,12 +69,12 @@ RULES = (
         severity=Severity.WARNING,
         looks_at=_PLAN,
         why="Attention backends of GPUs before 8.9 differ in whether they take an FP8 cache; of vLLM since 0.11.1 it "
-        "is known (LLM_FIT_61).",
+        "is known (LLM_FIT_54).",
         fix="leave kv_cache_dtype at 'auto', or try it on one node first",
         source=("vllm-project/vllm vllm/v1/attention/backends", "vllm-project/vllm#32838"),
     ),
     emitted(
-        "LLM_FIT_60",
+        "LLM_FIT_53",
         "The engine has an attention kernel for the model on the GPU",
         looks_at=_PLAN,
         why="Sparse attention (DeepSeek V3.2, GLM-5) and the compressed attention of DeepSeek V4 have kernels for "
@@ -88,7 +88,7 @@ RULES = (
         ),
     ),
     emitted(
-        "LLM_FIT_61",
+        "LLM_FIT_54",
         "The engine has an attention kernel for the cache's type",
         looks_at=_PLAN,
         why="On GPUs before 8.9 only FlashInfer reads an FP8 cache, for heads of 64, 128 and 256 without learned "
@@ -101,7 +101,7 @@ RULES = (
         ),
     ),
     emitted(
-        "LLM_FIT_62",
+        "LLM_FIT_55",
         "The engine multiplies 8-bit integers on the GPU",
         looks_at=_PLAN,
         why="Weights and inputs of 8-bit integers (W8A8, INT8) are multiplied by CUTLASS, which has no such kernel for "
@@ -110,7 +110,7 @@ RULES = (
         source=("vllm-project/vllm#54311", "vllm-project/vllm#27182"),
     ),
     emitted(
-        "LLM_FIT_63",
+        "LLM_FIT_56",
         "The engine's release has code for the model",
         looks_at=_PLAN,
         why="A model's class comes with a release, often weeks after the model, and some go again (Llama 3.2 Vision "
@@ -123,7 +123,7 @@ RULES = (
         ),
     ),
     emitted(
-        "LLM_FIT_64",
+        "LLM_FIT_57",
         "Some release of the engine has code for the model",
         severity=Severity.WARNING,
         looks_at=_PLAN,

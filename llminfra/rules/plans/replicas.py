@@ -221,7 +221,7 @@ def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
 
 
 @rule(
-    code="LLM_SRV_90",
+    code="LLM_SRV_79",
     title="Scaling sees what replicas run, not only what waits",
     severity=Severity.WARNING,
     looks_at="plan",
