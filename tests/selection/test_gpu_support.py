@@ -153,6 +153,12 @@ def test_a_cache_of_eight_bits(device: str, model: str, version: str, cache: str
         assert takes_fp8_cache(gpu, facts, "vllm", engine_release("vllm", version)) is works
 
 
+def test_the_other_eight_bits_are_named_where_they_do() -> None:
+    latent = {"model": "deepseek-ai/DeepSeek-V2-Lite", "cache": "fp8_e5m2", "dtype": "bfloat16"}
+    assert "kv_cache_dtype='fp8'" in problems("l40s", **latent)["LLM_FIT_54"].fix
+    assert "fp8" not in problems("a100-80gb", **latent)["LLM_FIT_54"].fix
+
+
 def test_a_model_without_its_images_attends_one_way() -> None:
     assert "LLM_FIT_54" not in problems("a10g", model="google/gemma-3-12b-it", cache="fp8", text_only=True)
 

@@ -70,14 +70,17 @@ def attention_problems(
         )
         return
     backend = _BACKENDS.get(found.kernel, found.kernel)
+    other = kv_cache_dtype == "fp8_e5m2" and takes_fp8_cache(gpu, facts, engine, release)
     yield GpuProblem(
         code="LLM_FIT_54",
         fatal=True,
         field="engine.kv_cache_dtype",
         message=f"{of} has no kernel for {found.layer} with an {kv_cache_dtype} cache on {gpu.product}",
         found=f"kv_cache_dtype={kv_cache_dtype!r} on compute capability {gpu.compute_capability}",
-        expected="a cache of 16 bit" + (f", or {from_capability(_least())}" if backend else ""),
-        fix="leave kv_cache_dtype at 'auto'",
+        expected=("kv_cache_dtype='fp8', which is E4M3, or " if other else "")
+        + "a cache of 16 bit"
+        + (f", or {from_capability(_least())}" if backend else ""),
+        fix="set kv_cache_dtype='fp8', or leave it at 'auto'" if other else "leave kv_cache_dtype at 'auto'",
         runtime_message=f"FP8 KV cache is not supported by the {backend} backend on {gpu.product} (compute capability "
         f"{gpu.compute_capability}); native FP8 (fp8e4nv) requires SM89+."
         if backend

@@ -214,7 +214,7 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object, 
         return item["msg"], str(context["expected"]), str(context["fix"])
     for key, words, problem in _BOUNDS:
         if key in context:
-            if key == "le" and context[key] == 1 and isinstance(value, int | float) and 1 < value <= _PERCENT:
+            if key == "le" and context[key] == 1 and isinstance(value, int | float) and 2 <= value <= _PERCENT:
                 return f"{field} is too {problem}", "at most 1", f"write {assignment(field, f'{value / _PERCENT:g}')}"
             bound = f"{words} {context[key]:g}" if isinstance(context[key], int | float) else f"{words} {context[key]}"
             return f"{field} is too {problem}", bound, f"set {_below('', _parts(cls, item), keys=False)} to {bound}"
