@@ -306,20 +306,20 @@ def is_since(release: EngineRelease, since: str) -> bool:
 def suggest_version(engine: EngineName, version: str) -> tuple[str, ...]:
     """Up to three known releases, the nearest to ``version`` by number first; the newest for what is no number."""
     versions = known_versions(engine)
-    wanted = _numbers(version)
-    older = [item for item in versions if not wanted or _numbers(item) <= wanted]
+    wanted = release_numbers(version)
+    older = [item for item in versions if not wanted or release_numbers(item) <= wanted]
     newer = [item for item in versions if item not in older]
     found = [*reversed(older[-3:])]
     # A line without its patch means the newest patch of it.
-    line = [item for item in newer if wanted and _numbers(item)[: len(wanted)] == wanted]
-    if line or (found and _numbers(found[0])[: len(wanted)] == wanted != _numbers(found[0])):
+    line = [item for item in newer if wanted and release_numbers(item)[: len(wanted)] == wanted]
+    if line or (found and release_numbers(found[0])[: len(wanted)] == wanted != release_numbers(found[0])):
         return tuple([*reversed(line), *found][:3])
     # The release after it may be what was meant; the third is then older still.
     found[1:1] = newer[:1] if found else newer[:3]
     return tuple(found[:3])
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def release_numbers(version: str) -> tuple[int, ...]:
     """``v0.27.1.post1`` to ``(0, 27, 1)``; nothing where it does not start with a number."""
     found = re.match(r"v?([0-9]{1,9}(?:\.[0-9]{1,9})*)", version)
     return tuple(int(part) for part in found[1].split(".")) if found else ()

@@ -23,6 +23,8 @@ def explained(**fields: object) -> tuple[str, ...]:
         ({"gpu": "RTX-5090-32GB"}, False),
         ({"gpu": "RTX-5090-32GB", "kv_cache_dtype": "fp8_e4m3"}, True),
         ({"gpu": "T4-16GB", "engine_version": "0.13.0"}, True),
+        ({"gpu": "T4-16GB", "engine_version": "0.23.0"}, True),
+        ({"gpu": "T4-16GB", "engine_version": "0.24.0"}, False),
         ({"gpu": "T4-16GB"}, False),
         ({"gpu": "V100-32GB", "engine_version": "0.13.0"}, False),
         ({"gpu": "B200-180GB", "model": "deepseek-ai/DeepSeek-V3.1"}, False),

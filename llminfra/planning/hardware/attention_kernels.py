@@ -6,12 +6,13 @@ and the layer; where none is left it stops. The rules by release are data, with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from llminfra.catalog.engines import is_since
+from llminfra.catalog.engines import release_numbers
 from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.planning.facts import numbers
 
@@ -38,6 +39,7 @@ class _Need(Struct, frozen=True):
     top_k: int = 0
     sinks: bool = False
     prefix_lm: bool = False
+    uneven: bool = False
 
 
 class Unserved(Struct, frozen=True, kw_only=True):
@@ -81,28 +83,47 @@ def unserved(
         return next((_beyond(need.kind, ((least[need.kind], 129),)) for need in short), None)
     if engine != "vllm":
         return None
+    version = release_numbers(release.version) if release is not None else None
     cache = kv_cache_dtype if kv_cache_dtype in _KNOWN_CACHES else None
-    known = knows(release)
-    prefix_lm = not text_only and _attends_both_ways(facts, release)
-    for need in _needs(facts, prefix_lm=prefix_lm):
-        kernels = [item for item in numbers(_FILE)["kernels"][need.kind] if _is_of(item, release)]
-        here = [item for item in kernels if _serves(item, need, gpu.capability)]
+    for need in _needs(facts, prefix_lm=not text_only and _attends_both_ways(facts, version)):
+        here = _serving(need, gpu.capability, version)
         if not here and need.kind in {"sparse", "compressed"}:
-            return _beyond(
-                need.kind, tuple((int(item["capability"][0]), int(item["capability"][1])) for item in kernels)
-            )
-        if cache is None or not known:
+            return _beyond(need.kind, tuple(_span(item["capability"]) for item in _kernels(need.kind, version)))
+        if cache is None or not knows(version):
             continue
-        picked = next((item for item in here if _takes(item, cache, gpu.capability)), None)
-        if picked is None or gpu.capability < picked.get("needs", {}).get(cache, 0):
-            name = picked["name"] if picked is not None else ""
+        first = next((item for item in here if _takes(item, cache, gpu.capability)), None)
+        if first is None or gpu.capability < first.get("needs", {}).get(cache, 0):
+            name = first["name"] if first is not None else ""
             return Unserved(layer=_words(need), capabilities=(), for_cache=True, kernel=name)
     return None
 
 
-def knows(release: EngineRelease | None) -> bool:
-    """Whether the rules tell what a release of vLLM makes of a type of cache."""
-    return release is not None and is_since(release, numbers(_FILE)["since"])
+def picked(
+    facts: ModelFacts, gpu: Gpu, version: tuple[int, ...], kv_cache_dtype: str | None, *, text_only: bool = False
+) -> frozenset[str]:
+    """Names of the kernels that vLLM takes for the model's layers; none where its rules are not known.
+
+    Args:
+        facts: The model.
+        gpu: The device.
+        version: Numbers of the release.
+        kv_cache_dtype: Type of the cache.
+        text_only: The model's encoders are left out.
+    """
+    if not knows(version):
+        return frozenset()
+    cache = kv_cache_dtype if kv_cache_dtype in _KNOWN_CACHES else None
+    found: list[str] = []
+    for need in _needs(facts, prefix_lm=not text_only and _attends_both_ways(facts, version)):
+        here = _serving(need, gpu.capability, version)
+        taken = (item["name"] for item in here if cache is None or _takes(item, cache, gpu.capability))
+        found += [name] if (name := next(taken, None)) is not None else []
+    return frozenset(found)
+
+
+def knows(version: tuple[int, ...] | None) -> bool:
+    """Whether the rules tell which kernels a release of vLLM takes."""
+    return version is not None and version >= release_numbers(numbers(_FILE)["since"])
 
 
 def _beyond(kind: str, capabilities: tuple[tuple[int, int], ...]) -> Unserved:
@@ -115,13 +136,15 @@ def _needs(facts: ModelFacts, *, prefix_lm: bool) -> Iterator[_Need]:
     for layer in facts.layers:
         mixer = layer.mixer
         if isinstance(mixer, Mla):
-            picked = mixer.indexer
-            needs[_Need("latent") if picked is None else _Need("sparse", top_k=picked.top_k)] = None
+            indexer = mixer.indexer
+            needs[_Need("latent") if indexer is None else _Need("sparse", top_k=indexer.top_k)] = None
         elif isinstance(mixer, Attention) and mixer.compression is not None:
             needs[_Need("compressed")] = None
         elif isinstance(mixer, Attention) and mixer.causal and mixer.indexer is None and not mixer.cross:
             needs[_Need("plain", head=mixer.head_dim, sinks=mixer.sinks, prefix_lm=prefix_lm)] = None
-    yield from needs
+    heads = {need.head for need in needs if need.kind == "plain"}
+    uneven = len(heads) > 1 and facts.architecture in numbers(_FILE)["uneven_heads"]["architectures"]
+    yield from (replace(need, uneven=uneven) for need in needs)
 
 
 def _words(need: _Need) -> str:
@@ -133,24 +156,45 @@ def _words(need: _Need) -> str:
     return words + (", where images attend both ways" if need.prefix_lm else "")
 
 
-def _attends_both_ways(facts: ModelFacts, release: EngineRelease | None) -> bool:
+def _attends_both_ways(facts: ModelFacts, version: tuple[int, ...] | None) -> bool:
     known = numbers(_FILE)["prefix_lm"]
-    return facts.architecture in known["architectures"] and (release is None or is_since(release, known["since"]))
-
-
-def _is_of(kernel: Mapping[str, Any], release: EngineRelease | None) -> bool:
-    """Whether a release has the kernel; without one, whether the newest has."""
-    if release is None:
-        return "before" not in kernel
-    return is_since(release, kernel.get("since", "")) and not (
-        "before" in kernel and is_since(release, kernel["before"])
+    return facts.architecture in known["architectures"] and (
+        version is None or version >= release_numbers(known["since"])
     )
+
+
+def _kernels(kind: str, version: tuple[int, ...] | None) -> list[Mapping[str, Any]]:
+    """Kernels of a release in the order in which it tries them; without one, those of the newest."""
+    return [
+        item
+        for item in numbers(_FILE)["kernels"][kind]
+        if (version is None and "before" not in item)
+        or (
+            version is not None
+            and version >= release_numbers(item.get("since", "0"))
+            and not ("before" in item and version >= release_numbers(item["before"]))
+        )
+    ]
+
+
+def _serving(need: _Need, capability: int, version: tuple[int, ...] | None) -> list[Mapping[str, Any]]:
+    """Kernels that serve a layer on a device, the first that is tried first."""
+    here = [item for item in _kernels(need.kind, version) if _serves(item, need, capability)]
+    return sorted(here, key=lambda item: not _within(capability, item.get("first_on", (0, 0))))
+
+
+def _span(pair: Sequence[int]) -> tuple[int, int]:
+    return int(pair[0]), int(pair[1])
+
+
+def _within(capability: int, pair: Sequence[int]) -> bool:
+    low, high = _span(pair)
+    return low <= capability <= high
 
 
 def _serves(kernel: Mapping[str, Any], need: _Need, capability: int) -> bool:
     """Whether a kernel runs on the device and takes the layer, whatever the cache holds."""
-    first, last = kernel["capability"]
-    if not first <= capability <= last:
+    if not _within(capability, kernel["capability"]):
         return False
     if need.kind != "plain":
         return need.top_k in (0, kernel.get("top_k", need.top_k))
@@ -159,10 +203,10 @@ def _serves(kernel: Mapping[str, Any], need: _Need, capability: int) -> bool:
         and need.head % kernel.get("multiple_of", 1) == 0
         and kernel.get("least", 0) <= need.head <= kernel.get("most", need.head)
     )
-    low, high = kernel["sinks"]
-    return sized and (not need.sinks or low <= capability <= high) and (not need.prefix_lm or kernel["prefix_lm"])
+    alone = not need.uneven or kernel["name"] in numbers(_FILE)["uneven_heads"]["kernels"]
+    asked = (not need.sinks or _within(capability, kernel["sinks"])) and (not need.prefix_lm or kernel["prefix_lm"])
+    return sized and alone and asked
 
 
 def _takes(kernel: Mapping[str, Any], cache: str, capability: int) -> bool:
-    low, high = kernel.get("on_8_bit", kernel["capability"])
-    return cache in kernel["caches"] and low <= capability <= high
+    return cache in kernel["caches"] and _within(capability, kernel.get("on_8_bit", kernel["capability"]))

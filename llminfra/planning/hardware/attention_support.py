@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from llminfra.catalog.engines import release_numbers
 from llminfra.planning.facts import number
 from llminfra.planning.hardware.attention_kernels import knows, unserved
 from llminfra.planning.hardware.gpu_problem import GpuProblem, dotted, from_capability
@@ -22,9 +23,13 @@ def _least() -> int:
     return int(number("gpu_support", "fp8_kv_cache"))
 
 
+def _is_known(engine: str, release: EngineRelease | None) -> bool:
+    return engine == "vllm" and release is not None and knows(release_numbers(release.version))
+
+
 def takes_fp8_cache(gpu: Gpu, facts: ModelFacts, engine: str, release: EngineRelease | None) -> bool:
     """Whether the engine has an attention kernel on the GPU that takes a KV cache of eight bits."""
-    if engine == "vllm" and knows(release):
+    if _is_known(engine, release):
         return unserved(facts, gpu, engine=engine, release=release, kv_cache_dtype="fp8") is None
     return gpu.capability >= _least()
 
@@ -92,7 +97,7 @@ def attention_problems(
 def _untold(gpu: Gpu, engine: str, release: EngineRelease | None, kv_cache_dtype: str | None) -> Iterator[GpuProblem]:
     """Releases whose kernels are not known one by one."""
     least = _least()
-    if kv_cache_dtype not in _FP8_NAMES or gpu.capability >= least or (engine == "vllm" and knows(release)):
+    if kv_cache_dtype not in _FP8_NAMES or gpu.capability >= least or _is_known(engine, release):
         return
     yield GpuProblem(
         code="LLM_FIT_28",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
-from llminfra.catalog.models.mixers import Attention
-from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data, parse_version
+from llminfra.planning.hardware.attention_kernels import picked
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data
 from llminfra.planning.memory.releases.settings import BLACKWELL, Settings
-
-TURING, AMPERE, HOPPER = 75, 80, 90
 
 
 def flashinfer_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
@@ -23,19 +21,10 @@ def flashinfer_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
         settings: For the type of the cache.
         gpu: The device; nothing is assumed of one that is not known.
     """
-    rules = engine_data()["overheads"]["flashinfer"]
-    mixers = [layer.mixer for layer in facts.layers if isinstance(layer.mixer, Attention)]
-    heads = {mixer.head_dim for mixer in mixers}
-    if gpu is None or profile.scheduler != "v1" or profile.version < (parse_version(rules["since"]) or ()):
+    if gpu is None or profile.scheduler != "v1":
         return 0.0
-    if facts.uses_mla or not heads or not heads <= set(rules["head_sizes"]):
-        return 0.0
-    datacenter = gpu.capability // 10 == BLACKWELL
-    if any(mixer.sinks for mixer in mixers) and not datacenter:
-        return 0.0
-    turing = TURING <= gpu.capability < AMPERE and profile.version < (parse_version(rules["turing_until"]) or ())
-    quantized = settings.kv_cache_dtype.startswith("fp8") and gpu.capability >= AMPERE and gpu.capability != HOPPER
-    return float(rules["workspace_mib"]) / 1024 if datacenter or turing or quantized else 0.0
+    taken = picked(facts, gpu, profile.version, settings.kv_cache_dtype, text_only=not facts.encoders)
+    return float(engine_data()["overheads"]["flashinfer"]["workspace_mib"]) / 1024 if "FLASHINFER" in taken else 0.0
 
 
 def captures_attention(profile: EngineProfile, settings: Settings, gpu: Gpu | None, workspace: float) -> bool:
