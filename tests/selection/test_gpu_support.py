@@ -162,6 +162,11 @@ def test_the_other_eight_bits_are_named_where_they_do() -> None:
     assert "fp8" not in problems("a100-80gb", **latent)["LLM_FIT_54"].fix
 
 
+def test_heads_of_several_sizes_are_named_as_what_no_kernel_takes() -> None:
+    found = problems("a10g", model="google/gemma-4-E4B-it", cache="fp8")["LLM_FIT_54"]
+    assert "no kernel for attention with heads of several sizes" in found.message
+
+
 def test_a_model_without_its_images_attends_one_way() -> None:
     assert "LLM_FIT_54" not in problems("a10g", model="google/gemma-3-12b-it", cache="fp8", text_only=True)
 

@@ -150,7 +150,7 @@ def _needs(facts: ModelFacts, *, prefix_lm: bool) -> Iterator[_Need]:
 def _words(need: _Need) -> str:
     if need.kind != "plain":
         return _WORDS[need.kind]
-    words = f"attention with heads of {need.head}"
+    words = "attention with heads of several sizes" if need.uneven else f"attention with heads of {need.head}"
     if need.sinks:
         words += " and learned sinks"
     return words + (", where images attend both ways" if need.prefix_lm else "")
