@@ -25,7 +25,6 @@ from llminfra import (
     SGLang,
     SpecError,
 )
-from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.facts import number
@@ -37,6 +36,7 @@ from llminfra.planning.start.image_snapshot import _full
 from llminfra.planning.storage.load_rates import nvme_copy_rate, nvme_read_rate
 from llminfra.planning.storage.node_cache import check_node_caches, nvme_weights
 from tests.helpers.example_plans import EXAMPLES, example_plan
+from tests.helpers.yaml_spec import to_yaml
 
 DAY = dt.date(2026, 11, 23)
 BUCKET = ModelBucket(name="acme-weights")
