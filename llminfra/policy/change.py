@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llminfra.diagnostics import UsageError
+from llminfra.policy.own_findings import by_rule
 from llminfra.policy.report import PolicyFinding, PolicyReport, ordered
 from llminfra.policy.waivers import apply_waivers, covers
 from llminfra.rules import LooksAt, by_code
@@ -72,34 +73,6 @@ def _with_expired(finding: PolicyFinding, platforms: Sequence[Platform], today: 
     return replace(finding, message=told)
 
 
-def guard_finding(
-    code: str,
-    message: str,
-    *,
-    platform: str = "",
-    spec_path: str = "",
-    stack: str = "",
-    address: str = "",
-    found: str = "",
-    expected: str = "",
-) -> PolicyFinding:
-    """What stands against a change, with the texts of the guard that is called ``code``."""
-    rule = by_code()[code]
-    return PolicyFinding(
-        rule=code,
-        title=rule.title,
-        severity=rule.severity,
-        message=message,
-        platform=platform,
-        spec_path=spec_path,
-        stack=stack,
-        address=address,
-        found=found,
-        expected=expected,
-        fix=rule.fix,
-    )
-
-
 def _document(path: Path) -> Mapping[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -126,7 +99,7 @@ def _findings(changes: Iterable[PlannedChange]) -> Iterator[PolicyFinding]:
             continue
         goes = item.action in ("delete", "replace")
         forced = f"forced by {', '.join(item.because)}" if item.because else item.action
-        yield guard_finding(
+        yield by_rule(
             against.rule,
             f"{item.address}: {against.why}",
             address=item.address,

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from llminfra.loading.wording.told import declared_in_yaml
-from llminfra.policy.change import guard_finding, judge_changes
+from llminfra.policy.change import judge_changes
+from llminfra.policy.own_findings import by_rule
 
 if TYPE_CHECKING:
     from llminfra.cli.plan_page.losses import Loss
@@ -40,8 +41,8 @@ def judged_losses(lost: Mapping[str, Iterable[Loss]], before: Sequence[Plan], af
 
 def _finding(change: Change) -> PolicyFinding:
     if change.rule == _WHOLE_STACK:  # one finding for all of its resources
-        return guard_finding(change.rule, change.danger, platform=change.platform, stack=change.stack)
-    return guard_finding(
+        return by_rule(change.rule, change.danger, platform=change.platform, stack=change.stack)
+    return by_rule(
         change.rule,
         change.danger,
         platform=change.platform,
@@ -54,7 +55,7 @@ def _finding(change: Change) -> PolicyFinding:
 def _losses(lost: Mapping[str, Iterable[Loss]]) -> Iterator[PolicyFinding]:
     for platform, found in lost.items():
         for item in found:
-            yield guard_finding(item.rule, item.why, platform=platform, spec_path=item.path)
+            yield by_rule(item.rule, item.why, platform=platform, spec_path=item.path)
 
 
 def _asked(before: Sequence[Plan], after: Sequence[Plan]) -> list[Platform]:
