@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, SharedCompression
-from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config, quantization_from_name
+from llminfra.catalog.models.quantization import QuantFacts
+from llminfra.catalog.models.quantization_config import parse_quantization_config
+from llminfra.catalog.models.quantization_names import quantization_from_name
 from llminfra.planning.hardware.float16 import float16_refused_since
 from llminfra.planning.memory.cache.shared_states import SHARED_BLOCK
 from llminfra.planning.memory.inputs.case import FitCase
