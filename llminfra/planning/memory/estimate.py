@@ -139,7 +139,7 @@ def estimate(facts: ModelFacts, case: FitCase) -> FitResult:
 
 def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, bool]]:
     """Release rules to try, and whether the case names the release."""
-    if any(is_cross(layer) for layer in facts.layers):
+    if any(is_cross(layer) for layer in facts.kinds_of_layers):
         # Only the V0 engine serves encoder-decoder language models such as Llama 3.2 Vision.
         return [(vllm_profile(LAST_V0), case.engine_version is not None)]
     version = resolve_version(case.engine_version if case.engine == "vllm" else ASSUMED_VLLM)
@@ -341,7 +341,7 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings, *,
     specs = [spec for layer in layers for spec in layer]
     stage_of = [stage for stage, layer in zip(stages, layers, strict=True) for _ in layer]
     hybrid = profile.hybrid_manager
-    if any(isinstance(layer.mixer, Attention) and layer.mixer.chunk for layer in facts.layers):
+    if any(isinstance(layer.mixer, Attention) and layer.mixer.chunk for layer in facts.kinds_of_layers):
         hybrid = hybrid and profile.chunked_hybrid
     return plan_cache(
         specs,

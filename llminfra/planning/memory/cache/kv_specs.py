@@ -135,8 +135,11 @@ def layer_specs(
         drafted: Drafted tokens, which convolutions and rings keep beside the last ones.
         full_block: Tokens of a block of shared states, 0 for the engine's own choice.
     """
-    found = []
-    for layer in facts.layers + (facts.mtp_layers if with_mtp else ()):
+    counted: dict[int, tuple[CacheSpec, ...]] = {}
+    layers = facts.layers + (facts.mtp_layers if with_mtp else ())
+    for layer in layers:
+        if id(layer) in counted:  # alike, as most are
+            continue
         specs: list[CacheSpec] = []
         for mixer in (layer.mixer, layer.second_mixer):
             if mixer is not None:
@@ -152,8 +155,8 @@ def layer_specs(
                     drafted=drafted,
                     full_block=full_block,
                 )
-        found.append(tuple(_shared_out(spec, context_ranks) for spec in specs))
-    return tuple(found)
+        counted[id(layer)] = tuple(_shared_out(spec, context_ranks) for spec in specs)
+    return tuple(counted[id(layer)] for layer in layers)
 
 
 def _heard(facts: ModelFacts) -> int:

@@ -153,7 +153,7 @@ def _states(facts: ModelFacts, case: FitCase, profile: EngineProfile, gpu: Gpu |
 
 
 def _writes_states(facts: ModelFacts, profile: EngineProfile, gpu: Gpu | None) -> bool:
-    mixers = [item for layer in facts.layers for item in (layer.mixer, layer.second_mixer)]
+    mixers = [item for layer in facts.kinds_of_layers for item in (layer.mixer, layer.second_mixer)]
     delta = any(isinstance(item, GatedDeltaNet) for item in mixers)
     latent = any(isinstance(item, KimiDelta) and item.plain for item in mixers)
     fast = gpu is not None and gpu.capability // 10 in WITH_PREFILL_KERNELS

@@ -201,7 +201,7 @@ def prefill_sizes(largest: int) -> int:
 
 def is_sparse(facts: ModelFacts) -> bool:
     """Whether latent attention looks at the tokens that an indexer chooses (DSA)."""
-    return any(isinstance(layer.mixer, Mla) and layer.mixer.indexer is not None for layer in facts.layers)
+    return any(isinstance(layer.mixer, Mla) and layer.mixer.indexer is not None for layer in facts.kinds_of_layers)
 
 
 def captures_prompts(facts: ModelFacts, case: FitCase, settings: Settings, version: Release) -> bool:
