@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
-
 from llminfra import (
-    TGI,
     VLLM,
     AsyncEndpoint,
     Autoscaling,
@@ -22,7 +19,6 @@ from llminfra import (
     CustomerKey,
     CustomMetrics,
     CustomServer,
-    DeepSpeedMII,
     Disaggregation,
     DJLServing,
     Ec2,
@@ -45,7 +41,6 @@ from llminfra import (
     ModelBucket,
     Network,
     Observability,
-    Oidc,
     Overflow,
     PagerDutyAlerts,
     Parallelism,
@@ -65,8 +60,6 @@ from llminfra import (
     Slo,
     SnsAlerts,
     Spot,
-    Tenant,
-    TensorRTLLM,
     TimeSlicing,
     Topic,
     Waiver,
@@ -76,6 +69,7 @@ from llminfra import (
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 OWN = Image(repository=f"{REGISTRY}/acme", tag="1")
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+_HUB = "arn:aws:secretsmanager:us-east-1:111122223333:secret:ecr-pullthroughcache/hub"
 BUCKET, OTHER = ModelBucket(name="acme-w"), ModelBucket(name="acme-other")
 SMALL, LARGE = Model(id="Qwen/Qwen3-8B"), Model(id="deepseek-ai/DeepSeek-R1")
 BLOCK = CapacityBlock(reservation_id="cr-0123456789abcdef0")
@@ -95,17 +89,6 @@ CUSTOM = CustomServer(
 )
 
 
-class Looked(Struct, frozen=True):
-    """A platform, and the beginnings of the paths of objects whose fields are changed; ``!`` is the end of a path."""
-
-    platform: Callable[[], Platform]
-    paths: tuple[str, ...] = ("",)
-
-    def has(self, path: str) -> bool:
-        """Whether the object at the path is looked at."""
-        return f"{path}!".startswith(self.paths)
-
-
 def _platform(**fields: Any) -> Platform:
     given = {"name": "acme", "region": "us-east-1", "account_id": "111122223333", "storage": [BUCKET]}
     return Platform(**given | fields)
@@ -115,12 +98,14 @@ def _endpoint(on: Any, **fields: Any) -> Endpoint:
     return Endpoint(**{"name": "chat", "model": SMALL, "engine": VLLM(max_model_len=8192), "on": on} | fields)
 
 
-def _serving(on: Any, **fields: Any) -> Platform:
+def serving(on: Any, **fields: Any) -> Platform:
+    """An endpoint."""
     pools = [on] if isinstance(on, GpuPool) else []
     return _platform(pools=pools, endpoints=[_endpoint(on, **fields)])
 
 
-def _ec2(**fields: Any) -> Ec2:
+def instances(**fields: Any) -> Ec2:
+    """Where an endpoint runs outside of a cluster."""
     given = {"instance_type": "g6e.2xlarge", "domain_name": "chat.example.com", "certificate_arn": CERTIFICATE}
     return Ec2(**given | fields)
 
@@ -213,7 +198,7 @@ def disaggregated() -> Platform:
         decode={"replicas": Autoscaling(min=1, max=3), "parallelism": Parallelism(tensor=4)},
     )
     model = Model(id="meta-llama/Llama-3.3-70B-Instruct", quantization="fp8")
-    return _serving(H100, model=model, engine=VLLM(max_model_len=32_768), disaggregation=roles)
+    return serving(H100, model=model, engine=VLLM(max_model_len=32_768), disaggregation=roles)
 
 
 def overflowing() -> Platform:
@@ -228,20 +213,20 @@ def overflowing() -> Platform:
 def mig() -> Platform:
     """Slices of GPUs."""
     sharing = Mig(profile="3g.40gb", tenants=["a", "b"])
-    return _serving(GpuPool(name="gpu", instance_types=["p5.48xlarge"], nodes=(1, 1), sharing=sharing))
+    return serving(GpuPool(name="gpu", instance_types=["p5.48xlarge"], nodes=(1, 1), sharing=sharing))
 
 
 def turns() -> Platform:
     """GPUs in turns."""
     sharing = TimeSlicing(replicas=2, tenants=["labs"])
     pool = GpuPool(name="gpu", instance_types=["g6e.2xlarge"], nodes=(1, 2), sharing=sharing)
-    return _serving(pool, model=Model(id="Qwen/Qwen3-1.7B"))
+    return serving(pool, model=Model(id="Qwen/Qwen3-1.7B"))
 
 
 def ec2() -> Platform:
     """Instances of one's own, on spot."""
-    return _serving(
-        _ec2(capacity=Spot(), hosted_zone_id="Z0123456789ABCDEFGHIJ"),
+    return serving(
+        instances(capacity=Spot(), hosted_zone_id="Z0123456789ABCDEFGHIJ"),
         replicas=Autoscaling(min=1, max=3),
         slo=Slo(time_per_output_token_ms=200),
         api_key=Secret(name="acme/key"),
@@ -251,19 +236,19 @@ def ec2() -> Platform:
 
 def ec2_spanning() -> Platform:
     """Replicas over several instances."""
-    on = _ec2(instance_type="p5.48xlarge", efa=True, capacity=BLOCK, zones=["us-east-1a"])
-    return _serving(on, model=LARGE)
+    on = instances(instance_type="p5.48xlarge", efa=True, capacity=BLOCK, zones=["us-east-1a"])
+    return serving(on, model=LARGE)
 
 
 def sagemaker(engine: Any, **fields: Any) -> Callable[[], Platform]:
     """A real-time endpoint."""
-    return lambda: _serving(SageMaker(instance_type="ml.g6e.12xlarge"), engine=engine, **fields)
+    return lambda: serving(SageMaker(instance_type="ml.g6e.12xlarge"), engine=engine, **fields)
 
 
 def sagemaker_async() -> Platform:
     """An endpoint with a queue of its own."""
     on = SageMakerAsync(instance_type="ml.g6e.2xlarge", output="s3://acme-answers/a")
-    return _serving(on, engine=DJLServing(max_model_len=8192), replicas=Autoscaling(min=0, max=3))
+    return serving(on, engine=DJLServing(max_model_len=8192), replicas=Autoscaling(min=0, max=3))
 
 
 def batch(**fields: Any) -> Callable[[], Platform]:
@@ -363,81 +348,4 @@ def keyed() -> Platform:
 def given_key() -> Platform:
     """A key of another account for everything."""
     key = CustomerKey(arn="arn:aws:kms:us-east-1:444455556666:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0")
-    return _platform(endpoints=[_endpoint(_ec2())], encryption=key)
-
-
-_HUB = "arn:aws:secretsmanager:us-east-1:111122223333:secret:ecr-pullthroughcache/hub"
-_HOST: Mapping[str, Any] = {
-    "hostname": "llm.example.com",
-    "certificate_arn": CERTIFICATE,
-    "hosted_zone_id": "Z0123456789ABCDEFGHIJ",
-}
-_KEYED = [
-    Tenant(name="a", api_key=Secret(name="t/a"), requests_per_minute=60, tokens_per_minute=10_000),
-    Tenant(name="b", api_key=Secret(name="t/b")),
-]
-_OIDC = Oidc(issuer="https://login.example.com", audiences=["llm"], jwks_uri="https://login.example.com/keys")
-_PUBLIC: Mapping[str, Any] = {
-    "exposure": "public",
-    "web_acl_arn": "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/a/b",
-    "tenants": [Tenant(name="a", claim="x", tokens_per_minute=1000)],
-    "oidc": _OIDC,
-}
-_SPREAD_JOB: Mapping[str, Any] = {
-    "model": LARGE,
-    "engine": VLLM(max_model_len=8192, image=Image(repository=f"{REGISTRY}/vllm", tag="1", efa=True)),
-    "on": BatchQueue(instance_types=["p5.48xlarge"], efa=True, spot=False),
-    "jobs": 1,
-}
-_RESERVED_JOB = BatchQueue(
-    instance_types=["g6e.2xlarge"], max_instances=1, spot=False, reservation=GROUP, zones=["us-east-1a"]
-)
-_ML = SageMaker(instance_type="ml.g6e.2xlarge")
-_ENGINE = ("endpoints.chat.engine",)
-_SCALED = {"replicas": Autoscaling(min=1, max=3), "parallelism": Parallelism(tensor=4), "slo": Slo()}
-
-LOOKED: dict[str, Looked] = {
-    "karpenter": Looked(karpenter),
-    "spot": Looked(spot, ("pools.gpu.", "observability", "endpoints.chat.weights", "endpoints.chat.adapters")),
-    "managed": Looked(managed, ("pools", "endpoints.chat.engine", "endpoints.chat.parallelism")),
-    "autoscaler": Looked(autoscaler, ("pools",)),
-    "spanning": Looked(
-        spanning, ("pools", "storage.fast", "endpoints.chat!", "endpoints.chat.engine", "endpoints.chat.parallelism")
-    ),
-    "disaggregated": Looked(disaggregated, ("endpoints.chat.disaggregation",)),
-    "overflowing": Looked(overflowing, ("endpoints.chat.overflow",)),
-    "mig": Looked(mig, ("pools.gpu.sharing",)),
-    "turns": Looked(turns, ("pools.gpu.sharing",)),
-    "ec2": Looked(ec2, ("!", "state", "storage", "observability", "endpoints")),
-    "keyed": Looked(keyed, ("encryption",)),
-    "given-key": Looked(given_key, ("encryption",)),
-    "ec2-spanning": Looked(ec2_spanning, ("endpoints.chat.on",)),
-    "ec2-custom": Looked(lambda: _serving(_ec2(), engine=CUSTOM), _ENGINE),
-    "pool-custom": Looked(lambda: _serving(L40S, engine=CUSTOM, replicas=Autoscaling(min=1, max=2)), _ENGINE),
-    "sagemaker": Looked(sagemaker(VLLM(max_model_len=8192), **_SCALED), ("endpoints",)),
-    "sagemaker-async": Looked(sagemaker_async, ("endpoints",)),
-    "sagemaker-custom": Looked(sagemaker(CUSTOM), _ENGINE),
-    "sagemaker-sglang": Looked(sagemaker(SGLang(max_model_len=8192)), _ENGINE),
-    "sagemaker-tgi": Looked(sagemaker(TGI(max_model_len=8192)), _ENGINE),
-    "sagemaker-mii": Looked(sagemaker(DeepSpeedMII(image=OWN, max_model_len=8192)), _ENGINE),
-    "sagemaker-trtllm": Looked(sagemaker(TensorRTLLM(image=OWN, max_model_len=8192)), _ENGINE),
-    "batch": Looked(batch(model=Model(id="Qwen/Qwen3-8B", token=Secret(name="acme/hf"))), ("batches",)),
-    "batch-reserved": Looked(batch(jobs=1, engine=SGLang(), on=_RESERVED_JOB), ("batches.nightly.on",)),
-    "batch-spanning": Looked(batch(**_SPREAD_JOB), ("batches.nightly!",)),
-    "bedrock": Looked(bedrock, ("bedrock",)),
-    "bedrock-pods": Looked(bedrock_pods, ("bedrock.access",)),
-    "queue-ec2": Looked(queue(_ec2()), ("async_endpoints",)),
-    "queue-sagemaker": Looked(queue(_ML), ("async_endpoints",)),
-    "queue-pods": Looked(queue(L40S), ("async_endpoints",)),
-    "queue-address": Looked(queue(L40S, address="https://chat.internal:8000"), ("async_endpoints",)),
-    "gateway-internal": Looked(gateway(**_HOST, tenants=_KEYED), ("gateways",)),
-    "gateway-public": Looked(gateway(**_HOST, **_PUBLIC), ("gateways",)),
-    "gateway-cluster": Looked(gateway(exposure="cluster"), ("gateways",)),
-    "mirror": Looked(mirrored(L40S), ("images", "network")),
-    "mirror-ec2": Looked(mirrored(_ec2()), ("images",)),
-    "mirror-sagemaker": Looked(mirrored(_ML), ("images",)),
-    "adopted": Looked(adopted, ("network", "storage")),
-    "joined": Looked(joined, ("cluster",)),
-    "watched": Looked(watched, ("observability",)),
-}
-"""Every platform that is looked at."""
+    return _platform(endpoints=[_endpoint(instances())], encryption=key)
