@@ -89,19 +89,21 @@ CUSTOM = CustomServer(
 )
 
 
-def _platform(**fields: Any) -> Platform:
+def platform(**fields: Any) -> Platform:
+    """A platform with a bucket."""
     given = {"name": "acme", "region": "us-east-1", "account_id": "111122223333", "storage": [BUCKET]}
     return Platform(**given | fields)
 
 
-def _endpoint(on: Any, **fields: Any) -> Endpoint:
+def endpoint(on: Any, **fields: Any) -> Endpoint:
+    """An endpoint of a small model."""
     return Endpoint(**{"name": "chat", "model": SMALL, "engine": VLLM(max_model_len=8192), "on": on} | fields)
 
 
 def serving(on: Any, **fields: Any) -> Platform:
-    """An endpoint."""
+    """A platform with one endpoint."""
     pools = [on] if isinstance(on, GpuPool) else []
-    return _platform(pools=pools, endpoints=[_endpoint(on, **fields)])
+    return platform(pools=pools, endpoints=[endpoint(on, **fields)])
 
 
 def instances(**fields: Any) -> Ec2:
@@ -112,7 +114,7 @@ def instances(**fields: Any) -> Ec2:
 
 def karpenter() -> Platform:
     """An elastic pool, with what a team sets around it."""
-    chat = _endpoint(
+    chat = endpoint(
         L40S,
         model=Model(id="Qwen/Qwen3-8B", token=Secret(name="acme/hf", key="token")),
         replicas=Autoscaling(min=1, max=3, working_hours=[WorkingHours(min=2, time_zone="Europe/Berlin")]),
@@ -130,7 +132,7 @@ def karpenter() -> Platform:
     waiver = Waiver(
         rule="CKV_AWS_18", reason="CloudTrail records every access", owner="me", expires=dt.date(2027, 6, 1)
     )
-    return _platform(
+    return platform(
         pools=[L40S],
         endpoints=[chat],
         observability=Observability(receivers=receivers),
@@ -149,11 +151,11 @@ def spot() -> Platform:
         image_snapshot=ImageSnapshot(id="snap-0a1b2c3d4e5f60718", images=["vllm/vllm-openai:v0.27.1"]),
     )
     legal = LoraAdapter(name="legal", bucket=BUCKET, id="acme/legal", revision="4" * 40, rank=8)
-    chat = _endpoint(pool, weights=LocalNvme(source=BUCKET, copy_image=OWN), adapters=[legal])
+    chat = endpoint(pool, weights=LocalNvme(source=BUCKET, copy_image=OWN), adapters=[legal])
     managed = Observability(
         prometheus="managed", grafana="managed", grafana_admin_groups=["00000000-0000-0000-0000-000000000000"]
     )
-    return _platform(pools=[pool], storage=[BUCKET, OTHER], endpoints=[chat], observability=managed)
+    return platform(pools=[pool], storage=[BUCKET, OTHER], endpoints=[chat], observability=managed)
 
 
 def managed() -> Platform:
@@ -168,17 +170,17 @@ def managed() -> Platform:
         image_snapshot=ImageSnapshot(id="snap-0a1b2c3d4e5f60718", images=["lmsysorg/sglang:v0.5.17"]),
     )
     files = Lustre(name="fast", source=BUCKET, zone="us-east-1b")
-    chat = _endpoint(
+    chat = endpoint(
         pool, engine=SGLang(max_model_len=8192), weights=files, replicas=2, parallelism=Parallelism(tensor=2)
     )
-    return _platform(pools=[pool], storage=[BUCKET, files], cluster=Cluster(identity="irsa"), endpoints=[chat])
+    return platform(pools=[pool], storage=[BUCKET, files], cluster=Cluster(identity="irsa"), endpoints=[chat])
 
 
 def autoscaler() -> Platform:
     """Node groups that the Cluster Autoscaler sizes."""
     pool = GpuPool(name="gpu", instance_types=["g6e.12xlarge", "g6e.24xlarge"], nodes=(0, 3), capacity=Spot())
-    return _platform(
-        pools=[pool], cluster=Cluster(autoscaler="cluster-autoscaler"), endpoints=[_endpoint(pool, replicas=2)]
+    return platform(
+        pools=[pool], cluster=Cluster(autoscaler="cluster-autoscaler"), endpoints=[endpoint(pool, replicas=2)]
     )
 
 
@@ -187,8 +189,8 @@ def spanning() -> Platform:
     files = Lustre(
         name="fast", capacity_gib=9600, throughput_mbps_per_tib=1000, source=BUCKET, zone="us-east-1a", efa=True
     )
-    chat = _endpoint(H100, model=LARGE, weights=files, preflight=True, parallelism=Parallelism(tensor=8, pipeline=2))
-    return _platform(pools=[H100], storage=[BUCKET, files], endpoints=[chat])
+    chat = endpoint(H100, model=LARGE, weights=files, preflight=True, parallelism=Parallelism(tensor=8, pipeline=2))
+    return platform(pools=[H100], storage=[BUCKET, files], endpoints=[chat])
 
 
 def disaggregated() -> Platform:
@@ -205,8 +207,8 @@ def overflowing() -> Platform:
     """Replicas on two pools."""
     more = GpuPool(name="more", instance_types=["g6e.12xlarge"], capacity=Spot(), nodes=(0, 4))
     beyond = Overflow(on=more, max=3, parallelism=Parallelism(tensor=4), weights=BUCKET)
-    return _platform(
-        pools=[L40S, more], storage=[BUCKET, OTHER], endpoints=[_endpoint(L40S, replicas=2, overflow=beyond)]
+    return platform(
+        pools=[L40S, more], storage=[BUCKET, OTHER], endpoints=[endpoint(L40S, replicas=2, overflow=beyond)]
     )
 
 
@@ -256,7 +258,7 @@ def batch(**fields: Any) -> Callable[[], Platform]:
     given = {"name": "nightly", "model": SMALL, "engine": VLLM(max_model_len=8192), "jobs": 2}
     given |= {"input": "s3://acme-batch/in/", "output": "s3://acme-batch/out/"}
     given |= {"on": BatchQueue(instance_types=["g6e.2xlarge"], max_instances=2)}
-    return lambda: _platform(batches=[BatchInference(**given | fields)])
+    return lambda: platform(batches=[BatchInference(**given | fields)])
 
 
 def bedrock() -> Platform:
@@ -269,28 +271,28 @@ def bedrock() -> Platform:
         throughput=[ProvisionedThroughput(model=MICRO)],
         access=[RoleAccess(role_name="app", models=[SONNET])],
     )
-    return _platform(storage=[], bedrock=hosted)
+    return platform(storage=[], bedrock=hosted)
 
 
 def bedrock_pods() -> Platform:
     """Models of Bedrock for pods."""
     pods = PodAccess(namespace="web", service_account="web", models=[SONNET])
-    return _platform(storage=[], pools=[L40S], bedrock=Bedrock(models=[SONNET, MICRO], access=[pods]))
+    return platform(storage=[], pools=[L40S], bedrock=Bedrock(models=[SONNET, MICRO], access=[pods]))
 
 
 def queue(on: Any, **fields: Any) -> Callable[[], Platform]:
     """A queue in front of an endpoint."""
-    chat = _endpoint(on)
+    chat = endpoint(on)
     pools = [on] if isinstance(on, GpuPool) else []
     asked = AsyncEndpoint(**{"name": "docs", "behind": chat, "request_timeout_s": 30} | fields)
-    return lambda: _platform(pools=pools, endpoints=[chat], async_endpoints=[asked])
+    return lambda: platform(pools=pools, endpoints=[chat], async_endpoints=[asked])
 
 
 def gateway(**fields: Any) -> Callable[[], Platform]:
     """An address in front of an endpoint on a pool."""
-    chat = _endpoint(L40S, replicas=Autoscaling(min=1, max=2))
+    chat = endpoint(L40S, replicas=Autoscaling(min=1, max=2))
     front = Gateway(**{"name": "llm", "endpoints": [chat]} | fields)
-    return lambda: _platform(pools=[L40S], endpoints=[chat], gateways=[front])
+    return lambda: platform(pools=[L40S], endpoints=[chat], gateways=[front])
 
 
 def mirrored(on: Any) -> Callable[[], Platform]:
@@ -298,7 +300,7 @@ def mirrored(on: Any) -> Callable[[], Platform]:
     pools = [on] if isinstance(on, GpuPool) else []
     images = ImageMirror(registry=REGISTRY, pull_through=True, credentials={"docker.io": _HUB})
     network = Network(nat="none")
-    return lambda: _platform(pools=pools, endpoints=[_endpoint(on)], images=images, network=network)
+    return lambda: platform(pools=pools, endpoints=[endpoint(on)], images=images, network=network)
 
 
 def adopted() -> Platform:
@@ -306,7 +308,7 @@ def adopted() -> Platform:
     subnets = {"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1"}
     network = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.40.0.0/16", private_subnet_ids=subnets)
     storage = [ModelBucket(name="acme-w", existing=True)]
-    return _platform(network=network, storage=storage, pools=[L40S], endpoints=[_endpoint(L40S)])
+    return platform(network=network, storage=storage, pools=[L40S], endpoints=[endpoint(L40S)])
 
 
 def joined() -> Platform:
@@ -322,7 +324,7 @@ def joined() -> Platform:
         install=["external-secrets", "keda"],
         shared_with=[SharedWith(name="search", secrets=["acme/search/*"])],
     )
-    return _platform(network=network, cluster=cluster, pools=[L40S], endpoints=[_endpoint(L40S)])
+    return platform(network=network, cluster=cluster, pools=[L40S], endpoints=[endpoint(L40S)])
 
 
 def watched() -> Platform:
@@ -336,16 +338,16 @@ def watched() -> Platform:
     subnets = {"us-east-1a": "subnet-0123456789abcdef0", "us-east-1b": "subnet-0123456789abcdef1"}
     network = ExistingNetwork(vpc_id="vpc-0123456789abcdef0", cidr="10.40.0.0/16", private_subnet_ids=subnets)
     cluster = ExistingCluster(name="shared", version="1.35", namespaces=["keda"])
-    scaled = _endpoint(L40S, replicas=Autoscaling(min=1, max=2))
-    return _platform(network=network, cluster=cluster, observability=there, pools=[L40S], endpoints=[scaled])
+    scaled = endpoint(L40S, replicas=Autoscaling(min=1, max=2))
+    return platform(network=network, cluster=cluster, observability=there, pools=[L40S], endpoints=[scaled])
 
 
 def keyed() -> Platform:
     """Keys of the platform for everything."""
-    return _platform(pools=[L40S], encryption=PlatformKeys())
+    return platform(pools=[L40S], encryption=PlatformKeys())
 
 
 def given_key() -> Platform:
     """A key of another account for everything."""
     key = CustomerKey(arn="arn:aws:kms:us-east-1:444455556666:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0")
-    return _platform(endpoints=[_endpoint(instances())], encryption=key)
+    return platform(endpoints=[endpoint(instances())], encryption=key)

@@ -25,8 +25,6 @@ _FLAGS: Mapping[str, str] = {
     "draft_tensor_parallel": "--draft-tp",
 }
 _DTYPES: Mapping[str, str] = {"half": "float16", "fp16": "float16", "bf16": "bfloat16", "float": "float32"}
-# Releases that the memory rules know and the catalog of flags and images does not, because nobody should deploy them.
-_RULES_BEFORE_CATALOG = frozenset({"vllm", "sglang", "tgi"})
 _OWN_BUILD = re.compile(r"dev|rc|post|\+|[0-9]a[0-9]|[0-9]b[0-9]")
 
 
@@ -155,6 +153,7 @@ def _version(case: FitCase) -> str:
     from llminfra.catalog.task_classes import pinned_version
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.engine_profile import parse_version
+    from llminfra.planning.memory.stated import MODELLED
 
     engine, text = case.engine, case.engine_version
     name = CATALOG_NAMES[engine]
@@ -169,7 +168,8 @@ def _version(case: FitCase) -> str:
     if whole in known:
         return whole
     numbers, oldest, newest = parse_version(stated), parse_version(known[0]), parse_version(known[-1])
-    if numbers and oldest and newest and engine in _RULES_BEFORE_CATALOG:
+    if numbers and oldest and newest and engine in MODELLED:
+        # The memory rules know releases that the catalog of flags and images does not: nobody should deploy them.
         # SGLang's catalog holds the last patch of each line, so others exist; vLLM's is complete.
         between = bool(_OWN_BUILD.search(stated)) or engine != "vllm"
         if (0, 0, 0) < numbers < oldest or (between and numbers <= newest):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.drawn import Architecture, Box, Frame
 from llminfra.cli.page.flows import Parts, bedrock_frame, flows, gateways, queues, storage
-from llminfra.cli.terminal.words import count, dot, span, vpc_endpoints
+from llminfra.cli.terminal.words import bought, count, dot, span, vpc_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.infrastructure import LustrePlan, NetworkPlan, PoolPlan
     from llminfra.planning.plan.targets import BatchPlan
-
-_CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
 
 def architecture(plan: Plan, models: tuple[Served, ...], anchor: str) -> Architecture:
@@ -100,7 +98,7 @@ def _pool(pool: PoolPlan, boxes: tuple[Box, ...]) -> Frame:
     return Frame(
         kind="pool",
         title=f"{pool.name} · {types} × {span(pool.min_nodes, pool.max_nodes)}",
-        note=dot(f"{pool.gpus_per_node} × {pool.gpu.upper()} a node", efa, _CAPACITY[pool.spec.capacity.kind]),
+        note=dot(f"{pool.gpus_per_node} × {pool.gpu.upper()} a node", efa, bought(pool)),
         zones=pool.zones,
         boxes=boxes,
     )
