@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.memory.scoring import (
     Score,
     figures,
-    loaded_gib,
+    loaded_of,
     measured_tokens,
     scores_of,
     share,
@@ -219,7 +219,7 @@ def rows_table(scores: Sequence[Score]) -> str:
             f"[{row['id']}]({address})" if address.startswith("http") else row["id"],
             f"{row.get('engine', 'vllm')} {row.get('engine_version', '?')}",
             f"{row.get('gpu', '?')} x{result.tensor_parallel or row.get('gpus_total', '?')}",
-            _pair(loaded_gib(row, result), row.get("weights_gib_per_gpu"), ".2f"),
+            _pair(loaded_of(row, result), row.get("weights_gib_per_gpu"), ".2f"),
             _pair(result.kv_bytes_per_token_per_gpu, row.get("kv_bytes_per_token_per_gpu_derived"), ".0f"),
             _pair(result.kv_cache_tokens, measured_tokens(row), "d"),
             f"{_yes(result.fits)} / {row.get('outcome', '?')}"
