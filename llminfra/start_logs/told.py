@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
     from llminfra.planning.selection.ways_out import WayOut
+    from llminfra.rules.recognize import Recognized
     from llminfra.start_logs.compare import Compared, Verdict
     from llminfra.start_logs.declared import Differs
     from llminfra.start_logs.record import StartLog
@@ -26,6 +28,7 @@ class Told(Struct, frozen=True, kw_only=True):
         differs: Settings that are not as declared.
         open: What decides the memory and nobody states.
         ways: Changes with which a failed start would do.
+        known: Rules that know errors of the log.
         endpoint: Path of the spec's endpoint; empty without one.
     """
 
@@ -37,6 +40,7 @@ class Told(Struct, frozen=True, kw_only=True):
     differs: tuple[Differs, ...] = ()
     open: tuple[str, ...] = ()
     ways: tuple[WayOut, ...] = ()
+    known: tuple[Recognized, ...] = ()
     endpoint: str = ""
 
     @property
@@ -70,5 +74,13 @@ def plain(told: Told) -> dict[str, Any]:
         "not_counted": dict(log.not_counted),
         "starts": log.starts,
         "ways_out": [way.plain() for way in told.ways],
+        "known_errors": plain_errors(told.known),
         "planned": told.planned.model_dump(mode="json"),
     }
+
+
+def plain_errors(known: Sequence[Recognized]) -> list[dict[str, Any]]:
+    """Errors that rules know, as JSON."""
+    return [
+        {"code": item.rule.code, "title": item.rule.title, "fix": item.rule.fix, "line": item.line} for item in known
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import Run
-from tests.start_logs.texts import QWEN_ON_L40S, SGLANG, TOO_LONG
+from tests.start_logs.texts import BFLOAT16, QWEN_ON_L40S, SGLANG, TOO_LONG
 
 SPEC = """\
 name: acme
@@ -126,6 +126,32 @@ def test_wrong_calls(run: Run, log: Path, workdir: Path, arguments: tuple[str, .
     found = run("log", *arguments)
     assert (found.code, found.out) == (2, "")
     assert said in found.err
+
+
+def test_errors_that_rules_know_are_told_with_their_fix(run: Run, workdir: Path) -> None:
+    (workdir / "alone.log").write_text(f"starting\nValueError: {BFLOAT16}", encoding="utf-8")
+    found = run("log", "alone.log")
+    assert (found.code, found.err) == (1, "")
+    for text in ("line 2: LLM_FIT_25", "set Model(dtype='float16')", "`llminfra explain LLM_FIT_25` has more"):
+        assert text in found.out
+    told = json.loads(run("log", "alone.log", "--json").out)
+    assert (told["ok"], told["known_errors"][0]["line"]) == (False, 2)
+    # With a start they stand below it; a lack of memory is told by its figures alone.
+    (workdir / "start.log").write_text(
+        f"{QWEN_ON_L40S.partition('INFO 11-17 15:24:40')[0]}\n{BFLOAT16}", encoding="utf-8"
+    )
+    assert "LLM_FIT_25" in run("log", "start.log", "--gpu", "T4").out
+    (workdir / "long.log").write_text(TOO_LONG, encoding="utf-8")
+    assert json.loads(run("log", "long.log", "--gpu", "L4", "--json").out)["known_errors"] == []
+
+
+def test_errors_are_told_where_the_model_is_not_known(run: Run, workdir: Path) -> None:
+    args = "non-default args: {'model': '/models/own'}"
+    (workdir / "own.log").write_text(f"{args}\n{BFLOAT16}", encoding="utf-8")
+    found = run("log", "own.log")
+    assert found.code == 2
+    assert "LLM_FIT_25" in found.out
+    assert "say --model ID" in found.err
 
 
 def test_sglang_prints_no_release(run: Run, workdir: Path) -> None:

@@ -76,3 +76,10 @@ SGLANG = "\n".join(
     )
 )
 """A start of SGLang."""
+
+BFLOAT16 = (
+    "Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4 GPU has compute"
+    " capability 7.5. You can use float16 instead by explicitly setting the `dtype` flag in"
+    " CLI, for example: --dtype=half."
+)
+"""What vLLM says of a T4."""

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llminfra.planning.selection.ways_out import WayOut
+    from llminfra.rules.recognize import Recognized
     from llminfra.start_logs.compare import Compared
     from llminfra.start_logs.declared import Differs
     from llminfra.start_logs.record import StartLog
     from llminfra.start_logs.told import Told
 
 _DECIMALS = {"GiB": 2, "tokens": 0, "requests": 2, "bytes": 0, "s": 1}
+_MOST = 5
+"""Lines with errors that are told."""
 _NOTHING = 0.0005
 """Shares that are shown as none."""
 _PHASES = ("weights", "compile", "graphs", "engine", "ready")
@@ -47,7 +50,23 @@ def log_view(told: Told) -> RenderableType:
     lines += [Text(f"nobody says, and was taken: {', '.join(told.open)}")] if told.open else []
     lines += [Text(f"not counted: {name}, {what}") for name, what in log.not_counted.items()]
     lines += [Text(f"the log has {log.starts} starts; this is the last")] if log.starts > 1 else []
+    lines += [Text(), known_errors(told.known)] if told.known else []
     return Group(*lines, *_ways(told.ways))
+
+
+def known_errors(known: Sequence[Recognized]) -> RenderableType:
+    """Rules that know errors of the log, by line; of several that know one the first is told, and the others' codes."""
+    by_line: dict[int, list[Recognized]] = {}
+    for item in known:
+        by_line.setdefault(item.line, []).append(item)
+    lines: list[RenderableType] = [Text("known errors", style="dim")]
+    for number, found in list(by_line.items())[:_MOST]:
+        rule = found[0].rule
+        also = f" (also {', '.join(item.rule.code for item in found[1:])})" if found[1:] else ""
+        lines.append(Text.assemble(f"  line {number}: ", (rule.code, "bold"), f" {rule.title}{also}"))
+        lines.append(Text(f"    {' '.join(rule.fix.split())}"))
+    lines.append(Text(f"  `llminfra explain {known[0].rule.code}` has more", style="dim"))
+    return Group(*lines)
 
 
 def _ended(log: StartLog) -> tuple[str, str]:

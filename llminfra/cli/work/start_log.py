@@ -8,19 +8,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from llminfra.cli.fitting.log_view import known_errors, log_view
 from llminfra.cli.fitting.request import check_gpu, config_object, unknown_model
 from llminfra.cli.terminal.failures import json_failures
+from llminfra.cli.terminal.output import print_result, stdout_console, write_json
 from llminfra.diagnostics import UsageError
 from llminfra.planning.memory import FitCase, fit_line
 from llminfra.planning.memory.inputs.keys import renamed
+from llminfra.rules.recognize import recognize
+from llminfra.rules.registry import rules
 from llminfra.start_logs.case import assumed, logged_case
 from llminfra.start_logs.compare import Verdict, compare, compare_phases, judge_log
 from llminfra.start_logs.declared import differences, served_by
 from llminfra.start_logs.read import read_log
-from llminfra.start_logs.told import Told, plain
+from llminfra.start_logs.told import Told, plain, plain_errors
 
 if TYPE_CHECKING:
     from llminfra.planning.plan.serving import ServingPlan
+    from llminfra.rules.recognize import Recognized
     from llminfra.start_logs.record import StartLog
 
 
@@ -41,41 +48,61 @@ def show_log(
     """
     if "gpu" in given:
         check_gpu(given["gpu"])
-    start = _read(file)
-    if config is not None:
-        given = {**given, "config": config_object(config)}
     if endpoint is not None and not specs:
         msg = "--endpoint names one of a spec: add the SPEC"
         raise UsageError(msg)
-    with json_failures(as_json):
-        told = _of_spec(start, specs, endpoint, given) if specs else _of_log(start, given)
+    if config is not None:
+        given = {**given, "config": config_object(config)}
+    text = _read(file)
+    start = read_log(text)
+    known = () if start is not None and start.started else recognize(text, rules())
+    if start is None:
+        return _only_errors(file, known, as_json=as_json)
+    try:
+        with json_failures(as_json):
+            told = _of_spec(start, specs, endpoint, given) if specs else _of_log(start, given)
+    except UsageError:
+        # What is known of its errors helps without the model, too.
+        if known and not as_json:
+            print_result(known_errors(known), stdout_console())
+        raise
+    # Of a lack of memory the figures say more than the rules that know its words.
+    of_memory = start.failure.line if start.failure is not None else 0
+    told = replace(told, known=tuple(item for item in known if item.line != of_memory))
     if as_json:
-        from llminfra.cli.terminal.output import write_json  # as the work asks
-
         write_json(plain(told))
     else:
-        from llminfra.cli.fitting.log_view import log_view  # rich only for people
-        from llminfra.cli.terminal.output import print_result, stdout_console
-
         print_result(log_view(told), stdout_console())
     return told.fine
 
 
-def _read(file: Path) -> StartLog:
+def _only_errors(file: Path, known: Sequence[Recognized], *, as_json: bool) -> bool:
+    """Print the errors of a log that has no start; False, because it has some.
+
+    Raises:
+        UsageError: It has none either.
+    """
+    if not known:
+        name = "stdin" if str(file) == "-" else file
+        msg = (
+            f"{name} has no line that vLLM or SGLang prints while it starts, and no error that a rule knows; what a pod"
+            " printed is `kubectl logs POD`, before its last restart `kubectl logs POD --previous`"
+        )
+        raise UsageError(msg)
+    if as_json:
+        write_json({"ok": False, "known_errors": plain_errors(known)})
+    else:
+        print_result(known_errors(known), stdout_console())
+    return False
+
+
+def _read(file: Path) -> str:
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         msg = f"cannot read {file}: {error.strerror or error}"
         raise UsageError(msg) from None
-    start = read_log(data.decode("utf-8", errors="replace"))
-    if start is None:
-        name = "stdin" if str(file) == "-" else file
-        msg = (
-            f"{name} has no line that vLLM or SGLang prints while it starts; what a pod printed is"
-            " `kubectl logs POD`, before its last restart `kubectl logs POD --previous`"
-        )
-        raise UsageError(msg)
-    return start
+    return data.decode("utf-8", errors="replace")
 
 
 def _of_log(start: StartLog, given: dict[str, Any]) -> Told:
