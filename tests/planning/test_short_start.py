@@ -234,7 +234,12 @@ def test_the_container_beside_the_engine_is_paid_from_its_share() -> None:
     cached, plain = one(platform(pool(), compile_cache=BUCKET)), one(platform(pool()))
     assert cached.resources.cpu_millis + 100 <= plain.resources.cpu_millis + 99
     assert cached.resources.memory_mib <= plain.resources.memory_mib
-    assert cached.invocation.kernel_folders
+
+
+def test_kernels_of_deep_gemm_are_kept_with_the_others() -> None:
+    cached = one(platform(pool(), compile_cache=BUCKET))
+    assert {"vllm/torch_compile_cache", "vllm/deep_gemm"} <= set(cached.invocation.kernel_folders)
+    assert cached.invocation.cache_env["VLLM_CACHE_ROOT"] == "vllm"
 
 
 @pytest.mark.parametrize(

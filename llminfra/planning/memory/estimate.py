@@ -25,6 +25,7 @@ from llminfra.planning.memory.peak.activation import is_compressed, is_cross
 from llminfra.planning.memory.peak.media import items_of_request, loaded, profiled
 from llminfra.planning.memory.peak.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
+from llminfra.planning.memory.releases.built_indexers import with_built_indexers
 from llminfra.planning.memory.releases.engine_profile import (
     ASSUMED_RELEASE,
     ASSUMED_VLLM,
@@ -181,6 +182,8 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     draft = draft_of(case)
     case = with_tokens(facts, case, draft)
     facts = with_draft_layers(facts, draft, case.speculative_method)
+    sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
+    facts = with_built_indexers(facts, case, profile, sglang)
     case = with_sglang_defaults(facts, case, gpu)
     settings = resolve(facts, case, profile, gpu, total)
     settings = with_sparse_layout(settings, case, gpu) if case.engine == "sglang" else settings
@@ -205,7 +208,6 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         rest=profile.rest_layers,
         latent=profile.latent_matrices if caches_latent(profile, settings) else "",
     )
-    sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
     if sglang is not None:
         shards = sglang_shards(facts, sglang, shards, method, settings.tp // attention_copies(case, settings.tp))
     weigh = partial(

@@ -232,7 +232,7 @@ def mixer_cache(
             if mixer.indexer is not None and kv_bytes == 1 and not plain_sparse(cdiv(mixer.heads, tp), blackwell):
                 token = FP8_SPARSE_LATENT_BYTES
             found = [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
-            if mixer.indexer is not None:
+            if mixer.indexer is not None and not mixer.indexer.borrowed:
                 pool = mixer.indexer.pool
                 row = mixer.indexer.head_dim + FP8_INDEXER_SCALE_BYTES * cdiv(mixer.indexer.head_dim, 128)
                 found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=cdiv(row, pool)))
