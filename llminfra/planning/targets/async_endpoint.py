@@ -28,8 +28,8 @@ _FUNCTION_MARGIN_S = 60
 _VISIBILITY_FACTOR = 6
 # boto3 and a body of some MiB; a function gets a full vCPU at 1,769 MiB, and this one waits.
 _MEMORY_MIB = 512
-# modules/workloads/async_consumer/settings.py: backoff_s and backoff_max_s.
-_BACKOFF_S, _LONGEST_BACKOFF_S = 15, 900
+CONSUMER_BACKOFF_S, _LONGEST_BACKOFF_S = 15, 900
+"""What the consumer waits where nothing is said, and at most (modules/workloads/async_consumer/settings.py)."""
 _WAKE_PATIENCE = 1.5
 # A worker waits for the endpoint on as many threads; more requests need more pods.
 _REQUESTS_PER_POD = 16
@@ -121,9 +121,9 @@ def _plan(
 def _backoff_s(item: AsyncEndpoint, wake_s: float | None, findings: Findings) -> int | None:
     """First pause between attempts, doubled each time; all of them together outlast the start of the endpoint."""
     if wake_s is None:
-        return _BACKOFF_S
+        return CONSUMER_BACKOFF_S
     wanted = wake_s * _WAKE_PATIENCE
-    for first in range(_BACKOFF_S, _LONGEST_BACKOFF_S + 1, _BACKOFF_S):
+    for first in range(CONSUMER_BACKOFF_S, _LONGEST_BACKOFF_S + 1, CONSUMER_BACKOFF_S):
         if sum(min(first * 2**index, _LONGEST_BACKOFF_S) for index in range(item.attempts - 1)) >= wanted:
             return first
     findings.error(
