@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BLOCK = 16
 """Tokens of a block where the case names none (vLLM)."""
+AFTER_WEIGHTS = ("compile", "warmup", "graphs")
+"""Phases that vLLM's ``init engine (profile, create kv cache, warmup model)`` is the sum of."""
 Unit = Literal["GiB", "tokens", "requests", "bytes", "s"]
 GIB = 2**30
 
@@ -84,11 +86,14 @@ def _same(weights: float) -> float:
 
 
 def compare_phases(log: StartLog, startup: StartupPlan) -> tuple[Compared, ...]:
-    """Phases of the cold start that the log has times of."""
+    """Phases of the cold start that the log has times of, and all of those after the weights together."""
+    planned = {phase.name: phase.seconds for phase in startup.phases}
+    planned["engine"] = sum(planned.get(name, 0.0) for name in AFTER_WEIGHTS)
+    names = [*(phase.name for phase in startup.phases), "engine"]
     return tuple(
-        Compared(name=phase.name, unit="s", printed=log.seconds[phase.name].value, planned=phase.seconds)
-        for phase in startup.phases
-        if phase.name in log.seconds
+        Compared(name=name, unit="s", printed=log.seconds[name].value, planned=planned[name])
+        for name in names
+        if name in log.seconds
     )
 
 

@@ -81,7 +81,7 @@ def test_a_log_beside_the_endpoint_that_it_is_of(run: Run, log: Path, workdir: P
         "declared": told["planned"]["engine_version"],
         "line": 1,
     } in told["differs"]
-    assert {row["name"] for row in told["compared"] if row["unit"] == "s"} == {"weights", "compile", "graphs"}
+    assert {row["name"] for row in told["compared"] if row["unit"] == "s"} == {"weights", "compile", "graphs", "engine"}
 
 
 def test_the_settings_that_are_declared_differ_in_nothing(run: Run, log: Path, workdir: Path) -> None:

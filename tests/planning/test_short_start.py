@@ -27,7 +27,7 @@ from llminfra import (
 )
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
-from llminfra.planning.facts import number
+from llminfra.planning.facts import number, numbers
 from llminfra.planning.findings import Findings
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -223,9 +223,8 @@ def test_kernels_have_a_key_of_engine_model_gpu_and_command_line() -> None:
 
 def test_kept_kernels_shorten_the_plan_but_not_the_patience() -> None:
     cached, plain = one(platform(pool(), compile_cache=BUCKET)), one(platform(pool()))
-    assert phases(cached)["compile"] == pytest.approx(
-        phases(plain)["compile"] * number("cold_start", "compile_cache_share")
-    )
+    times = numbers("engine_start")["vllm"]["compile_s_per_layer"]
+    assert phases(cached)["compile"] == pytest.approx(phases(plain)["compile"] * times["kept"] / times["first"])
     # The first pod compiles, and the probe waits for it as ever.
     assert cached.startup.budget_s == plain.startup.budget_s
 
