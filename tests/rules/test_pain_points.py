@@ -107,7 +107,8 @@ def groups() -> set[str]:
     width = told(model=Model(id="Qwen/Qwen2.5-VL-72B-Instruct-AWQ"), **eight)  # type: ignore[arg-type]  # by name
     blocks = told(model=Model(id="Qwen/Qwen3-235B-A22B-FP8"), **eight)  # type: ignore[arg-type]  # by name
     output = told(P4, Model(id="Qwen/Qwen2.5-0.5B-Instruct-AWQ"), parallelism=Parallelism(tensor=2))
-    return width & blocks & output
+    experts = told(model=Model(id="Qwen/Qwen3-235B-A22B-GPTQ-Int4"), engine=VLLM(version="0.9.1"), **eight)  # type: ignore[arg-type]  # by name
+    return width & blocks & output & experts
 
 
 def unsupported() -> set[str]:
