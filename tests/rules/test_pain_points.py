@@ -179,7 +179,11 @@ def nixl() -> set[str]:
 def pcie() -> set[str]:
     model = Model(id="meta-llama/Llama-3.3-70B-Instruct", token=Secret(name="hf"))
     assert "LLM_FIT_32" not in told(L40S, model), "the planner takes stages instead"
-    return told(L40S, model, parallelism=Parallelism(tensor=4))
+    # The threads' own case: two ranks, whose sums go by vLLM's kernel.
+    pair, small = {"parallelism": Parallelism(tensor=2)}, Model(id="Qwen/Qwen3-14B")
+    without = VLLM(max_model_len=4096, extra_args=("--disable-custom-all-reduce",))
+    assert "LLM_FIT_32" not in told(L40S, small, without, **pair) | told(P4, small, **pair) | told(L40S, small)
+    return told(L40S, model, parallelism=Parallelism(tensor=4)) & told(L40S, small, **pair)
 
 
 def lora() -> set[str]:
@@ -198,6 +202,15 @@ def driver() -> set[str]:
 
 def too_long() -> set[str]:
     return told(L40S, Model(id="Qwen/Qwen3-8B"), VLLM(max_model_len=1_000_000)) | fired_on_plan("LLM_SRV_68")
+
+
+def findings_of(pool: GpuPool, model: Model, engine: VLLM | None = None, **fields: object) -> dict[str, str | None]:
+    """What users would see, by the code of each finding."""
+    try:
+        found = planned(pool, model, engine, **fields).diagnostics
+    except SpecError as error:
+        found = error.diagnostics
+    return {item.code: item.runtime_message for item in found}
 
 
 def fired_on_plan(code: str) -> set[str]:
@@ -258,6 +271,61 @@ def test_objects_with_the_trouble_are_found(number: int, objects: KubernetesObje
 def test_what_is_emitted_has_none_of_the_troubles(objects: KubernetesObjects) -> None:
     assert run_kubernetes(objects) == ()
     assert run_plan(prod_plan()) == ()
+
+
+SMALL = Model(id="Qwen/Qwen3-8B")
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "pool", "model", "engine", "fields"),
+    [
+        (
+            "LLM_FIT_7",
+            "error: unrecognized arguments: --swap-space",
+            L40S,
+            SMALL,
+            VLLM(version="0.33.0", max_model_len=4096, extra_args=("--swap-space=4",)),
+            {},
+        ),
+        (
+            "LLM_FIT_7",
+            "Unknown vLLM environment variable detected: VLLM_USE_V1",
+            L40S,
+            SMALL,
+            VLLM(version="0.33.0", max_model_len=4096, env={"VLLM_USE_V1": "1"}),
+            {},
+        ),
+        (
+            "LLM_SHAPE_2",
+            "assert self.total_num_kv_heads % tp_size == 0",
+            GpuPool(name="a10g", instance_types=["g5.12xlarge"], nodes=(0, 1)),
+            Model(id="google/gemma-3-27b-it"),
+            VLLM(max_model_len=8192),
+            {"parallelism": Parallelism(tensor=3)},
+        ),
+        (
+            "LLM_SHAPE_5",
+            "Number of experts in the model must be greater than 0 when expert parallelism is enabled.",
+            P4,
+            SMALL,
+            None,
+            {"parallelism": Parallelism(tensor=2, expert=True)},
+        ),
+        (
+            "LLM_FIT_24",
+            "Weight-only FP4 compression will be used leveraging the Marlin kernel.",
+            GpuPool(name="a10g", instance_types=["g5.12xlarge"], nodes=(0, 1)),
+            Model(id="nvidia/Llama-3.3-70B-Instruct-FP4", revision="0" * 40),
+            None,
+            {},
+        ),
+    ],
+    ids=("flag", "variable", "key-value heads", "experts", "fp4"),
+)
+def test_findings_quote_what_users_search_for(
+    code: str, text: str, pool: GpuPool, model: Model, engine: VLLM | None, fields: dict[str, object]
+) -> None:
+    assert text in (findings_of(pool, model, engine, **fields)[code] or "")
 
 
 def test_a_port_of_the_ranks_is_not_set_by_hand() -> None:

@@ -75,6 +75,7 @@ def check_known(endpoint: Endpoint, release: EngineRelease | None, findings: Fin
             found=unknown.name,
             fix=unknown.fix,
             expected=f"an option of {kind} {release.version if release else ''}".strip(),
+            runtime_message=unknown.seen,
         )
 
 
