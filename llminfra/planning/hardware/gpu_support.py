@@ -141,7 +141,12 @@ def minimum_capability(engine: str, release: EngineRelease | None, method: str) 
     table = numbers(_FILE).get(f"{engine}_min_capability")
     if table is None:
         return None
-    return next((int(table["value"][name]) for name in names if name in table["value"]), None)
+    known: dict[str, int] = dict(table["value"])
+    later: dict[str, dict[str, int]] = numbers(_FILE).get(f"{engine}_min_capability_since", {}).get("value", {})
+    for since, changed in later.items():
+        if release is not None and is_since(release, since):
+            known |= changed
+    return next((known[name] for name in names if name in known), None)
 
 
 def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) -> list[GpuProblem]:
