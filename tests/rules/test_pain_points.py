@@ -11,8 +11,12 @@ import pytest
 
 from llminfra import (
     VLLM,
+    Autoscaling,
+    DeepSpeedMII,
+    DJLServing,
     Endpoint,
     GpuPool,
+    Image,
     Lustre,
     Model,
     ModelBucket,
@@ -326,6 +330,26 @@ def test_findings_quote_what_users_search_for(
     code: str, text: str, pool: GpuPool, model: Model, engine: VLLM | None, fields: dict[str, object]
 ) -> None:
     assert text in (findings_of(pool, model, engine, **fields)[code] or "")
+
+
+@pytest.mark.parametrize("bounds", [(1, 3), (2, 2)])
+def test_replicas_of_a_server_without_a_queue_do_not_scale_in_silence(bounds: tuple[int, int]) -> None:
+    """Row 22: DeepSpeed-MII and LMI report no queue, so nothing would move between the bounds."""
+    image = Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/mii", tag="0.3.3")
+    model = Model(id="meta-llama/Llama-3.1-8B-Instruct")
+    for engine in (DeepSpeedMII(image=image, max_model_len=4096), DJLServing(max_model_len=4096)):
+        replicas = Autoscaling(min=bounds[0], max=bounds[1])
+        served = Endpoint(name="a", model=model, engine=engine, on=L40S, replicas=replicas)
+        bucket = ModelBucket(name="acme-weights")
+        platform = Platform(name="p", region="us-east-1", pools=[L40S], storage=[bucket], endpoints=[served])
+        found = {item.code for item in run_plan(plan_platform(platform, today=DAY))}
+        assert ("LLM_SRV_80" in found) is (bounds[0] < bounds[1])
+
+
+def test_metrics_are_not_switched_off_in_silence() -> None:
+    """Rows 21 and 22: vLLM without statistics has no series at all."""
+    engine = VLLM(max_model_len=4096, extra_args=("--disable-log-stats",))
+    assert "LLM_FIT_42" in told(L40S, SMALL, engine)
 
 
 def test_a_port_of_the_ranks_is_not_set_by_hand() -> None:

@@ -30,7 +30,7 @@ from llminfra import (
     Tenant,
     WorkingHours,
 )
-from llminfra.engines.invocation import Probe
+from llminfra.engines.invocation import Invocation, Probe
 from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -54,6 +54,11 @@ def planned(plan: Plan, name: str, **fields: object) -> Plan:
     return replace(
         plan, endpoints=tuple(replace(item, **fields) if item.name == name else item for item in plan.endpoints)
     )
+
+
+def unobserved(plan: Plan, name: str) -> Invocation:
+    """The container of an endpoint, without metrics."""
+    return replace(next(item for item in plan.endpoints if item.name == name).invocation, metrics=None)
 
 
 def pooled(plan: Plan, name: str, **fields: object) -> Plan:
@@ -150,9 +155,8 @@ def guarded(region: str, **fields: Any) -> Plan:
 
 
 def obs_12() -> Plan:
-    plan = prod_plan()
-    held = next(item for item in plan.endpoints if item.name == "assistant")
-    return planned(plan, "assistant", engine="custom", invocation=replace(held.invocation, metrics=None))
+    silent = unobserved(prod_plan(), "assistant")
+    return planned(prod_plan(), "assistant", engine="custom", min_replicas=2, max_replicas=2, invocation=silent)
 
 
 def obs_11() -> Plan:
@@ -301,7 +305,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     ),
     "LLM_NET_13": net_13,
     "LLM_NET_14": from_spec(pools={"h100": {"nodes": (0, 1)}}),
-    "LLM_OBS_1": from_spec(observability=None),
+    "LLM_OBS_1": from_spec(observability=None, endpoints={name: {"replicas": 2} for name in ("chat", "assistant")}),
     "LLM_OBS_10": obs_10,
     "LLM_OBS_11": obs_11,
     "LLM_OBS_12": obs_12,
@@ -335,6 +339,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_75": unfiltered("assistant", env={"RUNAI_STREAMER_MEMORY_LIMIT": str(10**13)}),
     "LLM_SRV_76": unfiltered("assistant", args=("--distributed-executor-backend", "ray")),
     "LLM_SRV_79": lambda: planned(prod_plan(), "assistant", busy=None),
+    "LLM_SRV_80": lambda: planned(prod_plan(), "assistant", invocation=unobserved(prod_plan(), "assistant")),
     "LLM_SRV_77": unfiltered("assistant", env={"AWS_EC2_METADATA_DISABLED": "true"}),
     "LLM_SRV_78": from_spec(endpoints=engine("assistant", image=Image(repository="acme/vllm", tag="v0.11.0-audio"))),
     "LLM_STO_8": sto_8,
