@@ -131,7 +131,7 @@ def no_efa_image() -> set[str]:
         VLLM(version="0.33.0", max_model_len=8192),
         parallelism=Parallelism(tensor=8, pipeline=2),
     )
-    return found | fired_on_plan("LLM_SRV_64")
+    return found | fired_on_plan("LLM_SRV_64") | fired_on_plan("LLM_DIST_20")
 
 
 def expert_deadlock() -> set[str]:
@@ -187,6 +187,9 @@ def pcie() -> set[str]:
     pair, small = {"parallelism": Parallelism(tensor=2)}, Model(id="Qwen/Qwen3-14B")
     without = VLLM(max_model_len=4096, extra_args=("--disable-custom-all-reduce",))
     assert "LLM_FIT_32" not in told(L40S, small, without, **pair) | told(P4, small, **pair) | told(L40S, small)
+    alone = GpuPool(name="one", instance_types=["g6e.2xlarge"], nodes=(0, 4))
+    apart = {"parallelism": Parallelism(tensor=4)}
+    assert "LLM_FIT_32" not in told(alone, Model(id="Qwen/Qwen3-32B"), **apart), "there is no PCIe between nodes"
     return told(L40S, model, parallelism=Parallelism(tensor=4)) & told(L40S, small, **pair)
 
 
@@ -344,6 +347,24 @@ def test_replicas_of_a_server_without_a_queue_do_not_scale_in_silence(bounds: tu
         platform = Platform(name="p", region="us-east-1", pools=[L40S], storage=[bucket], endpoints=[served])
         found = {item.code for item in run_plan(plan_platform(platform, today=DAY))}
         assert ("LLM_SRV_80" in found) is (bounds[0] < bounds[1])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "off"),
+    [
+        ("FI_PROVIDER", "tcp", True),
+        ("FI_PROVIDER", "efa", False),
+        ("NCCL_NET", "Socket", True),
+        ("NCCL_NET", "AWS Libfabric", False),
+        ("NCCL_NET_PLUGIN", "none", True),
+    ],
+)
+def test_efa_is_not_left_by_a_variable(variable: str, value: str, *, off: bool) -> None:
+    """Row 13, from the other side: the image has EFA, and the environment says TCP."""
+    engine = VLLM(max_model_len=8192, env={variable: value})
+    plan = planned(P5, Model(id="deepseek-ai/DeepSeek-R1-0528"), engine)
+    assert plan.endpoints[0].nodes > 1
+    assert ("LLM_DIST_20" in {item.code for item in run_plan(plan)}) is off
 
 
 def test_metrics_are_not_switched_off_in_silence() -> None:

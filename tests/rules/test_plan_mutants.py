@@ -87,6 +87,13 @@ def dist_7() -> Plan:
     return pooled(plan, "l40s", capacity_types=("on-demand",))
 
 
+def dist_20() -> Plan:
+    held = chat(prod_plan())
+    image = "public.ecr.aws/deep-learning-containers/vllm"
+    given = replace(held.invocation, image_repository=image, env={**held.invocation.env, "FI_PROVIDER": "tcp"})
+    return planned(prod_plan(), "chat", resources=replace(held.resources, efa=4), invocation=given)
+
+
 def cap_15() -> Plan:
     return pooled(prod_plan(), "l40s", consolidate_after_s=300)
 
@@ -294,6 +301,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_49": cap_49,
     "LLM_CAP_58": from_spec(endpoints={"chat": {"replicas": Autoscaling(min=1, max=4, working_hours=[BY_DAY])}}),
     "LLM_DIST_7": dist_7,
+    "LLM_DIST_20": dist_20,
     "LLM_GW_8": gw_8,
     "LLM_GW_9": lambda: behind(tenants=[Tenant(name="web", api_key=Secret(name="acme/tenant"))]),
     "LLM_GW_12": lambda: behind(tenants=[]),

@@ -212,9 +212,11 @@ def _check_wires(
 ) -> None:
     gpu = find_gpu(pool.gpu)
     spread = chosen.parallelism
-    if gpu is not None and not gpu.nvlink_gbps and spread.tensor == _MOST_PCIE_RANKS:
+    # Ranks on nodes of their own talk by the network, of which LLM_DIST_18 tells.
+    together = min(spread.tensor, pool.gpus_per_node)
+    if gpu is not None and not gpu.nvlink_gbps and spread.tensor == together == _MOST_PCIE_RANKS:
         _check_pair(endpoint, pool, gpu, options, findings)
-    if gpu is not None and not gpu.nvlink_gbps and spread.tensor > _MOST_PCIE_RANKS:
+    if gpu is not None and not gpu.nvlink_gbps and together > _MOST_PCIE_RANKS:
         findings.warning(
             "LLM_FIT_32",
             endpoint,
