@@ -162,6 +162,8 @@ def streaming() -> set[str]:
         plan = planned(L40S, Model(id="Qwen/Qwen3-8B"), VLLM(max_model_len=4096, env=env))
         assert plan.endpoints[0].weights.kind == "bucket"
         found |= {item.code for item in run_plan(plan)}
+        said = {item.code: item.runtime_message for item in run_plan(plan)}
+        assert said.get("LLM_SRV_77", "File access error") == "File access error", "as in the threads"
     assert not {"LLM_SRV_75", "LLM_SRV_77"} & {item.code for item in run_plan(planned(L40S, Model(id="Qwen/Qwen3-8B")))}
     return found
 
