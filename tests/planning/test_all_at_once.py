@@ -127,6 +127,22 @@ def test_a_budget_that_is_exceeded_hides_nothing(tmp_path: Path) -> None:
     assert set(within) <= set(beyond)
 
 
+def test_endpoints_that_were_added_are_there_when_the_budget_is_exceeded(tmp_path: Path) -> None:
+    file = tmp_path / "spec.py"
+    file.write_text(
+        "from llminfra import VLLM, Endpoint, GpuPool, Model, Platform\n"
+        'l4 = GpuPool(name="l4", instance_types=["g6e.12xlarge"], nodes=(0, 1))\n'
+        'p = Platform(name="x", region="us-east-1", pools=[l4], budget_usd_per_month=10)\n'
+        'p.add(Endpoint(name="a", model=Model(id="Qwen/Qwen3-32B"), engine=VLLM(max_model_len=4096), on=l4))\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(SpecError) as raised:
+        plan_specs([file])
+    codes = {item.code for item in raised.value.diagnostics}
+    assert "LLM_STO_10" in codes, "a warning about the endpoint"
+    assert "LLM_CAP_18" not in codes, "nobody uses the pool"
+
+
 def test_a_gateway_that_was_left_out_is_not_missed(tmp_path: Path) -> None:
     """An endpoint that a gateway wakes is not told that nobody does, because the gateway has an error of its own."""
     waking = endpoint("chat") + "    replicas: {min: 0, max: 2}\n"
