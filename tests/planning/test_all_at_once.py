@@ -143,6 +143,11 @@ def test_endpoints_that_were_added_are_there_when_the_budget_is_exceeded(tmp_pat
     assert "LLM_CAP_18" not in codes, "nobody uses the pool"
 
 
+def test_two_platforms_of_one_name_are_not_told_what_both_would_make(tmp_path: Path) -> None:
+    text = HEAD + GOOD_POOLS + "endpoints:\n" + endpoint("chat")
+    assert told(tmp_path, f"{text}---\n{text}") == {("LLM_SPEC_4", "platforms.acme")}
+
+
 def test_a_gateway_that_was_left_out_is_not_missed(tmp_path: Path) -> None:
     """An endpoint that a gateway wakes is not told that nobody does, because the gateway has an error of its own."""
     waking = endpoint("chat") + "    replicas: {min: 0, max: 2}\n"
