@@ -405,6 +405,11 @@ def test_nothing_in_the_place_of_a_default_is_left_out(tmp_path: Path) -> None:
         ("x = make()\ndef make(): pass", "line 5 defines it: move that above this line"),
         ("def f():\n    x = x + 1\nf()", "give it a value above this line"),
         ("from llminfra import Vllm", "did you mean VLLM?"),
+        ("from llminfra import Vllm, Spot, Modell", "did you mean VLLM for Vllm, Model for Modell?"),
+        (
+            "from llminfra import (\n    Vllm,\n    Quux,\n)",
+            "did you mean VLLM for Vllm? `llminfra explain --types` lists what there is, and no Quux",
+        ),
         ("from llminfra import Xyzzyx", "`llminfra explain --types` lists what may be declared"),
         ("from llminfra.spec import Endpoint", "write from llminfra import Endpoint"),
         ("import llminfra.pools", "write from llminfra import …: what is declared is all there"),
