@@ -143,6 +143,13 @@ def test_endpoints_that_were_added_are_there_when_the_budget_is_exceeded(tmp_pat
     assert "LLM_CAP_18" not in codes, "nobody uses the pool"
 
 
+@pytest.mark.parametrize(("cidr", "code"), [("10.0.0.0/33", "LLM_SPEC_1"), ("10.0.0.0/28", "LLM_NET_24")])
+def test_a_wrong_block_hides_no_wrong_zone(tmp_path: Path, cidr: str, code: str) -> None:
+    network = f"network: {{cidr: {cidr}, zones: [us-east-1a, us-west-2a]}}\n"
+    zone = ("LLM_NET_20", "network.zones[1]")
+    assert told(tmp_path, HEAD + network) == {(code, "network.cidr"), zone}
+
+
 def test_two_platforms_of_one_name_are_not_told_what_both_would_make(tmp_path: Path) -> None:
     text = HEAD + GOOD_POOLS + "endpoints:\n" + endpoint("chat")
     assert told(tmp_path, f"{text}---\n{text}") == {("LLM_SPEC_4", "platforms.acme")}
