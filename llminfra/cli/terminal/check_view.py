@@ -40,6 +40,11 @@ def check_text(report: PolicyReport, fail_on: Severity | None) -> str:
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
+def check_summary(report: PolicyReport, fail_on: Severity | None) -> str:
+    """The last line of the report: whether it passed, and how many findings there are."""
+    return _summary(report, fail_on).plain
+
+
 def report_of_failed_spec(error: SpecError) -> PolicyReport:
     """A report for machines when the spec cannot be planned, so that a pipeline reads one format either way."""
     known = by_code()
