@@ -11,6 +11,7 @@ from llminfra.catalog.price_file import Kind
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
 from llminfra.planning.served.hours import mean_replicas
+from llminfra.spec.foundation.encryption import PlatformKeys
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, Plan
@@ -34,6 +35,12 @@ _STACKS: tuple[tuple[str, Stack], ...] = (
     ("bedrock", "bedrock"),
     ("", "cluster"),
 )
+
+
+def not_counted(plan: Plan) -> str:
+    """What no line of the costs has, because it goes by use or by what others put there."""
+    keys = () if isinstance(plan.platform.encryption, PlatformKeys) else ("KMS keys",)
+    return ", ".join(("requests", "traffic", "logs", *keys, "secrets")) + " and what lies in buckets"
 
 
 class EndpointCost(Struct, frozen=True, kw_only=True):
