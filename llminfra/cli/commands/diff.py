@@ -16,9 +16,10 @@ def diff(
     as_json: AsJson = False,
     fail_on: DangersFail = FailOn.WARNING,
 ) -> None:
-    """Compare the plans of two specs: hardware, memory, speed, model names, quotas and money.
+    """Compare the plans of two specs: hardware, memory, speed, who may call, quotas and money.
 
-    Exits with 1 where callers lose a model name or an endpoint and no waiver of NEW (LLM_GUARD_9) accepts it.
+    Exits with 1 where callers lose a model name, an endpoint, an address or how they authenticate, and no waiver of NEW
+    (LLM_GUARD_9) accepts it.
 
     What becomes of single resources tells `rehearse OLD --then NEW`.
     """

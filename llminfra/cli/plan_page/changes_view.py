@@ -34,6 +34,7 @@ def diff_view(found: PlatformChanges) -> RenderableType:
     if found.lost_names:
         names = ", ".join(found.lost_names)
         parts.append(Text(f"requests for {names} find no model from then on", style="bold red"))
+    parts += [Text(text, style="bold red") for text in found.lost_ways]
     parts += [Text(f"keys: {text}", style="bold red") for text in found.key_effects]
     parts += _changes(found.changes)
     if found.new_findings:
