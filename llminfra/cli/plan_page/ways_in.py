@@ -12,7 +12,9 @@ from llminfra.spec.compute.cluster import Cluster
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
     from llminfra.planning.plan.gateways import GatewayPlan
+    from llminfra.planning.plan.serving import Ec2EndpointPlan, SageMakerEndpointPlan
     from llminfra.spec.base.secret import Secret
 
 Facts = Mapping[str, str]
@@ -56,8 +58,9 @@ def _lost(old: WayIn, new: WayIn) -> Iterator[str]:
 
 
 def _endpoints(plan: Plan) -> Iterator[tuple[str, WayIn]]:
-    pods = [item for item in plan.endpoints if item.part_of is None]
-    for item in (*pods, *plan.routers, *plan.ec2, *plan.sagemaker):
+    pods = (item for item in plan.endpoints if item.part_of is None)
+    called: list[EndpointPlan | RouterPlan | Ec2EndpointPlan | SageMakerEndpointPlan] = [*pods, *plan.routers]
+    for item in (*called, *plan.ec2, *plan.sagemaker):
         declared = next(each for each in plan.platform.workloads if each.name == item.name)
         found = contract(item, plan)
         facts = {"address": found.address, "authentication": _words(found.auth)}
