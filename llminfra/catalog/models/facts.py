@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
+from llminfra.catalog.models.config_reader import ModelConfigError
 from llminfra.catalog.models.mixers import (
     Attention,
     Mixer,
@@ -204,11 +205,16 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
             model_id: Name for messages.
 
         Raises:
-            ModelConfigError: The config lacks a shape without which nothing can be computed.
+            ModelConfigError: The config lacks a shape without which nothing can be computed, or is not one.
         """
         from llminfra.catalog.models.hf.config import facts_from_hf_config  # noqa: PLC0415  the parser needs this class
 
-        return facts_from_hf_config(config, model_id=model_id)
+        try:
+            return facts_from_hf_config(config, model_id=model_id)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A config.json of a shape nobody foresaw is the user's to mend, and no crash.
+            msg = f"config.json of {model_id} cannot be read: {type(error).__name__}: {error}"
+            raise ModelConfigError(msg) from error
 
     @cached_property
     def kinds_of_layers(self) -> tuple[Layer, ...]:

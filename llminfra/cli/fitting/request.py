@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -91,27 +90,6 @@ def local_config(name: str) -> Path | None:
     file = path / "config.json" if path.is_dir() else path
     there = file.suffix == ".json" and file.is_file()
     return path if there and load_model(name) is None else None
-
-
-def config_object(config: Path) -> dict[str, object]:
-    """The object of a ``config.json``, or of the one in a folder.
-
-    Raises:
-        UsageError: It cannot be read, or is no object.
-    """
-    file = config / "config.json" if config.is_dir() else config
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"cannot read {file}: {error.strerror or error}"
-        raise UsageError(msg) from None
-    except ValueError as error:
-        msg = f"{file} is no JSON: {error}"
-        raise UsageError(msg) from None
-    if not isinstance(found, dict):
-        msg = f"{file} holds no object: a config.json begins with {{"
-        raise UsageError(msg)
-    return found
 
 
 def size_note(case: FitCase, config: Path | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from llminfra.planning.memory.doubts import (
 )
 from llminfra.planning.memory.estimate import facts_for, fit_case
 from llminfra.planning.memory.refusals import on_device
+from llminfra.planning.memory.step import small_step
 
 if TYPE_CHECKING:
     from llminfra.planning.memory.inputs.case import FitCase, FitResult
@@ -31,6 +32,9 @@ def judge(case: FitCase) -> FitResult:
     problems = device_problems(facts, case)
     notes = [told(item) for item in problems if not item.fatal]
     stops = [(told(item), item.runtime_message) for item in problems if item.fatal]
+    if (step := small_step(case, result)) is not None:
+        fix = f"set --max-num-batched-tokens {step.sequences} or more, or --max-num-seqs {step.tokens}"
+        stops.insert(0, (f"LLM_FIT_43: {step.message}; {fix}", step.runtime_message))
     if (length := beyond_context(facts, case)) is not None:
         stops.insert(0, length)
     if (missing := class_missing(facts, case)) is not None:
