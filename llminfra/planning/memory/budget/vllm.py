@@ -10,10 +10,12 @@ from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.quantization import WeightFormat
 from llminfra.planning.memory.beside.draft_bytes import drafting_peak
 from llminfra.planning.memory.beside.loaded import Loaded
+from llminfra.planning.memory.budget.expert_choice import experts_of
 from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.peak.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
+from llminfra.planning.memory.peak.expert_kernels import Experts
 from llminfra.planning.memory.peak.forward_peak import Batch, Products, held_by_all_reduce, mla_workspace
 from llminfra.planning.memory.peak.fused_allreduce import fused_allreduce_gib
 from llminfra.planning.memory.peak.overhead import (
@@ -96,7 +98,7 @@ def vllm_budget(
     """
     length, batched = settings.max_model_len, settings.in_flight_tokens
     beside = beside or Loaded()
-    batch = replace(profiling_batch(settings, profile, gpu), items=items, block=plan.block_size)
+    batch = replace(profiling_batch(facts, settings, profile, gpu), items=items, block=plan.block_size)
     if beside.adapters:
         # Their matrices are small and share segments: which blocks they leave is not known (`pinned_copy`).
         batch = replace(batch, products=Products.UNKNOWN, sampler_rows=0)
@@ -230,7 +232,7 @@ def _blocks(plan: CachePlan, available_gib: float, *, fallback: int) -> tuple[fl
     return available_gib * GIB / plan.bytes_per_block, available_gib, fallback
 
 
-def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> Batch:
+def profiling_batch(facts: ModelFacts, settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> Batch:
     """What the profiling run pushes through one rank."""
     method = settings.quant.method if settings.quant is not None else ""
     # Triton's kernel for MXFP4 (gpt_oss_triton_kernels_moe.py) has buffers of its own: the peak that 0.19 prints on an
@@ -255,7 +257,7 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         products=_products(settings, profile),
         workspace_bytes=cublas_workspace(gpu),
         sampler_rows=_sampler_rows(settings, profile, gpu),
-        workspace=profile.keeps_workspace and not triton_mxfp4,
+        experts=Experts() if triton_mxfp4 else experts_of(facts, settings, profile, gpu),
     )
 
 

@@ -141,8 +141,7 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         sampler += tokens * facts.hidden_size * POOLER_BYTES
     if profile.scheduler == "v1":
         sampler += made
-    if batch.workspace:
-        sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
+    sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
     # Pods start with an empty cache of compiled graphs, and the first start decides what the plan may promise.
     compiled = compiling(facts, batch, profile, max(forward, sampler))
     kept = float(batch.libraries) + kept_streams(facts, batch)

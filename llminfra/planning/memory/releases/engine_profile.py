@@ -90,7 +90,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         latent_matrices: What is kept beside the matrices of latent attention (`absorbed`).
         rest_layers: Which pipeline stages take the layers that are left over (`shapes.pipeline_ranges`).
         expert_rows: Most tokens that one pass through the experts takes, 0 for all.
-        keeps_workspace: Experts work in buffers that stay when they are done.
+        gives_output: Layers of Qwen3-Next's kind are given the tensor that attention or the delta rule writes to.
         mla_context_tokens: Most context tokens whose keys and values the run of a latent-attention model expands.
         mla_page_each: They are at least a page for every sequence, whatever a page is.
         sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
@@ -194,7 +194,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     latent_matrices: str = ""
     rest_layers: str = "last"
     expert_rows: int = 32768
-    keeps_workspace: bool = False
+    gives_output: bool = True
     mla_context_tokens: int = 0
     mla_page_each: bool = True
     sparse_workspace_factor: int = 5
