@@ -338,7 +338,7 @@ def test_experts_keep_their_buffers_while_a_delta_layer_works() -> None:
         "vdb-h200-deepseek-r1-0528-tp8-v0.16.0-l8192-8260",
         "vdb-b200-deepseek-r1-0528-tp8-v0.18.0-l8192-a9a0",
         "vdb-h200-nvidia-nemotron-3-super-120b-a12b-fp8-tp2-v0.17.1-l8192-d5b4",
-        "vdb-h200-qwen3-vl-30b-a3b-instruct-tp1-v0.20.0-l262144-cf61",
+        "vdb-h200-qwen3-vl-30b-a3b-instruct-tp1-v0.14.1-l8192-32f9",
     ],
 )
 def test_kernels_for_experts_decide_what_stays(name) -> None:
