@@ -158,3 +158,20 @@ def test_two_measured_batches_on_four_l40s(tokens, measured):
     result = fit_case(FitCase.model_validate(row | {"max_num_batched_tokens": tokens}))
     before = tokens * (8 * 2 * 3072 + 3 * 5120 + 3 * 3072) * 2 / GIB
     assert result.activation_peak_gib - before == pytest.approx(measured, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [
+        ("0.13.0", "experts: Triton kernel, with buffers that go with each call"),
+        ("0.18.0", "experts: Triton kernel, with 0.50 GiB of buffers that stay"),
+        ("0.20.0", "experts: FlashInfer's CUTLASS kernel, with 0.03 GiB of buffers that stay"),
+    ],
+)
+def test_readers_are_told_the_kernel(version, line):
+    assert line in fit_case(FitCase(model=SIXTEEN, engine_version=version, gpu="H200-141GB")).explain
+
+
+def test_dense_models_have_no_word_on_experts():
+    told = fit_case(FitCase(model="Qwen/Qwen3-8B", engine_version="0.20.0", gpu="H200-141GB")).explain
+    assert not any(line.startswith("experts") for line in told)

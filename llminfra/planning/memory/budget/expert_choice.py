@@ -10,11 +10,20 @@ from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.quantization import WeightFormat, WeightScheme
 from llminfra.planning.memory.peak.expert_kernels import ExpertKernel, Experts
+from llminfra.planning.memory.peak.forward_peak import Batch, expert_workspace
+from llminfra.planning.memory.peak.overhead import GIB
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, parse_version
 from llminfra.planning.memory.releases.settings import Settings
 from llminfra.planning.memory.weights.layer_parts import EXPERT_NAMES
 from llminfra.planning.memory.weights.module_names import scheme_for
 
+KERNEL_WORDS = {
+    ExpertKernel.TRITON: "Triton",
+    ExpertKernel.MARLIN: "Marlin",
+    ExpertKernel.CUTLASS: "vLLM's CUTLASS",
+    ExpertKernel.FLASHINFER_CUTLASS: "FlashInfer's CUTLASS",
+    ExpertKernel.FLASHINFER_TRTLLM: "TensorRT-LLM's, in FlashInfer",
+}
 OTHER, SIXTEEN_BIT = "other", "16bit"
 _OLDER = "older"
 _INPUT_BYTES = {"fp8": 1.0, "fp8_block": 1.0, "fp8_static": 1.0, "nvfp4": 0.5}
@@ -47,6 +56,13 @@ def experts_of(facts: ModelFacts, settings: Settings, profile: EngineProfile, gp
         input_bytes=2.0 if weight_only else _INPUT_BYTES.get(kind, 2.0),
         block_scales=kind == "fp8_block",
     )
+
+
+def experts_line(facts: ModelFacts, batch: Batch) -> str:
+    """What a reader is told of the kernel."""
+    kept = max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0) / GIB
+    stay = f"{kept:.2f} GiB of buffers that stay" if kept else "buffers that go with each call"
+    return f"experts: {KERNEL_WORDS[batch.experts.kernel]} kernel, with {stay}"
 
 
 def _scheme(facts: ModelFacts, settings: Settings) -> WeightScheme | None:

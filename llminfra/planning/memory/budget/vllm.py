@@ -10,7 +10,7 @@ from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.quantization import WeightFormat
 from llminfra.planning.memory.beside.draft_bytes import drafting_peak
 from llminfra.planning.memory.beside.loaded import Loaded
-from llminfra.planning.memory.budget.expert_choice import experts_of
+from llminfra.planning.memory.budget.expert_choice import experts_line, experts_of
 from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
@@ -167,6 +167,7 @@ def vllm_budget(
             found,
             _Terms(held=held, non_torch=other, trials=trials, states=states, graphs=graphs, fused=fused, stays=stays),
             where_found,
+            experts_line(facts, batch) if facts.is_moe and profile.scheduler == "v1" else "",
         ),
         later=available + first if (first := peak.first / GIB + stays + trials) >= WORTH_GIB else None,
     )
@@ -323,6 +324,7 @@ def _explain(
     found: Found,
     terms: _Terms,
     where_found: str,
+    experts: str,
 ) -> tuple[str, ...]:
     context = ", CUDA context" if profile.context_in_non_torch else ""
     nccl = ", NCCL" if settings.tp * settings.pp * settings.dp > 1 else ""
@@ -345,6 +347,8 @@ def _explain(
         f"CUDA graphs {terms.graphs:.2f} GiB, {where}",
         f"cache {found.available:.2f} GiB: the budget less all of these{where_found}",
     ]
+    if experts:
+        lines.insert(2, experts)
     if profile.runs_v2:
         lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
     if terms.held:
