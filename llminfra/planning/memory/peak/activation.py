@@ -165,7 +165,7 @@ def _held_pixels(encoders: tuple[EncoderFacts, ...], batch: Batch, profile: Engi
     dtype (``_postprocess_output`` of vllm/multimodal/processing); the second runner has them in a method that returns
     before the decoder runs (``profile_encoder_cache``).
     """
-    if profile.scheduler == "v0" or profile.runs_v2:
+    if not profile.holds_patches or profile.runs_v2:
         return 0.0
     values = [
         profiled_items(item, batch, profile) * item.max_tokens * item.patch_merge * item.patch_values

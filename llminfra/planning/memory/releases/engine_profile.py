@@ -61,6 +61,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         items_by_length: A request of the profiling run brings no more images than its context holds.
         profiles_video: Models that take images and videos are profiled with the largest of both.
         padded_video_tokens: The profiling run pads what a tower of Qwen3-VL makes to so many tokens.
+        holds_patches: It keeps the patches that it gave a tower until it is done.
         triton_mxfp4: Hopper runs MXFP4 experts with Triton; before, with Marlin, which pads them more.
         wide_fp4_tiles: Triton's layout for Hopper pads the values of MXFP4 experts to wider tiles.
         keeps_fp4_scales: The scales that were loaded stay beside those in that layout.
@@ -160,6 +161,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     items_by_length: bool = False
     profiles_video: bool = False
     padded_video_tokens: int = 0
+    holds_patches: bool = False
     triton_mxfp4: bool = False
     wide_fp4_tiles: bool = False
     keeps_fp4_scales: bool = False
