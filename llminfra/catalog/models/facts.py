@@ -100,6 +100,7 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
         intermediate: Width of its feed-forward part.
         patch_merge: Patches that become one text token.
         gated: Three feed-forward matrices per block instead of two.
+        patch_values: Values that the processor hands over for a patch of the models that flatten them, else 0.
         batch_tokens: Tokens of the largest item where each must come in one batch, because the decoder looks at it in
             both directions, else 0.
         made_width: Values that the tower makes for a text token, those of several of its layers side by side, where
@@ -118,6 +119,7 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
     intermediate: int = 0
     patch_merge: int = 1
     gated: bool = False
+    patch_values: int = 0
     batch_tokens: int = 0
     made_width: int = 0
     heads: int = 0
