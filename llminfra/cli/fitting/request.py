@@ -160,9 +160,9 @@ def _version(case: FitCase) -> str:
     name = CATALOG_NAMES[engine]
     if text is None:
         facts = facts_for(case)
-        return (
-            engine_info(name).default_version if facts is None else pinned_version(name, facts.architecture, facts.task)
-        )
+        if facts is None:
+            return engine_info(name).default_version
+        return pinned_version(name, facts.architecture, facts.task, facts.config_type)
     stated = text.strip().removeprefix("v")
     known = known_versions(name)
     whole = f"{stated}.0" if re.fullmatch(r"\d+\.\d+", stated) else stated

@@ -115,11 +115,16 @@ RULES = (
         looks_at=_PLAN,
         why="A model's class comes with a release, often weeks after the model, and some go again (Llama 3.2 Vision "
         "and MiniMax M1 in vLLM). The engine looks it up before anything else, and stops. Without a version, llminfra "
-        "takes the nearest release to its pinned one that has the class.",
-        fix="leave version out, or set one that the finding names",
+        "takes the nearest release to its pinned one that has the class. DJL Serving has the classes of the vLLM in "
+        "its container; Text Generation Inference knows types of config.json, and what neither it nor its Transformers "
+        "library has it refuses, as does TensorRT-LLM.",
+        fix="leave version out, or set one that the finding names; or take an engine that it names",
         source=(
             "vllm-project/vllm vllm/model_executor/models/registry.py, by release",
             "sgl-project/sglang python/sglang/srt/models: EntryClass, by release",
+            "huggingface/text-generation-inference#3133",
+            "NVIDIA/TensorRT-LLM#5510",
+            "llminfra: catalog/data/tgi_models.json, catalog/data/engines/trtllm.json, catalog/data/trtllm_models.json",
         ),
     ),
     emitted(
