@@ -7,6 +7,7 @@ import pytest
 
 from llminfra import (
     TGI,
+    DeepSpeedMII,
     DJLServing,
     Endpoint,
     GpuPool,
@@ -30,6 +31,7 @@ from llminfra.planning import plan_platform
 DAY = dt.date(2026, 11, 23)
 NVIDIA = "nvcr.io/nvidia/tensorrt-llm/release"
 NEW_LMI = "0.38.0-lmi29.0.0"
+MII = DeepSpeedMII(max_model_len=4096, image=Image(repository="acme/mii", tag="v1"))
 
 
 def trtllm(tag: str, repository: str = NVIDIA, **options: Any) -> TensorRTLLM:
@@ -196,6 +198,35 @@ def test_a_turing_gpu_has_no_window() -> None:
 @pytest.mark.parametrize(
     ("model", "version", "words"),
     [
+        ("google/gemma-3-4b-it", "3.2.0", "window_size_left is only available with flash attn v2"),
+        ("google/gemma-2-2b-it", "2.3.1", "softcap is only available with flash attn v2"),
+        ("google/gemma-3-4b-it", "3.3.7", None),
+        ("google/gemma-2-2b-it", "3.3.7", None),
+    ],
+)
+def test_gemma_on_a_turing_gpu_wants_flashinfer(model: str, version: str, words: str | None) -> None:
+    items = [item for item in told(model, tgi(version), "g4dn.xlarge") if item.code == "LLM_FIT_62"]
+    assert [str(item.runtime_message).partition(": ")[2] for item in items] == ([words] if words else [])
+
+
+def test_deepspeed_mii_wants_ampere_and_plain_weights() -> None:
+    assert "LLM_FIT_27" in errors(told("Qwen/Qwen2.5-1.5B-Instruct", MII, "g4dn.xlarge"))
+    assert errors(told("Qwen/Qwen2.5-7B-Instruct", MII, "g6e.xlarge")) == []
+
+
+def test_a_container_is_left_to_the_planner_by_its_classes() -> None:
+    engine = DJLServing(max_model_len=4096)
+    assert errors(told("openai/gpt-oss-20b", engine, "p5.48xlarge")) == []
+    old = found(
+        "LLM_FIT_56",
+        told("openai/gpt-oss-20b", DJLServing(max_model_len=4096, version="0.33.0-lmi15.0.0"), "p5.48xlarge"),
+    )
+    assert "vLLM 0.8.5 inside" in old.message
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "words"),
+    [
         ("microsoft/Phi-3-mini-4k-instruct", "3.3.7", "only supported for flashinfer on CUDA"),
         ("deepseek-ai/DeepSeek-V2-Lite-Chat", "3.3.7", "only supported for flashinfer on CUDA"),
         ("Qwen/Qwen2.5-7B-Instruct", "2.3.1", "unexpected argument '--kv-cache-dtype'"),
@@ -219,6 +250,8 @@ def test_flashinfer_takes_an_8_bit_cache() -> None:
         ("RedHatAI/phi-4-FP8-dynamic", tgi("2.4.0"), "Unknown quantization method compressed-tensors"),
         ("Qwen/Qwen2.5-7B-Instruct-AWQ", trtllm("1.2.1"), "NotImplementedError: Unsupported quantization_config"),
         ("RedHatAI/phi-4-FP8-dynamic", trtllm("1.0.0"), "NotImplementedError: Unsupported quantization_config"),
+        ("Qwen/Qwen2.5-7B-Instruct-AWQ", MII, "ValueError: Cannot find container for model.layers.0"),
+        ("RedHatAI/phi-4-FP8-dynamic", MII, "ValueError: Cannot find container for a scale"),
     ],
 )
 def test_checkpoints_that_are_not_read(model: str, engine: Any, words: str) -> None:

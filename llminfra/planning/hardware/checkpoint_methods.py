@@ -17,7 +17,8 @@ from llminfra.planning.hardware.gpu_problem import GpuProblem
 if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts, QuantFacts
 
-_TGI, _TRTLLM = "tgi_support", "trtllm_support"
+_TGI, _TRTLLM, _GPUS = "tgi_support", "trtllm_support", "gpu_support"
+_MII = frozenset({"mii", "deepspeed"})
 _ELSEWHERE = "name a repository with other weights of the model, or use vLLM or SGLang, which read these"
 
 
@@ -38,6 +39,8 @@ def checkpoint_problems(
         yield from _by_library(release, facts, quant, requested) if library else _by_tgi(release, quant)
     if engine == "trtllm" and quant is not None:
         yield from _by_trtllm(release, quant)
+    if engine in _MII and quant is not None:
+        yield _by_mii(quant)
 
 
 def _value(file: str, fact: str) -> Any:
@@ -98,6 +101,21 @@ def _by_library(
         if quant
         else "leave quantization out, or use vLLM",
         runtime_message=f"NotImplementedError: {words}" if words else None,
+    )
+
+
+def _by_mii(quant: QuantFacts) -> GpuProblem:
+    words: str = _value(_GPUS, "mii_unread")
+    scales = "model.layers.0.self_attn.q_proj.qweight" if quant.method in {"awq", "gptq"} else "a scale"
+    return GpuProblem(
+        code="LLM_FIT_63",
+        fatal=True,
+        field="model",
+        message=f"DeepSpeed-MII reads plain weights alone, and these are quantized by {quant.method}",
+        found=f"a checkpoint quantized by {quant.method}",
+        expected="plain weights",
+        fix=_ELSEWHERE,
+        runtime_message=words.format(name=scales),
     )
 
 

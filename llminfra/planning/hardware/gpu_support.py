@@ -293,7 +293,7 @@ def _cache_of_checkpoint(engine: str, method: str | None, kv_cache_dtype: str | 
 def _built_for(gpu: Gpu, engine: str, release: EngineRelease | None) -> Iterator[GpuProblem]:
     """The engine has kernels for the GPU's generation, and so has the CUDA of its image, where that is known."""
     cuda_major = release.cuda_major if release else None
-    least = int(_value("least_capability").get(engine, 0))
+    least = int(_value("least_capability").get("mii" if engine == "deepspeed" else engine, 0))
     if gpu.capability < least:
         yield GpuProblem(
             code="LLM_FIT_27",

@@ -59,6 +59,8 @@ def tgi_attention_problems(
         return
     if (refused := _device(gpu, facts, release)) is not None:
         yield refused
+    elif (unserved := _flash_2(gpu, facts, release)) is not None:
+        yield unserved
     else:
         yield from _window(gpu, facts, release, longest)
     if kv_cache_dtype is not None and kv_cache_dtype.startswith("fp8"):
@@ -103,6 +105,23 @@ def _device(gpu: Gpu, facts: ModelFacts, release: tuple[int, ...]) -> GpuProblem
         + (f", or version={without['until']!r} or a later one" if later else "")
         + "; or vLLM, which has kernels for it",
         runtime_message=_NO_IMAGE if turing else _NO_FLASH if needed == _AMPERE else None,
+    )
+
+
+def _flash_2(gpu: Gpu, facts: ModelFacts, release: tuple[int, ...]) -> GpuProblem | None:
+    words = _value("flash_2_alone").get(facts.config_type)
+    if words is None or gpu.capability >= _AMPERE or uses_flashinfer(release, facts):
+        return None
+    return GpuProblem(
+        code="LLM_FIT_62",
+        fatal=True,
+        field="on",
+        message=f"tgi {'.'.join(map(str, release))} serves {facts.config_type} by FlashAttention 2, which "
+        f"{gpu.product} does not have",
+        found=f"compute capability {gpu.compute_capability}",
+        expected=from_capability(_AMPERE),
+        fix="use an A10G, L4 or newer GPU, or a later version, or vLLM",
+        runtime_message=words,
     )
 
 

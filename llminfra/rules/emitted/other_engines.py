@@ -1,4 +1,4 @@
-"""Pages of what Text Generation Inference and TensorRT-LLM refuse beside memory."""
+"""Pages of what Text Generation Inference, TensorRT-LLM and DeepSpeed-MII refuse beside memory."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ RULES = (
         looks_at=_PLAN,
         why="FlashAttention 2 and FlashInfer want Ampere. On a T4 releases 2.1 and 2.2 fail in their warm-up, 3.0.2 "
         "and 3.1.0 have no FlashInfer for it, and no release has a window there: prompts beyond it are refused. A V100 "
-        "has none of the kernels since 2.1.",
+        "has none of the kernels since 2.1. Gemma 2 and 3 want FlashAttention 2 where FlashInfer is not taken.",
         fix="use an A10G, L4 or newer GPU, a release that the finding names, or prompts within the window",
         source=(
             "huggingface/text-generation-inference#2456",
             "huggingface/text-generation-inference#2037",
+            "huggingface/text-generation-inference#3115",
             "huggingface/text-generation-inference server/text_generation_server/layers/attention/cuda.py, by release",
             "llminfra: planning/data/tgi_support.json",
         ),
@@ -42,12 +43,14 @@ RULES = (
         looks_at=_PLAN,
         why="TGI logs a method that it does not know and loads the tensors as if they were plain, which fails at the "
         "first of another shape or name; of compressed-tensors it has FP8 and integers. TensorRT-LLM's PyTorch backend "
-        "reads what ModelOpt makes, FP8 and MXFP4, and stops at other checkpoints, such as AutoAWQ's.",
+        "reads what ModelOpt makes, FP8 and MXFP4, and stops at other checkpoints, such as AutoAWQ's. DeepSpeed-MII "
+        "has places for plain weights alone.",
         fix="name a repository with other weights of the model, or use vLLM or SGLang",
         source=(
             "huggingface/text-generation-inference server/text_generation_server/utils/quantization.py: get_loader",
             "NVIDIA/TensorRT-LLM tensorrt_llm/llmapi/llm_utils.py: _update_from_hf_quant_config",
             "NVIDIA/TensorRT-LLM#6988",
+            "deepspeed 0.16.9 deepspeed/inference/v2/model_implementations/inference_policy_base.py: map_param",
             "llminfra: planning/data/tgi_support.json, planning/data/trtllm_support.json",
         ),
     ),
