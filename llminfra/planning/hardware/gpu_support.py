@@ -88,7 +88,7 @@ def gpu_problems(
     if engine == "tgi":
         found += tgi_attention_problems(gpu, facts, numbered, kv_cache_dtype=kv_cache_dtype, longest=longest)
     if engine == "trtllm":
-        found += trtllm_problems(gpu, numbered, quant)
+        found += trtllm_problems(gpu, facts, numbered, quant)
     return tuple(found)
 
 

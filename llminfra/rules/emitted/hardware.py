@@ -57,11 +57,17 @@ RULES = (
     ),
     emitted(
         "LLM_FIT_27",
-        "The CUDA version of the image has code for the GPU",
+        "The engine and the CUDA of its image have code for the GPU",
         looks_at=_PLAN,
-        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100.",
-        fix="use a newer GPU, or a release of the engine with CUDA 12",
-        source=("CUDA Toolkit 13.0 release notes",),
+        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100. TensorRT-LLM and DeepSpeed-MII "
+        "are for Ampere and newer, and TGI has PyTorch with code for Blackwell since 3.3.1.",
+        fix="use a newer GPU, or a release of the engine that has code for it",
+        source=(
+            "CUDA Toolkit 13.0 release notes",
+            "NVIDIA/TensorRT-LLM#2620",
+            "pytorch/pytorch#145949",
+            "llminfra: planning/data/gpu_support.json, planning/data/tgi_support.json",
+        ),
     ),
     emitted(
         "LLM_FIT_28",
@@ -79,9 +85,10 @@ RULES = (
         looks_at=_PLAN,
         why="Sparse attention (DeepSeek V3.2, GLM-5) and the compressed attention of DeepSeek V4 have kernels for "
         "Hopper and Blackwell alone. On A100, L4, L40S or A10G the engine stops while it builds the model, however "
-        "much memory there is.",
+        "much memory there is. TensorRT-LLM has DeepSeek V4 for Blackwell alone.",
         fix="use an H100, H200, B200 or newer",
         source=(
+            "NVIDIA/TensorRT-LLM docs/source/models/supported-models.md",
             "vllm-project/vllm vllm/platforms/cuda.py: get_attn_backend_cls",
             "vllm-project/vllm#35021",
             "vllm-project/vllm#40851",
