@@ -47,6 +47,14 @@ def missing_code(
     return replace(missing, inside=f"vLLM {newer.elsewhere}") if newer and newer.elsewhere else missing
 
 
+def is_named_release(engine: str, version: str) -> bool:
+    """Whether a version is one of an engine's releases that only images name: TensorRT-LLM's, such as ``1.2.1``."""
+    if engine != "trtllm":
+        return False
+    lines = {release_numbers(line) for line in read_data("trtllm_models.json")["releases"]}
+    return release_numbers(version)[:2] in lines
+
+
 def refusal_words(engine: str, missing: MissingClass, facts: ModelFacts) -> str:
     """The engine's words where it has no code for a model."""
     if engine == "mii":
