@@ -55,8 +55,16 @@ def served_by(release: Release, config_type: str) -> Served:
     return Served.WHOLE
 
 
+def pages(release: Release, config_type: str) -> bool:
+    """Whether a release keeps the cache of a type in pages, for which it takes flash attention."""
+    how = served_by(release, config_type)
+    return how is Served.CUT or (how is Served.OWN and config_type not in read_data(_FILE)["unpaged"])
+
+
 def costs(how: Served) -> str:
-    """What is lost where the Transformers library serves a model in TGI."""
+    """What is lost where the Transformers library serves a model in TGI, or TGI's own code without pages does."""
+    if how is Served.OWN:
+        return "without a paged cache: its memory grows with the requests of a batch and is not what is planned"
     if how is Served.CUT:
         return "its layers are slower, and what they take beside weights and cache is not known"
     return (

@@ -237,6 +237,15 @@ def test_an_8_bit_cache_wants_flashinfer(model: str, version: str, words: str) -
     assert words in (item.runtime_message or "")
 
 
+def test_what_has_no_pages_needs_no_flash_attention() -> None:
+    model = "facebook/opt-1.3b"
+    volta = told(model, TGI(max_model_len=2048), "p3dn.24xlarge")
+    assert errors(volta) == []
+    assert "serves opt without a paged cache" in found("LLM_FIT_66", volta).message
+    wish = told(model, TGI(max_model_len=2048, kv_cache_dtype="fp8"), "g6e.xlarge")
+    assert "no paged cache for opt" in found("LLM_FIT_64", wish).message
+
+
 def test_flashinfer_takes_an_8_bit_cache() -> None:
     for model in ("Qwen/Qwen2.5-7B-Instruct", "google/gemma-2-9b-it"):
         assert errors(told(model, tgi(kv_cache_dtype="fp8"), "g6e.xlarge")) == []

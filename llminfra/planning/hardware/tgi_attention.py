@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.engines import release_numbers
 from llminfra.catalog.models import Attention
-from llminfra.catalog.tgi_models import Served, knows, served_by
+from llminfra.catalog.tgi_models import Served, knows, pages, served_by
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.gpu_problem import GpuProblem, from_capability
 
@@ -57,8 +57,11 @@ def tgi_attention_problems(
     """
     if not knows(release):
         return
-    if (refused := _device(gpu, facts, release)) is not None:
+    flash = pages(release, facts.config_type)
+    if (refused := _device(gpu, facts, release, flash=flash)) is not None:
         yield refused
+    elif not flash:
+        pass
     elif (unserved := _flash_2(gpu, facts, release)) is not None:
         yield unserved
     else:
@@ -72,7 +75,7 @@ def tgi_takes_fp8_cache(release: tuple[int, ...], facts: ModelFacts) -> bool:
     return not knows(release) or next(_cache(facts, release, "fp8"), None) is None
 
 
-def _device(gpu: Gpu, facts: ModelFacts, release: tuple[int, ...]) -> GpuProblem | None:
+def _device(gpu: Gpu, facts: ModelFacts, release: tuple[int, ...], *, flash: bool) -> GpuProblem | None:
     of = f"tgi {'.'.join(map(str, release))}"
     found = f"compute capability {gpu.compute_capability}"
     if gpu.capability >= _BLACKWELL and not _since(release, _value("blackwell_since")):
@@ -90,7 +93,7 @@ def _device(gpu: Gpu, facts: ModelFacts, release: tuple[int, ...]) -> GpuProblem
     without = _value("flashinfer_without_turing")
     uncompiled = _since(release, without["since"]) and not _since(release, without["until"])
     turing = gpu.capability < _AMPERE and uncompiled and uses_flashinfer(release, facts)
-    if gpu.capability >= least and not turing:
+    if not flash or (gpu.capability >= least and not turing):
         return None
     needed = _AMPERE if turing else least
     later = needed == _AMPERE and gpu.capability >= _TURING
@@ -132,7 +135,7 @@ def _window(gpu: Gpu, facts: ModelFacts, release: tuple[int, ...], longest: int 
     if gpu.capability >= _AMPERE or not windows or facts.encoders or not _since(release, least):
         return
     window, prompt = min(windows), (longest or facts.max_position_embeddings) - 1
-    if prompt <= window or served_by(release, facts.config_type) is Served.WHOLE:
+    if prompt <= window:
         return
     yield GpuProblem(
         code="LLM_FIT_62",
@@ -152,6 +155,7 @@ def _window(gpu: Gpu, facts: ModelFacts, release: tuple[int, ...], longest: int 
 def _cache(facts: ModelFacts, release: tuple[int, ...], kv_cache_dtype: str) -> Iterator[GpuProblem]:
     of, since = f"tgi {'.'.join(map(str, release))}", _value("cache_flag_since")
     library = served_by(release, facts.config_type) in {Served.CUT, Served.WHOLE}
+    paged = pages(release, facts.config_type)
     if not _since(release, since):
         why, words = f"{of} has no 8-bit cache", "error: unexpected argument '--kv-cache-dtype' found"
     elif library:
@@ -159,6 +163,8 @@ def _cache(facts: ModelFacts, release: tuple[int, ...], kv_cache_dtype: str) -> 
             f"{of} serves {facts.config_type} by the Transformers library, which is not told of the cache",
             None,
         )
+    elif not paged:
+        why, words = f"{of} has no paged cache for {facts.config_type}, and is not told of its type", None
     elif not uses_flashinfer(release, facts):
         why = f"{of} keeps 8 bits in FlashInfer's cache alone, and takes another attention for {facts.model_id}"
         words = "ValueError: FP8 KV cache is currently only supported for flashinfer on CUDA"

@@ -90,13 +90,13 @@ def served_by_library(facts: ModelFacts, case: FitCase) -> str | None:
     numbers = named_numbers(case)
     if case.engine != "tgi" or not numbers or not tgi_models.knows(numbers) or not facts.config_type:
         return None
-    how = tgi_models.served_by(numbers, facts.config_type)
+    kind, at = facts.config_type, f"LLM_FIT_66: tgi {case.engine_version}"
+    how = tgi_models.served_by(numbers, kind)
+    if how is Served.OWN and not tgi_models.pages(numbers, kind):
+        return f"{at} serves {kind} {tgi_models.costs(how)}"
     if how not in {Served.CUT, Served.WHOLE}:
         return None
-    return (
-        f"LLM_FIT_66: tgi {case.engine_version} has no code of its own for {facts.config_type}, and serves it by the "
-        f"Transformers library: {tgi_models.costs(how)}"
-    )
+    return f"{at} has no code of its own for {kind}, and serves it by the Transformers library: {tgi_models.costs(how)}"
 
 
 def named_numbers(case: FitCase) -> tuple[int, ...]:

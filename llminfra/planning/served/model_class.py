@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.catalog.engines import inner_release
 from llminfra.catalog.model_code import REFUSES_UNKNOWN, engines_with_code, missing_code, refusal_words
-from llminfra.catalog.tgi_models import Served, costs, served_by
+from llminfra.catalog.tgi_models import Served, costs, pages, served_by
 from llminfra.engines.tensorrt_llm import brings_its_own, named_release
 
 if TYPE_CHECKING:
@@ -122,17 +122,20 @@ def _check_library(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease
     """TGI gives types without code of its own to the Transformers library."""
     if release.engine != "tgi" or not facts.config_type or endpoint.engine.image is not None:
         return
-    how = Served.WHOLE if without_flash(endpoint) else served_by(release.numbers, facts.config_type)
-    if how not in {Served.CUT, Served.WHOLE}:
+    kind, off = facts.config_type, without_flash(endpoint)
+    how = Served.WHOLE if off else served_by(release.numbers, kind)
+    if how is Served.OWN and pages(release.numbers, kind):
         return
+    at = f"tgi {release.version}"
+    words = f"{at} serves {kind}" if how is Served.OWN else f"{at} has no code of its own for {kind}"
+    words += " without flash attention" if off else ""
+    words += " " if how is Served.OWN else ", and serves it by the Transformers library: "
     findings.warning(
         "LLM_FIT_66",
         endpoint,
         f"endpoints.{endpoint.name}.engine",
-        f"tgi {release.version} has no code of its own for {facts.config_type}"
-        + (" without flash attention" if without_flash(endpoint) else "")
-        + f", and serves it by the Transformers library: {costs(how)}",
-        found=f"model_type {facts.config_type!r} on tgi {release.version}",
+        words + costs(how),
+        found=f"model_type {kind!r} on {at}",
         expected="a type that TGI has code for, or an engine that has the class",
         fix=f"use {' or '.join(engines_with_code(facts)) or 'a CustomServer'}, or try it on one node first",
     )

@@ -82,11 +82,12 @@ RULES = (
     ),
     emitted(
         "LLM_FIT_66",
-        "TGI serves the model by code of its own",
+        "TGI serves the model by code of its own, with a paged cache",
         severity=Severity.WARNING,
         looks_at=_PLAN,
         why="A class of the Transformers library is slower than TGI's own. Newer ones get its paged cache; others have "
-        "none, so that memory grows with every request and an estimate of the cache says nothing.",
+        "none, nor have TGI's own OPT, BLOOM and MPT, so that memory grows with every request and an estimate of the "
+        "cache says nothing.",
         fix="use vLLM or SGLang, which have the class, or try it on one node first",
         source=(
             "huggingface/text-generation-inference v3.3.7 server/text_generation_server/models/__init__.py: get_model",
