@@ -211,5 +211,10 @@ def test_what_a_server_cannot_be_told_of_the_model(engine: Any) -> None:
     assert ("LLM_FIT_44", "model.quantization") in [item[:2] for item in found]
     found = errors(engine(max_model_len=8192, image=OWN), model=Model(id="Qwen/Qwen3-32B", dtype="float16"))
     assert ("LLM_FIT_44", "model.dtype") in [item[:2] for item in found]
+
+
+def test_what_a_checkpoint_says_itself_needs_no_telling() -> None:
     said = Model(id="Qwen/Qwen3-32B-FP8", quantization="fp8")
-    assert plan(engine(max_model_len=8192, image=OWN), model=said).fit is not None
+    assert plan(TensorRTLLM(max_model_len=8192, image=OWN), model=said).fit is not None
+    # MII does not read it, and is not asked to make it.
+    assert [code for code, _, _ in errors(DeepSpeedMII(max_model_len=8192, image=OWN), model=said)] == ["LLM_FIT_63"]
