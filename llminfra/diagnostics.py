@@ -22,6 +22,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     INFO = "info"
 
+    @property
+    def rank(self) -> int:
+        """The worse, the smaller."""
+        return list(Severity).index(self)
+
 
 def entry_path(path: str, index: int, name: object = None) -> str:
     """Spec path of an entry of a list: by its name where it has one, else by its place.

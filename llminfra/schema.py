@@ -12,7 +12,6 @@ from typing import Any
 from llminfra.loading.yaml.types import (
     allows_none,
     item_type,
-    kind_of,
     section_names,
     section_of,
     section_types,
@@ -20,6 +19,7 @@ from llminfra.loading.yaml.types import (
     value_type,
 )
 from llminfra.spec.base.spec import Spec
+from llminfra.spec.errors.expectations import kind_of
 from llminfra.spec.errors.field_docs import field_docs
 from llminfra.spec.platform import Platform
 

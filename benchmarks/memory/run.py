@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.memory.scoring import (
     Score,
     figures,
-    loaded_gib,
+    loaded_of,
     measured_tokens,
     scores_of,
     share,
@@ -36,6 +36,7 @@ BLIND_ROWS = HERE / "data" / "blind_startups.jsonl"
 UNSEEN_ROWS = HERE / "data" / "unseen_startups.jsonl"
 UNSEEN_FURTHER_ROWS = HERE / "data" / "unseen_further_startups.jsonl"
 UNSEEN_THIRD_ROWS = HERE / "data" / "unseen_third_startups.jsonl"
+UNSEEN_FOURTH_ROWS = HERE / "data" / "unseen_fourth_startups.jsonl"
 PAGE_ROWS = HERE / "data" / "page_startups.jsonl"
 TGI_ROWS = HERE / "data" / "tgi_startups.jsonl"
 SGLANG_ROWS = HERE / "data" / "sglang_startups.jsonl"
@@ -52,6 +53,7 @@ DATASETS = {
     "unseen": UNSEEN_ROWS,
     "unseen further": UNSEEN_FURTHER_ROWS,
     "unseen third": UNSEEN_THIRD_ROWS,
+    "unseen fourth": UNSEEN_FOURTH_ROWS,
     "one page's": PAGE_ROWS,
     "TGI": TGI_ROWS,
     "SGLang": SGLANG_ROWS,
@@ -184,6 +186,7 @@ TITLES = {
     "unseen": "More rows that were committed before anything was scored on them",
     "unseen further": "Further rows that were committed before anything was scored on them",
     "unseen third": "A third set of rows that were committed before anything was scored on them",
+    "unseen fourth": "A fourth set of rows that were committed before anything was scored on them",
     "one page's": "First starts of one page, on one device",
     "TGI": "Rows of Text Generation Inference",
     "SGLang": "Rows of SGLang",
@@ -219,7 +222,7 @@ def rows_table(scores: Sequence[Score]) -> str:
             f"[{row['id']}]({address})" if address.startswith("http") else row["id"],
             f"{row.get('engine', 'vllm')} {row.get('engine_version', '?')}",
             f"{row.get('gpu', '?')} x{result.tensor_parallel or row.get('gpus_total', '?')}",
-            _pair(loaded_gib(row, result), row.get("weights_gib_per_gpu"), ".2f"),
+            _pair(loaded_of(row, result), row.get("weights_gib_per_gpu"), ".2f"),
             _pair(result.kv_bytes_per_token_per_gpu, row.get("kv_bytes_per_token_per_gpu_derived"), ".0f"),
             _pair(result.kv_cache_tokens, measured_tokens(row), "d"),
             f"{_yes(result.fits)} / {row.get('outcome', '?')}"

@@ -11,7 +11,8 @@ from typing import Any
 
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitResult, fit_line
-from llminfra.planning.memory.releases.engine_profile import FIRST_V1, parse_version, resolve_version
+from llminfra.planning.memory.releases.engine_profile import parse_version
+from llminfra.start_logs.compare import loaded_gib
 
 FAILED = frozenset({"oom_at_load", "max_len_exceeds_kv", "no_kv_blocks"})
 BLOCK = 16
@@ -86,24 +87,16 @@ def measured_tokens(row: dict[str, Any]) -> int | None:
     return None
 
 
-def loaded_gib(row: dict[str, Any], result: FitResult) -> float | None:
-    """What loading takes as the row's engine prints it: vLLM counts places for adapters since 0.8, and V1 the draft.
-
-    ``load_model`` of vllm/worker/model_runner.py 0.7.2 and 0.8.1, vllm/v1/worker/gpu_model_runner.py 0.8.1 to 0.33.0.
-    """
-    weights = result.weights_gib_per_gpu
-    version = resolve_version(row.get("engine_version"))
-    if weights is None or result.engine != "vllm" or (version is not None and version < FIRST_V1):
-        return weights
-    draft = 0.0 if row.get("use_v1") is False else result.draft_gib or 0.0
-    return weights + (result.adapters_gib or 0.0) + draft
+def loaded_of(row: dict[str, Any], result: FitResult) -> float | None:
+    """What loading takes as the row's engine prints it, GiB."""
+    return loaded_gib(result, v1=row.get("use_v1") is not False)
 
 
 def score(row: dict[str, Any]) -> Score:
     """Run the planner on ``row`` and compare."""
     result = fit_line(json.dumps(row))
     excuse = left_out(row)
-    weights = _error(loaded_gib(row, result), row.get("weights_gib_per_gpu"))
+    weights = _error(loaded_of(row, result), row.get("weights_gib_per_gpu"))
     kv_bytes = _error(result.kv_bytes_per_token_per_gpu, row.get("kv_bytes_per_token_per_gpu_derived"))
     knows_device = result.fits is not None
     starts = row.get("outcome") == "ok"

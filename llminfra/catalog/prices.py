@@ -70,7 +70,7 @@ def on_demand_usd_per_hour(instance_type: str, region: str) -> Price | None:
     """List price of one running instance, or ``None`` where it is not at hand.
 
     ``None`` also for types that have no on-demand price, such as p5e.48xlarge. A file of refreshed prices
-    (:mod:`llminfra.catalog.price_file`) wins over the packaged ones, which are second-hand outside ``priced_regions``.
+    (:mod:`llminfra.catalog.price_file`) wins over the packaged ones, which are second-hand in all but a few regions.
     """
     return refreshed_usd_per_hour(instance_type, region, "on-demand") or _packaged(instance_type, region)
 
@@ -156,8 +156,3 @@ def lustre_usd_per_gib_month(throughput_mbps_per_tib: int, region: str) -> Price
     """FSx for Lustre, persistent SSD, by throughput class (125, 250, 500 or 1000 MB/s per TiB)."""
     name = _LUSTRE.get(throughput_mbps_per_tib)
     return None if name is None else service_price(name, region)
-
-
-def priced_regions() -> tuple[str, ...]:
-    """Regions whose on-demand instance prices are at hand, first-hand and of every type."""
-    return tuple(read_data("prices.json")["on_demand_usd_per_hour"])

@@ -15,6 +15,7 @@ from llminfra.cli.commands import (
     fit,
     images,
     init,
+    log,
     model,
     plan,
     rehearse,
@@ -59,6 +60,7 @@ app.command("render")(render.render)
 app.command("images")(images.images)
 app.command("rehearse")(rehearse.rehearse)
 app.command("fit")(fit.fit)
+app.command("log")(log.log)
 app.command("report")(report.report)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)

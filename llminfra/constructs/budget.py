@@ -6,8 +6,8 @@ from llminfra.bindings import aws
 from llminfra.constructs.basis.iam import Statement, policy_document
 from llminfra.constructs.basis.kms import Key
 from llminfra.constructs.basis.scope import Maker
+from llminfra.planning.plan.labels import PLATFORM_TAG
 
-PLATFORM_TAG = "llminfra:platform"
 _ALERTS = (("ACTUAL", 80.0), ("FORECASTED", 100.0), ("ACTUAL", 100.0))
 
 

@@ -4,7 +4,8 @@ Sources: flags and environment per version as recorded in ``catalog/data/engines
 vllm-project/vllm#43208 (``--shutdown-timeout``, whose default 0 aborts running requests); liveness after
 vllm-project/vllm#17386 (probes that kill a loading pod); the streaming loader after
 run-ai/runai-model-streamer docs/src/env-vars.md; kernels after vllm 0.27.1 vllm/compilation/backends.py
-(``VLLM_CACHE_ROOT/torch_compile_cache``) and docs/design/torch_compile.md, which says that the folder may be copied.
+(``VLLM_CACHE_ROOT/torch_compile_cache``) and docs/design/torch_compile.md, which says that the folder may be copied;
+vllm/utils/deep_gemm.py 0.10.1 to 0.33.0 (``VLLM_CACHE_ROOT/deep_gemm``, what DeepGEMM compiles for FP8 in blocks).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from llminfra.engines.job import ServingJob, UnknownOption
     from llminfra.spec.endpoint import Endpoint
 
+_KERNELS = ("vllm/torch_compile_cache", "vllm/flashinfer_autotune_cache", "vllm/deep_gemm")
 # vllm-project/vllm vllm/config/lora.py: MaxLoRARanks (releases before 0.12 lack 1, and the oldest 320 and 512).
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 512)
 _STREAM_CONCURRENCY = 16
@@ -79,7 +81,7 @@ class VllmAdapter:
             run_as_user=RUN_AS_USER,
             added_capabilities=("IPC_LOCK",) if job.efa and job.role is None else (),
             privileged=job.role is not None,
-            kernel_folders=("vllm/torch_compile_cache", "vllm/flashinfer_autotune_cache", *LIBRARY_KERNELS),
+            kernel_folders=(*_KERNELS, *LIBRARY_KERNELS),
         )
 
     def unknown_options(self, endpoint: Endpoint, release: EngineRelease | None) -> tuple[UnknownOption, ...]:

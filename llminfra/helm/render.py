@@ -1,4 +1,4 @@
-"""Rendering and linting a chart with given values."""
+"""Rendering a chart with given values."""
 
 from __future__ import annotations
 
@@ -62,22 +62,6 @@ def render_text(
         msg = f"helm cannot render {chart_dir.name} as {namespace}/{release}: {_reason(done.stderr, chart_dir)}"
         raise ToolError(msg)
     return done.stdout
-
-
-def lint(chart_dir: Path, values: Mapping[str, Any], *, kube_version: str = DEFAULT_KUBE_VERSION) -> list[str]:
-    """What ``helm lint --strict`` objects to, one line each; empty where the chart is clean.
-
-    Raises:
-        ToolError: Helm is missing.
-    """
-    done = run_helm(
-        ["lint", str(chart_dir), "--strict", "--quiet", "--kube-version", kube_version, "--values", "-"],
-        stdin=values_text(values),
-    )
-    if not done.returncode:
-        return []
-    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
-    return [line for line in lines if line and not line.startswith(("==>", "[INFO]"))]
 
 
 def values_text(values: Mapping[str, Any]) -> str:

@@ -62,11 +62,6 @@ def validate_objects(objects: Iterable[KubernetesObject], kube_version: str = DE
     return problems
 
 
-def known_custom_kinds() -> list[str]:
-    """``apiVersion/kind`` of every custom resource whose schema is here."""
-    return sorted(read_data(_INDEX)["schemas"])
-
-
 def _validate_object(item: KubernetesObject, kube_version: str) -> list[Problem]:
     missing = [key for key in ("apiVersion", "kind") if not isinstance(item.get(key), str)]
     metadata = item.get("metadata")

@@ -1,4 +1,4 @@
-"""Declared platforms as plain data and as YAML: what ``load`` reads back."""
+"""Declared platforms as plain data: what ``load`` reads back, once it is written as YAML."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ from typing import Any
 from llminfra.loading.yaml.types import section_names, section_of
 from llminfra.spec.base.spec import Spec
 from llminfra.spec.platform import Platform
-
-
-def to_yaml(platform: Platform) -> str:
-    """The platform as YAML; reading it gives an equal platform."""
-    import yaml  # noqa: PLC0415  # only dumps need it
-
-    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(plain_platform(platform), Dumper=dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
 def plain_platform(platform: Platform, *, defaults: bool = False) -> dict[str, Any]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-
-from llminfra.assets import chart_dir
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -32,14 +29,3 @@ def dashboards_of(plan: Plan, *, efa: bool = True) -> list[str]:
     if efa and any(pool.efa_per_node for pool in plan.pools):
         wanted.append(EFA)
     return wanted
-
-
-def read_dashboard(name: str) -> dict[str, Any]:
-    """One shipped dashboard.
-
-    Raises:
-        FileNotFoundError: There is none of that name.
-    """
-    file = chart_dir("llm-observability") / "dashboards" / f"{name}.json"
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found

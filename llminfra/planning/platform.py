@@ -21,6 +21,7 @@ from llminfra.planning.network.closed import check_closed_network
 from llminfra.planning.network.image_lock import read_image_lock
 from llminfra.planning.network.vpc import plan_network
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.labels import PLATFORM_TAG
 from llminfra.planning.quotas.functions import function_quotas
 from llminfra.planning.quotas.instances import plan_quotas
 from llminfra.planning.quotas.network import network_quotas
@@ -129,7 +130,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
             *function_quotas(async_endpoints),
         ),
         diagnostics=as_declared(platform, findings.items),
-        tags={**platform.tags, "llminfra:platform": platform.name, "llminfra:managed-by": "llminfra"},
+        tags={**platform.tags, PLATFORM_TAG: platform.name, "llminfra:managed-by": "llminfra"},
         ec2=ec2,
         sagemaker=sagemaker,
         gateways=gateways,

@@ -48,55 +48,11 @@ def check_references(platform: Platform, findings: Findings) -> None:
     if platform.cluster is not None:
         _unique("cluster.shared_with", platform.cluster.shared_with, findings)
     _unique_addresses(platform, findings)
-    pool_names = [pool.name for pool in platform.pools if not pool.broken]
-    there = f"one of: {', '.join(pool_names)}" if pool_names else "a pool of the platform, which has none"
-    # Where pools or storage were refused as a whole, what is missing among them was not forgotten.
-    pools_known, storage_known = "pools" not in platform.doubtful, "storage" not in platform.doubtful
     for endpoint in platform.workloads:
-        if endpoint.broken:
-            continue
-        _time_zones(endpoint, findings)
-        path, beyond = f"endpoints.{endpoint.name}", endpoint.overflow
-        if pools_known and _is_elsewhere(endpoint.on, platform):
-            findings.error(
-                "LLM_REF_1",
-                endpoint,
-                f"endpoints.{endpoint.name}.on",
-                "the endpoint runs on a pool that is not part of this platform",
-                found=f"pool {endpoint.on.name!r}",
-                expected=there,
-                fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
-            )
-        if pools_known and beyond is not None and _is_elsewhere(beyond.on, platform):
-            findings.error(
-                "LLM_REF_1",
-                endpoint,
-                f"endpoints.{endpoint.name}.overflow.on",
-                "the overflow runs on a pool that is not part of this platform",
-                found=f"pool {beyond.on.name!r}",
-                expected=there,
-                fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
-            )
-        for field, declared in (
-            ("weights", endpoint.weights),
-            ("overflow.weights", beyond.weights if beyond else None),
-            ("compile_cache", endpoint.compile_cache),
-        ):
-            item: ModelBucket | Lustre | None = declared.source if isinstance(declared, LocalNvme) else declared
-            if item is None or item in platform.storage or not storage_known:
-                continue
-            findings.error(
-                "LLM_REF_2",
-                endpoint,
-                f"{path}.{field}",
-                f"the {'compiled kernels' if field == 'compile_cache' else 'weights'} lie on storage that is not part "
-                "of this platform",
-                found=f"storage {item.name!r}",
-                expected=f"one of: {', '.join(item.name for item in platform.storage)}"
-                if platform.storage
-                else "storage of the platform, which has none",
-                fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
-            )
+        if not endpoint.broken:
+            _time_zones(endpoint, findings)
+            _pools_of(endpoint, platform, findings)
+            _storage_of(endpoint, platform, findings)
     if platform.cluster is None and platform.pools:
         findings.error(
             "LLM_REF_5",
@@ -108,26 +64,81 @@ def check_references(platform: Platform, findings: Findings) -> None:
             fix="leave cluster out, or run the endpoints on Ec2(…) or SageMaker(…)",
         )
     for item in platform.storage:
-        if item.kind == "lustre" and not platform.needs_cluster:
-            findings.error(
-                "LLM_REF_6",
-                item,
-                f"storage.{item.name}",
-                "a Lustre file system is for pods of a cluster, and this platform has none",
-                found="Lustre without a cluster",
-                expected="a ModelBucket",
-                fix="remove the file system, or add a GpuPool",
-            )
-        if item.kind == "lustre" and item.source and storage_known and item.source not in platform.storage:
-            findings.error(
-                "LLM_REF_2",
-                item,
-                f"storage.{item.name}.source",
-                "the file system is linked to a bucket that is not part of this platform",
-                found=f"bucket {item.source.name!r}",
-                expected="a ModelBucket of the same platform",
-                fix="add the bucket to Platform(storage=[…]); existing=True if it is already there",
-            )
+        if item.kind == "lustre":
+            _file_system(item, platform, findings)
+
+
+def _pools_of(endpoint: Endpoint, platform: Platform, findings: Findings) -> None:
+    """An endpoint, or its overflow, on a pool of another platform."""
+    # Where pools were refused as a whole, what is missing among them was not forgotten.
+    if "pools" in platform.doubtful:
+        return
+    names = [pool.name for pool in platform.pools if not pool.broken]
+    places: list[tuple[str, str, Target]] = [("on", "endpoint", endpoint.on)]
+    if endpoint.overflow is not None:
+        places.append(("overflow.on", "overflow", endpoint.overflow.on))
+    for field, what, on in places:
+        if not _is_elsewhere(on, platform):
+            continue
+        findings.error(
+            "LLM_REF_1",
+            endpoint,
+            f"endpoints.{endpoint.name}.{field}",
+            f"the {what} runs on a pool that is not part of this platform",
+            found=f"pool {on.name!r}",
+            expected=f"one of: {', '.join(names)}" if names else "a pool of the platform, which has none",
+            fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
+        )
+
+
+def _storage_of(endpoint: Endpoint, platform: Platform, findings: Findings) -> None:
+    """Weights or compiled kernels on storage of another platform."""
+    if "storage" in platform.doubtful:
+        return
+    beyond = endpoint.overflow
+    for field, declared in (
+        ("weights", endpoint.weights),
+        ("overflow.weights", beyond.weights if beyond else None),
+        ("compile_cache", endpoint.compile_cache),
+    ):
+        item: ModelBucket | Lustre | None = declared.source if isinstance(declared, LocalNvme) else declared
+        if item is None or item in platform.storage:
+            continue
+        names = ", ".join(item.name for item in platform.storage)
+        findings.error(
+            "LLM_REF_2",
+            endpoint,
+            f"endpoints.{endpoint.name}.{field}",
+            f"the {'compiled kernels' if field == 'compile_cache' else 'weights'} lie on storage that is not part of "
+            "this platform",
+            found=f"storage {item.name!r}",
+            expected=f"one of: {names}" if names else "storage of the platform, which has none",
+            fix=f"add it to Platform(storage=[…]) of {platform.name!r}",
+        )
+
+
+def _file_system(item: Lustre, platform: Platform, findings: Findings) -> None:
+    """A file system that no pod reads, or that is linked to a bucket of another platform."""
+    if not platform.needs_cluster:
+        findings.error(
+            "LLM_REF_6",
+            item,
+            f"storage.{item.name}",
+            "a Lustre file system is for pods of a cluster, and this platform has none",
+            found="Lustre without a cluster",
+            expected="a ModelBucket",
+            fix="remove the file system, or add a GpuPool",
+        )
+    if item.source and "storage" not in platform.doubtful and item.source not in platform.storage:
+        findings.error(
+            "LLM_REF_2",
+            item,
+            f"storage.{item.name}.source",
+            "the file system is linked to a bucket that is not part of this platform",
+            found=f"bucket {item.source.name!r}",
+            expected="a ModelBucket of the same platform",
+            fix="add the bucket to Platform(storage=[…]); existing=True if it is already there",
+        )
 
 
 def _is_elsewhere(on: Target, platform: Platform) -> TypeGuard[GpuPool]:

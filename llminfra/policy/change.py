@@ -1,4 +1,4 @@
-"""Guards on a real plan: what ``terraform show -json`` says an apply would destroy or replace."""
+"""Guards on a real plan: what is lost by the changes that ``terraform show -json`` tells."""
 
 from __future__ import annotations
 
@@ -10,41 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llminfra.diagnostics import UsageError
+from llminfra.policy.own_findings import by_rule
 from llminfra.policy.report import PolicyFinding, PolicyReport, ordered
 from llminfra.policy.waivers import apply_waivers, covers
 from llminfra.rules import LooksAt, by_code
-from llminfra.rules.views.terraform_view import secrets_key
+from llminfra.rules.changes.dangers import danger
+from llminfra.rules.changes.planned import PlannedChange, planned_changes
 
 if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
-
-# Resources that hold data, that everything depends on, or that AWS does not give back at once.
-_PRECIOUS = frozenset(
-    {
-        "aws_s3_bucket",
-        "aws_fsx_lustre_file_system",
-        "aws_fsx_data_repository_association",
-        "aws_efs_file_system",
-        "aws_kms_key",
-        "aws_eks_cluster",
-        "aws_vpc",
-        "aws_subnet",
-        "aws_dynamodb_table",
-        "aws_secretsmanager_secret",
-        "aws_db_instance",
-        "aws_ec2_capacity_reservation",
-        "aws_ec2_capacity_block_reservation",
-        "aws_iam_openid_connect_provider",
-        "aws_sagemaker_endpoint",
-        "aws_cloudwatch_log_group",
-        "aws_ecr_repository",
-        "aws_prometheus_workspace",
-    }
-)
-_SERVING = frozenset(
-    {"aws_eks_node_group", "aws_launch_template", "helm_release", "aws_sagemaker_endpoint_configuration"}
-)
-_TAKEN_AWAY = frozenset({"aws_eks_node_group", "helm_release"})
 
 
 def check_plan_file(path: Path, platforms: Sequence[Platform] = (), *, today: dt.date | None = None) -> PolicyReport:
@@ -58,7 +32,7 @@ def check_plan_file(path: Path, platforms: Sequence[Platform] = (), *, today: dt
     Raises:
         UsageError: The file is missing or is not such output.
     """
-    return judge_changes(_findings(_changes(path)), platforms, today=today)
+    return judge_changes(_findings(planned_changes(_document(path))), platforms, today=today)
 
 
 def judge_changes(
@@ -99,35 +73,7 @@ def _with_expired(finding: PolicyFinding, platforms: Sequence[Platform], today: 
     return replace(finding, message=told)
 
 
-def guard_finding(
-    code: str,
-    message: str,
-    *,
-    platform: str = "",
-    spec_path: str = "",
-    stack: str = "",
-    address: str = "",
-    found: str = "",
-    expected: str = "",
-) -> PolicyFinding:
-    """What stands against a change, with the texts of the guard that is called ``code``."""
-    rule = by_code()[code]
-    return PolicyFinding(
-        rule=code,
-        title=rule.title,
-        severity=rule.severity,
-        message=message,
-        platform=platform,
-        spec_path=spec_path,
-        stack=stack,
-        address=address,
-        found=found,
-        expected=expected,
-        fix=rule.fix,
-    )
-
-
-def _changes(path: Path) -> list[Mapping[str, Any]]:
+def _document(path: Path) -> Mapping[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -143,62 +89,20 @@ def _changes(path: Path) -> list[Mapping[str, Any]]:
     if "terraform_version" in document and "resource_changes" not in document and "planned_values" not in document:
         msg = f"{path} shows a state, not a plan: make it with `terraform show -json PLANFILE`"
         raise UsageError(msg)
-    return [item for item in changes or [] if isinstance(item, Mapping)]
+    return document
 
 
-def _findings(changes: list[Mapping[str, Any]]) -> Iterator[PolicyFinding]:
+def _findings(changes: Iterable[PlannedChange]) -> Iterator[PolicyFinding]:
     for item in changes:
-        change = item.get("change")
-        actions = change.get("actions") if isinstance(change, Mapping) else None
-        if not isinstance(change, Mapping) or not isinstance(actions, list) or item.get("mode") == "data":
+        against = danger(item.type, item.action, item.before, item.after)
+        if against is None:
             continue
-        kind, address = str(item.get("type")), str(item.get("address"))
-        if kind == "aws_eks_cluster" and actions == ["update"]:
-            yield from _other_key(change, address)
-        if "delete" not in actions:
-            continue
-        replaced = "create" in actions
-        because = _forced_by(change)
-        if kind in _PRECIOUS:
-            code = "LLM_GUARD_2" if replaced else "LLM_GUARD_1"
-        elif kind in _TAKEN_AWAY or (kind in _SERVING and replaced):
-            code = "LLM_GUARD_3"
-        else:
-            continue
-        verb = "replaces" if replaced else "destroys"
-        yield guard_finding(
-            code,
-            f"the apply {verb} {address}",
-            address=address,
-            found=because or " then ".join(actions),
-            expected="an update in place",
+        goes = item.action in ("delete", "replace")
+        forced = f"forced by {', '.join(item.because)}" if item.because else item.action
+        yield by_rule(
+            against.rule,
+            f"{item.address}: {against.why}",
+            address=item.address,
+            found=forced if goes else "",
+            expected="an update in place" if goes else "",
         )
-
-
-def _other_key(change: Mapping[str, Any], address: str) -> Iterator[PolicyFinding]:
-    """An update of a cluster that names another key: EKS keeps the one that it has."""
-    before, after = change.get("before"), change.get("after")
-    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        return
-    was, will = secrets_key(before), secrets_key(after)
-    if was is not None and was != will:
-        rule = by_code()["LLM_GUARD_4"]
-        yield PolicyFinding(
-            rule=rule.code,
-            title=rule.title,
-            severity=rule.severity,
-            message=f"the apply wants another key for the secrets of {address}, and EKS keeps the one that it has",
-            address=address,
-            found=f"{was} → {will or 'known after the apply'}",
-            expected=str(was),
-            fix=rule.fix,
-        )
-
-
-def _forced_by(change: Mapping[str, Any]) -> str:
-    """Arguments that force a replacement, as Terraform names them in ``replace_paths``."""
-    paths = change.get("replace_paths")
-    if not isinstance(paths, list):
-        return ""
-    names = [".".join(str(part) for part in route) for route in paths if isinstance(route, list)]
-    return f"forced by {', '.join(names)}" if names else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llminfra import __version__
-from llminfra.diagnostics import Diagnostic, ToolError
+from llminfra.diagnostics import ToolError
 from llminfra.loading.wording.origins import origin_of
 from llminfra.loading.wording.told import text_as_declared
 from llminfra.policy.baseline import apply_baseline, read_baseline
@@ -20,10 +20,11 @@ from llminfra.policy.checkov_facts import is_checkov_code
 from llminfra.policy.checkov_findings import checkov_findings
 from llminfra.policy.checkov_process import CheckovAnswer, CheckovProcess, available
 from llminfra.policy.locate import argument_line
+from llminfra.policy.own_findings import by_rule, from_diagnostic, from_finding
 from llminfra.policy.rendered import Rendered, render_releases, write_objects
 from llminfra.policy.report import EngineRun, PolicyFinding, PolicyReport, ordered
 from llminfra.policy.waivers import apply_waivers
-from llminfra.rules import LooksAt, by_code, rules, run_kubernetes, run_plan, run_terraform
+from llminfra.rules import LooksAt, rules, run_kubernetes, run_plan, run_terraform
 from llminfra.rules.plans.existing_cluster import UNKNOWN_ALONE
 from llminfra.rules.user import load_rules
 from llminfra.rules.views.terraform_view import Stacks, read_synth_dir
@@ -31,7 +32,6 @@ from llminfra.rules.views.terraform_view import Stacks, read_synth_dir
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.rules.rule import Rule
-    from llminfra.rules.run import Finding
 
 _NO_CHECKOV = "checkov: it is not installed (pip install 'llminfra[policy]'); only llminfra's own rules ran"
 
@@ -139,60 +139,29 @@ def _on_plans_and_stacks(
     plans: Sequence[Plan], stacks: Stacks, active: Sequence[Rule], titles: dict[str, Rule]
 ) -> list[PolicyFinding]:
     found = [
-        _from_diagnostic(item, titles, platform=plan.platform.name)
+        from_diagnostic(item, titles, platform=plan.platform.name)
         for plan in plans
         for item in (*plan.diagnostics, *run_plan(plan, active))
     ]
-    return found + [_from_finding(item, titles) for item in run_terraform(stacks, active)]
+    return found + [from_finding(item, titles) for item in run_terraform(stacks, active)]
 
 
 def _on_objects(rendered: Rendered, active: Sequence[Rule], titles: dict[str, Rule]) -> list[PolicyFinding]:
-    refusal = by_code()["LLM_SRV_74"]
     refused = [
-        PolicyFinding(
-            rule=refusal.code,
-            title=refusal.title,
-            severity=refusal.severity,
-            message=f"Helm does not render release {release.name}",
+        by_rule(
+            "LLM_SRV_74",
+            f"Helm does not render release {release.name}",
             spec_path=release.spec_path,
             stack=release.stack,
             address=release.address,
             found=reason,
             expected="values that the chart's schema allows",
-            fix=refusal.fix,
             runtime_message=reason,
             synth_file=release.file,
         )
         for release, reason in rendered.refused
     ]
-    return [_from_finding(item, titles) for item in run_kubernetes(rendered.objects, active)] + refused
-
-
-def _from_finding(item: Finding, titles: dict[str, Rule]) -> PolicyFinding:
-    return replace(
-        _from_diagnostic(item.diagnostic, titles),
-        stack=item.stack,
-        address=item.address,
-        synth_file=item.synth_file,
-    )
-
-
-def _from_diagnostic(item: Diagnostic, titles: dict[str, Rule], *, platform: str = "") -> PolicyFinding:
-    rule = titles.get(item.code) or by_code().get(item.code)
-    return PolicyFinding(
-        rule=item.code,
-        title=rule.title if rule else item.code,
-        severity=item.severity,
-        message=item.message,
-        platform=platform,
-        spec_path=item.path,
-        found=item.found,
-        expected=item.expected,
-        fix=item.fix,
-        runtime_message=item.runtime_message,
-        file=item.file,
-        line=item.line,
-    )
+    return [from_finding(item, titles) for item in run_kubernetes(rendered.objects, active)] + refused
 
 
 def _placed(item: PolicyFinding, names: Sequence[str], plans: Sequence[Plan]) -> PolicyFinding:

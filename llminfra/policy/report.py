@@ -12,8 +12,6 @@ from typing import Any
 
 from llminfra.diagnostics import Severity
 
-_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-
 
 class Status(StrEnum):
     """What became of a finding."""
@@ -144,7 +142,7 @@ class PolicyReport:
         """Open findings at least as bad as ``fail_on``; with ``None`` nothing fails."""
         if fail_on is None:
             return ()
-        return tuple(item for item in self.open if _RANK[item.severity] <= _RANK[fail_on])
+        return tuple(item for item in self.open if item.severity.rank <= fail_on.rank)
 
     def counts(self) -> dict[str, int]:
         """How many findings by status, and of the open ones by severity."""
@@ -175,7 +173,7 @@ def ordered(findings: Iterable[PolicyFinding]) -> tuple[PolicyFinding, ...]:
             unique,
             key=lambda item: (
                 item.status is not Status.OPEN,
-                _RANK[item.severity],
+                item.severity.rank,
                 item.platform,
                 item.where,
                 item.rule,

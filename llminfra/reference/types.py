@@ -10,9 +10,17 @@ from msgspec import Struct
 from pydantic_core import PydanticUndefined
 
 import llminfra
-from llminfra.loading.yaml.types import kind_of, section_names, section_of, sketch
+from llminfra.loading.yaml.types import section_names, section_of, sketch
 from llminfra.spec.base.spec import Spec
-from llminfra.spec.errors.expectations import annotation_at, literal, noun, options, without_bounds, written_as_yaml
+from llminfra.spec.errors.expectations import (
+    annotation_at,
+    kind_of,
+    literal,
+    noun,
+    options,
+    without_bounds,
+    written_as_yaml,
+)
 from llminfra.spec.errors.field_docs import field_docs
 from llminfra.spec.platform import Platform
 

@@ -8,8 +8,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from llminfra.planning.plan.labels import PLATFORM_TAG
 from llminfra.rehearsal.namespaces import assumed_namespaces
-from llminfra.rehearsal.stacks import PLATFORM_TAG, Stack
+from llminfra.rehearsal.stacks import Stack
 from llminfra.rehearsal.world import WorldObject, WorldStore
 
 # Data source -> the argument whose literal value names one object.

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from llminfra.diagnostics import ToolError
+from llminfra.rehearsal.mirror import PROVIDER_MODULE
 from llminfra.rehearsal.provider.settings import SETTINGS_VARIABLE
-
-_MODULE = "llminfra.rehearsal.provider.serve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def attached(names: Sequence[str], settings: Path, log: Path) -> Iterator[dict[s
     path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603  our own module
-            [sys.executable, "-m", _MODULE, "--attach", *names],
+            [sys.executable, "-m", PROVIDER_MODULE, "--attach", *names],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

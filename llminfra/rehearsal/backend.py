@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llminfra.rehearsal.report import Finding
 
@@ -83,7 +83,7 @@ def backend_identity(backend: Any, directory: Path) -> Identity | None:
 
 def backend_findings(stack: str, content: Mapping[str, Any]) -> tuple[Finding, ...]:
     """What is wrong with the production backend block; the rehearsal itself never uses it."""
-    kind, config = _one(_one_block(content.get("terraform")).get("backend"))
+    kind, config = _one(one_block(content.get("terraform")).get("backend"))
     if not kind:
         return (_finding(stack, "warning", "no backend", "state would be a file in the working directory"),)
     if kind != "s3":
@@ -121,22 +121,22 @@ def backend_findings(stack: str, content: Mapping[str, Any]) -> tuple[Finding, .
 
 def _one(backend: Any) -> tuple[str, Mapping[str, Any]]:
     """Kind and configuration of ``{"s3": {...}}``."""
-    block = _one_block(backend)
+    block = one_block(backend)
     for kind, config in block.items():
-        return str(kind), _one_block(config)
+        return str(kind), one_block(config)
     return "", {}
 
 
-def _one_block(value: Any) -> Mapping[str, Any]:
+def one_block(value: Any) -> Mapping[str, Any]:
+    """A block as a mapping; CDKTF writes some as a list of one."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value if isinstance(value, Mapping) else {}
 
 
-def _finding(stack: str, severity: str, summary: str, detail: str) -> Finding:
-    level = "error" if severity == "error" else "warning"
+def _finding(stack: str, severity: Literal["error", "warning"], summary: str, detail: str) -> Finding:
     return Finding(
-        severity=level,  # type: ignore[arg-type]  # one of the two literals
+        severity=severity,
         stack=stack,
         step="prepare",
         summary=summary,

@@ -5,23 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from llminfra.rehearsal.change_order import ChangeOrder, Effect, change_order, resting_on
-from llminfra.rehearsal.dangers import danger
 from llminfra.rehearsal.differences import differences
-from llminfra.rehearsal.report import Change, ChangeAction, ChangeStep, Finding
+from llminfra.rehearsal.report import Change, ChangeStep, Finding
 from llminfra.rehearsal.session import StackRun
 from llminfra.rehearsal.stacks import Prepared, Stack
-
-_ACTIONS: Mapping[tuple[str, ...], ChangeAction] = {
-    ("create",): "create",
-    ("update",): "update",
-    ("delete",): "delete",
-    ("delete", "create"): "replace",
-    ("create", "delete"): "replace",
-}
-
+from llminfra.rules.changes.dangers import danger
+from llminfra.rules.changes.planned import PlannedChange, planned_changes
 
 _GROUND = frozenset({"aws_vpc", "aws_subnet"})
 """What holds the network interfaces of other stacks."""
@@ -193,25 +185,17 @@ def _planned(run: StackRun, old: Stack | None) -> _Planned:
     found = []
     new = run.prepared.stack
     plan = run.show_plan()
-    for item in plan.get("resource_changes", ()):
-        change = item.get("change", {})
-        action = _ACTIONS.get(tuple(change.get("actions", ())))
-        if item.get("mode") != "managed" or action is None:
-            continue
-        address = str(item["address"])
-        because = tuple(".".join(map(str, path)) for path in change.get("replace_paths", ()))
-        owner = old if action == "delete" and old is not None else new
-        values: Mapping[str, Any] = change.get("before") or {}
-        after: Mapping[str, Any] = change.get("after") or {}
-        against = danger(str(item.get("type")), action, values, after)
+    for item in planned_changes(plan):
+        owner = old if item.action == "delete" and old is not None else new
+        against = danger(item.type, item.action, item.before, item.after)
         found.append(
             Change(
                 stack=run.name,
-                address=address,
-                action=action,
-                spec_path=owner.spec_path(address),
-                because=because,
-                what=_what(change, action),
+                address=item.address,
+                action=item.action,
+                spec_path=owner.spec_path(item.address),
+                because=item.because,
+                what=_what(item),
                 danger=against.why if against else "",
                 rule=against.rule if against else "",
                 platform=owner.platform,
@@ -221,19 +205,17 @@ def _planned(run: StackRun, old: Stack | None) -> _Planned:
     return _Planned(tuple(found), alters=bool(found) or outputs)
 
 
-def _what(change: Mapping[str, Any], action: ChangeAction) -> tuple[str, ...]:
+def _what(change: PlannedChange) -> tuple[str, ...]:
     """Attributes that an update or a replacement changes; where none is known before the apply, those that it tells."""
-    if action not in {"update", "replace"}:
+    if change.action not in {"update", "replace"}:
         return ()
-    before: Mapping[str, Any] = change.get("before") or {}
-    after: Mapping[str, Any] = change.get("after") or {}
     hidden: dict[str, object] = {}
-    for mark in (change.get("before_sensitive"), change.get("after_sensitive")):
+    for mark in (change.raw.get("before_sensitive"), change.raw.get("after_sensitive")):
         for name, value in (mark if isinstance(mark, dict) else {}).items():
             hidden[name] = [hidden.get(name), value]
-    found = differences(before, after, hidden)
-    unknown = change.get("after_unknown") if action == "update" and not found else None
-    later = [name for name, value in (unknown or {}).items() if value is True and before.get(name) is not None]
+    found = differences(change.before, change.after, hidden)
+    unknown = change.raw.get("after_unknown") if change.action == "update" and not found else None
+    later = [name for name, value in (unknown or {}).items() if value is True and change.before.get(name) is not None]
     return found or tuple(f"{name}: known after the apply" for name in sorted(later))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llminfra.rehearsal.provider.settings import REGISTRIES, SETTINGS_VARIABLE
 
-_MODULE = "llminfra.rehearsal.provider.serve"
+PROVIDER_MODULE = "llminfra.rehearsal.provider.serve"
 
 
 def build_mirror(root: Path, versions: Mapping[str, str], platform: str, settings: Path) -> Path:
@@ -49,7 +49,7 @@ def _script(name: str, settings: Path) -> str:
         "#!/bin/sh\n"
         f"export {SETTINGS_VARIABLE}={shlex.quote(str(settings))}\n"
         f"export PYTHONPATH={shlex.quote(path)}\n"
-        f"exec {shlex.quote(sys.executable)} -m {_MODULE} {shlex.quote(name)}\n"
+        f"exec {shlex.quote(sys.executable)} -m {PROVIDER_MODULE} {shlex.quote(name)}\n"
     )
 
 

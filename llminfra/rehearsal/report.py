@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from llminfra.rules.changes.planned import ChangeAction
 
 StepName = Literal["prepare", "init", "validate", "plan", "apply", "second plan", "destroy", "world"]
-ChangeAction = Literal["create", "update", "replace", "delete"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from llminfra.diagnostics import UsageError
-from llminfra.rehearsal.backend import backend_findings, backend_identity
+from llminfra.planning.plan.labels import PLATFORM_TAG
+from llminfra.rehearsal.backend import backend_findings, backend_identity, one_block
 from llminfra.rehearsal.report import Finding
 
-PLATFORM_TAG = "llminfra:platform"
 _BUILT_IN = ("terraform_",)
 _WORKING_FILES = frozenset({".terraform", ".terraform.lock.hcl"})
 
@@ -53,7 +53,7 @@ class Stack:
 
     def providers(self) -> Mapping[str, str]:
         """Required providers: local name to source address."""
-        required = _mapping(_mapping(self.content.get("terraform")).get("required_providers"))
+        required = one_block(one_block(self.content.get("terraform")).get("required_providers"))
         return {
             name: str(item.get("source", f"hashicorp/{name}")) if isinstance(item, Mapping) else f"hashicorp/{name}"
             for name, item in required.items()
@@ -66,10 +66,10 @@ class Stack:
         parts = parts[1:] if section == "data" else parts
         if len(parts) < 2:
             return ""
-        block = _mapping(_mapping(self.content.get(section)).get(parts[0])).get(parts[1])
-        note = _mapping(_mapping(block).get("//"))
-        own = _mapping(note.get("llminfra")).get("spec_path")
-        return str(own or _mapping(note.get("metadata")).get("path") or "")
+        block = one_block(one_block(self.content.get(section)).get(parts[0])).get(parts[1])
+        note = one_block(one_block(block).get("//"))
+        own = one_block(note.get("llminfra")).get("spec_path")
+        return str(own or one_block(note.get("metadata")).get("path") or "")
 
 
 def read_stacks(synth_dir: Path, only: Collection[str] = ()) -> tuple[Stack, ...]:
@@ -154,7 +154,7 @@ def prepare(stacks: Collection[Stack], root: Path, *, served: bool) -> tuple[Pre
     states.mkdir(parents=True, exist_ok=True)
     places = {}
     for stack in stacks:
-        identity = backend_identity(_mapping(stack.content.get("terraform")).get("backend"), stack.directory)
+        identity = backend_identity(one_block(stack.content.get("terraform")).get("backend"), stack.directory)
         if identity is not None:
             places[identity] = states / f"{stack.name}.tfstate"
     prepared = []
@@ -187,7 +187,7 @@ def _localized(
     backend = {"http": {}} if served else {"local": {"path": str(state_file)}}
     content.setdefault("terraform", {})["backend"] = backend
     findings = []
-    for name, block in _mapping(_mapping(content.get("data")).get("terraform_remote_state")).items():
+    for name, block in one_block(one_block(content.get("data")).get("terraform_remote_state")).items():
         identity = backend_identity({block.get("backend"): block.get("config")}, stack.directory)
         target = places.get(identity)
         if target is None:
@@ -208,16 +208,9 @@ def _localized(
     return content, findings
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    """A block as a mapping; CDKTF writes some as a list of one."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return value if isinstance(value, Mapping) else {}
-
-
 def provider_blocks(stack: Stack, name: str) -> Iterator[Mapping[str, Any]]:
     """The stack's provider blocks of one provider."""
-    blocks = _mapping(stack.content.get("provider")).get(name, [])
+    blocks = one_block(stack.content.get("provider")).get(name, [])
     for block in blocks if isinstance(blocks, list) else [blocks]:
         if isinstance(block, Mapping):
             yield block

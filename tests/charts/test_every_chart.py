@@ -10,10 +10,11 @@ from llminfra.assets import chart_dir, modules_dir
 from llminfra.charts.registry import IN_REPO_CHARTS
 from llminfra.charts.schema import schema_text
 from llminfra.diagnostics import ToolError
-from llminfra.helm.render import lint, parse_manifests, render_text
+from llminfra.helm.render import parse_manifests, render_text
 from llminfra.helm.validate import validate_objects
 from tests.charts.samples import CASES, IN_REPO
 from tests.helpers.golden import assert_golden
+from tests.helpers.helm_lint import lint
 from tests.helpers.tools import require_helm
 
 pytestmark = pytest.mark.helm

@@ -13,8 +13,9 @@ import pytest
 from llminfra.assets import chart_dir
 from llminfra.diagnostics import ToolError
 from llminfra.helm import binary
-from llminfra.helm.render import lint, parse_manifests, render
+from llminfra.helm.render import parse_manifests, render
 from tests.charts.server_samples import single_node
+from tests.helpers.helm_lint import lint
 from tests.helpers.tools import require_helm
 
 

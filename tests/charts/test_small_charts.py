@@ -12,10 +12,10 @@ from llminfra.assets import chart_dir
 from llminfra.charts.cluster_base import Namespace
 from llminfra.charts.llm_observability import AlertRule, RuleGroup
 from llminfra.diagnostics import ToolError
-from llminfra.observability.dashboards import read_dashboard
 from tests.charts.conftest import Render
 from tests.charts.objects import of_kind, one
 from tests.charts.samples import cluster_base, cluster_secrets, llm_observability
+from tests.helpers.dashboards import read_dashboard
 
 
 def test_namespaces_enforce_pod_security(render_chart: Render) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llminfra import plan_specs
-from llminfra.cli.plan_page.changes import losses
+from llminfra.cli.plan_page.losses import losses
 from tests.cli.run import Run
 from tests.cli.specs import write
 
@@ -123,6 +123,40 @@ def test_another_name_hides_nothing_else_that_changes(workdir: Path, run: Run) -
     assert "as endpoints.chat, which goes" in out
 
 
+STORED = """
+storage:
+  acme-weights: {kind: bucket}
+  fast: {kind: lustre, capacity_gib: 2400, source: acme-weights}
+"""
+KEPT = """
+waivers:
+  - {rule: LLM_GUARD_1, scope: storage.*, reason: Copies of public models., owner: ml, expires: 2999-01-01}
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "lost"),
+    [
+        (STORED, []),
+        ("", ["storage.acme-weights", "storage.fast"]),
+        ("\nstorage: {acme-weights: {kind: bucket}}\n", ["storage.fast"]),
+        ("\nstorage: {acme-weights: {kind: bucket, existing: true}}\n", ["storage.acme-weights", "storage.fast"]),
+    ],
+)
+def test_data_that_goes_fails_until_somebody_accepts_it(workdir: Path, run: Run, after: str, lost: list[str]) -> None:
+    """As the rehearsal of the change says, which sees the resources."""
+    old, new = write(workdir, SPEC + STORED, "old.yaml"), write(workdir, SPEC + after, "new.yaml")
+    result = run("diff", old, new)
+    assert result.code == bool(lost)
+    assert [item in result.out for item in ("it loses the bucket", "it loses the file system")] == [
+        "storage.acme-weights" in lost,
+        "storage.fast" in lost,
+    ]
+    dangers = json.loads(run("diff", old, new, "--json").out)["dangers"]
+    assert [(item["rule"], item["spec_path"]) for item in dangers] == [("LLM_GUARD_1", path) for path in lost]
+    assert run("diff", old, write(workdir, SPEC + after + KEPT, "kept.yaml")).code == 0
+
+
 def test_what_is_wrong_from_then_on_is_told(workdir: Path, run: Run) -> None:
     more = "on: l4\n    replicas: {min: 1, max: 4}"
     out, platform = told(workdir, run, ("on: l4", more))
@@ -186,6 +220,6 @@ def test_roles_of_an_endpoint_are_the_endpoint() -> None:
     (plan,) = plan_specs([Path(__file__).parents[2] / "examples" / "disaggregated" / "spec.py"])
     (endpoint,) = plan.platform.workloads
     assert losses(plan, plan) == ()
-    ((path, what),) = losses(plan, None)
-    assert path == f"endpoints.{endpoint.name}"
-    assert what.startswith("requests for ")
+    (lost,) = [item for item in losses(plan, None) if item.rule == "LLM_GUARD_9"]
+    assert lost.path == f"endpoints.{endpoint.name}"
+    assert lost.why.startswith("requests for ")

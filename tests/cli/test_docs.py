@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.cli.run import Run
 from tests.cli.specs import write
+from tests.start_logs.texts import QWEN_ON_L40S
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
@@ -16,7 +17,8 @@ def test_every_option_on_the_page_exists(run: Run) -> None:
     assert len(set(commands)) >= 8
     options = " ".join(run(command, "--help").out for command in sorted(set(commands)))
     options += run("catalog", "refresh", "--help").out
-    named = set(re.findall(r"--[a-z][a-z-]+", PAGE))
+    # What kubectl prints is piped in.
+    named = set(re.findall(r"--[a-z][a-z-]+", re.sub(r"kubectl [^|`]*", "", PAGE)))
     assert {option for option in named if option not in options} == set()
 
 
@@ -38,3 +40,9 @@ def test_the_finding_on_the_page_is_what_is_printed(workdir: Path, run: Run) -> 
 def test_the_fit_example_on_the_page_works(run: Run) -> None:
     line = next(line for line in PAGE.splitlines() if line.startswith("llminfra fit Qwen"))
     assert run(*line.split()[1:]).code == 0
+
+
+def test_the_log_on_the_page_is_what_is_printed(workdir: Path, run: Run) -> None:
+    (text,) = re.findall(r"```\n(Qwen/Qwen2.5-3B: started.*?)```", PAGE, flags=re.DOTALL)
+    (workdir / "small.log").write_text(QWEN_ON_L40S, encoding="utf-8")
+    assert " ".join(text.split()) == " ".join(run("log", "small.log", "--gpu", "L40S").out.split())

@@ -95,12 +95,13 @@ def test_speeds_of_places_that_were_not_taken_are_told() -> None:
     text = "\n".join(line for about, line in reasons(prod_plan().endpoints[0], "") if about == "instead")
     assert "streaming from S3 46 s: 141 GB at 3,070 MB/s" in text
     assert "snapshot, filled at 300 MiB/s 65 s: 19 GiB at the 300 MiB/s" in text
-    assert "kept in a bucket 26 s: 30% of the compilation is left" in text
+    assert "kept in a bucket 18 s: 80 layers at 0.22 s" in text
 
 
 def test_the_probe_is_explained() -> None:
     text = "\n".join(line for about, line in reasons(prod_plan().endpoints[1], "") if about == "start")
-    assert "budget 600 s: 2 times the 230 s from the start of the container, in whole minutes (480 s)" in text
+    assert "budget 600 s: 2 times the 138 s from the start of the container, and 205 s for the longest warm-up" in text
+    assert "that was measured, in whole minutes (540 s), and at least 600 s" in text
 
 
 @pytest.mark.parametrize("version", ["0.11.0", "0.19.0", "0.27.1", "0.33.0"])

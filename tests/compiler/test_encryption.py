@@ -41,8 +41,8 @@ STORING: Mapping[str, Callable[[], Platform]] = {
     "sagemaker-async": fields.sagemaker_async,
     "batch": fields.batch(),
     "bedrock": fields.bedrock,
-    "queue": fields.queue(fields._ec2()),
-    "mirror": fields.mirrored(fields._ec2()),
+    "queue": fields.queue(fields.instances()),
+    "mirror": fields.mirrored(fields.instances()),
 }
 
 
@@ -129,7 +129,7 @@ def test_volumes_of_another_key_come_from_another_storage_class(tmp_path: Path) 
     from llminfra.compiler.releases.names import storage_class  # as the test needs it
 
     pool = GpuPool(name="gpu", instance_types=["g6e.2xlarge"])
-    base = fields._platform(pools=[pool])
+    base = fields.platform(pools=[pool])
     names = {
         storage_class(plan_platform(base.model_copy(update={"encryption": each})))
         for each in (None, PlatformKeys(), OWN, CustomerKey(arn=OWN.arn.replace("key/1f", "key/2f")))
@@ -142,9 +142,9 @@ def test_the_key_of_a_single_object_is_used_instead_of_the_declared_one(tmp_path
     on = SageMakerAsync(
         instance_type="ml.g6e.2xlarge", output="s3://acme-answers/a", kms_key_arn=other, output_kms_key_arn=other
     )
-    endpoint = fields._endpoint(on, engine=DJLServing(max_model_len=8192), replicas=Autoscaling(min=0, max=2))
+    endpoint = fields.endpoint(on, engine=DJLServing(max_model_len=8192), replicas=Autoscaling(min=0, max=2))
     state = S3State(bucket="acme-state", kms_key_arn=other)
-    stacks = _stacks(plan_platform(fields._platform(endpoints=[endpoint], encryption=OWN, state=state)), tmp_path)
+    stacks = _stacks(plan_platform(fields.platform(endpoints=[endpoint], encryption=OWN, state=state)), tmp_path)
     (configuration,) = stacks.resources("aws_sagemaker_endpoint_configuration")
     (answers,) = configuration.blocks("async_inference_config")
     # The type has local NVMe, which takes no key.
@@ -156,5 +156,5 @@ def test_the_key_of_a_single_object_is_used_instead_of_the_declared_one(tmp_path
 
 def test_a_state_without_a_key_of_its_own_is_under_the_declared_one(tmp_path: Path) -> None:
     state = S3State(bucket="acme-state")
-    stacks = _stacks(plan_platform(fields._platform(encryption=OWN, state=state, cluster=None)), tmp_path)
+    stacks = _stacks(plan_platform(fields.platform(encryption=OWN, state=state, cluster=None)), tmp_path)
     assert {stack.terraform["backend"]["s3"]["kms_key_id"] for stack in stacks} == {OWN.arn}

@@ -1,6 +1,6 @@
 """No field of a spec is ignored without a word: another value changes what is emitted, or leaves a finding there.
 
-Every field of every object of the platforms in :mod:`tests.fields.platforms` is changed, one at a time. Fields are
+Every field of every object of the platforms in :mod:`tests.fields.looked` is changed, one at a time. Fields are
 found by introspection: one that is new has another value in :mod:`tests.fields.values`, or a reason below.
 """
 
@@ -23,7 +23,7 @@ from llminfra.spec.base.spec import Spec
 from llminfra.spec.endpoint import Scaled
 from llminfra.spec.engines.base import LlmEngine
 from tests.fields.emission import emitted, stacks_of
-from tests.fields.platforms import LOOKED
+from tests.fields.looked import LOOKED
 from tests.fields.values import others
 from tests.fields.walk import changed, fields_of, objects
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from llminfra.observability.dashboards import NAMES, dashboards_of, read_dashboard
+from llminfra.observability.dashboards import NAMES, dashboards_of
 from tests.compiler import plans
+from tests.helpers.dashboards import read_dashboard
 from tests.helpers.tools import require_module
 
 ROOT = Path(__file__).parents[2]

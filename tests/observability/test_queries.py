@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from llminfra.catalog.engines import engine_release
 from llminfra.compiler.releases.llm_server import llm_server_values
 from llminfra.observability import rule_groups
-from llminfra.observability.dashboards import NAMES, read_dashboard
+from llminfra.observability.dashboards import NAMES
 from llminfra.observability.metric_tables import EXPORTERS, MetricTable, Series, engine_table, exporter_table
 from llminfra.observability.signals import release_of
 from llminfra.planning.controllers.needs import scales
+from tests.helpers.dashboards import read_dashboard
 from tests.helpers.promql import Check
 
 COMMON = [exporter_table(name) for name in EXPORTERS]

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from llminfra import Cluster, GpuPool, ModelBucket, Network, Platform, SageMaker, SpecError
-from llminfra.catalog import prices
+from llminfra.catalog.datafile import read_data
 from llminfra.catalog.price_file import VARIABLE, PriceFile
 from llminfra.planning import plan_platform
 from llminfra.planning.cost.hourly import how_to_price, total_cost
@@ -31,7 +31,7 @@ def test_a_sum_names_what_is_missing_from_it() -> None:
 
 
 def far(**changes: Any) -> Platform:
-    assert "eu-north-1" not in prices.priced_regions()
+    assert "eu-north-1" not in read_data("prices.json")["on_demand_usd_per_hour"]
     return Platform(
         name="far",
         region="eu-north-1",

@@ -35,7 +35,6 @@ from llminfra.charts.registry import IN_REPO_CHARTS
 from llminfra.compiler import compile_platforms
 from llminfra.compiler.releases.gateway import llm_gateway_values, proxy_labels, serving_labels
 from llminfra.compiler.releases.llm_server import llm_server_values
-from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
 from llminfra.planning.controllers.needs import needs_of, scales, secret_names
@@ -43,6 +42,7 @@ from llminfra.planning.endpoints.contract import contract, gateway_contract
 from llminfra.planning.plan import Plan
 from llminfra.rules.run import run_terraform
 from llminfra.rules.views.terraform_view import read_synth_dir
+from tests.helpers.yaml_spec import to_yaml
 
 TODAY = dt.date(2026, 11, 23)
 POOL = GpuPool(name="l40s", instance_types=["g6e.2xlarge"], nodes=(0, 6))

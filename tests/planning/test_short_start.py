@@ -25,10 +25,9 @@ from llminfra import (
     SGLang,
     SpecError,
 )
-from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.planning import plan_platform
-from llminfra.planning.facts import number
+from llminfra.planning.facts import number, numbers
 from llminfra.planning.findings import Findings
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -37,6 +36,7 @@ from llminfra.planning.start.image_snapshot import _full
 from llminfra.planning.storage.load_rates import nvme_copy_rate, nvme_read_rate
 from llminfra.planning.storage.node_cache import check_node_caches, nvme_weights
 from tests.helpers.example_plans import EXAMPLES, example_plan
+from tests.helpers.yaml_spec import to_yaml
 
 DAY = dt.date(2026, 11, 23)
 BUCKET = ModelBucket(name="acme-weights")
@@ -223,9 +223,8 @@ def test_kernels_have_a_key_of_engine_model_gpu_and_command_line() -> None:
 
 def test_kept_kernels_shorten_the_plan_but_not_the_patience() -> None:
     cached, plain = one(platform(pool(), compile_cache=BUCKET)), one(platform(pool()))
-    assert phases(cached)["compile"] == pytest.approx(
-        phases(plain)["compile"] * number("cold_start", "compile_cache_share")
-    )
+    times = numbers("engine_start")["vllm"]["compile_s_per_layer"]
+    assert phases(cached)["compile"] == pytest.approx(phases(plain)["compile"] * times["kept"] / times["first"])
     # The first pod compiles, and the probe waits for it as ever.
     assert cached.startup.budget_s == plain.startup.budget_s
 
@@ -234,7 +233,12 @@ def test_the_container_beside_the_engine_is_paid_from_its_share() -> None:
     cached, plain = one(platform(pool(), compile_cache=BUCKET)), one(platform(pool()))
     assert cached.resources.cpu_millis + 100 <= plain.resources.cpu_millis + 99
     assert cached.resources.memory_mib <= plain.resources.memory_mib
-    assert cached.invocation.kernel_folders
+
+
+def test_kernels_of_deep_gemm_are_kept_with_the_others() -> None:
+    cached = one(platform(pool(), compile_cache=BUCKET))
+    assert {"vllm/torch_compile_cache", "vllm/deep_gemm"} <= set(cached.invocation.kernel_folders)
+    assert cached.invocation.cache_env["VLLM_CACHE_ROOT"] == "vllm"
 
 
 @pytest.mark.parametrize(

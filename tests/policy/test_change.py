@@ -1,4 +1,4 @@
-"""Guards on a real plan: destroys and replacements of what cannot be had again."""
+"""Guards on a real plan: what it would lose."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from llminfra.diagnostics import Severity, UsageError
 from llminfra.policy import Status, check_plan_file
+from llminfra.rules import by_code
 from tests.policy.findings import TODAY, platform, waiver
 
 
@@ -30,6 +31,16 @@ def change(kind: str, *actions: str, name: str = "x", mode: str = "managed", **m
 def cluster(key: str) -> dict[str, Any]:
     """A cluster whose secrets are under a key."""
     return {"encryption_config": [{"provider": [{"key_arn": key}], "resources": ["secrets"]}]}
+
+
+def server(**values: Any) -> dict[str, Any]:
+    """The release of an endpoint with one replica, which stops before the next one starts."""
+    return {"chart": "./charts/llm-server", "values": [json.dumps({"rollout": {"maxSurge": 0}, **values})]}
+
+
+def contract(model: str) -> dict[str, Any]:
+    """The parameter that says how an endpoint is called."""
+    return {"insecure_value": json.dumps({"protocol": "openai", "model": model})}
 
 
 def plan_file(folder: Path, *changes: dict[str, Any]) -> Path:
@@ -53,6 +64,15 @@ def plan_file(folder: Path, *changes: dict[str, Any]) -> Path:
         (change("aws_prometheus_workspace", "delete", "create"), "LLM_GUARD_2"),
         (change("aws_eks_cluster", "update", before=cluster("a"), after=cluster("b")), "LLM_GUARD_4"),
         (change("aws_eks_cluster", "update", before=cluster("a"), after={}), "LLM_GUARD_4"),
+        (
+            change("helm_release", "update", before=server(args=["s3://a"]), after=server(args=["s3://b"])),
+            "LLM_GUARD_5",
+        ),
+        (change("aws_eks_cluster", "update", before={"version": "1.33"}, after={"version": "1.34"}), "LLM_GUARD_6"),
+        (change("aws_eks_cluster", "update", before={"version": "1.34"}, after={"version": "1.33"}), "LLM_GUARD_7"),
+        (change("aws_ssm_parameter", "update", before=contract("a"), after=contract("b")), "LLM_GUARD_9"),
+        (change("aws_lb", "delete"), "LLM_GUARD_9"),
+        (change("aws_sagemaker_endpoint", "delete"), "LLM_GUARD_9"),
     ],
 )
 def test_dangerous_changes_are_found(tmp_path: Path, entry: dict[str, Any], code: str) -> None:
@@ -60,8 +80,8 @@ def test_dangerous_changes_are_found(tmp_path: Path, entry: dict[str, Any], code
     (item,) = report.findings
     assert item.rule == code
     assert item.address == entry["address"]
-    assert item.severity is (Severity.WARNING if code == "LLM_GUARD_3" else Severity.ERROR)
-    assert report.failures()
+    assert item.severity is by_code()[code].severity
+    assert bool(report.failures()) is (item.severity is not Severity.INFO)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +95,8 @@ def test_dangerous_changes_are_found(tmp_path: Path, entry: dict[str, Any], code
         change("aws_s3_bucket", "no-op"),
         change("aws_iam_role", "delete", "create"),
         change("aws_launch_template", "delete"),
+        change("aws_sagemaker_endpoint_configuration", "delete", "create"),
+        change("helm_release", "delete", before={"chart": "keda"}),
         change("aws_s3_bucket", "forget"),
         change("aws_s3_bucket", "delete", mode="data"),
     ],
@@ -104,7 +126,8 @@ def test_an_expired_waiver_accepts_nothing_and_is_told(tmp_path: Path) -> None:
     old = platform(waiver(rule="LLM_GUARD_1", expires=dt.date(2026, 11, 22)))
     (item,) = check_plan_file(file, [old], today=TODAY).findings
     assert item.status is Status.OPEN
-    assert item.message == "the apply destroys aws_s3_bucket.x; the waiver of security expired on 2026-11-22"
+    assert item.message.startswith("aws_s3_bucket.x: destroying it loses the bucket")
+    assert item.message.endswith("; the waiver of security expired on 2026-11-22")
 
 
 def test_waivers_for_other_rules_are_not_called_unused(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llminfra.cli.page.architecture import Architecture, Box, Edge, Frame, architecture
+from llminfra.cli.page.architecture import architecture
+from llminfra.cli.page.drawn import Architecture, Box, Edge, Frame
 from llminfra.cli.page.layout import Layout, PlacedBox, lay_out
 from llminfra.cli.page.picture import described, fitted
 from llminfra.cli.page.served import served

@@ -22,9 +22,9 @@ from llminfra.catalog.models.quantization import (
     QuantRule,
     WeightFormat,
     WeightScheme,
-    parse_quantization_config,
-    quantization_from_name,
 )
+from llminfra.catalog.models.quantization_config import parse_quantization_config
+from llminfra.catalog.models.quantization_names import quantization_from_name
 
 __all__ = [
     "Attention",

@@ -213,6 +213,11 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
         return facts_from_hf_config(config, model_id=model_id)
 
     @cached_property
+    def kinds_of_layers(self) -> tuple[Layer, ...]:
+        """Each layer that differs, once: readers of configurations repeat one object for layers that are alike."""
+        return tuple({id(layer): layer for layer in self.layers}.values())
+
+    @cached_property
     def attentions(self) -> tuple[Attention | Mla, ...]:
         """Every softmax attention of the decoder, in layer order."""
         found: list[Attention | Mla] = []
@@ -259,7 +264,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def is_moe(self) -> bool:
         """Whether any layer has routed experts."""
-        return any(layer.moe for layer in self.layers)
+        return any(layer.moe for layer in self.kinds_of_layers)
 
     @property
     def is_hybrid(self) -> bool:
@@ -268,11 +273,11 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
             mixer is not None
             and not isinstance(mixer, Attention | Mla)
             and not (isinstance(mixer, NgramMemory) and not mixer.kept)
-            for layer in self.layers
+            for layer in self.kinds_of_layers
             for mixer in (layer.mixer, layer.second_mixer)
         )
 
     @property
     def num_experts(self) -> int:
         """Routed experts of the largest expert layer, 0 for dense models."""
-        return max((layer.moe.experts for layer in self.layers if layer.moe), default=0)
+        return max((layer.moe.experts for layer in self.kinds_of_layers if layer.moe), default=0)

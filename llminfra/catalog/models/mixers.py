@@ -106,6 +106,7 @@ class Indexer(Struct, frozen=True, kw_only=True):
         top_k: Keys that attention sees.
         pool: Tokens behind one cached key; above 1 the keys of the open pool are kept apart, a ring for each request.
         cut: Query heads are cut as those of keys are (MiniMax M3); else every rank has all.
+        borrowed: The layer takes over what that of a layer below picked (GLM-5.2): it has no weights, keys or work.
     """
 
     heads: int
@@ -113,6 +114,7 @@ class Indexer(Struct, frozen=True, kw_only=True):
     top_k: int
     pool: int = 1
     cut: bool = False
+    borrowed: bool = False
 
 
 class Mla(Struct, frozen=True, kw_only=True):

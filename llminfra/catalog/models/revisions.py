@@ -28,11 +28,6 @@ class ModelRevision(Fact):
     newest_of_several: bool = False
 
 
-def pinned_models() -> tuple[str, ...]:
-    """Ids of the models that have a commit, sorted."""
-    return tuple(sorted(read_data("models/revisions.json")["revisions"]))
-
-
 @cache
 def model_revision(model_id: str) -> ModelRevision | None:
     """The commit of a catalog model; None where none was found."""

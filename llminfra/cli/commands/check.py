@@ -64,7 +64,7 @@ def check(
     except SpecError as error:
         if form is Format.TABLE:
             raise
-        from llminfra.cli.terminal.check_view import report_of_failed_spec
+        from llminfra.policy.own_findings import report_of_failed_spec
 
         _write(report_of_failed_spec(error), form, out, FailOn.ERROR, error.diagnostics)
         raise typer.Exit(1) from None

@@ -18,7 +18,8 @@ def diff(
 ) -> None:
     """Compare the plans of two specs: hardware, memory, speed, model names, quotas and money.
 
-    Exits with 1 where callers lose a model name or an endpoint and no waiver of NEW (LLM_GUARD_9) accepts it.
+    Exits with 1 where callers lose a model name or an endpoint (LLM_GUARD_9), or a bucket or file system goes
+    (LLM_GUARD_1), and no waiver of NEW accepts it.
 
     What becomes of single resources tells `rehearse OLD --then NEW`.
     """
@@ -26,12 +27,13 @@ def diff(
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
 
     with json_failures(as_json):
-        from llminfra.cli.plan_page.changes import losses, paired, platform_changes
+        from llminfra.cli.plan_page.changes import paired, platform_changes
+        from llminfra.cli.plan_page.losses import Loss, losses
         from llminfra.rules.specs import plan_specs
 
         before, after = plan_specs([old]), plan_specs([new])
         found, come, gone = [], [], []
-        lost: dict[str, tuple[tuple[str, str], ...]] = {}
+        lost: dict[str, tuple[Loss, ...]] = {}
         for one, other in paired(before, after):
             if one is not None:
                 lost[(other or one).platform.name] = losses(one, other)

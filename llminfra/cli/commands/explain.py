@@ -20,9 +20,9 @@ def explain(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="RULE|TYPE|PATH|ALERT",
+            metavar="RULE|TYPE|PATH|ALERT|ERROR",
             help="Code of a rule, such as LLM_FIT_1; what is declared: VLLM, GpuPool.capacity; a path as findings "
-            "print it: endpoints.chat.engine; or an alert: GpuHot.",
+            "print it: endpoints.chat.engine; an alert: GpuHot; or what an engine, AWS or Kubernetes said.",
         ),
     ] = None,
     specs: Annotated[
@@ -35,9 +35,12 @@ def explain(
     types: Annotated[bool, typer.Option("--types", help="List all types that may be declared.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print a rule's page (what, why, fix, source), that of a type, field or path of a spec, or an alert's runbook."""
+    """Print a rule's page (what, why, fix, source), that of a type, field or path of a spec, or an alert's runbook.
+
+    An error in quotes, as an engine, AWS or Kubernetes printed it, whole or in part, finds the rule that knows it.
+    """
     if [everything, types, name is not None].count(True) != 1:
-        msg = "name one rule, type, path or alert, or pass --list or --types"
+        msg = "name one rule, type, path, alert or error, or pass --list or --types"
         raise UsageError(msg)
     if everything:
         _list_rules(as_json=as_json)
@@ -160,16 +163,22 @@ def _type(wanted: str, *, as_json: bool) -> bool:
 def _rule(wanted: str, *, as_json: bool) -> None:
     from llminfra.cli.terminal.output import write_json
     from llminfra.cli.terminal.rule_page import find_rule, plain_rule, print_rule
+    from llminfra.rules.recognize import search
 
-    rule = find_rule(wanted, _rules())
-    if rule is None:
-        if _runbook(wanted, as_json=as_json):
-            return
+    named = find_rule(wanted, _rules())
+    if named is None and _runbook(wanted, as_json=as_json):
+        return
+    # What is no name may be what a program said.
+    found = search(wanted, _rules()) if named is None else (named,)
+    if not found:
         _unknown(wanted)
+    rule, *also = found
     if as_json:
-        write_json(plain_rule(rule))
-    else:
-        print_rule(rule)
+        write_json(plain_rule(rule) | ({"also": [each.code for each in also]} if also else {}))
+        return
+    print_rule(rule)
+    for each in also:
+        typer.echo(f"\nthe same words: {each.code}, {each.title}")
 
 
 def _runbook(wanted: str, *, as_json: bool) -> bool:
@@ -217,5 +226,6 @@ def _unknown(wanted: str) -> NoReturn:
     known = {each.lower(): each for each in names}
     close = [known[each] for each in get_close_matches(wanted.lower().replace("-", "_"), list(known), n=3)]
     hint = f"did you mean {' or '.join(close)}?" if close else "`llminfra explain --list` and `--types` have all"
-    msg = f"there is no rule, type, path or alert {wanted!r}; {hint}"
+    what = "alert, and no rule knows the error," if " " in wanted else "alert"
+    msg = f"there is no rule, type, path or {what} {wanted!r}; {hint}"
     raise UsageError(msg)

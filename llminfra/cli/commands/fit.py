@@ -255,23 +255,10 @@ def _local(model: str) -> Path | None:
 
 
 def _add_config(case: dict[str, object], config: Path | None, key: str = "config") -> None:
-    import json  # loaded when the command runs
+    from llminfra.cli.fitting.request import config_object  # loaded when the command runs
 
-    if config is None:
-        return
-    file = config / "config.json" if config.is_dir() else config
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"cannot read {file}: {error.strerror or error}"
-        raise UsageError(msg) from None
-    except ValueError as error:
-        msg = f"{file} is no JSON: {error}"
-        raise UsageError(msg) from None
-    if not isinstance(found, dict):
-        msg = f"{file} holds no object: a config.json begins with {{"
-        raise UsageError(msg)
-    case[key] = found
+    if config is not None:
+        case[key] = config_object(config)
 
 
 def _stream(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -25,8 +26,6 @@ _FLAGS: Mapping[str, str] = {
     "draft_tensor_parallel": "--draft-tp",
 }
 _DTYPES: Mapping[str, str] = {"half": "float16", "fp16": "float16", "bf16": "bfloat16", "float": "float32"}
-# Releases that the memory rules know and the catalog of flags and images does not, because nobody should deploy them.
-_RULES_BEFORE_CATALOG = frozenset({"vllm", "sglang", "tgi"})
 _OWN_BUILD = re.compile(r"dev|rc|post|\+|[0-9]a[0-9]|[0-9]b[0-9]")
 
 
@@ -94,6 +93,27 @@ def local_config(name: str) -> Path | None:
     return path if there and load_model(name) is None else None
 
 
+def config_object(config: Path) -> dict[str, object]:
+    """The object of a ``config.json``, or of the one in a folder.
+
+    Raises:
+        UsageError: It cannot be read, or is no object.
+    """
+    file = config / "config.json" if config.is_dir() else config
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"cannot read {file}: {error.strerror or error}"
+        raise UsageError(msg) from None
+    except ValueError as error:
+        msg = f"{file} is no JSON: {error}"
+        raise UsageError(msg) from None
+    if not isinstance(found, dict):
+        msg = f"{file} holds no object: a config.json begins with {{"
+        raise UsageError(msg)
+    return found
+
+
 def size_note(case: FitCase, config: Path | None) -> tuple[str, ...]:
     """What is said where the weights beside a config.json are not as large as its shapes."""
     from llminfra.planning.memory.estimate import facts_for
@@ -156,6 +176,7 @@ def _version(case: FitCase) -> str:
     from llminfra.catalog.task_classes import pinned_version
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.engine_profile import parse_version
+    from llminfra.planning.memory.stated import MODELLED
 
     engine, text = case.engine, case.engine_version
     name = CATALOG_NAMES[engine]
@@ -170,7 +191,8 @@ def _version(case: FitCase) -> str:
     if whole in known or is_named_release(name, whole):
         return whole
     numbers, oldest, newest = parse_version(stated), parse_version(known[0]), parse_version(known[-1])
-    if numbers and oldest and newest and engine in _RULES_BEFORE_CATALOG:
+    if numbers and oldest and newest and engine in MODELLED:
+        # The memory rules know releases that the catalog of flags and images does not: nobody should deploy them.
         # SGLang's catalog holds the last patch of each line, so others exist; vLLM's is complete.
         between = bool(_OWN_BUILD.search(stated)) or engine != "vllm"
         if (0, 0, 0) < numbers < oldest or (between and numbers <= newest):

@@ -40,14 +40,15 @@ def start_of(asked: Asked, option: Option) -> AssumedStart | None:
     instance = instances.get(option.instance_type)
     if instance is None or option.parallelism is None:
         return None
-    engine = CATALOG_NAMES[asked.case.engine]
+    engine, release = CATALOG_NAMES[asked.case.engine], release_of(asked.case)
     return assumed_start(
         asked.facts,
         instance,
         bytes_total=asked.bytes_total,
         gpus=option.parallelism.gpus,
         engine=engine,
-        streams=reads_object_storage(engine, release_of(asked.case)),
+        version=release.version if release is not None else asked.case.engine_version,
+        streams=reads_object_storage(engine, release),
         method=asked.case.quantization,
         eager=bool(asked.case.enforce_eager),
     )

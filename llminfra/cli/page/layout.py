@@ -9,7 +9,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from llminfra.cli.page.architecture import Architecture, Box, Edge, Frame, FrameKind
+    from llminfra.cli.page.drawn import Architecture, Box, Edge, Frame, FrameKind
 
 GAP = 14.0
 PAD = 14.0

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # The colour of a phase: weights and graphs have that of the same thing in memory.
 _PHASES = {"node": "slate", "image": "teal", "copy": "teal", "process": "rose",
-           "weights": "weights", "peers": "activations", "compile": "cache", "graphs": "graphs"}  # fmt: skip
+           "weights": "weights", "peers": "activations", "compile": "cache",
+           "warmup": "activations", "graphs": "graphs"}  # fmt: skip
 _STORAGE = {
     "hub": "the Hub",
     "bucket": "S3, streamed",

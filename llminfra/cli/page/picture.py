@@ -10,7 +10,7 @@ from llminfra.cli.page.layout import BOX_HEAD, LINE, PAD, PlacedBox, PlacedFrame
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from llminfra.cli.page.architecture import Architecture, Box, EdgeKind
+    from llminfra.cli.page.drawn import Architecture, Box, EdgeKind
     from llminfra.cli.page.layout import Layout
 
 # Width of a letter of a sans-serif face, as a share of its size; a little more than the mean, so that text fits.

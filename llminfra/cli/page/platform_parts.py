@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import code, section, table
-from llminfra.cli.terminal.words import count, dot, duration, money, span, token_price, zones
+from llminfra.cli.terminal.words import bought, count, dot, duration, money, span, token_price, zones
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan
-
-_CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
 
 def parts_sections(plan: Plan, anchor: str) -> list[Element]:
@@ -38,7 +36,7 @@ def _pools(plan: Plan, anchor: str) -> Element | None:
             span(pool.min_nodes, pool.max_nodes),
             _gpus(pool),
             str(pool.efa_per_node or "none"),
-            [_capacity(pool), el("small", zones(pool.zones, plan.platform.region))],
+            [bought(pool), el("small", zones(pool.zones, plan.platform.region))],
             f"{pool.main_type.nvme_gb:,} GB NVMe" if pool.raid0 else f"{pool.root_volume_gib} GiB root",
             money(pool.usd_per_node_hour, "?"),
         )
@@ -54,11 +52,6 @@ def _gpus(pool: PoolPlan) -> str:
         return f"{pool.gpus_per_node} × {pool.gpu.upper()}"
     cut = f"slices {sharing.profile}" if sharing.kind == "mig" else "turns"
     return f"{pool.gpus_per_node} {cut} of {whole.count} × {whole.device.upper()} for {', '.join(sharing.tenants)}"
-
-
-def _capacity(pool: PoolPlan) -> str:
-    kind = pool.spec.capacity.kind
-    return "spot, else on demand" if kind == "spot" and "on-demand" in pool.capacity_types else _CAPACITY[kind]
 
 
 def _storage(plan: Plan, anchor: str) -> Element | None:

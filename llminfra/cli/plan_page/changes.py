@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
+from llminfra.cli.plan_page.losses import lost_data, lost_names
 from llminfra.cli.plan_page.serving import spread_words
 from llminfra.cli.plan_page.shared import metrics_of
 from llminfra.cli.terminal.hours import hours_words
@@ -70,6 +71,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
         changes: In the order of the plan.
         lost_names: Model names that callers may send today, and that nothing answers to any more.
         lost_at: The endpoints that answer to them today, in the same order.
+        lost_data: Buckets and file systems that go, each with what is lost.
         usd_per_month: At most, before and after, of what has a price.
         unpriced: Whether something has no price, so that the sums are lower bounds.
         new_findings: What is wrong from then on.
@@ -82,6 +84,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
     lost_at: tuple[str, ...]
     usd_per_month: tuple[float, float]
     unpriced: bool
+    lost_data: tuple[str, ...] = ()
     new_findings: tuple[NewFinding, ...] = ()
     key_effects: tuple[str, ...] = ()
 
@@ -106,6 +109,7 @@ def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
         changes=tuple(found),
         lost_names=tuple(name for _, name in lost),
         lost_at=tuple(path for path, _ in lost),
+        lost_data=tuple(f"{item.path}: {item.why}" for item in lost_data(old, new)),
         usd_per_month=(costs[0].usd_per_month_max, costs[1].usd_per_month_max),
         unpriced=bool(costs[0].unpriced or costs[1].unpriced),
         new_findings=tuple(
@@ -162,39 +166,6 @@ def paired(old: Sequence[Plan], new: Sequence[Plan]) -> tuple[tuple[Plan | None,
         return ((old[0], new[0]),)
     before, after = ({plan.platform.name: plan for plan in plans} for plans in (old, new))
     return tuple((before.get(name), after.get(name)) for name in dict.fromkeys((*after, *before)))
-
-
-def lost_names(old: Plan, new: Plan | None) -> tuple[tuple[str, str], ...]:
-    """Model names that nothing answers to any more, each after the endpoint that answers to it today.
-
-    Args:
-        old: The plan as it is applied.
-        new: The plan as it shall be; ``None``: the platform goes.
-    """
-    answered = {name for _, name in _names(new)} if new is not None else set()
-    return tuple(dict.fromkeys((path, name) for path, name in _names(old) if name not in answered))
-
-
-def losses(old: Plan, new: Plan | None) -> tuple[tuple[str, str], ...]:
-    """What callers lose, each after the endpoint that it is of: names, and addresses of endpoints that go."""
-    names = lost_names(old, new)
-    there = {item.name for item in new.platform.workloads} if new is not None else set()
-    told = {path for path, _ in names}
-    left = [f"endpoints.{item.name}" for item in old.platform.workloads if item.name not in there]
-    gone = [path for path in left if path not in told]
-    return (
-        *((path, f"requests for {name} find no model from then on") for path, name in names),
-        *((path, "its address goes: another name is another address") for path in gone),
-    )
-
-
-def _names(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Names that callers put into ``model``, each after its endpoint; jobs have none."""
-    for planned, item in plan.served:
-        if planned.startswith("endpoints."):
-            path = ".".join(plan.declared_path(planned).split(".")[:2])
-            yield path, item.served_name
-            yield from ((path, adapter.name) for adapter in item.adapters)
 
 
 def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:

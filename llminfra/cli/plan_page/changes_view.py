@@ -16,7 +16,7 @@ _MARKS = {"new": ("+", "green"), "gone": ("-", "red"), "changed": ("~", "yellow"
 
 
 def diff_view(found: PlatformChanges) -> RenderableType:
-    """The money in the first line, what callers lose, what differs, and what is wrong with the new plan."""
+    """The money in the first line, what is lost, what differs, and what is wrong with the new plan."""
     before, after = found.usd_per_month
     least = "≥ " if found.unpriced else ""
     step = f"{'+' if after >= before else '-'}${abs(after - before):,.0f}"
@@ -29,6 +29,7 @@ def diff_view(found: PlatformChanges) -> RenderableType:
     if found.lost_names:
         names = ", ".join(found.lost_names)
         parts.append(Text(f"requests for {names} find no model from then on", style="bold red"))
+    parts += [Text(text, style="bold red") for text in found.lost_data]
     parts += [Text(f"keys: {text}", style="bold red") for text in found.key_effects]
     table = Table.grid(padding=(0, 1, 0, 0))
     for _ in range(2):

@@ -22,7 +22,7 @@ from llminfra.cli.plan_page.why import price_share
 from llminfra.cli.plan_page.work import batch_rows, bedrock_rows, queue_rows
 from llminfra.cli.terminal.findings import alike, finding_view, summary
 from llminfra.cli.terminal.hours import hours_words
-from llminfra.cli.terminal.words import dot, duration, money, span, vpc_endpoints, zones
+from llminfra.cli.terminal.words import bought, dot, duration, money, span, vpc_endpoints, zones
 from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.endpoints.gateways import gateway_of, route_of
 from llminfra.planning.served.hours import working_hours
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.infrastructure import ClusterPlan, LustrePlan, PoolPlan
 
 _MOST_ADAPTERS = 8
-_CAPACITY = {"on-demand": "on demand", "spot": "spot", "reservation": "reservation", "capacity-block": "capacity block"}
 
 
 def plan_view(plan: Plan, width: int, *, why: bool = False) -> RenderableType:
@@ -154,9 +153,6 @@ def _pool(pool: PoolPlan, plan: Plan, *, why: bool) -> tuple[str, RenderableType
     others = len(pool.instance_types) - 1
     nodes = f"{span(pool.min_nodes, pool.max_nodes)}{at_rest(pool)}"
     types = f"{pool.main_type.name}{f' or {others} more' if others else ''} × {nodes}"
-    capacity = _CAPACITY[pool.spec.capacity.kind]
-    if pool.spec.capacity.kind == "spot" and "on-demand" in pool.capacity_types:
-        capacity = "spot, else on demand"
     price = money(pool.usd_per_node_hour, "no price known", " /h a node")
     fabric = f"{pool.efa_per_node} EFA cards" if pool.efa_per_node else "no EFA"
     disk = f"{pool.root_volume_gib} GiB root"
@@ -167,7 +163,7 @@ def _pool(pool: PoolPlan, plan: Plan, *, why: bool) -> tuple[str, RenderableType
             dot(
                 _gpus(pool),
                 fabric,
-                capacity,
+                bought(pool),
                 zones(pool.zones, plan.platform.region),
                 f"{pool.provisioner} nodes",
                 disk,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -17,10 +16,6 @@ from llminfra.cli.terminal.words import count
 from llminfra.diagnostics import Severity
 from llminfra.policy.formats import to_table
 from llminfra.policy.report import PolicyFinding, PolicyReport, Status
-from llminfra.rules.registry import by_code
-
-if TYPE_CHECKING:
-    from llminfra.diagnostics import SpecError
 
 _FILE_WIDTH = 100
 _PLACES = 6
@@ -38,30 +33,6 @@ def check_text(report: PolicyReport, fail_on: Severity | None) -> str:
     with console.capture() as capture:
         console.print(_view(report, fail_on))
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
-
-
-def report_of_failed_spec(error: SpecError) -> PolicyReport:
-    """A report for machines when the spec cannot be planned, so that a pipeline reads one format either way."""
-    known = by_code()
-    return PolicyReport(
-        findings=tuple(
-            PolicyFinding(
-                rule=item.code,
-                title=known[item.code].title if item.code in known else item.code,
-                severity=item.severity,
-                message=item.message,
-                spec_path=item.path,
-                found=item.found,
-                expected=item.expected,
-                fix=item.fix,
-                runtime_message=item.runtime_message,
-                file=item.file,
-                line=item.line,
-            )
-            for item in error.diagnostics
-        ),
-        not_run=("policy: the spec cannot be planned, so nothing was synthesized and checked",),
-    )
 
 
 def _view(report: PolicyReport, fail_on: Severity | None) -> RenderableType:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from llminfra.planning.cost.hourly import span
 
 if TYPE_CHECKING:
+    from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.targets import TokenPricePlan
 
 __all__ = [
+    "bought",
     "bound",
     "count",
     "dot",
@@ -24,6 +26,12 @@ __all__ = [
 ]
 
 
+_CAPACITY: Mapping[str, str] = {
+    "on-demand": "on demand",
+    "spot": "spot",
+    "reservation": "reservation",
+    "capacity-block": "capacity block",
+}
 _A_CENT = 0.05
 """Below it two decimals tell too little."""
 
@@ -72,6 +80,12 @@ def bound(usd: float, decimals: int, *, unpriced: object) -> str:
     if unpriced and not usd:
         return "?"
     return f"{'≥ ' if unpriced else ''}{usd:,.{decimals}f}"
+
+
+def bought(pool: PoolPlan) -> str:
+    """How the nodes of a pool are bought."""
+    kind = pool.spec.capacity.kind
+    return "spot, else on demand" if kind == "spot" and "on-demand" in pool.capacity_types else _CAPACITY[kind]
 
 
 def zones(names: Sequence[str], region: str) -> str:

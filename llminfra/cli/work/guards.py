@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from llminfra.loading.wording.told import declared_in_yaml
-from llminfra.policy.change import guard_finding, judge_changes
+from llminfra.policy.change import judge_changes
+from llminfra.policy.own_findings import by_rule
 
 if TYPE_CHECKING:
+    from llminfra.cli.plan_page.losses import Loss
     from llminfra.planning.plan import Plan
     from llminfra.policy.report import PolicyFinding, PolicyReport
     from llminfra.rehearsal import Change
     from llminfra.spec.platform import Platform
 
-_CALLERS = "LLM_GUARD_9"
 _WHOLE_STACK = "LLM_GUARD_8"
 
 
@@ -27,13 +28,11 @@ def judged_changes(changes: Iterable[Change], before: Sequence[Plan], after: Seq
     return judge_changes(found, _asked(before, after))
 
 
-def judged_losses(
-    lost: Mapping[str, Iterable[tuple[str, str]]], before: Sequence[Plan], after: Sequence[Plan]
-) -> PolicyReport:
-    """What callers lose, with the waivers of the new specs applied.
+def judged_losses(lost: Mapping[str, Iterable[Loss]], before: Sequence[Plan], after: Sequence[Plan]) -> PolicyReport:
+    """What two plans say is lost, with the waivers of the new specs applied.
 
     Args:
-        lost: By platform, spec paths of endpoints and what goes with each.
+        lost: By platform.
         before: Plans of the old specs.
         after: Plans of the new ones.
     """
@@ -42,8 +41,8 @@ def judged_losses(
 
 def _finding(change: Change) -> PolicyFinding:
     if change.rule == _WHOLE_STACK:  # one finding for all of its resources
-        return guard_finding(change.rule, change.danger, platform=change.platform, stack=change.stack)
-    return guard_finding(
+        return by_rule(change.rule, change.danger, platform=change.platform, stack=change.stack)
+    return by_rule(
         change.rule,
         change.danger,
         platform=change.platform,
@@ -53,10 +52,10 @@ def _finding(change: Change) -> PolicyFinding:
     )
 
 
-def _losses(lost: Mapping[str, Iterable[tuple[str, str]]]) -> Iterator[PolicyFinding]:
+def _losses(lost: Mapping[str, Iterable[Loss]]) -> Iterator[PolicyFinding]:
     for platform, found in lost.items():
-        for path, what in found:
-            yield guard_finding(_CALLERS, what, platform=platform, spec_path=path)
+        for item in found:
+            yield by_rule(item.rule, item.why, platform=platform, spec_path=item.path)
 
 
 def _asked(before: Sequence[Plan], after: Sequence[Plan]) -> list[Platform]:

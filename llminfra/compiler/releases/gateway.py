@@ -34,6 +34,7 @@ from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.endpoints.gateways import PROXY_PORT, picks_by_metrics, tenant_claim
 from llminfra.planning.network.mirror import image_names
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
+from llminfra.planning.plan.labels import ROLE_LABEL
 
 if TYPE_CHECKING:
     from llminfra.compiler.contracts import ClusterContract, NetworkContract
@@ -175,7 +176,7 @@ def _route(gateway: GatewayPlan, route: GatewayRoute, endpoint: EndpointPlan) ->
 def serving_labels(endpoint: EndpointPlan) -> dict[str, str]:
     """Labels of the pods of an endpoint that take requests (chart ``llm-server``), those of its overflow included."""
     own = {} if endpoint.spec.overflow is not None else {"app.kubernetes.io/name": "llm-server"}
-    return {**own, "app.kubernetes.io/instance": endpoint.name, "llminfra.io/role": "leader"}
+    return {**own, "app.kubernetes.io/instance": endpoint.name, ROLE_LABEL: "leader"}
 
 
 def proxy_labels(gateway: GatewayPlan) -> dict[str, str]:

@@ -20,6 +20,7 @@ from llminfra.observability.metric_tables import dcgm_counters
 from llminfra.planning.cluster.gpu_shares import MIG_CONFIG, time_slicing_config
 from llminfra.planning.controllers.needs import Needs
 from llminfra.planning.plan import Plan
+from llminfra.planning.plan.labels import GPU_RESOURCE
 from llminfra.spec.compute.gpu_sharing import LEAST_SLICES, MOST_SLICES, Mig, TimeSlicing
 
 _GPU_NODES = {GPU_LABEL: "true"}
@@ -57,7 +58,7 @@ def _sharing_configs(plan: Plan) -> dict[str, str]:
 
 
 def _time_slicing(replicas: int) -> str:
-    slices = {"name": "nvidia.com/gpu", "replicas": replicas}
+    slices = {"name": GPU_RESOURCE, "replicas": replicas}
     sharing = {"timeSlicing": {"failRequestsGreaterThanOne": True, "resources": [slices]}}
     return _config({**_WHOLE_FLAGS, "sharing": sharing})
 

@@ -23,6 +23,7 @@ from llminfra.planning.controllers.needs import Needs
 from llminfra.planning.hardware.nics import Nic
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.plan.labels import GPU_RESOURCE
 from llminfra.spec.compute.capacity import CapacityBlock, Reservation
 
 SERVICE_ACCOUNT = "karpenter"
@@ -69,7 +70,7 @@ def _pool(pool: PoolPlan, plan: Plan, network: NetworkContract, cluster: Cluster
         zones=list(pool.zones),
         capacity_types=list(pool.capacity_types),
         architecture=pool.main_type.arch,
-        limits={"nvidia.com/gpu": pool.max_nodes * pool.gpus_per_node, "nodes": pool.max_nodes},
+        limits={GPU_RESOURCE: pool.max_nodes * pool.gpus_per_node, "nodes": pool.max_nodes},
         disruption=PoolDisruption(consolidate_after=f"{pool.consolidate_after_s}s"),
         instance_profile=cluster.karpenter_node_profile or "",
         subnet_ids=[network.private_subnet_ids[zone] for zone in pool.zones],

@@ -49,6 +49,7 @@ from llminfra.planning.endpoints.gateways import gateway_of, route_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.plan.labels import WAIVER
 from llminfra.planning.served.adapters import adapter_path
 
 _CACHE_PATH = "/var/cache/llm"
@@ -142,7 +143,7 @@ def _unobserved(endpoint: EndpointPlan, observed: bool) -> dict[str, str]:
     if observed and endpoint.invocation.metrics:
         return {}
     why = f"{endpoint.engine} shows no metrics" if observed else "the platform has no observability"
-    return {"llminfra.io/waiver.metrics": why}
+    return {f"{WAIVER}.metrics": why}
 
 
 def _secret_name(endpoint: EndpointPlan) -> str:

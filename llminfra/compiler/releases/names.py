@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from llminfra.charts.upstream import ServiceMonitorToggle
-from llminfra.planning.cluster.pools import PLATFORM_LABEL, POOL_LABEL
 from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.endpoints.gateways import PROXY_NAMESPACE
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.plan.labels import PLATFORM_LABEL, POOL_LABEL
 from llminfra.spec.foundation.encryption import CustomerKey
 
 KUBE_SYSTEM = "kube-system"

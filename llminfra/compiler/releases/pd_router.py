@@ -10,9 +10,7 @@ from llminfra.compiler.releases.names import controller_nodes, serving_priority
 from llminfra.planning.controllers.scraping import scraping_of
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
-
-ENDPOINT_LABEL = "llminfra.io/endpoint"
-_ROLE_LABEL = "llminfra.io/role"
+from llminfra.planning.plan.labels import ENDPOINT_LABEL, ROLE_LABEL
 
 
 def pd_router_values(router: RouterPlan, plan: Plan) -> PdRouterValues:
@@ -27,7 +25,7 @@ def pd_router_values(router: RouterPlan, plan: Plan) -> PdRouterValues:
         run_as_user=pinned.run_as_user,
         port=router.port,
         engines=[router.prefill, router.decode],
-        engine_labels={ENDPOINT_LABEL: router.name, _ROLE_LABEL: "leader"},
+        engine_labels={ENDPOINT_LABEL: router.name, ROLE_LABEL: "leader"},
         engine_port=router.port,
         remote_from_tokens=router.remote_from_tokens,
         protected_headers=list(pinned.protected_headers),

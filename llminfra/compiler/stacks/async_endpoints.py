@@ -9,7 +9,7 @@ from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.releases.async_worker import async_worker_values
 from llminfra.compiler.releases.names import controller_nodes
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
-from llminfra.compiler.stacks.platform import local_chart
+from llminfra.compiler.stacks.local_charts import local_chart
 from llminfra.constructs.basis.iam import PodIdentity, Statement, pod_role, policy_document, role, trusts_service
 from llminfra.constructs.basis.kms import Key, kms_key
 from llminfra.constructs.basis.log_group import log_group
@@ -31,6 +31,7 @@ from llminfra.planning.endpoints.contract import contract, endpoint_name
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.made_names import async_id
 from llminfra.planning.plan.targets import AsyncPlan, WorkersPlan
+from llminfra.planning.targets.async_endpoint import CONSUMER_BACKOFF_S
 from llminfra.workloads import bootstrap_command
 
 WORKLOAD = "async_consumer"
@@ -38,8 +39,6 @@ _HANDLER = "async_consumer.handler.handle"
 # A queue that has waited for half of its retention will lose requests before anybody has looked at it twice.
 _AGE_SHARE = 0.5
 _HTTPS = 443
-# The consumer's own default.
-_BACKOFF_S = 15
 
 
 class _Shared(Struct, frozen=True):
@@ -253,7 +252,7 @@ def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, t
     return {
         **target,
         **key,
-        **({"ASYNC_BACKOFF_S": str(item.backoff_s)} if item.backoff_s != _BACKOFF_S else {}),
+        **({"ASYNC_BACKOFF_S": str(item.backoff_s)} if item.backoff_s != CONSUMER_BACKOFF_S else {}),
         "ASYNC_BODY_BUCKET": shared.bucket.name,
         "ASYNC_BODY_PREFIX": f"{item.name}/bodies/",
         **({"ASYNC_MAX_BODY_MIB": str(item.max_body_mib)} if item.max_body_mib is not None else {}),

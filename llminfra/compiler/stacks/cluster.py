@@ -21,7 +21,6 @@ from llminfra.constructs.cluster.node_group import NodeGroup, node_group
 from llminfra.constructs.cluster.node_role import node_role
 from llminfra.constructs.machines.launch_template import NodeTemplate, launch_template
 from llminfra.constructs.machines.node_security import api_access, node_security_group
-from llminfra.planning.cluster.pools import POOL_LABEL
 from llminfra.planning.encryption.launchers import cluster_launchers
 from llminfra.planning.encryption.statements import (
     used_by_budgets,
@@ -31,6 +30,7 @@ from llminfra.planning.encryption.statements import (
 )
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import SystemNodesPlan
+from llminfra.planning.plan.labels import POOL_LABEL
 
 _SYSTEM_LABELS = {POOL_LABEL: "system"}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import Struct, field
 
 from llminfra.bindings import aws, core
@@ -15,10 +13,7 @@ from llminfra.constructs.basis.scope import Scope
 from llminfra.constructs.basis.state import Outputs, StateLocation, read_outputs, set_backend
 from llminfra.planning.network.mirror import image_names
 from llminfra.planning.plan import Plan
-
-StackKind = Literal[
-    "images", "network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "async", "batch", "bedrock"
-]
+from llminfra.planning.plan.stacks import StackKind
 
 
 class Built(Struct, frozen=True):

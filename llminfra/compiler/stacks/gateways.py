@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.releases.gateway import HEALTH_PATH, llm_gateway_values
-from llminfra.compiler.stacks.platform import local_chart
+from llminfra.compiler.stacks.local_charts import local_chart
 from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.cluster.helm_release import HelmRelease, helm_release
 from llminfra.constructs.endpoint_contract import gateway_parameter

@@ -15,6 +15,7 @@ from llminfra.constructs.machines.launch_template import ImageVolume, NodeTempla
 from llminfra.constructs.machines.node_security import efa_security_group
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.infrastructure import PoolPlan
+from llminfra.planning.plan.labels import GPU_RESOURCE
 from llminfra.spec.compute.capacity import CapacityBlock, Spot
 
 
@@ -116,7 +117,7 @@ def _managed(
     )
     if context.plan.eks.autoscaler == "cluster-autoscaler":
         resources = {
-            "nvidia.com/gpu": str(pool.gpus_per_node),
+            GPU_RESOURCE: str(pool.gpus_per_node),
             "ephemeral-storage": f"{_ephemeral_gib(pool)}Gi",
             **({"vpc.amazonaws.com/efa": str(pool.efa_per_node)} if pool.efa_per_node else {}),
         }

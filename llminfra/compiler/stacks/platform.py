@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from msgspec import Struct, field
-
-from llminfra.assets import chart_dir
 from llminfra.bindings import core
-from llminfra.catalog.charts import chart_pin
 from llminfra.charts.upstream import MountpointCsiDriverValues
-from llminfra.charts.values import ChartValues
 from llminfra.compiler.contracts import ClusterContract, NetworkContract
 from llminfra.compiler.releases.alerting import ALERTMANAGER_ACCOUNT, topics
 from llminfra.compiler.releases.cluster_base import cluster_base_values
@@ -45,14 +38,13 @@ from llminfra.compiler.releases.names import (
     KUBE_SYSTEM,
 )
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
-from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
+from llminfra.compiler.stacks.platform_releases import Releases
+from llminfra.constructs.basis.iam import Role, Statement
 from llminfra.constructs.basis.providers import helm_provider
-from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
 from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.cluster.cluster_autoscaler_policy import cluster_autoscaler_policies
 from llminfra.constructs.cluster.fsx_csi_policy import looks_up_file_systems
-from llminfra.constructs.cluster.helm_release import HelmRelease, LocalChart, chart_digest, helm_release
 from llminfra.constructs.cluster.target_registration_policy import registers_targets
 from llminfra.constructs.observability.grafana_workspace import grafana_workspace
 from llminfra.constructs.observability.prometheus_workspace import prometheus_workspace, writes_metrics
@@ -65,72 +57,6 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.made_names import async_id
 
 _MONITORING_TIMEOUT_S = 1200  # pulls a dozen images and waits for volumes
-
-
-class _Releases(Struct, frozen=True):
-    """The releases so far, and which of our charts they use."""
-
-    scope: Scope
-    identity: PodIdentity
-    plan: Plan
-    parts_off: Sequence[str]
-    charts: set[str] = field(default_factory=set)
-
-    def install(
-        self,
-        spec_path: str,
-        chart: str,
-        namespace: str,
-        values: ChartValues | None,
-        *after: core.TerraformElement | None,
-        timeout_s: int = 900,
-    ) -> core.TerraformElement:
-        """Install an upstream chart by its pin, or one of ours from the stack's folder.
-
-        Other platforms on the cluster have our charts, too: there, the release has the platform's name before its own.
-        """
-        release = HelmRelease(
-            id=chart,
-            name=f"{self.plan.platform.cluster_prefix}{chart}" if chart in OWN_CHARTS - _ONCE else None,
-            namespace=namespace,
-            chart=local_chart(chart, self.charts) if chart in OWN_CHARTS else chart_pin(chart),
-            values=values,
-            timeout_s=timeout_s,
-            after=[item for item in after if item is not None],
-            parts_off=self.parts_off,
-        )
-        return helm_release(self.scope.under(self.asked_by(chart, spec_path)), release)
-
-    def asked_by(self, chart: str, spec_path: str) -> str:
-        """Where the spec asks for a chart: what it installs for others it may not use itself."""
-        return "cluster.install" if chart in self.plan.eks.provided else spec_path
-
-    def role(self, make: Maker, id_: str, namespace: str, account: str, inline: dict[str, Sequence[Statement]]) -> Role:
-        """A role for a controller's service account."""
-        return pod_role(
-            make,
-            id_,
-            identity=self.identity,
-            namespace=namespace,
-            service_account=account,
-            description=f"{self.scope.platform}: {id_}",
-            inline=inline,
-            pods_follow=True,
-        )
-
-    def irsa(self, role: Role) -> str | None:
-        """What the service account must carry."""
-        return role.arn if self.identity.kind == "irsa" else None
-
-
-OWN_CHARTS = frozenset({"cluster-base", "cluster-secrets", "gateway-base", "karpenter-pools", "llm-observability"})
-_ONCE = frozenset({"gateway-base"})  # goes with upstream charts that a cluster has once
-
-
-def local_chart(name: str, used: set[str]) -> LocalChart:
-    """One of our charts; notes that it must travel with the stack."""
-    used.add(name)
-    return LocalChart(name, chart_digest(chart_dir(name)))
 
 
 def platform_stack(app: core.App, plan: Plan) -> Built:
@@ -146,7 +72,7 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
         ca_certificate=cluster.ca_certificate,
     )
     needs = needs_of(plan)
-    releases = _Releases(scope, pod_identity(plan, cluster), plan, parts_off(plan))
+    releases = Releases(scope, pod_identity(plan, cluster), plan, parts_off(plan))
     volume_key = cluster.key_arn if plan.platform.encryption else None
     base = releases.install("cluster", "cluster-base", KUBE_SYSTEM, cluster_base_values(plan, volume_key))
     monitoring = _monitoring(releases, plan, needs, cluster, base)
@@ -162,7 +88,7 @@ def platform_stack(app: core.App, plan: Plan) -> Built:
 
 
 def _monitoring(
-    releases: _Releases, plan: Plan, needs: Needs, cluster: ClusterContract, base: core.TerraformElement
+    releases: Releases, plan: Plan, needs: Needs, cluster: ClusterContract, base: core.TerraformElement
 ) -> core.TerraformElement | None:
     observability = plan.platform.own_observability
     if observability is None:
@@ -202,7 +128,7 @@ def _monitoring(
 
 
 def _rules(
-    releases: _Releases,
+    releases: Releases,
     plan: Plan,
     base: core.TerraformElement,
     monitoring: core.TerraformElement | None,
@@ -220,7 +146,7 @@ def _rules(
 
 
 def _autoscaler(
-    releases: _Releases,
+    releases: Releases,
     plan: Plan,
     needs: Needs,
     network: NetworkContract,
@@ -250,7 +176,7 @@ def _autoscaler(
 
 
 def _gpu_agents(
-    releases: _Releases,
+    releases: Releases,
     plan: Plan,
     needs: Needs,
     base: core.TerraformElement,
@@ -266,7 +192,7 @@ def _gpu_agents(
         releases.install("observability", "dcgm-exporter", scraping.namespace, exporter, base, monitoring)
 
 
-def _asks_queues(releases: _Releases, needs: Needs) -> Role | None:
+def _asks_queues(releases: Releases, needs: Needs) -> Role | None:
     """KEDA's role, where it scales workers on the length of queues; the queues come later, in a stack of their own."""
     scope, others = releases.scope, releases.plan.eks.shared_with
     names = [scope.name(async_id(name)) for name in needs.keda_queues]
@@ -281,7 +207,7 @@ def _asks_queues(releases: _Releases, needs: Needs) -> Role | None:
 
 
 def _controllers(
-    releases: _Releases,
+    releases: Releases,
     plan: Plan,
     needs: Needs,
     cluster: ClusterContract,
@@ -329,7 +255,7 @@ def _controllers(
     return releases.install("endpoints", "cluster-secrets", KUBE_SYSTEM, cluster_secrets_values(plan), operator)
 
 
-def _gateways(releases: _Releases, base: core.TerraformElement) -> core.TerraformElement:
+def _gateways(releases: Releases, base: core.TerraformElement) -> core.TerraformElement:
     """Definitions, then Envoy Gateway, which watches what they define, then its extension."""
     path = releases.asked_by(SHARED_GATEWAY, "gateways")
     first = releases.install(path, "gateway-base", GATEWAY, gateway_base_values(), base)
@@ -340,7 +266,7 @@ def _gateways(releases: _Releases, base: core.TerraformElement) -> core.Terrafor
 
 
 def _load_balancer(
-    releases: _Releases,
+    releases: Releases,
     plan: Plan,
     network: NetworkContract,
     cluster: ClusterContract,

@@ -12,7 +12,7 @@ from llminfra.compiler.releases.pd_router import pd_router_values
 from llminfra.compiler.releases.weights_copy import weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
 from llminfra.compiler.stacks.gateways import gateway_resources
-from llminfra.compiler.stacks.platform import local_chart
+from llminfra.compiler.stacks.local_charts import local_chart
 from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
 from llminfra.constructs.basis.kms import uses_key
 from llminfra.constructs.basis.names import identifier

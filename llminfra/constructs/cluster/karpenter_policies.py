@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llminfra.constructs.basis.iam import Statement, Test
+from llminfra.constructs.basis.iam import Condition, Statement
 from llminfra.constructs.basis.kms import makes_volumes, uses_key
 from llminfra.constructs.basis.scope import Scope
-
-Condition = tuple[Test, str, Sequence[str]]
 
 
 def karpenter_policies(

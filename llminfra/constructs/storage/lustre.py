@@ -15,13 +15,12 @@ from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.basis.security_group import ALL_PROTOCOLS, Rule, add_rule, security_group
 from llminfra.constructs.storage.weights_bucket import WeightsBucket
 from llminfra.planning.plan.infrastructure import LustrePlan
+from llminfra.planning.storage.lustre_ports import LUSTRE_PORTS
 
 _VERSION = "2.15"  # the AL2023 client cannot mount 2.10 and 2.12 (kubernetes-sigs/aws-fsx-csi-driver#437)
 _LOG_DAYS = 365
 # One stripe per GiB of a file, so that a safetensors shard spreads over several disks.
 _CHUNK_MIB = 1024
-# Lustre network and its reserved ports (FSx for Lustre User Guide, "File system access control with Amazon VPC").
-_PORTS = ((988, 988), (1018, 1023))
 
 
 class FileSystem(Struct, frozen=True):
@@ -137,7 +136,7 @@ def _open_ports(make: Maker, id_: str, group: str, client_group_id: str) -> list
         The rules of the file system's own group.
     """
     rules: list[core.TerraformElement] = []
-    for low, high in _PORTS:
+    for low, high in LUSTRE_PORTS:
         for peer, group_id in (("self", group), ("nodes", client_group_id)):
             other = "its own servers" if peer == "self" else "nodes"
             into = Rule(

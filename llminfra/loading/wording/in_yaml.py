@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.loading.wording.python_text import GAP, Argument, Call, Items, Leaf, Node, Pairs, Piece, Quote, pieces
-from llminfra.loading.yaml.types import item_type, kind_of, section_names, section_of, spec_options, value_type
+from llminfra.loading.yaml.types import item_type, section_names, section_of, spec_options, value_type
+from llminfra.spec.errors.expectations import kind_of
 from llminfra.spec.platform import Platform
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
 from llminfra.loading.yaml.types import (
     allows_none,
     item_type,
-    kind_of,
     section_names,
     section_of,
     section_types,
@@ -20,7 +19,7 @@ from llminfra.loading.yaml.types import (
     wants_text,
 )
 from llminfra.spec.base.spec import Spec, collecting
-from llminfra.spec.errors.expectations import written_as_yaml
+from llminfra.spec.errors.expectations import kind_of, written_as_yaml
 from llminfra.spec.errors.near_values import nearest, other_server
 from llminfra.spec.errors.shape_errors import MISSING, SINGLE, looks_like_credential
 from llminfra.spec.models.model import Model

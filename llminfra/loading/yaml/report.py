@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from llminfra.diagnostics import Diagnostic, Severity, entry_names, path_parts
 from llminfra.loading.yaml.tree import Map, Scalar, Seq, Tree
-from llminfra.loading.yaml.types import kind_of, spec_options
-from llminfra.spec.errors.expectations import written_as_yaml
+from llminfra.loading.yaml.types import spec_options
+from llminfra.spec.errors.expectations import kind_of, written_as_yaml
 from llminfra.spec.errors.field_hints import fix_for_unknown
 from llminfra.spec.errors.near_values import nearest
 from llminfra.spec.errors.shape_errors import looks_like_credential, meant_by

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from llminfra.spec.base.spec import Spec
+from llminfra.spec.errors.expectations import kind_of
 from llminfra.spec.models.model import Model
 from llminfra.spec.platform import Platform
 
@@ -62,13 +63,6 @@ def wants_text(annotation: Any, text: str) -> bool:
         if option in _TEXT or (get_origin(option) is Literal and text in get_args(option)):
             return True
     return False
-
-
-@cache
-def kind_of(cls: type[Spec]) -> str | None:
-    """The value of ``kind`` that names a type in YAML, where it has one."""
-    info = cls.model_fields.get("kind")
-    return info.default if info is not None and isinstance(info.default, str) else None
 
 
 @cache

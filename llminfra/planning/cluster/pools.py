@@ -19,6 +19,7 @@ from llminfra.planning.network.offers import check_offered
 from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import ClusterPlan, NetworkPlan, PoolPlan, Taint
+from llminfra.planning.plan.labels import GPU_RESOURCE, PLATFORM_LABEL, POOL_LABEL
 from llminfra.planning.served.hours import fewest_in_hours, mean_nodes, working_hours
 from llminfra.planning.storage.node_cache import keeps_models
 from llminfra.spec.compute.capacity import CapacityBlock, Reservation, Spot
@@ -29,11 +30,8 @@ if TYPE_CHECKING:
     from llminfra.spec.compute.gpu_pool import GpuPool
     from llminfra.spec.platform import Platform
 
-GPU_TAINT = Taint(key="nvidia.com/gpu", value="true", effect="NoSchedule")
-POOL_LABEL = "llminfra.io/pool"
+GPU_TAINT = Taint(key=GPU_RESOURCE, value="true", effect="NoSchedule")
 GPU_OPERATOR = "gpu-operator"
-PLATFORM_LABEL = "llminfra.io/platform"
-"""On nodes of a cluster that several platforms share: pools of two of them may have one name."""
 # By it the Cluster Autoscaler knows that a node will have GPUs once the device plugin runs. A node without the label
 # counts as ready and without GPUs, and the pod that waits for it gets a second node (kubernetes/autoscaler
 # cluster-autoscaler/processors/customresources/gpu_processor.go, cloudprovider/aws/aws_cloud_provider.go ``GPULabel``).

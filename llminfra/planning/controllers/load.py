@@ -6,8 +6,6 @@ controllers off, and a release whose pods stay pending fails when its time is ov
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
 from llminfra.catalog import eks, instances
@@ -15,9 +13,9 @@ from llminfra.planning.controllers.needs import Needs, needs_of
 from llminfra.planning.facts import numbers
 from llminfra.planning.plan import Plan
 from llminfra.planning.serving.resources import allocatable_cpu_millis
+from llminfra.planning.storage.commits import is_commit
 
 _FILE = "system_load"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Part(Struct, frozen=True):
@@ -96,7 +94,7 @@ def _copies(plan: Plan) -> int:
     places = {
         (behind.get(item.weights.storage or "", item.weights.storage), item.weights.key)
         for item in plan.endpoints
-        if item.weights.key and item.revision and _COMMIT.fullmatch(item.revision)
+        if item.weights.key and is_commit(item.revision)
     }
     places |= {
         (adapter.bucket, adapter.key)

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from llminfra.diagnostics import Diagnostic, Severity
 from llminfra.loading.wording.origins import origin_of
 from llminfra.loading.wording.told import as_declared
-from llminfra.planning.cluster.pools import PLATFORM_LABEL
 from llminfra.planning.controllers.cluster_charts import installs
 from llminfra.planning.controllers.namespaces import made_namespaces
 from llminfra.planning.controllers.needs import secret_names
 from llminfra.planning.controllers.scraping import MONITORING_RELEASE, scraping_of
+from llminfra.planning.plan.labels import PLATFORM_LABEL
 from llminfra.planning.plan.made_names import karpenter_node_role
 from llminfra.spec.compute.existing_cluster import Installed
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from llminfra.planning.cluster.pools import PLATFORM_LABEL
+from llminfra.planning.plan.labels import PLATFORM_LABEL, POOL_LABEL
 from llminfra.spec.foundation.existing_prometheus import ExistingPrometheus
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MONITORING = "monitoring"
 MONITORING_RELEASE = "kube-prometheus-stack"
-_NODE_LABELS = ("llminfra.io/pool", "node.kubernetes.io/instance-type", "karpenter.sh/capacity-type")
+_NODE_LABELS = (POOL_LABEL, "node.kubernetes.io/instance-type", "karpenter.sh/capacity-type")
 # Service of the Prometheus operator chart: ``<release>-prometheus`` (chart template ``prometheus/service.yaml``).
 _OWN_URL = f"http://{MONITORING_RELEASE}-prometheus.{MONITORING}.svc:9090"
 

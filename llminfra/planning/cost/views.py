@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from llminfra.catalog import prices
 from llminfra.catalog.price_file import Kind
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
+from llminfra.planning.plan.stacks import StackKind
 from llminfra.planning.served.hours import mean_replicas
 
 if TYPE_CHECKING:
@@ -17,12 +18,9 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import PoolPlan
 
-Stack = Literal[
-    "images", "network", "cluster", "storage", "platform", "serving", "ec2", "sagemaker", "async", "batch", "bedrock"
-]
 # What a line's spec path begins with, to the stack that makes it. Volumes of Prometheus are part of the same line as
 # those of nodes.
-_STACKS: tuple[tuple[str, Stack], ...] = (
+_STACKS: tuple[tuple[str, StackKind], ...] = (
     ("images", "images"),
     ("network", "network"),
     ("async_endpoints", "async"),
@@ -85,15 +83,15 @@ def unpriced(plan: Plan) -> tuple[Unpriced, ...]:
     return tuple(Unpriced(lines=tuple(lines), how=how) for how, lines in found.items())
 
 
-def costs_by_stack(plan: Plan) -> dict[Stack, CostRange]:
+def costs_by_stack(plan: Plan) -> dict[StackKind, CostRange]:
     """Every stack that costs money, in the order of their making."""
-    elsewhere: dict[str, Stack] = {f"endpoints.{item.name}": "ec2" for item in plan.ec2}
+    elsewhere: dict[str, StackKind] = {f"endpoints.{item.name}": "ec2" for item in plan.ec2}
     elsewhere |= {f"endpoints.{item.name}": "sagemaker" for item in plan.sagemaker}
-    found: dict[Stack, list[CostLine]] = {}
+    found: dict[StackKind, list[CostLine]] = {}
     for line in plan.costs:
         stack = next(stack for start, stack in _STACKS if line.spec_path.startswith(start))
         found.setdefault(elsewhere.get(line.spec_path, stack), []).append(line)
-    return {stack: total_cost(found[stack]) for stack in get_args(Stack) if stack in found}
+    return {stack: total_cost(found[stack]) for stack in get_args(StackKind) if stack in found}
 
 
 def endpoint_costs(plan: Plan) -> tuple[EndpointCost, ...]:

@@ -9,6 +9,7 @@ from llminfra.catalog.gpus import find_gpu
 from llminfra.engines.given import last
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.gpu_support import driver_problem, gpu_problems
+from llminfra.planning.memory.doubts import SCALES_BESIDE_CONFIG
 from llminfra.planning.served.model_class import named_numbers, without_flash
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 _FILE = "gpu_support"
 # Share of the pod's memory that the object-storage streamer may fill (llminfra/engines/vllm.py sets its limit).
 _STREAM_SHARE = 0.25
-# ModelOpt states its scales in hf_quant_config.json, which a config.json alone does not show.
-_SCALES_BESIDE_CONFIG = frozenset({"modelopt", "nvfp4"})
 # Custom all-reduce needs peer access; without NVLink vLLM uses it on two GPUs at most.
 _MOST_PCIE_RANKS = 2
 
@@ -63,7 +62,7 @@ def check_device(
     )
     if without_flash(endpoint):
         problems = [item for item in problems if item.code != "LLM_FIT_62"]
-    if model.config is not None and model.quantization in _SCALES_BESIDE_CONFIG:
+    if model.config is not None and model.quantization in SCALES_BESIDE_CONFIG:
         problems = [item for item in problems if item.code != "LLM_FIT_23"]
     driver = eks.nvidia_driver()
     # The CUDA of an image of one's own is not known.

@@ -17,7 +17,7 @@ from llminfra.catalog.tgi_models import Served
 from llminfra.planning.hardware.gpu_problem import GpuProblem
 from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory.estimate import facts_for
-from llminfra.planning.memory.inputs.case import CATALOG_NAMES, FitCase, FitResult
+from llminfra.planning.memory.inputs.case import CATALOG_NAMES, SPAN_NODES, FitCase, FitResult
 from llminfra.planning.memory.refusals import on_device
 from llminfra.planning.memory.releases.settings import quantization, refers
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts
 
 # ModelOpt states its scales in hf_quant_config.json, which a config.json alone does not show.
-_SCALES_BESIDE_CONFIG = frozenset({"modelopt", "nvfp4"})
+SCALES_BESIDE_CONFIG = frozenset({"modelopt", "nvfp4"})
 # Kernels and classes of a method that need a checkpoint just as the method does.
 _SAME_METHOD = {
     "awq_marlin": "awq",
@@ -38,7 +38,6 @@ _SAME_METHOD = {
     "gpt_oss_mxfp4": "mxfp4",
     **FORMATS,
 }
-_SPAN_NODES = frozenset({"vllm", "sglang"})
 # vLLM looks at these before it loads weights, and no setting of its own talks it out of them: the dtype, the method and
 # the attention kernels against the compute capability (vllm/platforms/cuda.py,
 # vllm/model_executor/model_loader/weight_utils.py).
@@ -131,7 +130,7 @@ def too_few_gpus(case: FitCase, result: FitResult) -> tuple[str, bool] | None:
     if wanted <= count:
         return None
     has = f"{typed.name} has {count} GPU{'s' if count > 1 else ''}, and the spread asks for {wanted}"
-    if case.engine not in _SPAN_NODES:
+    if case.engine not in SPAN_NODES:
         more = _with_more(typed, wanted)
         return f"LLM_FIT_16: {has}; {case.engine} does not span instances: {more}", True
     crosses = tp % count == 0 and count > 1 and bool(typed.efa_interfaces)
@@ -182,7 +181,7 @@ def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:
         named=named_numbers(case),
         longest=case.max_model_len,
     )
-    if case.config is not None and requested in _SCALES_BESIDE_CONFIG:
+    if case.config is not None and requested in SCALES_BESIDE_CONFIG:
         return tuple(item for item in found if item.code != "LLM_FIT_23")
     return found
 

@@ -25,6 +25,7 @@ from llminfra.planning.memory.peak.activation import is_compressed, is_cross
 from llminfra.planning.memory.peak.media import items_of_request, loaded, profiled
 from llminfra.planning.memory.peak.overhead import GIB
 from llminfra.planning.memory.refusals import on_device, with_refusal
+from llminfra.planning.memory.releases.built_indexers import with_built_indexers
 from llminfra.planning.memory.releases.engine_profile import (
     ASSUMED_RELEASE,
     ASSUMED_VLLM,
@@ -139,7 +140,7 @@ def estimate(facts: ModelFacts, case: FitCase) -> FitResult:
 
 def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, bool]]:
     """Release rules to try, and whether the case names the release."""
-    if any(is_cross(layer) for layer in facts.layers):
+    if any(is_cross(layer) for layer in facts.kinds_of_layers):
         # Only the V0 engine serves encoder-decoder language models such as Llama 3.2 Vision.
         return [(vllm_profile(LAST_V0), case.engine_version is not None)]
     version = resolve_version(case.engine_version if case.engine == "vllm" else ASSUMED_VLLM)
@@ -181,6 +182,8 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     draft = draft_of(case)
     case = with_tokens(facts, case, draft)
     facts = with_draft_layers(facts, draft, case.speculative_method)
+    sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
+    facts = with_built_indexers(facts, case, profile, sglang)
     case = with_sglang_defaults(facts, case, gpu)
     settings = resolve(facts, case, profile, gpu, total)
     settings = with_sparse_layout(settings, case, gpu) if case.engine == "sglang" else settings
@@ -205,7 +208,6 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         rest=profile.rest_layers,
         latent=profile.latent_matrices if caches_latent(profile, settings) else "",
     )
-    sglang = sglang_profile(sglang_release(case.engine_version)) if case.engine == "sglang" else None
     if sglang is not None:
         shards = sglang_shards(facts, sglang, shards, method, settings.tp // attention_copies(case, settings.tp))
     weigh = partial(
@@ -341,7 +343,7 @@ def cache_plan(facts: ModelFacts, profile: EngineProfile, settings: Settings, *,
     specs = [spec for layer in layers for spec in layer]
     stage_of = [stage for stage, layer in zip(stages, layers, strict=True) for _ in layer]
     hybrid = profile.hybrid_manager
-    if any(isinstance(layer.mixer, Attention) and layer.mixer.chunk for layer in facts.layers):
+    if any(isinstance(layer.mixer, Attention) and layer.mixer.chunk for layer in facts.kinds_of_layers):
         hybrid = hybrid and profile.chunked_hybrid
     return plan_cache(
         specs,

@@ -302,7 +302,7 @@ def _latent(mixer: Mla, facts: ModelFacts, layers: int, tp: int, kv_bytes: float
         cache_bytes=float(specs[0].token_bytes),
         span=mixer.indexer.top_k if mixer.indexer else 0,
     )
-    if mixer.indexer is not None:
+    if mixer.indexer is not None and not mixer.indexer.borrowed:
         work = float(_OPERATIONS_PER_WEIGHT * mixer.indexer.heads * mixer.indexer.head_dim)
         yield AttentionWork(
             layers=layers,

@@ -17,7 +17,7 @@ from llminfra.catalog.models import ModelFacts
 from llminfra.engines.untold import untold_spread_fields
 from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory import FitCase, FitResult
-from llminfra.planning.memory.inputs.case import CATALOG_NAMES
+from llminfra.planning.memory.inputs.case import CATALOG_NAMES, SPAN_NODES
 from llminfra.planning.memory.releases.settings import quantization
 from llminfra.planning.performance import Load, PerformanceEstimate
 from llminfra.planning.spread.choosing import choose
@@ -26,7 +26,6 @@ from llminfra.planning.spread.spreads import between, inside, staged
 from llminfra.spec.endpoint import Parallelism
 
 _NODES = (2, 3, 4)
-SPAN_NODES = frozenset({"vllm", "sglang"})
 """Engines that cut a replica into stages, and spread it over instances."""
 _USD_PER_GPU_HOUR = 1.0
 """Spreads of one size over one device are compared: only the ratio of their prices counts."""

@@ -15,7 +15,7 @@ from llminfra.catalog import instances
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory.doubts import release_of, too_few_gpus
 from llminfra.planning.memory.estimate import facts_for
-from llminfra.planning.memory.inputs.case import CATALOG_NAMES
+from llminfra.planning.memory.inputs.case import CATALOG_NAMES, SPAN_NODES
 from llminfra.planning.memory.judged import judge
 from llminfra.planning.memory.refusals import on_device
 from llminfra.planning.memory.releases.adapter_rules import asks_for_adapters
@@ -28,7 +28,6 @@ from llminfra.planning.selection.changes import (
     has_wide_weights,
     smaller_steps,
 )
-from llminfra.planning.selection.placing import SPAN_NODES
 
 if TYPE_CHECKING:
     from llminfra.planning.memory.inputs.case import FitCase, FitResult

@@ -37,26 +37,28 @@ def busy_plan(endpoint: Endpoint, chosen: Candidate, metrics: Metrics | None, fi
     declared = endpoint.replicas if endpoint.overflow is None else endpoint.overflow
     if not isinstance(declared, Scaled) or declared.min == declared.max:
         return None
-    if untold := _untold(endpoint, chosen, metrics):
+    most = None if metrics is None else _most_running(chosen, metrics)
+    cached = metrics is not None and bool(metrics.kv_usage)
+    if untold := _untold(endpoint, chosen, tells=most is not None or cached):
         if isinstance(declared, Autoscaling):  # an overflow is told where it is planned itself
             _report(declared, endpoint.name, *untold, findings)
         return None
-    share, limit = declared.target_utilization, _most_running(chosen, metrics) if metrics else None
-    cache = share if metrics and metrics.kv_usage and chosen.fit.kv_cache_tokens else None
+    share = declared.target_utilization
+    cache = share if cached and chosen.fit.kv_cache_tokens else None
     # A replica that runs one request at a time is busy with one.
-    running = None if limit is None else max(1, int(limit[0] * share))
-    why = "" if limit is None else f"{share:.0%} of {limit[1]}"
+    running = None if most is None else max(1, int(most[0] * share))
+    why = "" if most is None else f"{share:.0%} of {most[1]}"
     return BusyPlan(schedulers=chosen.parallelism.data, running=running, cache=cache, why=why)
 
 
-def _untold(endpoint: Endpoint, chosen: Candidate, metrics: Metrics | None) -> tuple[str, str] | None:
+def _untold(endpoint: Endpoint, chosen: Candidate, *, tells: bool) -> tuple[str, str] | None:
     """Why there is nothing that a share could be taken of, and where there is."""
     speed = chosen.performance
     if isinstance(endpoint.on, SageMaker | SageMakerAsync):
         return "SageMaker scales on the requests that it counts itself", "GpuPool or Ec2"
     if speed is not None and speed.whole:
         return "answers come whole: what runs is over before it is counted", "a model that writes text"
-    if metrics is None or (_most_running(chosen, metrics) is None and not metrics.kv_usage):
+    if not tells:
         return "the server tells neither how much it runs nor how full its cache is", (
             "CustomMetrics(running=…, max_running=…)"
             if isinstance(endpoint.engine, CustomServer)

@@ -11,6 +11,7 @@ from llminfra.planning.fit.preflight import check_start
 from llminfra.planning.served.endpoint_model import checkpoint_bytes
 from llminfra.planning.serving.resources import CACHE_KEEPER, pod_resources
 from llminfra.planning.start.compile_cache import cacheable, check_compile_cache
+from llminfra.planning.start.engine_times import capability_of, engine_times
 from llminfra.planning.start.image_snapshot import image_source
 from llminfra.planning.start.startup import plan_startup, start_as_declared
 from llminfra.planning.storage.copied_weights import copied_weights
@@ -77,7 +78,13 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
     estimated = plan_startup(
         weights,
         layers=facts.num_layers,
-        gpus=chosen.parallelism.gpus,
+        times=engine_times(
+            engine.kind,
+            settled.release.version if settled.release else None,
+            facts,
+            capability=capability_of(pool.main_type),
+            gpus=chosen.parallelism.gpus,
+        ),
         image_gib=number("cold_start", "image_gib"),
         eager=engine.enforce_eager,
         instance=pool.main_type,

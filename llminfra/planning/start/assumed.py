@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from llminfra.planning.facts import number
+from llminfra.planning.start.engine_times import capability_of, engine_times
 from llminfra.planning.start.start_choices import ImageSource
 from llminfra.planning.start.startup import plan_startup
 from llminfra.planning.storage.weights import from_bucket, has_own_loader
@@ -36,6 +37,7 @@ def assumed_start(
     bytes_total: int,
     gpus: int,
     engine: str,
+    version: str | None,
     streams: bool,
     method: str | None = None,
     eager: bool = False,
@@ -48,6 +50,7 @@ def assumed_start(
         bytes_total: Bytes of the checkpoint.
         gpus: GPUs of one replica.
         engine: Kind of the engine.
+        version: Its release.
         streams: Whether the engine's release reads object storage itself.
         method: How the weights are quantized while they load.
         eager: Whether compilation and CUDA graphs are off.
@@ -58,7 +61,7 @@ def assumed_start(
     startup = plan_startup(
         weights,
         layers=facts.num_layers,
-        gpus=gpus,
+        times=engine_times(engine, version, facts, capability=capability_of(instance), gpus=gpus),
         image_gib=number("cold_start", "image_gib"),
         eager=eager,
         image=ImageSource(parallel=instance.nvme_gb > 0),

@@ -44,23 +44,10 @@ def check_compile_cache(
     bucket = endpoint.compile_cache
     if bucket is None:
         return None
-    reason = ""
-    if place != "eks":
-        reason, fix = "it runs outside the cluster, where nothing saves them", "leave compile_cache out"
-    elif engine.kind not in _CACHEABLE:
-        reason, fix = f"{engine.kind} has no such cache that llminfra knows", "use VLLM or SGLang"
-    elif engine.enforce_eager:
-        reason, fix = "enforce_eager compiles nothing", "leave enforce_eager or compile_cache out"
-    elif role is not None:
-        reason, fix = "prefill and decode pods compile kernels of their own", "leave compile_cache out"
-    elif nodes > 1:
-        reason, fix = f"each of its {nodes} nodes compiles kernels of its own ranks", "leave compile_cache out"
-    elif bucket.existing:
-        reason, fix = "llminfra only reads the bucket", "name a bucket that the platform makes"
-    elif bucket.prefix.split("/")[0] == CACHE_PREFIX:
-        reason, fix = f"models of the bucket lie under {CACHE_PREFIX}/", "use another prefix for models"
-    if not reason:
+    against = _against(bucket, engine, place, nodes, role)
+    if against is None:
         return bucket
+    reason, fix = against
     findings.error(
         "LLM_STO_27",
         endpoint,
@@ -70,6 +57,27 @@ def check_compile_cache(
         expected="vLLM or SGLang on one node of a GpuPool, and a bucket of the platform",
         fix=fix,
     )
+    return None
+
+
+def _against(
+    bucket: ModelBucket, engine: EngineSettings, place: Place, nodes: int, role: Role | None
+) -> tuple[str, str] | None:
+    """Why kernels cannot be kept, and what to do about it."""
+    if place != "eks":
+        return "it runs outside the cluster, where nothing saves them", "leave compile_cache out"
+    if engine.kind not in _CACHEABLE:
+        return f"{engine.kind} has no such cache that llminfra knows", "use VLLM or SGLang"
+    if engine.enforce_eager:
+        return "enforce_eager compiles nothing", "leave enforce_eager or compile_cache out"
+    if role is not None:
+        return "prefill and decode pods compile kernels of their own", "leave compile_cache out"
+    if nodes > 1:
+        return f"each of its {nodes} nodes compiles kernels of its own ranks", "leave compile_cache out"
+    if bucket.existing:
+        return "llminfra only reads the bucket", "name a bucket that the platform makes"
+    if bucket.prefix.split("/")[0] == CACHE_PREFIX:
+        return f"models of the bucket lie under {CACHE_PREFIX}/", "use another prefix for models"
     return None
 
 

@@ -10,6 +10,7 @@ from llminfra.planning.facts import number
 from llminfra.planning.plan.startup import StartChoice
 
 if TYPE_CHECKING:
+    from llminfra.planning.start.engine_times import EngineTimes
     from llminfra.spec.compute.image_snapshot import ImageSnapshot
 
 _FILE = "cold_start"
@@ -75,24 +76,22 @@ def image_choices(image_gib: float, source: ImageSource) -> tuple[StartChoice, .
     return tuple(sorted(found, key=lambda choice: choice.seconds))
 
 
-def kernel_choices(layers: int, *, cached: bool, cacheable: bool) -> tuple[StartChoice, ...]:
+def kernel_choices(layers: int, times: EngineTimes, *, cached: bool, cacheable: bool) -> tuple[StartChoice, ...]:
     """Compilation in each pod, and with kernels that an earlier pod left where the engine can take them."""
-    a_layer, left = number(_FILE, "compile_s_per_layer"), number(_FILE, "compile_cache_share")
-    seconds = layers * a_layer
     each = StartChoice(
         what="compiled by each pod",
-        seconds=seconds,
+        seconds=layers * times.compile_a_layer,
         needs="nothing",
-        why=f"{layers} layers at {a_layer:g} s",
+        why=f"{layers} layers at {times.compile_a_layer:g} s",
         chosen=not cached,
     )
     if not cacheable:
         return (each,)
     kept = StartChoice(
         what="kept in a bucket",
-        seconds=seconds * left,
+        seconds=layers * times.kept_a_layer,
         needs="Endpoint(compile_cache=…), and one pod that has started before",
-        why=f"{left:.0%} of the compilation is left (assumed)",
+        why=f"{layers} layers at {times.kept_a_layer:g} s",
         chosen=cached,
     )
     return (kept, each)

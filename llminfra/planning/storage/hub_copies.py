@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from llminfra.catalog.hub_copy import hub_copy_machine
 from llminfra.planning.plan.hub_copies import HubCopyPlan
+from llminfra.planning.storage.commits import is_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.serving import WeightsPlan
     from llminfra.spec.models.model import Model
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 # Far below what CodeBuild gets from the Hub, so that only a copy that hangs runs out of time.
 _SLOWEST_MB_PER_S = 50
 _START_S = 1200
@@ -49,7 +48,7 @@ def plan_hub_copies(
         bucket, key = weights.storage, weights.key
         if bucket not in own or not bucket or not key or (bucket, key) in filled or (bucket, key) in found:
             continue
-        if revision is None or not _COMMIT.fullmatch(revision):
+        if not is_commit(revision):
             continue
         found[bucket, key] = HubCopyPlan(
             name=_name(reader.model.slug, revision, bucket),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from llminfra.planning.facts import number
 from llminfra.planning.plan.serving import WeightsPlan
 from llminfra.planning.served.overflow import placed
+from llminfra.planning.storage.commits import is_commit
 from llminfra.planning.storage.load_rates import nvme_copy_rate, nvme_read_rate
 from llminfra.spec.compute.gpu_pool import GpuPool
 
@@ -31,7 +31,6 @@ MODELS = "models"
 # The kubelet evicts pods below 10 % of free space and collects images below 15 %; a file system has its own needs.
 _USABLE_SHARE = 0.82
 _BYTES_PER_GB = 1e9
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def keeps_models(pool: GpuPool, platform: Platform) -> bool:
@@ -70,7 +69,7 @@ def nvme_weights(
             fix=f"use other types in pool {pool.name!r}, or weights={storage.source.name!r} without LocalNvme",
             runtime_message=f"hostPath type check failed: {NODE_CACHE_DIR} is not a directory",
         )
-    if revision is None or not _COMMIT.fullmatch(revision):
+    if not is_commit(revision):
         findings.error(
             "LLM_STO_24",
             endpoint,

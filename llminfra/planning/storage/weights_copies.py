@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from llminfra.catalog.engines import engine_info, engine_release
 from llminfra.planning.plan.made_names import bounded
+from llminfra.planning.storage.commits import is_commit
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.serving import AdapterPlan
 
 _NAME_LIMIT = 40
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 # Far below what a NAT gateway gives, so that only a copy that hangs runs out of time.
 _SLOWEST_MB_PER_S = 50
 _IMAGE_PULL_S = 1200
@@ -49,7 +48,7 @@ def weights_copies(plan: Plan) -> dict[str, WeightsCopy]:
     copies: dict[str, WeightsCopy] = {}
     for endpoint in plan.endpoints:
         bucket, key, revision = bucket_of_weights(endpoint, plan), endpoint.weights.key, endpoint.revision
-        if bucket in filled and bucket and key and revision and _COMMIT.fullmatch(revision):
+        if bucket in filled and bucket and key and is_commit(revision):
             name = bounded(f"copy-{endpoint.spec.model.slug}-{revision[:7]}", _NAME_LIMIT)
             others = {copy.bucket for copy in copies.values() if copy.name == name}
             if others - {bucket}:

@@ -12,8 +12,6 @@ from llminfra.policy.report import PolicyFinding, Status
 if TYPE_CHECKING:
     from llminfra.policy.report import PolicyReport
 
-_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -38,7 +36,7 @@ class Group:
     @property
     def worst(self) -> Severity:
         """Severity of the worst finding."""
-        return min((item.severity for item in self.findings), key=lambda each: _RANK[each])
+        return min((item.severity for item in self.findings), key=lambda each: each.rank)
 
 
 def to_table(report: PolicyReport, *, waived: bool = True) -> tuple[Group, ...]:
@@ -58,7 +56,7 @@ def to_table(report: PolicyReport, *, waived: bool = True) -> tuple[Group, ...]:
             groups,
             key=lambda group: (
                 all(item.status is not Status.OPEN for item in group.findings),
-                _RANK[group.worst],
+                group.worst.rank,
                 group.platform,
                 group.title,
             ),

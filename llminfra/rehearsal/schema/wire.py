@@ -16,7 +16,7 @@ from llminfra.rehearsal.schema.model import Attribute, Block, NestedBlock
 
 _WRITE_ONLY = b"\x58\x01"
 _NESTING: Mapping[str, int] = {"single": 1, "list": 2, "set": 3, "map": 4}
-_OBJECT_NESTING: Mapping[str, int] = {"single": 1, "list": 2, "set": 3, "map": 4}
+"""``NestingMode`` of blocks and of object attributes, which have the same numbers."""
 
 
 def schema_message(block: Block) -> Any:
@@ -57,7 +57,7 @@ def _attribute(name: str, item: Attribute) -> Any:
         message.nested_type.CopyFrom(
             pb.Schema.Object(
                 attributes=[_attribute(key, inner) for key, inner in item.nested.attributes.items()],
-                nesting=_OBJECT_NESTING[item.nested.nesting],
+                nesting=_NESTING[item.nested.nesting],
             )
         )
     if is_write_only(name) and item.optional and item.nested is None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.plan.labels import ENDPOINT_LABEL, GPU_RESOURCE
 from llminfra.rules.kubernetes.pods import sends_cache
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.views.kubernetes_view import (
     EFA_RESOURCE,
-    GPU_RESOURCE,
     Container,
     KubernetesObject,
     KubernetesObjects,
@@ -19,13 +19,8 @@ from llminfra.rules.views.kubernetes_view import (
     dig,
 )
 
-_ENDPOINT = "llminfra.io/endpoint"
 _ROLE = "llm-d.ai/role"
 _FABRIC = ("FI_", "VLLM_NIXL_")
-
-
-def _engines(pod: PodTemplate) -> tuple[Container, ...]:
-    return tuple(item for item in pod.containers if not item.init and item.limit(GPU_RESOURCE))
 
 
 @rule(
@@ -47,7 +42,7 @@ def _engines(pod: PodTemplate) -> tuple[Container, ...]:
 def caches_over_efa(objects: KubernetesObjects) -> Iterator[Hit]:
     """Back end, EFA devices and privileges of containers with NIXL's connector."""
     for item, pod in objects.gpu_workloads:
-        for container in _engines(pod):
+        for container in pod.gpu_containers:
             if not sends_cache(container):
                 continue
             missing = []
@@ -84,8 +79,8 @@ def same_fabric(objects: KubernetesObjects) -> Iterator[Hit]:
     """Node selector, EFA per GPU, image and fabric variables of the pods of one endpoint."""
     groups: dict[tuple[str, str], list[tuple[KubernetesObject, dict[str, Any]]]] = defaultdict(list)
     for item, pod in objects.gpu_workloads:
-        name = pod.labels.get(_ENDPOINT)
-        for container in _engines(pod) if name and pod.labels.get(_ROLE) else ():
+        name = pod.labels.get(ENDPOINT_LABEL)
+        for container in pod.gpu_containers if name and pod.labels.get(_ROLE) else ():
             groups[item.namespace, str(name)].append((item, _fabric(pod, container)))
     for (_, name), members in groups.items():
         first, wanted = members[0]

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.plan.labels import GPU_RESOURCE, ROLE_LABEL, WAIVER
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.views.kubernetes_view import (
     EFA_RESOURCE,
-    GPU_RESOURCE,
     Container,
     KubernetesObjects,
-    PodTemplate,
     dig,
     mappings,
 )
@@ -32,11 +31,6 @@ def _pinned(image: str) -> bool:
 def sends_cache(container: Container) -> bool:
     """Whether NIXL sends or fetches caches for this engine."""
     return any("NixlConnector" in item for item in container.arguments)
-
-
-def _served(pod: PodTemplate) -> tuple[Container, ...]:
-    """Containers that hold GPUs for the life of the pod."""
-    return tuple(item for item in pod.containers if not item.init and item.limit(GPU_RESOURCE))
 
 
 @rule(
@@ -76,7 +70,7 @@ def images_pinned(objects: KubernetesObjects) -> Iterator[Hit]:
 def shared_memory(objects: KubernetesObjects) -> Iterator[Hit]:
     """``/dev/shm`` of containers with more than one GPU."""
     for item, pod in objects.gpu_workloads:
-        for container in _served(pod):
+        for container in pod.gpu_containers:
             if container.limit(GPU_RESOURCE) < 2:
                 continue
             names = [m.get("name") for m in mappings(container.body.get("volumeMounts")) if m.get("mountPath") == _SHM]
@@ -130,10 +124,10 @@ def probes(objects: KubernetesObjects) -> Iterator[Hit]:
     for item, pod in objects.gpu_workloads:
         if item.kind in ("Job", "CronJob", "Pod"):
             continue
-        for container in _served(pod):
+        for container in pod.gpu_containers:
             missing = [name for name in ("startupProbe", "livenessProbe") if name not in container.body]
             # Workers of a replica over several nodes answer nobody: their leader does.
-            worker = "--headless" in container.arguments or pod.labels.get("llminfra.io/role") == "worker"
+            worker = "--headless" in container.arguments or pod.labels.get(ROLE_LABEL) == "worker"
             if not worker and "readinessProbe" not in container.body:
                 missing.append("readinessProbe")
             if missing:
@@ -163,7 +157,7 @@ def sandboxed(objects: KubernetesObjects) -> Iterator[Hit]:
     """Privileged containers and host namespaces of GPU workloads; NIXL over EFA with a reason is let through."""
     for item, pod in objects.gpu_workloads:
         host = [name for name in _HOST_NAMESPACES if pod.spec.get(name) is True]
-        reason = dig(item.body, "metadata", "annotations", "llminfra.io/waiver.privileged")
+        reason = dig(item.body, "metadata", "annotations", f"{WAIVER}.privileged")
         loud = [
             c.name
             for c in pod.containers
@@ -245,7 +239,7 @@ def scratch_bounded(objects: KubernetesObjects) -> Iterator[Hit]:
 def whole_gpus(objects: KubernetesObjects) -> Iterator[Hit]:
     """Requests against limits of GPU containers."""
     for item, pod in objects.gpu_workloads:
-        for container in _served(pod):
+        for container in pod.gpu_containers:
             for resource in (GPU_RESOURCE, "memory"):
                 limit = dig(container.body, "resources", "limits", resource)
                 request = dig(container.body, "resources", "requests", resource)
@@ -272,7 +266,7 @@ def whole_gpus(objects: KubernetesObjects) -> Iterator[Hit]:
 def caches_writable(objects: KubernetesObjects) -> Iterator[Hit]:
     """``HOME`` or ``XDG_CACHE_HOME`` of GPU containers that do not run as root."""
     for item, pod in objects.gpu_workloads:
-        for container in _served(pod):
+        for container in pod.gpu_containers:
             own = dig(container.body, "securityContext", "runAsNonRoot")
             unprivileged = own if own is not None else dig(pod.spec, "securityContext", "runAsNonRoot")
             mounts = [str(m.get("mountPath")).rstrip("/") for m in mappings(container.body.get("volumeMounts"))]

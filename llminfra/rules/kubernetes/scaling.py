@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.plan.labels import GPU_RESOURCE, WAIVER
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.views.kubernetes_view import (
     KubernetesObject,
@@ -17,7 +18,6 @@ from llminfra.rules.views.kubernetes_view import (
 )
 from llminfra.rules.views.terraform_view import walk_strings
 
-_GPU_TAINT = "nvidia.com/gpu"
 # Names that vLLM no longer has, and what replaced them: vllm/v1/metrics/loggers.py across the releases named.
 _DEAD_METRICS = {
     "vllm:gpu_cache_usage_perc": "vllm:kv_cache_usage_perc (renamed, last seen in 0.11.2)",
@@ -129,7 +129,7 @@ def engines_scraped(objects: KubernetesObjects) -> Iterator[Hit]:
     for item, pod in objects.gpu_workloads:
         if item.kind in ("Job", "CronJob") or item.pods.index(pod):
             continue
-        if dig(item.body, "metadata", "annotations", "llminfra.io/waiver.metrics"):
+        if dig(item.body, "metadata", "annotations", f"{WAIVER}.metrics"):
             continue
         services = [
             service
@@ -182,7 +182,7 @@ def karpenter_gentle(objects: KubernetesObjects) -> Iterator[Hit]:
 def _gpu_node_pools(objects: KubernetesObjects) -> Iterator[KubernetesObject]:
     for item in objects.of_kind("NodePool"):
         text = str(item.spec)
-        if _GPU_TAINT in text or "instance-gpu" in text or "karpenter.k8s.aws/instance-family" in text:
+        if GPU_RESOURCE in text or "instance-gpu" in text or "karpenter.k8s.aws/instance-family" in text:
             yield item
 
 
@@ -199,12 +199,12 @@ def karpenter_tainted(objects: KubernetesObjects) -> Iterator[Hit]:
     """Taints of NodePools for GPU nodes."""
     for item in _gpu_node_pools(objects):
         keys = {taint.get("key") for taint in mappings(dig(item.spec, "template", "spec", "taints"))}
-        if _GPU_TAINT not in keys:
+        if GPU_RESOURCE not in keys:
             yield Hit(
                 on=item,
                 message="pods without a GPU may land on the pool",
                 found=", ".join(map(str, keys)) or "no taint",
-                expected=_GPU_TAINT,
+                expected=GPU_RESOURCE,
             )
 
 

@@ -7,13 +7,13 @@ import binascii
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.plan.labels import GPU_RESOURCE
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.views.node_groups import node_groups
 from llminfra.rules.views.terraform_view import Stacks, walk_strings
 
 _COMPUTE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_compute.adoc"
 _SMALLEST_ROOT_GIB = 100
-_GPU_TAINT = "nvidia.com/gpu"
 
 
 @rule(
@@ -92,19 +92,19 @@ def no_placement_with_reservation(stacks: Stacks) -> Iterator[Hit]:
     looks_at="terraform",
     why="Without the taint, CPU pods fill the most expensive nodes, keep them from scaling down, and leave no room for "
     "the model server.",
-    fix=f"keep the pool's taint {_GPU_TAINT} with effect NO_SCHEDULE",
+    fix=f"keep the pool's taint {GPU_RESOURCE} with effect NO_SCHEDULE",
     source=(f"{_COMPUTE}: taints and tolerations",),
 )
 def gpu_groups_tainted(stacks: Stacks) -> Iterator[Hit]:
     """The taint ``nvidia.com/gpu`` on managed GPU node groups."""
     for item in node_groups(stacks):
         keys = {(taint.get("key"), taint.get("effect")) for taint in item.group.blocks("taint")}
-        if item.has_gpus and (_GPU_TAINT, "NO_SCHEDULE") not in keys:
+        if item.has_gpus and (GPU_RESOURCE, "NO_SCHEDULE") not in keys:
             yield Hit(
                 on=item.group,
                 message="the GPU node group takes pods that do not ask for a GPU",
                 found=", ".join(f"{key}:{effect}" for key, effect in keys) or "no taint",
-                expected=f"{_GPU_TAINT}:NO_SCHEDULE",
+                expected=f"{GPU_RESOURCE}:NO_SCHEDULE",
             )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.plan.labels import GPU_RESOURCE
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.views.helm_values import release_values
 from llminfra.rules.views.kubernetes_view import dig, mappings
@@ -14,7 +15,6 @@ from llminfra.rules.views.terraform_view import Block, Stacks
 _EXPORTER_MIB = 1024
 _QUANTITY = re.compile(r"^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T|)$")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_GPU_TAINT = "nvidia.com/gpu"
 # Where each chart takes the tolerations of the pods that GPU nodes need (values.yaml of the charts).
 _TOLERATIONS = {
     "dcgm-exporter": ("tolerations",),
@@ -52,7 +52,7 @@ def agents_tolerate(stacks: Stacks) -> Iterator[Hit]:
             continue
         values = release_values(release)
         tolerated = any(
-            item.get("key") == _GPU_TAINT or (item.get("key") is None and item.get("operator") == "Exists")
+            item.get("key") == GPU_RESOURCE or (item.get("key") is None and item.get("operator") == "Exists")
             for item in mappings(dig(values, *_TOLERATIONS[chart]))
         )
         everything = chart in _TOLERATES_ALL and dig(values, *_TOLERATES_ALL[chart]) is not False
@@ -60,8 +60,8 @@ def agents_tolerate(stacks: Stacks) -> Iterator[Hit]:
             yield Hit(
                 on=release,
                 message=f"pods of {chart} do not land on tainted GPU nodes",
-                found=f"no toleration of {_GPU_TAINT}",
-                expected=f"{'.'.join(_TOLERATIONS[chart])} with key {_GPU_TAINT}",
+                found=f"no toleration of {GPU_RESOURCE}",
+                expected=f"{'.'.join(_TOLERATIONS[chart])} with key {GPU_RESOURCE}",
                 runtime_message="DESIRED 0",
             )
 

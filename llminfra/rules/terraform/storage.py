@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from llminfra.diagnostics import Severity
 from llminfra.planning.start.compile_cache import CACHE_PREFIX
+from llminfra.planning.storage.lustre_ports import LUSTRE_PORTS
 from llminfra.rules.rule import Hit, rule
 from llminfra.rules.views.terraform_view import Block, Stacks, references
 
 _STORAGE = "aws/aws-eks-best-practices latest/bpg/aiml/aiml_storage.adoc"
-_LUSTRE_PORTS = ((988, 988), (1018, 1023))
 _BUCKET_ARN = re.compile(r"^arn:[a-z-]+:s3:::(?P<bucket>[a-z0-9.-]+)/")
 _WRITES = ("s3:put", "s3:delete", "s3:*", "s3:abort", "s3:restore", "s3:replicate")
 
@@ -186,7 +186,7 @@ def lustre_ports_open(stacks: Stacks) -> Iterator[Hit]:
             continue
         opened = [span for group in groups for span in _ingress_ports(stacks, group)]
         closed = [
-            f"{a}-{b}" if a != b else str(a) for a, b in _LUSTRE_PORTS if not any(x <= a and b <= y for x, y in opened)
+            f"{a}-{b}" if a != b else str(a) for a, b in LUSTRE_PORTS if not any(x <= a and b <= y for x, y in opened)
         ]
         if closed:
             yield Hit(

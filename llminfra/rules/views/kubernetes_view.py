@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-GPU_RESOURCE = "nvidia.com/gpu"
+from llminfra.planning.plan.labels import GPU_RESOURCE
+
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 
 _TEMPLATES = {
@@ -79,6 +80,11 @@ class PodTemplate(Struct, frozen=True):
     def gpus(self) -> int:
         """GPUs that the pod asks for."""
         return sum(item.limit(GPU_RESOURCE) for item in self.containers)
+
+    @property
+    def gpu_containers(self) -> tuple[Container, ...]:
+        """Containers that hold GPUs for the life of the pod."""
+        return tuple(item for item in self.containers if not item.init and item.limit(GPU_RESOURCE))
 
     @property
     def volumes(self) -> dict[str, Mapping[str, Any]]:

@@ -235,7 +235,7 @@ def _model(cls: type[BaseModel]) -> str:
         return f"{{kind: {kind}, …}}"
     if section == "models":  # the only items that may also stand where they are used
         return f"{_fields_of(cls)} or the name of an item of `{section}`"
-    return f"the name of an item of `{section}`" if section in _NAMED else _fields_of(cls)
+    return f"the name of an item of `{section}`" if section in SECTIONS else _fields_of(cls)
 
 
 def _fields_of(cls: type[BaseModel]) -> str:
@@ -249,7 +249,7 @@ def _fields_of(cls: type[BaseModel]) -> str:
 _FIELDS_TOLD = 4
 
 
-_NAMED = frozenset({"pools", "storage", "models", "endpoints", "gateways", "async_endpoints", "batches"})
+SECTIONS = frozenset({"pools", "storage", "models", "endpoints", "gateways", "async_endpoints", "batches"})
 
 
 def _plural(words: str) -> str:

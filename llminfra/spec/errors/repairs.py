@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 
 from llminfra.spec.errors.expectations import (
+    SECTIONS,
     assignment,
     example_of,
     in_yaml,
@@ -211,7 +212,7 @@ def _by_first_field(specs: Sequence[type[BaseModel]], value: object) -> str:
     """An object of a value that its first field takes, where it needs nothing else; an image by name and tag."""
     cls = specs[0]
     names = [name for name in cls.model_fields if name != "kind"]
-    if kind_of(cls) or getattr(cls, "spec_section", "") in _ITEMS or not names:
+    if kind_of(cls) or getattr(cls, "spec_section", "") in SECTIONS or not names:
         return ""
     first = names[0]
     if {name for name, info in cls.model_fields.items() if info.is_required()} - {first} or first == "id":
@@ -232,9 +233,6 @@ def _by_first_field(specs: Sequence[type[BaseModel]], value: object) -> str:
         return ""
     told = ", ".join(assignment(name, text) for name, text in given.items())
     return f"{{{told}}}" if in_yaml() else f"{cls.__name__}({told})"
-
-
-_ITEMS = frozenset({"pools", "storage", "models", "endpoints", "gateways", "async_endpoints", "batches"})
 
 
 def _object_in_yaml(field: str, specs: Sequence[type[BaseModel]], value: object) -> str:

@@ -7,9 +7,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from llminfra.diagnostics import Diagnostic
-from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.schema import json_schema
+from tests.helpers.yaml_spec import to_yaml
 
 PYTHON = """
 import datetime as dt

@@ -28,9 +28,9 @@ from llminfra import (
     Secret,
     Spot,
 )
-from llminfra.loading.dump import to_yaml
 from llminfra.loading.load import load
 from llminfra.schema import json_schema
+from tests.helpers.yaml_spec import to_yaml
 
 LENIENT = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from llminfra.catalog.models.blocks.attention import (
     KV_HEAD_KEYS,
     layer_count,
@@ -27,17 +29,38 @@ def transformer_layers(text: ConfigReader) -> tuple[Layer, ...]:
     norms = read_norms(text)
     mla = read_mla(text) if text.has("kv_lora_rank") and text.flag("use_mla", default=True) else None
     windows = read_windows(text, count)
-    picked = _sparse_layers(text, count)
+    picked, borrowing = _sparse_layers(text, count), _borrowing_layers(text, count)
     kv_heads, widths = per_layer(text, count, KV_HEAD_KEYS), per_layer(text, count, ("intermediate_size",))
     layers = []
     for index in range(count):
         own = {} if kv_heads is None else {"kv_heads": kv_heads[index]}
         found = picked[index] if picked else None
         mixer: Attention | Mla = mla or read_attention(text, window=windows[index], indexer=found, **own)
+        if isinstance(mixer, Mla) and mixer.indexer is not None and index in borrowing:
+            mixer = replace(mixer, indexer=replace(mixer.indexer, borrowed=True))
         experts = moe if moe is not None and is_moe_layer(text, index) else None
         mlp = None if experts else read_mlp(text, widths[index] if widths else None)
         layers.append(Layer(mixer=mixer, moe=experts, mlp=mlp, norms=norms))
     return share_equal(layers)
+
+
+def _borrowing_layers(text: ConfigReader, count: int) -> set[int]:
+    """Layers that take over what the indexer of a layer below picked (GLM-5.2).
+
+    A pattern says which (``S``), else every ``index_topk_freq``-th layer has one of its own
+    (``DeepseekV2MLAAttention`` of vllm/model_executor/models/deepseek_v2.py 0.24.0, ``dsa_layer_skips_topk`` of
+    sglang/srt/configs/model_config.py 0.5.18). The list of ``indexer_types`` says the same in words.
+    """
+    if pattern := text.get("index_topk_pattern"):
+        return {index for index, letter in enumerate(str(pattern)[:count]) if letter == "S"}
+    step = text.integer("index_topk_freq", default=1)
+    if step <= 1:
+        return set()
+    types = text.get("indexer_types")
+    if isinstance(types, list) and len(types) >= count:
+        return {index for index in range(count) if types[index] == "shared"}
+    first = text.integer("index_skip_topk_offset", default=2) - 1
+    return {index for index in range(count) if max(index - first, 0) % step}
 
 
 def _sparse_layers(text: ConfigReader, count: int) -> list[Indexer | None]:

@@ -90,6 +90,9 @@ def mtp_layers(text: ConfigReader) -> tuple[Layer, ...]:
     if isinstance(mixer, Attention) and mixer.compression is not None:
         # DeepSeek V4 drafts with the window alone.
         mixer = replace(mixer, compression=replace(mixer.compression, ratio=1, indexer=None))
+    if isinstance(mixer, Mla) and mixer.indexer is not None:
+        # The drafting layer picks for itself whatever the last layer does (deepseek_v2.py 0.24.0).
+        mixer = replace(mixer, indexer=replace(mixer.indexer, borrowed=False))
     moe, norms = last.moe, last.norms
     if text.get("mtp_hybrid_override_pattern", "mtp_layers_block_type") in ("*E", ["attention", "moe"]):
         # Nemotron 3 drafts with a layer of attention and one of experts (nemotron_h_mtp.py).

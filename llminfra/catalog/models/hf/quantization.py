@@ -8,13 +8,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from llminfra.catalog.models.config_reader import ConfigReader, ModelConfigError
-from llminfra.catalog.models.quantization import (
-    QuantFacts,
-    parse_quantization_config,
-    quantization_from_name,
-    with_fp4_experts,
-)
-from llminfra.catalog.models.quantization_names import UNMODELLED, names_format
+from llminfra.catalog.models.quantization import QuantFacts
+from llminfra.catalog.models.quantization_config import parse_quantization_config, with_fp4_experts
+from llminfra.catalog.models.quantization_names import UNMODELLED, names_format, quantization_from_name
 
 _KEYS = ("quantization_config", "compression_config")
 # These read to nothing where the object quantizes activations or the cache alone, or says so itself.

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.budget import messages
-from llminfra.planning.memory.budget.verdict import ERROR_GIB, ERROR_OF_ACTIVATION, TIGHT, Verdict
+from llminfra.planning.memory.budget.verdict import TIGHT, Verdict, doubt_gib
 from llminfra.planning.memory.budget.vllm import Budget
 from llminfra.planning.memory.cache.kv_specs import cache_specs
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
@@ -195,7 +195,7 @@ def _verdict(room: _Room, tokens: int) -> Verdict:
             engine_error=messages.TGI_NO_GRAPHS,
         )
     starts = f"starts with {room.cache:.2f} GiB of cache, {tokens} tokens"
-    off_by = ERROR_GIB + ERROR_OF_ACTIVATION * room.peak.total / GIB
+    off_by = doubt_gib(room.peak.total / GIB)
     if room.left < off_by:
         text = f"{starts}, but tightly: {room.left:.2f} GiB are spare and the estimate may be {off_by:.2f} GiB too high"
         return Verdict(fits=True, code=TIGHT, text=text)

@@ -132,9 +132,14 @@ def share_not_free(profile: EngineProfile, settings: Settings, total: float, con
     return Verdict(fits=False, code="LLM_MEM_4", text=text, engine_error=error)
 
 
+def doubt_gib(activation: float) -> float:
+    """How far the cache may be overestimated, GiB, by the peak of the profiling run in GiB."""
+    return ERROR_GIB + ERROR_OF_ACTIVATION * activation
+
+
 def _starts(profile: EngineProfile, found: Found, *, spare: float, left: float) -> Verdict:
     starts = f"starts with {found.available:.2f} GiB of cache, {found.tokens} tokens"
-    off_by = ERROR_GIB + ERROR_OF_ACTIVATION * found.activation + found.may_stay
+    off_by = doubt_gib(found.activation) + found.may_stay
     if spare < off_by:
         text = f"{starts}, but tightly: {spare:.2f} GiB are spare and the estimate may be {off_by:.2f} GiB too high"
         if found.may_stay:

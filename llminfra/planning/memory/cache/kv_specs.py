@@ -135,8 +135,11 @@ def layer_specs(
         drafted: Drafted tokens, which convolutions and rings keep beside the last ones.
         full_block: Tokens of a block of shared states, 0 for the engine's own choice.
     """
-    found = []
-    for layer in facts.layers + (facts.mtp_layers if with_mtp else ()):
+    counted: dict[int, tuple[CacheSpec, ...]] = {}
+    layers = facts.layers + (facts.mtp_layers if with_mtp else ())
+    for layer in layers:
+        if id(layer) in counted:  # alike, as most are
+            continue
         specs: list[CacheSpec] = []
         for mixer in (layer.mixer, layer.second_mixer):
             if mixer is not None:
@@ -152,8 +155,8 @@ def layer_specs(
                     drafted=drafted,
                     full_block=full_block,
                 )
-        found.append(tuple(_shared_out(spec, context_ranks) for spec in specs))
-    return tuple(found)
+        counted[id(layer)] = tuple(_shared_out(spec, context_ranks) for spec in specs)
+    return tuple(counted[id(layer)] for layer in layers)
 
 
 def _heard(facts: ModelFacts) -> int:
@@ -229,7 +232,7 @@ def mixer_cache(
             if mixer.indexer is not None and kv_bytes == 1 and not plain_sparse(cdiv(mixer.heads, tp), blackwell):
                 token = FP8_SPARSE_LATENT_BYTES
             found = [CacheSpec(kind=CacheKind.FULL, token_bytes=token)]
-            if mixer.indexer is not None:
+            if mixer.indexer is not None and not mixer.indexer.borrowed:
                 pool = mixer.indexer.pool
                 row = mixer.indexer.head_dim + FP8_INDEXER_SCALE_BYTES * cdiv(mixer.indexer.head_dim, 128)
                 found.append(CacheSpec(kind=CacheKind.FULL, token_bytes=cdiv(row, pool)))

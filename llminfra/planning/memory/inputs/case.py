@@ -25,6 +25,8 @@ CATALOG_NAMES: Mapping[str, EngineName] = {
 }
 """The catalog's name of each engine; DeepSpeed is served by DeepSpeed-MII."""
 ENGINES = (*CATALOG_NAMES, "custom")
+SPAN_NODES = frozenset({"vllm", "sglang"})
+"""Engines of which one replica may run on several nodes."""
 """What `FitCase.engine` may name; those without rules of their own are judged by vLLM's."""
 
 OptionalText = Annotated[str | None, BeforeValidator(_none_when_empty)]

@@ -11,12 +11,14 @@ v1/worker/gpu_worker.py; rotary tables of model_executor/layers/rotary_embedding
 (``get_current_memory_usage`` of platforms/cuda.py), the sampler's buffers (v1/worker/gpu/sample), an emptied cache
 again (``memory_profiling``), Inductor's trials of each piece, and the first layer of the run. Inductor's trials of
 horizontally fused kernels end with an emptied cache, but are made for the first piece alone: later pieces have the same
-kernels, whose times are on disk by then (``benchmark_combo_kernel`` of torch/_inductor/codegen/triton.py).
+kernels, whose times are on disk by then (``benchmark_combo_kernel`` of torch/_inductor/codegen/triton.py). Where the
+first layers are recurrent and attention follows, its piece comes later and has kernels side by side that the first has
+not (weights of the norms of queries and keys, qwen3_next.py): their trial empties the cache when the copy is free.
 
 First starts agree: the copy stayed with Qwen2.5 7B on L4 and A10G and Llama 3.2 3B on L4 (0.27.1, 0.28.0), and did not
 with Qwen3 8B and 14B on RTX 4090 and L40S, with Llama 3.1 8B and Qwen2.5 7B of 262,144 positions on RTX 3090 (0.28.0),
 nor with Qwen3 14B in AWQ on L4 and L40S. A build of July 2026 kept none of Qwen2.5 7B on an A40; whether it already
-counted as 0.27 does is not known.
+counted as 0.27 does is not known. Three first starts of Qwen3.8 27B in W4A16 on an RTX 3090 Ti (0.27.1) kept none.
 """
 
 from __future__ import annotations
@@ -82,7 +84,14 @@ def _under_sampler(facts: ModelFacts, batch: Batch, run: float) -> int | None:
     table = facts.vocab_size * facts.hidden_size * batch.element
     if buffer <= max(LARGE_SEGMENT, _stream(facts, batch)) or max(buffer, run) > table:
         return None
+    if _attends_later(facts):
+        return 0
     return max(0, whole_segment(table) - buffer - 2 * batch.workspace_bytes)
+
+
+def _attends_later(facts: ModelFacts) -> bool:
+    attends = [isinstance(layer.mixer, Attention) for layer in facts.layers]
+    return any(attends) and not attends[0]
 
 
 class _Shape(NamedTuple):

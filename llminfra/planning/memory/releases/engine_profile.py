@@ -96,6 +96,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
             ``sparse_workspace_long_factor`` unless 0.
         sparse_logits_gib: What the run sets aside for the indexer's scores.
+        builds_borrowed: Layers that borrow an indexer's picks have one of their own all the same.
         plain_sparse: Where sparse attention caches plain fp8 on data-centre Blackwell (`kv_specs.plain_sparse`).
         null_block: One block is held back before the admission check.
         hybrid_prefix_caching: Models with recurrent layers cache prefixes by default, with one more state per request.
@@ -181,6 +182,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     reserves_cuda_graphs: bool = False
     tokens_by_concurrency: bool = False
     group_slack: float = 1.0
+    builds_borrowed: bool = True
     plain_sparse: str = ""
     null_block: bool = False
     hybrid_prefix_caching: bool = False

@@ -31,7 +31,7 @@ def second_runner(facts: ModelFacts, profile: EngineProfile, *, quantized: bool,
     listed = facts.architecture in profile.v2_architectures
     if profile.v2_models == LISTED:
         return listed
-    attends = any(isinstance(layer.mixer, Attention | Mla) for layer in facts.layers)
+    attends = any(isinstance(layer.mixer, Attention | Mla) for layer in facts.kinds_of_layers)
     return listed or (attends and not facts.is_hybrid and not facts.is_moe)
 
 

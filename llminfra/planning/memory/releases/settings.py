@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, SharedCompression
-from llminfra.catalog.models.quantization import QuantFacts, parse_quantization_config, quantization_from_name
+from llminfra.catalog.models.quantization import QuantFacts
+from llminfra.catalog.models.quantization_config import parse_quantization_config
+from llminfra.catalog.models.quantization_names import quantization_from_name
 from llminfra.planning.hardware.float16 import float16_refused_since
 from llminfra.planning.memory.cache.shared_states import SHARED_BLOCK
 from llminfra.planning.memory.inputs.case import FitCase
@@ -151,7 +153,7 @@ def _states(facts: ModelFacts, case: FitCase, profile: EngineProfile, gpu: Gpu |
 
 
 def _writes_states(facts: ModelFacts, profile: EngineProfile, gpu: Gpu | None) -> bool:
-    mixers = [item for layer in facts.layers for item in (layer.mixer, layer.second_mixer)]
+    mixers = [item for layer in facts.kinds_of_layers for item in (layer.mixer, layer.second_mixer)]
     delta = any(isinstance(item, GatedDeltaNet) for item in mixers)
     latent = any(isinstance(item, KimiDelta) and item.plain for item in mixers)
     fast = gpu is not None and gpu.capability // 10 in WITH_PREFILL_KERNELS

@@ -46,6 +46,7 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
         ring_by_request: Compressors of DeepSeek V4 with long groups keep a ring for each request, not for each page.
         ring_page: Tokens for which those with short groups keep one.
         sizes_plain_sparse: The cache is sized as if fp8 of sparse attention had no scales, which then come beside it.
+        builds_borrowed: Layers that borrow an indexer's picks have one of their own all the same.
         checks_states: The engine refuses a pool of recurrent states that holds no request.
         counts_draft: Weights of a draft are loaded before the cache is sized, and its layers count into a token.
         image_cache_mib: Held back from the cache of models with images.
@@ -67,6 +68,7 @@ class SglangProfile(Struct, frozen=True, kw_only=True):
     ring_by_request: bool = False
     ring_page: int = 128
     sizes_plain_sparse: bool = False
+    builds_borrowed: bool = True
     checks_states: bool = False
     counts_draft: bool = False
     image_cache_mib: int = 0
@@ -201,7 +203,7 @@ def prefill_sizes(largest: int) -> int:
 
 def is_sparse(facts: ModelFacts) -> bool:
     """Whether latent attention looks at the tokens that an indexer chooses (DSA)."""
-    return any(isinstance(layer.mixer, Mla) and layer.mixer.indexer is not None for layer in facts.layers)
+    return any(isinstance(layer.mixer, Mla) and layer.mixer.indexer is not None for layer in facts.kinds_of_layers)
 
 
 def captures_prompts(facts: ModelFacts, case: FitCase, settings: Settings, version: Release) -> bool:

@@ -157,7 +157,7 @@ def _mla_parts(mixer: Mla, hidden: int, tp: int) -> Iterator[Part]:
     if mixer.gated:
         # ``KimiK3MergedQKVGateLinear``, vllm/models/kimi_k3/nvidia 0.33.0.
         yield Matrix(Kind.ATTENTION, ("self_attn.g_proj",), heads * mixer.v_head_dim, hidden, quantizable=cut)
-    if mixer.indexer is not None:
+    if mixer.indexer is not None and not mixer.indexer.borrowed:
         index = mixer.indexer
         source = mixer.q_lora_rank or hidden
         names = ("self_attn.indexer.wq_b",)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from llminfra.rules.changes.texts import json_object
 
 _OF_PODS = (
     "args", "caches", "command", "drain", "env", "fieldEnv", "image", "podAnnotations", "port", "probes", "resources",
@@ -17,7 +18,7 @@ _WEIGHTS = ("--model-path=", "--model-id=", "--model=")
 
 def danger_to_callers(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """What callers lose by another contract of an endpoint or a gateway (a parameter in SSM), or an empty string."""
-    old, new = _json(before.get("insecure_value")), _json(after.get("insecure_value"))
+    old, new = json_object(before.get("insecure_value")), json_object(after.get("insecure_value"))
     if "protocol" not in old or "protocol" not in new:
         return ""
     found = []
@@ -81,7 +82,7 @@ def _auth(contract: Mapping[str, Any]) -> object:
 
 def _values(release: Mapping[str, Any]) -> dict[str, Any]:
     texts = release.get("values") or ()
-    return _json(texts[0]) if texts else {}
+    return json_object(texts[0]) if texts else {}
 
 
 def _args(values: Mapping[str, Any]) -> list[str]:
@@ -94,11 +95,3 @@ def _model(values: Mapping[str, Any]) -> str:
     if args and not args[0].startswith("-"):
         return args[0]
     return next((item for item in args if item.startswith(_WEIGHTS)), "")
-
-
-def _json(text: object) -> dict[str, Any]:
-    try:
-        found = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

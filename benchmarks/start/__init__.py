@@ -1,0 +1,1 @@
+"""How long starts take: measured, beside the plan."""

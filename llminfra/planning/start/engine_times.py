@@ -1,0 +1,116 @@
+"""How long an engine takes between its weights and its first answer, by release, model and GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from llminfra.catalog.gpus import find_gpu
+from llminfra.catalog.models.quantization import WeightFormat
+from llminfra.planning.facts import numbers
+from llminfra.planning.memory.releases.engine_profile import parse_version
+
+if TYPE_CHECKING:
+    from llminfra.catalog.instances import InstanceType
+    from llminfra.catalog.models import ModelFacts
+
+_FILE = "engine_start"
+_FP4 = frozenset({WeightFormat.NVFP4, WeightFormat.MXFP4})
+# DJL Serving's LMI container runs vLLM; of which release is not looked up.
+_SAME = {"djl-lmi": "vllm"}
+
+
+class WarmUp(Struct, frozen=True, kw_only=True):
+    """What is done once the weights are there and neither compilation nor graphs: kernels, trials, a first run.
+
+    Attributes:
+        what: In words.
+        seconds: Median of measured starts.
+        longest: The longest of them, which a probe must allow.
+    """
+
+    what: str
+    seconds: float
+    longest: float
+
+
+class EngineTimes(Struct, frozen=True, kw_only=True):
+    """Seconds of phases; `data/engine_start.json` says where each was measured.
+
+    Attributes:
+        peers: Trial of each pair of GPUs; 0 where the release asks the driver, or on one GPU.
+        compile_a_layer: ``torch.compile`` of a layer where nothing is kept.
+        kept_a_layer: The same where kernels of an earlier start are found.
+        graphs_a_layer: Capture of CUDA graphs of a layer.
+        warmup: The rest; None where nothing is known of it.
+    """
+
+    peers: float
+    compile_a_layer: float
+    kept_a_layer: float
+    graphs_a_layer: float
+    warmup: WarmUp | None
+
+
+def engine_times(
+    kind: str, version: str | None, facts: ModelFacts, *, capability: int | None, gpus: int
+) -> EngineTimes:
+    """The times of an engine.
+
+    Args:
+        kind: As the spec names it, for example ``vllm``.
+        version: Its release; None is the newest.
+        facts: The model.
+        capability: Compute capability of the GPU, ten times; None where it is not known.
+        gpus: GPUs of one replica.
+    """
+    data = numbers(_FILE)
+    row = data.get(_SAME.get(kind, kind), data["others"])
+    release = parse_version(version)
+    peers, compiling = row["peers"], row["compile_s_per_layer"]
+    graphs = next(item for item in row["graphs_s_per_layer"] if _holds(item, release))
+    return EngineTimes(
+        peers=float(peers["seconds"]) if gpus > 1 and _holds(peers, release) else 0.0,
+        compile_a_layer=compiling["first"],
+        kept_a_layer=compiling["kept"],
+        graphs_a_layer=graphs["more_ranks" if gpus > 1 else "one_rank"],
+        warmup=next(
+            (
+                WarmUp(what=item["what"], seconds=item["seconds"], longest=item["longest"])
+                for item in row["warmup"]
+                if _is_of(item, facts, capability)
+            ),
+            None,
+        ),
+    )
+
+
+def capability_of(instance: InstanceType) -> int | None:
+    """Compute capability of an instance type's GPU, ten times; None where it has none that the catalog knows."""
+    gpu = find_gpu(instance.gpu.device) if instance.gpu is not None else None
+    return gpu.capability if gpu is not None else None
+
+
+def _holds(row: dict[str, Any], release: tuple[int, ...] | None) -> bool:
+    """Whether a row is of the release: those without a last one are of all, and of the newest."""
+    last = parse_version(row.get("until"))
+    return last is None or (release is not None and release <= last)
+
+
+def _is_of(row: dict[str, Any], facts: ModelFacts, capability: int | None) -> bool:
+    """Whether a model on such a GPU is one of those that a row was measured with."""
+    if "capability" in row:
+        least, most = row["capability"]
+        if capability is None or not least <= capability <= most:
+            return False
+    if row.get("fp4_experts") and not _has_fp4_experts(facts):
+        return False
+    if row.get("hybrid") and not facts.is_hybrid:
+        return False
+    return "architectures" not in row or facts.architecture in row["architectures"]
+
+
+def _has_fp4_experts(facts: ModelFacts) -> bool:
+    found = facts.quantization
+    return facts.is_moe and found is not None and any(rule.scheme.format in _FP4 for rule in found.rules)

@@ -1,0 +1,141 @@
+"""Changes that lose data, or capacity that may not come back: a person should look twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from llminfra.catalog.charts import pinned_charts
+from llminfra.rules.changes.karpenter import drained, rekeyed
+from llminfra.rules.changes.losses import lost_with
+from llminfra.rules.changes.planned import ChangeAction
+from llminfra.rules.changes.served import beyond, danger_to_callers, danger_to_pods, lost_adapters
+from llminfra.rules.views.terraform_view import secrets_key
+
+_SERVER = "llm-server"
+_SERVERS = frozenset({_SERVER, "pd-router", "llm-gateway"})
+"""Charts that answer callers."""
+_KARPENTER = "karpenter-pools"
+_OWN_CHARTS = "./charts/"
+"""Where a stack has the charts of this repository beside it."""
+_CAPACITY, _KEY, _INTERRUPTED, _CALLERS = "LLM_GUARD_3", "LLM_GUARD_4", "LLM_GUARD_5", "LLM_GUARD_9"
+_NO_WAY_BACK, _NO_WAY = "LLM_GUARD_6", "LLM_GUARD_7"
+
+
+class Danger(Struct, frozen=True):
+    """What speaks against a change.
+
+    Attributes:
+        rule: The guard that stands against it; a waiver names it.
+        why: What is lost.
+    """
+
+    rule: str
+    why: str
+
+
+def danger(type_name: str, action: ChangeAction, before: Mapping[str, Any], after: Mapping[str, Any]) -> Danger | None:
+    """Why the change is dangerous, or ``None``.
+
+    Args:
+        type_name: Type of the resource.
+        action: What happens to it.
+        before: Attributes in the state.
+        after: Attributes that are known before the apply; of what goes they do not count.
+    """
+    if action == "update":
+        return _dangerous_update(type_name, before, after)
+    return None if action == "create" else _dangerous_end(type_name, before, replaced=action == "replace")
+
+
+def _dangerous_end(type_name: str, before: Mapping[str, Any], *, replaced: bool) -> Danger | None:
+    if lost := lost_with(type_name, replaced=replaced):
+        return Danger("LLM_GUARD_2" if replaced else "LLM_GUARD_1", lost)
+    verb = "replacing" if replaced else "destroying"
+    if type_name == "aws_eks_node_group":
+        if before.get("capacity_type") == "CAPACITY_BLOCK":
+            why = "a node group on a capacity block stops its GPUs; the block's end does not move"
+        else:
+            why = "the node group drains and stops its nodes; GPU capacity may not be there for the new ones"
+        return Danger(_CAPACITY, f"{verb} {why}")
+    if type_name == "aws_launch_template" and replaced:
+        return Danger(_CAPACITY, f"{verb} the launch template replaces the nodes that were started from it")
+    if type_name in ("aws_lb", "aws_sagemaker_endpoint"):
+        return Danger(_CALLERS, f"{verb} it interrupts requests, and its address changes")
+    return _end_of_release(before, replaced=replaced) if type_name == "helm_release" else None
+
+
+def _end_of_release(before: Mapping[str, Any], *, replaced: bool) -> Danger | None:
+    verb = "replacing" if replaced else "destroying"
+    chart = _chart(before)
+    if chart == _KARPENTER and not replaced:
+        return _if_told(_CAPACITY, drained(before, {}))
+    if chart == _SERVER and (endpoint := beyond(before)):
+        return Danger(
+            _INTERRUPTED,
+            f"{verb} it takes the replicas beyond those of {endpoint}: what they served waits for the others",
+        )
+    if chart in _SERVERS:
+        return Danger(
+            _CALLERS, f"{verb} it stops the endpoint: its callers get no answer, and another name is another address"
+        )
+    if not str(before.get("chart")).startswith(_OWN_CHARTS) and chart not in pinned_charts():
+        return Danger(_CAPACITY, f"{verb} the release takes what it runs away, and llminfra does not know its chart")
+    return None
+
+
+def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Danger | None:
+    if type_name == "aws_eks_cluster":
+        return _other_key(before, after) or _dangerous_upgrade(before.get("version"), after.get("version"))
+    rolls = type_name == "aws_eks_node_group" and before.get("launch_template") != after.get("launch_template")
+    if rolls and before.get("capacity_type") == "CAPACITY_BLOCK":
+        return Danger(
+            _CAPACITY,
+            "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)",
+        )
+    if type_name == "aws_ssm_parameter":
+        return _if_told(_CALLERS, danger_to_callers(before, after))
+    chart = _chart(before) if type_name == "helm_release" else ""
+    if chart == _KARPENTER:
+        return _if_told(_CAPACITY, drained(before, after) or rekeyed(before, after))
+    if chart != _SERVER:
+        return None
+    lost, meanwhile = lost_adapters(before, after), danger_to_pods(before, after)
+    return _if_told(_CALLERS if lost else _INTERRUPTED, "; ".join(text for text in (lost, meanwhile) if text))
+
+
+def _dangerous_upgrade(old: str | None, new: str | None) -> Danger | None:
+    if not old or not new or old == new:
+        return None
+    if _minor(new) < _minor(old):
+        return Danger(_NO_WAY, f"EKS cannot go back from {old} to {new}: the apply fails")
+    if _minor(new) > _minor(old) + 1:
+        return Danger(_NO_WAY, f"EKS upgrades one minor version at a time: {old} to {new} fails")
+    return Danger(_NO_WAY_BACK, f"a control plane upgrade from {old} to {new} cannot be undone")
+
+
+def _other_key(before: Mapping[str, Any], after: Mapping[str, Any]) -> Danger | None:
+    """A cluster without a key may get one, once; one that has a key keeps it."""
+    was, will = secrets_key(before), secrets_key(after)
+    if was is None or was == will:
+        return None
+    return Danger(
+        _KEY,
+        f"EKS keeps the key that the cluster was made with, {was}: the update to {will or 'another one'} does nothing, "
+        "each plan shows it again, and the cluster is lost when the old key goes",
+    )
+
+
+def _if_told(rule: str, why: str) -> Danger | None:
+    return Danger(rule, why) if why else None
+
+
+def _chart(release: Mapping[str, Any]) -> str:
+    return str(release.get("chart")).rpartition("/")[2]
+
+
+def _minor(version: str) -> int:
+    tail = version.partition(".")[2]
+    return int(tail) if tail.isdigit() else 0

@@ -1,0 +1,93 @@
+"""Figures of a start beside those of the memory model, and whether they agree."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from llminfra.planning.memory import FitResult, fit_line
+from llminfra.start_logs.case import logged_case
+from llminfra.start_logs.compare import compare, judge_log
+from llminfra.start_logs.read import read_log
+from llminfra.start_logs.record import StartLog
+from tests.start_logs.texts import QWEN_ON_L40S, TOO_LONG
+
+
+def planned(text: str, **given: object) -> tuple[StartLog, FitResult]:
+    log = read_log(text)
+    assert log is not None
+    return log, fit_line(json.dumps(logged_case(log, given).case))
+
+
+def test_a_start_that_went_as_planned() -> None:
+    log, result = planned(QWEN_ON_L40S, gpu="L40S")
+    rows = {(row.name, row.unit): row for row in compare(log, result)}
+    assert set(rows) == {
+        ("weights", "GiB"),
+        ("CUDA graphs", "GiB"),
+        ("KV cache", "GiB"),
+        ("KV cache", "tokens"),
+        ("at once", "requests"),
+    }
+    for key in (("weights", "GiB"), ("KV cache", "GiB"), ("KV cache", "tokens"), ("at once", "requests")):
+        assert abs(rows[key].difference or 0.0) < 0.01
+    verdict = judge_log(log, result)
+    assert (verdict.holds, verdict.text) == (True, "it went as planned")
+
+
+def test_without_a_gpu_weights_and_bytes_of_a_token_are_compared() -> None:
+    log, result = planned(QWEN_ON_L40S)
+    rows = {(row.name, row.unit): row for row in compare(log, result)}
+    assert set(rows) == {("weights", "GiB"), ("cache of a token", "bytes")}
+    assert rows["cache of a token", "bytes"].printed == pytest.approx(36_864, rel=0.001)
+    verdict = judge_log(log, result)
+    assert verdict.holds
+    assert "--gpu" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("memory: 32.73 GiB", "memory: 30.00 GiB", "GiB smaller than planned"),
+        ("took 5.7916 GiB", "took 3.2000 GiB", "another model or format"),
+    ],
+)
+def test_a_start_that_went_otherwise(old: str, new: str, said: str) -> None:
+    verdict = judge_log(*planned(QWEN_ON_L40S.replace(old, new), gpu="L40S"))
+    assert not verdict.holds
+    assert said in verdict.text
+
+
+def test_more_cache_than_planned_is_told_and_is_no_failure() -> None:
+    verdict = judge_log(*planned(QWEN_ON_L40S.replace("memory: 32.73 GiB", "memory: 36.00 GiB"), gpu="L40S"))
+    assert verdict.holds
+    assert "larger than planned" in verdict.text
+
+
+def test_a_failed_start_that_the_plan_refuses_and_one_that_it_does_not() -> None:
+    log, result = planned(TOO_LONG, gpu="RTX-3090-24GB", gpu_memory_utilization=0.65)
+    assert result.fits is False
+    assert judge_log(log, result).holds
+    log, result = planned(TOO_LONG, gpu="L40S")
+    verdict = judge_log(log, result)
+    assert not verdict.holds
+    assert "the plan says that it starts, with room, and it did not" in verdict.text
+
+
+def test_a_start_that_the_plan_refuses() -> None:
+    log, result = planned(QWEN_ON_L40S, gpu="RTX-4060-8GB")
+    assert result.fits is False
+    assert judge_log(log, result).text.startswith("it started, and the plan says that it does not: LLM_")
+
+
+def test_blocks_are_tokens() -> None:
+    text = "\n".join(
+        (
+            "Initializing an LLM engine (v0.6.6) with config: model='Qwen/Qwen2.5-1.5B-Instruct', max_seq_len=4096",
+            "INFO # GPU blocks: 1000, # CPU blocks: 2048",
+        )
+    )
+    log, result = planned(text, gpu="L40S")
+    tokens = next(row for row in compare(log, result) if row.unit == "tokens")
+    assert tokens.printed == 16_000
