@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.memory.scoring import (
+    Figure,
     Score,
     figures,
     loaded_of,
@@ -89,8 +90,7 @@ def print_figures(scores: Sequence[Score]) -> None:
     """Target figures."""
     print("\nfigure                                               reached  target  rows")
     for item in figures(scores):
-        mark = "" if item.met else "  below"
-        print(f"{item.name:52s} {item.reached:6.1%}  {item.target:6.0%}  {item.rows:4d}{mark}")
+        print(figure_line(item))
     for limit in (0.01, 0.02, 0.10):
         weights, kv, tokens = (
             share((getattr(item, name) for item in scores), limit)[0] for name in ("weights", "kv_bytes", "tokens")
@@ -98,12 +98,19 @@ def print_figures(scores: Sequence[Score]) -> None:
         print(f"within {limit:4.0%}: weights {weights:6.1%}  cache bytes {kv:6.1%}  cache tokens {tokens:6.1%}")
 
 
+def figure_line(item: Figure) -> str:
+    """A figure, its target, and whether it is missed; rows that say nothing of it miss no target."""
+    reached = f"{item.reached:6.1%}" if item.rows else f"{'–':>6s}"
+    mark = "  below" if item.rows and not item.met else ""
+    return f"{item.name:52s} {reached}  {item.target:6.0%}  {item.rows:4d}{mark}"
+
+
 def print_stated(scores: Sequence[Score]) -> None:
     """The same figures of the rows that state release, device, ranks, share and length."""
     stated = [item for item in scores if states_inputs(item.row)]
     print(f"\nof these {len(stated)} rows state release, device, ranks, share and length:")
     for item in figures(stated):
-        print(f"{item.name:52s} {item.reached:6.1%}  {item.target:6.0%}  {item.rows:4d}{'' if item.met else '  below'}")
+        print(figure_line(item))
 
 
 def _line(item: Score) -> str:

@@ -33,12 +33,6 @@ platform = Platform(
             owner="ml-platform",
             expires=dt.date(2027, 6, 30),
         ),
-        Waiver(
-            rule="LLM_OBS_4",
-            reason="Neither server reports metrics; the GPUs are watched by the DCGM exporter.",
-            owner="ml-platform",
-            expires=dt.date(2027, 6, 30),
-        ),
         *(
             Waiver(rule=rule, scope=scope, reason=reason, owner="ml-platform", expires=dt.date(2027, 6, 30))
             for (rule, scope), reason in ACCEPTED.items()

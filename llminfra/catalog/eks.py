@@ -78,6 +78,20 @@ class NvidiaDriver(Fact):
     cuda_major: int
 
 
+class ContainerLimits(Fact):
+    """Limits of the processes of containers on nodes with EFA.
+
+    Attributes:
+        nofile_soft: Open files, as the node image sets it for all containers.
+        nofile_hard: The most that a process may raise it to.
+        memlock_bytes: Memory that may be locked: as good as all of it, since RDMA locks what it registers.
+    """
+
+    nofile_soft: int
+    nofile_hard: int
+    memlock_bytes: int
+
+
 @cache
 def version(name: str) -> KubernetesVersion | None:
     """The Kubernetes version, or ``None`` where EKS does not support it or the catalog lacks it."""
@@ -115,6 +129,12 @@ def ami_for(instance: InstanceType) -> Ami:
 def nvidia_driver() -> NvidiaDriver:
     """The NVIDIA driver of the pinned images."""
     return NvidiaDriver(**read_data("eks.json")["nvidia_driver"])
+
+
+@cache
+def container_limits() -> ContainerLimits:
+    """Limits for nodes with EFA; the node image has none on locked memory of its own, and Linux' default is 8 MiB."""
+    return ContainerLimits(**read_data("eks.json")["container_limits"])
 
 
 def refused_zone_ids(region: str) -> tuple[str, ...]:

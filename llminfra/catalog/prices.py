@@ -75,6 +75,21 @@ def on_demand_usd_per_hour(instance_type: str, region: str) -> Price | None:
     return refreshed_usd_per_hour(instance_type, region, "on-demand") or _packaged(instance_type, region)
 
 
+#: Ways to buy that have a price of their own; a reservation is paid as its instances are on demand.
+_BOUGHT_AS: dict[str, Kind] = {"capacity-block": "capacity-block", "spot": "spot"}
+
+
+def own_usd_per_hour(instance_type: str, region: str, capacity: str) -> Price | None:
+    """Price of the way that ``capacity`` buys instances; ``None`` where it has none of its own, or it is not known."""
+    kind = _BOUGHT_AS.get(capacity)
+    return None if kind is None else refreshed_usd_per_hour(instance_type, region, kind)
+
+
+def bought_usd_per_hour(instance_type: str, region: str, capacity: str) -> Price | None:
+    """Price of the way that ``capacity`` buys instances where it is known, else the one on demand."""
+    return own_usd_per_hour(instance_type, region, capacity) or on_demand_usd_per_hour(instance_type, region)
+
+
 def hosting_usd_per_hour(instance_type: str, region: str) -> Price | None:
     """Price of one instance of a SageMaker endpoint (``ml.g6.12xlarge``), or ``None`` where it is not at hand.
 

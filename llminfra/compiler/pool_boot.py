@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llminfra.catalog import eks
 from llminfra.constructs.machines.user_data import boot_script, encoded, mime_user_data, node_config
 from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.planning.storage.node_cache import NODE_CACHE_DIR, NODE_CACHE_USER
@@ -35,6 +36,8 @@ def _config(pool: PoolPlan, *, raid0: bool, max_pods: int | None) -> str | None:
         # Parallel pulls need a snapshotter of their own, which does not see the images of a volume.
         fast_image_pull=pool.raid0 and not snapshot,
         images_elsewhere=pool.raid0 and snapshot,
+        # libfabric locks the memory that it registers with EFA, and engines run without root.
+        limits=eks.container_limits() if pool.efa_per_node else None,
     )
 
 

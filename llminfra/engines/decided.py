@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LLMINFRA = ""
 """No field: the planner decides, and what it wrote around the engine (probes, Services, ranks) relies on it."""
 
+METRICS = "metrics"
+"""No field either: the flag switches off what scaling, alerts and dashboards read."""
+
 
 def flag_name(engine: str, argument: str, release: EngineRelease | None) -> str | None:
     """The flag that an argument sets, spelled as the engine lists it; ``None``: the argument is a value.

@@ -65,12 +65,13 @@ class ServingJob(Struct, frozen=True, kw_only=True):
 
 
 class UnknownOption(Struct, frozen=True, kw_only=True):
-    """A flag or environment variable that the pinned version does not know."""
+    """A flag or environment variable that the pinned version does not know; ``seen``: what it says of it."""
 
     path: str
     name: str
     message: str
     fix: str
+    seen: str | None = None
 
 
 class EngineAdapter(Protocol):

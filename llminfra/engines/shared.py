@@ -11,6 +11,8 @@ from llminfra.engines.job import UnknownOption
 from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llminfra.catalog.engines import EngineRelease
     from llminfra.engines.job import ServingJob
     from llminfra.spec.endpoint import Endpoint
@@ -123,6 +125,14 @@ def efa_env(job: ServingJob) -> dict[str, str]:
     }
 
 
+_PARSERS: Mapping[str, str] = {
+    "vllm": "error: unrecognized arguments: {}",
+    "sglang": "error: unrecognized arguments: {}",
+    "tgi": "error: unexpected argument '{}' found",
+}
+"""What the parsers of command lines say: argparse of Python, clap of Rust."""
+
+
 def _when_known(removed: str | None, added: str | None, close: tuple[str, ...]) -> tuple[str, str]:
     """When other releases knew an option, to be added to the message, and what would help."""
     if removed:
@@ -140,6 +150,8 @@ def unknown_options(
     if release is None or isinstance(engine, CustomServer):
         return ()
     base = f"endpoints.{endpoint.name}.engine"
+    # Variables are looked through since there is the flag that makes them fatal: vllm/envs.py.
+    checks_env = release.engine == "vllm" and release.knows_flag("--fail-on-environ-validation")
     found = []
     for index, argument in enumerate(engine.extra_args):
         if not argument.startswith("-") or release.knows_flag(argument):
@@ -152,6 +164,7 @@ def unknown_options(
                 name=flag,
                 message=f"{release.engine} {release.version} does not know the flag {flag}{when}",
                 fix=fix,
+                seen=_PARSERS.get(release.engine, "").format(flag) or None,
             )
         )
     for name in engine.env:
@@ -164,6 +177,7 @@ def unknown_options(
                 name=name,
                 message=f"{release.engine} {release.version} does not know the variable {name}{when}",
                 fix=fix,
+                seen=f"Unknown vLLM environment variable detected: {name}" if checks_env else None,
             )
         )
     return tuple(found)

@@ -126,7 +126,7 @@ def _mended(platform: Platform, wrong: list[Diagnostic]) -> Platform | None:
     if not wrong or any(not path.startswith(known) for path in paths):
         return None
     if set(fields) == {"budget_usd_per_month"} and all(path.startswith("budget_usd_per_month") for path in paths):
-        return without_added(platform.model_copy(update=fields))
+        return platform.model_copy(update=fields)  # with what was added to it
     pools = {id(pool): mended for pool in platform.pools if (mended := _pool(pool, paths, nowhere=nowhere)) is not None}
     storage = [item for item in fields.get("storage", platform.storage) if not _is_at(paths, f"storage.{item.name}")]
     storage = [item for item in storage if getattr(item, "source", None) is None or item.source in storage]

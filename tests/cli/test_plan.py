@@ -183,6 +183,21 @@ def test_a_half_known_total_is_a_lower_bound(run: Run) -> None:
     assert stack.split()[2:] == ["?", "?", "?", "?"]
 
 
+def test_only_prices_that_a_file_lacks_are_said_to_be_missing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"usd_per_hour": 30.0, "source": "test"}
+    prices = {"p5.48xlarge": dict.fromkeys(("spot", "reserved", "savings-plan", "capacity-block"), row)}
+    prices["g6e.12xlarge"] = {"spot": {**row, "usd_per_hour": 4.0}}
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"region": "us-east-1", "date": "2026-11-23", "prices": prices}))
+    monkeypatch.setenv("LLMINFRA_PRICES", str(path))
+    told = " ".join(run("plan", "stacks/prod.py").out.split())
+    assert " – reserved, savings-plan and capacity-block prices of l40s: the file of 2026-11-23" in told
+    assert "prices of h100" not in told
+    assert "capacity-block $30.00" in told
+
+
 def page(name: str, run: Run, *options: str) -> str:
     """A page of an example, its lines joined, because they are folded anywhere."""
     return " ".join(run("plan", f"examples/{name}/spec.py", *options).out.split())

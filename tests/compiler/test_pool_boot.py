@@ -70,6 +70,19 @@ def test_without_either_images_are_pulled_in_parallel_and_no_script_runs() -> No
     assert json.loads(karpenter_user_data(plain) or "")["spec"] == {"featureGates": {"FastImagePull": True}}
 
 
+def test_containers_of_nodes_with_efa_lock_what_they_register_with_it() -> None:
+    """IPC_LOCK is no help to a process without root, and the image limits locked memory to Linux' 8 MiB."""
+    pool = _pools()["l4"]
+    document = base64.b64decode(managed_user_data(replace(pool, efa_per_node=1)) or "").decode()
+    limits = json.loads(_parts(document)[0][1])["spec"]["containerd"]["baseRuntimeSpec"]["process"]["rlimits"]
+    by_type = {item["type"]: (item["soft"], item["hard"]) for item in limits}
+    assert by_type["RLIMIT_NOFILE"] == (65_536, 1_048_576), "a list replaces that of the image"
+    soft, hard = by_type["RLIMIT_MEMLOCK"]
+    assert soft == hard == int(float(hard)), "nodeadm reads JSON numbers as floating point"
+    assert soft > 8 * 2**40, "more memory than any instance has"
+    assert "baseRuntimeSpec" not in base64.b64decode(managed_user_data(pool) or "").decode()
+
+
 def test_nodes_of_both_kinds_get_the_volume_with_images() -> None:
     cluster = json.loads((EXAMPLES / "nvme-cache/expected/nvme-cluster.tf.json").read_text(encoding="utf-8"))
     (template,) = (

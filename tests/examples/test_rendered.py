@@ -1,4 +1,4 @@
-"""The Kubernetes objects of every example are what the API server of its version takes."""
+"""The Kubernetes objects of every example are what the API server of its version takes, and what rules accept."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,9 @@ import yaml
 
 from llminfra.cli.work.releases import render_releases
 from llminfra.helm.validate import validate_objects
+from llminfra.policy import check
 from tests.examples.test_examples import EXAMPLES
-from tests.helpers.example_plans import plans_of
+from tests.helpers.example_plans import TODAY, plans_of
 from tests.helpers.synthesized import Synthesized
 
 # What only AWS knows is a reference until Terraform applies; the API server sees ids.
@@ -39,3 +40,11 @@ def test_objects_of_an_example_are_valid(spec: Path, synthesized: Synthesized) -
         objects = [item for item in yaml.load_all(applied(release.text), Loader=yaml.CSafeLoader) if item]
         assert objects, release.name
         assert [str(item) for item in validate_objects(objects, version)] == []
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.parent.name)
+def test_an_example_keeps_the_rules_and_waives_nothing_for_nothing(spec: Path, synthesized: Synthesized) -> None:
+    """Waivers of findings of checkov are not judged here, where it does not run."""
+    report = check(plans_of(spec), synthesized(spec), use_checkov=False, today=TODAY)
+    assert [(item.rule, item.where, item.found) for item in report.failures()] == []
+    assert report.rules_run > 100

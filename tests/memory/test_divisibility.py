@@ -89,6 +89,18 @@ def test_routed_experts_of_awq_and_gptq_have_a_kernel_with_smaller_groups():
     # 768 / 4 = 192: moe_wna16 repeats the scales of 128 for groups of 64 (vLLM since 0.8.5).
     assert fatal("Qwen/Qwen3-30B-A3B-GPTQ-Int4", 4) == []
     assert fatal("Qwen/Qwen3-30B-A3B-GPTQ-Int4", 8) == []
+    assert fatal("Qwen/Qwen3-30B-A3B-GPTQ-Int4", 4, version="0.13.0") == []
+
+
+@pytest.mark.parametrize("version", ["0.8.5", "0.9.1", "0.12.0"])
+def test_releases_whose_kernel_for_smaller_groups_takes_steps_of_128(version):
+    # vllm-project/vllm#17604: groups of 64 load, and the first decode finds that 192 is no multiple of 128.
+    found = divisibility_findings(load_model("Qwen/Qwen3-235B-A22B-GPTQ-Int4"), 8, version=version)
+    step = [item for item in found if item.code == "LLM_SHAPE_6"]
+    assert [(item.fatal, item.runtime_message) for item in step] == [(True, "size_k must divisible by BLOCK_SIZE_K")]
+    assert "mlp.experts.down_proj over 8 ranks are 192" in step[0].message
+    assert fatal("Qwen/Qwen3-235B-A22B-GPTQ-Int4", 4, version=version) == []
+    assert fatal("Qwen/Qwen3-235B-A22B-GPTQ-Int4", 8, version=version, ep=8) == []
 
 
 def test_releases_that_refine_the_blocks_of_experts():

@@ -15,11 +15,12 @@ from benchmarks.memory.run import (
     UNSEEN_FURTHER_ROWS,
     UNSEEN_ROWS,
     UNSEEN_THIRD_ROWS,
+    figure_line,
     figures_table,
     main,
     rows_page,
 )
-from benchmarks.memory.scoring import Score, left_out
+from benchmarks.memory.scoring import Figure, Score, left_out
 from tests.memory.scored import scored
 
 
@@ -213,3 +214,8 @@ def test_rows_that_exclude_themselves_count_nowhere():
     out = {name: item for name, item in scored(LATEST_ROWS).items() if item.row.get("excluded")}
     assert out
     assert all(item.left_out and item.verdict is None and item.tokens is None for item in out.values())
+
+
+def test_a_figure_without_rows_misses_no_target() -> None:
+    assert figure_line(Figure("verdict right", 0.0, 0.95, 0)).split()[2:] == ["–", "95%", "0"]
+    assert figure_line(Figure("verdict right", 0.9, 0.95, 20)).endswith("below")

@@ -127,6 +127,28 @@ def test_a_budget_that_is_exceeded_hides_nothing(tmp_path: Path) -> None:
     assert set(within) <= set(beyond)
 
 
+ADDED = """
+from llminfra import VLLM, Endpoint, GpuPool, Model, ModelBucket, Platform
+
+gpus = GpuPool(name="gpus", instance_types=["g6e.2xlarge"], nodes=(1, 2), provisioner="managed")
+acme = Platform(name="acme", region="us-east-1", pools=[gpus], storage=[ModelBucket(name="acme-added")], BUDGET)
+acme.add(Endpoint(name="chat", model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(max_model_len=8192), on=gpus))
+"""
+
+
+def test_an_added_endpoint_is_there_beyond_the_budget_too(tmp_path: Path) -> None:
+    """Its pool is not told to serve nobody because the platform costs too much."""
+    found = []
+    for budget in (1, 100_000):
+        file = tmp_path / f"within_{budget}.py"
+        file.write_text(ADDED.replace("BUDGET", f"budget_usd_per_month={budget}"), encoding="utf-8")
+        try:
+            found.append([item.code for plan in plan_specs([file]) for item in plan.diagnostics])
+        except SpecError as error:
+            found.append([item.code for item in error.diagnostics])
+    assert found == [["LLM_COST_1"], []]
+
+
 def test_a_gateway_that_was_left_out_is_not_missed(tmp_path: Path) -> None:
     """An endpoint that a gateway wakes is not told that nobody does, because the gateway has an error of its own."""
     waking = endpoint("chat") + "    replicas: {min: 0, max: 2}\n"

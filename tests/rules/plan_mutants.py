@@ -27,7 +27,7 @@ from llminfra import (
     Tenant,
     WorkingHours,
 )
-from llminfra.engines.invocation import Probe
+from llminfra.engines.invocation import Invocation, Probe
 from llminfra.planning.cluster.gpu_shares import CONFIG_LABEL
 from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -44,6 +44,11 @@ def planned(plan: Plan, name: str, **fields: object) -> Plan:
     return replace(
         plan, endpoints=tuple(replace(item, **fields) if item.name == name else item for item in plan.endpoints)
     )
+
+
+def unobserved(plan: Plan, name: str) -> Invocation:
+    """The container of an endpoint, without metrics."""
+    return replace(next(item for item in plan.endpoints if item.name == name).invocation, metrics=None)
 
 
 def pooled(plan: Plan, name: str, **fields: object) -> Plan:
@@ -70,6 +75,13 @@ def dist_7() -> Plan:
     # Over TCP, on a pool without EFA: one that has it lies in one zone.
     plan = planned(prod_plan(), "assistant", nodes=2, max_replicas=6)
     return pooled(plan, "l40s", capacity_types=("on-demand",))
+
+
+def dist_20() -> Plan:
+    held = chat(prod_plan())
+    image = "public.ecr.aws/deep-learning-containers/vllm"
+    given = replace(held.invocation, image_repository=image, env={**held.invocation.env, "FI_PROVIDER": "tcp"})
+    return planned(prod_plan(), "chat", resources=replace(held.resources, efa=4), invocation=given)
 
 
 def cap_15() -> Plan:
@@ -140,9 +152,8 @@ def guarded(region: str, **fields: Any) -> Plan:
 
 
 def obs_12() -> Plan:
-    plan = prod_plan()
-    held = next(item for item in plan.endpoints if item.name == "assistant")
-    return planned(plan, "assistant", engine="custom", invocation=replace(held.invocation, metrics=None))
+    silent = unobserved(prod_plan(), "assistant")
+    return planned(prod_plan(), "assistant", engine="custom", min_replicas=2, max_replicas=2, invocation=silent)
 
 
 def obs_11() -> Plan:
@@ -280,6 +291,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_49": cap_49,
     "LLM_CAP_58": from_spec(endpoints={"chat": {"replicas": Autoscaling(min=1, max=4, working_hours=[BY_DAY])}}),
     "LLM_DIST_7": dist_7,
+    "LLM_DIST_20": dist_20,
     "LLM_GW_8": gw_8,
     "LLM_GW_9": lambda: behind(tenants=[Tenant(name="web", api_key=Secret(name="acme/tenant"))]),
     "LLM_GW_12": lambda: behind(tenants=[]),
@@ -291,7 +303,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     ),
     "LLM_NET_13": net_13,
     "LLM_NET_14": from_spec(pools={"h100": {"nodes": (0, 1)}}),
-    "LLM_OBS_1": from_spec(observability=None),
+    "LLM_OBS_1": from_spec(observability=None, endpoints={name: {"replicas": 2} for name in ("chat", "assistant")}),
     "LLM_OBS_10": obs_10,
     "LLM_OBS_11": obs_11,
     "LLM_OBS_12": obs_12,
@@ -325,6 +337,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_75": unfiltered("assistant", env={"RUNAI_STREAMER_MEMORY_LIMIT": str(10**13)}),
     "LLM_SRV_76": unfiltered("assistant", args=("--distributed-executor-backend", "ray")),
     "LLM_SRV_79": lambda: planned(prod_plan(), "assistant", busy=None),
+    "LLM_SRV_80": lambda: planned(prod_plan(), "assistant", invocation=unobserved(prod_plan(), "assistant")),
     "LLM_SRV_77": unfiltered("assistant", env={"AWS_EC2_METADATA_DISABLED": "true"}),
     "LLM_SRV_78": from_spec(endpoints=engine("assistant", image=Image(repository="acme/vllm", tag="v0.11.0-audio"))),
     "LLM_STO_8": sto_8,

@@ -179,8 +179,18 @@ def sto_5(d: Documents) -> None:
     h100_template(d)["block_device_mappings"][0]["ebs"]["encrypted"] = "false"
 
 
+def in_user_data(d: Documents, old: bytes, new: bytes) -> None:
+    text = base64.b64decode(h100_template(d)["user_data"])
+    assert old in text
+    h100_template(d)["user_data"] = base64.b64encode(text.replace(old, new)).decode()
+
+
 def sto_6(d: Documents) -> None:
-    h100_template(d)["user_data"] = base64.b64encode(b"#!/bin/bash\n/etc/eks/bootstrap.sh acme\n").decode()
+    in_user_data(d, b'"strategy": "RAID0"', b'"strategy": "Raid0"')
+
+
+def cap_59(d: Documents) -> None:
+    in_user_data(d, b"RLIMIT_MEMLOCK", b"RLIMIT_CORE")
 
 
 def sto_7(d: Documents) -> None:
@@ -335,6 +345,7 @@ MUTANTS: dict[str, Break] = {
     "LLM_STO_4": sto_4,
     "LLM_STO_5": sto_5,
     "LLM_STO_6": sto_6,
+    "LLM_CAP_59": cap_59,
     "LLM_STO_7": sto_7,
     "LLM_STO_9": sto_9,
     "LLM_STO_11": sto_11,

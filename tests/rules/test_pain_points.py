@@ -11,8 +11,12 @@ import pytest
 
 from llminfra import (
     VLLM,
+    Autoscaling,
+    DeepSpeedMII,
+    DJLServing,
     Endpoint,
     GpuPool,
+    Image,
     Lustre,
     Model,
     ModelBucket,
@@ -107,7 +111,8 @@ def groups() -> set[str]:
     width = told(model=Model(id="Qwen/Qwen2.5-VL-72B-Instruct-AWQ"), **eight)  # type: ignore[arg-type]  # by name
     blocks = told(model=Model(id="Qwen/Qwen3-235B-A22B-FP8"), **eight)  # type: ignore[arg-type]  # by name
     output = told(P4, Model(id="Qwen/Qwen2.5-0.5B-Instruct-AWQ"), parallelism=Parallelism(tensor=2))
-    return width & blocks & output
+    experts = told(model=Model(id="Qwen/Qwen3-235B-A22B-GPTQ-Int4"), engine=VLLM(version="0.9.1"), **eight)  # type: ignore[arg-type]  # by name
+    return width & blocks & output & experts
 
 
 def unsupported() -> set[str]:
@@ -126,7 +131,7 @@ def no_efa_image() -> set[str]:
         VLLM(version="0.33.0", max_model_len=8192),
         parallelism=Parallelism(tensor=8, pipeline=2),
     )
-    return found | fired_on_plan("LLM_SRV_64")
+    return found | fired_on_plan("LLM_SRV_64") | fired_on_plan("LLM_DIST_20")
 
 
 def expert_deadlock() -> set[str]:
@@ -157,6 +162,8 @@ def streaming() -> set[str]:
         plan = planned(L40S, Model(id="Qwen/Qwen3-8B"), VLLM(max_model_len=4096, env=env))
         assert plan.endpoints[0].weights.kind == "bucket"
         found |= {item.code for item in run_plan(plan)}
+        said = {item.code: item.runtime_message for item in run_plan(plan)}
+        assert said.get("LLM_SRV_77", "File access error") == "File access error", "as in the threads"
     assert not {"LLM_SRV_75", "LLM_SRV_77"} & {item.code for item in run_plan(planned(L40S, Model(id="Qwen/Qwen3-8B")))}
     return found
 
@@ -178,7 +185,14 @@ def nixl() -> set[str]:
 def pcie() -> set[str]:
     model = Model(id="meta-llama/Llama-3.3-70B-Instruct", token=Secret(name="hf"))
     assert "LLM_FIT_32" not in told(L40S, model), "the planner takes stages instead"
-    return told(L40S, model, parallelism=Parallelism(tensor=4))
+    # The threads' own case: two ranks, whose sums go by vLLM's kernel.
+    pair, small = {"parallelism": Parallelism(tensor=2)}, Model(id="Qwen/Qwen3-14B")
+    without = VLLM(max_model_len=4096, extra_args=("--disable-custom-all-reduce",))
+    assert "LLM_FIT_32" not in told(L40S, small, without, **pair) | told(P4, small, **pair) | told(L40S, small)
+    alone = GpuPool(name="one", instance_types=["g6e.2xlarge"], nodes=(0, 4))
+    apart = {"parallelism": Parallelism(tensor=4)}
+    assert "LLM_FIT_32" not in told(alone, Model(id="Qwen/Qwen3-32B"), **apart), "there is no PCIe between nodes"
+    return told(L40S, model, parallelism=Parallelism(tensor=4)) & told(L40S, small, **pair)
 
 
 def lora() -> set[str]:
@@ -197,6 +211,15 @@ def driver() -> set[str]:
 
 def too_long() -> set[str]:
     return told(L40S, Model(id="Qwen/Qwen3-8B"), VLLM(max_model_len=1_000_000)) | fired_on_plan("LLM_SRV_68")
+
+
+def findings_of(pool: GpuPool, model: Model, engine: VLLM | None = None, **fields: object) -> dict[str, str | None]:
+    """What users would see, by the code of each finding."""
+    try:
+        found = planned(pool, model, engine, **fields).diagnostics
+    except SpecError as error:
+        found = error.diagnostics
+    return {item.code: item.runtime_message for item in found}
 
 
 def fired_on_plan(code: str) -> set[str]:
@@ -257,6 +280,99 @@ def test_objects_with_the_trouble_are_found(number: int, objects: KubernetesObje
 def test_what_is_emitted_has_none_of_the_troubles(objects: KubernetesObjects) -> None:
     assert run_kubernetes(objects) == ()
     assert run_plan(prod_plan()) == ()
+
+
+SMALL = Model(id="Qwen/Qwen3-8B")
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "pool", "model", "engine", "fields"),
+    [
+        (
+            "LLM_FIT_7",
+            "error: unrecognized arguments: --swap-space",
+            L40S,
+            SMALL,
+            VLLM(version="0.33.0", max_model_len=4096, extra_args=("--swap-space=4",)),
+            {},
+        ),
+        (
+            "LLM_FIT_7",
+            "Unknown vLLM environment variable detected: VLLM_USE_V1",
+            L40S,
+            SMALL,
+            VLLM(version="0.33.0", max_model_len=4096, env={"VLLM_USE_V1": "1"}),
+            {},
+        ),
+        (
+            "LLM_SHAPE_2",
+            "assert self.total_num_kv_heads % tp_size == 0",
+            GpuPool(name="a10g", instance_types=["g5.12xlarge"], nodes=(0, 1)),
+            Model(id="google/gemma-3-27b-it"),
+            VLLM(max_model_len=8192),
+            {"parallelism": Parallelism(tensor=3)},
+        ),
+        (
+            "LLM_SHAPE_5",
+            "Number of experts in the model must be greater than 0 when expert parallelism is enabled.",
+            P4,
+            SMALL,
+            None,
+            {"parallelism": Parallelism(tensor=2, expert=True)},
+        ),
+        (
+            "LLM_FIT_24",
+            "Weight-only FP4 compression will be used leveraging the Marlin kernel.",
+            GpuPool(name="a10g", instance_types=["g5.12xlarge"], nodes=(0, 1)),
+            Model(id="nvidia/Llama-3.3-70B-Instruct-FP4", revision="0" * 40),
+            None,
+            {},
+        ),
+    ],
+    ids=("flag", "variable", "key-value heads", "experts", "fp4"),
+)
+def test_findings_quote_what_users_search_for(
+    code: str, text: str, pool: GpuPool, model: Model, engine: VLLM | None, fields: dict[str, object]
+) -> None:
+    assert text in (findings_of(pool, model, engine, **fields)[code] or "")
+
+
+@pytest.mark.parametrize("bounds", [(1, 3), (2, 2)])
+def test_replicas_of_a_server_without_a_queue_do_not_scale_in_silence(bounds: tuple[int, int]) -> None:
+    """Row 22: DeepSpeed-MII and LMI report no queue, so nothing would move between the bounds."""
+    image = Image(repository="111122223333.dkr.ecr.us-east-1.amazonaws.com/mii", tag="0.3.3")
+    model = Model(id="meta-llama/Llama-3.1-8B-Instruct")
+    for engine in (DeepSpeedMII(image=image, max_model_len=4096), DJLServing(max_model_len=4096)):
+        replicas = Autoscaling(min=bounds[0], max=bounds[1])
+        served = Endpoint(name="a", model=model, engine=engine, on=L40S, replicas=replicas)
+        bucket = ModelBucket(name="acme-weights")
+        platform = Platform(name="p", region="us-east-1", pools=[L40S], storage=[bucket], endpoints=[served])
+        found = {item.code for item in run_plan(plan_platform(platform, today=DAY))}
+        assert ("LLM_SRV_80" in found) is (bounds[0] < bounds[1])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "off"),
+    [
+        ("FI_PROVIDER", "tcp", True),
+        ("FI_PROVIDER", "efa", False),
+        ("NCCL_NET", "Socket", True),
+        ("NCCL_NET", "AWS Libfabric", False),
+        ("NCCL_NET_PLUGIN", "none", True),
+    ],
+)
+def test_efa_is_not_left_by_a_variable(variable: str, value: str, *, off: bool) -> None:
+    """Row 13, from the other side: the image has EFA, and the environment says TCP."""
+    engine = VLLM(max_model_len=8192, env={variable: value})
+    plan = planned(P5, Model(id="deepseek-ai/DeepSeek-R1-0528"), engine)
+    assert plan.endpoints[0].nodes > 1
+    assert ("LLM_DIST_20" in {item.code for item in run_plan(plan)}) is off
+
+
+def test_metrics_are_not_switched_off_in_silence() -> None:
+    """Rows 21 and 22: vLLM without statistics has no series at all."""
+    engine = VLLM(max_model_len=4096, extra_args=("--disable-log-stats",))
+    assert "LLM_FIT_42" in told(L40S, SMALL, engine)
 
 
 def test_a_port_of_the_ranks_is_not_set_by_hand() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llminfra import Spot
 from llminfra.catalog.price_file import VARIABLE
 from llminfra.planning.cost.views import costs_by_stack, endpoint_costs, purchase_options
 from llminfra.planning.platform import plan_platform
@@ -59,7 +60,8 @@ def test_pools_cost_what_they_are_bought_at(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "prices.json"
     path.write_text(json.dumps({"region": "us-east-1", "date": "2026-11-23", "prices": prices}))
     monkeypatch.setenv(VARIABLE, str(path))
-    refreshed = {line.spec_path: line for line in plan_platform(prod()).costs}
+    planned = plan_platform(prod())
+    refreshed = {line.spec_path: line for line in planned.costs}
     h100, l40s = refreshed["pools.h100"], refreshed["pools.l40s"]
     nodes = prod().pools[0].nodes[1]
     assert h100.usd_per_hour_max == pytest.approx(30.0 * nodes)
@@ -67,3 +69,25 @@ def test_pools_cost_what_they_are_bought_at(tmp_path: Path, monkeypatch: pytest.
     assert "on-demand price" in at_list["pools.h100"].note
     assert l40s.usd_per_hour_max == pytest.approx(4.0 * 8)
     assert l40s.price_date == "2026-11-23"
+    assert any(item.startswith("g6e.24xlarge: $4.00/h a node, +0%") for item in planned.pool("l40s").other_types)
+    # What an endpoint takes of a pool, and what its tokens cost, follow from the same price.
+    assert planned.pool("h100").usd_per_node_hour == 30.0
+    chat, _ = endpoint_costs(planned)
+    gpus = planned.endpoints[0].parallelism.gpus
+    assert chat.usd_per_hour_max == pytest.approx(30.0 * gpus / 8 * planned.endpoints[0].max_replicas)
+    listed, _ = endpoint_costs(prod_plan())
+    assert chat.usd_per_million_tokens == pytest.approx((listed.usd_per_million_tokens or 0) * 30.0 / 55.04)
+
+
+def test_instances_of_ec2_cost_what_they_are_bought_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"usd_per_hour": 1.5, "source": "test"}
+    path = tmp_path / "prices.json"
+    prices = {"g6e.2xlarge": {"spot": row, "on-demand": {**row, "usd_per_hour": 2.25}}}
+    path.write_text(json.dumps({"region": "us-east-1", "date": "2026-11-23", "prices": prices}))
+    monkeypatch.setenv(VARIABLE, str(path))
+    spot = TARGETS["ec2"].model_copy(update={"capacity": Spot()})
+    assert spot.instance_type == "g6e.2xlarge"
+    planned = plan(endpoint(spot))
+    line = next(item for item in planned.costs if item.what.startswith("g6e.2xlarge"))
+    assert line.note == "spot price: test"
+    assert (planned.ec2[0].usd_per_instance_hour, line.usd_per_hour_min) == (1.5, 1.5)

@@ -11,12 +11,13 @@ from rich.text import Text
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.plan_page.reasons import cost_reasons
-from llminfra.cli.terminal.words import bound, dot
+from llminfra.cli.terminal.words import bound, dot, series
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
 from llminfra.planning.cost.savings import network_savings
 from llminfra.planning.cost.views import costs_by_stack, endpoint_costs, purchase_options, unpriced
 
 if TYPE_CHECKING:
+    from llminfra.catalog.price_file import Kind
     from llminfra.planning.plan import CostLine, Plan
 
 
@@ -97,19 +98,25 @@ def _sums(total: CostRange) -> tuple[str, str, str, str]:
     )
 
 
+_TOLD: tuple[Kind, ...] = ("on-demand", "spot", "reserved", "savings-plan", "capacity-block")
+
+
 def _bought(plan: Plan) -> list[str]:
     """A node of every pool in the ways to buy it whose price is known, or where to get the others."""
-    lines, missing = [], False
+    lines: list[str] = []
+    missing: dict[tuple[str, ...], list[str]] = {}
     for pool in plan.pools:
         options = purchase_options(pool, plan.platform.region)
         known = [item for item in options if item.usd_per_hour is not None]
-        missing = missing or len(known) < len(options)
+        if without := tuple(item.kind for item in options if item.usd_per_hour is None):
+            missing.setdefault(without, []).append(pool.name)
         if len(known) > 1:
             prices = dot(*(f"{item.kind} ${item.usd_per_hour:,.2f} ({item.price_date})" for item in known))
             lines.append(f"a node of {pool.name}: {prices}")
-    if missing:
-        how = how_to_price(plan.platform.region)
-        lines.append(f"spot, reserved, savings-plan and capacity-block prices: {how}")
+    how = how_to_price(plan.platform.region)
+    for kinds, pools in missing.items():
+        of = f" of {series(pools)}" if len(pools) < len(plan.pools) else ""
+        lines.append(f"{series(sorted(kinds, key=_TOLD.index))} prices{of}: {how}")
     return lines
 
 

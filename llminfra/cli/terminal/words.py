@@ -41,6 +41,11 @@ def dot(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def series(names: Sequence[str]) -> str:
+    """Names in a row: a, b and c."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
 def without_marks(text: str) -> str:
     """A docstring's text without its marks of code."""
     return text.replace("``", "")

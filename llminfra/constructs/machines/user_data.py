@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from llminfra.assets import modules_dir
+from llminfra.catalog.eks import ContainerLimits
 
 _BOUNDARY = "llminfra-node-config"
 
@@ -18,6 +19,7 @@ def node_config(
     max_pods: int | None = None,
     fast_image_pull: bool = False,
     images_elsewhere: bool = False,
+    limits: ContainerLimits | None = None,
 ) -> str | None:
     """A NodeConfig as text; ``None`` where there is nothing to say.
 
@@ -26,6 +28,7 @@ def node_config(
         max_pods: Pods per node; ``None`` leaves it to nodeadm.
         fast_image_pull: Pull and unpack image layers in parallel.
         images_elsewhere: Leave containerd's folder off the array: a volume of its own is mounted there.
+        limits: Limits of all containers; ``None`` leaves the image's own.
 
     Source of the keys: awslabs/amazon-eks-ami nodeadm/doc/api.md (``node.eks.aws/v1alpha1``).
     """
@@ -39,10 +42,21 @@ def node_config(
         spec["kubelet"] = {"config": {"maxPods": max_pods}}
     if fast_image_pull:
         spec["featureGates"] = {"FastImagePull": True}
+    if limits is not None:
+        spec["containerd"] = {"baseRuntimeSpec": {"process": {"rlimits": _rlimits(limits)}}}
     if not spec:
         return None
     # JSON is YAML, and nodeadm reads YAML.
     return json.dumps({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}, indent=2)
+
+
+def _rlimits(limits: ContainerLimits) -> list[dict[str, object]]:
+    """Both, because a list replaces the image's own."""
+    locked = limits.memlock_bytes
+    return [
+        {"type": "RLIMIT_NOFILE", "soft": limits.nofile_soft, "hard": limits.nofile_hard},
+        {"type": "RLIMIT_MEMLOCK", "soft": locked, "hard": locked},
+    ]
 
 
 def boot_script(name: str, settings: Mapping[str, str]) -> str:

@@ -111,6 +111,7 @@ def _check_system_nodes(platform: Platform, spec: Cluster, findings: Findings) -
                 found=name,
                 expected=instances.like(name),
                 fix="use a type of x86_64 without GPUs, for example m7i.xlarge",
+                runtime_message=f"The following supplied instance types do not exist: [{name}]",
             )
         elif instance.arch != "amd64" or instance.gpu is not None:
             findings.error(

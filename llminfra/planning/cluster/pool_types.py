@@ -37,8 +37,8 @@ def choose_type(pool: GpuPool, types: tuple[InstanceType, ...], provisioner: str
     """
     if len(types) == 1:
         return TypeChoice(planned=types[0])
-    cost = _costs(types, region)
-    order = cost or _costs(types, _REGION_OF_ORDER)
+    cost = _costs(types, region, pool.capacity.kind)
+    order = cost or _costs(types, _REGION_OF_ORDER, pool.capacity.kind)
     by_price = provisioner == "karpenter" or pool.capacity.kind == "spot"
     ranked = types
     if by_price and order:
@@ -59,7 +59,11 @@ def choose_type(pool: GpuPool, types: tuple[InstanceType, ...], provisioner: str
     return TypeChoice(planned=planned, why=why, others=tuple(_describe(item, planned, cost) for item in ranked[1:3]))
 
 
-def _costs(types: tuple[InstanceType, ...], region: str) -> dict[str, float]:
+def _costs(types: tuple[InstanceType, ...], region: str, capacity: str) -> dict[str, float]:
+    """By name, all in the way that the pool buys them, or all on demand where one of those is not known."""
+    own = {item.name: price.usd for item in types if (price := prices.own_usd_per_hour(item.name, region, capacity))}
+    if len(own) == len(types):
+        return own
     return {item.name: price.usd for item in types if (price := prices.on_demand_usd_per_hour(item.name, region))}
 
 

@@ -142,7 +142,7 @@ def _plan_pool(
         max_pods=min(eks.max_pods(item, prefix_delegation=True, efa=pool.efa) for item in types),
         placement_group=pool.efa and not reserved,
         consolidate_after_s=_CONSOLIDATE_AFTER_S,
-        usd_per_node_hour=_price(main.name, platform.region),
+        usd_per_node_hour=_price(main.name, platform.region, pool.capacity.kind),
         planned_type=main,
         type_why=choice.why,
         other_types=choice.others,
@@ -171,8 +171,8 @@ def _gpu_labels(cluster: ClusterPlan) -> dict[str, str]:
     return {f"nvidia.com/gpu.deploy.{part}": "false" for part in ("driver", "container-toolkit", "mig-manager")}
 
 
-def _price(instance_type: str, region: str) -> float | None:
-    price = prices.on_demand_usd_per_hour(instance_type, region)
+def _price(instance_type: str, region: str, capacity: str) -> float | None:
+    price = prices.bought_usd_per_hour(instance_type, region, capacity)
     return None if price is None else price.usd
 
 

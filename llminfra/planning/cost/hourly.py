@@ -14,7 +14,6 @@ from llminfra.planning.plan import CostLine
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llminfra.catalog.price_file import Kind
     from llminfra.catalog.prices import Price
     from llminfra.planning.findings import Findings
     from llminfra.planning.plan.infrastructure import ClusterPlan, LustrePlan, NetworkPlan, PoolPlan
@@ -135,7 +134,6 @@ def how_to_price(region: str) -> str:
 
 
 _CHINA = "aws-cn"
-_KINDS: dict[str, Kind] = {"capacity-block": "capacity-block", "spot": "spot"}
 _AT_ON_DEMAND = {
     "capacity-block": "at the on-demand price; a capacity block is paid in advance at its own price",
     "spot": "at the on-demand price; spot costs less and changes by the day",
@@ -150,9 +148,7 @@ def _pool(pool: PoolPlan, region: str) -> CostLine:
     """
     names = tuple(item.name for item in pool.instance_types)
     kind = pool.spec.capacity.kind
-    own = {
-        name: prices.refreshed_usd_per_hour(name, region, _KINDS[kind]) if kind in _KINDS else None for name in names
-    }
+    own = {name: prices.own_usd_per_hour(name, region, kind) for name in names}
     found = {name: price or prices.on_demand_usd_per_hour(name, region) for name, price in own.items()}
     what = f"{pool.main_type.name} × {span(pool.desired_nodes, pool.max_nodes)}"
     missing = [name for name, price in found.items() if price is None]

@@ -42,11 +42,13 @@ def target_costs(
     lines: list[CostLine] = []
     for item in ec2:
         path = f"endpoints.{item.name}"
-        price = prices.on_demand_usd_per_hour(item.instance.name, platform.region)
+        kind = item.on.capacity.kind
+        own = prices.own_usd_per_hour(item.instance.name, platform.region, kind)
+        price = own or prices.on_demand_usd_per_hour(item.instance.name, platform.region)
         fewest, most = item.fewest_instances, item.most_instances
         what = f"{item.instance.name} × {span(fewest, most)}"
-        note = "at the on-demand price" if item.on.capacity.kind != "on-demand" else ""
-        lines.append(cost_line(path, what, price, fewest, most, note))
+        listed = "at the on-demand price" if kind != "on-demand" else ""
+        lines.append(cost_line(path, what, price, fewest, most, f"{kind} price: {own.source}" if own else listed))
         balancer = prices.service_price("load_balancer_hour", platform.region)
         lines.append(cost_line(path, "internal load balancer, without traffic", balancer, 1, 1))
         volume = prices.service_price("ebs_gp3_gib_month", platform.region)

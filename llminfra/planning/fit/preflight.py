@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.gpus import Gpu
     from llminfra.catalog.models import ModelFacts
     from llminfra.engines.given import Given
     from llminfra.planning.findings import Findings
@@ -29,6 +30,8 @@ _FILE = "gpu_support"
 _STREAM_SHARE = 0.25
 # Custom all-reduce needs peer access; without NVLink vLLM uses it on two GPUs at most.
 _MOST_PCIE_RANKS = 2
+_WITHOUT = "--disable-custom-all-reduce"
+_OWN_ALL_REDUCE = frozenset({"vllm", "sglang"})
 
 
 def _value(fact: str) -> Any:
@@ -99,7 +102,7 @@ def check_start(
     _check_access(endpoint, facts, weights, findings)
     _check_host_memory(endpoint, pool, weights, resources, findings)
     _check_adapters(endpoint, pool, chosen, resources, findings)
-    _check_wires(endpoint, pool, chosen, findings)
+    _check_wires(endpoint, pool, chosen, options, findings)
     _check_arguments(endpoint, pool, options, findings)
 
 
@@ -208,10 +211,16 @@ def _check_adapters(
     )
 
 
-def _check_wires(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, findings: Findings) -> None:
+def _check_wires(
+    endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, options: Sequence[Given], findings: Findings
+) -> None:
     gpu = find_gpu(pool.gpu)
     spread = chosen.parallelism
-    if gpu is not None and not gpu.nvlink_gbps and spread.tensor > _MOST_PCIE_RANKS:
+    # Ranks on nodes of their own talk by the network, of which LLM_DIST_18 tells.
+    together = min(spread.tensor, pool.gpus_per_node)
+    if gpu is not None and not gpu.nvlink_gbps and spread.tensor == together == _MOST_PCIE_RANKS:
+        _check_pair(endpoint, pool, gpu, options, findings)
+    if gpu is not None and not gpu.nvlink_gbps and together > _MOST_PCIE_RANKS:
         findings.warning(
             "LLM_FIT_32",
             endpoint,
@@ -234,6 +243,24 @@ def _check_wires(endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, findings
             fix="check the EFA installer of the image, and use one image for all nodes",
             runtime_message="no message: warm-up does not end",
         )
+
+
+def _check_pair(endpoint: Endpoint, pool: PoolPlan, gpu: Gpu, options: Sequence[Given], findings: Findings) -> None:
+    """A pair that was asked for: what the planner chooses itself, it chooses for its price, and no finding helps."""
+    if endpoint.parallelism is None or endpoint.engine.kind not in _OWN_ALL_REDUCE or last(options, _WITHOUT):
+        return
+    findings.warning(
+        "LLM_FIT_32",
+        endpoint,
+        f"endpoints.{endpoint.name}.parallelism",
+        f"two {gpu.product} without NVLink sum by a kernel of the engine's own, which trusts the peer access that the "
+        "driver tells of: where the host isolates devices, the start hangs",
+        found=f"tensor={_MOST_PCIE_RANKS} on {pool.main_type.name}",
+        expected=f"{_WITHOUT}, one GPU a replica, or GPUs with NVLink",
+        fix=f"pass extra_args=['{_WITHOUT}'], and set NCCL_P2P_DISABLE=1 if it hangs all the same; or quantize the "
+        "model so that one GPU does",
+        runtime_message="no message: nothing follows 'vLLM is using nccl'",
+    )
 
 
 def _check_arguments(endpoint: Endpoint, pool: PoolPlan, options: Sequence[Given], findings: Findings) -> None:

@@ -16,7 +16,7 @@ from llminfra.planning.hardware.tgi_attention import tgi_attention_problems
 from llminfra.planning.hardware.trtllm_support import trtllm_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.gpus import Gpu
@@ -159,7 +159,12 @@ def minimum_capability(engine: str, release: EngineRelease | None, method: str) 
     table = numbers(_FILE).get(f"{engine}_min_capability")
     if table is None:
         return None
-    return next((int(table["value"][name]) for name in names if name in table["value"]), None)
+    known: dict[str, int] = dict(table["value"])
+    later: dict[str, dict[str, int]] = numbers(_FILE).get(f"{engine}_min_capability_since", {}).get("value", {})
+    for since, changed in later.items():
+        if release is not None and is_since(release, since):
+            known |= changed
+    return next((known[name] for name in names if name in known), None)
 
 
 def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) -> list[GpuProblem]:
@@ -184,6 +189,10 @@ def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) 
     ]
 
 
+# vllm/model_executor: quantization/utils/marlin_utils_fp8.py, kernels/linear/nvfp4/marlin.py (0.27.1 and 0.33.0).
+_WIDENED: Mapping[str, str] = {"fp8": "FP8", "nvfp4": "FP4"}
+
+
 def _native(gpu: Gpu, quant: QuantFacts | None, method: str | None) -> list[GpuProblem]:
     formats = {rule.scheme.format for rule in quant.rules} if quant else set()
     names = {
@@ -202,9 +211,10 @@ def _native(gpu: Gpu, quant: QuantFacts | None, method: str | None) -> list[GpuP
             found=f"{name} on compute capability {gpu.compute_capability}",
             expected=f"{from_capability(native[name])} for speed",
             fix="accept it, or use INT4 weights (AWQ, GPTQ), which are smaller at the same speed",
-            runtime_message="Your GPU does not have native support for FP8 computation but FP8 quantization is being "
-            "used. Weight-only FP8 compression will be used leveraging the Marlin kernel."
-            if name == "fp8"
+            runtime_message=f"Your GPU does not have native support for {_WIDENED[name]} computation but "
+            f"{_WIDENED[name]} quantization is being used. Weight-only {_WIDENED[name]} compression will be used "
+            "leveraging the Marlin kernel."
+            if name in _WIDENED
             else None,
         )
         for name in sorted(asked)

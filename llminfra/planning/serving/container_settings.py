@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.container_env import is_env_name, is_secret_env, is_secret_flag, is_secret_value
 from llminfra.diagnostics import entry_path
 from llminfra.engines import adapter
-from llminfra.engines.decided import LLMINFRA, field_of_flag, field_of_variable, field_that_said, flag_name
+from llminfra.engines.decided import LLMINFRA, METRICS, field_of_flag, field_of_variable, field_that_said, flag_name
 from llminfra.engines.untold import untold_endpoint_fields, untold_fields, untold_model_fields, untold_spread_fields
 from llminfra.planning.findings import Findings
 from llminfra.planning.served.endpoint_model import model_facts
+from llminfra.spec.compute.ec2 import Ec2
+from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.errors.shape_errors import looks_like_credential
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ def check_known(endpoint: Endpoint, release: EngineRelease | None, findings: Fin
             found=unknown.name,
             fix=unknown.fix,
             expected=f"an option of {kind} {release.version if release else ''}".strip(),
+            runtime_message=unknown.seen,
         )
 
 
@@ -150,6 +153,19 @@ def check_overrides(
 
 
 def _report(endpoint: Endpoint, path: str, name: str, field: str, findings: Findings) -> None:
+    if field == METRICS:
+        if not isinstance(endpoint.on, GpuPool | Ec2):
+            return  # nothing scrapes the others
+        findings.error(
+            "LLM_FIT_42",
+            endpoint,
+            path,
+            f"{name} switches off the series that scaling, alerts and dashboards read",
+            found=name,
+            expected="an engine that tells what it does",
+            fix=f"remove {name}",
+        )
+        return
     if field and not field[0].isupper() and not field.startswith("parallelism"):
         field = f"{type(endpoint.engine).__name__}({field}…)"
     elif field.startswith("parallelism"):

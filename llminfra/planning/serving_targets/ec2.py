@@ -52,7 +52,7 @@ def plan_ec2(platform: Platform, network: NetworkPlan, findings: Findings) -> tu
 def _plan(
     endpoint: Endpoint, on: Ec2, platform: Platform, network: NetworkPlan, findings: Findings
 ) -> Ec2EndpointPlan | None:
-    price = prices.on_demand_usd_per_hour(on.instance_type, platform.region)
+    price = prices.bought_usd_per_hour(on.instance_type, platform.region, on.capacity.kind)
     usd = price.usd if price else None
     pool = machine(endpoint, on.instance_type, platform, findings, usd_per_hour=usd, efa=on.efa)
     zones = zones_of(endpoint, tuple(on.zones), platform, network, findings)

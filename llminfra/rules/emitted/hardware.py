@@ -173,13 +173,14 @@ RULES = (
     ),
     emitted(
         "LLM_FIT_32",
-        "Tensor parallelism over many GPUs has NVLink",
+        "Tensor parallelism has NVLink",
         severity=Severity.WARNING,
         looks_at=_PLAN,
-        why="On G instances all-reduces go through host memory: slow, and on hosts without peer access they were seen "
-        "to hang.",
-        fix="quantize so that fewer GPUs do, or use P instances",
-        source=("vllm-project/vllm#8058", "vllm-project/vllm#51513"),
+        why="On G instances all-reduces over many GPUs go through host memory, which is slow. Two GPUs without NVLink "
+        "sum by a kernel of the engine's own, which trusts the peer access that the driver tells of: on hosts that "
+        "isolate devices, starts were seen to hang. A declared pair is told; one that the planner takes is left to it.",
+        fix="quantize so that fewer GPUs do, or use P instances; for a pair, --disable-custom-all-reduce",
+        source=("vllm-project/vllm#8058", "vllm-project/vllm#51513", "ai-dynamo/aiconfigurator#1346"),
     ),
     emitted(
         "LLM_FIT_33",

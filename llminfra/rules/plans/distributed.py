@@ -1,11 +1,13 @@
-"""Rules on replicas that span nodes: where their pods may land."""
+"""Rules on replicas that span nodes: where their pods may land, and which way their ranks talk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.facts import numbers
 from llminfra.planning.plan import Plan
+from llminfra.rules.plans.planned import endpoint_path
 from llminfra.rules.rule import Hit, rule
 
 
@@ -38,4 +40,36 @@ def replica_in_one_zone(plan: Plan) -> Iterator[Hit]:
             )
 
 
-RULES = (replica_in_one_zone,)
+@rule(
+    code="LLM_DIST_20",
+    title="Variables leave EFA in use",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="A provider or network that is named in the environment is taken without a word: the ranks talk over TCP, "
+    "while EFA devices are held and paid for, and the plan counts on them.",
+    fix="remove the variable; llminfra sets FI_PROVIDER=efa",
+    source=(
+        "awslabs/awsome-distributed-training 1.architectures/efa-cheatsheet.md",
+        "NVIDIA NCCL user guide: NCCL_NET",
+    ),
+)
+def efa_stays_in_use(plan: Plan) -> Iterator[Hit]:
+    """Variables that take traffic off EFA, on endpoints with EFA devices."""
+    ways: dict[str, dict[str, list[str]]] = numbers("distributed")["ways_off_efa"]["value"]
+    for endpoint in plan.endpoints:
+        for name, known in ways.items():
+            value = endpoint.invocation.env.get(name)
+            if value is None or not endpoint.resources.efa:
+                continue
+            leaves = value in known["leaves"] if "leaves" in known else value not in known["keeps"]
+            if leaves:
+                yield Hit(
+                    path=endpoint_path(endpoint, f"engine.env.{name}"),
+                    message="the ranks of the endpoint would not talk over EFA, whose devices they hold",
+                    found=f"{name}={value}",
+                    expected=" or ".join(known.get("keeps", ["not set"])),
+                    runtime_message="NCCL INFO NET/Socket : Using [0]eth0",
+                )
+
+
+RULES = (replica_in_one_zone, efa_stays_in_use)

@@ -123,6 +123,7 @@ def loader_finds_credentials(plan: Plan) -> Iterator[Hit]:
                 message=f"{', '.join(given)} keeps the loader from S3",
                 found=f"{given[0]}={endpoint.invocation.env[given[0]]}",
                 expected="not set",
+                runtime_message="File access error",
             )
 
 

@@ -254,6 +254,40 @@ def scaling_sees_load(plan: Plan) -> Iterator[Hit]:
         )
 
 
+@rule(
+    code="LLM_SRV_80",
+    title="Replicas that scale have something to scale by",
+    severity=Severity.ERROR,
+    looks_at="plan",
+    why="KEDA scales on the engine's queue. Where the server reports none, or no Prometheus is there to ask, no scaler "
+    "is made: the fewest replicas run whatever the load, while the plan and the budget count the most.",
+    fix="set replicas=N; or use an engine that reports its queue",
+    source=("llminfra: planning/controllers/needs.py", "vllm-project/production-stack pull request 679"),
+)
+def scaling_has_a_metric(plan: Plan) -> Iterator[Hit]:
+    """Bounds that nothing moves between."""
+    for endpoint in plan.endpoints:
+        if endpoint.max_replicas == endpoint.min_replicas or scales(endpoint, plan) or endpoint.overflow is not None:
+            continue
+        metrics = endpoint.invocation.metrics
+        told = metrics is not None and metrics.waiting is not None and plan.platform.observability is not None
+        if told or (endpoint.min_replicas == 0 and not can_wake(plan, endpoint)):
+            continue  # whom to ask is LLM_OBS_15's, and what wakes it LLM_SRV_69's
+        silent = metrics is None or metrics.waiting is None
+        yield Hit(
+            path=endpoint_path(endpoint, "replicas"),
+            message=f"nothing scales the endpoint: {endpoint.engine} reports no queue"
+            if silent
+            else "nothing scales the endpoint: the platform has no Prometheus",
+            found=f"{endpoint.min_replicas} to {endpoint.max_replicas} replicas",
+            expected="a fixed number of replicas, or a metric",
+            fix="set replicas=N; or use an engine that reports its queue, such as VLLM(…), or name the gauge of a "
+            "server of your own: CustomMetrics(waiting=…)"
+            if silent
+            else "set Platform(observability=Observability()), or replicas=N",
+        )
+
+
 RULES = (
     startup_waits,
     drain_fits_grace,
@@ -262,4 +296,5 @@ RULES = (
     zero_can_wake,
     cooldown_above_start,
     scaling_sees_load,
+    scaling_has_a_metric,
 )

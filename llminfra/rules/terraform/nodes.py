@@ -280,6 +280,37 @@ def nvme_used(stacks: Stacks) -> Iterator[Hit]:
             )
 
 
+@rule(
+    code="LLM_CAP_59",
+    title="Containers of EFA nodes may lock the memory that they register",
+    severity=Severity.ERROR,
+    looks_at="terraform",
+    why="RDMA locks the memory that it registers with an EFA device. Containers get 8 MiB by Linux' default, the node "
+    "image sets no other limit, and the capability IPC_LOCK lifts none for a process without root: libfabric ends "
+    "before the first all-reduce, or NCCL falls back to TCP.",
+    fix="keep RLIMIT_MEMLOCK in containerd.baseRuntimeSpec of the NodeConfig in the user data",
+    source=(
+        "awslabs/awsome-distributed-ai#647",
+        "NVIDIA/nvcf#1354",
+        "kubernetes/kubernetes#3595",
+        "awslabs/amazon-eks-ami nodeadm/doc/examples.md: Modifying container RLIMITs",
+    ),
+)
+def memory_lockable(stacks: Stacks) -> Iterator[Hit]:
+    """``RLIMIT_MEMLOCK`` in the user data of node groups with EFA interfaces."""
+    for item in node_groups(stacks):
+        if item.template is None or not item.uses_efa:
+            continue
+        if "RLIMIT_MEMLOCK" not in decoded_user_data(item.template.get("user_data")):
+            yield Hit(
+                on=item.template,
+                message="engines without root cannot lock the memory that they register with EFA",
+                found="no RLIMIT_MEMLOCK in the user data",
+                expected="spec.containerd.baseRuntimeSpec.process.rlimits with RLIMIT_MEMLOCK",
+                runtime_message="Libfabric error: (-12) Cannot allocate memory",
+            )
+
+
 def decoded_user_data(value: object) -> str:
     """User data as text: literal base64 is decoded, ``${base64encode(…)}`` is read as it stands."""
     texts = [text for _, text in walk_strings(value)] if value else []
@@ -302,4 +333,5 @@ RULES = (
     reserved_update_in_place,
     volumes_encrypted,
     nvme_used,
+    memory_lockable,
 )

@@ -69,7 +69,7 @@ def divisibility_findings(
     if dcp > 1:
         found += _context_ranks(facts, tp, dcp)
     if ep > 1:
-        found += _experts(facts, ep)
+        found += _experts(facts, ep, engine)
     if quant is not None and tp > 1:
         found += _groups(facts, quant, tp, ep, Kernels(engine, version))
     return tuple(found)
@@ -129,7 +129,10 @@ def _heads(facts: ModelFacts, tp: int, engine: str, dcp: int) -> list[ShapeFindi
         elif kv % tp and tp % kv:
             found.append(
                 ShapeFinding(
-                    "LLM_SHAPE_2", True, f"{kv} key-value heads and tensor parallel size {tp} divide neither way"
+                    "LLM_SHAPE_2",
+                    True,
+                    f"{kv} key-value heads and tensor parallel size {tp} divide neither way",
+                    _kv_assertion(kv, tp) if engine == "vllm" else None,
                 )
             )
         elif tp > kv * dcp:
@@ -141,6 +144,12 @@ def _heads(facts: ModelFacts, tp: int, engine: str, dcp: int) -> list[ShapeFindi
                 )
             )
     return found
+
+
+def _kv_assertion(kv: int, tp: int) -> str:
+    """As vllm/model_executor/models/llama.py has it, by which of the two is larger."""
+    cut, by = ("self.total_num_kv_heads", "tp_size") if kv >= tp else ("tp_size", "self.total_num_kv_heads")
+    return f"assert {cut} % {by} == 0"
 
 
 def _context_ranks(facts: ModelFacts, tp: int, dcp: int) -> list[ShapeFinding]:
@@ -223,9 +232,12 @@ def _caches_apart(facts: ModelFacts, pp: int) -> tuple[int, int] | None:
     return None
 
 
-def _experts(facts: ModelFacts, ep: int) -> list[ShapeFinding]:
+def _experts(facts: ModelFacts, ep: int, engine: str) -> list[ShapeFinding]:
     if not facts.is_moe:
-        return [ShapeFinding("LLM_SHAPE_5", True, "expert parallelism on a model without experts")]
+        # vllm/config/model.py, verify_with_parallel_config.
+        words = "Number of experts in the model must be greater than 0 when expert parallelism is enabled."
+        told = words if engine == "vllm" else None
+        return [ShapeFinding("LLM_SHAPE_5", True, "expert parallelism on a model without experts", told)]
     if facts.num_experts % ep:
         return [
             ShapeFinding(

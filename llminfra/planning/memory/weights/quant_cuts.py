@@ -149,7 +149,9 @@ def _misfit(cut: _Cut, scheme: WeightScheme, method: str, hidden: int, kernels: 
         )
     if scheme.group <= 0 or scheme.format not in _GROUPED:
         return None
-    return _expert_group(cut, scheme, method, hidden) if experts else _dense_group(cut, scheme, method, kernels)
+    if experts:
+        return _expert_group(cut, scheme, method, hidden, kernels)
+    return _dense_group(cut, scheme, method, kernels)
 
 
 def _dense_group(cut: _Cut, scheme: WeightScheme, method: str, kernels: Kernels) -> Misfit | None:
@@ -177,7 +179,7 @@ def _dense_group(cut: _Cut, scheme: WeightScheme, method: str, kernels: Kernels)
     return None
 
 
-def _expert_group(cut: _Cut, scheme: WeightScheme, method: str, hidden: int) -> Misfit | None:
+def _expert_group(cut: _Cut, scheme: WeightScheme, method: str, hidden: int, kernels: Kernels) -> Misfit | None:
     if not cut.inputs_cut or not cut.inputs % scheme.group:
         return None
     if method != "compressed-tensors":
@@ -185,10 +187,19 @@ def _expert_group(cut: _Cut, scheme: WeightScheme, method: str, hidden: int) -> 
         group, least = scheme.group, _facts()["smallest_expert_group"]
         while group >= least:
             if not cut.inputs % group and not hidden % group:
-                return None
+                return _expert_step(cut, scheme, kernels)
             group //= 2
     words = f"Weight input_size_per_partition = {cut.inputs:g} is not divisible by group_size = {scheme.group}."
     return Misfit(cut.describe("inputs", scheme.group, "quantization group"), words)
+
+
+def _expert_step(cut: _Cut, scheme: WeightScheme, kernels: Kernels) -> Misfit | None:
+    """Smaller groups load; the kernel for few tokens, which decoding always has, then wanted a multiple of its step."""
+    step = _facts()["expert_step"]
+    steps = kernels.since("expert_step_checked") and kernels.since("expert_step_follows") is False
+    if not steps or scheme.format is not WeightFormat.INT4 or not cut.inputs % step:
+        return None
+    return Misfit(cut.describe("inputs", step, "step of vLLM's moe_wna16"), "size_k must divisible by BLOCK_SIZE_K")
 
 
 def _dense_block(cut: _Cut, block: tuple[int, int], method: str, kernels: Kernels) -> Misfit | None:
