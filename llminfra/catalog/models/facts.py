@@ -134,6 +134,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
         model_id: Hugging Face id, or the name the caller gave to a local config.
         architecture: First entry of ``architectures``.
         model_type: ``model_type`` of the text model's config.
+        config_type: ``model_type`` of the whole config, by which some engines know a model.
         hidden_size: Width of the residual stream.
         vocab_size: Rows of the embedding.
         layers: Decoder layers in order.
@@ -168,6 +169,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     model_id: str
     architecture: str
     model_type: str
+    config_type: str = ""
     hidden_size: int
     vocab_size: int
     layers: tuple[Layer, ...]

@@ -150,6 +150,7 @@ def _unknown(flag: str, text: object, known: tuple[str, ...]) -> str:
 
 def _version(case: FitCase) -> str:
     from llminfra.catalog.engines import engine_info, known_versions, suggest_version
+    from llminfra.catalog.model_code import is_named_release
     from llminfra.catalog.task_classes import pinned_version
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.engine_profile import parse_version
@@ -159,13 +160,13 @@ def _version(case: FitCase) -> str:
     name = CATALOG_NAMES[engine]
     if text is None:
         facts = facts_for(case)
-        return (
-            engine_info(name).default_version if facts is None else pinned_version(name, facts.architecture, facts.task)
-        )
+        if facts is None:
+            return engine_info(name).default_version
+        return pinned_version(name, facts.architecture, facts.task, facts.config_type)
     stated = text.strip().removeprefix("v")
     known = known_versions(name)
     whole = f"{stated}.0" if re.fullmatch(r"\d+\.\d+", stated) else stated
-    if whole in known:
+    if whole in known or is_named_release(name, whole):
         return whole
     numbers, oldest, newest = parse_version(stated), parse_version(known[0]), parse_version(known[-1])
     if numbers and oldest and newest and engine in MODELLED:

@@ -8,6 +8,7 @@ from llminfra.planning.memory.doubts import (
     beyond_context,
     class_missing,
     device_problems,
+    served_by_library,
     short_of_one,
     told,
     too_few_gpus,
@@ -31,6 +32,8 @@ def judge(case: FitCase) -> FitResult:
         return result
     problems = device_problems(facts, case)
     notes = [told(item) for item in problems if not item.fatal]
+    if (library := served_by_library(facts, case)) is not None:
+        notes.append(library)
     stops = [(told(item), item.runtime_message) for item in problems if item.fatal]
     if (step := small_step(case, result)) is not None:
         fix = f"set --max-num-batched-tokens {step.sequences} or more, or --max-num-seqs {step.tokens}"

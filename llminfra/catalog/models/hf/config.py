@@ -58,6 +58,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         model_id=model_id,
         architecture=architecture,
         model_type=text.model_type,
+        config_type=top.model_type,
         hidden_size=hidden,
         vocab_size=text.integer("vocab_size", "padded_vocab_size", default=0) or top.integer("vocab_size"),
         layers=layers,
