@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.argument_values import choices_of
-from llminfra.catalog.engines import engine_release, is_since, known_versions
+from llminfra.catalog.engines import engine_release, known_versions
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.attention_support import attention_problems
-from llminfra.planning.hardware.float16 import float16_refused_since
+from llminfra.planning.hardware.float16 import dtype_problems, falls_to_float32
 from llminfra.planning.hardware.gpu_problem import GpuProblem, dotted, from_capability
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _ENGINE_NAMES: dict[str, tuple[str, ...]] = {
     "modelopt_fp4": ("modelopt_fp4", "nvfp4"),
     "mxfp4": ("mxfp4", "gpt_oss_mxfp4"),
     "auto-round": ("auto-round", "inc"),
+    "modelopt_mixed": ("modelopt_mixed", "modelopt"),
 }
 
 
@@ -58,13 +59,17 @@ def gpu_problems(
         kv_cache_dtype: Declared type of the cache; ``None`` follows the model.
         text_only: The model's encoders are left out.
     """
-    method = quant.method if quant else requested
+    method = _method(engine, quant) if quant else requested
     found = [
         *_known(engine, release, requested, quant),
+        *_registered(engine, release, quant),
         *(_capable(gpu, engine, release, method) if method else ()),
         *_native(gpu, quant, method),
         *_integer_products(gpu, engine, quant),
-        *_bfloat16(gpu, facts, engine, release, dtype),
+        *(
+            tuple(dtype_problems(gpu, facts, engine=engine, release=release, method=method, dtype=dtype))
+            or _bfloat16(gpu, facts, engine, release, dtype)
+        ),
         *attention_problems(
             gpu, facts, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=text_only
         ),
@@ -110,6 +115,38 @@ def _known(
             )
         ]
     return []
+
+
+def _method(engine: str, quant: QuantFacts) -> str:
+    """Name of a checkpoint's method; vLLM has one of its own for matrices that ModelOpt stored in several formats."""
+    apart = any(rule.scheme.experts_only for rule in quant.rules)
+    mixed = len({rule.scheme.format for rule in quant.rules}) > 1 and not apart
+    return "modelopt_mixed" if engine == "vllm" and quant.method == "modelopt" and mixed else quant.method
+
+
+def _registered(engine: str, release: EngineRelease | None, quant: QuantFacts | None) -> Iterator[GpuProblem]:
+    """The release has no class for the method that the checkpoint states."""
+    if engine != "vllm" or release is None or quant is None or quant.online:
+        return
+    wanted = _ENGINE_NAMES.get(quant.method, (quant.method,))
+    names = release.quantizations()
+    if not names or any(name in names for name in wanted):
+        return
+    others = [engine_release(release.engine, item) for item in known_versions(release.engine)]
+    having = [item.version for item in others if item and any(name in item.quantizations() for name in wanted)]
+    spans = f"vllm {having[0]} to {having[-1]}" if having else "another engine"
+    yield GpuProblem(
+        code="LLM_FIT_22",
+        fatal=True,
+        field="engine.version",
+        message=f"vllm {release.version} has no quantization {quant.method!r}, in which the checkpoint is",
+        found=f"{quant.method} weights on vllm {release.version}",
+        expected=f"{spans}, or weights in another format",
+        fix=f"set version={having[-1]!r}, or take a copy of the model in another format"
+        if having
+        else "take a copy of the model in another format",
+        runtime_message=f"Unknown quantization method: {quant.method}. Must be one of {list(names)}.",
+    )
 
 
 def _is_called(quant: QuantFacts, name: str) -> bool:
@@ -218,8 +255,7 @@ def _bfloat16(
     if gpu.capability >= least or "bfloat16" not in (dtype or facts.dtype):
         return []
     declared = dtype is not None
-    since = float16_refused_since(engine, facts.architecture)
-    if not declared and since is not None and (release is None or is_since(release, since)):
+    if falls_to_float32(gpu, facts, engine, release, dtype):
         return [
             GpuProblem(
                 code="LLM_FIT_26",

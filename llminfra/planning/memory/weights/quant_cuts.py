@@ -72,10 +72,11 @@ class _Cut(Struct, frozen=True, kw_only=True):
 
 
 class Kernels(Struct, frozen=True):
-    """The engine and its release, as far as they are known."""
+    """The engine, its release and the compute capability of the device, times ten, as far as they are known."""
 
     engine: str = "vllm"
     version: str | None = None
+    capability: int | None = None
 
     def since(self, rule: str) -> bool | None:
         """Whether this is vLLM with a rule; None where the release is not known."""
