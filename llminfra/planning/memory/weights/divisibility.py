@@ -232,10 +232,12 @@ def _experts(facts: ModelFacts, ep: int) -> list[ShapeFinding]:
 def _groups(facts: ModelFacts, quant: QuantFacts, tp: int, ep: int, kernels: Kernels) -> list[ShapeFinding]:
     """Only a checkpoint's own configuration refuses.
 
-    A quantization that was only named says neither the group nor whether widths were padded for it.
+    A quantization that was only named says neither the group nor whether widths were padded for it; what is quantized
+    while it is loaded has the widths of the model.
     """
-    known = facts.verified and quant == facts.quantization
+    own = facts.verified and quant == facts.quantization
+    made = facts.verified and quant.online
     return [
-        ShapeFinding("LLM_SHAPE_6", item.fatal and known, item.message, item.words)
+        ShapeFinding("LLM_SHAPE_6", item.fatal and (own or (made and item.by_width)), item.message, item.words)
         for item in misfits(facts, quant, tp, ep, kernels)
     ]
