@@ -206,7 +206,8 @@ def _parse_fp8(config: Mapping[str, Any], method: str) -> QuantFacts:
         else (_FP8_CHANNEL if method == "fbgemm-fp8" else _FP8_TENSOR)
     )
     ignore = _names(config.get("modules_to_not_convert")) or _names(config.get("ignored_layers"))
-    return QuantFacts(method="fp8", rules=(QuantRule(scheme=scheme),), ignore=(*ignore, *_DEFAULT_IGNORE))
+    named = "fbgemm_fp8" if method == "fbgemm-fp8" else "fp8"
+    return QuantFacts(method=named, rules=(QuantRule(scheme=scheme),), ignore=(*ignore, *_DEFAULT_IGNORE))
 
 
 def _parse_awq(config: Mapping[str, Any]) -> QuantFacts:

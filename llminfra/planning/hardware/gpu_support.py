@@ -27,6 +27,7 @@ _ENGINE_NAMES: dict[str, tuple[str, ...]] = {
     "mxfp4": ("mxfp4", "gpt_oss_mxfp4"),
     "auto-round": ("auto-round", "inc"),
     "modelopt_mixed": ("modelopt_mixed", "modelopt"),
+    "fbgemm_fp8": ("fbgemm_fp8", "fp8"),
 }
 
 
