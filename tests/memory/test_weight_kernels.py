@@ -88,6 +88,18 @@ SCOUT = "RedHatAI/Llama-4-Scout-17B-16E-Instruct-FP8-dynamic"
         ("a100-80gb", "0.15.1", "mistralai/Mistral-Large-3-675B-Instruct-2512", False),
         ("a100-80gb", "0.16.0", "mistralai/Mistral-Large-3-675B-Instruct-2512", True),
         ("h100", "0.15.1", "mistralai/Mistral-Large-3-675B-Instruct-2512", True),
+        # vllm-project/vllm#21648: blocks on consumer Blackwell.
+        ("rtx-pro-6000", "0.10.0", "Qwen/Qwen3-8B-FP8", False),
+        ("rtx-pro-6000", "0.10.1", "Qwen/Qwen3-8B-FP8", True),
+        ("b200", "0.10.0", "Qwen/Qwen3-8B-FP8", True),
+        # vllm-project/vllm#55008: CUTLASS before Marlin, on GPUs where it has no FP8.
+        ("a100-80gb", "0.28.0", "tencent/Hy3-FP8", True),
+        ("a100-80gb", "0.29.0", "nvidia/Llama-3.1-8B-Instruct-FP8", False),
+        ("a100-80gb", "0.30.0", "nvidia/Qwen3.6-27B-NVFP4", False),
+        ("a100-80gb", "0.31.0", "nvidia/Qwen3.6-27B-NVFP4", True),
+        ("l4", "0.30.0", "nvidia/Llama-3.1-8B-Instruct-FP8", True),
+        ("a100-80gb", "0.30.0", "Qwen/Qwen3-8B-FP8", True),
+        ("a100-80gb", "0.30.0", FP8_CHANNELS, True),
         # vllm-project/vllm#24921, #29242: grouped NVFP4 products for consumer Blackwell.
         ("rtx-pro-6000", "0.11.2", NVFP4_EXPERTS, False),
         ("rtx-pro-6000", "0.12.0", NVFP4_EXPERTS, True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.argument_values import choices_of
-from llminfra.catalog.engines import engine_release, known_versions
+from llminfra.catalog.engines import engine_release, known_versions, release_numbers
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.attention_support import attention_problems
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts, QuantFacts
 
 _FILE = "gpu_support"
+_BLACKWELL = 100
+_NO_IMAGE = "CUDA error: no kernel image is available for execution on the device"
 # Names of checkpoints' methods to the names that engines register them under, the first known one counts.
 _ENGINE_NAMES: dict[str, tuple[str, ...]] = {
     "nvfp4": ("modelopt_fp4", "nvfp4"),
@@ -332,8 +334,29 @@ def _built_for(gpu: Gpu, engine: str, release: EngineRelease | None) -> Iterator
             found=f"CUDA {cuda_major} on compute capability {gpu.compute_capability}",
             expected=f"{from_capability(dropped)}, or an image with an older CUDA",
             fix=f"use a newer GPU, or a release of the engine with CUDA 12{f', such as {last}' if last else ''}",
-            runtime_message="CUDA error: no kernel image is available for execution on the device",
+            runtime_message=_NO_IMAGE,
         )
+    if engine == "vllm" and release is not None and gpu.capability >= _BLACKWELL and _is_too_old(release):
+        later = known_versions(release.engine)[known_versions(release.engine).index(release.version) + 1 :]
+        found = (engine_release(release.engine, version) for version in later)
+        first = next((item.version for item in found if item is not None and not _is_too_old(item)), None)
+        yield GpuProblem(
+            code="LLM_FIT_27",
+            fatal=True,
+            field="engine.version",
+            message=f"CUDA {release.cuda} has no code for {gpu.product}",
+            found=f"CUDA {release.cuda} on compute capability {gpu.compute_capability}",
+            expected="an image with CUDA 12.8 or later",
+            fix=f"set version={first!r} or a later one" if first else "use a GPU before Blackwell",
+            runtime_message=_NO_IMAGE,
+        )
+
+
+def _is_too_old(release: EngineRelease) -> bool:
+    """The CUDA of the release was made before Blackwell."""
+    return release.cuda is not None and release_numbers(release.cuda) <= release_numbers(
+        _value("cuda_before_blackwell")
+    )
 
 
 def _dropped(cuda_major: int | None) -> int:

@@ -60,9 +60,10 @@ RULES = (
         "LLM_FIT_27",
         "The CUDA version of the image has code for the GPU",
         looks_at=_PLAN,
-        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100.",
-        fix="use a newer GPU, or a release of the engine with CUDA 12",
-        source=("CUDA Toolkit 13.0 release notes",),
+        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100. CUDA 12.4, of vLLM "
+        "0.8.5, is older than Blackwell.",
+        fix="use another GPU, or a release of the engine whose CUDA has code for it",
+        source=("CUDA Toolkit 13.0 release notes", "vllm-project/vllm#16901"),
     ),
     emitted(
         "LLM_FIT_28",
