@@ -30,6 +30,7 @@ _ENGINE_NAMES: dict[str, tuple[str, ...]] = {
     "auto-round": ("auto-round", "inc"),
     "modelopt_mixed": ("modelopt_mixed", "modelopt"),
     "fbgemm_fp8": ("fbgemm_fp8", "fp8"),
+    "mxfp8": ("mxfp8", "modelopt_mxfp8"),
 }
 
 
