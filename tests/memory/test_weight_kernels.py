@@ -206,6 +206,32 @@ def test_experts_in_a_format_that_only_dense_layers_had() -> None:
     assert refused(made("Qwen/Qwen3-30B-A3B", nvfp4), "h100", "0.9.2") is None
 
 
+CHANNELS = WeightScheme(format=WeightFormat.FP8, bits=8, group=0)
+
+
+@pytest.mark.parametrize(
+    ("base", "scheme", "method", "since", "words"),
+    [
+        ("Qwen3-8B", "mxfp4", "compressed-tensors", "0.14.0", "No compressed-tensors compatible scheme"),
+        ("Qwen3-30B-A3B", "mxfp4", "compressed-tensors", "0.15.0", "Unsupported FusedMoe scheme"),
+        ("Qwen3-8B", "mxfp8", "compressed-tensors", "0.20.0", "No compressed-tensors compatible scheme"),
+        ("Qwen3-30B-A3B", "mxfp8", "compressed-tensors", "0.20.0", "Unsupported FusedMoe scheme"),
+        ("Qwen3-8B", "mxfp8", "modelopt", "0.16.0", "ModelOpt currently only supports"),
+        ("Qwen3-8B", "fp8", "modelopt", "0.14.0", "ModelOpt currently only supports"),
+    ],
+)
+def test_formats_that_came_with_a_release(base: str, scheme: str, method: str, since: str, words: str) -> None:
+    """Experts alone are in MXFP of a copy of a mixture of experts; a release before has none for them."""
+    stored = {
+        "mxfp4": WeightScheme(format=WeightFormat.MXFP4, bits=4, group=32, experts_only="A3B" in base),
+        "mxfp8": WeightScheme(format=WeightFormat.MXFP8, bits=8, group=32, experts_only="A3B" in base),
+        "fp8": CHANNELS,
+    }[scheme]
+    facts, versions = made(f"Qwen/{base}", stored, method), known_versions("vllm")
+    assert refused(facts, "b200", since) is None
+    assert words in (refused(facts, "b200", versions[versions.index(since) - 1]) or "")
+
+
 def test_what_the_checkpoint_leaves_in_16_bit_needs_no_kernel() -> None:
     facts = made("Qwen/Qwen3-30B-A3B", WeightScheme(format=WeightFormat.INT4, bits=4, group=32))
     assert facts.quantization is not None

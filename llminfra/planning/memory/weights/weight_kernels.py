@@ -119,6 +119,7 @@ def _speaks_of(row: Mapping[str, Any], part: QuantizedPart, asked: _Asked) -> bo
     apart = any(rule.scheme.experts_only for rule in quant.rules)
     stated: Mapping[str, object] = {
         "block": scheme.block is not None,
+        "group": scheme.group,
         "activation_bits": scheme.activation_bits,
         "zero_points": scheme.zero_points,
         "gated": part.gated,
