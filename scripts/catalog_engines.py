@@ -89,7 +89,7 @@ def _build(engine: str, static: dict[str, Any], sources: Path) -> dict[str, Any]
             content[key] = static[key]
     for table in ("flags", "negatable", "env", "quantizations"):
         content[table] = _spans_by_name([getattr(item, table) for item in facts])
-    for table in ("architectures", "pipeline_architectures", "all2all_backends"):
+    for table in ("deprecated_quantizations", "architectures", "pipeline_architectures", "all2all_backends"):
         if any(getattr(item, table) for item in facts):
             content[table] = _spans_by_name([getattr(item, table) for item in facts])
     if "architectures" in static:

@@ -30,6 +30,7 @@ class Facts:
     hidden_metrics: dict[str, str] = field(default_factory=dict)
     min_capability: dict[str, str] = field(default_factory=dict)
     quantizations: set[str] = field(default_factory=set)
+    deprecated_quantizations: set[str] = field(default_factory=set)
     architectures: set[str] = field(default_factory=set)
     pipeline_architectures: set[str] = field(default_factory=set)
     all2all_backends: set[str] = field(default_factory=set)
@@ -317,6 +318,8 @@ def _read_vllm_quantization(folder: Path, facts: Facts) -> None:
             facts.quantizations.update(
                 str(inner.value) for inner in ast.walk(node.value) if isinstance(inner, ast.Constant)
             )
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DEPRECATED_QUANTIZATION_METHODS":
+            facts.deprecated_quantizations.update(ast.literal_eval(node.value))
         if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "method_to_config":
             table = node.value if isinstance(node.value, ast.Dict) else ast.Dict(keys=[], values=[])
             for key, value in zip(table.keys, table.values, strict=True):

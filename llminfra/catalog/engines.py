@@ -130,6 +130,10 @@ class EngineRelease(Struct, frozen=True):
         """Values of the quantization flag, sorted."""
         return tuple(name for name in self._data.get("quantizations", {}) if self._has("quantizations", name))
 
+    def deprecates(self, quantization: str) -> bool:
+        """Whether the release refuses a method that it still has, unless it is told that this is known."""
+        return self._has("deprecated_quantizations", quantization)
+
     def min_compute_capability(self, quantization: str) -> int | None:
         """Lowest compute capability times ten that the release's kernels take, such as 75 for a T4.
 

@@ -30,6 +30,7 @@ class ServingJob(Struct, frozen=True, kw_only=True):
     ``release`` is ``None`` for servers that the catalog cannot know; ``role`` is ``None`` where a container reads
     prompts and writes answers. ``from_local_disks`` is a local folder that the streaming loader reads. ``task`` is what
     callers ask, ``architecture`` the model's class, and ``cached`` whether the engine keeps a cache for it.
+    ``quantization`` is the method of the checkpoint, or ``quantize_at_load``.
     """
 
     endpoint: Endpoint
@@ -57,6 +58,7 @@ class ServingJob(Struct, frozen=True, kw_only=True):
     task: Task = "generate"
     architecture: str = ""
     cached: bool = True
+    quantization: str | None = None
 
     @property
     def from_hub(self) -> bool:

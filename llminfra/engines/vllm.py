@@ -43,6 +43,8 @@ _LORA_RANKS = (8, 16, 32, 64, 128, 256, 512)
 _STREAM_CONCURRENCY = 16
 # Share of the pod's memory that the streamer may buffer: the rest is for the process, /dev/shm and page cache.
 _STREAM_MEMORY_SHARE = 0.25
+# Without it vLLM refuses methods that it is about to drop: _verify_quantization of vllm/config/model.py since 0.14.0.
+_KNOWINGLY = "--allow-deprecated-quantization"
 
 
 class VllmAdapter:
@@ -110,6 +112,8 @@ def _common_args(job: ServingJob, engine: VLLM, release: EngineRelease) -> list[
         args.append(f"--max-num-batched-tokens={engine.max_num_batched_tokens}")
     if job.quantize_at_load:
         args.append(f"--quantization={job.quantize_at_load}")
+    if job.quantization and release.deprecates(job.quantization) and _KNOWINGLY not in engine.extra_args:
+        args.append(_KNOWINGLY)
     if job.dtype != "auto":
         args.append(f"--dtype={job.dtype}")
     if engine.kv_cache_dtype != "auto":

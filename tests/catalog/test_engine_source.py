@@ -100,6 +100,7 @@ class Logger:
 """,
             "vllm/model_executor/layers/quantization/__init__.py": """
 QuantizationMethods = Literal["fp8", "awq"]
+DEPRECATED_QUANTIZATION_METHODS = ["awq"]
 def get_quantization_config(quantization):
     method_to_config: dict[str, type] = {"fp8": Fp8Config, "awq": AwqConfig}
 """,
@@ -143,6 +144,7 @@ def test_vllm_sources(tmp_path: Path, reader: ModuleType):
     }
     assert facts.hidden_metrics == {"vllm:gpu_cache_usage_perc": "gauge"}
     assert facts.quantizations == {"fp8", "awq"}
+    assert facts.deprecated_quantizations == {"awq"}
     assert facts.min_capability == {"fp8": "75"}
     assert facts.settings == {"gpu_memory_utilization": "0.92", "brings_ray": "yes"}
     staged = {"StagedForCausalLM", "ChildForCausalLM", "OutsideForCausalLM"}

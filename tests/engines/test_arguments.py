@@ -13,6 +13,7 @@ from llminfra import TGI, VLLM, Endpoint, GpuPool, Model, OnDemand, Parallelism,
 from llminfra.catalog.argument_values import choices_of, kind_of, misfit
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.engines import EngineName, EngineRelease, engine_release, known_versions
+from llminfra.catalog.models import load_model
 from llminfra.engines import adapter
 from llminfra.engines.invocation import Invocation
 from llminfra.engines.job import Adapter, ServingJob
@@ -51,7 +52,7 @@ def jobs(release: EngineRelease) -> Iterator[ServingJob]:
     known = release.quantizations() or choices_of(release, "--quantization")
     for name in ("fp8", "bitsandbytes", "experts_int8"):
         if name in known:
-            yield job(release, quantize_at_load=name)
+            yield job(release, quantize_at_load=name, quantization=name)
     if release.engine == "sglang" or release.knows_flag("--nnodes"):
         yield job(release, nodes=2, efa=True, parallelism=Parallelism(tensor=8, pipeline=2))
     if release.engine != "tgi":
@@ -208,3 +209,33 @@ def test_misfits(kind: str, values: list[str], wrong: bool) -> None:
 def test_every_quantization_of_the_spec_is_asked_of_some_release() -> None:
     everything = {name for pair in versions_of("vllm") for name in of(*pair).quantizations()}
     assert {"fp8", "bitsandbytes", "experts_int8"} <= everything & set(get_args(Quantization))
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "told"),
+    [
+        ("fbgemm_fp8", "0.13.0", False),
+        ("fbgemm_fp8", "0.14.0", True),
+        ("fbgemm_fp8", "0.33.0", True),
+        ("experts_int8", "0.19.1", True),
+        ("experts_int8", "0.20.0", False),
+        ("fp8", "0.33.0", False),
+        (None, "0.33.0", False),
+    ],
+)
+def test_a_method_that_the_release_deprecates_is_asked_for_knowingly(
+    method: str | None, version: str, told: bool
+) -> None:
+    release = engine_release("vllm", version)
+    assert release is not None
+    flag = "--allow-deprecated-quantization"
+    assert (flag in adapter("vllm").invoke(job(release, quantization=method)).args) is told
+    stated = adapter("vllm").invoke(job(release, quantization=method, engine={"extra_args": [flag]})).args
+    assert stated.count(flag) == 1
+
+
+def test_the_checkpoint_of_meta_in_fp8_is_one_of_a_deprecated_method() -> None:
+    facts = load_model("meta-llama/Llama-3.1-405B-Instruct-FP8")
+    assert facts is not None
+    assert facts.quantization is not None
+    assert facts.quantization.method == "fbgemm_fp8"

@@ -267,3 +267,46 @@ def test_a_shared_cache_is_on_the_stage_of_its_readers():
     assert "Specified KV sharing target layer" in found.runtime_message
     assert fatal("google/gemma-4-E2B-it", 1, pp=2, engine="sglang") == []
     assert fatal("google/gemma-4-31B-it", 1, pp=2) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "tp", "capability", "version", "works"),
+    [
+        # vllm-project/vllm#22821, #28363: 10944 / 2 = 5472 and 1408 / 4 = 352 are no multiples of 64.
+        ("zai-org/GLM-4.5V-FP8", 2, 80, "0.11.0", False),
+        ("zai-org/GLM-4.5V-FP8", 4, 80, "0.11.0", False),
+        ("zai-org/GLM-4.5V-FP8", 4, 90, "0.11.0", True),
+        ("zai-org/GLM-4.5V-FP8", 4, None, "0.11.0", True),
+        ("zai-org/GLM-4.5V-FP8", 4, 80, None, True),
+        # Dense matrices are padded since 0.24.0, experts since 0.25.0.
+        ("zai-org/GLM-4.5V-FP8", 2, 80, "0.24.0", True),
+        ("zai-org/GLM-4.5V-FP8", 4, 80, "0.24.0", False),
+        ("zai-org/GLM-4.5V-FP8", 4, 80, "0.25.0", True),
+        ("RedHatAI/Qwen2.5-72B-Instruct-FP8-dynamic", 2, 80, "0.13.0", True),
+        ("RedHatAI/Qwen2.5-72B-Instruct-FP8-dynamic", 4, 80, "0.13.0", False),
+        ("nvidia/Qwen3-30B-A3B-NVFP4", 4, 90, "0.13.0", True),
+        ("nvidia/Qwen3-30B-A3B-NVFP4", 8, 90, "0.13.0", False),
+        ("nvidia/Qwen3-30B-A3B-NVFP4", 8, 100, "0.13.0", True),
+        ("nvidia/Qwen3-30B-A3B-NVFP4", 8, 90, "0.24.0", True),
+        # Blocks end where tiles do.
+        ("Qwen/Qwen3-30B-A3B-FP8", 2, 80, "0.13.0", True),
+        # Four RTX 3090 started with it: club446-3090x4-qwen36-27b-fp8 of the measured rows.
+        ("Qwen/Qwen3.6-27B-FP8", 4, 86, "0.19.1", True),
+    ],
+)
+def test_tiles_of_marlin_on_gpus_without_the_format(model, tp, capability, version, works):
+    assert ("LLM_SHAPE_6" not in fatal(model, tp, capability=capability, version=version)) is works
+
+
+def test_weights_that_are_made_while_loading_have_the_widths_of_the_model():
+    # vllm-project/vllm#42390: Gemma 4 in FP8 on two RTX 3090.
+    fp8, nvfp4 = quantization_from_name("fp8"), quantization_from_name("nvfp4")
+    found = divisibility_findings(
+        load_model("google/gemma-4-26B-A4B-it"), 2, quant=fp8, version="0.20.2", capability=86
+    )
+    assert [item.fatal for item in found] == [True, True]
+    assert "MKN = […, 352, 2816]" in found[1].runtime_message
+    assert "vLLM pads to tiles since 0.25.0" in found[1].message
+    assert not fatal("google/gemma-4-26B-A4B-it", 1, quant=fp8, version="0.20.2", capability=86)
+    # Another's copy may be of padded widths.
+    assert not fatal("google/gemma-4-26B-A4B-it", 2, quant=nvfp4, version="0.20.2", capability=86)

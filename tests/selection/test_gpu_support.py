@@ -245,3 +245,14 @@ def test_a_catalog_model_on_the_gpus_that_its_card_names() -> None:
         dtype=None,
         kv_cache_dtype=None,
     )
+
+
+@pytest.mark.parametrize(
+    ("device", "version", "works"),
+    [("b200", "0.8.5", False), ("rtx-pro-6000", "0.8.5", False), ("b200", "0.9.0", True), ("h100", "0.8.5", True)],
+)
+def test_cuda_from_before_blackwell(device: str, version: str, works: bool) -> None:
+    found = problems(device, version=version)
+    assert ("LLM_FIT_27" not in found) is works
+    if not works:
+        assert "version='0.9.0'" in found["LLM_FIT_27"].fix

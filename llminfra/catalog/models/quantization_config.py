@@ -77,7 +77,8 @@ def _parse_fp8(config: Mapping[str, Any], method: str) -> QuantFacts:
         else (FP8_CHANNEL if method == "fbgemm-fp8" else FP8_TENSOR)
     )
     ignore = _names(config.get("modules_to_not_convert")) or _names(config.get("ignored_layers"))
-    return one_scheme("fp8", scheme, ignore=(*ignore, *HEAD_KEPT))
+    named = "fbgemm_fp8" if method == "fbgemm-fp8" else "fp8"
+    return one_scheme(named, scheme, ignore=(*ignore, *HEAD_KEPT))
 
 
 def _parse_awq(config: Mapping[str, Any]) -> QuantFacts:

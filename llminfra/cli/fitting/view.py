@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llminfra.cli.terminal.memory_bar import is_cacheless, legend, memory_bar
+from llminfra.planning.memory.weights.divisibility import OF_SPREADS
 from llminfra.planning.selection.ways_out import wants
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _places(result: FitResult, held: float | None) -> str:
 
 def _ways(result: FitResult, ways: Sequence[WayOut], wished: int) -> list[RenderableType]:
     short = wished > 1 and wants(result, wished)
-    memory = result.reason.startswith(("LLM_MEM_", "LLM_SHAPE_"))
+    memory = result.reason.startswith(("LLM_MEM_", *OF_SPREADS))
     if not ways:
         told = f"no change of one or two options helps; `llminfra fit {result.model}` lists instance types that hold it"
         return [Text(), Text(told)] if (result.fits is False or short) and memory else []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.catalog.gpus import find_gpu
-from llminfra.planning.hardware.gpu_support import gpu_problems
+from llminfra.planning.memory.device import problems_on
 from llminfra.planning.selection.changes import (
     LEAST_SEQUENCES,
     fewer_sequences,
@@ -138,7 +138,7 @@ def small_weights(question: Question, _option: Candidate) -> Trials:
     gpu, facts = find_gpu(question.pool.gpu), question.facts
     if gpu is None or not has_wide_weights(facts, question.case):
         return
-    problems = gpu_problems(
+    problems = problems_on(
         gpu,
         facts,
         engine=question.engine.kind,

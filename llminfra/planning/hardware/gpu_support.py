@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.argument_values import choices_of
-from llminfra.catalog.engines import engine_release, inner_release, is_since, known_versions
+from llminfra.catalog.engines import engine_release, inner_release, is_since, known_versions, release_numbers
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.attention_support import attention_problems
 from llminfra.planning.hardware.checkpoint_methods import checkpoint_problems
-from llminfra.planning.hardware.float16 import float16_refused_since
+from llminfra.planning.hardware.float16 import dtype_problems, falls_to_float32
 from llminfra.planning.hardware.gpu_problem import GpuProblem, dotted, from_capability
 from llminfra.planning.hardware.tgi_attention import tgi_attention_problems
 from llminfra.planning.hardware.trtllm_support import trtllm_problems
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from llminfra.catalog.models import ModelFacts, QuantFacts
 
 _FILE = "gpu_support"
+_BLACKWELL = 100
+_NO_IMAGE = "CUDA error: no kernel image is available for execution on the device"
 # Names of checkpoints' methods to the names that engines register them under, the first known one counts.
 _ENGINE_NAMES: dict[str, tuple[str, ...]] = {
     "nvfp4": ("modelopt_fp4", "nvfp4"),
     "modelopt_fp4": ("modelopt_fp4", "nvfp4"),
     "mxfp4": ("mxfp4", "gpt_oss_mxfp4"),
     "auto-round": ("auto-round", "inc"),
+    "modelopt_mixed": ("modelopt_mixed", "modelopt"),
+    "fbgemm_fp8": ("fbgemm_fp8", "fp8"),
+    "mxfp8": ("mxfp8", "modelopt_mxfp8"),
 }
 
 
@@ -67,17 +72,21 @@ def gpu_problems(
         named: Numbers of the release as it was named, where the catalog may lack it.
         longest: Tokens of the longest request.
     """
-    method = quant.method if quant else requested
     cuda = release
     if release is not None and (inner := inner_release(release)) is not release:
         engine, release = inner.engine, inner
+    method = _method(engine, quant) if quant else requested
     numbered = named or (release.numbers if release is not None else ())
     found = [
         *_known(engine, release, requested, quant),
+        *_registered(engine, release, quant),
         *(_capable(gpu, engine, release, method) if method else ()),
         *(() if engine == "trtllm" else _native(gpu, quant, method)),
         *_integer_products(gpu, engine, quant),
-        *_bfloat16(gpu, facts, engine, release, dtype),
+        *(
+            tuple(dtype_problems(gpu, facts, engine=engine, release=release, method=method, dtype=dtype))
+            or _bfloat16(gpu, facts, engine, release, dtype)
+        ),
         *attention_problems(
             gpu, facts, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=text_only
         ),
@@ -128,6 +137,38 @@ def _known(
             )
         ]
     return []
+
+
+def _method(engine: str, quant: QuantFacts) -> str:
+    """Name of a checkpoint's method; vLLM has one of its own for matrices that ModelOpt stored in several formats."""
+    apart = any(rule.scheme.experts_only for rule in quant.rules)
+    mixed = len({rule.scheme.format for rule in quant.rules}) > 1 and not apart
+    return "modelopt_mixed" if engine == "vllm" and quant.method == "modelopt" and mixed else quant.method
+
+
+def _registered(engine: str, release: EngineRelease | None, quant: QuantFacts | None) -> Iterator[GpuProblem]:
+    """The release has no class for the method that the checkpoint states."""
+    if engine != "vllm" or release is None or quant is None or quant.online:
+        return
+    wanted = _ENGINE_NAMES.get(quant.method, (quant.method,))
+    names = release.quantizations()
+    if not names or any(name in names for name in wanted):
+        return
+    others = [engine_release(release.engine, item) for item in known_versions(release.engine)]
+    having = [item.version for item in others if item and any(name in item.quantizations() for name in wanted)]
+    spans = f"vllm {having[0]} to {having[-1]}" if having else "another engine"
+    yield GpuProblem(
+        code="LLM_FIT_22",
+        fatal=True,
+        field="engine.version",
+        message=f"vllm {release.version} has no quantization {quant.method!r}, in which the checkpoint is",
+        found=f"{quant.method} weights on vllm {release.version}",
+        expected=f"{spans}, or weights in another format",
+        fix=f"set version={having[-1]!r}, or take a copy of the model in another format"
+        if having
+        else "take a copy of the model in another format",
+        runtime_message=f"Unknown quantization method: {quant.method}. Must be one of {list(names)}.",
+    )
 
 
 def _is_called(quant: QuantFacts, name: str) -> bool:
@@ -249,8 +290,7 @@ def _bfloat16(
     if gpu.capability >= least or "bfloat16" not in (dtype or facts.dtype):
         return []
     declared = dtype is not None
-    since = float16_refused_since(engine, facts.architecture)
-    if not declared and since is not None and (release is None or is_since(release, since)):
+    if falls_to_float32(gpu, facts, engine, release, dtype):
         return [
             GpuProblem(
                 code="LLM_FIT_26",
@@ -328,8 +368,29 @@ def _built_for(gpu: Gpu, engine: str, release: EngineRelease | None) -> Iterator
             found=f"CUDA {cuda_major} on compute capability {gpu.compute_capability}",
             expected=f"{from_capability(dropped)}, or an image with an older CUDA",
             fix=f"use a newer GPU, or a release of the engine with CUDA 12{f', such as {last}' if last else ''}",
-            runtime_message="CUDA error: no kernel image is available for execution on the device",
+            runtime_message=_NO_IMAGE,
         )
+    if engine == "vllm" and release is not None and gpu.capability >= _BLACKWELL and _is_too_old(release):
+        later = known_versions(release.engine)[known_versions(release.engine).index(release.version) + 1 :]
+        found = (engine_release(release.engine, version) for version in later)
+        first = next((item.version for item in found if item is not None and not _is_too_old(item)), None)
+        yield GpuProblem(
+            code="LLM_FIT_27",
+            fatal=True,
+            field="engine.version",
+            message=f"CUDA {release.cuda} has no code for {gpu.product}",
+            found=f"CUDA {release.cuda} on compute capability {gpu.compute_capability}",
+            expected="an image with CUDA 12.8 or later",
+            fix=f"set version={first!r} or a later one" if first else "use a GPU before Blackwell",
+            runtime_message=_NO_IMAGE,
+        )
+
+
+def _is_too_old(release: EngineRelease) -> bool:
+    """The CUDA of the release was made before Blackwell."""
+    return release.cuda is not None and release_numbers(release.cuda) <= release_numbers(
+        _value("cuda_before_blackwell")
+    )
 
 
 def _dropped(cuda_major: int | None) -> int:

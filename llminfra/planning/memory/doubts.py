@@ -15,11 +15,12 @@ from llminfra.catalog.model_code import REFUSES_UNKNOWN, missing_code, refusal_w
 from llminfra.catalog.models.quantization_names import FORMATS
 from llminfra.catalog.tgi_models import Served
 from llminfra.planning.hardware.gpu_problem import GpuProblem
-from llminfra.planning.hardware.gpu_support import gpu_problems
+from llminfra.planning.memory.device import problems_on
 from llminfra.planning.memory.estimate import facts_for
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES, SPAN_NODES, FitCase, FitResult
 from llminfra.planning.memory.refusals import on_device
 from llminfra.planning.memory.releases.settings import quantization, refers
+from llminfra.planning.memory.weights.divisibility import OF_SPREADS
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -41,7 +42,7 @@ _SAME_METHOD = {
 # vLLM looks at these before it loads weights, and no setting of its own talks it out of them: the dtype, the method and
 # the attention kernels against the compute capability (vllm/platforms/cuda.py,
 # vllm/model_executor/model_loader/weight_utils.py).
-_CERTAIN = frozenset({"LLM_FIT_5", "LLM_FIT_25", "LLM_FIT_53", "LLM_FIT_54", "LLM_FIT_55"})
+_CERTAIN = frozenset({"LLM_FIT_5", "LLM_FIT_25", "LLM_FIT_53", "LLM_FIT_54", "LLM_FIT_55", "LLM_FIT_58", "LLM_FIT_59"})
 
 
 def release_of(case: FitCase) -> EngineRelease | None:
@@ -167,7 +168,7 @@ def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:
     requested = (case.quantization or "").strip().lower() or None
     requested = _SAME_METHOD.get(requested, requested) if requested else None
     other = refers(facts, case)
-    found = gpu_problems(
+    found = problems_on(
         gpu,
         facts,
         engine=case.engine,
@@ -221,7 +222,7 @@ def with_doubts(case: FitCase, result: FitResult) -> FitResult:
     notes += [told(item) for item in problems]
     result = result.model_copy(update={"findings": tuple(dict.fromkeys((*result.findings, *notes)))})
     fatal = next((item for item in problems if _is_certain(item, case)), None)
-    if fatal is None or result.reason.startswith("LLM_SHAPE"):
+    if fatal is None or result.reason.startswith(OF_SPREADS):
         return result
     update = {"fits": False, "reason": told(fatal), "engine_error": fatal.runtime_message, "estimated_max_len": None}
     return result.model_copy(update=update)

@@ -230,6 +230,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         dcp=settings.context_ranks,
         engine=case.engine,
         version=case.engine_version,
+        capability=gpu.capability if gpu else None,
     )
     result = FitResult(
         id=case.id,

@@ -16,6 +16,7 @@ from llminfra.planning.memory.doubts import (
 from llminfra.planning.memory.estimate import facts_for, fit_case
 from llminfra.planning.memory.refusals import on_device
 from llminfra.planning.memory.step import small_step
+from llminfra.planning.memory.weights.divisibility import OF_SPREADS
 
 if TYPE_CHECKING:
     from llminfra.planning.memory.inputs.case import FitCase, FitResult
@@ -53,7 +54,7 @@ def judge(case: FitCase) -> FitResult:
     if stops:
         listed = [text for text, _ in stops]
         update["findings"] = (*result.findings, *listed, *notes)
-        if not result.reason.startswith("LLM_SHAPE"):
+        if not result.reason.startswith(OF_SPREADS):
             update |= {"fits": False, "reason": stops[0][0], "engine_error": stops[0][1]}
     if length is not None and result.estimated_max_len:
         update["estimated_max_len"] = min(result.estimated_max_len, facts.max_position_embeddings)

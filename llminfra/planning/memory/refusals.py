@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llminfra.catalog import instances
+from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import ModelFacts
 from llminfra.planning.memory.beside.asked import refused_adapters
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
@@ -69,6 +70,7 @@ def _refusal(facts: ModelFacts, case: FitCase, tp: int, pp: int) -> ShapeFinding
         # Rows of measured starts do not say whether experts were spread whole, which no width forbids: a row of
         # Qwen3-235B-A22B-FP8 started on eight ranks, over which its experts cannot be cut.
         ep = max(ep, 2)
+    gpu = find_gpu(case.gpu) if case.gpu else None
     found = divisibility_findings(
         facts,
         tp,
@@ -78,5 +80,6 @@ def _refusal(facts: ModelFacts, case: FitCase, tp: int, pp: int) -> ShapeFinding
         dcp=case.decode_context_parallel or 1,
         engine=case.engine,
         version=case.engine_version,
+        capability=gpu.capability if gpu is not None else None,
     )
     return next((item for item in found if item.fatal), None)

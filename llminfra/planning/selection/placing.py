@@ -15,8 +15,8 @@ from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
 from llminfra.engines.untold import untold_spread_fields
-from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory import FitCase, FitResult
+from llminfra.planning.memory.device import problems_on
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES, SPAN_NODES
 from llminfra.planning.memory.releases.settings import quantization
 from llminfra.planning.performance import Load, PerformanceEstimate
@@ -194,7 +194,7 @@ def _why_not(option: Candidate, wished: int) -> str:
 
 def _incapable(asked: Asked) -> str | None:
     facts, case = asked.facts, asked.case
-    problems = gpu_problems(
+    problems = problems_on(
         asked.gpu,
         facts,
         engine=case.engine,

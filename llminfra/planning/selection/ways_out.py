@@ -19,6 +19,7 @@ from llminfra.planning.memory.inputs.case import CATALOG_NAMES, SPAN_NODES
 from llminfra.planning.memory.judged import judge
 from llminfra.planning.memory.refusals import on_device
 from llminfra.planning.memory.releases.adapter_rules import asks_for_adapters
+from llminfra.planning.memory.weights.divisibility import OF_SPREADS
 from llminfra.planning.selection.changes import (
     fewer_sequences,
     halves,
@@ -37,8 +38,8 @@ _BESIDE_BUDGET = ("LLM_MEM_4", "LLM_MEM_5")
 # Worth a look: memory, shapes that a spread cannot cut, a length or a format that another value of the option mends.
 # A GPU that the release has no code for stays one.
 _CONTEXT, _PLAIN_CHECKPOINT, _NO_BFLOAT16 = "LLM_FIT_4:", "LLM_FIT_23:", "LLM_FIT_25:"
-_UNCUT = ("LLM_SHAPE_", "LLM_FIT_65:")
-_HOPEFUL = ("LLM_MEM_", *_UNCUT, _CONTEXT, _PLAIN_CHECKPOINT, _NO_BFLOAT16)
+_UNCUT = "LLM_FIT_60:"
+_HOPEFUL = ("LLM_MEM_", *OF_SPREADS, _CONTEXT, _PLAIN_CHECKPOINT, _NO_BFLOAT16)
 _MOST_SHARE, _LEAST_SHARE = {"vllm": 0.98, "sglang": 0.93}, 0.5
 # Lengths are told in steps that people write, and with room for the estimate's error.
 _LENGTH_STEP = 1024
@@ -218,7 +219,7 @@ def _ranks(case: FitCase, result: FitResult) -> Iterator[Trial]:
     """More GPUs for the tensors, up to those of one instance; fewer where shapes cannot be cut so often."""
     now = result.tensor_parallel or case.tensor_parallel or 1
     more = [ranks for ranks in (2, 4, _MOST_RANKS) if ranks > now]
-    fewer = [ranks for ranks in (4, 2, 1) if ranks < now] if result.reason.startswith(_UNCUT) else []
+    fewer = [ranks for ranks in (4, 2, 1) if ranks < now] if result.reason.startswith(OF_SPREADS) else []
     for ranks in (*more, *fewer):
         changes = {"tensor_parallel": ranks, "gpus_total": None}
         typed = instances.get((case.gpu or "").strip().lower().removeprefix("ml."))
@@ -228,8 +229,10 @@ def _ranks(case: FitCase, result: FitResult) -> Iterator[Trial]:
 
 
 def _stages(case: FitCase, result: FitResult) -> Iterator[Trial]:
-    """Several instances, each a stage, where all GPUs of one share the tensors already."""
+    """Several instances, each a stage, where all GPUs of one share the tensors already; stages where none may."""
     now = result.tensor_parallel or case.tensor_parallel or 1
+    if result.reason.startswith(_UNCUT) and not case.pipeline_parallel and case.engine in SPAN_NODES:
+        yield f"--tp 1 --pp {now}", {"tensor_parallel": 1, "pipeline_parallel": now, "gpus_total": None}
     if case.engine not in SPAN_NODES or now < _MOST_RANKS or case.pipeline_parallel:
         return
     for stages in (2, 3, 4):

@@ -32,6 +32,7 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
     """Image, command, arguments and environment; options that the engine does not have are findings."""
     question, release = asked.question, settled.release
     endpoint, engine, chosen = question.endpoint, question.engine, settled.spread.chosen
+    own = question.facts.quantization
     job = ServingJob(
         endpoint=endpoint,
         release=release,
@@ -45,7 +46,7 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
         max_model_len=engine.max_model_len or question.facts.max_position_embeddings,
         max_num_seqs=engine.max_num_seqs,
         gpu_memory_utilization=engine.gpu_memory_utilization,
-        quantize_at_load=endpoint.model.quantization if question.facts.quantization is None else None,
+        quantize_at_load=endpoint.model.quantization if own is None else None,
         dtype=endpoint.model.dtype,
         efa=settled.efa and site.pool.efa_per_node > 0,
         region=site.platform.region,
@@ -58,6 +59,7 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
         task=question.facts.task,
         architecture=question.facts.architecture,
         cached=chosen.fit.kv_cache_tokens is not None or chosen.fit.fits is None,
+        quantization=own.method if own is not None else endpoint.model.quantization,
     )
     check_known(endpoint, release, findings)
     invocation = adapter(engine.kind).invoke(job)

@@ -190,7 +190,8 @@ def fitted(facts: ModelFacts, case: FitCase, parallelism: Parallelism) -> tuple[
 
 
 def shape_findings(facts: ModelFacts, case: FitCase, spread: Parallelism) -> tuple[ShapeFinding, ...]:
-    """What the engine and release of a case do not divide over a spread."""
+    """What the engine and release of a case do not divide over a spread, or have no kernel for on its device."""
+    gpu = find_gpu(case.gpu) if case.gpu else None
     return divisibility_findings(
         facts,
         spread.tensor,
@@ -200,6 +201,7 @@ def shape_findings(facts: ModelFacts, case: FitCase, spread: Parallelism) -> tup
         dcp=case.decode_context_parallel or 1,
         engine=case.engine,
         version=case.engine_version,
+        capability=gpu.capability if gpu is not None else None,
     )
 
 

@@ -298,11 +298,15 @@ RULES = (
         "LLM_SHAPE_6",
         "Quantization groups are not cut by tensor parallelism",
         looks_at=_PLAN,
-        why="A group or block of quantized weights shares one scale; a rank that holds half of it has no kernel.",
-        fix="use a tensor parallel size that leaves whole groups, or another quantization",
+        why="A group or block of quantized weights shares one scale; a rank that holds half of it has no kernel. "
+        "Neither has a rank whose share is no multiple of a kernel's tile: FP8 on GPUs before Ada and NVFP4 before "
+        "Blackwell are multiplied by Marlin in tiles of 64 and 128, to which vLLM pads since 0.24.0, and experts in "
+        "FP8 since 0.25.0.",
+        fix="use a tensor parallel size that leaves whole groups and tiles, or another quantization",
         source=(
             "vllm-project/vllm#9913",
             "vllm-project/vllm#17604",
+            "vllm-project/vllm#22821",
             "intel/auto-round#643",
             "vllm-project/vllm#42384",
             "llminfra: planning/memory/data/quant_cuts.json",

@@ -13,7 +13,8 @@ RULES = (
         "LLM_FIT_22",
         "The engine's release has the quantization",
         looks_at=_PLAN,
-        why="Methods come and go between releases: vLLM dropped GGUF, bitsandbytes, DeepSpeedFP, AQLM and others.",
+        why="Methods come and go between releases: vLLM dropped GGUF, bitsandbytes, DeepSpeedFP, AQLM and others. A "
+        "checkpoint states its method itself, and stops the engine just so.",
         fix="use a method that the finding lists, or a release that has it",
         source=("vllm-project/vllm releases: QuantizationMethods",),
     ),
@@ -59,13 +60,15 @@ RULES = (
         "LLM_FIT_27",
         "The engine and the CUDA of its image have code for the GPU",
         looks_at=_PLAN,
-        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100. TensorRT-LLM and DeepSpeed-MII "
-        "are for Ampere and newer, and TGI has PyTorch with code for Blackwell since 3.3.1.",
-        fix="use a newer GPU, or a release of the engine that has code for it",
+        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100. CUDA 12.4, of vLLM 0.8.5, is "
+        "older than Blackwell. TensorRT-LLM and DeepSpeed-MII are for Ampere and newer, and TGI has PyTorch with "
+        "code for Blackwell since 3.3.1.",
+        fix="use another GPU, or a release of the engine that has code for it",
         source=(
             "CUDA Toolkit 13.0 release notes",
             "NVIDIA/TensorRT-LLM#2620",
             "pytorch/pytorch#145949",
+            "vllm-project/vllm#16901",
             "llminfra: planning/data/gpu_support.json, planning/data/tgi_support.json",
         ),
     ),
@@ -143,6 +146,53 @@ RULES = (
         "takes other memory than what is planned; an image of one's own may bring a class.",
         fix="try it on one node first, or serve the model by a CustomServer",
         source=("vllm-project/vllm docs/models/supported_models.md: Transformers",),
+    ),
+    emitted(
+        "LLM_FIT_58",
+        "The engine has a kernel for the weights' format on the GPU",
+        looks_at=_PLAN,
+        why="A method of quantization is a family of formats, and vLLM has kernels for each by release and GPU: the "
+        "method may be known (LLM_FIT_22) and allowed on the GPU (LLM_FIT_5), and a layer refused all the same. "
+        "Checkpoints of compressed-tensors run on a T4 since 0.12.0 (INT4) and 0.16.0 (FP8, NVFP4), FP8 in blocks on "
+        "an A100 since 0.9.0 and 0.16.0, NVFP4 experts on RTX PRO 6000 since 0.12.0; experts in AWQ or GPTQ on a T4, "
+        "with zero points or without a gate came later than dense layers.",
+        fix="set a release or use a GPU that the finding names, or take a copy of the model in another format",
+        source=(
+            "vllm-project/vllm#14040",
+            "vllm-project/vllm#17764",
+            "vllm-project/vllm#24921",
+            "vllm-project/vllm#29732",
+            "vllm-project/vllm#31782",
+            "llminfra: planning/data/weight_kernels.json",
+        ),
+    ),
+    emitted(
+        "LLM_FIT_59",
+        "Quantized weights are not multiplied in float32",
+        looks_at=_PLAN,
+        why="GPUs before Ampere have no bfloat16, and vLLM does not run some models in float16 (Gemma 2 and 3, GLM-4): "
+        "it takes float32, for which AWQ, GPTQ, FP8 and others have no kernel. The engine stops before it loads "
+        "anything, whatever dtype is set.",
+        fix="use a GPU that has bfloat16, or weights by bitsandbytes or in 16 bit",
+        source=(
+            "vllm-project/vllm#28857",
+            "vllm-project/vllm vllm/config: get_supported_act_dtypes",
+            "llminfra: planning/data/weight_kernels.json",
+        ),
+    ),
+    emitted(
+        "LLM_FIT_60",
+        "The spread is one that the weights' format takes",
+        looks_at=_PLAN,
+        why="Weights that bitsandbytes stored have scales packed so that tensor parallelism cannot cut them: vLLM "
+        "refuses every tensor parallel size above 1. INT4 experts on GPUs before Ampere got Marlin, which had no code "
+        "for them until 0.14.0, wherever a rank's share of an expert is a width that Marlin takes.",
+        fix="use pipeline stages for such weights, or a copy in another format; a later release for the experts",
+        source=(
+            "vllm-project/vllm#13297",
+            "vllm-project/vllm#29901",
+            "llminfra: planning/data/weight_kernels.json",
+        ),
     ),
     emitted(
         "LLM_FIT_29",

@@ -16,15 +16,18 @@ from llminfra.catalog.models.quantization import QuantFacts
 from llminfra.planning.memory.releases.engine_profile import parse_version
 from llminfra.planning.memory.shapes import pipeline_ranges
 from llminfra.planning.memory.weights.quant_cuts import Kernels, misfits
+from llminfra.planning.memory.weights.spread_kernels import unserved_spreads
 
 _CUTS_MODERNBERT = (0, 29, 0)
+OF_SPREADS = ("LLM_SHAPE_", "LLM_FIT_60", "LLM_FIT_65")
+"""How codes begin of what another spread over as many GPUs may mend."""
 
 
 class ShapeFinding(Struct, frozen=True):
     """A layout that does not divide.
 
     Attributes:
-        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_8``, or ``LLM_FIT_65``.
+        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_8``, ``LLM_FIT_60`` or ``LLM_FIT_65``.
         fatal: The engine refuses to start; False means it works with waste.
         message: What does not divide.
         runtime_message: The engine's words.
@@ -49,6 +52,7 @@ def divisibility_findings(
     dcp: int = 1,
     engine: str = "vllm",
     version: str | None = None,
+    capability: int | None = None,
 ) -> tuple[ShapeFinding, ...]:
     """Everything about ``facts`` that ``tp``, ``pp`` and ``ep`` do not divide; empty when the layout works.
 
@@ -62,6 +66,7 @@ def divisibility_findings(
         engine: What runs the model.
         version: Its release, for what releases cut differently; without one only what every release refuses, and
             what the default release does, is refused.
+        capability: Compute capability of the device, times ten, for what has no kernel there.
     """
     quant = quant if quant is not None else facts.quantization
     found = [*_heads(facts, tp, engine, dcp), *_whole_matrix(facts, tp, engine, version), *_pipeline(facts, pp, engine)]
@@ -70,8 +75,12 @@ def divisibility_findings(
         found += _context_ranks(facts, tp, dcp)
     if ep > 1:
         found += _experts(facts, ep, engine)
-    if quant is not None and tp > 1:
-        found += _groups(facts, quant, tp, ep, Kernels(engine, version))
+    if quant is not None:
+        kernels = Kernels(engine, version, capability)
+        if tp > 1:
+            found += _groups(facts, quant, tp, ep, kernels)
+        unserved = unserved_spreads(facts, quant, tp, ep, kernels, parse_version(version))
+        found += [ShapeFinding("LLM_FIT_60", True, item.message, item.words) for item in unserved]
     return tuple(found)
 
 
@@ -250,10 +259,12 @@ def _experts(facts: ModelFacts, ep: int, engine: str) -> list[ShapeFinding]:
 def _groups(facts: ModelFacts, quant: QuantFacts, tp: int, ep: int, kernels: Kernels) -> list[ShapeFinding]:
     """Only a checkpoint's own configuration refuses.
 
-    A quantization that was only named says neither the group nor whether widths were padded for it.
+    A quantization that was only named says neither the group nor whether widths were padded for it; what is quantized
+    while it is loaded has the widths of the model.
     """
-    known = facts.verified and quant == facts.quantization
+    own = facts.verified and quant == facts.quantization
+    made = facts.verified and quant.online
     return [
-        ShapeFinding("LLM_SHAPE_6", item.fatal and known, item.message, item.words)
+        ShapeFinding("LLM_SHAPE_6", item.fatal and (own or (made and item.by_width)), item.message, item.words)
         for item in misfits(facts, quant, tp, ep, kernels)
     ]

@@ -36,11 +36,13 @@ class Misfit(Struct, frozen=True):
         message: What does not divide.
         words: The engine's words.
         fatal: The engine refuses to start.
+        by_width: The width alone is in the way, whatever the groups of the checkpoint are.
     """
 
     message: str
     words: str
     fatal: bool = True
+    by_width: bool = False
 
 
 class _Cut(Struct, frozen=True, kw_only=True):
@@ -72,10 +74,11 @@ class _Cut(Struct, frozen=True, kw_only=True):
 
 
 class Kernels(Struct, frozen=True):
-    """The engine and its release, as far as they are known."""
+    """The engine, its release and the compute capability of the device, times ten, as far as they are known."""
 
     engine: str = "vllm"
     version: str | None = None
+    capability: int | None = None
 
     def since(self, rule: str) -> bool | None:
         """Whether this is vLLM with a rule; None where the release is not known."""
@@ -141,6 +144,8 @@ def _misfit(cut: _Cut, scheme: WeightScheme, method: str, hidden: int, kernels: 
     experts = cut.whole.kind is Kind.EXPERTS
     if scheme.experts_only and not experts:
         return None
+    if (untiled := _untiled(cut, scheme, kernels)) is not None:
+        return untiled
     if scheme.block is not None:
         return (
             _expert_block(cut, scheme.block, method, hidden, kernels)
@@ -152,6 +157,37 @@ def _misfit(cut: _Cut, scheme: WeightScheme, method: str, hidden: int, kernels: 
     if experts:
         return _expert_group(cut, scheme, method, hidden, kernels)
     return _dense_group(cut, scheme, method, kernels)
+
+
+def _untiled(cut: _Cut, scheme: WeightScheme, kernels: Kernels) -> Misfit | None:
+    """Floats of 8 or 4 bit that the device does not multiply with: Marlin does, in tiles, and did not pad to them.
+
+    Of dense matrices only those are judged whose inputs are cut: the outputs of others share an allocation.
+    """
+    known, version = _facts()["marlin_floats"], parse_version(kernels.version)
+    experts = cut.whole.kind is Kind.EXPERTS
+    below = known["below"].get(scheme.format, 0)
+    if kernels.engine != "vllm" or version is None or (kernels.capability or below) >= below:
+        return None
+    if scheme.block is not None or cut.whole.ungated or not (experts or cut.inputs_cut):
+        return None
+    padded = known["padded"][scheme.format]["experts" if experts else "dense"]
+    outputs, inputs = cut.part.outputs, cut.inputs
+    tiled = any(outputs % by_outputs == 0 and inputs % by_inputs == 0 for by_outputs, by_inputs in known["tiles"])
+    if tiled or version >= (parse_version(padded) or ()):
+        return None
+    (_, coarse), (_, fine) = known["tiles"]
+    side = "inputs" if cut.inputs_cut else "outputs"
+    text = cut.describe(side, coarse if cut.inputs_cut and inputs % fine == 0 else fine, "tile of Marlin")
+    words = (
+        "RuntimeError: Invalid thread config: thread_m_blocks = …, thread_k = -1, thread_n = -1, num_threads = -1 for "
+        f"MKN = […, {inputs:g}, {outputs}]"
+    )
+    title = scheme.format.upper()
+    text += (
+        f", which multiplies {title} on this GPU; vLLM pads to tiles since {padded}, and GPUs with {title} need none"
+    )
+    return Misfit(text, words, by_width=True)
 
 
 def _dense_group(cut: _Cut, scheme: WeightScheme, method: str, kernels: Kernels) -> Misfit | None:
