@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.argument_values import choices_of
-from llminfra.catalog.engines import engine_release, known_versions, release_numbers
+from llminfra.catalog.engines import engine_release, is_since, known_versions, release_numbers
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.attention_support import attention_problems
@@ -182,7 +182,13 @@ def minimum_capability(engine: str, release: EngineRelease | None, method: str) 
     table = numbers(_FILE).get(f"{engine}_min_capability")
     if table is None:
         return None
-    return next((int(table["value"][name]) for name in names if name in table["value"]), None)
+    found = next((name for name in names if name in table["value"]), None)
+    if found is None:
+        return None
+    later = table.get("since", {}).get(found)
+    if later is not None and release is not None and is_since(release, later["version"]):
+        return int(later["value"])
+    return int(table["value"][found])
 
 
 def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) -> list[GpuProblem]:
