@@ -243,7 +243,7 @@ def test_what_the_checkpoint_leaves_in_16_bit_needs_no_kernel() -> None:
 def test_nothing_is_told_of_other_engines_and_unknown_releases() -> None:
     gpu, facts = find_gpu("t4"), facts_of(INT4_PACKED)
     assert gpu is not None
-    for engine, release in (("sglang", engine_release("sglang", "0.5.17")), ("vllm", None)):
+    for engine, release in (("trtllm", engine_release("sglang", "0.5.17")), ("vllm", None), ("sglang", None)):
         assert not list(weight_problems(gpu, facts, engine=engine, release=release, quant=facts.quantization))
 
 
@@ -339,19 +339,63 @@ def test_int4_experts_of_widths_that_marlin_takes(tp: int, version: str, capabil
     assert ("LLM_FIT_60" not in spread_codes(model, tp, version=version, capability=capability)) is works
 
 
-def test_every_row_has_a_source_and_speaks_of_a_known_release() -> None:
-    versions = [release_numbers(item) for item in known_versions("vllm")]
+@pytest.mark.parametrize(("engine", "earliest"), [("vllm", "0.9.0"), ("sglang", "0.5.2")])
+def test_every_row_has_a_source_and_speaks_of_a_known_release(engine: str, earliest: str) -> None:
+    versions = [release_numbers(item) for item in known_versions(engine)]
     capabilities = {gpu.capability for gpu in gpus().values()}
-    for row in numbers("weight_kernels")["rows"]:
+    for row in numbers("weight_kernels")["rows"][engine]:
         assert row["_source"]
         assert row["words"]
         assert set(row["formats"]) <= set(WeightFormat)
         assert any(is_within(capability, row, version) for version in versions for capability in capabilities)
         for bound in ("since", "before"):
             if bound in row:
-                release = engine_release("vllm", row[bound])
+                release = engine_release(engine, row[bound])
                 assert release is not None
-                assert is_since(release, "0.9.0")
+                assert is_since(release, earliest)
+
+
+@pytest.mark.parametrize(
+    ("device", "version", "model", "words"),
+    [
+        ("t4", "0.5.17", INT4_PACKED, "Min capability: 80"),
+        ("a100-40gb", "0.5.17", INT4_PACKED, None),
+        ("a100-40gb", "0.5.6.post2", INT8, "Min capability: 89"),
+        ("a100-40gb", "0.5.7", INT8, None),
+        ("l4", "0.5.6.post2", INT8, None),
+        ("t4", "0.5.23", INT8, "Min capability: 80"),
+        ("b200", "0.5.23", INT8, "No implemented int8_scaled_mm"),
+        ("rtx-pro-6000", "0.5.13.post1", INT8, "No implemented int8_scaled_mm"),
+        ("rtx-pro-6000", "0.5.23", INT8, None),
+        ("t4", "0.5.17", FP8_CHANNELS, "Min capability: 80"),
+        ("a10g", "0.5.17", FP8_CHANNELS, None),
+        ("h100-80gb", "0.5.21", NVFP4_PACKED, "does not support w4a4 nvfp4"),
+        ("h100-80gb", "0.5.22", NVFP4_PACKED, None),
+        ("b200", "0.5.21", NVFP4_PACKED, None),
+        ("b200", "0.5.6.post2", NVFP4_PACKED, "No compressed-tensors compatible scheme"),
+        ("h100-80gb", "0.5.12.post1", NVFP4_EXPERTS, None),
+    ],
+)
+def test_schemes_of_sglang_by_release_and_gpu(device: str, version: str, model: str, words: str | None) -> None:
+    gpu, release, facts = find_gpu(device), engine_release("sglang", version), facts_of(model)
+    assert gpu is not None
+    found = list(weight_problems(gpu, facts, engine="sglang", release=release, quant=facts.quantization))
+    assert [item.code for item in found] == (["LLM_FIT_58"] if words else [])
+    assert all(words in str(item.runtime_message) for item in found if words)
+    assert all("vllm" not in item.message + item.expected + item.fix for item in found)
+
+
+def test_sglang_has_no_experts_in_w8a8_int8_on_any_nvidia_gpu() -> None:
+    facts = made(
+        "Qwen/Qwen3-30B-A3B", WeightScheme(format=WeightFormat.INT8, bits=8, activation_bits=8), "compressed-tensors"
+    )
+    for device in ("a100-40gb", "h100-80gb"):
+        gpu = find_gpu(device)
+        assert gpu is not None
+        for version in ("0.5.7", "0.5.23"):
+            release = engine_release("sglang", version)
+            (found,) = weight_problems(gpu, facts, engine="sglang", release=release, quant=facts.quantization)
+            assert found.expected == "weights in another format", "no release and no GPU has them"
 
 
 def test_no_start_that_was_measured_is_refused() -> None:

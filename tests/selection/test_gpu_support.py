@@ -226,7 +226,16 @@ def test_other_engines_have_their_own_table() -> None:
     assert minimum_capability("sglang", engine_release("sglang", "0.5.17"), "awq") == 75
     assert minimum_capability("sglang", None, "unknown") is None
     assert minimum_capability("custom", None, "fp8") is None
-    assert "LLM_FIT_5" in problems("h100", engine="sglang", checkpoint="nvfp4")
+    assert "LLM_FIT_5" in problems("h100", engine="sglang", version="0.5.12.post1", checkpoint="nvfp4")
+
+
+@pytest.mark.parametrize(
+    ("version", "least"), [("0.5.1.post3", 100), ("0.5.12.post1", 100), ("0.5.13.post1", 80), ("0.5.23", 80)]
+)
+def test_sglang_serves_nvfp4_of_modelopt_by_marlin_since_a_release(version: str, least: int) -> None:
+    release = engine_release("sglang", version)
+    assert minimum_capability("sglang", release, "modelopt_fp4") == least
+    assert minimum_capability("sglang", release, "awq") == 75, "the same in each"
 
 
 def test_a_catalog_model_on_the_gpus_that_its_card_names() -> None:

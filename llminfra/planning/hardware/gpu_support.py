@@ -200,12 +200,13 @@ def minimum_capability(engine: str, release: EngineRelease | None, method: str) 
     table = numbers(_FILE).get(f"{engine}_min_capability")
     if table is None:
         return None
-    known: dict[str, int] = dict(table["value"])
-    later: dict[str, dict[str, int]] = numbers(_FILE).get(f"{engine}_min_capability_since", {}).get("value", {})
-    for since, changed in later.items():
-        if release is not None and is_since(release, since):
-            known |= changed
-    return next((known[name] for name in names if name in known), None)
+    found = next((name for name in names if name in table["value"]), None)
+    if found is None:
+        return None
+    later = table.get("since", {}).get(found)
+    if later is not None and release is not None and is_since(release, later["version"]):
+        return int(later["value"])
+    return int(table["value"][found])
 
 
 def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) -> list[GpuProblem]:

@@ -151,11 +151,13 @@ RULES = (
         "LLM_FIT_58",
         "The engine has a kernel for the weights' format on the GPU",
         looks_at=_PLAN,
-        why="A method of quantization is a family of formats, and vLLM has kernels for each by release and GPU: the "
-        "method may be known (LLM_FIT_22) and allowed on the GPU (LLM_FIT_5), and a layer refused all the same. "
-        "Checkpoints of compressed-tensors run on a T4 since 0.12.0 (INT4) and 0.16.0 (FP8, NVFP4), FP8 in blocks on "
-        "an A100 since 0.9.0 and 0.16.0, NVFP4 experts on RTX PRO 6000 since 0.12.0; experts in AWQ or GPTQ on a T4, "
-        "with zero points or without a gate came later than dense layers.",
+        why="A method of quantization is a family of formats, and engines have kernels for each by release and GPU: "
+        "the method may be known (LLM_FIT_22) and allowed on the GPU (LLM_FIT_5), and a layer refused all the same. "
+        "In vLLM, checkpoints of compressed-tensors run on a T4 since 0.12.0 (INT4) and 0.16.0 (FP8, NVFP4), FP8 in "
+        "blocks on an A100 since 0.9.0 and 0.16.0, NVFP4 experts on RTX PRO 6000 since 0.12.0; experts in AWQ or GPTQ "
+        "on a T4, with zero points or without a gate came later than dense layers. SGLang takes no checkpoint of "
+        "compressed-tensors on a T4, NVFP4 of it below 10.0 since 0.5.22, and W8A8 INT8 neither for experts nor on a "
+        "B200.",
         fix="set a release or use a GPU that the finding names, or take a copy of the model in another format",
         source=(
             "vllm-project/vllm#14040",
@@ -163,6 +165,7 @@ RULES = (
             "vllm-project/vllm#24921",
             "vllm-project/vllm#29732",
             "vllm-project/vllm#31782",
+            "sgl-project/sglang#28137",
             "llminfra: planning/data/weight_kernels.json",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Quantized weights that vLLM has no kernel for on a GPU: known before anything is loaded.
+"""Quantized weights that an engine has no kernel for on a GPU: known before anything is loaded.
 
 A release picks a kernel for each kind of matrix while it builds the model, by the format of its weights, the GPU and,
 for experts, what their block looks like; where it has none it stops. What is known to fail is data, with its source;
@@ -38,8 +38,9 @@ _TITLES: Mapping[str, str] = {
 
 
 class _Asked(Struct, frozen=True):
-    """What kernels are asked for: the model as it is quantized, and its kinds of matrices."""
+    """What kernels are asked for: the engine, the model as it is quantized, and its kinds of matrices."""
 
+    engine: str
     facts: ModelFacts
     quant: QuantFacts
     parts: tuple[QuantizedPart, ...]
@@ -53,13 +54,13 @@ def weight_problems(
     Args:
         gpu: The device.
         facts: The model.
-        engine: Engine name of the catalog; vLLM's kernels are known.
+        engine: Engine name of the catalog; the kernels of vLLM and SGLang are known.
         release: Its release; without one nothing is told.
         quant: Quantization in force; ``None`` for plain weights.
     """
-    if engine != "vllm" or release is None or quant is None:
+    if engine not in numbers(_FILE)["rows"] or release is None or quant is None:
         return
-    asked = _Asked(facts, quant, quantized_parts(facts, quant))
+    asked = _Asked(engine, facts, quant, quantized_parts(facts, quant))
     found = _unserved(asked, gpu.capability, release_numbers(release.version))
     if found is None:
         return
@@ -68,7 +69,7 @@ def weight_problems(
     what = f"experts in {_title(part)} ({quant.method})" if part.experts else what
     what += f" {row['what']}" if "what" in row else ""
     later, capabilities = _later(asked, gpu, release), _serving(asked, release)
-    ways = [f"vllm {later} or later"] if later else []
+    ways = [f"{engine} {later} or later"] if later else []
     ways += [_range(capabilities)] if capabilities else []
     fixes = [f"set version={later!r} or a later one"] if later else []
     fixes += [f"use a GPU with {_range(capabilities)}"] if capabilities else []
@@ -76,7 +77,7 @@ def weight_problems(
         code="LLM_FIT_58",
         fatal=True,
         field="model",
-        message=f"vllm {release.version} has no kernel on {gpu.product} for {what}",
+        message=f"{engine} {release.version} has no kernel on {gpu.product} for {what}",
         found=f"{_title(part)} on compute capability {gpu.compute_capability}",
         expected=", or ".join((*ways, "weights in another format")),
         fix=", or ".join((*fixes, "take a copy of the model in another format")),
@@ -108,7 +109,7 @@ def _title(part: QuantizedPart) -> str:
 def _unserved(
     asked: _Asked, capability: int, version: tuple[int, ...]
 ) -> tuple[QuantizedPart, Mapping[str, Any]] | None:
-    rows: Sequence[Mapping[str, Any]] = numbers(_FILE)["rows"]
+    rows: Sequence[Mapping[str, Any]] = numbers(_FILE)["rows"][asked.engine]
     here = [row for row in rows if asked.quant.method in row["methods"] and is_within(capability, row, version)]
     return next(((part, row) for row in here for part in asked.parts if _speaks_of(row, part, asked)), None)
 
