@@ -61,6 +61,7 @@ def assumed_start(
         gpus=gpus,
         image_gib=number("cold_start", "image_gib"),
         eager=eager,
+        engine=engine,
         image=ImageSource(parallel=instance.nvme_gb > 0),
     )
     return AssumedStart(startup=startup, weights=weights)

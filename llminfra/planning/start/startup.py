@@ -32,6 +32,7 @@ def plan_startup(
     gpus: int,
     image_gib: float,
     eager: bool,
+    engine: str,
     instance: InstanceType | None = None,
     lustre: tuple[LustrePlan, ...] = (),
     image: ImageSource | None = None,
@@ -48,6 +49,7 @@ def plan_startup(
         gpus: GPUs of one replica.
         image_gib: Size of the container image, GiB.
         eager: Whether compilation and CUDA graphs are off.
+        engine: Kind of the engine: some compile nothing, or capture no graphs, whatever is set.
         instance: Where it runs; without it other places for the weights are not compared.
         lustre: File systems of the platform.
         image: How nodes of a cluster come to the image; ``None`` outside of one: by a parallel pull.
@@ -58,7 +60,9 @@ def plan_startup(
     """
     load_s = weights.bytes_total / 1e6 / weights.read_mb_per_s
     images = image_choices(image_gib, image or ImageSource())
-    kernels = () if eager else kernel_choices(layers, cached=kernels_cached, cacheable=kernels_cacheable)
+    compiles = not eager and engine not in numbers(_FILE)["compiles_nothing"]["engines"]
+    captures = not eager and engine not in numbers(_FILE)["captures_nothing"]["engines"]
+    kernels = kernel_choices(layers, cached=kernels_cached, cacheable=kernels_cacheable) if compiles else ()
     phases = [
         Phase(name="node", seconds=number(_FILE, "node_boot_s"), why="start of an instance, when the pool is empty"),
         Phase(
@@ -77,9 +81,11 @@ def plan_startup(
     if gpus > 1:
         phases.append(Phase(name="peers", seconds=number(_FILE, "p2p_check_s"), why="peer access check between GPUs"))
     if kernels:
-        compiling, capture_s = chosen(kernels), number(_FILE, "graph_capture_s_per_layer")
+        compiling = chosen(kernels)
         why = f"torch.compile, {compiling.what}: {compiling.why}"
         phases.append(Phase(name="compile", seconds=compiling.seconds, why=why))
+    if captures:
+        capture_s = number(_FILE, "graph_capture_s_per_layer")
         why = f"CUDA graph capture: {layers} layers at {capture_s:g} s"
         phases.append(Phase(name="graphs", seconds=layers * capture_s, why=why))
     in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER)
