@@ -182,7 +182,7 @@ def test_sound_is_told_in_the_words_of_a_plan(run: Run) -> None:
 
 def test_comparisons_say_how_long_a_start_takes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")  # a narrow page leaves the column out
-    asked = ("fit", LARGE, "--engine", "vllm,tgi", "--gpu", "L40S", "--max-model-len", "16384")
+    asked = ("fit", "Qwen/Qwen2.5-72B-Instruct", "--engine", "vllm,tgi", "--gpu", "L40S", "--max-model-len", "16384")
     out = plain(run(*asked).out)
     assert "$/M tokens cold start" in out
     assert "weights streamed from S3, or read from S3 by Mountpoint" in out

@@ -119,3 +119,13 @@ def test_kept_kernels_that_leave_more_for_the_cache_are_the_first_tip() -> None:
     first, *others = tips("g6.xlarge", model=Model(id="Qwen/Qwen2.5-7B-Instruct")).splitlines()
     assert "leave 1.8 GiB more for the cache: Endpoint(compile_cache=" in first
     assert len(others) <= 3
+
+
+@pytest.mark.parametrize("example", ["quickstart", "tgi", "tensorrt-llm", "deepspeed"])
+def test_an_engine_is_said_to_compile_and_capture_only_what_it_does(example: str) -> None:
+    """Some engines compile nothing, and MII captures no graphs either."""
+    work = {"vllm": {"compile", "graphs"}, "djl-lmi": {"compile", "graphs"}, "tgi": {"graphs"}, "trtllm": {"graphs"}}
+    for endpoint in example_plan(example).endpoints:
+        names = {phase.name for phase in endpoint.startup.phases}
+        assert names & {"compile", "graphs"} == work.get(endpoint.engine, set())
+        assert bool(endpoint.startup.kernels) == ("compile" in names)

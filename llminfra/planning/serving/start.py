@@ -87,6 +87,7 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
         ),
         image_gib=number("cold_start", "image_gib"),
         eager=engine.enforce_eager,
+        engine=engine.kind,
         instance=pool.main_type,
         lustre=site.lustre,
         image=image_source(endpoint, settled.release, pool, site.platform, efa=fabric) if place == "eks" else None,

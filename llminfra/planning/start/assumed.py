@@ -64,6 +64,7 @@ def assumed_start(
         times=engine_times(engine, version, facts, capability=capability_of(instance), gpus=gpus),
         image_gib=number("cold_start", "image_gib"),
         eager=eager,
+        engine=engine,
         image=ImageSource(parallel=instance.nvme_gb > 0),
     )
     return AssumedStart(startup=startup, weights=weights)

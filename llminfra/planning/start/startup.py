@@ -33,6 +33,7 @@ def plan_startup(
     times: EngineTimes,
     image_gib: float,
     eager: bool,
+    engine: str,
     instance: InstanceType | None = None,
     lustre: tuple[LustrePlan, ...] = (),
     image: ImageSource | None = None,
@@ -49,6 +50,7 @@ def plan_startup(
         times: How long the engine takes beside its weights.
         image_gib: Size of the container image, GiB.
         eager: Whether compilation and CUDA graphs are off.
+        engine: Kind of the engine: some compile nothing, or capture no graphs, whatever is set.
         instance: Where it runs; without it other places for the weights are not compared.
         lustre: File systems of the platform.
         image: How nodes of a cluster come to the image; ``None`` outside of one: by a parallel pull.
@@ -59,7 +61,9 @@ def plan_startup(
     """
     load_s = weights.bytes_total / 1e6 / weights.read_mb_per_s
     images = image_choices(image_gib, image or ImageSource())
-    kernels = () if eager else kernel_choices(layers, times, cached=kernels_cached, cacheable=kernels_cacheable)
+    compiles = not eager and engine not in numbers(_FILE)["compiles_nothing"]["engines"]
+    captures = not eager and engine not in numbers(_FILE)["captures_nothing"]["engines"]
+    kernels = kernel_choices(layers, times, cached=kernels_cached, cacheable=kernels_cacheable) if compiles else ()
     phases = [
         Phase(name="node", seconds=number(_FILE, "node_boot_s"), why="start of an instance, when the pool is empty"),
         Phase(
@@ -83,7 +87,7 @@ def plan_startup(
         phases.append(Phase(name="compile", seconds=compiling.seconds, why=why))
     if times.warmup is not None:
         phases.append(Phase(name="warmup", seconds=times.warmup.seconds, why=times.warmup.what))
-    if kernels:
+    if captures:
         why = f"CUDA graph capture: {layers} layers at {times.graphs_a_layer:g} s"
         phases.append(Phase(name="graphs", seconds=layers * times.graphs_a_layer, why=why))
     in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER)
