@@ -40,6 +40,11 @@ class EngineRelease(Struct, frozen=True):
     _index: int
     _data: Mapping[str, Any]
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers of the version, such as ``(0, 27, 1)``."""
+        return release_numbers(self.version)
+
     def knows_flag(self, flag: str) -> bool:
         """Whether the release's argument parser accepts the flag.
 
@@ -180,6 +185,11 @@ class EngineRelease(Struct, frozen=True):
         return None if self.cuda is None else int(self.cuda.partition(".")[0])
 
     @property
+    def vllm(self) -> str | None:
+        """The vLLM inside, as the images' own pages state it; ``None`` where the engine is not built around one."""
+        return self._setting("vllm")
+
+    @property
     def torch(self) -> str | None:
         """PyTorch version the release pins."""
         return self._setting("torch")
@@ -290,6 +300,20 @@ def engine_release(engine: EngineName, version: str) -> EngineRelease | None:
         return None
     data = read_data(f"engines/{engine}.json")
     return EngineRelease(engine, wanted, engine_info(engine), versions.index(wanted), data)
+
+
+def inner_release(release: EngineRelease) -> EngineRelease:
+    """The release whose code runs the model: the vLLM inside a container, else the release itself.
+
+    Where the catalog lacks that vLLM, the one before it is taken, or the oldest: builds of AWS's own carry numbers that
+    vLLM never had (0.23.1 is built on 0.23.0).
+    """
+    if release.vllm is None:
+        return release
+    wanted = release_numbers(release.vllm)
+    known = known_versions("vllm")
+    version = next((item for item in reversed(known) if release_numbers(item) <= wanted), known[0])
+    return engine_release("vllm", version) or release
 
 
 def lists_architecture(engine: EngineName, architecture: str) -> bool:

@@ -54,25 +54,30 @@ def names() -> tuple[str, ...]:
 
 
 def suggest(name: str) -> tuple[str, ...]:
-    """Up to three region names close to ``name``."""
-    return tuple(get_close_matches(name.strip().lower(), names(), n=3, cutoff=0.6))
+    """Up to three region names close to ``name``, first the one that it surely means, if any."""
+    near = get_close_matches(name.strip().lower(), names(), n=3, cutoff=0.6)
+    first = [alone] if (alone := meant(name)) else []
+    return tuple(dict.fromkeys([*first, *near]))[:3]
 
 
 def meant(name: str) -> str:
     """The only region that a name is another spelling of: of its code, of one of its zones, or of its place.
 
+    Letters in another order are another spelling of a code.
+
     Empty: none, or several.
 
     Example:
-        >>> meant("US East 1"), meant("us-east-1a"), meant("Frankfurt"), meant("us-east-7")
-        ('us-east-1', 'us-east-1', 'eu-central-1', '')
+        >>> meant("US East 1"), meant("us-esat-1"), meant("us-east-1a"), meant("Frankfurt"), meant("us-east-7")
+        ('us-east-1', 'us-east-1', 'us-east-1', 'eu-central-1', '')
     """
     wanted = re.sub(r"[^a-z0-9]", "", name.lower())
     if not wanted:
         return ""
     found = {each for each in names() if wanted in _spellings(each)}
     places = {each for each in names() if wanted in _plain(get(each)) and len(wanted) >= _SHORTEST_PLACE}
-    either = found or places
+    mixed = {each for each in names() if sorted(each.replace("-", "")) == sorted(wanted)}
+    either = found or places or mixed
     return either.pop() if len(either) == 1 else ""
 
 

@@ -99,7 +99,8 @@ def _fill(store: Store | None, plan: Plan, folder: Path) -> None:
 
 
 def _cannot_write(folder: Path, error: OSError) -> UsageError:
-    return UsageError(f"cannot write to the folder {folder}: {error.strerror or error}")
+    reason = "it is a file" if folder.is_file() else error.strerror or error
+    return UsageError(f"cannot write to the folder {folder}: {reason}")
 
 
 def _check(plans: Sequence[Plan]) -> None:

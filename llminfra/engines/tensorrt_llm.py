@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from llminfra.spec.engines.base import Image
 
 PORT = 8000
+# Modules with classes of the user's own, and another backend with classes of its own (``_autodeploy``).
+_OTHER_CLASSES = frozenset({"--custom_module_dirs", "--backend"})
 _OPTION_FILES = ("--config", "--extra_llm_api_options")
 # /prometheus/metrics is there only with return_perf_metrics, and the queue in it only with the other
 # (NVIDIA/TensorRT-LLM@00057725 tensorrt_llm/serve/openai_server.py: register_routes, _iteration_stats_collector_loop).
@@ -49,11 +51,22 @@ _FIRST_QUEUE = (1, 3)
 _RELEASE = re.compile(r"v?(\d+)\.(\d+)\.\d")
 
 
-def _has(image: Image, first: tuple[int, int]) -> bool:
-    """Whether the image is of that release or a later one, as far as a name of NVIDIA's and its tag tell."""
+def named_release(image: Image) -> tuple[int, ...]:
+    """First two numbers of the release, where the image is NVIDIA's and its tag says them; empty where not."""
     numbers = _RELEASE.match(image.tag or "")
     named = "tensorrt-llm" in image.repository.lower()
-    return not (named and numbers) or (int(numbers[1]), int(numbers[2])) >= first
+    return (int(numbers[1]), int(numbers[2])) if named and numbers else ()
+
+
+def brings_its_own(engine: TensorRTLLM) -> bool:
+    """Whether the server is told of model classes beside those of its PyTorch backend."""
+    return any(flag_name(engine.kind, item, None) in _OTHER_CLASSES for item in engine.extra_args)
+
+
+def _has(image: Image, first: tuple[int, int]) -> bool:
+    """Whether the image is of that release or a later one, as far as a name of NVIDIA's and its tag tell."""
+    numbers = named_release(image)
+    return not numbers or numbers >= first
 
 
 class TensorRtLlmAdapter:

@@ -51,8 +51,11 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     try:
         parsed: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"cannot read {path}: {error}"
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise UsageError(msg) from None
+    except ValueError as error:
+        msg = f"{path} is no JSON: {error}"
         raise UsageError(msg) from None
     if not isinstance(parsed, dict):
         msg = f"{path} is no JSON object"

@@ -79,11 +79,31 @@ def _import_fix(error: ImportError, spec: Path) -> str:
         return "install the module or correct its name"
     if inside and name[1] in _offered():
         return f"write from llminfra import {name[1]}"
+    if error.name == "llminfra" and len(unknown := _unknown_imports(error)) > 1:
+        meant = {each: nearest(each, _offered()) for each in unknown}
+        known = ", ".join(f"{close} for {each}" for each, close in meant.items() if close)
+        none = ", ".join(each for each, close in meant.items() if not close)
+        asked = [f"did you mean {known}?"] if known else []
+        return " ".join([*asked, *([f"`llminfra explain --types` lists what there is, and no {none}"] if none else [])])
     if close := nearest(name[1], _public(module)):
         return f"did you mean {close}?"
     if error.name == "llminfra":
         return "`llminfra explain --types` lists what may be declared"
     return f"import a name that {error.name} has"
+
+
+def _unknown_imports(error: ImportError) -> list[str]:
+    """Names that the failed statement takes from llminfra and that are not there: Python tells the first alone."""
+    frame = _frame(error.__traceback__)
+    if frame is None:
+        return []
+    return [
+        each.name
+        for node in ast.walk(_tree(frame))
+        if isinstance(node, ast.ImportFrom) and node.module == "llminfra" and node.lineno == frame.f_lineno
+        for each in node.names
+        if each.name not in {*_offered(), "*"}
+    ]
 
 
 def _module_fix(name: str, spec: Path) -> str:
@@ -122,18 +142,22 @@ def _name_fix(error: NameError) -> str:
 
 def _defined_below(frame: FrameType, name: str) -> int | None:
     """The first line under the failed one that gives the name a value; ``None``: there is none."""
-    linecache.checkcache(frame.f_code.co_filename)
-    try:
-        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
-    except SyntaxError:
-        return None
     lines = [
         node.lineno
-        for node in ast.walk(tree)
+        for node in ast.walk(_tree(frame))
         if (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name)
         or (isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name)
     ]
     return min((line for line in lines if line > frame.f_lineno), default=None)
+
+
+def _tree(frame: FrameType) -> ast.Module:
+    """The file that failed; empty where it cannot be read."""
+    linecache.checkcache(frame.f_code.co_filename)
+    try:
+        return ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    except SyntaxError:
+        return ast.Module(body=[], type_ignores=[])
 
 
 def _attribute_fix(error: AttributeError) -> str:

@@ -107,7 +107,7 @@ def sure_of(rest: Rest, declared: Iterable[Platform], found: Iterable[Diagnostic
 
 def _is_whole(platform: Platform, left: Platform) -> bool:
     """Whether nothing was left out that a rule looks at: what a platform may cost is judged by its plan alone."""
-    fields = (name for name in type(platform).model_fields if name != "budget_usd_per_month")
+    fields = {*type(platform).model_fields, "workloads"} - {"budget_usd_per_month", "endpoints"}
     return not platform.doubtful and all(getattr(platform, name) == getattr(left, name) for name in fields)
 
 
@@ -126,7 +126,7 @@ def _mended(platform: Platform, wrong: list[Diagnostic]) -> Platform | None:
     if not wrong or any(not path.startswith(known) for path in paths):
         return None
     if set(fields) == {"budget_usd_per_month"} and all(path.startswith("budget_usd_per_month") for path in paths):
-        return platform.model_copy(update=fields)  # with what was added to it
+        return without_added(platform.model_copy(update={**fields, "endpoints": platform.workloads}))
     pools = {id(pool): mended for pool in platform.pools if (mended := _pool(pool, paths, nowhere=nowhere)) is not None}
     storage = [item for item in fields.get("storage", platform.storage) if not _is_at(paths, f"storage.{item.name}")]
     storage = [item for item in storage if getattr(item, "source", None) is None or item.source in storage]

@@ -6,7 +6,7 @@ a real Terraform plan; ``propose_fixes`` turns mechanical fixes into a diff of t
 
 from __future__ import annotations
 
-from llminfra.policy.baseline import dump_baseline
+from llminfra.policy.baseline import baseline_of, dump_baseline
 from llminfra.policy.change import check_plan_file
 from llminfra.policy.checker import check, preload
 from llminfra.policy.fixes import Proposal, propose_fixes
@@ -18,6 +18,7 @@ __all__ = [
     "PolicyReport",
     "Proposal",
     "Status",
+    "baseline_of",
     "check",
     "check_plan_file",
     "dump_baseline",

@@ -49,7 +49,7 @@ def read_baseline(path: Path) -> Baseline:
         raise UsageError(msg) from None
 
 
-def dump_baseline(report: PolicyReport) -> str:
+def baseline_of(report: PolicyReport) -> Baseline:
     """The baseline of everything that is open or known now, sorted, so that it diffs well."""
     entries = sorted(
         {
@@ -58,13 +58,17 @@ def dump_baseline(report: PolicyReport) -> str:
             if item.status is not Status.WAIVED
         }
     )
-    document = Baseline(
+    return Baseline(
         findings=tuple(
             BaselineEntry(fingerprint=mark, rule=rule, platform=platform, where=where)
             for rule, platform, where, mark in entries
         )
     )
-    return json.dumps(document.model_dump(), indent=2) + "\n"
+
+
+def dump_baseline(report: PolicyReport) -> str:
+    """The file of that baseline."""
+    return json.dumps(baseline_of(report).model_dump(), indent=2) + "\n"
 
 
 def apply_baseline(findings: Iterable[PolicyFinding], baseline: Baseline) -> list[PolicyFinding]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from llminfra.planning.plan.labels import PLATFORM_TAG
-from llminfra.rehearsal.namespaces import assumed_namespaces
+from llminfra.rehearsal.namespaces import NAMESPACE, assumed_namespaces, namespace_names
 from llminfra.rehearsal.stacks import Stack
 from llminfra.rehearsal.world import WorldObject, WorldStore
 
@@ -58,6 +58,25 @@ def assumed_objects(stacks: Collection[Stack]) -> tuple[WorldObject, ...]:
             if item.id not in made:
                 found.setdefault((item.type_name, item.id), item)
     return (*found.values(), *given, *assumed_namespaces(stacks))
+
+
+def completed(listed: Collection[WorldObject], stacks: Collection[Stack]) -> tuple[WorldObject, ...]:
+    """What somebody lists as there, with the attributes that the stacks read and that the list leaves out.
+
+    What is listed with other attributes than a stack expects keeps its own.
+    """
+    assumed = {(item.type_name, item.id): item for item in assumed_objects(stacks)}
+    whole = []
+    for item in listed:
+        known = assumed.get((item.type_name, item.id))
+        named = namespace_names(item.id) if item.type_name == NAMESPACE else {}
+        attributes = {**named, **(known.attributes if known is not None else {}), **item.attributes}
+        whole.append(WorldObject(item.type_name, item.id, attributes, item.region or (known.region if known else "")))
+    there = {f"{item.type_name}/{item.id}" for item in listed}
+    made_along = [
+        item for item in assumed.values() if item.type_name == GIVEN_ID or item.attributes.get(MADE_WITH) in there
+    ]
+    return (*whole, *made_along)
 
 
 def _given_ids(stacks: Collection[Stack]) -> Iterator[WorldObject]:

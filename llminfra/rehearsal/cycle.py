@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from llminfra.diagnostics import ToolError, UsageError
-from llminfra.rehearsal.assumed import GIVEN_ID, MADE_WITH, assumed_objects
+from llminfra.rehearsal.assumed import GIVEN_ID, MADE_WITH, assumed_objects, completed
 from llminfra.rehearsal.attach import Attachment, attached
 from llminfra.rehearsal.faults import FaultPlan
 from llminfra.rehearsal.mirror import build_mirror
@@ -188,6 +188,8 @@ def open_session(
     stacks = [item.stack for item in prepared]
     if existing is None:
         existing = World(assumed_objects(stacks), _account(stacks))
+    else:
+        existing = World(completed(existing.objects, stacks), existing.account_id)
     settings = Settings(
         world=root / "world.sqlite",
         databases={name: cache.database(PACKAGES[name]) for name in SIMULATED},

@@ -22,6 +22,12 @@ def assumed_namespaces(stacks: Collection[Stack]) -> Iterator[WorldObject]:
             yield WorldObject(NAMESPACE, f"{cluster}/{name}" if cluster else name, {"name": name, "cluster": cluster})
 
 
+def namespace_names(identifier: str) -> dict[str, str]:
+    """Cluster and name of ``<cluster>/<namespace>``, or the name of one in any cluster."""
+    cluster, slash, name = identifier.rpartition("/")
+    return {"name": name, **({"cluster": cluster} if slash else {})}
+
+
 def not_there_yet(stacks: Collection[Stack]) -> Iterator[str]:
     """What a rehearsal cannot know of a cluster that somebody else made."""
     for cluster, values in _bases(stacks):

@@ -53,21 +53,27 @@ class World:
         unknown = set(data) - {"account_id", "objects"}
         if unknown:
             raise UsageError(f"existing world: unknown keys {sorted(unknown)}; known: account_id, objects")
+        listed = data.get("objects", [])
+        if not isinstance(listed, list):
+            raise UsageError(f"existing world: objects is a list, got {listed!r}")
         objects = []
-        for index, item in enumerate(data.get("objects", ())):
-            if not isinstance(item, Mapping) or not {"type", "id"} <= set(item) <= {
-                "type",
-                "id",
-                "attributes",
-                "region",
-            }:
+        for index, item in enumerate(listed):
+            if not _is_object(item):
                 raise UsageError(
-                    f"existing world: objects[{index}] needs type and id, may have attributes and region; got {item!r}"
+                    f"existing world: objects[{index}] is an object with the texts type and id, and may have "
+                    f"attributes (an object) and region (a text); got {item!r}"
                 )
             objects.append(
                 WorldObject(item["type"], item["id"], dict(item.get("attributes", {})), item.get("region", ""))
             )
         return cls(tuple(objects), str(data.get("account_id", cls().account_id)))
+
+
+def _is_object(item: object) -> bool:
+    if not isinstance(item, Mapping) or not {"type", "id"} <= set(item) <= {"type", "id", "attributes", "region"}:
+        return False
+    texts = (item["type"], item["id"], item.get("region", ""))
+    return all(isinstance(text, str) for text in texts) and isinstance(item.get("attributes", {}), Mapping)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,13 @@ def test_unknown_region():
     assert "eu-west-1" in regions.suggest("eu-west-9")
 
 
+@pytest.mark.parametrize(("slip", "region"), [("us-esat-1", "us-east-1"), ("eu-wset-1", "eu-west-1")])
+def test_letters_in_another_order_are_the_region_that_has_them(slip: str, region: str):
+    assert regions.meant(slip) == region
+    assert regions.suggest(slip)[0] == region
+    assert len({"".join(sorted(each)) for each in regions.names()}) == len(regions.names())
+
+
 def test_offerings_are_by_zone_id():
     assert "us-east-1" in regions.offered_in("p5.48xlarge")
     assert "ca-west-1" not in regions.offered_in("p5.48xlarge")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,67 @@ def test_another_key_tells_what_becomes_of_what_is_there(workdir: Path, run: Run
     assert "keys: nodes and instances are replaced" in out
     assert "encrypted with keys of the stacks and of AWS → keys of the stacks" in out
     assert len(platform["key_effects"]) == 2
+
+
+KEYED = ("    on: l4\n", "    on: l4\n    api_key: {name: acme/key}\n")
+
+
+def test_a_key_that_goes_is_told_and_fails(workdir: Path, run: Run) -> None:
+    old = write(workdir, SPEC.replace(*KEYED), "old.yaml")
+    new = write(workdir, SPEC, "new.yaml")
+    result = run("diff", old, new)
+    assert result.code == 1
+    assert "endpoints.chat: callers authenticate in another way" in result.out
+    assert "API key acme/key → none" in result.out
+    document = json.loads(run("diff", old, new, "--json").out)
+    assert [(item["rule"], item["spec_path"]) for item in document["dangers"]] == [("LLM_GUARD_9", "endpoints.chat")]
+    accepted = write(workdir, SPEC + WAIVED.replace("DAY", "2999-01-01"), "ok.yaml")
+    assert run("diff", old, accepted).code == 0
+
+
+def test_who_may_call_a_gateway_is_told(workdir: Path, run: Run) -> None:
+    gateway = """gateways:
+  edge:
+    endpoints: [chat]
+    hostname: llm.acme.example
+    certificate_arn: arn:aws:acm:us-east-1:111122223333:certificate/01234567-89ab-cdef-0123-456789abcdef
+    tenants:
+      - {name: web, api_key: {name: acme/web}, requests_per_minute: 60, tokens_per_minute: 1000}
+      - {name: search, api_key: {name: acme/search}, requests_per_minute: 60, tokens_per_minute: 1000}
+"""
+    tenant = next(line for line in gateway.splitlines(keepends=True) if "name: search" in line)
+    opened = gateway.replace(tenant, "").replace("hostname: llm", "exposure: public\n    hostname: llm")
+    base = re.sub(r"network:\n(  .*\n)+", "network: {cidr: 10.40.0.0/16}\n", SPEC)
+    old = write(workdir, base + gateway, "old.yaml")
+    new = write(workdir, base + opened.replace("tokens_per_minute: 1000", "tokens_per_minute: 9000"), "new.yaml")
+    document = json.loads(run("diff", old, new, "--json").out)
+    (platform,) = document["platforms"]
+    told = {item["what"]: (item["old"], item["new"]) for item in platform["changes"] if item["path"] == "gateways.edge"}
+    assert told["called from"] == ("10.40.0.0/16", "0.0.0.0/0")
+    assert told["authentication"] == ("search acme/search", "–")
+    assert "web 9,000 tokens a minute" in told["limits"][1]
+    assert platform["lost_ways"] == ["gateways.edge: callers of search are refused"]
+    assert not document["ok"]
+
+
+@pytest.mark.parametrize(
+    ("more", "what", "values"),
+    [
+        ("budget_usd_per_month: 90000\n", "budget", ("–", "$90,000 a month")),
+        ("state: {kind: s3, bucket: acme-state}\n", "state", ("files", "s3://acme-state")),
+        (
+            "observability: {receivers: [{kind: sns, topic_arn: 'arn:aws:sns:us-east-1:111122223333:a'}]}\n",
+            "alerts to",
+            ("nobody", "sns"),
+        ),
+        ("cluster: {public_access_cidrs: [192.0.2.0/24]}\n", "API open to the internet", ("no", "192.0.2.0/24")),
+        ("cluster: {deletion_protection: false}\n", "deletion protection", ("on", "off")),
+    ],
+)
+def test_what_guards_a_platform_is_told(workdir: Path, run: Run, more: str, what: str, values: tuple[str, str]) -> None:
+    old, new = write(workdir, SPEC, "old.yaml"), write(workdir, SPEC + more, "new.yaml")
+    (platform,) = json.loads(run("diff", old, new, "--json").out)["platforms"]
+    assert [(item["what"], (item["old"], item["new"])) for item in platform["changes"]] == [(what, values)]
 
 
 def test_roles_of_an_endpoint_are_the_endpoint() -> None:

@@ -142,6 +142,8 @@ def test_an_unknown_model_is_a_wrong_call(run: Run) -> None:
         ((SMALL, "--gpu", "H100", "--max-model-len", "99999999"), "LLM_FIT_4"),
         ((SMALL, "--gpu", "V100-32GB"), "LLM_FIT_27"),
         ((SMALL, "--gpu", "T4", "--dtype", "bfloat16"), "LLM_FIT_25"),
+        ((SMALL, "--gpu", "L40S", "--max-num-seqs", "4096"), "LLM_FIT_43"),
+        ((SMALL, "--gpu", "H100", "--max-num-seqs", "4096", "--max-num-batched-tokens", "2048"), "LLM_FIT_43"),
     ],
 )
 def test_what_the_engine_refuses_does_not_start(arguments: tuple[str, ...], code: str, run: Run) -> None:

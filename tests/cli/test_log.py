@@ -111,7 +111,7 @@ def test_a_spec_with_errors_is_a_result_in_json(run: Run, log: Path, workdir: Pa
         (("small.log", "--gpu", "H900"), "H900"),
         (("small.log", "--endpoint", "small"), "add the SPEC"),
         (("small.log", "spec.yaml", "--endpoint", "large"), "no endpoint 'large': say --endpoint NAME, one of small"),
-        (("small.log", "--config", "no.json"), "cannot read no.json"),
+        (("small.log", "--config", "no.json"), "there is no file no.json"),
     ],
 )
 def test_wrong_calls(run: Run, log: Path, workdir: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -57,7 +57,7 @@ def test_what_stands_of_broken_objects_is_judged_in_the_same_run(tmp_path, capsy
         ("LLM_SPEC_1", "endpoints.Chat!.name"),
         ("LLM_SPEC_1", "endpoints.few.replicas"),
         ("LLM_SPEC_1", "pools.l4"),
-        ("LLM_SPEC_2", "platforms.x.reigon"),
+        ("LLM_SPEC_2", "reigon"),
     ]
 
 

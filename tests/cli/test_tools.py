@@ -87,10 +87,27 @@ def test_ok_of_a_check_is_its_exit_code(workdir: Path, run: Run, fail_on: str, c
 
 def test_check_for_people_and_as_a_file_agree(workdir: Path, run: Run) -> None:
     write(workdir, GOOD)
-    assert run("check", "spec.py", "--rules-only", "--fail-on", "never", "-o", "report.txt").out == ""
+    done = run("check", "spec.py", "--rules-only", "--fail-on", "never", "-o", "report.txt")
+    assert done.out == ""
+    assert done.err.startswith("report.txt: passed: 0 errors, ")
     text = (workdir / "report.txt").read_text(encoding="utf-8")
     assert "rules of llminfra ran" in text
     assert "checkov: left out by request" in text
+
+
+@pytest.mark.parametrize("form", ["json", "sarif", "junit", "github", "table"])
+def test_a_check_into_a_file_that_fails_says_so(workdir: Path, run: Run, form: str) -> None:
+    write(workdir, GOOD)
+    done = run("check", "spec.py", "--rules-only", "--fail-on", "info", "--format", form, "-o", "found")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("found: failed: 0 errors, ")
+
+
+def test_a_baseline_says_how_much_it_knows(workdir: Path, run: Run) -> None:
+    write(workdir, GOOD)
+    done = run("check", "spec.py", "--rules-only", "--write-baseline", "known.json")
+    known = json.loads((workdir / "known.json").read_text(encoding="utf-8"))["findings"]
+    assert (done.code, done.err) == (0, f"known.json: {len(known)} findings known from now on\n")
 
 
 @pytest.mark.helm

@@ -105,10 +105,42 @@ Platform(name="Upper", region="us-east-1", pools=[pool], endpoints=[endpoint])
         ("LLM_SPEC_2", "pools.gpu.node", 3),
         ("LLM_SEC_1", "endpoints.chat.model.token", 6),
         ("LLM_SPEC_1", "endpoints.chat.engine.max_model_len", 7),
-        ("LLM_SPEC_1", "platforms.Upper.name", 10),
+        ("LLM_SPEC_1", "name", 10),
     ]
     assert all(item.fix for item in loaded.diagnostics)
     assert not any("hf_abcdefghijklmnop" in str(item) for item in loaded.diagnostics)
+
+
+def test_objects_of_one_line_are_told_apart(tmp_path: Path) -> None:
+    text = """
+from llminfra import VLLM, Endpoint, GpuPool, Model, Platform, Waiver
+pool = GpuPool(name="gpu", instance_types=["g6.xlarge"])
+platform = Platform(name="p", region="us-east-1", pools=[pool], waivers=[
+    Waiver(rule=rule, reason="short", owner="ml", expires="2027-01-31") for rule in ("LLM_SRV_2", "LLM_CAP_7")])
+for name in ("a", "b"):
+    platform.add(Endpoint(name=name, model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(max_model_len=0), on=pool))
+"""
+    loaded = load(spec(tmp_path, text))
+    assert [item.path for item in loaded.diagnostics] == [
+        "waivers.LLM_SRV_2.reason",
+        "waivers.LLM_CAP_7.reason",
+        "endpoints.a.engine.max_model_len",
+        "endpoints.b.engine.max_model_len",
+    ]
+
+
+@pytest.mark.parametrize("name", ["'p'", "'No Name'", "''", "None"])
+def test_fields_of_the_only_platform_have_no_prefix_as_in_yaml(tmp_path: Path, name: str) -> None:
+    loaded = load(spec(tmp_path, f"from llminfra import Platform\nPlatform(name={name}, region=3)\n"))
+    assert {item.path for item in loaded.diagnostics} == {"region"} | ({"name"} if name != "'p'" else set())
+
+
+def test_fields_of_several_platforms_say_whose_they_are(tmp_path: Path) -> None:
+    text = "from llminfra import Platform\nfor name in ('a', 'b'): Platform(name=name, region=3)\n"
+    assert [item.path for item in load(spec(tmp_path, text)).diagnostics] == [
+        "platforms.a.region",
+        "platforms.b.region",
+    ]
 
 
 def test_what_is_sound_is_kept_for_planning(tmp_path: Path) -> None:
@@ -356,7 +388,7 @@ def test_a_list_of_a_declared_object_does_not_grow(tmp_path: Path) -> None:
 def test_nothing_in_the_place_of_a_default_is_left_out(tmp_path: Path) -> None:
     text = MINIMAL.replace('region="us-east-1"', 'region="us-east-1", pools=None, tags=None')
     fixes = {item.path: item.fix for item in load(spec(tmp_path, text)).diagnostics}
-    assert fixes == {"platforms.one.pools": "leave pools out", "platforms.one.tags": "leave tags out"}
+    assert fixes == {"pools": "leave pools out", "tags": "leave tags out"}
 
 
 @pytest.mark.parametrize(
@@ -373,6 +405,11 @@ def test_nothing_in_the_place_of_a_default_is_left_out(tmp_path: Path) -> None:
         ("x = make()\ndef make(): pass", "line 5 defines it: move that above this line"),
         ("def f():\n    x = x + 1\nf()", "give it a value above this line"),
         ("from llminfra import Vllm", "did you mean VLLM?"),
+        ("from llminfra import Vllm, Spot, Modell", "did you mean VLLM for Vllm, Model for Modell?"),
+        (
+            "from llminfra import (\n    Vllm,\n    Quux,\n)",
+            "did you mean VLLM for Vllm? `llminfra explain --types` lists what there is, and no Quux",
+        ),
         ("from llminfra import Xyzzyx", "`llminfra explain --types` lists what may be declared"),
         ("from llminfra.spec import Endpoint", "write from llminfra import Endpoint"),
         ("import llminfra.pools", "write from llminfra import …: what is declared is all there"),

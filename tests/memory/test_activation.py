@@ -3,12 +3,14 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.memory.peak.activation import activation_peak
 from llminfra.planning.memory.peak.forward_peak import Batch, forward_peak, held_by_all_reduce
 from llminfra.planning.memory.releases.engine_profile import drops_gate_up, vllm_profile
+from llminfra.planning.memory.releases.model_runner import runner_rules
 
 GIB = 2**30
 LLAMA_7B = load_model("meta-llama/Llama-2-7b-hf")
@@ -173,3 +175,16 @@ def test_a_page_of_latent_context_for_every_sequence(version, context):
     assert expanded <= result.activation_peak_gib <= expanded + 2
     gathered = context * (512 + 64) * 2 / GIB
     assert f"context of latent attention {gathered:.2f} GiB, outside the budget" in result.explain
+
+
+@pytest.mark.parametrize(("version", "items"), [((0, 24, 0), 1), ((0, 28, 0), 1), ((0, 29, 0), 0)])
+def test_first_runner_holds_the_patches_that_it_gave_the_tower(version, items):
+    # An image of 16,384 tokens has four times as many patches, of two frames of 16 by 16 pixels in three colours.
+    facts = load_model("Qwen/Qwen3-VL-30B-A3B-Instruct")
+    without = replace(facts, encoders=tuple(replace(item, patch_values=0) for item in facts.encoders))
+    profile = runner_rules(facts, vllm_profile(version), quantized=False)
+    given_to = batch(tokens=8192, length=32768)
+    held, bare = (activation_peak(item, given_to, profile) for item in (facts, without))
+    pixels = items * 65536 * 2 * 3 * 16 * 16 * 2
+    assert held.sampler - bare.sampler == held.forward - bare.forward == pixels
+    assert held.encoder == bare.encoder, "the tower's own count has room for them"

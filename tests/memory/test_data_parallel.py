@@ -5,6 +5,7 @@ import pytest
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.memory.budget.vllm import profiling_batch
+from llminfra.planning.memory.peak.expert_kernels import Experts
 from llminfra.planning.memory.peak.forward_peak import Batch, expert_workspace, forward_peak
 from llminfra.planning.memory.releases.engine_profile import vllm_profile
 from llminfra.planning.memory.releases.settings import resolve
@@ -44,8 +45,11 @@ def test_experts_see_the_tokens_of_all_ranks():
 def test_buffers_that_stay_hold_all_tokens_too():
     facts = load_model(CODER)
     layer = facts.layers[0]
-    alone, eight = (expert_workspace(layer, facts, batch(dp=ranks, expert_rows=0)) for ranks in (1, 8))
-    assert eight == 8 * alone
+    alone, eight = (
+        expert_workspace(layer, facts, batch(dp=ranks, expert_rows=0, experts=Experts(managed=True)))
+        for ranks in (1, 8)
+    )
+    assert eight == 8 * alone > 0
 
 
 def test_replicas_of_a_dense_model_gather_nothing():
@@ -70,7 +74,7 @@ def test_two_measured_starts_on_eight_h20(share, measured):
 def test_marlin_takes_all_tokens_at_once(method, rows):
     facts, profile = load_model("Qwen/Qwen3-30B-A3B"), vllm_profile((0, 11, 0))
     settings = resolve(facts, FitCase(model=facts.model_id, quantization=method), profile, None, 80.0)
-    assert profiling_batch(settings, profile, None).expert_rows == rows
+    assert profiling_batch(facts, settings, profile, None).expert_rows == rows
 
 
 @pytest.mark.parametrize("gpu", ["L4", "H200-141GB"])

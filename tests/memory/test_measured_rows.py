@@ -153,8 +153,25 @@ def test_copies_of_the_third_set_are_known_by_name() -> None:
 
 def test_experts_keep_their_buffers_while_a_delta_layer_works() -> None:
     rows = scored(UNSEEN_THIRD_ROWS)
-    assert rows["ut-l40sx4-qwen35-122b-fp8-u095-32k-0180"].tokens == pytest.approx(0.068, abs=0.01)
-    assert rows["ut-l40sx4-qwen35-122b-fp8-u098-32k-0180"].tokens == pytest.approx(0.057, abs=0.01)
+    assert rows["ut-l40sx4-qwen35-122b-fp8-u095-32k-0180"].tokens == pytest.approx(0.014, abs=0.01)
+    assert rows["ut-l40sx4-qwen35-122b-fp8-u098-32k-0180"].tokens == pytest.approx(0.012, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vdb-h200-deepseek-r1-0528-tp8-v0.14.1-l10000-6205",
+        "vdb-h200-deepseek-r1-0528-tp8-v0.16.0-l8192-8260",
+        "vdb-b200-deepseek-r1-0528-tp8-v0.18.0-l8192-a9a0",
+        "vdb-h200-nvidia-nemotron-3-super-120b-a12b-fp8-tp2-v0.17.1-l8192-d5b4",
+        "vdb-h200-qwen3-vl-30b-a3b-instruct-tp1-v0.14.1-l8192-32f9",
+    ],
+)
+def test_kernels_for_experts_decide_what_stays(name) -> None:
+    """Buffers of Triton's that were planned, or were not, made a difference of 0.5 to 1.8 GiB."""
+    row = scored(LATEST_ROWS)[name]
+    off = (row.weights or 0.0) * row.row["weights_gib_per_gpu"]
+    assert row.result.kv_cache_memory_gib + off == pytest.approx(row.row["kv_cache_memory_gib"], abs=0.3)
 
 
 def test_0_6_4_counts_the_context_inside_the_budget() -> None:

@@ -9,7 +9,7 @@ from tests.memory.scored import scored
 def test_layers_that_borrow_picks_keep_no_keys() -> None:
     row = scored(UNSEEN_FOURTH_ROWS)["u4-h20x8-glm52-fp8-u090-128k"]
     assert row.kv_bytes == pytest.approx(0, abs=0.001)
-    assert row.tokens == pytest.approx(0.067, abs=0.01)
+    assert row.tokens == pytest.approx(0.057, abs=0.01)
 
 
 def test_first_starts_keep_one_copy_where_attention_follows_recurrent_layers() -> None:

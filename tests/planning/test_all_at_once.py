@@ -149,6 +149,34 @@ def test_an_added_endpoint_is_there_beyond_the_budget_too(tmp_path: Path) -> Non
     assert found == [["LLM_COST_1"], []]
 
 
+def test_endpoints_that_were_added_are_there_when_the_budget_is_exceeded(tmp_path: Path) -> None:
+    file = tmp_path / "spec.py"
+    file.write_text(
+        "from llminfra import VLLM, Endpoint, GpuPool, Model, Platform\n"
+        'l4 = GpuPool(name="l4", instance_types=["g6e.12xlarge"], nodes=(0, 1))\n'
+        'p = Platform(name="x", region="us-east-1", pools=[l4], budget_usd_per_month=10)\n'
+        'p.add(Endpoint(name="a", model=Model(id="Qwen/Qwen3-32B"), engine=VLLM(max_model_len=4096), on=l4))\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(SpecError) as raised:
+        plan_specs([file])
+    codes = {item.code for item in raised.value.diagnostics}
+    assert "LLM_STO_10" in codes, "a warning about the endpoint"
+    assert "LLM_CAP_18" not in codes, "nobody uses the pool"
+
+
+@pytest.mark.parametrize(("cidr", "code"), [("10.0.0.0/33", "LLM_SPEC_1"), ("10.0.0.0/28", "LLM_NET_24")])
+def test_a_wrong_block_hides_no_wrong_zone(tmp_path: Path, cidr: str, code: str) -> None:
+    network = f"network: {{cidr: {cidr}, zones: [us-east-1a, us-west-2a]}}\n"
+    zone = ("LLM_NET_20", "network.zones[1]")
+    assert told(tmp_path, HEAD + network) == {(code, "network.cidr"), zone}
+
+
+def test_two_platforms_of_one_name_are_not_told_what_both_would_make(tmp_path: Path) -> None:
+    text = HEAD + GOOD_POOLS + "endpoints:\n" + endpoint("chat")
+    assert told(tmp_path, f"{text}---\n{text}") == {("LLM_SPEC_4", "platforms.acme")}
+
+
 def test_a_gateway_that_was_left_out_is_not_missed(tmp_path: Path) -> None:
     """An endpoint that a gateway wakes is not told that nobody does, because the gateway has an error of its own."""
     waking = endpoint("chat") + "    replicas: {min: 0, max: 2}\n"

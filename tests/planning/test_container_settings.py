@@ -150,6 +150,13 @@ def test_a_step_smaller_than_the_batch_is_refused_as_vllm_would() -> None:
     assert found(VLLM(max_model_len=8192, max_num_batched_tokens=512, max_num_seqs=512)) == []
 
 
+def test_a_batch_larger_than_the_default_step_is_refused_as_vllm_would() -> None:
+    (item,) = found(VLLM(max_model_len=8192, max_num_seqs=4096))
+    assert (item.code, item.path) == ("LLM_FIT_43", "endpoints.chat.engine.max_num_seqs")
+    assert item.runtime_message == "max_num_batched_tokens (2048) must be greater than or equal to max_num_seqs (4096)."
+    assert found(VLLM(max_model_len=8192, max_num_seqs=512)) == []
+
+
 @pytest.mark.parametrize(
     ("engine", "fields"),
     [

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import pytest
 from msgspec.structs import replace
 
-from llminfra import Cluster, GpuPool, ModelBucket, Network, Platform, SageMaker, SpecError
+from llminfra import Cluster, GpuPool, ModelBucket, Network, Platform, PlatformKeys, SageMaker, SpecError
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.price_file import VARIABLE, PriceFile
 from llminfra.planning import plan_platform
 from llminfra.planning.cost.hourly import how_to_price, total_cost
-from llminfra.planning.cost.views import unpriced
+from llminfra.planning.cost.views import not_counted, unpriced
 from llminfra.planning.plan import CostLine
 from tests.serving_targets.platforms import POOL, TODAY, endpoint, plan
 
@@ -153,3 +153,13 @@ def test_a_half_known_sum_is_a_lower_bound() -> None:
 def test_a_budget_of_known_prices_is_proved() -> None:
     planned = plan(endpoint(POOL), budget_usd_per_month=50_000)
     assert not [item for item in planned.diagnostics if item.code.startswith("LLM_COST")]
+
+
+def test_what_no_line_has_is_named_and_nothing_that_a_line_has() -> None:
+    """Keys of stacks have lines only where they are declared for everything."""
+    default = plan_platform(Platform(name="x", region="us-east-1"))
+    declared = plan_platform(Platform(name="x", region="us-east-1", encryption=PlatformKeys()))
+    assert not any("KMS" in line.what for line in default.costs)
+    assert not_counted(default) == "requests, traffic, logs, KMS keys, secrets and what lies in buckets"
+    assert any("KMS" in line.what for line in declared.costs)
+    assert "KMS" not in not_counted(declared)

@@ -30,6 +30,8 @@ POOL = GpuPool(name="h100", instance_types=["p5.48xlarge"], nodes=(0, 4), efa=Tr
 OWN = Image(repository="acme/server", tag="v1", efa=True)
 BUCKET = ModelBucket(name="acme-weights")
 QWEN, MOE, FP8 = (Model(id=f"Qwen/{name}") for name in ("Qwen3-32B", "Qwen3-30B-A3B", "Qwen3-32B-FP8"))
+# Every release of TGI has code for it.
+OLDER = Model(id="Qwen/Qwen2.5-32B-Instruct")
 
 
 def plan(engine: Any, **options: Any) -> EndpointPlan:
@@ -159,22 +161,23 @@ def test_no_e5m2_cache_beside_fp8_weights(engine: Any) -> None:
     ("declared", "told"), [("fp8", "fp8_e4m3fn"), ("fp8_e4m3", "fp8_e4m3fn"), ("fp8_e5m2", "fp8_e5m2")]
 )
 def test_tgi_has_its_own_names_of_caches(declared: Any, told: str) -> None:
-    planned = plan(TGI(max_model_len=8192, kv_cache_dtype=declared))
+    planned = plan(TGI(max_model_len=8192, kv_cache_dtype=declared), model=OLDER)
     assert f"--kv-cache-dtype={told}" in planned.invocation.args
 
 
 def test_old_releases_of_tgi_are_told_what_they_know() -> None:
-    planned = plan(TGI(max_model_len=8192, version="2.3.1", prefix_caching=False)).invocation
+    planned = plan(TGI(max_model_len=8192, version="2.3.1", prefix_caching=False), model=OLDER).invocation
     assert planned.env["USE_PREFIX_CACHING"] == "0"
     assert not any("graceful" in item for item in planned.args)
     assert "--graceful-termination-timeout=120" in plan(TGI(max_model_len=8192)).invocation.args
-    assert plan(TGI(max_model_len=8192, version="2.4.0", prefix_caching=False)).invocation.env["PREFIX_CACHING"] == "0"
+    later = plan(TGI(max_model_len=8192, version="2.4.0", prefix_caching=False), model=OLDER).invocation
+    assert later.env["PREFIX_CACHING"] == "0"
 
 
 def test_tgi_reads_a_prompt_in_pieces_since_2_4() -> None:
-    found = errors(TGI(max_model_len=8192, version="2.3.1", max_num_batched_tokens=4096))
+    found = errors(TGI(max_model_len=8192, version="2.3.1", max_num_batched_tokens=4096), model=OLDER)
     assert [item[:2] for item in found] == [("LLM_FIT_43", "engine.max_num_batched_tokens")]
-    assert plan(TGI(max_model_len=8192, version="2.4.0", max_num_batched_tokens=4096)).fit is not None
+    assert plan(TGI(max_model_len=8192, version="2.4.0", max_num_batched_tokens=4096), model=OLDER).fit is not None
 
 
 @pytest.mark.parametrize(
@@ -208,5 +211,10 @@ def test_what_a_server_cannot_be_told_of_the_model(engine: Any) -> None:
     assert ("LLM_FIT_44", "model.quantization") in [item[:2] for item in found]
     found = errors(engine(max_model_len=8192, image=OWN), model=Model(id="Qwen/Qwen3-32B", dtype="float16"))
     assert ("LLM_FIT_44", "model.dtype") in [item[:2] for item in found]
+
+
+def test_what_a_checkpoint_says_itself_needs_no_telling() -> None:
     said = Model(id="Qwen/Qwen3-32B-FP8", quantization="fp8")
-    assert plan(engine(max_model_len=8192, image=OWN), model=said).fit is not None
+    assert plan(TensorRTLLM(max_model_len=8192, image=OWN), model=said).fit is not None
+    # MII does not read it, and is not asked to make it.
+    assert [code for code, _, _ in errors(DeepSpeedMII(max_model_len=8192, image=OWN), model=said)] == ["LLM_FIT_63"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from llminfra import Parallelism, Slo
 from llminfra.planning.performance.factors import factors
 from tests.selection.test_choices import P5, findings, planned
@@ -33,3 +35,14 @@ def test_a_token_that_is_missed_by_twice_is_an_error() -> None:
     between = (factors().spread_tpot + factors().spread_ttft) / 2
     item = findings(P5, slo=Slo(time_per_output_token_ms=fastest.tpot_ms / between))["LLM_FIT_20"]
     assert f"estimated within a factor of {factors().spread_tpot:g}" in str(item.found)
+
+
+def test_targets_that_nothing_keeps_are_told_as_written_with_a_promise_that_is_kept() -> None:
+    """No fewer callers than one, and a target below one is not nought."""
+    each = findings(P5, slo=Slo(time_per_output_token_ms=0.1))["LLM_FIT_20"]
+    assert each.expected == "time_per_output_token_ms at most 0.1"
+    first = findings(P5, slo=Slo(time_to_first_token_ms=1))["LLM_FIT_20"]
+    assert "lower concurrency" not in first.fix
+    kept = re.search(r"Slo\(time_to_first_token_ms=(\d+)\)", first.fix)
+    assert kept is not None
+    assert "LLM_FIT_20" not in findings(P5, slo=Slo(time_to_first_token_ms=float(kept[1])))

@@ -50,7 +50,7 @@ def test_every_choice_says_where_its_rate_comes_from() -> None:
 
 def test_the_probe_says_its_factor_and_its_floor() -> None:
     chat, assistant = prod_plan().endpoints
-    assert chat.startup.budget_s == assistant.startup.budget_s == 600
-    assert "2 times the 298 s from the start of the container" in chat.startup.budget_why
-    assert "(600 s), and at least 600 s" in chat.startup.budget_why
-    assert "(480 s), and at least 600 s" in assistant.startup.budget_why
+    assert (chat.startup.budget_s, assistant.startup.budget_s) == (660, 600)
+    assert "2 times the 199 s from the start of the container, and 205 s for the longest" in chat.startup.budget_why
+    assert "(660 s), and at least 600 s" in chat.startup.budget_why
+    assert "(540 s), and at least 600 s" in assistant.startup.budget_why

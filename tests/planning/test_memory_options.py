@@ -312,6 +312,14 @@ def test_the_type_of_states_is_counted() -> None:
     assert tokens[1] < tokens[0]
 
 
+def test_the_kernel_of_experts_is_counted() -> None:
+    """FlashInfer's own takes no buffers that stay, on Hopper with FP8 in blocks."""
+    experts = "Qwen/Qwen3-30B-A3B-Instruct-2507-FP8"
+    own, asked = vllm(), vllm("--moe-backend=flashinfer_cutlass")
+    left = [planned(experts, engine, H100).endpoints[0].fit.kv_cache_memory_gib for engine in (own, asked)]
+    assert left[1] > left[0]
+
+
 def test_another_model_hides_nothing_else_that_is_wrong() -> None:
     options = ('--hf-overrides={"num_hidden_layers":2}', "--bogus")
     engine = vllm(*options, max_model_len=999_999, max_num_batched_tokens=1)

@@ -82,7 +82,8 @@ def test_experts_that_cannot_be_cut_are_cut_less_or_spread() -> None:
     assert item.code == "LLM_SHAPE_6"
     assert "tensor=4" in item.fix
     assert "expert=True" in item.fix
-    assert item.expected == "tensor=4; tensor=8, expert=True"
+    # Dealt out on four, they have a kernel that leaves more for the cache, so that is told, too.
+    assert item.expected == "tensor=4; tensor=4, expert=True; tensor=8, expert=True"
     for spread in (Parallelism(tensor=4), Parallelism(tensor=8, expert=True)):
         assert plan(H100, MIXED, parallelism=spread).endpoints
 

@@ -95,8 +95,26 @@ def test_world_from_a_mapping_refuses_what_it_does_not_know() -> None:
     assert world.objects[0].id == "vpc-1"
     with pytest.raises(UsageError, match="unknown keys"):
         World.from_dict({"things": []})
-    with pytest.raises(UsageError, match="needs type and id"):
-        World.from_dict({"objects": [{"id": "vpc-1"}]})
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        "vpc-1",
+        5,
+        None,
+        {"aws_vpc": "vpc-1"},
+        ["vpc-1"],
+        [{"id": "vpc-1"}],
+        [{"type": "aws_vpc", "id": 1}],
+        [{"type": "aws_vpc", "id": "vpc-1", "attributes": 3}],
+        [{"type": "aws_vpc", "id": "vpc-1", "region": ["us-east-1"]}],
+        [{"type": "aws_vpc", "id": "vpc-1", "name": "main"}],
+    ],
+)
+def test_a_list_of_another_shape_is_told(objects: object) -> None:
+    with pytest.raises(UsageError, match=r"existing world: objects(\[0\])? is an? (list|object)"):
+        World.from_dict({"objects": objects})
 
 
 def test_a_missing_binary_says_what_to_do(tmp_path: Path) -> None:

@@ -86,11 +86,38 @@ def test_a_broken_index_states_nothing(content: str, tmp_path: Path) -> None:
     assert describe_checkpoint(tmp_path / "config.json", {}) == CheckpointFile()
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"hidden_size": "wide"}'])
-def test_a_broken_config_is_a_finding_and_no_crash(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("", "is no JSON"),
+        ("[]", "holds no object: a config.json begins with {"),
+        ("null", "holds no object"),
+        ("{}", "has neither model_type nor hidden_size"),
+        ('{"hidden_size": "wide"}', "hidden_size is 'wide'"),
+        (json.dumps(config() | {"architectures": {"a": 1}}), "cannot be read: KeyError"),
+    ],
+)
+def test_a_broken_config_is_a_finding_and_no_crash(content: str, found: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         planned(tmp_path, {"model/config.json": content})
-    assert "LLM_FIT_13" in {item.code for item in caught.value.diagnostics}
+    (item,) = [item for item in caught.value.diagnostics if item.code == "LLM_FIT_13"]
+    assert found in item.found
+    assert "object has no attribute" not in item.found
+
+
+def test_a_missing_config_is_told_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        planned(tmp_path, {})
+    (item,) = [item for item in caught.value.diagnostics if item.code == "LLM_FIT_13"]
+    assert item.found == f"there is no file {tmp_path / 'model' / 'config.json'}"
+
+
+def test_one_architecture_may_stand_without_a_list(tmp_path: Path) -> None:
+    alone = planned(
+        tmp_path, {"model/config.json": json.dumps(config() | {"architectures": config()["architectures"][0]})}
+    )
+    listed = planned(tmp_path, {"model/config.json": json.dumps(config())})
+    assert alone.endpoints[0].fit == listed.endpoints[0].fit
 
 
 def test_a_config_may_be_named_by_its_folder(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
+from llminfra.catalog.models.config_reader import ModelConfigError
 from llminfra.catalog.models.mixers import (
     Attention,
     Mixer,
@@ -99,6 +100,7 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
         intermediate: Width of its feed-forward part.
         patch_merge: Patches that become one text token.
         gated: Three feed-forward matrices per block instead of two.
+        patch_values: Values that the processor hands over for a patch of the models that flatten them, else 0.
         batch_tokens: Tokens of the largest item where each must come in one batch, because the decoder looks at it in
             both directions, else 0.
         made_width: Values that the tower makes for a text token, those of several of its layers side by side, where
@@ -117,6 +119,7 @@ class EncoderFacts(Struct, frozen=True, kw_only=True):
     intermediate: int = 0
     patch_merge: int = 1
     gated: bool = False
+    patch_values: int = 0
     batch_tokens: int = 0
     made_width: int = 0
     heads: int = 0
@@ -131,6 +134,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
         model_id: Hugging Face id, or the name the caller gave to a local config.
         architecture: First entry of ``architectures``.
         model_type: ``model_type`` of the text model's config.
+        config_type: ``model_type`` of the whole config, by which some engines know a model.
         hidden_size: Width of the residual stream.
         vocab_size: Rows of the embedding.
         layers: Decoder layers in order.
@@ -165,6 +169,7 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
     model_id: str
     architecture: str
     model_type: str
+    config_type: str = ""
     hidden_size: int
     vocab_size: int
     layers: tuple[Layer, ...]
@@ -204,11 +209,16 @@ class ModelFacts(Struct, frozen=True, kw_only=True, dict=True):
             model_id: Name for messages.
 
         Raises:
-            ModelConfigError: The config lacks a shape without which nothing can be computed.
+            ModelConfigError: The config lacks a shape without which nothing can be computed, or is not one.
         """
         from llminfra.catalog.models.hf.config import facts_from_hf_config  # noqa: PLC0415  the parser needs this class
 
-        return facts_from_hf_config(config, model_id=model_id)
+        try:
+            return facts_from_hf_config(config, model_id=model_id)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A config.json of a shape nobody foresaw is the user's to mend, and no crash.
+            msg = f"config.json of {model_id} cannot be read: {type(error).__name__}: {error}"
+            raise ModelConfigError(msg) from error
 
     @cached_property
     def kinds_of_layers(self) -> tuple[Layer, ...]:

@@ -89,7 +89,13 @@ def check(
             if process is not None:
                 process.close()
     if write_baseline is not None:
+        import sys  # loaded when the command runs
+
+        from llminfra.cli.terminal.words import count
+
         write_file(write_baseline, policy.dump_baseline(report))
+        known = count(len(policy.baseline_of(report).findings), "finding")
+        sys.stderr.write(f"{write_baseline}: {known} known from now on\n")
         return
     if fix:
         _propose(policy.propose_fixes(report, plans))
@@ -126,7 +132,10 @@ def _write(
     if out is None:
         sys.stdout.write(text)
     else:
+        from llminfra.cli.terminal.check_view import check_summary  # rich only for people
+
         write_file(out, text)
+        sys.stderr.write(f"{out}: {check_summary(report, fail_on.severity)}\n")
 
 
 def _propose(proposal: object) -> None:

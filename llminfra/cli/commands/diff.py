@@ -16,10 +16,10 @@ def diff(
     as_json: AsJson = False,
     fail_on: DangersFail = FailOn.WARNING,
 ) -> None:
-    """Compare the plans of two specs: hardware, memory, speed, model names, quotas and money.
+    """Compare the plans of two specs: hardware, memory, speed, who may call, quotas and money.
 
-    Exits with 1 where callers lose a model name or an endpoint (LLM_GUARD_9), or a bucket or file system goes
-    (LLM_GUARD_1), and no waiver of NEW accepts it.
+    Exits with 1 where callers lose a model name, an endpoint, an address or how they authenticate (LLM_GUARD_9), or a
+    bucket or file system goes (LLM_GUARD_1), and no waiver of NEW accepts it.
 
     What becomes of single resources tells `rehearse OLD --then NEW`.
     """

@@ -255,10 +255,10 @@ def _local(model: str) -> Path | None:
 
 
 def _add_config(case: dict[str, object], config: Path | None, key: str = "config") -> None:
-    from llminfra.cli.fitting.request import config_object  # loaded when the command runs
+    from llminfra.catalog.models.config_file import read_config  # loaded when the command runs
 
     if config is not None:
-        case[key] = config_object(config)
+        _, case[key] = read_config(config)
 
 
 def _stream(path: Path) -> None:

@@ -109,8 +109,11 @@ def _world(path: Path | None) -> object:
 
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"cannot read {path}: {error}"
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise UsageError(msg) from None
+    except ValueError as error:
+        msg = f"{path} is no JSON: {error}"
         raise UsageError(msg) from None
     if not isinstance(data, dict):
         msg = f"{path}: a world is a JSON object with account_id and objects"

@@ -92,7 +92,7 @@ def find_options(
     """
     from llminfra.cli.fitting.request import check_beside, read_case, size_note, unknown_model
     from llminfra.cli.fitting.starts import checkpoint_size
-    from llminfra.planning.memory.doubts import beyond_context, class_missing, release_of
+    from llminfra.planning.memory.doubts import beyond_context, class_missing, release_of, served_by_library
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.pooling import unfit
     from llminfra.planning.memory.stated import stated
@@ -142,9 +142,13 @@ def find_options(
         whole=not facts.generative,
         heard_s=typical.heard_s,
         cacheless=facts.encoder_only,
-        notes=(*stated(facts, case), *size_note(case, config), *to_be_made),
+        notes=(*stated(facts, case), *size_note(case, config), *to_be_made, *_library(served_by_library(facts, case))),
     )
     return asked, options
+
+
+def _library(note: str | None) -> tuple[str, ...]:
+    return () if note is None else (note,)
 
 
 def _plain_weights(facts: ModelFacts, case: FitCase, options: tuple[Option, ...]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
+    from rich.table import Table
 
     from llminfra.cli.fitting.wish import Wish
     from llminfra.planning.selection import Option
@@ -105,8 +106,9 @@ def plain_rows(rows: tuple[Compared, ...]) -> list[dict[str, Any]]:
 def compared_view(rows: tuple[Compared, ...], wish: Wish, width: int) -> RenderableType:
     """A row for each combination, what it does not fit for, and the notes of all."""
     from rich.console import Group  # rich only for people
-    from rich.table import Table
     from rich.text import Text
+
+    from llminfra.cli.terminal.fitted import Fitted, fewer
 
     asked = rows[0].asked
     named = [name for name in ("quantization", "kv_cache_dtype", "purchase") if name in rows[0].values]
@@ -121,12 +123,11 @@ def compared_view(rows: tuple[Compared, ...], wish: Wish, width: int) -> Rendera
     columns = [*titles, *(title for title, _ in speeds)]
     starts = [start_of(row.asked, row.option) for row in good]
     times = [_COLD, *("?" if start is None else duration(start.startup.estimate_s) for start in starts)]
-    with_start = _columns(columns, lines_of) + max(map(len, times)) <= width
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
-    for index, title in enumerate((*columns, *([_COLD] if with_start else []))):
-        table.add_column(title, justify="left" if index < len(titles) else "right", no_wrap=True)
-    for cells, time in zip(lines_of, times[1:], strict=True):
-        table.add_row(*cells, *([time] if with_start else []))
+    with_start = _columns(columns, lines_of) + max(map(len, times)) < width
+    if with_start:
+        columns = [*columns, _COLD]
+        lines_of = [[*cells, time] for cells, time in zip(lines_of, times[1:], strict=True)]
+    table = Fitted(_table(columns, lines_of, len(titles), shown) for shown in fewer(columns, _LEAST))
     refused = [
         Text(f"  {', '.join((*_labels(row, named), _device(row)))}: {row.option.reason}")
         for row in rows
@@ -135,7 +136,7 @@ def compared_view(rows: tuple[Compared, ...], wish: Wish, width: int) -> Rendera
     length = f"inputs of up to {asked.length:,} tokens" if asked.cacheless else f"requests of {asked.length:,} tokens"
     lines: list[RenderableType] = [
         Text.assemble((asked.model, "bold"), f" in {wish.region}, the best instance type for each; {length}"),
-        table if table.row_count else Text("no combination fits", style="bold red"),
+        table if lines_of else Text("no combination fits", style="bold red"),
     ]
     if refused:
         lines += [Text("does not fit:", style="dim"), *refused]
@@ -150,6 +151,22 @@ def compared_view(rows: tuple[Compared, ...], wish: Wish, width: int) -> Rendera
 
 def _labels(row: Compared, named: Sequence[str]) -> list[str]:
     return [row.asked.engine, *(row.values[name] for name in named)]
+
+
+_LEAST = ("$/h", "first ms", "held", "text ms", "answer ms", "ms/token", "TP")
+"""Columns that a narrow terminal does without, in this order: what a replica and its work cost are last."""
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], words: int, shown: Sequence[int]) -> Table:
+    """Some of the columns, by their places; the first ``words`` of all are text."""
+    from rich.table import Table  # rich only for people
+
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
+    for index in shown:
+        table.add_column(titles[index], justify="left" if index < words else "right", no_wrap=True)
+    for cells in rows:
+        table.add_row(*(cells[index] for index in shown))
+    return table
 
 
 def _columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:

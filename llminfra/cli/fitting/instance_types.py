@@ -14,6 +14,7 @@ from llminfra.cli.terminal.words import small
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from llminfra.cli.fitting.wish import Wish
     from llminfra.planning.selection import Option
@@ -32,8 +33,9 @@ _SHORT_PURCHASE: dict[Kind, str] = {
 def options_view(asked: Asked, options: tuple[Option, ...], wish: Wish, width: int) -> RenderableType:
     """The table of those that fit, and a line about each kind of GPU that does not."""
     from rich.console import Group  # rich only for people
-    from rich.table import Table
     from rich.text import Text
+
+    from llminfra.cli.terminal.fitted import Fitted, fewer
 
     good = [option for option in options if option.fits]
     columns: list[tuple[str, bool, Callable[[Option], str]]] = [
@@ -52,11 +54,9 @@ def options_view(asked: Asked, options: tuple[Option, ...], wish: Wish, width: i
         room = (width - _WIDE) // _PRICE_WIDTH
         columns += [(_SHORT_PURCHASE[kind], False, partial(_shown_price, kind)) for kind in known[:room]]
         columns[4:4] = _wide(asked)
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
-    for title, text, _ in columns:
-        table.add_column(title, justify="left" if text else "right", no_wrap=True)
-    for option in good:
-        table.add_row(*(show(option) for _, _, show in columns))
+    table = Fitted(
+        _table(good, [columns[place] for place in shown]) for shown in fewer((title for title, *_ in columns), _LEAST)
+    )
     lines: list[RenderableType] = [
         Text.assemble(
             (asked.model, "bold"),
@@ -81,6 +81,19 @@ def options_view(asked: Asked, options: tuple[Option, ...], wish: Wish, width: i
 
 
 Column = tuple[str, bool, Callable[["Option"], str]]
+_LEAST = ("$/h", "GPUs", "first ms", "held", "text ms", "answer ms", "ms/token")
+"""Columns that a narrow terminal does without, in this order: what a replica and its work cost are last."""
+
+
+def _table(options: list[Option], columns: list[Column]) -> Table:
+    from rich.table import Table  # rich only for people
+
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim underline")
+    for title, text, _ in columns:
+        table.add_column(title, justify="left" if text else "right", no_wrap=True)
+    for option in options:
+        table.add_row(*(show(option) for _, _, show in columns))
+    return table
 
 
 def _middle(asked: Asked) -> tuple[Column, ...]:

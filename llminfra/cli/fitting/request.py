@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -93,27 +92,6 @@ def local_config(name: str) -> Path | None:
     return path if there and load_model(name) is None else None
 
 
-def config_object(config: Path) -> dict[str, object]:
-    """The object of a ``config.json``, or of the one in a folder.
-
-    Raises:
-        UsageError: It cannot be read, or is no object.
-    """
-    file = config / "config.json" if config.is_dir() else config
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"cannot read {file}: {error.strerror or error}"
-        raise UsageError(msg) from None
-    except ValueError as error:
-        msg = f"{file} is no JSON: {error}"
-        raise UsageError(msg) from None
-    if not isinstance(found, dict):
-        msg = f"{file} holds no object: a config.json begins with {{"
-        raise UsageError(msg)
-    return found
-
-
 def size_note(case: FitCase, config: Path | None) -> tuple[str, ...]:
     """What is said where the weights beside a config.json are not as large as its shapes."""
     from llminfra.planning.memory.estimate import facts_for
@@ -172,6 +150,7 @@ def _unknown(flag: str, text: object, known: tuple[str, ...]) -> str:
 
 def _version(case: FitCase) -> str:
     from llminfra.catalog.engines import engine_info, known_versions, suggest_version
+    from llminfra.catalog.model_code import is_named_release
     from llminfra.catalog.task_classes import pinned_version
     from llminfra.planning.memory.estimate import facts_for
     from llminfra.planning.memory.releases.engine_profile import parse_version
@@ -181,13 +160,13 @@ def _version(case: FitCase) -> str:
     name = CATALOG_NAMES[engine]
     if text is None:
         facts = facts_for(case)
-        return (
-            engine_info(name).default_version if facts is None else pinned_version(name, facts.architecture, facts.task)
-        )
+        if facts is None:
+            return engine_info(name).default_version
+        return pinned_version(name, facts.architecture, facts.task, facts.config_type)
     stated = text.strip().removeprefix("v")
     known = known_versions(name)
     whole = f"{stated}.0" if re.fullmatch(r"\d+\.\d+", stated) else stated
-    if whole in known:
+    if whole in known or is_named_release(name, whole):
         return whole
     numbers, oldest, newest = parse_version(stated), parse_version(known[0]), parse_version(known[-1])
     if numbers and oldest and newest and engine in MODELLED:

@@ -10,7 +10,7 @@ from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import Part, bar, code, key, section, table
 from llminfra.cli.terminal.words import bound
 from llminfra.planning.cost.hourly import total_cost
-from llminfra.planning.cost.views import costs_by_stack, unpriced
+from llminfra.planning.cost.views import costs_by_stack, not_counted, unpriced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def cost_section(plan: Plan, models: Sequence[Served], anchor: str) -> Element:
 def _basis(plan: Plan) -> Element:
     dates = price_dates(plan)
     dated = f"Prices of {dates}" if dates else "No price is known"
-    text = f"{dated}; a month has {HOURS_PER_MONTH:g} hours. Requests, traffic and logs come on top."
+    text = f"{dated}; a month has {HOURS_PER_MONTH:g} hours. On top come {not_counted(plan)}."
     budget = plan.platform.budget_usd_per_month
     missing = "; ".join(f"{', '.join(item.lines)}: {item.how}" for item in unpriced(plan))
     return el(

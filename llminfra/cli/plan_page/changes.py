@@ -11,6 +11,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.plan_page.losses import lost_data, lost_names
 from llminfra.cli.plan_page.serving import spread_words
 from llminfra.cli.plan_page.shared import metrics_of
+from llminfra.cli.plan_page.ways_in import guarded, lost_ways, ways_in
 from llminfra.cli.terminal.hours import hours_words
 from llminfra.cli.terminal.words import bound, count, duration, money, span
 from llminfra.planning.cost.hourly import total_cost
@@ -76,6 +77,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
         unpriced: Whether something has no price, so that the sums are lower bounds.
         new_findings: What is wrong from then on.
         key_effects: What becomes of what is there where keys change.
+        lost_ways: What else callers have to change: addresses, how they authenticate, tenants that go.
     """
 
     platform: str
@@ -87,6 +89,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
     lost_data: tuple[str, ...] = ()
     new_findings: tuple[NewFinding, ...] = ()
     key_effects: tuple[str, ...] = ()
+    lost_ways: tuple[str, ...] = ()
 
 
 def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
@@ -98,7 +101,8 @@ def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
         if was is None or will is None:
             twin = _twin(path, before, after)
             found.append(_alone(path, before, after, twin))
-            found += _differences(path, before[twin], after[path]) if twin else ()
+            renamed = _differences(path, before[twin], after[path]) if twin else ()
+            found += (item for item in renamed if item.what != "address")  # told by the name
             continue
         found += _differences(path, was, will)
     known = {(item.code, item.path) for item in old.diagnostics}
@@ -118,6 +122,7 @@ def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
             if (item.code, item.path) not in known
         ),
         key_effects=key_effects(old, new),
+        lost_ways=tuple(f"{path}: {what}" for path, what in lost_ways(old, new)),
     )
 
 
@@ -193,6 +198,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
         ("$ a month at most", total.usd_per_hour_max, total.unpriced),
     ):
         whole[label] = bound(hourly * HOURS_PER_MONTH, 0, unpriced=unpriced)
+    whole |= dict(guarded(plan))
     yield "", whole
     yield from ((f"pools.{item.name}", _pool(item)) for item in plan.pools)
     yield from (
@@ -201,15 +207,17 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
     for system_ in plan.lustre:
         size = f"{system_.capacity_gib:,} GiB at {system_.throughput_mbps_per_tib} MB/s per TiB"
         yield f"storage.{system_.name}", {"Lustre": size, "zone": system_.zone}
-    names = image_names(plan)
+    names, ways = image_names(plan), ways_in(plan)
     for path, item in plan.served:
-        yield plan.declared_path(path), _serving(item, names)
+        declared = plan.declared_path(path)
+        yield declared, {**_serving(item, names), **(ways[declared].facts if declared in ways else {})}
     for gateway in plan.gateways:
         models = ", ".join(name for route in gateway.routes for name in route.models)
         paths = ", ".join(path for route in gateway.routes if route.paths for path in route.led_by)
         tenants = ", ".join(tenant.name for tenant in gateway.spec.tenants)
         told = {"address": gateway.url, "models": models, "tenants": tenants, "exposure": gateway.spec.exposure}
         told |= {"paths": paths} if paths else {}
+        told |= ways[f"gateways.{gateway.name}"].facts
         yield f"gateways.{gateway.name}", told
     yield from ((f"async_endpoints.{item.name}", {"behind": item.behind}) for item in plan.async_endpoints)
     for quota in plan.quotas:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from llminfra.cli.plan_page.changes import PlatformChanges
+    from collections.abc import Iterator, Sequence
 
+    from llminfra.cli.plan_page.changes import PlanChange, PlatformChanges
+
+_INDENT, _LABEL = 3, 30
+"""Columns before a decision, and the most that its name takes: half of a narrow terminal."""
 _MARKS = {"new": ("+", "green"), "gone": ("-", "red"), "changed": ("~", "yellow")}
 
 
@@ -30,21 +35,9 @@ def diff_view(found: PlatformChanges) -> RenderableType:
         names = ", ".join(found.lost_names)
         parts.append(Text(f"requests for {names} find no model from then on", style="bold red"))
     parts += [Text(text, style="bold red") for text in found.lost_data]
+    parts += [Text(text, style="bold red") for text in found.lost_ways]
     parts += [Text(f"keys: {text}", style="bold red") for text in found.key_effects]
-    table = Table.grid(padding=(0, 1, 0, 0))
-    for _ in range(2):
-        table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for path, changes in groupby(found.changes, key=lambda item: item.path):
-        told = list(changes)
-        mark, style = _MARKS[told[0].action]
-        table.add_row(Text(mark, style=style), Text(path or "the platform", style="bold"), "")
-        for item in told:
-            if item.action == "changed":
-                table.add_row("", Text(f"  {item.what}", style="dim"), Text(f"{item.old} → {item.new}"))
-            elif item.old or item.new:
-                table.add_row("", "", Text(item.old or item.new, style="dim"))
-    parts.append(table)
+    parts += _changes(found.changes)
     if found.new_findings:
         parts.append(Text("new findings; `llminfra plan` of the new spec has each in full", style="bold"))
         listed = Table.grid(padding=(0, 1, 0, 0))
@@ -54,3 +47,28 @@ def diff_view(found: PlatformChanges) -> RenderableType:
             listed.add_row(f"! {new.code}", f"{new.path}: {new.message}")
         parts.append(listed)
     return Group(*parts)
+
+
+def _changes(changes: Sequence[PlanChange]) -> Iterator[RenderableType]:
+    """A line for each object, and of one that changes a line for each decision below."""
+    labels = [cell_len(item.what) for item in changes if item.action == "changed"]
+    for path, told in ((path, list(items)) for path, items in groupby(changes, key=lambda item: item.path)):
+        mark, style = _MARKS[told[0].action]
+        head = Text.assemble((path or "the platform", "bold"))
+        for item in told:
+            if item.action != "changed" and (item.old or item.new):
+                head.append(f"  {item.old or item.new}", "dim")
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_column(no_wrap=True)
+        line.add_column(overflow="fold")
+        line.add_row(Text(mark, style=style), head)
+        yield line
+        table = Table.grid(padding=(0, 1, 0, 0))
+        table.add_column(width=_INDENT)
+        table.add_column(width=min(max(labels, default=0), _LABEL), style="dim", overflow="fold")
+        table.add_column(overflow="fold")
+        for item in told:
+            if item.action == "changed":
+                table.add_row("", item.what, f"{item.old} → {item.new}")
+        if table.row_count:
+            yield table

@@ -14,7 +14,7 @@ from llminfra.cli.plan_page.reasons import cost_reasons
 from llminfra.cli.terminal.words import bound, dot, series
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
 from llminfra.planning.cost.savings import network_savings
-from llminfra.planning.cost.views import costs_by_stack, endpoint_costs, purchase_options, unpriced
+from llminfra.planning.cost.views import costs_by_stack, endpoint_costs, not_counted, purchase_options, unpriced
 
 if TYPE_CHECKING:
     from llminfra.catalog.price_file import Kind
@@ -43,7 +43,7 @@ def cost_section(plan: Plan, *, why: bool = False) -> RenderableType:
     below = Table.grid(padding=(0, 1, 0, 1))
     for note, number in notes.items():
         below.add_row(Text(f"[{number}]", style="dim"), Text(note, style="dim"))
-    basis = f"{dated}; a month has {HOURS_PER_MONTH:g} hours; requests, traffic and logs come on top"
+    basis = f"{dated}; a month has {HOURS_PER_MONTH:g} hours; {not_counted(plan)} come on top"
     below.add_row(Text("–", style="dim", justify="right"), Text(basis, style="dim"))
     for missing in unpriced(plan):
         text = f"without the prices of {', '.join(missing.lines)}, unknown in {plan.platform.region}: {missing.how}"

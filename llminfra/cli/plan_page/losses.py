@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.cli.plan_page.ways_in import lost_ways
 from llminfra.rules.changes.losses import lost_with
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def losses(old: Plan, new: Plan | None) -> tuple[Loss, ...]:
     return (
         *(Loss(_CALLERS, path, f"requests for {name} find no model from then on") for path, name in names),
         *(Loss(_CALLERS, path, "its address goes: another name is another address") for path in gone),
+        *(Loss(_CALLERS, path, why) for path, why in (lost_ways(old, new) if new is not None else ())),
         *lost_data(old, new),
     )
 

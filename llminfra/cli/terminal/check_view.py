@@ -35,6 +35,11 @@ def check_text(report: PolicyReport, fail_on: Severity | None) -> str:
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
+def check_summary(report: PolicyReport, fail_on: Severity | None) -> str:
+    """The last line of the report: whether it passed, and how many findings there are."""
+    return _summary(report, fail_on).plain
+
+
 def _view(report: PolicyReport, fail_on: Severity | None) -> RenderableType:
     parts: list[RenderableType] = []
     remarks = [] if fail_on is Severity.INFO else [item for item in report.findings if _is_remark(item)]

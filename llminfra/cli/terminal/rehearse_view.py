@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llminfra.cli.terminal.fitted import Fitted
 from llminfra.cli.terminal.guard_view import danger_text
 from llminfra.cli.terminal.words import count
 
@@ -28,14 +29,6 @@ _ACTIONS = {"create": "green", "update": "yellow", "replace": "bold red", "delet
 
 def rehearsal_view(report: RehearsalReport) -> RenderableType:
     """A row per stack and a column per step."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
-    table.add_column("stack", style="bold", no_wrap=True)
-    table.add_column("resources", justify="right")
-    for step in _STEPS:
-        table.add_column("re-plan" if step == "second plan" else step, justify="right", no_wrap=True)
-    for stack in report.stacks:
-        steps: dict[str, Step] = {step.name: step for step in stack.steps}
-        table.add_row(stack.name, str(stack.resources), *(_cell(steps.get(name)) for name in _STEPS))
     resources = sum(stack.resources for stack in report.stacks)
     verdict = ("rehearsed", "bold green") if report.ok else ("failed", "bold red")
     faults = f", {count(report.faults, 'fault')} survived" if report.faults and report.ok else ""
@@ -45,7 +38,7 @@ def rehearsal_view(report: RehearsalReport) -> RenderableType:
             f" by {report.binary}: {count(len(report.stacks), 'stack')}, {count(resources, 'resource')}",
             f" in {report.seconds:.1f} s{faults}",
         ),
-        table,
+        Fitted(_steps(report, whole=whole) for whole in (True, False)),
         *_findings(report.findings),
     ]
     if report.not_proved:
@@ -56,6 +49,22 @@ def rehearsal_view(report: RehearsalReport) -> RenderableType:
     if report.kept:
         parts.append(Text(f"kept in {report.kept}"))
     return Group(*parts)
+
+
+def _steps(report: RehearsalReport, *, whole: bool) -> Table:
+    """The steps of each stack, with seconds and resources, or as marks alone."""
+    padding = (0, 1, 0, 0) if whole else (0, 0, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=padding)
+    table.add_column("stack", style="bold", no_wrap=True)
+    if whole:
+        table.add_column("resources", justify="right")
+    for step in _STEPS:
+        table.add_column("re-plan" if step == "second plan" else step, justify="right", no_wrap=True)
+    for stack in report.stacks:
+        steps: dict[str, Step] = {step.name: step for step in stack.steps}
+        counted = [str(stack.resources)] if whole else []
+        table.add_row(stack.name, *counted, *(_cell(steps.get(name), whole=whole) for name in _STEPS))
+    return table
 
 
 def change_view(report: ChangeReport, guards: PolicyReport) -> RenderableType:
@@ -97,12 +106,12 @@ def _judged(change: Change, judged: Mapping[tuple[str, str, str], PolicyFinding]
     return judged.get((change.rule, change.stack, change.address)) or judged[whole]
 
 
-def _cell(step: Step | None) -> Text:
+def _cell(step: Step | None, *, whole: bool) -> Text:
     if step is None:
         return Text("–", style="dim")
     mark, style = ("✓", "green") if step.ok else ("✗", "bold red")
     again = f" ×{step.attempts}" if step.attempts > 1 else ""
-    return Text.assemble((mark, style), f" {step.seconds:.1f}{again}")
+    return Text.assemble((mark, style), f" {step.seconds:.1f}{again}" if whole else "")
 
 
 def _findings(findings: tuple[Finding, ...]) -> list[RenderableType]:

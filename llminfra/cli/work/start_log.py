@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from llminfra.catalog.models.config_file import read_config
 from llminfra.cli.fitting.log_view import known_errors, log_view
-from llminfra.cli.fitting.request import check_gpu, config_object, unknown_model
+from llminfra.cli.fitting.request import check_gpu, unknown_model
 from llminfra.cli.terminal.failures import json_failures
 from llminfra.cli.terminal.output import print_result, stdout_console, write_json
 from llminfra.diagnostics import UsageError
@@ -52,7 +53,7 @@ def show_log(
         msg = "--endpoint names one of a spec: add the SPEC"
         raise UsageError(msg)
     if config is not None:
-        given = {**given, "config": config_object(config)}
+        given = {**given, "config": read_config(config)[1]}
     text = _read(file)
     start = read_log(text)
     known = () if start is not None and start.started else recognize(text, rules())

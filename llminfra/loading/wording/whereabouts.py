@@ -11,23 +11,28 @@ from llminfra.spec.base.spec import Spec
 from llminfra.spec.errors.shape_errors import SINGLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from llminfra.diagnostics import Diagnostic
     from llminfra.spec.platform import Platform
 
 
-def absolute_paths(platforms: Iterable[Platform], diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """Replace the type's name at the start of a path by the place in the platform, where there is one."""
+def absolute_paths(platforms: Sequence[Platform], diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Replace the type's name at the start of a path by the place in the platform, where there is one.
+
+    Fields of the only platform of a file have no prefix, as in YAML and in what planning finds.
+    """
     if not diagnostics:
         return []
-    places: dict[tuple[str, tuple[str, int] | None], str] = {}
+    places: dict[int, str] = {}  # by identity: a loop declares objects with the same errors at the same line
     for platform in platforms:
         for path, item in _walk(platform, ""):
-            if item.reported and _base(item):
-                # The first place is the object's own section; endpoints come later and hold the same object.
-                places.setdefault((_base(item), item.origin), path)
-    return [_moved(item, places) for item in diagnostics]
+            if _base(item):
+                for told in item.told:
+                    # The first place is the object's own section; endpoints come later and hold the same object.
+                    places.setdefault(id(told), path)
+    moved = [_moved(item, places) for item in diagnostics]
+    return _alone(platforms[0], diagnostics, moved) if len(platforms) == 1 else moved
 
 
 def _base(item: Spec) -> str:
@@ -36,11 +41,24 @@ def _base(item: Spec) -> str:
     return "" if "name" in type(item).model_fields and section not in SINGLE else section or type(item).__name__
 
 
-def _moved(item: Diagnostic, places: dict[tuple[str, tuple[str, int] | None], str]) -> Diagnostic:
-    base, dot, rest = item.path.partition(".")
-    origin = (item.file, item.line) if item.file is not None and item.line is not None else None
-    path = places.get((base, origin))
+def _moved(item: Diagnostic, places: dict[int, str]) -> Diagnostic:
+    _, dot, rest = item.path.partition(".")
+    path = places.get(id(item))
     return item if path is None else replace(item, path=f"{path}{dot}{rest}" if path else rest)
+
+
+def _alone(platform: Platform, told: Sequence[Diagnostic], moved: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Paths of a platform's own fields without its name, or what stands for one that was refused."""
+    own = {id(item) for item in platform.told}
+    name = str(platform.__dict__.get("name"))
+    starts = tuple(f"platforms.{each}" for each in (f"{name}.", ".", ""))
+    whole = f"platforms.{name}"
+    return [
+        replace(item, path=item.path.removeprefix(next(each for each in starts if item.path.startswith(each))))
+        if id(before) in own and item.path != whole
+        else item
+        for before, item in zip(told, moved, strict=True)
+    ]
 
 
 def _walk(item: Spec, path: str) -> Iterator[tuple[str, Spec]]:

@@ -201,7 +201,7 @@ def _colon(stop: _Stop) -> Syntax | None:
         return _told(stop, stop.line, "a text with a colon and a space in it needs quotes", "a text in quotes", fix)
     before = stop.before()
     text = stop.at(before).split(" #")[0].rstrip()
-    if ":" not in text or _JOINED.fullmatch(text.strip()):
+    if ":" not in text or _JOINED.fullmatch(text.strip()) or _ODD_SPACE.search(text):
         return _no_key(stop, before)
     if _indent(stop.text) > _indent(text):
         fix = f"indent it by {_indent(text)} spaces, as line {before + 1}"

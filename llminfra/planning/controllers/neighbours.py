@@ -63,7 +63,8 @@ def with_neighbours(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     told: dict[str, list[Diagnostic]] = {}
     installed: dict[str, dict[str, str]] = {}
     for one, other in combinations((plan for plan in plans if plan.cluster is not None), 2):
-        if _one_cluster(one, other):
+        # That two platforms have one name is an error of the files; what they would both make follows from it.
+        if one.platform.name != other.platform.name and _one_cluster(one, other):
             # Who makes the cluster is right, and the other one has to say what is there.
             first, second = sorted((one, other), key=lambda plan: plan.eks.existing)
             found = [*_collisions(first, second), *_disagreements(first, second)]

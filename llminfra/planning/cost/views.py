@@ -12,6 +12,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
 from llminfra.planning.plan.stacks import StackKind
 from llminfra.planning.served.hours import mean_replicas
+from llminfra.spec.foundation.encryption import PlatformKeys
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, Plan
@@ -32,6 +33,12 @@ _STACKS: tuple[tuple[str, StackKind], ...] = (
     ("bedrock", "bedrock"),
     ("", "cluster"),
 )
+
+
+def not_counted(plan: Plan) -> str:
+    """What no line of the costs has, because it goes by use or by what others put there."""
+    keys = () if isinstance(plan.platform.encryption, PlatformKeys) else ("KMS keys",)
+    return ", ".join(("requests", "traffic", "logs", *keys, "secrets")) + " and what lies in buckets"
 
 
 class EndpointCost(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from llminfra.planning.fit.declared import check_declared, check_place, report_uneven
+from llminfra.planning.fit.default_step import check_default_step
 from llminfra.planning.fit.latency_targets import report_targets
 from llminfra.planning.fit.levers import BESIDE_BUDGET
 from llminfra.planning.fit.misfits import report_misfit
@@ -56,6 +57,8 @@ def _find(question: Question, findings: Findings) -> Spread | None:
         chosen = question.judge(wanted or Parallelism())
         return Spread(chosen=chosen, why=why, others=()) if check_place(question, chosen, (), findings) else None
     options = question.options()
+    if not check_default_step(question, options, findings):
+        return None
     if wanted is None:
         choice = choose(options, promise)
         if choice.chosen is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from llminfra.planning.fit.remedies import other_type
@@ -9,6 +10,8 @@ from llminfra.planning.spread.parallelism import Candidate, as_arguments
 from llminfra.spec.engines.custom import CustomServer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llminfra.planning.findings import Findings
     from llminfra.planning.spread.spreads import Question
     from llminfra.spec.endpoint import Endpoint
@@ -47,13 +50,14 @@ def report_targets(question: Question, nearest: Candidate, findings: Findings, f
         if endpoint.parallelism is None and faster is None
         else f"{nearest.shape} does not keep the latency targets",
         found="; ".join(measured),
-        expected=", ".join(f"{name} at most {wanted:,.0f}" for name, wanted, *_ in missed),
-        fix="; or ".join(_fixes(question, nearest, faster)),
+        expected=", ".join(f"{name} at most {wanted:,g}" for name, wanted, *_ in missed),
+        fix="; or ".join(_fixes(question, nearest, faster, {name: value for name, _, value, *_ in missed})),
     )
     return not beyond
 
 
-def _fixes(question: Question, nearest: Candidate, faster: Candidate | None) -> list[str]:
+def _fixes(question: Question, nearest: Candidate, faster: Candidate | None, missed: Mapping[str, float]) -> list[str]:
+    """What keeps the targets; where nothing does, what would come nearer, and which promise is kept."""
     fixes = []
     if faster is not None:
         ratio = faster.parallelism.gpus / nearest.parallelism.gpus
@@ -67,7 +71,12 @@ def _fixes(question: Question, nearest: Candidate, faster: Candidate | None) -> 
     if found is not None and found.queued:
         callers = question.promise.concurrency
         fixes.append(f"add replicas: {found.queued:.0f} of {callers} callers wait for a place")
-    return fixes or ["lower concurrency and add replicas, or take a smaller model"]
+    if fixes:
+        return fixes
+    kept = ", ".join(f"{name}={math.ceil(value)}" for name, value in missed.items())
+    promise = f"promise what the estimate keeps, Slo({kept})"
+    fewer = ["lower concurrency and add replicas"] if question.promise.concurrency > 1 else []
+    return [*fewer, "take a smaller model", promise]
 
 
 def check_estimated(endpoint: Endpoint, findings: Findings) -> None:

@@ -10,6 +10,7 @@ from llminfra.engines.given import last
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.gpu_support import driver_problem, gpu_problems
 from llminfra.planning.memory.doubts import SCALES_BESIDE_CONFIG
+from llminfra.planning.served.model_class import named_numbers, without_flash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +59,12 @@ def check_device(
             dtype=None if model.dtype == "auto" else model.dtype,
             kv_cache_dtype=None if cache == "auto" else cache,
             text_only=getattr(engine, "language_model_only", False),
+            named=named_numbers(endpoint),
+            longest=getattr(engine, "max_model_len", None),
         )
     )
+    if without_flash(endpoint):
+        problems = [item for item in problems if item.code != "LLM_FIT_62"]
     if model.config is not None and model.quantization in SCALES_BESIDE_CONFIG:
         problems = [item for item in problems if item.code != "LLM_FIT_23"]
     driver = eks.nvidia_driver()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from llminfra.catalog.engines import release_numbers
+from llminfra.catalog.engines import inner_release, release_numbers
 from llminfra.planning.facts import number
 from llminfra.planning.hardware.attention_kernels import knows, unserved
 from llminfra.planning.hardware.gpu_problem import GpuProblem, dotted, from_capability
+from llminfra.planning.hardware.tgi_attention import tgi_takes_fp8_cache
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -29,6 +30,10 @@ def _is_known(engine: str, release: EngineRelease | None) -> bool:
 
 def takes_fp8_cache(gpu: Gpu, facts: ModelFacts, engine: str, release: EngineRelease | None) -> bool:
     """Whether the engine has an attention kernel on the GPU that takes a KV cache of eight bits."""
+    if release is not None and engine == "tgi" and not tgi_takes_fp8_cache(release.numbers, facts):
+        return False
+    if release is not None and (inner := inner_release(release)) is not release:
+        engine, release = inner.engine, inner
     if _is_known(engine, release):
         return unserved(facts, gpu, engine=engine, release=release, kv_cache_dtype="fp8") is None
     return gpu.capability >= _least()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.argument_values import choices_of
-from llminfra.catalog.engines import engine_release, is_since, known_versions
+from llminfra.catalog.engines import engine_release, inner_release, is_since, known_versions
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.attention_support import attention_problems
+from llminfra.planning.hardware.checkpoint_methods import checkpoint_problems
 from llminfra.planning.hardware.float16 import float16_refused_since
 from llminfra.planning.hardware.gpu_problem import GpuProblem, dotted, from_capability
+from llminfra.planning.hardware.tgi_attention import tgi_attention_problems
+from llminfra.planning.hardware.trtllm_support import trtllm_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,8 +47,12 @@ def gpu_problems(
     dtype: str | None,
     kv_cache_dtype: str | None,
     text_only: bool = False,
+    named: tuple[int, ...] = (),
+    longest: int | None = None,
 ) -> tuple[GpuProblem, ...]:
     """Everything about the device that stops or slows the engine.
+
+    A container is judged by the engine inside, but for its CUDA.
 
     Args:
         gpu: The device.
@@ -57,20 +64,31 @@ def gpu_problems(
         dtype: Declared dtype; ``None`` follows the checkpoint.
         kv_cache_dtype: Declared type of the cache; ``None`` follows the model.
         text_only: The model's encoders are left out.
+        named: Numbers of the release as it was named, where the catalog may lack it.
+        longest: Tokens of the longest request.
     """
     method = quant.method if quant else requested
+    cuda = release
+    if release is not None and (inner := inner_release(release)) is not release:
+        engine, release = inner.engine, inner
+    numbered = named or (release.numbers if release is not None else ())
     found = [
         *_known(engine, release, requested, quant),
         *(_capable(gpu, engine, release, method) if method else ()),
-        *_native(gpu, quant, method),
+        *(() if engine == "trtllm" else _native(gpu, quant, method)),
         *_integer_products(gpu, engine, quant),
         *_bfloat16(gpu, facts, engine, release, dtype),
         *attention_problems(
             gpu, facts, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=text_only
         ),
         *_cache_of_checkpoint(engine, method, kv_cache_dtype),
-        *_built_for(gpu, engine, release),
+        *_built_for(gpu, engine, cuda),
+        *checkpoint_problems(engine, numbered, facts, quant, requested),
     ]
+    if engine == "tgi":
+        found += tgi_attention_problems(gpu, facts, numbered, kv_cache_dtype=kv_cache_dtype, longest=longest)
+    if engine == "trtllm":
+        found += trtllm_problems(gpu, facts, numbered, quant)
     return tuple(found)
 
 
@@ -161,8 +179,11 @@ def _capable(gpu: Gpu, engine: str, release: EngineRelease | None, method: str) 
             message=f"{gpu.product} cannot run {method} weights",
             found=f"{method} on compute capability {gpu.compute_capability}",
             expected=from_capability(least),
-            fix="use a newer GPU, or weights in another format (AWQ and GPTQ run from 7.5)",
-            runtime_message=f"The quantization method {method} is not supported for the current GPU. "
+            fix="use a newer GPU, or weights in another format "
+            + ("(GPTQ runs from 7.5)" if engine == "tgi" else "(AWQ and GPTQ run from 7.5)"),
+            runtime_message=numbers("tgi_support")["capability_words"]["value"].get(method)
+            if engine == "tgi"
+            else f"The quantization method {method} is not supported for the current GPU. "
             f"Minimum capability: {least}. Current capability: {gpu.capability}.",
         )
     ]
@@ -282,7 +303,7 @@ def _cache_of_checkpoint(engine: str, method: str | None, kv_cache_dtype: str | 
 def _built_for(gpu: Gpu, engine: str, release: EngineRelease | None) -> Iterator[GpuProblem]:
     """The engine has kernels for the GPU's generation, and so has the CUDA of its image, where that is known."""
     cuda_major = release.cuda_major if release else None
-    least = int(_value("least_capability").get(engine, 0))
+    least = int(_value("least_capability").get("mii" if engine == "deepspeed" else engine, 0))
     if gpu.capability < least:
         yield GpuProblem(
             code="LLM_FIT_27",
@@ -292,7 +313,9 @@ def _built_for(gpu: Gpu, engine: str, release: EngineRelease | None) -> Iterator
             found=f"compute capability {gpu.compute_capability}",
             expected=from_capability(least),
             fix="use a newer GPU",
-            runtime_message=f"GPUs with compute capability below {dotted(least)} are not supported.",
+            runtime_message=f"GPUs with compute capability below {dotted(least)} are not supported."
+            if engine == "vllm"
+            else None,
         )
     dropped = _dropped(cuda_major)
     if gpu.capability < dropped:

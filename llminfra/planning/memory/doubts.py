@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llminfra.catalog import instances
-from llminfra.catalog.engines import engine_release
+from llminfra.catalog import instances, tgi_models
+from llminfra.catalog.engines import engine_release, inner_release, known_versions, release_numbers
 from llminfra.catalog.gpus import find_gpu
+from llminfra.catalog.model_code import REFUSES_UNKNOWN, missing_code, refusal_words
 from llminfra.catalog.models.quantization_names import FORMATS
-from llminfra.catalog.task_classes import missing_class
+from llminfra.catalog.tgi_models import Served
 from llminfra.planning.hardware.gpu_problem import GpuProblem
 from llminfra.planning.hardware.gpu_support import gpu_problems
 from llminfra.planning.memory.estimate import facts_for
@@ -66,16 +67,54 @@ def beyond_context(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
 
 
 def class_missing(facts: ModelFacts, case: FitCase) -> tuple[str, str] | None:
-    """A release without code for the model, where another has it: the finding, and the engine's words."""
-    release = release_of(case)
-    missing = missing_class(release, facts.architecture, facts.task) if release is not None else None
+    """A release without code for the model, where another has it or nothing else runs it: the finding, and the words.
+
+    A repository with code of its own may be served by engines that trust it.
+    """
+    release, engine = _default_release(case), CATALOG_NAMES.get(case.engine, case.engine)
+    missing = missing_code(facts, engine, release, named_numbers(case))
     generates = facts.task == "generate"
-    if release is None or missing is None or (generates and not missing.elsewhere):
+    certain = engine in REFUSES_UNKNOWN and facts.code is None
+    if missing is None or (generates and not missing.elsewhere and not missing.inside and not certain):
         return None
-    code, engine = ("LLM_FIT_56", release.engine) if generates else ("LLM_TASK_3", "vLLM")
-    since = f"; {engine} {missing.elsewhere} has" if missing.elsewhere else ""
-    text = f"{code}: {engine} {release.version} has no code for {missing.name}{since}"
-    return text, f"Model architectures ['{missing.name}'] are not supported for now."
+    code, name = ("LLM_FIT_56", str(engine)) if generates else ("LLM_TASK_3", "vLLM")
+    since = f"; {name} {missing.elsewhere} has" if missing.elsewhere else ""
+    since = f"; {missing.inside} has, which no container has that is known here" if missing.inside else since
+    text = f"{code}: {name} {_release_words(case, release)} has no code for {missing.name}{since}"
+    return text, refusal_words(engine, missing, facts)
+
+
+def served_by_library(facts: ModelFacts, case: FitCase) -> str | None:
+    """A model that TGI gives to the Transformers library, whose memory is not what is planned."""
+    numbers = named_numbers(case)
+    if case.engine != "tgi" or not numbers or not tgi_models.knows(numbers) or not facts.config_type:
+        return None
+    kind, at = facts.config_type, f"LLM_FIT_66: tgi {case.engine_version}"
+    how = tgi_models.served_by(numbers, kind)
+    if how is Served.OWN and not tgi_models.pages(numbers, kind):
+        return f"{at} serves {kind} {tgi_models.costs(how)}"
+    if how not in {Served.CUT, Served.WHOLE}:
+        return None
+    return f"{at} has no code of its own for {kind}, and serves it by the Transformers library: {tgi_models.costs(how)}"
+
+
+def named_numbers(case: FitCase) -> tuple[int, ...]:
+    """Numbers of the release that a case names; empty where it names a month, a commit or none."""
+    numbers = release_numbers(case.engine_version or "")
+    return numbers if len(numbers) > 1 else ()
+
+
+def _default_release(case: FitCase) -> EngineRelease | None:
+    """The release, or of TensorRT-LLM the one whose classes are known."""
+    found = release_of(case)
+    return found or (engine_release("trtllm", known_versions("trtllm")[-1]) if case.engine == "trtllm" else None)
+
+
+def _release_words(case: FitCase, release: EngineRelease | None) -> str:
+    named = case.engine_version or (release.version if release else "")
+    if release is None or (inner := inner_release(release)) is release:
+        return named
+    return f"{named} (vLLM {inner.version} inside)"
 
 
 def too_few_gpus(case: FitCase, result: FitResult) -> tuple[str, bool] | None:
@@ -139,6 +178,8 @@ def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:
         dtype=_dtype(case),
         kv_cache_dtype=None if case.kv_cache_dtype == "auto" else case.kv_cache_dtype,
         text_only=bool(case.language_model_only),
+        named=named_numbers(case),
+        longest=case.max_model_len,
     )
     if case.config is not None and requested in SCALES_BESIDE_CONFIG:
         return tuple(item for item in found if item.code != "LLM_FIT_23")

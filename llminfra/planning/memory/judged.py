@@ -8,12 +8,14 @@ from llminfra.planning.memory.doubts import (
     beyond_context,
     class_missing,
     device_problems,
+    served_by_library,
     short_of_one,
     told,
     too_few_gpus,
 )
 from llminfra.planning.memory.estimate import facts_for, fit_case
 from llminfra.planning.memory.refusals import on_device
+from llminfra.planning.memory.step import small_step
 
 if TYPE_CHECKING:
     from llminfra.planning.memory.inputs.case import FitCase, FitResult
@@ -30,7 +32,12 @@ def judge(case: FitCase) -> FitResult:
         return result
     problems = device_problems(facts, case)
     notes = [told(item) for item in problems if not item.fatal]
+    if (library := served_by_library(facts, case)) is not None:
+        notes.append(library)
     stops = [(told(item), item.runtime_message) for item in problems if item.fatal]
+    if (step := small_step(case, result)) is not None:
+        fix = f"set --max-num-batched-tokens {step.sequences} or more, or --max-num-seqs {step.tokens}"
+        stops.insert(0, (f"LLM_FIT_43: {step.message}; {fix}", step.runtime_message))
     if (length := beyond_context(facts, case)) is not None:
         stops.insert(0, length)
     if (missing := class_missing(facts, case)) is not None:

@@ -102,6 +102,8 @@ def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
         )
         return None
     if platform.network.broken or not platform.needs_network:
+        if isinstance(platform.network, Network) and not {"zones"} & platform.network.doubtful:
+            _check_zones(platform, platform.network, known, findings)
         return None
     if isinstance(platform.network, ExistingNetwork):
         return _existing(platform, platform.network, known, findings)
@@ -199,38 +201,47 @@ def _existing(
     )
 
 
-def _new(platform: Platform, spec: Network, known: tuple[str, ...], findings: Findings) -> NetworkPlan | None:
-    zones = tuple(spec.zones) or known[:3]
+def _check_zones(platform: Platform, spec: Network, known: tuple[str, ...], findings: Findings) -> bool:
     good = [
         check_zone(zone, entry_path("network.zones", index), platform, findings, among=known)
         for index, zone in enumerate(spec.zones)
     ]
-    if len(set(zones)) < 2:
+    if spec.zones and len(set(spec.zones)) < 2:
         findings.error(
             "LLM_NET_23",
             spec,
             "network.zones",
             "EKS needs subnets in at least two zones",
-            found=", ".join(zones),
+            found=", ".join(spec.zones),
             expected=f"two or more of {', '.join(known)}",
             fix="add a zone",
             runtime_message="Subnets specified must be in at least two different AZs",
         )
-        return None
-    if not all(good):
-        return None
+        return False
+    return all(good)
+
+
+def _check_size(spec: Network, block: IPv4Network, findings: Findings) -> bool:
+    if _LARGEST_VPC <= block.prefixlen <= _SMALLEST_VPC:
+        return True
+    findings.error(
+        "LLM_NET_24",
+        spec,
+        "network.cidr",
+        "the VPC's block is too small for a cluster or larger than AWS allows",
+        found=spec.cidr,
+        expected="a prefix from /16 to /24",
+        fix="use a /16, for example 10.20.0.0/16",
+        runtime_message="The CIDR is invalid (InvalidVpc.Range)" if block.prefixlen < _LARGEST_VPC else None,
+    )
+    return False
+
+
+def _new(platform: Platform, spec: Network, known: tuple[str, ...], findings: Findings) -> NetworkPlan | None:
+    zones = tuple(spec.zones) or known[:3]
     block = IPv4Network(spec.cidr)
-    if not _LARGEST_VPC <= block.prefixlen <= _SMALLEST_VPC:
-        findings.error(
-            "LLM_NET_24",
-            spec,
-            "network.cidr",
-            "the VPC's block is too small for a cluster or larger than AWS allows",
-            found=spec.cidr,
-            expected="a prefix from /16 to /24",
-            fix="use a /16, for example 10.20.0.0/16",
-            runtime_message="The CIDR is invalid (InvalidVpc.Range)" if block.prefixlen < _LARGEST_VPC else None,
-        )
+    good = _check_zones(platform, spec, known, findings), _check_size(spec, block, findings)
+    if not all(good):
         return None
     if not any(block.subnet_of(each) for each in _PRIVATE):
         findings.warning(

@@ -204,6 +204,7 @@ def _incapable(asked: Asked) -> str | None:
         dtype=None if case.dtype in {None, "auto"} else case.dtype,
         kv_cache_dtype=case.kv_cache_dtype,
         text_only=bool(case.language_model_only),
+        longest=case.max_model_len,
     )
     return next((item.message for item in problems if item.fatal), None)
 

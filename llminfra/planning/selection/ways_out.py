@@ -37,7 +37,8 @@ _BESIDE_BUDGET = ("LLM_MEM_4", "LLM_MEM_5")
 # Worth a look: memory, shapes that a spread cannot cut, a length or a format that another value of the option mends.
 # A GPU that the release has no code for stays one.
 _CONTEXT, _PLAIN_CHECKPOINT, _NO_BFLOAT16 = "LLM_FIT_4:", "LLM_FIT_23:", "LLM_FIT_25:"
-_HOPEFUL = ("LLM_MEM_", "LLM_SHAPE_", _CONTEXT, _PLAIN_CHECKPOINT, _NO_BFLOAT16)
+_UNCUT = ("LLM_SHAPE_", "LLM_FIT_65:")
+_HOPEFUL = ("LLM_MEM_", *_UNCUT, _CONTEXT, _PLAIN_CHECKPOINT, _NO_BFLOAT16)
 _MOST_SHARE, _LEAST_SHARE = {"vllm": 0.98, "sglang": 0.93}, 0.5
 # Lengths are told in steps that people write, and with room for the estimate's error.
 _LENGTH_STEP = 1024
@@ -217,7 +218,7 @@ def _ranks(case: FitCase, result: FitResult) -> Iterator[Trial]:
     """More GPUs for the tensors, up to those of one instance; fewer where shapes cannot be cut so often."""
     now = result.tensor_parallel or case.tensor_parallel or 1
     more = [ranks for ranks in (2, 4, _MOST_RANKS) if ranks > now]
-    fewer = [ranks for ranks in (4, 2, 1) if ranks < now] if result.reason.startswith("LLM_SHAPE_") else []
+    fewer = [ranks for ranks in (4, 2, 1) if ranks < now] if result.reason.startswith(_UNCUT) else []
     for ranks in (*more, *fewer):
         changes = {"tensor_parallel": ranks, "gpus_total": None}
         typed = instances.get((case.gpu or "").strip().lower().removeprefix("ml."))

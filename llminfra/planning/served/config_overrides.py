@@ -31,7 +31,7 @@ def stretched(facts: ModelFacts, config: Mapping[str, Any] | None, engine: Engin
         return facts
     try:
         found = ModelFacts.from_hf_config(_merged(config, declared), model_id=facts.model_id)
-    except (ArithmeticError, AttributeError, LookupError, ModelConfigError, TypeError, ValueError):
+    except ModelConfigError:
         return facts
     return replace(facts, max_position_embeddings=found.max_position_embeddings, rope_tables=found.rope_tables)
 

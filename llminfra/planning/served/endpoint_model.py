@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from llminfra.catalog import models
 from llminfra.catalog.models import ModelConfigError, ModelFacts
+from llminfra.catalog.models.config_file import config_file, read_config
 from llminfra.planning.memory import FitCase, estimate
 from llminfra.planning.served.checkpoint import CheckpointFile, describe_checkpoint
 from llminfra.planning.served.config_overrides import stretched
@@ -71,7 +72,7 @@ def checkpoint_bytes(endpoint: Endpoint, facts: ModelFacts, findings: Findings) 
     computed = _computed_bytes(facts)
     if endpoint.model.config is None:
         return computed
-    file = _config_file(endpoint, endpoint.model.config)
+    file = config_file(_config_path(endpoint, endpoint.model.config))
     stated = _described(file)
     if stated.weights_bytes is None:
         return computed
@@ -107,10 +108,9 @@ def _computed_bytes(facts: ModelFacts) -> int:
     return int((weights_gib or 0.0) * 2**30)
 
 
-def _config_file(endpoint: Endpoint, name: str) -> Path:
+def _config_path(endpoint: Endpoint, name: str) -> Path:
     folder = Path(endpoint.model.origin[0]).parent if endpoint.model.origin else Path()
-    file = folder / name
-    return file / "config.json" if file.is_dir() else file
+    return folder / name
 
 
 def _longest_input(config: Path) -> int | None:
@@ -135,17 +135,17 @@ def _described(file: Path) -> CheckpointFile:
 
 
 def _from_file(endpoint: Endpoint, name: str, findings: Findings) -> ModelFacts | None:
-    file = _config_file(endpoint, name)
+    file = _config_path(endpoint, name)
     try:
-        config: Any = json.loads(file.read_text(encoding="utf-8"))
+        file, config = read_config(file)
         facts = ModelFacts.from_hf_config(config, model_id=endpoint.model.id)
-    except (OSError, ValueError, ModelConfigError, AttributeError, TypeError) as error:
+    except ModelConfigError as error:
         findings.error(
             "LLM_FIT_13",
             endpoint,
             f"endpoints.{endpoint.name}.model.config",
             "the model's config.json cannot be used",
-            found=f"{file}: {error}",
+            found=str(error) if str(file) in str(error) else f"{file}: {error}",
             expected="the config.json of a Hugging Face model",
             fix="download config.json of the model's repository and name its path, relative to the spec file",
         )

@@ -26,7 +26,7 @@ def find_release(endpoint: Endpoint, facts: ModelFacts | None, findings: Finding
     info = catalog.engine_info(engine.kind)
     version = engine.version or info.default_version
     if engine.version is None and engine.image is None and facts is not None:
-        version = pinned_version(engine.kind, facts.architecture, facts.task)
+        version = pinned_version(engine.kind, facts.architecture, facts.task, facts.config_type)
     release = catalog.engine_release(engine.kind, version)
     path = f"endpoints.{endpoint.name}.engine"
     if release is None:
@@ -63,7 +63,7 @@ def why_release(endpoint: Endpoint, facts: ModelFacts, version: str) -> str:
     release = catalog.engine_release(engine.kind, pinned)
     if version == pinned or release is None:
         return ""
-    missing = missing_class(release, facts.architecture, facts.task)
+    missing = missing_class(release, facts.architecture, facts.task, facts.config_type)
     if missing is not None:
         return f"{engine.kind} {version}, since {pinned} has no code for {missing.name}"
     return f"{engine.kind} {version}, since {pinned} has no image for what this needs"
@@ -80,7 +80,7 @@ def release_with_efa(endpoint: Endpoint, facts: ModelFacts, findings: Findings) 
         for release in releases
         if release is not None
         and release.image(efa=True) is not None
-        and missing_class(release, facts.architecture, facts.task) is None
+        and missing_class(release, facts.architecture, facts.task, facts.config_type) is None
     ]
     if engine.version is None and able:
         return able[-1]

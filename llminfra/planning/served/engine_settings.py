@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from llminfra.catalog.engines import is_since
+from llminfra.catalog.engines import inner_release, is_since
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.float16 import float16_refused_since
 from llminfra.planning.served.config_overrides import overrides, switches_check_off, ways_to_stretch
@@ -157,8 +157,9 @@ def check_served_name(endpoint: Endpoint, release: EngineRelease | None, finding
 
 
 def check_dtype(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease | None, findings: Findings) -> None:
-    """Report float16 for models and weights that vLLM runs in bfloat16 only."""
-    if endpoint.engine.kind != "vllm" or endpoint.model.dtype != "float16":
+    """Report float16 for models and weights that vLLM, also inside a container, runs in bfloat16 only."""
+    release = inner_release(release) if release is not None else None
+    if "vllm" not in {endpoint.engine.kind, release and release.engine} or endpoint.model.dtype != "float16":
         return
     method = facts.quantization.method if facts.quantization else None
     since = float16_refused_since("vllm", facts.architecture)

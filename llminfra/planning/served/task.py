@@ -94,7 +94,7 @@ def _check_engine(endpoint: Endpoint, facts: ModelFacts, release: EngineRelease 
             fix="use engine=VLLM(); text-embeddings-inference runs as a CustomServer",
         )
         return False
-    missing = missing_class(release, facts.architecture, facts.task) if release is not None else None
+    missing = missing_class(release, facts.architecture, facts.task, facts.config_type) if release is not None else None
     if release is None or missing is None:
         return True
     findings.error(

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import find_gpu
 from llminfra.planning.memory import FitCase, FitResult, ShapeFinding, divisibility_findings, estimate
 from llminfra.planning.memory.releases.settings import kv_element_bytes, quantization
+from llminfra.planning.memory.step import with_small_step
 from llminfra.planning.performance import Load, PerformanceEstimate, Replica, replica
 from llminfra.spec.endpoint import Parallelism
 
@@ -181,7 +182,7 @@ def fitted(facts: ModelFacts, case: FitCase, parallelism: Parallelism) -> tuple[
     """
     problems = tuple(item for item in shape_findings(facts, case, parallelism) if item.fatal)
     if not problems:
-        return estimate(facts, case), ()
+        return with_small_step(case, estimate(facts, case)), ()
     first = problems[0]
     unplaced = estimate(facts, case.model_copy(update={"gpu": None, "total_gpu_gib": None}))
     refused = {"fits": False, "reason": str(first), "engine_error": first.runtime_message}

@@ -170,10 +170,12 @@ RULES = (
         "A scheduler step has a token for every sequence of the batch",
         looks_at=_PLAN,
         why="vLLM refuses to start with fewer tokens in a step than sequences in a batch, and TGI 2.3 with fewer than "
-        "the longest prompt has.",
+        "the longest prompt has. Where max_num_batched_tokens is left out, vLLM's default on the GPU counts: 2,048 "
+        "below 70 GiB, and on an A100.",
         fix="raise max_num_batched_tokens, or lower max_num_seqs or max_model_len",
         source=(
-            "vllm 0.11.2 to 0.25.1 vllm/config/scheduler.py: SchedulerConfig",
+            "vllm 0.11.2 to 0.33.0 vllm/config/scheduler.py: SchedulerConfig",
+            "vllm 0.27.1 vllm/engine/arg_utils.py: get_batch_defaults",
             "huggingface/text-generation-inference v2.3.1 launcher/src/main.rs",
         ),
     ),

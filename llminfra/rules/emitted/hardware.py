@@ -57,11 +57,17 @@ RULES = (
     ),
     emitted(
         "LLM_FIT_27",
-        "The CUDA version of the image has code for the GPU",
+        "The engine and the CUDA of its image have code for the GPU",
         looks_at=_PLAN,
-        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100.",
-        fix="use a newer GPU, or a release of the engine with CUDA 12",
-        source=("CUDA Toolkit 13.0 release notes",),
+        why="CUDA 13 dropped Volta and older: nothing in such an image runs on a V100. TensorRT-LLM and DeepSpeed-MII "
+        "are for Ampere and newer, and TGI has PyTorch with code for Blackwell since 3.3.1.",
+        fix="use a newer GPU, or a release of the engine that has code for it",
+        source=(
+            "CUDA Toolkit 13.0 release notes",
+            "NVIDIA/TensorRT-LLM#2620",
+            "pytorch/pytorch#145949",
+            "llminfra: planning/data/gpu_support.json, planning/data/tgi_support.json",
+        ),
     ),
     emitted(
         "LLM_FIT_28",
@@ -79,9 +85,10 @@ RULES = (
         looks_at=_PLAN,
         why="Sparse attention (DeepSeek V3.2, GLM-5) and the compressed attention of DeepSeek V4 have kernels for "
         "Hopper and Blackwell alone. On A100, L4, L40S or A10G the engine stops while it builds the model, however "
-        "much memory there is.",
+        "much memory there is. TensorRT-LLM has DeepSeek V4 for Blackwell alone.",
         fix="use an H100, H200, B200 or newer",
         source=(
+            "NVIDIA/TensorRT-LLM docs/source/models/supported-models.md",
             "vllm-project/vllm vllm/platforms/cuda.py: get_attn_backend_cls",
             "vllm-project/vllm#35021",
             "vllm-project/vllm#40851",
@@ -115,11 +122,16 @@ RULES = (
         looks_at=_PLAN,
         why="A model's class comes with a release, often weeks after the model, and some go again (Llama 3.2 Vision "
         "and MiniMax M1 in vLLM). The engine looks it up before anything else, and stops. Without a version, llminfra "
-        "takes the nearest release to its pinned one that has the class.",
-        fix="leave version out, or set one that the finding names",
+        "takes the nearest release to its pinned one that has the class. DJL Serving has the classes of the vLLM in "
+        "its container; Text Generation Inference knows types of config.json, and what neither it nor its Transformers "
+        "library has it refuses, as does TensorRT-LLM.",
+        fix="leave version out, or set one that the finding names; or take an engine that it names",
         source=(
             "vllm-project/vllm vllm/model_executor/models/registry.py, by release",
             "sgl-project/sglang python/sglang/srt/models: EntryClass, by release",
+            "huggingface/text-generation-inference#3133",
+            "NVIDIA/TensorRT-LLM#5510",
+            "llminfra: catalog/data/tgi_models.json, catalog/data/engines/trtllm.json, catalog/data/trtllm_models.json",
         ),
     ),
     emitted(

@@ -161,7 +161,7 @@ class Spec(BaseModel):
     _key_line: Callable[[str], int | None] | None = PrivateAttr(default=None)
     _declared_path: str = PrivateAttr(default="")
     _broken: bool = PrivateAttr(default=False)
-    _reported: bool = PrivateAttr(default=False)
+    _told: tuple[Diagnostic, ...] = PrivateAttr(default=())
     _unchecked: bool = PrivateAttr(default=False)
     _doubtful: frozenset[str] = PrivateAttr(default=frozenset())
 
@@ -175,11 +175,12 @@ class Spec(BaseModel):
             raise SpecError(found)
 
     def _declare(self, values: tuple[Any, ...], data: dict[str, Any]) -> None:
+        told: list[Diagnostic] = []
         if values:
             data, unnamed = with_names(type(self), values, data, declared_at())
             if (collector := _collector.get()) is not None:
                 collector.append(unnamed)
-            self._reported = True
+            told.append(unnamed)
         try:
             self._initialize(data)
         except ValidationError as error:
@@ -188,9 +189,11 @@ class Spec(BaseModel):
             if (collector := _collector.get()) is not None:
                 collector.extend(found)
             self._salvage(data, error)
-            self._reported = True
+            told += found
             self._broken = self._broken or any(item.code != _CREDENTIAL for item in found)
             self._origin = origin
+        if told:
+            self._told = tuple(told)
         if (watcher := _watcher.get()) is not None:
             watcher.append(self)
 
@@ -294,9 +297,9 @@ class Spec(BaseModel):
         return self._broken
 
     @property
-    def reported(self) -> bool:
-        """Whether the object had any shape error."""
-        return self._reported
+    def told(self) -> tuple[Diagnostic, ...]:
+        """The object's own shape errors, as they were collected: one line of a spec may declare several objects."""
+        return self._told
 
     @property
     def unchecked(self) -> bool:

@@ -52,13 +52,17 @@ def fix_for_unknown(
     names = sorted(known)
     short = next((each for each in names if _abbreviates(name, each)), None)
     whole = [each for each in names if name in each.split("_")]
-    close = short or (whole[0] if len(whole) == 1 else nearest(name, names))
+    # A field that another type has by just this name is no slip of one that this has.
+    declared = _declaring(name, cls) if cls is not None else []
+    close = short or (whole[0] if len(whole) == 1 else "" if declared else nearest(name, names))
     if cls is not None:
         close = close or _by_type(name, cls) or _described(name, cls)
     if close:
         return f"did you mean {close!r}?"
     if cls is not None and (other := _elsewhere(name, cls)):
         return f"it is a field of another type: write {other}"
+    if 1 < len(declared) <= _TOLD:
+        return f"it is a field of other types: write {' or '.join(declared)}"
     if cls is not None and "extra_args" in cls.model_fields and re.fullmatch(r"[a-z][a-z0-9_]*", name):
         flag = assignment("extra_args", f"[{literal(f'--{name}=…'.replace('_', '-'))}]")
         return f"if it is a flag of the engine, write {flag}; otherwise remove it"
@@ -165,6 +169,17 @@ def _elsewhere(name: str, cls: type[BaseModel]) -> str:
             if _alike(wanted, field) or any(word in text for word in flags):
                 found.add(_placed(each, field))
     return found.pop() if len(found) == 1 else ""
+
+
+def _declaring(name: str, cls: type[BaseModel]) -> list[str]:
+    """Where types without alternatives have a field of just that name."""
+    root = next(each for each in reversed(cls.__mro__) if issubclass(each, BaseModel) and each is not BaseModel)
+    having = [each for each in _subclasses(root) if "kind" not in each.model_fields and name in each.model_fields]
+    return sorted({_placed(each, name) for each in having})
+
+
+_TOLD = 3
+"""Places that a fix names; of more none is likelier than another."""
 
 
 def _placed(cls: type[BaseModel], field: str) -> str:

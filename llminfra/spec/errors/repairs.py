@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
@@ -22,7 +23,7 @@ from llminfra.spec.errors.expectations import (
     split,
 )
 from llminfra.spec.errors.near_values import nearest
-from llminfra.spec.errors.units import number_in, pair_in
+from llminfra.spec.errors.units import day_in, number_in, pair_in
 
 
 def how_to_write(cls: type[BaseModel], field: str, annotation: Any, value: object) -> str:
@@ -48,6 +49,8 @@ def how_to_write(cls: type[BaseModel], field: str, annotation: Any, value: objec
     for option, bare in zip(alternatives, found, strict=True):
         if bare in (int, float) and (number := _number(field, option, str(alone) if counted else value, alone=single)):
             return assignment(field, number)
+    if found == [dt.date] and (day := day_in(value)) is not None:
+        return assignment(field, str(day) if in_yaml() else f'"{day}"')
     if found == [str]:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return assignment(field, f'"{value}"')

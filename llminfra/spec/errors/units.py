@@ -1,7 +1,8 @@
-"""Numbers as people write them: ``200GB``, ``4.8 TiB``, ``5 min``, ``8K``, ``$5,000``, ``90%``."""
+"""Numbers and days as people write them: ``200GB``, ``5 min``, ``8K``, ``$5,000``, ``90%``, ``31.12.2026``."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 
@@ -109,3 +110,22 @@ def _whole(value: object) -> int | None:
         number = number_in(value, "nodes")
         return int(number) if number is not None and number.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+_DATES = ("%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+"""Ways to write a day that mean one day alone: ``3/4/2027`` is another one on each side of the Atlantic."""
+
+
+def day_in(value: object) -> dt.date | None:
+    """The day that a text or a number writes; ``None``: it is none, or may be another.
+
+    Example:
+        >>> str(day_in("31.12.2026")), day_in("3/4/2027")
+        ('2026-12-31', None)
+    """
+    for form in _DATES if isinstance(value, str | int) and not isinstance(value, bool) else ():
+        try:
+            return dt.datetime.strptime(str(value).strip(), form).date()  # noqa: DTZ007  # a day has no time zone
+        except ValueError:
+            continue
+    return None

@@ -53,6 +53,14 @@ def only(folder: Path, text: str, name: str = "spec.yaml") -> Diagnostic:
             "ordinary spaces",
             "write tags: {}, with a space of the keyboard",
         ),
+        (
+            "name:\u00a0acme\nregion: us-east-1\n",
+            "",
+            1,
+            "name:\u00a0acme",
+            "ordinary spaces",
+            "write name: acme, with a space of the keyboard",
+        ),
         (GPU + "    nodes 3\n    efa: true\n", "pools", 5, "nodes 3", "a key, a colon and a space", "write nodes: 3"),
         (HEAD + "pools\n", "", 3, "pools", "a key, a colon and a space", "write pools: and its value"),
         (

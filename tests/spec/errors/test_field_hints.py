@@ -2,7 +2,7 @@
 
 import pytest
 
-from llminfra import VLLM, Endpoint, GpuPool, Reservation, SGLang, Slo
+from llminfra import VLLM, Endpoint, GpuPool, Platform, Reservation, SGLang, Slo
 from llminfra.spec.errors.expectations import written_as_yaml
 from llminfra.spec.errors.field_hints import fix_for_unknown
 
@@ -25,6 +25,12 @@ from llminfra.spec.errors.field_hints import fix_for_unknown
         ),
         ("max_model_len", Endpoint, "give it to engine: engine=VLLM(max_model_len=…)"),
         ("ttft_ms", Endpoint, "give it to slo: slo=Slo(time_to_first_token_ms=…)"),
+        (
+            "nodes",
+            Platform,
+            "it is a field of other types: write GpuPool(nodes=…) or SystemNodes(nodes=…)",
+        ),
+        ("node", GpuPool, "did you mean 'nodes'?"),
         ("tensor", Endpoint, "give it to parallelism: parallelism=Parallelism(tensor=…)"),
     ],
 )

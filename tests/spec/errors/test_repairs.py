@@ -28,6 +28,7 @@ from llminfra import (
     S3State,
     SpecError,
     Tenant,
+    Waiver,
 )
 from llminfra.diagnostics import Diagnostic
 from llminfra.spec.errors.expectations import written_as_yaml
@@ -278,3 +279,26 @@ def test_numbers_with_units(text: str, field: str, number: float | None) -> None
 @pytest.mark.parametrize("value", [None, "a-b", {"a": "b"}, ["x"], True, [True, 1], 2.5])
 def test_what_is_no_range(value: object) -> None:
     assert pair_in(value) == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "fix"),
+    [
+        ("31.12.2026", 'write expires="2026-12-31"'),
+        ("2026/12/31", 'write expires="2026-12-31"'),
+        ("31 Dec 2026", 'write expires="2026-12-31"'),
+        ("3/4/2027", "set expires to a date, such as 2027-06-30"),
+        ("31.02.2027", "set expires to a date, such as 2027-06-30"),
+    ],
+)
+def test_a_day_in_another_form_is_the_day_that_it_means(written: str, fix: str) -> None:
+    assert (
+        refusal(Waiver, rule="LLM_CAP_7", reason="Finance knows of it and agrees.", owner="ml", expires=written).fix
+        == fix
+    )
+    if "write" in fix:
+        with written_as_yaml():
+            found = refusal(
+                Waiver, rule="LLM_CAP_7", reason="Finance knows of it and agrees.", owner="ml", expires=written
+            )
+        assert found.fix == "write expires: 2026-12-31"

@@ -45,7 +45,8 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
     hidden = text.integer(*HIDDEN_KEYS)
     layers = decoder_layers(text)
     architectures = config.get("architectures") or text.values.get("architectures") or []
-    architecture = str(architectures[0]) if architectures else ""
+    named_alone = isinstance(architectures, str)
+    architecture = str(architectures if named_alone else architectures[0]) if architectures else ""
     if has_flat_tower(top) and architecture == "DeepseekV4ForCausalLM":
         # vllm/transformers_utils/model_arch_config_convertor.py 0.33.0 takes the class with a tower.
         architecture = "DeepseekV4ForConditionalGeneration"
@@ -57,6 +58,7 @@ def facts_from_hf_config(config: Mapping[str, Any], *, model_id: str) -> ModelFa
         model_id=model_id,
         architecture=architecture,
         model_type=text.model_type,
+        config_type=top.model_type,
         hidden_size=hidden,
         vocab_size=text.integer("vocab_size", "padded_vocab_size", default=0) or top.integer("vocab_size"),
         layers=layers,

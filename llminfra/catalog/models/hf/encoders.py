@@ -105,6 +105,7 @@ def _qwen2_vl(top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enco
         hidden=hidden,
         intermediate=width,
         patch_merge=merge,
+        patch_values=patch,
     )
 
 
@@ -126,6 +127,7 @@ def _qwen3_vl(_top: ConfigReader, vision: ConfigReader, text_hidden: int) -> Enc
         hidden=hidden,
         intermediate=width,
         patch_merge=merge,
+        patch_values=patch,
         made_width=out * mergers,
     )
 

@@ -35,7 +35,7 @@ def cacheless_budget(
     gpu: Gpu | None,
 ) -> Budget:
     """Memory of one rank of a model that keeps nothing between steps."""
-    peak = activation_peak(facts, profiling_batch(settings, profile, gpu), profile)
+    peak = activation_peak(facts, profiling_batch(facts, settings, profile, gpu), profile)
     graphs = cuda_graph_gib(facts, profile, settings, gpu)
     context = cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile)
     libraries = non_torch_gib(profile, settings, gpu, compressed=False)

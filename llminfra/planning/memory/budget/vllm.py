@@ -10,10 +10,12 @@ from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.quantization import WeightFormat
 from llminfra.planning.memory.beside.draft_bytes import drafting_peak
 from llminfra.planning.memory.beside.loaded import Loaded
+from llminfra.planning.memory.budget.expert_choice import experts_line, experts_of
 from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.peak.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
+from llminfra.planning.memory.peak.expert_kernels import Experts
 from llminfra.planning.memory.peak.forward_peak import Batch, Products, held_by_all_reduce, mla_workspace
 from llminfra.planning.memory.peak.fused_allreduce import fused_allreduce_gib
 from llminfra.planning.memory.peak.overhead import (
@@ -96,7 +98,7 @@ def vllm_budget(
     """
     length, batched = settings.max_model_len, settings.in_flight_tokens
     beside = beside or Loaded()
-    batch = replace(profiling_batch(settings, profile, gpu), items=items, block=plan.block_size)
+    batch = replace(profiling_batch(facts, settings, profile, gpu), items=items, block=plan.block_size)
     if beside.adapters:
         # Their matrices are small and share segments: which blocks they leave is not known (`pinned_copy`).
         batch = replace(batch, products=Products.UNKNOWN, sampler_rows=0)
@@ -165,6 +167,7 @@ def vllm_budget(
             found,
             _Terms(held=held, non_torch=other, trials=trials, states=states, graphs=graphs, fused=fused, stays=stays),
             where_found,
+            experts_line(facts, batch) if facts.is_moe and profile.scheduler == "v1" else "",
         ),
         later=available + first if (first := peak.first / GIB + stays + trials) >= WORTH_GIB else None,
     )
@@ -230,7 +233,7 @@ def _blocks(plan: CachePlan, available_gib: float, *, fallback: int) -> tuple[fl
     return available_gib * GIB / plan.bytes_per_block, available_gib, fallback
 
 
-def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> Batch:
+def profiling_batch(facts: ModelFacts, settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> Batch:
     """What the profiling run pushes through one rank."""
     method = settings.quant.method if settings.quant is not None else ""
     # Triton's kernel for MXFP4 (gpt_oss_triton_kernels_moe.py) has buffers of its own: the peak that 0.19 prints on an
@@ -255,7 +258,7 @@ def profiling_batch(settings: Settings, profile: EngineProfile, gpu: Gpu | None)
         products=_products(settings, profile),
         workspace_bytes=cublas_workspace(gpu),
         sampler_rows=_sampler_rows(settings, profile, gpu),
-        workspace=profile.keeps_workspace and not triton_mxfp4,
+        experts=Experts() if triton_mxfp4 else experts_of(facts, settings, profile, gpu),
     )
 
 
@@ -321,6 +324,7 @@ def _explain(
     found: Found,
     terms: _Terms,
     where_found: str,
+    experts: str,
 ) -> tuple[str, ...]:
     context = ", CUDA context" if profile.context_in_non_torch else ""
     nccl = ", NCCL" if settings.tp * settings.pp * settings.dp > 1 else ""
@@ -343,6 +347,8 @@ def _explain(
         f"CUDA graphs {terms.graphs:.2f} GiB, {where}",
         f"cache {found.available:.2f} GiB: the budget less all of these{where_found}",
     ]
+    if experts:
+        lines.insert(2, experts)
     if profile.runs_v2:
         lines.insert(0, "model runner V2: this release runs the model with vLLM's second runner")
     if terms.held:

@@ -79,6 +79,8 @@ class FitCase(BaseModel):
         driver: Version of the NVIDIA driver, for example ``570.86``; one since 550 is assumed.
         disable_custom_all_reduce: Sums of ranks go through NCCL, not vLLM's own kernel; also where a log says that the
             GPUs cannot reach each other's memory.
+        moe_backend: Kernel for routed experts, such as ``triton`` (``--moe-backend`` of vLLM since 0.17); as the
+            release decides where not given.
         ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
             the release decides where not given.
         reserved_gib: Memory that is set aside on every GPU beside the weights, for what the case cannot say.
@@ -134,6 +136,7 @@ class FitCase(BaseModel):
     compiled: bool | None = None
     driver: OptionalText = None
     disable_custom_all_reduce: bool | None = None
+    moe_backend: OptionalText = None
     ngrams_on_host: bool | None = None
     reserved_gib: Annotated[float, Field(ge=0)] | None = None
     enable_lora: bool | None = None

@@ -136,13 +136,14 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     if padded > made:
         forward += padded - made
         made = padded
-    sampler = float(stream + logits)
+    pixels = _held_pixels(encoders, batch, profile)
+    forward += pixels
+    sampler = float(stream + logits + pixels)
     if not facts.generative:
         sampler += tokens * facts.hidden_size * POOLER_BYTES
     if profile.scheduler == "v1":
         sampler += made
-    if batch.workspace:
-        sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
+    sampler += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0)
     # Pods start with an empty cache of compiled graphs, and the first start decides what the plan may promise.
     compiled = compiling(facts, batch, profile, max(forward, sampler))
     kept = float(batch.libraries) + kept_streams(facts, batch)
@@ -155,6 +156,23 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         stays=compiled.stays,
         may_stay=compiled.may_stay,
     )
+
+
+def _held_pixels(encoders: tuple[EncoderFacts, ...], batch: Batch, profile: EngineProfile) -> float:
+    """Flattened patches of the images that were tried: the run holds what it gave the tower until it returns.
+
+    ``batched_dummy_mm_inputs`` of ``profile_run`` (vllm/v1/worker/gpu_model_runner.py 0.11.2-0.30.0), in the model's
+    dtype (``_postprocess_output`` of vllm/multimodal/processing); the second runner has them in a method that returns
+    before the decoder runs (``profile_encoder_cache``).
+    """
+    if not profile.holds_patches or profile.runs_v2:
+        return 0.0
+    values = [
+        profiled_items(item, batch, profile) * item.max_tokens * item.patch_merge * item.patch_values
+        for item in encoders
+        if item.max_tokens
+    ]
+    return float(max(values, default=0) * batch.element)
 
 
 def kept_streams(facts: ModelFacts, batch: Batch) -> float:

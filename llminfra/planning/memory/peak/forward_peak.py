@@ -11,8 +11,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from llminfra.catalog.models.facts import Layer, ModelFacts
+from llminfra.catalog.models.facts import Layer, ModelFacts, Moe
 from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, Mamba2, Mla
+from llminfra.planning.memory.peak.expert_kernels import Experts, Routed, kept_bytes, passing_bytes, routed
 from llminfra.planning.memory.peak.overhead import GIB
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, drops_gate_up
 from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank
@@ -44,7 +45,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         awq: Matrices are in AWQ format.
         multiprocessors: Of the device; the sampler's kernel takes a row of buffer for each.
         libraries: Bytes that libraries allocate with PyTorch and keep.
-        workspace: Experts work in buffers that stay when they are done.
+        experts: How routed experts run.
         items: Most images of one request, 0 where nothing limits them.
         products: What multiplies by the matrices of the layers, where it is known which tensors are there with it.
         workspace_bytes: Of cuBLAS' workspace.
@@ -65,7 +66,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     awq: bool = False
     multiprocessors: int = 0
     libraries: int = 0
-    workspace: bool = False
+    experts: Experts = Experts()
     items: int = 0
     products: Products = Products.UNKNOWN
     workspace_bytes: int = 0
@@ -103,9 +104,9 @@ def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> flo
         elif isinstance(layer.mixer, Attention) and layer.mixer.compression is not None:
             mixer += max(experts, compressed_workspace(layer.mixer, batch))
             mixer += profile.sparse_logits_gib * GIB if layer.mixer.compression.indexer is not None else 0.0
-        elif batch.workspace:
+        else:
             mixer += workspace
-        widest = max(widest, experts, mixer)
+        widest = max(widest, experts + _held(layer, facts, batch), mixer)
         kept = max(kept, _kept_attention(layer, batch))
     if not batch.eager:
         return 2 * stream + widest
@@ -117,7 +118,28 @@ def forward_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> flo
         streams = 3
         widest = max(widest, (1 + summed) * stream + _activated(facts, batch))
     dequantized = _dequantized(facts, batch) if batch.awq and not profile.awq_split_k else 0.0
-    return streams * stream + widest + dequantized + (kept if profile.keeps_reserved else 0.0)
+    delta = eager_delta(facts, batch, profile) + workspace
+    return max(streams * stream + widest + dequantized + (kept if profile.keeps_reserved else 0.0), delta)
+
+
+def eager_delta(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> float:
+    """Most that is there while a delta layer runs line by line; 0 for models without one, and in V0.
+
+    The layer's input and residual, which the model's loop holds; both after the norm, which makes new ones; the product
+    of the output, its sum over the ranks, and until 0.25 the tensor that the layer was given for it; the projections,
+    of which the gate is a part, a copy of the gate, and the gated output. ``Qwen3NextDecoderLayer.forward``
+    (qwen3_next.py 0.18.1-0.27.1), ``GemmaRMSNorm`` (layernorm.py), ``forward_cuda`` of qwen_gdn_linear_attn.py.
+    Measured: 159 KiB a token of Qwen3.5 122B on four L40S with 0.18.0, of which these are 158 with what experts keep.
+    """
+    if profile.scheduler == "v0":
+        return 0.0
+    streams = 5 + int(profile.gives_output) + int(batch.tp > 1)
+    widths = [
+        _delta_projections(layer.mixer, batch.tp) + 2 * cdiv(layer.mixer.value_heads * layer.mixer.value_dim, batch.tp)
+        for layer in facts.layers
+        if isinstance(layer.mixer, GatedDeltaNet)
+    ]
+    return float(batch.tokens * (streams * facts.hidden_size + max(widths)) * batch.element) if widths else 0.0
 
 
 def _activated(facts: ModelFacts, batch: Batch) -> float:
@@ -198,17 +220,12 @@ def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProf
         peak = tokens * width * max(first + 1, first * (split + 1)) * element
     if layer.moe is not None:
         moe = layer.moe
-        width = moe.intermediate if batch.ep > 1 else cdiv(moe.intermediate, batch.tp)
-        rows = batch.pass_tokens * moe.top_k
-        gate_up = width * (2 if moe.gated else 1)
+        item = _routed(moe, facts, batch)
         if profile.scheduler == "v0":
             # fused_moe.py until 0.7.3: one buffer each for both products and for the activation between them.
-            work = rows * (gate_up + width + hidden) * element
-        elif batch.workspace:
-            work = expert_workspace(layer, facts, batch)
+            work = float(item.rows * (item.first + item.width + hidden) * element)
         else:
-            # Two workspaces: one shared by the first and last products, one for the activation between them.
-            work = rows * (max(gate_up, moe.latent or hidden) + width) * element
+            work = kept_bytes(item, batch.experts) + passing_bytes(item, batch.experts)
         if split:
             # Experts run one after the other over all tokens, each whole on its rank. The sum of their outputs lands in
             # the first buffer and keeps the next expert out of it, so the allocator ends with two.
@@ -221,15 +238,48 @@ def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProf
     return float(peak)
 
 
+def in_pieces(batch: Batch) -> bool:
+    """Whether experts run as an operator of a compiled piece, and in the manager's buffers."""
+    return batch.experts.managed and not batch.eager
+
+
+def _held(layer: Layer, facts: ModelFacts, batch: Batch) -> float:
+    """What is there beside a compiled layer's experts that is none of theirs.
+
+    The piece between two attentions is given what the first one made, and whoever calls it holds that until it returns:
+    the output of attention and its gate, or the projections of a delta layer, of which the gate is a part, and the
+    output. The product of the output is kept for the residual, which is added up again after the experts. Read from
+    ``PiecewiseBackend.__call__`` (vllm/compilation/piecewise_backend.py 0.24.0) and by compiling a layer of Qwen3.5
+    with PyTorch 2.13.0, which also makes three tensors of the normed input for an operator that takes it three times.
+    """
+    if layer.moe is None or not in_pieces(batch):
+        return 0.0
+    mixer, tp = layer.mixer, batch.tp
+    width = facts.hidden_size
+    if layer.moe.shared_intermediate:
+        # What shared experts made, and what they and the router read; what they held themselves is free by then.
+        width += 3 * (facts.hidden_size - cdiv(layer.moe.shared_intermediate, tp))
+    if isinstance(mixer, Attention):
+        width += cdiv(mixer.heads, tp) * mixer.head_dim + cdiv(mixer.gate_dim, tp)
+    elif isinstance(mixer, Mla):
+        width += cdiv(mixer.heads, tp) * mixer.v_head_dim
+    elif isinstance(mixer, GatedDeltaNet):
+        width += _delta_projections(mixer, tp) + cdiv(mixer.value_heads * mixer.value_dim, tp)
+    return float(batch.tokens * width * batch.element)
+
+
+def _delta_projections(mixer: GatedDeltaNet, tp: int) -> int:
+    """Columns of queries, keys, values and gates of a delta layer on one rank."""
+    return cdiv(2 * mixer.key_heads * mixer.key_dim + 2 * mixer.value_heads * mixer.value_dim, tp)
+
+
 def expert_workspace(layer: Layer, facts: ModelFacts, batch: Batch) -> int:
-    """Bytes of the two buffers in which experts work: ``TritonExperts.workspace_shapes``, fused_moe.py 0.15.1."""
-    moe = layer.moe
-    if moe is None:
-        return 0
-    width = moe.intermediate if batch.ep > 1 else cdiv(moe.intermediate, batch.tp)
-    hidden = moe.latent or facts.hidden_size
-    rows = batch.pass_tokens * moe.top_k
-    return rows * (max(width, hidden) + max(width * (2 if moe.gated else 1), hidden)) * batch.element
+    """Bytes of the buffers that stay when the layer's experts are done."""
+    return 0 if layer.moe is None else kept_bytes(_routed(layer.moe, facts, batch), batch.experts)
+
+
+def _routed(moe: Moe, facts: ModelFacts, batch: Batch) -> Routed:
+    return routed(moe, facts.hidden_size, tokens=batch.pass_tokens, tp=batch.tp, ep=batch.ep, element=batch.element)
 
 
 def _mixer_peak(layer: Layer, facts: ModelFacts, batch: Batch) -> float:
@@ -248,8 +298,7 @@ def _mixer_peak(layer: Layer, facts: ModelFacts, batch: Batch) -> float:
         per_head = 3 * (mixer.qk_nope_head_dim + mixer.qk_rope_head_dim) + 2 * mixer.v_head_dim
         width = heads * per_head + (mixer.q_lora_rank or 0) + mixer.latent_dim
     elif isinstance(mixer, GatedDeltaNet):
-        inner = cdiv(2 * mixer.key_heads * mixer.key_dim + 2 * mixer.value_heads * mixer.value_dim, tp)
-        width = inner * 3
+        width = _delta_projections(mixer, tp) * 3
     elif isinstance(mixer, KimiDelta):
         # Queries, keys, values, both gates, one of them also in fp32, and the output: eight 16-bit widths.
         width = 8 * cdiv(mixer.heads * mixer.head_dim, tp)

@@ -61,6 +61,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         items_by_length: A request of the profiling run brings no more images than its context holds.
         profiles_video: Models that take images and videos are profiled with the largest of both.
         padded_video_tokens: The profiling run pads what a tower of Qwen3-VL makes to so many tokens.
+        holds_patches: It keeps the patches that it gave a tower until it is done.
         triton_mxfp4: Hopper runs MXFP4 experts with Triton; before, with Marlin, which pads them more.
         wide_fp4_tiles: Triton's layout for Hopper pads the values of MXFP4 experts to wider tiles.
         keeps_fp4_scales: The scales that were loaded stay beside those in that layout.
@@ -90,7 +91,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         latent_matrices: What is kept beside the matrices of latent attention (`absorbed`).
         rest_layers: Which pipeline stages take the layers that are left over (`shapes.pipeline_ranges`).
         expert_rows: Most tokens that one pass through the experts takes, 0 for all.
-        keeps_workspace: Experts work in buffers that stay when they are done.
+        gives_output: Layers of Qwen3-Next's kind are given the tensor that attention or the delta rule writes to.
         mla_context_tokens: Most context tokens whose keys and values the run of a latent-attention model expands.
         mla_page_each: They are at least a page for every sequence, whatever a page is.
         sparse_workspace_factor: Workspace of sparse attention in context lengths, and past 256K tokens
@@ -161,6 +162,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     items_by_length: bool = False
     profiles_video: bool = False
     padded_video_tokens: int = 0
+    holds_patches: bool = False
     triton_mxfp4: bool = False
     wide_fp4_tiles: bool = False
     keeps_fp4_scales: bool = False
@@ -196,7 +198,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     latent_matrices: str = ""
     rest_layers: str = "last"
     expert_rows: int = 32768
-    keeps_workspace: bool = False
+    gives_output: bool = True
     mla_context_tokens: int = 0
     mla_page_each: bool = True
     sparse_workspace_factor: int = 5

@@ -60,6 +60,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     in_flight_tokens: int
     driver: str | None
     custom_all_reduce: bool
+    moe_backend: str | None
     plain_sparse: str
     adapters: AdapterSettings | None
     notes: tuple[str, ...]
@@ -124,6 +125,7 @@ def resolve(
         in_flight_tokens=tokens * _concurrent_batches(facts, profile, pp),
         driver=case.driver,
         custom_all_reduce=not case.disable_custom_all_reduce,
+        moe_backend=case.moe_backend,
         plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
         adapters=adapters,
         notes=tuple(notes),

@@ -161,7 +161,7 @@ def _chosen_step(
 
 def config_type(facts: ModelFacts) -> str:
     """``model_type`` of the whole config, by which the launcher knows a model."""
-    return facts.model_type.removesuffix("_text")
+    return facts.config_type or facts.model_type.removesuffix("_text")
 
 
 def _flop_of_a_token(facts: ModelFacts, heads: Attention) -> int:

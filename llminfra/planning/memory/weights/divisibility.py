@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from llminfra.catalog import tgi_models
+from llminfra.catalog.engines import release_numbers
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.mixers import Attention, Mla
 from llminfra.catalog.models.quantization import QuantFacts
@@ -22,7 +24,7 @@ class ShapeFinding(Struct, frozen=True):
     """A layout that does not divide.
 
     Attributes:
-        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_8``.
+        code: Stable id, ``LLM_SHAPE_1`` to ``LLM_SHAPE_8``, or ``LLM_FIT_65``.
         fatal: The engine refuses to start; False means it works with waste.
         message: What does not divide.
         runtime_message: The engine's words.
@@ -63,6 +65,7 @@ def divisibility_findings(
     """
     quant = quant if quant is not None else facts.quantization
     found = [*_heads(facts, tp, engine, dcp), *_whole_matrix(facts, tp, engine, version), *_pipeline(facts, pp, engine)]
+    found += _one_shard(facts, tp, engine, version)
     if dcp > 1:
         found += _context_ranks(facts, tp, dcp)
     if ep > 1:
@@ -79,6 +82,18 @@ def _whole_matrix(facts: ModelFacts, tp: int, engine: str, version: str | None) 
         return []
     text = f"vLLM {version} cuts one matrix of {facts.architecture} over {tp} GPUs and not the one before it"
     return [ShapeFinding("LLM_SHAPE_8", True, text, "RuntimeError: mat1 and mat2 shapes cannot be multiplied")]
+
+
+def _one_shard(facts: ModelFacts, tp: int, engine: str, version: str | None) -> list[ShapeFinding]:
+    """TGI gives types without code of its own to the Transformers library, whose older classes it does not cut."""
+    release = release_numbers(version or "")
+    # A month or a commit is no release.
+    if engine != "tgi" or tp == 1 or len(release) < 2 or not tgi_models.knows(release):
+        return []
+    if tgi_models.served_by(release, facts.config_type) is not tgi_models.Served.WHOLE:
+        return []
+    text = f"TGI {version} serves {facts.config_type} by the Transformers library, on one GPU and not over {tp}"
+    return [ShapeFinding("LLM_FIT_65", True, text, "NotImplementedError: sharded is not supported for AutoModel")]
 
 
 def _heads(facts: ModelFacts, tp: int, engine: str, dcp: int) -> list[ShapeFinding]:

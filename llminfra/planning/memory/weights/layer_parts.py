@@ -44,6 +44,8 @@ _EXPERTS_UP = ("mlp.experts.0.up_proj", "block_sparse_moe.experts.0.w3", "mixer.
 _EXPERTS_DOWN = ("mlp.experts.0.down_proj", "block_sparse_moe.experts.0.w2", "mixer.experts.0.down_proj",
                  "ffn.experts.0.w2", *_EXPERTS)  # fmt: skip
 _APART_UP = ("experts.0.up_proj", "moe.experts.0.up_proj", "experts", "moe.experts")
+EXPERT_NAMES = (*_EXPERTS_UP, *_APART_UP)
+"""Paths below a layer that checkpoints use for a routed expert."""
 _APART_DOWN = ("experts.0.down_proj", "moe.experts.0.down_proj", "experts", "moe.experts")
 
 
