@@ -15,6 +15,13 @@ from typing import Literal
 
 from llminfra.rehearsal.schema.model import Attribute, Block, NestedBlock, NestedObject, Nesting, TerraformType
 
+_Kind = Literal["resource", "data", "provider"]
+_KINDS: Mapping[str, _Kind] = {
+    "TerraformResource": "resource",
+    "TerraformDataSource": "data",
+    "TerraformProvider": "provider",
+}
+
 _CLASS = re.compile(r"^export class (\w+) extends cdktf\.(\w+) \{$", re.MULTILINE)
 _INTERFACE = re.compile(r"^export interface (\w+)(?: extends ([\w.]+))? \{$", re.MULTILINE)
 _ATTRIBUTE = re.compile(
@@ -110,7 +117,7 @@ class ModuleSchema:
         block: The schema.
     """
 
-    kind: Literal["resource", "data", "provider"]
+    kind: _Kind
     type_name: str
     provider_version: str
     block: Block
@@ -129,8 +136,7 @@ def read_module(text: str, module: str, *, nested_attributes: bool = False) -> M
         SchemaError: the text is not what the generator writes.
     """
     source = _split(text)
-    kinds = {"TerraformResource": "resource", "TerraformDataSource": "data", "TerraformProvider": "provider"}
-    found = [(name, kinds[base]) for name, base in source.kinds.items() if base in kinds]
+    found = [(name, _KINDS[base]) for name, base in source.kinds.items() if base in _KINDS]
     type_name = _TYPE_NAME.search(text)
     if len(found) != 1 or type_name is None:
         raise SchemaError(f"{module}: expected one resource, data source or provider, found {len(found)}")
@@ -143,7 +149,7 @@ def read_module(text: str, module: str, *, nested_attributes: bool = False) -> M
         # CDKTF adds the meta-argument `alias` as if it were an attribute.
         block = Block({key: item for key, item in block.attributes.items() if key != "alias"}, block.blocks)
     return ModuleSchema(
-        kind=kind,  # type: ignore[arg-type]  # one of the values of `kinds`
+        kind=kind,
         type_name=type_name.group(1),
         provider_version=version.group(1) if version else "",
         block=block,

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from llminfra.rules.views.mappings import as_mapping
+
 ChangeAction = Literal["create", "update", "replace", "delete"]
 
 _ACTIONS: Mapping[tuple[str, ...], ChangeAction] = {
@@ -45,7 +47,7 @@ def planned_changes(document: Mapping[str, Any]) -> Iterator[PlannedChange]:
     for item in document.get("resource_changes") or ():
         if not isinstance(item, Mapping):
             continue
-        change = _mapping(item.get("change"))
+        change = as_mapping(item.get("change"))
         actions = change.get("actions")
         action = _ACTIONS.get(tuple(map(str, actions))) if isinstance(actions, list) else None
         if item.get("mode") != "managed" or action is None:
@@ -54,15 +56,11 @@ def planned_changes(document: Mapping[str, Any]) -> Iterator[PlannedChange]:
             address=str(item.get("address")),
             type=str(item.get("type")),
             action=action,
-            before=_mapping(change.get("before")),
-            after=_mapping(change.get("after")),
+            before=as_mapping(change.get("before")),
+            after=as_mapping(change.get("after")),
             because=_because(change.get("replace_paths")),
             raw=change,
         )
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _because(paths: object) -> tuple[str, ...]:

@@ -8,14 +8,8 @@ from collections.abc import Iterator
 from llminfra.diagnostics import Severity
 from llminfra.planning.plan.labels import GPU_RESOURCE, WAIVER
 from llminfra.rules.rule import Hit, rule
-from llminfra.rules.views.kubernetes_view import (
-    KubernetesObject,
-    KubernetesObjects,
-    as_mapping,
-    dig,
-    mappings,
-    selects,
-)
+from llminfra.rules.views.kubernetes_view import KubernetesObject, KubernetesObjects, dig, mappings, selects
+from llminfra.rules.views.mappings import as_mapping
 from llminfra.rules.views.terraform_view import walk_strings
 
 # Names that vLLM no longer has, and what replaced them: vllm/v1/metrics/loggers.py across the releases named.

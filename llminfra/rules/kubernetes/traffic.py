@@ -7,14 +7,8 @@ from collections.abc import Iterator
 from llminfra.diagnostics import Severity
 from llminfra.rules.credentials import credential_kind, is_reference, names_a_secret
 from llminfra.rules.rule import Hit, rule
-from llminfra.rules.views.kubernetes_view import (
-    KubernetesObject,
-    KubernetesObjects,
-    as_mapping,
-    dig,
-    mappings,
-    selects,
-)
+from llminfra.rules.views.kubernetes_view import KubernetesObject, KubernetesObjects, dig, mappings, selects
+from llminfra.rules.views.mappings import as_mapping
 from llminfra.rules.views.terraform_view import walk_strings
 
 _INTERNAL = ("service.beta.kubernetes.io/aws-load-balancer-scheme", "alb.ingress.kubernetes.io/scheme")

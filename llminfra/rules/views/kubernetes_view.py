@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from llminfra.planning.plan.labels import GPU_RESOURCE
+from llminfra.rules.views.mappings import as_mapping
 
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 
@@ -198,11 +199,6 @@ def mappings(value: object) -> tuple[Mapping[str, Any], ...]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(item for item in value if isinstance(item, Mapping))
     return ()
-
-
-def as_mapping(value: object) -> Mapping[str, Any]:
-    """The mapping itself, or an empty one."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def selects(selector: object, labels: Mapping[str, str]) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llminfra.diagnostics import UsageError
+from llminfra.rules.views.mappings import as_mapping
 
 Mode = Literal["resource", "data"]
 
@@ -207,13 +208,13 @@ def read_stack(name: str, file: str, document: Mapping[str, Any]) -> Stack:
     spec_paths: dict[str, str] = {}
     modes: tuple[Mode, ...] = ("resource", "data")
     for mode in modes:
-        for kind, labelled in _mapping(document.get(mode)).items():
-            for label, body in _mapping(labelled).items():
+        for kind, labelled in as_mapping(document.get(mode)).items():
+            for label, body in as_mapping(labelled).items():
                 if label == "//" or not isinstance(body, Mapping):
                     continue
-                note = _mapping(body.get("//"))
-                construct = str(_mapping(note.get("metadata")).get("path", ""))
-                spec_path = str(_mapping(note.get("llminfra")).get("spec_path", ""))
+                note = as_mapping(body.get("//"))
+                construct = str(as_mapping(note.get("metadata")).get("path", ""))
+                spec_path = str(as_mapping(note.get("llminfra")).get("spec_path", ""))
                 raw.append((mode, kind, label, body, spec_path, construct))
                 if spec_path and construct:
                     spec_paths.setdefault(construct.rpartition("/")[0], spec_path)
@@ -249,10 +250,6 @@ def read_synth_dir(directory: Path) -> Stacks:
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         msg = f"{directory}: manifest.json or a stack is not what `llminfra synth` writes ({error})"
         raise UsageError(msg) from None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _inherited(construct: str, spec_paths: Mapping[str, str]) -> str:
