@@ -15,6 +15,7 @@ from llminfra.spec.errors.expectations import (
     assignment,
     enumerated,
     example_of,
+    figure,
     has_keys,
     holds_objects,
     missing,
@@ -216,7 +217,8 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object, 
         if key in context:
             if key == "le" and context[key] == 1 and isinstance(value, int | float) and 2 <= value <= _PERCENT:
                 return f"{field} is too {problem}", "at most 1", f"write {assignment(field, f'{value / _PERCENT:g}')}"
-            bound = f"{words} {context[key]:g}" if isinstance(context[key], int | float) else f"{words} {context[key]}"
+            limit = figure(context[key]) if isinstance(context[key], int | float) else context[key]
+            bound = f"{words} {limit}"
             return f"{field} is too {problem}", bound, f"set {_below('', _parts(cls, item), keys=False)} to {bound}"
     for key, words, problem in (("min_length", "at least", "short"), ("max_length", "at most", "long")):
         if key in context:
