@@ -16,8 +16,9 @@ def _range(value: Any) -> Any:
     return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_Count = Annotated[int, Field(ge=0, le=1000)]
 NodeRange = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=1000)], Annotated[int, Field(ge=0, le=1000)]], BeforeValidator(_range)
+    tuple[_Count, _Count], BeforeValidator(_range, json_schema_input_type=_Count | tuple[_Count, _Count])
 ]
 """Fewest and most nodes; one number means a fixed size."""
 
