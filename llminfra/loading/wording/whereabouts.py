@@ -66,7 +66,7 @@ def _walk(item: Spec, path: str) -> Iterator[tuple[str, Spec]]:
     values = dict(item.__dict__)
     if "endpoints" in values:
         values["endpoints"] = getattr(item, "workloads", values["endpoints"])
-    for field, value in values.items():
+    for field, value in (*values.items(), *item.dropped.items()):
         for key, each in _children(field, value):
             yield from _walk(each, f"{path}.{key}" if path else key)
 
