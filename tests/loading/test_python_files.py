@@ -129,6 +129,25 @@ for name in ("a", "b"):
     ]
 
 
+def test_objects_with_names_inside_others_are_told_where_they_stand_as_in_yaml(tmp_path: Path) -> None:
+    text = """
+from llminfra import *
+pool = GpuPool(name="gpu", instance_types=["g6.xlarge"])
+bucket = ModelBucket(name="acme-weights")
+platform = Platform(name="p", region="us-east-1", pools=[pool], storage=[bucket],
+    observability=Observability(receivers=[SlackAlerts(webhook=Secret(name="a b"), channel="#a")]))
+chat = platform.add(Endpoint(name="chat", model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(), on=pool,
+    api_key=Secret(name="c d"), adapters=[LoraAdapter(name="sql", bucket=bucket, rank=600, key="sql")]))
+platform.add(Gateway(name="edge", endpoints=[chat], tenants=[Tenant(name="web", requests_per_minute=0)]))
+"""
+    assert [item.path for item in load(spec(tmp_path, text)).diagnostics] == [
+        "observability.receivers[0].webhook.name",
+        "endpoints.chat.api_key.name",
+        "endpoints.chat.adapters.sql.rank",
+        "gateways.edge.tenants.web.requests_per_minute",
+    ]
+
+
 def test_parts_of_an_object_that_contradicts_itself_keep_their_paths(tmp_path: Path) -> None:
     """What is left of the endpoint has no replicas any more; what was wrong with them stands in it all the same."""
     text = """

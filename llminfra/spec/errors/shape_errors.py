@@ -39,13 +39,16 @@ if TYPE_CHECKING:
 
 _SECRET_SHAPES = re.compile(
     r"(?<![A-Za-z0-9_-])"
-    r"(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|AKIA[0-9A-Z]{12,}|ghp_[A-Za-z0-9]{8,}|eyJ[A-Za-z0-9_-]{10,}|xox[bap]-)"
+    r"(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|AKIA[0-9A-Z]{12,}|ghp_[A-Za-z0-9]{8,}|eyJ[A-Za-z0-9_-]{10,}|xox[bap]-"
+    # Whoever knows the address of a webhook may post (Slack developer documentation, "Sending messages using incoming
+    # webhooks").
+    r"|hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9])"
 )
 _PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def looks_like_credential(value: object) -> bool:
-    """Whether a string has the shape of a token: Hugging Face, OpenAI style, AWS key id, GitHub, JWT, Slack."""
+    """Whether a string has the shape of a credential: Hugging Face, OpenAI, AWS, GitHub, JWT, Slack's two kinds."""
     return isinstance(value, str) and _SECRET_SHAPES.search(value) is not None
 
 
