@@ -23,6 +23,22 @@ NodeRange = Annotated[
 """Fewest and most nodes; one number means a fixed size."""
 
 
+def check_range(nodes: tuple[int, int]) -> None:
+    """Refuse a minimum above the maximum.
+
+    Raises:
+        PydanticCustomError: It is one, about the field ``nodes``.
+    """
+    if nodes[0] > nodes[1]:
+        low, high = sorted(nodes)
+        raise refused(
+            f"nodes=({high}, {low}): the first number is the minimum, the second the maximum",
+            "nodes",
+            expected="the smaller number first",
+            fix=f"set {assignment('nodes', literal((low, high)))}",
+        )
+
+
 class GpuPool(Spec):
     """A pool of GPU nodes.
 
@@ -67,12 +83,5 @@ class GpuPool(Spec):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.nodes[0] > self.nodes[1]:
-            low, high = sorted(self.nodes)
-            raise refused(
-                f"nodes=({high}, {low}): the first number is the minimum, the second the maximum",
-                "nodes",
-                expected="the smaller number first",
-                fix=f"set {assignment('nodes', literal((low, high)))}",
-            )
+        check_range(self.nodes)
         return self
