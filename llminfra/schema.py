@@ -135,7 +135,7 @@ def _yaml_form(annotation: Any, schema: dict[str, Any]) -> dict[str, Any]:
         inner = item_type(annotation)
         if inner is not None and spec_options(inner):
             return {"type": "array", "items": _yaml_form(inner, {}), **kept}
-        return schema
+        return _as_written(schema)
     forms: list[dict[str, Any]] = []
     if references:
         sections = " or ".join(f"`{name}`" for name in dict.fromkeys(str(section_of(cls)) for cls in references))
@@ -157,6 +157,18 @@ def _yaml_form(annotation: Any, schema: dict[str, Any]) -> dict[str, Any]:
     if allows_none(annotation):
         forms.append({"type": "null"})
     return {**(forms[0] if len(forms) == 1 else {"anyOf": forms}), **kept}
+
+
+def _as_written(schema: dict[str, Any]) -> dict[str, Any]:
+    """Fields that want text take what looks like something else as it is written: ``version: 1.30``."""
+    if schema.get("type") == "string" and not {"enum", "const", "format"} & schema.keys():
+        return {**schema, "type": ["string", "number", "boolean"]}
+    changed = {
+        key: _as_written(value) if isinstance(value, dict) else [_as_written(each) for each in value]
+        for key, value in schema.items()
+        if (key in {"additionalProperties", "items"} and isinstance(value, dict)) or key in {"anyOf", "oneOf"}
+    }
+    return {**schema, **changed}
 
 
 def _types_doc(annotation: Any) -> str:

@@ -46,6 +46,13 @@ class PriceFile(Fact):
     services: dict[str, RecordedServicePrice] = Field(default_factory=dict)
 
 
+def _first(error: ValidationError) -> str:
+    """Where the file is first none of prices, and why, in one line."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(each) for each in found["loc"])
+    return f"{place}: {found['msg']}" if place else found["msg"]
+
+
 def read_price_file(path: Path) -> PriceFile:
     """Read a file of refreshed prices.
 
@@ -55,7 +62,8 @@ def read_price_file(path: Path) -> PriceFile:
     try:
         return PriceFile.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        msg = f"{VARIABLE} or the given path names no file of `llminfra catalog refresh`: {path}: {error}"
+        why = error.strerror or str(error) if isinstance(error, OSError) else _first(error)
+        msg = f"{VARIABLE} or the given path names no file of `llminfra catalog refresh`: {path}: {why}"
         raise UsageError(msg) from None
 
 

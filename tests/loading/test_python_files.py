@@ -129,6 +129,41 @@ for name in ("a", "b"):
     ]
 
 
+def test_objects_with_names_inside_others_are_told_where_they_stand_as_in_yaml(tmp_path: Path) -> None:
+    text = """
+from llminfra import *
+pool = GpuPool(name="gpu", instance_types=["g6.xlarge"])
+bucket = ModelBucket(name="acme-weights")
+platform = Platform(name="p", region="us-east-1", pools=[pool], storage=[bucket],
+    observability=Observability(receivers=[SlackAlerts(webhook=Secret(name="a b"), channel="#a")]))
+chat = platform.add(Endpoint(name="chat", model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(), on=pool,
+    api_key=Secret(name="c d"), adapters=[LoraAdapter(name="sql", bucket=bucket, rank=600, key="sql")]))
+platform.add(Gateway(name="edge", endpoints=[chat], tenants=[Tenant(name="web", requests_per_minute=0)]))
+"""
+    assert [item.path for item in load(spec(tmp_path, text)).diagnostics] == [
+        "observability.receivers[0].webhook.name",
+        "endpoints.chat.api_key.name",
+        "endpoints.chat.adapters.sql.rank",
+        "gateways.edge.tenants.web.requests_per_minute",
+    ]
+
+
+def test_parts_of_an_object_that_contradicts_itself_keep_their_paths(tmp_path: Path) -> None:
+    """What is left of the endpoint has no replicas any more; what was wrong with them stands in it all the same."""
+    text = """
+from llminfra import VLLM, Autoscaling, Endpoint, GpuPool, Model, Overflow, Platform, WorkingHours
+pool = GpuPool(name="gpu", instance_types=["g6.xlarge"])
+platform = Platform(name="p", region="us-east-1", pools=[pool])
+hours = WorkingHours(min=1, time_zone="Europe/Berlin", start="20:00", end="08:00")
+platform.add(Endpoint(name="a", model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(), on=pool,
+    overflow=Overflow(max=1, on=pool), replicas=Autoscaling(min=0, max=2, cooldown_s=1, working_hours=[hours])))
+"""
+    paths = [item.path for item in load(spec(tmp_path, text)).diagnostics]
+    assert paths[0] == "endpoints.a.replicas.working_hours[0]"
+    assert "endpoints.a.replicas.cooldown_s" in paths
+    assert not any(path.startswith(("Autoscaling", "WorkingHours")) for path in paths)
+
+
 @pytest.mark.parametrize("name", ["'p'", "'No Name'", "''", "None"])
 def test_fields_of_the_only_platform_have_no_prefix_as_in_yaml(tmp_path: Path, name: str) -> None:
     loaded = load(spec(tmp_path, f"from llminfra import Platform\nPlatform(name={name}, region=3)\n"))

@@ -29,14 +29,19 @@ def refresh(
     Uses the credentials of the environment, as the AWS command line does. Set LLMINFRA_PRICES to the file to plan with
     it.
     """
-    from llminfra.catalog.price_file import VARIABLE  # loaded when the command runs
+    from llminfra.catalog import regions  # loaded when the command runs
+    from llminfra.catalog.price_file import VARIABLE
     from llminfra.catalog.price_list import PRICE_LIST_REGION
     from llminfra.catalog.refresh import refresh_prices
     from llminfra.cli.extras import need
     from llminfra.cli.files import write_file
     from llminfra.cli.terminal.output import working_on
-    from llminfra.diagnostics import ToolError
+    from llminfra.diagnostics import ToolError, UsageError
 
+    if regions.get(region) is None:
+        close = ", ".join(regions.suggest(region)) or "us-east-1"
+        msg = f"no region is called {region!r}; did you mean {close}?"
+        raise UsageError(msg)
     boto3 = need("boto3", "catalog refresh", "aws")
     refused = need("botocore.exceptions", "catalog refresh", "aws")
     try:

@@ -121,15 +121,18 @@ def copies_note(case: FitCase, result: FitResult) -> tuple[str, ...]:
 
 def unknown_model(name: str) -> UsageError:
     """The error for a model that neither the catalog nor a file describes."""
+    from shlex import quote  # only for what goes wrong
+
     from llminfra.catalog.models import suggest
 
     if name.startswith(("./", "../", "/", "~")):
         return UsageError(f"unknown model {name!r}: no config.json is there")
     close = ", ".join(suggest(name))
-    fetched = f"{(name.rpartition('/')[2] or 'model')}.json"
+    fetched = quote(f"{(name.rpartition('/')[2] or 'model')}.json")
     return UsageError(
         f"unknown model {name!r}{f'; did you mean {close}?' if close else '.'} Another model's config.json goes with"
-        f" --config: `llminfra model fetch {name} -o {fetched}` gets it from the Hub, then add --config {fetched}"
+        f" --config: `llminfra model fetch {quote(name)} -o {fetched}` gets it from the Hub, then add --config"
+        f" {fetched}"
     )
 
 

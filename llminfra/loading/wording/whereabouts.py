@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from llminfra.diagnostics import entry_path, names_of
 from llminfra.spec.base.spec import Spec
 from llminfra.spec.errors.shape_errors import SINGLE
+from llminfra.spec.platform import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from llminfra.diagnostics import Diagnostic
-    from llminfra.spec.platform import Platform
 
 
 def absolute_paths(platforms: Sequence[Platform], diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -27,24 +27,28 @@ def absolute_paths(platforms: Sequence[Platform], diagnostics: Sequence[Diagnost
     places: dict[int, str] = {}  # by identity: a loop declares objects with the same errors at the same line
     for platform in platforms:
         for path, item in _walk(platform, ""):
-            if _base(item):
-                for told in item.told:
-                    # The first place is the object's own section; endpoints come later and hold the same object.
-                    places.setdefault(id(told), path)
-    moved = [_moved(item, places) for item in diagnostics]
+            for told in () if _in_a_section(type(item)) else item.told:
+                # The first place is the object's own section; endpoints come later and hold the same object.
+                places.setdefault(id(told), f"{path}{_below(item, told.path)}".removeprefix("."))
+    moved = [replace(item, path=places.get(id(item), item.path)) for item in diagnostics]
     return _alone(platforms[0], diagnostics, moved) if len(platforms) == 1 else moved
 
 
-def _base(item: Spec) -> str:
-    """How ``shape_diagnostics`` starts the paths of an object without a name; empty for types that have names."""
-    section = type(item).spec_section
-    return "" if "name" in type(item).model_fields and section not in SINGLE else section or type(item).__name__
+def _in_a_section(cls: type[Spec]) -> bool:
+    """Whether paths begin with the section that the object is an item of, wherever it is used."""
+    section = cls.spec_section
+    return section == Platform.spec_section or (
+        section in Platform.model_fields and "name" in cls.model_fields and section not in SINGLE
+    )
 
 
-def _moved(item: Diagnostic, places: dict[int, str]) -> Diagnostic:
-    _, dot, rest = item.path.partition(".")
-    path = places.get(id(item))
-    return item if path is None else replace(item, path=f"{path}{dot}{rest}" if path else rest)
+def _below(item: Spec, path: str) -> str:
+    """What of a path is below the object, which ``shape_diagnostics`` calls by its section or type, and its name."""
+    start = type(item).spec_section or type(item).__name__
+    named = f"{start}.{item.__dict__.get('name')}"
+    if type(item).spec_section not in SINGLE and (path == named or path.startswith(f"{named}.")):
+        start = named
+    return path.removeprefix(start)
 
 
 def _alone(platform: Platform, told: Sequence[Diagnostic], moved: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -66,7 +70,7 @@ def _walk(item: Spec, path: str) -> Iterator[tuple[str, Spec]]:
     values = dict(item.__dict__)
     if "endpoints" in values:
         values["endpoints"] = getattr(item, "workloads", values["endpoints"])
-    for field, value in values.items():
+    for field, value in (*values.items(), *item.dropped.items()):
         for key, each in _children(field, value):
             yield from _walk(each, f"{path}.{key}" if path else key)
 

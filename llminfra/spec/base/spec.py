@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -162,6 +162,7 @@ class Spec(BaseModel):
     _declared_path: str = PrivateAttr(default="")
     _broken: bool = PrivateAttr(default=False)
     _told: tuple[Diagnostic, ...] = PrivateAttr(default=())
+    _dropped: dict[str, Any] = PrivateAttr(default_factory=dict)
     _unchecked: bool = PrivateAttr(default=False)
     _doubtful: frozenset[str] = PrivateAttr(default=frozenset())
 
@@ -189,6 +190,11 @@ class Spec(BaseModel):
             if (collector := _collector.get()) is not None:
                 collector.extend(found)
             self._salvage(data, error)
+            self._dropped = {
+                name: value
+                for name, value in data.items()
+                if name in type(self).model_fields and self.__dict__.get(name) is not value
+            }
             told += found
             self._broken = self._broken or any(item.code != _CREDENTIAL for item in found)
             self._origin = origin
@@ -287,6 +293,11 @@ class Spec(BaseModel):
     def origin(self) -> tuple[str, int] | None:
         """File and 1-based line where the object was declared, when known."""
         return self._origin
+
+    @property
+    def dropped(self) -> Mapping[str, Any]:
+        """What was given to fields that shape errors emptied: objects in it have findings of their own."""
+        return self._dropped
 
     @property
     def broken(self) -> bool:

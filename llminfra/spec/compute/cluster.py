@@ -1,11 +1,11 @@
 """``Cluster``: the EKS cluster, and the few CPU nodes that its own controllers run on."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llminfra.spec.base.spec import Distinct, Many, Spec
-from llminfra.spec.compute.gpu_pool import NodeRange
+from llminfra.spec.compute.gpu_pool import NodeRange, check_range
 from llminfra.spec.compute.shared_with import Provided, SharedWith
 from llminfra.spec.foundation.network import Cidr
 
@@ -17,6 +17,11 @@ class SystemNodes(Spec):
     """EC2 instance types without GPUs."""
     nodes: NodeRange = (2, 4)
     """Fewest and most nodes."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        check_range(self.nodes)
+        return self
 
 
 class Cluster(Spec):

@@ -16,10 +16,27 @@ def _range(value: Any) -> Any:
     return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_Count = Annotated[int, Field(ge=0, le=1000)]
 NodeRange = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=1000)], Annotated[int, Field(ge=0, le=1000)]], BeforeValidator(_range)
+    tuple[_Count, _Count], BeforeValidator(_range, json_schema_input_type=_Count | tuple[_Count, _Count])
 ]
 """Fewest and most nodes; one number means a fixed size."""
+
+
+def check_range(nodes: tuple[int, int]) -> None:
+    """Refuse a minimum above the maximum.
+
+    Raises:
+        PydanticCustomError: It is one, about the field ``nodes``.
+    """
+    if nodes[0] > nodes[1]:
+        low, high = sorted(nodes)
+        raise refused(
+            f"nodes=({high}, {low}): the first number is the minimum, the second the maximum",
+            "nodes",
+            expected="the smaller number first",
+            fix=f"set {assignment('nodes', literal((low, high)))}",
+        )
 
 
 class GpuPool(Spec):
@@ -66,12 +83,5 @@ class GpuPool(Spec):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.nodes[0] > self.nodes[1]:
-            low, high = sorted(self.nodes)
-            raise refused(
-                f"nodes=({high}, {low}): the first number is the minimum, the second the maximum",
-                "nodes",
-                expected="the smaller number first",
-                fix=f"set {assignment('nodes', literal((low, high)))}",
-            )
+        check_range(self.nodes)
         return self

@@ -200,13 +200,22 @@ def without_bounds(annotation: Any) -> Any:
     return split(annotation)[0]
 
 
+_LONG = 1_000_000
+"""From here on nobody counts the zeros of a number."""
+
+
+def figure(value: float) -> str:
+    """A bound as it is read: ``0.5``, ``16384``, ``2,000,000,000``."""
+    return f"{value:,.0f}" if abs(value) >= _LONG else f"{value:g}"
+
+
 def noun_of(option: Any) -> str:
     """What one alternative takes."""
     bare, metadata = split(option)
     yaml = _yaml.get()
     origin, inner = get_origin(bare), get_args(bare)
     if bare in (int, float):
-        limits = [f"{words} {getattr(item, name):g}" for item in metadata for cls, name, words in _BOUNDS
+        limits = [f"{words} {figure(getattr(item, name))}" for item in metadata for cls, name, words in _BOUNDS
                   if isinstance(item, cls)]  # fmt: skip
         return ("a whole number" if bare is int else "a number") + (f" of {' and '.join(limits)}" if limits else "")
     if bare is bool:

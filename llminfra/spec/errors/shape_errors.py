@@ -15,6 +15,7 @@ from llminfra.spec.errors.expectations import (
     assignment,
     enumerated,
     example_of,
+    figure,
     has_keys,
     holds_objects,
     missing,
@@ -38,13 +39,16 @@ if TYPE_CHECKING:
 
 _SECRET_SHAPES = re.compile(
     r"(?<![A-Za-z0-9_-])"
-    r"(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|AKIA[0-9A-Z]{12,}|ghp_[A-Za-z0-9]{8,}|eyJ[A-Za-z0-9_-]{10,}|xox[bap]-)"
+    r"(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|AKIA[0-9A-Z]{12,}|ghp_[A-Za-z0-9]{8,}|eyJ[A-Za-z0-9_-]{10,}|xox[bap]-"
+    # Whoever knows the address of a webhook may post (Slack developer documentation, "Sending messages using incoming
+    # webhooks").
+    r"|hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9])"
 )
 _PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def looks_like_credential(value: object) -> bool:
-    """Whether a string has the shape of a token: Hugging Face, OpenAI style, AWS key id, GitHub, JWT, Slack."""
+    """Whether a string has the shape of a credential: Hugging Face, OpenAI, AWS, GitHub, JWT, Slack's two kinds."""
     return isinstance(value, str) and _SECRET_SHAPES.search(value) is not None
 
 
@@ -216,7 +220,8 @@ def _value(item: ErrorDetails, cls: type[BaseModel], field: str, value: object, 
         if key in context:
             if key == "le" and context[key] == 1 and isinstance(value, int | float) and 2 <= value <= _PERCENT:
                 return f"{field} is too {problem}", "at most 1", f"write {assignment(field, f'{value / _PERCENT:g}')}"
-            bound = f"{words} {context[key]:g}" if isinstance(context[key], int | float) else f"{words} {context[key]}"
+            limit = figure(context[key]) if isinstance(context[key], int | float) else context[key]
+            bound = f"{words} {limit}"
             return f"{field} is too {problem}", bound, f"set {_below('', _parts(cls, item), keys=False)} to {bound}"
     for key, words, problem in (("min_length", "at least", "short"), ("max_length", "at most", "long")):
         if key in context:

@@ -115,6 +115,28 @@ def test_the_yaml_form_is_valid_by_its_schema(tmp_path: Path) -> None:
     assert not Draft202012Validator(schema).is_valid(data)
 
 
+def test_what_is_read_as_it_is_written_is_valid_by_the_schema(tmp_path: Path) -> None:
+    """One number of nodes, and numbers where a text is wanted: editors must not mark what a plan takes."""
+    text = """
+name: acme
+region: us-east-1
+account_id: 111122223333
+tags: {cost: 1234}
+cluster: {version: 1.35, system_nodes: {nodes: 3}}
+pools: {l4: {instance_types: [g6.xlarge], nodes: 1, labels: {tier: 2}}}
+endpoints:
+  chat: {model: {id: Qwen/Qwen3-8B}, engine: {kind: vllm, env: {A_B: 1}}, "on": l4}
+"""
+    loaded = load(write(tmp_path, text))
+    assert loaded.diagnostics == ()
+    assert loaded.platforms[0].account_id == "111122223333"
+    assert loaded.platforms[0].pools[0].nodes == (1, 1)
+    validator = Draft202012Validator(json_schema())
+    validator.validate(yaml.safe_load(text))
+    assert not validator.is_valid(yaml.safe_load(text.replace("nodes: 1", "nodes: many")))
+    assert not validator.is_valid(yaml.safe_load(text.replace("kind: vllm", "kind: 3")))
+
+
 def test_the_schema_explains_every_field() -> None:
     definitions = json_schema()["$defs"]
     silent = {

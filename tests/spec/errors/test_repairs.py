@@ -27,6 +27,7 @@ from llminfra import (
     RoleAccess,
     S3State,
     SpecError,
+    SystemNodes,
     Tenant,
     Waiver,
 )
@@ -302,3 +303,10 @@ def test_a_day_in_another_form_is_the_day_that_it_means(written: str, fix: str) 
                 Waiver, rule="LLM_CAP_7", reason="Finance knows of it and agrees.", owner="ml", expires=written
             )
         assert found.fix == "write expires: 2026-12-31"
+
+
+@pytest.mark.parametrize("cls", [SystemNodes, GpuPool])
+def test_a_minimum_above_the_maximum_is_refused_of_every_kind_of_nodes(cls: type) -> None:
+    fields = {"name": "a", "instance_types": ["g6.xlarge"]} if cls is GpuPool else {}
+    found = refusal(cls, nodes=(3, 1), **fields)
+    assert (found.code, found.found, found.fix) == ("LLM_SPEC_1", "nodes=(3, 1)", "set nodes=(1, 3)")

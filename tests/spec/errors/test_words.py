@@ -28,6 +28,7 @@ from llminfra import (
 )
 from llminfra.diagnostics import Diagnostic
 from llminfra.spec.base.spec import Spec
+from llminfra.spec.errors.expectations import figure
 from tests.spec.types import EVERY_TYPE
 
 POOL = GpuPool(name="l4", instance_types=["g6.12xlarge"])
@@ -269,3 +270,8 @@ def test_what_the_charts_would_refuse_is_refused_before(make: Callable[[], Spec]
 
 def test_a_port_of_a_registry_is_no_tag() -> None:
     assert Image(repository="a.b:5000/vllm", digest=f"sha256:{'0' * 64}")
+
+
+@pytest.mark.parametrize(("value", "told"), [(0.5, "0.5"), (16384, "16384"), (2_000_000_000, "2,000,000,000")])
+def test_bounds_are_read_without_counting_zeros(value: float, told: str) -> None:
+    assert figure(value) == told
