@@ -59,7 +59,7 @@ def test_a_draft_of_a_file_is_counted(workdir: Path, run: Run) -> None:
     [
         (("--draft", "yuhuili/EAGLE3-LLaMA3.1"), f"close: {HEAD}"),
         (("--draft", "yuhuili/EAGLE3-LLaMA3.3-Instruct-70B"), "it is the draft of another model"),
-        (("--draft-config", "none.json"), "cannot read none.json"),
+        (("--draft-config", "none.json"), "there is no file none.json"),
         (("--speculative-tokens", "3"), "name it as --draft, or say --speculative-method ngram"),
         (("--speculative-method", "eagle3"), "--speculative-method eagle3 needs a draft: name it as --draft"),
         (("--speculative-method", "guess"), "--speculative-method 'guess': expected 'mtp'"),
