@@ -73,22 +73,25 @@ def _pools_of(endpoint: Endpoint, platform: Platform, findings: Findings) -> Non
     # Where pools were refused as a whole, what is missing among them was not forgotten.
     if "pools" in platform.doubtful:
         return
-    names = [pool.name for pool in platform.pools if not pool.broken]
-    places: list[tuple[str, str, Target]] = [("on", "endpoint", endpoint.on)]
+    path = f"endpoints.{endpoint.name}"
+    _pool_of(endpoint, f"{path}.on", "endpoint", endpoint.on, platform, findings)
     if endpoint.overflow is not None:
-        places.append(("overflow.on", "overflow", endpoint.overflow.on))
-    for field, what, on in places:
-        if not _is_elsewhere(on, platform):
-            continue
-        findings.error(
-            "LLM_REF_1",
-            endpoint,
-            f"endpoints.{endpoint.name}.{field}",
-            f"the {what} runs on a pool that is not part of this platform",
-            found=f"pool {on.name!r}",
-            expected=f"one of: {', '.join(names)}" if names else "a pool of the platform, which has none",
-            fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
-        )
+        _pool_of(endpoint, f"{path}.overflow.on", "overflow", endpoint.overflow.on, platform, findings)
+
+
+def _pool_of(endpoint: Endpoint, path: str, what: str, on: Target, platform: Platform, findings: Findings) -> None:
+    if not _is_elsewhere(on, platform):
+        return
+    names = [pool.name for pool in platform.pools if not pool.broken]
+    findings.error(
+        "LLM_REF_1",
+        endpoint,
+        path,
+        f"the {what} runs on a pool that is not part of this platform",
+        found=f"pool {on.name!r}",
+        expected=f"one of: {', '.join(names)}" if names else "a pool of the platform, which has none",
+        fix=f"add the pool to Platform(pools=[…]) of {platform.name!r}, or name one of its pools",
+    )
 
 
 def _storage_of(endpoint: Endpoint, platform: Platform, findings: Findings) -> None:

@@ -168,7 +168,7 @@ def test_weights_that_are_quantized_while_loading_have_the_same_kernels() -> Non
 
 def made(base: str, scheme: WeightScheme, method: str = "compressed-tensors", **settings: object) -> ModelFacts:
     """A copy of a model in another format."""
-    quant = QuantFacts(method=method, rules=(QuantRule(scheme=scheme),), ignore=("lm_head",), **settings)  # type: ignore[arg-type]
+    quant = QuantFacts(method=method, rules=(QuantRule(scheme=scheme),), ignore=("lm_head",), **settings)  # type: ignore[arg-type]  # fields by name
     return replace(facts_of(base), quantization=quant)
 
 
@@ -295,7 +295,7 @@ BNB = "unsloth/Llama-3.3-70B-Instruct-bnb-4bit"
 
 
 def spread_codes(model: str, tp: int, pp: int = 1, **settings: object) -> list[str]:
-    found = divisibility_findings(facts_of(model), tp, pp, **settings)  # type: ignore[arg-type]
+    found = divisibility_findings(facts_of(model), tp, pp, **settings)  # type: ignore[arg-type]  # fields by name
     return [item.code for item in found if item.fatal]
 
 

@@ -221,8 +221,8 @@ def test_volta_and_cuda_13() -> None:
 def test_other_engines_have_their_own_table() -> None:
     assert minimum_capability("sglang", None, "modelopt_fp4") == 100
     assert minimum_capability("sglang", None, "nvfp4") == 100, "the same by another name"
-    assert minimum_capability("sglang", engine_release("sglang", "0.5.14"), "nvfp4") == 100
-    assert minimum_capability("sglang", engine_release("sglang", "0.5.17"), "nvfp4") == 80, "by Marlin, of itself"
+    assert minimum_capability("sglang", engine_release("sglang", "0.5.12.post1"), "nvfp4") == 100
+    assert minimum_capability("sglang", engine_release("sglang", "0.5.13.post1"), "nvfp4") == 80, "by Marlin, of itself"
     assert minimum_capability("sglang", engine_release("sglang", "0.5.17"), "awq") == 75
     assert minimum_capability("sglang", None, "unknown") is None
     assert minimum_capability("custom", None, "fp8") is None
