@@ -27,7 +27,7 @@ from llminfra import (
 )
 from llminfra.catalog import eks
 from llminfra.planning import plan_platform
-from llminfra.planning.hardware.gpu_support import driver_problem
+from llminfra.planning.hardware.cuda_support import driver_problem
 from llminfra.planning.memory import FitCase, estimate, fit_line
 from llminfra.planning.plan import Plan
 from llminfra.rules import by_code, run_kubernetes, run_plan, run_terraform

@@ -8,7 +8,7 @@ from llminfra.catalog import eks, instances
 from llminfra.catalog.gpus import find_gpu
 from llminfra.engines.given import last
 from llminfra.planning.facts import numbers
-from llminfra.planning.hardware.gpu_support import driver_problem
+from llminfra.planning.hardware.cuda_support import driver_problem
 from llminfra.planning.memory.device import problems_on
 from llminfra.planning.memory.doubts import SCALES_BESIDE_CONFIG
 from llminfra.planning.served.model_class import named_numbers, without_flash
