@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from llminfra.catalog.gpus import find_gpu
-from llminfra.catalog.models import load_model
-from llminfra.planning.facts import numbers
-from llminfra.planning.start.engine_times import EngineTimes, engine_times
+from llminfra.catalog.models import ModelFacts, load_model
+from llminfra.planning.start.engine_times import EngineTimes, times_of
+from llminfra.planning.start.startup import patience_s
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).parent / "data" / "starts.jsonl"
@@ -38,7 +38,7 @@ class Start:
     Attributes:
         row: The measured row.
         planned: By phase, where the row has the phase.
-        allowed: What a probe allows for all phases after the weights.
+        allowed: What a probe allows for all phases after the weights, without its floor.
     """
 
     row: dict[str, Any]
@@ -76,23 +76,20 @@ def plan(row: dict[str, Any]) -> Start:
     warmup = times.warmup.seconds if times.warmup else 0.0
     compiling = 0.0 if eager else layers * a_layer
     graphs = 0.0 if eager else layers * times.graphs_a_layer
-    # What the probe of a plan has for these phases, without its floor, the weights and the start of the process.
-    most = max(times.warmup.longest, 2 * warmup) if times.warmup else 0.0
-    factor = numbers("cold_start")["probe"]["factor"]
     first = 0.0 if eager else layers * times.compile_a_layer
     return Start(
         row=row,
         planned={"compile": compiling, "graphs": graphs, "engine": compiling + warmup + graphs},
-        allowed=factor * (first + graphs) + most,
+        allowed=patience_s(first + graphs, times.warmup),
     )
 
 
-def _times(row: dict[str, Any], facts: Any) -> EngineTimes:
+def _times(row: dict[str, Any], facts: ModelFacts) -> EngineTimes:
     gpu = find_gpu(str(row.get("gpu") or ""))
     ranks = int(row.get("tensor_parallel") or 1) * int(row.get("pipeline_parallel") or 1)
     stated = row.get("capability")
     capability = int(stated) if stated else gpu.capability if gpu is not None else None
-    return engine_times(row["engine"], row.get("engine_version"), facts, capability=capability, gpus=ranks)
+    return times_of(row["engine"], row.get("engine_version"), facts, capability=capability, gpus=ranks)
 
 
 def table(starts: Sequence[Start]) -> str:

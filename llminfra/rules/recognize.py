@@ -57,7 +57,7 @@ def recognize(text: str, rules: Iterable[Rule]) -> tuple[Recognized, ...]:
 def search(words: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """Rules that list what somebody typed or pasted, whole or in part, with other numbers and names; best first."""
     asked = " ".join(words.split())
-    pieces = [piece for piece in re.split(r"[0-9][0-9.,]*|…", _plain(asked)) if piece.strip()]
+    pieces = _stripped(re.split(r"[0-9][0-9.,]*|…", _plain(asked)))
     if sum(map(len, pieces)) < _LEAST_ASKED:
         return ()
     found: dict[str, tuple[float, Rule]] = {}
@@ -83,15 +83,19 @@ def _plain(text: str) -> str:
 @cache
 def _parts(words: str) -> tuple[str, ...]:
     """What stands between the gaps."""
-    return tuple(part for part in (each.strip() for each in _plain(words).split(_GAP)) if part)
+    return _stripped(_plain(words).split(_GAP))
+
+
+def _stripped(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(text.strip() for text in texts if text.strip())
 
 
 def _share(parts: Sequence[str], text: str) -> float:
     """How much of the parts stands in a text, in their order."""
     at, length = 0, 0
     for part in parts:
-        begin = text.find(part.strip(), at)
+        begin = text.find(part, at)
         if begin >= 0:
-            at = begin + len(part.strip())
-            length += len(part.strip())
-    return length / max(sum(len(part.strip()) for part in parts), 1)
+            at = begin + len(part)
+            length += len(part)
+    return length / max(sum(map(len, parts)), 1)

@@ -23,12 +23,14 @@ class Line(Struct, frozen=True, kw_only=True):
         pattern: How it looks.
         take: Which value counts where several processes print the line.
         value: What it means where it has no value of its own.
+        text: Its value is a text, such as the release of a driver, whatever digits are in it.
     """
 
     name: str
     pattern: re.Pattern[str]
     take: Take = "first"
     value: Any = None
+    text: bool = False
 
 
 class Absent(Struct, frozen=True, kw_only=True):
@@ -109,6 +111,7 @@ def _lines(rows: list[dict[str, Any]]) -> tuple[Line, ...]:
             pattern=re.compile(row["pattern"]),
             take=row.get("take", "first"),
             value=row.get("value"),
+            text=row.get("text", False),
         )
         for row in rows
     )

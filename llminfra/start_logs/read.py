@@ -93,7 +93,7 @@ def _unwrapped(line: str) -> str:
         return line
     try:
         data = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
     if not isinstance(data, dict):
         return line
@@ -163,20 +163,21 @@ def _take(found: dict[str, Stated], lines: tuple[Line, ...], text: str, number: 
         match = line.pattern.search(text)
         if match is None:
             continue
-        value = line.value if line.value is not None else _number(match)
+        value = line.value if line.value is not None else _value(line, match)
         before = found.get(line.name)
-        if before is None or _replaces(line, value, before.value):
+        if value is not None and (before is None or _replaces(line, value, before.value)):
             found[line.name] = Stated(value, number)
 
 
-def _number(match: re.Match[str]) -> Any:
-    """The sum of the groups, or the text of one that is no number."""
-    texts = [group.replace(",", "") for group in match.groups() if group]
+def _value(line: Line, match: re.Match[str]) -> str | float | None:
+    """What a line says; None where its number is none."""
+    text = str(match.group(1))
+    if line.text:
+        return text.replace("_", " ").strip()
     try:
-        values = [float(text) if "." in text else int(text) for text in texts]
+        return float(text.replace(",", "")) if "." in text else int(text.replace(",", ""))
     except ValueError:
-        return texts[-1].replace("_", " ").strip()
-    return sum(values) if len(values) != 1 else values[0]
+        return None
 
 
 def _replaces(line: Line, value: Any, before: Any) -> bool:

@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks.start.run import PAGE, page, read
 from llminfra.catalog import instances
+from llminfra.catalog.engines import engine_release, inner_release, known_versions
 from llminfra.catalog.models import ModelFacts, load_model
 from llminfra.planning.facts import numbers
 from llminfra.planning.start.assumed import assumed_start
-from llminfra.planning.start.engine_times import EngineTimes, capability_of, engine_times
+from llminfra.planning.start.engine_times import EngineTimes, capability_of, engine_times, times_of
 
 
 def facts(model: str) -> ModelFacts:
@@ -26,7 +27,7 @@ def times(
     capability: int | None = 90,
     gpus: int = 2,
 ) -> EngineTimes:
-    return engine_times(kind, version, facts(model), capability=capability, gpus=gpus)
+    return times_of(kind, version, facts(model), capability=capability, gpus=gpus)
 
 
 @pytest.mark.parametrize(("version", "seconds"), [("0.9.2", 60), ("0.10.0", 60), ("0.10.1", 0), (None, 0)])
@@ -65,7 +66,8 @@ def test_the_warm_up_goes_by_what_the_model_is_made_of(model: str, capability: i
 def test_engines_that_nobody_measured_have_what_is_assumed() -> None:
     assert times(kind="tgi").warmup is None
     assert times(kind="tgi").peers == 60
-    assert times(kind="djl-lmi") == times(version="0.27.1")
+    assert times(kind="tgi").compiles is None
+    assert times(kind="mii").graphs_a_layer == 0 < times(kind="tgi").graphs_a_layer
     assert times("openai/gpt-oss-120b", kind="sglang", capability=100).warmup is not None
     assert times(kind="sglang").warmup is None
 
@@ -79,7 +81,7 @@ def budget(model: str, instance: str, gpus: int, *, eager: bool = False) -> int:
         bytes_total=10**11,
         gpus=gpus,
         engine="vllm",
-        version="0.27.1",
+        release=engine_release("vllm", "0.27.1"),
         streams=True,
         eager=eager,
     )
@@ -114,4 +116,16 @@ def test_every_figure_has_its_source() -> None:
             continue
         rows = [engine["peers"], engine["compile_s_per_layer"], *engine["graphs_s_per_layer"], *engine["warmup"]]
         assert all(row["_source"] for row in rows)
-        assert "until" not in engine["graphs_s_per_layer"][-1]
+        graphs = engine["graphs_s_per_layer"]
+        assert engine["graphs_source"] if not graphs else "until" not in graphs[-1]
+
+
+def test_a_container_takes_as_long_as_the_vllm_inside() -> None:
+    release = engine_release("djl-lmi", known_versions("djl-lmi")[0])
+    assert release is not None
+    inside = inner_release(release)
+    of = {"capability": 90, "gpus": 2}
+    assert inside.engine == "vllm"
+    found = engine_times("djl-lmi", release, facts("Qwen/Qwen3-8B"), **of)
+    assert found == times_of("vllm", inside.version, facts("Qwen/Qwen3-8B"), **of)
+    assert found.warmup is not None

@@ -91,3 +91,21 @@ def test_blocks_are_tokens() -> None:
     log, result = planned(text, gpu="L40S")
     tokens = next(row for row in compare(log, result) if row.unit == "tokens")
     assert tokens.printed == 16_000
+
+
+def test_a_cache_of_no_tokens_has_no_bytes_of_one() -> None:
+    log, result = planned(QWEN_ON_L40S.replace("953,296 tokens", "0 tokens"))
+    assert not [row for row in compare(log, result) if row.unit == "bytes"]
+
+
+def test_figures_beside_what_is_not_counted_are_no_failure() -> None:
+    offloaded = QWEN_ON_L40S.replace("{'model'", "{'cpu_offload_gb': 4, 'model'").replace("took 5.79", "took 1.79")
+    verdict = judge_log(*planned(offloaded, gpu="L40S"))
+    assert verdict.holds
+    assert "cpu_offload_gb is not counted and may be why" in verdict.text
+
+
+def test_the_driver_of_a_log_is_one_of_a_case() -> None:
+    log, result = planned(f"Driver Version: 550.54 \n{QWEN_ON_L40S}", gpu="L40S")
+    assert log.inputs["driver"].value == "550.54"
+    assert (result.error, judge_log(log, result).text) == (None, "it went as planned")

@@ -158,7 +158,16 @@ def test_drafts_and_what_is_not_counted() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["", "hello\nworld", "{", '{"log": 3}', "\x00\xff"])
+def test_a_driver_is_a_text_and_what_is_no_number_is_no_figure() -> None:
+    table = "| NVIDIA-SMI 550.54      Driver Version: 550.54      CUDA Version: 12.4 |"
+    log = read(
+        f"{table}\n{line('Model loading took 1.2.3 GiB memory and 1.0 seconds')}\n{line('non-default args: {}')}"
+    )
+    assert inputs(log)["driver"] == "550.54"
+    assert figures(log) == {}
+
+
+@pytest.mark.parametrize("text", ["", "hello\nworld", "{", '{"log": 3}', "\x00\xff", '{"a":' * 100_000])
 def test_what_is_no_log_is_none(text: str) -> None:
     assert read_log(text) is None
 

@@ -47,7 +47,7 @@ def start_of(asked: Asked, option: Option) -> AssumedStart | None:
         bytes_total=asked.bytes_total,
         gpus=option.parallelism.gpus,
         engine=engine,
-        version=release.version if release is not None else asked.case.engine_version,
+        release=release,
         streams=reads_object_storage(engine, release),
         method=asked.case.quantization,
         eager=bool(asked.case.enforce_eager),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from llminfra.catalog.models.config_file import read_config
-from llminfra.cli.fitting.log_view import known_errors, log_view
 from llminfra.cli.fitting.request import check_gpu, unknown_model
+from llminfra.cli.log_page.view import known_errors, log_view
 from llminfra.cli.terminal.failures import json_failures
 from llminfra.cli.terminal.output import print_result, stdout_console, write_json
 from llminfra.diagnostics import UsageError

@@ -14,6 +14,7 @@ from llminfra.planning.storage.weights import from_bucket, has_own_loader
 from llminfra.spec.models.storage import ModelBucket
 
 if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.instances import InstanceType
     from llminfra.catalog.models import ModelFacts
     from llminfra.planning.plan.serving import WeightsPlan
@@ -37,7 +38,7 @@ def assumed_start(
     bytes_total: int,
     gpus: int,
     engine: str,
-    version: str | None,
+    release: EngineRelease | None,
     streams: bool,
     method: str | None = None,
     eager: bool = False,
@@ -50,7 +51,7 @@ def assumed_start(
         bytes_total: Bytes of the checkpoint.
         gpus: GPUs of one replica.
         engine: Kind of the engine.
-        version: Its release.
+        release: Its release; None is the newest.
         streams: Whether the engine's release reads object storage itself.
         method: How the weights are quantized while they load.
         eager: Whether compilation and CUDA graphs are off.
@@ -61,10 +62,9 @@ def assumed_start(
     startup = plan_startup(
         weights,
         layers=facts.num_layers,
-        times=engine_times(engine, version, facts, capability=capability_of(instance), gpus=gpus),
+        times=engine_times(engine, release, facts, capability=capability_of(instance), gpus=gpus),
         image_gib=number("cold_start", "image_gib"),
         eager=eager,
-        engine=engine,
         image=ImageSource(parallel=instance.nvme_gb > 0),
     )
     return AssumedStart(startup=startup, weights=weights)

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from llminfra.catalog.engines import inner_release
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models.quantization import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.memory.releases.engine_profile import parse_version
 
 if TYPE_CHECKING:
+    from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.instances import InstanceType
     from llminfra.catalog.models import ModelFacts
 
 _FILE = "engine_start"
 _FP4 = frozenset({WeightFormat.NVFP4, WeightFormat.MXFP4})
-# DJL Serving's LMI container runs vLLM; of which release is not looked up.
-_SAME = {"djl-lmi": "vllm"}
 
 
 class WarmUp(Struct, frozen=True, kw_only=True):
@@ -40,13 +40,15 @@ class EngineTimes(Struct, frozen=True, kw_only=True):
 
     Attributes:
         peers: Trial of each pair of GPUs; 0 where the release asks the driver, or on one GPU.
-        compile_a_layer: ``torch.compile`` of a layer where nothing is kept.
+        compiles: What is compiled, in words; None where nothing is.
+        compile_a_layer: How long that takes for a layer where nothing is kept.
         kept_a_layer: The same where kernels of an earlier start are found.
-        graphs_a_layer: Capture of CUDA graphs of a layer.
+        graphs_a_layer: Capture of CUDA graphs of a layer; 0 where none are captured.
         warmup: The rest; None where nothing is known of it.
     """
 
     peers: float
+    compiles: str | None
     compile_a_layer: float
     kept_a_layer: float
     graphs_a_layer: float
@@ -54,27 +56,35 @@ class EngineTimes(Struct, frozen=True, kw_only=True):
 
 
 def engine_times(
-    kind: str, version: str | None, facts: ModelFacts, *, capability: int | None, gpus: int
+    kind: str, release: EngineRelease | None, facts: ModelFacts, *, capability: int | None, gpus: int
 ) -> EngineTimes:
     """The times of an engine.
 
     Args:
         kind: As the spec names it, for example ``vllm``.
-        version: Its release; None is the newest.
+        release: Its release; None is the newest.
         facts: The model.
         capability: Compute capability of the GPU, ten times; None where it is not known.
         gpus: GPUs of one replica.
     """
-    data = numbers(_FILE)
-    row = data.get(_SAME.get(kind, kind), data["others"])
-    release = parse_version(version)
+    inner = inner_release(release) if release is not None else None
+    if inner is not None and inner is not release:
+        kind = inner.engine
+    return times_of(kind, inner.version if inner is not None else None, facts, capability=capability, gpus=gpus)
+
+
+def times_of(kind: str, version: str | None, facts: ModelFacts, *, capability: int | None, gpus: int) -> EngineTimes:
+    """The same of a release that the catalog may lack, by its number."""
+    data, release = numbers(_FILE), parse_version(version)
+    row = data.get(kind, data["others"])
     peers, compiling = row["peers"], row["compile_s_per_layer"]
-    graphs = next(item for item in row["graphs_s_per_layer"] if _holds(item, release))
+    graphs: dict[str, Any] = next((item for item in row["graphs_s_per_layer"] if _holds(item, release)), {})
     return EngineTimes(
         peers=float(peers["seconds"]) if gpus > 1 and _holds(peers, release) else 0.0,
-        compile_a_layer=compiling["first"],
-        kept_a_layer=compiling["kept"],
-        graphs_a_layer=graphs["more_ranks" if gpus > 1 else "one_rank"],
+        compiles=compiling["what"],
+        compile_a_layer=compiling.get("first", 0.0),
+        kept_a_layer=compiling.get("kept", 0.0),
+        graphs_a_layer=graphs.get("more_ranks" if gpus > 1 else "one_rank", 0.0),
         warmup=next(
             (
                 WarmUp(what=item["what"], seconds=item["seconds"], longest=item["longest"])

@@ -33,7 +33,6 @@ def plan_startup(
     times: EngineTimes,
     image_gib: float,
     eager: bool,
-    engine: str,
     instance: InstanceType | None = None,
     lustre: tuple[LustrePlan, ...] = (),
     image: ImageSource | None = None,
@@ -50,7 +49,6 @@ def plan_startup(
         times: How long the engine takes beside its weights.
         image_gib: Size of the container image, GiB.
         eager: Whether compilation and CUDA graphs are off.
-        engine: Kind of the engine: some compile nothing, or capture no graphs, whatever is set.
         instance: Where it runs; without it other places for the weights are not compared.
         lustre: File systems of the platform.
         image: How nodes of a cluster come to the image; ``None`` outside of one: by a parallel pull.
@@ -61,8 +59,7 @@ def plan_startup(
     """
     load_s = weights.bytes_total / 1e6 / weights.read_mb_per_s
     images = image_choices(image_gib, image or ImageSource())
-    compiles = not eager and engine not in numbers(_FILE)["compiles_nothing"]["engines"]
-    captures = not eager and engine not in numbers(_FILE)["captures_nothing"]["engines"]
+    compiles = not eager and times.compiles is not None
     kernels = kernel_choices(layers, times, cached=kernels_cached, cacheable=kernels_cacheable) if compiles else ()
     phases = [
         Phase(name="node", seconds=number(_FILE, "node_boot_s"), why="start of an instance, when the pool is empty"),
@@ -83,11 +80,11 @@ def plan_startup(
         phases.append(Phase(name="peers", seconds=times.peers, why="peer access check between GPUs"))
     if kernels:
         compiling = chosen(kernels)
-        why = f"torch.compile, {compiling.what}: {compiling.why}"
+        why = f"{times.compiles}, {compiling.what}: {compiling.why}"
         phases.append(Phase(name="compile", seconds=compiling.seconds, why=why))
     if times.warmup is not None:
         phases.append(Phase(name="warmup", seconds=times.warmup.seconds, why=times.warmup.what))
-    if captures:
+    if times.graphs_a_layer and not eager:
         why = f"CUDA graph capture: {layers} layers at {times.graphs_a_layer:g} s"
         phases.append(Phase(name="graphs", seconds=layers * times.graphs_a_layer, why=why))
     in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER)
@@ -118,19 +115,29 @@ def start_as_declared(startup: StartupPlan, platform: Platform, path: str) -> St
     return replace(startup, choices=loads, images=images, kernels=kernels, advice=advice)
 
 
+def patience_s(usual_s: float, warmup: WarmUp | None) -> float:
+    """Seconds that a probe allows for a start that takes ``usual_s`` beside its warm-up."""
+    factor = numbers(_FILE)["probe"]["factor"]
+    usual_s += warmup.seconds if warmup is not None and not _differs(warmup) else 0.0
+    return float(factor * usual_s + (warmup.longest if warmup is not None and _differs(warmup) else 0.0))
+
+
+def _differs(warmup: WarmUp) -> bool:
+    """Whether kernels were compiled and tried for longer than the factor allows: then the longest counts instead."""
+    return bool(warmup.longest > numbers(_FILE)["probe"]["factor"] * warmup.seconds)
+
+
 def _budget(in_pod_s: float, compiling_s: float, warmup: WarmUp | None) -> tuple[int, str]:
     """Seconds that a startup probe allows a container whose start takes so long, and how they follow."""
     probe = numbers(_FILE)["probe"]
-    # How long kernels are compiled and tried differs most from start to start: the longest that was measured counts.
-    apart = warmup if warmup is not None and warmup.longest > probe["factor"] * warmup.seconds else None
-    most_s = apart.longest if apart else 0.0
-    usual_s = in_pod_s - (apart.seconds if apart else 0.0)
-    wanted = math.ceil(((usual_s + compiling_s) * probe["factor"] + most_s) / 60) * 60
+    beside_s = in_pod_s - (warmup.seconds if warmup is not None else 0.0)
+    wanted = math.ceil(patience_s(beside_s + compiling_s, warmup) / 60) * 60
+    apart = warmup if warmup is not None and _differs(warmup) else None
     kernels = f" and the {compiling_s:,.0f} s of compilation that the first pod cannot save" if compiling_s else ""
-    longest = f", and {most_s:,.0f} s for the longest warm-up that was measured" if apart else ""
+    longest = f", and {apart.longest:,.0f} s for the longest warm-up that was measured" if apart else ""
     why = (
-        f"{probe['factor']:g} times the {usual_s:,.0f} s from the start of the container{kernels}{longest}, in whole "
-        f"minutes ({wanted:,.0f} s), and at least {probe['floor_s']:,.0f} s"
+        f"{probe['factor']:g} times the {beside_s if apart else in_pod_s:,.0f} s from the start of the container"
+        f"{kernels}{longest}, in whole minutes ({wanted:,.0f} s), and at least {probe['floor_s']:,.0f} s"
     )
     return int(max(probe["floor_s"], wanted)), why
 

@@ -1,0 +1,1 @@
+"""What ``llminfra log`` prints."""
