@@ -13,12 +13,9 @@ from llminfra.catalog.models import ModelFacts, load_model
 from llminfra.catalog.models.quantization import QuantFacts, QuantRule, WeightFormat, WeightScheme
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.gpu_problem import GpuProblem
-from llminfra.planning.memory import FitCase, divisibility_findings
 from llminfra.planning.memory.device import problems_on
-from llminfra.planning.memory.judged import judge
 from llminfra.planning.memory.weights.quantized_parts import quantized_parts
 from llminfra.planning.memory.weights.weight_kernels import is_within, weight_problems
-from llminfra.planning.selection.ways_out import ways_out
 
 NEW_CODES = ("LLM_FIT_58", "LLM_FIT_59", "LLM_FIT_60")
 
@@ -289,54 +286,6 @@ def test_few_methods_multiply_in_float32(device: str, version: str, model: str, 
     assert ("LLM_FIT_59" not in found) is works
     if not works:
         assert "torch.float32 is not supported for quantization method" in (found["LLM_FIT_59"].runtime_message or "")
-
-
-BNB = "unsloth/Llama-3.3-70B-Instruct-bnb-4bit"
-
-
-def spread_codes(model: str, tp: int, pp: int = 1, **settings: object) -> list[str]:
-    found = divisibility_findings(facts_of(model), tp, pp, **settings)  # type: ignore[arg-type]  # fields by name
-    return [item.code for item in found if item.fatal]
-
-
-def test_what_bitsandbytes_stored_is_not_cut() -> None:
-    assert spread_codes(BNB, 2, version="0.19.1") == ["LLM_FIT_60"]
-    assert spread_codes(BNB, 1, 2, version="0.19.1") == []
-    assert spread_codes(BNB, 2, engine="sglang") == []
-    case = FitCase(model=BNB, gpu="L40S", tensor_parallel=2, max_model_len=8192, engine_version="0.19.1")
-    result = judge(case)
-    assert result.fits is False
-    assert (result.engine_error or "").startswith("ValueError: Prequant BitsAndBytes models with tensor parallelism")
-    assert [way.options for way in ways_out(case, result)] == ["--tp 1 --pp 2"]
-
-
-def test_what_bitsandbytes_makes_while_loading_is_cut() -> None:
-    case = FitCase(
-        model="meta-llama/Llama-3.3-70B-Instruct",
-        quantization="bitsandbytes",
-        gpu="L40S",
-        tensor_parallel=2,
-        max_model_len=8192,
-        engine_version="0.19.1",
-    )
-    assert judge(case).fits is True
-
-
-@pytest.mark.parametrize(
-    ("tp", "version", "capability", "works"),
-    [
-        # 768 / 4 = 192 is a multiple of 64 and of the group of 32: Marlin; 768 / 8 = 96 is not: Triton.
-        (4, "0.13.0", 75, False),
-        (8, "0.13.0", 75, True),
-        (4, "0.14.0", 75, True),
-        (4, "0.13.0", 80, True),
-        (4, "0.13.0", None, True),
-        (4, "0.19.1", 70, False),
-    ],
-)
-def test_int4_experts_of_widths_that_marlin_takes(tp: int, version: str, capability: int | None, works: bool) -> None:
-    model = "cpatonn/Qwen3-30B-A3B-Instruct-2507-AWQ-4bit"
-    assert ("LLM_FIT_60" not in spread_codes(model, tp, version=version, capability=capability)) is works
 
 
 @pytest.mark.parametrize(("engine", "earliest"), [("vllm", "0.9.0"), ("sglang", "0.5.2")])
