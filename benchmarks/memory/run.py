@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.memory.doubt import every_vllm_row, margin_table
 from benchmarks.memory.scoring import (
     Figure,
     Score,
@@ -61,7 +62,6 @@ DATASETS = {
 }
 DOCS = HERE.parent.parent / "docs" / "memory.md"
 ROWS_DOCS = HERE.parent.parent / "docs" / "memory_rows.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,13 +161,18 @@ def print_worst(scores: Sequence[Score], count: int) -> None:
 
 def write_docs() -> None:
     """Replace what stands between the markers of ``docs/memory.md``, and the page of all rows."""
-    text = DOCS.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
     scores = {name: scores_of(file) for name, file in DATASETS.items()}
-    DOCS.write_text(f"{head}{BEGIN}\n{figures_table(scores)}\n{END}{tail}", encoding="utf-8")
+    text = between(DOCS.read_text(encoding="utf-8"), "measured", figures_table(scores))
+    DOCS.write_text(between(text, "doubt", margin_table(every_vllm_row())), encoding="utf-8")
     ROWS_DOCS.write_text(rows_page(scores), encoding="utf-8")
     print(f"\nwrote {DOCS.name} and {ROWS_DOCS.name}")
+
+
+def between(text: str, name: str, content: str) -> str:
+    """``text`` with what stands between two markers replaced."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    head, _, rest = text.partition(begin)
+    return f"{head}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
 
 
 def figures_table(scores: Mapping[str, Sequence[Score]]) -> str:
@@ -232,7 +237,7 @@ def rows_table(scores: Sequence[Score]) -> str:
             _pair(loaded_of(row, result), row.get("weights_gib_per_gpu"), ".2f"),
             _pair(result.kv_bytes_per_token_per_gpu, row.get("kv_bytes_per_token_per_gpu_derived"), ".0f"),
             _pair(result.kv_cache_tokens, measured_tokens(row), "d"),
-            f"{_yes(result.fits)} / {row.get('outcome', '?')}"
+            f"{_yes(result.fits)}{', tightly' if result.tight else ''} / {row.get('outcome', '?')}"
             + (f" (left out: {item.left_out})" if item.left_out else ""),
         )
         lines.append("| " + " | ".join(cells) + " |")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from llminfra.planning.memory import FitResult
-from llminfra.planning.memory.budget.verdict import doubt_gib
 from llminfra.planning.memory.releases.engine_profile import FIRST_V1, resolve_version
 from llminfra.start_logs.record import StartLog
 
@@ -111,8 +110,8 @@ def loaded_gib(result: FitResult, *, v1: bool = True) -> float | None:
 def judge_log(log: StartLog, result: FitResult) -> Verdict:
     """Whether the start went as the memory model says.
 
-    The cache may be off by what `doubt_gib` says. Where an argument changes the memory and is not counted, figures that
-    differ say nothing of the plan.
+    The cache may be off by what `FitResult.cache_doubt_gib` says. Where an argument changes the memory and is not
+    counted, figures that differ say nothing of the plan.
     """
     found = _judged(log, result)
     if found.holds or not log.not_counted:
@@ -147,7 +146,7 @@ def _judged(log: StartLog, result: FitResult) -> Verdict:
     cache, planned = log.figures.get("kv_cache_memory_gib"), result.kv_cache_memory_gib
     if cache is None or planned is None:
         return Verdict(holds=True, text="it went as planned" if log.outcome else "the log does not say how it ended")
-    off, doubt = planned - cache.value, doubt_gib(result.activation_peak_gib or 0.0)
+    off, doubt = planned - cache.value, result.cache_doubt_gib or 0.0
     if off > doubt:
         text = f"the cache is {off:.2f} GiB smaller than planned, and the estimate may be {doubt:.2f} GiB too high"
         return Verdict(holds=False, text=text)

@@ -291,3 +291,20 @@ def test_endpoints_that_fill_a_pool_together_do_not_wait_for_room_to_roll_out() 
     three = two.model_copy(update={"nodes": (0, 3)})
     roomy = planned(*(item.model_copy(update={"on": three}) for item in ends), pools=(three,))
     assert [item.rollout for item in roomy.endpoints] == ["surge", "surge"]
+
+
+def test_requests_that_only_the_estimate_holds_are_a_warning() -> None:
+    def planned_for(requests: int) -> Plan:
+        engine = VLLM(max_model_len=16_384)
+        spread = Parallelism(tensor=2)
+        return planned(Endpoint(name="a", model=QWEN, engine=engine, on=L40S, parallelism=spread, concurrency=requests))
+
+    held = planned_for(1).endpoints[0].fit
+    most = int(held.replica_concurrency or 0)
+    sure = (held.replica_concurrency or 0) * (held.kv_cache_tokens_at_least or 0) / (held.kv_cache_tokens or 1)
+    assert int(sure) < most, "the case must lie between the two"
+    assert "LLM_MEM_9" not in {item.code for item in planned_for(int(sure)).diagnostics}
+    (finding,) = [item for item in planned_for(most).diagnostics if item.code == "LLM_MEM_9"]
+    assert finding.path == "endpoints.a.concurrency"
+    assert f"{sure:.1f} at least" in finding.found
+    assert f"set concurrency to {int(sure)}" in finding.fix

@@ -56,6 +56,7 @@ def fit_view(
         ("draft per GPU", _gib(result.draft_gib)),
         *_cache(result),
         (f"KV cache tokens{_each(result)}", _number(result.kv_cache_tokens or None)),
+        ("at least, by measured starts", _number(result.kv_cache_tokens_at_least or None) if result.fits else ""),
         ("context length", _number(result.max_model_len)),
         (
             "inputs in a step, at most"

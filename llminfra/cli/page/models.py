@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.cli.page.html import Element, el
 from llminfra.cli.page.pieces import Part, bar, code, facts, key, section, table
-from llminfra.cli.terminal.memory_bar import held_by_copies, is_cacheless
+from llminfra.cli.terminal.memory_bar import at_least, held_by_copies, is_cacheless
 from llminfra.cli.terminal.words import count, dot, duration, money, zones
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _memory(fit: FitResult) -> list[Element]:
                 el("b", f"{total:.1f} GiB"),
                 " a GPU. The cache holds ",
                 el("b", f"{fit.kv_cache_tokens:,} tokens"),
-                f", {fit.max_concurrency or 0:.1f} requests of {fit.max_model_len:,} tokens at once",
+                f"{at_least(fit)}, {fit.max_concurrency or 0:.1f} requests of {fit.max_model_len:,} tokens at once",
                 f"{held_by_copies(fit)}.",
                 f" The engine may take {fit.budget_gib:.1f} GiB (the line)." if fit.budget_gib else None,
             )

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from llminfra.cli.plan_page.startup import startup_lines
 from llminfra.cli.plan_page.why import memory_sum, reasons
-from llminfra.cli.terminal.memory_bar import held_by_copies, is_cacheless, legend, memory_bar
+from llminfra.cli.terminal.memory_bar import at_least, held_by_copies, is_cacheless, legend, memory_bar
 from llminfra.cli.terminal.speed import speed_lines
 from llminfra.cli.terminal.words import dot
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -78,7 +78,7 @@ def serving_lines(
         yield Text.assemble(
             "KV cache of ",
             (f"{fit.kv_cache_tokens:,}", "bold"),
-            " tokens: ",
+            f" tokens{at_least(fit)}: ",
             (f"{fit.max_concurrency or 0:.1f}", "bold"),
             f" requests of {fit.max_model_len:,} tokens at once",
             held_by_copies(fit),

@@ -25,6 +25,12 @@ def held_by_copies(result: FitResult) -> str:
     return f" on each of {result.data_parallel} copies, {result.replica_concurrency or 0:.1f} in the replica"
 
 
+def at_least(result: FitResult) -> str:
+    """Behind a number of tokens: how many it is where the estimate is too high by all of its margin."""
+    least = result.kv_cache_tokens_at_least
+    return "" if not result.fits or least is None else f" (at least {least:,})"
+
+
 def shares(result: FitResult) -> dict[str, float] | None:
     """GiB per GPU by part, summing up to the device; ``None`` where the device or the weights are unknown."""
     total, weights = result.total_gpu_gib, result.weights_gib_per_gpu

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from llminfra.planning.fit.declared import check_declared, check_place, report_uneven
 from llminfra.planning.fit.default_step import check_default_step
+from llminfra.planning.fit.held_surely import report_less_at_least
 from llminfra.planning.fit.latency_targets import report_targets
 from llminfra.planning.fit.levers import BESIDE_BUDGET
 from llminfra.planning.fit.misfits import report_misfit
@@ -46,6 +47,8 @@ def find_spread(question: Question, findings: Findings) -> Spread | None:
             fix=roomier or "lower max_model_len, or use more GPUs",
         )
     if spread is not None:
+        if question.engine.judged:
+            report_less_at_least(question, spread.chosen, findings)
         report_uneven(question, spread.chosen, findings)
     return spread
 

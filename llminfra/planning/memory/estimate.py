@@ -300,6 +300,8 @@ def _with_budget(result: FitResult, budget: Budget) -> FitResult:
             "kv_cache_memory_gib": round(budget.available, 4),
             "later_cache_gib": None if budget.later is None else round(budget.later, 4),
             "kv_cache_tokens": budget.tokens,
+            "cache_doubt_gib": round(budget.doubt, 4),
+            "kv_cache_tokens_at_least": budget.tokens_at_least,
             "max_concurrency": round(budget.concurrency, 2),
             "estimated_max_len": None if verdict.fits or budget.tokens is None else budget.longest,
             "non_torch_gib": round(budget.non_torch, 4),

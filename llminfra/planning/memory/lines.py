@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError
 
+from llminfra.catalog.models import ModelConfigError
 from llminfra.planning.memory.doubts import with_doubts
-from llminfra.planning.memory.estimate import fit_case
+from llminfra.planning.memory.estimate import facts_for, fit_case
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
 from llminfra.planning.memory.inputs.input_words import Literal, identity
 from llminfra.planning.memory.inputs.keys import misnamed, renamed
@@ -67,10 +68,29 @@ def _fit(line: str | bytes) -> FitResult:
     except ValueError as error:
         return _unread(str(error), row, model)
     try:
+        case = _as_started(case)
         return with_doubts(case, fit_case(case))
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         # A config.json of a shape nobody foresaw must not stop the lines after it.
         return _unread(f"cannot compute: {type(error).__name__}: {error}", row, model)
+
+
+def _as_started(case: FitCase) -> FitCase:
+    """A reranker that is one by its name alone, as vLLM starts it unless it is told otherwise: as a generator.
+
+    vLLM goes by the class of ``config.json`` and by the files of sentence-transformers (``_get_runner_type`` of
+    ``vllm/config/model.py``), and a row that does not say ``task`` is mostly of a start that did not say it either. A
+    generator has head and sampler, so less is left for its cache.
+    """
+    if case.task is not None or case.engine != "vllm" or "rerank" not in f"{case.model} {case.config_ref}".lower():
+        return case
+    try:
+        facts = facts_for(case)
+    except ModelConfigError:
+        return case
+    if facts is None or facts.task != "rerank" or not facts.architecture.endswith("ForCausalLM"):
+        return case
+    return case.model_copy(update={"task": "generate"})
 
 
 def _start(line: str) -> str:

@@ -40,7 +40,13 @@ def with_refusal(facts: ModelFacts, case: FitCase, result: FitResult) -> FitResu
     if notes := stated(facts, case):
         result = result.model_copy(update={"findings": (*result.findings, *notes)})
     if (why := unmodelled(facts, case)) is not None:
-        figures = ("kv_cache_memory_gib", "kv_cache_tokens", "max_concurrency", "estimated_max_len")
+        figures = (
+            "kv_cache_memory_gib",
+            "kv_cache_tokens",
+            "kv_cache_tokens_at_least",
+            "max_concurrency",
+            "estimated_max_len",
+        )
         unknown = {"fits": None, "reason": why, "engine_error": None, **dict.fromkeys(figures)}
         return result.model_copy(update=unknown)
     if (refused := refused_adapters(facts, case)) is not None:

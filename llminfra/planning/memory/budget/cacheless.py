@@ -9,7 +9,8 @@ from __future__ import annotations
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.budget import messages
-from llminfra.planning.memory.budget.verdict import ERROR_GIB, TIGHT, Verdict, share_not_free, weights_too_large
+from llminfra.planning.memory.budget.doubt import base_gib
+from llminfra.planning.memory.budget.verdict import TIGHT, Verdict, share_not_free, weights_too_large
 from llminfra.planning.memory.budget.vllm import Budget, profiling_batch
 from llminfra.planning.memory.peak.activation import activation_peak
 from llminfra.planning.memory.peak.overhead import (
@@ -53,6 +54,8 @@ def cacheless_budget(
         graphs=graphs,
         available=0.0,
         tokens=None,
+        tokens_at_least=None,
+        doubt=base_gib(),
         concurrency=float(settings.max_num_seqs),
         longest=length,
         verdict=verdict,
@@ -98,6 +101,6 @@ def _verdict(
     if taken > limit and settings.utilization < LOWERED:
         text = f"{starts}; that is more than gpu_memory_utilization {settings.utilization}, which does not hold it back"
         return Verdict(fits=True, code=TIGHT, text=text)
-    if total - taken < ERROR_GIB:
+    if total - taken < base_gib():
         return Verdict(fits=True, code=TIGHT, text=f"{starts}, which is less than the estimate may be wrong")
     return Verdict(fits=True, code="LLM_MEM_0", text=starts)

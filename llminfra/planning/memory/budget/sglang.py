@@ -12,8 +12,9 @@ from msgspec import Struct
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.budget import messages
+from llminfra.planning.memory.budget.doubt import Doubt, doubt_of
 from llminfra.planning.memory.budget.sglang_pools import Pools, TokenCost, fill_pools, token_cost
-from llminfra.planning.memory.budget.verdict import ERROR_GIB, Verdict
+from llminfra.planning.memory.budget.verdict import Verdict
 from llminfra.planning.memory.budget.vllm import Budget
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
 from llminfra.planning.memory.peak.activation import is_compressed
@@ -133,9 +134,13 @@ def sglang_budget(
     tokens, length = static.pools.tokens, settings.max_model_len
     beside = _beside_gib(facts, case, settings, profile, static, total_gib)
     peak = _prefill_gib(facts, case, settings, profile, total_gib, gpu)
+    # Nothing is profiled: what a prompt takes lies beside the share, and the cache does not depend on it.
+    doubt = doubt_of(0.0, unread_gib=static.weights if settings.unread_layout else 0.0)
+    cache_gib = static.pools.cache_bytes / GIB
+    surely = max(0.0, 1 - doubt.gib / cache_gib) if cache_gib > 0 else 0.0
     verdict = _loading_verdict(loading_gib, static, total_gib)
     if verdict is None:
-        verdict = _verdict(profile, fraction, static, beside, peak, total_gib)
+        verdict = _verdict(profile, fraction, static, beside, peak, total_gib, doubt)
     return Budget(
         total=total_gib,
         limit=total_gib * fraction,
@@ -144,8 +149,10 @@ def sglang_budget(
         # The share is one of what is free, so the rest of this lies beside it.
         non_torch=other * fraction,
         graphs=beside[GRAPHS],
-        available=static.pools.cache_bytes / GIB,
+        available=cache_gib,
         tokens=tokens,
+        tokens_at_least=int(tokens * surely),
+        doubt=doubt.gib,
         concurrency=tokens / length,
         longest=min(length, tokens),
         verdict=verdict,
@@ -237,7 +244,13 @@ def _loading_verdict(loading_gib: float, static: Static, total_gib: float) -> Ve
 
 
 def _verdict(
-    profile: SglangProfile, fraction: float, static: Static, beside: dict[str, float], peak: float, total_gib: float
+    profile: SglangProfile,
+    fraction: float,
+    static: Static,
+    beside: dict[str, float],
+    peak: float,
+    total_gib: float,
+    doubt: Doubt,
 ) -> Verdict:
     if static.weights > static.free:
         text = f"the weights take {static.weights:.2f} GiB of the {static.free:.2f} GiB that are free on the GPU"
@@ -279,8 +292,8 @@ def _verdict(
             f" static share, and {room:.2f} GiB are left; lower mem_fraction_static or chunked_prefill_size"
         )
         return Verdict(fits=True, code="LLM_MEM_6", text=text)
-    if static.rest < ERROR_GIB:
-        text = f"{starts}, but tightly: the estimate may be {ERROR_GIB:.2f} GiB too high"
+    if static.rest < doubt.gib:
+        text = f"{starts}, but tightly: the estimate may be {doubt.gib:.2f} GiB too high{doubt.why}"
         return Verdict(fits=True, code="LLM_MEM_6", text=text)
     return Verdict(fits=True, code="LLM_MEM_0", text=starts)
 

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.budget import messages
-from llminfra.planning.memory.budget.verdict import TIGHT, Verdict, doubt_gib
+from llminfra.planning.memory.budget.doubt import Doubt, doubt_of
+from llminfra.planning.memory.budget.verdict import TIGHT, Verdict
 from llminfra.planning.memory.budget.vllm import Budget
 from llminfra.planning.memory.cache.kv_specs import cache_specs
 from llminfra.planning.memory.inputs.case import FitCase, FitResult
@@ -79,6 +80,7 @@ def tgi_budget(
     tokens = max(0, int(room.cache * GIB // cell)) if cell and room.left >= 0 else 0
     if step.decided_later and tokens:
         step = replace(step, length=min(tokens, facts.max_position_embeddings or tokens))
+    doubt = doubt_of(room.peak.total / GIB, unread_gib=weights_gib if settings.unread_layout else 0.0)
     budget = Budget(
         total=total_gib,
         limit=limit,
@@ -90,7 +92,9 @@ def tgi_budget(
         tokens=tokens,
         concurrency=tokens / step.length,
         longest=_longest(room, cell, step.length),
-        verdict=_verdict(room, tokens),
+        verdict=_verdict(room, tokens, doubt),
+        doubt=doubt.gib,
+        tokens_at_least=max(0, int((room.cache - doubt.gib) * GIB // cell)) if tokens else tokens,
         explain=_explained(room, total_gib, limit, _fraction(case)),
     )
     return budget, step
@@ -168,7 +172,7 @@ def _longest(room: _Room, cell: float, length: int) -> int:
     return max(0, int((room.left + room.batch) * GIB // cell) // room.step.requests) if cell else 0
 
 
-def _verdict(room: _Room, tokens: int) -> Verdict:
+def _verdict(room: _Room, tokens: int, doubt: Doubt) -> Verdict:
     step, missing = room.step, -room.left
     if missing > 0 and room.batch <= missing:
         return Verdict(
@@ -195,9 +199,9 @@ def _verdict(room: _Room, tokens: int) -> Verdict:
             engine_error=messages.TGI_NO_GRAPHS,
         )
     starts = f"starts with {room.cache:.2f} GiB of cache, {tokens} tokens"
-    off_by = doubt_gib(room.peak.total / GIB)
-    if room.left < off_by:
-        text = f"{starts}, but tightly: {room.left:.2f} GiB are spare and the estimate may be {off_by:.2f} GiB too high"
+    if room.left < doubt.gib:
+        text = f"{starts}, but tightly: {room.left:.2f} GiB are spare and the estimate may be {doubt.gib:.2f} GiB too"
+        text += f" high{doubt.why}"
         return Verdict(fits=True, code=TIGHT, text=text)
     return Verdict(fits=True, code="LLM_MEM_0", text=starts)
 

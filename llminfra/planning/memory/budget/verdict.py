@@ -5,13 +5,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from llminfra.planning.memory.budget import messages
+from llminfra.planning.memory.budget.doubt import Doubt, base_gib
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.releases.engine_profile import EngineProfile
 from llminfra.planning.memory.releases.settings import Settings
 
-ERROR_GIB, ERROR_OF_ACTIVATION = 0.4, 0.2
-"""How far the cache may be overestimated; docs/memory.md says how many measured start-ups are nearer, and what the
-others have in common."""
 TIGHT = "LLM_MEM_6"
 
 
@@ -54,7 +52,7 @@ class Found(Struct, frozen=True, kw_only=True):
         state_blocks: Blocks that recurrent states can take, one for each sequence; None where there are none.
         context: CUDA context and what is made before the engine looks at the device.
         beside: What comes beside the budget, by name.
-        may_stay: What a first start may be short of besides.
+        doubt: How far ``available`` may be too high.
     """
 
     total: float
@@ -70,7 +68,7 @@ class Found(Struct, frozen=True, kw_only=True):
     state_blocks: int | None
     context: float
     beside: dict[str, float]
-    may_stay: float = 0.0
+    doubt: Doubt
 
 
 def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, found: Found) -> Verdict:
@@ -132,20 +130,14 @@ def share_not_free(profile: EngineProfile, settings: Settings, total: float, con
     return Verdict(fits=False, code="LLM_MEM_4", text=text, engine_error=error)
 
 
-def doubt_gib(activation: float) -> float:
-    """How far the cache may be overestimated, GiB, by the peak of the profiling run in GiB."""
-    return ERROR_GIB + ERROR_OF_ACTIVATION * activation
-
-
 def _starts(profile: EngineProfile, found: Found, *, spare: float, left: float) -> Verdict:
     starts = f"starts with {found.available:.2f} GiB of cache, {found.tokens} tokens"
-    off_by = doubt_gib(found.activation) + found.may_stay
+    off_by = found.doubt.gib
     if spare < off_by:
         text = f"{starts}, but tightly: {spare:.2f} GiB are spare and the estimate may be {off_by:.2f} GiB too high"
-        if found.may_stay:
-            text += f", {found.may_stay:.2f} of them on a first start alone"
+        text += found.doubt.why
         return Verdict(fits=True, code=TIGHT, text=text)
-    if left < ERROR_GIB and profile.checks_length:
+    if left < base_gib() and profile.checks_length:
         text = f"{starts}, but tightly: {left:.2f} GiB of the device are left beside the budget"
         return Verdict(fits=True, code=TIGHT, text=text)
     return Verdict(fits=True, code="LLM_MEM_0", text=starts)

@@ -10,6 +10,7 @@ from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.quantization import WeightFormat
 from llminfra.planning.memory.beside.draft_bytes import drafting_peak
 from llminfra.planning.memory.beside.loaded import Loaded
+from llminfra.planning.memory.budget.doubt import doubt_of
 from llminfra.planning.memory.budget.expert_choice import experts_line, experts_of
 from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
@@ -58,6 +59,8 @@ class Budget(Struct, frozen=True, kw_only=True):
         graphs: Captured graphs.
         available: Left for the cache.
         tokens: As the engine prints them; None where it has no cache.
+        tokens_at_least: The same where the estimate is too high by all of ``doubt``.
+        doubt: How far ``available`` may be too high (`budget.doubt`).
         concurrency: Requests of the context length.
         longest: Longest request that fits.
         verdict: Whether it starts.
@@ -72,6 +75,8 @@ class Budget(Struct, frozen=True, kw_only=True):
     graphs: float
     available: float
     tokens: int | None
+    tokens_at_least: int | None
+    doubt: float
     concurrency: float
     longest: int
     verdict: Verdict
@@ -132,6 +137,9 @@ def vllm_budget(
     where_found = (
         f", on the stage with the fewest pages, whose weights are {fewest:.2f}" if fewest < weights_gib else ""
     )
+    unread = weights_gib if settings.unread_layout else 0.0
+    doubt = doubt_of(activation, unread_gib=unread, first_gib=peak.may_stay / GIB)
+    surely = plan.blocks(max(0.0, available - doubt.gib) * GIB)
     found = Found(
         total=total_gib,
         limit=limit,
@@ -146,7 +154,7 @@ def vllm_budget(
         state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
         context=context_gib(profile, settings, gpu),
         beside=around,
-        may_stay=peak.may_stay / GIB,
+        doubt=doubt,
     )
     return Budget(
         total=total_gib,
@@ -157,6 +165,8 @@ def vllm_budget(
         graphs=graphs,
         available=available,
         tokens=tokens,
+        tokens_at_least=plan.tokens(surely, length, batched),
+        doubt=doubt.gib,
         concurrency=plan.concurrency(blocks, length, batched),
         longest=longest,
         verdict=vllm_verdict(profile, settings, plan, found),
@@ -355,8 +365,10 @@ def _explain(
         lines.append(f"all-reduced tensors {terms.held:.2f} GiB: this release keeps them until the profiling run ends")
     if terms.stays:
         lines.append(f"compiler's copy {terms.stays:.2f} GiB: it stays reserved beside the peak (on a first start)")
-    if found.may_stay:
-        lines.append(f"up to {found.may_stay:.2f} GiB less on a first start, where the compiler's copy stays reserved")
+    if found.doubt.first:
+        lines.append(
+            f"up to {found.doubt.first:.2f} GiB less on a first start, where the compiler's copy stays reserved"
+        )
     parts = {name: gib for name, gib in found.beside.items() if gib > 0 and name not in {"graphs", CONTEXT}}
     lines += [f"{name} {gib:.2f} GiB, outside the budget" for name, gib in parts.items()]
     return tuple(lines)

@@ -175,6 +175,9 @@ class FitResult(BaseModel):
         kv_cache_memory_gib: Memory left for the cache; negative when the weights alone exceed the budget.
         later_cache_gib: Memory left for it by later starts that find the compiled model, None where it is the same.
         kv_cache_tokens: Tokens as the engine reports them: of one data-parallel rank.
+        cache_doubt_gib: How much smaller than ``kv_cache_memory_gib`` the cache may be, by measured starts
+            (`budget.doubt`).
+        kv_cache_tokens_at_least: Tokens where it is smaller by all of that.
         max_concurrency: Requests of ``max_model_len`` that fit at once on one data-parallel rank. That is what vLLM
             prints for each of its engine cores (``Maximum concurrency``).
         replica_concurrency: Those of all data-parallel ranks together: what a replica holds.
@@ -206,7 +209,9 @@ class FitResult(BaseModel):
     kv_bytes_per_token_per_gpu: float | None = None
     kv_cache_memory_gib: float | None = None
     later_cache_gib: float | None = None
+    cache_doubt_gib: float | None = None
     kv_cache_tokens: int | None = None
+    kv_cache_tokens_at_least: int | None = None
     max_concurrency: float | None = None
     kv_needed_gib: float | None = None
     estimated_max_len: int | None = None

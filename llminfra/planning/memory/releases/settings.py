@@ -63,6 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     moe_backend: str | None
     plain_sparse: str
     adapters: AdapterSettings | None
+    unread_layout: bool
     notes: tuple[str, ...]
 
     @property
@@ -128,6 +129,10 @@ def resolve(
         moe_backend=case.moe_backend,
         plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
         adapters=adapters,
+        unread_layout=quant is not None
+        and not quant.online
+        and quant is not facts.quantization
+        and refers(facts, case),
         notes=tuple(notes),
     )
 
