@@ -268,6 +268,7 @@ def profiling_batch(facts: ModelFacts, settings: Settings, profile: EngineProfil
         products=_products(settings, profile),
         workspace_bytes=cublas_workspace(gpu),
         sampler_rows=_sampler_rows(settings, profile, gpu),
+        guesses=settings.drafted > 0,
         experts=Experts() if triton_mxfp4 else experts_of(facts, settings, profile, gpu),
     )
 

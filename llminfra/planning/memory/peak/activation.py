@@ -116,6 +116,8 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
     if profile.sampler == "triton" and facts.generative:
         # _TRITON_BUFFER_CACHE of vllm/v1/sample/ops/topk_topp_triton.py 0.17.1: fp32, a row for each program.
         logits += min(batch.multiprocessors, sequences) * facts.vocab_size * 4
+    if batch.guesses and facts.generative:
+        logits = max(logits, float(sequences * facts.vocab_size * profile.checked_guess_bytes))
     stream = tokens * facts.hidden_size * batch.element
     encoders = facts.encoders if profile.profiles_encoder else ()
     towers = [

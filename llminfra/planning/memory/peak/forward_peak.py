@@ -49,6 +49,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         items: Most images of one request, 0 where nothing limits them.
         products: What multiplies by the matrices of the layers, where it is known which tensors are there with it.
         workspace_bytes: Of cuBLAS' workspace.
+        guesses: Tokens are guessed and checked.
         sampler_rows: Rows of the vocabulary in the buffer that the first runner's sampler keeps, 0 for none.
     """
 
@@ -71,6 +72,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     products: Products = Products.UNKNOWN
     workspace_bytes: int = 0
     sampler_rows: int = 0
+    guesses: bool = False
 
     @property
     def gathered(self) -> int:

@@ -136,6 +136,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         rotates_by_kernel: A kernel rotates queries and keys of towers, with no copies for cosine and sine.
         warms_up_sampler: Sampling takes more after the cache is there than the profiling run saw.
         profiles_encoder: The profiling run encodes images.
+        checked_guess_bytes: Bytes of each logit of a sequence while the profiling run checks guesses; 0 for none.
     """
 
     version: tuple[int, ...]
@@ -236,6 +237,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     rotates_by_kernel: bool = False
     warms_up_sampler: bool = False
     profiles_encoder: bool = True
+    checked_guess_bytes: int = 0
 
 
 @cache

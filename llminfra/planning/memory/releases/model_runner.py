@@ -48,6 +48,7 @@ def runner_rules(
         warms_up_sampler=profile.v2_sampler != "",
         reserves_cuda_graphs=profile.reserves_cuda_graphs and profile.v2_reserves_graphs,
         profiles_encoder=profile.v2_profiles_encoder,
+        checked_guess_bytes=0,
     )
 
 
