@@ -261,3 +261,15 @@ def test_vllm_s_own_object_is_read(written: type) -> None:
         assert fit_line(json.dumps({**case, "speculative_config": wrong})).error is not None
     two = fit_line(json.dumps({**case, "speculative_config": said, "speculative_tokens": 4}))
     assert "one of them is meant" in (two.error or "")
+
+
+@pytest.mark.parametrize(("draft", "states"), [("yuhuili/EAGLE-LLaMA3.1-Instruct-8B", 1), (None, 7)])
+def test_states_that_a_draft_is_given_are_there_while_it_is_compiled(draft: str | None, states: int) -> None:
+    named = draft or next(name for name in known_drafts() if "EAGLE3-LLaMA3.1" in name)
+    fields = {"draft_model": named, "speculative_tokens": 3, "engine_version": "0.24.0", "gpu": "A100-80GB"}
+    small, large = (
+        fit("meta-llama/Llama-3.1-8B-Instruct", **fields, max_num_batched_tokens=tokens) for tokens in (2048, 8192)
+    )
+    grown = (large.activation_peak_gib or 0) - (small.activation_peak_gib or 0)
+    # Beside them one state is kept for the draft, and two streams are those of the compiler's kernel.
+    assert grown == pytest.approx((states + 3) * 6144 * 4096 * 2 / 2**30, abs=0.001)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpus import ASSUMED_MULTIPROCESSORS, Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.quantization import WeightFormat
-from llminfra.planning.memory.beside.draft_bytes import drafting_peak
+from llminfra.planning.memory.beside.draft_bytes import drafting_peak, given_bytes
 from llminfra.planning.memory.beside.loaded import Loaded
 from llminfra.planning.memory.budget.doubt import doubt_of
 from llminfra.planning.memory.budget.expert_choice import experts_line, experts_of
@@ -185,7 +185,7 @@ def vllm_budget(
 
 def _with_beside(peak: ActivationPeak, beside: Loaded, batch: Batch, profile: EngineProfile) -> ActivationPeak:
     """The peak with a draft's pass over the same tokens and what is kept for it, and the places that are copied."""
-    copied = peak.compilation + beside.table if peak.compilation else 0.0
+    copied = peak.compilation + beside.table + given_bytes(beside.draft_facts, batch) if peak.compilation else 0.0
     drafting = drafting_peak(beside.draft_facts, batch, profile)
     return replace(peak, forward=max(peak.forward, drafting), compilation=copied, kept=peak.kept + beside.buffers)
 
