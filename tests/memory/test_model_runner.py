@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
 from llminfra.planning.memory.releases.engine_profile import vllm_profile
-from llminfra.planning.memory.releases.model_runner import runner_rules, sampler_state_bytes, second_runner
+from llminfra.planning.memory.releases.model_runner import Guessing, runner_rules, sampler_state_bytes, second_runner
 from llminfra.planning.memory.releases.settings import resolve
 
 LLAMA, QWEN3, QWEN3_MOE = "meta-llama/Llama-3.1-8B-Instruct", "Qwen/Qwen3-8B", "Qwen/Qwen3-30B-A3B"
@@ -106,3 +106,34 @@ def test_later_starts_compile_nothing_either():
     )
     assert later == pytest.approx(10.33, rel=0.01)
     assert first == pytest.approx(9.10, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("method", "stages", "since"),
+    [
+        ("eagle", 1, (0, 23, 0)),
+        ("eagle3", 1, (0, 23, 0)),
+        ("eagle3", 2, (0, 30, 0)),
+        ("mtp", 2, (0, 23, 0)),
+        ("dflash", 1, (0, 24, 0)),
+        ("draft_model", 1, (0, 31, 0)),
+        ("ngram", 1, (0, 32, 0)),
+        ("medusa", 1, (0, 33, 0)),
+        ("suffix", 1, None),
+    ],
+)
+def test_ways_to_guess_that_the_second_runner_lacks_run_with_the_first(method, stages, since):
+    llama, guessing = load_model("meta-llama/Llama-3.1-8B-Instruct"), Guessing(method, stages)
+    for minor in range(23, 34):
+        profile = vllm_profile((0, minor, 0))
+        taken = second_runner(llama, profile, quantized=False, guessing=guessing)
+        assert taken is (since is not None and (0, minor, 0) >= since), minor
+        assert second_runner(llama, profile, quantized=False, asked=True, guessing=guessing)
+
+
+def test_a_case_with_ngrams_has_the_first_runner_s_sampler():
+    case = {"model": "Qwen/Qwen3-8B", "gpu": "A100-80GB", "engine_version": "0.27.1", "max_num_seqs": 1024}
+    plain, guessed = (
+        fit_case(FitCase(**case, **more)) for more in ({}, {"speculative_method": "ngram", "speculative_tokens": 4})
+    )
+    assert guessed.activation_peak_gib - plain.activation_peak_gib > 2.0

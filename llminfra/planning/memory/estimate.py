@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from llminfra.catalog.gpu_by_memory import gpu_of_memory
 from llminfra.catalog.gpus import find_gpu, gpu_of_stated_size
 from llminfra.catalog.models import Attention, ModelConfigError, ModelFacts, load_model, suggest
-from llminfra.planning.memory.beside.asked import draft_of, problem, with_tokens
+from llminfra.planning.memory.beside.asked import draft_of, guessed_by, problem, with_tokens
 from llminfra.planning.memory.beside.draft_bytes import with_draft_layers
 from llminfra.planning.memory.beside.loaded import loaded_beside
 from llminfra.planning.memory.budget.cacheless import cacheless_budget
@@ -45,7 +45,7 @@ from llminfra.planning.memory.releases.engine_profile import (
     rules_of_engine,
     vllm_profile,
 )
-from llminfra.planning.memory.releases.model_runner import runner_rules
+from llminfra.planning.memory.releases.model_runner import Guessing, runner_rules
 from llminfra.planning.memory.releases.pooling import as_task, is_cacheless, unfit
 from llminfra.planning.memory.releases.settings import (
     Settings,
@@ -182,7 +182,9 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
     case = with_sglang_defaults(facts, case, gpu)
     settings = resolve(facts, case, profile, gpu, total)
     settings = with_sparse_layout(settings, case, gpu) if case.engine == "sglang" else settings
-    profile = runner_rules(facts, profile, quantized=settings.quant is not None, asked=case.use_v2)
+    guessing = Guessing(guessed_by(facts, case, draft), settings.pp)
+    quantized = settings.quant is not None
+    profile = runner_rules(facts, profile, quantized=quantized, asked=case.use_v2, guessing=guessing)
     method = settings.quant.method if settings.quant else ""
     shards = Shards(
         tp=settings.tp,

@@ -58,6 +58,15 @@ def with_tokens(facts: ModelFacts, case: FitCase, draft: DraftFacts | None) -> F
     return case.model_copy(update={"speculative_tokens": made_for})
 
 
+def guessed_by(facts: ModelFacts, case: FitCase, draft: DraftFacts | None) -> str:
+    """How tokens are guessed, as ``FitCase.speculative_method`` names it; empty where they are not, or nobody says."""
+    if not case.speculative_tokens:
+        return ""
+    if case.speculative_method is not None or draft is not None:
+        return case.speculative_method or (draft.kind if draft is not None else "")
+    return "mtp" if facts.mtp_layers else ""
+
+
 def problem(facts: ModelFacts, case: FitCase) -> str | None:
     """Why what a case asks for beside its model cannot be computed; None where it can."""
     return _draft_problem(facts, case) or _adapter_problem(facts, case)

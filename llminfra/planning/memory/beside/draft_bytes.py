@@ -105,8 +105,8 @@ def given_bytes(draft: DraftFacts | None, batch: Batch) -> float:
     """States of the target that are there while the draft is compiled, after it, in bytes.
 
     Its last ones, and for drafts that are given several those and their copy side by side (``_dummy_run`` of
-    vllm/v1/worker/gpu/model_runner.py 0.24.0). Measured with Llama 3.1 8B on A100s (0.24.0): 57,344 bytes for each token of the batch with EAGLE-3, which is seven
-    states, and one with EAGLE.
+    vllm/v1/worker/gpu/model_runner.py 0.24.0). Measured with Llama 3.1 8B on A100s (0.24.0): 57,344 bytes for each
+    token of the batch with EAGLE-3, which is seven states, and one with EAGLE.
     """
     if draft is None or draft.kind not in _SHARES:
         return 0.0

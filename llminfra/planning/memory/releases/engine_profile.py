@@ -129,6 +129,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         v2_models: Models of the second runner: ``""`` none, ``listed``, ``dense`` (and listed) or ``all``.
         v2_architectures: Those that are listed.
         v2_quantized: Quantized models may be among them.
+        v2_guesses: Ways to guess tokens that the second runner knows; with others the first runs.
+        v2_eagle3_in_stages: It knows EAGLE-3 over pipeline stages.
         v2_sampler: ``copy`` or ``raw``: what its profiling run does to logits; ``""`` as the first runner does.
         v2_reserves_graphs: Its budget includes captured graphs.
         v2_profiles_encoder: Its profiling run encodes images.
@@ -230,6 +232,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     v2_models: str = ""
     v2_architectures: tuple[str, ...] = ()
     v2_quantized: bool = False
+    v2_guesses: tuple[str, ...] = ()
+    v2_eagle3_in_stages: bool = False
     v2_sampler: str = ""
     v2_reserves_graphs: bool = False
     v2_profiles_encoder: bool = False

@@ -6,6 +6,7 @@ of vllm/config/vllm.py). Its profiling run samples greedily, and its graphs are 
 
 from __future__ import annotations
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from llminfra.catalog.models.facts import ModelFacts
@@ -20,10 +21,26 @@ COUNT_BYTES = 4
 bit for each (vllm/v1/worker/gpu/sample/penalties.py 0.22.1-0.33.0)."""
 
 
-def second_runner(facts: ModelFacts, profile: EngineProfile, *, quantized: bool, asked: bool | None = None) -> bool:
+class Guessing(Struct, frozen=True):
+    """How tokens are guessed (``FitCase.speculative_method``; empty for not at all), and over how many stages."""
+
+    method: str = ""
+    stages: int = 1
+
+
+def second_runner(
+    facts: ModelFacts,
+    profile: EngineProfile,
+    *,
+    quantized: bool,
+    asked: bool | None = None,
+    guessing: Guessing | None = None,
+) -> bool:
     """Whether the release runs the model with its second runner, as ``VLLM_USE_V2_MODEL_RUNNER`` asks or by default."""
     if asked is not None and profile.v2_models:
         return asked
+    if guessing is not None and not _knows(profile, guessing):
+        return False
     if profile.v2_models == EVERY:
         return True
     if not profile.v2_models or not facts.generative or (quantized and not profile.v2_quantized):
@@ -35,11 +52,22 @@ def second_runner(facts: ModelFacts, profile: EngineProfile, *, quantized: bool,
     return listed or (attends and not facts.is_hybrid and not facts.is_moe)
 
 
+def _knows(profile: EngineProfile, guessing: Guessing) -> bool:
+    if guessing.method == "eagle3" and guessing.stages > 1 and not profile.v2_eagle3_in_stages:
+        return False
+    return not guessing.method or guessing.method in profile.v2_guesses
+
+
 def runner_rules(
-    facts: ModelFacts, profile: EngineProfile, *, quantized: bool, asked: bool | None = None
+    facts: ModelFacts,
+    profile: EngineProfile,
+    *,
+    quantized: bool,
+    asked: bool | None = None,
+    guessing: Guessing | None = None,
 ) -> EngineProfile:
     """Rules of the release for this model: the first runner's, or those of the second where it is taken."""
-    if not second_runner(facts, profile, quantized=quantized, asked=asked):
+    if not second_runner(facts, profile, quantized=quantized, asked=asked, guessing=guessing):
         return profile
     return replace(
         profile,
