@@ -60,6 +60,8 @@ def plain(told: Told) -> dict[str, Any]:
         "engine_error": log.failure.text if log.failure else None,
         "other_processes_gib": log.failure.others_gib if log.failure else 0.0,
         "case": {key: value for key, value in told.case.items() if key != "config"} | figures,
+        "decided": {name: item.value for name, item in log.decided.items()},
+        "releases": list(log.releases) if log.releases else None,
         "seconds": {name: item.value for name, item in log.seconds.items()},
         "compared": [
             {"name": row.name, "unit": row.unit, "printed": row.printed, "planned": row.planned} for row in told.rows

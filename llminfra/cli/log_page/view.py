@@ -24,7 +24,7 @@ _MOST = 5
 """Lines with errors that are told."""
 _NOTHING = 0.0005
 """Shares that are shown as none."""
-_PHASES = ("weights", "compile", "graphs", "engine", "ready")
+_PHASES = ("download", "weights", "shard", "compile", "warmup", "graphs", "engine", "ready")
 
 
 def log_view(told: Told) -> RenderableType:
@@ -47,6 +47,8 @@ def log_view(told: Told) -> RenderableType:
     left = [name for name in _PHASES if name in log.seconds and name not in compared]
     took = " · ".join(f"{name} {log.seconds[name].value:,.1f} s" for name in left)
     lines += [Text(), Text(f"took: {took}")] if took else []
+    decided = " · ".join(f"{name} {_plain(item.value)}" for name, item in log.decided.items())
+    lines += [Text(f"the engine decided: {decided}")] if decided else []
     lines += [Text(f"nobody says, and was taken: {', '.join(told.open)}")] if told.open else []
     lines += [Text(f"not counted: {name}, {what}") for name, what in log.not_counted.items()]
     lines += [Text(f"the log has {log.starts} starts; this is the last")] if log.starts > 1 else []
@@ -82,8 +84,15 @@ def _machine(told: Told) -> str:
     device = f" on {ranks} × {gpu}" if gpu else f" on {ranks} GPU{'s' if ranks > 1 else ''}"
     size = f", {planned.total_gpu_gib:.2f} GiB each" if planned.total_gpu_gib else ""
     release = told.case.get("engine_version") or planned.engine_version
+    between = told.log.releases
+    if between is not None and release == between[1] and between[0] != between[1]:
+        release = f"{between[0]} to {between[1]}"
     beside = f", beside the plan of {told.endpoint}" if told.endpoint else ""
     return f"{told.log.engine} {release}{device}{size}{beside}"
+
+
+def _plain(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _table(rows: Sequence[Compared]) -> Table:
