@@ -221,18 +221,16 @@ def _replaces(line: Line, value: Any, before: Any) -> bool:
 
 
 def _verdict(start: _Start, text: str, number: int) -> None:
-    known, at = start.known, _time(start.known, text)
+    known = start.known
     if start.first is None:
-        start.first = at
-    _mark(start, text, at, number)
+        start.first = _time(known, text)
+    _mark(start, text, number)
     if any(pattern.search(text) for pattern in known.ready):
         start.started = True
-        if at is not None and start.first is not None:
-            span = (at - start.first).total_seconds()
-            # Without a year midnight is behind; with one, lines stand in another order than they were printed.
-            span = span if "%Y" in known.stamp[1] else span % _DAY
-            if span >= 0:
-                start.seconds["ready"] = Stated(span, number)
+        _ready(start, _time(known, text), number)
+    # The first words count: what follows tells them again, from process to process.
+    if start.started or start.failure is not None:
+        return
     failed = _first(
         tuple(
             item
@@ -241,18 +239,30 @@ def _verdict(start: _Start, text: str, number: int) -> None:
         ),
         text,
     )
-    # The first words count: what follows tells them again, from process to process.
-    if failed is None or start.failure is not None or start.started:
+    if failed is None:
         return
     line, match = failed
     words = text[match.start() :].strip()[:_LONGEST]
     start.failure = Failure(outcome=line.name, text=words, line=number, others_gib=_others(words))
 
 
-def _mark(start: _Start, text: str, at: datetime | None, number: int) -> None:
+def _ready(start: _Start, at: datetime | None, number: int) -> None:
+    if at is None or start.first is None:
+        return
+    span = (at - start.first).total_seconds()
+    # Without a year midnight is behind; with one, lines stand in another order than they were printed.
+    span = span if "%Y" in start.known.stamp[1] else span % _DAY
+    if span >= 0:
+        start.seconds["ready"] = Stated(span, number)
+
+
+def _mark(start: _Start, text: str, number: int) -> None:
     """Note a line that phases go by; of several processes the first begins a phase, and the first ends it."""
     known = start.known
     new = [name for name, pattern in known.marks.items() if name not in start.marks and pattern.search(text)]
+    if not new:
+        return
+    at = _time(known, text)
     start.marks.update(dict.fromkeys(new, at))
     for span in known.spans:
         began = start.marks.get(span.begins)

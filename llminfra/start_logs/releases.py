@@ -11,7 +11,7 @@ from msgspec import Struct
 from llminfra.catalog.datafile import read_json
 
 _SHA = re.compile(r"\bCommit sha: ([0-9a-f]{7})")
-_PLACE = re.compile(r"\b((?:router|backends)/\S+\.rs:\d+: .*)")
+_PLACE = re.compile(r"\b((?:router|backends)/\S+\.rs:\d+): (.*)")
 
 
 class Traits(Struct, frozen=True, kw_only=True):
@@ -20,13 +20,13 @@ class Traits(Struct, frozen=True, kw_only=True):
     Attributes:
         releases: All of them, the oldest first.
         arguments: First and last release that has an argument, for those that not all have.
-        places: First and last release that prints a line from a place in its source.
+        places: First and last release that prints a line from a place in its source, and how the line begins.
         commits: Release by the first seven digits of its commit.
     """
 
     releases: tuple[str, ...]
     arguments: Mapping[str, tuple[str, str]]
-    places: Mapping[str, tuple[str, str]]
+    places: Mapping[str, tuple[tuple[str, str, str], ...]]
     commits: Mapping[str, str]
 
 
@@ -37,10 +37,14 @@ def traits_of(engine: str) -> Traits | None:
         return None
     data = read_json("llminfra.start_logs", "tgi_releases.json")
     newest = data["releases"][-1]
+    places: dict[str, tuple[tuple[str, str, str], ...]] = {}
+    for text, (first, last) in data["places"].items():
+        place, _, begin = text.partition(": ")
+        places[place] = (*places.get(place, ()), (begin, first, last))
     return Traits(
         releases=tuple(data["releases"]),
         arguments={name: (row["since"], row.get("until", newest)) for name, row in data["arguments"].items()},
-        places={place: (first, last) for place, (first, last) in data["places"].items()},
+        places=places,
         commits=data["commits"],
     )
 
@@ -51,7 +55,8 @@ def place_of(traits: Traits, text: str) -> tuple[str, str] | None:
         return release, release
     if (found := _PLACE.search(text)) is None:
         return None
-    return next((span for place, span in traits.places.items() if found.group(1).startswith(place)), None)
+    place, said = found.groups()
+    return next(((first, last) for begin, first, last in traits.places.get(place, ()) if said.startswith(begin)), None)
 
 
 def between(

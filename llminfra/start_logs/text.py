@@ -22,7 +22,8 @@ def plain_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines with their number, from 1; of a message of several lines, in JSON, all have the number of the one."""
     for number, line in enumerate(text.splitlines(), 1):
         for part in _unwrapped(line).splitlines() or [""]:
-            yield number, _FRAME.sub("", _COLOUR.sub("", part))
+            plain = _COLOUR.sub("", part) if "[" in part else part
+            yield number, _FRAME.sub("", plain) if "│" in plain else plain
 
 
 def joined(
