@@ -97,6 +97,7 @@ class Lines(Struct, frozen=True, kw_only=True):
         block: Lines that are one; None where every line is one.
         rust: Arguments are printed as Rust prints a struct, not as Python does.
         words: Values of flags by those that Rust prints.
+        flags: The engine's own options by those of ``llminfra fit``, where they differ.
         decided: What the engine says that it decided by itself.
         voids: Lines that say of a figure that it is none.
         marks: Lines that phases and failures go by.
@@ -119,6 +120,7 @@ class Lines(Struct, frozen=True, kw_only=True):
     block: Block | None
     rust: bool
     words: dict[str, str]
+    flags: dict[str, str]
     decided: tuple[Line, ...]
     voids: tuple[Line, ...]
     marks: dict[str, re.Pattern[str]]
@@ -152,6 +154,7 @@ def lines_of(engine: str) -> Lines:
         block=_block(data.get("block")),
         rust=data.get("syntax") == "rust",
         words=data.get("words", {}),
+        flags={name: flag for name, flag in data.get("flags", {}).items() if name.startswith("--")},
         decided=_lines(data.get("decided", [])),
         voids=tuple(_line({**row, "name": row["figure"]}) for row in data.get("voids", [])),
         marks={name: re.compile(text) for name, text in data.get("marks", {}).items()},

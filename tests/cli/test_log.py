@@ -210,8 +210,17 @@ def test_tgi_without_room_is_told_what_helps(run: Run, workdir: Path) -> None:
     (workdir / "t.log").write_text(plain(NO_ROOM), encoding="utf-8")
     found = run("log", "t.log", "--gpu", "H100-80GB")
     assert found.code == 1
-    for text in ("did not start", "tgi 3.0.0 to 3.2.1", "starts with one of", "--max-num-batched-tokens"):
+    for text in (
+        "did not start",
+        "tgi 3.0.0 to 3.2.1",
+        "starts with one of",
+        "--max-batch-prefill-tokens",
+        "--num-shard 8",
+    ):
         assert text in found.out
+    told = json.loads(run("log", "t.log", "--gpu", "H100-80GB", "--json").out)
+    first = told["ways_out"][0]
+    assert first["options"].replace("--max-num-batched-tokens", "--max-batch-prefill-tokens") == first["engine_options"]
 
 
 def test_pools_of_sglang_stand_beside_the_plan_in_gib(run: Run, workdir: Path) -> None:

@@ -12,7 +12,6 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llminfra.planning.selection.ways_out import WayOut
     from llminfra.rules.recognize import Recognized
     from llminfra.start_logs.compare import Compared
     from llminfra.start_logs.declared import Differs
@@ -53,7 +52,7 @@ def log_view(told: Told) -> RenderableType:
     lines += [Text(f"not counted: {name}, {what}") for name, what in log.not_counted.items()]
     lines += [Text(f"the log has {log.starts} starts; this is the last")] if log.starts > 1 else []
     lines += [Text(), known_errors(told.known)] if told.known else []
-    return Group(*lines, *_ways(told.ways))
+    return Group(*lines, *_ways(told))
 
 
 def known_errors(known: Sequence[Recognized]) -> RenderableType:
@@ -123,11 +122,12 @@ def _differences(found: Sequence[Differs]) -> Table:
     return table
 
 
-def _ways(ways: Sequence[WayOut]) -> list[RenderableType]:
-    if not ways:
+def _ways(told: Told) -> list[RenderableType]:
+    if not told.ways:
         return []
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for way in ways:
+    for way in told.ways:
         held = way.result.replica_concurrency or 0.0
-        grid.add_row(f"  {way.options}", f"{held:,.1f} requests of {way.result.max_model_len or 0:,} tokens at once")
+        options = told.in_its_words(way)
+        grid.add_row(f"  {options}", f"{held:,.1f} requests of {way.result.max_model_len or 0:,} tokens at once")
     return [Text(), Text("starts with one of", style="dim"), grid]
