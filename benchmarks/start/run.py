@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).parent / "data" / "starts.jsonl"
 PAGE = ROOT / "docs" / "cold_start.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+ENGINES = {"vllm": "vLLM", "sglang": "SGLang", "tgi": "TGI"}
 PHASES = ("compile", "graphs", "engine")
 TITLES = {
     "compile": "compilation",
@@ -93,13 +94,19 @@ def _times(row: dict[str, Any], facts: ModelFacts) -> EngineTimes:
 
 
 def table(starts: Sequence[Start]) -> str:
-    """Errors by phase, as Markdown."""
-    lines = ["| vLLM | starts | median planned / measured | 80 % within a factor of |", "|---|---:|---:|---:|"]
-    ours = [start for start in starts if start.row["engine"] == "vllm"]
-    for phase in PHASES:
-        factors = [factor for start in ours if (factor := start.factor(phase)) is not None]
-        lines.append(f"| {TITLES[phase]} | {len(factors)} | {statistics.median(factors):.2f} | {spread(factors):.1f} |")
-    told = [start for start in ours if start.outlasts is not None]
+    """Errors by engine and phase, as Markdown."""
+    lines = [
+        "| engine | | starts | median planned / measured | 80 % within a factor of |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for engine, name in ENGINES.items():
+        ours = [start for start in starts if start.row["engine"] == engine]
+        for phase in PHASES:
+            factors = [factor for start in ours if (factor := start.factor(phase)) is not None]
+            if factors:
+                middle = statistics.median(factors)
+                lines.append(f"| {name} | {TITLES[phase]} | {len(factors)} | {middle:.2f} | {spread(factors):.1f} |")
+    told = [start for start in starts if start.outlasts is not None]
     kept = sum(start.outlasts is False for start in told)
     lines += ["", f"Of {len(told)} starts that tell their whole time {kept} took no longer than a probe allows for it."]
     return "\n".join(lines)

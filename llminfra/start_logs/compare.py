@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 BLOCK = 16
 """Tokens of a block where the case names none (vLLM)."""
 AFTER_WEIGHTS = ("compile", "warmup", "graphs")
-"""Phases that vLLM's ``init engine (profile, create kv cache, warmup model)`` is the sum of."""
+"""Phases that vLLM's ``init engine (profile, create kv cache, warmup model)`` is the sum of, and TGI's warm-up."""
+OF_A_SHARD = ("process", "weights", "peers")
+"""Phases that TGI's ``Shard ready in`` is the sum of."""
 Unit = Literal["GiB", "tokens", "requests", "bytes", "s"]
 GIB = 2**30
 
@@ -71,6 +73,7 @@ def compare(log: StartLog, result: FitResult) -> tuple[Compared, ...]:
         ("at once", "requests", "max_concurrency", result.max_concurrency),
         ("cache of one request", "GiB", "kv_needed_gib", result.kv_needed_gib),
         ("longest context", "tokens", "estimated_max_len", result.estimated_max_len),
+        ("longest request", "tokens", "decided_len", result.max_model_len),
     )
     return tuple(
         Compared(name=name, unit=unit, printed=printed[key], planned=planned)
@@ -83,7 +86,8 @@ def compare_phases(log: StartLog, startup: StartupPlan) -> tuple[Compared, ...]:
     """Phases of the cold start that the log has times of, and all of those after the weights together."""
     planned = {phase.name: phase.seconds for phase in startup.phases}
     planned["engine"] = sum(planned.get(name, 0.0) for name in AFTER_WEIGHTS)
-    names = [*(phase.name for phase in startup.phases), "engine"]
+    planned["shard"] = sum(planned.get(name, 0.0) for name in OF_A_SHARD)
+    names = ["shard", *(phase.name for phase in startup.phases), "engine"]
     return tuple(
         Compared(name=name, unit="s", printed=log.seconds[name].value, planned=planned[name])
         for name in names
@@ -105,6 +109,16 @@ def loaded_gib(result: FitResult, *, v1: bool = True) -> float | None:
     if weights is None or result.engine != "vllm" or (version is not None and version < FIRST_V1):
         return weights
     return weights + (result.adapters_gib or 0.0) + ((result.draft_gib or 0.0) if v1 else 0.0)
+
+
+def cache_gib(log: StartLog, result: FitResult) -> float | None:
+    """GiB of the cache as printed; where tokens alone are, by the bytes of a token that are planned."""
+    size, tokens = log.figures.get("kv_cache_memory_gib"), log.figures.get("kv_cache_tokens")
+    if size is not None:
+        return float(size.value)
+    if tokens is None or not result.kv_bytes_per_token_per_gpu:
+        return None
+    return float(tokens.value * result.kv_bytes_per_token_per_gpu / GIB)
 
 
 def judge_log(log: StartLog, result: FitResult) -> Verdict:
@@ -143,14 +157,14 @@ def _judged(log: StartLog, result: FitResult) -> Verdict:
         return Verdict(holds=False, text=f"the plan says that it starts, {why}, and it did not")
     if log.started and not result.fits:
         return Verdict(holds=False, text=f"it started, and the plan says that it does not: {result.reason}")
-    cache, planned = log.figures.get("kv_cache_memory_gib"), result.kv_cache_memory_gib
+    cache, planned = cache_gib(log, result), result.kv_cache_memory_gib
     if cache is None or planned is None:
         return Verdict(holds=True, text="it went as planned" if log.outcome else "the log does not say how it ended")
-    off, doubt = planned - cache.value, result.cache_doubt_gib or 0.0
+    off, doubt = planned - cache, result.cache_doubt_gib or 0.0
     if off > doubt:
         text = f"the cache is {off:.2f} GiB smaller than planned, and the estimate may be {doubt:.2f} GiB too high"
         return Verdict(holds=False, text=text)
     later = result.later_cache_gib or planned
-    if cache.value - later > doubt:
-        return Verdict(holds=True, text=f"the cache is {cache.value - later:.2f} GiB larger than planned")
+    if cache - later > doubt:
+        return Verdict(holds=True, text=f"the cache is {cache - later:.2f} GiB larger than planned")
     return Verdict(holds=True, text="it went as planned" if log.outcome == "ok" else "the plan says the same")

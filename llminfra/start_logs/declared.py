@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from llminfra.planning.memory.releases.engine_profile import parse_version
+from llminfra.planning.memory.releases.settings import TGI_QUANTIZATIONS
 from llminfra.start_logs.case import catalog_name
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def served_by(plans: Sequence[Plan], log: StartLog, name: str | None) -> tuple[t
 def differences(log: StartLog, planned: FitResult) -> tuple[Differs, ...]:
     """Settings that the log states and the plan has otherwise; what either leaves open is none."""
     found = [_setting(log, planned, name) for name in _SETTINGS]
+    if log.engine == "tgi":
+        found += [_quantization(log, planned), _longest_prompt(log, planned)]
     return tuple(item for item in (_engine(log, planned), *found) if item is not None)
 
 
@@ -64,6 +67,10 @@ def _engine(log: StartLog, planned: FitResult) -> Differs | None:
     declared = parse_version(planned.engine_version)
     if stated is None or runs is None or declared is None or runs == declared:
         return None
+    if log.releases is not None:
+        first, last = (parse_version(release) for release in log.releases)
+        if first is not None and last is not None and first <= declared <= last:
+            return None
     return Differs(name="engine_version", runs=stated.value, declared=planned.engine_version, line=stated.line)
 
 
@@ -75,3 +82,22 @@ def _setting(log: StartLog, planned: FitResult, name: str) -> Differs | None:
     if name == "kv_cache_dtype" and {str(runs), str(declared)} <= {"auto", str(planned.dtype)}:
         return None
     return None if runs == declared else Differs(name=name, runs=runs, declared=declared, line=stated.line)
+
+
+def _quantization(log: StartLog, planned: FitResult) -> Differs | None:
+    """``--quantize`` of TGI, of which several words are one method; what the checkpoint has is stated nowhere."""
+    stated = log.inputs.get("quantization")
+    if stated is None:
+        return None
+    method = "bitsandbytes" if stated.value in TGI_QUANTIZATIONS else stated.value
+    declared = planned.quantization or "none"
+    return None if method == declared else Differs(name="quantization", runs=stated.value, declared=declared,
+                                                   line=stated.line)  # fmt: skip
+
+
+def _longest_prompt(log: StartLog, planned: FitResult) -> Differs | None:
+    """A plan leaves one token of a request's length for its answer (engines/tgi.py)."""
+    stated, length = log.inputs.get("max_input_tokens"), planned.max_model_len
+    if stated is None or length is None or stated.value == length - 1:
+        return None
+    return Differs(name="max_input_tokens", runs=stated.value, declared=length - 1, line=stated.line)

@@ -22,7 +22,7 @@ def arguments(text: str) -> dict[str, Any]:
     if inner[:1] in ("{", "("):
         inner = inner[1:]
     found: dict[str, Any] = {}
-    for part, whole in _parts(inner):
+    for part, whole in parts(inner):
         key = _KEY.match(part)
         if key is None or not whole:
             continue
@@ -40,7 +40,7 @@ def _value(text: str) -> Any:
     return text
 
 
-def _parts(text: str) -> Iterator[tuple[str, bool]]:
+def parts(text: str) -> Iterator[tuple[str, bool]]:
     """What commas part on this level, and whether each ends by a comma or a bracket."""
     depth, quote, begin, escaped = 0, "", 0, False
     for at, sign in enumerate(text):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +11,11 @@ from llminfra.planning.memory.releases.engine_profile import parse_version
 from llminfra.start_logs.literals import arguments
 from llminfra.start_logs.patterns import ENGINES, Line, Lines, lines_of
 from llminfra.start_logs.record import Failure, StartLog, Stated
+from llminfra.start_logs.releases import Traits, between, place_of, traits_of
+from llminfra.start_logs.rust import Fields, fields
+from llminfra.start_logs.sums import Adding
+from llminfra.start_logs.text import joined, plain_lines
 
-_COLOUR = re.compile(r"\x1b?\[[0-9;]*m")
 _DAY = 86_400
 _PROCESS = re.compile(r"\bProcess \d+ has ([0-9.]+) ([MG])iB memory in use")
 _LONGEST = 2_000
@@ -31,22 +33,23 @@ def read_log(text: str) -> StartLog | None:
         text: Lines as the engine prints them; colours, prefixes of Ray and of processes, and the JSON of container
             runtimes around a line do not matter.
     """
-    lines = list(_plain(text.splitlines()))
+    lines = list(plain_lines(text))
     told = (_told(list(_starts(lines, engine))) for engine in ENGINES)
     telling = max(told, key=lambda starts: sum(start.weight for start in starts))
     if not telling:
         return None
     last = telling[-1]
-    known = lines_of(last.engine)
     return StartLog(
         engine=last.engine,
-        inputs={**last.inputs, **_absent(last, known)},
+        inputs=last.inputs,
         figures=last.figures,
         seconds=last.seconds,
         failure=last.failure,
         started=last.started and last.failure is None,
         not_counted=last.not_counted,
         asked=last.asked,
+        decided=last.decided,
+        releases=last.releases,
         starts=len(telling),
     )
 
@@ -54,8 +57,10 @@ def read_log(text: str) -> StartLog | None:
 class _Start:
     """A start while its lines are read."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, known: Lines, traits: Traits | None) -> None:
         self.engine = engine
+        self.known = known
+        self.traits = traits
         self.inputs: dict[str, Stated] = {}
         self.figures: dict[str, Stated] = {}
         self.seconds: dict[str, Stated] = {}
@@ -64,6 +69,15 @@ class _Start:
         self.started = False
         self.first: datetime | None = None
         self.asked = False
+        self.decided: dict[str, Stated] = {}
+        self.marks: dict[str, datetime | None] = {}
+        self.void: set[str] = set()
+        self.names = Fields()
+        self.places: list[tuple[str, str]] = []
+        self.place = 0
+        self.releases: tuple[str, str] | None = None
+        self.figure_sums = tuple(map(Adding, known.figure_sums))
+        self.second_sums = tuple(map(Adding, known.second_sums))
 
     @property
     def under_way(self) -> bool:
@@ -82,52 +96,68 @@ def _told(starts: list[_Start]) -> list[_Start]:
     return full or [start for start in starts if start.inputs]
 
 
-def _plain(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, 1):
-        yield number, _COLOUR.sub("", _unwrapped(line))
-
-
-def _unwrapped(line: str) -> str:
-    """The engine's line inside of what a container runtime or a collector of logs made of it."""
-    if not line.lstrip().startswith("{"):
-        return line
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return line
-    if not isinstance(data, dict):
-        return line
-    return next((str(data[key]) for key in ("log", "message", "msg") if isinstance(data.get(key), str)), line)
-
-
 def _starts(lines: list[tuple[int, str]], engine: str) -> Iterator[_Start]:
-    known = lines_of(engine)
-    start = _Start(engine)
-    for number, line in lines:
+    known, traits = lines_of(engine), traits_of(engine)
+    one = lines if known.block is None else joined(lines, known.block.begins, known.block.ends, known.stamp[0])
+    start = _Start(engine, known, traits)
+    for number, line in one:
         if (begin := _first(known.begins, line)) is not None:
             if start.under_way:
-                yield start
-                start = _Start(engine)
-            _begin(start, known, *begin, number)
-        _take(start.figures, known.figures, line, number)
-        _take(start.seconds, known.seconds, line, number)
-        _take(start.inputs, known.inputs, line, number)
-        _verdict(start, known, line, number)
-    yield start
+                yield _whole(start)
+                start = _Start(engine, known, traits)
+            _begin(start, *begin, number)
+        _read(start, line, number)
+    yield _whole(start)
+
+
+def _read(start: _Start, line: str, number: int) -> None:
+    known = start.known
+    _take(start.figures, known.figures, line, number)
+    _take(start.seconds, known.seconds, line, number)
+    _take(start.inputs, known.inputs, line, number)
+    _take(start.decided, known.decided, line, number)
+    start.void.update(item.name for item in known.voids if item.pattern.search(line))
+    for part in (*start.figure_sums, *start.second_sums):
+        part.add(line, number)
+    if start.traits is not None and (span := place_of(start.traits, line)) is not None:
+        start.places.append(span)
+        start.place = number
+    _verdict(start, line, number)
+
+
+def _whole(start: _Start) -> _Start:
+    """A start with what all of its lines together say."""
+    for name in start.void:
+        start.figures.pop(name, None)
+    start.figures.update(item for part in start.figure_sums if (item := part.found()) is not None)
+    start.seconds.update(item for part in start.second_sums if (item := part.found()) is not None)
+    if start.traits is not None:
+        start.releases = between(start.traits, start.names, start.places, whole=start.names.whole)
+    if start.releases is not None:
+        # Of releases that nothing tells apart the newest: they have the same rules, but for a start that broke off.
+        start.inputs.setdefault("engine_version", Stated(start.releases[1], start.place))
+    start.inputs.update(_absent(start))
+    return start
 
 
 def _first(lines: tuple[Line, ...], text: str) -> tuple[Line, re.Match[str]] | None:
     return next(((line, match) for line in lines if (match := line.pattern.search(text)) is not None), None)
 
 
-def _begin(start: _Start, known: Lines, line: Line, match: re.Match[str], number: int) -> None:
-    stated = match.groupdict()
+def _begin(start: _Start, line: Line, match: re.Match[str], number: int) -> None:
+    stated, known = match.groupdict(), start.known
     if (release := stated.get("release")) is not None:
         start.inputs.setdefault("engine_version", Stated(release, number))
     if line.value is not None:
         start.inputs["use_v1"] = Stated(line.value == "v1", number)
     # What was asked for counts before what the engine made of it: a length of `auto` is no length.
-    asked, made = (arguments(stated.get(group) or "") for group in ("arguments", "config"))
+    made = arguments(stated.get("config") or "")
+    asked: dict[str, Any] = {}
+    if known.rust:
+        start.place = number
+        asked = start.names = fields(stated.get("arguments") or "", known.words)
+    else:
+        asked = arguments(stated.get("arguments") or "")
     start.asked = start.asked or bool(asked)
     for name, value in asked.items():
         if name in known.not_counted and value not in _NOTHING:
@@ -147,8 +177,10 @@ def _input(key: str, value: Any) -> Any:
         return None
     if key == "dtype":
         return str(value).removeprefix("torch.")
-    if key == "enforce_eager" and value is False:
-        return None
+    if key == "enforce_eager":
+        if isinstance(value, list):  # TGI takes sizes of graphs, of which 0 is none
+            return True if value and not any(value) else None
+        return None if value is False else value
     if key == "speculative_config":
         if not isinstance(value, dict):
             return None
@@ -188,21 +220,54 @@ def _replaces(line: Line, value: Any, before: Any) -> bool:
     return line.take == "last"
 
 
-def _verdict(start: _Start, known: Lines, text: str, number: int) -> None:
-    at = _time(known, text)
+def _verdict(start: _Start, text: str, number: int) -> None:
+    known = start.known
     if start.first is None:
-        start.first = at
+        start.first = _time(known, text)
+    _mark(start, text, number)
     if any(pattern.search(text) for pattern in known.ready):
         start.started = True
-        if at is not None and start.first is not None:
-            start.seconds["ready"] = Stated((at - start.first).total_seconds() % _DAY, number)
-    failed = _first(known.failures, text)
+        _ready(start, _time(known, text), number)
     # The first words count: what follows tells them again, from process to process.
-    if failed is None or start.failure is not None or start.started:
+    if start.started or start.failure is not None:
+        return
+    failed = _first(
+        tuple(
+            item
+            for item in known.failures
+            if (not item.after or item.after in start.marks) and item.unless not in start.marks
+        ),
+        text,
+    )
+    if failed is None:
         return
     line, match = failed
     words = text[match.start() :].strip()[:_LONGEST]
     start.failure = Failure(outcome=line.name, text=words, line=number, others_gib=_others(words))
+
+
+def _ready(start: _Start, at: datetime | None, number: int) -> None:
+    if at is None or start.first is None:
+        return
+    span = (at - start.first).total_seconds()
+    # Without a year midnight is behind; with one, lines stand in another order than they were printed.
+    span = span if "%Y" in start.known.stamp[1] else span % _DAY
+    if span >= 0:
+        start.seconds["ready"] = Stated(span, number)
+
+
+def _mark(start: _Start, text: str, number: int) -> None:
+    """Note a line that phases go by; of several processes the first begins a phase, and the first ends it."""
+    known = start.known
+    new = [name for name, pattern in known.marks.items() if name not in start.marks and pattern.search(text)]
+    if not new:
+        return
+    at = _time(known, text)
+    start.marks.update(dict.fromkeys(new, at))
+    for span in known.spans:
+        began = start.marks.get(span.begins)
+        if span.ends in new and began is not None and at is not None and at >= began:
+            start.seconds.setdefault(span.name, Stated(round((at - began).total_seconds(), 2), number))
 
 
 def _time(known: Lines, text: str) -> datetime | None:
@@ -224,14 +289,12 @@ def _others(words: str) -> float:
     return sum(float(size) / (1024 if unit == "M" else 1) for size, unit in _PROCESS.findall(words))
 
 
-def _absent(start: _Start, known: Lines) -> dict[str, Stated]:
+def _absent(start: _Start) -> dict[str, Stated]:
     release = parse_version(str(start.inputs["engine_version"].value)) if "engine_version" in start.inputs else None
-    if release is None:
-        return {}
     return {
-        each.name: Stated(each.value, start.figures[each.beside].line)
-        for each in known.absent
+        each.name: Stated(each.value, start.figures[each.beside].line if each.beside in start.figures else start.place)
+        for each in start.known.absent
         if each.name not in start.inputs
-        and each.beside in start.figures
-        and release >= (parse_version(each.since) or release)
+        and (each.beside in start.figures or each.beside in start.marks)
+        and (each.since is None or (release is not None and release >= (parse_version(each.since) or release)))
     }

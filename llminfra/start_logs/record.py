@@ -39,15 +39,18 @@ class StartLog(Struct, frozen=True, kw_only=True):
     """One start.
 
     Attributes:
-        engine: ``vllm`` or ``sglang``.
+        engine: ``vllm``, ``sglang`` or ``tgi``.
         inputs: What it was started with, by key of `FitCase`.
         figures: What it printed, by key of measured rows: GiB of one GPU, tokens, requests.
-        seconds: How long phases took: ``weights``, ``compile``, ``graphs``, ``engine`` (from the
-            profiling run on), ``ready`` (from the first line that has a time).
+        seconds: How long phases took: ``download``, ``weights``, ``shard`` (from the start of a process of TGI to its
+            weights), ``compile``, ``warmup``, ``graphs``, ``engine`` (from the profiling run on), ``ready`` (from the
+            first line that has a time).
         failure: Why it did not start; None where it did, or where the log does not say.
         started: It says that it takes requests, or that all of its start is through.
         not_counted: Arguments that change memory and that no case has: name and what they are.
         asked: It prints the arguments that are no defaults, so that what is not among them is one.
+        decided: What the engine says that it decided by itself, in its words.
+        releases: First and last release that it may be of, where the log does not name one.
         starts: How many starts the log has; this is the last that says anything of its memory.
     """
 
@@ -59,6 +62,8 @@ class StartLog(Struct, frozen=True, kw_only=True):
     started: bool = False
     not_counted: dict[str, str] = field(default_factory=dict)
     asked: bool = False
+    decided: dict[str, Stated] = field(default_factory=dict)
+    releases: tuple[str, str] | None = None
     starts: int = 1
 
     @property

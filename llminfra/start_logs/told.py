@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+
+from llminfra.start_logs.patterns import lines_of
 
 if TYPE_CHECKING:
     from llminfra.planning.memory import FitResult
@@ -43,6 +46,13 @@ class Told(Struct, frozen=True, kw_only=True):
     known: tuple[Recognized, ...] = ()
     endpoint: str = ""
 
+    def in_its_words(self, way: WayOut) -> str:
+        """Options of a change as the engine takes them, where they are called otherwise than in ``llminfra fit``."""
+        options = way.options
+        for name, flag in lines_of(self.log.engine).flags.items():
+            options = re.sub(rf"{re.escape(name)}(?![\w-])", flag, options)
+        return options
+
     @property
     def fine(self) -> bool:
         """It started, as planned and as declared, as far as the log says."""
@@ -60,6 +70,8 @@ def plain(told: Told) -> dict[str, Any]:
         "engine_error": log.failure.text if log.failure else None,
         "other_processes_gib": log.failure.others_gib if log.failure else 0.0,
         "case": {key: value for key, value in told.case.items() if key != "config"} | figures,
+        "decided": {name: item.value for name, item in log.decided.items()},
+        "releases": list(log.releases) if log.releases else None,
         "seconds": {name: item.value for name, item in log.seconds.items()},
         "compared": [
             {"name": row.name, "unit": row.unit, "printed": row.printed, "planned": row.planned} for row in told.rows
@@ -73,7 +85,7 @@ def plain(told: Told) -> dict[str, Any]:
         "open": list(told.open),
         "not_counted": dict(log.not_counted),
         "starts": log.starts,
-        "ways_out": [way.plain() for way in told.ways],
+        "ways_out": [{**way.plain(), "engine_options": told.in_its_words(way)} for way in told.ways],
         "known_errors": plain_errors(told.known),
         "planned": told.planned.model_dump(mode="json"),
     }

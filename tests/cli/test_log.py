@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import Run
-from tests.start_logs.texts import BFLOAT16, QWEN_ON_L40S, SGLANG, TOO_LONG
+from tests.start_logs.texts import BFLOAT16, POOLS, QWEN_ON_L40S, SGLANG, TOO_LONG
+from tests.start_logs.tgi_texts import LLAMA_ON_A10G, NO_ROOM, as_json, plain
 
 SPEC = """\
 name: acme
@@ -158,3 +159,74 @@ def test_sglang_prints_no_release(run: Run, workdir: Path) -> None:
     (workdir / "s.log").write_text(SGLANG, encoding="utf-8")
     assert "nobody says, and was taken: engine_version" in run("log", "s.log", "--gpu", "L4").out
     assert "engine_version" not in run("log", "s.log", "--gpu", "L4", "--engine-version", "0.5.10").out
+
+
+TGI_SPEC = """\
+name: acme
+region: us-east-1
+pools:
+  a10g: {instance_types: [g5.2xlarge], nodes: [0, 2]}
+models:
+  llama: {id: meta-llama/Llama-3.1-8B-Instruct, token: {name: hub}}
+endpoints:
+  chat:
+    model: llama
+    engine: {kind: tgi, version: 3.3.7, max_model_len: 8192, max_num_batched_tokens: 4145}
+    on: a10g
+"""
+
+
+def test_tgi_beside_its_plan(run: Run, workdir: Path) -> None:
+    (workdir / "t.log").write_text(plain(LLAMA_ON_A10G), encoding="utf-8")
+    out = " ".join(run("log", "t.log", "--gpu", "A10G-24GB").out.split())
+    for text in (
+        "Llama-3.1-8B-Instruct: started",
+        "tgi 2.2.0 on 1 × A10G-24GB",
+        "KV cache, tokens 19,056",
+        "took: download 145.7 s · shard 47.6 s · warmup 6.4 s · graphs 1.0 s · engine 7.4 s",
+        "the engine decided: longest prompt 4,095 · longest request 4,096 · tokens of a prefill 4,145",
+    ):
+        assert text in out
+    assert "nobody says" not in out
+
+
+def test_tgi_otherwise_than_declared(run: Run, workdir: Path) -> None:
+    (workdir / "t.log").write_text(as_json(LLAMA_ON_A10G), encoding="utf-8")
+    (workdir / "spec.yaml").write_text(TGI_SPEC, encoding="utf-8")
+    found = run("log", "t.log", "spec.yaml", "--json")
+    told = json.loads(found.out)
+    assert found.code == 1
+    assert (told["endpoint"], told["releases"]) == ("endpoints.chat", ["2.2.0", "2.2.0"])
+    differs = {item["name"]: (item["runs"], item["declared"], item["line"]) for item in told["differs"]}
+    assert differs["engine_version"] == ("2.2.0", "3.3.7", 11)
+    assert differs["max_model_len"] == (4096, 8192, 3)
+    assert differs["max_input_tokens"] == (4095, 8191, 2)
+    assert "max_num_batched_tokens" not in differs
+    assert told["decided"]["longest prompt"] == 4095
+    assert {row["name"] for row in told["compared"] if row["unit"] == "s"} >= {"shard", "engine"}
+
+
+def test_tgi_without_room_is_told_what_helps(run: Run, workdir: Path) -> None:
+    (workdir / "t.log").write_text(plain(NO_ROOM), encoding="utf-8")
+    found = run("log", "t.log", "--gpu", "H100-80GB")
+    assert found.code == 1
+    for text in (
+        "did not start",
+        "tgi 3.0.0 to 3.2.1",
+        "starts with one of",
+        "--max-batch-prefill-tokens",
+        "--num-shard 8",
+    ):
+        assert text in found.out
+    told = json.loads(run("log", "t.log", "--gpu", "H100-80GB", "--json").out)
+    first = told["ways_out"][0]
+    assert first["options"].replace("--max-num-batched-tokens", "--max-batch-prefill-tokens") == first["engine_options"]
+
+
+def test_pools_of_sglang_stand_beside_the_plan_in_gib(run: Run, workdir: Path) -> None:
+    (workdir / "s.log").write_text(POOLS, encoding="utf-8")
+    found = run("log", "s.log", "--gpu", "L40S", "--engine-version", "0.5.10")
+    assert "KV cache, GiB" in found.out
+    told = json.loads(run("log", "s.log", "--gpu", "L40S", "--engine-version", "0.5.10", "--json").out)
+    row = next(row for row in told["compared"] if (row["name"], row["unit"]) == ("KV cache", "GiB"))
+    assert (row["printed"], told["case"]["kv_cache_memory_gib"]) == (9.46, 9.46)

@@ -177,3 +177,16 @@ def test_without_a_release_the_tightest_line_is_answered():
 def test_flags_of_the_launcher_are_read():
     line = FitCase(model=LLAMA, engine="tgi", max_input_tokens="30k")
     assert line.max_input_tokens == 30_000
+
+
+def test_the_cache_decides_the_length_since_2_4_1() -> None:
+    """launcher/src/main.rs and `warmup`, 2.4.1: a step of 4096 and no length; 2.4.0 caps both by 4096."""
+    before, since = step("2.4.0"), step("2.4.1")
+    assert (before.tokens, before.length, before.decided_later) == (4145, 4096, False)
+    assert (since.tokens, since.decided_later) == (4096, True)
+    # "Not enough memory to handle 4096 prefill tokens" of Phi 3.5 mini on 2.4.1 (github-text:10491657727).
+    assert step("2.4.1", model="microsoft/Phi-3.5-mini-instruct").tokens == 4096
+    asked = step("2.4.1", max_model_len=32768, max_input_tokens=30000)
+    assert (asked.tokens, asked.length, asked.longest_input) == (4096, 32768, 30000)
+    found = fit("2.4.1")
+    assert found.max_model_len == found.kv_cache_tokens

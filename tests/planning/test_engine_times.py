@@ -64,12 +64,32 @@ def test_the_warm_up_goes_by_what_the_model_is_made_of(model: str, capability: i
 
 
 def test_engines_that_nobody_measured_have_what_is_assumed() -> None:
-    assert times(kind="tgi").warmup is None
-    assert times(kind="tgi").peers == 60
-    assert times(kind="tgi").compiles is None
-    assert times(kind="mii").graphs_a_layer == 0 < times(kind="tgi").graphs_a_layer
-    assert times("openai/gpt-oss-120b", kind="sglang", capability=100).warmup is not None
-    assert times(kind="sglang").warmup is None
+    assert times(kind="djl-lmi").warmup is None
+    assert times(kind="trtllm").peers == 60
+    assert times(kind="trtllm").compiles is None
+    assert times(kind="mii").graphs_a_layer == 0 < times(kind="trtllm").graphs_a_layer
+
+
+def test_tgi_tries_no_pairs_and_captures_six_sizes_since_2_0() -> None:
+    old, new = times(kind="tgi", version="1.4.5"), times(kind="tgi", version="3.3.7")
+    assert (old.peers, new.peers, old.compiles, new.compiles) == (0, 0, None, None)
+    assert old.graphs_a_layer == 0
+    # 1 s of 32 layers (github-text:4957697114).
+    one = times("meta-llama/Llama-3.1-8B-Instruct", kind="tgi", version="2.0.3", gpus=1)
+    assert one.graphs_a_layer * 32 == pytest.approx(1.0, 0.05)
+    assert new.warmup is not None
+    assert (new.warmup.seconds, new.warmup.longest) == (2.6, 8)
+
+
+def test_sglang_captures_prompts_since_0_5_10_and_compiles_nothing_twice() -> None:
+    old, new = (times(kind="sglang", version=version, gpus=1) for version in ("0.5.9", "0.5.10"))
+    assert old.graphs_a_layer < new.graphs_a_layer == times(kind="sglang", version=None).graphs_a_layer
+    assert new.kept_a_layer == 0 < new.compile_a_layer
+    assert new.warmup is not None
+    assert "first request" in new.warmup.what
+    fp4 = times("openai/gpt-oss-120b", kind="sglang", capability=100).warmup
+    assert fp4 is not None
+    assert "DeepGEMM" in fp4.what
 
 
 def budget(model: str, instance: str, gpus: int, *, eager: bool = False) -> int:

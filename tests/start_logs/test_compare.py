@@ -11,7 +11,8 @@ from llminfra.start_logs.case import logged_case
 from llminfra.start_logs.compare import compare, judge_log
 from llminfra.start_logs.read import read_log
 from llminfra.start_logs.record import StartLog
-from tests.start_logs.texts import QWEN_ON_L40S, TOO_LONG
+from tests.start_logs.texts import QWEN_ON_L40S, SGLANG, TOO_LONG
+from tests.start_logs.tgi_texts import GEMMA_ON_A6000, LLAMA_ON_A10G, NO_ROOM, plain
 
 
 def planned(text: str, **given: object) -> tuple[StartLog, FitResult]:
@@ -109,3 +110,41 @@ def test_the_driver_of_a_log_is_one_of_a_case() -> None:
     log, result = planned(f"Driver Version: 550.54 \n{QWEN_ON_L40S}", gpu="L40S")
     assert log.inputs["driver"].value == "550.54"
     assert (result.error, judge_log(log, result).text) == (None, "it went as planned")
+
+
+def test_gb_of_sglang_are_gib() -> None:
+    # sgl-project/sglang#4094: 57,344 bytes a token, of which 372,945 take twice 9.96 "GB".
+    pool = "[2025-03-05 10:00:09] KV Cache is allocated. #tokens: 372945, K size: 9.96 GB, V size: 9.96 GB"
+    text = (
+        SGLANG.replace("Qwen2.5-1.5B", "Qwen2.5-7B")
+        .replace("513114", "372945")
+        .replace("mem usage=3.03", "mem usage=14.29")
+    )
+    log, result = planned(f"{text}\n{pool}", gpu="A100-40GB", engine_version="0.4.3")
+    rows = {(row.name, row.unit): row for row in compare(log, result)}
+    assert rows["KV cache", "GiB"].printed == 19.92
+    assert result.kv_bytes_per_token_per_gpu == 57_344
+    assert rows["KV cache", "GiB"].printed * 2**30 / 372_945 == pytest.approx(57_344, rel=0.001)
+
+
+def test_tokens_of_tgi_are_judged_by_the_bytes_of_a_token() -> None:
+    log, result = planned(plain(LLAMA_ON_A10G), gpu="A10G-24GB")
+    assert result.kv_cache_tokens is not None
+    verdict = judge_log(log, result)
+    # Of 131,072 bytes each.
+    smaller = (result.kv_cache_tokens - 19056) / 8192
+    assert (verdict.holds, f"{smaller:.2f} GiB smaller than planned" in verdict.text) == (False, True)
+    exact = plain(LLAMA_ON_A10G).replace("19056", str(result.kv_cache_tokens))
+    assert judge_log(*planned(exact, gpu="A10G-24GB")).text == "it went as planned"
+
+
+def test_what_tgi_decides_by_its_cache_stands_beside_the_plan() -> None:
+    log, result = planned(plain(GEMMA_ON_A6000), gpu="RTX-A6000-48GB", model="google/gemma-3-27b-it")
+    row = next(row for row in compare(log, result) if row.name == "longest request")
+    assert (row.printed, row.planned) == (8000, result.max_model_len)
+
+
+def test_a_warm_up_that_has_no_room_is_what_the_plan_says() -> None:
+    log, result = planned(plain(NO_ROOM), gpu="H100-80GB")
+    assert result.fits is False
+    assert judge_log(log, result).holds

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llminfra.start_logs.patterns import ENGINES, lines_of
 from llminfra.start_logs.read import read_log
 from llminfra.start_logs.record import StartLog
-from tests.start_logs.texts import QWEN_ON_L40S, SGLANG, TOO_LONG, line
+from tests.start_logs.texts import POOLS, QWEN_ON_L40S, SGLANG, TOO_LONG, line
 
 
 def read(text: str) -> StartLog:
@@ -89,6 +89,17 @@ def test_a_start_of_sglang() -> None:
     }
     assert figures(log) == {"weights_gib_per_gpu": 3.03, "kv_cache_tokens": 513114, "cuda_graph_gib": 0.18}
     assert {name: item.value for name, item in log.seconds.items()} == {"weights": 4.2, "graphs": 9.26, "ready": 90.0}
+
+
+def test_pools_of_sglang_add_up_for_the_rank_with_least() -> None:
+    log = read(POOLS)
+    assert figures(log)["kv_cache_memory_gib"] == round(2 * 3.98 + 1.5, 2)
+    assert log.figures["kv_cache_memory_gib"].line == 10
+    # Graphs of prompts come after those of answers.
+    prompts = "[2026-04-06 01:34:28] Capture piecewise CUDA graph end. Time elapsed: 18.18 s. mem usage=2.32 GB."
+    more = read(SGLANG.replace("[2026-04-06 01:34:30]", f"{prompts}\n[2026-04-06 01:34:30]"))
+    assert (figures(more)["cuda_graph_gib"], more.seconds["graphs"].value) == (2.5, 27.44)
+    assert "kv_cache_memory_gib" not in figures(read(SGLANG))
 
 
 @pytest.mark.parametrize("wrap", [{"log": ""}, {"message": "", "level": "info"}, {"time": "t", "msg": ""}])
@@ -187,5 +198,9 @@ def test_keys_of_cases_and_of_rows_are_those_that_exist(engine: str) -> None:
 
     known, cases = lines_of(engine), {*FitCase.model_fields, "speculative_config"}
     assert {*known.arguments.values(), *known.config.values(), *(item.name for item in known.inputs)} <= cases
-    assert {item.name for item in known.figures} <= {*FitResult.model_fields, "gpu_blocks"}
+    assert {item.name for item in (*known.figures, *known.figure_sums)} <= {
+        *FitResult.model_fields,
+        "gpu_blocks",
+        "decided_len",
+    }
     assert {item.name for item in known.absent} <= cases

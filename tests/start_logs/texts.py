@@ -83,3 +83,23 @@ BFLOAT16 = (
     " CLI, for example: --dtype=half."
 )
 """What vLLM says of a T4."""
+
+POOLS = "\n".join(
+    (
+        SGLANG.splitlines()[0].replace("tp_size=1", "tp_size=2").replace("Qwen2.5-1.5B", "Qwen2.5-7B"),
+        *(
+            f"[2026-04-06 01:33:2{rank} TP{rank}] {text}"
+            for rank, tokens in enumerate((372_945, 372_900))
+            for text in (
+                f"Load weight end. elapsed=4.20 s, avail mem=18.64 GB, mem usage=7.1{rank} GB.",
+                f"KV Cache is allocated. #tokens: {tokens}, K size: {4.98 - rank:.2f} GB, V size: {4.98 - rank:.2f} GB",
+                f"KV Cache is allocated. dtype: torch.bfloat16, #tokens: {tokens}, KV size: 1.50 GB",
+                "Memory pool end. avail mem=5.46 GB",
+                f"KV Cache is allocated. #tokens: {tokens}, K size: 0.10 GB, V size: 0.10 GB",
+                "Memory pool end. avail mem=5.26 GB",
+            )
+        ),
+        *SGLANG.splitlines()[3:],
+    )
+)
+"""Two ranks of SGLang with two pools each, and those of a draft after them."""

@@ -12,7 +12,7 @@ from llminfra.cli.options import AsJson
 
 def log(
     file: Annotated[
-        Path, typer.Argument(metavar="LOG", help="What vLLM or SGLang printed, - for stdin.", allow_dash=True)
+        Path, typer.Argument(metavar="LOG", help="What vLLM, SGLang or TGI printed, - for stdin.", allow_dash=True)
     ],
     specs: Annotated[
         list[Path] | None, typer.Argument(metavar="SPEC…", help="Specs: the plan of their endpoint is what is held.")
@@ -28,7 +28,7 @@ def log(
     ] = None,
     gpu: Annotated[str | None, typer.Option(help="GPU such as H100-80GB, or an EC2 instance type.")] = None,
     engine_version: Annotated[
-        str | None, typer.Option(help="Release, which SGLang does not print; as the log says.")
+        str | None, typer.Option(help="Release, which SGLang does not print, and TGI not by name; as the log says.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -12,7 +12,6 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llminfra.planning.selection.ways_out import WayOut
     from llminfra.rules.recognize import Recognized
     from llminfra.start_logs.compare import Compared
     from llminfra.start_logs.declared import Differs
@@ -24,7 +23,7 @@ _MOST = 5
 """Lines with errors that are told."""
 _NOTHING = 0.0005
 """Shares that are shown as none."""
-_PHASES = ("weights", "compile", "graphs", "engine", "ready")
+_PHASES = ("download", "weights", "shard", "compile", "warmup", "graphs", "engine", "ready")
 
 
 def log_view(told: Told) -> RenderableType:
@@ -47,11 +46,13 @@ def log_view(told: Told) -> RenderableType:
     left = [name for name in _PHASES if name in log.seconds and name not in compared]
     took = " · ".join(f"{name} {log.seconds[name].value:,.1f} s" for name in left)
     lines += [Text(), Text(f"took: {took}")] if took else []
+    decided = " · ".join(f"{name} {_plain(item.value)}" for name, item in log.decided.items())
+    lines += [Text(f"the engine decided: {decided}")] if decided else []
     lines += [Text(f"nobody says, and was taken: {', '.join(told.open)}")] if told.open else []
     lines += [Text(f"not counted: {name}, {what}") for name, what in log.not_counted.items()]
     lines += [Text(f"the log has {log.starts} starts; this is the last")] if log.starts > 1 else []
     lines += [Text(), known_errors(told.known)] if told.known else []
-    return Group(*lines, *_ways(told.ways))
+    return Group(*lines, *_ways(told))
 
 
 def known_errors(known: Sequence[Recognized]) -> RenderableType:
@@ -82,8 +83,15 @@ def _machine(told: Told) -> str:
     device = f" on {ranks} × {gpu}" if gpu else f" on {ranks} GPU{'s' if ranks > 1 else ''}"
     size = f", {planned.total_gpu_gib:.2f} GiB each" if planned.total_gpu_gib else ""
     release = told.case.get("engine_version") or planned.engine_version
+    between = told.log.releases
+    if between is not None and release == between[1] and between[0] != between[1]:
+        release = f"{between[0]} to {between[1]}"
     beside = f", beside the plan of {told.endpoint}" if told.endpoint else ""
     return f"{told.log.engine} {release}{device}{size}{beside}"
+
+
+def _plain(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _table(rows: Sequence[Compared]) -> Table:
@@ -114,11 +122,12 @@ def _differences(found: Sequence[Differs]) -> Table:
     return table
 
 
-def _ways(ways: Sequence[WayOut]) -> list[RenderableType]:
-    if not ways:
+def _ways(told: Told) -> list[RenderableType]:
+    if not told.ways:
         return []
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for way in ways:
+    for way in told.ways:
         held = way.result.replica_concurrency or 0.0
-        grid.add_row(f"  {way.options}", f"{held:,.1f} requests of {way.result.max_model_len or 0:,} tokens at once")
+        options = told.in_its_words(way)
+        grid.add_row(f"  {options}", f"{held:,.1f} requests of {way.result.max_model_len or 0:,} tokens at once")
     return [Text(), Text("starts with one of", style="dim"), grid]

@@ -86,8 +86,9 @@ def _only_errors(file: Path, known: Sequence[Recognized], *, as_json: bool) -> b
     if not known:
         name = "stdin" if str(file) == "-" else file
         msg = (
-            f"{name} has no line that vLLM or SGLang prints while it starts, and no error that a rule knows; what a pod"
-            " printed is `kubectl logs POD`, before its last restart `kubectl logs POD --previous`"
+            f"{name} has no line that vLLM, SGLang or Text Generation Inference prints while it starts, and no error"
+            " that a rule knows; what a pod printed is `kubectl logs POD`, before its last restart `kubectl logs POD"
+            " --previous`"
         )
         raise UsageError(msg)
     if as_json:

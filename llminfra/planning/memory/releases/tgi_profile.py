@@ -115,8 +115,10 @@ def tgi_step(facts: ModelFacts, case: FitCase, rules: TgiProfile, gpu: Gpu | Non
     table = tgi_data()["defaults"]
     longest = facts.max_position_embeddings or table["capped_length"]
     asked, step = case.max_model_len, case.max_num_batched_tokens
-    if rules.version >= _version(table["chosen_since"]):
-        step = step or _chosen_step(facts, case, rules, gpu, tp, total_gib)
+    if rules.version >= _version(table["later_since"]):
+        if step is None and rules.version >= _version(table["chosen_since"]):
+            step = _chosen_step(facts, case, rules, gpu, tp, total_gib)
+        step = step or min(int(table["fixed_step"]), longest)
         if asked is None:
             # Prompts have one token of answer then.
             prompt = min(step, case.max_input_tokens or step)
