@@ -105,7 +105,8 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
         check_trials(
             endpoint, facts, said, findings, version=version, capability=capability, budget_s=estimated.budget_s
         )
-        if place == "eks":
+        # Replicas over several nodes are made again as new pods, with volumes of their own.
+        if place == "eks" and chosen.nodes == 1:
             check_restarts(
                 endpoint,
                 facts,
