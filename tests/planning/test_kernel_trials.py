@@ -181,6 +181,16 @@ def test_plans_tell_the_first_start_and_those_with_kept_kernels() -> None:
     assert any("where nothing is kept" in phase.why for phase in cached.phases)
 
 
+def test_karpenter_leaves_a_node_alone_for_longer_than_its_probe_waits() -> None:
+    pool = GpuPool(name="gpu", instance_types=[B300], nodes=(0, 1))
+    engine = VLLM(version="0.33.0", max_model_len=32768)
+    endpoint = Endpoint(name="chat", model=Model(id=GLM), engine=engine, on=pool)
+    plan = plan_platform(Platform(name="p", region="us-west-2", pools=[pool], endpoints=[endpoint]), today=DAY)
+    assert plan.pools[0].provisioner == "karpenter"
+    assert plan.endpoints[0].startup.budget_s > 1800
+    assert plan.pools[0].consolidate_after_s > plan.endpoints[0].startup.budget_s
+
+
 def test_choices_that_ranks_get_stuck_on_are_not_kept() -> None:
     stuck, folder = numbers("kernel_trials")["stuck"], "vllm/deep_gemm"
     for version, kept in (("0.31.0", False), ("0.26.0", True), ("0.33.0", True)):
