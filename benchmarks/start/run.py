@@ -74,7 +74,7 @@ def plan(row: dict[str, Any]) -> Start:
         raise LookupError(row["model"])
     times, layers, eager = _times(row, facts), facts.num_layers, bool(row.get("enforce_eager"))
     a_layer = times.kept_a_layer if row.get("compiled") else times.compile_a_layer
-    warmup = times.warmup.seconds if times.warmup else 0.0
+    warmup = (times.warmup.kept if row.get("compiled") else times.warmup.seconds) if times.warmup else 0.0
     compiling = 0.0 if eager else layers * a_layer
     graphs = 0.0 if eager else layers * times.graphs_a_layer
     first = 0.0 if eager else layers * times.compile_a_layer

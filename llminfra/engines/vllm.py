@@ -37,7 +37,13 @@ if TYPE_CHECKING:
     from llminfra.engines.job import ServingJob, UnknownOption
     from llminfra.spec.endpoint import Endpoint
 
-_KERNELS = ("vllm/torch_compile_cache", "vllm/flashinfer_autotune_cache", "vllm/deep_gemm")
+# The last is TileLang's own (TILELANG_CACHE_DIR of tilelang/env.py 0.1.12), which compiles for DeepSeek V4.
+_KERNELS = (
+    "vllm/torch_compile_cache",
+    "vllm/flashinfer_autotune_cache",
+    "vllm/deep_gemm",
+    "home/.tilelang/cache",
+)
 # vllm-project/vllm vllm/config/lora.py: MaxLoRARanks (releases before 0.12 lack 1, and the oldest 320 and 512).
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 512)
 _STREAM_CONCURRENCY = 16

@@ -70,7 +70,7 @@ def test_the_planned_choices_are_the_phases_of_the_plan() -> None:
     seconds = {phase.name: phase.seconds for phase in endpoint.startup.phases}
     assert f"S3 by streaming {duration(seconds['weights'])} (planned)" in row(text, "weights")
     assert f"parallel pull {duration(seconds['image'])} (planned)" in row(text, "image")
-    assert f"compiled by each pod {duration(seconds['compile'])} (planned)" in row(text, "kernels")
+    assert f"compiled by each pod {duration(seconds['compile'] + seconds['warmup'])} (planned)" in row(text, "kernels")
     warm = duration(endpoint.startup.container_s)
     assert f"cold start {duration(endpoint.startup.estimate_s)}, on a node that is warm {warm};" in text
 

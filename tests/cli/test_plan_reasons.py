@@ -95,7 +95,7 @@ def test_speeds_of_places_that_were_not_taken_are_told() -> None:
     text = "\n".join(line for about, line in reasons(prod_plan().endpoints[0], "") if about == "instead")
     assert "streaming from S3 46 s: 141 GB at 3,070 MB/s" in text
     assert "snapshot, filled at 300 MiB/s 65 s: 19 GiB at the 300 MiB/s" in text
-    assert "kept in a bucket 18 s: 80 layers at 0.22 s" in text
+    assert "kept in a bucket 24 s: 80 layers at 0.22 s, and 6 s of warm-up" in text
 
 
 def test_the_probe_is_explained() -> None:

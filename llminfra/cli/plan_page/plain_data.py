@@ -34,6 +34,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     for item, endpoint in zip(data["endpoints"], plan.endpoints, strict=True):
         item["startup"]["estimate_s"] = endpoint.startup.estimate_s
         item["startup"]["warm_node_s"] = endpoint.startup.container_s
+        item["startup"]["first_pod_s"] = endpoint.startup.first_pod_s
     policy = _plain(key_policy(plan))
     return {"name": plan.platform.name, "region": plan.platform.region, **data, "key_policy": policy}
 

@@ -34,7 +34,8 @@ def startup_lines(startup: StartupPlan, *, machine: str, patience: str) -> Itera
 
     ``machine`` is what a container starts on, ``patience`` who waits for it, and how long.
     """
-    yield start_line(startup, machine=machine, after=f"; {patience}")
+    first = f", the first pod {duration(startup.first_pod_s)} more" if startup.first_pod_s else ""
+    yield start_line(startup, machine=machine, after=f"{first}; {patience}")
     yield phases_line(startup)
     rows = [
         ("weights", [_storage(choice) for choice in startup.choices]),

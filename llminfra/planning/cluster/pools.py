@@ -41,7 +41,8 @@ ACCELERATOR_LABEL = "k8s.amazonaws.com/accelerator"
 # volume holds images of 15 to 20 GB each, unpacked and packed, and what pods write.
 _ROOT_GIB_WITH_NVME = 100
 _ROOT_GIB_WITHOUT_NVME = 300
-# Longer than the longest cold start that the planner accepts, so that a node is not given up while a model loads.
+# Longer than most starts may take; `settle` raises it where a probe waits longer, so that a node is not given up
+# while a model loads.
 _CONSOLIDATE_AFTER_S = 1800
 
 
@@ -54,11 +55,18 @@ def plan_pools(
 
 
 def settle(pools: tuple[PoolPlan, ...], endpoints: tuple[EndpointPlan, ...]) -> tuple[PoolPlan, ...]:
-    """Give every pool its size at rest, now that the endpoints are placed."""
+    """Give every pool its size at rest, and patience with starts, now that the endpoints are placed."""
+    patient = (replace(pool, consolidate_after_s=_patience_s(pool, endpoints)) for pool in pools)
     return tuple(
         replace(pool, desired_nodes=nodes_at_rest(pool, endpoints), mean_nodes=_mean_nodes(pool, endpoints))
-        for pool in pools
+        for pool in patient
     )
+
+
+def _patience_s(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
+    """Seconds after which Karpenter gives a node up: a minute more than the longest startup probe on it waits."""
+    longest = max((item.startup.budget_s for item in endpoints if item.pool == pool.name), default=0)
+    return max(pool.consolidate_after_s, longest + 60)
 
 
 def nodes_at_rest(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:

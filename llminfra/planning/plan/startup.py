@@ -72,6 +72,12 @@ class StartupPlan(Struct, frozen=True, kw_only=True):
         return sum(phase.seconds for phase in self.phases if phase.name not in BEFORE_THE_CONTAINER)
 
     @property
+    def first_pod_s(self) -> float:
+        """What the first pod of a cache takes beyond the phases: it compiles and tries what later ones find."""
+        planned = next((choice.seconds for choice in self.kernels if choice.chosen), 0.0)
+        return max((choice.seconds for choice in self.kernels), default=planned) - planned
+
+    @property
     def copy_patience_s(self) -> int:
         """Twice what a copy of the weights to the node takes; 0 where there is none."""
         return math.ceil(2 * sum(phase.seconds for phase in self.phases if phase.name == "copy"))

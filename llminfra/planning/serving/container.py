@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from llminfra.engines import adapter
 from llminfra.engines.job import Adapter, ServingJob
 from llminfra.engines.untold import untold_endpoint_fields
@@ -13,6 +15,7 @@ from llminfra.planning.served.adapters import adapter_places
 from llminfra.planning.serving.argument_check import check_arguments
 from llminfra.planning.serving.callers import check_key, check_namespaces
 from llminfra.planning.serving.container_settings import check_known, check_overrides
+from llminfra.planning.start.kernel_trials import kept_folders, vllm_version
 
 if TYPE_CHECKING:
     from llminfra.engines.invocation import Invocation
@@ -68,7 +71,8 @@ def invocation_of(asked: Asked, settled: Settled, start: Start, site: Site, find
     check_namespaces(endpoint, findings)
     check_estimated(endpoint, findings)
     check_arguments(endpoint, release, invocation, findings)
-    return invocation
+    folders = kept_folders(invocation.kernel_folders, vllm_version(release), chosen.parallelism.gpus)
+    return replace(invocation, kernel_folders=folders)
 
 
 def served_name(asked: Asked, start: Start) -> str:

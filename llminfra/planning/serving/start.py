@@ -10,10 +10,13 @@ from llminfra.planning.facts import number
 from llminfra.planning.fit.preflight import check_start
 from llminfra.planning.served.endpoint_model import checkpoint_bytes
 from llminfra.planning.serving.resources import CACHE_KEEPER, pod_resources
+from llminfra.planning.spread.parallelism import sized_for
 from llminfra.planning.start.compile_cache import cacheable, check_compile_cache
 from llminfra.planning.start.engine_times import capability_of, engine_times
 from llminfra.planning.start.image_snapshot import image_source
+from llminfra.planning.start.kernel_trials import told, tried_for_experts, vllm_version
 from llminfra.planning.start.startup import plan_startup, start_as_declared
+from llminfra.planning.start.trial_findings import check_restarts, check_trials
 from llminfra.planning.storage.copied_weights import copied_weights
 from llminfra.planning.storage.weights import has_own_loader, plan_weights
 
@@ -75,6 +78,8 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
     _check_preflight(asked, chosen.nodes, resources.efa, place, findings)
     check_start(endpoint, facts, pool, chosen, weights, resources, asked.options, findings)
     fabric = settled.efa and pool.efa_per_node > 0
+    version, capability = vllm_version(settled.release), capability_of(pool.main_type)
+    said = told(engine.kind, version, asked.options, endpoint.engine.env)
     estimated = plan_startup(
         weights,
         layers=facts.num_layers,
@@ -82,8 +87,9 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
             engine.kind,
             settled.release,
             facts,
-            capability=capability_of(pool.main_type),
+            capability=capability,
             gpus=chosen.parallelism.gpus,
+            trials=tried_for_experts(facts, capability, said) is not None or engine.kind != "vllm",
         ),
         image_gib=number("cold_start", "image_gib"),
         eager=engine.enforce_eager,
@@ -95,6 +101,21 @@ def plan_start(asked: Asked, settled: Settled, site: Site, findings: Findings) -
         kernels_cacheable=cacheable(engine, place, chosen.nodes, role=role),
         later_gib=_later_gib(chosen.fit),
     )
+    if engine.kind == "vllm":
+        check_trials(
+            endpoint, facts, said, findings, version=version, capability=capability, budget_s=estimated.budget_s
+        )
+        # Replicas over several nodes are made again as new pods, with volumes of their own.
+        if place == "eks" and chosen.nodes == 1:
+            check_restarts(
+                endpoint,
+                facts,
+                sized_for(question.case, chosen.parallelism),
+                said,
+                findings,
+                version=version,
+                capability=capability,
+            )
     return Start(
         revision=revision,
         weights=weights,

@@ -92,12 +92,12 @@ def compile_cache_plan(
 ) -> CompileCachePlan:
     """The object that holds the kernels: by engine version, model and GPU, and by everything that the engine is told.
 
-    Kernels depend on much of the command line, and pods never change an object that is there; so another command line,
-    image or variable is another object.
+    Kernels depend on much of the command line, and pods never change an object that is there, nor unpack one that holds
+    other folders; so another command line, image, variable or folder is another object.
     """
     locked = names.digest(engine_image(call))
     image = (call.image_repository, call.image_tag, call.image_digest or locked)
-    told = [*image, call.command, call.args, call.env, call.cache_env]
+    told = [*image, call.command, call.args, call.env, call.cache_env, call.kernel_folders]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
     model = f"{endpoint.model.id}/{(revision or 'main')[:12]}"
     folder = f"{CACHE_PREFIX}/{endpoint.engine.kind}-{version}/{model}/{pool.gpu}-{pool.main_type.arch}"

@@ -11,6 +11,7 @@ from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models.quantization import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.memory.releases.engine_profile import parse_version
+from llminfra.planning.start.kernel_trials import finds_choices
 
 if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
@@ -26,13 +27,16 @@ class WarmUp(Struct, frozen=True, kw_only=True):
 
     Attributes:
         what: In words.
-        seconds: Median of measured starts.
-        longest: The longest of them, which a probe must allow.
+        seconds: Median of measured first starts.
+        longest: The longest of all measured starts, which a probe must allow.
+        kept: Seconds where kernels and choices of an earlier start are found; as long as a first start where that was
+            not measured, or where the release keeps no choices.
     """
 
     what: str
     seconds: float
     longest: float
+    kept: float
 
 
 class EngineTimes(Struct, frozen=True, kw_only=True):
@@ -56,7 +60,13 @@ class EngineTimes(Struct, frozen=True, kw_only=True):
 
 
 def engine_times(
-    kind: str, release: EngineRelease | None, facts: ModelFacts, *, capability: int | None, gpus: int
+    kind: str,
+    release: EngineRelease | None,
+    facts: ModelFacts,
+    *,
+    capability: int | None,
+    gpus: int,
+    trials: bool = True,
 ) -> EngineTimes:
     """The times of an engine.
 
@@ -66,14 +76,18 @@ def engine_times(
         facts: The model.
         capability: Compute capability of the GPU, ten times; None where it is not known.
         gpus: GPUs of one replica.
+        trials: Whether kernels of routed experts are tried; false where the engine is told to leave that.
     """
     inner = inner_release(release) if release is not None else None
     if inner is not None and inner is not release:
         kind = inner.engine
-    return times_of(kind, inner.version if inner is not None else None, facts, capability=capability, gpus=gpus)
+    version = inner.version if inner is not None else None
+    return times_of(kind, version, facts, capability=capability, gpus=gpus, trials=trials)
 
 
-def times_of(kind: str, version: str | None, facts: ModelFacts, *, capability: int | None, gpus: int) -> EngineTimes:
+def times_of(
+    kind: str, version: str | None, facts: ModelFacts, *, capability: int | None, gpus: int, trials: bool = True
+) -> EngineTimes:
     """The same of a release that the catalog may lack, by its number."""
     data, release = numbers(_FILE), parse_version(version)
     row = data.get(kind, data["others"])
@@ -87,13 +101,20 @@ def times_of(kind: str, version: str | None, facts: ModelFacts, *, capability: i
         graphs_a_layer=graphs.get("more_ranks" if gpus > 1 else "one_rank", 0.0),
         warmup=next(
             (
-                WarmUp(what=item["what"], seconds=item["seconds"], longest=item["longest"])
+                _warm_up(item, finds_choices(version, gpus))
                 for item in row["warmup"]
-                if _is_of(item, facts, capability)
+                if (trials or "trials" not in item) and _is_of(item, facts, capability)
             ),
             None,
         ),
     )
+
+
+def _warm_up(row: dict[str, Any], found: bool) -> WarmUp:
+    """A row's warm-up; ``found``: whether later starts find what was tried."""
+    seconds, kept = row["seconds"], row.get("kept", row["seconds"])
+    later = min(kept, seconds - row["trials"]) if found and "trials" in row else kept
+    return WarmUp(what=row["what"], seconds=seconds, longest=row["longest"], kept=later)
 
 
 def capability_of(instance: InstanceType) -> int | None:

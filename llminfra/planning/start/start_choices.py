@@ -77,24 +77,30 @@ def image_choices(image_gib: float, source: ImageSource) -> tuple[StartChoice, .
 
 
 def kernel_choices(layers: int, times: EngineTimes, *, cached: bool, cacheable: bool) -> tuple[StartChoice, ...]:
-    """Compilation in each pod, and with kernels that an earlier pod left where the engine can take them."""
+    """Compilation and warm-up in each pod, and with what an earlier pod left where the engine can take it."""
+    warmup = times.warmup
     each = StartChoice(
         what="compiled by each pod",
-        seconds=layers * times.compile_a_layer,
+        seconds=layers * times.compile_a_layer + (warmup.seconds if warmup is not None else 0.0),
         needs="nothing",
-        why=f"{layers} layers at {times.compile_a_layer:g} s",
+        why=_kernels_why(layers, times.compile_a_layer, warmup.seconds if warmup is not None else 0.0),
         chosen=not cached,
     )
     if not cacheable:
         return (each,)
     kept = StartChoice(
         what="kept in a bucket",
-        seconds=layers * times.kept_a_layer,
+        seconds=layers * times.kept_a_layer + (warmup.kept if warmup is not None else 0.0),
         needs="Endpoint(compile_cache=…), and one pod that has started before",
-        why=f"{layers} layers at {times.kept_a_layer:g} s",
+        why=_kernels_why(layers, times.kept_a_layer, warmup.kept if warmup is not None else 0.0),
         chosen=cached,
     )
     return (kept, each)
+
+
+def _kernels_why(layers: int, a_layer: float, warmup_s: float) -> str:
+    more = f", and {warmup_s:,.0f} s of warm-up" if warmup_s else ""
+    return f"{layers} layers at {a_layer:g} s{more}"
 
 
 def chosen(choices: tuple[StartChoice, ...]) -> StartChoice:

@@ -79,17 +79,17 @@ def plan_startup(
     if times.peers:
         phases.append(Phase(name="peers", seconds=times.peers, why="peer access check between GPUs"))
     if kernels:
-        compiling = chosen(kernels)
-        why = f"{times.compiles}, {compiling.what}: {compiling.why}"
-        phases.append(Phase(name="compile", seconds=compiling.seconds, why=why))
+        a_layer = times.kept_a_layer if kernels_cached else times.compile_a_layer
+        why = f"{times.compiles}, {chosen(kernels).what}: {layers} layers at {a_layer:g} s"
+        phases.append(Phase(name="compile", seconds=layers * a_layer, why=why))
     if times.warmup is not None:
-        phases.append(Phase(name="warmup", seconds=times.warmup.seconds, why=times.warmup.what))
+        phases.append(_warm_up(times.warmup, kept=bool(kernels) and kernels_cached))
     if times.graphs_a_layer and not eager:
         why = f"CUDA graph capture: {layers} layers at {times.graphs_a_layer:g} s"
         phases.append(Phase(name="graphs", seconds=layers * times.graphs_a_layer, why=why))
-    in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER)
-    # The first pod of a cache finds no kernels, and must be allowed to compile them.
-    compiling_s = max(choice.seconds for choice in kernels) - chosen(kernels).seconds if kernels else 0.0
+    in_pod = sum(phase.seconds for phase in phases if phase.name not in BEFORE_THE_CONTAINER | {"warmup"})
+    # The first pod of a cache finds no kernels, and must be allowed to compile and try them.
+    compiling_s = layers * (times.compile_a_layer - times.kept_a_layer) if kernels and kernels_cached else 0.0
     budget, budget_why = _budget(in_pod, compiling_s, times.warmup)
     pods = image is not None
     choices = load_choices(weights, instance, lustre, streams=streams, pods=pods) if instance is not None else ()
@@ -127,10 +127,21 @@ def _differs(warmup: WarmUp) -> bool:
     return bool(warmup.longest > numbers(_FILE)["probe"]["factor"] * warmup.seconds)
 
 
-def _budget(in_pod_s: float, compiling_s: float, warmup: WarmUp | None) -> tuple[int, str]:
-    """Seconds that a startup probe allows a container whose start takes so long, and how they follow."""
+def _warm_up(warmup: WarmUp, *, kept: bool) -> Phase:
+    saved = f"; {warmup.seconds:,.0f} s where nothing is kept" if kept and warmup.kept < warmup.seconds else ""
+    return Phase(name="warmup", seconds=warmup.kept if kept else warmup.seconds, why=f"{warmup.what}{saved}")
+
+
+def _budget(beside_s: float, compiling_s: float, warmup: WarmUp | None) -> tuple[int, str]:
+    """Seconds that a startup probe allows a container, and how they follow.
+
+    Args:
+        beside_s: What its start takes beside the warm-up.
+        compiling_s: What the first pod of a cache compiles beyond that.
+        warmup: That of a first start.
+    """
     probe = numbers(_FILE)["probe"]
-    beside_s = in_pod_s - (warmup.seconds if warmup is not None else 0.0)
+    in_pod_s = beside_s + (warmup.seconds if warmup is not None else 0.0)
     wanted = math.ceil(patience_s(beside_s + compiling_s, warmup) / 60) * 60
     apart = warmup if warmup is not None and _differs(warmup) else None
     kernels = f" and the {compiling_s:,.0f} s of compilation that the first pod cannot save" if compiling_s else ""
@@ -222,7 +233,7 @@ def _advice(
         saved = seconds["image"] - preloaded.seconds
         savings.append(_Saving(saved, f"an image snapshot saves the pull on new nodes: {preloaded.needs}"))
     if len(kernels) > 1 and not kernels[0].chosen:
-        saved = seconds["compile"] - kernels[0].seconds
+        saved = kernels[1].seconds - kernels[0].seconds
         more = f" and leave {later_gib:.1f} GiB more for the cache" if later_gib else ""
         text = f"kernels that an earlier pod compiled save most of torch.compile{more}: {kernels[0].needs}"
         savings.append(_Saving(saved, text, later_gib))

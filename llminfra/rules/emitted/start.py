@@ -71,4 +71,46 @@ RULES = (
             "aws-ia/terraform-aws-eks-blueprints patterns/ml-container-cache",
         ),
     ),
+    emitted(
+        "LLM_STO_29",
+        "FlashInfer's trials of kernels end before the startup probe does",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="vLLM has FlashInfer try every kernel for every number of tokens before it serves, and writes the choices "
+        "down when all are made. Where that takes longer than the startup probe waits, the kubelet ends the container "
+        "each time, and no start comes further than the one before. Two hours were measured where experts are read "
+        "from the host's memory; with experts in MXFP4 on compute capability 10.3 (B300, GB300) ten minutes, and a "
+        "start that was given up after forty without a line of log.",
+        fix="name the operation with flashinfer:: before it in VLLM_FLASHINFER_AUTOTUNE_SKIP_OPS (since 0.26.0), or "
+        "pass --no-enable-flashinfer-autotune (since 0.16.0): FlashInfer then takes its own guess of a kernel. "
+        "--moe-backend marlin has no trials, and slower kernels. The log of 0.33.0 names "
+        "--disable-flashinfer-autotune, which is no option of vLLM",
+        source=(
+            "vllm-project/vllm#58031: trials of trtllm_fp4_block_scale_moe on GB300",
+            "vllm 0.16.0 to 0.33.0 vllm/model_executor/warmup/kernel_warmup.py, vllm/engine/arg_utils.py",
+            "flashinfer 0.6.18.post1, 0.7.2.post1 flashinfer/autotuner: names of skip_ops are compared whole",
+        ),
+        seen=(
+            "Container … failed startup probe, will be restarted",
+            "[AutoTuner]: Tuning flashinfer::trtllm_fp4_block_scale_moe",
+        ),
+    ),
+    emitted(
+        "LLM_STO_30",
+        "Ranks do not wait for trials that one of them leaves out",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="vLLM 0.27.0 to 0.31.0 gives the choices of rank 0 to all ranks, and FlashInfer sums up the times of each "
+        "trial over all of them. Kernels whose choices carry the rank, or differ by it, are found by rank 0 alone: it "
+        "skips the trial that the others wait in. A first start works and leaves what the next one hangs on, so "
+        "llminfra keeps no choices of such replicas in compile_cache; but a container that starts again finds them on "
+        "its pod's own volume.",
+        fix="use vLLM 0.32.0 or later, or leave the trials out by --no-enable-flashinfer-autotune",
+        source=(
+            "vllm-project/vllm#57423 (H100, 0.29.1rc1), #54618",
+            "vllm 0.27.0 to 0.33.0 vllm/model_executor/warmup/kernel_warmup.py: flashinfer_autotune",
+            "flashinfer 0.6.18.post1 flashinfer/fused_moe/core.py: MoERunner.get_cache_key_extras",
+        ),
+        seen=("[Autotuner]: Config cache hit for … (runner=…, source=config file)",),
+    ),
 )

@@ -6,14 +6,15 @@ from functools import cache
 from typing import Any
 
 from llminfra.catalog.datafile import read_json
-from llminfra.catalog.gpus import Gpu
+from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.catalog.models.quantization import WeightFormat, WeightScheme
+from llminfra.planning.memory.inputs.case import FitCase
 from llminfra.planning.memory.peak.expert_kernels import ExpertKernel, Experts
 from llminfra.planning.memory.peak.forward_peak import Batch, expert_workspace
 from llminfra.planning.memory.peak.overhead import GIB
-from llminfra.planning.memory.releases.engine_profile import EngineProfile, parse_version
-from llminfra.planning.memory.releases.settings import Settings
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, parse_version, vllm_profile
+from llminfra.planning.memory.releases.settings import Settings, resolve
 from llminfra.planning.memory.weights.layer_parts import EXPERT_NAMES
 from llminfra.planning.memory.weights.module_names import scheme_for
 
@@ -56,6 +57,12 @@ def experts_of(facts: ModelFacts, settings: Settings, profile: EngineProfile, gp
         input_bytes=2.0 if weight_only else _INPUT_BYTES.get(kind, 2.0),
         block_scales=kind == "fp8_block",
     )
+
+
+def expert_kernel(facts: ModelFacts, case: FitCase, version: tuple[int, ...]) -> ExpertKernel:
+    """The kernel that a release of vLLM takes for the routed experts of a case, without its formats in MXFP4."""
+    gpu, profile = find_gpu(case.gpu or ""), vllm_profile(version)
+    return experts_of(facts, resolve(facts, case, profile, gpu, case.total_gpu_gib), profile, gpu).kernel
 
 
 def experts_line(facts: ModelFacts, batch: Batch) -> str:
