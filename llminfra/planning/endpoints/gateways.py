@@ -72,7 +72,9 @@ def plan_gateways(
         routes = []
         for index, endpoint in enumerate(gateway.endpoints):
             path = entry_path(f"gateways.{gateway.name}.endpoints", index, endpoint.name)
-            if not _belongs(gateway, endpoint, path, platform, taken, findings):
+            if not _is_free(gateway, endpoint, path, taken, findings):
+                continue
+            if not _belongs(gateway, endpoint, path, platform, findings):
                 continue
             _check_callers(gateway, endpoint, path, findings)
             if endpoint.name in by_name:  # else it has findings of its own
@@ -96,7 +98,8 @@ def _check_broken(
     if "endpoints" not in gateway.doubtful:
         for index, endpoint in enumerate(gateway.endpoints):
             path = entry_path(f"gateways.{gateway.name}.endpoints", index, endpoint.name)
-            _belongs(gateway, endpoint, path, platform, taken, said)
+            if _is_free(gateway, endpoint, path, taken, said):
+                _belongs(gateway, endpoint, path, platform, said)
     open_fields = tuple(f"gateways.{gateway.name}.{field}" for field in gateway.doubtful)
     findings.items += [item for item in said.items if not item.path.startswith(open_fields)]
 
@@ -140,12 +143,9 @@ def _belongs(
     endpoint: Endpoint,
     path: str,
     platform: Platform,
-    taken: dict[str, str],
     findings: Findings,
 ) -> bool:
     if endpoint.broken or endpoint.on.broken:
-        if "name" not in endpoint.doubtful:
-            _is_free(gateway, endpoint, path, taken, findings)
         return False
     if not any(endpoint is other or endpoint == other for other in platform.workloads):
         names = ", ".join(other.name for other in platform.workloads)
@@ -181,11 +181,13 @@ def _belongs(
             fix="take the endpoint out of the gateway: its own router chooses both pods; or leave disaggregation out",
         )
         return False
-    return _is_free(gateway, endpoint, path, taken, findings)
+    return True
 
 
 def _is_free(gateway: Gateway, endpoint: Endpoint, path: str, taken: dict[str, str], findings: Findings) -> bool:
     """Whether the endpoint is behind no other gateway, and from now on it is behind this one."""
+    if "name" in endpoint.doubtful:
+        return True
     if endpoint.name in taken:
         other = taken[endpoint.name]
         findings.error(
