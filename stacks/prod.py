@@ -82,8 +82,7 @@ platform.add(
     Endpoint(
         name="assistant",
         model=Model(id="Qwen/Qwen3-32B", revision="9216db5781bf21249d130ec9da846c4624c16137"),
-        # A pair without NVLink (LLM_FIT_32): its sums go through NCCL, which asks the host itself.
-        engine=VLLM(max_model_len=16_384, extra_args=["--disable-custom-all-reduce"]),
+        engine=VLLM(max_model_len=16_384),
         on=l40s,
         replicas=Autoscaling(min=1, max=6),
         weights=weights,

@@ -19,7 +19,6 @@ from llminfra import (
 
 # Findings that this platform lives with: why, and until when somebody answers for it.
 ACCEPTED = {
-    ("LLM_FIT_32", "endpoints.*"): "A start on a node of the pool was seen to end before this pair was taken.",
     ("CKV_AWS_18", "storage.*"): "CloudTrail data events record every access; access logs would repeat them.",
     ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",
     ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",

@@ -6,7 +6,6 @@ from llminfra import VLLM, Endpoint, ExistingNetwork, GpuPool, Model, ModelBucke
 
 # Findings that this platform lives with: why, and until when somebody answers for it.
 ACCEPTED = {
-    ("LLM_FIT_32", "endpoints.*"): "A start on a node of the pool was seen to end before this pair was taken.",
     ("CKV2_AWS_34", "endpoints.*"): "The contract of an endpoint names a secret and holds none.",
     ("CKV_K8S_11", "endpoints.*"): "A CPU limit throttles tokenization; the request guarantees each pod its share.",
     ("CKV_K8S_15", "endpoints.*"): "Release tags do not move; Always would make each start depend on the registry.",

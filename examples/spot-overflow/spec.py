@@ -6,7 +6,6 @@ from llminfra import VLLM, Endpoint, GpuPool, Model, ModelBucket, Overflow, Plat
 
 # Findings that this platform lives with: why, and until when somebody answers for it.
 ACCEPTED = {
-    ("LLM_FIT_32", "endpoints.*"): "A start on a node of the pool was seen to end before this pair was taken.",
     ("CKV2_AWS_34", "endpoints.*"): "The contract of an endpoint names a secret and holds none.",
     ("CKV2_AWS_62", "storage.*"): "Nothing consumes events of this bucket: new weights come by a change of this file.",
     ("CKV_AWS_144", "storage.*"): "Weights are copies of published checkpoints and can be uploaded anew.",

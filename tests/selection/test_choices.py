@@ -22,10 +22,7 @@ from llminfra import (
     SpecError,
 )
 from llminfra.planning import plan_platform
-from llminfra.planning.memory import FitResult
 from llminfra.planning.plan.endpoint import EndpointPlan
-from llminfra.planning.spread.choosing import choose
-from llminfra.planning.spread.parallelism import Candidate, Promise
 
 DAY = dt.date(2026, 11, 23)
 L40S = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 8))
@@ -266,43 +263,3 @@ def test_a_spread_that_lacks_memory_beside_its_budget_is_told_with_the_share_tha
     assert changed.fit.max_concurrency == pytest.approx(float(found[2]), abs=0.05)
     assert not changed.fit.tight
     assert not any("gpu_memory_utilization" in item for item in changed.candidates)
-
-
-def pair(*, tensor: int, usd: float, sums_over_pcie: bool) -> Candidate:
-    return Candidate(
-        parallelism=Parallelism(tensor=tensor, pipeline=2 // tensor),
-        nodes=1,
-        fit=FitResult.model_construct(fits=True, tight=False, reason=""),
-        concurrency=8,
-        problems=(),
-        usd_per_hour=2.0,
-        usd_per_million_tokens=usd,
-        sums_over_pcie=sums_over_pcie,
-    )
-
-
-@pytest.mark.parametrize(
-    ("stages_usd", "over_pcie", "tensor"),
-    [
-        (1.0, True, 1),  # as cheap, and nothing sums over PCIe
-        (1.1, True, 2),  # dearer
-        (1.0, False, 2),  # with NVLink the plainest
-    ],
-)
-def test_of_pairs_as_cheap_one_without_sums_over_pcie_is_taken(stages_usd: float, over_pcie: bool, tensor: int) -> None:
-    options = (
-        pair(tensor=2, usd=1.0, sums_over_pcie=over_pcie),
-        pair(tensor=1, usd=stages_usd, sums_over_pcie=False),
-    )
-    chosen = choose(options, Promise(slo=Slo(time_per_output_token_ms=100))).chosen
-    assert chosen is not None
-    assert chosen.parallelism.tensor == tensor
-
-
-def test_a_pair_that_the_planner_takes_is_told_as_one_that_is_asked_for() -> None:
-    taken = findings(L40S, model=Model(id="Qwen/Qwen3-32B"))["LLM_FIT_32"]
-    stated = findings(L40S, model=Model(id="Qwen/Qwen3-32B"), parallelism=Parallelism(tensor=2))["LLM_FIT_32"]
-    assert (taken.message, taken.fix, taken.path) == (stated.message, stated.fix, stated.path)
-    assert taken.found == f"{stated.found}, which the planner took"
-    without = VLLM(max_model_len=8192, extra_args=("--disable-custom-all-reduce",))
-    assert "LLM_FIT_32" not in findings(L40S, model=Model(id="Qwen/Qwen3-32B"), engine=without)

@@ -12,12 +12,12 @@ from llminfra.planning.hardware.cuda_support import driver_problem
 from llminfra.planning.memory.device import problems_on
 from llminfra.planning.memory.doubts import SCALES_BESIDE_CONFIG
 from llminfra.planning.served.model_class import named_numbers, without_flash
-from llminfra.planning.spread.parallelism import ranks_on_pcie
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llminfra.catalog.engines import EngineRelease
+    from llminfra.catalog.gpus import Gpu
     from llminfra.catalog.models import ModelFacts
     from llminfra.engines.given import Given
     from llminfra.planning.findings import Findings
@@ -215,19 +215,20 @@ def _check_adapters(
 def _check_wires(
     endpoint: Endpoint, pool: PoolPlan, chosen: Candidate, options: Sequence[Given], findings: Findings
 ) -> None:
+    gpu = find_gpu(pool.gpu)
     spread = chosen.parallelism
     # Ranks on nodes of their own talk by the network, of which LLM_DIST_18 tells.
-    together = ranks_on_pcie(pool, spread)
-    if spread.tensor == together == _MOST_PCIE_RANKS:
-        _check_pair(endpoint, pool, options, findings)
-    if together > _MOST_PCIE_RANKS:
+    together = min(spread.tensor, pool.gpus_per_node)
+    if gpu is not None and not gpu.nvlink_gbps and spread.tensor == together == _MOST_PCIE_RANKS:
+        _check_pair(endpoint, pool, gpu, options, findings)
+    if gpu is not None and not gpu.nvlink_gbps and together > _MOST_PCIE_RANKS:
         findings.warning(
             "LLM_FIT_32",
             endpoint,
             f"endpoints.{endpoint.name}.parallelism",
-            f"tensor parallelism over {spread.tensor} {_product(pool)} goes over PCIe without NVLink: each layer waits "
+            f"tensor parallelism over {spread.tensor} {gpu.product} goes over PCIe without NVLink: each layer waits "
             "for it twice, and hosts without peer access can hang",
-            found=f"tensor={spread.tensor} on {pool.main_type.name}{_whose(endpoint)}",
+            found=f"tensor={spread.tensor} on {pool.main_type.name}",
             expected=f"at most {_MOST_PCIE_RANKS} GPUs a replica on such instance types, or GPUs with NVLink",
             fix="quantize the model so that fewer GPUs do, or use p4, p5 or p6; if it hangs, set NCCL_P2P_DISABLE=1",
             runtime_message="Custom allreduce is disabled because it's not supported on more than two PCIe-only GPUs.",
@@ -245,31 +246,22 @@ def _check_wires(
         )
 
 
-def _check_pair(endpoint: Endpoint, pool: PoolPlan, options: Sequence[Given], findings: Findings) -> None:
-    """A pair, whoever chose it: what the planner takes hangs as well as what was asked for."""
-    if endpoint.engine.kind not in _OWN_ALL_REDUCE or last(options, _WITHOUT):
+def _check_pair(endpoint: Endpoint, pool: PoolPlan, gpu: Gpu, options: Sequence[Given], findings: Findings) -> None:
+    """A pair that was asked for: what the planner chooses itself, it chooses for its price, and no finding helps."""
+    if endpoint.parallelism is None or endpoint.engine.kind not in _OWN_ALL_REDUCE or last(options, _WITHOUT):
         return
     findings.warning(
         "LLM_FIT_32",
         endpoint,
         f"endpoints.{endpoint.name}.parallelism",
-        f"two {_product(pool)} without NVLink sum by a kernel of the engine's own, which trusts the peer access that "
-        "the driver tells of: where the host isolates devices, the start hangs",
-        found=f"tensor={_MOST_PCIE_RANKS} on {pool.main_type.name}{_whose(endpoint)}",
+        f"two {gpu.product} without NVLink sum by a kernel of the engine's own, which trusts the peer access that the "
+        "driver tells of: where the host isolates devices, the start hangs",
+        found=f"tensor={_MOST_PCIE_RANKS} on {pool.main_type.name}",
         expected=f"{_WITHOUT}, one GPU a replica, or GPUs with NVLink",
         fix=f"pass extra_args=['{_WITHOUT}'], and set NCCL_P2P_DISABLE=1 if it hangs all the same; or quantize the "
         "model so that one GPU does",
         runtime_message="no message: nothing follows 'vLLM is using nccl'",
     )
-
-
-def _product(pool: PoolPlan) -> str:
-    gpu = find_gpu(pool.gpu)
-    return gpu.product if gpu is not None else str(pool.gpu)
-
-
-def _whose(endpoint: Endpoint) -> str:
-    return ", which the planner took" if endpoint.parallelism is None else ""
 
 
 def _check_arguments(endpoint: Endpoint, pool: PoolPlan, options: Sequence[Given], findings: Findings) -> None:

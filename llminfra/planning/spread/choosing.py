@@ -159,21 +159,7 @@ def _cheapest(options: list[Candidate], promise: Promise) -> Candidate:
     plainest = min(options, key=cost)
     equals = [option for option in options if option.parallelism.gpus == plainest.parallelism.gpus]
     quick = [option for option in equals if promise.slo is not None or not _slower(option, plainest)]
-    taken = _cheaper_tokens(quick, plainest) or plainest
-    return _off_pcie(quick, taken) or taken
-
-
-def _off_pcie(options: list[Candidate], than: Candidate) -> Candidate | None:
-    """An option as cheap whose sums do not go over PCIe, where starts were seen to hang (LLM_FIT_32)."""
-    bar = than.usd_per_million_tokens
-    if not than.sums_over_pcie or bar is None:
-        return None
-    found = [
-        option
-        for option in options
-        if not option.sums_over_pcie and (usd := option.usd_per_million_tokens) is not None and usd <= bar
-    ]
-    return min(found, key=cost, default=None)
+    return _cheaper_tokens(quick, plainest) or plainest
 
 
 def _cheaper_tokens(options: list[Candidate], than: Candidate) -> Candidate | None:

@@ -51,7 +51,6 @@ class Candidate(Struct, frozen=True, kw_only=True):
         usd_per_hour: Price of the replica's GPUs, a share of the node's.
         performance: Latency at the promised concurrency; ``None`` where the replica does not start.
         usd_per_million_tokens: Price of a million output tokens with as many callers as the replica can run.
-        sums_over_pcie: Whether ranks of one node sum over PCIe: several, on GPUs without NVLink.
     """
 
     parallelism: Parallelism
@@ -62,7 +61,6 @@ class Candidate(Struct, frozen=True, kw_only=True):
     usd_per_hour: float | None
     performance: PerformanceEstimate | None = None
     usd_per_million_tokens: float | None = None
-    sums_over_pcie: bool = False
 
     def meets(self, concurrency: int) -> bool:
         """Whether the engine starts and holds that many requests of full length."""
@@ -151,16 +149,7 @@ def judge(
         usd_per_hour=usd,
         performance=speed,
         usd_per_million_tokens=speed.usd_per_million_tokens(usd) if speed and usd is not None else None,
-        sums_over_pcie=ranks_on_pcie(pool, parallelism) > 1,
     )
-
-
-def ranks_on_pcie(pool: PoolPlan, spread: Parallelism) -> int:
-    """Ranks of a node that sum with each other over PCIe; none where GPUs have NVLink."""
-    gpu = find_gpu(pool.gpu)
-    if gpu is None or gpu.nvlink_gbps:
-        return 0
-    return min(spread.tensor, pool.gpus_per_node)
 
 
 def _estimated(asked: Replica, promise: Promise, fit: FitResult) -> PerformanceEstimate:

@@ -231,7 +231,7 @@ RULES = (
         looks_at=_PLAN,
         why="On G instances all-reduces over many GPUs go through host memory, which is slow. Two GPUs without NVLink "
         "sum by a kernel of the engine's own, which trusts the peer access that the driver tells of: on hosts that "
-        "isolate devices, starts were seen to hang. The planner takes another spread where one is as cheap and quick.",
+        "isolate devices, starts were seen to hang. A declared pair is told; one that the planner takes is left to it.",
         fix="quantize so that fewer GPUs do, or use P instances; for a pair, --disable-custom-all-reduce",
         source=("vllm-project/vllm#8058", "vllm-project/vllm#51513", "ai-dynamo/aiconfigurator#1346"),
     ),
