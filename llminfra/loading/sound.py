@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
     from llminfra.spec.models.storage import Storage
     from llminfra.spec.platform import Platform
+    from llminfra.spec.services.gateway import Gateway
 
 
 def sound_parts(platforms: Iterable[Platform]) -> tuple[Platform, ...]:
     """The platforms without the pools, storage and endpoints that are too broken to be planned.
 
-    An endpoint goes with its pool: findings that only follow from a broken declaration help nobody.
+    An endpoint goes with its pool: findings that only follow from a broken declaration help nobody. A gateway stays,
+    in front of the endpoints that do: its address and its tenants need none.
     """
     return tuple(_without_broken(platform) for platform in platforms if is_sound(platform, skip=SECTIONS))
 
@@ -26,10 +28,20 @@ SECTIONS = frozenset({"pools", "storage", "endpoints", "gateways", "async_endpoi
 
 def _without_broken(platform: Platform) -> Platform:
     kept = {name: tuple(item for item in getattr(platform, name) if is_sound(item)) for name in SECTIONS}
+    kept["gateways"] = tuple(_before_sound(item) for item in platform.gateways if is_sound(item, skip=_BEHIND))
     workloads = tuple(item for item in platform.workloads if is_sound(item))
     if workloads == platform.workloads and all(kept[name] == getattr(platform, name) for name in SECTIONS):
         return platform
     return without_added(platform.model_copy(update={**kept, "endpoints": workloads}))
+
+
+_BEHIND = frozenset({"endpoints"})
+
+
+def _before_sound(gateway: Gateway) -> Gateway:
+    """The gateway in front of those of its endpoints that can be planned."""
+    behind = tuple(item for item in gateway.endpoints if is_sound(item))
+    return gateway if behind == gateway.endpoints else gateway.model_copy(update={"endpoints": behind})
 
 
 def sound_storage(platform: Platform) -> tuple[Storage, ...]:

@@ -45,6 +45,9 @@ def _document(document: Tree, report: Report) -> list[Platform]:
     content = document.without(*(key for key in document.items if key.startswith(NOTES)))
     if (wrong := _meant_platforms(content)) is not None:
         return _misnamed(wrong, content, report)
+    if (wrapped := _wrapped(content)) is not None:
+        _told_misnamed(wrapped, content, report, single=True)
+        content = _unwrapped(wrapped, content)
     if "platforms" not in content.items:
         platform = build_platform(content, "", report) if content.items else None
         return [platform] if platform else []
@@ -65,10 +68,37 @@ def _meant_platforms(content: Map) -> str | None:
     return keys[0] if len(keys) == 1 and keys[0] != "platforms" and nearest(keys[0], ["platforms"]) else None
 
 
+def _wrapped(content: Map) -> str | None:
+    """A key that is nearly `platforms`, beside sections of a platform whose other fields stand under it."""
+    if "platforms" in content.items:
+        return None
+    for key, value in content.items.items():
+        if key in Platform.model_fields or nearest(key, ["platforms"]) is None or not isinstance(value, Map):
+            continue
+        if value.items.keys() & {"name", "region"} and not value.items.keys() & content.items.keys():
+            return key
+    return None
+
+
+def _unwrapped(key: str, content: Map) -> Map:
+    """The mapping with what stands under a key in the key's place."""
+    inner, rest = content.items[key], content.without(key)
+    if not isinstance(inner, Map):
+        return content
+    return Map(content.line, {**inner.items, **rest.items}, {**inner.key_lines, **content.key_lines}, rest.repeated)
+
+
 def _misnamed(key: str, content: Map, report: Report) -> list[Platform]:
     """What stands under a wrong name is read all the same, so that its own errors are told in the same run."""
     section = content.items[key]
     single = isinstance(section, Map) and bool(section.items.keys() & Platform.model_fields.keys())
+    _told_misnamed(key, content, report, single=single)
+    if single and isinstance(section, Map):
+        return _document(section, report)
+    return _document(Map(content.line, {"platforms": section}, {"platforms": content.key_lines.get(key, 1)}), report)
+
+
+def _told_misnamed(key: str, content: Map, report: Report, *, single: bool) -> None:
     report.add(
         "LLM_SPEC_2",
         key,
@@ -78,9 +108,6 @@ def _misnamed(key: str, content: Map, report: Report) -> list[Platform]:
         expected="the fields of one platform, or platforms",
         fix=f"remove {key}: and move what is in it to the left" if single else "did you mean 'platforms'?",
     )
-    if single and isinstance(section, Map):
-        return _document(section, report)
-    return _document(Map(content.line, {"platforms": section}, {"platforms": content.key_lines.get(key, 1)}), report)
 
 
 def _beside(keys: list[str], content: Map, report: Report) -> None:

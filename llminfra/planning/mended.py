@@ -38,6 +38,8 @@ _BESIDE_FIT = frozenset(
 """Fields of a pool that say nothing of what fits a node."""
 _OF_FIT = ("LLM_FIT_", "LLM_MEM_", "LLM_SHAPE_")
 _OF_WEIGHTS = "LLM_FIT_36"
+_OF_ITSELF = frozenset({"LLM_NET_10", "LLM_NET_11"})
+"""Rules on who may call: a block of addresses is what it is, whatever stands behind or beside it."""
 _NODE_ROLE = "karpenter_node_role"
 """A field of an existing cluster that has a default and is needed where its own Karpenter starts nodes."""
 _ALONE = ("network", "budget_usd_per_month", "images", "observability", "state", "bedrock")
@@ -102,7 +104,14 @@ def sure_of(rest: Rest, declared: Iterable[Platform], found: Iterable[Diagnostic
     unsure = rest.open | _open(whole, left)
     own = ("",), ("model.", "engine.")  # what an endpoint's own model and engine say needs nothing around it
     sure = tuple(f"endpoints.{item.name}.{part}" for item in left.workloads for part in own[item.name in unsure])
-    return [item for item in errors(found) if f"{item.path}.".startswith(sure)]
+    return [item for item in errors(found) if f"{item.path}.".startswith(sure) or _says_itself(item, left)]
+
+
+def _says_itself(item: Diagnostic, left: Platform) -> bool:
+    """Whether an error is what one declaration says by itself, and that is planned as it was written."""
+    section, _, name = item.path.partition(".")
+    kept = section == "cluster" or name in {each.name for each in getattr(left, section, ())}
+    return item.code in _OF_ITSELF and kept
 
 
 def _is_whole(platform: Platform, left: Platform) -> bool:

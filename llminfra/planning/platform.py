@@ -13,6 +13,7 @@ from llminfra.planning.cluster.pools import plan_pools, settle
 from llminfra.planning.cost.hourly import check_budget, plan_costs
 from llminfra.planning.cost.keys import key_costs
 from llminfra.planning.cost.targets import gateway_costs, target_costs
+from llminfra.planning.cost.weights import bucket_costs
 from llminfra.planning.encryption.checks import check_encryption
 from llminfra.planning.endpoints.gateways import plan_gateways
 from llminfra.planning.endpoints.on_pools import plan_endpoints
@@ -98,12 +99,14 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     batches = plan_batches(platform, network, findings)
     check_closed_network(platform, cluster, endpoints, ec2, batches, findings)
     bedrock = plan_bedrock(platform, findings)
+    loaded = (*(item.weights for item in endpoints), *(item.weights for item in served))
     costs = (
         *plan_costs(platform, network, cluster, pools, lustre),
         *gateway_costs(platform, gateways),
         *target_costs(platform, ec2, sagemaker),
         *batch_costs(platform, batches),
         *bedrock_costs(bedrock),
+        *bucket_costs(platform, lustre, (*loaded, *(item.serving.weights for item in batches))),
         *key_costs(platform, network, cluster, bedrock, ec2, sagemaker),
     )
     check_budget(platform, costs, findings)

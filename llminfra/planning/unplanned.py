@@ -18,14 +18,19 @@ from llminfra.planning.endpoints.on_pools import check_without_pool
 from llminfra.planning.findings import Findings
 from llminfra.planning.platform import plan_platform
 from llminfra.planning.served.endpoint_model import model_facts
+from llminfra.planning.targets.batch import is_planned
 from llminfra.spec.base.spec import Spec
+from llminfra.spec.compute.ec2 import Ec2
 from llminfra.spec.compute.gpu_pool import GpuPool
 from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.engines.base import LlmEngine
 from llminfra.spec.engines.vllm import VLLM
 from llminfra.spec.models.model import Model
+from llminfra.spec.services.batch import BatchInference, BatchQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llminfra.diagnostics import Diagnostic
     from llminfra.spec.platform import Platform
 
@@ -43,6 +48,9 @@ def check_unplanned(platform: Platform) -> tuple[Diagnostic, ...]:
     for index, endpoint in enumerate(platform.workloads):
         if isinstance(endpoint, Endpoint) and not _is_planned(endpoint):
             findings.items += [item for item in _about_endpoint(endpoint, index) if item not in findings.items]
+    for index, batch in enumerate(platform.__dict__.get("batches", ())):
+        if isinstance(batch, BatchInference) and not is_planned(batch):
+            findings.items += [item for item in _about_batch(batch, index) if item not in findings.items]
     return (*as_declared(platform, findings.items), *_misfits(platform))
 
 
@@ -104,12 +112,47 @@ def _about_endpoint(endpoint: Endpoint, index: int) -> list[Diagnostic]:
     findings = Findings()
     _check_endpoint(endpoint, _NAMELESS, findings)
     start = f"endpoints.{_NAMELESS}"
+    on = endpoint.__dict__.get("on")
+    if isinstance(on, Ec2) and not _refused(on, "instance_type"):
+        place = f"endpoints.{endpoint.__dict__.get('name') or _NAMELESS}.on"
+        found = _types(on, (on.instance_type,), place)
+        findings.items += [replace(item, path=f"{place}.instance_type") for item in found]
     return [
         replace(item, path=entry_path("endpoints", index) + item.path.removeprefix(start))
         if item.path == start or item.path.startswith(f"{start}.")
         else item
         for item in findings.items
     ]
+
+
+def _types(on: Spec, names: Sequence[str], place: str) -> list[Diagnostic]:
+    """What is wrong with instance types by their names, as a pool's would be."""
+    findings = Findings()
+    pool = GpuPool.model_construct(None, name="any", instance_types=names)
+    if on.origin is not None:
+        pool.at(*on.origin)
+    check_type_names(pool, place, findings)
+    return findings.items
+
+
+def _about_batch(batch: BatchInference, index: int) -> list[Diagnostic]:
+    """What is wrong with a batch whatever its open parts are: types that there are not, a model that nobody knows."""
+    findings = Findings()
+    given = batch.__dict__
+    place = entry_path("batches", index, None if _refused(batch, "name") else batch.name)
+    on, model = given.get("on"), given.get("model")
+    if isinstance(on, BatchQueue) and not _refused(on, "instance_types"):
+        findings.items += _types(on, on.instance_types, f"{place}.on")
+    if isinstance(model, Model) and not _refused(batch, "model"):
+        about = Findings()
+        nowhere = GpuPool.model_construct(None, name=_NAMELESS, instance_types=())
+        alike = Endpoint.model_construct(None, name=_NAMELESS, model=model, engine=VLLM(), on=nowhere)
+        if batch.origin is not None:
+            alike.at(*batch.origin)
+        _check_endpoint(alike, _NAMELESS, about)
+        start = f"endpoints.{_NAMELESS}"
+        findings.items += [replace(item, path=place + item.path.removeprefix(start)) for item in about.items]
+    return findings.items
 
 
 _NAMELESS = "0"

@@ -60,10 +60,11 @@ def fix_in_yaml(rule: Rule) -> str:
 
 def page(rule: Rule) -> str:
     """A rule's page, in Markdown."""
+    foreseen = "; what the plan makes sure of, `llminfra plan` tells, too" if rule.foreseen is not None else ""
     lines = [
         f"# {rule.code}: {rule.title}",
         "",
-        f"Severity **{rule.severity.value}**. Looks at {_READS[rule.looks_at]}. Since {rule.since}.",
+        f"Severity **{rule.severity.value}**. Looks at {_READS[rule.looks_at]}{foreseen}. Since {rule.since}.",
         "",
         "## Why",
         "",

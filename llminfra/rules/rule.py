@@ -75,6 +75,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         seen: What engines, Kubernetes or AWS say where it was not kept, for who searches for that.
         since: llminfra version that brought it.
         check: Finds the breaches; ``None`` where loading, planning or the policy check make the finding.
+        foreseen: Finds those that a plan alone makes sure of, for rules that look at what is made of it.
     """
 
     code: str
@@ -87,6 +88,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     seen: tuple[str, ...] = ()
     since: str = "0.1.0"
     check: Callable[[Any], Iterable[Hit]] | None = None
+    foreseen: PlanCheck | None = None
 
     def __post_init__(self) -> None:
         """Refuse a rule that could not be looked up or explained.
@@ -130,6 +132,7 @@ def rule(
     source: Iterable[str] = (),
     seen: Iterable[str] = (),
     since: str = "0.1.0",
+    foreseen: PlanCheck | None = None,
 ) -> Callable[[TerraformCheck], Rule]: ...
 
 
@@ -159,6 +162,7 @@ def rule(
     source: Iterable[str] = (),
     seen: Iterable[str] = (),
     since: str = "0.1.0",
+    foreseen: PlanCheck | None = None,
 ) -> Callable[[Callable[[Any], Iterable[Hit]]], Rule]:
     """Make a rule of the function below it; the function yields a ``Hit`` for every breach.
 
@@ -181,6 +185,7 @@ def rule(
             seen=tuple(seen),
             since=since,
             check=check,
+            foreseen=foreseen,
         )
 
     return wrap

@@ -77,9 +77,13 @@ def with_rules(plans: Sequence[Plan], today: dt.date | None = None) -> tuple[Pla
 
 def _found(plan: Plan, today: dt.date) -> list[Diagnostic]:
     holding = [waiver for waiver in plan.platform.waivers if waiver.expires >= today]
+    foreseeing = {rule.code for rule in plan_rules() if rule.foreseen is not None}
+    # Resources are named where they are made: what a waiver of one accepts, `check` alone can say.
+    left = {waiver.rule for waiver in holding if waiver.rule in foreseeing and waiver.names_a_resource}
     return [
         item
         for item in run_plan(plan, plan_rules())
         if item.severity is not Severity.INFO
+        and item.code not in left
         and not any(waiver.rule == item.code and waiver.covers((item.path,)) for waiver in holding)
     ]

@@ -287,7 +287,8 @@ def test_warnings_of_rules_stand_under_the_plan_unless_they_are_accepted(workdir
 
 
 def test_the_rules_that_plan_runs_are_those_of_the_registry() -> None:
-    wanted = [rule.code for rule in rules() if rule.looks_at is LooksAt.PLAN and rule.check is not None]
+    judging = [rule for rule in rules() if rule.looks_at is LooksAt.PLAN and rule.check is not None]
+    wanted = [rule.code for rule in (*judging, *(rule for rule in rules() if rule.foreseen is not None))]
     assert sorted(rule.code for rule in plan_rules()) == sorted(wanted)
 
 

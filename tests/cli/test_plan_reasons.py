@@ -81,7 +81,11 @@ def test_costs_are_products() -> None:
     plan = prod_plan()
     lines = list(cost_reasons(plan))
     told = {path for path, _ in lines}
-    assert told >= {line.spec_path for line in plan.costs} - {"cluster"}, "the control plane is one thing at one price"
+    single = {"cluster", *(line.spec_path for line in plan.costs if line.what.startswith(("KMS", "S3")))}
+    assert told >= {line.spec_path for line in plan.costs} - single, (
+        "a control plane and a key are one thing at a price"
+    )
+    assert sum(path == "network" for path, _ in lines) == 1, "the key of the network is none of its interfaces"
     (parts,) = [text for path, text in lines if path == "volumes" and "+" in text]
     sums = [0, 0]
     for least, most, gib in re.findall(r"(\d+)(?:…(\d+))? [a-z ]+[\w ]*× (\d+) GiB", parts):

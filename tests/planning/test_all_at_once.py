@@ -221,3 +221,66 @@ def test_what_wakes_an_endpoint_takes_its_requests(
     (zero,) = [item for item in found if item.code == "LLM_SRV_69"]
     assert named in zero.fix
     assert unnamed not in zero.fix
+
+
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/0a1b2c3d"
+OTHER = "gateways:\n  known: {endpoints: [good], hostname: llm.example.com, certificate_arn: " + CERTIFICATE + "}\n"
+
+
+def test_a_gateway_before_a_broken_endpoint_still_needs_an_address(tmp_path: Path) -> None:
+    broken = endpoint("chat", on="unsized", engine="{kind: vllm, max_model_length: 8192}")
+    text = f"{HEAD}{POOLS}  unsized: {{nodes: [0, 2]}}\nendpoints:\n{broken}{endpoint('good')}"
+    gateways = "gateways:\n  llm: {endpoints: [chat, good, good]}\n"
+    assert told(tmp_path, text + gateways) == {
+        ("LLM_CAP_24", "pools.efa.zones"),
+        ("LLM_SPEC_3", "pools.unsized.instance_types"),
+        ("LLM_SPEC_2", "endpoints.chat.engine.max_model_length"),
+        ("LLM_GW_5", "gateways.llm.hostname"),
+        ("LLM_GW_5", "gateways.llm.certificate_arn"),
+        ("LLM_GW_3", "gateways.llm.endpoints.good"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        # A typo of a field says nothing of that field, and hides no other.
+        ("hostnam: b.example.com", {"gateways.b.hostnam", "gateways.b.certificate_arn"}),
+        ("exposure: everyone", {"gateways.b.exposure"}),
+        ("exposure: cluster, replica: 3, hostname: b.example.com", {"gateways.b.replica", "gateways.b.hostname"}),
+    ],
+)
+def test_what_else_is_wrong_with_a_broken_gateway_is_told(tmp_path: Path, fields: str, wrong: set[str]) -> None:
+    text = f"{HEAD}{GOOD_POOLS}endpoints:\n{endpoint('good')}{OTHER}  b: {{endpoints: [good], {fields}}}\n"
+    assert {path for _, path in told(tmp_path, text)} == {*wrong, "gateways.b.endpoints.good"}
+
+
+def test_a_region_that_there_is_not_says_nothing_of_public_subnets(tmp_path: Path) -> None:
+    text = f"{HEAD.replace('us-east-1', 'us-east-7')}{GOOD_POOLS}endpoints:\n{endpoint('good')}"
+    text += "gateways:\n  g: {endpoints: [good], exposure: public}\n"
+    assert "LLM_GW_11" not in {code for code, _ in told(tmp_path, text)}
+
+
+def test_who_may_call_is_told_beside_other_errors(tmp_path: Path) -> None:
+    text = f"{HEAD}cluster: {{public_access_cidrs: [0.0.0.0/0]}}\n{GOOD_POOLS}endpoints:\n"
+    text += endpoint("big", BIG, on="efa") + endpoint("good")
+    assert told(tmp_path, text) == {("LLM_FIT_1", "endpoints.big"), ("LLM_NET_10", "cluster")}
+
+
+def test_what_could_be_read_of_a_list_of_callers_is_judged(tmp_path: Path) -> None:
+    text = f"{HEAD}cluster: {{public_access_cidrs: [0.0.0.0/0, ten]}}\n{GOOD_POOLS}endpoints:\n{endpoint('good')}"
+    assert told(tmp_path, text) == {("LLM_SPEC_1", "cluster.public_access_cidrs[1]"), ("LLM_NET_10", "cluster")}
+
+
+def test_broken_batches_and_instances_hide_no_type_and_no_model(tmp_path: Path) -> None:
+    solo = endpoint("solo").replace("on: small", "on: {kind: ec2, instance_type: g6.3xlarge, domain: x}")
+    batch = (
+        "{model: {id: Qwen/Qwen3-8C}, engine: {kind: vllm}, output: s3://acme-out/, on: {instance_types: [p5.48xl]}}"
+    )
+    text = f"{HEAD}endpoints:\n{solo}batches:\n  nightly: {batch}\n"
+    assert told(tmp_path, text) >= {
+        ("LLM_CAP_20", "endpoints.solo.on.instance_type"),
+        ("LLM_SPEC_3", "batches.nightly.input"),
+        ("LLM_CAP_20", "batches.nightly.on.instance_types[0]"),
+        ("LLM_FIT_3", "batches.nightly.model.id"),
+    }

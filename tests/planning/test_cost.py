@@ -9,13 +9,17 @@ from typing import Any, Literal
 import pytest
 from msgspec.structs import replace
 
-from llminfra import Cluster, GpuPool, ModelBucket, Network, Platform, PlatformKeys, SageMaker, SpecError
+from llminfra import Cluster, CustomerKey, GpuPool, ModelBucket, Network, Platform, SageMaker, SpecError
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.price_file import VARIABLE, PriceFile
 from llminfra.planning import plan_platform
 from llminfra.planning.cost.hourly import how_to_price, total_cost
-from llminfra.planning.cost.views import not_counted, unpriced
+from llminfra.planning.cost.views import costs_by_stack, not_counted, unpriced
 from llminfra.planning.plan import CostLine
+from llminfra.planning.specs import plan_specs
+from llminfra.rules.views.terraform_view import read_synth_dir
+from tests.helpers.example_plans import ROOT
+from tests.helpers.synthesized import Synthesized
 from tests.serving_targets.platforms import POOL, TODAY, endpoint, plan
 
 
@@ -70,6 +74,9 @@ def test_a_plan_tells_what_has_no_price_and_what_gets_it(tmp_path: Path, monkeyp
             "network.nat",
             "network",
             "volumes",
+            "cluster",
+            "storage",
+            "storage.acme-far",
         }
     )
     assert "network (15 interface endpoints in 3 zones, without traffic)" in missing.lines
@@ -84,7 +91,8 @@ def test_a_plan_tells_what_has_no_price_and_what_gets_it(tmp_path: Path, monkeyp
 def test_prices_of_a_file_prove_a_budget_in_any_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hourly = {"usd_per_hour": 2.5, "source": "AWS Price List API"}
     types = {name: {"on-demand": hourly} for name in ("g6e.2xlarge", "m7i.xlarge")}
-    names = ("nat_gateway_hour", "public_ipv4_hour", "vpc_endpoint_hour", "ebs_gp3_gib_month")
+    names = ("nat_gateway_hour", "public_ipv4_hour", "vpc_endpoint_hour", "ebs_gp3_gib_month", "kms_key_month")
+    names = (*names, "s3_standard_gb_month")
     services = {name: {"usd": 0.05, "unit": "hour", "source": "AWS Price List API"} for name in names}
     path = tmp_path / "prices.json"
     path.write_text(
@@ -156,10 +164,58 @@ def test_a_budget_of_known_prices_is_proved() -> None:
 
 
 def test_what_no_line_has_is_named_and_nothing_that_a_line_has() -> None:
-    """Keys of stacks have lines only where they are declared for everything."""
     default = plan_platform(Platform(name="x", region="us-east-1"))
-    declared = plan_platform(Platform(name="x", region="us-east-1", encryption=PlatformKeys()))
-    assert not any("KMS" in line.what for line in default.costs)
-    assert not_counted(default) == "requests, traffic, logs, KMS keys, secrets and what lies in buckets"
-    assert any("KMS" in line.what for line in declared.costs)
-    assert "KMS" not in not_counted(declared)
+    assert any("KMS" in line.what for line in default.costs)
+    assert not_counted(default) == "requests, traffic, logs, secrets and what else lies in buckets"
+
+
+def test_a_key_of_somebody_else_has_no_line() -> None:
+    arn = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000000"
+    keyed = plan_platform(
+        Platform(name="x", region="us-east-1", encryption=CustomerKey(arn=arn), account_id="111122223333")
+    )
+    assert not any("KMS" in line.what for line in keyed.costs)
+    assert "a key that is declared" in not_counted(keyed)
+
+
+EXAMPLES = [
+    "ec2",
+    "sagemaker",
+    "sagemaker-async",
+    "bedrock",
+    "batch-inference",
+    "async-endpoint",
+    "existing-cluster",
+    "existing-vpc",
+    "customer-key",
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_key_that_is_made_has_a_line(name: str, synthesized: Synthesized) -> None:
+    spec = ROOT / "examples" / name / "spec.py"
+    (planned,) = plan_specs([spec])
+    stacks = read_synth_dir(synthesized(spec))
+    made = {item.stack.removeprefix(f"{planned.platform.name}-") for item in stacks.resources("aws_kms_key")}
+    assert {item.what.split()[5].rstrip(",") for item in planned.costs if item.what.startswith("KMS")} == made
+
+
+def test_models_in_a_bucket_are_paid_once() -> None:
+    bucket = ModelBucket(name="acme-models")
+    one, two = (endpoint(POOL, name=name, weights=bucket) for name in ("one", "two"))
+    there = Platform(name="x", region="us-east-1", pools=[POOL], storage=[bucket], endpoints=[one, two])
+    planned = plan_platform(there, today=TODAY)
+    (stored,) = [item for item in planned.costs if item.what.startswith("S3")]
+    size_gb = planned.endpoints[0].weights.bytes_total / 2**30
+    assert stored.spec_path == "storage.acme-models"
+    assert stored.what == f"S3 Standard, {size_gb:,.0f} GB of 1 model"
+    assert stored.usd_per_hour_max == pytest.approx(size_gb * 0.023 / 730)
+    assert costs_by_stack(planned)["storage"].usd_per_hour_max >= stored.usd_per_hour_max
+
+
+def test_a_bucket_that_is_only_read_is_not_paid_here() -> None:
+    bucket = ModelBucket(name="acme-models", existing=True)
+    there = Platform(
+        name="x", region="us-east-1", pools=[POOL], storage=[bucket], endpoints=[endpoint(POOL, weights=bucket)]
+    )
+    assert not [item for item in plan_platform(there, today=TODAY).costs if item.what.startswith("S3")]

@@ -29,7 +29,7 @@ from llminfra.compiler.releases.scaling import autoscaling_values
 from llminfra.planning import plan_platform, references
 from llminfra.planning.cost.views import endpoint_costs
 from llminfra.planning.plan import Plan
-from llminfra.planning.served.hours import hours_a_month
+from llminfra.planning.served.hours import fewest_by_minute, hours_a_month, mean_nodes, mean_replicas
 from llminfra.rules import run_plan
 
 DAY = dt.date(2026, 11, 23)
@@ -168,3 +168,54 @@ def test_outside_the_cluster_nobody_keeps_them() -> None:
 def test_hours_in_words() -> None:
     assert hours_words(BY_DAY) == "at least 2 replicas mon–fri 08:00–20:00 Europe/Berlin, 261 hours a month"
     assert "1 replica sat 10:30–16:00" in hours_words(SATURDAY)
+
+
+def by_day(time_zone: str, **fields: Any) -> Endpoint:
+    hours = WorkingHours(min=1, time_zone=time_zone, start="08:00", end="16:00", **fields)
+    return Endpoint(
+        name="chat",
+        model=Model(id="Qwen/Qwen3-8B"),
+        engine=VLLM(max_model_len=8192),
+        on=L40S,
+        replicas=Autoscaling(min=0, max=4, cooldown_s=60, working_hours=[hours]),
+    )
+
+
+def nodes_of(*zones: str, gpus_per_node: int) -> float:
+    placed = [(by_day(zone), 1) for zone in zones]
+    return mean_nodes(placed, gpus_per_node, empty_s=-60, least=0, most=9)  # gone as soon as the hours end
+
+
+@pytest.mark.parametrize(
+    ("zones", "hours_a_day"),
+    [
+        (("Europe/Berlin", "Europe/Paris"), 8),
+        # Nine hours apart, with or without daylight saving time in both: no hour is shared.
+        (("Europe/Berlin", "America/Los_Angeles"), 16),
+        # Eight hours from Berlin in winter and seven in summer: one hour is shared half of the year.
+        (("Europe/Berlin", "Asia/Tokyo"), (16 + 15) / 2),
+        (("Asia/Tokyo", "Asia/Seoul"), 8),
+    ],
+)
+def test_hours_of_two_time_zones_are_laid_on_one_clock(zones: tuple[str, str], hours_a_day: float) -> None:
+    # Two GPUs a node: where hours overlap, one node has both replicas.
+    assert nodes_of(*zones, gpus_per_node=2) == pytest.approx(5 * hours_a_day / (7 * 24))
+    # A node for each: how they overlap changes nothing.
+    assert nodes_of(*zones, gpus_per_node=1) == pytest.approx(5 * 16 / (7 * 24))
+
+
+def test_hours_of_one_endpoint_by_two_clocks_count_once_where_they_overlap() -> None:
+    berlin, tokyo = (WorkingHours(min=1, time_zone=zone) for zone in ("Europe/Berlin", "Asia/Tokyo"))
+    both = by_day("UTC").model_copy(update={"replicas": Autoscaling(min=0, max=4, working_hours=[berlin, tokyo])})
+    # 08:00 to 20:00 is 23 to 11 o'clock UTC in Tokyo, and 7 to 19 in Berlin's winter, 6 to 18 in its summer.
+    assert mean_replicas(both) == pytest.approx(5 * ((20 + 19) / 2) / (7 * 24))
+
+
+def test_a_week_begins_on_the_sunday_of_utc_where_clocks_are_ahead() -> None:
+    week = fewest_by_minute(by_day("Asia/Tokyo", days=["mon"]), season=dt.date(2026, 1, 15))
+    assert [week[index] for index in (-61, -60, -1, 0, 7 * 60 - 1, 7 * 60)] == [0, 1, 1, 1, 1, 0]
+
+
+def test_a_clock_that_nobody_knows_is_left_to_its_own_finding() -> None:
+    assert mean_replicas(by_day("Europe/Atlantis")) == pytest.approx(5 * 8 / (7 * 24))
+    assert nodes_of("Europe/Atlantis", "UTC", gpus_per_node=2) == pytest.approx(5 * 8 / (7 * 24))

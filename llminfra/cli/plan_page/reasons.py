@@ -95,6 +95,8 @@ def _product(line: CostLine, plan: Plan) -> str | None:
 
 
 def _quantity(line: CostLine, plan: Plan) -> tuple[int, str]:
+    if line.what.startswith(("KMS key", "S3 ")):
+        return 0, ""  # one key, or what its own line has in GB
     section, _, name = line.spec_path.partition(".")
     if section == "pools":
         return next((pool.max_nodes for pool in plan.pools if pool.name == name), 0), "nodes"

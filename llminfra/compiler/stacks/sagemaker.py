@@ -43,7 +43,7 @@ def sagemaker_stack(app: core.App, plan: Plan) -> Built:
     network = NetworkContract.read(read(scope, plan, "network"), plan)
     storage = StorageContract.read(read(scope, plan, "storage"), plan) if plan.buckets else None
     key = None
-    if scope.encryption or any(isinstance(item.on, SageMakerAsync) or _wants_key(item) for item in plan.sagemaker):
+    if scope.encryption or any(item.wants_key for item in plan.sagemaker):
         groups = [sagemaker_log_group(plan, item) for item in plan.sagemaker]
         key = kms_key(
             scope.under("endpoints"),
@@ -55,11 +55,6 @@ def sagemaker_stack(app: core.App, plan: Plan) -> Built:
         _endpoint(scope, plan, item, network, storage, key)
     scope.finish()
     return Built("sagemaker", scope.stack)
-
-
-def _wants_key(item: SageMakerEndpointPlan) -> bool:
-    """Types with local NVMe encrypt it themselves and refuse a key."""
-    return item.volume_gib is not None and item.on.kms_key_arn is None
 
 
 def _endpoint(

@@ -1,4 +1,4 @@
-"""What the keys cost that a platform's stacks make, where their keys are declared for everything.
+"""What the keys cost that a platform's stacks make: each has one, and the mirror of images where keys are declared.
 
 Requests come on top: S3 asks once for a bucket key, SQS and SNS keep a data key for minutes, EBS asks when a volume is
 attached. AWS KMS Pricing has both; the catalog has the price of a key.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import prices
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost.hourly import cost_line
-from llminfra.spec.foundation.encryption import PlatformKeys
+from llminfra.spec.foundation.encryption import CustomerKey, PlatformKeys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,18 +34,19 @@ def key_costs(
     on_sagemaker: Sequence[SageMakerEndpointPlan],
 ) -> tuple[CostLine, ...]:
     """One line per stack that makes a key; none where somebody else manages the key, and pays for it."""
-    if not isinstance(platform.encryption, PlatformKeys):
+    if isinstance(platform.encryption, CustomerKey):
         return ()
+    declared = isinstance(platform.encryption, PlatformKeys)
     mirror = platform.images
     stored = [item for item in platform.storage if not item.broken]
     hosted = bedrock.spec if bedrock else None
     made = (
-        ("images", "images", mirror is not None and mirror.create),
-        ("network", "network", network.existing_vpc_id is None and bool(network.flow_logs_days)),
+        ("images", "images", declared and mirror is not None and mirror.create),
+        ("network", "network", network.there and network.existing_vpc_id is None and bool(network.flow_logs_days)),
         ("cluster", "cluster", cluster is not None),
         ("storage", "storage", any(item.kind == "lustre" or not item.existing for item in stored)),
         *(("ec2", f"endpoints.{item.name}", True) for item in on_ec2[:1]),
-        *(("sagemaker", f"endpoints.{item.name}", True) for item in on_sagemaker[:1]),
+        *(("sagemaker", f"endpoints.{item.name}", True) for item in _with_key(on_sagemaker, declared=declared)[:1]),
         ("async", "async_endpoints", bool(platform.async_endpoints)),
         ("batch", "batches", bool(platform.batches)),
         ("bedrock", "bedrock", hosted is not None and (hosted.guardrail is not None or hosted.logging != "existing")),
@@ -59,8 +60,12 @@ def key_costs(
             price,
             each,
             each,
-            "" if stack == "images" else _MADE_ANYWAY,
+            _MADE_ANYWAY if declared and stack != "images" else "",
         )
         for stack, path, is_made in made
         if is_made
     )
+
+
+def _with_key(hosted: Sequence[SageMakerEndpointPlan], *, declared: bool) -> Sequence[SageMakerEndpointPlan]:
+    return hosted if declared else [item for item in hosted if item.wants_key]

@@ -12,7 +12,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
 from llminfra.planning.plan.stacks import StackKind
 from llminfra.planning.served.hours import mean_replicas
-from llminfra.spec.foundation.encryption import PlatformKeys
+from llminfra.spec.foundation.encryption import CustomerKey
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import CostLine, Plan
@@ -37,8 +37,8 @@ _STACKS: tuple[tuple[str, StackKind], ...] = (
 
 def not_counted(plan: Plan) -> str:
     """What no line of the costs has, because it goes by use or by what others put there."""
-    keys = () if isinstance(plan.platform.encryption, PlatformKeys) else ("KMS keys",)
-    return ", ".join(("requests", "traffic", "logs", *keys, "secrets")) + " and what lies in buckets"
+    keys = ("a key that is declared",) if isinstance(plan.platform.encryption, CustomerKey) else ()
+    return ", ".join(("requests", "traffic", "logs", *keys, "secrets")) + " and what else lies in buckets"
 
 
 class EndpointCost(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import entry_path
 from llminfra.engines.vllm_tasks import PATHS
+from llminfra.planning.findings import Findings
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 from llminfra.planning.plan.made_names import gateway_service, picker_name
 from llminfra.planning.served.task import by_path
@@ -16,7 +17,6 @@ from llminfra.spec.endpoint import Autoscaling
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llminfra.planning.findings import Findings
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.endpoint import EndpointPlan
     from llminfra.planning.plan.infrastructure import NetworkPlan
@@ -65,15 +65,17 @@ def plan_gateways(
     planned = []
     for gateway in platform.gateways:
         if gateway.broken:
+            _check_broken(gateway, platform, network, taken, findings)
             continue
         _check_address(gateway, platform, network, findings)
         _check_tenants(gateway, findings)
         routes = []
         for index, endpoint in enumerate(gateway.endpoints):
             path = entry_path(f"gateways.{gateway.name}.endpoints", index, endpoint.name)
-            if not _belongs(gateway, endpoint, path, platform, taken, findings):
+            if not _is_free(gateway, endpoint, path, taken, findings):
                 continue
-            taken[endpoint.name] = gateway.name
+            if not _belongs(gateway, endpoint, path, platform, findings):
+                continue
             _check_callers(gateway, endpoint, path, findings)
             if endpoint.name in by_name:  # else it has findings of its own
                 if not _is_routed(gateway, by_name[endpoint.name], path, findings):
@@ -82,6 +84,24 @@ def plan_gateways(
         _check_models(gateway, routes, findings)
         planned.append(_plan(gateway, platform, network, tuple(routes)))
     return tuple(planned)
+
+
+def _check_broken(
+    gateway: Gateway, platform: Platform, network: NetworkPlan, taken: dict[str, str], findings: Findings
+) -> None:
+    """What is sure of a gateway of which something was refused: what its other fields say."""
+    said = Findings()
+    if "exposure" not in gateway.doubtful:
+        _check_address(gateway, platform, network, said)
+    if not gateway.doubtful & {"tenants", "oidc"}:
+        _check_tenants(gateway, said)
+    if "endpoints" not in gateway.doubtful:
+        for index, endpoint in enumerate(gateway.endpoints):
+            path = entry_path(f"gateways.{gateway.name}.endpoints", index, endpoint.name)
+            if _is_free(gateway, endpoint, path, taken, said):
+                _belongs(gateway, endpoint, path, platform, said)
+    open_fields = tuple(f"gateways.{gateway.name}.{field}" for field in gateway.doubtful)
+    findings.items += [item for item in said.items if not item.path.startswith(open_fields)]
 
 
 def _plan(gateway: Gateway, platform: Platform, network: NetworkPlan, routes: tuple[GatewayRoute, ...]) -> GatewayPlan:
@@ -123,7 +143,6 @@ def _belongs(
     endpoint: Endpoint,
     path: str,
     platform: Platform,
-    taken: dict[str, str],
     findings: Findings,
 ) -> bool:
     if endpoint.broken or endpoint.on.broken:
@@ -162,6 +181,13 @@ def _belongs(
             fix="take the endpoint out of the gateway: its own router chooses both pods; or leave disaggregation out",
         )
         return False
+    return True
+
+
+def _is_free(gateway: Gateway, endpoint: Endpoint, path: str, taken: dict[str, str], findings: Findings) -> bool:
+    """Whether the endpoint is behind no other gateway, and from now on it is behind this one."""
+    if "name" in endpoint.doubtful:
+        return True
     if endpoint.name in taken:
         other = taken[endpoint.name]
         findings.error(
@@ -174,6 +200,7 @@ def _belongs(
             fix="remove it here, or give both groups of callers one gateway with a tenant each",
         )
         return False
+    taken[endpoint.name] = gateway.name
     return True
 
 
@@ -283,7 +310,8 @@ def _check_address(gateway: Gateway, platform: Platform, network: NetworkPlan, f
                 fix=f"{fix} in {platform.region}",
                 runtime_message=message,
             )
-    if gateway.exposure == "public" and not any(item.kind == "public" for item in network.subnets):
+    known = bool(network.subnets) or network.existing_vpc_id is not None  # else the region is none, or the network
+    if gateway.exposure == "public" and known and not any(item.kind == "public" for item in network.subnets):
         findings.error(
             "LLM_GW_11",
             gateway,

@@ -247,3 +247,8 @@ class SageMakerEndpointPlan(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """Name of the endpoint."""
         return self.serving.name
+
+    @property
+    def wants_key(self) -> bool:
+        """Whether a key is made for it: for topics, or a volume. Types with local NVMe encrypt it and refuse a key."""
+        return self.on.kind == "sagemaker-async" or (self.volume_gib is not None and self.on.kms_key_arn is None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.spec.compute.working_hours import Day, WorkingHours
@@ -34,31 +36,60 @@ def hours_a_month(hours: WorkingHours) -> float:
     return minutes / _WEEK_MIN * HOURS_PER_MONTH
 
 
-def fewest_by_minute(endpoint: Endpoint, *, longer_min: int = 0) -> list[int]:
+def fewest_by_minute(endpoint: Endpoint, *, longer_min: int = 0, season: dt.date | None = None) -> list[int]:
     """The fewest replicas in each minute of a week, Monday first; ``longer_min`` after the hours' end still.
 
-    Clocks of several time zones are laid over each other as if they were one: what is summed up of them is off where
-    they overlap in another way.
+    Args:
+        endpoint: With its working hours.
+        longer_min: Minutes that replicas stay after the hours.
+        season: Day whose clocks tell what UTC has when it is so late in a time zone; ``None``: the week is one of the
+            hours' own clock, which is the same for all.
     """
     replicas = endpoint.replicas
     week = [replicas if isinstance(replicas, int) else replicas.min] * _WEEK_MIN
     for item in working_hours(endpoint):
+        ahead = 0 if season is None else _ahead_min(item.time_zone, season)
         for day in item.days:
-            midnight = get_args(Day).index(day) * _DAY_MIN
+            midnight = get_args(Day).index(day) * _DAY_MIN - ahead
             for minute in range(midnight + _minute(item.start), midnight + _minute(item.end) + longer_min):
                 week[minute % _WEEK_MIN] = max(week[minute % _WEEK_MIN], item.min)
     return week
 
 
+_SEASONS = (dt.date(2026, 1, 15), dt.date(2026, 7, 15))
+"""A day of either half of the year: most places have daylight saving time at one of them, or never. The weeks between
+two places' changes of the clock, three or four a year for Europe and the United States, are neglected."""
+
+
+def clocks(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
+    """Time zones of working hours, in order."""
+    return tuple(sorted({item.time_zone for endpoint in endpoints for item in working_hours(endpoint)}))
+
+
+def _seasons(endpoints: Iterable[Endpoint]) -> tuple[dt.date | None, ...]:
+    """Weeks to look at: one where all hours are by one clock, else one of winter and one of summer, both in UTC."""
+    return _SEASONS if len(clocks(endpoints)) > 1 else (None,)
+
+
+def _ahead_min(time_zone: str, day: dt.date) -> int:
+    """Minutes that a zone's clocks are ahead of UTC at noon of a day; 0 where this machine does not know the zone."""
+    try:
+        offset = dt.datetime.combine(day, dt.time(12), ZoneInfo(time_zone)).utcoffset()
+    except (ZoneInfoNotFoundError, ValueError):  # LLM_REF_7 tells of zones that there are not
+        return 0
+    return int(offset.total_seconds()) // 60 if offset is not None else 0
+
+
 def mean_replicas(endpoint: Endpoint) -> float:
-    """The fewest replicas, in the mean of a week."""
-    return sum(fewest_by_minute(endpoint)) / _WEEK_MIN
+    """The fewest replicas, in the mean of a week; of winter's and summer's where hours are by several clocks."""
+    seasons = _seasons([endpoint])
+    return sum(sum(fewest_by_minute(endpoint, season=season)) for season in seasons) / _WEEK_MIN / len(seasons)
 
 
 def mean_nodes(
     placed: Iterable[tuple[Endpoint, int]], gpus_per_node: int, *, empty_s: int, least: int, most: int
 ) -> float:
-    """Nodes for the fewest replicas, in the mean of a week.
+    """Nodes for the fewest replicas, in the mean of a week; of winter's and summer's where hours are by several clocks.
 
     Args:
         placed: Endpoints of a pool with the GPUs of a replica.
@@ -67,13 +98,24 @@ def mean_nodes(
         least: Nodes that are kept in any case.
         most: Nodes that the pool may have.
     """
-    weeks = [
-        [count * gpus for count in fewest_by_minute(endpoint, longer_min=(_cooldown_s(endpoint) + empty_s) // 60)]
-        for endpoint, gpus in placed
-    ]
-    needed = [-(-sum(minute) // gpus_per_node) for minute in zip(*weeks, strict=True)]
-    kept: int = sum(min(most, max(least, nodes)) for nodes in needed)
-    return kept / _WEEK_MIN
+    there = tuple(placed)
+    seasons = _seasons(endpoint for endpoint, _ in there)
+    kept = 0
+    for season in seasons:
+        weeks = [
+            [
+                count * gpus
+                for count in fewest_by_minute(endpoint, longer_min=_longer_min(endpoint, empty_s), season=season)
+            ]
+            for endpoint, gpus in there
+        ]
+        needed = (-(-sum(minute) // gpus_per_node) for minute in zip(*weeks, strict=True))
+        kept += sum(min(most, max(least, nodes)) for nodes in needed)
+    return kept / _WEEK_MIN / len(seasons)
+
+
+def _longer_min(endpoint: Endpoint, empty_s: int) -> int:
+    return (_cooldown_s(endpoint) + empty_s) // 60
 
 
 def _cooldown_s(endpoint: Endpoint) -> int:

@@ -38,7 +38,7 @@ _ENGINES = frozenset({"vllm", "sglang"})
 
 def plan_batches(platform: Platform, network: NetworkPlan, findings: Findings) -> tuple[BatchPlan, ...]:
     """Plan every batch that can be planned; the others leave findings."""
-    planned = [_plan(item, platform, network, findings) for item in platform.batches if _sound(item)]
+    planned = [_plan(item, platform, network, findings) for item in platform.batches if is_planned(item)]
     return tuple(item for item in planned if item is not None)
 
 
@@ -65,8 +65,10 @@ def _most(item: BatchPlan) -> int:
     return item.spec.on.max_instances * (item.spec.on.spot + item.spec.on.on_demand)
 
 
-def _sound(item: BatchInference) -> bool:
-    return not (item.broken or item.on.broken or item.model.broken or item.engine.broken)
+def is_planned(item: BatchInference) -> bool:
+    """Whether nothing of it was refused when it was read."""
+    parts = (item, *(item.__dict__.get(name) for name in ("on", "model", "engine")))
+    return not any(part is None or part.broken for part in parts)
 
 
 def _plan(item: BatchInference, platform: Platform, network: NetworkPlan, findings: Findings) -> BatchPlan | None:

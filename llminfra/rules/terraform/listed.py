@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from llminfra.rules.rule import Rule
-from llminfra.rules.terraform import efa, encryption, identity, literals, network, nodes, releases, state, storage
+from llminfra.rules.terraform import (
+    efa,
+    encryption,
+    identity,
+    literals,
+    network,
+    nodes,
+    open_ways,
+    releases,
+    state,
+    storage,
+)
 
-_MODULES = (efa, nodes, network, storage, identity, encryption, literals, state, releases)
+_MODULES = (efa, nodes, network, open_ways, storage, identity, encryption, literals, state, releases)
 
 
 def listed() -> tuple[Rule, ...]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from llminfra.diagnostics import Severity
 from llminfra.rules.rule import Hit, rule
+from llminfra.rules.terraform.open_ways import public_gateway
 from llminfra.rules.views.node_groups import node_groups
-from llminfra.rules.views.terraform_view import Block, Nested, Stacks
+from llminfra.rules.views.terraform_view import Block, Stacks
 
-_ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 _NEEDED_INTERFACES = ("ecr.api", "ecr.dkr", "sts", "ec2")
 
 
@@ -85,83 +85,6 @@ def _addon_env(addon: Block) -> dict[str, str]:
 
 
 @rule(
-    code="LLM_NET_10",
-    title="The Kubernetes API is private, or open to named networks only",
-    severity=Severity.ERROR,
-    looks_at="terraform",
-    why="A public API endpoint without a list answers everyone on the internet; one leaked token is then enough.",
-    fix="leave Cluster(public_access_cidrs=()) empty, or list the networks of your people",
-    source=("AWS EKS best practices, security/iam.html: cluster endpoint", "CKV_AWS_39 and CKV_AWS_38"),
-)
-def api_not_public(stacks: Stacks) -> Iterator[Hit]:
-    """``endpoint_public_access`` and its list."""
-    for cluster in stacks.resources("aws_eks_cluster"):
-        for config in cluster.blocks("vpc_config"):
-            listed = config.strings("public_access_cidrs")
-            public = config.get("endpoint_public_access") is not False
-            if public and (not listed or _ANYWHERE.intersection(listed)):
-                yield Hit(
-                    on=cluster,
-                    message="the Kubernetes API is open to the whole internet",
-                    found=", ".join(listed) or "no public_access_cidrs, which means 0.0.0.0/0",
-                    expected="endpoint_public_access = false, or a list of your networks",
-                )
-            if config.get("endpoint_private_access") is not True:
-                yield Hit(
-                    on=cluster,
-                    message="nodes reach the Kubernetes API over the internet",
-                    found="endpoint_private_access is not true",
-                    expected="endpoint_private_access = true",
-                )
-
-
-@rule(
-    code="LLM_NET_11",
-    title="No security group lets the internet in",
-    severity=Severity.ERROR,
-    looks_at="terraform",
-    why="A model endpoint has no user accounts: whoever reaches the port uses the GPUs, reads what others cached, and "
-    "sends the bill.",
-    fix="name the networks or groups that may call, never 0.0.0.0/0",
-    source=("AWS Well-Architected Generative AI Lens, GENSEC01-BP01", "OWASP Top 10 for LLM applications 2025, LLM10"),
-)
-def no_public_ingress(stacks: Stacks) -> Iterator[Hit]:
-    """Ingress from anywhere, in every way Terraform has to say it.
-
-    HTTPS to the balancer of a gateway that is declared public is what its callers need: LLM_GW_8 demands that it asks
-    who they are.
-    """
-    gateways = {item.spec_path for item in stacks.resources("aws_lb") if _public_gateway(item)}
-    for group in stacks.resources("aws_security_group"):
-        for inline in group.blocks("ingress"):
-            yield from _public(group, inline, ("cidr_blocks", "ipv6_cidr_blocks"))
-    for item in stacks.resources("aws_vpc_security_group_ingress_rule"):
-        if item.spec_path in gateways and (item.get("from_port"), item.get("to_port")) == (443, 443):
-            continue
-        yield from _public(item, Nested(item.body), ("cidr_ipv4", "cidr_ipv6"))
-    for item in stacks.resources("aws_security_group_rule"):
-        if item.get("type") == "ingress":
-            yield from _public(item, Nested(item.body), ("cidr_blocks", "ipv6_cidr_blocks"))
-
-
-def _public_gateway(balancer: Block) -> bool:
-    return balancer.spec_path.startswith("gateways.") and balancer.get("internal") is False
-
-
-def _public(on: Block, body: Nested, keys: tuple[str, ...]) -> Iterator[Hit]:
-    wide = sorted(_ANYWHERE.intersection(text for key in keys for text in body.strings(key)))
-    if wide:
-        ends = (body.get("from_port"), body.get("to_port"))
-        ports = "-".join("all" if end is None else str(end) for end in ends)
-        yield Hit(
-            on=on,
-            message="the security group accepts traffic from the whole internet",
-            found=f"{', '.join(wide)} to ports {ports}",
-            expected="a security group or a private network",
-        )
-
-
-@rule(
     code="LLM_NET_15",
     title="Load balancers are internal",
     severity=Severity.ERROR,
@@ -173,7 +96,7 @@ def _public(on: Block, body: Nested, keys: tuple[str, ...]) -> Iterator[Hit]:
 def load_balancers_internal(stacks: Stacks) -> Iterator[Hit]:
     """``internal`` of load balancers, but for those of gateways that are declared public (LLM_GW_8)."""
     for balancer in stacks.resources("aws_lb", "aws_alb", "aws_elb"):
-        if balancer.get("internal") is not True and not _public_gateway(balancer):
+        if balancer.get("internal") is not True and not public_gateway(balancer):
             yield Hit(
                 on=balancer,
                 message="the load balancer faces the internet",
@@ -234,8 +157,6 @@ RULES = (
     one_owned_group,
     endpoints_for_private_nodes,
     prefix_delegation,
-    api_not_public,
-    no_public_ingress,
     load_balancers_internal,
     nodes_in_private_subnets,
 )

@@ -1,6 +1,7 @@
 """``Waiver``: an accepted finding, with who accepts it, why, and until when."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from typing import Annotated, ClassVar
 
@@ -24,6 +25,11 @@ class Waiver(Spec):
     """Who answers for it."""
     expires: dt.date
     """Last day it holds."""
+
+    @property
+    def names_a_resource(self) -> bool:
+        """Whether the scope is an address, ``aws_eks_cluster.cluster`` alone or after a stack, and no spec path."""
+        return re.search(r"(^|[/.])(aws|helm|kubernetes)_[a-z0-9_]+(\.|\*?$)", self.scope) is not None
 
     def covers(self, places: Iterable[str]) -> bool:
         """Whether the scope covers one of the places: it, or what lies below it, or all that starts like it."""

@@ -207,6 +207,14 @@ def test_what_stands_under_a_wrong_word_is_read_all_the_same(tmp_path):
     assert set(told_by_path(tmp_path, "platform:\n  a: {region: us-east-1, regoin: x}\n")) == {"platform", "regoin"}
 
 
+def test_a_platform_beside_its_sections_is_one_finding(tmp_path):
+    pools = "pools:\n  p: {instance_types: [g6.xlarge], nodes: [0, 1]}\n"
+    text = "platform:\n  name: a\n  region: us-east-1\n  budget: 5\n" + pools
+    found = told_by_path(tmp_path, text)
+    assert set(found) == {"platform", "budget"}
+    assert found["platform"].fix == "remove platform: and move what is in it to the left"
+
+
 def test_platforms_without_a_name_are_told_by_their_place_alone(tmp_path):
     text = "platforms:\n  - {name: a, region: us-east-1}\n  - region: us-east-1\n  - region: us-east-1\n"
     assert set(told_by_path(tmp_path, text)) == {"platforms[1].name", "platforms[2].name"}
