@@ -113,8 +113,9 @@ def _module_fix(name: str, spec: Path) -> str:
     folder = spec.resolve().parent
     if inner:  # Python found the package, and in it no such module
         package = name.rpartition(".")[0]
-        places = [Path(place, *package.split(".")) for place in (folder, *folder.parents, *sys.path)]
-        close = nearest(inner[-1], [each.name for each in pkgutil.iter_modules(map(str, places))])
+        where = [str(folder), *map(str, folder.parents), *sys.path]
+        places = [str(Path(place, *package.split("."))) for place in where]
+        close = nearest(inner[-1], [each.name for each in pkgutil.iter_modules(places)])
         return f"did you mean {package}.{close}?" if close else f"import a module that {package} has"
     for above in folder.parents:
         if (above / first).is_dir() or (above / f"{first}.py").is_file():
