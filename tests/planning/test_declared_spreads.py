@@ -20,6 +20,7 @@ from llminfra import (
     SpecError,
 )
 from llminfra.catalog.models import load_model
+from llminfra.cli.terminal.memory_bar import legend
 from llminfra.planning import plan_platform
 from llminfra.planning.memory import divisibility_findings
 from llminfra.planning.plan import Plan
@@ -128,3 +129,18 @@ def test_a_server_of_ones_own_has_no_ranks_on_other_nodes(gpus: int) -> None:
     plan, found = planned(SMALL, OWN, Parallelism(tensor=gpus))
     assert plan is None
     assert [item.code for item in found if item.severity.value == "error"] == ["LLM_FIT_16"]
+
+
+@pytest.mark.parametrize("model", [SMALL, "BAAI/bge-reranker-v2-m3"])
+def test_of_a_server_of_ones_own_only_the_weights_are_told(model: str) -> None:
+    plan, _ = planned(model, OWN, None)
+    assert plan is not None
+    (endpoint,) = plan.endpoints
+    fit = endpoint.fit
+    assert fit.weights_gib_per_gpu
+    assert (fit.kv_cache_tokens, fit.kv_cache_memory_gib, fit.max_concurrency) == (None, None, None)
+    assert (endpoint.performance, endpoint.usd_per_million_tokens) == (None, None)
+    assert all(line.startswith(("model: ", "weights ", "GPU ")) for line in fit.explain)
+    assert "weights" in (told := legend(fit).plain)
+    assert "other" not in told
+    assert "KV cache" not in told
