@@ -300,7 +300,8 @@ NIGHTLY = BatchInference(
 )
 Platform(
     name="work", region="us-east-1", storage=[ModelBucket(name="acme-weights")], endpoints=[CHAT], batches=[NIGHTLY],
-    async_endpoints=[AsyncEndpoint(name="jobs", behind=CHAT, request_timeout_s=60, attempts=5)], bedrock=Bedrock(models=[HAIKU]),
+    async_endpoints=[AsyncEndpoint(name="jobs", behind=CHAT, request_timeout_s=60, attempts=5)],
+    bedrock=Bedrock(models=[HAIKU]),
 )
 """
 
