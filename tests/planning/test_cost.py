@@ -9,7 +9,19 @@ from typing import Any, Literal
 import pytest
 from msgspec.structs import replace
 
-from llminfra import Cluster, GpuPool, ModelBucket, Network, Platform, PlatformKeys, SageMaker, SpecError
+from llminfra import (
+    VLLM,
+    Cluster,
+    Endpoint,
+    GpuPool,
+    Model,
+    ModelBucket,
+    Network,
+    Platform,
+    PlatformKeys,
+    SageMaker,
+    SpecError,
+)
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.price_file import VARIABLE, PriceFile
 from llminfra.planning import plan_platform
@@ -163,3 +175,26 @@ def test_what_no_line_has_is_named_and_nothing_that_a_line_has() -> None:
     assert not_counted(default) == "requests, traffic, logs, KMS keys, secrets and what lies in buckets"
     assert any("KMS" in line.what for line in declared.costs)
     assert "KMS" not in not_counted(declared)
+
+
+@pytest.mark.parametrize(
+    ("zones", "replicas", "provisioner", "nodes"),
+    [
+        (["us-east-1a", "us-east-1b"], 2, "karpenter", 2),
+        (["us-east-1a", "us-east-1b"], 5, "karpenter", 2),
+        ([], 3, "karpenter", 3),
+        (["us-east-1a"], 2, "karpenter", 1),
+        ([], 9, "karpenter", 3),
+        ([], 2, "managed", 1),
+    ],
+)
+def test_karpenter_starts_nodes_in_every_zone_that_replicas_are_spread_over(
+    zones: list[str], replicas: int, provisioner: Literal["karpenter", "managed"], nodes: int
+) -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.12xlarge"], nodes=(0, 8), zones=zones, provisioner=provisioner)
+    chat = Endpoint(
+        name="chat", model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(max_model_len=4096), on=pool, replicas=replicas
+    )
+    planned = plan_platform(Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat]), today=TODAY)
+    assert planned.endpoints[0].parallelism.gpus == 1
+    assert planned.pools[0].desired_nodes == nodes
