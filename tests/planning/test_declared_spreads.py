@@ -144,3 +144,11 @@ def test_of_a_server_of_ones_own_only_the_weights_are_told(model: str) -> None:
     assert "weights" in (told := legend(fit).plain)
     assert "other" not in told
     assert "KV cache" not in told
+
+
+def test_the_nodes_that_a_spread_needs_are_told() -> None:
+    plan, found = planned(EXPERTS, VLLM(max_model_len=4096), Parallelism(tensor=8, pipeline=3))
+    assert plan is None
+    (few,) = [item for item in found if item.code == "LLM_FIT_6"]
+    assert (few.found, few.expected) == ("24 GPUs", "at most 16 (2 × 8)")
+    assert few.fix == "raise nodes of 'pool' to at least 3, or lower the parallelism"
