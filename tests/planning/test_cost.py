@@ -198,3 +198,10 @@ def test_karpenter_starts_nodes_in_every_zone_that_replicas_are_spread_over(
     planned = plan_platform(Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat]), today=TODAY)
     assert planned.endpoints[0].parallelism.gpus == 1
     assert planned.pools[0].desired_nodes == nodes
+
+
+def test_a_pool_that_stands_there_twice_costs_no_budget_twice() -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 2))
+    with pytest.raises(SpecError) as raised:
+        plan_platform(Platform(name="p", region="us-east-1", pools=[pool, pool], budget_usd_per_month=3_000))
+    assert [item.code for item in raised.value.diagnostics] == ["LLM_SPEC_4"]

@@ -49,7 +49,9 @@ def plan_pools(
     platform: Platform, network: NetworkPlan, cluster: ClusterPlan, findings: Findings
 ) -> tuple[PoolPlan, ...]:
     """Plan every pool that can be planned; the others leave findings."""
-    planned = (_plan_pool(pool, platform, network, cluster, findings) for pool in platform.pools if not pool.broken)
+    # One that stands there twice is told as that, and costs no budget twice.
+    once = {id(pool): pool for pool in platform.pools if not pool.broken}.values()
+    planned = (_plan_pool(pool, platform, network, cluster, findings) for pool in once)
     return tuple(pool for pool in planned if pool is not None)
 
 
