@@ -205,3 +205,15 @@ def test_a_pool_that_stands_there_twice_costs_no_budget_twice() -> None:
     with pytest.raises(SpecError) as raised:
         plan_platform(Platform(name="p", region="us-east-1", pools=[pool, pool], budget_usd_per_month=3_000))
     assert [item.code for item in raised.value.diagnostics] == ["LLM_SPEC_4"]
+
+
+@pytest.mark.parametrize(
+    ("nat", "told"),
+    [
+        ("single", ["1 NAT gateway, without traffic", "1 public IPv4 address of a NAT gateway"]),
+        ("per-zone", ["3 NAT gateways, without traffic", "3 public IPv4 addresses of NAT gateways"]),
+    ],
+)
+def test_one_gateway_is_told_as_one(nat: Literal["single", "per-zone"], told: list[str]) -> None:
+    planned = plan_platform(Platform(name="p", region="us-east-1", network=Network(nat=nat), pools=[POOL]))
+    assert [item.what for item in planned.costs if item.spec_path == "network.nat"] == told
