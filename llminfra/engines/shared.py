@@ -158,6 +158,9 @@ def unknown_options(
             continue
         flag = argument.partition("=")[0]
         when, fix = _when_known(release.removed_in(flag), release.added_in(flag), release.suggest_flag(flag))
+        alone, blank, value = argument.partition(" ")
+        if blank and release.knows_flag(alone):  # no shell splits what an entry holds
+            fix = f"write two entries, {alone!r} and {value.strip()!r}, or one, {f'{alone}={value.strip()}'!r}"
         found.append(
             UnknownOption(
                 path=entry_path(f"{base}.extra_args", index),

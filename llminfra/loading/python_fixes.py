@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import pkgutil
 import re
 import sys
 from pathlib import Path
@@ -108,8 +109,14 @@ def _unknown_imports(error: ImportError) -> list[str]:
 
 def _module_fix(name: str, spec: Path) -> str:
     """Specs import from their own folder, from its package's root, and from where llminfra runs."""
-    first = name.partition(".")[0]
+    first, *inner = name.split(".")
     folder = spec.resolve().parent
+    if inner:  # Python found the package, and in it no such module
+        package = name.rpartition(".")[0]
+        where = [str(folder), *map(str, folder.parents), *sys.path]
+        places = [str(Path(place, *package.split("."))) for place in where]
+        close = nearest(inner[-1], [each.name for each in pkgutil.iter_modules(places)])
+        return f"did you mean {package}.{close}?" if close else f"import a module that {package} has"
     for above in folder.parents:
         if (above / first).is_dir() or (above / f"{first}.py").is_file():
             return f"it lies in {above}: run llminfra there, or set PYTHONPATH={above}"

@@ -252,7 +252,7 @@ def test_who_may_call_a_gateway_is_told(workdir: Path, run: Run) -> None:
     told = {item["what"]: (item["old"], item["new"]) for item in platform["changes"] if item["path"] == "gateways.edge"}
     assert told["called from"] == ("10.40.0.0/16", "0.0.0.0/0")
     assert told["authentication"] == ("search acme/search", "–")
-    assert "web 9,000 tokens a minute" in told["limits"][1]
+    assert told["limits of web"] == ("1,000 tokens a minute", "9,000 tokens a minute")
     assert platform["lost_ways"] == ["gateways.edge: callers of search are refused"]
     assert not document["ok"]
 
@@ -285,3 +285,44 @@ def test_roles_of_an_endpoint_are_the_endpoint() -> None:
     (lost,) = [item for item in losses(plan, None) if item.rule == "LLM_GUARD_9"]
     assert lost.path == f"endpoints.{endpoint.name}"
     assert lost.why.startswith("requests for ")
+
+
+WORK = """
+from llminfra import *
+
+M = Model(id="Qwen/Qwen3-8B")
+CHAT = Endpoint(name="chat", model=M, engine=VLLM(max_model_len=8192), on=SageMaker(instance_type="ml.g6e.2xlarge"))
+HAIKU = BedrockModel(name="small", id="anthropic.claude-haiku-4-5-20251001-v1:0", routing="geography")
+QUEUE = BatchQueue(instance_types=["g6e.2xlarge"])
+NIGHTLY = BatchInference(
+    name="nightly", model=M, engine=VLLM(max_model_len=8192), on=QUEUE, input="s3://acme-in/x/",
+    output="s3://acme-out/x/", schedule="cron(0 2 * * ? *)",
+)
+Platform(
+    name="work", region="us-east-1", storage=[ModelBucket(name="acme-weights")], endpoints=[CHAT], batches=[NIGHTLY],
+    async_endpoints=[AsyncEndpoint(name="jobs", behind=CHAT, request_timeout_s=60, attempts=5)],
+    bedrock=Bedrock(models=[HAIKU]),
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("cron(0 2", "cron(0 4", ("batches.nightly", "submitted", "cron(0 2 * * ? *)", "cron(0 4 * * ? *)")),
+        ("attempts=5", "attempts=7", ("async_endpoints.jobs", "attempts", "5", "7")),
+        (
+            'routing="geography"',
+            'routing="global"',
+            ("bedrock.models.small", "profile", "us.anthropic.{}", "global.anthropic.{}"),
+        ),
+        ("ml.g6e.2xlarge", "ml.g6e.4xlarge", ("endpoints.chat", "on", "ml.g6e.2xlarge", "ml.g6e.4xlarge")),
+    ],
+)
+def test_work_beside_endpoints_is_compared(
+    workdir: Path, run: Run, old: str, new: str, told: tuple[str, str, str, str]
+) -> None:
+    before, after = write(workdir, WORK, "old.py"), write(workdir, WORK.replace(old, new), "new.py")
+    (platform,) = json.loads(run("diff", before, after, "--json").out)["platforms"]
+    found = {(item["path"], item["what"], item["old"], item["new"]) for item in platform["changes"]}
+    assert tuple(text.format("claude-haiku-4-5-20251001-v1:0") for text in told) in found

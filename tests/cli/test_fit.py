@@ -382,3 +382,11 @@ def test_an_option_of_the_wrong_type_is_told_with_what_was_given(option: tuple[s
     result = run("fit", "Qwen/Qwen3-8B", *option)
     assert result.code == 2
     assert told in result.err
+
+
+def test_a_batch_that_a_plan_would_not_have_is_told(run: Run) -> None:
+    asked = ("fit", SMALL, "--gpu", "h100", "--max-model-len", "8192")
+    told = plain(run(*asked).out)
+    assert "at most 1,024 sequences in a batch, the engine's default; a plan has 256 where a spec says none" in told
+    assert "sequences in a batch" not in run(*asked, "--max-num-seqs", "1024").out
+    assert "sequences in a batch" not in run("fit", SMALL, "--gpu", "l4", "--max-model-len", "8192").out

@@ -16,6 +16,16 @@ def test_a_module_that_lies_above_the_spec_is_told_with_its_folder(tmp_path: Pat
     assert found.fix == f"it lies in {tmp_path}: run llminfra there, or set PYTHONPATH={tmp_path}"
 
 
+@pytest.mark.parametrize(
+    ("module", "fix"), [("shared.pool", "did you mean shared.pools?"), ("shared.zz", "import a module that shared has")]
+)
+def test_a_module_that_its_package_lacks_is_no_matter_of_folders(tmp_path: Path, module: str, fix: str) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "pools.py").write_text("", encoding="utf-8")
+    (found,) = load(spec(tmp_path, f"from {module} import l4\n")).diagnostics
+    assert found.fix == fix
+
+
 def test_a_misspelt_neighbour_is_told(tmp_path: Path) -> None:
     (tmp_path / "pools.py").write_text("", encoding="utf-8")
     (found,) = load(spec(tmp_path, "import pool\n")).diagnostics

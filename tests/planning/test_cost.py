@@ -9,7 +9,19 @@ from typing import Any, Literal
 import pytest
 from msgspec.structs import replace
 
-from llminfra import Cluster, CustomerKey, GpuPool, ModelBucket, Network, Platform, SageMaker, SpecError
+from llminfra import (
+    VLLM,
+    Cluster,
+    CustomerKey,
+    Endpoint,
+    GpuPool,
+    Model,
+    ModelBucket,
+    Network,
+    Platform,
+    SageMaker,
+    SpecError,
+)
 from llminfra.catalog.datafile import read_data
 from llminfra.catalog.price_file import VARIABLE, PriceFile
 from llminfra.planning import plan_platform
@@ -219,3 +231,45 @@ def test_a_bucket_that_is_only_read_is_not_paid_here() -> None:
         name="x", region="us-east-1", pools=[POOL], storage=[bucket], endpoints=[endpoint(POOL, weights=bucket)]
     )
     assert not [item for item in plan_platform(there, today=TODAY).costs if item.what.startswith("S3")]
+
+
+@pytest.mark.parametrize(
+    ("zones", "replicas", "provisioner", "nodes"),
+    [
+        (["us-east-1a", "us-east-1b"], 2, "karpenter", 2),
+        (["us-east-1a", "us-east-1b"], 5, "karpenter", 2),
+        ([], 3, "karpenter", 3),
+        (["us-east-1a"], 2, "karpenter", 1),
+        ([], 9, "karpenter", 3),
+        ([], 2, "managed", 1),
+    ],
+)
+def test_karpenter_starts_nodes_in_every_zone_that_replicas_are_spread_over(
+    zones: list[str], replicas: int, provisioner: Literal["karpenter", "managed"], nodes: int
+) -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.12xlarge"], nodes=(0, 8), zones=zones, provisioner=provisioner)
+    chat = Endpoint(
+        name="chat", model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(max_model_len=4096), on=pool, replicas=replicas
+    )
+    planned = plan_platform(Platform(name="p", region="us-east-1", pools=[pool], endpoints=[chat]), today=TODAY)
+    assert planned.endpoints[0].parallelism.gpus == 1
+    assert planned.pools[0].desired_nodes == nodes
+
+
+def test_a_pool_that_stands_there_twice_costs_no_budget_twice() -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 2))
+    with pytest.raises(SpecError) as raised:
+        plan_platform(Platform(name="p", region="us-east-1", pools=[pool, pool], budget_usd_per_month=3_000))
+    assert [item.code for item in raised.value.diagnostics] == ["LLM_SPEC_4"]
+
+
+@pytest.mark.parametrize(
+    ("nat", "told"),
+    [
+        ("single", ["1 NAT gateway, without traffic", "1 public IPv4 address of a NAT gateway"]),
+        ("per-zone", ["3 NAT gateways, without traffic", "3 public IPv4 addresses of NAT gateways"]),
+    ],
+)
+def test_one_gateway_is_told_as_one(nat: Literal["single", "per-zone"], told: list[str]) -> None:
+    planned = plan_platform(Platform(name="p", region="us-east-1", network=Network(nat=nat), pools=[POOL]))
+    assert [item.what for item in planned.costs if item.spec_path == "network.nat"] == told

@@ -20,6 +20,7 @@ from llminfra import (
     SpecError,
 )
 from llminfra.catalog.models import load_model
+from llminfra.cli.terminal.memory_bar import legend
 from llminfra.planning import plan_platform
 from llminfra.planning.memory import divisibility_findings
 from llminfra.planning.plan import Plan
@@ -128,3 +129,26 @@ def test_a_server_of_ones_own_has_no_ranks_on_other_nodes(gpus: int) -> None:
     plan, found = planned(SMALL, OWN, Parallelism(tensor=gpus))
     assert plan is None
     assert [item.code for item in found if item.severity.value == "error"] == ["LLM_FIT_16"]
+
+
+@pytest.mark.parametrize("model", [SMALL, "BAAI/bge-reranker-v2-m3"])
+def test_of_a_server_of_ones_own_only_the_weights_are_told(model: str) -> None:
+    plan, _ = planned(model, OWN, None)
+    assert plan is not None
+    (endpoint,) = plan.endpoints
+    fit = endpoint.fit
+    assert fit.weights_gib_per_gpu
+    assert (fit.kv_cache_tokens, fit.kv_cache_memory_gib, fit.max_concurrency) == (None, None, None)
+    assert (endpoint.performance, endpoint.usd_per_million_tokens) == (None, None)
+    assert all(line.startswith(("model: ", "weights ", "GPU ")) for line in fit.explain)
+    assert "weights" in (told := legend(fit).plain)
+    assert "other" not in told
+    assert "KV cache" not in told
+
+
+def test_the_nodes_that_a_spread_needs_are_told() -> None:
+    plan, found = planned(EXPERTS, VLLM(max_model_len=4096), Parallelism(tensor=8, pipeline=3))
+    assert plan is None
+    (few,) = [item for item in found if item.code == "LLM_FIT_6"]
+    assert (few.found, few.expected) == ("24 GPUs", "at most 16 (2 × 8)")
+    assert few.fix == "raise nodes of 'pool' to at least 3, or lower the parallelism"

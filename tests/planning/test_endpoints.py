@@ -132,6 +132,11 @@ def test_unknown_version_flag_and_variable() -> None:
         ("--shutdown-timeout=30", "came with 0.18.0", "pin 0.18.0 or newer, or remove it"),
         ("--max-model-length=8", "does not know the flag --max-model-length", "did you mean --max-model-len?"),
         ("--zzzz", "does not know the flag --zzzz", "remove it"),
+        (
+            "--seed 7",
+            "does not know the flag --seed 7",
+            "write two entries, '--seed' and '7', or one, '--seed=7'",
+        ),
     ],
 )
 def test_an_option_of_another_release_says_which(argument: str, message: str, fix: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from llminfra import (
     VLLM,
+    AsyncEndpoint,
     Autoscaling,
     CustomServer,
     Ec2,
@@ -263,6 +264,20 @@ def test_only_envoy_and_the_picker_reach_the_engine() -> None:
     assert (picker.namespace, picker.pod_labels["app.kubernetes.io/instance"]) == (None, "chat-picker")
     loose = plan(chat, gateways=[gateway(chat, only_way_in=False)])
     assert llm_server_values(loose.endpoints[0], loose, None, None).network_policy.from_same_namespace
+
+
+def test_workers_of_a_queue_reach_the_engine_past_a_gateway() -> None:
+    chat, other = endpoint(), endpoint(name="other", served_name="other")
+    queue = AsyncEndpoint(name="jobs", behind=chat)
+    planned = plan(chat, other, async_endpoints=[queue])
+    admitted = {}
+    for item in planned.endpoints:
+        policy = llm_server_values(item, planned, None, None).network_policy
+        assert not policy.from_same_namespace
+        admitted[item.name] = [peer.pod_labels for peer in policy.from_pods or () if peer.namespace is None]
+    worker = {"app.kubernetes.io/name": "async-worker", "app.kubernetes.io/instance": "async-jobs"}
+    assert worker in admitted["chat"]
+    assert worker not in admitted["other"]
 
 
 def test_a_sleeping_endpoint_scales_on_what_exists_without_it() -> None:

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llminfra import ExistingNetwork, Lustre, Network, Platform
+from llminfra import ExistingNetwork, GpuPool, Lustre, Network, Platform, S3State, SpecError
 from llminfra.planning.findings import Findings
 from llminfra.planning.network.vpc import plan_network
+from llminfra.planning.platform import plan_platform
 
 
 def codes(platform: Platform) -> list[str]:
@@ -47,6 +48,23 @@ def test_unknown_region_names_near_ones() -> None:
     plan_network(Platform(name="p", region="us-esat-1"), findings)
     assert [item.code for item in findings.items] == ["LLM_NET_22"]
     assert "us-east-1" in findings.items[0].expected
+
+
+def test_a_zone_of_the_region_that_the_network_leaves_out_may_be_given_to_it() -> None:
+    pool = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 1), zones=["us-east-1d"])
+    with pytest.raises(SpecError) as raised:
+        plan_platform(Platform(name="p", region="us-east-1", pools=[pool]))
+    (found,) = [item for item in raised.value.diagnostics if item.code == "LLM_NET_20"]
+    assert found.fix.endswith("Network(zones=['us-east-1a', 'us-east-1b', 'us-east-1c', 'us-east-1d'])")
+
+
+def test_the_bucket_of_the_state_is_in_a_region_that_there_is() -> None:
+    findings = Findings()
+    state = S3State(bucket="acme-state", region="us-esat-1")
+    plan_network(Platform(name="p", region="us-east-1", state=state), findings)
+    assert [(item.code, item.path, item.fix) for item in findings.items] == [
+        ("LLM_NET_22", "state.region", "write us-east-1")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,12 @@ def test_groups_stand_worst_first_and_accepted_ones_last() -> None:
     assert groups[0].worst is Severity.ERROR
 
 
+@pytest.mark.parametrize("section", ["endpoints", "gateways", "async_endpoints", "batches", "pools"])
+def test_each_object_with_a_name_has_a_group(section: str) -> None:
+    found = [finding(spec_path=f"{section}.{name}.on.instance_types") for name in ("day", "night")]
+    assert [group.title for group in to_table(report(*found))] == [f"{section}.day", f"{section}.night"]
+
+
 def test_equal_findings_of_several_resources_stand_once() -> None:
     (group,) = to_table(report(finding(address="aws_x.a"), finding(address="aws_x.b")))
     assert len(group.findings) == 1

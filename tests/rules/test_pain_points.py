@@ -144,13 +144,14 @@ def expert_deadlock() -> set[str]:
 
 
 def host_memory() -> set[str]:
-    def read_from_the_hub(instance: str) -> dict[str, str]:
+    def read_from_the_hub(instance: str, model: str = "Qwen/Qwen3-8B") -> dict[str, str]:
         pool = GpuPool(name="small", instance_types=[instance], nodes=(0, 4))
-        platform = spec(pool, Model(id="Qwen/Qwen3-8B"))
+        platform = spec(pool, Model(id=model))
         hub = Platform(**{**dict(platform), "storage": []})
         return {item.code: item.fix for item in plan_platform(hub, today=DAY).diagnostics}
 
     assert "LLM_FIT_31" not in read_from_the_hub("g6.2xlarge"), "32 GiB of host memory are enough"
+    assert "LLM_FIT_31" not in read_from_the_hub("g6.xlarge", "Qwen/Qwen3-0.6B"), "no file of it has 5 GB"
     small = read_from_the_hub("g6.xlarge")
     assert small["LLM_FIT_31"].startswith("use g6.2xlarge, "), "the smallest that is enough"
     return set(small) | fired_on_plan("LLM_SRV_75")

@@ -56,6 +56,12 @@ def test_pods_of_a_closed_network_bring_their_packages() -> None:
     assert "LLM_ASY_8" not in codes(**closed, async_endpoints=[own])
 
 
+def test_of_a_network_that_was_refused_nobody_knows_what_it_reaches() -> None:
+    behind = endpoint(POOL)
+    refused = Network(zones=["us-east-1a", "us-east-1q"])
+    assert codes(network=refused, endpoints=[behind], pools=[POOL], async_endpoints=[queue(behind)]) == {"LLM_NET_20"}
+
+
 @pytest.mark.parametrize("identity", ["pod-identity", "irsa"])
 def test_pods_run_the_consumer_and_keda_may_ask_the_queue(compiled: Compiled, identity: str) -> None:
     behind = endpoint(POOL, api_key=Secret(name="llm/chat"))

@@ -69,6 +69,19 @@ def test_a_model_that_cannot_be_called_from_here_names_where_it_can() -> None:
     assert plan(bedrock=Bedrock(models=[there]), storage=[], region=region).bedrock
 
 
+def test_only_models_that_the_region_has_are_proposed() -> None:
+    llama = BedrockModel(name="a", id="meta.llama3-1-8b-instruct-v1:0")
+    for model in (llama, llama.model_copy(update={"id": "meta.llama3-3-70b-instruct-v1:0"})):
+        with pytest.raises(SpecError) as caught:
+            plan(bedrock=Bedrock(models=[model]), storage=[], region="eu-central-1")
+        (found,) = [item for item in caught.value.diagnostics if item.code in {"LLM_BED_2", "LLM_BED_3"}]
+        named = [name for name in bedrock.names() if name in f"{found.expected} {found.fix}"]
+        assert named
+        for name in named:
+            there = model.model_copy(update={"id": name})
+            assert plan(bedrock=Bedrock(models=[there]), storage=[], region="eu-central-1").bedrock
+
+
 def test_a_geography_before_the_id_is_explained() -> None:
     assert bedrock.suggest(f"eu.{SONNET.id}") == (SONNET.id,)
 

@@ -287,7 +287,7 @@ def _stream(path: Path) -> None:
 def _one(given: dict[str, object], config: Path | None, as_json: bool, wishes: dict[str, Any]) -> None:
     from llminfra.cli.fitting.asked import check_wish
     from llminfra.cli.fitting.home import find_home, plain_home
-    from llminfra.cli.fitting.machine import machine_line
+    from llminfra.cli.fitting.machine import batch_words, machine_line
     from llminfra.cli.fitting.request import check_beside, copies_note, read_case, size_note, unknown_model
     from llminfra.cli.fitting.wish import Wish
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
@@ -315,10 +315,11 @@ def _one(given: dict[str, object], config: Path | None, as_json: bool, wishes: d
 
         console = stdout_console()
         beside = tuple(home_lines(home, case, wish)) if result.fits else ()
-        machine = machine_line(case, result)
-        print_result(
-            fit_view(result, console.width, machine=machine, ways=ways, beside=beside, wished=wish.concurrency), console
+        machine, batch = machine_line(case, result), batch_words(case, result)
+        view = fit_view(
+            result, console.width, machine=machine, batch=batch, ways=ways, beside=beside, wished=wish.concurrency
         )
+        print_result(view, console)
     if result.error:
         raise typer.Exit(2)
     if result.fits is False or (wish.concurrency > 1 and wants(result, wish.concurrency)):

@@ -34,6 +34,17 @@ def machine_line(case: FitCase, result: FitResult) -> str:
     return f"{text} ({gpu.memory_source})" if not gpu.tflops else text
 
 
+def batch_words(case: FitCase, result: FitResult) -> str:
+    """How many sequences were counted with where nobody said it, and what a spec has then; empty: both are the same."""
+    from llminfra.planning.served.engine_settings import MAX_NUM_SEQS
+
+    taken = result.max_num_seqs
+    if case.max_num_seqs is not None or taken is None or taken == MAX_NUM_SEQS:
+        return ""
+    own = f"at most {taken:,} sequences in a batch, the engine's default"
+    return f"{own}; a plan has {MAX_NUM_SEQS:,} where a spec says none"
+
+
 def types_with(gpu: str) -> tuple[str, ...]:
     """Instance types that ``--gpu`` means: the one that it names, or all with that device; none where none has it.
 

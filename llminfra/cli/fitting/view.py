@@ -26,6 +26,7 @@ def fit_view(
     width: int,
     *,
     machine: str,
+    batch: str = "",
     ways: Sequence[WayOut] = (),
     beside: Sequence[RenderableType] = (),
     wished: int = 1,
@@ -36,6 +37,7 @@ def fit_view(
         result: What was computed.
         width: Columns of the terminal.
         machine: Engine, release and GPUs, in one line.
+        batch: Sequences that were counted with, where a spec would have others.
         ways: Changes that help.
         beside: What is told beside memory: price, speed, start.
         wished: Requests of full length that a replica must hold.
@@ -71,6 +73,7 @@ def fit_view(
             grid.add_row(label, value)
     if grid.row_count:
         lines += [Text(), grid]
+    lines += [Text(f"note: {batch}")] if batch else []
     lines += [Text(f"note: {_spelled(item)}") for item in result.findings if item != result.reason]
     lines += _ways(result, ways, wished)
     lines += [Text(), *beside] if beside else []

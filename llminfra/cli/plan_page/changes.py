@@ -12,12 +12,14 @@ from llminfra.cli.plan_page.losses import lost_data, lost_names
 from llminfra.cli.plan_page.serving import spread_words
 from llminfra.cli.plan_page.shared import metrics_of
 from llminfra.cli.plan_page.ways_in import guarded, lost_ways, ways_in
+from llminfra.cli.plan_page.work_facts import work_facts
 from llminfra.cli.terminal.hours import hours_words
 from llminfra.cli.terminal.words import bound, count, duration, money, span
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.encryption.changes import key_effects, key_words
 from llminfra.planning.network.mirror import image_names, joined
 from llminfra.planning.served.hours import working_hours
+from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
 
 if TYPE_CHECKING:
     from llminfra.planning.network.mirror import ImageNames
@@ -207,10 +209,11 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
     for system_ in plan.lustre:
         size = f"{system_.capacity_gib:,} GiB at {system_.throughput_mbps_per_tib} MB/s per TiB"
         yield f"storage.{system_.name}", {"Lustre": size, "zone": system_.zone}
-    names, ways = image_names(plan), ways_in(plan)
+    names, ways, work = image_names(plan), ways_in(plan), work_facts(plan)
     for path, item in plan.served:
         declared = plan.declared_path(path)
-        yield declared, {**_serving(item, names), **(ways[declared].facts if declared in ways else {})}
+        way = ways[declared].facts if declared in ways else {}
+        yield declared, {**_serving(item, names), **way, **work.pop(declared, {})}
     for gateway in plan.gateways:
         models = ", ".join(name for route in gateway.routes for name in route.models)
         paths = ", ".join(path for route in gateway.routes if route.paths for path in route.led_by)
@@ -219,7 +222,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
         told |= {"paths": paths} if paths else {}
         told |= ways[f"gateways.{gateway.name}"].facts
         yield f"gateways.{gateway.name}", told
-    yield from ((f"async_endpoints.{item.name}", {"behind": item.behind}) for item in plan.async_endpoints)
+    yield from work.items()
     for quota in plan.quotas:
         yield f"quota {quota.name}", {"needed": f"{quota.needed:,.0f}", "code": quota.code}
 
@@ -240,7 +243,7 @@ def _pool(pool: PoolPlan) -> Facts:
 
 def _serving(item: ServingPlan, names: ImageNames) -> Facts:
     fit, speed = item.fit, item.performance
-    model = item.spec.model
+    model, on = item.spec.model, item.spec.on
     held = fit.replica_concurrency
     facts = {
         "model": f"{item.model_id}@{(item.revision or 'main')[:_REVISION]}",
@@ -248,7 +251,8 @@ def _serving(item: ServingPlan, names: ImageNames) -> Facts:
         "answers to": ", ".join((item.served_name, *(adapter.name for adapter in item.adapters))),
         "engine": f"{item.engine} {item.engine_version}",
         "image": _image(item, names),
-        "on": item.instance_type,
+        # An instance of SageMaker is another product, at another price, than EC2's of that name.
+        "on": on.instance_type if isinstance(on, SageMaker | SageMakerAsync) else item.instance_type,
         "spread": spread_words(item) + (f" over {count(item.nodes, 'node')}" if item.nodes > 1 else ""),
         "replicas": "; ".join(
             (span(item.min_replicas, item.max_replicas), *map(hours_words, working_hours(item.spec)))

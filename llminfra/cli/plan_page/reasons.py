@@ -63,7 +63,11 @@ def _rest(pool: PoolPlan, plan: Plan) -> str:
     ]
     if not needs:
         return f"no replica has to run; {declared}"
-    return f"for the fewest replicas ({', '.join(needs)}) on nodes of {pool.gpus_per_node}; {declared}"
+    spread = (
+        " in one zone" if len(pool.zones) == 1 else ", an endpoint's replicas over all zones as Karpenter starts them"
+    )
+    on = f"nodes of {pool.gpus_per_node}{spread if pool.provisioner == 'karpenter' else ''}"
+    return f"for the fewest replicas ({', '.join(needs)}) on {on}; {declared}"
 
 
 def _range(pool: PoolPlan) -> str:

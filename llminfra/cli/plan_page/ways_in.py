@@ -77,14 +77,16 @@ def _gateway(item: GatewayPlan) -> WayIn:
         "oidc": f"tokens of {spec.oidc.issuer} for {', '.join(spec.oidc.audiences)}" if spec.oidc is not None else "",
         "bearer": f"API keys: {', '.join(keys)}",
     }
-    limits = [
-        f"{each.name} {limit:,} {what} a minute"
+    limits = {
+        f"limits of {each.name}": ", ".join(
+            f"{limit:,} {what} a minute"
+            for limit, what in ((each.requests_per_minute, "requests"), (each.tokens_per_minute, "tokens"))
+            if limit is not None
+        )
         for each in spec.tenants
-        for limit, what in ((each.requests_per_minute, "requests"), (each.tokens_per_minute, "tokens"))
-        if limit is not None
-    ]
+    }
     facts = {"authentication": asked.get(kind, _NOBODY_ASKED), "called from": ", ".join(item.allow_from_cidrs)}
-    facts |= {"limits": ", ".join(limits), "firewall": spec.web_acl_arn or ""}
+    facts |= {**limits, "firewall": spec.web_acl_arn or ""}
     facts["past it"] = "refused" if spec.only_way_in else "endpoints answer, too"
     names = tuple(each.name for each in spec.tenants)
     return WayIn(address=item.url, kind=kind, tenants=names, facts=facts)

@@ -68,7 +68,9 @@ def legend(result: FitResult) -> Text:
     text = Text()
     for name, style in PARTS if parts else ():
         size = (parts or {})[name]
-        if name == "KV cache" and is_cacheless(result):
+        if name == "KV cache" and (is_cacheless(result) or result.kv_cache_memory_gib is None):
+            continue
+        if name == "other" and all(part is None for part in _others(result)):
             continue
         text.append(f"{_GLYPHS[name]} ", style)
         text.append(f"{name} {size:.1f} ")

@@ -19,6 +19,11 @@ _GRACE_MARGIN_S = 20
 _HIDDEN_S = 120
 
 
+def worker_labels(name: str) -> dict[str, str]:
+    """Labels of the workers' pods (chart ``async-worker``) by the name of their release."""
+    return {"app.kubernetes.io/name": "async-worker", "app.kubernetes.io/instance": name}
+
+
 def async_worker_values(
     item: AsyncPlan,
     workers: WorkersPlan,

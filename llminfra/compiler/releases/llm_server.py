@@ -31,6 +31,7 @@ from llminfra.charts.llm_server import (
     Volume,
 )
 from llminfra.compiler.contracts import StorageContract
+from llminfra.compiler.releases.async_worker import worker_labels
 from llminfra.compiler.releases.gateway import picker_labels, proxy_labels
 from llminfra.compiler.releases.names import (
     GATEWAY,
@@ -50,6 +51,7 @@ from llminfra.planning.plan import Plan
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import PoolPlan
 from llminfra.planning.plan.labels import WAIVER
+from llminfra.planning.plan.made_names import async_id
 from llminfra.planning.served.adapters import adapter_path
 
 _CACHE_PATH = "/var/cache/llm"
@@ -290,6 +292,7 @@ def _scheduling(pool: PoolPlan, endpoint: EndpointPlan, plan: Plan) -> Schedulin
 def _network_policy(endpoint: EndpointPlan, plan: Plan) -> NetworkPolicy:
     """Callers that are declared, a gateway, Prometheus, and HTTPS out only where weights come over the network.
 
+    Workers of a queue in front of the endpoint are callers that are declared: a gateway is the only way in for others.
     S3's addresses behind a gateway endpoint are public ones, which a NetworkPolicy can name only all together; Lustre
     is mounted by the node, not by the pod. Callers of a disaggregated endpoint reach its router, not its roles.
     """
@@ -300,6 +303,11 @@ def _network_policy(endpoint: EndpointPlan, plan: Plan) -> NetworkPolicy:
         peers = [
             PodPeer(namespace=GATEWAY, pod_labels=proxy_labels(gateway)),
             PodPeer(pod_labels=picker_labels(route)),
+            *(
+                PodPeer(pod_labels=worker_labels(async_id(item.name)))
+                for item in plan.async_endpoints
+                if item.workers is not None and item.behind == endpoint.called
+            ),
         ]
     return NetworkPolicy(
         from_same_namespace=gateway is None or not gateway.spec.only_way_in,

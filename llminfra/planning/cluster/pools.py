@@ -50,7 +50,9 @@ def plan_pools(
     platform: Platform, network: NetworkPlan, cluster: ClusterPlan, findings: Findings
 ) -> tuple[PoolPlan, ...]:
     """Plan every pool that can be planned; the others leave findings."""
-    planned = (_plan_pool(pool, platform, network, cluster, findings) for pool in platform.pools if not pool.broken)
+    # One that stands there twice is told as that, and costs no budget twice.
+    once = {id(pool): pool for pool in platform.pools if not pool.broken}.values()
+    planned = (_plan_pool(pool, platform, network, cluster, findings) for pool in once)
     return tuple(pool for pool in planned if pool is not None)
 
 
@@ -76,9 +78,27 @@ def nodes_at_rest(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
     """
     if pool.spec.capacity.kind == "capacity-block":
         return pool.max_nodes
+    if pool.provisioner == "karpenter":
+        return min(pool.max_nodes, _by_zone(pool, endpoints))
     gpus = sum(_at_rest(item, pool) * item.parallelism.gpus for item in endpoints if item.pool == pool.name)
-    kept = 0 if pool.provisioner == "karpenter" else pool.min_nodes
-    return min(pool.max_nodes, max(kept, -(-gpus // pool.gpus_per_node)))
+    return min(pool.max_nodes, max(pool.min_nodes, -(-gpus // pool.gpus_per_node)))
+
+
+def _by_zone(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
+    """Nodes that Karpenter starts for the fewest replicas: those of an endpoint are spread over the pool's zones.
+
+    It takes a spread that the scheduler may leave as one that it has to keep, as long as nodes may be had for it, and
+    gives up none that has pods (kubernetes-sigs/karpenter, pkg/controllers/provisioning/scheduling/preferences.go:
+    ``removeTopologySpreadScheduleAnyway`` is the last to go, with the default ``preference-policy`` ``Respect``).
+    """
+    zones = len(pool.zones)
+    gpus = [0] * zones
+    for item in endpoints:
+        if item.pool == pool.name:
+            most, more = divmod(_at_rest(item, pool), zones)
+            for index in range(zones):
+                gpus[index] += (most + (index < more)) * item.parallelism.gpus
+    return sum(-(-each // pool.gpus_per_node) for each in gpus)
 
 
 def gives_back(pool: PoolPlan) -> bool:

@@ -66,9 +66,11 @@ def plan_costs(
     gateways = {"per-zone": len(network.zones), "single": 1, "none": 0}[network.nat]
     if gateways:
         price = prices.service_price("nat_gateway_hour", region)
-        lines.append(cost_line("network.nat", f"{gateways} NAT gateways, without traffic", price, gateways, gateways))
+        nat = "1 NAT gateway" if gateways == 1 else f"{gateways} NAT gateways"
+        lines.append(cost_line("network.nat", f"{nat}, without traffic", price, gateways, gateways))
         address = prices.service_price("public_ipv4_hour", region)
-        what = f"{gateways} public IPv4 addresses of NAT gateways"
+        what = "1 public IPv4 address of a NAT gateway"
+        what = what if gateways == 1 else f"{gateways} public IPv4 addresses of NAT gateways"
         lines.append(cost_line("network.nat", what, address, gateways, gateways))
     if network.interface_endpoints:
         count = len(network.interface_endpoints) * len(network.zones)

@@ -8,6 +8,7 @@ from llminfra.planning.fit.misfits import NOTHING, elsewhere
 from llminfra.planning.fit.remedies import fewer_context_ranks, remedies
 from llminfra.planning.spread.choosing import choose, cost
 from llminfra.planning.spread.parallelism import Candidate, as_arguments, shape_findings
+from llminfra.spec.compute.gpu_pool import GpuPool
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -41,7 +42,7 @@ def check_place(
     """Report a replica that has no place on the pool's nodes; ``fix`` is what helps, where that is known already."""
     endpoint, pool, wanted = question.endpoint, question.pool, declared.parallelism
     path = f"endpoints.{endpoint.name}.parallelism"
-    most = pool.gpus_per_node * pool.max_nodes
+    most, nodes = pool.gpus_per_node * pool.max_nodes, -(-wanted.gpus // pool.gpus_per_node)
     if declared.nodes > 1 and not question.engine.spans_nodes:
         findings.error(
             "LLM_FIT_16",
@@ -59,8 +60,10 @@ def check_place(
             path,
             f"one replica needs more GPUs than pool {pool.name!r} can ever have",
             found=f"{wanted.gpus} GPUs",
-            expected=f"at most {most} ({pool.max_nodes} nodes of {pool.gpus_per_node})",
-            fix="lower the parallelism or raise the pool's maximum",
+            expected=f"at most {most} ({pool.max_nodes} × {pool.gpus_per_node})",
+            fix=f"raise nodes of {pool.name!r} to at least {nodes}, or lower the parallelism"
+            if isinstance(endpoint.on, GpuPool)
+            else "lower the parallelism",
             runtime_message="0/n nodes are available: n Insufficient nvidia.com/gpu",
         )
     elif wanted.gpus > pool.gpus_per_node and wanted.gpus % pool.gpus_per_node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llminfra.planning.fit.declared import check_declared, check_place, report_uneven
 from llminfra.planning.fit.default_step import check_default_step
@@ -57,7 +58,7 @@ def _find(question: Question, findings: Findings) -> Spread | None:
     wanted, promise = question.endpoint.parallelism, question.promise
     if not question.engine.judged:
         why = "as declared; what the server does with the memory is its own business"
-        chosen = question.judge(wanted or Parallelism())
+        chosen = _weights_alone(question.judge(wanted or Parallelism()))
         return Spread(chosen=chosen, why=why, others=()) if check_place(question, chosen, (), findings) else None
     options = question.options()
     if not check_default_step(question, options, findings):
@@ -91,6 +92,30 @@ def _find(question: Question, findings: Findings) -> Spread | None:
     rest = [option for option in options if option.parallelism != wanted and option.meets(promise.concurrency)]
     told = worth_telling(tuple(rest), declared, promise)
     return Spread(chosen=declared, why="as declared", others=tuple(_told(option, declared, promise) for option in told))
+
+
+def _weights_alone(chosen: Candidate) -> Candidate:
+    """What is sure of a server that nobody here knows: no cache, no requests at once, no speed and no price of tokens.
+
+    The figures of an engine that is known would be taken for the server's own.
+    """
+    sure = tuple(line for line in chosen.fit.explain if line.startswith(("model: ", "weights ", "GPU ")))
+    fit = chosen.fit.model_copy(update={**dict.fromkeys(_OF_ENGINES), "explain": sure})
+    return replace(chosen, fit=fit, performance=None, usd_per_million_tokens=None)
+
+
+_OF_ENGINES = (
+    "kv_cache_memory_gib",
+    "later_cache_gib",
+    "kv_cache_tokens",
+    "max_concurrency",
+    "estimated_max_len",
+    "non_torch_gib",
+    "activation_peak_gib",
+    "cuda_graph_gib",
+    "budget_gib",
+)
+"""What an engine makes of a device, in the words of `FitResult`."""
 
 
 def _with_a_change(question: Question, option: Candidate) -> str:

@@ -158,7 +158,9 @@ def _check_host_memory(
     ranks_gib = float(_value("host_gib_per_rank")) * resources.gpus
     pod_gib = resources.memory_mib / 1024
     streams = weights.kind in {"bucket", "nvme"}
-    loading_gib = pod_gib * _STREAM_SHARE if streams else float(_value("host_gib_loading"))
+    # No file is larger than the checkpoint.
+    largest_gib = min(float(_value("host_gib_loading")), weights.bytes_total / 2**30)
+    loading_gib = pod_gib * _STREAM_SHARE if streams else largest_gib
     shared_gib = resources.shm_mib / 1024
     needed = ranks_gib + loading_gib + shared_gib
     if needed <= pod_gib:

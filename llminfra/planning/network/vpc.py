@@ -13,6 +13,7 @@ from llminfra.planning.plan.infrastructure import NetworkPlan, SubnetPlan
 from llminfra.spec.compute.cluster import Cluster
 from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
 from llminfra.spec.foundation.network import ExistingNetwork, Network
+from llminfra.spec.foundation.state import S3State
 
 if TYPE_CHECKING:
     from llminfra.planning.findings import Findings
@@ -86,20 +87,27 @@ def _other_region(name: str) -> str:
     return f"name a region such as us-east-1{_NO_VARIABLES if '$' in name else ''}"
 
 
+def _no_region(at: Platform | S3State, path: str, name: str, findings: Findings) -> None:
+    findings.error(
+        "LLM_NET_22",
+        at,
+        path,
+        f"there is no AWS region {name!r} in the catalog",
+        found=name,
+        expected=", ".join(regions.suggest(name)) or regions.meant(name) or _A_CODE,
+        fix=_other_region(name),
+    )
+
+
 def _plan_network(platform: Platform, findings: Findings) -> NetworkPlan | None:
     known = regions.zones(platform.region)
+    state = platform.state
+    if isinstance(state, S3State) and not state.broken and state.region and not regions.zones(state.region):
+        _no_region(state, "state.region", state.region, findings)
     if not known and "region" in platform.doubtful:
         return None
     if not known:
-        findings.error(
-            "LLM_NET_22",
-            platform,
-            "region",
-            f"there is no AWS region {platform.region!r} in the catalog",
-            found=platform.region,
-            expected=", ".join(regions.suggest(platform.region)) or regions.meant(platform.region) or _A_CODE,
-            fix=_other_region(platform.region),
-        )
+        _no_region(platform, "region", platform.region, findings)
         return None
     if platform.network.broken or not platform.needs_network:
         if isinstance(platform.network, Network) and not {"zones"} & platform.network.doubtful:
@@ -137,16 +145,20 @@ def check_zone(
     """Report a zone that is not among the given ones; true when it is fine."""
     if zone in among:
         return True
+    there = zone in regions.zones(platform.region)
+    fix = f"use one of {', '.join(among)}"
+    if not zone.startswith(platform.region):
+        fix += ", or change the region"
+    elif there and isinstance(platform.network, Network):
+        fix += f"; or give the network that zone, too, with Network(zones={[*(platform.network.zones or among), zone]})"
     findings.error(
         "LLM_NET_20",
         at or platform,
         path,
-        f"{zone!r} is not a zone of {platform.region}"
-        if zone not in regions.zones(platform.region)
-        else f"{zone!r} is not one of the network's zones",
+        f"{zone!r} is not one of the network's zones" if there else f"{zone!r} is not a zone of {platform.region}",
         found=zone,
         expected=", ".join(among),
-        fix=f"use one of {', '.join(among)}" + ("" if zone.startswith(platform.region) else ", or change the region"),
+        fix=fix,
     )
     return False
 

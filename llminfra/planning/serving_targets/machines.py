@@ -139,7 +139,7 @@ def report_idle_gpus(endpoint: Endpoint, pool: PoolPlan, serving: ServingPlan, f
         endpoint.on,
         f"endpoints.{endpoint.name}.on.instance_type",
         f"a replica takes {used} of the instance's {there} GPUs; the others are paid for and stand idle",
-        found=f"{pool.name} for {serving.parallelism_why}",
+        found=f"{used} of {there} GPUs of {pool.name}: {serving.parallelism_why}",
         expected=" or ".join(smaller[:3]) or f"a type with {used} GPUs",
         fix=f"use {smaller[0]}" if smaller else f"set parallelism=Parallelism(tensor={there}) for more speed",
     )

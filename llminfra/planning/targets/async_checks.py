@@ -75,6 +75,8 @@ def reaches_packages(item: AsyncEndpoint, network: NetworkPlan, findings: Findin
     """Whether pods find boto3, with a finding where they do not."""
     if item.worker_image is not None or network.nat != "none" or network.existing_vpc_id is not None:
         return True
+    if not network.there:  # refused, and told as that: what it would have is not known
+        return True
     findings.error(
         "LLM_ASY_8",
         item,

@@ -63,14 +63,15 @@ def _model(item: BedrockModel, platform: Platform, findings: Findings) -> Bedroc
     path = f"bedrock.models.{item.name}"
     known = bedrock.model(item.id)
     if known is None:
-        close = bedrock.suggest(item.id)
+        here = _callable_from(platform.region)
+        close = [near for near in bedrock.suggest(item.id) if near in here or not here]
         findings.error(
             "LLM_BED_2",
             item,
             f"{path}.id",
             "the catalog does not know where requests for this model may go, so no role can be narrow enough",
             found=item.id,
-            expected=", ".join(close) if close else ", ".join(bedrock.names()),
+            expected=", ".join(close or here or bedrock.names()),
             fix="use a model of the catalog, without a geography such as us. before its id",
         )
         return None
@@ -101,6 +102,12 @@ def _model(item: BedrockModel, platform: Platform, findings: Findings) -> Bedroc
     )
 
 
+def _callable_from(region: str) -> tuple[str, ...]:
+    """Models of the catalog that are called from a region in any way."""
+    known = ((name, bedrock.model(name)) for name in bedrock.names())
+    return tuple(name for name, facts in known if facts is not None and facts.ways(region))
+
+
 def _tokens(item: BedrockModel, profile: str | None, region: str) -> TokenPricePlan | None:
     price = bedrock.token_price(item.id, profile, region)
     if price is None:
@@ -120,6 +127,10 @@ def _where(known: bedrock.BedrockModelFacts) -> str:
 
 
 def _unreachable(item: BedrockModel, path: str, platform: Platform, findings: Findings, *, expected: str) -> None:
+    known, here = bedrock.model(item.id), _callable_from(platform.region)
+    others = (
+        "" if known is None or known.ways(platform.region) or not here else f"; or call {', '.join(here)} from there"
+    )
     findings.error(
         "LLM_BED_3",
         item,
@@ -127,7 +138,7 @@ def _unreachable(item: BedrockModel, path: str, platform: Platform, findings: Fi
         f"{item.id} cannot be called in this way from {platform.region}, as far as the catalog knows",
         found=f"routing={item.routing!r} in {platform.region}",
         expected=expected,
-        fix="choose a routing or a region that the finding lists",
+        fix=f"choose a routing or a region that the finding lists{others}",
         runtime_message="ValidationException: The provided model identifier is invalid.",
     )
 

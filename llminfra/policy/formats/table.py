@@ -69,10 +69,13 @@ def _object(item: PolicyFinding) -> str:
     if not item.spec_path:
         return item.stack or "the spec"
     parts = item.spec_path.split(".")
-    named = parts[0] in ("pools", "endpoints", "storage", "models", "waivers")
-    if parts[0] == "storage":
+    if parts[0] == "storage":  # names of buckets have dots
         return item.spec_path
-    return ".".join(parts[:2]) if named else parts[0]
+    return ".".join(parts[:2]) if parts[0] in _NAMED else parts[0]
+
+
+_NAMED = frozenset({"pools", "endpoints", "models", "waivers", "gateways", "async_endpoints", "batches"})
+"""Sections of a spec whose objects have names."""
 
 
 def _group(platform: str, title: str, items: list[PolicyFinding]) -> Group:

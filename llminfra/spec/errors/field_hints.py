@@ -156,13 +156,10 @@ _FLAG = re.compile(r"--([a-z][a-z-]+)")
 
 def _elsewhere(name: str, cls: type[BaseModel]) -> str:
     """The only declared type with a field of that name, or with one that stands for the flag of that name."""
-    root = next(each for each in reversed(cls.__mro__) if issubclass(each, BaseModel) and each is not BaseModel)
     flag = f"``--{name.strip('_-').replace('_', '-').removesuffix('-size')}"
     wanted, flags = name.casefold(), (f"{flag}``", f"{flag}-size``")
     found = set()
-    for each in _subclasses(root):
-        if "kind" in each.model_fields:  # an alternative was chosen already
-            continue
+    for each in _others(cls):
         docs = field_docs(each)
         for field in each.model_fields:
             text = docs.get(field, "")
@@ -173,9 +170,23 @@ def _elsewhere(name: str, cls: type[BaseModel]) -> str:
 
 def _declaring(name: str, cls: type[BaseModel]) -> list[str]:
     """Where types without alternatives have a field of just that name."""
+    return sorted({_placed(each, name) for each in _others(cls) if name in each.model_fields})
+
+
+def _others(cls: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Types that a field may belong to instead: none of alternatives, of which one was chosen already.
+
+    Of an alternative itself, such as a way to buy instances, only what it is part of, and what stands beside it there:
+    ``end`` of a block is no matter of working hours.
+    """
     root = next(each for each in reversed(cls.__mro__) if issubclass(each, BaseModel) and each is not BaseModel)
-    having = [each for each in _subclasses(root) if "kind" not in each.model_fields and name in each.model_fields]
-    return sorted({_placed(each, name) for each in having})
+    every = list(_subclasses(root))
+    parts = {each: {kind for field in each.model_fields for kind in _types(each, field)} for each in every}
+    holders = [each for each in every if cls in parts[each]]
+    near = {*holders, *(part for each in holders for part in parts[each])}
+    for each in every:
+        if "kind" not in each.model_fields and ("kind" not in cls.model_fields or each in near):
+            yield each
 
 
 _TOLD = 3

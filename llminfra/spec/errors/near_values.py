@@ -101,6 +101,8 @@ _SLIPS: tuple[Callable[[str], str], ...] = (
     lambda value: value,
     str.lower,
     lambda value: value.rstrip("/"),
+    lambda value: value.strip("/"),
+    lambda value: f"/{value}",
     lambda value: f"ml.{value}",
     lambda value: f"s3://{value}",
     lambda value: f"s3://{value.rstrip('/')}",

@@ -83,7 +83,7 @@ class Gateway(Spec):
     request_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 900
     """Seconds from request to the last token of the answer, streamed or not."""
     only_way_in: bool = True
-    """Whether the endpoints refuse pods that do not come through the gateway."""
+    """Whether the endpoints refuse pods that do not come through the gateway, but those of an `AsyncEndpoint`."""
     replicas: Annotated[int, Field(ge=1, le=20)] = 2
     """Envoy pods."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llminfra import VLLM, Endpoint, GpuPool, Platform, Reservation, SGLang, Slo
+from llminfra import VLLM, CapacityBlock, Endpoint, GpuPool, Platform, Reservation, SGLang, Slo
 from llminfra.spec.errors.expectations import written_as_yaml
 from llminfra.spec.errors.field_hints import fix_for_unknown
 
@@ -15,6 +15,8 @@ from llminfra.spec.errors.field_hints import fix_for_unknown
         ("tpot_ms", Slo, "did you mean 'time_per_output_token_ms'?"),
         ("prompt_token", Slo, "did you mean 'prompt_tokens'?"),
         ("instance_type", GpuPool, "did you mean 'instance_types'?"),
+        ("end", CapacityBlock, "remove it, or see `llminfra explain CapacityBlock`"),
+        ("zones", CapacityBlock, "it is a field of other types: write BatchQueue(zones=…) or GpuPool(zones=…)"),
         ("zzz", Slo, "remove it, or see `llminfra explain Slo`"),
         ("served_model_name", VLLM, "it is a field of another type: write Endpoint(served_name=…)"),
         ("enable_lora", SGLang, "it is a field of another type: write Endpoint(adapters=…)"),

@@ -4,7 +4,20 @@ import math
 
 import pytest
 
-from llminfra import VLLM, Autoscaling, Endpoint, GpuPool, Model, Parallelism, Platform, Slo, SpecError
+from llminfra import (
+    VLLM,
+    Autoscaling,
+    Endpoint,
+    GpuPool,
+    HttpProbe,
+    LoraAdapter,
+    Model,
+    ModelBucket,
+    Parallelism,
+    Platform,
+    Slo,
+    SpecError,
+)
 
 POOL = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 1))
 MODEL = Model(id="Qwen/Qwen3-8B")
@@ -54,6 +67,21 @@ def test_numbers_are_finite(make, value):
     (found,) = refusal(lambda: make(value))
     assert found.message.endswith("is no finite number")
     assert "number" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("make", "fix"),
+    [
+        (
+            lambda: LoraAdapter(name="a", bucket=ModelBucket(name="acme-a"), rank=8, key="/adapters/a"),
+            'write key="adapters/a"',
+        ),
+        (lambda: HttpProbe(path="health"), 'write path="/health"'),
+    ],
+)
+def test_a_slash_too_much_or_too_few_at_the_beginning_is_mended(make, fix):
+    (found,) = refusal(make)
+    assert found.fix == fix
 
 
 def test_a_type_in_the_place_of_an_object_is_told_as_that():

@@ -1,0 +1,58 @@
+"""What is decided of queues, batch jobs and models of Bedrock, in words: what two plans are compared by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from llminfra.cli.terminal.words import count, duration
+
+if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
+    from llminfra.planning.plan.targets import AsyncPlan, BatchPlan, BedrockModelPlan
+
+Facts = Mapping[str, str]
+
+
+def work_facts(plan: Plan) -> dict[str, Facts]:
+    """Decisions about work beside endpoints by spec path; of a batch job those that its model and engine have not."""
+    found = {f"async_endpoints.{item.name}": _queue(item) for item in plan.async_endpoints}
+    found |= {f"batches.{item.name}": _batch(item) for item in plan.batches}
+    models = plan.bedrock.models if plan.bedrock is not None else ()
+    return found | {f"bedrock.models.{item.name}": _model(item) for item in models}
+
+
+def _queue(item: AsyncPlan) -> Facts:
+    spec = item.spec
+    return {
+        "behind": item.behind,
+        "consumer": "AWS Lambda" if item.workers is None else f"at most {count(item.workers.most, 'pod')}",
+        "requests at once": f"{spec.max_concurrency:,}",
+        "a request may take": duration(spec.request_timeout_s),
+        "attempts": f"{spec.attempts:,}",
+        "waits at most": count(spec.retention_days, "day"),
+        "answers kept": count(spec.results_days, "day"),
+    }
+
+
+def _batch(item: BatchPlan) -> Facts:
+    spec, on = item.spec, item.spec.on
+    buys = "spot, else on demand" if on.spot and on.on_demand else "spot" if on.spot else "on demand"
+    return {
+        "instance types": ", ".join(each.name for each in item.machine.instance_types),
+        "instances": f"0…{on.max_instances:,}",
+        "bought": on.reservation.kind if on.reservation else buys,
+        "submitted": spec.schedule or "by hand",
+        "jobs": f"{spec.jobs:,}",
+        "requests at once": f"{spec.concurrency:,}",
+        "input": spec.input,
+        "output": spec.output,
+    }
+
+
+def _model(item: BedrockModelPlan) -> Facts:
+    return {
+        "model": item.spec.id,
+        "profile": item.profile or "none, the region's own model",
+        "answered in": ", ".join(item.regions),
+    }
