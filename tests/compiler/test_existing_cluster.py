@@ -191,7 +191,8 @@ def test_roles_of_service_accounts_trust_the_clusters_provider(tmp_path: Path) -
 
 def test_the_cluster_and_its_nodes_cost_the_platform_nothing() -> None:
     plan = plan_of(existing())
-    assert not [line for line in plan.costs if line.spec_path.startswith("cluster")]
+    paid = [line.what for line in plan.costs if line.spec_path.startswith("cluster")]
+    assert paid == ["KMS key of the stack cluster, without requests"]
     assert plan.eks.system_nodes is None
 
 

@@ -30,7 +30,7 @@ def test_stacks_add_up_to_the_platform() -> None:
 def test_endpoints_outside_the_cluster_are_booked_where_they_stand() -> None:
     both = plan(endpoint(TARGETS["ec2"]), endpoint(TARGETS["sagemaker"], name="managed", replicas={"min": 0, "max": 1}))
     stacks = costs_by_stack(both)
-    assert list(stacks) == ["network", "ec2", "sagemaker"]
+    assert list(stacks) == ["network", "storage", "ec2", "sagemaker"]
     assert stacks["ec2"].usd_per_hour_min >= both.ec2[0].usd_per_instance_hour
     assert stacks["sagemaker"].unpriced == ("endpoints.managed",)
 

@@ -39,7 +39,7 @@ def test_bedrock_alone_needs_no_cluster() -> None:
     planned = bedrock_plan()
     assert planned.cluster is None
     assert not planned.network.there
-    assert planned.costs == ()
+    assert [item.what for item in planned.costs] == ["KMS key of the stack bedrock, without requests"]
     assert {item.code for item in run_plan(planned)}.isdisjoint({"LLM_NET_12"})
     named = plan_platform(planned.platform.model_copy(update={"network": Network(cidr="10.0.0.0/16")}))
     assert "bedrock-runtime" in named.network.interface_endpoints, "a VPC that is named is for who calls from it"
