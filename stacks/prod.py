@@ -74,7 +74,7 @@ platform.add(
         ),
         engine=VLLM(max_model_len=32_768),
         on=h100,
-        replicas=Autoscaling(min=1, max=4),
+        replicas=Autoscaling(min=1, max=8),
         weights=lustre,
     )
 )

@@ -10,6 +10,7 @@ from llminfra.rules.plans import (
     existing_cluster,
     existing_prometheus,
     gateways,
+    idle_gpus,
     image_lock,
     models,
     overflow,
@@ -22,6 +23,7 @@ from llminfra.rules.rule import Rule
 
 _MODULES = (
     capacity,
+    idle_gpus,
     regional,
     system_nodes,
     existing_cluster,
