@@ -23,13 +23,17 @@ def image_source(
     """How a new node of the pool comes to the endpoint's image."""
     snapshot = pool.spec.image_snapshot
     if snapshot is None:
-        return ImageSource(warm=_keeps_nodes(pool), parallel=pool.raid0)
+        return ImageSource(warm=_keeps_nodes(pool), node_usd_per_hour=pool.usd_per_node_hour, parallel=pool.raid0)
     own, known = endpoint.engine.image, release.image(efa=efa) if release else None
     image = own or known
     name = image_names_of(platform).pulled(declared_image(image)) if image else ""
     # A volume of images is read by containerd's own snapshotter, so what it lacks is not pulled in parallel.
     return ImageSource(
-        warm=_keeps_nodes(pool), snapshot=snapshot, held=_holds(tuple(snapshot.images), name), parallel=False
+        warm=_keeps_nodes(pool),
+        node_usd_per_hour=pool.usd_per_node_hour,
+        snapshot=snapshot,
+        held=_holds(tuple(snapshot.images), name),
+        parallel=False,
     )
 
 

@@ -25,12 +25,14 @@ class ImageSource(Struct, frozen=True, kw_only=True):
         held: Whether the engine's image is in it.
         parallel: Whether images are pulled and unpacked in parallel (nodeadm's ``FastImagePull``).
         warm: Whether the pool keeps nodes that no pod has asked for.
+        node_usd_per_hour: Price of one more node, None where it is not known.
     """
 
     snapshot: ImageSnapshot | None = None
     held: bool = False
     parallel: bool = True
     warm: bool = False
+    node_usd_per_hour: float | None = None
 
 
 def image_choices(image_gib: float, source: ImageSource) -> tuple[StartChoice, ...]:

@@ -226,6 +226,8 @@ def _advice(
             "a node to spare (provisioner='managed', and a minimum of one node more than the replicas hold) saves the "
             "boot of an instance and the pull of the image"
         )
+        if image.node_usd_per_hour is not None:
+            text += f" for ${image.node_usd_per_hour:,.2f}/h"
         savings.append(_Saving(seconds["node"] + seconds["image"], text))
     if images:
         # Fast restore is billed by the hour whether nodes start or not: the plain snapshot is the advice.
