@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llminfra.diagnostics import UsageError
 from llminfra.policy.own_findings import by_rule
+from llminfra.policy.plan_places import Places, places
 from llminfra.policy.report import PolicyFinding, PolicyReport, ordered
 from llminfra.policy.waivers import apply_waivers, covers
 from llminfra.rules import LooksAt, by_code
@@ -18,21 +19,32 @@ from llminfra.rules.changes.dangers import danger
 from llminfra.rules.changes.planned import PlannedChange, planned_changes
 
 if TYPE_CHECKING:
+    from llminfra.rules.views.terraform_view import Stack
     from llminfra.spec.platform import Platform
 
 
-def check_plan_file(path: Path, platforms: Sequence[Platform] = (), *, today: dt.date | None = None) -> PolicyReport:
+def check_plan_file(
+    path: Path,
+    platforms: Sequence[Platform] = (),
+    *,
+    stacks: Iterable[Stack] = (),
+    today: dt.date | None = None,
+) -> PolicyReport:
     """Judge the changes of a saved plan.
 
     Args:
         path: Output of ``terraform show -json PLANFILE``.
-        platforms: Platforms whose waivers apply, scope by resource address.
+        platforms: Platforms whose waivers apply, scope by resource address, or by spec path where a stack has the
+            resource.
+        stacks: What the platforms synthesize to, so that a change has the spec path of what it is made for.
         today: Day to judge waivers by; ``None``: the day it is, UTC.
 
     Raises:
         UsageError: The file is missing or is not such output.
     """
-    return judge_changes(_findings(planned_changes(_document(path))), platforms, today=today)
+    document = _document(path)
+    where = places(document, stacks)
+    return judge_changes(_findings(planned_changes(document), where), platforms, today=today)
 
 
 def judge_changes(
@@ -92,7 +104,7 @@ def _document(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def _findings(changes: Iterable[PlannedChange]) -> Iterator[PolicyFinding]:
+def _findings(changes: Iterable[PlannedChange], where: Places) -> Iterator[PolicyFinding]:
     for item in changes:
         against = danger(item.type, item.action, item.before, item.after)
         if against is None:
@@ -102,6 +114,8 @@ def _findings(changes: Iterable[PlannedChange]) -> Iterator[PolicyFinding]:
         yield by_rule(
             against.rule,
             f"{item.address}: {against.why}",
+            spec_path=where.path(item.address),
+            stack=where.stack,
             address=item.address,
             found=forced if goes else "",
             expected="an update in place" if goes else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from llminfra.cli.options import FailOn
 from llminfra.diagnostics import Diagnostic, SpecError, UsageError
 
 if TYPE_CHECKING:
+    from llminfra.planning.plan import Plan
     from llminfra.policy import PolicyReport
 
 
@@ -69,7 +71,7 @@ def check(
         _write(report_of_failed_spec(error), form, out, FailOn.ERROR, error.diagnostics)
         raise typer.Exit(1) from None
     if plan_file is not None:
-        report = policy.check_plan_file(plan_file, [plan.platform for plan in plans])
+        report = _judged(policy, plan_file, plans)
     else:
         if missing := [str(item) for item in rules or () if not item.is_dir()]:
             msg = f"there is no folder {', '.join(missing)}"
@@ -103,6 +105,20 @@ def check(
         _write(report, form, out, fail_on, [item for plan in plans for item in plan.diagnostics])
     if report.failures(fail_on.severity):
         raise typer.Exit(1)
+
+
+def _judged(policy: ModuleType, plan_file: Path, plans: Sequence[Plan]) -> PolicyReport:
+    """Guards on a real plan; with specs beside it, what they synthesize to says what each resource is made for."""
+    from llminfra.cli.work.scratch import synthesized
+    from llminfra.rules.views.terraform_view import read_synth_dir
+
+    platforms = [plan.platform for plan in plans]
+    if not plans:
+        report: PolicyReport = policy.check_plan_file(plan_file, platforms)
+        return report
+    with synthesized(plans, "check") as folder:
+        judged: PolicyReport = policy.check_plan_file(plan_file, platforms, stacks=read_synth_dir(folder))
+        return judged
 
 
 def _write(

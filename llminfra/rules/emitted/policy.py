@@ -67,7 +67,7 @@ RULES = (
         "An apply does not replace what holds data or cannot be had again",
         looks_at=_CHANGE,
         why="A replacement is a destroy first. The finding names the argument that forces it.",
-        fix="undo the change of the argument, or migrate first and waive this rule for the address",
+        fix="undo the change of the argument, or migrate first and waive this rule for its spec path or address",
         source=(_SHOW,),
     ),
     emitted(
