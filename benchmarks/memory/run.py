@@ -39,6 +39,7 @@ UNSEEN_ROWS = HERE / "data" / "unseen_startups.jsonl"
 UNSEEN_FURTHER_ROWS = HERE / "data" / "unseen_further_startups.jsonl"
 UNSEEN_THIRD_ROWS = HERE / "data" / "unseen_third_startups.jsonl"
 UNSEEN_FOURTH_ROWS = HERE / "data" / "unseen_fourth_startups.jsonl"
+UNSEEN_FIFTH_ROWS = HERE / "data" / "unseen_fifth_startups.jsonl"
 PAGE_ROWS = HERE / "data" / "page_startups.jsonl"
 TGI_ROWS = HERE / "data" / "tgi_startups.jsonl"
 SGLANG_ROWS = HERE / "data" / "sglang_startups.jsonl"
@@ -56,6 +57,7 @@ DATASETS = {
     "unseen further": UNSEEN_FURTHER_ROWS,
     "unseen third": UNSEEN_THIRD_ROWS,
     "unseen fourth": UNSEEN_FOURTH_ROWS,
+    "unseen fifth": UNSEEN_FIFTH_ROWS,
     "one page's": PAGE_ROWS,
     "TGI": TGI_ROWS,
     "SGLang": SGLANG_ROWS,
@@ -199,6 +201,7 @@ TITLES = {
     "unseen further": "Further rows that were committed before anything was scored on them",
     "unseen third": "A third set of rows that were committed before anything was scored on them",
     "unseen fourth": "A fourth set of rows that were committed before anything was scored on them",
+    "unseen fifth": "A fifth set of rows that were committed before anything was scored on them",
     "one page's": "First starts of one page, on one device",
     "TGI": "Rows of Text Generation Inference",
     "SGLang": "Rows of SGLang",

@@ -28,6 +28,7 @@ _FLOORS: dict[str, tuple[int, tuple[float | None, ...]]] = {
     "unseen further": (31, (0.93, 0.93, 1, 1, 0.83, 1)),
     "unseen third": (60, (1, 0.96, 0.66, 0.77, 0.93, 1)),
     "unseen fourth": (60, (1, 0.8, 0.58, 0.8, 0.78, 0.56)),
+    "unseen fifth": (51, (None, 0.55, 0.53, 0.66, 0.84, 0.88)),
     "one page's": (27, (None, 1, 0.88, 0.88, 0.96, None)),
     "TGI": (38, (None, None, 0.58, 0.58, 0.97, 1)),
     "SGLang": (45, (1, 0.55, 0.87, 0.96, 0.93, 0.62)),
