@@ -12,6 +12,7 @@ from llminfra.catalog.gpus import find_gpu, gpus
 from llminfra.catalog.models import ModelFacts, load_model
 from llminfra.catalog.models.quantization import QuantFacts, QuantRule, WeightFormat, WeightScheme
 from llminfra.planning.facts import numbers
+from llminfra.planning.hardware.engine_run import EngineRun
 from llminfra.planning.hardware.gpu_problem import GpuProblem
 from llminfra.planning.memory.device import problems_on
 from llminfra.planning.memory.weights.quantized_parts import quantized_parts
@@ -32,16 +33,8 @@ def fatal(
     gpu, release, facts = find_gpu(device), engine_release("vllm", version), facts_of(model)
     assert gpu is not None
     assert release is not None
-    found = problems_on(
-        gpu,
-        facts,
-        engine="vllm",
-        release=release,
-        quant=facts.quantization,
-        requested=requested,
-        dtype=dtype,
-        kv_cache_dtype=None,
-    )
+    run = EngineRun(engine="vllm", release=release, quant=facts.quantization, requested=requested, dtype=dtype)
+    found = problems_on(gpu, facts, run)
     return {item.code: item for item in found if item.fatal}
 
 

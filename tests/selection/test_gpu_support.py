@@ -8,6 +8,7 @@ from llminfra.catalog.engines import engine_release
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import load_model, quantization_from_name
 from llminfra.planning.hardware.attention_support import takes_fp8_cache
+from llminfra.planning.hardware.engine_run import EngineRun
 from llminfra.planning.hardware.gpu_problem import GpuProblem
 from llminfra.planning.hardware.gpu_support import gpu_problems, minimum_capability
 from llminfra.planning.memory import FitCase, fit_case
@@ -30,9 +31,7 @@ def problems(
     release = engine_release("vllm", version) if engine == "vllm" and version else None
     facts = load_model(model)
     assert facts is not None
-    found = gpu_problems(
-        gpu,
-        facts,
+    run = EngineRun(
         engine=engine,
         release=release,
         quant=quantization_from_name(checkpoint) if checkpoint else None,
@@ -41,7 +40,7 @@ def problems(
         kv_cache_dtype=cache,
         text_only=text_only,
     )
-    return {item.code: item for item in found}
+    return {item.code: item for item in gpu_problems(gpu, facts, run)}
 
 
 @pytest.mark.parametrize(
@@ -244,16 +243,8 @@ def test_a_catalog_model_on_the_gpus_that_its_card_names() -> None:
     assert facts.quantization is not None
     gpu = find_gpu("h100")
     assert gpu is not None
-    assert not gpu_problems(
-        gpu,
-        facts,
-        engine="vllm",
-        release=engine_release("vllm", "0.27.1"),
-        quant=facts.quantization,
-        requested=None,
-        dtype=None,
-        kv_cache_dtype=None,
-    )
+    run = EngineRun(engine="vllm", release=engine_release("vllm", "0.27.1"), quant=facts.quantization)
+    assert not gpu_problems(gpu, facts, run)
 
 
 @pytest.mark.parametrize(

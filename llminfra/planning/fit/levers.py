@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from llminfra.catalog.gpus import find_gpu
+from llminfra.planning.hardware.engine_run import EngineRun
 from llminfra.planning.memory.device import problems_on
 from llminfra.planning.selection.changes import (
     LEAST_SEQUENCES,
@@ -138,16 +139,8 @@ def small_weights(question: Question, _option: Candidate) -> Trials:
     gpu, facts = find_gpu(question.pool.gpu), question.facts
     if gpu is None or not has_wide_weights(facts, question.case):
         return
-    problems = problems_on(
-        gpu,
-        facts,
-        engine=question.engine.kind,
-        release=question.release,
-        quant=None,
-        requested="fp8",
-        dtype=None,
-        kv_cache_dtype=None,
-    )
+    run = EngineRun(engine=question.engine.kind, release=question.release, requested="fp8")
+    problems = problems_on(gpu, facts, run)
     if not any(item.fatal for item in problems):
         yield 'quantize the weights with Model(quantization="fp8")', changed(question, quantization="fp8")
 

@@ -9,6 +9,7 @@ from llminfra.catalog.gpus import find_gpu
 from llminfra.engines.given import last
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.cuda_support import driver_problem
+from llminfra.planning.hardware.engine_run import EngineRun
 from llminfra.planning.memory.device import problems_on
 from llminfra.planning.memory.doubts import SCALES_BESIDE_CONFIG
 from llminfra.planning.served.model_class import named_numbers, without_flash
@@ -49,21 +50,18 @@ def check_device(
     engine = endpoint.engine
     cache = getattr(engine, "kv_cache_dtype", "auto")
     model = endpoint.model
-    problems = list(
-        problems_on(
-            gpu,
-            facts,
-            engine=engine.kind,
-            release=release,
-            quant=facts.quantization,
-            requested=model.quantization,
-            dtype=None if model.dtype == "auto" else model.dtype,
-            kv_cache_dtype=None if cache == "auto" else cache,
-            text_only=getattr(engine, "language_model_only", False),
-            named=named_numbers(endpoint),
-            longest=getattr(engine, "max_model_len", None),
-        )
+    run = EngineRun(
+        engine=engine.kind,
+        release=release,
+        quant=facts.quantization,
+        requested=model.quantization,
+        dtype=None if model.dtype == "auto" else model.dtype,
+        kv_cache_dtype=None if cache == "auto" else cache,
+        text_only=getattr(engine, "language_model_only", False),
+        named=named_numbers(endpoint),
+        longest=getattr(engine, "max_model_len", None),
     )
+    problems = list(problems_on(gpu, facts, run))
     if without_flash(endpoint):
         problems = [item for item in problems if item.code != "LLM_FIT_62"]
     if model.config is not None and model.quantization in SCALES_BESIDE_CONFIG:

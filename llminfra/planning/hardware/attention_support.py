@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.gpus import Gpu
     from llminfra.catalog.models import ModelFacts
+    from llminfra.planning.hardware.engine_run import EngineRun
 
 _FP8_NAMES = ("fp8", "fp8_e4m3", "fp8_e5m2")
 _BACKENDS = {"TRITON_ATTN": "Triton attention", "TRITON_MLA": "Triton MLA"}
@@ -39,26 +40,16 @@ def takes_fp8_cache(gpu: Gpu, facts: ModelFacts, engine: str, release: EngineRel
     return gpu.capability >= _least()
 
 
-def attention_problems(
-    gpu: Gpu,
-    facts: ModelFacts,
-    *,
-    engine: str,
-    release: EngineRelease | None,
-    kv_cache_dtype: str | None,
-    text_only: bool,
-) -> Iterator[GpuProblem]:
+def attention_problems(gpu: Gpu, facts: ModelFacts, run: EngineRun) -> Iterator[GpuProblem]:
     """Kinds of attention that the engine has no kernel for on the GPU, or none that takes the cache.
 
     Args:
         gpu: The device.
         facts: The model.
-        engine: Engine name of the catalog.
-        release: Its release, where the catalog has it.
-        kv_cache_dtype: Declared type of the cache; ``None`` follows the model.
-        text_only: The model's encoders are left out.
+        run: The engine that has the kernels, its release and settings.
     """
-    found = unserved(facts, gpu, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=text_only)
+    engine, release, kv_cache_dtype = run.engine, run.release, run.kv_cache_dtype
+    found = unserved(facts, gpu, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=run.text_only)
     if found is None:
         yield from _untold(gpu, engine, release, kv_cache_dtype)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llminfra.catalog.argument_values import choices_of
-from llminfra.catalog.engines import engine_release, inner_release, is_since, known_versions
+from llminfra.catalog.engines import engine_release, is_since, known_versions
 from llminfra.catalog.models import WeightFormat
 from llminfra.planning.facts import numbers
 from llminfra.planning.hardware.attention_support import attention_problems
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llminfra.catalog.engines import EngineRelease
     from llminfra.catalog.gpus import Gpu
     from llminfra.catalog.models import ModelFacts, QuantFacts
+    from llminfra.planning.hardware.engine_run import EngineRun
 
 _FILE = "gpu_support"
 # Names of checkpoints' methods to the names that engines register them under, the first known one counts.
@@ -40,20 +41,7 @@ def _value(fact: str) -> Any:
     return numbers(_FILE)[fact]["value"]
 
 
-def gpu_problems(
-    gpu: Gpu,
-    facts: ModelFacts,
-    *,
-    engine: str,
-    release: EngineRelease | None,
-    quant: QuantFacts | None,
-    requested: str | None,
-    dtype: str | None,
-    kv_cache_dtype: str | None,
-    text_only: bool = False,
-    named: tuple[int, ...] = (),
-    longest: int | None = None,
-) -> tuple[GpuProblem, ...]:
+def gpu_problems(gpu: Gpu, facts: ModelFacts, run: EngineRun) -> tuple[GpuProblem, ...]:
     """Everything about the device that stops or slows the engine.
 
     A container is judged by the engine inside, but for its CUDA.
@@ -61,23 +49,13 @@ def gpu_problems(
     Args:
         gpu: The device.
         facts: The model: its attention, and the dtype of the checkpoint's plain tensors.
-        engine: Engine name of the catalog.
-        release: Its release, where the catalog has it.
-        quant: How the checkpoint is quantized; ``None`` for plain weights.
-        requested: Quantization that the spec names.
-        dtype: Declared dtype; ``None`` follows the checkpoint.
-        kv_cache_dtype: Declared type of the cache; ``None`` follows the model.
-        text_only: The model's encoders are left out.
-        named: Numbers of the release as it was named, where the catalog may lack it.
-        longest: Tokens of the longest request.
+        run: The engine, its release and settings.
     """
-    cuda = release
-    if release is not None and (inner := inner_release(release)) is not release:
-        engine, release = inner.engine, inner
-    method = _method(engine, quant) if quant else requested
-    numbered = named or (release.numbers if release is not None else ())
+    inside = run.inside
+    engine, release, quant, dtype = inside.engine, inside.release, inside.quant, inside.dtype
+    method = _method(engine, quant) if quant else inside.requested
     found = [
-        *_known(engine, release, requested, quant),
+        *_known(engine, release, inside.requested, quant),
         *_registered(engine, release, quant),
         *(_capable(gpu, engine, release, method) if method else ()),
         *(() if engine == "trtllm" else _native(gpu, quant, method)),
@@ -86,17 +64,17 @@ def gpu_problems(
             tuple(dtype_problems(gpu, facts, engine=engine, release=release, method=method, dtype=dtype))
             or _bfloat16(gpu, facts, engine, release, dtype)
         ),
-        *attention_problems(
-            gpu, facts, engine=engine, release=release, kv_cache_dtype=kv_cache_dtype, text_only=text_only
-        ),
-        *_cache_of_checkpoint(engine, method, kv_cache_dtype),
-        *built_for(gpu, engine, cuda),
-        *checkpoint_problems(engine, numbered, facts, quant, requested),
+        *attention_problems(gpu, facts, inside),
+        *_cache_of_checkpoint(engine, method, inside.kv_cache_dtype),
+        *built_for(gpu, engine, run.release),
+        *checkpoint_problems(engine, inside.numbers, facts, quant, inside.requested),
     ]
     if engine == "tgi":
-        found += tgi_attention_problems(gpu, facts, numbered, kv_cache_dtype=kv_cache_dtype, longest=longest)
+        found += tgi_attention_problems(
+            gpu, facts, inside.numbers, kv_cache_dtype=inside.kv_cache_dtype, longest=inside.longest
+        )
     if engine == "trtllm":
-        found += trtllm_problems(gpu, facts, numbered, quant)
+        found += trtllm_problems(gpu, facts, inside.numbers, quant)
     return tuple(found)
 
 

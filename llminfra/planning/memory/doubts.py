@@ -14,6 +14,7 @@ from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.model_code import REFUSES_UNKNOWN, missing_code, refusal_words
 from llminfra.catalog.models.quantization_names import FORMATS
 from llminfra.catalog.tgi_models import Served
+from llminfra.planning.hardware.engine_run import EngineRun
 from llminfra.planning.hardware.gpu_problem import GpuProblem
 from llminfra.planning.memory.device import problems_on
 from llminfra.planning.memory.estimate import facts_for
@@ -168,9 +169,7 @@ def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:
     requested = (case.quantization or "").strip().lower() or None
     requested = _SAME_METHOD.get(requested, requested) if requested else None
     other = refers(facts, case)
-    found = problems_on(
-        gpu,
-        facts,
+    run = EngineRun(
         engine=case.engine,
         release=release_of(case),
         quant=quantization(facts, case) if other else facts.quantization,
@@ -182,6 +181,7 @@ def device_problems(facts: ModelFacts, case: FitCase) -> tuple[GpuProblem, ...]:
         named=named_numbers(case),
         longest=case.max_model_len,
     )
+    found = problems_on(gpu, facts, run)
     if case.config is not None and requested in SCALES_BESIDE_CONFIG:
         return tuple(item for item in found if item.code != "LLM_FIT_23")
     return found

@@ -15,6 +15,7 @@ from llminfra.catalog.gpus import Gpu, find_gpu
 from llminfra.catalog.instances import InstanceType, all_gpu_types
 from llminfra.catalog.models import ModelFacts
 from llminfra.engines.untold import untold_spread_fields
+from llminfra.planning.hardware.engine_run import EngineRun
 from llminfra.planning.memory import FitCase, FitResult
 from llminfra.planning.memory.device import problems_on
 from llminfra.planning.memory.inputs.case import CATALOG_NAMES, SPAN_NODES
@@ -194,9 +195,7 @@ def _why_not(option: Candidate, wished: int) -> str:
 
 def _incapable(asked: Asked) -> str | None:
     facts, case = asked.facts, asked.case
-    problems = problems_on(
-        asked.gpu,
-        facts,
+    run = EngineRun(
         engine=case.engine,
         release=asked.release,
         quant=quantization(facts, case),
@@ -206,7 +205,7 @@ def _incapable(asked: Asked) -> str | None:
         text_only=bool(case.language_model_only),
         longest=case.max_model_len,
     )
-    return next((item.message for item in problems if item.fatal), None)
+    return next((item.message for item in problems_on(asked.gpu, facts, run) if item.fatal), None)
 
 
 def _tried(asked: Asked, shape: Parallelism, nodes: int) -> Candidate:
