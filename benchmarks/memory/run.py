@@ -43,7 +43,7 @@ UNSEEN_FIFTH_ROWS = HERE / "data" / "unseen_fifth_startups.jsonl"
 PAGE_ROWS = HERE / "data" / "page_startups.jsonl"
 TGI_ROWS = HERE / "data" / "tgi_startups.jsonl"
 SGLANG_ROWS = HERE / "data" / "sglang_startups.jsonl"
-STATED = "fully stated"
+STATED = "all that are fully stated"
 DATASETS = {
     "first": ROWS,
     "later": MORE_ROWS,
@@ -178,14 +178,21 @@ def between(text: str, name: str, content: str) -> str:
 
 
 def figures_table(scores: Mapping[str, Sequence[Score]]) -> str:
-    """Markdown: the figures of every set of rows."""
-    columns = ["figure", "target", *(cell for name in (*scores, STATED) for cell in (f"{name} rows", "reached"))]
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    """Markdown: a line for each set of rows, a column for each figure; in brackets the rows that tell it."""
     stated = [item for items in scores.values() for item in items if states_inputs(item.row)]
-    for of_one_name in zip(*(figures(items) for items in (*scores.values(), stated)), strict=True):
-        cells = [cell for item in of_one_name for cell in (str(item.rows), f"{item.reached:.1%}" if item.rows else "-")]
-        lines.append(f"| {of_one_name[0].name} | {of_one_name[0].target:.0%} | {' | '.join(cells)} |")
+    lines_of = {STATED: figures(stated)} | {name: figures(items) for name, items in scores.items()}
+    first = lines_of[STATED]
+    lines = [
+        f"| rows | {' | '.join(item.name for item in first)} |",
+        "|---" * (len(first) + 1) + "|",
+        f"| target | {' | '.join(f'{item.target:.0%}' for item in first)} |",
+    ]
+    lines += [f"| {name} | {' | '.join(_cell(item) for item in found)} |" for name, found in lines_of.items()]
     return "\n".join(lines)
+
+
+def _cell(item: Figure) -> str:
+    return f"{item.reached:.1%} ({item.rows})" if item.rows else "-"
 
 
 TITLES = {
