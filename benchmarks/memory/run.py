@@ -220,7 +220,7 @@ def rows_page(scores: Mapping[str, Sequence[Score]]) -> str:
     tables = "".join(f"\n## {TITLES[name]}\n\n{rows_table(items)}\n" for name, items in scores.items())
     return (
         "# Planned against measured, row by row\n\n"
-        "Written by `python -m benchmarks.memory.run --write-docs`; [memory.md](memory.md) has the model and figures.\n"
+        "Written by `python -m benchmarks.memory.run --write-docs`; [memory.md](memory.md) has the figures.\n"
         f"{tables}"
     )
 
