@@ -72,6 +72,14 @@ def test_a_pair_that_reaches_each_other_sums_by_its_own_kernel():
     assert nccl.cuda_graph_gib - own.cuda_graph_gib == pytest.approx(0.39 * 32 * 51 / 1024, abs=0.001)
 
 
+@pytest.mark.parametrize(("gpu", "ranks", "nccl"), [("L4", 2, True), ("A10G", 2, True), ("L40S-48GB", 2, False)])
+def test_a_pair_that_does_not_reach_each_other_sums_by_nccl(gpu, ranks, nccl):
+    # AWS g6 and g5: peer access is not supported (llm-d-incubation/llm-d-infra#181, NVIDIA/TensorRT-LLM#1034).
+    case = {"model": LLAMA, "gpu": gpu, "engine_version": "0.23.0", "max_model_len": 8192, "max_num_seqs": 64}
+    alone, pair = (fit_case(FitCase(**case, tensor_parallel=each)).cuda_graph_gib for each in (1, ranks))
+    assert (pair > alone) is nccl
+
+
 def test_drivers_before_cuda_124_take_more():
     case = {"model": LLAMA, "gpu": "A10G", "engine_version": "0.4.3", "max_model_len": 8192}
     new = fit_case(FitCase(**case, driver="550.54.15"))

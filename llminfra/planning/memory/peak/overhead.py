@@ -158,7 +158,8 @@ def _nccl_mib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu
     vllm/distributed/device_communicators/all2all.py).
     """
     table = engine_data()["overheads"]
-    own_kernel = settings.custom_all_reduce and (settings.tp <= CUSTOM_ALL_REDUCE_RANKS or on_fabric(settings, gpu))
+    near = settings.tp <= CUSTOM_ALL_REDUCE_RANKS and (gpu is None or gpu.peer_access)
+    own_kernel = settings.custom_all_reduce and (near or on_fabric(settings, gpu))
     sums = settings.tp > 1 and not own_kernel
     if profile.scheduler == "v0":
         return float(table["graph_mib_of_nccl_rank"] * (settings.tp - 1)) if sums else 0.0
