@@ -18,12 +18,15 @@ def flashinfer_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     Args:
         facts: The model; latent attention has kernels of its own.
         profile: Rules of the release.
-        settings: For the type of the cache.
+        settings: For the type of the cache, and a kernel that is asked for.
         gpu: The device; nothing is assumed of one that is not known.
     """
     if gpu is None or profile.scheduler != "v1":
         return 0.0
-    taken = picked(facts, gpu, profile.version, settings.kv_cache_dtype, text_only=not facts.encoders)
+    if asked := (settings.attention_backend or "").strip().upper():
+        taken = frozenset({asked})
+    else:
+        taken = picked(facts, gpu, profile.version, settings.kv_cache_dtype, text_only=not facts.encoders)
     return float(engine_data()["overheads"]["flashinfer"]["workspace_mib"]) / 1024 if "FLASHINFER" in taken else 0.0
 
 
