@@ -158,7 +158,7 @@ def vllm_budget(
         longest=longest,
         tokens=tokens,
         state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
-        context=context_gib(profile, settings, gpu),
+        context=context_gib(facts, profile, settings, gpu),
         beside=around,
         doubt=doubt,
     )
@@ -222,7 +222,7 @@ def beside_gib(
         later += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0) / GIB
     return {
         "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
-        CONTEXT: 0.0 if profile.context_in_non_torch else context_gib(profile, settings, gpu),
+        CONTEXT: 0.0 if profile.context_in_non_torch else context_gib(facts, profile, settings, gpu),
         "recurrent states": state_pool_gib(facts, profile, settings),
         "counts for penalties": 0.0 if profile.counts_consumed else states,
         "warming up the sampler": max(0.0, later - activation),
@@ -232,9 +232,9 @@ def beside_gib(
     }
 
 
-def context_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
+def context_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
     """What is on the device before the engine first looks at it."""
-    return cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile)
+    return cuda_context_gib(gpu) + nccl_before_baseline_gib(facts, settings, gpu, profile)
 
 
 def _fragments_gib(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> float:
