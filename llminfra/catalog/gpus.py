@@ -22,6 +22,9 @@ class Gpu(Fact):
         multiprocessors: Streaming multiprocessors.
         compute_capability: For example ``9.0``.
         unified_memory: Shares its memory with the CPU; start-up figures do not apply.
+        peer_access: GPUs of one machine reach each other's memory, by NVLink or over PCIe; false where threads say that
+            they do not on the instances that have the device.
+        peer_source: Where that was read.
         spec_source: Where bandwidth and throughput were read.
         aliases: Other names, lower case.
     """
@@ -37,6 +40,8 @@ class Gpu(Fact):
     multiprocessors: int
     compute_capability: str
     unified_memory: bool = False
+    peer_access: bool = True
+    peer_source: str = ""
     spec_source: str
     aliases: tuple[str, ...] = ()
 

@@ -69,3 +69,16 @@ def test_a_start_that_ran_out_of_memory_for_it_is_refused() -> None:
     assert result.fits is False
     assert result.reason.startswith("LLM_MEM_5")
     assert "FlashInfer's workspace" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "taken"),
+    [
+        ({"kv_cache_dtype": "fp8", "attention_backend": "TRITON_ATTN"}, False),
+        ({"attention_backend": "FLASHINFER"}, True),
+        ({"attention_backend": "flashinfer"}, True),
+        ({"kv_cache_dtype": "fp8", "attention_backend": ""}, True),
+    ],
+)
+def test_a_kernel_that_is_asked_for_is_taken(fields: dict[str, object], taken: bool) -> None:
+    assert (LINE in explained(**fields)) is taken

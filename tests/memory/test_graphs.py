@@ -5,8 +5,14 @@ import pytest
 from llminfra.catalog.gpus import find_gpu
 from llminfra.catalog.models import load_model
 from llminfra.planning.memory import FitCase, fit_case
-from llminfra.planning.memory.peak.overhead import captured_sizes, cuda_context_gib, old_driver
-from llminfra.planning.memory.releases.engine_profile import vllm_profile
+from llminfra.planning.memory.peak.overhead import (
+    captured_sizes,
+    cuda_context_gib,
+    nccl_before_baseline_gib,
+    old_driver,
+)
+from llminfra.planning.memory.releases.attention_backend import split_bytes
+from llminfra.planning.memory.releases.engine_profile import parse_version, vllm_profile
 from llminfra.planning.memory.releases.settings import resolve
 
 LLAMA, OSS = "meta-llama/Llama-3.1-8B-Instruct", "openai/gpt-oss-20b"
@@ -72,6 +78,14 @@ def test_a_pair_that_reaches_each_other_sums_by_its_own_kernel():
     assert nccl.cuda_graph_gib - own.cuda_graph_gib == pytest.approx(0.39 * 32 * 51 / 1024, abs=0.001)
 
 
+@pytest.mark.parametrize(("gpu", "ranks", "nccl"), [("L4", 2, True), ("A10G", 2, True), ("L40S-48GB", 2, False)])
+def test_a_pair_that_does_not_reach_each_other_sums_by_nccl(gpu, ranks, nccl):
+    # AWS g6 and g5: peer access is not supported (llm-d-incubation/llm-d-infra#181, NVIDIA/TensorRT-LLM#1034).
+    case = {"model": LLAMA, "gpu": gpu, "engine_version": "0.23.0", "max_model_len": 8192, "max_num_seqs": 64}
+    alone, pair = (fit_case(FitCase(**case, tensor_parallel=each)).cuda_graph_gib for each in (1, ranks))
+    assert (pair > alone) is nccl
+
+
 def test_drivers_before_cuda_124_take_more():
     case = {"model": LLAMA, "gpu": "A10G", "engine_version": "0.4.3", "max_model_len": 8192}
     new = fit_case(FitCase(**case, driver="550.54.15"))
@@ -113,3 +127,73 @@ def test_layers_that_only_mix_or_only_feed_forward_are_half_of_one():
     case = {"model": "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-FP8", "gpu": "H200-141GB", "engine_version": "0.20.0"}
     result = fit_case(FitCase.model_validate(case))
     assert result.cuda_graph_gib == pytest.approx(0.86, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("model", "ranks", "measured"),
+    [
+        # llm-d-planner, accuracy/results of 0.19.0 on H100.
+        (LLAMA, 1, 0.91),
+        (LLAMA, 2, 0.76),
+        (LLAMA, 4, 0.67),
+        ("Qwen/Qwen2.5-7B-Instruct", 4, 0.64),
+        ("Qwen/Qwen2.5-72B-Instruct", 2, 1.61),
+    ],
+)
+def test_parts_of_split_requests_follow_the_heads_of_a_rank(model, ranks, measured):
+    case = {"model": model, "gpu": "H100-80GB", "engine_version": "0.19.0", "max_model_len": 8192}
+    assert fit_case(FitCase(**case, tensor_parallel=ranks)).cuda_graph_gib == pytest.approx(measured, abs=0.13)
+
+
+@pytest.mark.parametrize(
+    ("case", "outputs"),
+    [
+        ({"model": LLAMA}, 32 * 128),
+        ({"model": LLAMA, "tensor_parallel": 4}, 8 * 128),
+        ({"model": "deepseek-ai/DeepSeek-V3", "tensor_parallel": 8}, 16 * 512),
+        # FlashMLA takes an FP8 cache, and no other kernel has an upper bound of parts.
+        ({"model": "deepseek-ai/DeepSeek-V3", "tensor_parallel": 8, "kv_cache_dtype": "fp8"}, 0),
+        ({"model": LLAMA, "attention_backend": "TRITON_ATTN"}, 0),
+        ({"model": LLAMA, "gpu": "A100-80GB"}, 0),
+        ({"model": LLAMA, "engine_version": "0.10.2"}, 0),
+    ],
+)
+def test_flashattention_3_bounds_the_parts_inside_of_graphs(case, outputs):
+    given = FitCase(**{"gpu": "H100-80GB", "engine_version": "0.19.0", **case})
+    facts, profile, gpu = (
+        load_model(given.model),
+        vllm_profile(parse_version(given.engine_version)),
+        find_gpu(given.gpu),
+    )
+    settings = resolve(facts, given, profile, gpu, 79.2)
+    assert split_bytes(facts, profile, settings, gpu, 512) == 32 * 512 * outputs * 4
+
+
+@pytest.mark.parametrize(
+    ("model", "spread", "gone"),
+    [
+        # Total less initial free memory of 0.19 on H100, less 0.51 for the CUDA context: lldplanner rows.
+        ("Qwen/Qwen2.5-7B-Instruct", {"tensor_parallel": 1}, 0.0),
+        ("Qwen/Qwen2.5-7B-Instruct", {"tensor_parallel": 2}, 1.02),
+        ("Qwen/Qwen2.5-7B-Instruct", {"tensor_parallel": 4}, 1.04),
+        ("openai/gpt-oss-20b", {"tensor_parallel": 2}, 1.50),
+        ("meta-llama/Llama-4-Scout-17B-16E-Instruct", {"tensor_parallel": 4}, 1.56),
+        (LLAMA, {"tensor_parallel": 1, "pipeline_parallel": 2}, 0.92),
+        (LLAMA, {"tensor_parallel": 1, "pipeline_parallel": 4}, 0.97),
+    ],
+)
+def test_communicators_of_every_group_come_before_the_first_look(model, spread, gone):
+    case = FitCase(model=model, gpu="H100-80GB", engine_version="0.19.0", **spread)
+    facts, profile, gpu = load_model(model), vllm_profile((0, 19, 0)), find_gpu("H100-80GB")
+    found = nccl_before_baseline_gib(facts, resolve(facts, case, profile, gpu, 79.2), gpu, profile)
+    assert found == pytest.approx(gone, abs=0.11)
+
+
+def test_dense_models_have_the_group_of_experts_until_0_13():
+    facts, gpu = load_model(LLAMA), find_gpu("H100-80GB")
+    found = []
+    for version in ((0, 10, 2), (0, 13, 0), (0, 14, 0)):
+        profile = vllm_profile(version)
+        settings = resolve(facts, FitCase(model=LLAMA, tensor_parallel=2), profile, gpu, 79.2)
+        found.append(nccl_before_baseline_gib(facts, settings, gpu, profile))
+    assert found == pytest.approx([0.0, 1.51, 1.02])

@@ -234,7 +234,8 @@ def test_roles_larger_than_a_node_are_copies_with_spread_experts() -> None:
     wide = Role(parallelism=Parallelism(tensor=1, data=16, expert=True))
     plan = planned(
         model=Model(id="deepseek-ai/DeepSeek-R1"),
-        engine=VLLM(max_model_len=16_384, max_num_batched_tokens=2048),
+        # Whole graphs of 128 heads keep 8 MiB for each sequence.
+        engine=VLLM(max_model_len=16_384, max_num_batched_tokens=2048, max_num_seqs=128),
         disaggregation=Disaggregation(prefill=wide, decode=wide),
     )
     assert [item.nodes for item in plan.endpoints] == [2, 2]

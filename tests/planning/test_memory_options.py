@@ -25,6 +25,7 @@ from llminfra.spec.base.spec import Spec
 
 L4 = GpuPool(name="gpu", instance_types=["g6.12xlarge"], nodes=(1, 4))
 L40S = GpuPool(name="gpu", instance_types=["g6e.2xlarge"], nodes=(1, 4))
+L40S4 = GpuPool(name="gpu", instance_types=["g6e.12xlarge"], nodes=(1, 4))
 H100 = GpuPool(name="gpu", instance_types=["p5.48xlarge"], nodes=(1, 4), zones=["us-east-1a"], efa=True)
 SLOW = GpuPool(name="gpu", instance_types=["p5.48xlarge"], nodes=(1, 4))
 
@@ -52,8 +53,9 @@ def draft(model: str) -> str:
 def test_sums_by_nccl_are_part_of_the_graphs() -> None:
     """Two ranks without NVLink: the kernels of NCCL are captured where vLLM's own are switched off."""
     two = Parallelism(tensor=2)
-    own = planned("Qwen/Qwen3-8B", vllm(), pool=L4, parallelism=two).endpoints[0].fit
-    nccl = planned("Qwen/Qwen3-8B", vllm("--disable-custom-all-reduce"), pool=L4, parallelism=two).endpoints[0].fit
+    off = vllm("--disable-custom-all-reduce")
+    own = planned("Qwen/Qwen3-8B", vllm(), pool=L40S4, parallelism=two).endpoints[0].fit
+    nccl = planned("Qwen/Qwen3-8B", off, pool=L40S4, parallelism=two).endpoints[0].fit
     assert own.cuda_graph_gib is not None
     assert nccl.cuda_graph_gib is not None
     assert nccl.cuda_graph_gib > own.cuda_graph_gib + 0.3
@@ -320,6 +322,15 @@ def test_the_kernel_of_experts_is_counted() -> None:
     own, asked = vllm(), vllm("--moe-backend=flashinfer_cutlass")
     left = [planned(experts, engine, H100).endpoints[0].fit.kv_cache_memory_gib for engine in (own, asked)]
     assert left[1] > left[0]
+
+
+def test_the_kernel_of_attention_is_counted() -> None:
+    """FlashInfer, which an FP8 cache takes on Ada, has a workspace among the graphs; Triton's has none."""
+    options = {"kv_cache_dtype": "fp8", "max_model_len": 8192}
+    own, asked = vllm(**options), vllm("--attention-backend=TRITON_ATTN", **options)
+    experts = "Qwen/Qwen3-30B-A3B-Instruct-2507-FP8"
+    left = [planned(experts, engine).endpoints[0].fit.kv_cache_memory_gib for engine in (own, asked)]
+    assert left[1] - left[0] == pytest.approx(394 / 1024, abs=0.01)
 
 
 def test_another_model_hides_nothing_else_that_is_wrong() -> None:

@@ -38,7 +38,7 @@ def cacheless_budget(
     """Memory of one rank of a model that keeps nothing between steps."""
     peak = activation_peak(facts, profiling_batch(facts, settings, profile, gpu), profile)
     graphs = cuda_graph_gib(facts, profile, settings, gpu)
-    context = cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile)
+    context = cuda_context_gib(gpu) + nccl_before_baseline_gib(facts, settings, gpu, profile)
     libraries = non_torch_gib(profile, settings, gpu, compressed=False)
     other = libraries if profile.context_in_non_torch else libraries + context
     activation = peak.total / GIB

@@ -51,11 +51,16 @@ def experts_of(facts: ModelFacts, settings: Settings, profile: EngineProfile, gp
     kernel = _asked(settings) or _taken(facts, settings, profile, gpu, kind)
     plain = kernel in {ExpertKernel.MARLIN, ExpertKernel.TRITON} and kind in {SIXTEEN_BIT, "int4", "nvfp4", OTHER}
     weight_only = plain or kernel is ExpertKernel.MARLIN
+    managed = profile.scheduler == "v1" and profile.version >= _managed_since(kind, settings)
+    block_scales = kind == "fp8_block"
+    # FlashInfer's CUTLASS quantizes blocks itself (expects_unquantized_inputs of FlashInferExperts).
+    asks_sixteen = weight_only or (block_scales and kernel is ExpertKernel.FLASHINFER_CUTLASS)
     return Experts(
         kernel=kernel,
-        managed=profile.scheduler == "v1" and profile.version >= _managed_since(kind, settings),
+        managed=managed,
         input_bytes=2.0 if weight_only else _INPUT_BYTES.get(kind, 2.0),
-        block_scales=kind == "fp8_block",
+        block_scales=block_scales,
+        sends_quantized=managed and not asks_sixteen and _sends_quantized(kind, profile),
     )
 
 
@@ -94,6 +99,11 @@ def _managed_since(kind: str, settings: Settings) -> tuple[int, ...]:
     name = _INT4_METHODS.get(method, OTHER) if kind == "int4" else kind
     since = kernel_data()["managed_since"]
     return parse_version(since.get(name, since[OTHER])) or ()
+
+
+def _sends_quantized(kind: str, profile: EngineProfile) -> bool:
+    rule = kernel_data()["sent_quantized"]
+    return kind in rule["kinds"] and profile.version >= (parse_version(rule["from"]) or ())
 
 
 def _asked(settings: Settings) -> ExpertKernel | None:

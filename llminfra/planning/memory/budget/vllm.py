@@ -17,7 +17,13 @@ from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.peak.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
 from llminfra.planning.memory.peak.expert_kernels import Experts
-from llminfra.planning.memory.peak.forward_peak import Batch, Products, held_by_all_reduce, mla_workspace
+from llminfra.planning.memory.peak.forward_peak import (
+    Batch,
+    Products,
+    expert_workspace,
+    held_by_all_reduce,
+    mla_workspace,
+)
 from llminfra.planning.memory.peak.fused_allreduce import fused_allreduce_gib
 from llminfra.planning.memory.peak.overhead import (
     FABRIC_CAPABILITY,
@@ -152,7 +158,7 @@ def vllm_budget(
         longest=longest,
         tokens=tokens,
         state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
-        context=context_gib(profile, settings, gpu),
+        context=context_gib(facts, profile, settings, gpu),
         beside=around,
         doubt=doubt,
     )
@@ -211,9 +217,12 @@ def beside_gib(
         # A step in which every request checks its guesses: warmup_kernels of vllm/v1/worker/gpu/warmup.py 0.22-0.33.0.
         checked = min(batch.sequences * (1 + settings.drafted), batch.tokens)
         later = max(later, checked * facts.vocab_size * CHECKED_BYTES / GIB)
+    if later:
+        # Buffers of experts stay allocated: of what the run had, the sampler finds the rest.
+        later += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0) / GIB
     return {
         "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
-        CONTEXT: 0.0 if profile.context_in_non_torch else context_gib(profile, settings, gpu),
+        CONTEXT: 0.0 if profile.context_in_non_torch else context_gib(facts, profile, settings, gpu),
         "recurrent states": state_pool_gib(facts, profile, settings),
         "counts for penalties": 0.0 if profile.counts_consumed else states,
         "warming up the sampler": max(0.0, later - activation),
@@ -223,9 +232,9 @@ def beside_gib(
     }
 
 
-def context_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
+def context_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu: Gpu | None) -> float:
     """What is on the device before the engine first looks at it."""
-    return cuda_context_gib(gpu) + nccl_before_baseline_gib(settings, gpu, profile)
+    return cuda_context_gib(gpu) + nccl_before_baseline_gib(facts, settings, gpu, profile)
 
 
 def _fragments_gib(settings: Settings, profile: EngineProfile, gpu: Gpu | None) -> float:

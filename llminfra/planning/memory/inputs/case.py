@@ -81,6 +81,8 @@ class FitCase(BaseModel):
             GPUs cannot reach each other's memory.
         moe_backend: Kernel for routed experts, such as ``triton`` (``--moe-backend`` of vLLM since 0.17); as the
             release decides where not given.
+        attention_backend: Kernel for attention, such as ``TRITON_ATTN`` (``--attention-backend`` of vLLM); as the
+            release decides where not given.
         ngrams_on_host: Whether a table of n-grams is in host memory (``cpu_offload`` of vLLM's ``--engram-config``); as
             the release decides where not given.
         reserved_gib: Memory that is set aside on every GPU beside the weights, for what the case cannot say.
@@ -137,6 +139,7 @@ class FitCase(BaseModel):
     driver: OptionalText = None
     disable_custom_all_reduce: bool | None = None
     moe_backend: OptionalText = None
+    attention_backend: OptionalText = None
     ngrams_on_host: bool | None = None
     reserved_gib: Annotated[float, Field(ge=0)] | None = None
     enable_lora: bool | None = None

@@ -14,6 +14,9 @@ from msgspec import Struct
 from llminfra.catalog.models.facts import Moe
 from llminfra.planning.memory.shapes import cdiv
 
+SCORE_BYTES, PICK_BYTES = 4, 8
+"""Of the router's score of an expert, in fp32, and of a picked expert: its weight in fp32 and its number in int32."""
+
 
 class ExpertKernel(StrEnum):
     """Kernels by what they allocate; vLLM's own for FP8 and DeepGEMM's take what Triton's do."""
@@ -33,12 +36,14 @@ class Experts(Struct, frozen=True, kw_only=True):
         managed: Buffers come from the manager, and stay.
         input_bytes: Of a value that the kernel multiplies: 2 for 16 bit, 1 for FP8, 0.5 for FP4.
         block_scales: FP8 inputs have a scale for each block of a token.
+        sends_quantized: Data-parallel ranks send each other inputs as the kernel multiplies them, not in 16 bit.
     """
 
     kernel: ExpertKernel = ExpertKernel.TRITON
     managed: bool = False
     input_bytes: float = 2.0
     block_scales: bool = False
+    sends_quantized: bool = False
 
 
 class Routed(Struct, frozen=True, kw_only=True):
@@ -114,6 +119,28 @@ def passing_bytes(item: Routed, how: Experts) -> float:
     # Inputs as the kernel takes them, and what the activation made in the same form.
     quantized = how.input_bytes < item.element
     return (item.tokens * item.hidden + item.rows * item.width) * how.input_bytes if quantized else 0.0
+
+
+def gathered_bytes(item: Routed, how: Experts, *, own: int, all_experts: int) -> float:
+    """What data-parallel ranks hold of each other's tokens beside the experts' output of them.
+
+    Since 0.16 the modular kernel quantizes before it sends, and picks experts before, too; TensorRT-LLM's kernel picks
+    for itself and is sent the router's scores (``MoEPrepareAndFinalizeNaiveDPEPModular`` and ``…Monolithic`` of
+    vllm/model_executor/layers/fused_moe/prepare_finalize/naive_dp_ep.py 0.17.1-0.33.0).
+
+    Args:
+        item: The experts, with the tokens of all ranks.
+        how: How they run; what Triton's and vLLM's kernels are sent is among `passing_bytes`.
+        own: Tokens of the rank itself.
+        all_experts: Experts of the layer on all ranks.
+    """
+    scores = all_experts * SCORE_BYTES
+    if not how.sends_quantized:
+        return float(item.tokens * (item.hidden * item.element + scores))
+    if how.kernel is ExpertKernel.FLASHINFER_TRTLLM:
+        return item.tokens * (item.hidden * how.input_bytes + scores)
+    sent = item.hidden * how.input_bytes if how.kernel is ExpertKernel.FLASHINFER_CUTLASS else 0.0
+    return item.tokens * (sent + item.top_k * PICK_BYTES) + own * scores
 
 
 def _flashinfer_cutlass(item: Routed, how: Experts) -> float:

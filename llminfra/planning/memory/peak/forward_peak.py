@@ -13,7 +13,15 @@ from msgspec import Struct
 
 from llminfra.catalog.models.facts import Layer, ModelFacts, Moe
 from llminfra.catalog.models.mixers import Attention, GatedDeltaNet, KimiDelta, Mamba2, Mla
-from llminfra.planning.memory.peak.expert_kernels import Experts, Routed, kept_bytes, passing_bytes, routed
+from llminfra.planning.memory.peak.expert_kernels import (
+    SCORE_BYTES,
+    Experts,
+    Routed,
+    gathered_bytes,
+    kept_bytes,
+    passing_bytes,
+    routed,
+)
 from llminfra.planning.memory.peak.overhead import GIB
 from llminfra.planning.memory.releases.engine_profile import EngineProfile, drops_gate_up
 from llminfra.planning.memory.shapes import cdiv, kv_heads_per_rank
@@ -233,11 +241,17 @@ def _mlp_peak(layer: Layer, facts: ModelFacts, batch: Batch, profile: EngineProf
             # the first buffer and keeps the next expert out of it, so the allocator ends with two.
             work = tokens * moe.intermediate * (2 * split + 2) * element
         shared = tokens * cdiv(moe.shared_intermediate, batch.tp) * 3 * element
-        # The output of all that was gathered, beside it what was gathered, and the router's scores.
-        copies = 2 if batch.dp > 1 else 1
-        moved = batch.gathered * (copies * hidden * element + moe.experts * 4)
+        # The output of all that was gathered, beside it what was gathered, or the router's scores.
+        moved = batch.gathered * hidden * element + _gathered(moe, facts, batch)
         peak = max(peak, work + moved + shared)
     return float(peak)
+
+
+def _gathered(moe: Moe, facts: ModelFacts, batch: Batch) -> float:
+    if batch.dp == 1:
+        return float(batch.tokens * moe.experts * SCORE_BYTES)
+    item = routed(moe, facts.hidden_size, tokens=batch.gathered, tp=batch.tp, ep=batch.ep, element=batch.element)
+    return gathered_bytes(item, batch.experts, own=batch.tokens, all_experts=moe.experts)
 
 
 def in_pieces(batch: Batch) -> bool:

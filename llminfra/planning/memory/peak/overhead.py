@@ -5,8 +5,8 @@ from __future__ import annotations
 from llminfra.catalog.gpus import Gpu
 from llminfra.catalog.models.facts import ModelFacts
 from llminfra.planning.memory.peak.delta_rule import delta_rule_bytes
-from llminfra.planning.memory.releases.attention_backend import captures_attention, flashinfer_gib
-from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data
+from llminfra.planning.memory.releases.attention_backend import captures_attention, flashinfer_gib, split_bytes
+from llminfra.planning.memory.releases.engine_profile import EngineProfile, engine_data, parse_version
 from llminfra.planning.memory.releases.settings import Settings
 
 GIB = 2**30
@@ -69,11 +69,20 @@ def nccl_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> flo
     return profile.nccl_pair_gib if ranks == 2 else profile.nccl_four_gib if ranks <= 4 else profile.nccl_many_gib
 
 
-def nccl_before_baseline_gib(settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
-    """Communicators that are made before the engine first looks at the device."""
-    if not profile.nccl_before_baseline or settings.tp * settings.dp == 1 or not on_fabric(settings, gpu):
+def nccl_before_baseline_gib(facts: ModelFacts, settings: Settings, gpu: Gpu | None, profile: EngineProfile) -> float:
+    """Communicators that are made before the engine first looks at the device: one for each group of several ranks.
+
+    ``initialize_model_parallel`` of vllm/distributed/parallel_state.py 0.11.0-0.29.0 makes groups for tensor, pipeline
+    and data parallelism, and one that deals out experts, until 0.13 for models without them, too.
+    """
+    if not profile.nccl_before_baseline or not on_fabric(settings, gpu):
         return 0.0
-    return float(engine_data()["overheads"]["nccl_before_baseline_gib"])
+    table = engine_data()["overheads"]
+    experts = facts.is_moe or profile.version < (parse_version(table["expert_group_since"]) or ())
+    sizes = [settings.tp, settings.pp, settings.dp, settings.tp * settings.dp if experts else 1]
+    groups = sum(size > 1 for size in sizes)
+    first = table["nccl_before_baseline_gib"] if groups else 0.0
+    return float(first + groups * table["nccl_of_group_gib"])
 
 
 def on_fabric(settings: Settings, gpu: Gpu | None) -> bool:
@@ -127,8 +136,10 @@ def cuda_graph_gib(facts: ModelFacts, profile: EngineProfile, settings: Settings
     nodes *= table["graph_factor_of_old_drivers"] if old_driver(settings.driver) else 1.0
     buffers = 0.0
     if whole and gpu is not None and gpu.capability == FABRIC_CAPABILITY:
-        parts = table["graph_mib_hopper"] + (table["graph_mib_experts"] if facts.is_moe else 0)
-        buffers = parts * largest / table["graph_mib_at_size"]
+        splits = split_bytes(facts, profile, settings, gpu, min(largest, settings.max_num_seqs))
+        parts = table["graph_mib_hopper"] if splits else table["graph_mib_hopper_unsplit"]
+        parts += table["graph_mib_experts"] if facts.is_moe else 0
+        buffers = parts * largest / table["graph_mib_at_size"] + splits / 2**20
     held = (nodes + buffers) / 1024
     workspace = flashinfer_gib(facts, profile, settings, gpu)
     if not captures_attention(profile, settings, gpu, workspace):
@@ -158,11 +169,14 @@ def _nccl_mib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu
     vllm/distributed/device_communicators/all2all.py).
     """
     table = engine_data()["overheads"]
-    own_kernel = settings.custom_all_reduce and (settings.tp <= CUSTOM_ALL_REDUCE_RANKS or on_fabric(settings, gpu))
+    near = settings.tp <= CUSTOM_ALL_REDUCE_RANKS and (gpu is None or gpu.peer_access)
+    own_kernel = settings.custom_all_reduce and (near or on_fabric(settings, gpu))
     sums = settings.tp > 1 and not own_kernel
     if profile.scheduler == "v0":
         return float(table["graph_mib_of_nccl_rank"] * (settings.tp - 1)) if sums else 0.0
-    return float(table["graph_mib_of_nccl"] * (int(sums) + int(settings.dp > 1 and facts.is_moe)))
+    peers = gpu is None or gpu.peer_access
+    of_sums = table["graph_mib_of_nccl" if peers else "graph_mib_of_nccl_without_peers"] if sums else 0.0
+    return float(of_sums + (table["graph_mib_of_nccl"] if settings.dp > 1 and facts.is_moe else 0.0))
 
 
 def old_driver(version: str | None) -> bool:

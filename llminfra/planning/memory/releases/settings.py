@@ -61,6 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     driver: str | None
     custom_all_reduce: bool
     moe_backend: str | None
+    attention_backend: str | None
     plain_sparse: str
     adapters: AdapterSettings | None
     unread_layout: bool
@@ -127,6 +128,7 @@ def resolve(
         driver=case.driver,
         custom_all_reduce=not case.disable_custom_all_reduce,
         moe_backend=case.moe_backend,
+        attention_backend=case.attention_backend,
         plain_sparse=profile.plain_sparse if gpu is not None and gpu.capability // 10 == BLACKWELL else "",
         adapters=adapters,
         unread_layout=quant is not None
