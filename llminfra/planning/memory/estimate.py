@@ -192,6 +192,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         ep=settings.ep,
         moe_tp=settings.moe_tp,
         capability=gpu.capability if gpu else 0,
+        native_block_fp8=profile.native_block_fp8,
         triton_mxfp4=profile.triton_mxfp4 and facts.architecture == GPT_OSS,
         wide_fp4_tiles=profile.wide_fp4_tiles,
         keeps_fp4_scales=profile.keeps_fp4_scales,
