@@ -15,6 +15,8 @@ NVLINK_FABRIC_GBPS = 300
 CUSTOM_ALL_REDUCE_RANKS = 2
 """Ranks without NVLink that vLLM reduces by its own kernel; more take NCCL, whose kernels are captured, too
 (vllm/distributed/device_communicators/custom_all_reduce.py)."""
+NEAR_RANKS = 4
+"""Ranks without NVLink up to which NCCL's captured kernels were seen to take the most."""
 SIZES_GO_WIDER_FROM = 256
 FABRIC_CAPABILITY = 90
 """From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
@@ -162,7 +164,9 @@ def _nccl_mib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu
     sums = settings.tp > 1 and not own_kernel
     if profile.scheduler == "v0":
         return float(table["graph_mib_of_nccl_rank"] * (settings.tp - 1)) if sums else 0.0
-    return float(table["graph_mib_of_nccl"] * (int(sums) + int(settings.dp > 1 and facts.is_moe)))
+    each = table["graph_mib_of_nccl"]
+    summed = table["graph_mib_of_nccl_many"] if settings.tp > NEAR_RANKS else each
+    return float(summed * int(sums) + each * int(settings.dp > 1 and facts.is_moe))
 
 
 def old_driver(version: str | None) -> bool:

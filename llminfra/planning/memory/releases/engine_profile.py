@@ -110,8 +110,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         unsplit_mib: Tensors of so many MiB are loaded into segments of their own (``max_split_size_mb``), 0 for none.
         flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         gptq_expert_zeros: Bytes of each word of zero points that symmetric GPTQ experts keep; 0 where they do not.
-        native_block_fp8: Compute capability times ten from which FP8 with scales of blocks is multiplied in FP8, but for
-            experts; below, Marlin does it in 16 bit, with a scale for every output.
+        native_block_fp8: Compute capability times ten from which FP8 with scales of blocks is multiplied in FP8, but
+            for experts; below, Marlin does it in 16 bit, with a scale for every output.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
         pads_fp4_experts: NVFP4 ones are.
         ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.

@@ -48,9 +48,7 @@ def _kept_zeros(scheme: WeightScheme, outputs: int, inputs: int, word_bytes: int
     return outputs * groups * scheme.bits / 32 * word_bytes
 
 
-def _side_bytes(
-    scheme: WeightScheme, outputs: int, inputs: int, *, flat_absmax: bool, weight_only: bool
-) -> float:
+def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int, *, flat_absmax: bool, weight_only: bool) -> float:
     """Scales and zero points; ``weight_only`` where Marlin multiplies FP8 in 16 bit."""
     elements = outputs * inputs
     match scheme.format:
