@@ -113,3 +113,20 @@ def test_layers_that_only_mix_or_only_feed_forward_are_half_of_one():
     case = {"model": "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-FP8", "gpu": "H200-141GB", "engine_version": "0.20.0"}
     result = fit_case(FitCase.model_validate(case))
     assert result.cuda_graph_gib == pytest.approx(0.86, abs=0.15)
+
+
+def test_nccl_takes_less_in_graphs_of_more_than_four_ranks():
+    # github-text:38962983769: eight L40S, 94 layers and 67 sizes.
+    eight = fit_case(
+        FitCase(
+            model="Qwen/Qwen3-235B-A22B-Instruct-2507-FP8",
+            gpu="L40S",
+            tensor_parallel=8,
+            expert_parallel=True,
+            engine_version="0.10.2",
+            max_model_len=32768,
+            max_num_batched_tokens=2048,
+        )
+    )
+    assert eight.cuda_graph_gib == pytest.approx(3.45, abs=0.05)
+    assert eight.fits
