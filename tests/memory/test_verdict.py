@@ -322,3 +322,20 @@ def test_communicators_between_a100(ranks, gib):
     case = FitCase(model="meta-llama/Llama-3.1-70B-Instruct", engine_version="0.7.3", gpu="A100-80GB")
     result = fit_case(case.model_copy(update={"tensor_parallel": ranks, "max_model_len": 4096}))
     assert gib - 0.5 <= result.non_torch_gib <= gib
+
+
+@pytest.mark.parametrize(
+    ("gpu", "version", "ranks", "gib"),
+    [
+        # As starts print it: Huzifa1/vllm-profiling on L40S and H100, github-text:38962983769 on more than one rank.
+        ("L40S", "0.10.1", 1, 0.02),
+        ("L40S", "0.11.0", 1, 0.04),
+        ("L40S", "0.12.0", 1, 0.07),
+        ("L40S", "0.10.2", 8, 0.21),
+        ("H100", "0.10.1", 1, 0.07),
+        ("H100", "0.11.0", 1, 0.13),
+    ],
+)
+def test_libraries_of_one_rank_are_as_printed(gpu, version, ranks, gib):
+    result = fit(model=LLAMA, gpu=gpu, engine_version=version, tensor_parallel=ranks, max_model_len=4096)
+    assert result.non_torch_gib == pytest.approx(gib, abs=0.011)

@@ -53,7 +53,9 @@ def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None, *
         return 0.0
     context = cuda_context_gib(gpu) if profile.context_in_non_torch else 0.0
     hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
-    libraries = profile.libraries_hopper_gib if hopper and settings.tp * settings.pp == 1 else profile.libraries_gib
+    libraries = profile.libraries_gib
+    if settings.tp * settings.pp == 1:
+        libraries = profile.libraries_hopper_gib if hopper else profile.libraries_alone_gib or libraries
     more = engine_data()["overheads"]["compressed_attention_gib"] if compressed else 0.0
     return float(libraries + context + more + nccl_gib(settings, gpu, profile))
 

@@ -74,6 +74,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         checks_all_stages: It counts the layers of all pipeline stages against the memory of one.
         context_in_non_torch: The CUDA context counts as non-torch memory, because the baseline is taken at zero.
         libraries_gib: What libraries keep of the device.
+        libraries_alone_gib: The same in an engine of one rank; 0 where that is no other.
         libraries_hopper_gib: The same from Hopper on in an engine of one rank.
         nccl_pair_gib: Communicators of two ranks on a fabric, as far as the engine counts them.
         nccl_four_gib: The same of up to four ranks.
@@ -179,6 +180,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     checks_all_stages: bool = False
     context_in_non_torch: bool = False
     libraries_gib: float = 0.0
+    libraries_alone_gib: float = 0.0
     libraries_hopper_gib: float = 0.0
     nccl_pair_gib: float = 0.0
     nccl_four_gib: float = 0.0
