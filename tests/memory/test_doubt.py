@@ -62,7 +62,7 @@ def test_measured_starts_keep_the_margin_that_the_data_states():
     assert found.least_above < found.above / 2
     assert found.roomy[1] / found.roomy[0] > 0.98
     assert found.tight[1] / found.tight[0] < found.roomy[1] / found.roomy[0]
-    assert ("failed starts that were said to start with room", f"{found.failures[1]} of 101") in in_words(found)
+    assert ("failed starts that were said to start with room", f"{found.failures[1]} of 100") in in_words(found)
     unread = sorted(layouts(scores)["known by a name alone"])
     stated = doubt_data()["of_weights_of_unread_copy"]
     assert 0.9 <= sum(error <= stated for error in unread) / len(unread) <= 0.97

@@ -197,3 +197,20 @@ def test_dense_models_have_the_group_of_experts_until_0_13():
         settings = resolve(facts, FitCase(model=LLAMA, tensor_parallel=2), profile, gpu, 79.2)
         found.append(nccl_before_baseline_gib(facts, settings, gpu, profile))
     assert found == pytest.approx([0.0, 1.51, 1.02])
+
+
+def test_nccl_takes_less_in_graphs_of_more_than_four_ranks():
+    # github-text:38962983769: eight L40S, 94 layers and 67 sizes.
+    eight = fit_case(
+        FitCase(
+            model="Qwen/Qwen3-235B-A22B-Instruct-2507-FP8",
+            gpu="L40S",
+            tensor_parallel=8,
+            expert_parallel=True,
+            engine_version="0.10.2",
+            max_model_len=32768,
+            max_num_batched_tokens=2048,
+        )
+    )
+    assert eight.cuda_graph_gib == pytest.approx(3.45, abs=0.05)
+    assert eight.fits

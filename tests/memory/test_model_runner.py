@@ -55,8 +55,8 @@ def test_rules_of_the_first_runner_are_left_alone():
 @pytest.mark.parametrize(
     ("version", "sampler", "graphs", "images"),
     [
-        ((0, 22, 0), "copy", False, False),
-        ((0, 27, 0), "raw", False, False),
+        ((0, 26, 0), "copy", False, False),
+        ((0, 27, 0), "raw", False, True),
         ((0, 28, 0), "raw", False, True),
         ((0, 29, 0), "raw", True, True),
         ((0, 33, 0), "flashinfer", True, True),

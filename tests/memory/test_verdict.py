@@ -59,6 +59,34 @@ def test_utilization_that_leaves_no_room_for_the_context():
     assert "is less than desired GPU memory utilization (0.999" in result.engine_error
 
 
+def test_what_images_were_profiled_with_is_free_while_graphs_are_captured():
+    # github-text:42514581982: four RTX 3090 start with 2.2 GiB of graphs beside 0.9 of each.
+    result = fit(model="Qwen/Qwen3-VL-30B-A3B-Instruct", gpu="RTX-3090", tensor_parallel=4, engine_version="0.11.0",
+                 max_model_len=65536, max_num_batched_tokens=2048, total_gpu_gib=23.57)  # fmt: skip
+    assert result.tight
+    assert "the largest batch or image may find" in result.reason
+
+
+def test_what_the_sampler_was_profiled_with_is_wanted_again():
+    # The same graphs, and a profile that the sampler's sort decides: github-text:69204229278 runs out of memory there.
+    result = fit(model="Qwen/Qwen3-14B-AWQ", gpu="RTX-3080-Ti-12GB", tensor_parallel=2, engine_version="0.10.1.1",
+                 gpu_memory_utilization=0.92, max_model_len=8192, total_gpu_gib=11.58)  # fmt: skip
+    assert result.reason.startswith("LLM_MEM_5")
+
+
+def test_buffers_of_experts_stay_beside_the_sampler_s_warm_up():
+    def beside(model: str) -> float:
+        lines = fit(model=model, gpu="L4", tensor_parallel=4, engine_version="0.29.0", max_num_seqs=1024,
+                    max_model_len=8192, max_num_batched_tokens=2048).explain  # fmt: skip
+        line = next(line for line in lines if line.startswith("warming up the sampler"))
+        return float(line.split()[4])
+
+    # Both have 151,936 words: 8 bytes of each logit more than the profile, which had the same buffers, counted.
+    experts, dense = beside("Qwen/Qwen3-30B-A3B-Instruct-2507-FP8"), beside("Qwen/Qwen3-8B")
+    assert experts == pytest.approx(dense, abs=0.2)
+    assert experts > 0.8
+
+
 def test_graphs_beside_the_budget_can_be_too_much():
     result = fit(model="Qwen/Qwen2.5-32B-Instruct", gpu="RTX-4090", tensor_parallel=4, engine_version="0.11.0",
                  gpu_memory_utilization=0.96, max_model_len=4096)  # fmt: skip
@@ -294,3 +322,20 @@ def test_communicators_between_a100(ranks, gib):
     case = FitCase(model="meta-llama/Llama-3.1-70B-Instruct", engine_version="0.7.3", gpu="A100-80GB")
     result = fit_case(case.model_copy(update={"tensor_parallel": ranks, "max_model_len": 4096}))
     assert gib - 0.5 <= result.non_torch_gib <= gib
+
+
+@pytest.mark.parametrize(
+    ("gpu", "version", "ranks", "gib"),
+    [
+        # As starts print it: Huzifa1/vllm-profiling on L40S and H100, github-text:38962983769 on more than one rank.
+        ("L40S", "0.10.1", 1, 0.02),
+        ("L40S", "0.11.0", 1, 0.04),
+        ("L40S", "0.12.0", 1, 0.07),
+        ("L40S", "0.10.2", 8, 0.21),
+        ("H100", "0.10.1", 1, 0.07),
+        ("H100", "0.11.0", 1, 0.13),
+    ],
+)
+def test_libraries_of_one_rank_are_as_printed(gpu, version, ranks, gib):
+    result = fit(model=LLAMA, gpu=gpu, engine_version=version, tensor_parallel=ranks, max_model_len=4096)
+    assert result.non_torch_gib == pytest.approx(gib, abs=0.011)

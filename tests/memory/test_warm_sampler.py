@@ -31,9 +31,10 @@ def test_buffers_of_experts_leave_the_sampler_less_of_the_peak() -> None:
     item = routed(moe, facts.hidden_size, tokens=2 * 8192, tp=2, ep=4, element=2)
     stay = item.rows * (max(item.width, item.hidden) + max(item.first, item.hidden)) * 2 / 2**30
     assert stay == pytest.approx(1.0)
-    assert taken == pytest.approx(768 * SAMPLER + stay - peak, abs=0.01)
+    # Beside its logits the sampler has a row of fp32 for each multiprocessor.
+    assert taken == pytest.approx(768 * SAMPLER + stay - peak, abs=0.04)
 
 
 def test_a_dense_model_has_no_such_buffers() -> None:
     taken, peak = beside(model="Qwen/Qwen3-0.6B", tensor_parallel=1, max_num_seqs=256, max_num_batched_tokens=2048)
-    assert taken == pytest.approx(max(0.0, 256 * SAMPLER - peak), abs=0.01)
+    assert taken == pytest.approx(max(0.0, 256 * SAMPLER - peak), abs=0.04)

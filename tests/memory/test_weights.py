@@ -259,6 +259,27 @@ def test_block_scales_are_expanded_where_the_device_has_no_fp8(device: str, expa
     assert (ampere > plain + 0.08) is expands
 
 
+@pytest.mark.parametrize(("release", "expands"), [("0.28.0", False), ("0.29.0", True), ("0.30.0", True)])
+def test_marlin_multiplies_block_fp8_on_ada_since_0_29(release: str, expands: bool) -> None:
+    dense, hopper = (
+        fit_case(FitCase(model="Qwen/Qwen3-8B-FP8", gpu=name, engine_version=release, max_model_len=4096))
+        for name in ("L4-24GB", "H100-80GB")
+    )
+    # A 16-bit scale of every output for 128 inputs: a 64th of what is in FP8.
+    more = dense.weights_gib_per_gpu - hopper.weights_gib_per_gpu
+    assert more == pytest.approx(6.47 / 64 if expands else 0.0, abs=0.01)
+
+
+def test_triton_has_the_experts_in_block_fp8_on_ada_all_the_same() -> None:
+    experts = {
+        name: re.search(r"experts ([\d.]+)", fit_case(case).explain[2])
+        for name in ("L4-24GB", "H100-80GB")
+        if (case := FitCase(model="Qwen/Qwen3-30B-A3B-Instruct-2507-FP8", gpu=name, engine_version="0.29.0"))
+    }
+    found = {match.group(1) for match in experts.values() if match is not None}
+    assert len(found) == 1
+
+
 def test_scales_of_bitsandbytes_are_expanded_since_0_9() -> None:
     before, after = (
         fit_case(

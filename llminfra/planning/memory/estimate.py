@@ -149,7 +149,11 @@ def profiles_for(facts: ModelFacts, case: FitCase) -> list[tuple[EngineProfile, 
     # models that came shortly before that changed.
     newer = vllm_profile(max(ASSUMED_RELEASE, since))
     newer = replace(newer, triton_mxfp4=True, keeps_fp4_scales=True, tokens_by_concurrency=since >= NEW_MODELS)
-    assumed = [replace(newer, context_in_non_torch=True) if since < CONTEXT_COUNTS_UNTIL else newer]
+    if since < CONTEXT_COUNTS_UNTIL:
+        early = vllm_profile(FIRST_V1)
+        alone, hopper = early.libraries_alone_gib, early.libraries_hopper_gib
+        newer = replace(newer, context_in_non_torch=True, libraries_alone_gib=alone, libraries_hopper_gib=hopper)
+    assumed = [newer]
     assumed += [vllm_profile(item) for item in (TIGHTEST_V0, LAST_V0) if since <= item][:1]
     if case.use_v1 is not None:
         asked = [profile for profile in assumed if (profile.scheduler == "v1") is case.use_v1]
@@ -192,6 +196,7 @@ def _estimate(facts: ModelFacts, case: FitCase, profile: EngineProfile, *, given
         ep=settings.ep,
         moe_tp=settings.moe_tp,
         capability=gpu.capability if gpu else 0,
+        native_block_fp8=profile.native_block_fp8,
         triton_mxfp4=profile.triton_mxfp4 and facts.architecture == GPT_OSS,
         wide_fp4_tiles=profile.wide_fp4_tiles,
         keeps_fp4_scales=profile.keeps_fp4_scales,

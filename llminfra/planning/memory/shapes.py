@@ -74,6 +74,8 @@ class Shards(Struct, frozen=True, kw_only=True):
         moe_tp: Ranks that cut the experts; 0 for ``tp``. Data-parallel ranks of one engine join in.
         attention_tp: Ranks that cut attention; 0 for ``tp``.
         capability: Compute capability of the device times ten, 0 when unknown; decides the padding of MXFP4 experts.
+        native_block_fp8: Capability times ten from which other matrices in FP8 with scales of blocks are multiplied in
+            FP8; below, Marlin gives every output a scale.
         triton_mxfp4: Hopper runs those experts with Triton.
         wide_fp4_tiles: Triton pads their values to wider tiles.
         keeps_fp4_scales: Their scales stay as they were loaded, beside those in Triton's layout.
@@ -103,6 +105,7 @@ class Shards(Struct, frozen=True, kw_only=True):
     moe_tp: int = 0
     attention_tp: int = 0
     capability: int = 0
+    native_block_fp8: int = 89
     triton_mxfp4: bool = False
     wide_fp4_tiles: bool = False
     keeps_fp4_scales: bool = False

@@ -64,8 +64,9 @@ RULES = (
         severity=Severity.WARNING,
         looks_at=_PLAN,
         why="What is left beside one request of full length is less than the memory model's own error, so the start"
-        " may fail.",
-        fix="lower max_model_len or max_num_batched_tokens, raise gpu_memory_utilization, or use more GPUs",
+        " may fail; or graphs have what the largest batch or image would take, so that such a request may.",
+        fix="lower max_model_len or max_num_batched_tokens, raise gpu_memory_utilization (lower it where graphs lack"
+        " memory beside it), or use more GPUs",
         source=("llminfra: planned against measured start-ups, docs/memory.md",),
     ),
     emitted(

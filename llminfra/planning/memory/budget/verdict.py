@@ -52,6 +52,7 @@ class Found(Struct, frozen=True, kw_only=True):
         state_blocks: Blocks that recurrent states can take, one for each sequence; None where there are none.
         context: CUDA context and what is made before the engine looks at the device.
         beside: What comes beside the budget, by name.
+        idle: What the budget sets aside for the profiling run that no later step of the start takes.
         doubt: How far ``available`` may be too high.
     """
 
@@ -69,6 +70,7 @@ class Found(Struct, frozen=True, kw_only=True):
     context: float
     beside: dict[str, float]
     doubt: Doubt
+    idle: float = 0.0
 
 
 def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, found: Found) -> Verdict:
@@ -105,10 +107,14 @@ def vllm_verdict(profile: EngineProfile, settings: Settings, plan: CachePlan, fo
     if (short := share_not_free(profile, settings, total, found.context)) is not None:
         return short
     beside = sum(found.beside.values())
-    if limit + beside >= total:
-        names = parts_in_words(found.beside)
-        text = f"{names} take {beside:.2f} GiB beside the budget of {limit:.2f} GiB, and the GPU has {total:.2f} GiB"
-        return Verdict(fits=False, code="LLM_MEM_5", text=text, engine_error=messages.out_of_memory(total))
+    over = limit + beside - total
+    names = parts_in_words(found.beside)
+    around = f"{names} take {beside:.2f} GiB beside the budget of {limit:.2f} GiB, and the GPU has {total:.2f} GiB"
+    if 0 <= over < found.idle - base_gib():
+        text = f"{_words(found)}, but tightly: {around}; the largest batch or image may find {over:.2f} GiB too little"
+        return Verdict(fits=True, code=TIGHT, text=text)
+    if over >= 0:
+        return Verdict(fits=False, code="LLM_MEM_5", text=around, engine_error=messages.out_of_memory(total))
     return _starts(profile, found, spare=found.usable - (found.needed if checked else 0.0), left=total - limit - beside)
 
 
@@ -131,7 +137,7 @@ def share_not_free(profile: EngineProfile, settings: Settings, total: float, con
 
 
 def _starts(profile: EngineProfile, found: Found, *, spare: float, left: float) -> Verdict:
-    starts = f"starts with {found.available:.2f} GiB of cache, {found.tokens} tokens"
+    starts = _words(found)
     off_by = found.doubt.gib
     if spare < off_by:
         text = f"{starts}, but tightly: {spare:.2f} GiB are spare and the estimate may be {off_by:.2f} GiB too high"
@@ -141,6 +147,10 @@ def _starts(profile: EngineProfile, found: Found, *, spare: float, left: float) 
         text = f"{starts}, but tightly: {left:.2f} GiB of the device are left beside the budget"
         return Verdict(fits=True, code=TIGHT, text=text)
     return Verdict(fits=True, code="LLM_MEM_0", text=starts)
+
+
+def _words(found: Found) -> str:
+    return f"starts with {found.available:.2f} GiB of cache, {found.tokens} tokens"
 
 
 def parts_in_words(parts: dict[str, float]) -> str:

@@ -12,15 +12,15 @@ from llminfra.planning.memory.beside.draft_bytes import drafting_peak, given_byt
 from llminfra.planning.memory.beside.loaded import Loaded
 from llminfra.planning.memory.budget.doubt import doubt_of
 from llminfra.planning.memory.budget.expert_choice import experts_line, experts_of
+from llminfra.planning.memory.budget.later import later_bytes
 from llminfra.planning.memory.budget.verdict import Found, Verdict, vllm_verdict
 from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
-from llminfra.planning.memory.peak.activation import SAMPLER_BYTES, ActivationPeak, activation_peak, is_compressed
+from llminfra.planning.memory.peak.activation import ActivationPeak, activation_peak, is_compressed
 from llminfra.planning.memory.peak.expert_kernels import Experts
 from llminfra.planning.memory.peak.forward_peak import (
     Batch,
     Products,
-    expert_workspace,
     held_by_all_reduce,
     mla_workspace,
 )
@@ -44,9 +44,6 @@ from llminfra.planning.memory.releases.settings import Settings
 CONTEXT = "CUDA context"
 WORTH_GIB = 0.1
 """What later starts must have more of, to be told."""
-CHECKED_BYTES = 2 + 4
-"""Of each logit where guesses are checked: as the model gives it, and its copy in fp32
-(vllm/v1/worker/gpu/sample/sampler.py 0.22.0-0.33.0)."""
 TRITON_SAMPLES_FROM = 8
 """Sequences from which Triton's kernel picks the likeliest tokens: topk_topp_sampler.py 0.27.0-0.33.0."""
 
@@ -138,7 +135,8 @@ def vllm_budget(
     checked = plan.of_all_stages() if profile.checks_all_stages else plan
     longest = checked.longest(usable * GIB, length, batched)
     tokens = plan.tokens(blocks, length, batched)
-    around = beside_gib(facts, profile, settings, batch, gpu, graphs, activation)
+    needed_later = later_bytes(facts, profile, settings, batch, peak) / GIB
+    around = beside_gib(facts, profile, settings, batch, gpu, graphs, max(0.0, needed_later - activation))
     fewest = stage_weights_gib[binding]
     where_found = (
         f", on the stage with the fewest pages, whose weights are {fewest:.2f}" if fewest < weights_gib else ""
@@ -160,6 +158,7 @@ def vllm_budget(
         state_blocks=blocks if profile.checks_states and facts.is_hybrid and not settings.eager else None,
         context=context_gib(facts, profile, settings, gpu),
         beside=around,
+        idle=max(0.0, peak.total / GIB - needed_later),
         doubt=doubt,
     )
     return Budget(
@@ -203,29 +202,21 @@ def beside_gib(
     batch: Batch,
     gpu: Gpu | None,
     graphs: float,
-    activation: float,
+    more: float,
 ) -> dict[str, float]:
     """What takes memory beside the budget, in GiB by name.
 
-    ``activation`` is what the budget sets aside for the profiling run, which later steps may use, too.
+    ``more`` is what steps after the cache was made have at once beyond what the budget set aside for the profiling run.
     """
     states = sampler_state_bytes(facts, profile, settings) / GIB
     workspace = flashinfer_gib(facts, profile, settings, gpu)
     reserved = profile.reserves_cuda_graphs and captures_attention(profile, settings, gpu, workspace)
-    later = batch.sequences * facts.vocab_size * SAMPLER_BYTES["flashinfer"] / GIB if profile.warms_up_sampler else 0.0
-    if profile.runs_v2 and settings.drafted and facts.generative:
-        # A step in which every request checks its guesses: warmup_kernels of vllm/v1/worker/gpu/warmup.py 0.22-0.33.0.
-        checked = min(batch.sequences * (1 + settings.drafted), batch.tokens)
-        later = max(later, checked * facts.vocab_size * CHECKED_BYTES / GIB)
-    if later:
-        # Buffers of experts stay allocated: of what the run had, the sampler finds the rest.
-        later += max((expert_workspace(layer, facts, batch) for layer in facts.layers), default=0) / GIB
     return {
         "graphs": 0.0 if profile.reserves_cuda_graphs else graphs,
         CONTEXT: 0.0 if profile.context_in_non_torch else context_gib(facts, profile, settings, gpu),
         "recurrent states": state_pool_gib(facts, profile, settings),
         "counts for penalties": 0.0 if profile.counts_consumed else states,
-        "warming up the sampler": max(0.0, later - activation),
+        "warming up the sampler": more,
         "fragments of MXFP4 kernels": _fragments_gib(settings, profile, gpu),
         "FlashInfer's workspace": 0.0 if reserved else workspace,
         "context of latent attention": mla_workspace(facts, batch, profile) / GIB,

@@ -74,7 +74,7 @@ class ActivationPeak(Struct, frozen=True, kw_only=True):
     """Bytes by phase, of which the engine counts the largest, and what is there in all of them.
 
     ``stays`` are those of the compiler's copy that stay reserved after it, ``may_stay`` those that may
-    (`compilation.Compiling`).
+    (`compilation.Compiling`). ``logits`` are those of the sampler alone, without what the run holds beside it.
     """
 
     forward: float
@@ -84,6 +84,7 @@ class ActivationPeak(Struct, frozen=True, kw_only=True):
     kept: float = 0.0
     stays: float = 0.0
     may_stay: float = 0.0
+    logits: float = 0.0
 
     @property
     def total(self) -> float:
@@ -157,6 +158,7 @@ def activation_peak(facts: ModelFacts, batch: Batch, profile: EngineProfile) -> 
         kept=kept,
         stays=compiled.stays,
         may_stay=compiled.may_stay,
+        logits=float(logits),
     )
 
 

@@ -15,6 +15,8 @@ NVLINK_FABRIC_GBPS = 300
 CUSTOM_ALL_REDUCE_RANKS = 2
 """Ranks without NVLink that vLLM reduces by its own kernel; more take NCCL, whose kernels are captured, too
 (vllm/distributed/device_communicators/custom_all_reduce.py)."""
+NEAR_RANKS = 4
+"""Ranks without NVLink up to which NCCL's captured kernels were seen to take the most."""
 SIZES_GO_WIDER_FROM = 256
 FABRIC_CAPABILITY = 90
 """From Hopper on NVSwitch reduces in the network, and NCCL keeps buffers for it between two ranks, too."""
@@ -51,7 +53,9 @@ def non_torch_gib(profile: EngineProfile, settings: Settings, gpu: Gpu | None, *
         return 0.0
     context = cuda_context_gib(gpu) if profile.context_in_non_torch else 0.0
     hopper = gpu is None or gpu.capability >= FABRIC_CAPABILITY
-    libraries = profile.libraries_hopper_gib if hopper and settings.tp * settings.pp == 1 else profile.libraries_gib
+    libraries = profile.libraries_gib
+    if settings.tp * settings.pp == 1:
+        libraries = profile.libraries_hopper_gib if hopper else profile.libraries_alone_gib or libraries
     more = engine_data()["overheads"]["compressed_attention_gib"] if compressed else 0.0
     return float(libraries + context + more + nccl_gib(settings, gpu, profile))
 
@@ -174,9 +178,10 @@ def _nccl_mib(facts: ModelFacts, profile: EngineProfile, settings: Settings, gpu
     sums = settings.tp > 1 and not own_kernel
     if profile.scheduler == "v0":
         return float(table["graph_mib_of_nccl_rank"] * (settings.tp - 1)) if sums else 0.0
-    peers = gpu is None or gpu.peer_access
-    of_sums = table["graph_mib_of_nccl" if peers else "graph_mib_of_nccl_without_peers"] if sums else 0.0
-    return float(of_sums + (table["graph_mib_of_nccl"] if settings.dp > 1 and facts.is_moe else 0.0))
+    each = table["graph_mib_of_nccl"]
+    pair = "graph_mib_of_nccl" if gpu is None or gpu.peer_access else "graph_mib_of_nccl_without_peers"
+    summed = table["graph_mib_of_nccl_many" if settings.tp > NEAR_RANKS else pair]
+    return float(summed * int(sums) + each * int(settings.dp > 1 and facts.is_moe))
 
 
 def old_driver(version: str | None) -> bool:

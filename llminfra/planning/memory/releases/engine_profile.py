@@ -74,6 +74,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         checks_all_stages: It counts the layers of all pipeline stages against the memory of one.
         context_in_non_torch: The CUDA context counts as non-torch memory, because the baseline is taken at zero.
         libraries_gib: What libraries keep of the device.
+        libraries_alone_gib: The same in an engine of one rank; 0 where that is no other.
         libraries_hopper_gib: The same from Hopper on in an engine of one rank.
         nccl_pair_gib: Communicators of two ranks on a fabric, as far as the engine counts them.
         nccl_four_gib: The same of up to four ranks.
@@ -110,6 +111,8 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
         unsplit_mib: Tensors of so many MiB are loaded into segments of their own (``max_split_size_mb``), 0 for none.
         flat_absmax: The loader expands scales that bitsandbytes quantized in their turn.
         gptq_expert_zeros: Bytes of each word of zero points that symmetric GPTQ experts keep; 0 where they do not.
+        native_block_fp8: Compute capability times ten from which FP8 with scales of blocks is multiplied in FP8, but
+            for experts; below, Marlin does it in 16 bit, with a scale for every output.
         pads_experts: FP8 and NVFP4 experts without a gate are padded to 128.
         pads_fp4_experts: NVFP4 ones are.
         ngrams_on_host: Tables of n-grams may be, and are where nothing else is asked, in pinned host memory.
@@ -177,6 +180,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     checks_all_stages: bool = False
     context_in_non_torch: bool = False
     libraries_gib: float = 0.0
+    libraries_alone_gib: float = 0.0
     libraries_hopper_gib: float = 0.0
     nccl_pair_gib: float = 0.0
     nccl_four_gib: float = 0.0
@@ -212,6 +216,7 @@ class EngineProfile(Struct, frozen=True, kw_only=True):
     unsplit_mib: int = 0
     flat_absmax: bool = False
     gptq_expert_zeros: int = 0
+    native_block_fp8: int = 89
     pads_experts: bool = False
     pads_fp4_experts: bool = False
     ngrams_on_host: bool = False

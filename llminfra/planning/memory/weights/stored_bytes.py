@@ -14,7 +14,7 @@ def dtype_bytes(dtype: str) -> int:
 
 
 FIRST_FP8_CAPABILITY = 89
-"""Ada Lovelace: devices before it have no FP8 products, and Marlin's kernel multiplies in 16 bit."""
+"""Ada Lovelace: devices before it have no FP8 products, and Marlin's kernel multiplies experts in 16 bit."""
 
 
 def matrix_bytes(
@@ -27,7 +27,12 @@ def matrix_bytes(
     outputs, inputs = matrix.outputs, matrix.inputs
     elements = outputs * inputs
     bits = 8 * dtype_size if scheme is None else scheme.bits
-    side = 0.0 if scheme is None else _side_bytes(scheme, outputs, inputs, shards or Shards())
+    side = 0.0
+    if scheme is not None:
+        spread = shards or Shards()
+        native = FIRST_FP8_CAPABILITY if matrix.kind is Kind.EXPERTS else spread.native_block_fp8
+        weight_only = 0 < spread.capability < native
+        side = _side_bytes(scheme, outputs, inputs, flat_absmax=spread.flat_absmax, weight_only=weight_only)
     if matrix.bias:
         side += outputs * dtype_size
     if shards is not None and scheme is not None and matrix.kind is Kind.EXPERTS:
@@ -43,7 +48,8 @@ def _kept_zeros(scheme: WeightScheme, outputs: int, inputs: int, word_bytes: int
     return outputs * groups * scheme.bits / 32 * word_bytes
 
 
-def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int, shards: Shards) -> float:
+def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int, *, flat_absmax: bool, weight_only: bool) -> float:
+    """Scales and zero points; ``weight_only`` where Marlin multiplies FP8 in 16 bit."""
     elements = outputs * inputs
     match scheme.format:
         case WeightFormat.NVFP4:
@@ -53,12 +59,12 @@ def _side_bytes(scheme: WeightScheme, outputs: int, inputs: int, shards: Shards)
         case WeightFormat.BNB_NF4:
             # One absmax per 64 weights, itself quantized to 8 bit, and an fp32 scale per 256 of those; fp32 alone where
             # the loader expands them: dequantize_dq of vllm/model_executor/model_loader/bitsandbytes_loader.py 0.9.2.
-            if shards.flat_absmax:
+            if flat_absmax:
                 return elements / 64 * 4
             return elements / 64 * (1 + 4 / 256)
         case WeightFormat.BNB_INT8:
             return 4 * outputs
-    if scheme.block is not None and 0 < shards.capability < FIRST_FP8_CAPABILITY:
+    if scheme.block is not None and weight_only:
         # A 16-bit scale of every output for each block of inputs: prepare_fp8_layer_for_marlin of
         # vllm/model_executor/layers/quantization/utils/marlin_utils_fp8.py 0.22.0.
         return 2 * outputs * cdiv(inputs, scheme.block[1])
