@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan.infrastructure import PoolPlan
 
 
-def nodes_for(pool: PoolPlan, replicas: Iterable[tuple[EndpointPlan, int]]) -> int:
+def nodes_for(pool: PoolPlan, replicas: Iterable[tuple[EndpointPlan, int]], *, at_once: bool = True) -> int:
     """Nodes that so many replicas of each endpoint take, whatever the pool may have.
 
     Karpenter spreads those of an endpoint over the pool's zones. It takes a spread that the scheduler may leave as one
@@ -21,8 +21,14 @@ def nodes_for(pool: PoolPlan, replicas: Iterable[tuple[EndpointPlan, int]]) -> i
     (kubernetes-sigs/karpenter, pkg/controllers/provisioning/scheduling/preferences.go:
     ``removeTopologySpreadScheduleAnyway`` is the last to go, with the default ``preference-policy`` ``Respect``). A
     node group has its number of nodes, and the scheduler puts what is more than a zone's share where there is room.
+
+    Args:
+        pool: Where they run.
+        replicas: Endpoints with how many of each.
+        at_once: Whether they start together. One that comes later takes room that is there before anybody starts a
+            node for it, whatever the zone.
     """
-    zones = len(pool.zones) if pool.provisioner == "karpenter" else 1
+    zones = len(pool.zones) if pool.provisioner == "karpenter" and at_once else 1
     parts: list[list[int]] = [[] for _ in range(zones)]
     for item, count in replicas:
         most, more = divmod(count, zones)
