@@ -58,6 +58,29 @@ def capacity_block_families() -> tuple[str, ...]:
     return tuple(read_data("quotas.json")["capacity_block"]["families"])
 
 
+class BlockTimes(Fact):
+    """How long capacity blocks last, and when on its last day one ends.
+
+    Attributes:
+        days_in_steps_of_1: Longest block, in days, of those that are sold day by day.
+        days_in_steps_of_7: Longest block of all; above the former they are sold by the week.
+        ends_utc: When a block ends, UTC.
+        instances_go_utc: When EC2 begins to terminate its instances, UTC.
+    """
+
+    days_in_steps_of_1: int
+    days_in_steps_of_7: int
+    ends_utc: str
+    instances_go_utc: str
+
+
+@cache
+def capacity_block_times() -> BlockTimes:
+    """How long capacity blocks last."""
+    data = read_data("quotas.json")["capacity_block"]
+    return BlockTimes(**{name: data[name] for name in BlockTimes.model_fields})
+
+
 def capacity_block_sizes() -> tuple[int, ...]:
     """How many instances one capacity block may hold."""
     return tuple(read_data("quotas.json")["capacity_block"]["instances"])
