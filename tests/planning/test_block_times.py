@@ -128,3 +128,9 @@ def test_an_alert_comes_a_day_before_the_nodes_go() -> None:
     nodes = 'pool:llm_nodes:count{pool="h100"}'
     assert alert(planned(block(0, 7))) == [f"({nodes} and on () (vector(time()) >= {before}))"]
     assert not alert(planned(block(None, None)))
+
+
+def test_a_block_draws_on_its_own_quota() -> None:
+    lines = {line.code: line for line in planned(block(None, None)).quotas}
+    assert lines["L-DA6814F2"].needed == 192
+    assert "L-417A185B" not in lines
