@@ -84,6 +84,9 @@ def test_replicas_over_zones_have_nodes_of_their_own() -> None:
 def test_what_scales_to_zero_is_paid_while_it_runs() -> None:
     (hit,) = hits({"replicas": Autoscaling(min=0, max=1)})
     assert hit.message == "7 of 8 GPUs of pool gpus run no replica while it has nodes: $48.16 an hour"
+    bought = Reservation(reservation_id="cr-0123456789abcdef0")
+    (hit,) = hits({"replicas": Autoscaling(min=0, max=1)}, capacity=bought, zones=["us-east-1b"])
+    assert hit.message.endswith("at any load: $35,157 a month")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.diagnostics import Severity
 from llminfra.planning.cheaper import CheaperType, cheaper_type
-from llminfra.planning.cluster.node_count import nodes_for
+from llminfra.planning.cluster.node_count import gives_back, nodes_for
 from llminfra.rules.rule import Hit, rule
 
 if TYPE_CHECKING:
@@ -52,11 +52,12 @@ def whole_nodes_are_used(plan: Plan) -> Iterator[Hit]:
         if idle < each or (cheaper := cheaper_type(plan, pool)) is None:
             continue
         gpus, there = idle // each, nodes * pool.gpus_per_node // each
-        at = "while it has nodes" if not any(item.min_replicas for item in here) else "at any load"
+        always = not gives_back(pool) or any(item.min_replicas for item in here)
+        at = "at any load" if always else "while it has nodes"
         yield Hit(
             path=f"pools.{pool.name}.instance_types",
             message=f"{gpus} of {there} GPUs of pool {pool.name} {'runs' if gpus == 1 else 'run'} no replica {at}"
-            + _price(pool, here, idle),
+            + _price(pool, idle, always=always),
             found=f"{_count(nodes, 'node')} of {pool.main_type.name} with {_names(pool, here)}",
             expected=_other(cheaper, pool, nodes),
             fix=_change(cheaper, pool) + _more(pool, here, nodes),
@@ -99,12 +100,11 @@ def _shares_of_gpu(pool: PoolPlan) -> int:
     return pool.gpus_per_node // gpu.count if gpu else 1
 
 
-def _price(pool: PoolPlan, here: list[EndpointPlan], idle: int) -> str:
-    """What the idle GPUs cost: a month of them where replicas are always there."""
+def _price(pool: PoolPlan, idle: int, *, always: bool) -> str:
+    """What the idle GPUs cost: a month of them where nodes are always there."""
     if pool.usd_per_node_hour is None:
         return ""
     usd = pool.usd_per_node_hour * idle / pool.gpus_per_node
-    always = pool.spec.capacity.kind == "capacity-block" or any(item.min_replicas for item in here)
     return f": ${usd * HOURS_PER_MONTH:,.0f} a month" if always else f": ${usd:,.2f} an hour"
 
 
