@@ -121,7 +121,8 @@ _BOUGHT = {"capacity-block": " with the next block", "reservation": " with a res
 def _change(cheaper: CheaperType, pool: PoolPlan) -> str:
     nodes = (min(pool.min_nodes, cheaper.nodes), cheaper.nodes)
     more = f" and nodes={nodes}" if cheaper.nodes > pool.max_nodes else ""
-    return f"set instance_types=['{cheaper.instance_type}']{more}{_BOUGHT.get(pool.spec.capacity.kind, '')}"
+    change = f"set instance_types=['{cheaper.instance_type}']"
+    return change + more + _BOUGHT.get(pool.spec.capacity.kind, "")
 
 
 def _at(usd: float | None) -> str:
