@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from llminfra import VLLM, Endpoint, GpuPool, Model, ModelBucket, OnDemand, Platform, Reservation, Waiver
+from llminfra import VLLM, Autoscaling, Endpoint, GpuPool, Model, ModelBucket, OnDemand, Platform, Reservation, Waiver
 
 # Findings that this platform lives with: why, and until when somebody answers for it.
 ACCEPTED = {
@@ -39,5 +39,12 @@ platform = Platform(
 )
 platform.add(Endpoint(name="steady", model=model, engine=VLLM(max_model_len=16_384), on=reserved, replicas=4))
 platform.add(
-    Endpoint(name="burst", served_name="qwen3-32b-burst", model=model, engine=VLLM(max_model_len=16_384), on=elastic)
+    Endpoint(
+        name="burst",
+        served_name="qwen3-32b-burst",
+        model=model,
+        engine=VLLM(max_model_len=16_384),
+        on=elastic,
+        replicas=Autoscaling(min=1, max=4),
+    )
 )

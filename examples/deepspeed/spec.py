@@ -16,7 +16,7 @@ ACCEPTED = {
     ("CKV_K8S_43", "endpoints.*"): "Release tags do not move; digests come with our own image mirror.",
 }
 
-gpus = GpuPool(name="a10g", instance_types=["g5.12xlarge"], nodes=(0, 2), capacity=OnDemand())
+gpus = GpuPool(name="a10g", instance_types=["g5.2xlarge"], nodes=(0, 4), capacity=OnDemand())
 llama = Model(id="meta-llama/Llama-3.1-8B-Instruct")
 
 platform = Platform(
@@ -24,7 +24,7 @@ platform = Platform(
     region="us-east-1",
     pools=[gpus],
     storage=[ModelBucket(name="acme-deepspeed-weights")],
-    budget_usd_per_month=9_700,
+    budget_usd_per_month=5_000,
     waivers=[
         Waiver(
             rule="LLM_SRV_20",

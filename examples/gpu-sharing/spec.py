@@ -16,11 +16,11 @@ ACCEPTED = {
     ("CKV_K8S_43", "endpoints.*"): "Release tags do not move; digests come with our own image mirror.",
 }
 
-# Each of the 8 GPUs becomes two slices with memory and faults of their own.
+# Each GPU becomes two slices with memory and faults of their own.
 slices = GpuPool(
     name="h100-halves",
-    instance_types=["p5.48xlarge"],
-    nodes=(1, 1),
+    instance_types=["p5.4xlarge"],
+    nodes=(3, 3),
     sharing=Mig(profile="3g.40gb", tenants=["search", "support"]),
 )
 # Nothing isolates memory here, so there is one tenant; the planner halves gpu_memory_utilization.
@@ -36,7 +36,7 @@ platform = Platform(
     region="us-east-1",
     pools=[slices, turns],
     storage=[ModelBucket(name="acme-sharing-weights")],
-    budget_usd_per_month=43_700,
+    budget_usd_per_month=18_500,
     waivers=[
         Waiver(rule=rule, scope=scope, reason=reason, owner="ml-platform", expires=dt.date(2027, 6, 30))
         for (rule, scope), reason in ACCEPTED.items()

@@ -70,6 +70,7 @@ platform = Platform(
             model=Model(id="Qwen/Qwen3-8B"),
             engine=SGLang(max_model_len=16_384),
             on=steady,
+            replicas=4,
             weights=cached,
             compile_cache=bucket,
         ),

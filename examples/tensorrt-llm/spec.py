@@ -16,7 +16,8 @@ ACCEPTED = {
     ("CKV_K8S_43", "endpoints.*"): "Our registry refuses to overwrite a tag (ECR tag immutability).",
 }
 
-gpus = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 2), capacity=OnDemand())
+# Both replicas fit one node; over several zones each would have a node of its own, half of it idle.
+gpus = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 2), capacity=OnDemand(), zones=["us-east-1a"])
 
 platform = Platform(
     name="tensorrt-llm",
@@ -37,6 +38,7 @@ platform = Platform(
                 max_model_len=16_384,
             ),
             on=gpus,
+            replicas=2,
         )
     ],
 )

@@ -17,14 +17,14 @@ ACCEPTED = {
     ("CKV_K8S_43", "endpoints.*"): "Release tags do not move; digests come with our own image mirror.",
 }
 
-gpus = GpuPool(name="l4", instance_types=["g6.12xlarge"], nodes=(0, 2), capacity=OnDemand())
+gpus = GpuPool(name="l4", instance_types=["g6.2xlarge"], nodes=(0, 2), capacity=OnDemand())
 
 platform = Platform(
     name="tgi",
     region="us-east-1",
     pools=[gpus],
     storage=[ModelBucket(name="acme-tgi-weights")],
-    budget_usd_per_month=8_100,
+    budget_usd_per_month=2_700,
     waivers=[
         Waiver(
             rule="LLM_SRV_20",

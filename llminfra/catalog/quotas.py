@@ -1,4 +1,4 @@
-"""EC2's vCPU quotas: which one an instance type counts against, on demand and as spot."""
+"""EC2's vCPU quotas: which one an instance type counts against, on demand, as spot and in a capacity block."""
 
 import re
 from functools import cache
@@ -6,7 +6,7 @@ from typing import Literal
 
 from llminfra.catalog.datafile import Fact, read_data
 
-Purchase = Literal["on-demand", "spot"]
+Purchase = Literal["on-demand", "spot", "capacity-block"]
 
 
 class Quota(Fact):
@@ -15,8 +15,8 @@ class Quota(Fact):
     Attributes:
         code: Code for ``aws service-quotas request-service-quota-increase --quota-code``.
         name: Name in the Service Quotas console.
-        purchase: Whether it limits on-demand or spot instances.
-        families: Prefixes of the instance families it covers, such as ``p5``.
+        purchase: Which instances it limits, by how they are bought.
+        families: Prefixes of the instance families it covers, such as ``p5``; whole families for capacity blocks.
         default_vcpus: Value of an account that never asked for more.
         source: Where it was read.
     """
@@ -30,6 +30,8 @@ class Quota(Fact):
 
     def covers(self, instance_type: str) -> bool:
         """Whether instances of this type count against the quota."""
+        if self.purchase == "capacity-block":
+            return instance_type.partition(".")[0] in self.families
         letters, generation = _series(instance_type)
         return letters in self.families or letters + generation in self.families
 
@@ -58,6 +60,29 @@ def capacity_block_families() -> tuple[str, ...]:
     return tuple(read_data("quotas.json")["capacity_block"]["families"])
 
 
+class BlockTimes(Fact):
+    """How long capacity blocks last, and when on its last day one ends.
+
+    Attributes:
+        days_in_steps_of_1: Longest block, in days, of those that are sold day by day.
+        days_in_steps_of_7: Longest block of all; above the former they are sold by the week.
+        ends_utc: When a block ends, UTC.
+        instances_go_utc: When EC2 begins to terminate its instances, UTC.
+    """
+
+    days_in_steps_of_1: int
+    days_in_steps_of_7: int
+    ends_utc: str
+    instances_go_utc: str
+
+
+@cache
+def capacity_block_times() -> BlockTimes:
+    """How long capacity blocks last."""
+    data = read_data("quotas.json")["capacity_block"]
+    return BlockTimes(**{name: data[name] for name in BlockTimes.model_fields})
+
+
 def capacity_block_sizes() -> tuple[int, ...]:
     """How many instances one capacity block may hold."""
     return tuple(read_data("quotas.json")["capacity_block"]["instances"])
@@ -72,10 +97,7 @@ def all_quotas() -> tuple[Quota, ...]:
 
 
 def vcpu_quota(instance_type: str, purchase: Purchase) -> Quota | None:
-    """The quota an instance type counts against, or ``None`` where it is not known (spot P6).
-
-    Whether instances in a capacity block count is not stated by the sources read; a careful plan lists the quota.
-    """
+    """The quota an instance type counts against, or ``None`` where it is not known (spot P6)."""
     found = [quota for quota in all_quotas() if quota.purchase == purchase and quota.covers(instance_type)]
     return found[0] if len(found) == 1 else None
 

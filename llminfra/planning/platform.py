@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog import regions
 from llminfra.diagnostics import Diagnostic, SpecError
 from llminfra.loading.wording.told import as_declared
+from llminfra.planning.cluster.block_times import check_block_times
 from llminfra.planning.cluster.eks import plan_cluster
 from llminfra.planning.cluster.pools import plan_pools, settle
 from llminfra.planning.cost.hourly import check_budget, plan_costs
@@ -72,7 +73,7 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
 
     Args:
         platform: The spec.
-        today: Day to judge ends of support by; ``None``: the day it is, UTC.
+        today: Day to judge ends of support and of capacity blocks by; ``None``: the day it is, UTC.
 
     Raises:
         SpecError: Something cannot work; it carries every finding of the whole platform, warnings included.
@@ -84,8 +85,10 @@ def plan_platform(platform: Platform, *, today: dt.date | None = None) -> Plan:
     network = plan_network(platform, findings)
     cluster = None
     pools: tuple[PoolPlan, ...] = ()
+    day = today or dt.datetime.now(tz=dt.UTC).date()
+    check_block_times(platform, day, findings)
     if platform.needs_cluster:
-        cluster = plan_cluster(platform, network, findings, today or dt.datetime.now(tz=dt.UTC).date())
+        cluster = plan_cluster(platform, network, findings, day)
         pools = plan_pools(platform, network, cluster, findings)
     lustre = plan_lustre(platform, network, pools, findings)
     endpoints = plan_endpoints(platform, pools, lustre, findings)

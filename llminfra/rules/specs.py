@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from llminfra.diagnostics import Diagnostic, Severity, SpecError, errors
 from llminfra.loading.load import load_all
 from llminfra.planning import specs as planned
+from llminfra.rules.expired import expired_waivers
 from llminfra.rules.plan_rules import plan_rules
 from llminfra.rules.run import run_plan
 
@@ -54,6 +55,7 @@ def plan_loaded(loaded: Loaded) -> tuple[Plan, ...]:
 def with_rules(plans: Sequence[Plan], today: dt.date | None = None) -> tuple[Plan, ...]:
     """The plans with the findings of the rules that look at plans, but for those that the spec accepts.
 
+    Waivers that accept nothing any more are told, too.
     Remarks (``info``) are left to ``check``.
 
     Args:
@@ -64,7 +66,10 @@ def with_rules(plans: Sequence[Plan], today: dt.date | None = None) -> tuple[Pla
         SpecError: A rule found an error; it carries all findings of all plans.
     """
     day = today or dt.datetime.now(tz=dt.UTC).date()
-    checked = tuple(replace(plan, diagnostics=(*plan.diagnostics, *_found(plan, day))) for plan in plans)
+    checked = tuple(
+        replace(plan, diagnostics=(*plan.diagnostics, *_found(plan, day), *expired_waivers(plan.platform, day)))
+        for plan in plans
+    )
     all_found = [
         item
         for plan in checked

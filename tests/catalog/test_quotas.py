@@ -21,6 +21,19 @@ def test_quota_codes(name: str, on_demand: str, spot: str):
     assert [quota.code for quota in found if quota] == [on_demand, spot]
 
 
+def test_capacity_blocks_have_quotas_of_their_own_by_family():
+    names = ("p5.4xlarge", "p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "g6e.xlarge")
+    found = [quotas.vcpu_quota(name, "capacity-block") for name in names]
+    assert [quota.code if quota else None for quota in found] == [
+        *("L-DA6814F2", "L-DA6814F2", "L-4F9BB70B", "L-8B23CEF3"),
+        None,
+    ]
+    families = [
+        family for quota in quotas.all_quotas() if quota.purchase == "capacity-block" for family in quota.families
+    ]
+    assert sorted(families) == sorted(quotas.capacity_block_families())
+
+
 def test_spot_p6_is_not_known():
     assert quotas.vcpu_quota("p6-b200.48xlarge", "spot") is None
     on_demand = quotas.vcpu_quota("p6-b200.48xlarge", "on-demand")

@@ -116,7 +116,7 @@ def test_a_batch_tells_how_long_all_jobs_take_together() -> None:
 
 def test_shared_gpus_are_told_with_their_tenants() -> None:
     text = page(planned("gpu-sharing"))
-    assert "16 slices 3g.40gb of 8 × H100-80GB for search, support" in text
+    assert "2 slices 3g.40gb of 1 × H100-80GB for search, support" in text
     assert "2 turns of 1 × L4 for labs" in text
 
 

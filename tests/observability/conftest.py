@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from llminfra.planning.endpoints.gateways import picker_name
 from llminfra.planning.plan import CostLine, Plan
 from llminfra.planning.plan.endpoint import EndpointPlan, RouterPlan
 from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
+from llminfra.planning.plan.infrastructure import PoolPlan
 from tests.compiler import plans
 from tests.helpers.example_plans import plans_of
 
@@ -98,7 +100,16 @@ def full_plan() -> Plan:
     cost = CostLine(
         spec_path="cluster", what="EKS", usd_per_hour_min=0.1, usd_per_hour_max=0.1, price_date="2026-11-01"
     )
-    return plans.plan(*made, platform=spec, costs=(cost,), gateways=(gateway(made[0]),), routers=(router(made[-1]),))
+    plan = plans.plan(*made, platform=spec, costs=(cost,), gateways=(gateway(made[0]),), routers=(router(made[-1]),))
+    return replace(plan, pools=tuple(map(ending, plan.pools)))
+
+
+def ending(pool: PoolPlan) -> PoolPlan:
+    """A pool whose capacity block says when it ends."""
+    if pool.spec.capacity.kind != "capacity-block":
+        return pool
+    block = pool.spec.capacity.model_copy(update={"ends": dt.date(2027, 3, 1)})
+    return replace(pool, spec=pool.spec.model_copy(update={"capacity": block}))
 
 
 def roles() -> list[EndpointPlan]:

@@ -17,6 +17,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "runbooks"
 RECORDED = {
     "pod:llm_kv_cache_usage:max": frozenset({"pod", "endpoint"}),
     "pool:llm_cost_usd_per_hour:sum": frozenset({"pool"}),
+    "pool:llm_gpus_held:sum": frozenset({"pool"}),
 }
 
 

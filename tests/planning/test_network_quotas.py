@@ -41,4 +41,4 @@ def test_a_capacity_block_has_fixed_sizes():
 
 def test_the_plan_lists_them_after_the_vcpus():
     names = [line.name for line in prod_plan().quotas]
-    assert names.index("Network interfaces per Region") > names.index("Running On-Demand P instances")
+    assert names.index("Network interfaces per Region") > names.index("Concurrent P5 Capacity Blocks per account")

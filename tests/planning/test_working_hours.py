@@ -39,7 +39,7 @@ SATURDAY = WorkingHours(min=1, time_zone="Europe/Berlin", days=["sat"], start="1
 SLEEPS = Autoscaling(min=0, max=4, working_hours=[BY_DAY, SATURDAY])
 
 
-def planned(replicas: Autoscaling = SLEEPS, on: Any = L40S, **fields: Any) -> Plan:
+def planned(replicas: Autoscaling | int = SLEEPS, on: Any = L40S, **fields: Any) -> Plan:
     chat = Endpoint(
         name="chat", model=Model(id="Qwen/Qwen3-8B"), engine=VLLM(max_model_len=8192), on=on, replicas=replicas
     )
@@ -108,6 +108,15 @@ def test_money_at_rest_is_that_of_the_mean_week() -> None:
     assert "mean of a week" in plan.costs[0].note
     assert plan.pools[0].desired_nodes == 0
     assert hours_a_month(BY_DAY) == pytest.approx(260.7, abs=0.1)
+
+
+@pytest.mark.parametrize(("zones", "at_once"), [(("us-east-1b",), 1), (("us-east-1a", "us-east-1b"), 2), ((), 2)])
+def test_the_mean_week_has_the_nodes_that_replicas_over_zones_take(zones: tuple[str, ...], at_once: int) -> None:
+    """Two replicas fit one node of four GPUs, and Karpenter starts one in each zone that they are spread over."""
+    on = GpuPool(name="l40s", instance_types=["g6e.12xlarge"], nodes=(0, 6), zones=zones)
+    by_day, always = (planned(replicas, on) for replicas in (Autoscaling(min=0, max=4, working_hours=[BY_DAY]), 2))
+    assert always.pools[0].desired_nodes == at_once
+    assert by_day.pools[0].mean_nodes == pytest.approx(at_once * (60 + 5 * 0.75) / 168)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +191,8 @@ def by_day(time_zone: str, **fields: Any) -> Endpoint:
 
 
 def nodes_of(*zones: str, gpus_per_node: int) -> float:
-    placed = [(by_day(zone), 1) for zone in zones]
-    return mean_nodes(placed, gpus_per_node, empty_s=-60, least=0, most=9)  # gone as soon as the hours end
+    # gone as soon as the hours end
+    return mean_nodes(map(by_day, zones), lambda counts: -(-sum(counts) // gpus_per_node), empty_s=-60)
 
 
 @pytest.mark.parametrize(

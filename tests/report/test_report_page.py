@@ -14,6 +14,7 @@ from llminfra.cli.page.report_page import report_page
 from llminfra.cli.page.stacks import StackView, read_stacks
 from llminfra.diagnostics import Severity
 from llminfra.planning import plan_platform
+from llminfra.planning.cost.keys import with_keys_as_one
 from llminfra.policy.report import Acceptance, EngineRun, PolicyFinding, PolicyReport, Status
 from llminfra.rules.registry import by_code
 from llminfra.spec.platform import Platform
@@ -86,7 +87,7 @@ def test_every_example_has_a_sound_page(spec: Path) -> None:
             assert item.name in page.text
         for quota in plan.quotas:
             assert quota.name in page.text
-        for line in plan.costs:
+        for line in with_keys_as_one(plan.costs):
             assert line.spec_path in page.text
     assert text == report_page(plans, PolicyReport(findings=(OPEN, WAIVED)), ())
 

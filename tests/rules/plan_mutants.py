@@ -21,6 +21,7 @@ from llminfra import (
     Observability,
     OnDemand,
     Overflow,
+    Parallelism,
     Secret,
     Spot,
     SystemNodes,
@@ -153,7 +154,7 @@ def guarded(region: str, **fields: Any) -> Plan:
 
 def obs_12() -> Plan:
     silent = unobserved(prod_plan(), "assistant")
-    return planned(prod_plan(), "assistant", engine="custom", min_replicas=2, max_replicas=2, invocation=silent)
+    return planned(prod_plan(), "assistant", engine="custom", min_replicas=6, max_replicas=6, invocation=silent)
 
 
 def obs_11() -> Plan:
@@ -187,7 +188,7 @@ def srv_13() -> Plan:
 
 
 def srv_60() -> Plan:
-    return planned(prod_plan(), "assistant", rollout="surge", min_replicas=1_000)
+    return planned(prod_plan(), "assistant", rollout="surge", min_replicas=1_200)
 
 
 def srv_64() -> Plan:
@@ -242,11 +243,12 @@ def overflowing(*, turned: bool = False) -> Callable[[], Plan]:
     """Production whose assistant is on demand, with more of it on spot; or the other way round."""
 
     def make() -> Plan:
-        elastic = prod().pools[1]
+        near = {"zones": ("us-east-1a",)}  # both replicas on one node
+        elastic = prod().pools[1].model_copy(update=near)
         steady = elastic.model_copy(update={"name": "steady", "nodes": (0, 2), "capacity": OnDemand()})
         base, more = (elastic, steady) if turned else (steady, elastic)
         given = {"on": base, "replicas": 2, "overflow": Overflow(on=more, max=2)}
-        return plan_platform(changed(endpoints={"assistant": given}, pools_more=(steady,)))
+        return plan_platform(changed({"l40s": near}, endpoints={"assistant": given}, pools_more=(steady,)))
 
     return make
 
@@ -291,6 +293,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_CAP_49": cap_49,
     "LLM_CAP_58": from_spec(endpoints={"chat": {"replicas": Autoscaling(min=1, max=8, working_hours=[BY_DAY])}}),
     "LLM_CAP_60": from_spec(endpoints={"chat": {"replicas": Autoscaling(min=1, max=4)}}),
+    "LLM_CAP_61": from_spec(pools={"l40s": {"zones": ("us-east-1a",)}}, endpoints={"assistant": {"replicas": 3}}),
     "LLM_DIST_7": dist_7,
     "LLM_DIST_20": dist_20,
     "LLM_GW_8": gw_8,
@@ -304,7 +307,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     ),
     "LLM_NET_13": net_13,
     "LLM_NET_14": from_spec(pools={"h100": {"nodes": (0, 1)}}),
-    "LLM_OBS_1": from_spec(observability=None, endpoints={"chat": {"replicas": 8}, "assistant": {"replicas": 2}}),
+    "LLM_OBS_1": from_spec(observability=None, endpoints={"chat": {"replicas": 8}, "assistant": {"replicas": 6}}),
     "LLM_OBS_10": obs_10,
     "LLM_OBS_11": obs_11,
     "LLM_OBS_12": obs_12,
@@ -324,7 +327,7 @@ MUTANTS: dict[str, Callable[[], Plan]] = {
     "LLM_SRV_11": from_spec(endpoints=model("chat", trust_remote_code=True)),
     "LLM_SRV_12": unfiltered("assistant", args=("--load-format=pt",)),
     "LLM_SRV_13": srv_13,
-    "LLM_SRV_14": from_spec(endpoints={"assistant": {"replicas": 1}}),
+    "LLM_SRV_14": from_spec(endpoints={"assistant": {"replicas": 1, "parallelism": Parallelism(tensor=4)}}),
     "LLM_SRV_60": srv_60,
     "LLM_SRV_64": srv_64,
     "LLM_SRV_65": from_spec(endpoints=engine("assistant", extra_args=("--enable-log-requests",))),

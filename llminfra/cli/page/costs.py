@@ -10,6 +10,7 @@ from llminfra.cli.page.html import Child, Element, el
 from llminfra.cli.page.pieces import Part, bar, code, key, section, table
 from llminfra.cli.terminal.words import bound
 from llminfra.planning.cost.hourly import total_cost
+from llminfra.planning.cost.keys import with_keys_as_one
 from llminfra.planning.cost.views import costs_by_stack, not_counted, unpriced
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _by_thing(plan: Plan) -> Element:
             _money(line.usd_per_hour_min, HOURS_PER_MONTH, 0),
             _money(line.usd_per_hour_max, HOURS_PER_MONTH, 0),
         )
-        for line in sorted(plan.costs, key=lambda item: -(item.usd_per_hour_max or 0.0))
+        for line in sorted(with_keys_as_one(plan.costs), key=lambda item: -(item.usd_per_hour_max or 0.0))
     ]
     total = total_cost(plan.costs)
     for_rest, for_most = total.unpriced_at_rest, total.unpriced

@@ -14,7 +14,7 @@ from llminfra.cli.plan_page.shared import metrics_of
 from llminfra.cli.plan_page.ways_in import guarded, lost_ways, ways_in
 from llminfra.cli.plan_page.work_facts import work_facts
 from llminfra.cli.terminal.hours import hours_words
-from llminfra.cli.terminal.words import bound, count, duration, money, span
+from llminfra.cli.terminal.words import block_until, bound, count, duration, money, span
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.encryption.changes import key_effects, key_words
 from llminfra.planning.network.mirror import image_names, joined
@@ -232,7 +232,7 @@ def _pool(pool: PoolPlan) -> Facts:
     return {
         "instance types": types,
         "nodes": f"{span(pool.min_nodes, pool.max_nodes)}, {pool.desired_nodes:,} at rest",
-        "bought": " else ".join(pool.capacity_types),
+        "bought": " else ".join(pool.capacity_types) + block_until(pool.spec.capacity),
         "zones": ", ".join(pool.zones),
         "started by": pool.provisioner,
         "EFA": f"{pool.efa_per_node} a node" if pool.efa_per_node else "none",

@@ -13,6 +13,7 @@ from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.plan_page.reasons import cost_reasons
 from llminfra.cli.terminal.words import bound, dot, series
 from llminfra.planning.cost.hourly import CostRange, how_to_price, total_cost
+from llminfra.planning.cost.keys import with_keys_as_one
 from llminfra.planning.cost.savings import network_savings
 from llminfra.planning.cost.views import costs_by_stack, endpoint_costs, not_counted, purchase_options, unpriced
 
@@ -32,7 +33,7 @@ def cost_section(plan: Plan, *, why: bool = False) -> RenderableType:
     for title, figure in zip(titles, _sums(total), strict=True):
         table.add_column(title, Text(figure, style="bold green"), justify="right", no_wrap=True)
     notes: dict[str, int] = {}
-    for line in sorted(plan.costs, key=lambda item: -(item.usd_per_hour_max or 0.0)):
+    for line in sorted(with_keys_as_one(plan.costs), key=lambda item: -(item.usd_per_hour_max or 0.0)):
         mark = ""
         if line.note:
             mark = f" [{notes.setdefault(line.note, len(notes) + 1)}]"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.terminal.words import count, span
 from llminfra.loading.wording.told import text_as_declared
+from llminfra.planning.cost.keys import is_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +80,10 @@ def cost_reasons(plan: Plan) -> Iterator[tuple[str, str]]:
     for line in plan.costs:
         if (text := _product(line, plan)) is not None:
             yield line.spec_path, text
+    keys = [line for line in plan.costs if is_key(line)]
+    if len(keys) > 1 and keys[0].usd_per_hour_max is not None:
+        each = keys[0].usd_per_hour_max * HOURS_PER_MONTH
+        yield "encryption", f"{count(len(keys), 'key')} \u00d7 ${each:,.4g} a month, {keys[0].price_date}"
     if any(line.spec_path == "volumes" for line in plan.costs):
         yield (
             "volumes",
@@ -99,7 +104,7 @@ def _product(line: CostLine, plan: Plan) -> str | None:
 
 
 def _quantity(line: CostLine, plan: Plan) -> tuple[int, str]:
-    if line.what.startswith(("KMS key", "S3 ")):
+    if is_key(line) or line.what.startswith("S3 "):
         return 0, ""  # one key, or what its own line has in GB
     section, _, name = line.spec_path.partition(".")
     if section == "pools":

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from llminfra.cli.plan_page.serving import model_line, note, serving_lines, spread_words, weights_words
-from llminfra.cli.terminal.words import dot, duration, money, span, zones
+from llminfra.cli.terminal.words import block_until, dot, duration, money, span, zones
 from llminfra.planning.endpoints.contract import contract
 from llminfra.planning.plan.serving import Ec2EndpointPlan
 
@@ -33,7 +33,8 @@ def _target(item: Ec2EndpointPlan | SageMakerEndpointPlan, plan: Plan, bar: int,
         replicas = "replica" if serving.max_replicas == 1 else "replicas"
         size = f"{serving.max_replicas} {replicas} of {serving.nodes} × {item.on.instance_type} over EFA"
     if isinstance(item, Ec2EndpointPlan):
-        bought = [item.on.capacity.kind] if item.on.capacity.kind != "on-demand" else []
+        capacity = item.on.capacity
+        bought = [f"{capacity.kind}{block_until(capacity)}"] if capacity.kind != "on-demand" else []
         patience = f"health checks count after {duration(item.grace_s)}"
     else:
         bought = []

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from llminfra.cli.plan_page.serving import model_line, note, serving_lines, spread_words, weights_words
 from llminfra.cli.plan_page.why import price_share
-from llminfra.cli.terminal.words import count, dot, duration, money, token_price, zones
+from llminfra.cli.terminal.words import block_until, count, dot, duration, money, token_price, zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def _batch(item: BatchPlan, region: str, bar: int, *, why: bool) -> RenderableTy
     on, serving = item.spec.on, item.serving
     price = money(item.machine.usd_per_node_hour, "no price known", " /h an instance")
     buys = "spot, else on demand" if on.spot and on.on_demand else "spot" if on.spot else "on demand"
-    buys = f"{buys} from a {on.reservation.kind}" if on.reservation else buys
+    buys = f"{buys} from a {on.reservation.kind}{block_until(on.reservation)}" if on.reservation else buys
     types = " or ".join(each.name for each in item.machine.instance_types)
     spread = [f"{serving.nodes} a job over EFA"] if serving.nodes > 1 else []
     return Group(

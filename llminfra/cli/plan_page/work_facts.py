@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from llminfra.cli.terminal.words import count, duration
+from llminfra.cli.terminal.words import block_until, count, duration
 
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
@@ -41,7 +41,7 @@ def _batch(item: BatchPlan) -> Facts:
     return {
         "instance types": ", ".join(each.name for each in item.machine.instance_types),
         "instances": f"0…{on.max_instances:,}",
-        "bought": on.reservation.kind if on.reservation else buys,
+        "bought": f"{on.reservation.kind}{block_until(on.reservation)}" if on.reservation else buys,
         "submitted": spec.schedule or "by hand",
         "jobs": f"{spec.jobs:,}",
         "requests at once": f"{spec.concurrency:,}",

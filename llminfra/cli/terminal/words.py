@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from llminfra.catalog import quotas
 from llminfra.planning.cost.hourly import span
 
 if TYPE_CHECKING:
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.targets import TokenPricePlan
+    from llminfra.spec.compute.capacity import Capacity
 
 __all__ = [
+    "block_until",
     "bought",
     "bound",
     "count",
@@ -90,7 +93,15 @@ def bound(usd: float, decimals: int, *, unpriced: object) -> str:
 def bought(pool: PoolPlan) -> str:
     """How the nodes of a pool are bought."""
     kind = pool.spec.capacity.kind
-    return "spot, else on demand" if kind == "spot" and "on-demand" in pool.capacity_types else _CAPACITY[kind]
+    if kind == "spot" and "on-demand" in pool.capacity_types:
+        return "spot, else on demand"
+    return f"{_CAPACITY[kind]}{block_until(pool.spec.capacity)}"
+
+
+def block_until(capacity: Capacity | None) -> str:
+    """`` until 2027-03-01 11:00 UTC`` where a capacity block says when it ends: its instances go then."""
+    ends = capacity.ends if capacity is not None and capacity.kind == "capacity-block" else None
+    return "" if ends is None else f" until {ends.isoformat()} {quotas.capacity_block_times().instances_go_utc} UTC"
 
 
 def zones(names: Sequence[str], region: str) -> str:

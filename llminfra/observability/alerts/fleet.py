@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
+from llminfra.catalog import quotas
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.observability.alerts.make import Alerts
-from llminfra.observability.own_series import POOL_INFO, own
+from llminfra.observability.own_series import POOL_INFO, own, own_labels
 from llminfra.observability.promql import number, selector
 from llminfra.planning.controllers.needs import needs_of
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
 
 _NEAR_LIMIT = 0.9
+_BEFORE_END = dt.timedelta(days=1)
+"""As long as the shortest block: who is told may extend one until an hour before it ends."""
 
 
 def fleet_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
@@ -24,7 +28,7 @@ def fleet_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
     make = Alerts(base_url)
     karpenter = plan.eks.autoscaler == "karpenter" and needs_of(plan).karpenter  # one that was there is not scraped
     of_nodes, of_money = (_nodes(plan, make), _money(plan, make)) if plan.pools else ((), ())
-    return [*of_nodes, *(_karpenter(make) if karpenter else ()), *of_money]
+    return [*of_nodes, *_blocks(plan, make), *(_karpenter(make) if karpenter else ()), *of_money]
 
 
 def _nodes(plan: Plan, make: Alerts) -> Iterator[AlertRule]:
@@ -49,6 +53,28 @@ def _nodes(plan: Plan, make: Alerts) -> Iterator[AlertRule]:
         summary="GPU node {{ $labels.node }} is not ready",
         description="Its GPUs are paid for and serve nobody.",
     )
+
+
+def _blocks(plan: Plan, make: Alerts) -> Iterator[AlertRule]:
+    """One alert for all capacity blocks whose end is declared, with the pool as a label, while there are nodes."""
+    times = quotas.capacity_block_times()
+    ending = []
+    for pool in plan.pools:
+        ends = pool.spec.capacity.ends if pool.spec.capacity.kind == "capacity-block" else None
+        if ends is not None:
+            gone = dt.datetime.combine(ends, dt.time.fromisoformat(times.instances_go_utc), dt.UTC)
+            nodes = selector("pool:llm_nodes:count", {**own_labels(plan), "pool": pool.name})
+            ending.append(f"({nodes} and on () (vector(time()) >= {int((gone - _BEFORE_END).timestamp())}))")
+    if ending:
+        yield make(
+            "CapacityBlockEnds",
+            "warning",
+            " or ".join(ending),
+            for_s=300,
+            summary="The capacity block of pool {{ $labels.pool }} ends within a day",
+            description=f"EC2 takes its instances from {times.instances_go_utc} UTC of the last day on, and starts no "
+            "others in it.",
+        )
 
 
 def _karpenter(make: Alerts) -> Iterator[AlertRule]:

@@ -11,6 +11,7 @@ from llminfra.catalog import eks, instances, prices
 from llminfra.diagnostics import entry_path
 from llminfra.planning.cluster.gpu_shares import plan_shares
 from llminfra.planning.cluster.mixed_types import report_mixed
+from llminfra.planning.cluster.node_count import mean_nodes_at_rest, nodes_at_rest
 from llminfra.planning.cluster.pool_checks import check_block, check_provisioner
 from llminfra.planning.cluster.pool_types import choose_type
 from llminfra.planning.cluster.type_names import check_type_names
@@ -20,7 +21,6 @@ from llminfra.planning.network.vpc import check_zone
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import ClusterPlan, NetworkPlan, PoolPlan, Taint
 from llminfra.planning.plan.labels import GPU_RESOURCE, PLATFORM_LABEL, POOL_LABEL
-from llminfra.planning.served.hours import fewest_in_hours, mean_nodes, working_hours
 from llminfra.planning.storage.node_cache import keeps_models
 from llminfra.spec.compute.capacity import CapacityBlock, Reservation, Spot
 
@@ -60,7 +60,7 @@ def settle(pools: tuple[PoolPlan, ...], endpoints: tuple[EndpointPlan, ...]) -> 
     """Give every pool its size at rest, and patience with starts, now that the endpoints are placed."""
     patient = (replace(pool, consolidate_after_s=_patience_s(pool, endpoints)) for pool in pools)
     return tuple(
-        replace(pool, desired_nodes=nodes_at_rest(pool, endpoints), mean_nodes=_mean_nodes(pool, endpoints))
+        replace(pool, desired_nodes=nodes_at_rest(pool, endpoints), mean_nodes=mean_nodes_at_rest(pool, endpoints))
         for pool in patient
     )
 
@@ -69,54 +69,6 @@ def _patience_s(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
     """Seconds after which Karpenter gives a node up: a minute more than the longest startup probe on it waits."""
     longest = max((item.startup.budget_s for item in endpoints if item.pool == pool.name), default=0)
     return max(pool.consolidate_after_s, longest + 60)
-
-
-def nodes_at_rest(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
-    """What the fewest replicas on the pool need, or all of a capacity block, which is paid for.
-
-    Karpenter keeps no node that no pod needs, whatever the pool's minimum (LLM_CAP_49).
-    """
-    if pool.spec.capacity.kind == "capacity-block":
-        return pool.max_nodes
-    if pool.provisioner == "karpenter":
-        return min(pool.max_nodes, _by_zone(pool, endpoints))
-    gpus = sum(_at_rest(item, pool) * item.parallelism.gpus for item in endpoints if item.pool == pool.name)
-    return min(pool.max_nodes, max(pool.min_nodes, -(-gpus // pool.gpus_per_node)))
-
-
-def _by_zone(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> int:
-    """Nodes that Karpenter starts for the fewest replicas: those of an endpoint are spread over the pool's zones.
-
-    It takes a spread that the scheduler may leave as one that it has to keep, as long as nodes may be had for it, and
-    gives up none that has pods (kubernetes-sigs/karpenter, pkg/controllers/provisioning/scheduling/preferences.go:
-    ``removeTopologySpreadScheduleAnyway`` is the last to go, with the default ``preference-policy`` ``Respect``).
-    """
-    zones = len(pool.zones)
-    gpus = [0] * zones
-    for item in endpoints:
-        if item.pool == pool.name:
-            most, more = divmod(_at_rest(item, pool), zones)
-            for index in range(zones):
-                gpus[index] += (most + (index < more)) * item.parallelism.gpus
-    return sum(-(-each // pool.gpus_per_node) for each in gpus)
-
-
-def gives_back(pool: PoolPlan) -> bool:
-    """Whether nodes that no pod needs go, and cost nothing from then on."""
-    return pool.grows and pool.spec.capacity.kind in {"on-demand", "spot"}
-
-
-def _at_rest(item: EndpointPlan, pool: PoolPlan) -> int:
-    """The fewest replicas; where nodes do not go outside of working hours, those that the hours keep."""
-    return item.min_replicas if gives_back(pool) else max(item.min_replicas, fewest_in_hours(item.spec))
-
-
-def _mean_nodes(pool: PoolPlan, endpoints: Iterable[EndpointPlan]) -> float | None:
-    here = [(item.spec, item.parallelism.gpus) for item in endpoints if item.pool == pool.name]
-    if not gives_back(pool) or not any(working_hours(spec) for spec, _ in here):
-        return None
-    kept, empty_s = (0, pool.consolidate_after_s) if pool.provisioner == "karpenter" else (pool.min_nodes, 0)
-    return mean_nodes(here, pool.gpus_per_node, empty_s=empty_s, least=kept, most=pool.max_nodes)
 
 
 def _plan_pool(

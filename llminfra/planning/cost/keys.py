@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from llminfra.catalog import prices
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.planning.cost.hourly import cost_line
 from llminfra.spec.foundation.encryption import CustomerKey, PlatformKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from llminfra.planning.plan import CostLine
     from llminfra.planning.plan.infrastructure import ClusterPlan, NetworkPlan
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from llminfra.spec.platform import Platform
 
 _MADE_ANYWAY = "made without the declaration, too"
+_KEY_OF = "KMS key of the stack "
+_WITHOUT = ", without requests"
 
 
 def key_costs(
@@ -56,7 +60,7 @@ def key_costs(
     return tuple(
         cost_line(
             path,
-            f"KMS key of the stack {stack}, without requests",
+            f"{_KEY_OF}{stack}{_WITHOUT}",
             price,
             each,
             each,
@@ -64,6 +68,40 @@ def key_costs(
         )
         for stack, path, is_made in made
         if is_made
+    )
+
+
+def is_key(line: CostLine) -> bool:
+    """Whether a line of the costs is a key of a stack."""
+    return line.what.startswith(_KEY_OF)
+
+
+def with_keys_as_one(costs: Iterable[CostLine]) -> tuple[CostLine, ...]:
+    """The lines as a table tells them: the keys of several stacks, a dollar a month each, in one."""
+    given = tuple(costs)
+    kinds: dict[str, list[CostLine]] = {}
+    for line in given:
+        if is_key(line):
+            kinds.setdefault(line.note, []).append(line)
+    told: list[CostLine] = []
+    for line in given:
+        kind = kinds.get(line.note, []) if is_key(line) else []
+        if len(kind) < 2:
+            told.append(line)
+        elif line is kind[0]:
+            told.append(_as_one(kind))
+    return tuple(told)
+
+
+def _as_one(keys: Sequence[CostLine]) -> CostLine:
+    stacks = [line.what.removeprefix(_KEY_OF).removesuffix(_WITHOUT) for line in keys]
+    least, most = ([getattr(line, f"usd_per_hour_{end}") for line in keys] for end in ("min", "max"))
+    return replace(
+        keys[0],
+        spec_path="encryption",
+        what=f"KMS keys of the stacks {', '.join(stacks[:-1])} and {stacks[-1]}{_WITHOUT}",
+        usd_per_hour_min=None if None in least else sum(least),
+        usd_per_hour_max=None if None in most else sum(most),
     )
 
 

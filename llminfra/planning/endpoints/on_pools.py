@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
-from llminfra.planning.cluster.pools import nodes_at_rest
+from llminfra.planning.cluster.node_count import nodes_at_rest
 from llminfra.planning.plan.declared_paths import declared_path
 from llminfra.planning.plan.endpoint import EndpointPlan
 from llminfra.planning.plan.infrastructure import LustrePlan, PoolPlan

@@ -52,6 +52,9 @@ def _of_pools(pools: tuple[PoolPlan, ...]) -> Iterator[_Draw]:
         vcpus = largest.vcpu * pool.max_nodes
         nodes = f"{pool.max_nodes} node{'' if pool.max_nodes == 1 else 's'}"
         why = f"pool {pool.name}: {nodes} \u00d7 {largest.vcpu} vCPU of {largest.name}"
+        if pool.spec.capacity.kind == "capacity-block":
+            yield _Draw(pool.main_type.name, "capacity-block", vcpus, why)
+            continue
         for capacity in pool.capacity_types:
             yield _Draw(pool.main_type.name, "spot" if capacity == "spot" else "on-demand", vcpus, why)
 
@@ -61,10 +64,15 @@ def _of_instances(ec2: tuple[Ec2EndpointPlan, ...]) -> Iterator[_Draw]:
         # While instances are refreshed one more runs, where there may be one.
         count = item.most_instances + item.surge
         why = f"endpoint {item.name}: {count} instances{' while they are refreshed' if item.surge else ''}"
-        spot = item.on.capacity.kind == "spot"
-        bought: tuple[Purchase, ...] = ("spot", "on-demand") if item.standby else ("spot",) if spot else ("on-demand",)
-        for purchase in bought:
+        for purchase in _bought(item):
             yield _Draw(item.instance.name, purchase, count * item.instance.vcpu, why)
+
+
+def _bought(item: Ec2EndpointPlan) -> tuple[Purchase, ...]:
+    kind = item.on.capacity.kind
+    if kind == "capacity-block":
+        return ("capacity-block",)
+    return ("spot", "on-demand") if item.standby else ("spot",) if kind == "spot" else ("on-demand",)
 
 
 def _of_batches(batches: tuple[BatchPlan, ...]) -> Iterator[_Draw]:
@@ -72,6 +80,9 @@ def _of_batches(batches: tuple[BatchPlan, ...]) -> Iterator[_Draw]:
     for item in batches:
         on, name = item.spec.on, item.machine.main_type.name
         why = f"batch {item.name}: {on.max_instances} instance{'' if on.max_instances == 1 else 's'}"
+        if on.reservation is not None and on.reservation.kind == "capacity-block":
+            yield _Draw(name, "capacity-block", item.max_vcpus, why)
+            continue
         if on.spot:
             yield _Draw(name, "spot", item.max_vcpus, why)
         if on.on_demand:

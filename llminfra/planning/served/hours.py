@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,7 +12,7 @@ from llminfra.spec.compute.working_hours import Day, WorkingHours
 from llminfra.spec.endpoint import Autoscaling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from llminfra.spec.endpoint import Endpoint
 
@@ -86,32 +87,21 @@ def mean_replicas(endpoint: Endpoint) -> float:
     return sum(sum(fewest_by_minute(endpoint, season=season)) for season in seasons) / _WEEK_MIN / len(seasons)
 
 
-def mean_nodes(
-    placed: Iterable[tuple[Endpoint, int]], gpus_per_node: int, *, empty_s: int, least: int, most: int
-) -> float:
+def mean_nodes(endpoints: Iterable[Endpoint], nodes_for: Callable[[Sequence[int]], int], *, empty_s: int) -> float:
     """Nodes for the fewest replicas, in the mean of a week; of winter's and summer's where hours are by several clocks.
 
     Args:
-        placed: Endpoints of a pool with the GPUs of a replica.
-        gpus_per_node: GPUs of a node.
+        endpoints: Those of a pool.
+        nodes_for: Nodes that the pool has for so many replicas of each of them.
         empty_s: How long a node stays after its last replica, which itself stays for its cooldown.
-        least: Nodes that are kept in any case.
-        most: Nodes that the pool may have.
     """
-    there = tuple(placed)
-    seasons = _seasons(endpoint for endpoint, _ in there)
-    kept = 0
+    there = tuple(endpoints)
+    seasons = _seasons(there)
+    minutes: Counter[tuple[int, ...]] = Counter()
     for season in seasons:
-        weeks = [
-            [
-                count * gpus
-                for count in fewest_by_minute(endpoint, longer_min=_longer_min(endpoint, empty_s), season=season)
-            ]
-            for endpoint, gpus in there
-        ]
-        needed = (-(-sum(minute) // gpus_per_node) for minute in zip(*weeks, strict=True))
-        kept += sum(min(most, max(least, nodes)) for nodes in needed)
-    return kept / _WEEK_MIN / len(seasons)
+        weeks = [fewest_by_minute(item, longer_min=_longer_min(item, empty_s), season=season) for item in there]
+        minutes.update(zip(*weeks, strict=True))
+    return sum(nodes_for(counts) * times for counts, times in minutes.items()) / _WEEK_MIN / len(seasons)
 
 
 def _longer_min(endpoint: Endpoint, empty_s: int) -> int:

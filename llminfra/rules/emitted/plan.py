@@ -258,6 +258,37 @@ RULES = (
         source=("Amazon EC2 User Guide: Capacity Blocks for ML, supported instance types and Regions",),
     ),
     emitted(
+        "LLM_CAP_62",
+        "A capacity block lasts as long as AWS sells one",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Blocks are sold by the day up to 14 days and by the week up to 182 days, and all end at 11:30 UTC. A spec "
+        "with other days has a typing error, and tells the wrong day on which the GPUs go; where a block was extended, "
+        "the days that AWS shows are right, and the finding may be waived.",
+        fix="take the days from `aws ec2 describe-capacity-reservations`",
+        source=(
+            "Amazon EC2 User Guide, capacity-blocks-purchase.html",
+            "Amazon EC2 User Guide, capacity-blocks-extend.html",
+        ),
+    ),
+    emitted(
+        "LLM_CAP_63",
+        "A capacity block is there when instances start in it",
+        severity=Severity.WARNING,
+        looks_at=_PLAN,
+        why="Before its first day EC2 starts nothing in a block, and a node group that tries fails. On the last day it "
+        "begins to take the instances at 11:00 UTC, half an hour before the end, and they do not come back: what runs "
+        "there is gone, and pods wait for a node that nobody can start.",
+        fix="extend the block, or buy the next and set its reservation_id; before a block begins, wait with the apply",
+        source=(
+            "Amazon EC2 User Guide, capacity-blocks-monitor.html",
+            "Amazon EC2 User Guide, capacity-blocks-using.html",
+            "Amazon EC2 User Guide, ec2-fleet-launch-instances-capacity-blocks-walkthrough.html: too early a launch",
+            "AWS EKS User Guide, capacity-blocks.html",
+        ),
+        seen=("InsufficientInstanceCapacity",),
+    ),
+    emitted(
         "LLM_CAP_39",
         "Controllers have nodes",
         looks_at=_PLAN,

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
-from llminfra.planning.cluster.pools import gives_back
+from llminfra.planning.cluster.node_count import gives_back, nodes_for
 from llminfra.planning.controllers.scraping import MONITORING_RELEASE
 from llminfra.planning.cost.hourly import total_cost
 from llminfra.planning.facts import number
@@ -159,8 +159,7 @@ def minimum_is_kept(plan: Plan) -> Iterator[Hit]:
         here = [endpoint for endpoint in plan.endpoints if endpoint.pool == pool.name]
         # Where nothing could start it again, zero replicas are a finding of their own (LLM_SRV_69).
         fewest = [endpoint.min_replicas or int(not can_wake(plan, endpoint)) for endpoint in here]
-        gpus = sum(count * endpoint.parallelism.gpus for count, endpoint in zip(fewest, here, strict=True))
-        held = -(-gpus // pool.gpus_per_node)
+        held = nodes_for(pool, zip(here, fewest, strict=True))
         if pool.provisioner == "karpenter" and here and pool.min_nodes > held:
             yield Hit(
                 path=f"pools.{pool.name}.nodes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.diagnostics import Severity
+from llminfra.planning.cluster.node_count import nodes_for
 from llminfra.rules.rule import Hit, rule
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def nodes_are_used(plan: Plan) -> Iterator[Hit]:
         if not gpus or pool.spec.sharing is not None:
             continue
         block = pool.spec.capacity.kind == "capacity-block"
-        filled = -(-gpus // pool.gpus_per_node)
+        filled = nodes_for(pool, ((item, item.max_replicas) for item in plan.endpoints if item.pool == pool.name))
         idle = pool.desired_nodes - filled - (0 if block else 1)
         if idle <= 0 or (not block and pool.desired_nodes > pool.min_nodes):
             continue

@@ -14,6 +14,7 @@ from llminfra.rules.plans import (
     image_lock,
     models,
     overflow,
+    partly_used,
     regional,
     releases,
     replicas,
@@ -24,6 +25,7 @@ from llminfra.rules.rule import Rule
 _MODULES = (
     capacity,
     idle_gpus,
+    partly_used,
     regional,
     system_nodes,
     existing_cluster,

@@ -1,5 +1,6 @@
 """How a GPU pool buys its machines: on demand, spot, a targeted reservation, or a capacity block."""
 
+import datetime as dt
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -57,6 +58,22 @@ class CapacityBlock(Spec):
     kind: Literal["capacity-block"] = "capacity-block"
     reservation_id: Annotated[str, Field(pattern=r"^cr-[0-9a-f]{17}$")]
     """Id of the block's capacity reservation, for example ``cr-0123456789abcdef0``."""
+    starts: dt.date | None = None
+    """Day on which it begins (UTC), as `aws ec2 describe-capacity-reservations` shows it; ``None``: not said."""
+    ends: dt.date | None = None
+    """Day on which it ends, at 11:30 UTC: its instances go from 11:00 UTC on; ``None``: not said."""
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.starts is not None and self.ends is not None and self.starts >= self.ends:
+            raise refused(
+                f"the block ends on {self.ends.isoformat()}, and begins on {self.starts.isoformat()}",
+                "starts",
+                "ends",
+                expected="an end on a day after the start",
+                fix="take both days from aws ec2 describe-capacity-reservations",
+            )
+        return self
 
 
 Capacity = Annotated[OnDemand | Spot | Reservation | CapacityBlock, Field(discriminator="kind")]

@@ -15,7 +15,7 @@ from llminfra.spec.errors.field_hints import fix_for_unknown
         ("tpot_ms", Slo, "did you mean 'time_per_output_token_ms'?"),
         ("prompt_token", Slo, "did you mean 'prompt_tokens'?"),
         ("instance_type", GpuPool, "did you mean 'instance_types'?"),
-        ("end", CapacityBlock, "remove it, or see `llminfra explain CapacityBlock`"),
+        ("end", CapacityBlock, "did you mean 'ends'?"),
         ("zones", CapacityBlock, "it is a field of other types: write BatchQueue(zones=…) or GpuPool(zones=…)"),
         ("zzz", Slo, "remove it, or see `llminfra explain Slo`"),
         ("served_model_name", VLLM, "it is a field of another type: write Endpoint(served_name=…)"),
