@@ -165,3 +165,8 @@ class StorageContract(Struct, frozen=True, kw_only=True):
             values |= {f"{stem}_id": system.id, f"{stem}_dns_name": system.dns_name}
             values[f"{stem}_mount_name"] = system.mount_name
         return values
+
+
+def callers_group_output(endpoint: str) -> str:
+    """Output of the stack ``ec2`` with the security group that calls of an endpoint come through."""
+    return f"{identifier(endpoint)}_callers_security_group_id"

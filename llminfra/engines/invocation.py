@@ -27,7 +27,9 @@ class EnvFromSecret(Struct, frozen=True, kw_only=True):
 class Metrics(Struct, frozen=True, kw_only=True):
     """Where an engine's metrics are and what they are called (without rate or aggregation).
 
-    ``max_running`` is how many requests a replica runs at once, where the server's author says it.
+    Series are told apart by the Service that they are scraped from; ``model_label`` is a label that must have the
+    served name as well, where a server tells of several models. ``max_running`` is how many requests a replica runs at
+    once, where the server's author says it.
     """
 
     port: int
@@ -35,7 +37,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
     waiting: str | None
     running: str | None
     kv_usage: str | None
-    model_label: str
+    model_label: str | None = None
     max_running: int | None = None
 
 

@@ -163,5 +163,4 @@ def _metrics(release: EngineRelease) -> Metrics:
         waiting=known("sglang:num_queue_reqs"),
         running=known("sglang:num_running_reqs"),
         kv_usage=known("sglang:token_usage"),
-        model_label="model_name",
     )

@@ -96,7 +96,6 @@ class TensorRtLlmAdapter:
                 waiting="trtllm_num_requests_waiting" if queue else None,
                 running=None,
                 kv_usage="trtllm_kv_cache_utilization" if queue else None,
-                model_label="",
             )
             if _has(engine.image, _FIRST_SERIES)
             else None,

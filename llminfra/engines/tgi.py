@@ -67,7 +67,6 @@ class TgiAdapter:
                 waiting="tgi_queue_size",
                 running="tgi_batch_current_size",
                 kv_usage=None,
-                model_label="",
             ),
             drain_flag_s=job.drain_s,
             run_as_user=0,

@@ -201,5 +201,4 @@ def _metrics(release: EngineRelease, port: int, *, cached: bool) -> Metrics:
         waiting="vllm:num_requests_waiting",
         running="vllm:num_requests_running",
         kv_usage=usage if cached else None,
-        model_label="model_name",
     )

@@ -15,6 +15,7 @@ from llminfra.diagnostics import Diagnostic, SpecError, errors
 from llminfra.loading.sound import SECTIONS, is_sound, without_added
 from llminfra.planning.platform import plan_platform
 from llminfra.spec.compute.gpu_pool import GpuPool
+from llminfra.spec.endpoint import Endpoint
 from llminfra.spec.foundation.network import Network
 from llminfra.spec.models.storage import LocalNvme
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from llminfra.spec.base.spec import Spec
     from llminfra.spec.compute.cluster import Cluster
     from llminfra.spec.compute.existing_cluster import ExistingCluster
-    from llminfra.spec.endpoint import Endpoint, Overflow
+    from llminfra.spec.endpoint import Overflow
     from llminfra.spec.models.storage import Storage
     from llminfra.spec.platform import Platform
 
@@ -247,5 +248,7 @@ def _open(platform: Platform, left: Platform) -> frozenset[str]:
         for item in getattr(platform, section):
             if id(item) not in kept:
                 behind = item.__dict__.get(field, ())
-                found |= {each.name for each in (behind if isinstance(behind, tuple) else (behind,))}
+                # What was refused may hold anything in the place of an endpoint, such as its name.
+                each = behind if isinstance(behind, list | tuple) else (behind,)
+                found |= {one.name for one in each if isinstance(one, Endpoint)}
     return frozenset(found)

@@ -171,3 +171,28 @@ def test_a_variable_in_the_place_of_a_region_is_told_as_one(tmp_path, capsys):
     spec.write_text("name: x\nregion: ${AWS_REGION}\n", encoding="utf-8")
     assert main(["plan", str(spec)]) == 1
     assert "may read os.environ" in capsys.readouterr().err
+
+
+BEHIND = """
+from llminfra import VLLM, AsyncEndpoint, Endpoint, Gateway, GpuPool, Model, Platform
+pool = GpuPool(name="l4", instance_types=["g6.xlarge"], nodes=(0, 1))
+platform = Platform(name="x", region="us-east-1", pools=[pool])
+platform.add(Endpoint(name="chat", model=Model(id="MODEL"), engine=VLLM(max_model_len=4096), on=pool))
+platform.add(FRONT)
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "told"), [("Qwen/Qwen3-4B", []), (LLAMA, [("LLM_FIT_1", "endpoints.chat")])], ids=["fits", "too large"]
+)
+@pytest.mark.parametrize(
+    ("front", "path"),
+    [
+        ('Gateway(name="front", exposure="cluster", endpoints=["chat"])', "gateways.front.endpoints[0]"),
+        ('Gateway(name="front", exposure="cluster", endpoints="chat")', "gateways.front.endpoints"),
+        ('AsyncEndpoint(name="q", behind=["chat"])', "async_endpoints.q.behind"),
+    ],
+)
+def test_an_endpoint_that_is_named_where_it_belongs_itself(tmp_path, capsys, front, path, model, told):
+    found = findings(tmp_path, capsys, BEHIND.replace("FRONT", front).replace("MODEL", model))
+    assert found == [("LLM_SPEC_1", path), *told]

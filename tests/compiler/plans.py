@@ -205,7 +205,6 @@ def invocation(**changes: Any) -> Invocation:
             waiting="vllm:num_requests_waiting",
             running="vllm:num_requests_running",
             kv_usage="vllm:kv_cache_usage_perc",
-            model_label="model_name",
         ),
         drain_flag_s=120,
         run_as_user=10001,

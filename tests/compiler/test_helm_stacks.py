@@ -209,7 +209,7 @@ def test_secrets_are_references(endpoints):
 def test_scaling_asks_prometheus_for_the_engines_own_queue(endpoints):
     scaling = _values(endpoints["assistant"])["autoscaling"]
     (trigger,) = scaling["triggers"]
-    assert trigger["query"] == ('sum(vllm:num_requests_waiting{namespace="llm-serving",model_name="Qwen/Qwen3-32B"})')
+    assert trigger["query"] == ('sum(vllm:num_requests_waiting{namespace="llm-serving",service="assistant"})')
     assert (scaling["minReplicas"], scaling["maxReplicas"]) == (1, 6)
     assert scaling["fallback"]["replicas"] == 1
     assert "autoscaling" not in _values(endpoints["chat"])

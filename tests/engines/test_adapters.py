@@ -162,7 +162,6 @@ def test_a_name_that_mii_would_not_answer_to_is_refused() -> None:
 def test_tensorrt_llm_shows_its_time_series_unless_the_user_has_a_file_of_options(tmp_path: Path) -> None:
     invocation = plan(TensorRTLLM(max_model_len=8192, image=OWN)).invocation
     assert invocation.metrics is not None
-    assert invocation.metrics.model_label == ""
     shell, dash, script, name = invocation.command
     server = tmp_path / "trtllm-serve"
     server.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")

@@ -57,7 +57,6 @@ def metrics(engine: str, version: str) -> Metrics:
         waiting=names.get("requests_waiting"),
         running=names.get("requests_running"),
         kv_usage=names.get("kv_cache_usage"),
-        model_label="" if engine == "tgi" else "model_name",
     )
 
 
@@ -76,7 +75,7 @@ ENGINES = (
 @pytest.fixture(scope="session")
 def full_plan() -> Plan:
     """Every engine, a server of the user's own, and one that spans nodes over EFA, on two pools with a budget."""
-    own = Metrics(port=9000, path="/m", waiting="my_queue", running=None, kv_usage=None, model_label="")
+    own = Metrics(port=9000, path="/m", waiting="my_queue", running=None, kv_usage=None)
     call = plans.invocation()
     call = replace(call, worker_probe=call.startup)
     wide = endpoint("wide", "vllm", "0.30.0", pool="h100", nodes=2, invocation=call)

@@ -1,11 +1,26 @@
 from ipaddress import IPv4Network
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llminfra import ExistingNetwork, GpuPool, Lustre, Network, Platform, S3State, SpecError
+from llminfra import (
+    VLLM,
+    Diagnostic,
+    Ec2,
+    Endpoint,
+    ExistingNetwork,
+    GpuPool,
+    Lustre,
+    Model,
+    Network,
+    Platform,
+    S3State,
+    SageMaker,
+    SpecError,
+)
 from llminfra.planning.findings import Findings
 from llminfra.planning.network.vpc import plan_network
 from llminfra.planning.platform import plan_platform
@@ -92,6 +107,37 @@ def test_zone_of_another_region() -> None:
 
 def test_one_zone_is_not_enough_for_eks() -> None:
     assert codes(Platform(name="p", region="us-east-1", network=Network(zones=["us-east-1a"]))) == ["LLM_NET_23"]
+
+
+def _one_zone(on: Any, network: Network | ExistingNetwork) -> list[Diagnostic]:
+    endpoint = Endpoint(name="chat", model=Model(id="Qwen/Qwen3-4B"), engine=VLLM(max_model_len=4096), on=on)
+    findings = Findings()
+    platform = Platform(name="p", region="us-east-1", network=network, endpoints=[endpoint])
+    assert plan_network(platform, findings).zones
+    return list(findings.items)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Network(zones=["us-east-1a"]),
+        ExistingNetwork(
+            vpc_id="vpc-0123456789abcdef0",
+            private_subnet_ids={"us-east-1a": "subnet-0123456789abcdef0"},
+            cidr="10.0.0.0/16",
+        ),
+    ],
+    ids=["made", "there"],
+)
+def test_one_zone_is_enough_where_nothing_needs_two(network: Network | ExistingNetwork) -> None:
+    assert not _one_zone(SageMaker(instance_type="ml.g6e.2xlarge"), network)
+    certificate = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+    (found,) = _one_zone(
+        Ec2(instance_type="g6e.2xlarge", domain_name="chat.example.com", certificate_arn=certificate), network
+    )
+    assert found.code == "LLM_NET_23"
+    assert found.message == "an Application Load Balancer needs subnets in at least two zones"
+    assert "Availability Zones must be specified" in (found.runtime_message or "")
 
 
 def test_overlapping_subnets() -> None:

@@ -339,3 +339,13 @@ def test_a_machine_that_is_no_pool_is_not_called_one(on: GpuPool | Ec2 | SageMak
             Platform(name="p", region="us-east-1", storage=[BUCKET], pools=pools, endpoints=[given]), today=DAY
         )
     assert f"Qwen/Qwen3-32B does not fit {place}" in [item.message for item in caught.value.diagnostics]
+
+
+def test_the_type_that_is_proposed_is_the_cheapest_though_the_region_has_no_price_of_it() -> None:
+    endpoint = Endpoint(name="chat", model=Model(id="Qwen/Qwen3-14B"), engine=SGLang(**SHORT), on=L4)
+    with pytest.raises(SpecError) as caught:
+        plan_platform(Platform(name="p", region="us-west-2", pools=[L4], endpoints=[endpoint]), today=DAY)
+    item = next(item for item in caught.value.diagnostics if item.code == "LLM_FIT_1")
+    # 27.5 GiB of weights: one L40S of 48 GB, and not one H100, whose price in us-west-2 happens to be known.
+    assert "use g6e.xlarge, where TP 1 holds it" in item.fix
+    assert "$" not in item.fix

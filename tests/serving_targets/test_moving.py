@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llminfra import TGI, VLLM, CapacityBlock, ModelBucket, Platform, SageMaker, Secret, Spot
+from llminfra import TGI, VLLM, Autoscaling, CapacityBlock, ModelBucket, Platform, SageMaker, Secret, Spot
 from llminfra.loading.load import load
 from llminfra.planning.endpoints.contract import contract, parameter_name
 from llminfra.planning.plan.endpoint import EndpointPlan
@@ -304,3 +304,10 @@ def test_an_image_that_an_engine_needs_is_not_to_be_left_out(engine: dict[str, A
     engine = {**engine, "max_model_len": 8192, "image": {"repository": "acme/server", "tag": "1"}}
     (found,) = [item for item in findings(endpoint(TARGETS["sagemaker"], engine=engine)) if item.code == "LLM_SRV_45"]
     assert found.fix == fix
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("cooldown_s", "told"), [(120, ["endpoints.chat.replicas"]), (1800, [])])
+def test_no_target_gives_up_what_takes_longer_to_come_back(target: str, cooldown_s: int, told: list[str]) -> None:
+    scaled = endpoint(TARGETS[target], replicas=Autoscaling(min=1, max=3, cooldown_s=cooldown_s))
+    assert [hit.path for hit in run_plan(plan(scaled)) if hit.code == "LLM_SRV_70"] == told

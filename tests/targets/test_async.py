@@ -283,3 +283,26 @@ def test_a_queue_wakes_the_endpoint_of_its_workers(compiled: Compiled) -> None:
     awake = compiled(async_plan(endpoint(POOL, replicas=Autoscaling(min=1, max=2))), "serving")
     values = json.loads(awake["resource"]["helm_release"]["chat"]["values"][0])
     assert "queueTriggers" not in values["autoscaling"]
+
+
+def test_the_balancer_admits_the_function_whatever_blocks_it_is_open_to(compiled: Compiled) -> None:
+    on = EC2.model_copy(update={"allow_from_cidrs": ("192.168.0.0/16",)})
+    planned = plan(endpoints=[endpoint(on)], async_endpoints=[queue(endpoint(on))])
+    blocks = {
+        rule["cidr_ipv4"]
+        for rule in compiled(planned, "ec2")["resource"]["aws_vpc_security_group_ingress_rule"].values()
+        if "cidr_ipv4" in rule
+    }
+    assert blocks == {"192.168.0.0/16"}
+    assert compiled(planned, "ec2")["output"]["chat_callers_security_group_id"] == {
+        "value": "${aws_security_group.chat-callers.id}"
+    }
+    (rule,) = compiled(planned, "async")["resource"]["aws_vpc_security_group_ingress_rule"].values()
+    assert rule["security_group_id"] == "${data.terraform_remote_state.ec2.outputs.chat_callers_security_group_id}"
+    function = only(compiled(planned, "async"), "aws_lambda_function")
+    assert [rule["referenced_security_group_id"]] == function["vpc_config"]["security_group_ids"]
+    assert (rule["from_port"], rule["to_port"], rule["ip_protocol"]) == (443, 443, "tcp")
+
+
+def test_without_a_queue_nothing_is_told_of_the_balancer(compiled: Compiled) -> None:
+    assert "output" not in compiled(plan(endpoints=[endpoint()]), "ec2")

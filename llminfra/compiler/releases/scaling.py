@@ -8,6 +8,7 @@ from llminfra.compiler.releases.triggers import trigger
 from llminfra.compiler.releases.working_hours import cron_triggers
 from llminfra.constructs.basis.names import dns_suffix
 from llminfra.engines.invocation import Metrics
+from llminfra.observability.endpoint_series import scraped
 from llminfra.observability.promql import selector
 from llminfra.planning.controllers.scraping import Scraping, scraping_of
 from llminfra.planning.endpoints.gateways import route_of
@@ -94,14 +95,9 @@ def _told_triggers(
 
 
 def _told(endpoint: EndpointPlan, metrics: Metrics, series: str | None, scraping: Scraping) -> str:
-    """A series of the endpoint's engines.
-
-    Metrics without a label for the model, and two roles of one model, are told apart by the Service that they are
-    scraped from.
-    """
-    alone = metrics.model_label and endpoint.part_of is None
-    named = {metrics.model_label: endpoint.served_name} if alone else {"service": endpoint.name}
-    return selector(series or "", {"namespace": endpoint.namespace, **named, **scraping.external_labels})
+    """A series of the endpoint's engines, told apart by their Service: several endpoints may serve one model."""
+    named = {metrics.model_label: endpoint.served_name} if metrics.model_label else {}
+    return selector(series or "", {**scraped(endpoint), **named, **scraping.external_labels})
 
 
 def _caches(busy: BusyPlan) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from llminfra.bindings import aws, core
-from llminfra.compiler.contracts import ClusterContract, NetworkContract
+from llminfra.compiler.contracts import ClusterContract, NetworkContract, callers_group_output
 from llminfra.compiler.releases.async_worker import async_worker_values
 from llminfra.compiler.releases.names import controller_nodes
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
@@ -20,7 +20,7 @@ from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
 from llminfra.constructs.basis.security_group import Rule, add_rule, security_group
 from llminfra.constructs.basis.sns_topic import Alarm, alarm, sns_topic
 from llminfra.constructs.basis.sqs_queue import Queue, sqs_queue
-from llminfra.constructs.basis.state import write_outputs
+from llminfra.constructs.basis.state import Outputs, write_outputs
 from llminfra.constructs.cluster.helm_release import HelmRelease, helm_release
 from llminfra.constructs.endpoint_contract import queue_parameter
 from llminfra.constructs.lambda_function import Function, consume_queue, lambda_function
@@ -42,7 +42,10 @@ _HTTPS = 443
 
 
 class _Shared(Struct, frozen=True):
-    """What all queues of the platform use; ``cluster`` is there where pods are the consumer."""
+    """What all queues of the platform use.
+
+    ``cluster`` is there where pods are the consumer, ``ec2`` where an endpoint is behind a balancer of its own.
+    """
 
     key: Key
     bucket: PrivateBucket
@@ -50,6 +53,7 @@ class _Shared(Struct, frozen=True):
     network: NetworkContract
     plan: Plan
     cluster: _Cluster | None
+    ec2: Outputs | None
 
 
 class _Cluster(Struct, frozen=True):
@@ -84,7 +88,9 @@ def async_stack(app: core.App, plan: Plan) -> Built:
     alarms = sns_topic(make, "async-alarms", key=key, publishers=["cloudwatch.amazonaws.com"])
     charts: set[str] = set()
     cluster = _cluster(scope, plan, make, bucket, key, charts) if pods else None
-    shared = _Shared(key, bucket, alarms, network, plan, cluster)
+    on_ec2 = {each.name for each in plan.ec2} & {item.behind for item in plan.async_endpoints}
+    ec2 = read(scope, plan, "ec2") if on_ec2 else None
+    shared = _Shared(key, bucket, alarms, network, plan, cluster, ec2)
     outputs = {"bucket": bucket.name, "alarm_topic_arn": alarms}
     for item in plan.async_endpoints:
         outputs |= _queue(scope, item, shared)
@@ -169,7 +175,7 @@ def _function(make: Maker, id_: str, item: AsyncPlan, shared: _Shared, queue: Qu
             log_group=logs.name,
             trace=spec.trace,
             subnet_ids=list(shared.network.private_subnet_ids.values()),
-            security_group_id=_security_group(make, id_, item, shared.network.vpc_id),
+            security_group_id=_security_group(make, id_, item, shared),
         ),
         role=role(
             make,
@@ -264,8 +270,13 @@ def _environment(scope: Scope, item: AsyncPlan, shared: _Shared, queue: Queue, t
     }
 
 
-def _security_group(make: Maker, id_: str, item: AsyncPlan, vpc_id: str) -> str:
-    group = security_group(make, id_, vpc_id=vpc_id, why=f"Consumer of queue {item.name}")
+def _security_group(make: Maker, id_: str, item: AsyncPlan, shared: _Shared) -> str:
+    """The function's group, which the endpoint's balancer admits whatever blocks it is open to."""
+    group = security_group(make, id_, vpc_id=shared.network.vpc_id, why=f"Consumer of queue {item.name}")
+    if shared.ec2 is not None and any(each.name == item.behind for each in shared.plan.ec2):
+        why = f"HTTPS from the consumer of queue {item.name}"
+        admits = Rule(id=f"{id_}-calls", direction="in", why=why, ports=(_HTTPS, _HTTPS), peer_group=group)
+        add_rule(make, shared.ec2[callers_group_output(item.behind)], admits)
     for port in sorted({_HTTPS, item.port}):
         add_rule(
             make,

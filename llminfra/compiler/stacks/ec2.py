@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llminfra.bindings import aws, core
 from llminfra.catalog.ec2_images import dcgm_exporter, owner
-from llminfra.compiler.contracts import NetworkContract, StorageContract
+from llminfra.compiler.contracts import NetworkContract, StorageContract, callers_group_output
 from llminfra.compiler.ec2_user_data import (
     DRAIN_HOOK,
     LEAVING_TAG,
@@ -28,6 +28,7 @@ from llminfra.constructs.basis.kms import Key, key_for_all, kms_key
 from llminfra.constructs.basis.log_group import log_group
 from llminfra.constructs.basis.scope import Maker, Scope
 from llminfra.constructs.basis.secrets import reads_secrets, secret_arn
+from llminfra.constructs.basis.state import write_outputs
 from llminfra.constructs.endpoint_contract import endpoint_contract
 from llminfra.constructs.machines.group_scaling import (
     Balanced,
@@ -66,8 +67,12 @@ def ec2_stack(app: core.App, plan: Plan) -> Built:
         ],
         launchers=launching,
     )
-    for item in plan.ec2:
-        _endpoint(scope, plan, item, network, storage, key)
+    balancers = {item.name: _endpoint(scope, plan, item, network, storage, key) for item in plan.ec2}
+    queues = {item.behind for item in plan.async_endpoints}
+    write_outputs(
+        scope.stack,
+        {callers_group_output(name): each.callers_group_id for name, each in balancers.items() if name in queues},
+    )
     scope.finish()
     return Built("ec2", scope.stack)
 
@@ -79,7 +84,7 @@ def _endpoint(
     network: NetworkContract,
     storage: StorageContract | None,
     key: Key,
-) -> None:
+) -> LoadBalancer:
     make = scope.under(f"endpoints.{item.name}")
     serving = item.serving
     logs = log_group(make, item.name, name=log_group_name(plan, item.name), days=item.on.log_days, key=key)
@@ -124,6 +129,7 @@ def _endpoint(
         zone, name = item.on.hosted_zone_id, item.on.domain_name
         alias_record(make, item.name, zone_id=zone, domain_name=name, balancer=balancer)
     endpoint_contract(make, item.name, contract(item, plan))
+    return balancer
 
 
 class _Fleet(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from llminfra.compiler.releases.nccl_preflight import has_preflight, nccl_prefli
 from llminfra.compiler.releases.pd_router import pd_router_values
 from llminfra.compiler.releases.weights_copy import weights_copy_values
 from llminfra.compiler.stacks.common import Built, open_stack, pod_identity, read
+from llminfra.compiler.stacks.copied_weights import checked_uploads
 from llminfra.compiler.stacks.gateways import gateway_resources
 from llminfra.compiler.stacks.local_charts import local_chart
 from llminfra.constructs.basis.iam import PodIdentity, Role, Statement, pod_role
@@ -66,6 +67,7 @@ def serving_stack(app: core.App, plan: Plan) -> Built:
         role_arn = role.arn if role and identity.kind == "irsa" else None
         weights = [copied[copies[endpoint.name].name]] if endpoint.name in copies else []
         weights += [copied[item.name] for item in adapters.get(endpoint.name, ())]
+        weights += checked_uploads(make, plan, endpoint, storage, {f"{item.bucket}/{item.key}" for item in jobs})
         helm_release(
             make,
             HelmRelease(

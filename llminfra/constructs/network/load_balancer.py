@@ -48,7 +48,7 @@ class Backend(Struct, frozen=True, kw_only=True):
 
 
 class LoadBalancer(Struct, frozen=True):
-    """A balancer; ``instance_group_id`` is the security group of what is behind it.
+    """A balancer; ``callers_group_id`` is its own security group, ``instance_group_id`` that of what is behind it.
 
     ``balancer_suffix`` and ``targets_suffix`` name both in CloudWatch. ``ways`` are the rules by which instances are
     reached and reach AWS: whatever runs there depends on them, so that a destroy leaves them open until it has ended.
@@ -57,6 +57,7 @@ class LoadBalancer(Struct, frozen=True):
     dns_name: str
     zone_id: str
     target_group_arn: str
+    callers_group_id: str
     instance_group_id: str
     listener: aws.LbListener
     balancer_suffix: str
@@ -96,7 +97,7 @@ def load_balancer(make: Maker, name: str, backend: Backend) -> LoadBalancer:
         health_timeout_s=backend.health_timeout_s,
     )
     listener = _listener(make, name, balancer, targets, backend.certificate_arn)
-    return _made(balancer, targets, back, listener, ways)
+    return _made(balancer, targets, (front, back), listener, ways)
 
 
 class Pods(Struct, frozen=True, kw_only=True):
@@ -155,7 +156,7 @@ def pod_balancer(make: Maker, name: str, pods: Pods) -> LoadBalancer:
     listener = _listener(make, name, balancer, targets, pods.certificate_arn)
     if pods.web_acl_arn:
         make(aws.Wafv2WebAclAssociation, name, resource_arn=balancer.arn, web_acl_arn=pods.web_acl_arn)
-    return _made(balancer, targets, node_group, listener, ways)
+    return _made(balancer, targets, (front, node_group), listener, ways)
 
 
 def _balancer(
@@ -238,7 +239,7 @@ def _listener(
 def _made(
     balancer: aws.Lb,
     targets: aws.LbTargetGroup,
-    group_id: str,
+    group_ids: tuple[str, str],
     listener: aws.LbListener,
     ways: tuple[core.TerraformElement, ...],
 ) -> LoadBalancer:
@@ -246,7 +247,7 @@ def _made(
         balancer.dns_name,
         balancer.zone_id,
         targets.arn,
-        group_id,
+        *group_ids,
         listener,
         balancer.arn_suffix,
         targets.arn_suffix,

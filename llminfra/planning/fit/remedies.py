@@ -198,7 +198,10 @@ def more_nodes(question: Question) -> Remedy | None:
 
 
 def other_type(question: Question) -> str:
-    """The cheapest instance type that would do, empty where none does."""
+    """The cheapest instance type that would do, empty where none does.
+
+    Where the region has prices of some types alone, the others are ranked by the region whose order is taken.
+    """
     promise, case = question.promise, question.case
     hosted = "sagemaker" in getattr(question.endpoint.on, "kind", "")
     if question.pool.spec.sharing is not None:
@@ -221,13 +224,18 @@ def other_type(question: Question) -> str:
             )
     there = [item for item in options if item.fits and item.offered is not False and item.instance_type not in here]
     there = [item for item in there if not hosted or sagemaker.hosts(item.instance_type)]
-    good = [item for item in there if _keeps(item, question)]
+    good = sorted((item for item in there if _keeps(item, question)), key=_likely_price)
     best = next((item for item in good if not item.tight), next(iter(good), None))
     if best is None or best.parallelism is None:
         return ""
     name = f"ml.{best.instance_type}" if hosted else best.instance_type
     price = "" if hosted else _dollars(best.usd_per_hour, "an instance")
     return f"use {name}, where {shape_of(best.parallelism)} holds it{price}"
+
+
+def _likely_price(option: Option) -> float:
+    usd = option.usd_per_hour if option.order_usd_per_hour is None else option.order_usd_per_hour
+    return float("inf") if usd is None else usd * option.nodes
 
 
 def _keeps(option: Option, question: Question) -> bool:

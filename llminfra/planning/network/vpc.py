@@ -11,6 +11,7 @@ from llminfra.diagnostics import entry_path
 from llminfra.planning.network.target_services import target_services
 from llminfra.planning.plan.infrastructure import NetworkPlan, SubnetPlan
 from llminfra.spec.compute.cluster import Cluster
+from llminfra.spec.compute.ec2 import Ec2
 from llminfra.spec.compute.sagemaker import SageMaker, SageMakerAsync
 from llminfra.spec.foundation.network import ExistingNetwork, Network
 from llminfra.spec.foundation.state import S3State
@@ -163,6 +164,21 @@ def check_zone(
     return False
 
 
+# What is in two zones or not at all, and what AWS says of fewer.
+_TWO_ZONES = {
+    "EKS": "Subnets specified must be in at least two different AZs",
+    "an Application Load Balancer": "At least two subnets in two different Availability Zones must be specified",
+}
+
+
+def _needs_two_zones(platform: Platform) -> str:
+    """What of the platform one zone is not enough for; empty: all of it may be in one."""
+    if platform.needs_cluster:
+        return "EKS"
+    balanced = any(item.broken or item.on.broken or isinstance(item.on, Ec2) for item in platform.workloads)
+    return "an Application Load Balancer" if balanced else ""
+
+
 def _existing(
     platform: Platform, spec: ExistingNetwork, known: tuple[str, ...], findings: Findings
 ) -> NetworkPlan | None:
@@ -172,16 +188,16 @@ def _existing(
     ]
     if not all(good):
         return None
-    if len(spec.private_subnet_ids) < 2:
+    if len(spec.private_subnet_ids) < 2 and (needy := _needs_two_zones(platform)):
         findings.error(
             "LLM_NET_23",
             spec,
             "network.private_subnet_ids",
-            "EKS needs subnets in at least two zones",
+            f"{needy} needs subnets in at least two zones",
             found=", ".join(spec.private_subnet_ids),
             expected="two or more zones",
             fix="add a private subnet in another zone",
-            runtime_message="Subnets specified must be in at least two different AZs",
+            runtime_message=_TWO_ZONES[needy],
         )
         return None
     ids = list(spec.private_subnet_ids.values())
@@ -218,16 +234,16 @@ def _check_zones(platform: Platform, spec: Network, known: tuple[str, ...], find
         check_zone(zone, entry_path("network.zones", index), platform, findings, among=known)
         for index, zone in enumerate(spec.zones)
     ]
-    if spec.zones and len(set(spec.zones)) < 2:
+    if spec.zones and len(set(spec.zones)) < 2 and (needy := _needs_two_zones(platform)):
         findings.error(
             "LLM_NET_23",
             spec,
             "network.zones",
-            "EKS needs subnets in at least two zones",
+            f"{needy} needs subnets in at least two zones",
             found=", ".join(spec.zones),
             expected=f"two or more of {', '.join(known)}",
             fix="add a zone",
-            runtime_message="Subnets specified must be in at least two different AZs",
+            runtime_message=_TWO_ZONES[needy],
         )
         return False
     return all(good)

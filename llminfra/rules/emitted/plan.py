@@ -47,11 +47,12 @@ RULES = (
     ),
     emitted(
         "LLM_NET_23",
-        "A cluster has subnets in two zones or more",
+        "A cluster has subnets in two zones or more, and so has a load balancer",
         looks_at=_PLAN,
-        why="EKS puts its control plane into two zones and refuses fewer.",
+        why="EKS puts its control plane into two zones and refuses fewer, and an Application Load Balancer, which "
+        "stands before endpoints on EC2, does likewise. A network for SageMaker and AWS Batch alone may be in one.",
         fix="add a zone",
-        source=(_EKS,),
+        source=(_EKS, "Elastic Load Balancing: Application Load Balancers, Availability Zone subnets"),
     ),
     emitted(
         "LLM_NET_24",

@@ -203,7 +203,11 @@ def _never_starts(endpoint: EndpointPlan, plan: Plan) -> tuple[str, str]:
     why="With a cooldown below the cold start, the replica that would have served the next wave is gone, and the wave "
     "waits for a new one.",
     fix="raise Autoscaling(cooldown_s=…) above the cold start",
-    source=("KEDA documentation: cooldownPeriod", "modelplaneai/modelplane#204"),
+    source=(
+        "KEDA documentation: cooldownPeriod",
+        "Application Auto Scaling User Guide, target tracking: ScaleInCooldown",
+        "modelplaneai/modelplane#204",
+    ),
 )
 def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
     """Cooldown against the planned cold start."""
@@ -217,6 +221,15 @@ def cooldown_above_start(plan: Plan) -> Iterator[Hit]:
                 found=f"cooldown_s={replicas.cooldown_s}",
                 expected=f"more than {start_s:.0f}",
                 fix="" if endpoint.overflow is None else "raise Overflow(cooldown_s=…) above the cold start",
+            )
+    for serving in (*(item.serving for item in plan.ec2), *(item.serving for item in plan.sagemaker)):
+        replicas, start_s = serving.spec.replicas, serving.startup.estimate_s
+        if isinstance(replicas, Autoscaling) and replicas.min < replicas.max and replicas.cooldown_s < start_s:
+            yield Hit(
+                path=f"endpoints.{serving.name}.replicas",
+                message=f"instances are given up after {replicas.cooldown_s} s; a new one takes {start_s:.0f} s",
+                found=f"cooldown_s={replicas.cooldown_s}",
+                expected=f"more than {start_s:.0f}",
             )
 
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from llminfra.spec.base.spec import Distinct, Spec
 from llminfra.spec.compute.capacity import Capacity, OnDemand
+from llminfra.spec.foundation.network import Cidr
 
 ARN = r"^arn:aws[a-z-]*:"
 
@@ -37,8 +38,9 @@ class Ec2(Spec):
     """How instances are bought; spot with a fallback has a second group on demand, which is empty otherwise."""
     zones: Distinct[str] = ()
     """Availability zones of the instances; empty: all of the network."""
-    allow_from_cidrs: Distinct[str] = ()
-    """Address blocks that may call the load balancer; empty: the VPC's own."""
+    allow_from_cidrs: Distinct[Cidr] = ()
+    """Address blocks that may call the load balancer; empty: the VPC's own. The function of an ``AsyncEndpoint`` in
+    front may in any case."""
     ami_id: Annotated[str, Field(pattern=r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$")] | None = None
     """Machine image, for example ``ami-0123456789abcdef0``; ``None``: the Deep Learning AMI that llminfra pins."""
     root_volume_gib: Annotated[int, Field(ge=75, le=16384)] | None = None

@@ -38,8 +38,9 @@ class CustomMetrics(Spec):
     """Name of the gauge of running requests; with ``max_running`` autoscaling keeps replicas that have work."""
     max_running: Annotated[int, Field(ge=1)] | None = None
     """Requests that one replica runs at once."""
-    model_label: str = "model_name"
-    """Label that carries the model's name."""
+    model_label: str | None = None
+    """Label that carries the model's name, where the server tells of several models and this endpoint is one of them;
+    ``None``: all that its pods tell is counted."""
 
     @model_validator(mode="after")
     def _most_of_what_runs(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from itertools import chain
 
@@ -60,9 +60,33 @@ def near_value(value: str, pattern: str) -> str:
         pattern: Regular expression of the field.
     """
     value = value.strip()
+    if _ARN.fullmatch(value):
+        return next((part for part in _arn_parts(value) if re.search(pattern, part)), "")
     mended = chain([_address_part(value, pattern)], (mend(value) for mend in _SLIPS))
     hosted = "ml" in pattern  # a bucket may be called ml.x, and nobody meant that
     return next((text for text in mended if text and (hosted or text[:3] != "ml.") and re.search(pattern, text)), "")
+
+
+_ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):[a-z0-9-]*:([0-9]*):(.+)")
+# Secrets Manager adds a hyphen and six characters to a secret's name (GetSecretValue, API reference).
+_SECRET = re.compile(r"secret:(.+)-[A-Za-z0-9]{6}")
+
+
+def _arn_parts(arn: str) -> Iterator[str]:
+    """What a field may mean of an ARN: a session's role, a bucket or the keys in it, a secret's name, the last part.
+
+    Its letters are never made a name: an ARN with hyphens for colons names nothing.
+    """
+    partition, service, account, resource = _ARN.fullmatch(arn).groups()  # type: ignore[union-attr]  # asked before
+    if service == "sts" and (session := resource.split("/"))[0] == "assumed-role":
+        yield f"arn:{partition}:iam::{account}:role/{session[1]}"
+    if service == "secretsmanager" and (secret := _SECRET.fullmatch(resource)):
+        yield secret[1]
+    elif service == "s3":
+        bucket, _, keys = resource.partition("/")
+        yield from (part for part in (f"s3://{resource}", keys.strip("/*"), bucket) if part)
+    else:
+        yield re.split(r"[/:]", resource)[-1]
 
 
 _ADDRESS = re.compile(r"(s3|https?)://([^/]+)/*(.*?)/*")
@@ -102,6 +126,7 @@ _SLIPS: tuple[Callable[[str], str], ...] = (
     str.lower,
     lambda value: value.rstrip("/"),
     lambda value: value.strip("/"),
+    lambda value: value.removeprefix("/hostedzone/"),
     lambda value: f"/{value}",
     lambda value: f"ml.{value}",
     lambda value: f"s3://{value}",

@@ -7,6 +7,7 @@ import pytest
 from llminfra import (
     VLLM,
     Autoscaling,
+    Ec2,
     Endpoint,
     GpuPool,
     HttpProbe,
@@ -15,6 +16,9 @@ from llminfra import (
     ModelBucket,
     Parallelism,
     Platform,
+    Reservation,
+    RoleAccess,
+    Secret,
     Slo,
     SpecError,
 )
@@ -124,3 +128,67 @@ def test_a_field_of_another_type_is_told_with_it(field, place):
 def test_words_are_near_whatever_their_case():
     (found,) = refusal(lambda: Model(id="Qwen/Qwen3-8B", quantization="FP8"))
     assert found.fix == "did you mean 'fp8'?"
+
+
+_ACCOUNT = "111122223333"
+
+
+@pytest.mark.parametrize(
+    ("make", "fix"),
+    [
+        (
+            lambda: Secret(name=f"arn:aws:secretsmanager:us-east-1:{_ACCOUNT}:secret:acme/chat-AbCdEf"),
+            'write name="acme/chat"',
+        ),
+        (
+            lambda: RoleAccess(role_name=f"arn:aws:iam::{_ACCOUNT}:role/service/acme-batch"),
+            'write role_name="acme-batch"',
+        ),
+        (lambda: ModelBucket(name="arn:aws:s3:::acme-weights"), 'write name="acme-weights"'),
+        (
+            lambda: LoraAdapter(
+                name="a", bucket=ModelBucket(name="acme-a"), rank=8, key="arn:aws:s3:::acme-a/adapters/a"
+            ),
+            'write key="adapters/a"',
+        ),
+        (
+            lambda: Reservation(
+                reservation_id=f"arn:aws:ec2:us-east-1:{_ACCOUNT}:capacity-reservation/cr-0123456789abcdef0"
+            ),
+            'write reservation_id="cr-0123456789abcdef0"',
+        ),
+        # Nothing of a topic's ARN is a role, and its letters are none either.
+        (lambda: RoleAccess(role_name=f"arn:aws:sns:us-east-1:{_ACCOUNT}:a b"), "give role_name in that form"),
+    ],
+)
+def test_of_an_arn_the_part_is_told_that_the_field_is_for(make, fix):
+    (found,) = refusal(make)
+    assert found.fix == fix
+
+
+def test_a_zone_is_told_by_its_id_however_route_53_prints_it():
+    (found,) = refusal(lambda: _ec2(hosted_zone_id="/hostedzone/Z0123456789ABCDEFGHIJ"))
+    assert found.fix == 'write hosted_zone_id="Z0123456789ABCDEFGHIJ"'
+
+
+@pytest.mark.parametrize(
+    ("block", "fix"),
+    [
+        ("10.1.2.3/8", "write 10.0.0.0/8"),
+        ("all", "write a block such as 10.20.0.0/16"),
+        ("10.0.0.0/33", "write a block"),
+    ],
+)
+def test_callers_of_an_instance_are_blocks_of_addresses(block, fix):
+    (found,) = refusal(lambda: _ec2(allow_from_cidrs=[block]))
+    assert found.message.startswith("not an IPv4 CIDR block")
+    assert found.fix.startswith(fix)
+
+
+def test_one_address_is_a_block_as_terraform_takes_it():
+    assert _ec2(allow_from_cidrs=["10.1.2.3"]).allow_from_cidrs == ("10.1.2.3/32",)
+
+
+def _ec2(**given):
+    certificate = f"arn:aws:acm:us-east-1:{_ACCOUNT}:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+    return Ec2(instance_type="g6e.2xlarge", domain_name="chat.example.com", certificate_arn=certificate, **given)
