@@ -30,10 +30,10 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
         "spec.nodeAffinity": _IMMUTABLE,
         "spec.volumeMode": _IMMUTABLE,
     },
-    "PersistentVolumeClaim": {
-        name: "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-        for name in ("spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeMode", "spec.volumeName")
-    },
+    "PersistentVolumeClaim": dict.fromkeys(
+        ("spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeMode", "spec.volumeName"),
+        "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+    ),
     "PriorityClass": {
         "preemptionPolicy": "may not be changed in an update.",
         "value": "may not be changed in an update.",
