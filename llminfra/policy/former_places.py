@@ -32,6 +32,11 @@ _WHOLE = {
     ("aws_cloudwatch_log_group", "control-plane"): "cluster",
     ("aws_cloudwatch_log_group", "flow-logs"): "network",
     ("aws_cloudwatch_log_group", "hub-copies"): "storage",
+    ("aws_bedrock_guardrail", "guardrail"): "bedrock.guardrail",
+    ("aws_sns_topic", "async-alarms"): "async_endpoints",
+    ("aws_sns_topic", "batch-alarms"): "batches",
+    ("aws_sns_topic", "budget"): "budget_usd_per_month",
+    ("aws_sqs_queue", "interruption"): "cluster.autoscaler",
     ("aws_s3_bucket", "async"): "async_endpoints",
     ("aws_s3_bucket", "batch"): "batches",
     ("aws_kms_key", "async"): "async_endpoints",
@@ -45,13 +50,23 @@ _WHOLE = {
 }
 _OF_TYPE = {
     "aws_eks_cluster": "cluster",
+    "aws_grafana_workspace": "observability",
     "aws_iam_openid_connect_provider": "cluster",
     "aws_prometheus_workspace": "observability",
     "aws_ecr_repository": "images",
     "aws_subnet": "network",
     "aws_vpc": "network",
 }
-_OF_ENDPOINTS = frozenset({"aws_cloudwatch_log_group", "aws_lb", "aws_sagemaker_endpoint"})
+_ENDINGS = {
+    "aws_autoscaling_group": ("-standby",),
+    "aws_batch_compute_environment": ("-on-demand", "-spot"),
+    "aws_sns_topic": ("-answers", "-answered", "-failed"),
+    "aws_sqs_queue": ("-dead", "-failed"),
+}
+"""What stacks add to the name of an object, by type."""
+_OF_ENDPOINTS = frozenset(
+    {"aws_autoscaling_group", "aws_cloudwatch_log_group", "aws_lb", "aws_sagemaker_endpoint", "aws_sns_topic"}
+)
 """Types that have the name of an endpoint where nothing above says otherwise."""
 _CHARTS = {"karpenter-pools": "pools"}
 _SERVERS = frozenset({"llm-server", "pd-router"})
@@ -73,6 +88,11 @@ def made_for(address: str, before: Mapping[str, Any]) -> str:
         return _of_release(name, before)
     if path := _WHOLE.get((kind, name)) or _OF_TYPE.get(kind):
         return path
+    if kind == "aws_bedrock_inference_profile":
+        return f"bedrock.models.{name.removeprefix('bedrock-')}"
+    if kind == "aws_autoscaling_group" and before.get("health_check_type") == "EC2":
+        name = name.rpartition("-")[0]  # a replica over several instances is a group, which has its number
+    name = next((name.removesuffix(item) for item in _ENDINGS.get(kind, ()) if name.endswith(item)), name)
     for beginning, section in _OWN.items():
         if name.startswith(beginning):
             return f"{section}.{name.removeprefix(beginning)}"

@@ -46,6 +46,18 @@ def beyond(*, gpus: int = 8) -> Any:
     return {"chart": "./charts/llm-server", "values": [json.dumps(values)]}
 
 
+def group(version: str | None, *, kept: int = 0) -> dict[str, Any]:
+    """An Auto Scaling group that leaves so many percent in service."""
+    refresh = [{"preferences": [{"min_healthy_percentage": kept}]}]
+    return {"launch_template": [{"id": "lt", **({"version": version} if version else {})}], "instance_refresh": refresh}
+
+
+def monitoring(retention: str) -> dict[str, Any]:
+    """The release of Prometheus."""
+    values = {"prometheus": {"prometheusSpec": {"retention": retention}}}
+    return {"chart": "kube-prometheus-stack", "values": [json.dumps(values)]}
+
+
 CONTRACT = contract()
 
 
@@ -116,6 +128,42 @@ CONTRACT = contract()
         ("helm_release", "update", release(), release(surge=0, gpus=4, replicas=2), ""),
         ("helm_release", "update", release(), release(gpus=4), ""),
         ("aws_eks_cluster", "create", {}, {}, ""),
+        ("aws_sqs_queue", "delete", {"message_retention_seconds": 1_209_600}, {}, "loses the messages in it"),
+        ("aws_sqs_queue", "replace", {}, {}, "replacing the queue loses the messages"),
+        ("aws_sqs_queue", "delete", {"message_retention_seconds": 300}, {}, ""),
+        ("aws_batch_job_queue", "delete", {}, {}, "ends the jobs that wait"),
+        ("aws_batch_compute_environment", "replace", {}, {}, "the jobs that run on them fail"),
+        ("aws_autoscaling_group", "replace", {}, {}, "stops its instances"),
+        ("aws_bedrock_guardrail", "delete", {}, {}, "requests that name the guardrail"),
+        ("aws_bedrock_inference_profile", "delete", {}, {}, "find no model"),
+        ("aws_sns_topic", "delete", {"name": "acme-docs-answers"}, {}, "its subscribers hear nothing"),
+        ("aws_sns_topic", "delete", {"name": "acme-budget"}, {}, ""),
+        ("aws_grafana_workspace", "delete", {}, {}, "loses the dashboards"),
+        ("aws_autoscaling_group", "update", group("1"), group(None), "instances stop before new ones start"),
+        ("aws_autoscaling_group", "update", group("1", kept=50), group(None, kept=50), ""),
+        ("aws_autoscaling_group", "update", group("1"), group("1"), ""),
+        ("aws_autoscaling_group", "update", {"launch_template": []}, group(None), ""),
+        (
+            "aws_cloudwatch_log_group",
+            "update",
+            {"retention_in_days": 365},
+            {"retention_in_days": 30},
+            "logs older than 30 days",
+        ),
+        ("aws_cloudwatch_log_group", "update", {"retention_in_days": 0}, {"retention_in_days": 30}, "older than 30"),
+        ("aws_cloudwatch_log_group", "update", {"retention_in_days": 30}, {"retention_in_days": 0}, ""),
+        ("aws_cloudwatch_log_group", "update", {"retention_in_days": 30}, {"retention_in_days": 90}, ""),
+        (
+            "aws_prometheus_workspace_configuration",
+            "update",
+            {"retention_period_in_days": 150},
+            {"retention_period_in_days": 30},
+            "metrics older than 30 days",
+        ),
+        ("aws_prometheus_workspace_configuration", "update", {}, {"retention_period_in_days": 30}, ""),
+        ("helm_release", "update", monitoring("30d"), monitoring("2d"), "older than 2d: it kept 30d"),
+        ("helm_release", "update", monitoring("2w"), monitoring("15d"), ""),
+        ("helm_release", "update", monitoring("30d"), {"chart": "kube-prometheus-stack", "values": ["x"]}, ""),
     ],
 )
 def test_dangers(kind: str, action: ChangeAction, before: dict[str, Any], after: dict[str, Any], expected: str) -> None:

@@ -88,9 +88,9 @@ def _refused(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pr
     for path, reason in _FIELDS.get(kind, {}).items():
         if _at(before, path) != _at(after, path):
             yield _problem(kind, name, path, reason)
-    if kind == "PersistentVolumeClaim" and not _at(after, "spec.storageClassName"):
-        if _at(before, _REQUEST) != _at(after, _REQUEST):
-            yield _problem(kind, name, _REQUEST, _RESIZED)
+    of_no_class = kind == "PersistentVolumeClaim" and not _at(after, "spec.storageClassName")
+    if of_no_class and _at(before, _REQUEST) != _at(after, _REQUEST):
+        yield _problem(kind, name, _REQUEST, _RESIZED)
 
 
 def _problem(kind: str, name: str, path: str, reason: str) -> Problem:
