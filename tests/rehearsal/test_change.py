@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -295,3 +297,50 @@ def test_what_goes_waits_for_what_comes_below() -> None:
 
 def test_a_change_without_danger_is_quiet() -> None:
     assert Change(stack="a", address="b", action="update").danger == ""
+
+
+def _with_pools(*pools: str, replicas: int) -> Callable[[Stacks], None]:
+    """A stack between cluster and serving with Karpenter's pools, and an endpoint in its own."""
+
+    def edit(stacks: Stacks) -> None:
+        serving = stacks.pop("serving")
+        release = {
+            "name": "karpenter-pools",
+            "chart": "karpenter-pools",
+            "repository": "https://charts.example.com",
+            "version": "0.1.0",
+            "namespace": "karpenter",
+            "create_namespace": True,
+            "values": [json.dumps({"pools": [{"name": name} for name in pools]})],
+            "//": {"llminfra": {"spec_path": "pools"}},
+        }
+        stacks["platform"] = {**copy.deepcopy(serving), "resource": {"helm_release": {"karpenter-pools": release}}}
+        stacks["platform"]["terraform"]["backend"]["s3"]["key"] = "demo/platform.tfstate"
+        stacks["serving"] = serving
+        serving["resource"]["helm_release"]["web"]["values"] = [f"replicas: {replicas}\n"]
+
+    return edit
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize(
+    ("pools", "order", "told"),
+    [
+        (("l40s",), ["serving", "platform"], []),
+        (("l40s", "l4", "h100"), ["platform", "serving"], []),
+        (
+            ("l40s", "h100"),
+            ["platform", "serving"],
+            ["a pool of helm_release.karpenter-pools goes before serving was changed"],
+        ),
+    ],
+    ids=["goes after its endpoint left", "comes before", "another one comes and it goes"],
+)
+def test_a_pool_of_karpenter_goes_as_a_node_group_does(
+    tmp_path: Path, pools: tuple[str, ...], order: list[str], told: list[str]
+) -> None:
+    old = write_synthesis(tmp_path / "old", _with_pools("l4", "l40s", replicas=2))
+    report = rehearse_change(old, write_synthesis(tmp_path / "new", _with_pools(*pools, replicas=3)))
+    assert report.converged, [str(item) for item in report.findings]
+    assert [step.stack for step in report.order] == order
+    assert [item.summary for item in report.findings if "goes before" in item.summary] == told

@@ -54,8 +54,8 @@ def _kept_percent(group: InstanceGroup) -> int:
     """Share of the instances that a refresh leaves in service.
 
     Without room for one more, one leaves before one comes: of so many as there are at rest all but one stay, while 0
-    would replace all of them at the same time (Amazon EC2 Auto Scaling API Reference, ``RefreshPreferences``; EC2 rounds
-    up to whole instances). Of a replica over several instances one alone serves nobody, so they go together.
+    would replace all of them at the same time (Amazon EC2 Auto Scaling API Reference, ``RefreshPreferences``; EC2
+    rounds up to whole instances). Of a replica over several instances one alone serves nobody, so they go together.
     """
     if group.surge:
         return 100
