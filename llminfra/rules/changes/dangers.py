@@ -111,7 +111,7 @@ def _end_of_release(before: Mapping[str, Any], *, replaced: bool) -> Danger | No
 
 def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Danger | None:
     if type_name == "aws_eks_cluster":
-        return _other_key(before, after) or _dangerous_upgrade(before.get("version"), after.get("version"))
+        return _other_key(before, after) or upgrade(before.get("version"), after.get("version"))
     rolls = type_name == "aws_eks_node_group" and before.get("launch_template") != after.get("launch_template")
     if rolls and before.get("capacity_type") == "CAPACITY_BLOCK":
         return Danger(
@@ -137,7 +137,8 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
     return _if_told(_CALLERS if lost else _INTERRUPTED, "; ".join(text for text in (lost, meanwhile) if text))
 
 
-def _dangerous_upgrade(old: str | None, new: str | None) -> Danger | None:
+def upgrade(old: str | None, new: str | None) -> Danger | None:
+    """What speaks against another Kubernetes version of a control plane, such as ``1.35``, or ``None``."""
     if not old or not new or old == new:
         return None
     if _minor(new) < _minor(old):
