@@ -89,7 +89,7 @@ def make_change(before: Sequence[StackRun], runs: Sequence[StackRun]) -> Outcome
     order = change_order(list(previous), list(over), effects)
     outcome.findings += [*_torn(order, planned), *_stood_on(order, effects, planned)]
     altered: set[str] = set()
-    for name in (*order.first, *order.then, *order.last):
+    for name in (*order.first, *order.then, *order.last, *order.again):
         run = gone.get(name) or over[name]
         if name in gone:
             outcome.changes += _destroyed(run.prepared)

@@ -253,6 +253,28 @@ def test_nodes_that_become_others_come_before_pods(tmp_path: Path) -> None:
     assert [item.summary for item in report.findings] == ["aws_eks_node_group.other goes before serving was changed"]
 
 
+@pytest.mark.terraform
+def test_what_reads_a_stack_that_changes_last_is_planned_again(tmp_path: Path) -> None:
+    """The cluster loses a group after its endpoint left it, and says something else from then on."""
+
+    def spec(other: bool, replicas: int) -> Callable[[Stacks], None]:
+        def edit(stacks: Stacks) -> None:
+            cluster, serving = stacks["cluster"], stacks["serving"]
+            groups = cluster["resource"]["aws_eks_node_group"]
+            if other:
+                groups["other"] = {**groups["gpu"], "node_group_name": "other"}
+            cluster["output"]["words"] = {"value": "two groups" if other else "one group"}
+            text = f"replicas: {replicas}\nwords: ${{data.terraform_remote_state.cluster.outputs.words}}\n"
+            serving["resource"]["helm_release"]["web"]["values"] = [text]
+
+        return edit
+
+    old, new = write_synthesis(tmp_path / "old", spec(True, 2)), write_synthesis(tmp_path / "new", spec(False, 3))
+    report = rehearse_change(old, new)
+    assert [step.stack for step in report.order] == ["serving", "cluster", "serving"]
+    assert report.converged, [str(item) for item in report.findings]
+
+
 def _effects(**effects: Effect) -> dict[str, Effect]:
     return effects
 
@@ -266,6 +288,7 @@ def test_the_order_of_stacks() -> None:
     order = change_order(names, names, _effects(network=network, storage=storage, cluster=cluster, serving=serving))
     assert order.first == ()
     assert order.then == ("network", "cluster", "serving")
+    assert order.again == ("serving",), "it reads the storage stack, which comes after it"
     assert order.last == ("storage",), "serving lets go of the file system, and needs the new pool for it"
     assert order.torn == {}
     gone = Effect("serving", serving.before, changes=True, removes=True)
