@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _KV_FULL = 0.9
 _FAILED_SHARE = 0.05
 _PREEMPTED_SHARE = 0.05
+# Where an endpoint picker calls a replica saturated (kubernetes-sigs/gateway-api-inference-extension,
+# DefaultQueueDepthThreshold), which is also what autoscaling keeps below by default.
+_QUEUED_PER_REPLICA = 5
 # A node may have to come before a pod can start (EC2, kubelet, device plugin), and the image be pulled.
 _NEW_NODE_S = 900
 _RESTARTS_PER_HOUR = 2
@@ -36,7 +39,7 @@ def endpoint_alerts(endpoint: EndpointPlan, *, base_url: str | None, scaled: boo
     felt = (
         ()
         if endpoint.overflow is not None
-        else (*_engine(endpoint, make, signals), *_promises(endpoint, make, signals))
+        else (*_engine(endpoint, make, signals, scaled=scaled), *_promises(endpoint, make, signals))
     )
     return [
         *_pods(endpoint, make),
@@ -93,7 +96,7 @@ def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
     )
 
 
-def _engine(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) -> Iterator[AlertRule]:
+def _engine(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal], *, scaled: bool) -> Iterator[AlertRule]:
     first = next((signals[name] for name in ("requests_waiting", "requests_running") if name in signals), None)
     if first is not None and endpoint.min_replicas:
         yield make(
@@ -115,6 +118,17 @@ def _engine(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) ->
             for_s=300,
             summary=f"KV cache of {endpoint.name} is full and requests wait",
             description="{{ $value | humanizePercentage }} of the KV cache is used: more load only queues.",
+        )
+    if "requests_waiting" in signals and not scaled and endpoint.spec.overflow is None and endpoint.min_replicas:
+        limit = _QUEUED_PER_REPLICA * endpoint.max_replicas
+        yield make(
+            "LlmRequestsWait",
+            "warning",
+            f"{waiting} > {limit}",
+            for_s=900,
+            summary=f"Requests wait at {endpoint.name}",
+            description="{{ $value | humanize }} requests wait and nothing adds replicas: those that come now wait "
+            "longer still.",
         )
     finished = recorded(endpoint, "requests_finished", "counter")
     if "preemptions" in signals and "requests_finished" in signals:
