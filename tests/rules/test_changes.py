@@ -58,6 +58,17 @@ def monitoring(retention: str) -> dict[str, Any]:
     return {"chart": "kube-prometheus-stack", "values": [json.dumps(values)]}
 
 
+def chart(version: str, name: str = "kube-prometheus-stack", repository: str = "") -> dict[str, Any]:
+    """A release of an upstream chart."""
+    where = repository or "https://prometheus-community.github.io/helm-charts"
+    return {"chart": name, "repository": where, "version": version}
+
+
+def gpu_nodes(release: str) -> dict[str, Any]:
+    """A managed node group of a GPU pool."""
+    return {"capacity_type": "ON_DEMAND", "release_version": release, "taint": [{"key": "nvidia.com/gpu"}]}
+
+
 CONTRACT = contract()
 
 
@@ -163,6 +174,26 @@ CONTRACT = contract()
         ("aws_prometheus_workspace_configuration", "update", {}, {"retention_period_in_days": 30}, ""),
         ("helm_release", "update", monitoring("30d"), monitoring("2d"), "older than 2d: it kept 30d"),
         ("helm_release", "update", monitoring("2w"), monitoring("15d"), ""),
+        ("helm_release", "update", chart("88.5.3"), chart("89.0.0"), "from 88.5.3 to 89.0.0, and Helm leaves"),
+        (
+            "helm_release",
+            "update",
+            chart("88.5.3"),
+            chart("89.0.0"),
+            "`helm show crds kube-prometheus-stack --repo https://prometheus-community.github.io/helm-charts --version",
+        ),
+        (
+            "helm_release",
+            "update",
+            chart("0.9.0", "lws", "oci://registry.k8s.io/lws/charts"),
+            chart("0.10.0", "lws", "oci://registry.k8s.io/lws/charts"),
+            "`helm show crds oci://registry.k8s.io/lws/charts/lws --version 0.10.0 | kubectl apply --server-side",
+        ),
+        ("helm_release", "update", chart("88.5.3"), chart("88.5.3"), ""),
+        ("helm_release", "update", chart("2.20.1", "keda"), chart("2.20.2", "keda"), ""),
+        ("aws_eks_node_group", "update", gpu_nodes("1"), gpu_nodes("2"), "the new one first"),
+        ("aws_eks_node_group", "update", gpu_nodes("1"), gpu_nodes("1"), ""),
+        ("aws_eks_node_group", "update", {"release_version": "1"}, {"release_version": "2"}, ""),
         ("helm_release", "update", monitoring("30d"), {"chart": "kube-prometheus-stack", "values": ["x"]}, ""),
     ],
 )

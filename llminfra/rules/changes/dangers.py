@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from llminfra.catalog.charts import pinned_charts
+from llminfra.rules.changes.definitions import left_behind
 from llminfra.rules.changes.karpenter import drained, rekeyed
 from llminfra.rules.changes.kept import holds_messages, logs_cut, metrics_cut, workspace_cut
 from llminfra.rules.changes.losses import lost_with
@@ -20,10 +21,13 @@ _SERVERS = frozenset({_SERVER, "pd-router", "llm-gateway"})
 """Charts that answer callers."""
 _KARPENTER = "karpenter-pools"
 _PROMETHEUS = "kube-prometheus-stack"
+_GPU = "nvidia.com/gpu"
+"""Key of the taint of GPU nodes."""
 _OWN_CHARTS = "./charts/"
 """Where a stack has the charts of this repository beside it."""
 _CAPACITY, _KEY, _INTERRUPTED, _CALLERS = "LLM_GUARD_3", "LLM_GUARD_4", "LLM_GUARD_5", "LLM_GUARD_9"
 _DATA, _DATA_REPLACED = "LLM_GUARD_1", "LLM_GUARD_2"
+_DEFINITIONS, _ROLLS = "LLM_GUARD_10", "LLM_GUARD_11"
 _NO_WAY_BACK, _NO_WAY = "LLM_GUARD_6", "LLM_GUARD_7"
 _ENDS: Mapping[str, tuple[str, str]] = {
     "aws_autoscaling_group": (_CAPACITY, "the group stops its instances; GPU capacity may not be there for new ones"),
@@ -112,12 +116,8 @@ def _end_of_release(before: Mapping[str, Any], *, replaced: bool) -> Danger | No
 def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Danger | None:
     if type_name == "aws_eks_cluster":
         return _other_key(before, after) or upgrade(before.get("version"), after.get("version"))
-    rolls = type_name == "aws_eks_node_group" and before.get("launch_template") != after.get("launch_template")
-    if rolls and before.get("capacity_type") == "CAPACITY_BLOCK":
-        return Danger(
-            _CAPACITY,
-            "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)",
-        )
+    if type_name == "aws_eks_node_group":
+        return _rolled(before, after)
     if type_name == "aws_autoscaling_group":
         return _if_told(_INTERRUPTED, all_at_once(before, after))
     if type_name == "aws_cloudwatch_log_group":
@@ -127,14 +127,33 @@ def _dangerous_update(type_name: str, before: Mapping[str, Any], after: Mapping[
     if type_name == "aws_ssm_parameter":
         return _if_told(_CALLERS, danger_to_callers(before, after))
     chart = _chart(before) if type_name == "helm_release" else ""
-    if chart == _PROMETHEUS:
-        return _if_told(_DATA, metrics_cut(before, after))
+    if chart == _PROMETHEUS and (cut := metrics_cut(before, after)):
+        return Danger(_DATA, cut)
     if chart == _KARPENTER:
         return _if_told(_CAPACITY, drained(before, after) or rekeyed(before, after))
     if chart != _SERVER:
-        return None
+        return _if_told(_DEFINITIONS, left_behind(before, after))
     lost, meanwhile = lost_adapters(before, after), danger_to_pods(before, after)
     return _if_told(_CALLERS if lost else _INTERRUPTED, "; ".join(text for text in (lost, meanwhile) if text))
+
+
+def _rolled(before: Mapping[str, Any], after: Mapping[str, Any]) -> Danger | None:
+    """Nodes of a group that become others: EKS starts each new one first."""
+    if all(before.get(name) == after.get(name) for name in ("launch_template", "release_version", "version")):
+        return None
+    if before.get("capacity_type") == "CAPACITY_BLOCK":
+        return Danger(
+            _CAPACITY,
+            "EKS starts each new node before it ends the old one: a full block has no place for it (see MINIMAL)",
+        )
+    taints = before.get("taint")
+    if not any(isinstance(item, Mapping) and item.get("key") == _GPU for item in taints or ()):
+        return None
+    return Danger(
+        _ROLLS,
+        "EKS replaces its nodes one after the other, the new one first: what has one replica there is away for a cold "
+        "start, and a reservation in full use has no place for one more (see MINIMAL)",
+    )
 
 
 def upgrade(old: str | None, new: str | None) -> Danger | None:
