@@ -109,6 +109,7 @@ CONTRACT = contract()
         ),
         ("aws_kms_key", "delete", {}, {}, "cannot be read"),
         ("helm_release", "delete", {"chart": "./charts/llm-server"}, {}, "callers get no answer"),
+        ("helm_release", "delete", {"chart": "./charts/llm-gateway"}, {}, "it stops the gateway"),
         ("helm_release", "delete", beyond(), {}, "the replicas beyond those of chat"),
         ("helm_release", "update", beyond(), beyond(gpus=4), ""),
         ("helm_release", "delete", {"chart": "./charts/weights-copy"}, {}, ""),

@@ -17,7 +17,8 @@ from llminfra.rules.changes.served import all_at_once, beyond, danger_to_callers
 from llminfra.rules.views.terraform_view import secrets_key
 
 _SERVER = "llm-server"
-_SERVERS = frozenset({_SERVER, "pd-router", "llm-gateway"})
+_GATEWAY = "llm-gateway"
+_SERVERS = frozenset({_SERVER, "pd-router"})
 """Charts that answer callers."""
 _KARPENTER = "karpenter-pools"
 _PROMETHEUS = "kube-prometheus-stack"
@@ -104,6 +105,8 @@ def _end_of_release(before: Mapping[str, Any], *, replaced: bool) -> Danger | No
             _INTERRUPTED,
             f"{verb} it takes the replicas beyond those of {endpoint}: what they served waits for the others",
         )
+    if chart == _GATEWAY:
+        return Danger(_CALLERS, f"{verb} it stops the gateway: callers of all of its endpoints get no answer there")
     if chart in _SERVERS:
         return Danger(
             _CALLERS, f"{verb} it stops the endpoint: its callers get no answer, and another name is another address"
