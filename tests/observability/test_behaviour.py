@@ -203,6 +203,14 @@ def test_a_pod_that_loads_too_long(promtool):
     )
 
 
+@pytest.mark.parametrize(("started", "told"), [(True, {f'{{pod="{POD}"}}': 1}), (False, {})])
+def test_a_pod_whose_volume_is_never_mounted_is_stuck_and_one_without_a_node_is_not(promtool, started, told):
+    where = f'namespace="llm-serving",pod="{POD}"'
+    states = {f'kube_pod_status_ready{{{where},condition="false"}}': "1x60"}
+    states |= {f"kube_pod_start_time{{{where}}}": "0x60"} if started else {}
+    promtool({**states, **pod(POD, phase="Pending")}, [(30, firing("LlmPodStuckLoading", "pod"), told)])
+
+
 def test_money_for_free_gpus(promtool):
     """One node of four GPUs, one of them held: three quarters of 10.49 dollars an hour are for nothing."""
     promtool(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.observability.alerts.make import Alerts
-from llminfra.observability.endpoint_series import answering_pods, identity, pods, record_labels, recorded, scraped
+from llminfra.observability.endpoint_series import (
+    answering_pods,
+    identity,
+    pod_pattern,
+    pods,
+    record_labels,
+    recorded,
+    scraped,
+)
 from llminfra.observability.promql import number, selector
 from llminfra.observability.signals import signals_of
 from llminfra.spec.endpoint import Autoscaling
@@ -62,7 +70,10 @@ def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
             f"{startup.estimate_s:.0f} s; the startup probe gives a container up after {startup.budget_s} s.",
         )
     started = pods(endpoint, "kube_pod_start_time")
-    running = pods(endpoint, "kube_pod_status_phase", phase="Running")
+    # A pod that has its node is Pending while its image is pulled, its volumes are mounted and weights are copied; one
+    # without a node has no start time.
+    like = {"phase": "Pending|Running", "pod": pod_pattern(endpoint)}
+    there = f"max by (namespace, pod) ({selector('kube_pod_status_phase', {'namespace': endpoint.namespace}, like)})"
     unready = pods(endpoint, "kube_pod_status_ready", condition="false")
     # A pod's age counts from its node on, so the pull of the image and copies of the weights are part of it.
     old = f"time() - max by (namespace, pod) ({started}) > {startup.pod_patience_s}"
@@ -70,7 +81,7 @@ def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
         "LlmPodStuckLoading",
         "warning",
         f"max by (namespace, pod) ({unready}) == 1 and on (namespace, pod) ({old}) "
-        f"and on (namespace, pod) {running} == 1",
+        f"and on (namespace, pod) {there} == 1",
         for_s=max(120, endpoint.drain.grace_s),
         summary="Pod {{ $labels.pod }} is not ready after its start-up budget",
         description=f"The container is estimated to take {startup.container_s:.0f} s and allowed {startup.budget_s} s.",
