@@ -11,13 +11,18 @@ from llminfra.catalog.datafile import Fact, read_data
 
 
 class ChartPin(Fact):
-    """One upstream chart at one version; ``helm_release`` takes repository, name and version as they are."""
+    """One upstream chart at one version; ``helm_release`` takes repository, name and version as they are.
+
+    Attributes:
+        definitions_once: Folder ``crds/`` of the chart, which Helm installs once and never changes; ``None``: none.
+    """
 
     name: str
     repository: str = Field(pattern=r"^(https|oci)://")
     version: str = Field(pattern=r"^v?[0-9]+\.[0-9]+\.[0-9]+$")
     app_version: str
     source: str
+    definitions_once: str | None = None
 
 
 def chart_pin(name: str) -> ChartPin:
@@ -33,6 +38,7 @@ def chart_pin(name: str) -> ChartPin:
         version=row["version"],
         app_version=row["app_version"],
         source=row["_source"],
+        definitions_once=row.get("definitions_once"),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llminfra.diagnostics import UsageError
+from llminfra.policy.former_places import made_for, still_declared
 from llminfra.policy.own_findings import by_rule
 from llminfra.policy.plan_places import Places, places
 from llminfra.policy.report import PolicyFinding, PolicyReport, ordered
@@ -28,23 +29,29 @@ def check_plan_file(
     platforms: Sequence[Platform] = (),
     *,
     stacks: Iterable[Stack] = (),
+    applied: Iterable[Stack] = (),
     today: dt.date | None = None,
 ) -> PolicyReport:
     """Judge the changes of a saved plan.
 
+    What the plan deletes is in no stack of the specs any more. Its spec path is that of the stacks that were applied,
+    and without them what its address says.
+
     Args:
         path: Output of ``terraform show -json PLANFILE``.
         platforms: Platforms whose waivers apply, scope by resource address, or by spec path where a stack has the
-            resource.
+            resource, or had it.
         stacks: What the platforms synthesize to, so that a change has the spec path of what it is made for.
+        applied: What the specs synthesized to that are applied.
         today: Day to judge waivers by; ``None``: the day it is, UTC.
 
     Raises:
         UsageError: The file is missing or is not such output.
     """
     document = _document(path)
-    where = places(document, stacks)
-    return judge_changes(_findings(planned_changes(document), where), platforms, today=today)
+    where, formerly = places(document, stacks), places(document, applied, applied=True)
+    found = _findings(planned_changes(document), where, formerly, platforms)
+    return judge_changes(found, platforms, today=today)
 
 
 def judge_changes(
@@ -104,19 +111,37 @@ def _document(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def _findings(changes: Iterable[PlannedChange], where: Places) -> Iterator[PolicyFinding]:
+def _findings(
+    changes: Iterable[PlannedChange], where: Places, formerly: Places, platforms: Sequence[Platform]
+) -> Iterator[PolicyFinding]:
     for item in changes:
         against = danger(item.type, item.action, item.before, item.after)
         if against is None:
             continue
         goes = item.action in ("delete", "replace")
         forced = f"forced by {', '.join(item.because)}" if item.because else item.action
+        path = where.path(item.address)
+        told = ""
+        if item.action == "delete" and not path:
+            path = formerly.path(item.address) or made_for(item.address, item.before)
+            told = _made_for(path, platforms)
         yield by_rule(
             against.rule,
-            f"{item.address}: {against.why}",
-            spec_path=where.path(item.address),
-            stack=where.stack,
+            f"{item.address}: {against.why}{told}",
+            spec_path=path,
+            stack=where.stack or formerly.stack,
             address=item.address,
             found=forced if goes else "",
             expected="an update in place" if goes else "",
         )
+
+
+def _made_for(path: str, platforms: Sequence[Platform]) -> str:
+    """What to tell of something that no stack has any more."""
+    if not path:
+        return ""
+    if not platforms:
+        return f"; it was made for {path}"
+    if still_declared(path, platforms):
+        return f"; it was made for {path}, which the spec still has, and which needs it no more"
+    return f"; it was made for {path}, which the spec has no more"

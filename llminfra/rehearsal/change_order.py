@@ -41,12 +41,14 @@ class ChangeOrder:
         then: Every other stack that stays, in the order of the new manifest; those in ``first`` come again, because
             what they read may have changed.
         last: Stacks that only lose something once those on them were changed; the last one first.
+        again: Stacks in ``then`` that read those in ``last``, whose outputs may be others by then.
         torn: Stacks in ``then`` that lose something before later stacks, which are named, were changed.
     """
 
     first: tuple[str, ...]
     then: tuple[str, ...]
     last: tuple[str, ...]
+    again: tuple[str, ...]
     torn: Mapping[str, tuple[str, ...]]
 
 
@@ -75,7 +77,8 @@ def change_order(old: Sequence[str], new: Sequence[str], effects: Mapping[str, E
             later = tuple(item for item in then if item in resting[name] and item not in first)
             if changing := tuple(item for item in later if effects[item].changes):
                 torn[name] = changing
-    return ChangeOrder(tuple(first), tuple(then), tuple(last), torn)
+    again = tuple(name for name in then if any(name in resting[item] for item in last))
+    return ChangeOrder(tuple(first), tuple(then), tuple(last), again, torn)
 
 
 def resting_on(name: str, effects: Iterable[Effect]) -> frozenset[str]:

@@ -13,10 +13,12 @@ from llminfra.rehearsal.report import Change, ChangeStep, Finding
 from llminfra.rehearsal.session import StackRun
 from llminfra.rehearsal.stacks import Prepared, Stack
 from llminfra.rules.changes.dangers import danger
+from llminfra.rules.changes.karpenter import pools_come, pools_go
 from llminfra.rules.changes.planned import PlannedChange, planned_changes
 
 _GROUND = frozenset({"aws_vpc", "aws_subnet"})
 """What holds the network interfaces of other stacks."""
+_RELEASE = "helm_release"
 _NODES = frozenset({"aws_eks_node_group", "aws_launch_template"})
 _LEFT = (
     "the new spec has no such stack: it stays in AWS and on the bill until it is destroyed with what the old spec was "
@@ -44,10 +46,19 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A plan that may still be applied: what it does, and whether later stacks could notice."""
+    """A plan that may still be applied: what it does, and whether later stacks could notice.
+
+    Attributes:
+        changes: What it does, by resource.
+        alters: Whether later stacks could notice.
+        makes_room: Whether nodes come, or become others in place, which pods of later stacks may wait for.
+        drains: Addresses of releases by which Karpenter ends nodes of a pool, with the pods that are on them.
+    """
 
     changes: tuple[Change, ...]
     alters: bool
+    makes_room: bool = False
+    drains: frozenset[str] = frozenset()
 
 
 def plan_change(before: Sequence[StackRun], runs: Sequence[StackRun]) -> Outcome:
@@ -78,7 +89,7 @@ def make_change(before: Sequence[StackRun], runs: Sequence[StackRun]) -> Outcome
     order = change_order(list(previous), list(over), effects)
     outcome.findings += [*_torn(order, planned), *_stood_on(order, effects, planned)]
     altered: set[str] = set()
-    for name in (*order.first, *order.then, *order.last):
+    for name in (*order.first, *order.then, *order.last, *order.again):
         run = gone.get(name) or over[name]
         if name in gone:
             outcome.changes += _destroyed(run.prepared)
@@ -123,14 +134,21 @@ def _effect(run: StackRun | None, old: Stack | None, plan: _Planned | None) -> E
         name,
         before,
         changes=plan.alters,
-        adds=bool(actions & {"create", "replace"}) or any(_makes_room(item) for item in plan.changes),
-        removes="delete" in actions,
+        adds=bool(actions & {"create", "replace"}) or plan.makes_room,
+        removes="delete" in actions or bool(plan.drains),
     )
 
 
-def _makes_room(change: Change) -> bool:
-    """Whether nodes become others in place, which pods of later stacks may wait for."""
-    return change.action == "update" and change.address.partition(".")[0] in _NODES
+def _makes_room(change: PlannedChange) -> bool:
+    """Whether nodes come with an update, or become others in place."""
+    if change.action != "update":
+        return False
+    return change.type in _NODES or (change.type == _RELEASE and pools_come(change.before, change.after))
+
+
+def _drains(change: PlannedChange) -> bool:
+    """Whether an update takes a pool of Karpenter away, which a delete does with all of them."""
+    return change.action == "update" and change.type == _RELEASE and pools_go(change.before, change.after)
 
 
 def _stood_on(order: ChangeOrder, effects: Mapping[str, Effect], planned: Mapping[str, _Planned]) -> list[Finding]:
@@ -164,13 +182,14 @@ def _torn(order: ChangeOrder, planned: Mapping[str, _Planned]) -> list[Finding]:
     """Stacks that lose something, while stacks on them, which are yet to change, may still use it."""
     found = []
     for name, later in order.torn.items():
-        going = [item for item in planned[name].changes if item.action == "delete"]
+        drains = planned[name].drains
+        going = [item for item in planned[name].changes if item.action == "delete" or item.address in drains]
         found.append(
             Finding(
                 severity="warning",
                 stack=name,
                 step="plan",
-                summary=f"{', '.join(item.address for item in going)} goes before {', '.join(later)} was changed",
+                summary=f"{_going(going)} goes before {', '.join(later)} was changed",
                 detail="the stack needs something new and loses something old, so it comes first: what still uses the "
                 "old breaks until its turn. Make two changes of it: one that only adds, and one that only removes",
                 address=going[0].address,
@@ -180,12 +199,19 @@ def _torn(order: ChangeOrder, planned: Mapping[str, _Planned]) -> list[Finding]:
     return found
 
 
+def _going(changes: Sequence[Change]) -> str:
+    """What goes: resources, and pools in the values of a release."""
+    named = [item.address if item.action == "delete" else f"a pool of {item.address}" for item in changes]
+    return ", ".join(named)
+
+
 def _planned(run: StackRun, old: Stack | None) -> _Planned:
     """Changes of one planned stack, from the plan as JSON."""
     found = []
     new = run.prepared.stack
     plan = run.show_plan()
-    for item in planned_changes(plan):
+    told = tuple(planned_changes(plan))
+    for item in told:
         owner = old if item.action == "delete" and old is not None else new
         against = danger(item.type, item.action, item.before, item.after)
         found.append(
@@ -202,7 +228,12 @@ def _planned(run: StackRun, old: Stack | None) -> _Planned:
             )
         )
     outputs = any(item.get("actions") != ["no-op"] for item in plan.get("output_changes", {}).values())
-    return _Planned(tuple(found), alters=bool(found) or outputs)
+    return _Planned(
+        tuple(found),
+        alters=bool(found) or outputs,
+        makes_room=any(_makes_room(item) for item in told),
+        drains=frozenset(item.address for item in told if _drains(item)),
+    )
 
 
 def _what(change: PlannedChange) -> tuple[str, ...]:

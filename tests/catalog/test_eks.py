@@ -1,4 +1,6 @@
 import datetime as dt
+import re
+from itertools import pairwise
 
 import pytest
 
@@ -50,8 +52,25 @@ def test_every_creatable_version_pins_every_add_on_and_says_where_from():
         assert found.addons["kube-proxy"].startswith(f"v{name}.")
 
 
+def test_an_upgrade_takes_no_add_on_back():
+    """A vpc-cni that is older than that of the Kubernetes version before would be a downgrade on the way up."""
+
+    def ordered(version: str) -> tuple[int, ...]:
+        return tuple(int(part) for part in re.findall(r"[0-9]+", version))
+
+    for name, following in pairwise(eks.versions()):
+        before, after = eks.version(name), eks.version(following)
+        assert before is not None
+        assert after is not None
+        assert not {
+            addon: (version, after.addons[addon])
+            for addon, version in before.addons.items()
+            if ordered(after.addons[addon]) < ordered(version)
+        }
+
+
 def test_add_on_look_up():
-    assert eks.addon_version("kube-proxy", "1.35") == "v1.35.2-eksbuild.4"
+    assert eks.addon_version("kube-proxy", "1.35") == "v1.35.3-eksbuild.18"
     assert eks.addon_version("kube-proxy", "1.20") is None
 
 

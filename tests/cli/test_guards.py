@@ -74,3 +74,30 @@ def test_the_page_tells_who_accepted_or_how_to(
     assert ("accepted by ml until 2999-01-01: Copies of" in out) is (code == 0)
     document = json.loads(run("rehearse", "old.yaml", "--then", "new.yaml", "--json").out)
     assert (document["ok"], len(document["dangers"])) == (code == 0, 2)
+
+
+def test_what_a_plan_deletes_is_where_the_spec_as_applied_has_it(workdir: Path, run: Run) -> None:
+    new = write(workdir, SPEC.replace("acme-weights", "acme-models"), "new.yaml")
+    old = write(workdir, SPEC, "old.yaml")
+    names = {"delete": "bucket-acme-weights", "create": "bucket-acme-models", "no-op": "storage"}
+    entries = [
+        {
+            "address": f"{kind}.{name}",
+            "mode": "managed",
+            "type": kind,
+            "change": {"actions": [action], "before": {}, "after": {}},
+        }
+        for action, name in names.items()
+        for kind in (["aws_kms_key"] if name == "storage" else ["aws_s3_bucket", "aws_s3_bucket_versioning"])
+    ]
+    document = {"format_version": "1.2", "resource_changes": entries}
+    (workdir / "plan.json").write_text(json.dumps(document), encoding="utf-8")
+    result = run("check", new, "--plan", "plan.json", "--before", old, "--json")
+    (found,) = json.loads(result.out)["findings"]
+    assert (result.code, found["rule"]) == (1, "LLM_GUARD_1")
+    assert (found["stack"], found["spec_path"]) == ("acme-storage", "storage.acme-weights")
+    assert found["message"].endswith("it was made for storage.acme-weights, which the spec has no more")
+
+    wrong = run("check", new, "--before", old)
+    assert wrong.code == 2
+    assert "--before goes with --plan" in wrong.err

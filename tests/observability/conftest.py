@@ -46,6 +46,13 @@ def endpoint(name: str, engine: str, version: str, **changes: object) -> Endpoin
     )
 
 
+def fixed(name: str, replicas: int) -> EndpointPlan:
+    """An endpoint with a number of replicas that nothing changes."""
+    made = endpoint(name, "vllm", "0.33.0", invocation=plans.invocation(metrics=metrics("vllm", "0.33.0")))
+    spec = made.spec.model_copy(update={"replicas": replicas})
+    return replace(made, spec=spec, min_replicas=replicas, max_replicas=replicas)
+
+
 def metrics(engine: str, version: str) -> Metrics:
     """Metrics of a release by its own names; TGI has no model label."""
     release = engine_release(engine, version)
@@ -90,6 +97,7 @@ def full_plan() -> Plan:
             )
             for index, (engine, version) in enumerate(ENGINES)
         ),
+        fixed("fixed", replicas=2),
         endpoint("own", "custom", "1", invocation=plans.invocation(metrics=own)),
         endpoint("silent", "mii", "0.3.3", invocation=plans.invocation(metrics=None)),
         wide,

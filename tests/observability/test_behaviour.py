@@ -140,6 +140,18 @@ def test_a_full_cache_with_a_queue(promtool):
     )
 
 
+def test_a_queue_that_nobody_comes_to_empty(promtool):
+    """Two replicas keep ten waiting at most; where replicas may come, LlmAtMostReplicas says when none may any more."""
+    promtool(
+        {
+            engine("vllm:num_requests_waiting", service="fixed", pod="fixed-7d9f8b6c5d-x2k4z"): "6x60",
+            engine("vllm:num_requests_waiting", service="fixed", pod="fixed-7d9f8b6c5d-z9k4z"): "6x60",
+            engine("vllm:num_requests_waiting"): "100x60",
+        },
+        [(10, firing("LlmRequestsWait"), {}), (25, firing("LlmRequestsWait"), {'{endpoint="fixed"}': 1})],
+    )
+
+
 def test_the_old_name_of_the_cache_is_recorded_for_the_old_release(promtool):
     """vLLM 0.8.5 calls it gpu_cache_usage_perc; 0.33.0 must not be fooled by it."""
     promtool(
@@ -191,6 +203,14 @@ def test_a_pod_that_loads_too_long(promtool):
     )
 
 
+@pytest.mark.parametrize(("started", "told"), [(True, {f'{{pod="{POD}"}}': 1}), (False, {})])
+def test_a_pod_whose_volume_is_never_mounted_is_stuck_and_one_without_a_node_is_not(promtool, started, told):
+    where = f'namespace="llm-serving",pod="{POD}"'
+    states = {f'kube_pod_status_ready{{{where},condition="false"}}': "1x60"}
+    states |= {f"kube_pod_start_time{{{where}}}": "0x60"} if started else {}
+    promtool({**states, **pod(POD, phase="Pending")}, [(30, firing("LlmPodStuckLoading", "pod"), told)])
+
+
 def test_money_for_free_gpus(promtool):
     """One node of four GPUs, one of them held: three quarters of 10.49 dollars an hour are for nothing."""
     promtool(
@@ -233,6 +253,79 @@ def test_hardware_or_program(promtool):
             (2, firing("GpuXidHardware", "gpu"), {'{gpu="0"}': 1}),
             (2, firing("GpuXidApplication", "gpu"), {'{gpu="1"}': 1}),
         ],
+    )
+
+
+def test_links_of_blackwell_are_no_fault_of_a_program(promtool):
+    def xid(code, gpu):
+        return f'DCGM_EXP_XID_ERRORS_COUNT{{node="n1",gpu="{gpu}",xid="{code}"}}'
+
+    codes = {"0": "149", "1": "154", "2": "109", "3": "13"}
+    promtool(
+        {xid(code, gpu): "1x10" for gpu, code in codes.items()},
+        [
+            (2, firing("GpuXidNvlink", "gpu"), {'{gpu="0"}': 1}),
+            (2, firing("GpuXidHardware", "gpu"), {'{gpu="1"}': 1, '{gpu="2"}': 1}),
+            (2, firing("GpuXidApplication", "gpu"), {'{gpu="3"}': 1}),
+        ],
+    )
+
+
+def scheduled(name: str, there: bool) -> dict[str, str]:
+    where = f'namespace="llm-serving",pod="{name}"'
+    return {
+        f'kube_pod_status_scheduled{{{where},condition="true"}}': f"{int(there)}x200",
+        f'kube_pod_status_scheduled{{{where},condition="false"}}': f"{int(not there)}x200",
+    }
+
+
+def waiting(name: str, reason: str, series: str = "kube_pod_container_status_waiting_reason") -> dict[str, str]:
+    return {f'{series}{{namespace="llm-serving",pod="{name}",container="engine",reason="{reason}"}}': "1x200"}
+
+
+def test_a_pod_without_a_node_is_another_than_one_without_an_image(promtool):
+    init = "kube_pod_init_container_status_waiting_reason"
+    promtool(
+        {
+            **pod("homeless", phase="Pending", on=""),
+            **scheduled("homeless", False),
+            **pod("pulls", phase="Pending"),
+            **scheduled("pulls", True),
+            **waiting("pulls", "ContainerCreating"),
+            **pod("missing", phase="Pending"),
+            **scheduled("missing", True),
+            **waiting("missing", "ImagePullBackOff"),
+            **pod("secret", phase="Pending"),
+            **waiting("secret", "CreateContainerConfigError", init),
+            # Without a GPU it is nobody's alert here.
+            **waiting("web", "ImagePullBackOff"),
+        },
+        [
+            (30, firing("GpuPodPending", "pod"), {'{pod="homeless"}': 1}),
+            (4, firing("GpuPodCannotStart", "pod"), {}),
+            (
+                10,
+                firing("GpuPodCannotStart", "pod, reason"),
+                {
+                    '{pod="missing", reason="ImagePullBackOff"}': 1,
+                    '{pod="secret", reason="CreateContainerConfigError"}': 1,
+                },
+            ),
+        ],
+    )
+
+
+def test_spot_that_goes_again_and_again(promtool):
+    def gone(reason, pool):
+        return f'karpenter_nodeclaims_disrupted_total{{reason="{reason}",nodepool="{pool}",capacity_type="spot"}}'
+
+    promtool(
+        {
+            gone("spot_interrupted", "a"): "0x5 1x5 2x5 3x5 4x60",
+            gone("spot_interrupted", "b"): "0x5 1x80",
+            gone("underutilized", "c"): "0+1x90",
+        },
+        [(50, firing("SpotTakenBack", "nodepool"), {'{nodepool="a"}': 1})],
     )
 
 

@@ -191,3 +191,19 @@ def test_a_subnet_is_of_one_zone() -> None:
         vpc_id="vpc-0123456789abcdef0", private_subnet_ids={"us-east-1a": once, "us-east-1b": once}, cidr="10.0.0.0/16"
     )
     assert codes(Platform(name="p", region="us-east-1", network=there)) == ["LLM_NET_23"]
+
+
+@pytest.mark.parametrize("prefix", range(16, 25))
+@pytest.mark.parametrize(("zones", "more"), [(2, 3), (4, 5), (4, 6)])
+def test_another_zone_moves_no_subnet_of_those_that_are_there(prefix: int, zones: int, more: int) -> None:
+    names = ("us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e", "us-east-1f")
+    cidr = f"10.20.0.0/{prefix}"
+    platforms = [
+        Platform(name="p", region="us-east-1", network=Network(cidr=cidr, zones=names[:count]))
+        for count in (zones, more)
+    ]
+    small, large = (plan_network(platform, Findings()) for platform in platforms)
+    if not large.cidr:  # a /24 is too small for six
+        assert (prefix, more) == (24, 6)
+        return
+    assert set(small.subnets) < set(large.subnets)

@@ -157,6 +157,22 @@ def test_a_version_that_no_cluster_is_made_with_says_why(version: str, said: str
     assert planned.version in found.expected
 
 
+@pytest.mark.parametrize(
+    ("version", "fix"),
+    [
+        ("1.33", "use 1.35; a cluster that runs 1.33 goes to 1.34 first"),
+        ("1.32", "use 1.35; a cluster that runs 1.32 is taken to 1.34 first, with aws eks update-cluster-version"),
+        ("1.37", "use 1.35"),
+        ("1.20", "use 1.35"),
+    ],
+)
+def test_no_cluster_is_told_to_skip_a_version(version: str, fix: str) -> None:
+    platform = Platform(name="p", region="us-east-1", cluster=Cluster(version=version))
+    findings = Findings()
+    plan_cluster(platform, plan_network(platform, findings), findings, DAY)
+    assert [item.fix for item in findings.items] == [fix]
+
+
 def test_karpenters_pool_needs_karpenter() -> None:
     pool = GpuPool(name="x", instance_types=["g6.xlarge"], provisioner="karpenter")
     (found,) = plan(pool, cluster=Cluster(autoscaler="cluster-autoscaler"))[1].items

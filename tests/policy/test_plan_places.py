@@ -58,7 +58,8 @@ def test_a_plan_that_no_stack_or_several_have_is_of_none() -> None:
         ("storage.weights", ["delete", "create"], Status.WAIVED),
         ("storage.other", ["delete", "create"], Status.OPEN),
         ("acme-prod-storage/*", ["delete"], Status.WAIVED),
-        ("storage.weights", ["delete"], Status.OPEN),
+        ("storage.weights", ["delete"], Status.WAIVED),
+        ("storage.other", ["delete"], Status.OPEN),
     ],
 )
 def test_a_waiver_names_the_spec_path_of_what_is_replaced(
@@ -79,4 +80,6 @@ def test_a_waiver_names_the_spec_path_of_what_is_replaced(
     (finding,) = [item for item in report.findings if item.address.startswith(LUSTRE)]
     assert finding.rule == guard
     assert finding.status is status
-    assert finding.spec_path == ("" if actions == ["delete"] else "storage.weights")
+    assert finding.spec_path == "storage.weights"
+    gone = "; it was made for storage.weights, which the spec has no more"
+    assert finding.message.endswith(gone) is (actions == ["delete"])

@@ -11,7 +11,12 @@ from typing import Any
 Content = dict[str, Any]
 Stacks = dict[str, Content]
 
-_DEPENDENCIES = {"network": [], "cluster": ["network"], "serving": ["cluster"]}
+_DEPENDENCIES = {
+    "network": [],
+    "cluster": ["network"],
+    "platform": ["cluster"],
+    "serving": ["cluster", "platform"],
+}
 _STATE = {"bucket": "acme-terraform", "region": "us-east-1"}
 _DEPLOYMENT = """apiVersion: apps/v1
 kind: Deployment

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -251,6 +253,28 @@ def test_nodes_that_become_others_come_before_pods(tmp_path: Path) -> None:
     assert [item.summary for item in report.findings] == ["aws_eks_node_group.other goes before serving was changed"]
 
 
+@pytest.mark.terraform
+def test_what_reads_a_stack_that_changes_last_is_planned_again(tmp_path: Path) -> None:
+    """The cluster loses a group after its endpoint left it, and says something else from then on."""
+
+    def spec(other: bool, replicas: int) -> Callable[[Stacks], None]:
+        def edit(stacks: Stacks) -> None:
+            cluster, serving = stacks["cluster"], stacks["serving"]
+            groups = cluster["resource"]["aws_eks_node_group"]
+            if other:
+                groups["other"] = {**groups["gpu"], "node_group_name": "other"}
+            cluster["output"]["words"] = {"value": "two groups" if other else "one group"}
+            text = f"replicas: {replicas}\nwords: ${{data.terraform_remote_state.cluster.outputs.words}}\n"
+            serving["resource"]["helm_release"]["web"]["values"] = [text]
+
+        return edit
+
+    old, new = write_synthesis(tmp_path / "old", spec(True, 2)), write_synthesis(tmp_path / "new", spec(False, 3))
+    report = rehearse_change(old, new)
+    assert [step.stack for step in report.order] == ["serving", "cluster", "serving"]
+    assert report.converged, [str(item) for item in report.findings]
+
+
 def _effects(**effects: Effect) -> dict[str, Effect]:
     return effects
 
@@ -264,6 +288,7 @@ def test_the_order_of_stacks() -> None:
     order = change_order(names, names, _effects(network=network, storage=storage, cluster=cluster, serving=serving))
     assert order.first == ()
     assert order.then == ("network", "cluster", "serving")
+    assert order.again == ("serving",), "it reads the storage stack, which comes after it"
     assert order.last == ("storage",), "serving lets go of the file system, and needs the new pool for it"
     assert order.torn == {}
     gone = Effect("serving", serving.before, changes=True, removes=True)
@@ -295,3 +320,50 @@ def test_what_goes_waits_for_what_comes_below() -> None:
 
 def test_a_change_without_danger_is_quiet() -> None:
     assert Change(stack="a", address="b", action="update").danger == ""
+
+
+def _with_pools(*pools: str, replicas: int) -> Callable[[Stacks], None]:
+    """A stack between cluster and serving with Karpenter's pools, and an endpoint in its own."""
+
+    def edit(stacks: Stacks) -> None:
+        serving = stacks.pop("serving")
+        release = {
+            "name": "karpenter-pools",
+            "chart": "karpenter-pools",
+            "repository": "https://charts.example.com",
+            "version": "0.1.0",
+            "namespace": "karpenter",
+            "create_namespace": True,
+            "values": [json.dumps({"pools": [{"name": name} for name in pools]})],
+            "//": {"llminfra": {"spec_path": "pools"}},
+        }
+        stacks["platform"] = {**copy.deepcopy(serving), "resource": {"helm_release": {"karpenter-pools": release}}}
+        stacks["platform"]["terraform"]["backend"]["s3"]["key"] = "demo/platform.tfstate"
+        stacks["serving"] = serving
+        serving["resource"]["helm_release"]["web"]["values"] = [f"replicas: {replicas}\n"]
+
+    return edit
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize(
+    ("pools", "order", "told"),
+    [
+        (("l40s",), ["serving", "platform"], []),
+        (("l40s", "l4", "h100"), ["platform", "serving"], []),
+        (
+            ("l40s", "h100"),
+            ["platform", "serving"],
+            ["a pool of helm_release.karpenter-pools goes before serving was changed"],
+        ),
+    ],
+    ids=["goes after its endpoint left", "comes before", "another one comes and it goes"],
+)
+def test_a_pool_of_karpenter_goes_as_a_node_group_does(
+    tmp_path: Path, pools: tuple[str, ...], order: list[str], told: list[str]
+) -> None:
+    old = write_synthesis(tmp_path / "old", _with_pools("l4", "l40s", replicas=2))
+    report = rehearse_change(old, write_synthesis(tmp_path / "new", _with_pools(*pools, replicas=3)))
+    assert report.converged, [str(item) for item in report.findings]
+    assert [step.stack for step in report.order] == order
+    assert [item.summary for item in report.findings if "goes before" in item.summary] == told

@@ -46,6 +46,29 @@ def beyond(*, gpus: int = 8) -> Any:
     return {"chart": "./charts/llm-server", "values": [json.dumps(values)]}
 
 
+def group(version: str | None, *, kept: int = 0) -> dict[str, Any]:
+    """An Auto Scaling group that leaves so many percent in service."""
+    refresh = [{"preferences": [{"min_healthy_percentage": kept}]}]
+    return {"launch_template": [{"id": "lt", **({"version": version} if version else {})}], "instance_refresh": refresh}
+
+
+def monitoring(retention: str) -> dict[str, Any]:
+    """The release of Prometheus."""
+    values = {"prometheus": {"prometheusSpec": {"retention": retention}}}
+    return {"chart": "kube-prometheus-stack", "values": [json.dumps(values)]}
+
+
+def chart(version: str, name: str = "kube-prometheus-stack", repository: str = "") -> dict[str, Any]:
+    """A release of an upstream chart."""
+    where = repository or "https://prometheus-community.github.io/helm-charts"
+    return {"chart": name, "repository": where, "version": version}
+
+
+def gpu_nodes(release: str) -> dict[str, Any]:
+    """A managed node group of a GPU pool."""
+    return {"capacity_type": "ON_DEMAND", "release_version": release, "taint": [{"key": "nvidia.com/gpu"}]}
+
+
 CONTRACT = contract()
 
 
@@ -86,6 +109,7 @@ CONTRACT = contract()
         ),
         ("aws_kms_key", "delete", {}, {}, "cannot be read"),
         ("helm_release", "delete", {"chart": "./charts/llm-server"}, {}, "callers get no answer"),
+        ("helm_release", "delete", {"chart": "./charts/llm-gateway"}, {}, "it stops the gateway"),
         ("helm_release", "delete", beyond(), {}, "the replicas beyond those of chat"),
         ("helm_release", "update", beyond(), beyond(gpus=4), ""),
         ("helm_release", "delete", {"chart": "./charts/weights-copy"}, {}, ""),
@@ -116,6 +140,62 @@ CONTRACT = contract()
         ("helm_release", "update", release(), release(surge=0, gpus=4, replicas=2), ""),
         ("helm_release", "update", release(), release(gpus=4), ""),
         ("aws_eks_cluster", "create", {}, {}, ""),
+        ("aws_sqs_queue", "delete", {"message_retention_seconds": 1_209_600}, {}, "loses the messages in it"),
+        ("aws_sqs_queue", "replace", {}, {}, "replacing the queue loses the messages"),
+        ("aws_sqs_queue", "delete", {"message_retention_seconds": 300}, {}, ""),
+        ("aws_batch_job_queue", "delete", {}, {}, "ends the jobs that wait"),
+        ("aws_batch_compute_environment", "replace", {}, {}, "the jobs that run on them fail"),
+        ("aws_autoscaling_group", "replace", {}, {}, "stops its instances"),
+        ("aws_bedrock_guardrail", "delete", {}, {}, "requests that name the guardrail"),
+        ("aws_bedrock_inference_profile", "delete", {}, {}, "find no model"),
+        ("aws_sns_topic", "delete", {"name": "acme-docs-answers"}, {}, "its subscribers hear nothing"),
+        ("aws_sns_topic", "delete", {"name": "acme-budget"}, {}, ""),
+        ("aws_grafana_workspace", "delete", {}, {}, "loses the dashboards"),
+        ("aws_autoscaling_group", "update", group("1"), group(None), "instances stop before new ones start"),
+        ("aws_autoscaling_group", "update", group("1", kept=50), group(None, kept=50), ""),
+        ("aws_autoscaling_group", "update", group("1"), group("1"), ""),
+        ("aws_autoscaling_group", "update", {"launch_template": []}, group(None), ""),
+        (
+            "aws_cloudwatch_log_group",
+            "update",
+            {"retention_in_days": 365},
+            {"retention_in_days": 30},
+            "logs older than 30 days",
+        ),
+        ("aws_cloudwatch_log_group", "update", {"retention_in_days": 0}, {"retention_in_days": 30}, "older than 30"),
+        ("aws_cloudwatch_log_group", "update", {"retention_in_days": 30}, {"retention_in_days": 0}, ""),
+        ("aws_cloudwatch_log_group", "update", {"retention_in_days": 30}, {"retention_in_days": 90}, ""),
+        (
+            "aws_prometheus_workspace_configuration",
+            "update",
+            {"retention_period_in_days": 150},
+            {"retention_period_in_days": 30},
+            "metrics older than 30 days",
+        ),
+        ("aws_prometheus_workspace_configuration", "update", {}, {"retention_period_in_days": 30}, ""),
+        ("helm_release", "update", monitoring("30d"), monitoring("2d"), "older than 2d: it kept 30d"),
+        ("helm_release", "update", monitoring("2w"), monitoring("15d"), ""),
+        ("helm_release", "update", chart("88.5.3"), chart("89.0.0"), "from 88.5.3 to 89.0.0, and Helm leaves"),
+        (
+            "helm_release",
+            "update",
+            chart("88.5.3"),
+            chart("89.0.0"),
+            "`helm show crds kube-prometheus-stack --repo https://prometheus-community.github.io/helm-charts --version",
+        ),
+        (
+            "helm_release",
+            "update",
+            chart("0.9.0", "lws", "oci://registry.k8s.io/lws/charts"),
+            chart("0.10.0", "lws", "oci://registry.k8s.io/lws/charts"),
+            "`helm show crds oci://registry.k8s.io/lws/charts/lws --version 0.10.0 | kubectl apply --server-side",
+        ),
+        ("helm_release", "update", chart("88.5.3"), chart("88.5.3"), ""),
+        ("helm_release", "update", chart("2.20.1", "keda"), chart("2.20.2", "keda"), ""),
+        ("aws_eks_node_group", "update", gpu_nodes("1"), gpu_nodes("2"), "the new one first"),
+        ("aws_eks_node_group", "update", gpu_nodes("1"), gpu_nodes("1"), ""),
+        ("aws_eks_node_group", "update", {"release_version": "1"}, {"release_version": "2"}, ""),
+        ("helm_release", "update", monitoring("30d"), {"chart": "kube-prometheus-stack", "values": ["x"]}, ""),
     ],
 )
 def test_dangers(kind: str, action: ChangeAction, before: dict[str, Any], after: dict[str, Any], expected: str) -> None:

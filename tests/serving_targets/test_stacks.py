@@ -105,6 +105,17 @@ def test_a_reservation_has_no_room_for_one_more(compiled: Compiled) -> None:
     assert "aws_autoscaling_policy" not in stack["resource"]
 
 
+@pytest.mark.parametrize(("replicas", "kept"), [(2, 50), (3, 66), (4, 75)])
+def test_instances_of_a_reservation_are_replaced_one_after_the_other(
+    compiled: Compiled, replicas: int, kept: int
+) -> None:
+    capacity = Reservation(reservation_id="cr-0123456789abcdef0")
+    stack = compiled(plan(endpoint(ec2(capacity=capacity), replicas=replicas)), "ec2")
+    preferences = one(stack, "aws_autoscaling_group")["instance_refresh"]["preferences"]
+    assert (preferences["min_healthy_percentage"], preferences["max_healthy_percentage"]) == (kept, 100)
+    assert -(-replicas * kept // 100) == replicas - 1, "EC2 rounds up what stays in service"
+
+
 def test_ec2_name_is_made_only_where_a_zone_is_given(compiled: Compiled) -> None:
     assert "aws_route53_record" not in compiled(plan(endpoint(ec2())), "ec2")["resource"]
     record = one(compiled(plan(endpoint(ec2(hosted_zone_id="Z0123"))), "ec2"), "aws_route53_record")

@@ -17,6 +17,7 @@ from llminfra.diagnostics import Diagnostic, SpecError, UsageError
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.policy import PolicyReport
+    from llminfra.rules.views.terraform_view import Stack
 
 
 class Format(StrEnum):
@@ -49,6 +50,12 @@ def check(
         Path | None,
         typer.Option("--plan", help="Judge this output of `terraform show -json PLANFILE` instead.", dir_okay=False),
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            "--before", metavar="OLD", help="With --plan: the spec as it is applied, which has what the plan deletes."
+        ),
+    ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Print mechanical fixes as a diff of the spec.")] = False,
 ) -> None:
     """Check a spec and what it becomes; exit with 1 on a finding that nobody accepted."""
@@ -62,7 +69,11 @@ def check(
         if not specs and plan_file is None:
             msg = "name a spec to check, or a plan with --plan"
             raise UsageError(msg)
+        if before is not None and plan_file is None:
+            msg = "--before goes with --plan, whose deletions it explains; `rehearse OLD --then NEW` compares two specs"
+            raise UsageError(msg)
         plans = plan_for_synthesis(specs) if specs else []
+        applied = plan_for_synthesis([before]) if before is not None else []
     except SpecError as error:
         if form is Format.TABLE:
             raise
@@ -71,7 +82,7 @@ def check(
         _write(report_of_failed_spec(error), form, out, FailOn.ERROR, error.diagnostics)
         raise typer.Exit(1) from None
     if plan_file is not None:
-        report = _judged(policy, plan_file, plans)
+        report = _judged(policy, plan_file, plans, applied)
     else:
         if missing := [str(item) for item in rules or () if not item.is_dir()]:
             msg = f"there is no folder {', '.join(missing)}"
@@ -107,18 +118,23 @@ def check(
         raise typer.Exit(1)
 
 
-def _judged(policy: ModuleType, plan_file: Path, plans: Sequence[Plan]) -> PolicyReport:
+def _judged(policy: ModuleType, plan_file: Path, plans: Sequence[Plan], applied: Sequence[Plan]) -> PolicyReport:
     """Guards on a real plan; with specs beside it, what they synthesize to says what each resource is made for."""
+    there = {plan.platform.name for plan in plans}
+    # A platform that goes altogether has nothing but its old spec to accept that in.
+    platforms = [plan.platform for plan in (*plans, *(plan for plan in applied if plan.platform.name not in there))]
+    report: PolicyReport = policy.check_plan_file(plan_file, platforms, stacks=_stacks(plans), applied=_stacks(applied))
+    return report
+
+
+def _stacks(plans: Sequence[Plan]) -> list[Stack]:
     from llminfra.cli.work.scratch import synthesized
     from llminfra.rules.views.terraform_view import read_synth_dir
 
-    platforms = [plan.platform for plan in plans]
     if not plans:
-        report: PolicyReport = policy.check_plan_file(plan_file, platforms)
-        return report
+        return []
     with synthesized(plans, "check") as folder:
-        judged: PolicyReport = policy.check_plan_file(plan_file, platforms, stacks=read_synth_dir(folder))
-        return judged
+        return list(read_synth_dir(folder))
 
 
 def _write(

@@ -18,8 +18,9 @@ def diff(
 ) -> None:
     """Compare the plans of two specs: hardware, memory, speed, who may call, quotas and money.
 
-    Exits with 1 where callers lose a model name, an endpoint, an address or how they authenticate (LLM_GUARD_9), or a
-    bucket or file system goes (LLM_GUARD_1), and no waiver of NEW accepts it.
+    Exits with 1 where callers lose a model name, an endpoint, an address or how they authenticate (LLM_GUARD_9), a
+    bucket, file system, network or cluster goes or is made anew (LLM_GUARD_1, LLM_GUARD_2), or EKS refuses a version
+    (LLM_GUARD_7), and no waiver of NEW accepts it.
 
     What becomes of single resources tells `rehearse OLD --then NEW`.
     """

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
 from llminfra.cli.plan_page.losses import lost_data, lost_names
+from llminfra.cli.plan_page.replaced import days_kept, ended
 from llminfra.cli.plan_page.serving import spread_words
 from llminfra.cli.plan_page.shared import metrics_of
 from llminfra.cli.plan_page.ways_in import guarded, lost_ways, ways_in
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.infrastructure import PoolPlan
     from llminfra.planning.plan.serving import ServingPlan
+    from llminfra.spec.compute.capacity import Capacity
 
 Facts = Mapping[str, str]
 _AND = ", "
@@ -80,6 +82,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
         new_findings: What is wrong from then on.
         key_effects: What becomes of what is there where keys change.
         lost_ways: What else callers have to change: addresses, how they authenticate, tenants that go.
+        ended: What AWS makes anew though the spec still has it, ends, or keeps for a shorter time.
     """
 
     platform: str
@@ -92,6 +95,7 @@ class PlatformChanges(Struct, frozen=True, kw_only=True):
     new_findings: tuple[NewFinding, ...] = ()
     key_effects: tuple[str, ...] = ()
     lost_ways: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
 
 
 def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
@@ -125,6 +129,7 @@ def platform_changes(old: Plan, new: Plan) -> PlatformChanges:
         ),
         key_effects=key_effects(old, new),
         lost_ways=tuple(f"{path}: {what}" for path, what in lost_ways(old, new)),
+        ended=tuple(f"{item.path}: {item.why}" for item in ended(old, new)),
     )
 
 
@@ -201,8 +206,14 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
     ):
         whole[label] = bound(hourly * HOURS_PER_MONTH, 0, unpriced=unpriced)
     whole |= dict(guarded(plan))
+    whole |= {
+        f"{what} kept, days": f"{days:,}"
+        for path, (what, days) in days_kept(plan).items()
+        if path.startswith(("cluster.", "observability."))
+    }
     yield "", whole
-    yield from ((f"pools.{item.name}", _pool(item)) for item in plan.pools)
+    bought = {item.name: _bought(item.capacity) for item in plan.platform.pools}
+    yield from ((f"pools.{item.name}", _pool(item, bought[item.name])) for item in plan.pools)
     yield from (
         (f"storage.{item.name}", {"bucket": "there already" if item.existing else "made"}) for item in plan.buckets
     )
@@ -227,12 +238,18 @@ def _facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
         yield f"quota {quota.name}", {"needed": f"{quota.needed:,.0f}", "code": quota.code}
 
 
-def _pool(pool: PoolPlan) -> Facts:
+def _bought(capacity: Capacity) -> str:
+    """Which reservation or block is named, if any."""
+    named = (getattr(capacity, field, None) for field in ("reservation_id", "resource_group_arn"))
+    return next((f", {name}" for name in named if name), "")
+
+
+def _pool(pool: PoolPlan, reserved: str) -> Facts:
     types = ", ".join(item.name for item in pool.instance_types)
     return {
         "instance types": types,
         "nodes": f"{span(pool.min_nodes, pool.max_nodes)}, {pool.desired_nodes:,} at rest",
-        "bought": " else ".join(pool.capacity_types) + block_until(pool.spec.capacity),
+        "bought": " else ".join(pool.capacity_types) + reserved + block_until(pool.spec.capacity),
         "zones": ", ".join(pool.zones),
         "started by": pool.provisioner,
         "EFA": f"{pool.efa_per_node} a node" if pool.efa_per_node else "none",

@@ -28,7 +28,7 @@ def diff_view(found: PlatformChanges) -> RenderableType:
     money = f"at most {least}${before:,.0f} → {least}${after:,.0f} a month ({step})"
     if step.endswith("$0"):
         money = f"at most {least}${after:,.0f} a month, as before"
-    if not found.changes and not found.new_findings:
+    if not found.changes and not found.new_findings and not found.ended:
         return Text.assemble((found.platform, "bold"), ": the plans decide the same")
     parts: list[RenderableType] = [Text.assemble((found.platform, "bold"), f": {money}")]
     if found.lost_names:
@@ -36,6 +36,7 @@ def diff_view(found: PlatformChanges) -> RenderableType:
         parts.append(Text(f"requests for {names} find no model from then on", style="bold red"))
     parts += [Text(text, style="bold red") for text in found.lost_data]
     parts += [Text(text, style="bold red") for text in found.lost_ways]
+    parts += [Text(text, style="bold red") for text in found.ended]
     parts += [Text(f"keys: {text}", style="bold red") for text in found.key_effects]
     parts += _changes(found.changes)
     if found.new_findings:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llminfra.cli.plan_page.replaced import ended
 from llminfra.cli.plan_page.ways_in import lost_ways
 from llminfra.rules.changes.losses import lost_with
 
@@ -47,6 +48,7 @@ def losses(old: Plan, new: Plan | None) -> tuple[Loss, ...]:
         *(Loss(_CALLERS, path, "its address goes: another name is another address") for path in gone),
         *(Loss(_CALLERS, path, why) for path, why in (lost_ways(old, new) if new is not None else ())),
         *lost_data(old, new),
+        *((Loss(*item) for item in ended(old, new)) if new is not None else ()),
     )
 
 

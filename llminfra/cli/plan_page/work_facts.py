@@ -10,8 +10,10 @@ from llminfra.cli.terminal.words import block_until, count, duration
 if TYPE_CHECKING:
     from llminfra.planning.plan import Plan
     from llminfra.planning.plan.targets import AsyncPlan, BatchPlan, BedrockModelPlan
+    from llminfra.spec.services.bedrock import Bedrock, PodAccess, RoleAccess
 
 Facts = Mapping[str, str]
+_STRENGTHS = ("hate", "insults", "sexual", "violence", "misconduct", "prompt_attack")
 
 
 def work_facts(plan: Plan) -> dict[str, Facts]:
@@ -19,6 +21,8 @@ def work_facts(plan: Plan) -> dict[str, Facts]:
     found = {f"async_endpoints.{item.name}": _queue(item) for item in plan.async_endpoints}
     found |= {f"batches.{item.name}": _batch(item) for item in plan.batches}
     models = plan.bedrock.models if plan.bedrock is not None else ()
+    if plan.platform.bedrock is not None:
+        found["bedrock"] = _bedrock(plan.platform.bedrock)
     return found | {f"bedrock.models.{item.name}": _model(item) for item in models}
 
 
@@ -48,6 +52,29 @@ def _batch(item: BatchPlan) -> Facts:
         "input": spec.input,
         "output": spec.output,
     }
+
+
+def _bedrock(spec: Bedrock) -> Facts:
+    told = {"called by": ", ".join(caller_words(item) for item in spec.access)}
+    told["requests logged"] = "as the account does" if spec.logging == "existing" else count(spec.logging.days, "day")
+    guardrail = spec.guardrail
+    if guardrail is None:
+        return told | {"guardrail": "none"}
+    strengths = (f"{name} {getattr(guardrail, name).lower()}" for name in _STRENGTHS)
+    return told | {
+        "guardrail": ", ".join(strengths),
+        "blocked topics": ", ".join(item.name for item in guardrail.blocked_topics),
+        "blocked words": f"{len(guardrail.blocked_words):,}",
+        "masked": ", ".join(guardrail.anonymize),
+        "blocked": ", ".join(guardrail.block),
+    }
+
+
+def caller_words(access: PodAccess | RoleAccess) -> str:
+    """Who may call models of Bedrock, for example ``role summaries``."""
+    if access.kind == "pod":
+        return f"service account {access.namespace}/{access.service_account}"
+    return f"role {access.role_name}"
 
 
 def _model(item: BedrockModelPlan) -> Facts:

@@ -50,6 +50,18 @@ class InstanceGroup(Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str]
 
 
+def _kept_percent(group: InstanceGroup) -> int:
+    """Share of the instances that a refresh leaves in service.
+
+    Without room for one more, one leaves before one comes: of so many as there are at rest all but one stay, while 0
+    would replace all of them at the same time (Amazon EC2 Auto Scaling API Reference, ``RefreshPreferences``; EC2
+    rounds up to whole instances). Of a replica over several instances one alone serves nobody, so they go together.
+    """
+    if group.surge:
+        return 100
+    return 0 if group.health == "EC2" else 100 * max(0, group.fewest - 1) // max(1, group.fewest)
+
+
 def instance_group(
     make: Maker, id_: str, group: InstanceGroup, template: aws.LaunchTemplate, after: Sequence[core.TerraformElement]
 ) -> aws.AutoscalingGroup:
@@ -78,8 +90,7 @@ def instance_group(
         instance_refresh=aws.AutoscalingGroupInstanceRefresh(
             strategy="Rolling",
             preferences=aws.AutoscalingGroupInstanceRefreshPreferences(
-                # Without room for one more, one leaves before one comes.
-                min_healthy_percentage=100 if group.surge else 0,
+                min_healthy_percentage=_kept_percent(group),
                 max_healthy_percentage=200 if group.surge else 100,
                 instance_warmup=str(group.grace_s),
                 skip_matching=True,

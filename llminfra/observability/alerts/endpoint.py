@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llminfra.observability.alerts.make import Alerts
-from llminfra.observability.endpoint_series import answering_pods, identity, pods, record_labels, recorded, scraped
+from llminfra.observability.endpoint_series import (
+    answering_pods,
+    identity,
+    pod_pattern,
+    pods,
+    record_labels,
+    recorded,
+    scraped,
+)
 from llminfra.observability.promql import number, selector
 from llminfra.observability.signals import signals_of
 from llminfra.spec.endpoint import Autoscaling
@@ -20,6 +28,9 @@ if TYPE_CHECKING:
 _KV_FULL = 0.9
 _FAILED_SHARE = 0.05
 _PREEMPTED_SHARE = 0.05
+# Where an endpoint picker calls a replica saturated (kubernetes-sigs/gateway-api-inference-extension,
+# DefaultQueueDepthThreshold), which is also what autoscaling keeps below by default.
+_QUEUED_PER_REPLICA = 5
 # A node may have to come before a pod can start (EC2, kubelet, device plugin), and the image be pulled.
 _NEW_NODE_S = 900
 _RESTARTS_PER_HOUR = 2
@@ -36,7 +47,7 @@ def endpoint_alerts(endpoint: EndpointPlan, *, base_url: str | None, scaled: boo
     felt = (
         ()
         if endpoint.overflow is not None
-        else (*_engine(endpoint, make, signals), *_promises(endpoint, make, signals))
+        else (*_engine(endpoint, make, signals, scaled=scaled), *_promises(endpoint, make, signals))
     )
     return [
         *_pods(endpoint, make),
@@ -59,7 +70,10 @@ def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
             f"{startup.estimate_s:.0f} s; the startup probe gives a container up after {startup.budget_s} s.",
         )
     started = pods(endpoint, "kube_pod_start_time")
-    running = pods(endpoint, "kube_pod_status_phase", phase="Running")
+    # A pod that has its node is Pending while its image is pulled, its volumes are mounted and weights are copied; one
+    # without a node has no start time.
+    like = {"phase": "Pending|Running", "pod": pod_pattern(endpoint)}
+    there = f"max by (namespace, pod) ({selector('kube_pod_status_phase', {'namespace': endpoint.namespace}, like)})"
     unready = pods(endpoint, "kube_pod_status_ready", condition="false")
     # A pod's age counts from its node on, so the pull of the image and copies of the weights are part of it.
     old = f"time() - max by (namespace, pod) ({started}) > {startup.pod_patience_s}"
@@ -67,7 +81,7 @@ def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
         "LlmPodStuckLoading",
         "warning",
         f"max by (namespace, pod) ({unready}) == 1 and on (namespace, pod) ({old}) "
-        f"and on (namespace, pod) {running} == 1",
+        f"and on (namespace, pod) {there} == 1",
         for_s=max(120, endpoint.drain.grace_s),
         summary="Pod {{ $labels.pod }} is not ready after its start-up budget",
         description=f"The container is estimated to take {startup.container_s:.0f} s and allowed {startup.budget_s} s.",
@@ -93,7 +107,7 @@ def _pods(endpoint: EndpointPlan, make: Alerts) -> Iterator[AlertRule]:
     )
 
 
-def _engine(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) -> Iterator[AlertRule]:
+def _engine(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal], *, scaled: bool) -> Iterator[AlertRule]:
     first = next((signals[name] for name in ("requests_waiting", "requests_running") if name in signals), None)
     if first is not None and endpoint.min_replicas:
         yield make(
@@ -115,6 +129,17 @@ def _engine(endpoint: EndpointPlan, make: Alerts, signals: dict[str, Signal]) ->
             for_s=300,
             summary=f"KV cache of {endpoint.name} is full and requests wait",
             description="{{ $value | humanizePercentage }} of the KV cache is used: more load only queues.",
+        )
+    if "requests_waiting" in signals and not scaled and endpoint.spec.overflow is None and endpoint.min_replicas:
+        limit = _QUEUED_PER_REPLICA * endpoint.max_replicas
+        yield make(
+            "LlmRequestsWait",
+            "warning",
+            f"{waiting} > {limit}",
+            for_s=900,
+            summary=f"Requests wait at {endpoint.name}",
+            description="{{ $value | humanize }} requests wait and nothing adds replicas: those that come now wait "
+            "longer still.",
         )
     finished = recorded(endpoint, "requests_finished", "counter")
     if "preemptions" in signals and "requests_finished" in signals:

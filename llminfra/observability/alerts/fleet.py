@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 _NEAR_LIMIT = 0.9
 _BEFORE_END = dt.timedelta(days=1)
 """As long as the shortest block: who is told may extend one until an hour before it ends."""
+# One or two are what spot is; with more of them a pool loads models all the time.
+_TAKEN_PER_HOUR = 2
+# Reasons of a container that waits and does not start by itself (kubernetes/kubernetes pkg/kubelet/images/types.go and
+# pkg/kubelet/kuberuntime/kuberuntime_container.go); CrashLoopBackOff has an alert of its own.
+_CANNOT_START = (
+    "CreateContainerConfigError|CreateContainerError|ErrImageNeverPull|ErrImagePull|ImageInspectError|ImagePullBackOff|"
+    "InvalidImageName|RunContainerError"
+)
 
 
 def fleet_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
@@ -28,21 +36,42 @@ def fleet_alerts(plan: Plan, *, base_url: str | None) -> list[AlertRule]:
     make = Alerts(base_url)
     karpenter = plan.eks.autoscaler == "karpenter" and needs_of(plan).karpenter  # one that was there is not scraped
     of_nodes, of_money = (_nodes(plan, make), _money(plan, make)) if plan.pools else ((), ())
-    return [*of_nodes, *_blocks(plan, make), *(_karpenter(make) if karpenter else ()), *of_money]
+    spot = karpenter and any("spot" in pool.capacity_types and pool.provisioner == "karpenter" for pool in plan.pools)
+    return [
+        *of_nodes,
+        *_blocks(plan, make),
+        *(_karpenter(make) if karpenter else ()),
+        *((_taken_back(make),) if spot else ()),
+        *of_money,
+    ]
 
 
 def _nodes(plan: Plan, make: Alerts) -> Iterator[AlertRule]:
     # GPU pods of other platforms are theirs to look after.
-    pending = {**({"namespace": plan.platform.serving_namespace} if plan.shared else {}), "phase": "Pending"}
-    wants = 'kube_pod_container_resource_requests{resource="nvidia_com_gpu"} > 0'
+    ours = {"namespace": plan.platform.serving_namespace} if plan.shared else {}
+    wants = 'max by (namespace, pod) (kube_pod_container_resource_requests{resource="nvidia_com_gpu"} > 0)'
+    # A pod that has its node is Pending, too, while images are pulled and weights are copied.
+    homeless = selector("kube_pod_status_scheduled", {**ours, "condition": "false"})
     yield make(
         "GpuPodPending",
         "warning",
-        f"max by (namespace, pod) ({selector('kube_pod_status_phase', pending)}) == 1 "
-        f"and on (namespace, pod) max by (namespace, pod) ({wants})",
+        f"max by (namespace, pod) ({homeless}) == 1 and on (namespace, pod) {wants}",
         for_s=1200,
         summary="{{ $labels.namespace }}/{{ $labels.pod }} waits for a GPU",
         description="No node for 20 minutes: no capacity, a quota or limit, or a capacity block that has not begun.",
+    )
+    waits = " or ".join(
+        f"max by (namespace, pod, reason) ({selector(series, ours, {'reason': _CANNOT_START})}) > 0"
+        for series in ("kube_pod_container_status_waiting_reason", "kube_pod_init_container_status_waiting_reason")
+    )
+    yield make(
+        "GpuPodCannotStart",
+        "warning",
+        f"({waits}) and on (namespace, pod) {wants}",
+        for_s=300,
+        summary="{{ $labels.namespace }}/{{ $labels.pod }} does not start: {{ $labels.reason }}",
+        description="It holds a GPU and runs nothing: its image cannot be pulled, or a secret or configuration that it "
+        "names is not there.",
     )
     yield make(
         "GpuNodeNotReady",
@@ -113,6 +142,19 @@ def _karpenter(make: Alerts) -> Iterator[AlertRule]:
         for_s=900,
         summary="Karpenter is down",
         description="No node comes or goes until it is back.",
+    )
+
+
+def _taken_back(make: Alerts) -> AlertRule:
+    # The reason is the kind of EC2's notice (aws/karpenter-provider-aws pkg/controllers/interruption/messages).
+    taken = 'increase(karpenter_nodeclaims_disrupted_total{reason="spot_interrupted"}[1h])'
+    return make(
+        "SpotTakenBack",
+        "warning",
+        f"sum by (nodepool) ({taken}) > {_TAKEN_PER_HOUR}",
+        for_s=0,
+        summary="EC2 takes spot nodes of {{ $labels.nodepool }} back, one after the other",
+        description="{{ $value | humanize }} within the hour: replicas load again and again instead of answering.",
     )
 
 

@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from llminfra.charts.llm_observability import AlertRule
     from llminfra.planning.plan import Plan
 
-# XIDs after which the GPU or its node must be drained or reset: double-bit ECC, row remapping (63, 64), NVLink, fallen
-# off the bus, high single-bit ECC, contained and uncontained memory errors, GSP. Source: NVIDIA XID Errors
-# (docs.nvidia.com/deploy/xid-errors), "XID error listing". 63 is the good case of remapping and is not among them.
-_HARDWARE_XIDS = "48|64|74|79|92|94|95|119|120|140"
+# XIDs after which the GPU or its node must be reset or drained. Source: NVIDIA XID Errors, "Analyzing Xid Errors with
+# the Xid Catalog" (docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html). Those whose immediate action is
+# RESET_GPU or RESTART_BM: 79, 95, 109, 110, 119, 120, 136, 140, 143, 156, 158. Memory that failed or has no spare: 48,
+# 64, 92, 94, 157. NVLink: 74. The driver wants a reset or a reboot: 154. 63 is the good case of remapping and is not
+# among them, nor is 155, which links that go to sleep report, too.
+_HARDWARE_XIDS = "48|64|74|79|92|94|95|109|110|119|120|136|140|143|154|156|157|158"
+# Links of Blackwell (the same catalog, WORKFLOW_NVLINK5_ERR): many of them need nothing, and 154 comes beside one that
+# does.
+_NVLINK_XIDS = "14[4-9]|150"
 # Below the slow-down temperatures that nvidia-smi reports on data-centre GPUs (about 87 °C and more for the GPU, 95 °C
 # and more for HBM); the throttling itself has an alert of its own.
 _HOT_C = 85
@@ -46,10 +51,19 @@ def _hardware(make: Alerts) -> list[AlertRule]:
         make(
             "GpuXidApplication",
             "warning",
-            f'DCGM_EXP_XID_ERRORS_COUNT{{xid!="", xid!~"{_HARDWARE_XIDS}"}} > 0',
+            f'DCGM_EXP_XID_ERRORS_COUNT{{xid!="", xid!~"{_HARDWARE_XIDS}|{_NVLINK_XIDS}"}} > 0',
             for_s=0,
             summary=f"{where} reports XID {{{{ $labels.xid }}}}",
             description="Mostly a fault of the program that ran there; look at the engine's log first.",
+        ),
+        make(
+            "GpuXidNvlink",
+            "warning",
+            f'DCGM_EXP_XID_ERRORS_COUNT{{xid=~"{_NVLINK_XIDS}"}} > 0',
+            for_s=0,
+            summary=f"{where} reports XID {{{{ $labels.xid }}}} of its NVLink",
+            description="Not a fault of the program. XID 154 beside it says that the GPU must be reset or its node "
+            "replaced; without it a link had an error and went on.",
         ),
         make(
             "GpuRowRemapFailed",

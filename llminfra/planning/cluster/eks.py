@@ -80,7 +80,7 @@ def _version(spec: Cluster | ExistingCluster, findings: Findings, today: dt.date
             else "EKS does not offer this Kubernetes version, or llminfra does not know it",
             found=spec.version,
             expected=", ".join(eks.versions()),
-            fix=f"use {eks.default_version()}",
+            fix=_other_version(spec.version, eks.default_version()),
             runtime_message="unsupported Kubernetes version" if release is None else None,
         )
     elif not release.in_standard_support(today + _SUPPORT_NOTICE):
@@ -91,11 +91,27 @@ def _version(spec: Cluster | ExistingCluster, findings: Findings, today: dt.date
             "standard support of this Kubernetes version ends within 90 days; then an hour costs six times as much",
             found=f"{version}, standard support until {release.end_of_standard_support}",
             expected=eks.default_version(),
-            fix=f"use {eks.default_version()}"
+            fix=_other_version(version, eks.default_version())
             if isinstance(spec, Cluster)
             else f"upgrade the cluster to {eks.default_version()} where it is declared, then set version here to it",
         )
     return version
+
+
+def _other_version(version: str, target: str) -> str:
+    """What to write in the place of a version; EKS takes a cluster that is there up by one minor version at a time."""
+    following = _minor(version) + 1
+    if eks.version(version) is None or following >= _minor(target):
+        return f"use {target}"
+    if (step := f"1.{following}") in eks.versions():
+        return f"use {target}; a cluster that runs {version} goes to {step} first"
+    first = eks.versions()[0]
+    return f"use {target}; a cluster that runs {version} is taken to {first} first, with aws eks update-cluster-version"
+
+
+def _minor(version: str) -> int:
+    tail = version.partition(".")[2]
+    return int(tail) if tail.isdigit() else 0
 
 
 def _check_system_nodes(platform: Platform, spec: Cluster, findings: Findings) -> None:

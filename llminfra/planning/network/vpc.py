@@ -302,14 +302,20 @@ def _new(platform: Platform, spec: Network, known: tuple[str, ...], findings: Fi
 
 
 def _cut(spec: Network, block: IPv4Network, zones: int) -> tuple[list[IPv4Network], list[IPv4Network]]:
-    """Give each zone an equal power-of-two share for pods; the shares left over hold small public subnets."""
+    """Give each zone an equal power-of-two share for pods, from below; small public subnets are cut from above.
+
+    Both grow towards each other, so that another zone at the end of the list moves no subnet of those that are there:
+    with another block AWS makes a subnet anew, and deletes none with something in it. Only where the shares get
+    smaller, with the fourth and the eighth zone, all of them move.
+    """
     shares = list(block.subnets(prefixlen_diff=max(2, zones.bit_length())))
     private = [IPv4Network(item) for item in spec.private_subnets] or shares[:zones]
-    spare = shares[zones:]
-    for prefix in range(max(_PUBLIC_PREFIX, spare[0].prefixlen), _SMALLEST_SUBNET + 1):
-        cut = [public for share in spare for public in share.subnets(new_prefix=prefix)]
-        if len(cut) >= zones:
-            break
+    most = len(shares) - 1
+    last = shares[-1]
+    fits = (prefix for prefix in range(_PUBLIC_PREFIX, _SMALLEST_SUBNET) if 2 ** (prefix - last.prefixlen) >= most)
+    prefix = next(fits, _SMALLEST_SUBNET)
+    spare = [share for share in reversed(shares[zones:]) if share.prefixlen <= prefix]
+    cut = [public for share in spare for public in share.subnets(new_prefix=prefix)]
     public = [IPv4Network(item) for item in spec.public_subnets] or cut[:zones]
     return private, public
 

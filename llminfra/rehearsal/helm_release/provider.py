@@ -13,6 +13,7 @@ from typing import Any
 
 from llminfra.rehearsal.faults import FaultInjector
 from llminfra.rehearsal.helm_release import charts
+from llminfra.rehearsal.helm_release.unchangeable import refused_changes
 from llminfra.rehearsal.helm_release.yaml_text import parse
 from llminfra.rehearsal.namespaces import NAMESPACE
 from llminfra.rehearsal.provider.contract import Applied, Planned, Problem, Session
@@ -129,7 +130,8 @@ class HelmProvider:
         """Upgrade a release."""
         del config
         before = prior.get("metadata") or {}
-        applied = self._install(session, type_name, planned, revision=int(before.get("revision") or 1) + 1)
+        revision = int(before.get("revision") or 1) + 1
+        applied = self._install(session, type_name, planned, revision, was=str(prior.get("manifest") or ""))
         return applied if applied.state is not None else Applied(prior, applied.problems, key)
 
     def delete(self, session: Session, type_name: str, key: str, prior: State) -> Sequence[Problem]:
@@ -181,7 +183,7 @@ class HelmProvider:
             return [Problem("could not download chart", f"path {chart!r} holds no Chart.yaml", ("chart",))]
         return []
 
-    def _install(self, session: Session, type_name: str, planned: State, revision: int) -> Applied:
+    def _install(self, session: Session, type_name: str, planned: State, revision: int, was: str = "") -> Applied:
         cluster, problems = self._cluster(session)
         if problems:
             return Applied(None, tuple(problems))
@@ -190,6 +192,7 @@ class HelmProvider:
         rendered = charts.render(planned, path, kube_version) if path else charts.check_known_keys(planned)
         problems = [*_config_problems(planned), *rendered.problems, *self._namespace_problems(planned, cluster)]
         problems += self._taken_problems(session, planned, rendered.manifest, cluster)
+        problems += refused_changes(was, rendered.manifest)
         if any(item.severity == "error" for item in problems):
             return Applied(None, tuple(problems))
         verb = "create" if revision == 1 else "update"

@@ -8,6 +8,16 @@ from typing import Any
 from llminfra.rules.changes.texts import json_object
 
 
+def pools_go(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether another release of the pools lacks one, whose nodes Karpenter then drains."""
+    return bool(_names(before) - _names(after))
+
+
+def pools_come(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether another release of the pools has one more."""
+    return bool(_names(after) - _names(before))
+
+
 def drained(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """What becomes of nodes whose pool goes, or an empty string; of a release that goes, ``after`` is empty."""
     named = ", ".join(sorted(_names(before) - _names(after)))

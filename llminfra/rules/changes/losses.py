@@ -18,6 +18,7 @@ LOST: Mapping[str, str] = {
     "aws_fsx_data_repository_association": "it loses the link to S3: what was not exported stays in the file system",
     "aws_fsx_lustre_file_system": "it loses the file system and what was not exported to S3",
     "aws_fsx_openzfs_file_system": "it loses the file system and its volumes",
+    "aws_grafana_workspace": "it loses the dashboards and accesses that were made in it",
     "aws_iam_openid_connect_provider": "pods get no role that trusts it",
     "aws_kms_key": "it loses the key: whatever it encrypted cannot be read once the waiting time is over",
     "aws_prometheus_workspace": "it loses the metrics in the workspace",

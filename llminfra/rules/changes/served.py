@@ -64,6 +64,24 @@ def danger_to_pods(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     return "; ".join(found)
 
 
+def all_at_once(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What a new launch template does to an Auto Scaling group that keeps nothing in service, or an empty string.
+
+    A refresh with a minimum of 0 percent replaces all instances at the same time (Amazon EC2 Auto Scaling API
+    Reference, ``RefreshPreferences``).
+    """
+    same = all(before.get(name) == after.get(name) for name in ("launch_template", "mixed_instances_policy"))
+    preferences = _first(_first(before.get("instance_refresh")).get("preferences"))
+    if same or preferences.get("min_healthy_percentage") != 0:
+        return ""
+    return "its instances stop before new ones start: callers get no answer from them for as long as that takes"
+
+
+def _first(blocks: object) -> Mapping[str, Any]:
+    found = blocks[0] if isinstance(blocks, list) and blocks else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def beyond(release: Mapping[str, Any]) -> str:
     """The endpoint whose replicas a release adds to; empty: it is an endpoint's own, or none's."""
     return str(_values(release).get("overflowOf") or "")

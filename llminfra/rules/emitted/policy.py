@@ -140,4 +140,26 @@ RULES = (
         "where callers know, waive this rule for the endpoint",
         source=("vLLM documentation: OpenAI-compatible server, --served-model-name",),
     ),
+    emitted(
+        "LLM_GUARD_10",
+        "Definitions keep up with the chart that they came with",
+        severity=Severity.INFO,
+        looks_at=_CHANGE,
+        why="Helm installs what lies in a chart's folder crds/ with the first release and changes it never again. A "
+        "controller of a newer chart then works with fields that the cluster does not know: it drops them, or does not "
+        "start.",
+        fix="apply the chart's definitions before its release, with the command that the finding has",
+        source=("Helm documentation: Custom Resource Definitions", "Helm documentation: helm show crds"),
+    ),
+    emitted(
+        "LLM_GUARD_11",
+        "Nodes of a GPU pool are replaced in place",
+        severity=Severity.INFO,
+        looks_at=_CHANGE,
+        why="Another image, disk, reservation or Kubernetes version of a managed node group rolls through its nodes. "
+        "Pods are evicted, and load their model anew on the next node.",
+        fix="have two replicas or more on the pool while it rolls, and a node to spare; nothing has to change in the "
+        "spec",
+        source=("Amazon EKS user guide: Understand each phase of node updates",),
+    ),
 )

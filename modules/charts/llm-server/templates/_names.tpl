@@ -38,16 +38,31 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- if .Values.group }}{{ .Values.name }}-lws{{ else }}{{ .Values.name }}{{ end }}
 {{- end }}
 
+{{/*
+What a volume is of, shortened; takes (root, volume). Kubernetes lets nobody change the source of a PersistentVolume or
+the claim on it: another file system, bucket or folder is another volume by its name, and pods that still have the old
+one keep it until they end. A file system that grows stays what it is.
+*/}}
+{{- define "llm-server.volumeVersion" -}}
+{{- $root := index . 0 }}{{ $volume := index . 1 -}}
+{{- $owner := ternary (printf "%d:%d" (int64 $root.Values.security.runAsUser) (int64 $root.Values.security.runAsGroup)) "" (eq $volume.kind "s3") -}}
+{{- printf "%s%s" (omit $volume "capacityGib" "mountPath" "name" "readOnly" | toJson) $owner | sha256sum | trunc 8 }}
+{{- end }}
+
 {{/* Cluster-wide name of a PersistentVolume; takes (root, volume). */}}
 {{- define "llm-server.persistentVolumeName" -}}
-{{- $root := index . 0 }}{{ $volume := index . 1 -}}
-{{ $root.Release.Namespace }}-{{ $root.Values.name }}-{{ $volume.name }}
+{{- $root := index . 0 -}}
+{{ $root.Release.Namespace }}-{{ include "llm-server.claimName" . }}
 {{- end }}
 
 {{/* Name of the claim behind a volume; takes (root, volume). */}}
 {{- define "llm-server.claimName" -}}
 {{- $root := index . 0 }}{{ $volume := index . 1 -}}
-{{- if eq $volume.kind "claim" }}{{ $volume.claimName }}{{ else }}{{ $root.Values.name }}-{{ $volume.name }}{{ end }}
+{{- if eq $volume.kind "claim" -}}
+{{ $volume.claimName }}
+{{- else -}}
+{{ $root.Values.name }}-{{ $volume.name }}-{{ include "llm-server.volumeVersion" . }}
+{{- end }}
 {{- end }}
 
 {{- define "llm-server.image" -}}
