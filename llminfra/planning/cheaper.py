@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -54,12 +54,15 @@ def cheaper_type(plan: Plan, pool: PoolPlan) -> CheaperType | None:
     Types with the same GPU come first. Another GPU is named where one endpoint has the pool to itself, and is
     estimated to answer as fast and as much on it. Where prices are unknown, fewer GPUs of the same kind are less.
     """
-    now = _bill(plan, pool)
+    now, told = _bill(plan, pool), None
     for names, same_gpu in ((_same_gpu(pool), True), (_other_gpus(plan, pool), False)):
         for name in [each for each in names if _may_be_had(pool, each, plan.platform.region)][:_TRIED]:
-            found = _planned(plan.platform, pool.spec, name)
-            if found is None or _told(found) - _told(plan):
-                continue  # it does not fit, or brings what llminfra would warn of next
+            found = _planned(plan.platform, pool.spec, (name,))
+            if found is None:
+                continue  # it does not fit
+            told = _told_now(plan, pool) if told is None else told
+            if _told(found) - told:
+                continue  # it brings what llminfra would warn of next
             there = found.pool(pool.name)
             bill = _bill(found, there)
             if _less(bill, now):
@@ -71,6 +74,11 @@ def cheaper_type(plan: Plan, pool: PoolPlan) -> CheaperType | None:
                     usd_per_node_hour=there.usd_per_node_hour,
                 )
     return None
+
+
+def _told_now(plan: Plan, pool: PoolPlan) -> set[tuple[str, str]]:
+    """What is told of the declared types, planned like the others: in the same way, and of the same day."""
+    return _told(_planned(plan.platform, pool.spec, pool.spec.instance_types) or plan)
 
 
 def _told(plan: Plan) -> set[tuple[str, str]]:
@@ -152,9 +160,9 @@ def _may_be_had(pool: PoolPlan, name: str, region: str) -> bool:
     return not regions.has_offerings(region) or region in regions.offered_in(name)
 
 
-def _planned(platform: Platform, pool: GpuPool, name: str) -> Plan | None:
-    """The platform with the pool on that type, with as many nodes as it takes; ``None``: that is an error."""
-    other = pool.model_copy(update={"instance_types": (name,), "nodes": (0, _MOST_NODES)})
+def _planned(platform: Platform, pool: GpuPool, names: Sequence[str]) -> Plan | None:
+    """The platform with the pool on those types, with as many nodes as it takes; ``None``: that is an error."""
+    other = pool.model_copy(update={"instance_types": tuple(names), "nodes": (0, _MOST_NODES)})
     copy = platform.model_copy(
         update={
             "pools": tuple(other if item is pool else item for item in platform.pools),

@@ -101,6 +101,13 @@ def test_what_has_to_be_bought_before_is_said(capacity: Any, fix: str) -> None:
     assert hit.fix.startswith(fix)
 
 
+def test_what_is_told_of_a_day_keeps_no_type_out() -> None:
+    """The block ended long ago: of the other type the same is told, on whatever day the plan is made."""
+    ended = BLOCK.model_copy(update={"ends": dt.date(2026, 11, 25)})
+    (hit,) = hits({}, capacity=ended, nodes=(1, 1), zones=["us-east-1b"])
+    assert hit.fix.startswith("set instance_types=['p5.4xlarge'] with the next block")
+
+
 def test_slices_are_counted_as_gpus_and_more_nodes_are_asked_for() -> None:
     sharing = Mig(profile="3g.40gb", tenants=["a"])
     (hit,) = hits({"replicas": 4, "parallelism": None}, sharing=sharing, nodes=(1, 1))
