@@ -32,7 +32,8 @@ def _without_broken(platform: Platform) -> Platform:
     workloads = tuple(item for item in platform.workloads if is_sound(item))
     if workloads == platform.workloads and all(kept[name] == getattr(platform, name) for name in SECTIONS):
         return platform
-    return without_added(platform.model_copy(update={**kept, "endpoints": workloads}))
+    left_out = frozenset() if workloads == platform.workloads else frozenset({"endpoints"})
+    return without_added(platform.model_copy(update={**kept, "endpoints": workloads}), left_out)
 
 
 _BEHIND = frozenset({"endpoints"})
@@ -49,9 +50,15 @@ def sound_storage(platform: Platform) -> tuple[Storage, ...]:
     return tuple(item for item in platform.storage if is_sound(item))
 
 
-def without_added(copy: Platform) -> Platform:
-    """A copy of a platform, with the endpoints that it was given and none that were added to the original."""
-    object.__setattr__(copy, "__pydantic_private__", {**(copy.__pydantic_private__ or {}), "_added": []})
+def without_added(copy: Platform, left_out: frozenset[str] = frozenset()) -> Platform:
+    """A copy of a platform, with the endpoints that it was given and none that were added to the original.
+
+    Args:
+        copy: Made of the original's fields.
+        left_out: Fields that had more, which is open to who plans the rest.
+    """
+    own = {**(copy.__pydantic_private__ or {}), "_added": [], "_doubtful": copy.doubtful | left_out}
+    object.__setattr__(copy, "__pydantic_private__", own)
     return copy
 
 

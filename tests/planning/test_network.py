@@ -1,5 +1,6 @@
 from ipaddress import IPv4Network
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from llminfra import (
     S3State,
     SageMaker,
     SpecError,
+    plan_specs,
 )
 from llminfra.planning.findings import Findings
 from llminfra.planning.network.vpc import plan_network
@@ -191,6 +193,26 @@ def test_a_subnet_is_of_one_zone() -> None:
         vpc_id="vpc-0123456789abcdef0", private_subnet_ids={"us-east-1a": once, "us-east-1b": once}, cidr="10.0.0.0/16"
     )
     assert codes(Platform(name="p", region="us-east-1", network=there)) == ["LLM_NET_23"]
+
+
+@pytest.mark.parametrize(
+    ("target", "typo"),
+    [
+        ('SageMaker(instance_type="ml.g6e.xlarge")', "engine=VLLM(max_model_len=8192, maximum=1)"),
+        ('Ec2(instance_type="g6e.xlarge")', "engine=VLLM(max_model_len=8192)"),
+    ],
+)
+def test_an_endpoint_with_a_mistake_does_not_make_its_zone_one_of_eks(target: str, typo: str, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.py"
+    spec.write_text(
+        "from llminfra import *\n"
+        'p = Platform(name="p", region="us-east-1", network=Network(zones=["us-east-1a"]))\n'
+        f'p.add(Endpoint(name="chat", model=Model(id="Qwen/Qwen3-8B"), {typo}, on={target}))\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(SpecError) as raised:
+        plan_specs([spec])
+    assert "LLM_NET_23" not in {item.code for item in raised.value.diagnostics}
 
 
 @pytest.mark.parametrize("prefix", range(16, 25))

@@ -173,10 +173,13 @@ _TWO_ZONES = {
 
 def _needs_two_zones(platform: Platform) -> str:
     """What of the platform one zone is not enough for; empty: all of it may be in one."""
-    if platform.needs_cluster:
-        return "EKS"
-    balanced = any(item.broken or item.on.broken or isinstance(item.on, Ec2) for item in platform.workloads)
-    return "an Application Load Balancer" if balanced else ""
+    if any(isinstance(item.__dict__.get("on"), Ec2) for item in platform.workloads):
+        return "an Application Load Balancer"
+    sure = platform.pools or "cluster" in platform.model_fields_set
+    unclear = "endpoints" in platform.doubtful or any(item.broken for item in platform.workloads)
+    if unclear and not sure:
+        return ""  # an endpoint that is not read as a whole may be anywhere
+    return "EKS" if platform.needs_cluster else ""
 
 
 def _existing(
