@@ -11,10 +11,12 @@ from llminfra.rules.emitted import (
     gateways,
     hardware,
     memory,
+    network,
     other_engines,
     overflow,
     plan,
     policy,
+    pools,
     refusals,
     serving_targets,
     sharing,
@@ -27,6 +29,8 @@ from llminfra.rules.rule import Rule
 
 _MODULES = (
     spec,
+    network,
+    pools,
     plan,
     fit,
     memory,
