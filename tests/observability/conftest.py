@@ -21,6 +21,7 @@ from llminfra.planning.plan.gateways import GatewayPlan, GatewayRoute
 from llminfra.planning.plan.infrastructure import PoolPlan
 from tests.compiler import plans
 from tests.helpers.example_plans import plans_of
+from tests.observability.samples import runner
 
 
 def endpoint(name: str, engine: str, version: str, **changes: object) -> EndpointPlan:
@@ -166,6 +167,27 @@ def groups(full_plan: Plan):
     """All rules of the plan."""
     scaled = {item.name for item in full_plan.endpoints if scales(item, full_plan)}
     return rule_groups(full_plan, scaled=scaled)
+
+
+@pytest.fixture(scope="session")
+def promtool(groups, tmp_path_factory):
+    """Feed samples, one a minute, and compare what an expression gives at a minute."""
+    return runner(groups, tmp_path_factory.mktemp("rules"))
+
+
+@pytest.fixture(scope="session")
+def shared_promtool(full_plan, tmp_path_factory):
+    """The same with rules of two platforms on one cluster, whose pools and endpoints have the same names."""
+    found = []
+    for name in ("ours", "theirs"):
+        platform = full_plan.platform.model_copy(update={"name": name})
+        plan = replace(full_plan, platform=platform, cluster=replace(full_plan.eks, shared=True))
+        found += [
+            group.replace(name=f"{name}-{group.name}")
+            for group in rule_groups(plan, scaled=set())
+            if not group.name.startswith("llm-endpoint-")
+        ]
+    return runner(found, tmp_path_factory.mktemp("shared"))
 
 
 ROOT = Path(__file__).parents[2]

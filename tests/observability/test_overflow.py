@@ -10,7 +10,7 @@ from llminfra.compiler.releases.scaling import autoscaling_values
 from llminfra.observability import rule_groups
 from llminfra.observability.endpoint_series import pod_pattern
 from tests.helpers.example_plans import example_plan
-from tests.observability.test_behaviour import firing, runner
+from tests.observability.samples import firing, runner
 from tests.observability.test_queries import _check, _tables_of
 
 BASE = ("chat-7d9f8b6c5d-x2k4z", "chat-7d9f8b6c5d-b7c9d")
