@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llminfra import plan_specs
-from llminfra.cli.plan_page.losses import losses
+from llminfra.cli.diff_page.losses import losses
 from tests.cli.run import Run
 from tests.cli.specs import write
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llminfra import VLLM, Endpoint, GpuPool, Image, ImageMirror, ImageSnapshot, Model, ModelBucket, Platform
-from llminfra.cli.plan_page.changes import platform_changes
+from llminfra.cli.diff_page.changes import platform_changes
 from llminfra.planning import plan_platform
 from llminfra.planning.images.locks import locks_of
 from llminfra.planning.images.used import image_uses

@@ -35,9 +35,9 @@ from llminfra import (
     SpecError,
     Spot,
 )
+from llminfra.cli.diff_page.changes import platform_changes
 from llminfra.cli.page.architecture import architecture
 from llminfra.cli.page.served import served
-from llminfra.cli.plan_page.changes import platform_changes
 from llminfra.compiler.contracts import BucketOutputs, StorageContract
 from llminfra.compiler.releases.gateway import llm_gateway_values
 from llminfra.compiler.releases.llm_server import llm_server_values

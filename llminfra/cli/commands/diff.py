@@ -28,8 +28,8 @@ def diff(
     from llminfra.cli.terminal.output import print_result, stdout_console, write_json
 
     with json_failures(as_json):
-        from llminfra.cli.plan_page.changes import paired, platform_changes
-        from llminfra.cli.plan_page.losses import Loss, losses
+        from llminfra.cli.diff_page.changes import paired, platform_changes
+        from llminfra.cli.diff_page.losses import Loss, losses
         from llminfra.rules.specs import plan_specs
 
         before, after = plan_specs([old]), plan_specs([new])
@@ -63,7 +63,7 @@ def diff(
             }
         )
     else:
-        from llminfra.cli.plan_page.changes_view import diff_view  # rich only for people
+        from llminfra.cli.diff_page.changes_view import diff_view  # rich only for people
 
         console = stdout_console()
         for item in found:

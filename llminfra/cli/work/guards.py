@@ -10,7 +10,7 @@ from llminfra.policy.change import judge_changes
 from llminfra.policy.own_findings import by_rule
 
 if TYPE_CHECKING:
-    from llminfra.cli.plan_page.losses import Loss
+    from llminfra.cli.diff_page.losses import Loss
     from llminfra.planning.plan import Plan
     from llminfra.policy.report import PolicyFinding, PolicyReport
     from llminfra.rehearsal import Change

@@ -60,8 +60,8 @@ def near_value(value: str, pattern: str) -> str:
         pattern: Regular expression of the field.
     """
     value = value.strip()
-    if _ARN.fullmatch(value):
-        return next((part for part in _arn_parts(value) if re.search(pattern, part)), "")
+    if arn := _ARN.fullmatch(value):
+        return next((part for part in _arn_parts(arn) if re.search(pattern, part)), "")
     mended = chain([_address_part(value, pattern)], (mend(value) for mend in _SLIPS))
     hosted = "ml" in pattern  # a bucket may be called ml.x, and nobody meant that
     return next((text for text in mended if text and (hosted or text[:3] != "ml.") and re.search(pattern, text)), "")
@@ -72,12 +72,12 @@ _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):[a-z0-9-]*:([0-9]*):(.+)")
 _SECRET = re.compile(r"secret:(.+)-[A-Za-z0-9]{6}")
 
 
-def _arn_parts(arn: str) -> Iterator[str]:
+def _arn_parts(arn: re.Match[str]) -> Iterator[str]:
     """What a field may mean of an ARN: a session's role, a bucket or the keys in it, a secret's name, the last part.
 
     Its letters are never made a name: an ARN with hyphens for colons names nothing.
     """
-    partition, service, account, resource = _ARN.fullmatch(arn).groups()  # type: ignore[union-attr]  # asked before
+    partition, service, account, resource = arn.groups()
     if service == "sts" and (session := resource.split("/"))[0] == "assumed-role":
         yield f"arn:{partition}:iam::{account}:role/{session[1]}"
     if service == "secretsmanager" and (secret := _SECRET.fullmatch(resource)):

@@ -18,12 +18,7 @@ from llminfra.planning.memory.cache.kv_plan import CachePlan
 from llminfra.planning.memory.cache.kv_specs import CacheKind, cache_specs
 from llminfra.planning.memory.peak.activation import ActivationPeak, activation_peak, is_compressed
 from llminfra.planning.memory.peak.expert_kernels import Experts
-from llminfra.planning.memory.peak.forward_peak import (
-    Batch,
-    Products,
-    held_by_all_reduce,
-    mla_workspace,
-)
+from llminfra.planning.memory.peak.forward_peak import Batch, Products, held_by_all_reduce, mla_workspace
 from llminfra.planning.memory.peak.fused_allreduce import fused_allreduce_gib
 from llminfra.planning.memory.peak.overhead import (
     FABRIC_CAPABILITY,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from llminfra.catalog.prices import HOURS_PER_MONTH
-from llminfra.cli.plan_page.losses import lost_data, lost_names
-from llminfra.cli.plan_page.replaced import days_kept, ended
+from llminfra.cli.diff_page.losses import lost_data, lost_names
+from llminfra.cli.diff_page.replaced import days_kept, ended
+from llminfra.cli.diff_page.ways_in import guarded, lost_ways, ways_in
+from llminfra.cli.diff_page.work_facts import work_facts
 from llminfra.cli.plan_page.serving import spread_words
 from llminfra.cli.plan_page.shared import metrics_of
-from llminfra.cli.plan_page.ways_in import guarded, lost_ways, ways_in
-from llminfra.cli.plan_page.work_facts import work_facts
 from llminfra.cli.terminal.hours import hours_words
 from llminfra.cli.terminal.words import block_until, bound, count, duration, money, span
 from llminfra.planning.cost.hourly import total_cost

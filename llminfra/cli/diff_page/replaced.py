@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from llminfra.cli.plan_page.work_facts import caller_words
+from llminfra.cli.diff_page.work_facts import caller_words
 from llminfra.rules.changes.dangers import upgrade
 from llminfra.rules.changes.losses import lost_with
 from llminfra.spec.foundation.observability import Observability

@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from llminfra.cli.plan_page.changes import PlanChange, PlatformChanges
+    from llminfra.cli.diff_page.changes import PlanChange, PlatformChanges
 
 _INDENT, _LABEL = 3, 30
 """Columns before a decision, and the most that its name takes: half of a narrow terminal."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from llminfra.cli.plan_page.replaced import ended
-from llminfra.cli.plan_page.ways_in import lost_ways
+from llminfra.cli.diff_page.replaced import ended
+from llminfra.cli.diff_page.ways_in import lost_ways
 from llminfra.rules.changes.losses import lost_with
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What two plans decide differently, and what of what is there goes with it."""
